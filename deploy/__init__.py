@@ -1,0 +1,1 @@
+"""The composition root: command line, settings, wiring, embedded PostgreSQL, the demo."""

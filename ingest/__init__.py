@@ -1,0 +1,1 @@
+"""Charging stations in: WebSocket server, codec, event log, translators and the worker."""

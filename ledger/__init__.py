@@ -1,0 +1,1 @@
+"""Facts, sessions, decisions, journal and documents. Knows nothing of OCPP, reads no clock."""

@@ -1,0 +1,1 @@
+"""Roaming partners over OCPI."""
