@@ -1,0 +1,59 @@
+# Two commands need nothing but Python 3.11+: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := tariffs ledger ingest projections roaming_ocpi deploy tests bench conftest.py
+DATA ?= data
+
+.PHONY: demo up test check fuzz faults bench format lock clean help
+
+help:            ## list the targets
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Wattledger needs Python 3.11 or newer (make PYTHON=python3.12 ...)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.run ## a simulated day end to end; JSON=FILE also writes the figures
+	$(BIN)/wattledger demo $(if $(JSON),--json $(JSON)) $(ARGS)
+
+up: $(VENV)/.run ## serve for real until stopped; DATA=folder
+	$(BIN)/wattledger up --data $(DATA) $(ARGS)
+
+test: $(VENV)/.dev ## all tests but the slow ones
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, layers, house rules
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_tidy.py
+
+fuzz: $(VENV)/.dev ## the long property tests
+	$(BIN)/python -m pytest -m slow --ignore=tests/faults --timeout=3000 $(ARGS)
+
+faults: $(VENV)/.dev ## the long kill -9 runs
+	$(BIN)/python -m pytest -m slow tests/faults --timeout=3000 $(ARGS)
+
+bench: $(VENV)/.dev ## the measures; JSON=FILE also writes them
+	$(BIN)/python -m bench.run $(if $(JSON),--json $(JSON)) $(ARGS)
+
+format: $(VENV)/.dev ## rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.dev ## pin every dependency by hash
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra build pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra build --extra dev pyproject.toml -o requirements/dev.txt
+
+clean:           ## remove what make built (never data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info build

@@ -1,0 +1,1 @@
+"""Benchmarks: each module yields rows with a peer measured in the same run."""

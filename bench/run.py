@@ -1,0 +1,65 @@
+"""Run the benchmarks, print a table, optionally write JSON. `make bench [JSON=FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Final, TypedDict
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Row(TypedDict):
+    """One measure: ours, a peer's in the same run, and how many times better ours is."""
+
+    name: str
+    value: float
+    unit: str
+    peer: str
+    peer_value: float
+    ratio: float
+
+
+MODULES: Final = (
+    "bench.codec",
+    "bench.durable",
+    "bench.tls_memory",
+    "bench.worker",
+    "bench.pricing",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what *arguments* ask for; 0 when every row was measured."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--seconds", type=float, default=5.0, help="measuring time a side")
+    parser.add_argument("--only", nargs="*", help="names of modules, such as bench.codec")
+    options = parser.parse_args(arguments)
+    rows: list[Row] = []
+    for name in options.only or MODULES:
+        started = time.perf_counter()
+        rows += importlib.import_module(name).rows(options.seconds)
+        print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    show(rows)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+    return 0
+
+
+def show(rows: list[Row]) -> None:
+    """Print *rows* as a table."""
+    table = Table("name", "value", "unit", "peer", "peer value", "ratio")
+    for row in rows:
+        value, peer = f"{row['value']:,.1f}", f"{row['peer_value']:,.1f}"
+        table.add_row(row["name"], value, row["unit"], row["peer"], peer, f"{row['ratio']:.1f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

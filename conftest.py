@@ -1,0 +1,29 @@
+"""In CI a skipped test is a failure: what was meant to run must have run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember what was skipped."""
+    if report.skipped:
+        _skipped.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn skips into a failing exit status where CI is set."""
+    if _skipped and os.environ.get("CI"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why the run failed."""
+    if _skipped and os.environ.get("CI"):
+        terminalreporter.write_line(f"CI refuses {len(_skipped)} skipped tests:", red=True)
+        for name in _skipped:
+            terminalreporter.write_line(f"  {name}")

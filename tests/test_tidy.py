@@ -1,0 +1,79 @@
+"""House rules that no linter knows, each with its reason."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("tariffs", "ledger", "ingest", "projections", "roaming_ocpi", "deploy")
+SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+BENCH = sorted((ROOT / "bench").rglob("*.py"))
+
+LINES_MAX = 400
+FUNCTION_LINES_MAX = 50
+TEST_FUNCTION_LINES_MAX = 80
+EMPTY_NAMES = {"utils", "util", "helpers", "common", "misc", "base", "stuff"}
+
+EVERYWHERE = {
+    "FIX" + "ME": "finish it before merging",
+    "TO" + "DO": "finish it before merging, or open an issue",
+    "unittest" + ".mock": "use a fake that implements the port, or the real part",
+}
+BELOW_THE_EDGES = {
+    r"\bdatetime\.now\(": "take the moment as an argument; only deploy reads the clock",
+    r"\butcnow\(": "take the moment as an argument; only deploy reads the clock",
+    r"\btime\.time\(": "take the moment as an argument; only deploy reads the clock",
+}
+NEAR_MONEY = {r"\bfloat\(": "money and energy are exact: Decimal or scaled integers"}
+
+
+def _named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS, *BENCH], ids=_named)
+def test_a_file_is_one_noun_of_at_most_400_lines(path: Path) -> None:
+    text = path.read_text("utf-8")
+
+    assert path.stem not in EMPTY_NAMES, "name the noun"
+    assert len(text.splitlines()) <= LINES_MAX, "split it by noun"
+    assert [why for word, why in EVERYWHERE.items() if word in text] == []
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS, *BENCH], ids=_named)
+def test_a_function_fits_on_a_screen(path: Path) -> None:
+    limit = FUNCTION_LINES_MAX if path in SOURCES else TEST_FUNCTION_LINES_MAX
+    long = [
+        f"{node.name} ({length})"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > limit
+    ]
+
+    assert long == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_named)
+def test_only_the_composition_root_reads_the_clock_and_no_float_touches_money(path: Path) -> None:
+    text = path.read_text("utf-8")
+    package = path.relative_to(ROOT).parts[0]
+    rules = {} if package == "deploy" else dict(BELOW_THE_EDGES)
+    if package in {"tariffs", "ledger"}:
+        rules |= NEAR_MONEY
+
+    assert [why for pattern, why in rules.items() if re.search(pattern, text)] == []
+
+
+def test_the_house_rules_look_at_every_package() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in SOURCES} == set(PACKAGES)
+
+
+def test_each_test_file_has_its_own_name() -> None:
+    names = [path.name for path in TESTS if path.name not in {"conftest.py"}]
+
+    assert sorted(names) == sorted(set(names))
