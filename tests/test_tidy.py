@@ -74,6 +74,6 @@ def test_the_house_rules_look_at_every_package() -> None:
 
 
 def test_each_test_file_has_its_own_name() -> None:
-    names = [path.name for path in TESTS if path.name not in {"conftest.py"}]
+    names = [path.name for path in TESTS if path.name != "conftest.py"]
 
     assert sorted(names) == sorted(set(names))
