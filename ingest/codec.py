@@ -1,0 +1,235 @@
+"""OCPP-J frames: limits first, then the RPC envelope, then typed payloads; numbers stay exact.
+
+The envelope is `[2, id, action, payload]` (CALL), `[3, id, payload]` (CALLRESULT) or
+`[4, id, code, description, details]` (CALLERROR). Payloads are handed on undecoded; `decode` makes
+them typed. Nothing is rounded: JSON numbers become Decimal where the type says so.
+
+Source: OCPP 1.6-J section 4; OCPP 2.0.1 part 4, section 4.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from ingest.errors import IngestError
+
+UNREGISTERED_FRAME_MAX: Final = 64 * 1024
+"""Bytes of a frame from a station that never booted here."""
+FRAME_MAX: Final = 1024 * 1024
+"""Bytes of any frame."""
+DEPTH_MAX: Final = 24
+"""Nested arrays and objects; the deepest OCPP 2.1 message needs 12."""
+NUMBER_MAX: Final = 64
+"""Characters of one JSON number."""
+
+NO_ID: Final = b'"-1"'
+"""The id of an error whose call could not be identified (OCPP 2.0.1 part 4, 4.2.3)."""
+
+T = TypeVar("T")
+
+
+class Fault(Enum):
+    """Why a frame is no OCPP message."""
+
+    NOT_JSON = "the frame is not JSON"
+    NOT_RPC = "the frame is not an RPC message"
+    UNKNOWN_TYPE = "the message type is not supported"
+    TOO_LARGE = "the frame is too large"
+    TOO_DEEP = "the frame is nested too deeply"
+    NUMBER_TOO_LONG = "the frame holds a number with too many digits"
+
+
+class FrameError(IngestError):
+    """A frame that cannot be read; `message_id` is the JSON text of its id where one was found."""
+
+    def __init__(self, fault: Fault, message_id: bytes = NO_ID) -> None:
+        super().__init__(fault.value)
+        self.fault, self.message_id = fault, message_id
+
+
+class PayloadError(IngestError):
+    """A payload that does not have the asked type; `problem` says where."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request. `message_id` is the JSON text of the id as it came: stations also send numbers."""
+
+    message_id: bytes
+    action: str
+    payload: msgspec.Raw
+
+
+class CallResult(msgspec.Struct, frozen=True):
+    """The answer to a request."""
+
+    message_id: bytes
+    payload: msgspec.Raw
+
+
+class CallError(msgspec.Struct, frozen=True):
+    """The refusal of a request."""
+
+    message_id: bytes
+    code: str
+    description: str = ""
+
+
+Message = Call | CallResult | CallError
+
+_CALL, _RESULT, _ERROR = 2, 3, 4
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_ALL_BUT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_DIGITS_AS_ZERO: Final = bytes(0x30 if byte in b"0123456789.eE+-" else byte for byte in range(256))
+_NUMBER_TOO_LONG: Final = b"0" * (NUMBER_MAX + 1)
+_HEAD = re.compile(rb'\s*\[\s*\d+\s*,\s*("(?:[^"\\]|\\.){0,255}"|-?\d{1,64})\s*[,\]]')
+_NOT_A_NUMBER = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|-?\b(?:NaN|Infinity)\b', re.DOTALL)
+_CALL_DECODER = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw])
+_ITEMS_DECODER = msgspec.json.Decoder(list[msgspec.Raw])
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def parse(frame: bytes) -> Message:
+    """Return the RPC message in *frame*, its payload still raw.
+
+    Lenient where strictness would lose a reading: bare NaN and Infinity count as null, a trailing
+    NUL is dropped, ids may be numbers or long, elements after the payload are ignored.
+
+    Raises:
+        FrameError: If *frame* breaks a limit or is no RPC message.
+    """
+    check_limits(frame)
+    try:
+        kind, message_id, action, payload = _CALL_DECODER.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _parse_slowly(frame)
+    if kind != _CALL:
+        return _parse_slowly(frame)
+    return Call(_ENCODER.encode(message_id), action, payload)
+
+
+def check_limits(frame: bytes) -> None:
+    """Refuse a frame that would be costly to decode; cheap for the frames that stations send.
+
+    Raises:
+        FrameError: If *frame* is too large, too deep or holds a number with too many digits.
+    """
+    if len(frame) > FRAME_MAX:
+        raise FrameError(Fault.TOO_LARGE, find_id(frame[:1024]))
+    if frame.count(b"[") + frame.count(b"{") > DEPTH_MAX and _is_too_deep(frame):
+        raise FrameError(Fault.TOO_DEEP, find_id(frame))
+    if _NUMBER_TOO_LONG in frame.translate(_DIGITS_AS_ZERO) and _has_long_number(frame):
+        raise FrameError(Fault.NUMBER_TOO_LONG, find_id(frame))
+
+
+def find_id(frame: bytes) -> bytes:
+    """Return the JSON text of the message id of a broken *frame*, or of "-1"."""
+    head = _HEAD.match(frame)
+    return head[1] if head else NO_ID
+
+
+def decode(payload: msgspec.Raw | bytes, kind: type[T]) -> T:
+    """Return *payload* as a *kind*; numbers in strings are taken, decimals stay exact.
+
+    Raises:
+        PayloadError: If it is something else.
+    """
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(kind, strict=False)
+    try:
+        value: T = decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PayloadError(str(error)) from error
+    return value
+
+
+def encode(value: object) -> bytes:
+    """Return *value* as JSON; Decimals become numbers with all their digits."""
+    return _ENCODER.encode(value)
+
+
+def encode_call(message_id: str, action: str, payload: object) -> bytes:
+    """Return a CALL frame."""
+    return _ENCODER.encode((_CALL, message_id, action, payload))
+
+
+def encode_result(message_id: bytes, payload: bytes) -> bytes:
+    """Return a CALLRESULT frame with *payload*, which is JSON already."""
+    return b"[3,%b,%b]" % (message_id, payload)
+
+
+def encode_error(message_id: bytes, code: str, description: str) -> bytes:
+    """Return a CALLERROR frame. It never repeats what the station sent, but for the id."""
+    return b"[4,%b,%b,%b,{}]" % (message_id, _ENCODER.encode(code), _ENCODER.encode(description))
+
+
+def text_of(frame: bytes) -> str:
+    """Return *frame* as text; bytes that are not UTF-8 are read as Latin-1, so none is lost."""
+    try:
+        return frame.decode()
+    except UnicodeDecodeError:
+        return frame.decode("latin-1")
+
+
+def _parse_slowly(frame: bytes) -> Message:
+    """Read what the fast path did not take: answers, odd calls, broken frames."""
+    items = _items(frame)
+    if len(items) < 2:  # noqa: PLR2004 - a type and an id
+        raise FrameError(Fault.NOT_RPC)
+    message_id = bytes(items[1])
+    if message_id[:1] not in b'"-0123456789':
+        raise FrameError(Fault.NOT_RPC)
+    match bytes(items[0]), items[2:]:
+        case b"2", [action, payload, *_] if bytes(action).startswith(b'"'):
+            return Call(message_id, decode(action, str), payload)
+        case b"3", [payload, *_]:
+            return CallResult(message_id, payload)
+        case b"4", [code, *rest]:
+            return CallError(message_id, _text(code), _text(rest[0]) if rest else "")
+        case b"2" | b"3" | b"4", _:
+            raise FrameError(Fault.NOT_RPC, message_id)
+        case _:
+            raise FrameError(Fault.UNKNOWN_TYPE, message_id)
+
+
+def _items(frame: bytes) -> list[msgspec.Raw]:
+    """Return the elements of the array in *frame*, mended where stations are known to err."""
+    for mended in (frame, _NOT_A_NUMBER.sub(_null, frame.strip(b"\0 \t\r\n"))):
+        try:
+            return _ITEMS_DECODER.decode(mended)
+        except msgspec.ValidationError as error:
+            raise FrameError(Fault.NOT_RPC) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+    raise FrameError(Fault.NOT_JSON, find_id(frame))
+
+
+def _null(found: re.Match[bytes]) -> bytes:
+    return found[1] or b"null"
+
+
+def _text(raw: msgspec.Raw) -> str:
+    value: Any = decode(raw, object)
+    return value if isinstance(value, str) else ""
+
+
+def _is_too_deep(frame: bytes) -> bool:
+    """Fold matching brackets DEPTH_MAX times; what is left then was deeper (or is not balanced)."""
+    brackets = _STRING.sub(b"", frame).translate(_SQUARE, _ALL_BUT_BRACKETS)
+    for _ in range(DEPTH_MAX):
+        brackets = brackets.replace(b"[]", b"")
+    return b"[" in brackets
+
+
+def _has_long_number(frame: bytes) -> bool:
+    return _NUMBER_TOO_LONG in _STRING.sub(b"", frame).translate(_DIGITS_AS_ZERO)
