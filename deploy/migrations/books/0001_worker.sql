@@ -1,0 +1,58 @@
+-- What the worker reads from the event log and concludes from it. Everything here can be thrown
+-- away and made again by a replay; nothing here names its schema, so a replay makes it elsewhere.
+
+-- The next record that the worker takes of each partition: the guard of every transaction.
+CREATE TABLE worker_position (
+    partition        integer PRIMARY KEY,
+    next_position    bigint  NOT NULL,
+    declared_version bigint  NOT NULL
+);
+
+-- Facts as the translators gave them, msgpack and zstd, some of one stream in one row.
+CREATE TABLE fact (
+    station_id     text        NOT NULL,
+    stream         text        NOT NULL,
+    partition      integer     NOT NULL,
+    position       bigint      NOT NULL,
+    received_until timestamptz NOT NULL,
+    facts          bytea       NOT NULL
+);
+ALTER TABLE fact ALTER COLUMN facts SET STORAGE EXTERNAL;
+CREATE INDEX fact_stream ON fact (station_id, stream, received_until);
+
+-- The sessions as they stand. `heard_at` is when the station last said anything at all.
+CREATE TABLE session (
+    session_id      text        PRIMARY KEY,
+    partition       integer     NOT NULL,
+    station_id      text        NOT NULL,
+    stream          text        NOT NULL,
+    state           text        NOT NULL CHECK (state IN (
+        'open', 'waiting', 'rated', 'held', 'released', 'written_off', 'replaced'
+    )),
+    flags           text[]      NOT NULL,
+    blockers        text[]      NOT NULL,
+    reasons         text[]      NOT NULL,
+    evse_id         integer,
+    connector_id    integer,
+    token_uid       text,
+    started_at      timestamptz,
+    ended_at        timestamptz,
+    energy_wh       numeric,
+    meter_start_wh  numeric,
+    meter_stop_wh   numeric,
+    register_wh     numeric,
+    first_fact_at   timestamptz NOT NULL,
+    last_fact_at    timestamptz NOT NULL,
+    heard_at        timestamptz NOT NULL
+) WITH (fillfactor = 70);
+CREATE INDEX session_station ON session (station_id, stream);
+CREATE INDEX session_unfinished ON session (partition) WHERE state IN ('open', 'waiting');
+
+-- Lines that say nothing we could use, by reason. They stay in the log.
+CREATE TABLE set_aside (
+    partition  integer NOT NULL,
+    station_id text    NOT NULL,
+    reason     text    NOT NULL,
+    lines      bigint  NOT NULL,
+    PRIMARY KEY (partition, station_id, reason)
+);

@@ -1,0 +1,163 @@
+"""Every setting, in one frozen object read once: `WATTLEDGER_*` variables over a TOML file."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import DeployError
+
+PREFIX = "WATTLEDGER_"
+ENVIRONMENT = "the environment"
+SETTINGS = "settings"
+FILE_NAME = "wattledger.toml"
+DATA = Path("data")
+
+
+class UnknownSettingError(DeployError):
+    """A variable or a file names a setting that does not exist."""
+
+    def __init__(self, source: str, names: Iterable[str], known: Iterable[str]) -> None:
+        self.source, self.names = source, tuple(sorted(names))
+        known = sorted(known)
+        hints = []
+        for name in self.names:
+            near = difflib.get_close_matches(name, known, n=1)
+            hints.append(f"{name} (did you mean {near[0]}?)" if near else name)
+        super().__init__(f"unknown setting in {source}: {', '.join(hints)}")
+
+
+class BadSettingError(DeployError):
+    """A setting's value cannot be used."""
+
+    def __init__(self, source: str, name: str, value: object, wanted: str) -> None:
+        self.source, self.name, self.value = source, name, value
+        super().__init__(f"{source}: {name} must be {wanted}, not {value!r}")
+
+
+def _setting(default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field itself
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this Wattledger runs. Durations end in their unit."""
+
+    data: Path = _setting(DATA, "folder that keeps the database and the log files")  # noqa: RUF009 - a Path never changes
+    database_url: str = _setting("", "an own PostgreSQL 15+; empty starts the embedded one")
+    listen_host: str = _setting("127.0.0.1", "address on which stations connect")
+    listen_port: int = _setting(9000, "port for `ws://`; 0 picks a free one, -1 closes it")
+    tls_port: int = _setting(-1, "port for `wss://`; -1 closes it")
+    tls_certificate: str = _setting("", "PEM file with the server's certificate chain")
+    tls_key: str = _setting("", "PEM file with the certificate's private key")
+    partitions: int = _setting(8, "partitions of the event log; fixed once the log exists")
+    linger_ms: int = _setting(5, "how long the log gathers frames for one commit")
+    heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
+    tick_seconds: int = _setting(60, "how often the log records that time passed")
+    log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
+
+    def __post_init__(self) -> None:
+        """Check what must fit together.
+
+        Raises:
+            BadSettingError: If a value is outside its range or a partner is missing.
+        """
+        for name, low, high in (
+            ("listen_port", -1, 65535),
+            ("tls_port", -1, 65535),
+            ("partitions", 1, 256),
+            ("linger_ms", 0, 1000),
+            ("heartbeat_seconds", 1, 86_400),
+            ("tick_seconds", 1, 3600),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise BadSettingError(SETTINGS, name, value, f"between {low} and {high}")
+        if self.log_level not in {"debug", "info", "warning", "error"}:
+            wanted = "debug, info, warning or error"
+            raise BadSettingError(SETTINGS, "log_level", self.log_level, wanted)
+        if self.tls_port >= 0 and not (self.tls_certificate and self.tls_key):
+            wanted = "closed (-1), or tls_certificate and tls_key must be set"
+            raise BadSettingError(SETTINGS, "tls_port", self.tls_port, wanted)
+
+
+NAMES = tuple(entry.name for entry in fields(Settings))
+
+
+def load_settings(
+    environment: Mapping[str, str], *, config: Path | None = None, **given: object
+) -> Settings:
+    """Return the settings: *given* values, over variables, over the file, over the defaults.
+
+    The file is *config*, or `wattledger.toml` in the data folder when there is one. A given value
+    of None counts as not given.
+
+    Raises:
+        UnknownSettingError: If a variable or the file names a setting that does not exist.
+        BadSettingError: If a value does not fit its setting.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    named = {key: value for key, value in environment.items() if key.startswith(PREFIX)}
+    known = {PREFIX + name.upper(): name for name in NAMES}
+    if unknown := named.keys() - known.keys():
+        raise UnknownSettingError(ENVIRONMENT, unknown, known)
+    variables = {known[key]: _parsed(ENVIRONMENT, known[key], named[key]) for key in named}
+    data = Path(str(chosen.get("data") or variables.get("data") or Settings().data))
+    from_file = _read_file(config, data)
+    return Settings(**{**from_file, **variables, **chosen, "data": data.absolute()})
+
+
+def _read_file(config: Path | None, data: Path) -> dict[str, Any]:
+    path = config or data / FILE_NAME
+    if config is None and not path.is_file():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"cannot read the settings file {path}: {error}"
+        raise DeployError(message) from error
+    if unknown := content.keys() - set(NAMES):
+        raise UnknownSettingError(str(path), unknown, NAMES)
+    if "data" in content and config is None:
+        wanted = "left out of the data folder's own file"
+        raise BadSettingError(str(path), "data", content["data"], wanted)
+    return {name: _checked(str(path), name, value) for name, value in content.items()}
+
+
+def _parsed(source: str, name: str, text: str) -> object:
+    if isinstance(_default(name), int):
+        try:
+            return int(text)
+        except ValueError:
+            raise BadSettingError(source, name, text, "a whole number") from None
+    return _checked(source, name, text)
+
+
+def _checked(source: str, name: str, value: object) -> object:
+    default = _default(name)
+    if isinstance(default, Path) and isinstance(value, str):
+        return Path(value)
+    if type(value) is not type(default):
+        wanted = "a whole number" if isinstance(default, int) else "a text"
+        raise BadSettingError(source, name, value, wanted)
+    return value
+
+
+def _default(name: str) -> object:
+    default = next(entry.default for entry in fields(Settings) if entry.name == name)
+    assert default is not MISSING, name
+    return default
+
+
+def settings_table() -> str:
+    """Return the table of settings that README shows, as Markdown."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for entry in fields(Settings):
+        default = entry.default
+        shown = f"`{default}`" if default != "" else "-"
+        rows.append(f"| `{entry.name}` | {shown} | {entry.metadata['meaning']} |")
+    return "\n".join(rows) + "\n"
