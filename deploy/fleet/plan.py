@@ -11,7 +11,7 @@ from deploy.fleet.day import Protocol, Quirk, StationDay, Visit
 
 OUTAGE_HOURS = (9.2, 13.4)
 ROLLOVER_MODULO_WH = 100_000_000
-WRONG_CLOCK = timedelta(hours=2)
+WRONG_CLOCK = timedelta(minutes=47)
 POWERS_W = (3_680, 7_360, 11_040, 22_080)
 LAST_ARRIVAL_HOURS = 22.6
 

@@ -1,0 +1,85 @@
+"""A part of the running system: one process, what it is told and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Protocol
+
+from deploy.clock import FastClock, SystemClock
+from deploy.settings import Settings
+
+LOG_FILE = "wattledger.log"
+ORPHAN_SECONDS = 15.0
+
+ProductClock = SystemClock | FastClock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every part is given: where the database is, and which time it is."""
+
+    settings: Settings
+    clock: ProductClock
+    dsn: str
+
+
+class RunPart(Protocol):
+    """The work of a part: a module's function, for a new process must find it by name."""
+
+    def __call__(
+        self, surroundings: Surroundings, stop: threading.Event, ready: Callable[[object], None]
+    ) -> None:
+        """Work until *stop* is set; call *ready* once, with what others must know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A process by name."""
+
+    name: str
+    run: RunPart
+
+
+def run_part(part: Part, surroundings: Surroundings, pipe: Connection) -> None:
+    """Be the process of *part*: end at SIGTERM, or when the supervisor is gone."""
+    write_log(surroundings.settings)
+    stop = threading.Event()
+    # Ctrl-C reaches the whole group: the supervisor decides in which order we end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    log = logging.getLogger(f"wattledger.{part.name}")
+    log.info("started, process %s", os.getpid())
+    try:
+        part.run(surroundings, stop, pipe.send)
+    except Exception:
+        log.exception("failed")
+        raise SystemExit(1) from None
+    log.info("ended")
+
+
+def write_log(settings: Settings) -> None:
+    """Write this process's log to the data folder."""
+    logging.basicConfig(
+        filename=settings.data / LOG_FILE,
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(ORPHAN_SECONDS)
+    os._exit(1)
