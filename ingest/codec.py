@@ -98,8 +98,8 @@ _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-def parse(frame: bytes) -> Message:
-    """Return the RPC message in *frame*, its payload still raw.
+def parse(frame: bytes, *, size_max: int = FRAME_MAX) -> Message:
+    """Return the RPC message in *frame* (UTF-8), its payload still raw.
 
     Lenient where strictness would lose a reading: bare NaN and Infinity count as null, a trailing
     NUL is dropped, ids may be numbers or long, elements after the payload are ignored.
@@ -107,7 +107,7 @@ def parse(frame: bytes) -> Message:
     Raises:
         FrameError: If *frame* breaks a limit or is no RPC message.
     """
-    check_limits(frame)
+    check_limits(frame, size_max=size_max)
     try:
         kind, message_id, action, payload = _CALL_DECODER.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -117,13 +117,13 @@ def parse(frame: bytes) -> Message:
     return Call(_ENCODER.encode(message_id), action, payload)
 
 
-def check_limits(frame: bytes) -> None:
+def check_limits(frame: bytes, *, size_max: int = FRAME_MAX) -> None:
     """Refuse a frame that would be costly to decode; cheap for the frames that stations send.
 
     Raises:
         FrameError: If *frame* is too large, too deep or holds a number with too many digits.
     """
-    if len(frame) > FRAME_MAX:
+    if len(frame) > size_max:
         raise FrameError(Fault.TOO_LARGE, find_id(frame[:1024]))
     if frame.count(b"[") + frame.count(b"{") > DEPTH_MAX and _is_too_deep(frame):
         raise FrameError(Fault.TOO_DEEP, find_id(frame))

@@ -1,0 +1,70 @@
+"""What the edge must know about stations and tokens; deploy implements it over declarations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+def canonical(name: str) -> str:
+    """Return *name* as identities and tokens are compared: no outer blanks, no case.
+
+    Source: OCPP 1.6 CiString20Type; seen identities differ in case between firmware versions.
+    """
+    return name.strip().casefold()
+
+
+class TokenStatus(StrEnum):
+    """What a station may do for a token. Both protocol versions use these words."""
+
+    ACCEPTED = "Accepted"
+    BLOCKED = "Blocked"
+    EXPIRED = "Expired"
+    INVALID = "Invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationAccess:
+    """Who may connect as a station.
+
+    `station_id` is the identity as declared; the log and all books use it, however the station
+    spells it in its URL. `password_hashes` are `ingest.security` hashes; while a password is being
+    changed there are two.
+    """
+
+    station_id: str
+    password_hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAccess:
+    """What is declared about a token; `group` is the uid of its group or parent token."""
+
+    status: TokenStatus
+    expires_at: datetime | None = None
+    group: str | None = None
+
+    def status_at(self, moment: datetime) -> TokenStatus:
+        """Return the status at *moment*: an accepted token expires."""
+        if self.status is not TokenStatus.ACCEPTED:
+            return self.status
+        if self.expires_at is not None and self.expires_at <= moment:
+            return TokenStatus.EXPIRED
+        return TokenStatus.ACCEPTED
+
+
+class StationDirectory(Protocol):
+    """Master data as the edge asks for it, always in its latest version."""
+
+    async def station(self, identity: str) -> StationAccess | None:
+        """Return who may connect as *identity* (canonical), or None."""
+
+    async def token(self, token_uid: str) -> TokenAccess | None:
+        """Return what is declared about *token_uid* (canonical), or None."""
+
+    async def unknown_token(
+        self, station_id: str, token_uid: str, *, seen_at: datetime
+    ) -> TokenStatus:
+        """Record that *station_id* showed a token that nobody declared; say the policy's answer."""

@@ -1,0 +1,74 @@
+"""Questions to the database that wait at the same time are asked as one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import psycopg
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Connect = Callable[[], Awaitable[psycopg.AsyncConnection]]
+"""Opens a connection; its search_path finds our tables."""
+
+
+class Gatherer(Generic[K, V]):
+    """Collects keys while a question runs and asks for all of them next, in one transaction.
+
+    `answer` gets a connection inside a transaction and the keys (repeats kept) and returns a value
+    for each. A lost connection is opened again once; what still fails is raised to every asker.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        answer: Callable[[psycopg.AsyncConnection, Sequence[K]], Awaitable[Sequence[V]]],
+    ) -> None:
+        self._connect, self._answer = connect, answer
+        self._waiting: list[tuple[K, asyncio.Future[V]]] = []
+        self._connection: psycopg.AsyncConnection | None = None
+        self._runner: asyncio.Task[None] | None = None
+
+    async def ask(self, key: K) -> V:
+        """Return the value for *key* once it is durable."""
+        future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        self._waiting.append((key, future))
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run())
+        return await future
+
+    async def close(self) -> None:
+        """Finish what waits and close the connection."""
+        if self._runner is not None:
+            await self._runner
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                values = await self._ask_all([key for key, _ in batch])
+            except Exception as error:  # noqa: BLE001 - every asker gets it
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for (_, future), value in zip(batch, values, strict=True):
+                    if not future.done():
+                        future.set_result(value)
+
+    async def _ask_all(self, keys: Sequence[K]) -> Sequence[V]:
+        try:
+            return await self._ask_once(keys)
+        except psycopg.OperationalError:
+            return await self._ask_once(keys)
+
+    async def _ask_once(self, keys: Sequence[K]) -> Sequence[V]:
+        if self._connection is None or self._connection.broken or self._connection.closed:
+            self._connection = await self._connect()
+        async with self._connection.transaction():
+            return await self._answer(self._connection, keys)

@@ -1,0 +1,119 @@
+"""Fakes that implement the ports; tests use them where the real part is not the point."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from ingest.directory import StationAccess, TokenAccess, TokenStatus, canonical
+from ingest.envelope import LogLine, decode_lines
+from ingest.log import Position, Record
+from ingest.security import hash_password
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class FixedClock:
+    """A clock that moves only when told; sleeping yields and moves it."""
+
+    moment: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.moment
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+        self.moment += timedelta(seconds=seconds)
+
+
+@dataclass
+class MemoryLog:
+    """An event log of one record a line. `gate`, when given, holds appends back until it is set."""
+
+    partitions: int = 4
+    gate: asyncio.Event | None = None
+    failure: Exception | None = None
+    records: dict[int, list[bytes]] = field(default_factory=dict)
+    waiting: int = 0
+
+    async def append(self, partition: int, line: bytes) -> Position:
+        if self.failure is not None:
+            raise self.failure
+        if self.gate is not None:
+            self.waiting += 1
+            await self.gate.wait()
+            self.waiting -= 1
+        kept = self.records.setdefault(partition, [])
+        kept.append(line)
+        return Position(partition, len(kept) - 1, 0)
+
+    async def read(self, partition: int, start: int, *, limit: int) -> Sequence[Record]:
+        kept = self.records.get(partition, [])[start : start + limit]
+        return [Record(partition, start + index, line + b"\n") for index, line in enumerate(kept)]
+
+    async def end(self, partition: int) -> int:
+        return len(self.records.get(partition, []))
+
+    def lines(self) -> list[LogLine]:
+        """Return all lines, partition after partition."""
+        return [
+            line
+            for partition in sorted(self.records)
+            for payload in self.records[partition]
+            for line in decode_lines(payload)
+        ]
+
+
+@dataclass
+class MemoryIds:
+    """Transaction ids that live as long as the test."""
+
+    given: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    async def assign(self, station_id: str, content_key: str) -> int:
+        return self.given.setdefault((station_id, content_key), 1001 + len(self.given))
+
+
+@dataclass
+class MemoryEpochs:
+    """Connection numbers that live as long as the test."""
+
+    newest: dict[str, int] = field(default_factory=dict)
+
+    async def advance(self, station_id: str) -> int:
+        self.newest[station_id] = self.newest.get(station_id, 0) + 1
+        return self.newest[station_id]
+
+
+@dataclass
+class FixedDirectory:
+    """Stations with their passwords in clear, tokens, and the policy for unknown tokens."""
+
+    passwords: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, TokenAccess] = field(default_factory=dict)
+    policy: TokenStatus = TokenStatus.INVALID
+    unknown: list[tuple[str, str]] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    async def station(self, identity: str) -> StationAccess | None:
+        for station_id, password in self.passwords.items():
+            if canonical(station_id) == identity:
+                if station_id not in self.hashes:
+                    self.hashes[station_id] = hash_password(password)
+                return StationAccess(
+                    station_id=station_id, password_hashes=(self.hashes[station_id],)
+                )
+        return None
+
+    async def token(self, token_uid: str) -> TokenAccess | None:
+        return self.tokens.get(token_uid)
+
+    async def unknown_token(
+        self, station_id: str, token_uid: str, *, seen_at: datetime
+    ) -> TokenStatus:
+        assert seen_at.tzinfo is UTC
+        self.unknown.append((station_id, token_uid))
+        return self.policy
