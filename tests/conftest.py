@@ -1,0 +1,57 @@
+"""The real PostgreSQL that tests use: one server a run, one fresh database a test."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from deploy import migrate
+from deploy.embedded import EmbeddedPostgres
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[EmbeddedPostgres]:
+    """A server of this run's own; its settings are the product's."""
+    data = Path(tempfile.mkdtemp(prefix="wattledger-tests-"))
+    try:
+        with EmbeddedPostgres(data) as server:
+            yield server
+    finally:
+        shutil.rmtree(data)
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(postgres_server: EmbeddedPostgres) -> str:
+    """The server's connection string, to a database without tables."""
+    return postgres_server.dsn
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_dsn: str) -> str:
+    """The name of a database with every table and no rows."""
+    name = "template_wattledger"
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(make_conninfo(postgres_dsn, dbname=name)) as connection:
+        migrate.apply(connection, "inputs")
+        migrate.apply(connection, "books")
+    return name
+
+
+@pytest.fixture
+def database(postgres_dsn: str, template_database: str) -> Iterator[str]:
+    """The connection string of a fresh database with every table and no rows."""
+    name = f"test_{next(NUMBERS)}"
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+        yield make_conninfo(postgres_dsn, dbname=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
