@@ -1,0 +1,147 @@
+"""A server on a free port with fakes behind it, and a station's end of the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from ingest.connection_epochs import Epochs
+from ingest.envelope import Connection, Frame
+from ingest.log import EventLog
+from ingest.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
+from ingest.transactions import TransactionIds
+from tests.fakes import FixedClock, FixedDirectory, MemoryEpochs, MemoryIds, MemoryLog
+
+FRAMES = Path(__file__).parents[2] / "shared" / "vectors" / "ocpp-frames" / "issue_frames.jsonl"
+PASSWORD = "correct-horse-battery"
+
+
+@dataclass
+class Edge:
+    """A running server and what stands behind it."""
+
+    server: Server
+    log: MemoryLog
+    directory: FixedDirectory
+    clock: FixedClock
+
+    def station(
+        self,
+        name: str = "CP1",
+        *,
+        protocol: str | None = "ocpp1.6",
+        password: str | bytes = PASSWORD,
+        user: str | None = None,
+        **options: Any,  # noqa: ANN401 - handed on to websockets
+    ) -> AbstractAsyncContextManager[Station]:
+        """Open a connection as a station would."""
+        return _station(self, name, protocol, password, user or name, options)
+
+    def frames(self) -> list[Frame]:
+        """Return the logged frames."""
+        return [line for line in self.log.lines() if isinstance(line, Frame)]
+
+    def connections(self) -> list[Connection]:
+        """Return the logged connection changes."""
+        return [line for line in self.log.lines() if isinstance(line, Connection)]
+
+
+@dataclass
+class Station:
+    """A station's end of the wire."""
+
+    socket: ClientConnection
+    sent: int = 0
+    seen: list[Any] = field(default_factory=list)
+
+    async def send(self, text: str | bytes) -> Any:  # noqa: ANN401 - any JSON
+        """Send *text* as it is and return the answer."""
+        await self.socket.send(text, text=True)
+        return json.loads(await self.socket.recv())
+
+    async def call(self, action: str, payload: Any, *, message_id: Any = None) -> Any:  # noqa: ANN401 - any JSON
+        """Send a call and return the payload of its result."""
+        self.sent += 1
+        asked = f"m{self.sent}" if message_id is None else message_id
+        kind, answered, *rest = await self.send(json.dumps([2, asked, action, payload]))
+        assert [kind, answered] == [3, asked], rest
+        return rest[0]
+
+
+@asynccontextmanager
+async def open_edge(
+    *,
+    log: EventLog | None = None,
+    ids: TransactionIds | None = None,
+    epochs: Epochs | None = None,
+    directory: FixedDirectory | None = None,
+    manners: Manners = DEFAULT_MANNERS,
+    listeners: Sequence[Listener] = (Listener(),),
+) -> AsyncIterator[Edge]:
+    """Serve stations CP1, CP2 and CP3 while the context lasts."""
+    log = log or MemoryLog()
+    directory = directory or FixedDirectory(dict.fromkeys(("CP1", "CP2", "CP3"), PASSWORD))
+    clock = FixedClock()
+    server = await serve(
+        log=log,
+        directory=directory,
+        ids=ids or MemoryIds(),
+        epochs=epochs or MemoryEpochs(),
+        clock=clock,
+        listeners=listeners,
+        manners=manners,
+    )
+    try:
+        yield Edge(server, log, directory, clock)  # type: ignore[arg-type]  # reading it back is for the fake only
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def _station(
+    edge: Edge,
+    name: str,
+    protocol: str | None,
+    password: str | bytes,
+    user: str,
+    options: dict[str, Any],
+) -> AsyncIterator[Station]:
+    key = password.encode() if isinstance(password, str) else password
+    token = base64.b64encode(user.encode() + b":" + key).decode()
+    async with connect(
+        f"ws://127.0.0.1:{edge.server.ports[0]}/ocpp/{name}",
+        subprotocols=None if protocol is None else [Subprotocol(protocol)],
+        additional_headers={"Authorization": f"Basic {token}"},
+        proxy=None,
+        **options,
+    ) as socket:
+        yield Station(socket)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until *condition* holds, for at most five seconds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the server under test has no event for each thing
+            await asyncio.sleep(0.01)
+
+
+def issue_frames(issue: str) -> list[str]:
+    """Return the frames quoted in a public issue, or skip the test."""
+    if not FRAMES.exists():
+        pytest.skip("the frames from public issues are not beside this repository")
+    for line in FRAMES.read_text("utf-8").splitlines():
+        entry = json.loads(line)
+        if entry["source"].endswith(issue):
+            frames: list[str] = entry["frames"]
+            return frames
+    raise AssertionError(issue)
