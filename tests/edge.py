@@ -23,6 +23,7 @@ from ingest.transactions import TransactionIds
 from tests.fakes import FixedClock, FixedDirectory, MemoryEpochs, MemoryIds, MemoryLog
 
 FRAMES = Path(__file__).parents[2] / "shared" / "vectors" / "ocpp-frames" / "issue_frames.jsonl"
+CALL = 2
 PASSWORD = "correct-horse-battery"
 
 
@@ -62,11 +63,17 @@ class Station:
 
     socket: ClientConnection
     sent: int = 0
-    seen: list[Any] = field(default_factory=list)
+    asked: list[Any] = field(default_factory=list)
 
     async def send(self, text: str | bytes) -> Any:  # noqa: ANN401 - any JSON
-        """Send *text* as it is and return the answer."""
+        """Send *text* as it is and return the answer; calls to the station are set aside."""
         await self.socket.send(text, text=True)
+        while (message := await self.receive())[0] == CALL:
+            self.asked.append(message)
+        return message
+
+    async def receive(self) -> Any:  # noqa: ANN401 - any JSON
+        """Return the next message."""
         return json.loads(await self.socket.recv())
 
     async def call(self, action: str, payload: Any, *, message_id: Any = None) -> Any:  # noqa: ANN401 - any JSON

@@ -220,7 +220,7 @@ async def test_a_call_of_ours_and_its_answer_stand_in_one_line_of_the_log() -> N
 
 async def test_a_small_idle_server_pings_and_closes_who_stays_silent() -> None:
     manners = Manners(ping_seconds=0.05, silence_seconds=0.2, close_seconds=0.1)
-    async with open_edge(manners=manners) as edge, edge.station() as station:
+    async with open_edge(manners=manners) as edge, edge.station(close_timeout=0.1) as station:
         await station.call("Heartbeat", {})
         await asyncio.sleep(0.5)
         assert "CP1" in edge.server.connections
