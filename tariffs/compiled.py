@@ -1,0 +1,264 @@
+"""A tariff version made ready for pricing: integer factors, bit masks, cached selections."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from tariffs.adjustments import Grant, GroupGrant, IdleGrace, ValidationGrant
+from tariffs.canonical import tariff_hash
+from tariffs.currencies import currency_exponent
+from tariffs.errors import TariffError
+from tariffs.periods import WallClock
+from tariffs.quantities import is_sane
+from tariffs.restrictions import QuantityBands, clock_boundaries, quantity_bands
+from tariffs.tariff import Dimension, PriceComponent, ReservationRestriction, Tariff, TariffElement
+from tariffs.taxes import ENERGY_UNITS_PER_WH, Factors, factors_of, places
+
+SECOND_US = 1_000_000
+
+
+class State(IntEnum):
+    """What a stretch of a session is, for the choice of components."""
+
+    CHARGING = 0
+    PARKING = 1
+    GRACE = 2
+    RESERVATION = 3
+    RESERVATION_EXPIRED = 4
+
+
+class Why(StrEnum):
+    """Why a line stands where it stands; `tariffs.explain` makes the sentence."""
+
+    PRICED = "priced"
+    UNPRICED = "unpriced"
+    GRACE = "grace"
+    GRANT = "grant"
+    MIN_PRICE = "min_price"
+    MAX_PRICE = "max_price"
+
+
+class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One price component (or the lack of one) with its integer factors.
+
+    `step_units` is the step in volume units, 0 for none. `element_index` counts from 0 and is
+    None where no element applies.
+    """
+
+    why: Why
+    dimension: Dimension
+    element_index: int | None
+    element_name: str | None
+    price: Decimal
+    vat: Decimal | None
+    step_units: int
+    before_factor: int
+    tax_factor: int
+    tariff_id: str
+    for_reservation: bool = False
+    reason: str | None = None
+
+
+# The components that hold at once: FLAT, ENERGY, and the one that time counts for.
+Selection = tuple[CompiledComponent | None, CompiledComponent, CompiledComponent | None]
+
+_STEP_UNITS = {
+    Dimension.FLAT: 0,
+    Dimension.ENERGY: ENERGY_UNITS_PER_WH,
+    Dimension.TIME: SECOND_US,
+    Dimension.PARKING_TIME: SECOND_US,
+    Dimension.RESERVATION_TIME: SECOND_US,
+}
+
+
+class CompiledTariff:
+    """One tariff version, compiled; keep it and price many sessions with it."""
+
+    __slots__ = (
+        "_clocks",
+        "_components",
+        "_selections",
+        "bands",
+        "clock_restricted",
+        "denominator",
+        "exponent",
+        "factors",
+        "grace_us",
+        "grants",
+        "hash",
+        "tariff",
+    )
+
+    def __init__(self, tariff: Tariff) -> None:
+        check_tariff(tariff)
+        self.tariff = tariff
+        self.hash = tariff_hash(tariff)
+        self.exponent = currency_exponent(tariff.currency)
+        self.grants: tuple[Grant, ...] = tuple(
+            a for a in tariff.adjustments if isinstance(a, GroupGrant | ValidationGrant)
+        )
+        graces = [a for a in tariff.adjustments if isinstance(a, IdleGrace)]
+        self.grace_us = max((grace.seconds for grace in graces), default=0) * SECOND_US
+        spare = 1
+        for grant in self.grants:
+            spare *= 100 * 10 ** places(grant.percent)
+        self.factors: Factors = factors_of(tariff, grants=spare)
+        self.denominator = self.factors.denominator
+        self.bands: QuantityBands = quantity_bands(tariff.elements)
+        self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
+        self._clocks: dict[str, WallClock] = {}
+        self._selections: dict[int, Selection] = {}
+        self._components: dict[tuple[int, Dimension, bool], CompiledComponent] = {}
+
+    @property
+    def all_elements(self) -> int:
+        """Return the mask of every element."""
+        return (1 << len(self.tariff.elements)) - 1
+
+    def clock(self, time_zone: str) -> WallClock:
+        """Return the elements that the wall clock of *time_zone* allows, cached by day."""
+        clock = self._clocks.get(time_zone)
+        if clock is None:
+            restrictions = tuple(element.restrictions for element in self.tariff.elements)
+            clock = self._clocks[time_zone] = WallClock(restrictions, time_zone)
+        return clock
+
+    def select(self, mask: int, state: int) -> Selection:
+        """Return the components that hold where the elements in *mask* may apply.
+
+        Per dimension the first element that has a component of it and whose restrictions hold.
+        Source: OCPI 2.3.0, mod_tariffs, Tariff object.
+        """
+        key = mask << 3 | state
+        selection = self._selections.get(key)
+        if selection is None:
+            selection = self._selections[key] = self._select(mask, State(state))
+        return selection
+
+    def _select(self, mask: int, state: State) -> Selection:
+        match state:
+            case State.CHARGING:
+                flat = self._first(mask, Dimension.FLAT, (None,))
+                timed = self._timed(mask, Dimension.TIME)
+            case State.PARKING | State.GRACE:
+                flat = self._first(mask, Dimension.FLAT, (None,))
+                timed = self._timed(mask, Dimension.PARKING_TIME)
+                if state is State.GRACE and timed is not None:
+                    timed = self._free(Dimension.PARKING_TIME, Why.GRACE)
+            case State.RESERVATION | State.RESERVATION_EXPIRED:
+                kinds = _reservation_kinds(expired=state is State.RESERVATION_EXPIRED)
+                flat = self._first(mask, Dimension.FLAT, kinds)
+                timed = self._first(mask, Dimension.TIME, kinds)
+                return flat, self._free(Dimension.ENERGY, Why.UNPRICED), timed
+        energy = self._first(mask, Dimension.ENERGY, (None,))
+        return flat, energy or self._free(Dimension.ENERGY, Why.UNPRICED), timed
+
+    def _timed(self, mask: int, dimension: Dimension) -> CompiledComponent | None:
+        """Return the component for time, a free one if other elements price this dimension."""
+        found = self._first(mask, dimension, (None,))
+        if found is None and self._first(self.all_elements, dimension, (None,)) is not None:
+            return self._free(dimension, Why.UNPRICED)
+        return found
+
+    def _first(
+        self,
+        mask: int,
+        dimension: Dimension,
+        kinds: tuple[ReservationRestriction | None, ...],
+    ) -> CompiledComponent | None:
+        for kind in kinds:
+            for index, element in enumerate(self.tariff.elements):
+                if not mask >> index & 1 or element.restrictions.reservation is not kind:
+                    continue
+                for component in element.price_components:
+                    if component.dimension is dimension:
+                        return self._compiled(index, element, component)
+        return None
+
+    def _compiled(
+        self, index: int, element: TariffElement, component: PriceComponent
+    ) -> CompiledComponent:
+        reserved = element.restrictions.reservation is not None
+        key = (index, component.dimension, reserved)
+        compiled = self._components.get(key)
+        if compiled is None:
+            dimension = component.dimension
+            if reserved and dimension is Dimension.TIME:
+                dimension = Dimension.RESERVATION_TIME
+            compiled = self._components[key] = CompiledComponent(
+                why=Why.PRICED,
+                dimension=dimension,
+                element_index=index,
+                element_name=element.name,
+                price=component.price,
+                vat=component.vat,
+                step_units=component.step_size * _STEP_UNITS[dimension],
+                before_factor=self.factors.before(dimension, component.price, component.vat),
+                tax_factor=self.factors.tax(dimension, component.price, component.vat),
+                tariff_id=self.tariff.id,
+                for_reservation=reserved,
+            )
+        return compiled
+
+    def _free(self, dimension: Dimension, why: Why) -> CompiledComponent:
+        key = (-1 if why is Why.GRACE else -2, dimension, False)
+        compiled = self._components.get(key)
+        if compiled is None:
+            graces = [a for a in self.tariff.adjustments if isinstance(a, IdleGrace)]
+            compiled = self._components[key] = CompiledComponent(
+                why=why,
+                dimension=dimension,
+                element_index=None,
+                element_name=None,
+                price=Decimal(0),
+                vat=None,
+                step_units=0,
+                before_factor=0,
+                tax_factor=0,
+                tariff_id=self.tariff.id,
+                reason=graces[0].reason if why is Why.GRACE else None,
+            )
+        return compiled
+
+
+def _reservation_kinds(*, expired: bool) -> tuple[ReservationRestriction, ...]:
+    """Return which elements price a reservation, the stronger kind first.
+
+    Source: OCPI 2.3.0, mod_tariffs, ReservationRestrictionType (the NOTE: EXPIRES wins).
+    """
+    if expired:
+        return (ReservationRestriction.RESERVATION_EXPIRES, ReservationRestriction.RESERVATION)
+    return (ReservationRestriction.RESERVATION,)
+
+
+def check_tariff(tariff: Tariff) -> None:
+    """Refuse a tariff whose numbers cannot be priced, wherever it came from.
+
+    Raises:
+        UnpriceableTariffError: If it has no element, or a negative or absurd number.
+    """
+    if not tariff.elements:
+        raise UnpriceableTariffError(tariff.id, "it has no element")
+    for index, element in enumerate(tariff.elements):
+        for component in element.price_components:
+            for name, number in (("price", component.price), ("vat", component.vat)):
+                if number is not None and (not is_sane(number) or number < 0):
+                    where = f"elements[{index}].{component.dimension}.{name}"
+                    raise UnpriceableTariffError(tariff.id, f"{where} is {number}")
+            if component.step_size < 0:
+                raise UnpriceableTariffError(tariff.id, f"elements[{index}]: negative step_size")
+    for limit in (tariff.min_price, tariff.max_price):
+        for number in (limit.before_taxes, limit.after_taxes) if limit is not None else ():
+            if number is not None and (not is_sane(number) or number < 0):
+                raise UnpriceableTariffError(tariff.id, f"a price limit is {number}")
+
+
+class UnpriceableTariffError(TariffError):
+    """A tariff that no session can be priced with."""
+
+    def __init__(self, tariff_id: str, why: str) -> None:
+        super().__init__(f"tariff {tariff_id!r} cannot be priced: {why}")
+        self.tariff_id, self.why = tariff_id, why

@@ -1,0 +1,101 @@
+"""Policies: every ambiguity of the standard as a named, versioned choice that a result records."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from tariffs.errors import TariffError
+from tariffs.quantities import RoundingMode
+
+
+class StepPolicy(StrEnum):
+    """Which edition's step_size rule holds.
+
+    BILLABLE_LAST_DIMENSION: OCPI 2.2.1-bugfixes and 2.3.0 second edition (parking absorbs).
+    COMBINED_DURATION_2021: tag 2.2.1 of 2021 (billable charging and parking time as one sum).
+    NONE_3_0: no step_size at all, as in OCPI 3.0.
+    """
+
+    BILLABLE_LAST_DIMENSION = "billable_last_dimension"
+    COMBINED_DURATION_2021 = "combined_duration_2021"
+    NONE_3_0 = "none_3_0"
+
+
+class RoundingUnit(StrEnum):
+    """What is rounded to minor units: each line, each charging period, or the total."""
+
+    LINE = "line"
+    PERIOD = "period"
+    TOTAL = "total"
+
+
+class FlatPolicy(StrEnum):
+    """Whether every FLAT that becomes active is billed (once each), or the first only."""
+
+    EACH_COMPONENT = "each_component"
+    FIRST_ONLY = "first_only"
+
+
+class NoDataPolicy(StrEnum):
+    """What a power or current restriction does where nothing was measured."""
+
+    IGNORE_RESTRICTION = "ignore_restriction"
+    SKIP_ELEMENT = "skip_element"
+
+
+class LimitTaxPolicy(StrEnum):
+    """What a limit before taxes does to the taxes when no limit after taxes is given."""
+
+    PROPORTIONAL = "proportional"
+    UNCHANGED = "unchanged"
+
+
+class PricingPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """One set of choices; its name and version stand on every result."""
+
+    name: str
+    version: str
+    steps: StepPolicy = StepPolicy.BILLABLE_LAST_DIMENSION
+    rounding_unit: RoundingUnit = RoundingUnit.TOTAL
+    rounding_mode: RoundingMode = RoundingMode.HALF_UP
+    flats: FlatPolicy = FlatPolicy.EACH_COMPONENT
+    no_data: NoDataPolicy = NoDataPolicy.IGNORE_RESTRICTION
+    limit_tax: LimitTaxPolicy = LimitTaxPolicy.PROPORTIONAL
+
+
+DEFAULT: Final = PricingPolicy(name="wattledger", version="1")
+
+POLICIES: Final[dict[str, PricingPolicy]] = {
+    policy.name: policy
+    for policy in (
+        DEFAULT,
+        PricingPolicy(name="ocpi-2.2.1-2021", version="1", steps=StepPolicy.COMBINED_DURATION_2021),
+        PricingPolicy(name="ocpi-3.0", version="1", steps=StepPolicy.NONE_3_0),
+        PricingPolicy(name="round-per-line", version="1", rounding_unit=RoundingUnit.LINE),
+        PricingPolicy(name="round-per-period", version="1", rounding_unit=RoundingUnit.PERIOD),
+        PricingPolicy(name="first-flat-only", version="1", flats=FlatPolicy.FIRST_ONLY),
+    )
+}
+
+
+def policy_named(name: str) -> PricingPolicy:
+    """Return the policy called *name*.
+
+    Raises:
+        UnknownPolicyError: If there is none.
+    """
+    policy = POLICIES.get(name)
+    if policy is None:
+        raise UnknownPolicyError(name)
+    return policy
+
+
+class UnknownPolicyError(TariffError):
+    """A policy name that nothing stands behind."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no policy {name!r}; there are {', '.join(sorted(POLICIES))}")
+        self.name = name

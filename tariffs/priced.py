@@ -1,0 +1,237 @@
+"""The priced session: lines that carry their own explanation, and totals exact and rounded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+
+from tariffs.adjustments import Grant
+from tariffs.compiled import CompiledComponent, CompiledTariff, Why
+from tariffs.policy import PricingPolicy
+from tariffs.quantities import Money, decimal_of_ratio, money_of_minor
+from tariffs.tally import Run
+from tariffs.tariff import Dimension, TaxIncluded
+from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_UNITS_PER_HOUR
+from tariffs.usage import SessionUsage, moment_of
+
+KERNEL_VERSION = "1"
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Something a reader should know about a result: a stable code, a sentence, a place."""
+
+    code: str
+    message: str
+    place: str | None = None
+
+
+class PricedLine(msgspec.Struct, frozen=True, gc=False):
+    """One line: a component over a stretch, a grant that lowers another line, or a price limit.
+
+    Exact amounts are numerators over `denominator`. The minor amounts of all lines add up to
+    those of the session.
+    """
+
+    run: Run
+    before_numerator: int
+    tax_numerator: int
+    before_minor: int
+    tax_minor: int
+    denominator: int
+    currency: str
+
+    @property
+    def component(self) -> CompiledComponent:
+        """Return the price component that holds."""
+        return self.run.component
+
+    @property
+    def why(self) -> Why:
+        """Return why the line stands here, as a code; `tariffs.explain` has the sentence."""
+        return self.run.why
+
+    @property
+    def grant(self) -> Grant | None:
+        """Return the grant, on a line that lowers another."""
+        return self.run.grant
+
+    @property
+    def dimension(self) -> Dimension:
+        """Return what the line charges for."""
+        return self.run.component.dimension
+
+    @property
+    def element_index(self) -> int | None:
+        """Return the tariff element, counted from 0; None where none applies."""
+        return self.run.component.element_index
+
+    @property
+    def tariff_id(self) -> str:
+        """Return the tariff that the element belongs to."""
+        return self.run.component.tariff_id
+
+    @property
+    def volume(self) -> Decimal:
+        """Return kWh, hours or 1, as measured."""
+        return volume_of(self.dimension, self.run.volume)
+
+    @property
+    def billed_volume(self) -> Decimal:
+        """Return kWh, hours or 1, after the step."""
+        return volume_of(self.dimension, self.run.billed)
+
+    @property
+    def unit_price(self) -> Decimal:
+        """Return the price per kWh, per hour or once, as the tariff states it."""
+        return self.run.component.price
+
+    @property
+    def amount(self) -> Money:
+        """Return the unrounded amount before taxes."""
+        return Money(decimal_of_ratio(self.before_numerator, self.denominator), self.currency)
+
+    @property
+    def tax_percent(self) -> Decimal | None:
+        """Return the VAT in percent; None if none applies."""
+        return self.run.component.vat
+
+    @property
+    def tax_amount(self) -> Money:
+        """Return the unrounded tax."""
+        return Money(decimal_of_ratio(self.tax_numerator, self.denominator), self.currency)
+
+    @property
+    def starts_at(self) -> datetime:
+        """Return where the line begins."""
+        return moment_of(self.run.starts_us)
+
+    @property
+    def ends_at(self) -> datetime:
+        """Return where the line ends (exclusive)."""
+        return moment_of(self.run.ends_us)
+
+
+class PricedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session costs and why.
+
+    Exact totals are numerators over `denominator`; `before_minor` and `tax_minor` are owed, in
+    minor units of the currency.
+    """
+
+    compiled: CompiledTariff
+    usage: SessionUsage
+    policy: PricingPolicy
+    lines: tuple[PricedLine, ...]
+    denominator: int
+    before_minor: int
+    tax_minor: int
+    notes: tuple[Note, ...]
+
+    @property
+    def tariff_id(self) -> str:
+        """Return the tariff's id."""
+        return self.compiled.tariff.id
+
+    @property
+    def tariff_hash(self) -> str:
+        """Return the sha256 that names the tariff's version."""
+        return self.compiled.hash
+
+    @property
+    def currency(self) -> str:
+        """Return the currency of every amount."""
+        return self.compiled.tariff.currency
+
+    @property
+    def after_minor(self) -> int:
+        """Return what is owed, taxes included, in minor units."""
+        return self.before_minor + self.tax_minor
+
+    @property
+    def before_exact(self) -> Fraction:
+        """Return the exact total before taxes."""
+        return Fraction(sum(line.before_numerator for line in self.lines), self.denominator)
+
+    @property
+    def taxes_exact(self) -> Fraction:
+        """Return the exact taxes."""
+        return Fraction(sum(line.tax_numerator for line in self.lines), self.denominator)
+
+    @property
+    def after_exact(self) -> Fraction:
+        """Return the exact total after taxes."""
+        return self.before_exact + self.taxes_exact
+
+    @property
+    def total_before_taxes(self) -> Money:
+        """Return the rounded total before taxes."""
+        return money_of_minor(self.before_minor, self.currency)
+
+    @property
+    def taxes(self) -> Money:
+        """Return the rounded taxes."""
+        return money_of_minor(self.tax_minor, self.currency)
+
+    @property
+    def total_after_taxes(self) -> Money:
+        """Return the rounded total after taxes."""
+        return money_of_minor(self.after_minor, self.currency)
+
+    @property
+    def tax_known(self) -> bool:
+        """Tell whether the tariff says what tax applies: a price without VAT leaves it open."""
+        if self.compiled.tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+            return True
+        charged = [line for line in self.lines if line.before_numerator]
+        return not charged or any(
+            line.tax_percent is not None or line.tax_numerator for line in charged
+        )
+
+    @property
+    def energy_wh(self) -> Decimal:
+        """Return the energy of the session as metered."""
+        return _wh(sum(line.run.volume for line in self._energy_lines()))
+
+    @property
+    def free_wh(self) -> Decimal:
+        """Return the energy that costs nothing, by the tariff or by a grant of all of it."""
+        free = sum(
+            line.run.volume for line in self._energy_lines() if not line.component.before_factor
+        )
+        granted = sum(
+            line.run.volume
+            for line in self.lines
+            if line.grant is not None
+            and line.dimension is Dimension.ENERGY
+            and line.component.before_factor
+            and line.grant.percent == 100  # noqa: PLR2004 - percent: all of it
+        )
+        return _wh(free + granted)
+
+    @property
+    def billed_wh(self) -> Decimal:
+        """Return the metered energy that is charged for (without what a step adds)."""
+        return self.energy_wh - self.free_wh
+
+    def _energy_lines(self) -> list[PricedLine]:
+        return [
+            line for line in self.lines if line.grant is None and line.dimension is Dimension.ENERGY
+        ]
+
+
+def volume_of(dimension: Dimension, units: int) -> Decimal:
+    """Return *units* in the unit that OCPI uses for *dimension*: kWh, hours, or a count."""
+    match dimension:
+        case Dimension.ENERGY:
+            return decimal_of_ratio(units, ENERGY_UNITS_PER_KWH)
+        case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
+            return decimal_of_ratio(units, TIME_UNITS_PER_HOUR)
+        case Dimension.FLAT | Dimension.SESSION:
+            return Decimal(units)
+
+
+def _wh(units: int) -> Decimal:
+    return decimal_of_ratio(units, ENERGY_UNITS_PER_WH)

@@ -1,0 +1,120 @@
+"""From exact amounts to minor units, line by line, so that lines always add up to the total."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tariffs.policy import PricingPolicy, RoundingUnit
+from tariffs.quantities import RoundingMode, round_ratio
+from tariffs.tally import Run
+from tariffs.taxes import places, scaled
+
+
+class Amounts(msgspec.Struct):
+    """The exact amounts of a session's lines, side by side, over one denominator."""
+
+    befores: list[int]
+    taxes: list[int]
+    denominator: int
+
+    def scale(self, factor: int) -> None:
+        """Write the same amounts over a denominator that is *factor* times as large."""
+        self.befores = [before * factor for before in self.befores]
+        self.taxes = [tax * factor for tax in self.taxes]
+        self.denominator *= factor
+
+
+def round_total(amounts: Amounts, exponent: int, mode: RoundingMode) -> tuple[list[int], list[int]]:
+    """Round both totals and share them out: (before taxes, tax) per line in minor units."""
+    scale, denominator = 10**exponent, amounts.denominator
+    before = sum(amounts.befores) * scale
+    before_minor = round_ratio(before, denominator, mode)
+    after_minor = round_ratio(before + sum(amounts.taxes) * scale, denominator, mode)
+    return (
+        apportion(amounts.befores, denominator, scale, before_minor),
+        apportion(amounts.taxes, denominator, scale, after_minor - before_minor),
+    )
+
+
+def apportion(
+    numerators: Sequence[int], denominator: int, scale: int, total_minor: int
+) -> list[int]:
+    """Share *total_minor* out over the lines: whole minor units first, then the largest rests.
+
+    A line of nothing gets nothing, unless there is no other.
+    """
+    shares = [numerator * scale // denominator for numerator in numerators]
+    left = total_minor - sum(shares)
+    if left:
+        up = left > 0
+        rests = [
+            (not numerator, -(numerator * scale % denominator) if up else numerator, i)
+            for i, numerator in enumerate(numerators)
+        ]
+        rests.sort()
+        for turn in range(abs(left)):
+            shares[rests[turn % len(rests)][2]] += 1 if up else -1
+    return shares
+
+
+def round_parts(
+    runs: Sequence[Run],
+    amounts: Amounts,
+    exponent: int,
+    policy: PricingPolicy,
+    *,
+    inclusive: bool,
+) -> tuple[list[int], list[int]]:
+    """Round what is stated (net, or gross where prices include tax) per line or period.
+
+    The tax of each rate is then rounded once, on the sum of the rounded amounts (EN 16931).
+    """
+    scale, denominator = 10**exponent, amounts.denominator
+    stated = (
+        [before + tax for before, tax in zip(amounts.befores, amounts.taxes, strict=True)]
+        if inclusive
+        else amounts.befores
+    )
+    minors = [0] * len(runs)
+    for group in _together(runs, policy.rounding_unit):
+        numerators = [stated[i] for i in group]
+        total = round_ratio(sum(numerators) * scale, denominator, policy.rounding_mode)
+        for i, share in zip(group, apportion(numerators, denominator, scale, total), strict=True):
+            minors[i] = share
+    taxes = [0] * len(runs)
+    for group in _rates(runs):
+        numerators = [amounts.taxes[i] for i in group]
+        vat = runs[group[0]].component.vat
+        if vat is None:
+            total = round_ratio(sum(numerators) * scale, denominator, policy.rounding_mode)
+        else:
+            stated_minor = sum(minors[i] for i in group)
+            rate, hundred = scaled(vat, places(vat)), 100 * 10 ** places(vat)
+            divisor = hundred + rate if inclusive else hundred
+            total = round_ratio(stated_minor * rate, divisor, policy.rounding_mode)
+        for i, share in zip(group, apportion(numerators, denominator, scale, total), strict=True):
+            taxes[i] = share
+    if inclusive:
+        minors = [minor - tax for minor, tax in zip(minors, taxes, strict=True)]
+    return minors, taxes
+
+
+def _together(runs: Sequence[Run], unit: RoundingUnit) -> list[list[int]]:
+    """Return the indices that are rounded together: each line alone, or those of one period."""
+    if unit is RoundingUnit.LINE:
+        return [[i] for i in range(len(runs))]
+    periods: dict[int, list[int]] = {}
+    for i, run in enumerate(runs):
+        periods.setdefault(run.starts_us, []).append(i)
+    return list(periods.values())
+
+
+def _rates(runs: Sequence[Run]) -> list[list[int]]:
+    """Return the indices of each VAT rate; a line without a rate stands alone."""
+    rates: dict[object, list[int]] = {}
+    for i, run in enumerate(runs):
+        vat = run.component.vat
+        rates.setdefault(("alone", i) if vat is None else vat, []).append(i)
+    return list(rates.values())

@@ -1,0 +1,112 @@
+"""From runs to a priced session: steps, grants, limits, taxes and rounding, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import repeat
+
+from tariffs.compiled import CompiledComponent, CompiledTariff, Why
+from tariffs.grants import grants_for
+from tariffs.limits import limits_for
+from tariffs.policy import PricingPolicy, RoundingUnit
+from tariffs.priced import Note, PricedLine, PricedSession
+from tariffs.rounding import Amounts, round_parts, round_total
+from tariffs.steps import apply_steps
+from tariffs.tally import Run
+from tariffs.tariff import Dimension, TaxIncluded
+from tariffs.usage import SessionUsage
+
+
+def settle(
+    runs: list[Run],
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    *,
+    usage: SessionUsage,
+    ends_us: int,
+    notes: Sequence[Note] = (),
+) -> PricedSession:
+    """Turn what was counted into what is owed."""
+    tariff = compiled.tariff
+    inclusive = tariff.tax_included is TaxIncluded.YES
+    apply_steps(runs, policy.steps)
+    amounts = Amounts(
+        [run.billed * run.component.before_factor for run in runs],
+        [run.billed * run.component.tax_factor for run in runs],
+        compiled.denominator,
+    )
+    if compiled.grants and (usage.groups or usage.validations):
+        _add_grants(runs, amounts, usage, compiled)
+    if tariff.min_price is not None or tariff.max_price is not None:
+        _add_limits(runs, amounts, compiled, policy, ends_us)
+    if policy.rounding_unit is RoundingUnit.TOTAL:
+        befores, taxes = round_total(amounts, compiled.exponent, policy.rounding_mode)
+    else:
+        befores, taxes = round_parts(runs, amounts, compiled.exponent, policy, inclusive=inclusive)
+    denominator = amounts.denominator
+    lines = tuple(
+        map(
+            PricedLine,
+            runs,
+            amounts.befores,
+            amounts.taxes,
+            befores,
+            taxes,
+            repeat(denominator),
+            repeat(tariff.currency),
+        )
+    )
+    return PricedSession(
+        compiled=compiled,
+        usage=usage,
+        policy=policy,
+        lines=lines,
+        denominator=denominator,
+        before_minor=sum(befores),
+        tax_minor=sum(taxes),
+        notes=tuple(notes),
+    )
+
+
+def _add_grants(
+    runs: list[Run], amounts: Amounts, usage: SessionUsage, compiled: CompiledTariff
+) -> None:
+    """Add a line that lowers the total for each run that a grant lowers."""
+    for granted in list(grants_for(usage, compiled, runs)):
+        run, units = granted.run, granted.units
+        runs.append(Run(run.component, run.starts_us, run.ends_us, units, units, granted.grant))
+        amounts.befores.append(-granted.before)
+        amounts.taxes.append(-granted.tax)
+
+
+def _add_limits(
+    runs: list[Run],
+    amounts: Amounts,
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    ends_us: int,
+) -> None:
+    """Add a line for what min_price or max_price change."""
+    before, tax = sum(amounts.befores), sum(amounts.taxes)
+    granted = any(run.grant is not None for run in runs)
+    for limited in limits_for(compiled, policy, before=before, tax=tax, granted=granted):
+        amounts.scale(limited.scale)
+        amounts.befores.append(limited.before)
+        amounts.taxes.append(limited.tax)
+        runs.append(Run(_limit_component(limited.why, compiled), ends_us, ends_us, 1, 1))
+
+
+def _limit_component(why: Why, compiled: CompiledTariff) -> CompiledComponent:
+    return CompiledComponent(
+        why=why,
+        dimension=Dimension.SESSION,
+        element_index=None,
+        element_name=None,
+        price=Decimal(0),
+        vat=None,
+        step_units=0,
+        before_factor=0,
+        tax_factor=0,
+        tariff_id=compiled.tariff.id,
+    )

@@ -1,0 +1,73 @@
+"""What is priced: the energy and time of one Charging Session, as exact readings and stretches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US: Final = 86_400_000_000
+
+
+class Activity(StrEnum):
+    """What the vehicle does. Only a vehicle that requests no power is PARKING.
+
+    An EVSE that withholds energy (SuspendedEVSE) is still CHARGING.
+    Source: OCPI 2.2.1-bugfixes (2026-05), mod_tariffs, PARKING_TIME.
+    """
+
+    CHARGING = "charging"
+    PARKING = "parking"
+    RESERVATION = "reservation"
+
+
+class UsagePoint(msgspec.Struct, frozen=True):
+    """Energy since the start of the session at one moment (aware, UTC).
+
+    `power_w` and `current_a` (sum over phases), where measured, hold until the next point.
+    """
+
+    at: datetime
+    energy_wh: Decimal
+    power_w: Decimal | None = None
+    current_a: Decimal | None = None
+
+
+class UsageSpan(msgspec.Struct, frozen=True):
+    """From `starts_at` until the next span (or the end) the vehicle does `activity`."""
+
+    starts_at: datetime
+    activity: Activity
+
+
+class SessionUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """One session as the kernel prices it.
+
+    The first point lies at `starts_at` with 0 Wh, the last at `ends_at` with the total; no points
+    means no energy. No spans means charging all the time. `groups` are the token's groups,
+    `validations` the codes (a shop's stamp, a hotel stay) shown for this session.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    points: tuple[UsagePoint, ...] = ()
+    spans: tuple[UsageSpan, ...] = ()
+    groups: tuple[str, ...] = ()
+    validations: tuple[str, ...] = ()
+    reservation_expired: bool = False
+
+
+def microseconds(moment: datetime) -> int:
+    """Return *moment* as whole microseconds since 1970 (exact, unlike a timestamp)."""
+    since = moment - EPOCH
+    return since.days * _DAY_US + since.seconds * 1_000_000 + since.microseconds
+
+
+def moment_of(microseconds_: int) -> datetime:
+    """Return the aware UTC datetime that lies *microseconds_* after 1970."""
+    return EPOCH + timedelta(microseconds=microseconds_)
