@@ -86,13 +86,13 @@ def factors_of(tariff: Tariff, *, grants: int) -> Factors:
     vats = [c.vat for c in components if c.vat is not None]
     vat_places = max((places(vat) for vat in vats), default=0)
     inclusive = tariff.tax_included is TaxIncluded.YES
-    price_places = max((places(price) for price in prices), default=0)
-    hundred: int = 100 * 10**vat_places
-    divisors = [hundred, *(hundred + scaled(vat, vat_places) for vat in vats)]
     limits = [limit for limit in (tariff.min_price, tariff.max_price) if limit is not None]
     prices = [c.price for c in components]
     prices.extend(limit.before_taxes for limit in limits)
     prices.extend(limit.after_taxes for limit in limits if limit.after_taxes is not None)
+    price_places = max((places(price) for price in prices), default=0)
+    hundred: int = 100 * 10**vat_places
+    divisors = [hundred, *(hundred + scaled(vat, vat_places) for vat in vats)]
     return Factors(
         price_places=price_places,
         price_scale=10**price_places,
