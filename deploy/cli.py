@@ -1,0 +1,66 @@
+"""The command `wattledger`: one line per command; each parses, calls one function and prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import psycopg
+from cyclopts import App, CycloptsError
+
+from deploy.commands import declaring, serving
+from deploy.errors import DeployError
+from deploy.output import complain
+from ingest.errors import IngestError
+from ledger.errors import LedgerError
+from tariffs.errors import TariffError
+
+WRONG, MISUSED, INTERRUPTED = 1, 2, 130
+REFUSALS = (DeployError, IngestError, LedgerError, TariffError)
+
+app = App(
+    name="wattledger",
+    help="From charging stations to explained invoices.",
+    help_epilogue="Start with: wattledger up",
+    help_format="markdown",
+    version=version("wattledger"),
+)
+
+
+def _add(to: App, name: str, command: Callable[..., Any], *examples: str) -> None:
+    lines = "\n".join(f"    wattledger {example}".rstrip() for example in examples)
+    to.command(command, name=name, help_epilogue=f"Examples:\n\n{lines}")
+
+
+_add(app, "up", serving.up, "up", "up --data /srv/wattledger --listen-host 0.0.0.0 --port 9000")
+_add(
+    app,
+    "apply",
+    declaring.apply,
+    "apply sites.yaml stations.yaml",
+    "apply examples/fleet.yaml --dry-run",
+)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, 1 (it refused or something is wrong) or 2 (misused)."""
+    try:
+        result = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        return MISUSED
+    except REFUSALS as refusal:
+        complain(str(refusal))
+        return WRONG
+    except psycopg.OperationalError as error:
+        complain(f"the database does not answer: {error}")
+        return WRONG
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """Be the program."""
+    sys.exit(run())

@@ -1,0 +1,43 @@
+"""Where a command works: the options that all commands share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from deploy.settings import Settings, load_settings
+
+SHARED = Group("Where and how", sort_key=9)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The data folder and the settings file."""
+
+    data: Annotated[Path | None, Parameter(group=SHARED)] = None
+    """Folder with the data (default: the setting `data`)."""
+
+    config: Annotated[Path | None, Parameter(group=SHARED)] = None
+    """Settings file (default: wattledger.toml in the data folder)."""
+
+    def settings(self, **given: object) -> Settings:
+        """Return the settings that hold here; *given* values win."""
+        return load_settings(os.environ, config=self.config, data=self.data, **given)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ReadingPlace(Place):
+    """A place to read from."""
+
+    json: Annotated[bool, Parameter(negative=(), group=SHARED)] = False
+    """Print JSON for machines instead of text."""
+
+
+HERE = Place()
+READ_HERE = ReadingPlace()

@@ -1,0 +1,56 @@
+"""`wattledger up`: serve stations until stopped."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+from deploy.clock import SystemClock
+from deploy.commands.place import HERE, Place
+from deploy.output import say
+from deploy.wiring import System
+
+
+def up(
+    *,
+    port: int | None = None,
+    listen_host: str | None = None,
+    place: Place = HERE,
+) -> int:
+    """Serve charging stations, rate and invoice, until stopped.
+
+    Starts the database (unless the setting `database_url` names one), the server for stations, the
+    worker and the projections. Everything is kept in the data folder; stop with Ctrl-C and start
+    again at any time.
+
+    Args:
+        port: Port for stations (setting `listen_port`).
+        listen_host: Address for stations (setting `listen_host`).
+        place: Where.
+    """
+    settings = place.settings(listen_port=port, listen_host=listen_host)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with System(settings, SystemClock()) as system:
+        say(_welcome(system, settings.data))
+        while not stop.wait(1.0):
+            pass
+        say("stopping")
+    say("stopped")
+    return 0
+
+
+def _welcome(system: System, data: Path) -> str:
+    where = "\n".join(f"  {address}/STATION-ID" for address in system.addresses)
+    again = f" --data {data}"
+    return (
+        f"Wattledger is up. Stations connect (OCPP 1.6J and 2.0.1, HTTP Basic) at\n{where}\n"
+        f"Data and log: {data}\n"
+        "In another terminal:\n"
+        f"  wattledger apply FILE...{again}     declare sites, stations, tokens, customers\n"
+        f"  wattledger sessions{again}          see who charges\n"
+        f"  wattledger invoices{again}          see what was invoiced\n"
+        "Ctrl-C stops."
+    )

@@ -1,0 +1,25 @@
+"""Connections to the product's database: every one finds its tables and keeps time in UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+TABLES = "books, inputs"
+"""Where unqualified names are looked up, in this order."""
+
+
+def connect(dsn: str, *, tables: str = TABLES, autocommit: bool = True) -> psycopg.Connection[Any]:
+    """Return a connection whose search path is *tables*."""
+    return psycopg.connect(dsn, options=_options(tables), autocommit=autocommit)
+
+
+async def connect_async(dsn: str, *, tables: str = TABLES) -> psycopg.AsyncConnection[Any]:
+    """Return an asynchronous connection whose search path is *tables*."""
+    return await psycopg.AsyncConnection.connect(dsn, options=_options(tables), autocommit=True)
+
+
+def _options(tables: str) -> str:
+    path = tables.replace(" ", "")
+    return f"-c search_path={path} -c timezone=UTC"

@@ -1,0 +1,64 @@
+"""How commands print: tables for people, JSON for machines, problems on the other channel."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+RIGHT = "right"
+
+
+def console() -> Console:
+    """Return where results go; piped output is wide enough for every column."""
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+def print_json(content: object) -> None:
+    """Print *content* as JSON: decimals as exact text, times as ISO 8601."""
+    encoded = msgspec.json.encode(content, order="deterministic")
+    sys.stdout.write(msgspec.json.format(encoded, indent=2).decode() + "\n")
+
+
+def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> None:
+    """Print *rows* under *columns* (heading to "left" or "right"), or that there are none."""
+    out = console()
+    if not rows:
+        out.print(f"{title}: none")
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for heading, justify in columns.items():
+        table.add_column(heading, justify="right" if justify == RIGHT else "left")
+    for row in rows:
+        table.add_row(*(shown(cell) for cell in row))
+    out.print(table)
+
+
+def shown(cell: object) -> str:
+    """Return *cell* as people read it; times are UTC."""
+    match cell:
+        case None:
+            return "-"
+        case datetime():
+            return cell.strftime("%Y-%m-%d %H:%M:%SZ")
+        case Decimal():
+            return f"{cell.normalize():f}"
+        case list() | tuple():
+            return ", ".join(shown(each) for each in cell) or "-"
+        case _:
+            return str(cell)
+
+
+def say(text: str) -> None:
+    """Print a sentence."""
+    console().print(text, markup=False)
+
+
+def complain(text: str) -> None:
+    """Print a problem."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)

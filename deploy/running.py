@@ -1,0 +1,112 @@
+"""What the processes of a system do. Each imports its own package only, and only when it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from deploy.parts import Surroundings
+from deploy.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.server import Listener
+
+Ready = Callable[[object], None]
+
+
+class Ports(NamedTuple):
+    """The ports that the station server got; None where it does not listen."""
+
+    listen_port: int | None
+    tls_port: int | None
+
+
+def serve_stations(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Serve charging stations: authenticate, log, answer; append the ticks."""
+    import uvloop  # noqa: PLC0415 - only this process needs it
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_stations(surroundings, stop, ready))
+
+
+async def _serve_stations(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    from deploy.database import connect_async  # noqa: PLC0415 - only this process needs it
+    from deploy.directory import DeclaredDirectory  # noqa: PLC0415
+    from ingest.connection_epochs import PostgresEpochs  # noqa: PLC0415
+    from ingest.log_postgres import PostgresEventLog  # noqa: PLC0415
+    from ingest.server import Manners, serve  # noqa: PLC0415
+    from ingest.ticks import keep_ticking  # noqa: PLC0415
+    from ingest.transactions import PostgresTransactionIds  # noqa: PLC0415
+
+    settings, clock = surroundings.settings, surroundings.clock
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    async with AsyncExitStack() as exits:
+        log = await PostgresEventLog.open(
+            surroundings.dsn,
+            partitions=settings.partitions,
+            linger_seconds=settings.linger_ms / 1000,
+        )
+        exits.push_async_callback(log.close)
+        directory = DeclaredDirectory(surroundings.dsn, clock)
+        exits.push_async_callback(directory.close)
+        ids = PostgresTransactionIds(lambda: connect_async(surroundings.dsn))
+        exits.push_async_callback(ids.close)
+        epochs = PostgresEpochs(lambda: connect_async(surroundings.dsn))
+        exits.push_async_callback(epochs.close)
+        server = await serve(
+            log=log,
+            directory=directory,
+            ids=ids,
+            epochs=epochs,
+            clock=clock,
+            listeners=_listeners(settings),
+            manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
+        )
+        exits.push_async_callback(server.close)
+        ticking = asyncio.create_task(
+            keep_ticking(log, clock, directory, seconds=settings.tick_seconds)
+        )
+        ready(_ports(settings, server.ports))
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
+        if ticking.done():
+            ticking.result()
+        ticking.cancel()
+    stop.set()
+
+
+def _listeners(settings: Settings) -> list[Listener]:
+    from ingest.security import tls_context  # noqa: PLC0415 - only this process needs it
+    from ingest.server import Listener  # noqa: PLC0415
+
+    listeners = []
+    if settings.listen_port >= 0:
+        listeners.append(Listener(host=settings.listen_host, port=settings.listen_port))
+    if settings.tls_port >= 0:
+        tls = tls_context(settings.tls_certificate, settings.tls_key)
+        listeners.append(Listener(host=settings.listen_host, port=settings.tls_port, tls=tls))
+    return listeners
+
+
+def _ports(settings: Settings, ports: Sequence[int]) -> Ports:
+    """Return which port is which: the listeners' order is that of `_listeners`."""
+    left = list(ports)
+    plain = left.pop(0) if settings.listen_port >= 0 else None
+    return Ports(listen_port=plain, tls_port=left.pop(0) if left else None)
+
+
+def work(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Turn the log into sessions, decisions and invoices."""
+    ready(None)
+    stop.wait()
+
+
+def project(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Keep the read models up to date."""
+    ready(None)
+    stop.wait()

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import DeployError
+from deploy.settings import (
+    NAMES,
+    BadSettingError,
+    Settings,
+    UnknownSettingError,
+    load_settings,
+    settings_table,
+)
+
+
+def test_nothing_given_means_the_defaults(tmp_path: Path) -> None:
+    settings = load_settings({}, data=tmp_path)
+
+    assert settings == Settings(data=tmp_path)
+
+
+def test_given_values_win_over_variables_and_those_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "wattledger.toml").write_text("partitions = 4\nlinger_ms = 7\ntick_seconds = 9\n")
+    environment = {"WATTLEDGER_LINGER_MS": "8", "WATTLEDGER_TICK_SECONDS": "10", "HOME": "x"}
+
+    settings = load_settings(environment, data=tmp_path, tick_seconds=11, listen_port=None)
+
+    assert (settings.partitions, settings.linger_ms, settings.tick_seconds) == (4, 8, 11)
+
+
+def test_an_unknown_variable_is_refused_by_name_with_the_nearest_one() -> None:
+    with pytest.raises(UnknownSettingError, match=r"WATTLEDGER_LISTEN_PROT .*_LISTEN_PORT\?"):
+        load_settings({"WATTLEDGER_LISTEN_PROT": "1"})
+
+
+def test_an_unknown_name_in_the_file_is_refused_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('databse_url = "postgresql:///x"\n')
+
+    with pytest.raises(UnknownSettingError) as refused:
+        load_settings({}, config=path)
+
+    assert str(path) in str(refused.value)
+    assert "did you mean database_url?" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({"WATTLEDGER_PARTITIONS": "many"}, id="a number must be one"),
+        pytest.param({"WATTLEDGER_PARTITIONS": "0"}, id="a number has a range"),
+        pytest.param({"WATTLEDGER_LOG_LEVEL": "loud"}, id="a word must be known"),
+        pytest.param({"WATTLEDGER_TLS_PORT": "9443"}, id="TLS needs a certificate"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(BadSettingError):
+        load_settings(environment)
+
+
+@pytest.mark.parametrize("content", ['partitions = "8"', "data = 'elsewhere'", "partitions = 8.0"])
+def test_the_file_s_types_are_not_guessed(tmp_path: Path, content: str) -> None:
+    (tmp_path / "wattledger.toml").write_text(content)
+
+    with pytest.raises(BadSettingError):
+        load_settings({}, data=tmp_path)
+
+
+def test_a_file_that_is_no_toml_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text("partitions 8")
+
+    with pytest.raises(DeployError, match=r"broken\.toml"):
+        load_settings({}, config=path)
+
+
+def test_the_table_has_a_row_for_every_setting() -> None:
+    table = settings_table().splitlines()
+
+    assert [row.split("`")[1] for row in table[2:]] == list(NAMES)
