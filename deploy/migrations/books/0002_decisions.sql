@@ -1,0 +1,124 @@
+-- Decisions about sessions and the journal that follows from them: written by COPY, never changed.
+
+CREATE FUNCTION books_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: correct it with a new decision', TG_TABLE_NAME;
+END;
+$$;
+
+-- What was decided, at which log record; `body` is canonical JSON, `sha256` its hash in hex.
+CREATE TABLE session_decision (
+    session_id text        NOT NULL,
+    partition  integer     NOT NULL,
+    position   bigint      NOT NULL,
+    kind       text        NOT NULL CHECK (kind IN ('rated', 'released', 'held', 'written_off')),
+    station_id text        NOT NULL,
+    decided_at timestamptz NOT NULL,
+    body       text        NOT NULL,
+    sha256     text        NOT NULL,
+    PRIMARY KEY (session_id, position)
+);
+-- A session is decided for good at most once.
+CREATE UNIQUE INDEX session_decision_final ON session_decision (session_id) WHERE kind <> 'held';
+CREATE INDEX session_decision_order ON session_decision (partition, position);
+
+-- At most one final line per session, component and period.
+CREATE TABLE rated_line (
+    session_id    text        NOT NULL,
+    line          integer     NOT NULL,
+    component     text        NOT NULL,
+    dimension     text        NOT NULL,
+    starts_at     timestamptz NOT NULL,
+    ends_at       timestamptz NOT NULL,
+    volume        numeric     NOT NULL,
+    billed_volume numeric     NOT NULL,
+    unit_price    numeric     NOT NULL,
+    tax_percent   numeric,
+    currency      text        NOT NULL,
+    net_minor     bigint      NOT NULL,
+    tax_minor     bigint      NOT NULL,
+    PRIMARY KEY (session_id, line),
+    UNIQUE (session_id, component, starts_at)
+);
+
+-- Rated sessions that wait for their invoice: a work list, the only table here that is emptied.
+CREATE TABLE uninvoiced_session (
+    session_id    text PRIMARY KEY,
+    legal_entity  text NOT NULL,
+    customer      text,
+    currency      text NOT NULL,
+    billing_month text NOT NULL,
+    invoicing     text NOT NULL CHECK (invoicing IN ('per_session', 'per_month'))
+);
+CREATE INDEX uninvoiced_session_due ON uninvoiced_session (invoicing, billing_month);
+
+CREATE TABLE issued_invoice (
+    number       text        PRIMARY KEY,
+    cause        text        NOT NULL UNIQUE,
+    invoice_id   uuid        NOT NULL UNIQUE,
+    legal_entity text        NOT NULL,
+    customer     text,
+    currency     text        NOT NULL,
+    issued_on    date        NOT NULL,
+    issued_at    timestamptz NOT NULL,
+    net_minor    bigint      NOT NULL,
+    tax_minor    bigint      NOT NULL,
+    gross_minor  bigint      NOT NULL,
+    sha256       text        NOT NULL,
+    CHECK (net_minor + tax_minor = gross_minor)
+);
+
+-- A session stands on at most one invoice.
+CREATE TABLE invoiced_session (
+    session_id text PRIMARY KEY,
+    number     text NOT NULL REFERENCES issued_invoice
+);
+CREATE INDEX invoiced_session_number ON invoiced_session (number);
+
+CREATE TABLE journal_entry (
+    entry_id     text        PRIMARY KEY,
+    legal_entity text        NOT NULL,
+    booked_at    timestamptz NOT NULL
+);
+
+-- Legs of entries: a debit is positive, a credit negative.
+CREATE TABLE posting (
+    entry_id     text    NOT NULL REFERENCES journal_entry,
+    posting      integer NOT NULL,
+    account      text    NOT NULL,
+    party        text    NOT NULL,
+    currency     text    NOT NULL,
+    amount_minor bigint  NOT NULL CHECK (amount_minor <> 0),
+    PRIMARY KEY (entry_id, posting)
+);
+CREATE INDEX posting_account ON posting (account, currency);
+
+-- All legs of an entry come in one statement and balance per currency, or none comes.
+CREATE FUNCTION posting_must_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    off record;
+BEGIN
+    SELECT entry_id, currency, sum(amount_minor) AS total INTO off
+    FROM added GROUP BY entry_id, currency HAVING sum(amount_minor) <> 0 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'entry % is off by % minor units %', off.entry_id, off.total, off.currency
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER posting_balances AFTER INSERT ON posting
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION posting_must_balance();
+
+CREATE TRIGGER session_decision_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON session_decision FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+CREATE TRIGGER rated_line_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON rated_line FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+CREATE TRIGGER issued_invoice_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON issued_invoice FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+CREATE TRIGGER invoiced_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON invoiced_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+CREATE TRIGGER journal_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON journal_entry FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+CREATE TRIGGER posting_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON posting FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();

@@ -1,0 +1,19 @@
+"""Postal addresses as they stand on an invoice."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A postal address; `country` is ISO 3166-1 alpha-2."""
+
+    street: str = ""
+    postal_code: str = ""
+    city: str = ""
+    country: str = ""
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the lines to print, without empty ones."""
+        place = f"{self.postal_code} {self.city}".strip()
+        return tuple(line for line in (self.street, place, self.country) if line)

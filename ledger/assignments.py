@@ -1,0 +1,61 @@
+"""Tariff assignments: which tariff prices whose sessions, where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+ONE_EACH = (
+    "an assignment names at most one of token, token_group and partner, "
+    "at most one of station and site, and at least one in all"
+)
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`tariff` (an id) prices the sessions of one driver side at one place.
+
+    At most one of token (canonical uid), token group, roaming partner; at most one of station,
+    site; at least one in all. A missing side means "whoever" or "wherever". The driver's side goes
+    before the place, and the narrower condition before the wider one: see `keys_for`.
+    """
+
+    tariff: str
+    token: str | None = None
+    token_group: str | None = None
+    partner: str | None = None
+    station: str | None = None
+    site: str | None = None
+
+    def __post_init__(self) -> None:
+        drivers = [v for v in (self.token, self.token_group, self.partner) if v is not None]
+        places = [v for v in (self.station, self.site) if v is not None]
+        if len(drivers) > 1 or len(places) > 1 or not (drivers or places):
+            raise ValueError(ONE_EACH)
+
+    def key(self) -> str:
+        """Return the declaration key: the conditions, so that a new tariff replaces the old."""
+        sides = (
+            ("token", self.token),
+            ("token_group", self.token_group),
+            ("partner", self.partner),
+            ("station", self.station),
+            ("site", self.site),
+        )
+        return _key((name, value) for name, value in sides if value is not None)
+
+
+def keys_for(
+    *, token: str | None, token_group: str | None, partner: str | None, station: str, site: str
+) -> Iterator[str]:
+    """Yield the keys of every assignment that may fit a session, the most specific first."""
+    drivers = [("token", token), ("token_group", token_group), ("partner", partner)]
+    given = [[(name, value)] for name, value in drivers if value is not None]
+    for driver in [*given, []]:
+        for place in ([("station", station)], [("site", site)], []):
+            if driver or place:
+                yield _key([*driver, *place])
+
+
+def _key(sides: Iterable[tuple[str, str]]) -> str:
+    return ",".join(f"{name}={value}" for name, value in sides)

@@ -1,0 +1,92 @@
+"""The journal: entries whose postings balance per currency, or that do not exist."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from ledger.errors import LedgerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One leg: a debit where `amount_minor` is positive, a credit where it is negative.
+
+    `party` is who owes or is owed ("" where nobody in particular), in minor units of `currency`.
+    """
+
+    account: str
+    party: str
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """A balanced set of postings.
+
+    `entry_id` is its cause ("rated:<session id>", "invoice:<number>"), so that the same cause
+    cannot post twice.
+    """
+
+    entry_id: str
+    legal_entity: str
+    booked_at: datetime
+    postings: tuple[Posting, ...]
+
+    def __post_init__(self) -> None:
+        totals: dict[str, int] = defaultdict(int)
+        for posting in self.postings:
+            totals[posting.currency] += posting.amount_minor
+        for currency, total in totals.items():
+            if total != 0:
+                raise UnbalancedEntryError(self.entry_id, total, currency)
+        if not self.postings:
+            raise EmptyEntryError(self.entry_id)
+
+
+def store_entries(connection: Connection[Any], entries: Sequence[JournalEntry]) -> None:
+    """Append *entries* within the caller's transaction.
+
+    The database refuses an entry that does not balance or was posted before.
+    """
+    if not entries:
+        return
+    with connection.cursor() as cursor:
+        with cursor.copy(
+            "COPY journal_entry (entry_id, legal_entity, booked_at) FROM STDIN"
+        ) as copy:
+            for entry in entries:
+                copy.write_row((entry.entry_id, entry.legal_entity, entry.booked_at))
+        with cursor.copy(
+            "COPY posting (entry_id, posting, account, party, currency, amount_minor) FROM STDIN"
+        ) as copy:
+            for row in _rows(entries):
+                copy.write_row(row)
+
+
+def _rows(entries: Iterable[JournalEntry]) -> Iterable[tuple[object, ...]]:
+    for entry in entries:
+        for number, leg in enumerate(entry.postings, 1):
+            yield (entry.entry_id, number, leg.account, leg.party, leg.currency, leg.amount_minor)
+
+
+class UnbalancedEntryError(LedgerError):
+    """Debits and credits of one entry differ."""
+
+    def __init__(self, entry_id: str, total: int, currency: str) -> None:
+        super().__init__(f"entry {entry_id} is off by {total} minor units {currency}")
+        self.entry_id, self.total, self.currency = entry_id, total, currency
+
+
+class EmptyEntryError(LedgerError):
+    """An entry without postings says nothing."""
+
+    def __init__(self, entry_id: str) -> None:
+        super().__init__(f"entry {entry_id} has no postings")
+        self.entry_id = entry_id

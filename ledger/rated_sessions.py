@@ -1,0 +1,138 @@
+"""Pricing a charging session into the decision that it was rated, with its explanation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+from ledger.decisions import Moment, RatedLine, Release, SessionRated
+from ledger.declarations import Declarations
+from ledger.errors import LedgerError
+from ledger.payers import payer_of
+from ledger.rating_basis import Basis
+from ledger.session import ChargingSession
+from tariffs.adjustments import GroupGrant, ValidationGrant
+from tariffs.policy import policy_named
+from tariffs.priced import KERNEL_VERSION, PricedLine
+from tariffs.pricing import price_session
+from tariffs.usage import SessionUsage, UsagePoint, UsageSpan
+from tariffs.zones import TZDATA_VERSION, zone
+
+
+def rate(
+    session: ChargingSession,
+    declarations: Declarations,
+    basis: Basis,
+    *,
+    moment: Moment,
+    release: Release | None,
+) -> SessionRated:
+    """Return the decision that *session* costs what *basis* says.
+
+    Raises:
+        UnpriceableSessionError: If its start, end, energy or token is unknown.
+    """
+    started_at = session.started_at
+    ended_at = session.ended_at or session.provisional_ended_at
+    energy_wh, uid = session.energy_wh, session.token_uid
+    if started_at is None or ended_at is None or energy_wh is None or uid is None:
+        raise UnpriceableSessionError(session.session_id)
+    usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
+    policy = policy_named(declarations.policy(started_at).pricing)
+    priced = price_session(usage, basis.compiled(), policy=policy)
+    calendar = zone(basis.legal_entity.time_zone)
+    return SessionRated(
+        session_id=session.session_id,
+        station_id=session.station_id,
+        moment=moment,
+        declared_version=declarations.version,
+        flags=session.flags,
+        site_id=basis.site_id,
+        legal_entity=basis.site.legal_entity,
+        country=basis.site.country,
+        time_zone=basis.site.time_zone,
+        evse_id=session.evse_id,
+        connector_id=session.connector_id,
+        token_uid=uid,
+        payer=payer_of(declarations, uid, started_at),
+        started_at=started_at,
+        ended_at=ended_at,
+        billing_month=f"{ended_at.astimezone(calendar):%Y-%m}",
+        meter_start_wh=session.meter_start_wh,
+        meter_stop_wh=session.meter_stop_wh,
+        energy_wh=energy_wh,
+        billed_wh=energy_wh - priced.free_wh,
+        free_wh=priced.free_wh,
+        tariff_id=priced.tariff_id,
+        tariff_hash=priced.tariff_hash,
+        assignment=basis.tariff.assignment.key(),
+        kernel_version=KERNEL_VERSION,
+        policy=policy.name,
+        policy_version=policy.version,
+        tzdata_version=TZDATA_VERSION,
+        currency=priced.currency,
+        lines=tuple(_line(number, line) for number, line in enumerate(priced.lines, 1)),
+        net_minor=priced.before_minor,
+        tax_minor=priced.tax_minor,
+        notes=tuple(note.message for note in priced.notes),
+        release=release,
+    )
+
+
+def _usage_of(
+    session: ChargingSession,
+    declarations: Declarations,
+    basis: Basis,
+    *,
+    started_at: datetime,
+    ended_at: datetime,
+) -> SessionUsage:
+    token = declarations.token(session.token_uid, started_at) if session.token_uid else None
+    return SessionUsage(
+        starts_at=started_at,
+        ends_at=ended_at,
+        time_zone=basis.site.time_zone,
+        points=tuple(UsagePoint(p.at, p.energy_wh, p.power_w) for p in session.points),
+        spans=tuple(UsageSpan(span.starts_at, span.activity) for span in session.spans),
+        groups=(token.group,) if token and token.group else (),
+    )
+
+
+def _line(number: int, line: PricedLine) -> RatedLine:
+    return RatedLine(
+        line=number,
+        dimension=line.dimension,
+        element=line.element_index,
+        element_name=line.component.element_name,
+        why=line.why.value,
+        reason=line.why.value,
+        grant=_grant(line),
+        starts_at=line.starts_at,
+        ends_at=line.ends_at,
+        volume=line.volume,
+        billed_volume=line.billed_volume,
+        unit_price=line.unit_price,
+        net=line.amount.amount,
+        tax=line.tax_amount.amount,
+        tax_percent=line.tax_percent,
+        net_minor=line.before_minor,
+        tax_minor=line.tax_minor,
+    )
+
+
+def _grant(line: PricedLine) -> str | None:
+    match line.grant:
+        case None:
+            return None
+        case GroupGrant(group=group):
+            return f"group {group}"
+        case ValidationGrant(code=code):
+            return f"validation {code}"
+
+
+class UnpriceableSessionError(LedgerError):
+    """A session without start, end, energy or token cannot be priced."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"{session_id} lacks its start, end, energy or token")
+        self.session_id = session_id
