@@ -21,7 +21,8 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     """A frame to or from a station, verbatim.
 
     `frame` is the text of the WebSocket message; `reply` the text we answered with (it holds the
-    transaction id we gave); `epoch` numbers the station's connections, ascending.
+    transaction id we gave); `epoch` numbers the station's connections, ascending. With `direction`
+    "out" the frame is a call of ours and `reply` what the station answered, None if it did not.
     """
 
     station: str

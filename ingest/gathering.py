@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import psycopg
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+PATIENCE_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 0.1
 
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection]]
 """Opens a connection; its search_path finds our tables."""
@@ -19,15 +22,18 @@ class Gatherer(Generic[K, V]):
     """Collects keys while a question runs and asks for all of them next, in one transaction.
 
     `answer` gets a connection inside a transaction and the keys (repeats kept) and returns a value
-    for each. A lost connection is opened again once; what still fails is raised to every asker.
+    for each; it must bear being asked twice. While the server is away it is tried again for
+    `patience_seconds`; what still fails then is raised to every asker.
     """
 
     def __init__(
         self,
         connect: Connect,
         answer: Callable[[psycopg.AsyncConnection, Sequence[K]], Awaitable[Sequence[V]]],
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._connect, self._answer = connect, answer
+        self._connect, self._answer, self._patience = connect, answer, patience_seconds
         self._waiting: list[tuple[K, asyncio.Future[V]]] = []
         self._connection: psycopg.AsyncConnection | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -62,10 +68,15 @@ class Gatherer(Generic[K, V]):
                         future.set_result(value)
 
     async def _ask_all(self, keys: Sequence[K]) -> Sequence[V]:
-        try:
-            return await self._ask_once(keys)
-        except psycopg.OperationalError:
-            return await self._ask_once(keys)
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + self._patience
+        while True:
+            try:
+                return await self._ask_once(keys)
+            except psycopg.OperationalError:
+                if loop.time() > limit:
+                    raise
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _ask_once(self, keys: Sequence[K]) -> Sequence[V]:
         if self._connection is None or self._connection.broken or self._connection.closed:

@@ -17,7 +17,7 @@ import psycopg
 
 from ingest.directory import canonical
 from ingest.fields import Fields
-from ingest.gathering import Connect, Gatherer
+from ingest.gathering import PATIENCE_SECONDS, Connect, Gatherer
 
 _ORDINARY = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 _KNOWN = """
@@ -43,8 +43,10 @@ class TransactionIds(Protocol):
 class PostgresTransactionIds:
     """Ids from a table that all processes share; its sequence starts at a random number."""
 
-    def __init__(self, connect: Connect) -> None:
-        self._gatherer: Gatherer[tuple[str, str], int] = Gatherer(connect, _assign)
+    def __init__(self, connect: Connect, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._gatherer: Gatherer[tuple[str, str], int] = Gatherer(
+            connect, _assign, patience_seconds=patience_seconds
+        )
 
     async def assign(self, station_id: str, content_key: str) -> int:
         """Return the id of the transaction that *content_key* starts; it is durable then."""

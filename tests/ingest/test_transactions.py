@@ -85,7 +85,7 @@ async def test_a_database_that_stays_away_is_told_to_everyone_who_waits() -> Non
     async def refuse() -> psycopg.AsyncConnection:
         raise psycopg.OperationalError
 
-    ids = PostgresTransactionIds(refuse)
+    ids = PostgresTransactionIds(refuse, patience_seconds=0.2)
 
     outcomes = await asyncio.gather(
         *(ids.assign("CP1", key) for key in "abc"), return_exceptions=True
