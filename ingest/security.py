@@ -96,8 +96,13 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
 class Gate:
     """Checks credentials, remembers the right ones and slows down the wrong ones."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        *,
+        matches: Callable[[bytes, str], bool] = password_matches,
+    ) -> None:
+        self._matches = matches
         self._pepper = secrets.token_bytes(32)
         self._verified: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._failures = Failures(monotonic)
@@ -122,7 +127,7 @@ class Gate:
         self._failures.check(address, identity)
         hashes = station.password_hashes if station is not None else (self._decoy,)
         async with self._scrypt_slots:
-            matching = await asyncio.to_thread(_matching, credentials.key, hashes)
+            matching = await asyncio.to_thread(self._matching, credentials.key, hashes)
         if station is None or matching is None:
             self._failures.add(address, identity)
             return False
@@ -138,6 +143,9 @@ class Gate:
         password_hash, digest = self._verified.get(identity, ("", b""))
         same = hmac.compare_digest(digest, self._digest(key))
         return same and password_hash in station.password_hashes
+
+    def _matching(self, key: bytes, hashes: tuple[str, ...]) -> str | None:
+        return next((each for each in hashes if self._matches(key, each)), None)
 
     def _digest(self, key: bytes) -> bytes:
         return hashlib.blake2b(_key_bytes(key), key=self._pepper, digest_size=32).digest()
@@ -180,10 +188,6 @@ class Failures:
     def forget(self, identity: str) -> None:
         """Forgive an identity that proved itself; its address stays counted."""
         self._counts.pop(("identity", identity), None)
-
-
-def _matching(key: bytes, hashes: tuple[str, ...]) -> str | None:
-    return next((each for each in hashes if password_matches(key, each)), None)
 
 
 def _key_bytes(password: str | bytes) -> bytes:
