@@ -254,6 +254,9 @@ def check_tariff(tariff: Tariff) -> None:
         for number in (limit.before_taxes, limit.after_taxes) if limit is not None else ():
             if number is not None and (not is_sane(number) or number < 0):
                 raise UnpriceableTariffError(tariff.id, f"a price limit is {number}")
+    low, high = tariff.min_price, tariff.max_price
+    if low is not None and high is not None and high.before_taxes < low.before_taxes:
+        raise UnpriceableTariffError(tariff.id, "max_price is less than min_price")
 
 
 class UnpriceableTariffError(TariffError):

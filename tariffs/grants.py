@@ -9,6 +9,7 @@ import msgspec
 
 from tariffs.adjustments import Grant, GroupGrant, ValidationGrant
 from tariffs.compiled import CompiledTariff, Why
+from tariffs.quantities import EXACT
 from tariffs.tally import Run
 from tariffs.tariff import Dimension
 from tariffs.taxes import ENERGY_UNITS_PER_KWH, places, scaled
@@ -108,4 +109,4 @@ def _budget(grant: Grant, dimension: Dimension) -> int | None:
 
 
 def _units(limit: Decimal | None, per_unit: int) -> int | None:
-    return None if limit is None else int(limit * per_unit)
+    return None if limit is None else int(EXACT.multiply(limit, Decimal(per_unit)))

@@ -11,7 +11,7 @@ import msgspec
 from tariffs.adjustments import Grant
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.policy import PricingPolicy
-from tariffs.quantities import Money, decimal_of_ratio, money_of_minor
+from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
 from tariffs.tally import Run
 from tariffs.tariff import Dimension, TaxIncluded
 from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_UNITS_PER_HOUR
@@ -214,7 +214,7 @@ class PricedSession(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def billed_wh(self) -> Decimal:
         """Return the metered energy that is charged for (without what a step adds)."""
-        return self.energy_wh - self.free_wh
+        return EXACT.subtract(self.energy_wh, self.free_wh)
 
     def _energy_lines(self) -> list[PricedLine]:
         return [
