@@ -20,7 +20,7 @@ class Measurand(StrEnum):
     ENERGY_INTERVAL_WH = "energy_interval_wh"
     POWER_W = "power_w"
     CURRENT_A = "current_a"
-    SOC_PERCENT = "soc_percent"
+    CURRENT_OFFERED_A = "current_offered_a"
 
 
 class ReadingContext(StrEnum):
@@ -51,7 +51,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     """One sampled value in its base unit.
 
     `occurred_at` is naive when the station gave no zone and None when it could not be read.
-    `phase` is None for the total. `signed` holds a signed meter value's text as it came.
+    `phase` is None for the total.
     """
 
     occurred_at: datetime | None
@@ -59,8 +59,14 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     value: Decimal
     context: ReadingContext = ReadingContext.PERIODIC
     phase: str | None = None
-    unit_given: bool = True
-    signed: str | None = None
+
+
+class SignedReading(msgspec.Struct, frozen=True, array_like=True):
+    """A signed meter value: `text` exactly as it came, kept for the verifier."""
+
+    occurred_at: datetime | None
+    context: ReadingContext
+    text: str
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -78,7 +84,12 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, tag="started"):
-    """A transaction began at an EVSE. `transaction_ref` is the id the station uses for it."""
+    """A transaction began at an EVSE. `transaction_ref` is the id the station uses for it.
+
+    `seq_no` is None exactly when the protocol numbers nothing; then the id was given by us, and a
+    fact with an id that no start of this station carries is an orphan (ledger.orphans).
+    Where a protocol knows no EVSEs, `evse_id` is the connector's number.
+    """
 
     transaction_ref: str
     evse_id: int | None
@@ -91,6 +102,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, tag="star
     seq_no: int | None = None
     offline: bool = False
     reservation_id: int | None = None
+    signed: tuple[SignedReading, ...] = ()
 
 
 class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, tag="updated"):
@@ -108,6 +120,7 @@ class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, tag="upda
     charging_state: ChargingState | None = None
     seq_no: int | None = None
     offline: bool = False
+    signed: tuple[SignedReading, ...] = ()
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, tag="ended"):
@@ -124,6 +137,7 @@ class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, tag="ended"
     reason: str | None = None
     seq_no: int | None = None
     offline: bool = False
+    signed: tuple[SignedReading, ...] = ()
 
 
 class ConnectorStatusChanged(Fact, frozen=True, kw_only=True, array_like=True, tag="status"):
@@ -170,3 +184,13 @@ StationFact = (
     | QueueReported
     | FrameSetAside
 )
+
+SessionFact = SessionStarted | SessionUpdated | SessionEnded
+"""The facts that carry readings and belong to one session."""
+
+
+def stream_of(fact: StationFact) -> str:
+    """Return the stream that *fact* is kept in: its transaction reference, or "" without one."""
+    if isinstance(fact, ConnectorStatusChanged | StationBooted):
+        return ""
+    return fact.transaction_ref or ""

@@ -1,0 +1,177 @@
+"""Flags: everything odd about a session, by name, with its meaning and what it forbids.
+
+A flag never changes a fact. Some forbid that a session is rated without a person: RULES says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Flag(StrEnum):
+    """One oddity; RULES holds its meaning."""
+
+    # Frames and their content (raised by the translators)
+    MALFORMED_FRAME = "malformed_frame"
+    VALUE_UNREADABLE = "value_unreadable"
+    VALUE_NOT_TEXT = "value_not_text"
+    DECIMAL_COMMA = "decimal_comma"
+    UNIT_MISSING = "unit_missing"
+    UNIT_UNKNOWN = "unit_unknown"
+    ENUM_UNKNOWN = "enum_unknown"
+    LOCATION_NOT_OUTLET = "location_not_outlet"
+    TIME_UNREADABLE = "time_unreadable"
+    CONNECTOR_ZERO = "connector_zero"
+    TRANSACTION_ID_UNKNOWN = "transaction_id_unknown"
+    TOKEN_ODD = "token_odd"  # noqa: S105 - the name of a flag, no secret
+    # Who and what belongs to the session
+    START_MISSING = "start_missing"
+    STOP_LOST = "stop_lost"
+    ORPHAN_STOP = "orphan_stop"
+    RESOLVED_BY_CONTEXT = "resolved_by_context"
+    FOREIGN_STOP_ATTACHED = "foreign_stop_attached"
+    FOREIGN_CONNECTOR = "foreign_connector"
+    DUPLICATE_START = "duplicate_start"
+    DUPLICATE_STOP = "duplicate_stop"
+    CONFLICTING_STOP = "conflicting_stop"
+    ID_REUSED = "id_reused"
+    INTERRUPTED = "interrupted"
+    OFFLINE = "offline"
+    LATE_ARRIVAL = "late_arrival"
+    TOKEN_MISSING = "token_missing"  # noqa: S105 - the name of a flag, no secret
+    OTHER_TOKEN_STOPPED = "other_token_stopped"  # noqa: S105 - the name of a flag, no secret
+    PLACE_UNKNOWN = "place_unknown"
+    SEQ_GAP = "seq_gap"
+    SEQ_GAP_CLOSED = "seq_gap_closed"
+    SEQ_UNRELIABLE = "seq_unreliable"
+    LATE_FACT = "late_fact"
+    # Times
+    ZONE_MISSING = "zone_missing"
+    TZ_MISLABELLED = "tz_mislabelled"
+    CLOCK_UNSYNCED = "clock_unsynced"
+    CLOCK_AHEAD = "clock_ahead"
+    CLOCK_BEHIND = "clock_behind"
+    STOP_BEFORE_START = "stop_before_start"
+    # Meter
+    START_READING_MISSING = "start_reading_missing"
+    STOP_READING_MISSING = "stop_reading_missing"
+    METER_START_IMPLAUSIBLE = "meter_start_implausible"
+    METER_STOP_BELOW_START = "meter_stop_below_start"
+    METER_STOP_ESTIMATED = "meter_stop_estimated"
+    READINGS_ABOVE_STOP = "readings_above_stop"
+    REGISTER_SESSION_RELATIVE = "register_session_relative"
+    REGISTER_OTHER_FRAME = "register_other_frame"
+    READING_DIP_DROPPED = "reading_dip_dropped"
+    READING_SPIKE_DROPPED = "reading_spike_dropped"
+    READING_NEGATIVE = "reading_negative"
+    METER_ROLLOVER = "meter_rollover"
+    METER_RESET = "meter_reset"
+    UNIT_SUSPECT = "unit_suspect"
+    POWER_UNIT_SUSPECT = "power_unit_suspect"
+    UNIT_OVERRIDDEN = "unit_overridden"
+    ENERGY_IMPLAUSIBLE = "energy_implausible"
+    PHASES_SUMMED = "phases_summed"
+    PHASES_INCOMPLETE = "phases_incomplete"
+    SINGLE_PHASE_REGISTER = "single_phase_register"
+    INTERVALS_SUMMED = "intervals_summed"
+    INTERVAL_GAP = "interval_gap"
+    POST_STOP_READINGS = "post_stop_readings"
+    ZERO_ENERGY = "zero_energy"
+
+
+class FlagRule(NamedTuple):
+    """What a flag means, in words for a finance person, and whether it forbids automatic rating."""
+
+    meaning: str
+    blocks: bool = False
+
+
+_F = Flag
+RULES: Final[dict[Flag, FlagRule]] = {
+    _F.MALFORMED_FRAME: FlagRule("A frame broke its schema; what could be read was used."),
+    _F.VALUE_UNREADABLE: FlagRule("A value was no finite number and was not used."),
+    _F.VALUE_NOT_TEXT: FlagRule("A value came as a number or padded; it was read exactly."),
+    _F.DECIMAL_COMMA: FlagRule("A value was written with a decimal comma."),
+    _F.UNIT_MISSING: FlagRule("A reading named no unit; the standard's default holds."),
+    _F.UNIT_UNKNOWN: FlagRule("A reading had an unknown unit and was not used."),
+    _F.ENUM_UNKNOWN: FlagRule("A frame used a word that the standard does not know."),
+    _F.LOCATION_NOT_OUTLET: FlagRule("The only register was measured elsewhere than the outlet."),
+    _F.TIME_UNREADABLE: FlagRule("A time could not be read; our time of receipt stands in.", True),
+    _F.CONNECTOR_ZERO: FlagRule("Readings of connector 0 (the whole station) were not used."),
+    _F.TRANSACTION_ID_UNKNOWN: FlagRule("No transaction id of ours is known for this start."),
+    _F.TOKEN_ODD: FlagRule("The token came with blanks or longer than the standard allows."),
+    _F.START_MISSING: FlagRule("The start of the session never arrived.", True),
+    _F.STOP_LOST: FlagRule(
+        "The stop never arrived: the next session began on this connector.", True
+    ),
+    _F.ORPHAN_STOP: FlagRule("A stop for a session that we never saw start.", True),
+    _F.RESOLVED_BY_CONTEXT: FlagRule(
+        "A frame without a valid id was attached by connector, time and meter: one candidate."
+    ),
+    _F.FOREIGN_STOP_ATTACHED: FlagRule(
+        "The stop carries a foreign id; it was attached by time and meter.", True
+    ),
+    _F.FOREIGN_CONNECTOR: FlagRule("A frame named this session but another connector; not used."),
+    _F.DUPLICATE_START: FlagRule("The start came more than once with the same content."),
+    _F.DUPLICATE_STOP: FlagRule("The stop came more than once with the same content."),
+    _F.CONFLICTING_STOP: FlagRule("Several stops contradict each other; the first holds.", True),
+    _F.ID_REUSED: FlagRule("The station used one transaction id for several sessions."),
+    _F.INTERRUPTED: FlagRule("The station restarted during the session."),
+    _F.OFFLINE: FlagRule("The station was offline for a part of the session."),
+    _F.LATE_ARRIVAL: FlagRule("A frame arrived long after what it tells."),
+    _F.TOKEN_MISSING: FlagRule("No token was given for the session."),
+    _F.OTHER_TOKEN_STOPPED: FlagRule("Another token stopped the session; the starter pays."),
+    _F.PLACE_UNKNOWN: FlagRule("No frame named the EVSE or connector."),
+    _F.SEQ_GAP: FlagRule("Sequence numbers are missing; messages may still come.", True),
+    _F.SEQ_GAP_CLOSED: FlagRule("Sequence numbers are missing; the station holds no more."),
+    _F.SEQ_UNRELIABLE: FlagRule("The station's sequence numbers repeat and prove nothing."),
+    _F.LATE_FACT: FlagRule("A frame arrived after the session was decided."),
+    _F.ZONE_MISSING: FlagRule("Times came without a zone; the site's zone was used."),
+    _F.TZ_MISLABELLED: FlagRule("Local time was labelled UTC; live frames show the offset."),
+    _F.CLOCK_UNSYNCED: FlagRule("The station's clock was not set; times are derived.", True),
+    _F.CLOCK_AHEAD: FlagRule("The station's clock runs ahead of ours; times are derived.", True),
+    _F.CLOCK_BEHIND: FlagRule("The station's clock runs behind ours; times are derived.", True),
+    _F.STOP_BEFORE_START: FlagRule("The stop lies before the start; duration 0.", True),
+    _F.START_READING_MISSING: FlagRule("No register reading at the start.", True),
+    _F.STOP_READING_MISSING: FlagRule("No register reading at the stop.", True),
+    _F.METER_START_IMPLAUSIBLE: FlagRule(
+        "The register at the start contradicts the readings after it.", True
+    ),
+    _F.METER_STOP_BELOW_START: FlagRule("The register at the stop is below the start."),
+    _F.METER_STOP_ESTIMATED: FlagRule("The last good reading stands in for the stop.", True),
+    _F.READINGS_ABOVE_STOP: FlagRule("Readings before the stop are above it.", True),
+    _F.REGISTER_SESSION_RELATIVE: FlagRule("Readings count from the session's start."),
+    _F.REGISTER_OTHER_FRAME: FlagRule("Readings fit neither the register nor the session."),
+    _F.READING_DIP_DROPPED: FlagRule("A reading fell below its neighbours and was not used."),
+    _F.READING_SPIKE_DROPPED: FlagRule("A reading jumped beyond what is possible; not used."),
+    _F.READING_NEGATIVE: FlagRule("A negative register reading was not used."),
+    _F.METER_ROLLOVER: FlagRule("The register passed its last digit and began again at 0."),
+    _F.METER_RESET: FlagRule("The register was reset or the meter changed.", True),
+    _F.UNIT_SUSPECT: FlagRule("Energy and power differ by a factor of 1000: unit wrong?", True),
+    _F.POWER_UNIT_SUSPECT: FlagRule("Power is a factor of 1000 below the energy: unit wrong?"),
+    _F.UNIT_OVERRIDDEN: FlagRule("The declared correction of the station's unit was applied."),
+    _F.ENERGY_IMPLAUSIBLE: FlagRule("More energy than the connector can deliver.", True),
+    _F.PHASES_SUMMED: FlagRule("The register came by phase; all phases were summed."),
+    _F.PHASES_INCOMPLETE: FlagRule("Some instants lacked a phase and were not used."),
+    _F.SINGLE_PHASE_REGISTER: FlagRule("Only one phase has a register; it is the total."),
+    _F.INTERVALS_SUMMED: FlagRule("Energy came by interval; the intervals were summed."),
+    _F.INTERVAL_GAP: FlagRule("An interval of the energy series is missing.", True),
+    _F.POST_STOP_READINGS: FlagRule("Readings after the stop exist; they change nothing."),
+    _F.ZERO_ENERGY: FlagRule("The session drew no energy."),
+}
+
+
+def blockers_of(flags: Iterable[str]) -> tuple[str, ...]:
+    """Return those of *flags* that forbid automatic rating, sorted. An unknown flag blocks."""
+    return tuple(sorted(flag for flag in set(flags) if _blocks(flag)))
+
+
+def meaning_of(flag: str) -> str:
+    """Return what *flag* means, as a sentence."""
+    return RULES[Flag(flag)].meaning if flag in RULES else "Unknown flag."
+
+
+def _blocks(flag: str) -> bool:
+    return flag not in RULES or RULES[Flag(flag)].blocks

@@ -1,0 +1,302 @@
+"""The fold: from the set of facts of one session to the session. Total, pure, order-free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ledger.activity import fold_activity
+from ledger.facts import (
+    ChargingState,
+    ConnectorStatusChanged,
+    SessionEnded,
+    SessionFact,
+    SessionStarted,
+    StationBooted,
+)
+from ledger.flags import Flag, blockers_of
+from ledger.meter import measure
+from ledger.meter_evidence import MeterEvidence, gather_evidence
+from ledger.meter_series import Metered
+from ledger.segments import Segment, Source, place_of, source_of
+from ledger.sequence import check_sequence
+from ledger.session import ChargingSession, SessionPoint, SessionState, session_id_of
+from ledger.session_end import choose_end
+from ledger.station_clock import Pair, SessionClock, learn_clock
+from ledger.station_traits import StationTraits
+from ledger.token_uid import canonical_token
+
+_FREED = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What else of the station bears on one session.
+
+    `statuses` are its connector's, `next_start_at` the start of the next session there;
+    `attached` are the frames that came without a valid id and were given to this session,
+    `foreign_ids` those of them whose id was neither ours nor the standard's -1.
+    """
+
+    station_id: str
+    traits: StationTraits
+    statuses: Sequence[ConnectorStatusChanged] = ()
+    boots: Sequence[StationBooted] = ()
+    queue_empty_at: tuple[datetime, ...] = ()
+    next_start_at: datetime | None = None
+    attached: frozenset[Source] = frozenset()
+    foreign_ids: frozenset[Source] = frozenset()
+    has_foreign_connector: bool = False
+
+
+def fold_session(segment: Segment, around: Surroundings) -> ChargingSession:
+    """Return the session that the facts in *segment* tell."""
+    return _Fold(segment, around).session()
+
+
+class _Fold:
+    """One fold; the steps fill `_flags`."""
+
+    def __init__(self, segment: Segment, around: Surroundings) -> None:
+        self._segment, self._around, self._traits = segment, around, around.traits
+        self._facts: list[SessionFact] = segment.facts
+        self._flags: set[str] = {flag for fact in self._facts for flag in fact.oddities}
+        self._clock = self._learn_clock()
+        self._start = self._choose_start()
+
+    def session(self) -> ChargingSession:
+        """Return the folded session."""
+        segment, start = self._segment, self._start
+        started_at = self._at(start) if start else None
+        chosen = choose_end(segment.ends, start, self._clock)
+        end = chosen.end
+        self._flags |= chosen.flags
+        ended_at = self._at(end) if end else None
+        if started_at and ended_at and ended_at < started_at:
+            self._flags.add(Flag.STOP_BEFORE_START)
+            ended_at = started_at
+        used: list[SessionFact] = [*segment.starts, *segment.updates, *([end] if end else [])]
+        used.sort(key=source_of)
+        evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
+        metered = self._measured(evidence, started_at, ended_at)
+        provisional_at = None if end else self._provisional_end(started_at, metered)
+        missing = self._check_sequence(end)
+        self._note_circumstances(started_at, ended_at)
+        token_raw = self._token(start)
+        self._note_token(token_raw, end)
+        flags = {str(flag) for flag in (*self._flags, *metered.flags)}
+        place = place_of(start) if start else None
+        named = [fact for fact in self._facts if place_of(fact) is not None]
+        where = start if start and place is not None else (named[0] if named else None)
+        if where is None:
+            flags.add(Flag.PLACE_UNKNOWN)
+        return ChargingSession(
+            session_id=session_id_of(self._around.station_id, segment.transaction_ref, started_at),
+            station_id=self._around.station_id,
+            transaction_ref=segment.transaction_ref,
+            state=SessionState.ENDED if end else SessionState.OPEN,
+            evse_id=where.evse_id if where else None,
+            connector_id=where.connector_id if where else None,
+            token_uid=canonical_token(token_raw, ignored=self._traits.token_ignored),
+            token_raw=token_raw,
+            stopped_by=self._canonical(end.token_uid) if end else None,
+            stop_reason=end.reason if end else None,
+            reservation_id=start.reservation_id if start else None,
+            started_at=started_at,
+            ended_at=ended_at,
+            provisional_ended_at=provisional_at,
+            energy_wh=metered.energy_wh,
+            meter_start_wh=metered.start_wh,
+            meter_stop_wh=metered.stop_wh,
+            unattributed_wh=metered.unattributed_wh,
+            points=_points(metered, evidence, ended_at or provisional_at),
+            spans=fold_activity(self._changes(), started_at, ended_at) if started_at else (),
+            flags=tuple(sorted(flags)),
+            blockers=blockers_of(flags),
+            missing_seq_nos=missing,
+            frames=tuple(sorted({source_of(fact) for fact in (*self._facts, *segment.queue)})),
+            signed=sum(len(fact.signed) for fact in self._facts),
+            clock=self._clock,
+            first_received_at=min(fact.received_at for fact in self._facts),
+            last_received_at=max(fact.received_at for fact in self._facts),
+        )
+
+    def _at(self, fact: SessionFact | ConnectorStatusChanged) -> datetime:
+        return self._clock.effective(fact.occurred_at, fact.received_at)
+
+    def _canonical(self, raw: str | None) -> str | None:
+        return canonical_token(raw, ignored=self._traits.token_ignored)
+
+    def _learn_clock(self) -> SessionClock:
+        pairs: list[Pair] = [
+            (fact.occurred_at, fact.received_at) for fact in self._facts if fact.occurred_at
+        ]
+        if self._facts:
+            first = min(fact.received_at for fact in self._facts)
+            last = max(fact.received_at for fact in self._facts)
+            pairs += [
+                (status.occurred_at, status.received_at)
+                for status in self._around.statuses
+                if status.occurred_at and first <= status.received_at <= last
+            ]
+        clock = learn_clock(pairs, self._traits)
+        self._flags |= set(clock.flags)
+        return clock
+
+    def _choose_start(self) -> SessionStarted | None:
+        """Return the start: of several that tell the same, the earliest by content."""
+        starts = self._segment.starts
+        if not starts:
+            self._flags.add(Flag.START_MISSING)
+            return None
+        if len(starts) > 1:
+            self._flags.add(Flag.DUPLICATE_START)
+        return min(
+            starts,
+            key=lambda fact: (
+                self._at(fact),
+                -1 if fact.meter_start_wh is None else fact.meter_start_wh,
+                fact.token_uid or "",
+                source_of(fact),
+            ),
+        )
+
+    def _measured(
+        self, evidence: MeterEvidence, started_at: datetime | None, ended_at: datetime | None
+    ) -> Metered:
+        if started_at is None:
+            return Metered(flags=evidence.flags)
+        metered = measure(
+            evidence,
+            started_at=started_at,
+            ended_at=ended_at,
+            max_power_w=self._traits.max_power_w,
+        )
+        if ended_at and metered.energy_wh == 0:
+            self._flags.add(Flag.ZERO_ENERGY)
+        return metered
+
+    def _provisional_end(self, started_at: datetime | None, metered: Metered) -> datetime | None:
+        """Return the last sign of an open session, never after the next start there."""
+        next_start_at = self._around.next_start_at
+        if next_start_at is not None:
+            self._flags.add(Flag.STOP_LOST)
+        if started_at is None:
+            return None
+        drawn = [
+            later.reading.at
+            for earlier, later in zip(metered.counted, metered.counted[1:], strict=False)
+            if later.energy_wh > earlier.energy_wh
+        ]
+        last_drawn = max(drawn, default=started_at)
+        freed = [
+            at
+            for status in self._around.statuses
+            if status.charging_state in _FREED and (at := self._at(status)) >= last_drawn
+        ]
+        last = min(freed, default=max(self._at(fact) for fact in self._facts))
+        if metered.counted and not freed:
+            last = max(last, metered.counted[-1].reading.at)
+        if next_start_at is not None:
+            last = min(last, next_start_at)
+        return max(last, started_at)
+
+    def _check_sequence(self, end: SessionEnded | None) -> tuple[int, ...]:
+        checked = check_sequence(self._facts, has_ended=end is not None)
+        self._flags |= checked.flags
+        if checked.missing and end is not None:
+            told = [report.received_at for report in self._segment.queue if _is_empty(report)]
+            told += self._around.queue_empty_at
+            if any(moment >= end.received_at for moment in told):
+                self._flags.discard(Flag.SEQ_GAP)
+                self._flags.add(Flag.SEQ_GAP_CLOSED)
+        return checked.missing
+
+    def _note_circumstances(self, started_at: datetime | None, ended_at: datetime | None) -> None:
+        around, flags = self._around, self._flags
+        sources = {source_of(fact) for fact in self._facts}
+        if sources & around.attached:
+            flags.add(Flag.RESOLVED_BY_CONTEXT)
+        if any(source_of(fact) in around.foreign_ids for fact in self._segment.ends):
+            flags.add(Flag.FOREIGN_STOP_ATTACHED)
+        if around.has_foreign_connector:
+            flags.add(Flag.FOREIGN_CONNECTOR)
+        if self._segment.is_reused:
+            flags.add(Flag.ID_REUSED)
+        if any(fact.offline for fact in self._facts):
+            flags.add(Flag.OFFLINE)
+        if started_at is not None and any(
+            started_at < boot.received_at and (ended_at is None or boot.received_at < ended_at)
+            for boot in around.boots
+        ):
+            flags.add(Flag.INTERRUPTED)
+
+    def _token(self, start: SessionStarted | None) -> str | None:
+        """Return the token as it came: the start's, else the first that an update names."""
+        if start is not None and self._canonical(start.token_uid):
+            return start.token_uid
+        named = sorted(
+            (self._at(fact), fact.seq_no or 0, fact.token_uid)
+            for fact in self._segment.updates
+            if fact.token_uid and self._canonical(fact.token_uid)
+        )
+        return named[0][2] if named else None
+
+    def _note_token(self, token_raw: str | None, end: SessionEnded | None) -> None:
+        if token_raw is None:
+            self._flags.add(Flag.TOKEN_MISSING)
+        elif end is not None:
+            stopper = self._canonical(end.token_uid)
+            if stopper is not None and stopper != self._canonical(token_raw):
+                self._flags.add(Flag.OTHER_TOKEN_STOPPED)
+
+    def _changes(self) -> list[tuple[datetime, int, str]]:
+        """Return every reported state from the start on, with its effective time."""
+        start_at = self._at(self._start) if self._start else None
+        changes = [
+            (self._at(fact), fact.seq_no or 0, str(fact.charging_state))
+            for fact in self._facts
+            if fact.charging_state is not None
+        ]
+        changes += [
+            (at, 0, str(status.charging_state))
+            for status in self._around.statuses
+            if status.charging_state is not None
+            and start_at is not None
+            and (at := self._at(status)) >= start_at
+        ]
+        return changes
+
+
+def _is_empty(report: object) -> bool:
+    return getattr(report, "messages_in_queue", True) is False
+
+
+def _points(
+    metered: Metered, evidence: MeterEvidence, until: datetime | None
+) -> tuple[SessionPoint, ...]:
+    """Return the counted readings as points: one a moment, the last one at *until*."""
+    powers = dict(evidence.powers)
+    points: list[SessionPoint] = []
+    for reading, energy_wh in metered.counted:
+        point = SessionPoint(
+            reading.at,
+            energy_wh,
+            reading.position,
+            reading.line,
+            reading.value_wh,
+            powers.get(reading.at),
+        )
+        if len(points) > 1 and points[-1].at == point.at:
+            points[-1] = point
+        elif len(points) == 1 and points[0].at == point.at and energy_wh == _ZERO:
+            continue
+        else:
+            points.append(point)
+    if points and until is not None and points[-1].at < until:
+        last = points[-1]
+        points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
+    return tuple(points)
