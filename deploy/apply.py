@@ -7,7 +7,7 @@ replay knows at which record which declarations held.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -42,10 +42,14 @@ class ProblemsError(DeployError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What was declared, or would be: the changes and the version that holds then."""
+    """What was declared, or would be: the changes and the version that holds then.
+
+    `passwords` are the plain ones that the files gave, by station; they are kept nowhere.
+    """
 
     planned: tuple[PlannedChange, ...]
     version: int
+    passwords: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def apply_files(
@@ -68,8 +72,10 @@ def apply_files(
     if problems:
         raise ProblemsError(problems)
     if is_dry or not planned:
-        return Applied(planned=planned, version=load_version(connection))
-    return Applied(planned=planned, version=declare_all(connection, data.changes, by=by, at=at))
+        version = load_version(connection)
+    else:
+        version = declare_all(connection, data.changes, by=by, at=at)
+    return Applied(planned=planned, version=version, passwords=data.passwords)
 
 
 def declare_all(

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from deploy.yaml_places import Document, Path, read_documents
+from deploy.yaml_places import Document, Path, read_document
 from ingest.security import hash_password, password_matches
 from ledger.assignments import Assignment
 from ledger.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
@@ -74,9 +74,9 @@ def read_master_data(files: Iterable[tuple[str, str]], known: Declarations) -> M
     """Return what *files* (text, source) declare; passwords that *known* has keep their hash."""
     data = MasterData()
     for text, source in files:
-        for document in read_documents(text, source):
-            _read_document(document, known, data)
-            data.problems += document.problems
+        document = read_document(text, source)
+        _read_document(document, known, data)
+        data.problems += document.problems
     data.problems.sort()
     return data
 

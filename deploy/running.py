@@ -102,8 +102,12 @@ def _ports(settings: Settings, ports: Sequence[int]) -> Ports:
 
 def work(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
     """Turn the log into sessions, decisions and invoices."""
-    ready(None)
-    stop.wait()
+    from ingest.worker import Worker  # noqa: PLC0415 - only this process needs it
+
+    partitions = range(surroundings.settings.partitions)
+    with Worker(surroundings.dsn, partitions=partitions) as worker:
+        ready(None)
+        worker.run(stop)
 
 
 def project(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:

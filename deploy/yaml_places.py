@@ -1,27 +1,20 @@
-"""YAML as plain values that remember where they stand, so that a problem can say its place.
-
-Every scalar stays text (the type that is wanted decides what it means): a country `NO` is no
-`false`, a postal code keeps its zero, a decimal its digits. Aliases are refused: they are how 200
-bytes become 2 million values.
-"""
+"""YAML as plain values that remember where they stand, so that a problem can say its place."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-
-import yaml
+from typing import Any, Final
 
 from tariffs.problems import Problem
+from tariffs.yaml_reader import Mapping, Node, Scalar, Sequence, read_yaml
 
 Path = tuple[str | int, ...]
-_NULLS = {"", "~", "null", "Null", "NULL"}
-DEPTH_MAX = 20
+_NULLS: Final = {"", "~", "null"}
 
 
 @dataclass(slots=True)
 class Document:
-    """The values of a file; `place` knows line and column by path."""
+    """The values of a file, every scalar a text; problems are noted by path."""
 
     source: str
     value: Any = None
@@ -35,59 +28,27 @@ class Document:
         line, column = self._places.get(path, (1, 1))
         self.problems.append(Problem(self.source, line, column, message))
 
-    def read(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 - any YAML value
-        """Return *node* as plain values."""
-        self._places.setdefault(path, _place(node.start_mark))
-        if len(path) > DEPTH_MAX:
-            self.report(path, "too deep")
-            return None
+    def take(self, node: Node, path: Path) -> Any:  # noqa: ANN401 - any YAML value
+        """Return *node* as plain values and remember where each stands."""
+        self._places.setdefault(path, (node.line, node.column))
         match node:
-            case yaml.MappingNode():
-                return self._mapping(node, path)
-            case yaml.SequenceNode():
-                return [self.read(each, (*path, i)) for i, each in enumerate(node.value)]
-            case yaml.ScalarNode(style=None, value=value) if value in _NULLS:
-                return None
-            case _:
-                return node.value
-
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            place = _place(key_node.start_mark)
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.problems.append(Problem(self.source, *place, "a name must be a plain text"))
-                continue
-            key = key_node.value
-            if key in found:
-                self.problems.append(Problem(self.source, *place, f"{key} stands here twice"))
-                continue
-            self._places[(*path, key)] = place
-            found[key] = self.read(value_node, (*path, key))
-        return found
+            case Scalar():
+                is_null = not node.is_quoted and node.text in _NULLS
+                return None if is_null else node.text
+            case Sequence():
+                return [self.take(each, (*path, i)) for i, each in enumerate(node.items)]
+            case Mapping():
+                values = {}
+                for name, (key, value) in node.entries.items():
+                    self._places[(*path, name)] = (key.line, key.column)
+                    values[name] = self.take(value, (*path, name))
+                return values
 
 
-def read_documents(text: str, source: str) -> list[Document]:
-    """Return each document of a file; what cannot be read is a problem of the last one."""
-    documents = []
-    try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                problem = Problem(source, *_place(event.start_mark), "aliases are not allowed")
-                return [Document(source, problems=[problem])]
-        for node in yaml.compose_all(text, Loader=yaml.CSafeLoader):
-            document = Document(source)
-            document.value = document.read(node, ())
-            documents.append(document)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = _place(mark) if mark else (1, 1)
-        message = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
-        documents.append(Document(source, problems=[Problem(source, *place, message)]))
-    except yaml.YAMLError as error:
-        documents.append(Document(source, problems=[Problem(source, 1, 1, str(error))]))
-    return documents
-
-
-def _place(mark: Any) -> tuple[int, int]:  # noqa: ANN401 - the C loader's marks have no class
-    return mark.line + 1, mark.column + 1
+def read_document(text: str, source: str) -> Document:
+    """Return the document of a file, with the problems of its YAML."""
+    document = Document(source)
+    root, document.problems = read_yaml(text, source)
+    if root is not None:
+        document.value = document.take(root, ())
+    return document

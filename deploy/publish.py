@@ -1,0 +1,68 @@
+"""Publishing tariffs: a file becomes an immutable version, declared like all master data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from deploy.apply import ProblemsError, declare_all
+from ledger.declarations import Kind
+from ledger.declare import Change, PlannedChange, load_declarations, plan_changes
+from ledger.tariff_versions import published
+from tariffs.files import read_tariff_file
+from tariffs.tariff import Tariff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What was published, or would be: unchanged tariffs do not appear."""
+
+    planned: tuple[PlannedChange, ...]
+    version: int
+
+
+def publish_files(
+    connection: Connection[Any],
+    files: Sequence[tuple[str, str]],
+    *,
+    by: str,
+    at: datetime,
+    valid_from: datetime | None = None,
+    is_dry: bool = False,
+) -> Published:
+    """Publish the tariffs of *files* (text, source), to hold from *valid_from* (default: *at*).
+
+    Raises:
+        ProblemsError: If anything in the files is wrong; then nothing is published.
+    """
+    tariffs = read_tariffs(files)
+    changes = [
+        Change(kind=Kind.TARIFF, key=tariff.id, entity=published(tariff), valid_from=valid_from)
+        for tariff in tariffs
+    ]
+    known = load_declarations(connection)
+    planned = plan_changes(known, changes, at=at)
+    if is_dry or not planned:
+        return Published(planned=planned, version=known.version)
+    return Published(planned=planned, version=declare_all(connection, changes, by=by, at=at))
+
+
+def read_tariffs(files: Sequence[tuple[str, str]]) -> list[Tariff]:
+    """Return the tariffs of *files* (text, source).
+
+    Raises:
+        ProblemsError: If anything in the files is wrong.
+    """
+    tariffs, problems = [], []
+    for text, source in files:
+        tariff, found = read_tariff_file(text, source)
+        problems += found
+        if tariff is not None:
+            tariffs.append(tariff)
+    if problems:
+        raise ProblemsError(problems)
+    return tariffs
