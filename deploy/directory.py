@@ -79,7 +79,11 @@ class DeclaredDirectory:
         declared = known.station(station_id, self._clock.now()) if station_id else None
         if station_id is None or declared is None or declared.password_hash is None:
             return None
-        return StationAccess(station_id=station_id, password_hashes=(declared.password_hash,))
+        return StationAccess(
+            station_id=station_id,
+            password_hashes=(declared.password_hash,),
+            token_ignored=declared.token_ignored,
+        )
 
     async def token(self, token_uid: str) -> TokenAccess | None:
         """Return what is declared about *token_uid*, or None."""

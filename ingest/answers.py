@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 from ingest.clock import Clock
 from ingest.codec import Call, Fault, encode
-from ingest.directory import StationDirectory, TokenAccess, TokenStatus, canonical
+from ingest.directory import StationAccess, StationDirectory, TokenAccess, TokenStatus
 from ingest.errors import IngestError
 from ingest.fields import Fields
 from ingest.sequences import Sequences
 from ingest.transactions import TransactionIds
+from ledger.token_uid import canonical_token
 
 
 class Question(NamedTuple):
@@ -43,12 +44,17 @@ EMPTY = Answer(b"{}")
 class Desk:
     """The parts that answers to one station draw on."""
 
-    station_id: str
+    station: StationAccess
     directory: StationDirectory
     ids: TransactionIds
     clock: Clock
     sequences: Sequences
     heartbeat_seconds: int
+
+    @property
+    def station_id(self) -> str:
+        """The station as declared."""
+        return self.station.station_id
 
 
 class UnknownActionError(IngestError):
@@ -100,8 +106,8 @@ async def boot(_fields: Fields, desk: Desk) -> Answer:
 
 async def look_up(token_uid: str | None, desk: Desk) -> tuple[TokenStatus, TokenAccess | None]:
     """Return a token's present status and what is declared about it."""
-    uid = canonical(token_uid or "")
-    if not uid:
+    uid = canonical_token(token_uid, ignored=desk.station.token_ignored)
+    if uid is None:
         return TokenStatus.INVALID, None
     now = desk.clock.now()
     token = await desk.directory.token(uid)

@@ -9,10 +9,7 @@ from typing import Protocol
 
 
 def canonical(name: str) -> str:
-    """Return *name* as identities and tokens are compared: no outer blanks, no case.
-
-    Source: OCPP 1.6 CiString20Type; seen identities differ in case between firmware versions.
-    """
+    """Return *name* as identities are compared: no outer blanks, no case (quirk 31)."""
     return name.strip().casefold()
 
 
@@ -31,11 +28,12 @@ class StationAccess:
 
     `station_id` is the identity as declared; the log and all books use it, however the station
     spells it in its URL. `password_hashes` are `ingest.security` hashes; while a password is being
-    changed there are two.
+    changed there are two. `token_ignored` are characters that the model adds to tokens.
     """
 
     station_id: str
     password_hashes: tuple[str, ...]
+    token_ignored: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ class StationDirectory(Protocol):
         """Return who may connect as *identity* (canonical), or None."""
 
     async def token(self, token_uid: str) -> TokenAccess | None:
-        """Return what is declared about *token_uid* (canonical), or None."""
+        """Return what is declared about *token_uid* (a `canonical_token`), or None."""
 
     async def unknown_token(
         self, station_id: str, token_uid: str, *, seen_at: datetime

@@ -74,7 +74,7 @@ DEFAULT_MANNERS: Final = Manners()
 class StationSocket(ServerConnection):
     """A WebSocket that knows which station it was opened by."""
 
-    station_id: str = ""
+    station: StationAccess | None = None
 
 
 class Server:
@@ -161,7 +161,7 @@ class Server:
             response.headers["Retry-After"] = str(int(error.seconds) + 1)
             return response
         assert station is not None
-        socket.station_id = station.station_id
+        socket.station = station
         return None
 
     async def _claimed_station(self, path: str, credentials: Credentials) -> StationAccess | None:
@@ -181,13 +181,14 @@ class Server:
     async def _handle(self, socket: ServerConnection) -> None:
         """Serve one authenticated connection until it ends."""
         assert isinstance(socket, StationSocket)
+        assert socket.station is not None
         assert socket.subprotocol is not None
-        station_id = socket.station_id
+        station_id = socket.station.station_id
         connection = StationConnection(
             socket,
             epoch=await self._epochs.advance(station_id),
             dialect=DIALECTS[socket.subprotocol],
-            desk=self._desk(station_id),
+            desk=self._desk(socket.station),
             log=self._log,
             counters=self.counters,
         )
@@ -213,13 +214,13 @@ class Server:
             self._start(before.close("replaced", code=1008))
         return True
 
-    def _desk(self, station_id: str) -> Desk:
+    def _desk(self, station: StationAccess) -> Desk:
         return Desk(
-            station_id=station_id,
+            station=station,
             directory=self._directory,
             ids=self._ids,
             clock=self._clock,
-            sequences=self._sequences.setdefault(station_id, Sequences()),
+            sequences=self._sequences.setdefault(station.station_id, Sequences()),
             heartbeat_seconds=self._manners.heartbeat_seconds,
         )
 

@@ -15,9 +15,9 @@ from typing import Protocol
 
 import psycopg
 
-from ingest.directory import canonical
 from ingest.fields import Fields
 from ingest.gathering import PATIENCE_SECONDS, Connect, Gatherer
+from ledger.token_uid import canonical_token
 
 _ORDINARY = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 _KNOWN = """
@@ -63,11 +63,10 @@ def content_key(start: Fields) -> str:
     Readable JSON. What a station writes differently in the same message counts as the same:
     "1" and 1, the token's case and blanks.
     """
-    token = start.text("idTag")
     return json.dumps(
         [
             _number(start.text("connectorId")),
-            None if token is None else canonical(token),
+            canonical_token(start.text("idTag")),
             (start.text("timestamp") or "").strip(),
             _number(start.text("meterStart")),
         ]

@@ -97,6 +97,7 @@ class FixedDirectory:
     policy: TokenStatus = TokenStatus.INVALID
     unknown: list[tuple[str, str]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
+    token_ignored: str = ""
 
     async def station(self, identity: str) -> StationAccess | None:
         for station_id, password in self.passwords.items():
@@ -104,7 +105,9 @@ class FixedDirectory:
                 if station_id not in self.hashes:
                     self.hashes[station_id] = hash_password(password)
                 return StationAccess(
-                    station_id=station_id, password_hashes=(self.hashes[station_id],)
+                    station_id=station_id,
+                    password_hashes=(self.hashes[station_id],),
+                    token_ignored=self.token_ignored,
                 )
         return None
 

@@ -199,6 +199,15 @@ async def test_quirk_30_a_token_is_known_in_any_case_and_with_blanks() -> None:
     assert " F6 CA 0C C5" in edge.frames()[0].frame
 
 
+async def test_quirk_30_separators_that_a_model_adds_are_ignored_where_declared() -> None:
+    directory = _knowing("2069c021")
+    directory.token_ignored = ": "
+    async with open_edge(directory=directory) as edge, edge.station() as station:
+        answer = await station.call("Authorize", {"idTag": "20:69:C0:21"})
+
+    assert answer == {"idTagInfo": {"status": "Accepted"}}
+
+
 async def test_quirk_31_an_identity_in_other_case_is_the_same_station() -> None:
     async with open_edge() as edge, edge.station("cp1") as station:
         await station.call("StatusNotification", {})

@@ -5,7 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
+
 from ingest.envelope import Tick, decode_lines
+from ingest.errors import IngestError
 from ingest.ticks import keep_ticking
 from tests.fakes import NOON, FixedClock, MemoryLog
 
@@ -22,6 +25,19 @@ class _Waits:
             self.asked.set()
             await asyncio.Event().wait()
         return self.answers.pop(0)
+
+
+async def test_a_log_that_is_away_costs_a_tick_and_no_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log, clock, waits = MemoryLog(failure=IngestError("away")), FixedClock(), _Waits([{1}, set()])
+    ticking = asyncio.create_task(keep_ticking(log, clock, waits))
+    await waits.asked.wait()
+    ticking.cancel()
+    with suppress(asyncio.CancelledError):
+        await ticking
+
+    assert caplog.messages == ["no tick: away"]
 
 
 async def test_each_minute_a_tick_goes_to_every_partition_that_waits() -> None:
