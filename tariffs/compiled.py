@@ -9,10 +9,10 @@ import msgspec
 
 from tariffs.adjustments import Grant, GroupGrant, IdleGrace, ValidationGrant
 from tariffs.canonical import tariff_hash
+from tariffs.checking import check_tariff
 from tariffs.currencies import currency_exponent
-from tariffs.errors import TariffError
 from tariffs.periods import WallClock
-from tariffs.quantities import is_sane
+from tariffs.reasons import grace_reason, priced_reason, restrictions_text, unpriced_reason
 from tariffs.restrictions import QuantityBands, clock_boundaries, quantity_bands
 from tariffs.tariff import Dimension, PriceComponent, ReservationRestriction, Tariff, TariffElement
 from tariffs.taxes import ENERGY_UNITS_PER_WH, Factors, factors_of, places
@@ -58,8 +58,8 @@ class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     before_factor: int
     tax_factor: int
     tariff_id: str
+    reason: str
     for_reservation: bool = False
-    reason: str | None = None
 
 
 # The components that hold at once: FLAT, ENERGY, and the one that time counts for.
@@ -199,6 +199,9 @@ class CompiledTariff:
                 before_factor=self.factors.before(dimension, component.price, component.vat),
                 tax_factor=self.factors.tax(dimension, component.price, component.vat),
                 tariff_id=self.tariff.id,
+                reason=priced_reason(
+                    dimension, index, element.name, restrictions_text(element.restrictions)
+                ),
                 for_reservation=reserved,
             )
         return compiled
@@ -219,7 +222,9 @@ class CompiledTariff:
                 before_factor=0,
                 tax_factor=0,
                 tariff_id=self.tariff.id,
-                reason=graces[0].reason if why is Why.GRACE else None,
+                reason=grace_reason(graces[0].reason)
+                if why is Why.GRACE
+                else unpriced_reason(dimension),
             )
         return compiled
 
@@ -232,36 +237,3 @@ def _reservation_kinds(*, expired: bool) -> tuple[ReservationRestriction, ...]:
     if expired:
         return (ReservationRestriction.RESERVATION_EXPIRES, ReservationRestriction.RESERVATION)
     return (ReservationRestriction.RESERVATION,)
-
-
-def check_tariff(tariff: Tariff) -> None:
-    """Refuse a tariff whose numbers cannot be priced, wherever it came from.
-
-    Raises:
-        UnpriceableTariffError: If it has no element, or a negative or absurd number.
-    """
-    if not tariff.elements:
-        raise UnpriceableTariffError(tariff.id, "it has no element")
-    for index, element in enumerate(tariff.elements):
-        for component in element.price_components:
-            for name, number in (("price", component.price), ("vat", component.vat)):
-                if number is not None and (not is_sane(number) or number < 0):
-                    where = f"elements[{index}].{component.dimension}.{name}"
-                    raise UnpriceableTariffError(tariff.id, f"{where} is {number}")
-            if component.step_size < 0:
-                raise UnpriceableTariffError(tariff.id, f"elements[{index}]: negative step_size")
-    for limit in (tariff.min_price, tariff.max_price):
-        for number in (limit.before_taxes, limit.after_taxes) if limit is not None else ():
-            if number is not None and (not is_sane(number) or number < 0):
-                raise UnpriceableTariffError(tariff.id, f"a price limit is {number}")
-    low, high = tariff.min_price, tariff.max_price
-    if low is not None and high is not None and high.before_taxes < low.before_taxes:
-        raise UnpriceableTariffError(tariff.id, "max_price is less than min_price")
-
-
-class UnpriceableTariffError(TariffError):
-    """A tariff that no session can be priced with."""
-
-    def __init__(self, tariff_id: str, why: str) -> None:
-        super().__init__(f"tariff {tariff_id!r} cannot be priced: {why}")
-        self.tariff_id, self.why = tariff_id, why

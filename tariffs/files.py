@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tariffs.compiled import UnpriceableTariffError, check_tariff
+from tariffs.checking import UnpriceableTariffError, check_tariff
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.files_adjustments import read_adjustment
 from tariffs.files_elements import percent_of, read_element

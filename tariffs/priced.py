@@ -12,6 +12,7 @@ from tariffs.adjustments import Grant
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.policy import PricingPolicy
 from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
+from tariffs.reasons import grant_reason
 from tariffs.tally import Run
 from tariffs.tariff import Dimension, TaxIncluded
 from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_UNITS_PER_HOUR
@@ -57,6 +58,15 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
     def grant(self) -> Grant | None:
         """Return the grant, on a line that lowers another."""
         return self.run.grant
+
+    @property
+    def reason(self) -> str:
+        """Return why the line stands here, as a sentence."""
+        reason = self.run.component.reason
+        grant, added = self.run.grant, self.run.billed - self.run.volume
+        if grant is not None:
+            return grant_reason(grant)
+        return f"{reason}; {step_reason(self.dimension, added)}" if added else reason
 
     @property
     def dimension(self) -> Dimension:
@@ -220,6 +230,13 @@ class PricedSession(msgspec.Struct, frozen=True, kw_only=True):
         return [
             line for line in self.lines if line.grant is None and line.dimension is Dimension.ENERGY
         ]
+
+
+def step_reason(dimension: Dimension, added_units: int) -> str:
+    """Say what the step adds to a line's volume."""
+    if dimension is Dimension.ENERGY:
+        return f"step size adds {decimal_of_ratio(added_units, ENERGY_UNITS_PER_WH):f} Wh"
+    return f"step size adds {decimal_of_ratio(added_units, TIME_UNITS_PER_HOUR // 3600):f} s"
 
 
 def volume_of(dimension: Dimension, units: int) -> Decimal:

@@ -109,4 +109,7 @@ def _limit_component(why: Why, compiled: CompiledTariff) -> CompiledComponent:
         before_factor=0,
         tax_factor=0,
         tariff_id=compiled.tariff.id,
+        reason="the tariff's least price for a session"
+        if why is Why.MIN_PRICE
+        else "the tariff's most for a session",
     )

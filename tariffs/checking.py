@@ -1,0 +1,105 @@
+"""What every tariff must satisfy before it prices anything, wherever it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from tariffs.adjustments import Adjustment, IdleGrace
+from tariffs.errors import TariffError
+from tariffs.quantities import is_sane
+from tariffs.tariff import COMPONENT_DIMENSIONS, PriceComponent, Tariff, TariffElement
+
+_ELEMENTS_MAX: Final = 10_000
+_STEP_MAX: Final = 10**9
+_PERCENT_MAX: Final = Decimal(1000)
+_BOUNDS: Final = (
+    "min_kwh",
+    "max_kwh",
+    "min_current",
+    "max_current",
+    "min_power",
+    "max_power",
+    "min_duration",
+    "max_duration",
+)
+
+
+def check_tariff(tariff: Tariff) -> None:
+    """Refuse a tariff whose numbers cannot be priced.
+
+    Raises:
+        UnpriceableTariffError: At the first thing that is wrong, with its place.
+    """
+    for why in _faults(tariff):
+        raise UnpriceableTariffError(tariff.id, why)
+
+
+def _faults(tariff: Tariff) -> Iterator[str]:
+    if not 0 < len(tariff.elements) <= _ELEMENTS_MAX:
+        yield f"it has {len(tariff.elements)} elements"
+    for index, element in enumerate(tariff.elements):
+        for why in _element_faults(element):
+            yield f"elements[{index}]: {why}"
+    yield from _limit_faults(tariff)
+    for index, adjustment in enumerate(tariff.adjustments):
+        for why in _adjustment_faults(adjustment):
+            yield f"adjustments[{index}]: {why}"
+
+
+def _limit_faults(tariff: Tariff) -> Iterator[str]:
+    limits = [limit for limit in (tariff.min_price, tariff.max_price) if limit is not None]
+    for limit in limits:
+        yield from _number_faults("a price limit", limit.before_taxes)
+        if limit.after_taxes is not None:
+            yield from _number_faults("a price limit", limit.after_taxes)
+            if limit.after_taxes < limit.before_taxes:
+                yield "a price limit is less after taxes than before"
+    if len(limits) > 1 and limits[1].before_taxes < limits[0].before_taxes:
+        yield "max_price is less than min_price"
+
+
+def _adjustment_faults(adjustment: Adjustment) -> Iterator[str]:
+    if isinstance(adjustment, IdleGrace):
+        yield from _number_faults("seconds", Decimal(adjustment.seconds))
+        return
+    yield from _number_faults("percent", adjustment.percent, Decimal(100))
+    for bound in (adjustment.kwh_max, adjustment.minutes_max):
+        if bound is not None:
+            yield from _number_faults("the limit", bound)
+
+
+def _element_faults(element: TariffElement) -> Iterator[str]:
+    if not element.price_components:
+        yield "it has no price component"
+    for component in element.price_components:
+        for why in _component_faults(component):
+            yield f"{component.dimension}: {why}"
+    for name in _BOUNDS:
+        bound = getattr(element.restrictions, name)
+        if bound is not None:
+            yield from _number_faults(name, Decimal(bound))
+
+
+def _component_faults(component: PriceComponent) -> Iterator[str]:
+    if component.dimension not in COMPONENT_DIMENSIONS:
+        yield "a price component cannot have this type"
+    yield from _number_faults("price", component.price)
+    if component.vat is not None:
+        yield from _number_faults("vat", component.vat, _PERCENT_MAX)
+    if not 0 <= component.step_size <= _STEP_MAX:
+        yield f"step_size is {component.step_size}"
+
+
+def _number_faults(name: str, number: Decimal, maximum: Decimal | None = None) -> Iterator[str]:
+    if not is_sane(number) or number < 0 or (maximum is not None and number > maximum):
+        yield f"{name} is {number}"
+
+
+class UnpriceableTariffError(TariffError):
+    """A tariff that no session can be priced with."""
+
+    def __init__(self, tariff_id: str, why: str) -> None:
+        super().__init__(f"tariff {tariff_id!r} cannot be priced: {why}")
+        self.tariff_id, self.why = tariff_id, why

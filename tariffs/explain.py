@@ -1,0 +1,133 @@
+"""A priced session as a text that a finance person can follow to the cent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from tariffs.currencies import currency_exponent
+from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
+from tariffs.quantities import money_of_minor
+from tariffs.reasons import duration_text
+from tariffs.tariff import Dimension, TaxIncluded
+from tariffs.zones import TZDATA_VERSION, zone
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_TAXES: Final = {
+    TaxIncluded.YES: "prices include taxes",
+    TaxIncluded.NO: "prices are before taxes",
+    TaxIncluded.NOT_APPLICABLE: "no taxes apply",
+}
+
+
+def explain(session: PricedSession) -> str:
+    """Return the whole explanation: head, a paragraph a line, totals, notes."""
+    return "\n".join([*_head(session), *_lines(session), *_totals(session)]) + "\n"
+
+
+def explain_line(session: PricedSession, number: int) -> str:
+    """Return the paragraph of line *number*, counted from 1."""
+    return "\n".join(_line(session, number, session.lines[number - 1]))
+
+
+def provenance(session: PricedSession) -> str:
+    """Return what produced the result: versions and hashes that a re-pricing needs."""
+    policy = session.policy
+    return (
+        f"tariff {session.tariff_id} sha256 {session.tariff_hash}, policy {policy.name} "
+        f"{policy.version}, kernel {KERNEL_VERSION}, tzdata {TZDATA_VERSION}"
+    )
+
+
+def _head(session: PricedSession) -> Iterator[str]:
+    tariff, usage = session.compiled.tariff, session.usage
+    yield f"{tariff.id}: {tariff.name}" if tariff.name else tariff.id
+    when = f"{local_text(session, usage.starts_at)} to {local_text(session, usage.ends_at)}"
+    energy = f"{session.energy_wh.scaleb(-3):f} kWh"
+    yield f"{when} ({usage.time_zone}), {energy}"
+    policy = session.policy
+    yield f"{_TAXES[tariff.tax_included]}; policy {policy.name} {policy.version}"
+
+
+def _lines(session: PricedSession) -> Iterator[str]:
+    for number, line in enumerate(session.lines, start=1):
+        yield ""
+        yield from _line(session, number, line)
+
+
+def _line(session: PricedSession, number: int, line: PricedLine) -> Iterator[str]:
+    amount = f"{_minor(session, line.before_minor)} {session.currency}"
+    tax = ""
+    if line.tax_percent is not None or line.tax_minor:
+        percent = "" if line.tax_percent is None else f" {line.tax_percent:f} %"
+        tax = f" + VAT{percent} {_minor(session, line.tax_minor)}"
+    yield f"{number}. {line.dimension}: {_product(session, line)} = {amount}{tax}"
+    if line.run.ends_us > line.run.starts_us:
+        yield f"   {local_text(session, line.starts_at)} to {local_text(session, line.ends_at)}"
+    elif line.dimension is not Dimension.SESSION:
+        yield f"   {local_text(session, line.starts_at)}"
+    yield f"   {line.reason}"
+    interpolated = interpolated_ends(session, line)
+    if interpolated:
+        yield f"   register interpolated between readings at its {' and '.join(interpolated)}"
+
+
+def _product(session: PricedSession, line: PricedLine) -> str:
+    price = _price(line.unit_price, session.currency)
+    match line.dimension:
+        case Dimension.ENERGY:
+            return f"{line.billed_volume:f} kWh x {price} {session.currency}/kWh"
+        case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
+            return f"{_duration(line.run.billed)} x {price} {session.currency}/h"
+        case Dimension.FLAT:
+            return f"1 x {price} {session.currency}"
+        case Dimension.SESSION:
+            return "price limit"
+
+
+def _totals(session: PricedSession) -> Iterator[str]:
+    before, after = session.total_before_taxes, session.total_after_taxes
+    yield ""
+    yield f"total before taxes {before.amount:f}, taxes {session.taxes.amount:f}"
+    known = "" if session.tax_known else " (the tariff states no tax)"
+    yield f"total {after.amount:f} {session.currency}{known}"
+    if session.free_wh:
+        yield f"free by rule {session.free_wh:f} Wh of {session.energy_wh:f} Wh"
+    for note in session.notes:
+        yield f"note {note.code}: {note.message}"
+
+
+def interpolated_ends(session: PricedSession, line: PricedLine) -> list[str]:
+    """Return which ends of an energy line fall between readings: "start", "end"."""
+    if line.dimension is not Dimension.ENERGY or not session.usage.points:
+        return []
+    read = {point.at for point in session.usage.points}
+    ends = (("start", line.starts_at), ("end", line.ends_at))
+    return [name for name, at in ends if at not in read]
+
+
+def local_text(session: PricedSession, moment: datetime) -> str:
+    """Return *moment* in the site's time, with its offset: autumn repeats an hour."""
+    local = moment.astimezone(zone(session.usage.time_zone))
+    offset = f"{local:%z}"
+    seconds = f"{local:%H:%M:%S}"
+    if local.microsecond:
+        seconds += f".{local.microsecond:06d}".rstrip("0")
+    return f"{_DAYS[local.weekday()]} {local:%Y-%m-%d} {seconds} {offset[:3]}:{offset[3:5]}"
+
+
+def _duration(microseconds: int) -> str:
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return duration_text(seconds) + (f" {rest} us" if rest else "")
+
+
+def _price(price: Decimal, currency: str) -> str:
+    exponent = price.as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) else 0
+    return f"{price:.{max(places, currency_exponent(currency))}f}"
+
+
+def _minor(session: PricedSession, minor: int) -> str:
+    return f"{money_of_minor(minor, session.currency).amount:f}"

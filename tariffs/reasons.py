@@ -1,0 +1,117 @@
+"""Why a line stands where it stands, in sentences that a finance person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import time
+from decimal import Decimal
+from typing import Final
+
+from tariffs.adjustments import Grant, GroupGrant, ValidationGrant
+from tariffs.tariff import WEEKDAYS, Dimension, ReservationRestriction, Restrictions, Weekday
+
+WORDS: Final = {
+    Dimension.FLAT: "the session fee",
+    Dimension.ENERGY: "energy",
+    Dimension.TIME: "charging time",
+    Dimension.PARKING_TIME: "parking time",
+    Dimension.RESERVATION_TIME: "reservation time",
+    Dimension.SESSION: "the session",
+}
+_RESERVATION: Final = {
+    ReservationRestriction.RESERVATION: "for a reservation",
+    ReservationRestriction.RESERVATION_EXPIRES: "for a reservation that expired",
+}
+_MINUTE = 60
+_RUN_MIN: Final = 3
+
+
+def restrictions_text(restrictions: Restrictions) -> str:
+    """Return *restrictions* as words: "Monday to Friday, 07:00 to 20:00"; "" for none."""
+    return ", ".join(_restriction_words(restrictions))
+
+
+def _restriction_words(restrictions: Restrictions) -> Iterator[str]:
+    if restrictions.reservation is not None:
+        yield _RESERVATION[restrictions.reservation]
+    if restrictions.day_of_week:
+        yield _days(restrictions.day_of_week)
+    start, end = restrictions.start_time, restrictions.end_time
+    if start is not None or end is not None:
+        last = "24:00" if end is None or end == time(0) else _clock(end)
+        yield f"{_clock(start or time(0))} to {last}"
+    if restrictions.start_date is not None:
+        yield f"from {restrictions.start_date}"
+    if restrictions.end_date is not None:
+        yield f"before {restrictions.end_date}"
+    yield from _range("kWh", restrictions.min_kwh, restrictions.max_kwh)
+    yield from _range("kW", restrictions.min_power, restrictions.max_power)
+    yield from _range("A", restrictions.min_current, restrictions.max_current)
+    if restrictions.min_duration is not None:
+        yield f"after {duration_text(restrictions.min_duration)}"
+    if restrictions.max_duration is not None:
+        yield f"in the first {duration_text(restrictions.max_duration)}"
+
+
+def _range(unit: str, low: Decimal | None, high: Decimal | None) -> Iterator[str]:
+    if low is not None:
+        yield f"from {low:f} {unit}"
+    if high is not None:
+        yield f"below {high:f} {unit}"
+
+
+def _days(days: Sequence[Weekday]) -> str:
+    indices = sorted(WEEKDAYS.index(day) for day in days)
+    if indices == list(range(indices[0], indices[-1] + 1)) and len(indices) >= _RUN_MIN:
+        return f"{WEEKDAYS[indices[0]].title()} to {WEEKDAYS[indices[-1]].title()}"
+    return ", ".join(WEEKDAYS[i].title() for i in indices)
+
+
+def _clock(moment: time) -> str:
+    return f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
+
+
+def duration_text(seconds: int) -> str:
+    """Return "2 h 30 min", "45 s"."""
+    minutes, rest = divmod(seconds, _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    parts = [f"{n} {unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
+    return " ".join(parts) or "0 s"
+
+
+def element_text(index: int, name: str | None) -> str:
+    """Return how an element is called; people count from 1."""
+    return f"element {index + 1}" + (f" ({name})" if name else "")
+
+
+def priced_reason(dimension: Dimension, index: int, name: str | None, when: str) -> str:
+    """Say why an element's component holds."""
+    holds = f"applies {when}" if when else "applies always"
+    return f"{element_text(index, name)} is the first for {WORDS[dimension]} here; it {holds}"
+
+
+def unpriced_reason(dimension: Dimension) -> str:
+    """Say that nothing prices a dimension."""
+    return f"no element of the tariff prices {WORDS[dimension]} here, so it is free"
+
+
+def grace_reason(reason: str | None) -> str:
+    """Say that parking is within the grace."""
+    return "within the grace after charging" + (f": {reason}" if reason else "")
+
+
+def grant_reason(grant: Grant) -> str:
+    """Say which grant lowers a line, and why it is given."""
+    match grant:
+        case GroupGrant():
+            to = f"for members of the group {grant.group!r}"
+        case ValidationGrant():
+            to = f"validated with {grant.code!r}"
+    share = "free" if grant.percent == 100 else f"{grant.percent:f} % off"  # noqa: PLR2004
+    limits = [
+        f"up to {limit:f} {unit} a session"
+        for limit, unit in ((grant.kwh_max, "kWh"), (grant.minutes_max, "min"))
+        if limit is not None
+    ]
+    why = f": {grant.reason}" if grant.reason else ""
+    return ", ".join([f"{share} {to}", *limits]) + why
