@@ -38,6 +38,7 @@ class _Known(NamedTuple):
     """What exists by name once the changes are made, and the newest state of each."""
 
     newest: dict[tuple[Kind, str], Entity]
+    prefixes: dict[str, set[str]]
 
     def has(self, kind: Kind, key: str) -> bool:
         return (kind, key) in self.newest
@@ -58,13 +59,29 @@ def problems_of(
             newest.pop((change.kind, change.key), None)
         else:
             newest[change.kind, change.key] = change.after
-    after = _Known(newest)
+    after = _Known(newest, _prefixes(known, planned))
+    checked = {(change.kind, change.key) for change in planned if change.after is not None}
+    if any(change.after is None for change in planned):
+        checked = set(newest)  # a withdrawal may leave any other declaration without its ground
     return tuple(
-        DeclarationProblem(change.kind, change.key, message)
-        for change in planned
-        if change.after is not None
-        for message in _messages(change.key, change.after, after)
+        DeclarationProblem(kind, key, message)
+        for kind, key in sorted(checked)
+        for message in _messages(key, newest[kind, key], after)
     )
+
+
+def _prefixes(known: Declarations, planned: Sequence[PlannedChange]) -> dict[str, set[str]]:
+    """Return who has, or ever had, each invoice prefix: its numbers are in the world."""
+    owners: dict[str, set[str]] = {}
+    declared = [
+        (key, row.entity)
+        for key in known.keys(Kind.LEGAL_ENTITY)
+        for row in known.history(Kind.LEGAL_ENTITY, key)
+    ]
+    for key, entity in [*declared, *((change.key, change.after) for change in planned)]:
+        if isinstance(entity, LegalEntity):
+            owners.setdefault(entity.invoice_prefix, set()).add(key)
+    return owners
 
 
 def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:
@@ -91,11 +108,8 @@ def _legal_entity(key: str, entity: LegalEntity, after: _Known) -> Iterator[str]
     yield from _zone(entity.time_zone)
     if not entity.invoice_prefix.strip():
         yield "an invoice prefix is needed"
-    for (_, other), found in after.newest.items():
-        if not isinstance(found, LegalEntity) or other == key:
-            continue
-        if found.invoice_prefix == entity.invoice_prefix:
-            yield f"the invoice prefix {entity.invoice_prefix} belongs to {other}"
+    for other in sorted(after.prefixes[entity.invoice_prefix] - {key}):
+        yield f"the invoice prefix {entity.invoice_prefix} belongs to {other}"
 
 
 def _site(site: Site, after: _Known) -> Iterator[str]:

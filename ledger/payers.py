@@ -44,11 +44,16 @@ def _objection(declarations: Declarations, uid: str | None, at: datetime) -> Rea
     if uid is None:
         return Reason("token_missing", "No token was given: nobody is known to pay.")
     token = declarations.token(uid, at)
-    unknown = declarations.policy(at).unknown_tokens
-    if token is None and unknown is UnknownTokens.ACCEPT_AND_RATE:
-        return None
     if token is None:
+        if declarations.policy(at).unknown_tokens is UnknownTokens.ACCEPT_AND_RATE:
+            return None
         return Reason("token_unknown", f"The token {uid} was not declared at the start.")
+    return _objection_to(declarations, uid, token, at)
+
+
+def _objection_to(
+    declarations: Declarations, uid: str, token: Token, at: datetime
+) -> Reason | None:
     if token.status is TokenStatus.BLOCKED:
         return Reason("token_blocked", f"The token {uid} was blocked at the start.")
     if token.has_expired(at):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-
 from ledger.decisions import Moment, RatedLine, Release, SessionRated
 from ledger.declarations import Declarations
 from ledger.errors import LedgerError

@@ -1,0 +1,59 @@
+"""Invoice numbers: one gapless series per legal entity and year."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+from uuid import UUID, uuid5
+
+from eventsourcing.domain import Aggregate, event
+
+from ledger.errors import LedgerError
+
+NAMESPACE: Final = UUID("6e7ab2d4-54a0-5c43-9a53-0d8f5b6a3f11")
+"""Under which ids of aggregates are made of what they are about."""
+
+
+class NumberSeries(Aggregate):
+    """The numbers given to one legal entity's invoices of one year.
+
+    A number exists only in the same save as its invoice, so there is no gap and no reserve.
+    """
+
+    def __init__(self, *, legal_entity: str, year: int) -> None:
+        self.legal_entity, self.year = legal_entity, year
+        self.last = 0
+        self.last_issued_on = ""
+
+    @staticmethod
+    def create_id(*, legal_entity: str, year: int) -> UUID:
+        """Return the id of the series of a legal entity and year."""
+        return uuid5(NAMESPACE, f"numbers:{year}:{legal_entity}")
+
+    def earliest(self, wished: date) -> date:
+        """Return *wished*, or the last invoice's date where that is later: dates never go back."""
+        return max(wished, date.fromisoformat(self.last_issued_on)) if self.last else wished
+
+    def take(self, invoice_id: UUID, *, prefix: str, issued_on: date) -> str:
+        """Give the next number to an invoice of *issued_on* ("WL-2026-000001").
+
+        Raises:
+            NumberOrderError: If the day lies before the last invoice's, or in another year.
+        """
+        if issued_on.year != self.year or self.earliest(issued_on) != issued_on:
+            raise NumberOrderError(self.legal_entity, self.year, issued_on)
+        self._take(invoice_id=str(invoice_id), issued_on=issued_on.isoformat())
+        return f"{prefix}-{self.year}-{self.last:06d}"
+
+    @event("Taken")
+    def _take(self, invoice_id: str, issued_on: str) -> None:  # noqa: ARG002 - kept in the event
+        self.last += 1
+        self.last_issued_on = issued_on
+
+
+class NumberOrderError(LedgerError):
+    """A number was asked for a day that its series has passed, or of another year."""
+
+    def __init__(self, legal_entity: str, year: int, issued_on: date) -> None:
+        super().__init__(f"{legal_entity}: {issued_on} cannot follow in the numbers of {year}")
+        self.legal_entity, self.year, self.issued_on = legal_entity, year, issued_on
