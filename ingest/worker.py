@@ -1,0 +1,146 @@
+"""The worker: takes records from the event log and writes what follows from them, exactly once.
+
+Facts, sessions, decisions and the partition's position go down in one transaction; the position
+moves only if it still is what this worker left it at. So a restart repeats nothing, and a second
+worker on the same partition finds out at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from typing import Any, Final, LiteralString, Self
+
+import psycopg
+from psycopg import Connection, sql
+
+from ingest.errors import IngestError
+from ingest.log import Record
+from ingest.worker_log import read_records
+from ingest.worker_partition import PartitionWorker
+
+GROUP_LINES: Final = 8_000
+"""Lines that one transaction takes at most, but for the last record's rest."""
+GROUP_RECORDS: Final = 4_000
+WAIT_SECONDS: Final = 1.0
+"""How long `run` waits for the log's notification before it looks by itself."""
+CHANNEL: LiteralString = "log_batch"
+
+BEGIN: LiteralString = """
+INSERT INTO worker_position (partition, next_position, declared_version) VALUES (%s, 0, 0)
+ON CONFLICT (partition) DO NOTHING
+"""
+LOAD: LiteralString = """
+SELECT next_position, declared_version FROM worker_position WHERE partition = %s
+"""
+ADVANCE: LiteralString = """
+UPDATE worker_position SET next_position = %s
+WHERE partition = %s AND next_position = %s
+"""
+REMEMBER: LiteralString = "UPDATE worker_position SET declared_version = %s WHERE partition = %s"
+
+
+class FencedError(IngestError):
+    """Another worker moved the partition's position: this one must stop."""
+
+    def __init__(self, partition: int, position: int) -> None:
+        super().__init__(f"partition {partition} is no longer at {position}: another worker has it")
+        self.partition, self.position = partition, position
+
+
+class Worker:
+    """Follows some partitions of the log and keeps their books. Any error is the end of it."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        partitions: Collection[int],
+        schema: str = "books",
+        group_lines: int = GROUP_LINES,
+        group_records: int = GROUP_RECORDS,
+    ) -> None:
+        """Connect and find out where each of *partitions* stands.
+
+        Args:
+            dsn: The database with the schema `inputs`.
+            partitions: Which partitions to follow; no other worker may follow them.
+            schema: Where the tables are that the worker writes: `books`, or a replay's scratch.
+            group_lines: How many lines a transaction takes, about.
+            group_records: How many records it takes at most.
+        """
+        self._group_lines, self._group_records = group_lines, group_records
+        self._connection = psycopg.connect(dsn, autocommit=True)
+        use_schema(self._connection, schema)
+        self._partitions = [self._open(partition) for partition in sorted(set(partitions))]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go; what was committed stays."""
+        self._connection.close()
+
+    def run_once(self) -> int:
+        """Take one group of records of every partition; return how many lines were done.
+
+        Raises:
+            FencedError: If another worker took over a partition.
+        """
+        return sum(self._advance(partition) for partition in self._partitions)
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow the log until *stop* is set.
+
+        Raises:
+            FencedError: If another worker took over a partition.
+        """
+        self._connection.execute(f"LISTEN {CHANNEL}")
+        while not stop.is_set():
+            if not self.run_once():
+                for _ in self._connection.notifies(timeout=WAIT_SECONDS, stop_after=1):
+                    pass
+
+    def _open(self, partition: int) -> PartitionWorker:
+        self._connection.execute(BEGIN, (partition,))
+        found = self._connection.execute(LOAD, (partition,)).fetchone()
+        if found is None:
+            raise FencedError(partition, 0)
+        position, version = found
+        return PartitionWorker(self._connection, partition, position, version)
+
+    def _advance(self, partition: PartitionWorker) -> int:
+        """Take one group of records, if there is one, in one transaction."""
+        records = read_records(
+            self._connection,
+            partition.partition,
+            partition.next_position,
+            lines=self._group_lines,
+            records=self._group_records,
+        )
+        if not records:
+            return 0
+        before = partition.lines_done
+        with self._connection.transaction():
+            self._claim(partition, records)
+            partition.take(records)
+            partition.store()
+            self._connection.execute(REMEMBER, (partition.version, partition.partition))
+        return partition.lines_done - before
+
+    def _claim(self, partition: PartitionWorker, records: Sequence[Record]) -> None:
+        """Move the position, which locks it: a second worker waits here and then is fenced."""
+        after = records[-1].position + 1
+        moved = self._connection.execute(
+            ADVANCE, (after, partition.partition, partition.next_position)
+        )
+        if moved.rowcount != 1:
+            raise FencedError(partition.partition, partition.next_position)
+
+
+def use_schema(connection: Connection[Any], schema: str) -> None:
+    """Let *connection* find our tables in *schema* and the recorded inputs in `inputs`."""
+    connection.execute(sql.SQL("SET search_path = {}, inputs").format(sql.Identifier(schema)))

@@ -1,0 +1,284 @@
+"""Judge one station at one record: fold its facts, find its sessions, decide what is complete.
+
+What is decided depends on the facts up to that record and the declarations in force there, never
+on how records were grouped or when a worker was restarted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from psycopg import Connection
+
+from ingest.envelope import Choice
+from ingest.worker_facts import FactShelf, StreamKey
+from ingest.worker_rater import Rater, Verdict
+from ingest.worker_sessions import (
+    BEGINNING,
+    RECENT,
+    SessionRow,
+    StationMemory,
+    load_session,
+    load_streams,
+)
+from ledger.decisions import Decision, Moment
+from ledger.facts import StationFact
+from ledger.flags import Flag
+from ledger.session import ChargingSession
+from ledger.station import StationBook
+
+FINAL: Final = frozenset({"rated", "released", "written_off"})
+NO_STREAM: Final = ""
+
+
+class Findings:
+    """What a group of records changed, to be written in one transaction."""
+
+    def __init__(self) -> None:
+        self.changed: dict[str, SessionRow] = {}
+        self.gone: set[str] = set()
+        self.decisions: list[Decision] = []
+
+    def has_decided(self, session_id: str, moment: Moment) -> bool:
+        """Whether the record of *moment* led to a decision about the session already."""
+        return any(
+            decision.session_id == session_id and decision.moment.position == moment.position
+            for decision in self.decisions
+        )
+
+    def change(self, row: SessionRow) -> None:
+        """Write *row* as it will be at the end."""
+        self.changed[row.session_id] = row
+        self.gone.discard(row.session_id)
+
+    def clear(self) -> None:
+        """Begin the next group."""
+        self.changed.clear()
+        self.gone.clear()
+        self.decisions.clear()
+
+    def drop(self, row: SessionRow) -> None:
+        """Delete the row of a session that is none any more."""
+        self.changed.pop(row.session_id, None)
+        self.gone.add(row.session_id)
+
+
+class Folded(NamedTuple):
+    """A session of the fold and the stream it came from."""
+
+    stream: str
+    session: ChargingSession
+
+
+class Judge:
+    """Folds and decides for the stations of one partition."""
+
+    def __init__(
+        self, connection: Connection[Any], shelf: FactShelf, rater: Rater, findings: Findings
+    ) -> None:
+        self._connection, self._shelf = connection, shelf
+        self._rater, self._findings = rater, findings
+        self._recalled: set[tuple[str, str]] = set()
+
+    def recall(self, memories: dict[str, StationMemory], wanted: set[tuple[str, str]]) -> None:
+        """Bring back the decided sessions of *wanted* (station, stream) pairs, however old."""
+        for row in load_streams(self._connection, wanted - self._recalled):
+            memories[row.station_id].rows.setdefault(row.session_id, row)
+        self._recalled |= wanted
+
+    def prefetch(
+        self, memories: Mapping[str, StationMemory], keys: Iterable[StreamKey], since: datetime
+    ) -> None:
+        """Read the stored facts of the stations in *keys* at once; `judge` reads the rest."""
+        wanted: dict[StreamKey, datetime] = {}
+        for station_id, stream in keys:
+            wanted[station_id, stream] = BEGINNING
+            rows = memories[station_id].rows.values()
+            wanted.update({(station_id, row.stream): BEGINNING for row in rows})
+            unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
+            wanted[station_id, NO_STREAM] = min([since - RECENT, *unfinished])
+        self._shelf.fetch(wanted.items())
+
+    def judge(
+        self, station_id: str, memory: StationMemory, named: Collection[str], moment: Moment
+    ) -> None:
+        """Fold *station_id* and decide; *named* are the streams that this record has facts of."""
+        missing = {(station_id, stream) for stream in named} - self._recalled
+        if missing:
+            self.recall({station_id: memory}, missing)
+        rows = _rows_in_mind(memory, named, moment)
+        facts = self._facts(station_id, rows, named, moment)
+        folded = self._fold(station_id, facts, moment)
+        aliases = self._settle_vanished(memory, rows, folded)
+        self._flag_late(station_id, facts, folded, rows, named, moment)
+        for session_id, found in folded.items():
+            if session_id in aliases:
+                continue
+            row = memory.rows.get(session_id)
+            if row is None:
+                row = _new_row(found, memory, moment)
+                memory.rows[session_id] = row
+            if row.is_unfinished:
+                row.describe(found.session)
+                self._conclude(row, self._rater.decide(found.session, moment, memory.heard_at))
+        memory.settle()
+
+    def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
+        """Follow a person's *choice* about a held session; say whether that was possible."""
+        station_id = choice.station
+        row = memory.rows.get(choice.session_id) or load_session(
+            self._connection, choice.session_id
+        )
+        if row is None or row.station_id != station_id or row.state != "held":
+            return False
+        if self._findings.has_decided(row.session_id, moment):
+            return False
+        memory.rows[row.session_id] = row
+        facts = self._facts(station_id, [row], {row.stream}, moment, since=row.first_fact_at)
+        found = self._fold(station_id, facts, moment).get(row.session_id)
+        if found is None:
+            return False
+        self._conclude(row, self._rater.choose(found.session, moment, choice))
+        memory.settle()
+        return True
+
+    def stored(self) -> None:
+        """Forget what was looked up for the transaction that is now committed."""
+        self._recalled.clear()
+
+    def _facts(
+        self,
+        station_id: str,
+        rows: Iterable[SessionRow],
+        named: Collection[str],
+        moment: Moment,
+        since: datetime | None = None,
+    ) -> list[StationFact]:
+        """Return the facts that the fold needs: whole streams, and of "" what may touch them."""
+        unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
+        horizon = min([since or moment.at - RECENT, *unfinished])
+        streams = ({row.stream for row in rows} | set(named)) - {NO_STREAM}
+        wanted = [((station_id, stream), BEGINNING) for stream in sorted(streams)]
+        wanted.append(((station_id, NO_STREAM), horizon))
+        self._shelf.fetch(wanted)
+        return [fact for key, since in wanted for fact in self._shelf.facts(key, since)]
+
+    def _fold(
+        self, station_id: str, facts: Iterable[StationFact], moment: Moment
+    ) -> dict[str, Folded]:
+        book = StationBook(station_id, self._rater.traits(station_id, moment.at))
+        book.add(facts)
+        return {
+            session.session_id: Folded(stream, session)
+            for stream in book.streams()
+            for session in book.sessions(stream)
+        }
+
+    def _settle_vanished(
+        self, memory: StationMemory, rows: list[SessionRow], folded: dict[str, Folded]
+    ) -> set[str]:
+        """Deal with rows that the fold no longer knows; return sessions that are decided already.
+
+        A session's id holds its start, and a late fact may move that. What was decided stays
+        decided: the session under its new id is not decided again.
+        """
+        aliases: set[str] = set()
+        for row in rows:
+            if row.session_id in folded:
+                continue
+            fresh = [
+                session_id
+                for session_id, found in folded.items()
+                if found.stream == row.stream
+                and session_id not in memory.rows
+                and session_id not in aliases
+            ]
+            if row.is_unfinished:
+                del memory.rows[row.session_id]
+                self._findings.drop(row)
+            elif not self._shelf.facts((row.station_id, row.stream), BEGINNING):
+                continue  # its facts are quarantined ones, by now too old to be looked at
+            elif row.state in FINAL and fresh:
+                aliases.add(fresh[0])
+                self._mark_late(row, moment_at=row.last_fact_at)
+            elif row.state == "held" and fresh:
+                row.state = "replaced"
+                self._findings.change(row)
+        return aliases
+
+    def _flag_late(
+        self,
+        station_id: str,
+        facts: list[StationFact],
+        folded: dict[str, Folded],
+        rows: list[SessionRow],
+        named: Collection[str],
+        moment: Moment,
+    ) -> None:
+        """Flag decided sessions that this record's facts would have changed."""
+        decided = [row for row in rows if not row.is_unfinished and row.stream in named]
+        if not decided:
+            return
+        known = [fact for fact in facts if fact.position != moment.position]
+        before = self._fold(station_id, known, moment)
+        for row in decided:
+            was, now = before.get(row.session_id), folded.get(row.session_id)
+            if was is not None and now is not None and _billed(was.session) != _billed(now.session):
+                self._mark_late(row, moment_at=moment.at)
+
+    def _mark_late(self, row: SessionRow, *, moment_at: datetime) -> None:
+        row.last_fact_at = max(row.last_fact_at, moment_at)
+        if Flag.LATE_FACT not in row.flags:
+            row.flags = sorted([*row.flags, Flag.LATE_FACT])
+        self._findings.change(row)
+
+    def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
+        if verdict is not None:
+            row.state, row.reasons = verdict.state, list(verdict.reasons)
+            self._findings.decisions.append(verdict.decision)
+        self._findings.change(row)
+
+
+def _rows_in_mind(
+    memory: StationMemory, named: Collection[str], moment: Moment
+) -> list[SessionRow]:
+    """Return the rows whose streams take part: unfinished, decided of late, or named."""
+    since = moment.at - RECENT
+    return [
+        row
+        for row in memory.rows.values()
+        if row.is_unfinished or row.last_fact_at >= since or row.stream in named
+    ]
+
+
+def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:
+    session = found.session
+    return SessionRow(
+        session_id=session.session_id,
+        partition=moment.partition,
+        station_id=session.station_id,
+        stream=found.stream,
+        state="open",
+        first_fact_at=session.first_received_at,
+        last_fact_at=session.last_received_at,
+        heard_at=memory.heard_at,
+    )
+
+
+def _billed(session: ChargingSession) -> tuple[object, ...]:
+    """Return what an invoice depends on."""
+    points = tuple((point.at, point.energy_wh) for point in session.points)
+    return (
+        session.started_at,
+        session.ended_at,
+        session.energy_wh,
+        session.unattributed_wh,
+        session.token_uid,
+        session.evse_id,
+        session.connector_id,
+        points,
+        session.spans,
+        session.blockers,
+    )

@@ -1,0 +1,263 @@
+"""One partition of the worker: from records to facts, sessions and decisions, still unwritten."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from psycopg import Connection
+
+from ingest.envelope import Choice, Declared, Frame, Tick
+from ingest.log import Record
+from ingest.translate import translate
+from ingest.worker_facts import FactShelf, StreamKey
+from ingest.worker_judge import Findings, Judge
+from ingest.worker_log import numbered_lines
+from ingest.worker_rater import Rater
+from ingest.worker_sessions import (
+    BEGINNING,
+    RECENT,
+    SessionRow,
+    StationMemory,
+    load_stations,
+    store_rows,
+    unfinished_stations,
+)
+from ledger.decisions import Moment
+from ledger.facts import (
+    FrameSetAside,
+    Measurand,
+    QueueReported,
+    SessionEnded,
+    SessionStarted,
+    SessionUpdated,
+    StationFact,
+    stream_of,
+)
+
+logger = logging.getLogger(__name__)
+
+ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+STATIONS_IN_MIND_MAX: Final = 20_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one record says. `at` is the latest time of receipt in it."""
+
+    position: int
+    at: datetime = BEGINNING
+    facts: list[StationFact] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    version: int | None = None
+    tick: datetime | None = None
+
+
+class PartitionWorker:
+    """Follows one partition; `take` works in memory, `store` writes it all down."""
+
+    def __init__(
+        self, connection: Connection[Any], partition: int, position: int, version: int
+    ) -> None:
+        self.partition, self.next_position, self.version = partition, position, version
+        self.lines_done = 0
+        self._connection = connection
+        self._shelf = FactShelf(connection, partition)
+        self._findings = Findings()
+        self._rater = Rater(connection, version)
+        self._judge = Judge(connection, self._shelf, self._rater, self._findings)
+        self._set_aside: Counter[tuple[str, str]] = Counter()
+        self._deadline = BEGINNING
+        self._memories: dict[str, StationMemory] = {}
+        self._heard: set[str] = set()
+        self._remember(unfinished_stations(connection, partition), NEVER)
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Work through *records*, which continue where the last ones ended."""
+        entries = [self._read(record) for record in records]
+        self._prepare(entries)
+        for entry in entries:
+            self._walk(entry)
+        self.next_position = records[-1].position + 1
+
+    def store(self) -> None:
+        """Write what was found since the last time; the caller's transaction holds it together."""
+        for station_id in self._heard:
+            memory = self._memories[station_id]
+            for row in memory.unfinished():
+                row.heard_at = memory.heard_at
+                self._findings.change(row)
+        for row in self._findings.changed.values():
+            self._note_register(row)
+        self._shelf.store()
+        store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
+        self._rater.store(self._findings.decisions)
+        store_set_aside(self._connection, self.partition, self._set_aside)
+        self._findings.clear()
+        self._judge.stored()
+        self._set_aside.clear()
+        for station_id in self._heard:
+            memory = self._memories[station_id]
+            memory.let_go(memory.heard_at - 2 * RECENT)
+            memory.settle()
+        self._heard.clear()
+        self._lighten()
+
+    def _read(self, record: Record) -> Entry:
+        """Decode and translate one record; what says nothing is counted, never raised."""
+        entry = Entry(record.position)
+        for index, line in numbered_lines(record.payload):
+            self.lines_done += 1
+            if line is None:
+                self._set_aside["", "line_unreadable"] += 1
+                continue
+            entry.at = max(entry.at, line.received_at)
+            if type(line) is Frame:
+                entry.facts += self._translated(line, record.position, index)
+            elif type(line) is Tick:
+                entry.tick = line.received_at
+            elif type(line) is Declared:
+                entry.version = line.version
+            elif type(line) is Choice:
+                entry.choices.append(line)
+        return entry
+
+    def _translated(self, frame: Frame, position: int, line: int) -> Sequence[StationFact]:
+        try:
+            return translate(frame, position=position, line=line)
+        except Exception:
+            # A frame must never stop the frames after it; it stays in the log to be looked at.
+            logger.exception("frame %s/%s/%s not translated", self.partition, position, line)
+            self._set_aside[frame.station, "not_translated"] += 1
+            return ()
+
+    def _prepare(self, entries: Iterable[Entry]) -> None:
+        """Read everything that the records will need from the database in a few statements."""
+        keys: set[StreamKey] = set()
+        judged: set[str] = set()
+        since = NEVER
+        for entry in entries:
+            since = min(since, entry.at)
+            for fact in entry.facts:
+                keys.add((fact.station_id, stream_of(fact)))
+                if type(fact) in ALWAYS_JUDGED:
+                    judged.add(fact.station_id)
+            keys.update((choice.station, "") for choice in entry.choices)
+        self._remember({station_id for station_id, _ in keys}, since)
+        known = {
+            (station_id, row.stream)
+            for station_id in {station_id for station_id, _ in keys}
+            for row in self._memories[station_id].rows.values()
+        }
+        self._judge.recall(self._memories, {key for key in keys - known if key[1]})
+        judged.update(key[0] for key in keys if self._memories[key[0]].is_waiting)
+        self._judge.prefetch(self._memories, (key for key in keys if key[0] in judged), since)
+
+    def _remember(self, stations: Iterable[str], at: datetime) -> None:
+        unknown = set(stations) - self._memories.keys()
+        if unknown:
+            since = at if at is NEVER else at - RECENT
+            self._memories.update(load_stations(self._connection, unknown, since=since))
+
+    def _walk(self, entry: Entry) -> None:
+        """Take one record into account and judge the stations that it may have changed."""
+        moment = Moment(partition=self.partition, position=entry.position, at=entry.at)
+        if entry.version is not None:
+            self.version, self._deadline = entry.version, BEGINNING
+            self._rater.use(entry.version)
+        named = self._add(entry.facts)
+        for station_id in sorted(named):
+            self._judge.judge(station_id, self._memories[station_id], named[station_id], moment)
+        if named:
+            self._deadline = min(self._deadline, entry.at + self._rater.wait_least(entry.at))
+        for choice in entry.choices:
+            if not self._judge.choose(self._memories[choice.station], choice, moment):
+                self._set_aside[choice.station, "choice_without_held_session"] += 1
+        if entry.tick is not None and entry.tick >= self._deadline:
+            self._time_out(msgspec.structs.replace(moment, at=entry.tick))
+
+    def _add(self, facts: Sequence[StationFact]) -> dict[str, set[str]]:
+        """Shelve *facts*; return the streams, by station, that have to be judged.
+
+        A frame with an id that no start of its station carries is shelved without a stream: whose
+        it is, the fold of the station says.
+        """
+        named: dict[str, set[str]] = {}
+        new, memories, changed = self._shelf.new, self._memories, self._findings.changed
+        for fact in facts:
+            station_id, kind = fact.station_id, type(fact)
+            memory = memories[station_id]
+            self._heard.add(station_id)
+            memory.heard_at = max(memory.heard_at, fact.received_at)
+            if isinstance(fact, SessionUpdated) and not memory.is_waiting:
+                rows = memory.plain.get(fact.transaction_ref or "")
+                if rows is not None:
+                    new[station_id, fact.transaction_ref or ""].append(fact)
+                    for row in rows:
+                        row.last_fact_at = max(row.last_fact_at, fact.received_at)
+                        changed[row.session_id] = row
+                    continue
+            stream = stream_of(fact)
+            if kind is SessionStarted:
+                memory.owned.add(stream)
+            is_owned = stream in memory.owned or getattr(fact, "seq_no", None) is not None
+            if isinstance(fact, FrameSetAside):
+                self._set_aside[station_id, fact.reason] += 1
+            else:
+                new[station_id, stream if is_owned else ""].append(fact)
+            if memory.is_waiting or kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned):
+                named.setdefault(station_id, set()).add(stream)
+        return named
+
+    def _time_out(self, moment: Moment) -> None:
+        """Judge the sessions that waited long enough; find when the next one will have."""
+        due = []
+        self._deadline = NEVER
+        for station_id, memory in self._memories.items():
+            deadlines = [
+                self._rater.deadline(row, memory, moment.at) for row in memory.unfinished()
+            ]
+            if deadlines and min(deadlines) <= moment.at:
+                due.append(station_id)
+            self._deadline = min([self._deadline, *deadlines])
+        for station_id in sorted(due):
+            self._judge.judge(station_id, self._memories[station_id], (), moment)
+
+    def _note_register(self, row: SessionRow) -> None:
+        """Show an open session's last register reading; what it drew is decided at its end."""
+        if row.state != "open":
+            return
+        for fact in reversed(self._shelf.new.get((row.station_id, row.stream), ())):
+            for reading in getattr(fact, "readings", ()):
+                if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None:
+                    row.register_wh = reading.value
+                    return
+
+    def _lighten(self) -> None:
+        """Forget stations where nothing is unfinished once there are many."""
+        if len(self._memories) > STATIONS_IN_MIND_MAX:
+            self._memories = {
+                station_id: memory
+                for station_id, memory in self._memories.items()
+                if memory.unfinished()
+            }
+
+
+def store_set_aside(
+    connection: Connection[Any], partition: int, counts: Counter[tuple[str, str]]
+) -> None:
+    """Add *counts* of lines, by station and reason, to those set aside before."""
+    with connection.cursor() as cursor:
+        if counts:
+            cursor.executemany(
+                "INSERT INTO set_aside (partition, station_id, reason, lines)"
+                " VALUES (%s, %s, %s, %s) ON CONFLICT (partition, station_id, reason)"
+                " DO UPDATE SET lines = set_aside.lines + excluded.lines",
+                [(partition, *key, lines) for key, lines in sorted(counts.items())],
+            )

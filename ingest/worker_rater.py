@@ -1,0 +1,81 @@
+"""The ledger's rating as one partition uses it: bound to the declarations in force there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from ingest.envelope import Choice
+from ingest.worker_sessions import SessionRow, StationMemory
+from ledger.decisions import Decision, Moment, SessionHeld, Waiting, kind_of
+from ledger.declarations import Declarations
+from ledger.declare import load_declarations
+from ledger.flags import Flag
+from ledger.rating import decide, release, write_off
+from ledger.session import ChargingSession
+from ledger.station_traits import StationTraits
+from ledger.store_decisions import store_decisions
+
+
+class Verdict(NamedTuple):
+    """What was concluded about a session: its new state, why, and the decision to be stored."""
+
+    state: str
+    reasons: tuple[str, ...]
+    decision: Decision
+
+
+class Rater:
+    """Decides with the master data of one version; `use` changes to another one."""
+
+    def __init__(self, connection: Connection[Any], version: int) -> None:
+        self._connection = connection
+        self._declarations = load_declarations(connection, version) if version else Declarations()
+
+    def use(self, version: int) -> None:
+        """Decide with what was declared up to *version* from here on."""
+        if version != self._declarations.version:
+            self._declarations = load_declarations(self._connection, version)
+
+    def traits(self, station_id: str, at: datetime) -> StationTraits:
+        """Return what the fold has to know of a station."""
+        return self._declarations.traits(station_id, at)
+
+    def decide(
+        self, session: ChargingSession, moment: Moment, heard_at: datetime
+    ) -> Verdict | None:
+        """Return what is concluded about *session*, None while it has to wait."""
+        decided = decide(session, self._declarations, moment=moment, heard_at=heard_at)
+        return None if isinstance(decided, Waiting) else _verdict(decided)
+
+    def choose(self, session: ChargingSession, moment: Moment, choice: Choice) -> Verdict:
+        """Return what a person's *choice* makes of a held session."""
+        known, by, reason = self._declarations, choice.by, choice.reason
+        if choice.choice == "release":
+            return _verdict(release(session, known, moment=moment, by=by, reason=reason))
+        return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
+
+    def wait_least(self, at: datetime) -> timedelta:
+        """Return the shortest time after a fact that a time-out can come."""
+        policy = self._declarations.policy(at)
+        return timedelta(seconds=min(policy.wait_s, policy.silence_s))
+
+    def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
+        """Return when an unfinished session will have waited long enough."""
+        policy = self._declarations.policy(at)
+        if row.state == "open" and Flag.STOP_LOST not in row.flags:
+            heard = max(row.last_fact_at, memory.heard_at)
+            return heard + timedelta(seconds=policy.silence_s)
+        return row.last_fact_at + timedelta(seconds=policy.wait_s)
+
+    def store(self, decisions: Sequence[Decision]) -> None:
+        """Write *decisions* with their lines and journal entries in the caller's transaction."""
+        store_decisions(self._connection, decisions)
+
+
+def _verdict(decision: Decision) -> Verdict:
+    reasons = decision.reasons if isinstance(decision, SessionHeld) else ()
+    return Verdict(kind_of(decision).value, tuple(reason.code for reason in reasons), decision)
