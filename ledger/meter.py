@@ -59,6 +59,8 @@ class _Measurement:
         self._evidence, self._limit = evidence, limit
         self._started_at, self._ended_at = started_at, ended_at
         self._flags: set[str] = set(evidence.flags)
+        self._dropped: set[RegisterReading] = set()
+        self._base = Decimal(0)
         self._samples = [
             reading
             for reading in evidence.samples
@@ -94,6 +96,7 @@ class _Measurement:
             stop_wh=None if self._ended_at is None else last.reading.value_wh,
             counted=counted,
             unattributed_wh=unattributed,
+            dropped=frozenset(self._dropped),
             flags=frozenset(self._flags),
         )
 
@@ -105,7 +108,10 @@ class _Measurement:
         for candidate in candidates:
             anchored = candidate._replace(at=self._started_at)
             if self._begins_here(anchored, later):
+                self._dropped |= {other for other in candidates if other is not candidate}
                 return anchored
+        if candidates and (self._early or self._samples):
+            self._dropped |= set(candidates)
         if candidates:
             self._flags.add(Flag.METER_START_IMPLAUSIBLE)
         for reading in (*self._early, *self._samples[:1]):
@@ -134,21 +140,19 @@ class _Measurement:
         """Return the register at the stop where one was given (the first not below the start)."""
         if self._ended_at is None:
             return None
-        candidates = [
-            reading._replace(at=self._ended_at)
-            for reading in (*self._evidence.declared_stop, *self._evidence.ends)
-        ]
-        for candidate in candidates:
-            if candidate.value_wh >= start.value_wh:
-                if candidate is not candidates[0]:
-                    self._flags.add(Flag.METER_STOP_BELOW_START)
-                return candidate
-        return candidates[0] if candidates else None
+        candidates = [*self._evidence.declared_stop, *self._evidence.ends]
+        above = [candidate for candidate in candidates if candidate.value_wh >= start.value_wh]
+        for chosen in (*above, *candidates)[:1]:
+            if chosen is not candidates[0]:
+                self._flags.add(Flag.METER_STOP_BELOW_START)
+            self._dropped |= {other for other in candidates if other is not chosen}
+            return chosen._replace(at=self._ended_at)
+        return None
 
     def _framed(
         self, start: RegisterReading, stop: RegisterReading | None
     ) -> list[RegisterReading]:
-        """Return the samples in the frame of *start*: lifetime, relative to it, or in kWh."""
+        """Return the samples in the frame of *start*; none where they count in another one."""
         samples = self._samples
         if not samples or start.value_wh == 0:
             return samples
@@ -165,18 +169,23 @@ class _Measurement:
         relative = fits(r.value_wh + start.value_wh for r in samples)
         kilo = fits(r.value_wh * _THOUSAND for r in samples)
         best = max(lifetime, relative, kilo)
-        factor, base = Decimal(1), Decimal(0)
         if best == 0:
             if stop is not None:
                 self._flags.add(Flag.REGISTER_OTHER_FRAME)
+                self._dropped |= set(samples)
                 return []
         elif lifetime < best and kilo == best and top < start.value_wh * Decimal("1.2"):
             self._flags.add(Flag.UNIT_SUSPECT)
-            factor = _THOUSAND
+            self._dropped |= set(samples)
+            return []
         elif lifetime < best and relative == best:
             self._flags.add(Flag.REGISTER_SESSION_RELATIVE)
-            base = start.value_wh
-        return [reading._replace(value_wh=reading.value_wh * factor + base) for reading in samples]
+            self._base = start.value_wh
+        return [r._replace(value_wh=r.value_wh + self._base) for r in samples]
+
+    def _drop(self, framed: Iterable[RegisterReading]) -> None:
+        """Note readings that are not used, as they came."""
+        self._dropped |= {r._replace(value_wh=r.value_wh - self._base) for r in framed}
 
     def _series(
         self, start: RegisterReading, samples: list[RegisterReading], stop: RegisterReading | None
@@ -186,6 +195,7 @@ class _Measurement:
             return self._bounded(start, samples, stop)
         open_ended = accumulate([start, *samples], self._limit)
         self._flags |= open_ended.flags
+        self._drop(open_ended.dropped)
         if self._ended_at is None:
             return open_ended.counted
         last = open_ended.counted[-1]
@@ -198,6 +208,7 @@ class _Measurement:
                 self._flags.add(Flag.METER_ROLLOVER)
                 return (*open_ended.counted, Counted(stop, last.energy_wh + rolled))
             self._flags.add(Flag.METER_STOP_BELOW_START)
+            self._dropped |= {*self._evidence.declared_stop, *self._evidence.ends}
         return self._ended_without_stop(open_ended.counted, self._ended_at)
 
     def _bounded(
@@ -213,8 +224,10 @@ class _Measurement:
                 self._flags.add(Flag.READING_DIP_DROPPED)
             else:
                 inside.append(reading)
+        self._drop(reading for reading in samples if reading not in inside)
         series = accumulate([start, *inside, stop], self._limit, bounded=True)
         self._flags |= series.flags
+        self._drop(series.dropped)
         return series.counted
 
     def _ended_without_stop(

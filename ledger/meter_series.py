@@ -41,16 +41,18 @@ class Counted(NamedTuple):
 
 
 class Accumulated(NamedTuple):
-    """A monotone series and what was odd about its readings."""
+    """A monotone series, what was odd about its readings, and which of them were not used."""
 
     counted: tuple[Counted, ...]
     flags: frozenset[str]
+    dropped: tuple[RegisterReading, ...] = ()
 
 
 class Metered(msgspec.Struct, frozen=True, kw_only=True):
     """The energy of one session: `counted` from the start reading to the stop reading.
 
-    `energy_wh` is None when no register and no interval said anything.
+    `energy_wh` is None when no register and no interval said anything. `dropped` are the raw
+    readings of the session that were not used, each with a flag or beside an equal in rank.
     """
 
     energy_wh: Decimal | None = None
@@ -59,6 +61,7 @@ class Metered(msgspec.Struct, frozen=True, kw_only=True):
     counted: tuple[Counted, ...] = ()
     unattributed_wh: Decimal = Decimal(0)
     flags: frozenset[str] = frozenset()
+    dropped: frozenset[RegisterReading] = frozenset()
 
 
 class PowerLimit(NamedTuple):
@@ -107,12 +110,14 @@ def accumulate(
     flags: set[str] = set()
     energy = Decimal(0)
     counted = [Counted(readings[0], energy)]
+    dropped: list[RegisterReading] = []
     index = 1
     while index < len(readings):
         previous, current = counted[-1].reading, readings[index]
         if current.value_wh >= previous.value_wh:
             if _is_spike(readings, index, previous, limit):
                 flags.add(Flag.READING_SPIKE_DROPPED)
+                dropped.append(current)
                 index += 1
                 continue
             rise = current.value_wh - previous.value_wh
@@ -120,6 +125,7 @@ def accumulate(
             back = _return_index(readings, index, previous, limit, bounded=bounded)
             if back is not None:
                 flags.add(Flag.READING_DIP_DROPPED)
+                dropped += readings[index:back]
                 index = back
                 continue
             rolled = rollover_rise(previous, current, limit)
@@ -128,7 +134,7 @@ def accumulate(
         energy += rise
         counted.append(Counted(current, energy))
         index += 1
-    return Accumulated(tuple(counted), frozenset(flags))
+    return Accumulated(tuple(counted), frozenset(flags), tuple(dropped))
 
 
 def _is_spike(

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from ledger.facts import Measurand, SessionEnded, SessionFact, SessionUpdated
 from ledger.meter_series import PowerLimit
-from ledger.segments import Segment, place_of, rough_time
+from ledger.segments import Segment, is_normative, place_of, rough_time
 from ledger.session_end import SAME_STOP, stop_value_of
 from ledger.station_traits import StationTraits
 from ledger.token_uid import canonical_token
@@ -41,11 +41,6 @@ class Window(NamedTuple):
 
 
 Orphan = SessionUpdated | SessionEnded
-
-
-def is_normative(transaction_ref: str | None) -> bool:
-    """Return True when the standard, not a fault, lets a frame come without our id."""
-    return transaction_ref in {None, "", "-1", "0"}
 
 
 def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Window]:

@@ -60,6 +60,11 @@ def rough_time(
     return fact.received_at if at < traits.commissioned_on else at
 
 
+def is_normative(transaction_ref: str | None) -> bool:
+    """Return True when the standard, not a fault, lets a frame come without our id."""
+    return transaction_ref in {None, "", "-1", "0"}
+
+
 def place_of(fact: SessionFact) -> int | None:
     """Return the EVSE (or the connector, where there are no EVSEs) that *fact* names."""
     return fact.evse_id if fact.evse_id is not None else fact.connector_id

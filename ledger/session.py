@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ledger.meter_series import RegisterReading
 from ledger.station_clock import SessionClock
 from tariffs.usage import Activity
 
@@ -46,7 +47,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     `points` begin at the start with 0 and, once ended, stop at the end with `energy_wh`.
     An OPEN session has `ended_at` None; `provisional_ended_at` is the last sign of it, and its
     points end there, so that a person may release it as it is. `frames` are the (position, line)
-    of every fact in it. `blockers` are the flags that forbid automatic rating.
+    of every fact in it, `dropped` its register readings that were not used. `blockers` are the
+    flags that forbid automatic rating.
     """
 
     session_id: str
@@ -74,6 +76,7 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     missing_seq_nos: tuple[int, ...] = ()
     frames: tuple[tuple[int, int], ...] = ()
     signed: int = 0
+    dropped: tuple[RegisterReading, ...] = ()
     clock: SessionClock = SessionClock()
     first_received_at: datetime
     last_received_at: datetime
@@ -90,7 +93,20 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.started_at is None or end is None else end - self.started_at
 
 
-def session_id_of(station_id: str, transaction_ref: str, started_at: datetime | None) -> str:
-    """Return the session's id, made of what a station cannot easily repeat by accident."""
-    moment = "no-start" if started_at is None else f"{started_at:%Y%m%dT%H%M%SZ}"
-    return f"{station_id}/{transaction_ref}/{moment}"
+def session_id_of(
+    station_id: str,
+    transaction_ref: str,
+    started_at: datetime | None,
+    ended_at: datetime | None = None,
+) -> str:
+    """Return the session's id, made of what a station cannot easily repeat by accident.
+
+    *ended_at* tells sessions apart that have neither a start nor an id of their own.
+    """
+    if started_at is not None:
+        moment = f"{started_at:%Y%m%dT%H%M%SZ}"
+    elif ended_at is not None:
+        moment = f"no-start-{ended_at:%Y%m%dT%H%M%SZ}"
+    else:
+        moment = "no-start"
+    return f"{station_id}/{transaction_ref or 'no-id'}/{moment}"

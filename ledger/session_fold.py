@@ -20,7 +20,7 @@ from ledger.flags import Flag, blockers_of
 from ledger.meter import measure
 from ledger.meter_evidence import MeterEvidence, gather_evidence
 from ledger.meter_series import Metered
-from ledger.segments import Segment, Source, place_of, source_of
+from ledger.segments import Segment, Source, is_normative, place_of, source_of
 from ledger.sequence import check_sequence
 from ledger.session import ChargingSession, SessionPoint, SessionState, session_id_of
 from ledger.session_end import choose_end
@@ -94,7 +94,12 @@ class _Fold:
         if where is None:
             flags.add(Flag.PLACE_UNKNOWN)
         return ChargingSession(
-            session_id=session_id_of(self._around.station_id, segment.transaction_ref, started_at),
+            session_id=session_id_of(
+                self._around.station_id,
+                segment.transaction_ref,
+                started_at,
+                ended_at if is_normative(segment.transaction_ref) else None,
+            ),
             station_id=self._around.station_id,
             transaction_ref=segment.transaction_ref,
             state=SessionState.ENDED if end else SessionState.OPEN,
@@ -119,6 +124,7 @@ class _Fold:
             missing_seq_nos=missing,
             frames=tuple(sorted({source_of(fact) for fact in (*self._facts, *segment.queue)})),
             signed=sum(len(fact.signed) for fact in self._facts),
+            dropped=tuple(sorted(metered.dropped)),
             clock=self._clock,
             first_received_at=min(fact.received_at for fact in self._facts),
             last_received_at=max(fact.received_at for fact in self._facts),
@@ -150,7 +156,7 @@ class _Fold:
         """Return the start: of several that tell the same, the earliest by content."""
         starts = self._segment.starts
         if not starts:
-            self._flags.add(Flag.START_MISSING)
+            self._flags.add(Flag.ORPHAN_STOP if self._is_orphan() else Flag.START_MISSING)
             return None
         if len(starts) > 1:
             self._flags.add(Flag.DUPLICATE_START)
@@ -163,6 +169,10 @@ class _Fold:
                 source_of(fact),
             ),
         )
+
+    def _is_orphan(self) -> bool:
+        """Return True for stops without numbers: no start of ours will ever come for them."""
+        return all(fact.seq_no is None for fact in self._facts)
 
     def _measured(
         self, evidence: MeterEvidence, started_at: datetime | None, ended_at: datetime | None

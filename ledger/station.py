@@ -19,8 +19,16 @@ from ledger.facts import (
     StationBooted,
     StationFact,
 )
-from ledger.orphans import Orphan, Window, is_normative, resolve, windows_of
-from ledger.segments import Segment, Source, place_of, rough_time, source_of, split_segments
+from ledger.orphans import Orphan, Window, resolve, windows_of
+from ledger.segments import (
+    Segment,
+    Source,
+    is_normative,
+    place_of,
+    rough_time,
+    source_of,
+    split_segments,
+)
 from ledger.session import ChargingSession
 from ledger.session_fold import Surroundings, fold_session
 from ledger.station_traits import StationTraits
