@@ -102,7 +102,8 @@ def parse(frame: bytes, *, size_max: int = FRAME_MAX) -> Message:
     """Return the RPC message in *frame* (UTF-8), its payload still raw.
 
     Lenient where strictness would lose a reading: bare NaN and Infinity count as null, a trailing
-    NUL is dropped, ids may be numbers or long, elements after the payload are ignored.
+    NUL is dropped, ids may be numbers or long, elements after the payload are ignored, and the
+    type may be text.
 
     Raises:
         FrameError: If *frame* breaks a limit or is no RPC message.
@@ -189,9 +190,9 @@ def _parse_slowly(frame: bytes) -> Message:
     message_id = bytes(items[1])
     if message_id[:1] not in b'"-0123456789':
         raise FrameError(Fault.NOT_RPC)
-    match bytes(items[0]), items[2:]:
+    match bytes(items[0]).strip(b'"'), items[2:]:
         case b"2", [action, payload, *_] if bytes(action).startswith(b'"'):
-            return Call(message_id, decode(action, str), payload)
+            return Call(message_id, decode(action, str).strip(), payload)
         case b"3", [payload, *_]:
             return CallResult(message_id, payload)
         case b"4", [code, *rest]:

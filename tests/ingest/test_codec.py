@@ -69,7 +69,7 @@ def test_a_payload_of_another_type_says_where() -> None:
         pytest.param(b'"2"', Fault.NOT_RPC, id="no array"),
         pytest.param(b"[]", Fault.NOT_RPC, id="an empty array"),
         pytest.param(b'[2,{},"A",{}]', Fault.NOT_RPC, id="an id that is an object"),
-        pytest.param(b'["2","1","A",{}]', Fault.UNKNOWN_TYPE, id="a type that is text"),
+        pytest.param(b'["x","1","A",{}]', Fault.UNKNOWN_TYPE, id="a type that is a word"),
         pytest.param(b'[6,"1","A",{}]', Fault.UNKNOWN_TYPE, id="SEND belongs to 2.1"),
     ],
 )
@@ -102,6 +102,10 @@ def test_bare_nan_and_a_trailing_nul_lose_no_reading() -> None:
 
     assert isinstance(message, Call)
     assert json.loads(bytes(message.payload)) == {"a": None, "b": None, "c": "NaN", "d": 7}
+
+
+def test_a_type_that_is_text_and_blanks_around_the_action_lose_no_reading() -> None:
+    assert codec.parse(b'["2","1"," MeterValues ",{}]') == codec.parse(b'[2,"1","MeterValues",{}]')
 
 
 def test_text_that_is_not_utf_8_is_kept_byte_for_byte() -> None:

@@ -1,0 +1,91 @@
+"""`codec_frames`: limits, envelope, typed payload and answer, against `ocpp`'s route_message."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint, call_result
+
+from bench.frames import meter_values
+from bench.run import Row
+from ingest import codec, station16
+from ingest.answers import Desk
+from ingest.codec import Call
+from ingest.directory import StationAccess
+from ingest.ocpp16 import _MeterValues as MeterValues
+from ingest.sequences import Sequences
+from tests.fakes import FixedClock, FixedDirectory, MemoryIds
+
+_ROUND: Final = 200
+
+
+def rows(seconds: float) -> list[Row]:
+    """Measure both sides for *seconds* of processor time each."""
+    return asyncio.run(_rows(seconds))
+
+
+async def _rows(seconds: float) -> list[Row]:
+    frame = meter_values("5d5c2e9a-6f0e-4a33-9f3a-0c5b8b1f7a10")
+    peer = _Peer("CP1", _Wire())
+    theirs = await _rate(lambda: peer.route_message(frame), seconds)
+    raw, desk = frame.encode(), _desk()
+    ours = await _rate(lambda: _ours(raw, desk), seconds)
+    return [
+        {
+            "name": "codec_frames",
+            "value": ours,
+            "unit": f"frames of {len(raw)} B per CPU second",
+            "peer": "ocpp route_message",
+            "peer_value": theirs,
+            "ratio": ours / theirs,
+        }
+    ]
+
+
+async def _rate(handle: Callable[[], Awaitable[object]], seconds: float) -> float:
+    """Return how often *handle* runs per second of processor time (the peer uses threads)."""
+    count, started = 0, time.process_time()
+    while (spent := time.process_time() - started) < seconds:
+        for _ in range(_ROUND):
+            await handle()
+        count += _ROUND
+    return count / spent
+
+
+async def _ours(raw: bytes, desk: Desk) -> bytes:
+    """Do to one frame what the server and the worker do with it, short of log and fold."""
+    message = codec.parse(raw)
+    assert isinstance(message, Call)
+    codec.decode(message.payload, MeterValues)
+    answer = await station16.answer(message, desk)
+    return codec.encode_result(message.message_id, answer.payload)
+
+
+def _desk() -> Desk:
+    return Desk(
+        station=StationAccess(station_id="CP1", password_hashes=()),
+        directory=FixedDirectory(),
+        ids=MemoryIds(),
+        clock=FixedClock(),
+        sequences=Sequences(),
+        heartbeat_seconds=300,
+    )
+
+
+class _Wire:
+    """A connection that swallows what is sent."""
+
+    async def send(self, message: str) -> None:
+        assert message
+
+
+class _Peer(ChargePoint):  # type: ignore[misc]  # `ocpp` is untyped
+    """A central system as the library's documentation builds it."""
+
+    @on("MeterValues")  # type: ignore[untyped-decorator]  # the same
+    async def on_meter_values(self, **_payload: Any) -> call_result.MeterValues:  # noqa: ANN401 - any payload
+        return call_result.MeterValues()
