@@ -50,8 +50,12 @@ SETTINGS = MappingProxyType(
 )
 READY_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 60.0
-SOCKET_DIRECTORY_MAX = 90  # sun_path holds 107 bytes; the socket's own name needs 14
+SOCKET = ".s.PGSQL.5432"
+SOCKET_DIRECTORY_MAX = 107 - len("/" + SOCKET)  # what sun_path holds
 PAUSE_SECONDS = 0.05
+
+# A server that others still use stays our child, and Popen wants to be kept while its child lives.
+_LEFT_RUNNING: list[subprocess.Popen[bytes] | None] = []
 
 
 class EmbeddedPostgresError(DeployError):
@@ -89,19 +93,23 @@ class EmbeddedPostgres:
         self._used_by: int | None = None
         self._users = (self.data / "postgresql.users").open("ab")
         self.dsn = self._dsn(DATABASE)
-        with self._alone():
-            fcntl.flock(self._users, fcntl.LOCK_SH)
-            self._used_by = os.getpid()
-            atexit.register(self.stop)
-            self._initialise()
-            self._start()
-            self._create_database()
+        try:
+            with self._alone():
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+                self._used_by = os.getpid()
+                atexit.register(self.stop)
+                self._initialise()
+                self._start()
+                self._create_database()
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def pid(self) -> int | None:
         """The process id of the running server (the postmaster), None when there is none."""
         try:
-            pid = int((self.home / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
+            pid = int((self.home / "postmaster.pid").read_bytes().split(b"\n", 1)[0])
         except (OSError, ValueError):
             return None
         return pid if pid in self.processes() else None
@@ -135,6 +143,7 @@ class EmbeddedPostgres:
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                _LEFT_RUNNING.append(self._process)
                 return
             self._end()
 
@@ -205,15 +214,18 @@ class EmbeddedPostgres:
         making.rename(self.home)
 
     def _clear_remains(self) -> None:
-        """Remove what a killed server left: its other processes, and a misleading pid file."""
+        """Remove what a killed server left: its other processes, and misleading pid files."""
+        if self._process is not None:
+            self._process.poll()
         with suppress(EmbeddedPostgresError):
             self._until(lambda: not self.processes(), "is still ending", 5.0)
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._until(lambda: not self.processes(), "has processes that do not end")
-        # Its pid may meanwhile belong to another program, which PostgreSQL takes for a server.
+        # Their pid may meanwhile belong to another program, which PostgreSQL takes for a server.
         (self.home / "postmaster.pid").unlink(missing_ok=True)
+        (self._sockets / f"{SOCKET}.lock").unlink(missing_ok=True)
 
     def _create_database(self) -> None:
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:

@@ -1,0 +1,228 @@
+"""The embedded PostgreSQL: as root and not, twice, together, after kills, anywhere."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import deploy
+from deploy import embedded
+from deploy.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from deploy.errors import DeployError
+from deploy.server_account import PASS_DIRECTORIES, NoServerAccountError, ServerAccount
+
+ROOT = Path(deploy.__file__).parents[1]
+IS_ROOT = os.geteuid() == 0
+START_AND_WAIT = """
+import sys
+from pathlib import Path
+from deploy.embedded import EmbeddedPostgres
+with EmbeddedPostgres(Path(sys.argv[1])) as server:
+    print(server.dsn, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A folder that is open to others, as /var/lib is; pytest's own are not."""
+    parent = Path(tempfile.mkdtemp(prefix="wattledger-embedded-"))
+    parent.chmod(0o755)
+    yield parent / "data"
+    shutil.rmtree(parent)
+
+
+def owner_of(data: Path) -> subprocess.Popen[str]:
+    """Start another process that uses the server of *data* until it is told to end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", START_AND_WAIT, str(data)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    assert "host=" in process.stdout.readline()
+    return process
+
+
+def write(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS kept (n integer)")
+        connection.execute("INSERT INTO kept VALUES (1)")
+
+
+def kept(dsn: str) -> int:
+    with psycopg.connect(dsn) as connection:
+        return len(connection.execute("SELECT n FROM kept").fetchall())
+
+
+def test_what_one_run_wrote_the_next_one_finds(data: Path) -> None:
+    with EmbeddedPostgres(data) as server:
+        write(server.dsn)
+    assert server.processes() == set()
+
+    with EmbeddedPostgres(data) as server:
+        assert kept(server.dsn) == 1
+
+
+def test_it_confirms_only_what_is_durable_and_listens_on_no_address(
+    postgres_dsn: str,
+) -> None:
+    with psycopg.connect(postgres_dsn) as connection:
+        names = ("fsync", "full_page_writes", "synchronous_commit", "listen_addresses")
+        shown = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in names]
+
+    assert shown == [("on",), ("on",), ("on",), ("",)]
+
+
+def test_two_servers_stand_beside_each_other(data: Path) -> None:
+    with EmbeddedPostgres(data / "one") as one, EmbeddedPostgres(data / "two") as two:
+        write(one.dsn)
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            kept(two.dsn)
+
+
+def test_it_is_shared_and_ends_with_the_last_who_uses_it(data: Path) -> None:
+    other = owner_of(data)
+    with EmbeddedPostgres(data) as server:
+        assert server.ensure_running() is False
+        other.communicate("\n")
+
+        write(server.dsn)
+    assert server.processes() == set()
+
+
+def test_the_server_of_a_killed_process_is_taken_over(data: Path) -> None:
+    killed = owner_of(data)
+    killed.kill()
+    killed.communicate()
+
+    with EmbeddedPostgres(data) as server:
+        write(server.dsn)
+    assert server.processes() == set()
+
+
+@pytest.mark.parametrize("who", ["the postmaster", "all its processes"])
+def test_a_killed_server_is_revived_with_what_it_confirmed(data: Path, who: str) -> None:
+    with EmbeddedPostgres(data) as server:
+        write(server.dsn)
+        assert server.pid is not None
+        for pid in {server.pid} if who == "the postmaster" else server.processes():
+            os.kill(pid, signal.SIGKILL)
+
+        assert server.ensure_running() is True
+
+        assert kept(server.dsn) == 1
+        assert server.ensure_running() is False
+
+
+def test_a_pid_file_that_names_another_program_does_not_hinder_it(data: Path) -> None:
+    with EmbeddedPostgres(data) as server:
+        pass
+    pid_file = server.home / "postmaster.pid"
+    pid_file.write_text(f"{os.getpid()}\n{server.home}\n1\n5432\n{server.home}\n\n\nready\n")
+    shutil.chown(pid_file, server.home.stat().st_uid)
+
+    with EmbeddedPostgres(data) as server:
+        write(server.dsn)
+
+
+def test_an_interrupted_initialisation_is_done_again(data: Path) -> None:
+    (data / "postgresql.new").mkdir(parents=True)
+    (data / "postgresql.new" / "PG_VERSION").write_text("18\n")
+
+    with EmbeddedPostgres(data) as server:
+        write(server.dsn)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("x" * 120, id="too long for a socket"),
+        pytest.param("a b, 'c' \"d\" é", id="with characters that mean something"),
+    ],
+)
+def test_any_path_will_do(data: Path, name: str) -> None:
+    with EmbeddedPostgres(data / name) as server:
+        write(server.dsn)
+        socket_directory = Path(str(psycopg.conninfo.conninfo_to_dict(server.dsn)["host"]))
+        assert not socket_directory.is_relative_to(data)
+
+    assert not socket_directory.exists()
+
+
+def test_a_server_that_cannot_start_says_why(data: Path) -> None:
+    with pytest.raises(EmbeddedPostgresError, match="max_connections"):
+        EmbeddedPostgres(data, settings={"max_connections": "none"})
+
+
+def test_a_given_database_is_used_instead(data: Path) -> None:
+    with embedded.database(data, database_url="postgresql://db.example/books") as dsn:
+        assert dsn == "postgresql://db.example/books"
+
+    assert not data.exists()
+
+
+def test_somebody_elses_directory_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    account = ServerAccount(uid=os.geteuid(), gid=os.getegid(), is_other=False)
+
+    with pytest.raises(DeployError, match="belongs to somebody else"):
+        account.own(tmp_path / "link")
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root may become somebody else")
+class TestAsRoot:
+    def test_postgres_runs_as_an_ordinary_user(self, data: Path) -> None:
+        with EmbeddedPostgres(data) as server:
+            assert Path(f"/proc/{server.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+
+    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is missing here")
+    def test_roots_own_folders_stay_closed(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o700)
+
+        with EmbeddedPostgres(tmp_path / "data") as server:
+            write(server.dsn)
+            assert Path(f"/proc/{server.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+
+        assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+    def test_a_closed_folder_without_setpriv_is_refused_in_words(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tmp_path.chmod(0o700)
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        with pytest.raises(NoServerAccountError, match="closed to others"):
+            EmbeddedPostgres(tmp_path / "data")
+
+    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is missing here")
+    def test_an_ordinary_user_runs_it_as_itself(self, data: Path) -> None:
+        nobody = pwd.getpwnam("nobody")
+        data.mkdir()
+        os.chown(data, nobody.pw_uid, nobody.pw_gid)
+        user = [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+
+        # The capability lets it reach a Python below /root; it is nobody all the same.
+        ran = subprocess.run(
+            ["setpriv", *user, *PASS_DIRECTORIES, sys.executable, "-c", START_AND_WAIT, str(data)],
+            check=False,
+            env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+            input="\n",
+            capture_output=True,
+            text=True,
+        )
+
+        assert ran.returncode == 0, ran.stderr
+        assert (data / "postgresql").stat().st_uid == nobody.pw_uid
