@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -36,7 +36,7 @@ from ledger.declarations import Declarations, Kind
 from ledger.declare import load_declarations
 
 EXAMPLES: Final = Path(__file__).resolve().parent.parent / "examples"
-MIDNIGHT: Final = datetime(2026, 3, 31, tzinfo=ZoneInfo("Europe/Berlin"))
+MIDNIGHT: Final = datetime(2026, 3, 31, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
 """The last day of a month, so that the monthly invoices fall into the demo too."""
 DAY: Final = timedelta(hours=26)
 DECLARED_AT: Final = MIDNIGHT - timedelta(days=1)
@@ -172,10 +172,12 @@ def _is_settled(connection: Connection[Any]) -> bool:
         """
         SELECT
             (SELECT count(*) FROM session WHERE state IN ('open', 'waiting'))
-            + (SELECT count(*) FROM uninvoiced_session)
+            + (SELECT count(*) FROM uninvoiced_session
+               WHERE invoicing = 'per_session' OR billing_month <= %s)
             + (SELECT count(*) FROM log_head LEFT JOIN worker_position USING (partition)
                WHERE log_head.next_position <> coalesce(worker_position.next_position, 0))
-        """
+        """,
+        (f"{MIDNIGHT + DAY / 2:%Y-%m}",),
     ).fetchone()
     return row == (0,)
 

@@ -30,7 +30,10 @@ VALUES (%s, %s, %s, %s)
 ON CONFLICT (token_uid, station_id) DO UPDATE
 SET last_seen_at = excluded.last_seen_at, times = unknown_token.times + 1
 """
-_WAITING: LiteralString = "SELECT DISTINCT partition FROM session WHERE state = ANY(%s)"
+_WAITING: LiteralString = """
+SELECT DISTINCT partition FROM session WHERE state = ANY(%s)
+UNION SELECT 0 WHERE EXISTS (SELECT FROM uninvoiced_session)
+"""
 
 
 class Desk:
@@ -107,7 +110,7 @@ class DeclaredDirectory:
         return TokenStatus.INVALID if refused else TokenStatus.ACCEPTED
 
     async def waits(self) -> set[int]:
-        """Return the partitions in which sessions are unfinished."""
+        """Return the partitions that need ticks: unfinished sessions, months that must end."""
         return {partition for (partition,) in await self._desk.ask(_WAITING, (UNFINISHED,))}
 
     async def close(self) -> None:

@@ -110,6 +110,18 @@ def work(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> Non
         worker.run(stop)
 
 
+def issue_invoices(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Issue invoices for what the worker rated."""
+    from deploy.invoicing import Invoicer  # noqa: PLC0415 - only this process needs it
+
+    invoicer = Invoicer(surroundings.dsn)
+    ready(None)
+    try:
+        invoicer.run(stop)
+    finally:
+        invoicer.close()
+
+
 def project(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
     """Keep the read models up to date."""
     ready(None)

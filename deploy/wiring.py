@@ -26,6 +26,7 @@ from ingest.log_postgres import PostgresEventLog
 PARTS = (
     Part("stations", running.serve_stations),
     Part("worker", running.work),
+    Part("invoicing", running.issue_invoices),
     Part("projections", running.project),
 )
 """In the order in which they end: nothing new comes in while what came is finished."""

@@ -21,8 +21,8 @@ QUIRKS: dict[int, Quirk] = {
     2: Quirk.LOST_STOP,
     3: Quirk.OFFLINE,
     4: Quirk.ROLLOVER,
-    5: Quirk.DUPLICATES,
     6: Quirk.WRONG_CLOCK,
+    8: Quirk.DUPLICATES,
 }
 """Which station of the fleet has which quirk: even ones speak 1.6, odd ones 2.0.1."""
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -79,7 +79,7 @@ class StationClient(ABC):
 
     def station_time(self, at: datetime) -> str:
         """Return what the station's clock shows at *at*, as ISO 8601 text."""
-        shown = at + self.day.clock_error
+        shown = at.astimezone(UTC) + self.day.clock_error
         return shown.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     async def run(self, on_step: Callable[[], None]) -> None:

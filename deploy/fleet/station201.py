@@ -101,7 +101,11 @@ class Client201(StationClient):
             "context": context.get(event, "Sample.Periodic"),
             "unit_of_measure": {"unit": "kWh"},
         }
-        power = {"value": step.power_w, "measurand": "Power.Active.Import"}
+        power = {
+            "value": step.power_w,
+            "measurand": "Power.Active.Import",
+            "unit_of_measure": {"unit": "W"},
+        }
         started = event == "Started"
         payload = call.TransactionEvent(
             event_type=event,

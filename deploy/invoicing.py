@@ -1,0 +1,63 @@
+"""The part that issues invoices: looks what was rated, issues what is due, books it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+from psycopg import Connection
+
+from deploy.database import connect
+from ingest.envelope import decode_lines
+from ingest.log_format import unpack_payload
+from ledger.books import Books
+from ledger.declarations import Declarations
+from ledger.declare import load_declarations, load_version
+from ledger.invoicing import issue_due
+
+LOOK_SECONDS: Final = 0.5
+_IS_ANYTHING_RATED: LiteralString = "SELECT EXISTS (SELECT FROM uninvoiced_session)"
+_LAST_RECORDS: LiteralString = """
+SELECT codec, payload FROM worker_position
+JOIN log_batch USING (partition) WHERE position = next_position - 1
+"""
+
+
+class Invoicer:
+    """Issues what is due, by the time of the last records that the worker decided about."""
+
+    def __init__(self, dsn: str) -> None:
+        self._connection, self._books = connect(dsn), Books(dsn)
+        self._declarations = Declarations()
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._books.close()
+        self._connection.close()
+
+    def run(self, stop: threading.Event) -> None:
+        """Issue what is due until *stop* is set."""
+        while not stop.wait(LOOK_SECONDS):
+            self.run_once()
+
+    def run_once(self) -> tuple[str, ...]:
+        """Issue what is due now; return the numbers."""
+        if self._connection.execute(_IS_ANYTHING_RATED).fetchone() != (True,):
+            return ()
+        up_to = decided_up_to(self._connection)
+        if up_to is None:
+            return ()
+        if load_version(self._connection) != self._declarations.version:
+            self._declarations = load_declarations(self._connection)
+        return issue_due(self._connection, self._books, self._declarations, up_to=up_to)
+
+
+def decided_up_to(connection: Connection[Any]) -> datetime | None:
+    """Return the latest time of receipt in the last record of each partition, None at first."""
+    moments = [
+        line.received_at
+        for codec, payload in connection.execute(_LAST_RECORDS, binary=True)
+        for line in decode_lines(unpack_payload(codec, payload))
+    ]
+    return max(moments, default=None)
