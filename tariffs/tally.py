@@ -69,7 +69,7 @@ class Tally:
     def switch(self, selection: Selection, at: int) -> None:
         """Let the components of *selection* count from *at* on."""
         flat, energy, timed = selection
-        if flat is not None and self._is_due(flat):
+        if flat is not None and is_flat_due(flat, self._flats, self._policy):
             self._flats.append(flat)
             self._runs.append(Run(flat, at, at, 1, 1))
         if self._energy is None or self._energy.component is not energy:
@@ -99,14 +99,17 @@ class Tally:
         self._energy.close(at, now - self._register)
         self._register = now
 
-    def _is_due(self, flat: CompiledComponent) -> bool:
-        """Tell whether *flat* is billed: each once, or by policy the first only.
 
-        The FLAT of a reservation and that of the session are never in each other's way (OCPI
-        tariff_16 bills both).
-        """
-        if any(done is flat for done in self._flats):
-            return False
-        return self._policy.flats is FlatPolicy.EACH_COMPONENT or not any(
-            done.for_reservation == flat.for_reservation for done in self._flats
-        )
+def is_flat_due(
+    flat: CompiledComponent, billed: Sequence[CompiledComponent], policy: PricingPolicy
+) -> bool:
+    """Tell whether *flat* is to be billed: each once, or by policy the first only.
+
+    The FLAT of a reservation and that of the session are never in each other's way (OCPI
+    tariff_16 bills both).
+    """
+    if any(done is flat for done in billed):
+        return False
+    return policy.flats is FlatPolicy.EACH_COMPONENT or not any(
+        done.for_reservation == flat.for_reservation for done in billed
+    )
