@@ -104,7 +104,7 @@ def _line(number: int, line: PricedLine) -> RatedLine:
         element=line.element_index,
         element_name=line.component.element_name,
         why=line.why.value,
-        reason=line.why.value,
+        reason=line.reason,
         grant=_grant(line),
         starts_at=line.starts_at,
         ends_at=line.ends_at,
