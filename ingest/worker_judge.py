@@ -17,9 +17,11 @@ from ingest.worker_facts import FactShelf, StreamKey
 from ingest.worker_rater import Rater, Verdict
 from ingest.worker_sessions import (
     BEGINNING,
+    NEXT_DAY,
     RECENT,
     SessionRow,
     StationMemory,
+    load_around,
     load_session,
     load_streams,
 )
@@ -121,7 +123,7 @@ class Judge:
                 row = _new_row(found, memory, moment)
                 memory.rows[session_id] = row
             if row.is_unfinished:
-                row.describe(found.session)
+                row.describe(found.session, memory.heard_at)
                 self._conclude(row, self._rater.decide(found.session, moment, memory.heard_at))
         memory.settle()
 
@@ -136,7 +138,11 @@ class Judge:
         if self._findings.has_decided(row.session_id, moment):
             return False
         memory.rows[row.session_id] = row
-        facts = self._facts(station_id, [row], {row.stream}, moment, since=row.first_fact_at)
+        for other in load_around(self._connection, row):
+            if other.session_id not in self._findings.gone:
+                memory.rows.setdefault(other.session_id, other)
+        around = [other for other in memory.rows.values() if _is_around(other, row)]
+        facts = self._facts(station_id, around, (), moment, since=row.first_fact_at)
         found = self._fold(station_id, facts, moment).get(row.session_id)
         if found is None:
             return False
@@ -244,13 +250,29 @@ class Judge:
 def _rows_in_mind(
     memory: StationMemory, named: Collection[str], moment: Moment
 ) -> list[SessionRow]:
-    """Return the rows whose streams take part: unfinished, decided of late, or named."""
+    """Return the rows whose streams take part: unfinished or named, their neighbours, late ones."""
     since = moment.at - RECENT
+    unfinished = memory.unfinished()
     return [
         row
         for row in memory.rows.values()
-        if row.is_unfinished or row.last_fact_at >= since or row.stream in named
+        if row.is_unfinished
+        or row.last_fact_at >= since
+        or row.stream in named
+        or any(_is_neighbour(row, other) for other in unfinished)
     ]
+
+
+def _is_neighbour(row: SessionRow, other: SessionRow) -> bool:
+    """Whether *row* may be what came after *other* at the same place."""
+    is_same_place = None in (row.evse_id, other.evse_id) or row.evse_id == other.evse_id
+    return is_same_place and row.last_fact_at >= other.first_fact_at
+
+
+def _is_around(row: SessionRow, other: SessionRow) -> bool:
+    """Whether *row* may bear on *other*: `load_around` as a condition."""
+    until = other.last_fact_at + NEXT_DAY
+    return row.last_fact_at >= other.first_fact_at and row.first_fact_at <= until
 
 
 def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:

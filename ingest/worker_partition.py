@@ -22,16 +22,15 @@ from ingest.worker_rater import Rater
 from ingest.worker_sessions import (
     BEGINNING,
     RECENT,
-    SessionRow,
     StationMemory,
     load_stations,
     store_rows,
     unfinished_stations,
 )
 from ledger.decisions import Moment
+from ledger.declarations import Declarations
 from ledger.facts import (
     FrameSetAside,
-    Measurand,
     QueueReported,
     SessionEnded,
     SessionStarted,
@@ -60,13 +59,18 @@ class Entry:
 
 
 class PartitionWorker:
-    """Follows one partition; `take` works in memory, `store` writes it all down."""
+    """Follows one partition; `take` works in memory, `store` writes it all down.
+
+    `reached` is the latest time of receipt seen, `declarations` what holds there.
+    """
 
     def __init__(
         self, connection: Connection[Any], partition: int, position: int, version: int
     ) -> None:
         self.partition, self.next_position, self.version = partition, position, version
         self.lines_done = 0
+        self.reached = BEGINNING
+        self.decisions_stored = 0
         self._connection = connection
         self._shelf = FactShelf(connection, partition)
         self._findings = Findings()
@@ -84,6 +88,7 @@ class PartitionWorker:
         self._prepare(entries)
         for entry in entries:
             self._walk(entry)
+            self.reached = max(self.reached, entry.at)
         self.next_position = records[-1].position + 1
 
     def store(self) -> None:
@@ -93,11 +98,10 @@ class PartitionWorker:
             for row in memory.unfinished():
                 row.heard_at = memory.heard_at
                 self._findings.change(row)
-        for row in self._findings.changed.values():
-            self._note_register(row)
         self._shelf.store()
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
         self._rater.store(self._findings.decisions)
+        self.decisions_stored += len(self._findings.decisions)
         store_set_aside(self._connection, self.partition, self._set_aside)
         self._findings.clear()
         self._judge.stored()
@@ -108,6 +112,11 @@ class PartitionWorker:
             memory.settle()
         self._heard.clear()
         self._lighten()
+
+    @property
+    def declarations(self) -> Declarations:
+        """What was declared up to the version in force in this partition."""
+        return self._rater.declarations
 
     def _read(self, record: Record) -> Entry:
         """Decode and translate one record; what says nothing is counted, never raised."""
@@ -143,7 +152,8 @@ class PartitionWorker:
         judged: set[str] = set()
         since = NEVER
         for entry in entries:
-            since = min(since, entry.at)
+            if entry.facts or entry.choices:
+                since = min(since, entry.at)
             for fact in entry.facts:
                 keys.add((fact.station_id, stream_of(fact)))
                 if type(fact) in ALWAYS_JUDGED:
@@ -200,7 +210,7 @@ class PartitionWorker:
                 if rows is not None:
                     new[station_id, fact.transaction_ref or ""].append(fact)
                     for row in rows:
-                        row.last_fact_at = max(row.last_fact_at, fact.received_at)
+                        row.read_on(fact)
                         changed[row.session_id] = row
                     continue
             stream = stream_of(fact)
@@ -228,16 +238,6 @@ class PartitionWorker:
             self._deadline = min([self._deadline, *deadlines])
         for station_id in sorted(due):
             self._judge.judge(station_id, self._memories[station_id], (), moment)
-
-    def _note_register(self, row: SessionRow) -> None:
-        """Show an open session's last register reading; what it drew is decided at its end."""
-        if row.state != "open":
-            return
-        for fact in reversed(self._shelf.new.get((row.station_id, row.stream), ())):
-            for reading in getattr(fact, "readings", ()):
-                if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None:
-                    row.register_wh = reading.value
-                    return
 
     def _lighten(self) -> None:
         """Forget stations where nothing is unfinished once there are many."""

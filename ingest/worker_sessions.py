@@ -11,11 +11,14 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from ledger.facts import Measurand, SessionUpdated
 from ledger.session import ChargingSession, SessionState
 
 RECENT: Final = timedelta(hours=2)
 """How long a decided session stays a candidate for frames that name no transaction of ours."""
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+NEXT_DAY: Final = timedelta(days=1)
+"""How long after an open session's last fact the next start on its connector still bounds it."""
 UNFINISHED: Final = frozenset({"open", "waiting"})
 
 
@@ -48,7 +51,15 @@ class SessionRow(msgspec.Struct, kw_only=True):
         """True while no decision was taken."""
         return self.state in UNFINISHED
 
-    def describe(self, session: ChargingSession) -> None:
+    def read_on(self, fact: SessionUpdated) -> None:
+        """Note a reading of an open session: shown until a fold says what it means."""
+        self.last_fact_at = max(self.last_fact_at, fact.received_at)
+        for reading in fact.readings:
+            if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None:
+                self.register_wh = reading.value
+                return
+
+    def describe(self, session: ChargingSession, heard_at: datetime) -> None:
         """Take over what the fold says of an undecided session."""
         self.state = "waiting" if session.state is SessionState.ENDED else "open"
         self.flags, self.blockers = list(session.flags), list(session.blockers)
@@ -60,7 +71,9 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.meter_stop_wh = session.meter_stop_wh
         self.first_fact_at = session.first_received_at
         self.last_fact_at = session.last_received_at
-        self.heard_at = max(self.heard_at, session.last_received_at)
+        self.heard_at = heard_at
+        registers = [p.register_wh for p in session.points if p.register_wh is not None]
+        self.register_wh = registers[-1] if registers else session.meter_start_wh
 
 
 UPSERT: LiteralString = """
@@ -76,7 +89,14 @@ ON CONFLICT (session_id) DO UPDATE SET
 """
 OF_STATIONS: LiteralString = """
 SELECT * FROM session
-WHERE station_id = ANY (%s) AND (state IN ('open', 'waiting') OR last_fact_at >= %s)
+WHERE station_id = ANY (%s) AND (state IN ('open', 'waiting') OR last_fact_at >= least(%s, (
+    SELECT min(first_fact_at) FROM session AS unfinished
+    WHERE unfinished.station_id = session.station_id AND unfinished.state IN ('open', 'waiting')
+)))
+"""
+AROUND: LiteralString = """
+SELECT * FROM session
+WHERE station_id = %s AND last_fact_at >= %s AND first_fact_at <= %s
 """
 UNFINISHED_STATIONS: LiteralString = """
 SELECT DISTINCT station_id FROM session WHERE partition = %s AND state IN ('open', 'waiting')
@@ -123,11 +143,12 @@ class StationMemory:
         return [row for row in self.rows.values() if row.is_unfinished]
 
     def let_go(self, before: datetime) -> None:
-        """Forget decided sessions whose last fact came before *before*."""
+        """Forget decided sessions that were over before *before* and every unfinished one."""
+        since = min([before, *(row.first_fact_at for row in self.unfinished())])
         self.rows = {
             key: row
             for key, row in self.rows.items()
-            if row.is_unfinished or row.last_fact_at >= before
+            if row.is_unfinished or row.last_fact_at >= since
         }
 
 
@@ -139,7 +160,10 @@ def unfinished_stations(connection: Connection[Any], partition: int) -> list[str
 def load_stations(
     connection: Connection[Any], stations: Iterable[str], *, since: datetime
 ) -> dict[str, StationMemory]:
-    """Return what `session` holds of *stations*: unfinished ones, and decided ones since then."""
+    """Return what `session` holds of *stations*: unfinished ones, and those decided of late.
+
+    Of late means: with a fact since then, or since the first unfinished one began.
+    """
     found = {station_id: StationMemory() for station_id in stations}
     cursor = connection.cursor(row_factory=class_row(SessionRow))
     for row in cursor.execute(OF_STATIONS, (list(found), since)):
@@ -154,6 +178,13 @@ def load_session(connection: Connection[Any], session_id: str) -> SessionRow | N
     """Return one row."""
     cursor = connection.cursor(row_factory=class_row(SessionRow))
     return cursor.execute(OF_SESSION, (session_id,)).fetchone()
+
+
+def load_around(connection: Connection[Any], row: SessionRow) -> list[SessionRow]:
+    """Return the sessions of its station that may bear on *row*: those until the next day."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    until = row.last_fact_at + NEXT_DAY
+    return cursor.execute(AROUND, (row.station_id, row.first_fact_at, until)).fetchall()
 
 
 def load_streams(

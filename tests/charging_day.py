@@ -138,11 +138,7 @@ def stop16(
     station: str, minutes: float, ref: int, wh: int, *, received: float | None = None
 ) -> Timed:
     payload = {"transactionId": ref, "meterStop": wh, "timestamp": stamp(minutes)}
-    moved = call(station, minutes, "StopTransaction", payload, {})
-    if received is None:
-        return moved
-    sent = call(station, received, "StopTransaction", payload, {})
-    return sent
+    return call(station, received or minutes, "StopTransaction", payload, {})
 
 
 def status16(station: str, minutes: float, status: str, connector: int = 1) -> Timed:
@@ -154,22 +150,28 @@ def status16(station: str, minutes: float, status: str, connector: int = 1) -> T
 
 
 def event201(
-    station: str, minutes: float, kind: str, ref: str, seq: int, wh: float, *,
-    token: str | None = None, received: float | None = None, state: str = "Charging",
-) -> Timed:  # fmt: skip
+    station: str,
+    minutes: float,
+    kind: str,
+    ref: str,
+    seq: int,
+    wh: float,
+    *,
+    token: str | None = None,
+    received: float | None = None,
+) -> Timed:
     payload: dict[str, Any] = {
         "eventType": kind,
         "timestamp": stamp(minutes),
         "triggerReason": "MeterValuePeriodic",
         "seqNo": seq,
-        "transactionInfo": {"transactionId": ref, "chargingState": state},
+        "transactionInfo": {"transactionId": ref, "chargingState": "Charging"},
         "evse": {"id": 1, "connectorId": 1},
         "meterValue": [register201(minutes, wh)],
     }
     if token:
         payload["idToken"] = {"idToken": token, "type": "ISO14443"}
-    late = call(station, minutes if received is None else received, "TransactionEvent", payload, {})
-    return late
+    return call(station, received or minutes, "TransactionEvent", payload, {})
 
 
 def tick(minutes: float) -> Iterable[Timed]:
