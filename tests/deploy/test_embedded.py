@@ -182,47 +182,50 @@ def test_somebody_elses_directory_is_not_used(tmp_path: Path) -> None:
         account.own(tmp_path / "link")
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root may become somebody else")
-class TestAsRoot:
-    def test_postgres_runs_as_an_ordinary_user(self, data: Path) -> None:
-        with EmbeddedPostgres(data) as server:
-            assert Path(f"/proc/{server.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+def test_postgres_runs_as_an_ordinary_user_whoever_we_are(data: Path) -> None:
+    with EmbeddedPostgres(data) as server:
+        user = Path(f"/proc/{server.pid}").stat().st_uid
 
-    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is missing here")
-    def test_roots_own_folders_stay_closed(self, tmp_path: Path) -> None:
-        tmp_path.chmod(0o700)
+    assert user != 0
+    assert user == (ServerAccount.choose(data / "none").uid if IS_ROOT else os.geteuid())
 
-        with EmbeddedPostgres(tmp_path / "data") as server:
-            write(server.dsn)
-            assert Path(f"/proc/{server.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
 
-        assert tmp_path.stat().st_mode & 0o777 == 0o700
+@pytest.mark.parametrize("has_setpriv", [True, False], ids=["with setpriv", "without setpriv"])
+def test_closed_folders_stay_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_setpriv: bool
+) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("PATH", os.environ["PATH"] if has_setpriv else str(tmp_path))
 
-    def test_a_closed_folder_without_setpriv_is_refused_in_words(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        tmp_path.chmod(0o700)
-        monkeypatch.setenv("PATH", str(tmp_path))
-
+    if IS_ROOT and shutil.which("setpriv") is None:
         with pytest.raises(NoServerAccountError, match="closed to others"):
             EmbeddedPostgres(tmp_path / "data")
+    else:
+        with EmbeddedPostgres(tmp_path / "data") as server:
+            write(server.dsn)
 
-    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is missing here")
-    def test_an_ordinary_user_runs_it_as_itself(self, data: Path) -> None:
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_ordinary_user_runs_it_as_itself(data: Path) -> None:
+    data.mkdir()
+    command = [sys.executable, "-c", START_AND_WAIT, str(data)]
+    uid = os.geteuid()
+    if IS_ROOT:  # then become nobody, who by a capability may reach a Python below /root
         nobody = pwd.getpwnam("nobody")
-        data.mkdir()
-        os.chown(data, nobody.pw_uid, nobody.pw_gid)
-        user = [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+        uid = nobody.pw_uid
+        os.chown(data, uid, nobody.pw_gid)
+        user = [f"--reuid={uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+        command = ["setpriv", *user, *PASS_DIRECTORIES, *command]
 
-        # The capability lets it reach a Python below /root; it is nobody all the same.
-        ran = subprocess.run(
-            ["setpriv", *user, *PASS_DIRECTORIES, sys.executable, "-c", START_AND_WAIT, str(data)],
-            check=False,
-            env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
-            input="\n",
-            capture_output=True,
-            text=True,
-        )
+    ran = subprocess.run(
+        command,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        input="\n",
+        capture_output=True,
+        text=True,
+    )
 
-        assert ran.returncode == 0, ran.stderr
-        assert (data / "postgresql").stat().st_uid == nobody.pw_uid
+    assert ran.returncode == 0, ran.stderr
+    assert (data / "postgresql").stat().st_uid == uid
