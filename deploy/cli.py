@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from cyclopts import App, CycloptsError
 
-from deploy.commands import declaring, serving
+from deploy.commands import declaring, serving, sessions, tariff
 from deploy.errors import DeployError
 from deploy.output import complain
 from ingest.errors import IngestError
@@ -41,6 +41,33 @@ _add(
     declaring.apply,
     "apply sites.yaml stations.yaml",
     "apply examples/fleet.yaml --dry-run",
+)
+
+tariff_app = App(name="tariff", help="Publish tariff files.", help_format="markdown")
+app.command(tariff_app)
+_add(
+    tariff_app,
+    "publish",
+    tariff.publish,
+    "tariff publish examples/tariffs/time-of-use.yaml",
+    "tariff publish new.yaml --valid-from 2027-01-01T00:00:00+01:00 --by anna",
+)
+sessions_app = App(name="sessions", help="Charging sessions.", help_format="markdown")
+sessions_app.default(sessions.listed)
+app.command(sessions_app)
+_add(sessions_app, "list", sessions.listed, "sessions list --state rated", "sessions --json")
+_add(sessions_app, "held", sessions.held, "sessions held", "sessions held --json")
+_add(
+    sessions_app,
+    "release",
+    sessions.release,
+    "sessions release HB-07/812/20260331T103000Z --reason 'clock checked on site' --by anna",
+)
+_add(
+    sessions_app,
+    "write-off",
+    sessions.write_off,
+    "sessions write-off HB-03/97/20260331T003703Z --reason 'meter was swapped' --by anna",
 )
 
 

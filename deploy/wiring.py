@@ -128,6 +128,15 @@ def opened(settings: Settings, *, is_new: bool = False) -> Iterator[psycopg.Conn
         yield exits.enter_context(connect(dsn))
 
 
+def is_up(settings: Settings) -> bool:
+    """Say whether a `wattledger up` serves the data folder at this moment."""
+    try:
+        with _sole_owner(settings.data):
+            return False
+    except AlreadyUpError:
+        return True
+
+
 def prepare(dsn: str, settings: Settings) -> None:
     """Bring the tables up to date and make the event log if there is none."""
     with psycopg.connect(dsn) as connection:

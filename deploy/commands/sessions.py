@@ -1,0 +1,149 @@
+"""`wattledger sessions`: who charged, what is held and why, and a person's decision about it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from deploy.clock import SystemClock
+from deploy.commands.declaring import login
+from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.output import print_json, print_rows, say
+from deploy.session_list import choose, list_sessions, station_of, words_of_held
+from deploy.wiring import is_up, opened
+from ingest.envelope import Choice
+
+State = Literal["open", "waiting", "rated", "held", "released", "written_off", "replaced"]
+COLUMNS = {
+    "session": "left",
+    "token": "left",
+    "state": "left",
+    "started": "left",
+    "ended": "left",
+    "kWh": "right",
+    "flags": "left",
+}
+
+
+def listed(
+    *,
+    state: State | None = None,
+    station: str | None = None,
+    limit: int = 50,
+    place: ReadingPlace = READ_HERE,
+) -> int:
+    """List charging sessions, the newest first. Times are UTC.
+
+    Args:
+        state: Only those in this state.
+        station: Only those at this station.
+        limit: At most so many.
+        place: Where.
+    """
+    with opened(place.settings()) as connection:
+        sessions = list_sessions(connection, state=state, station=station, limit=limit)
+    if place.json:
+        print_json(sessions)
+        return 0
+    rows = [
+        (
+            each.session_id,
+            each.token_uid,
+            each.state,
+            each.started_at,
+            each.ended_at,
+            each.energy_wh / 1000 if each.energy_wh is not None else None,
+            each.flags,
+        )
+        for each in sessions
+    ]
+    print_rows("Sessions", COLUMNS, rows)
+    return 0
+
+
+def held(*, limit: int = 200, place: ReadingPlace = READ_HERE) -> int:
+    """List the sessions that wait for a person's decision, each with its reasons.
+
+    Args:
+        limit: At most so many.
+        place: Where.
+    """
+    with opened(place.settings()) as connection:
+        sessions = list_sessions(connection, state="held", station=None, limit=limit)
+        words = words_of_held(connection, sessions)
+    if place.json:
+        print_json([{"session": each, "why": words[each.session_id]} for each in sessions])
+        return 0
+    columns = {"session": "left", "started": "left", "kWh": "right", "why it is held": "left"}
+    rows = [
+        (
+            each.session_id,
+            each.started_at,
+            each.energy_wh / 1000 if each.energy_wh is not None else None,
+            " ".join(words[each.session_id]),
+        )
+        for each in sessions
+    ]
+    print_rows("Held sessions", columns, rows)
+    if rows:
+        say("Decide with: wattledger sessions release|write-off SESSION --reason WHY")
+    return 0
+
+
+Reason = Annotated[str, Parameter(help="Why; it is kept with the decision.")]
+
+
+def release(
+    session: str, *, reason: Reason, by: str | None = None, place: ReadingPlace = READ_HERE
+) -> int:
+    """Release a held session: it is rated as it is and invoiced; its flags stay on it.
+
+    Args:
+        session: The session's id.
+        reason: Why; it is kept with the decision.
+        by: Who decides (default: your login).
+        place: Where.
+    """
+    return _choose(session, "release", reason, by, place)
+
+
+def write_off(
+    session: str, *, reason: Reason, by: str | None = None, place: ReadingPlace = READ_HERE
+) -> int:
+    """Write a held session off: nothing is ever billed for it.
+
+    Args:
+        session: The session's id.
+        reason: Why; it is kept with the decision.
+        by: Who decides (default: your login).
+        place: Where.
+    """
+    return _choose(session, "write_off", reason, by, place)
+
+
+def _choose(
+    session: str,
+    act: Literal["release", "write_off"],
+    reason: str,
+    by: str | None,
+    place: ReadingPlace,
+) -> int:
+    settings = place.settings()
+    with opened(settings) as connection:
+        choice = Choice(
+            received_at=SystemClock().now(),
+            station=station_of(connection, session),
+            session_id=session,
+            choice=act,
+            by=by or login(),
+            reason=reason,
+        )
+        chosen = choose(connection, session, choice=choice, is_up=is_up(settings))
+    if place.json:
+        print_json(chosen)
+    else:
+        at = f"{chosen.at.partition}/{chosen.at.position}"
+        why = f" ({', '.join(chosen.reasons)})" if chosen.reasons else ""
+        say(f"session {session} is {chosen.state}{why}; the choice stands in the log at {at}")
+    return 1 if chosen.state == "held" else 0
