@@ -1,0 +1,33 @@
+"""Priced cases as folders: a tariff, a session, and the explanation that a person checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tariffs.explain import explain
+from tariffs.files import read_tariff_file
+from tariffs.policy import DEFAULT, policy_named
+from tariffs.pricing import compile_tariff, price_session
+from tariffs.session_files import read_session_file
+
+CASES = sorted(path for path in (Path(__file__).parents[1] / "cases").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_case(case: Path) -> None:
+    tariff, tariff_problems = read_tariff_file((case / "tariff.yaml").read_text("utf-8"), "tariff")
+    usage, usage_problems = read_session_file((case / "session.yaml").read_text("utf-8"), "session")
+    assert tariff is not None, [str(problem) for problem in tariff_problems]
+    assert usage is not None, [str(problem) for problem in usage_problems]
+    named = case / "policy.txt"
+    policy = policy_named(named.read_text("utf-8").strip()) if named.exists() else DEFAULT
+
+    priced = price_session(usage, compile_tariff(tariff), policy=policy)
+
+    assert explain(priced) == (case / "expected.txt").read_text("utf-8")
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(CASES) >= 25
