@@ -1,0 +1,90 @@
+"""The invoice document: made of recorded inputs alone, readable, and adding up."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from ledger.declarations import BEGINNING, Kind
+from ledger.document import InvoiceDocument, read_document, render_invoice
+from ledger.document_text import render_text
+from ledger.invoice_order import (
+    MixedInvoiceError,
+    cause_of_month,
+    cause_of_session,
+    order_of,
+)
+from ledger.tariff_versions import published
+from tariffs.tariff import Dimension
+from tests.depot import NOON, component, declared, rated, session, tariff
+
+TWO_RATES = declared(
+    (
+        Kind.TARIFF,
+        "energy",
+        published(
+            tariff(
+                "energy",
+                component(Dimension.FLAT, "1.005", Decimal(7)),
+                component(Dimension.ENERGY, "0.391"),
+            )
+        ),
+        BEGINNING,
+    )
+)
+DAY = date(2026, 12, 1)
+
+
+def document(*tokens: str) -> InvoiceDocument:
+    ratings = [
+        rated(session(number, token_uid=token, energy_wh="7293"), TWO_RATES)
+        for number, token in enumerate(tokens, 1)
+    ]
+    cause = cause_of_month(legal_entity="depot", customer="fleet", currency="EUR", month="2026-11")
+    order = order_of(cause, ratings, TWO_RATES, at=NOON)
+    return read_document(render_invoice(order, number="WL-2026-000007", issued_on=DAY))
+
+
+def test_totals_are_sums_of_lines_at_every_level() -> None:
+    """A header that differs from its lines, a VAT summary a cent off: peer faults 20 and 23."""
+    invoice = document("fleet-1", "fleet-1", "fleet-1")
+
+    assert invoice.gross_minor == sum(line.gross_minor for line in invoice.lines)
+    assert invoice.gross_minor == sum(each.gross_minor for each in invoice.sessions)
+    assert invoice.net_minor == sum(each.net_minor for each in invoice.vat)
+    assert invoice.vat_minor == sum(each.vat_minor for each in invoice.vat)
+    assert [each.percent for each in invoice.vat] == [Decimal(7), Decimal(19)]
+
+
+def test_a_months_invoice_costs_what_its_sessions_cost_one_by_one() -> None:
+    one, three = document("fleet-1"), document("fleet-1", "fleet-1", "fleet-1")
+
+    assert three.gross_minor == 3 * one.gross_minor
+
+
+def test_sessions_of_two_customers_do_not_share_an_invoice() -> None:
+    with pytest.raises(MixedInvoiceError):
+        document("fleet-1", "anna-1")
+
+
+def test_the_text_shows_who_what_when_and_why() -> None:
+    decision = rated(session(energy_wh="7293"))
+    order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
+    rendered = render_invoice(order, number="WL-2026-000001", issued_on=date(2026, 11, 10))
+
+    assert render_text(read_document(rendered)) == (
+        "Invoice WL-2026-000001   2026-11-10\n"
+        "  from Depot GmbH, Hafen 1, 20457 Hamburg, DE, VAT id DE123456789\n"
+        "  to   Anna Arndt\n"
+        "\n"
+        "2026-11-10 13:00:00+0100 to 2026-11-10 14:00:00+0100, ST-1, EVSE 1, 7.293 kWh\n"
+        "    1  Energy: 7.293 kWh x 0.40 = 2.92 + 0.55 VAT 19 %\n"
+        "       element 1 is the first for energy here; it applies always\n"
+        "\n"
+        "  VAT 19 % DE: net 2.92, VAT 0.55\n"
+        "  Total net 2.92 EUR\n"
+        "  Total VAT 0.55 EUR\n"
+        "  Total     3.47 EUR\n"
+    )
