@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from ingest.lenient import read_json, read_object, read_text
-from ledger.facts import FrameSetAside
+from ledger.facts import FrameSetAside, StationFact
 from ledger.flags import Flag
 
 CALL: Final = 2
@@ -26,9 +26,9 @@ class RpcCall(NamedTuple):
 
 
 class SetAside(NamedTuple):
-    """Why a frame gives no facts."""
+    """Why a frame gives no facts; None for an answer to a call of ours, which is no oddity."""
 
-    reason: str
+    reason: str | None
 
 
 class Mark(NamedTuple):
@@ -39,15 +39,18 @@ class Mark(NamedTuple):
     line: int
     received_at: datetime
 
-    def set_aside(self, reason: str) -> FrameSetAside:
+    def set_aside(self, reason: str | None) -> list[StationFact]:
         """Return the fact that this frame says nothing we could use."""
-        return FrameSetAside(
+        if reason is None:
+            return []
+        fact = FrameSetAside(
             station_id=self.station_id,
             position=self.position,
             line=self.line,
             received_at=self.received_at,
             reason=reason,
         )
+        return [fact]
 
 
 def call_of(text: str) -> RpcCall | SetAside:
@@ -56,7 +59,7 @@ def call_of(text: str) -> RpcCall | SetAside:
     if not isinstance(message, list) or not message:
         return SetAside("not_rpc")
     if message[0] in (_RESULT, _ERROR):
-        return SetAside("response")
+        return SetAside(None)
     if message[0] not in (CALL, str(CALL)) or len(message) < _CALL_LENGTH - 1:
         return SetAside("not_rpc")
     action = read_text(message[2])

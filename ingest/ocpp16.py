@@ -113,7 +113,7 @@ def translate(frame: Frame, *, position: int, line: int) -> list[StationFact]:
                 return [_updated(decoded[3], mark, set())]
     call = call_of(text)
     if isinstance(call, SetAside):
-        return [mark.set_aside(call.reason)]
+        return mark.set_aside(call.reason)
     fact = _fact(call, frame, mark)
     return [] if fact is None else [fact]
 

@@ -45,6 +45,8 @@ _CONNECTOR_STATES: Final = {
     "Unavailable": ChargingState.UNAVAILABLE,
     "Faulted": ChargingState.FAULTED,
 }
+_ABSENT: Final = msgspec.Raw()
+_NOTHING: Final = frozenset({"", "null"})
 _ANONYMOUS: Final = "NoAuthorization"
 
 
@@ -60,7 +62,7 @@ class _Sample(msgspec.Struct, rename="camel"):
     phase: str | None = None
     location: str | None = None
     unit_of_measure: _Unit | None = None
-    signed_meter_value: msgspec.Raw | None = None
+    signed_meter_value: msgspec.Raw = _ABSENT
     is_numeric: ClassVar[bool] = True
 
     @property
@@ -73,8 +75,8 @@ class _Sample(msgspec.Struct, rename="camel"):
 
     @property
     def signed_text(self) -> str | None:
-        raw = self.signed_meter_value
-        return None if raw is None else bytes(raw).decode("utf-8", "replace")
+        text = bytes(self.signed_meter_value).decode("utf-8", "replace")
+        return None if text in _NOTHING else text
 
 
 class _MeterValue(msgspec.Struct, rename="camel"):
@@ -129,7 +131,7 @@ def translate(frame: Frame, *, position: int, line: int) -> list[StationFact]:
                 return [_event(decoded[3], mark, set())]
     call = call_of(text)
     if isinstance(call, SetAside):
-        return [mark.set_aside(call.reason)]
+        return mark.set_aside(call.reason)
     return _call(call, mark)
 
 
@@ -139,7 +141,7 @@ def _call(call: RpcCall, mark: Mark) -> list[StationFact]:
         case "TransactionEvent":
             event = _lenient_event(payload, oddities)
             if event is None:
-                return [mark.set_aside("no_transaction")]
+                return mark.set_aside("no_transaction")
             return [_event(event, mark, oddities)]
         case "MeterValues":
             return [_meter_values(payload, mark, oddities)]
@@ -331,5 +333,5 @@ def _lenient_sample(sample: dict[str, Any], oddities: Oddities) -> _Sample | Non
         phase=read_text(sample.get("phase")),
         location=read_text(sample.get("location")),
         unit_of_measure=_Unit(name, multiplier),
-        signed_meter_value=None if signed is None else msgspec.Raw(msgspec.json.encode(signed)),
+        signed_meter_value=_ABSENT if signed is None else msgspec.Raw(msgspec.json.encode(signed)),
     )

@@ -16,7 +16,6 @@ from psycopg import Connection, sql
 
 from ingest.errors import IngestError
 from ingest.log import Record
-from ingest.worker_invoices import Invoicer
 from ingest.worker_log import read_records
 from ingest.worker_partition import PartitionWorker
 
@@ -60,7 +59,6 @@ class Worker:
         schema: str = "books",
         group_lines: int = GROUP_LINES,
         group_records: int = GROUP_RECORDS,
-        invoices: bool = True,
     ) -> None:
         """Connect and find out where each of *partitions* stands.
 
@@ -70,11 +68,9 @@ class Worker:
             schema: Where the tables are that the worker writes: `books`, or a replay's scratch.
             group_lines: How many lines a transaction takes, about.
             group_records: How many records it takes at most.
-            invoices: Whether to issue the invoices that become due; a replay issues none.
         """
         self._group_lines, self._group_records = group_lines, group_records
         self._connection = psycopg.connect(dsn, autocommit=True)
-        self._invoicer = Invoicer(self._connection, dsn) if invoices else None
         use_schema(self._connection, schema)
         self._partitions = [self._open(partition) for partition in sorted(set(partitions))]
 
@@ -85,9 +81,7 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        """Let the connections go; what was committed stays."""
-        if self._invoicer is not None:
-            self._invoicer.close()
+        """Let the connection go; what was committed stays."""
         self._connection.close()
 
     def run_once(self) -> int:
@@ -135,8 +129,6 @@ class Worker:
             partition.take(records)
             partition.store()
             self._connection.execute(REMEMBER, (partition.version, partition.partition))
-        if self._invoicer is not None:
-            self._invoicer.issue(partition)
         return partition.lines_done - before
 
     def _claim(self, partition: PartitionWorker, records: Sequence[Record]) -> None:

@@ -28,7 +28,6 @@ from ingest.worker_sessions import (
     unfinished_stations,
 )
 from ledger.decisions import Moment
-from ledger.declarations import Declarations
 from ledger.facts import (
     FrameSetAside,
     QueueReported,
@@ -59,18 +58,13 @@ class Entry:
 
 
 class PartitionWorker:
-    """Follows one partition; `take` works in memory, `store` writes it all down.
-
-    `reached` is the latest time of receipt seen, `declarations` what holds there.
-    """
+    """Follows one partition; `take` works in memory, `store` writes it all down."""
 
     def __init__(
         self, connection: Connection[Any], partition: int, position: int, version: int
     ) -> None:
         self.partition, self.next_position, self.version = partition, position, version
         self.lines_done = 0
-        self.reached = BEGINNING
-        self.decisions_stored = 0
         self._connection = connection
         self._shelf = FactShelf(connection, partition)
         self._findings = Findings()
@@ -88,7 +82,6 @@ class PartitionWorker:
         self._prepare(entries)
         for entry in entries:
             self._walk(entry)
-            self.reached = max(self.reached, entry.at)
         self.next_position = records[-1].position + 1
 
     def store(self) -> None:
@@ -101,7 +94,6 @@ class PartitionWorker:
         self._shelf.store()
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
         self._rater.store(self._findings.decisions)
-        self.decisions_stored += len(self._findings.decisions)
         store_set_aside(self._connection, self.partition, self._set_aside)
         self._findings.clear()
         self._judge.stored()
@@ -112,11 +104,6 @@ class PartitionWorker:
             memory.settle()
         self._heard.clear()
         self._lighten()
-
-    @property
-    def declarations(self) -> Declarations:
-        """What was declared up to the version in force in this partition."""
-        return self._rater.declarations
 
     def _read(self, record: Record) -> Entry:
         """Decode and translate one record; what says nothing is counted, never raised."""

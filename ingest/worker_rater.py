@@ -33,39 +33,39 @@ class Rater:
 
     def __init__(self, connection: Connection[Any], version: int) -> None:
         self._connection = connection
-        self.declarations = load_declarations(connection, version) if version else Declarations()
+        self._declarations = load_declarations(connection, version) if version else Declarations()
 
     def use(self, version: int) -> None:
         """Decide with what was declared up to *version* from here on."""
-        if version != self.declarations.version:
-            self.declarations = load_declarations(self._connection, version)
+        if version != self._declarations.version:
+            self._declarations = load_declarations(self._connection, version)
 
     def traits(self, station_id: str, at: datetime) -> StationTraits:
         """Return what the fold has to know of a station."""
-        return self.declarations.traits(station_id, at)
+        return self._declarations.traits(station_id, at)
 
     def decide(
         self, session: ChargingSession, moment: Moment, heard_at: datetime
     ) -> Verdict | None:
         """Return what is concluded about *session*, None while it has to wait."""
-        decided = decide(session, self.declarations, moment=moment, heard_at=heard_at)
+        decided = decide(session, self._declarations, moment=moment, heard_at=heard_at)
         return None if isinstance(decided, Waiting) else _verdict(decided)
 
     def choose(self, session: ChargingSession, moment: Moment, choice: Choice) -> Verdict:
         """Return what a person's *choice* makes of a held session."""
-        known, by, reason = self.declarations, choice.by, choice.reason
+        known, by, reason = self._declarations, choice.by, choice.reason
         if choice.choice == "release":
             return _verdict(release(session, known, moment=moment, by=by, reason=reason))
         return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
 
     def wait_least(self, at: datetime) -> timedelta:
         """Return the shortest time after a fact that a time-out can come."""
-        policy = self.declarations.policy(at)
+        policy = self._declarations.policy(at)
         return timedelta(seconds=min(policy.wait_s, policy.silence_s))
 
     def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
         """Return when an unfinished session will have waited long enough."""
-        policy = self.declarations.policy(at)
+        policy = self._declarations.policy(at)
         if row.state == "open" and Flag.STOP_LOST not in row.flags:
             heard = max(row.last_fact_at, memory.heard_at)
             return heard + timedelta(seconds=policy.silence_s)

@@ -41,7 +41,7 @@ def day(database: str) -> str:
 
 
 def work(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
-    with Worker(dsn, **{"partitions": ALL, "invoices": False, **options}) as worker:
+    with Worker(dsn, **{"partitions": ALL, **options}) as worker:
         done = total = worker.run_once()
         while done:
             done = worker.run_once()
@@ -94,7 +94,7 @@ def test_grouping_and_restarts_change_no_byte(day: str, *, records: int, restart
 
 
 def one_group(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
-    with Worker(dsn, partitions=ALL, invoices=False, **options) as worker:
+    with Worker(dsn, partitions=ALL, **options) as worker:
         return worker.run_once()
 
 
@@ -110,8 +110,8 @@ def test_one_worker_a_partition_concludes_what_one_for_all_does(day: str) -> Non
 
 def test_a_second_worker_on_a_partition_is_fenced_and_writes_nothing(day: str) -> None:
     with (
-        Worker(day, partitions=ALL, group_records=1, invoices=False) as first,
-        Worker(day, partitions=ALL, group_records=1, invoices=False) as second,
+        Worker(day, partitions=ALL, group_records=1) as first,
+        Worker(day, partitions=ALL, group_records=1) as second,
     ):
         first.run_once()
         before = consequences(day)
@@ -273,7 +273,7 @@ def test_an_open_session_shows_its_register_while_it_charges(database: str) -> N
 
 def test_a_running_worker_follows_what_is_appended(day: str) -> None:
     stop = threading.Event()
-    with Worker(day, partitions=ALL, invoices=False) as worker:
+    with Worker(day, partitions=ALL) as worker:
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
         write_log(day, [start16("CS-OLD-1", 400, 31, "FLEET1", 8000)])
@@ -286,15 +286,3 @@ def test_a_running_worker_follows_what_is_appended(day: str) -> None:
         stop.set()
         thread.join()
     assert seen
-
-
-def test_what_is_rated_is_invoiced_once(day: str) -> None:
-    work(day, invoices=True, group_records=1)
-    work(day, invoices=True)
-
-    numbers = rows(day, "SELECT number, gross_minor FROM issued_invoice ORDER BY number")
-    billed = rows(day, "SELECT session_id FROM invoiced_session ORDER BY session_id")
-
-    assert len(numbers) == 4
-    assert len(billed) == 4
-    assert rows(day, "SELECT count(*) FROM uninvoiced_session") == [(1,)]
