@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from cyclopts import App, CycloptsError
 
-from deploy.commands import declaring, serving, sessions, tariff
+from deploy.commands import declaring, invoices, serving, sessions, tariff
 from deploy.errors import DeployError
 from deploy.output import complain
 from ingest.errors import IngestError
@@ -69,6 +69,11 @@ _add(
     sessions.write_off,
     "sessions write-off HB-03/97/20260331T003703Z --reason 'meter was swapped' --by anna",
 )
+
+_add(app, "invoices", invoices.listed, "invoices", "invoices --json")
+invoice_app = App(name="invoice", help="One invoice.", help_format="markdown")
+app.command(invoice_app)
+_add(invoice_app, "show", invoices.show, "invoice show HC-2026-000001")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ RIGHT = "right"
 
 def console() -> Console:
     """Return where results go; piped output is wide enough for every column."""
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 190, highlight=False)
 
 
 def print_json(content: object) -> None:
@@ -33,7 +33,7 @@ def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Sequence[o
         return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for heading, justify in columns.items():
-        table.add_column(heading, justify="right" if justify == RIGHT else "left")
+        table.add_column(heading, justify="right" if justify == RIGHT else "left", overflow="fold")
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
     out.print(table)

@@ -1,0 +1,116 @@
+"""`wattledger invoices` and `wattledger invoice show`: what was billed."""
+
+from __future__ import annotations
+
+from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.invoice_list import amount, find_document, list_invoices
+from deploy.output import print_json, print_rows, say, shown
+from deploy.wiring import opened
+from ledger.document import InvoiceDocument, Party
+
+LIST_COLUMNS = {
+    "invoice": "left",
+    "date": "left",
+    "customer": "left",
+    "sessions": "right",
+    "net": "right",
+    "VAT": "right",
+    "total": "right",
+}
+LINE_COLUMNS = {
+    "line": "right",
+    "what": "left",
+    "from": "left",
+    "to": "left",
+    "quantity": "right",
+    "price": "right",
+    "VAT": "right",
+    "net": "right",
+}
+
+
+def listed(*, customer: str | None = None, limit: int = 50, place: ReadingPlace = READ_HERE) -> int:
+    """List issued invoices, the newest first.
+
+    Args:
+        customer: Only this customer's.
+        limit: At most so many.
+        place: Where.
+    """
+    with opened(place.settings()) as connection:
+        invoices = list_invoices(connection, customer=customer, limit=limit)
+    if place.json:
+        print_json(invoices)
+        return 0
+    rows = [
+        (
+            each.number,
+            each.issued_on,
+            each.customer or "(bearer)",
+            each.sessions,
+            amount(each.net_minor, each.currency),
+            amount(each.tax_minor, each.currency),
+            amount(each.gross_minor, each.currency),
+        )
+        for each in invoices
+    ]
+    print_rows("Invoices", LIST_COLUMNS, rows)
+    return 0
+
+
+def show(number: str, *, place: ReadingPlace = READ_HERE) -> int:
+    """Show one invoice as it was issued. Times are local to the site.
+
+    Args:
+        number: The invoice's number.
+        place: Where.
+    """
+    with opened(place.settings()) as connection:
+        document = find_document(connection, number)
+    if place.json:
+        print_json(document)
+        return 0
+    print_document(document)
+    return 0
+
+
+def print_document(document: InvoiceDocument) -> None:
+    """Print an invoice as text."""
+    month = f", sessions of {document.month}" if document.month else ""
+    say(f"Invoice {document.number} of {document.issued_on}{month}")
+    say(f"from {_party(document.seller)}\nto   {_party(document.buyer)}")
+    currency = document.currency
+    for session in document.sessions:
+        say("")
+        evse = f", EVSE {session.evse_id}" if session.evse_id is not None else ""
+        rows = [
+            (
+                line.line,
+                line.description,
+                f"{line.starts_at:%Y-%m-%d %H:%M:%S}",
+                f"{line.ends_at:%H:%M:%S %z}",
+                f"{shown(line.quantity)} {line.unit}",
+                shown(line.unit_price),
+                f"{shown(line.vat_percent)} %" if line.vat_percent is not None else "-",
+                amount(line.net_minor, currency),
+            )
+            for line in document.lines
+            if line.session_id == session.session_id
+        ]
+        title = (
+            f"{session.station_id}{evse}, {shown(session.energy_wh / 1000)} kWh, "
+            f"token {session.token_uid}, tariff {session.tariff_id}"
+        )
+        print_rows(title, LINE_COLUMNS, rows)
+    say("")
+    say(f"net   {amount(document.net_minor, currency):>16}")
+    for vat in document.vat:
+        rate = "no VAT" if vat.percent is None else f"VAT {shown(vat.percent)} % {vat.country}"
+        say(f"{rate} on {amount(vat.net_minor, currency)}: {amount(vat.vat_minor, currency)}")
+    say(f"total {amount(document.gross_minor, currency):>16}")
+    say(f"Why a line costs what it costs: wattledger explain {document.number} LINE")
+
+
+def _party(party: Party) -> str:
+    vat = f" ({party.vat_id})" if party.vat_id else ""
+    return ", ".join([party.name + vat, *party.address.lines()])

@@ -1,0 +1,83 @@
+"""Issued invoices as people look at them: the list, and one document as it was issued."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from deploy.errors import DeployError
+from ledger.books import Books
+from ledger.document import InvoiceDocument, read_document
+from tariffs.currencies import currency_exponent
+
+_LIST: LiteralString = """
+SELECT number, issued_on, issued_at, legal_entity, customer, currency,
+       net_minor, tax_minor, gross_minor, sha256,
+       (SELECT count(*) FROM invoiced_session AS s WHERE s.number = i.number) AS sessions
+FROM issued_invoice AS i
+WHERE (%(customer)s::text IS NULL OR customer = %(customer)s)
+ORDER BY number DESC LIMIT %(limit)s
+"""
+_CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
+
+
+class UnknownInvoiceError(DeployError):
+    """There is no invoice of that number."""
+
+    def __init__(self, number: str) -> None:
+        self.number = number
+        super().__init__(f"there is no invoice {number}: `wattledger invoices` lists them")
+
+
+class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice in a list; amounts in whole minor units."""
+
+    number: str
+    issued_on: date
+    issued_at: datetime
+    legal_entity: str
+    customer: str | None
+    currency: str
+    net_minor: int
+    tax_minor: int
+    gross_minor: int
+    sha256: str
+    sessions: int
+
+
+def list_invoices(
+    connection: Connection[Any], *, customer: str | None, limit: int
+) -> list[ListedInvoice]:
+    """Return issued invoices, the highest number first."""
+    with connection.cursor(row_factory=class_row(ListedInvoice)) as cursor:
+        return cursor.execute(_LIST, {"customer": customer, "limit": limit}).fetchall()
+
+
+def find_document(connection: Connection[Any], number: str) -> InvoiceDocument:
+    """Return the document of invoice *number*, from its bytes as issued.
+
+    Raises:
+        UnknownInvoiceError: If there is none.
+    """
+    row = connection.execute(_CAUSE, (number,)).fetchone()
+    if row is None:
+        raise UnknownInvoiceError(number)
+    books = Books(connection.info.dsn)
+    try:
+        invoice = books.find(row[0])
+    finally:
+        books.close()
+    if invoice is None:
+        raise UnknownInvoiceError(number)
+    return read_document(invoice.document)
+
+
+def amount(minor: int, currency: str) -> str:
+    """Return an amount of whole minor units as people write it: "12.34 EUR"."""
+    exponent = currency_exponent(currency)
+    return f"{Decimal(minor).scaleb(-exponent):,.{exponent}f} {currency}"
