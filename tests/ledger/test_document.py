@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from ledger.decisions import encode_decision, hash_decision
 from ledger.declarations import BEGINNING, Kind
 from ledger.document import InvoiceDocument, read_document, render_invoice
-from ledger.document_text import render_text
 from ledger.invoice_order import (
     MixedInvoiceError,
     cause_of_month,
@@ -69,22 +69,20 @@ def test_sessions_of_two_customers_do_not_share_an_invoice() -> None:
         document("fleet-1", "anna-1")
 
 
-def test_the_text_shows_who_what_when_and_why() -> None:
+def test_a_document_says_who_what_when_and_why() -> None:
     decision = rated(session(energy_wh="7293"))
     order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
     rendered = render_invoice(order, number="WL-2026-000001", issued_on=date(2026, 11, 10))
 
-    assert render_text(read_document(rendered)) == (
-        "Invoice WL-2026-000001   2026-11-10\n"
-        "  from Depot GmbH, Hafen 1, 20457 Hamburg, DE, VAT id DE123456789\n"
-        "  to   Anna Arndt\n"
-        "\n"
-        "2026-11-10 13:00:00+0100 to 2026-11-10 14:00:00+0100, ST-1, EVSE 1, 7.293 kWh\n"
-        "    1  Energy: 7.293 kWh x 0.40 = 2.92 + 0.55 VAT 19 %\n"
-        "       element 1 is the first for energy here; it applies always\n"
-        "\n"
-        "  VAT 19 % DE: net 2.92, VAT 0.55\n"
-        "  Total net 2.92 EUR\n"
-        "  Total VAT 0.55 EUR\n"
-        "  Total     3.47 EUR\n"
-    )
+    invoice = read_document(rendered)
+
+    assert (invoice.seller.name, invoice.seller.vat_id) == ("Depot GmbH", "DE123456789")
+    assert (invoice.buyer.name, invoice.month) == ("Anna Arndt", None)
+    (charged,) = invoice.sessions
+    assert charged.rating_sha256 == hash_decision(encode_decision(decision))
+    assert f"{charged.starts_at:%H:%M%z}" == "13:00+0100"
+    (line,) = invoice.lines
+    assert (line.description, line.quantity, line.unit) == ("Energy", Decimal("7.293"), "kWh")
+    assert (line.unit_price, line.vat_percent) == (Decimal("0.40"), Decimal(19))
+    assert (line.net_minor, line.vat_minor, line.gross_minor) == (292, 55, 347)
+    assert line.reason.startswith("element 1 is the first for energy here")

@@ -12,7 +12,6 @@ import pytest
 
 from deploy.database import connect
 from ledger.decisions import Moment, SessionHeld, encode_decision
-from ledger.holds import NotHeldError, held_session, held_sessions
 from ledger.rating import decide, release, write_off
 from ledger.store_decisions import UnratedSessionError, rated_sessions, store_decisions
 from tests.depot import declared, moment_of, rated, session
@@ -76,7 +75,7 @@ def test_decisions_refuse_to_be_changed(connection: psycopg.Connection[Any]) -> 
             connection.execute(f"DELETE FROM {table}".encode())
 
 
-def test_held_sessions_are_listed_until_a_person_decides(
+def test_a_held_session_can_still_be_decided_by_a_person(
     connection: psycopg.Connection[Any],
 ) -> None:
     charging, other = session(1, blockers=["seq_gap"]), session(2, token_uid="stranger")
@@ -84,20 +83,16 @@ def test_held_sessions_are_listed_until_a_person_decides(
         decision = decide(each, declared(), moment=moment_of(each, hours=2))
         assert isinstance(decision, SessionHeld)
         store_decisions(connection, [decision])
-
-    assert [each.reasons[0].code for each in held_sessions(connection)] == [
-        "seq_gap",
-        "token_unknown",
-    ]
-    assert "Sequence numbers" in held_session(connection, charging.session_id).reasons[0].words
     later = Moment(partition=0, position=50, at=moment_of(charging, hours=3).at)
-    chosen = [
-        release(charging, declared(), moment=later, by="mia", reason="checked"),
-        write_off(other, declared(), moment=later, by="mia", reason="staff"),
-    ]
-    store_decisions(connection, chosen)
-    assert held_sessions(connection) == ()
-    with pytest.raises(NotHeldError):
-        held_session(connection, charging.session_id)
+
+    released = release(charging, declared(), moment=later, by="mia", reason="checked")
+    given_up = write_off(other, declared(), moment=later, by="mia", reason="staff")
+    store_decisions(connection, [released, given_up])
+
+    kinds = connection.execute(
+        "SELECT kind FROM session_decision ORDER BY session_id, position"
+    ).fetchall()
+    assert kinds == [("held",), ("released",), ("held",), ("written_off",)]
+    assert rated_sessions(connection, [charging.session_id]) == (released,)
     with pytest.raises(UnratedSessionError):
         rated_sessions(connection, [other.session_id])
