@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
-
-from ocpp.routing import on
-from ocpp.v16 import ChargePoint, call_result
+from typing import Final
 
 from bench.frames import meter_values
+from bench.peer_station import PeerStation
 from bench.run import Row
 from ingest import codec, station16
 from ingest.answers import Desk
@@ -30,7 +28,7 @@ def rows(seconds: float) -> list[Row]:
 
 async def _rows(seconds: float) -> list[Row]:
     frame = meter_values("5d5c2e9a-6f0e-4a33-9f3a-0c5b8b1f7a10")
-    peer = _Peer("CP1", _Wire())
+    peer = PeerStation("CP1", _Wire())
     theirs = await _rate(lambda: peer.route_message(frame), seconds)
     raw, desk = frame.encode(), _desk()
     ours = await _rate(lambda: _ours(raw, desk), seconds)
@@ -81,11 +79,3 @@ class _Wire:
 
     async def send(self, message: str) -> None:
         assert message
-
-
-class _Peer(ChargePoint):  # type: ignore[misc]  # `ocpp` is untyped
-    """A central system as the library's documentation builds it."""
-
-    @on("MeterValues")  # type: ignore[untyped-decorator]  # the same
-    async def on_meter_values(self, **_payload: Any) -> call_result.MeterValues:  # noqa: ANN401 - any payload
-        return call_result.MeterValues()

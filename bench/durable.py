@@ -1,0 +1,92 @@
+"""`durable_frames`: frames made durable and answered by one ingest process on one core.
+
+400 stations, each sending its next MeterValues when the last is answered, over loopback. The peer
+is `websockets` with `ocpp`, which keeps nothing. Each server has one core to itself; PostgreSQL and
+the stations run on the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import uvloop
+
+from bench.frames import meter_values
+from bench.load import LoadStation, connect, wire_frame
+from bench.run import Row
+from bench.servers import Task, run_ours, run_peer, server_process
+from deploy import migrate
+from deploy.embedded import EmbeddedPostgres
+
+_STATIONS: Final = 400
+_VARIETY: Final = 50
+_CONNECT_SECONDS: Final = 60
+_WARM_UP_SECONDS: Final = 0.5
+
+
+def rows(seconds: float) -> list[Row]:
+    """Measure both sides for *seconds* each."""
+    cores = sorted(os.sched_getaffinity(0))
+    core = cores[0] if len(cores) > 1 else None
+    if core is not None:
+        os.sched_setaffinity(0, set(cores[1:]))
+    data = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
+    try:
+        with EmbeddedPostgres(data) as postgres:
+            with psycopg.connect(postgres.dsn) as connection:
+                migrate.apply(connection, "inputs")
+            ours = _measure(run_ours, Task(core=core, dsn=postgres.dsn), seconds)
+            theirs = _measure(run_peer, Task(core=core), seconds)
+    finally:
+        os.sched_setaffinity(0, set(cores))
+        shutil.rmtree(data)
+    return [
+        {
+            "name": "durable_frames",
+            "value": ours,
+            "unit": "frames/s",
+            "peer": "websockets + ocpp, not durable",
+            "peer_value": theirs,
+            "ratio": ours / theirs,
+        }
+    ]
+
+
+def _measure(main: Callable[[Task, Connection], None], task: Task, seconds: float) -> float:
+    with (
+        server_process(main, task) as server,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(_load(server.port, seconds))
+
+
+async def _load(port: int, seconds: float) -> float:
+    async with asyncio.timeout(_CONNECT_SECONDS):
+        stations = [await connect(port, f"B{n}", _calls(n)) for n in range(_STATIONS)]
+    for station in stations:
+        station.start()
+    await asyncio.sleep(_WARM_UP_SECONDS)
+    before, started = _answered(stations), time.perf_counter()
+    await asyncio.sleep(seconds)
+    rate = (_answered(stations) - before) / (time.perf_counter() - started)
+    for station in stations:
+        station.stop()
+        station.close()
+    return rate
+
+
+def _answered(stations: Sequence[LoadStation]) -> int:
+    return sum(station.answered for station in stations)
+
+
+def _calls(number: int) -> list[bytes]:
+    return [wire_frame(meter_values(f"{number}-{each}")) for each in range(_VARIETY)]

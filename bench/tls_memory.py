@@ -1,0 +1,117 @@
+"""`tls_connection_memory`: what an idle TLS connection costs the server, in KiB of its own memory.
+
+Each connection was opened with credentials and sent one Heartbeat. The peer is `websockets` with
+`ocpp` on asyncio, whose TLS keeps a buffer of 256 KiB for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from bench.load import LoadStation, connect, wire_frame
+from bench.run import Row
+from bench.servers import Process, Task, run_ours, run_peer, server_process
+
+_CONNECTIONS: Final = 500
+_FIRST: Final = 50
+"""Connections that warm the process up and are not counted."""
+_SETTLE_SECONDS: Final = 1.0
+_CONNECT_SECONDS: Final = 90
+_AT_ONCE: Final = 25
+
+
+def rows(_seconds: float) -> list[Row]:
+    """Measure both sides; how long does not matter."""
+    folder = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
+    try:
+        certificate, key = _certificate(folder)
+        task = Task(certificate=certificate, key=key)
+        ours = _measure(run_ours, task)
+        theirs = _measure(run_peer, task)
+    finally:
+        shutil.rmtree(folder)
+    return [
+        {
+            "name": "tls_connection_memory",
+            "value": ours,
+            "unit": "KiB per idle connection",
+            "peer": "websockets + ocpp on asyncio",
+            "peer_value": theirs,
+            "ratio": theirs / ours,
+        }
+    ]
+
+
+def _measure(main: Callable[[Task, Connection], None], task: Task) -> float:
+    with (
+        server_process(main, task) as server,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(_memory_of_connections(server, task.certificate))
+
+
+async def _memory_of_connections(server: Process, certificate: str) -> float:
+    tls = ssl.create_default_context(cafile=certificate)
+    tls.check_hostname = False
+    stations: list[LoadStation] = []
+    async with asyncio.timeout(_CONNECT_SECONDS):
+        await _open(stations, _FIRST, server.port, tls)
+        before = server.memory_kib()
+        await _open(stations, _FIRST + _CONNECTIONS, server.port, tls)
+    grown = server.memory_kib() - before
+    for station in stations:
+        station.close()
+    return grown / _CONNECTIONS
+
+
+async def _open(stations: list[LoadStation], wanted: int, port: int, tls: ssl.SSLContext) -> None:
+    """Open connections until there are *wanted*, each having had a Heartbeat answered."""
+    heartbeat = [wire_frame('[2,"1","Heartbeat",{}]')]
+    while len(stations) < wanted:
+        numbers = range(len(stations), min(wanted, len(stations) + _AT_ONCE))
+        new = await asyncio.gather(*(connect(port, f"B{n}", heartbeat, tls=tls) for n in numbers))
+        for station in new:
+            station.start()
+            station.stop()
+        stations += new
+    await asyncio.sleep(_SETTLE_SECONDS)
+    assert all(station.answered == 1 for station in stations)
+
+
+def _certificate(folder: Path) -> tuple[str, str]:
+    """Write a certificate for this machine and its key; return their paths."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(private)
+    return str(folder / "certificate.pem"), str(folder / "key.pem")
