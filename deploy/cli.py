@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -10,7 +11,7 @@ from typing import Any
 import psycopg
 from cyclopts import App, CycloptsError
 
-from deploy.commands import declaring, invoices, serving, sessions, tariff
+from deploy.commands import declaring, invoices, log, serving, sessions, station, tariff
 from deploy.errors import DeployError
 from deploy.output import complain
 from ingest.errors import IngestError
@@ -75,6 +76,20 @@ invoice_app = App(name="invoice", help="One invoice.", help_format="markdown")
 app.command(invoice_app)
 _add(invoice_app, "show", invoices.show, "invoice show HC-2026-000001")
 
+log_app = App(name="log", help="The raw event log.", help_format="markdown")
+app.command(log_app)
+_add(log_app, "show", log.show, "log show 0/17/3", "log show --station HB-01 --limit 5")
+_add(log_app, "export", log.export, "log export > log.jsonl", "log export --station HB-01")
+station_app = App(name="station", help="Credentials for stations.", help_format="markdown")
+app.command(station_app)
+_add(
+    station_app,
+    "password",
+    station.password,
+    "station password",
+    "station password --of 'a password that you chose'",
+)
+
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, 1 (it refused or something is wrong) or 2 (misused)."""
@@ -88,6 +103,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except psycopg.OperationalError as error:
         complain(f"the database does not answer: {error}")
         return WRONG
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     return result if isinstance(result, int) else 0

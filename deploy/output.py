@@ -56,7 +56,7 @@ def shown(cell: object) -> str:
 
 def say(text: str) -> None:
     """Print a sentence."""
-    console().print(text, markup=False)
+    console().print(text, markup=False, soft_wrap=True)
 
 
 def complain(text: str) -> None:
