@@ -9,7 +9,7 @@ from typing import Final
 
 from tariffs.currencies import currency_exponent
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
-from tariffs.quantities import money_of_minor
+from tariffs.quantities import money_of_minor, plain
 from tariffs.reasons import duration_text
 from tariffs.tariff import Dimension, TaxIncluded
 from tariffs.zones import TZDATA_VERSION, zone
@@ -45,7 +45,7 @@ def _head(session: PricedSession) -> Iterator[str]:
     tariff, usage = session.compiled.tariff, session.usage
     yield f"{tariff.id}: {tariff.name}" if tariff.name else tariff.id
     when = f"{local_text(session, usage.starts_at)} to {local_text(session, usage.ends_at)}"
-    energy = f"{session.energy_wh.scaleb(-3):f} kWh"
+    energy = f"{plain(session.energy_wh.scaleb(-3)):f} kWh"
     yield f"{when} ({usage.time_zone}), {energy}"
     policy = session.policy
     yield f"{_TAXES[tariff.tax_included]}; policy {policy.name} {policy.version}"
@@ -58,12 +58,7 @@ def _lines(session: PricedSession) -> Iterator[str]:
 
 
 def _line(session: PricedSession, number: int, line: PricedLine) -> Iterator[str]:
-    amount = f"{_minor(session, line.before_minor)} {session.currency}"
-    tax = ""
-    if line.tax_percent is not None or line.tax_minor:
-        percent = "" if line.tax_percent is None else f" {line.tax_percent:f} %"
-        tax = f" + VAT{percent} {_minor(session, line.tax_minor)}"
-    yield f"{number}. {line.dimension}: {_product(session, line)} = {amount}{tax}"
+    yield f"{number}. {line.dimension}: {_product(session, line)} = {_amount(session, line)}"
     if line.run.ends_us > line.run.starts_us:
         yield f"   {local_text(session, line.starts_at)} to {local_text(session, line.ends_at)}"
     elif line.dimension is not Dimension.SESSION:
@@ -74,17 +69,42 @@ def _line(session: PricedSession, number: int, line: PricedLine) -> Iterator[str
         yield f"   register interpolated between readings at its {' and '.join(interpolated)}"
 
 
+def _amount(session: PricedSession, line: PricedLine) -> str:
+    """Return the rounded amount as the tariff states prices, and its tax."""
+    included = session.compiled.tariff.tax_included is TaxIncluded.YES
+    stated = line.before_minor + line.tax_minor if included else line.before_minor
+    amount = f"{_minor(session, stated)} {session.currency}"
+    if line.tax_percent is None and not line.tax_minor:
+        return amount
+    percent = "" if line.tax_percent is None else f" {line.tax_percent:f} %"
+    joint = ", of which VAT" if included else " + VAT"
+    return f"{amount}{joint}{percent} {_minor(session, line.tax_minor)}"
+
+
 def _product(session: PricedSession, line: PricedLine) -> str:
     price = _price(line.unit_price, session.currency)
+    if line.grant is not None:
+        return f"granted on {_volume(line)}"
     match line.dimension:
         case Dimension.ENERGY:
-            return f"{line.billed_volume:f} kWh x {price} {session.currency}/kWh"
+            return f"{_volume(line)} x {price} {session.currency}/kWh"
         case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
-            return f"{_duration(line.run.billed)} x {price} {session.currency}/h"
+            return f"{_volume(line)} x {price} {session.currency}/h"
         case Dimension.FLAT:
-            return f"1 x {price} {session.currency}"
+            return f"{_volume(line)} x {price} {session.currency}"
         case Dimension.SESSION:
             return "price limit"
+
+
+def _volume(line: PricedLine) -> str:
+    """Return the billed volume with its unit."""
+    match line.dimension:
+        case Dimension.ENERGY:
+            return f"{line.billed_volume:f} kWh"
+        case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
+            return _duration(line.run.billed)
+        case Dimension.FLAT | Dimension.SESSION:
+            return "1"
 
 
 def _totals(session: PricedSession) -> Iterator[str]:

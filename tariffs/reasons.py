@@ -86,8 +86,8 @@ def element_text(index: int, name: str | None) -> str:
 
 def priced_reason(dimension: Dimension, index: int, name: str | None, when: str) -> str:
     """Say why an element's component holds."""
-    holds = f"applies {when}" if when else "applies always"
-    return f"{element_text(index, name)} is the first for {WORDS[dimension]} here; it {holds}"
+    holds = f"whose restrictions hold: {when}" if when else "here, without restrictions"
+    return f"{element_text(index, name)}, the first for {WORDS[dimension]} {holds}"
 
 
 def unpriced_reason(dimension: Dimension) -> str:
