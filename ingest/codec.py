@@ -23,8 +23,8 @@ FRAME_MAX: Final = 1024 * 1024
 """Bytes of any frame."""
 DEPTH_MAX: Final = 24
 """Nested arrays and objects; the deepest OCPP 2.1 message needs 12."""
-NUMBER_MAX: Final = 64
-"""Characters of one JSON number."""
+NUMBER_MAX: Final = 400
+"""Characters of one JSON number; C's "%f" writes up to 317 for a double."""
 
 NO_ID: Final = b'"-1"'
 """The id of an error whose call could not be identified (OCPP 2.0.1 part 4, 4.2.3)."""

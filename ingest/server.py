@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
+import psycopg
 from websockets.asyncio.server import Server as WebSocketServer
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
@@ -25,6 +27,7 @@ from ingest.clock import Clock
 from ingest.connection import Counters, StationConnection
 from ingest.connection_epochs import Epochs
 from ingest.directory import StationAccess, StationDirectory, canonical
+from ingest.errors import IngestError
 from ingest.log import EventLog
 from ingest.security import Credentials, Gate, TooManyFailuresError, basic_credentials
 from ingest.sequences import Sequences
@@ -151,7 +154,11 @@ class Server:
         credentials = basic_credentials(headers[0]) if len(headers) == 1 else None
         if credentials is None:
             return self._refuse(socket, http.HTTPStatus.UNAUTHORIZED)
-        station = await self._claimed_station(request.path, credentials)
+        try:
+            station = await self._claimed_station(request.path, credentials)
+        except psycopg.Error as error:
+            _LOGGER.warning("nobody can be let in: %s", error)
+            return self._refuse(socket, http.HTTPStatus.SERVICE_UNAVAILABLE)
         address = str((socket.remote_address or ("",))[0])
         try:
             if not await self._gate.admits(station, credentials, address=address):
@@ -183,22 +190,29 @@ class Server:
         assert isinstance(socket, StationSocket)
         assert socket.station is not None
         assert socket.subprotocol is not None
-        station_id = socket.station.station_id
-        connection = StationConnection(
-            socket,
-            epoch=await self._epochs.advance(station_id),
-            dialect=DIALECTS[socket.subprotocol],
-            desk=self._desk(socket.station),
-            log=self._log,
-            counters=self.counters,
-        )
-        if not self._enter(connection):
-            return
+        station = socket.station
+        try:
+            connection = StationConnection(
+                socket,
+                epoch=await self._epochs.advance(station.station_id),
+                dialect=DIALECTS[socket.subprotocol],
+                desk=self._desk(station),
+                log=self._log,
+                counters=self.counters,
+            )
+            if self._enter(connection):
+                await self._run(connection)
+        except (IngestError, psycopg.Error) as error:
+            # Not answered, so the station keeps what it has to say and comes again.
+            _LOGGER.warning("station %s is sent away: %s", station.station_id, error)
+            await socket.close(CloseCode.TRY_AGAIN_LATER)
+
+    async def _run(self, connection: StationConnection) -> None:
         try:
             await connection.run()
         finally:
-            if self._newest.get(station_id) is connection:
-                del self._newest[station_id]
+            if self._newest.get(connection.station_id) is connection:
+                del self._newest[connection.station_id]
 
     def _enter(self, connection: StationConnection) -> bool:
         """Make *connection* its station's newest and fence the one before; False if it is older."""
@@ -211,7 +225,7 @@ class Server:
             before.is_fenced = True
             self.counters.replaced += 1
             _LOGGER.warning("station %s connected again", connection.station_id)
-            self._start(before.close("replaced", code=1008))
+            self._start(before.close("replaced", code=CloseCode.POLICY_VIOLATION))
         return True
 
     def _desk(self, station: StationAccess) -> Desk:
@@ -230,7 +244,7 @@ class Server:
             await asyncio.sleep(self._manners.ping_seconds)
             for connection in tuple(self._newest.values()):
                 if connection.silent_for() > self._manners.silence_seconds:
-                    self._start(connection.close("silent", code=1001))
+                    self._start(connection.close("silent", code=CloseCode.GOING_AWAY))
                 else:
                     await connection.ping()
                     await asyncio.sleep(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from datetime import timedelta
@@ -15,7 +14,6 @@ import ocpp.v16.call
 import ocpp.v201.call
 import pytest
 from ocpp.messages import get_validator
-from websockets.asyncio.client import ClientConnection
 
 from ingest import station16, station201
 from ingest.directory import TokenAccess, TokenStatus
@@ -246,37 +244,6 @@ async def test_a_complete_transaction_is_not_asked_about() -> None:
         await station.call("Heartbeat", {})
 
     assert edge.server.counters.calls_sent == 0
-
-
-async def test_the_package_ocpp_can_charge_here_in_16() -> None:
-    async with open_edge(directory=_directory()) as edge, edge.station() as station:
-        point = ocpp.v16.ChargePoint("CP1", _Wire(station.socket))
-        reading = asyncio.create_task(point.start())
-        boot = await point.call(ocpp.v16.call.BootNotification("M", "V"))
-        start = await point.call(
-            ocpp.v16.call.StartTransaction(1, "GOOD", 10, "2026-03-02T12:00:00Z")
-        )
-        stop = await point.call(
-            ocpp.v16.call.StopTransaction(20, "2026-03-02T13:00:00Z", start.transaction_id)
-        )
-        reading.cancel()
-
-    assert (boot.status, start.id_tag_info["status"]) == ("Accepted", "Accepted")
-    assert stop.id_tag_info is None
-    assert len(edge.frames()) == 3
-
-
-class _Wire:
-    """A WebSocket as the package `ocpp` wants it."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-
-    async def recv(self) -> str:
-        return await self._socket.recv(decode=True)
-
-    async def send(self, message: str) -> None:
-        await self._socket.send(message)
 
 
 async def _event(station: Station, kind: str, number: int) -> None:

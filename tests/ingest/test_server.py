@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 
+import psycopg
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from ingest.directory import StationAccess
 from ingest.envelope import Frame
+from ingest.errors import IngestError
 from ingest.server import Manners, identity_of
 from tests.edge import PASSWORD, open_edge, until
 from tests.fakes import FixedDirectory, MemoryLog
@@ -74,15 +77,15 @@ async def test_a_frame_that_cannot_be_made_durable_is_not_answered(
     log = MemoryLog()
     async with open_edge(log=log) as edge, edge.station() as station:
         await station.call("BootNotification", BOOT)
-        log.failure = OSError("disk full")
+        log.failure = IngestError("disk full")
 
         with pytest.raises(ConnectionClosed) as closed:
             await station.send('[2,"2","StopTransaction",{}]')
-        log.failure = None
+        await until(lambda: not edge.server.connections)
 
     assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1011
-    assert "disk full" in caplog.text
+    assert closed.value.rcvd.code == 1013
+    assert "station CP1 is sent away: disk full" in caplog.messages
 
 
 async def test_a_heartbeat_is_answered_but_not_logged() -> None:
@@ -92,6 +95,20 @@ async def test_a_heartbeat_is_answered_but_not_logged() -> None:
         assert answer == {"currentTime": "2026-03-02T12:00:00.000Z"}
         assert edge.frames() == []
         assert edge.server.connections["CP1"].last_frame_at == edge.clock.now()
+
+
+async def test_while_the_directory_is_away_nobody_is_let_in_and_nobody_is_told_wrong() -> None:
+    async with open_edge(directory=_AwayDirectory()) as edge:
+        with pytest.raises(InvalidStatus) as refused:
+            async with edge.station():
+                pass
+
+    assert refused.value.response.status_code == 503
+
+
+class _AwayDirectory(FixedDirectory):
+    async def station(self, identity: str) -> StationAccess | None:
+        raise psycopg.OperationalError(identity)
 
 
 @pytest.mark.parametrize(
