@@ -97,7 +97,7 @@ class _Builder:
             case yaml.ScalarEvent():
                 self._check(event)
                 line, column = _place(event)
-                self._add(Scalar(line, column, event.value, event.style is not None))
+                self._add(Scalar(line, column, event.value, bool(event.style)))
             case yaml.SequenceStartEvent():
                 self._check(event)
                 self._enter(Sequence(*_place(event)))
