@@ -14,6 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from ingest import codec
 from ingest.directory import TokenAccess, TokenStatus
 from ingest.server import DEFAULT_MANNERS
+from ingest.translate import translate
+from ledger.facts import SessionUpdated
 from tests.edge import PASSWORD, issue_frames, open_edge, until
 from tests.fakes import NOON, FixedDirectory
 
@@ -352,3 +354,30 @@ def _event(kind: str, number: int, *, is_offline: bool = False) -> dict[str, Any
         "triggerReason": "Trigger",
         "transactionInfo": {"transactionId": "T1"},
     }
+
+
+READING = (
+    '{"connectorId":1,"meterValue":[{"timestamp":"2026-03-02T12:00:00Z","sampledValue":'
+    '[{"value":"7","unit":"Wh"},{"value":NaN,"measurand":"SoC"}]}]}'
+)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(f'[2,"1","MeterValues",{READING}]', id="a bare NaN"),
+        pytest.param(f'[2,"1","MeterValues",{READING}]\0\n', id="a trailing NUL"),
+        pytest.param(f'["2","1","MeterValues",{READING}]', id="a type that is text"),
+        pytest.param(f'[2,"1"," MeterValues ",{READING}]', id="blanks around the action"),
+        pytest.param(f'[2,"1","MeterValues",{READING},{{}}]', id="five elements"),
+        pytest.param(f'[2,1,"MeterValues",{READING}]', id="an integer id"),
+        pytest.param(f'[2,"{"x" * 200}","MeterValues",{READING}]', id="a long id"),
+    ],
+)
+async def test_what_the_edge_acknowledges_the_translator_can_read(frame: str) -> None:
+    async with open_edge() as edge, edge.station() as station:
+        kind, *_ = await station.send(frame)
+    facts = translate(edge.frames()[0], position=0, line=0)
+
+    assert kind == RESULT
+    assert [type(fact) for fact in facts] == [SessionUpdated]
