@@ -67,11 +67,13 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
 class RatedLine(msgspec.Struct, frozen=True, kw_only=True):
     """One priced line. Volumes in kWh, hours or counts; prices per kWh, hour or once.
 
-    `element` counts from 0. `net` and `tax` are exact; the minor amounts of all lines add up to
-    the session's totals. `tax_percent` None: no VAT applies. `grant` names what lowered a line.
+    `component` names what the line is about; no other line of the session has it in the same
+    period. `element` counts from 0. `net` and `tax` are exact; the minor amounts of all lines add
+    up to the session's totals. `tax_percent` None: no VAT applies. `grant` names what lowered it.
     """
 
     line: int
+    component: str
     dimension: Dimension
     element: int | None
     element_name: str | None

@@ -10,9 +10,9 @@ from ledger.errors import LedgerError
 from ledger.payers import payer_of
 from ledger.rating_basis import Basis
 from ledger.session import ChargingSession
-from tariffs.adjustments import GroupGrant, ValidationGrant
+from tariffs.adjustments import Grant, GroupGrant, ValidationGrant
 from tariffs.policy import policy_named
-from tariffs.priced import KERNEL_VERSION, PricedLine
+from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.pricing import price_session
 from tariffs.usage import SessionUsage, UsagePoint, UsageSpan
 from tariffs.zones import TZDATA_VERSION, zone
@@ -30,6 +30,8 @@ def rate(
 
     Raises:
         UnpriceableSessionError: If its start, end, energy or token is unknown.
+        InconsistentRatingError: If a component were billed twice, or totals were not their lines'.
+        TariffError: If the kernel refuses the session or the tariff.
     """
     started_at = session.started_at
     ended_at = session.ended_at or session.provisional_ended_at
@@ -40,7 +42,7 @@ def rate(
     policy = policy_named(declarations.policy(started_at).pricing)
     priced = price_session(usage, basis.compiled(), policy=policy)
     calendar = zone(basis.legal_entity.time_zone)
-    return SessionRated(
+    decision = SessionRated(
         session_id=session.session_id,
         station_id=session.station_id,
         moment=moment,
@@ -70,12 +72,13 @@ def rate(
         policy_version=policy.version,
         tzdata_version=TZDATA_VERSION,
         currency=priced.currency,
-        lines=tuple(_line(number, line) for number, line in enumerate(priced.lines, 1)),
+        lines=tuple(_line(number, line, priced) for number, line in enumerate(priced.lines, 1)),
         net_minor=priced.before_minor,
         tax_minor=priced.tax_minor,
         notes=tuple(note.message for note in priced.notes),
         release=release,
     )
+    return _checked(decision)
 
 
 def _usage_of(
@@ -97,15 +100,16 @@ def _usage_of(
     )
 
 
-def _line(number: int, line: PricedLine) -> RatedLine:
+def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
     return RatedLine(
         line=number,
+        component=_component(line, priced),
         dimension=line.dimension,
         element=line.element_index,
         element_name=line.component.element_name,
         why=line.why.value,
         reason=line.reason,
-        grant=_grant(line),
+        grant=_grant(line.grant),
         starts_at=line.starts_at,
         ends_at=line.ends_at,
         volume=line.volume,
@@ -119,14 +123,46 @@ def _line(number: int, line: PricedLine) -> RatedLine:
     )
 
 
-def _grant(line: PricedLine) -> str | None:
-    match line.grant:
+def _component(line: PricedLine, priced: PricedSession) -> str:
+    """Return what *line* is about: "ENERGY/0/priced", "ENERGY/0/grant/1"; counted from 0."""
+    element = "-" if line.element_index is None else str(line.element_index)
+    parts = [line.dimension.value, element, line.why.value]
+    parts += [str(i) for i, grant in enumerate(priced.compiled.grants) if grant is line.grant]
+    return "/".join(parts)
+
+
+def _grant(grant: Grant | None) -> str | None:
+    match grant:
         case None:
             return None
         case GroupGrant(group=group):
             return f"group {group}"
         case ValidationGrant(code=code):
             return f"validation {code}"
+
+
+def _checked(decision: SessionRated) -> SessionRated:
+    """Return *decision*, which bills no component twice for one period and adds up.
+
+    Raises:
+        InconsistentRatingError: If it does not.
+    """
+    lines = decision.lines
+    if len({(line.component, line.starts_at) for line in lines}) != len(lines):
+        raise InconsistentRatingError(decision.session_id, "a component is billed twice")
+    if sum(line.net_minor for line in lines) != decision.net_minor:
+        raise InconsistentRatingError(decision.session_id, "the net total is not that of its lines")
+    if sum(line.tax_minor for line in lines) != decision.tax_minor:
+        raise InconsistentRatingError(decision.session_id, "the tax is not that of its lines")
+    return decision
+
+
+class InconsistentRatingError(LedgerError):
+    """Pricing gave lines that contradict each other or their totals."""
+
+    def __init__(self, session_id: str, what: str) -> None:
+        super().__init__(f"{session_id}: {what}")
+        self.session_id, self.what = session_id, what
 
 
 class UnpriceableSessionError(LedgerError):

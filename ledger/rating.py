@@ -14,11 +14,13 @@ from ledger.decisions import (
     Waiting,
 )
 from ledger.declarations import Declarations
+from ledger.errors import LedgerError
 from ledger.flags import Flag, meaning_of
 from ledger.payers import token_objections
 from ledger.rated_sessions import rate
 from ledger.rating_basis import Basis, basis_of, start_of
 from ledger.session import ChargingSession, SessionState
+from tariffs.errors import TariffError
 
 TIME_BLOCKERS = frozenset(
     {Flag.TIME_UNREADABLE, Flag.CLOCK_UNSYNCED, Flag.CLOCK_AHEAD, Flag.CLOCK_BEHIND}
@@ -51,7 +53,7 @@ def decide(
     )
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
-    return rate(session, declarations, basis, moment=moment, release=None)
+    return _rated_or_held(session, declarations, basis, moment, release=None)
 
 
 def release(
@@ -70,7 +72,8 @@ def release(
         objections = (*objections, *token_objections(declarations, None, start_of(session)))
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
-    return rate(session, declarations, basis, moment=moment, release=Release(by=by, reason=reason))
+    chosen = Release(by=by, reason=reason)
+    return _rated_or_held(session, declarations, basis, moment, release=chosen)
 
 
 def write_off(
@@ -87,6 +90,22 @@ def write_off(
         by=by,
         reason=reason,
     )
+
+
+def _rated_or_held(
+    session: ChargingSession,
+    declarations: Declarations,
+    basis: Basis,
+    moment: Moment,
+    *,
+    release: Release | None,
+) -> SessionRated | SessionHeld:
+    """Return the rating; what the kernel refuses is held with its words, and stops nothing else."""
+    try:
+        return rate(session, declarations, basis, moment=moment, release=release)
+    except (TariffError, LedgerError) as error:
+        reason = Reason("pricing_refused", f"The session could not be priced: {error}.")
+        return _held(session, declarations, (reason,), moment)
 
 
 def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Reason, ...]:

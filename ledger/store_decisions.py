@@ -11,7 +11,6 @@ from ledger.accounts import entry_for
 from ledger.customers import Invoicing
 from ledger.decisions import (
     Decision,
-    RatedLine,
     SessionRated,
     decode_decision,
     encode_decision,
@@ -117,7 +116,7 @@ def _line_rows(decision: SessionRated) -> Iterator[tuple[object, ...]]:
         yield (
             decision.session_id,
             line.line,
-            _component(line),
+            line.component,
             line.dimension.value,
             line.starts_at,
             line.ends_at,
@@ -129,12 +128,6 @@ def _line_rows(decision: SessionRated) -> Iterator[tuple[object, ...]]:
             line.net_minor,
             line.tax_minor,
         )
-
-
-def _component(line: RatedLine) -> str:
-    """Return what a line charges for; at most one line has it in one period of a session."""
-    parts = [line.dimension.value, "-" if line.element is None else str(line.element), line.why]
-    return "/".join(parts if line.grant is None else [*parts, line.grant])
 
 
 def _queue_row(decision: SessionRated) -> tuple[object, ...]:

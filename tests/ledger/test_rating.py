@@ -33,6 +33,7 @@ from ledger.rating import decide, release, write_off
 from ledger.session import ChargingSession, SessionState
 from ledger.tariff_versions import published
 from ledger.tokens import Token, TokenStatus
+from tariffs.adjustments import GroupGrant
 from tests.depot import (
     ENERGY_ONLY,
     FREE,
@@ -276,3 +277,35 @@ def test_the_bytes_do_not_depend_on_hash_seed_zone_or_locale(environment: dict[s
     )
 
     assert ran.stdout == encode_decision(rated(session(parked_minutes=3, energy_wh="1234.5")))
+
+
+def test_what_the_kernel_refuses_is_held_in_its_words_and_raises_nothing() -> None:
+    charging = session()
+    backwards = msgspec.structs.replace(charging, points=charging.points[::-1])
+
+    decision = decide(backwards, declared(), moment=moment_of(charging))
+
+    assert isinstance(decision, SessionHeld)
+    assert [reason.code for reason in decision.reasons] == ["pricing_refused"]
+    assert "could not be priced" in decision.reasons[0].words
+
+
+def test_two_grants_for_one_group_are_two_components() -> None:
+    grants = (
+        GroupGrant(group="staff", dimensions=("ENERGY",), kwh_max=Decimal(2)),
+        GroupGrant(group="staff", dimensions=("ENERGY",), percent=Decimal(50)),
+    )
+    granted = msgspec.structs.replace(ENERGY_ONLY, adjustments=grants)
+    known = declared(
+        (Kind.TARIFF, "energy", published(granted), BEGINNING),
+        (Kind.TOKEN, "anna-1", Token(customer="anna", group="staff"), BEGINNING),
+    )
+
+    decision = rated(session(energy_wh="10000"), known)
+
+    assert [(line.component, line.net_minor) for line in decision.lines] == [
+        ("ENERGY/0/priced", 400),
+        ("ENERGY/0/grant/0", -80),
+        ("ENERGY/0/grant/1", -160),
+    ]
+    assert (decision.billed_wh, decision.free_wh) == (Decimal(8000), Decimal(2000))
