@@ -26,6 +26,7 @@ from ingest.errors import IngestError
 
 _COST, _BLOCK, _LANES = 4096, 8, 1
 _SCRYPT_AT_ONCE: Final = 4
+_WAITING_MAX: Final = 512
 _VERIFIED_MAX: Final = 100_000
 _HEX_KEY = re.compile(rb"[0-9A-Fa-f]{32,40}")
 
@@ -107,6 +108,7 @@ class Gate:
         self._verified: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._failures = Failures(monotonic)
         self._scrypt_slots = asyncio.Semaphore(_SCRYPT_AT_ONCE)
+        self._waiting = 0
         self._decoy = hash_password(secrets.token_bytes(20))
 
     async def admits(
@@ -120,14 +122,22 @@ class Gate:
         Raises:
             TooManyFailuresError: If *address* or the identity failed too often just now. A
                 station whose key is known to be right is never held up by somebody who guesses.
+            TooManyWaitingError: If so many are being checked that this one would wait too long.
         """
         identity = canonical(credentials.identity)
         if station is not None and self._is_known(station, identity, credentials.key):
             return True
-        self._failures.check(address, identity)
+        if self._waiting >= _WAITING_MAX:
+            raise TooManyWaitingError
         hashes = station.password_hashes if station is not None else (self._decoy,)
-        async with self._scrypt_slots:
-            matching = await asyncio.to_thread(self._matching, credentials.key, hashes)
+        self._waiting += 1
+        try:
+            async with self._scrypt_slots:
+                # In turn, so that guesses made at the same time count one after the other.
+                self._failures.check(address, identity)
+                matching = await asyncio.to_thread(self._matching, credentials.key, hashes)
+        finally:
+            self._waiting -= 1
         if station is None or matching is None:
             self._failures.add(address, identity)
             return False
@@ -157,6 +167,13 @@ class TooManyFailuresError(IngestError):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"too many failures; try again in {seconds:.0f} s")
         self.seconds = seconds
+
+
+class TooManyWaitingError(IngestError):
+    """So many credentials are being checked that one more would time out."""
+
+    def __init__(self) -> None:
+        super().__init__("too many credentials are being checked")
 
 
 class Failures:

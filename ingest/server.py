@@ -29,7 +29,13 @@ from ingest.connection_epochs import Epochs
 from ingest.directory import StationAccess, StationDirectory, canonical
 from ingest.errors import IngestError
 from ingest.log import EventLog
-from ingest.security import Credentials, Gate, TooManyFailuresError, basic_credentials
+from ingest.security import (
+    Credentials,
+    Gate,
+    TooManyFailuresError,
+    TooManyWaitingError,
+    basic_credentials,
+)
 from ingest.sequences import Sequences
 from ingest.transactions import TransactionIds
 
@@ -62,13 +68,24 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manners:
-    """How the server keeps in touch, in seconds of real time (the heartbeat: of the clock)."""
+    """How the server keeps in touch, in seconds of real time (the heartbeat: of the clock).
+
+    `silence_seconds` closes a connection on which nothing came, neither frame nor pong; None stands
+    for three heartbeats (field notes, quirk 35).
+    """
 
     heartbeat_seconds: int = 300
     ping_seconds: float = 45.0
-    silence_seconds: float = 900.0
+    silence_seconds: float | None = None
     open_seconds: float = 30.0
     close_seconds: float = 5.0
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long a silent station is waited for."""
+        if self.silence_seconds is not None:
+            return self.silence_seconds
+        return max(3.0 * self.heartbeat_seconds, 3.0 * self.ping_seconds)
 
 
 DEFAULT_MANNERS: Final = Manners()
@@ -163,6 +180,8 @@ class Server:
         try:
             if not await self._gate.admits(station, credentials, address=address):
                 return self._refuse(socket, http.HTTPStatus.UNAUTHORIZED)
+        except TooManyWaitingError:
+            return self._refuse(socket, http.HTTPStatus.SERVICE_UNAVAILABLE)
         except TooManyFailuresError as error:
             response = self._refuse(socket, http.HTTPStatus.TOO_MANY_REQUESTS)
             response.headers["Retry-After"] = str(int(error.seconds) + 1)
@@ -243,7 +262,7 @@ class Server:
         while True:
             await asyncio.sleep(self._manners.ping_seconds)
             for connection in tuple(self._newest.values()):
-                if connection.silent_for() > self._manners.silence_seconds:
+                if connection.silent_for() > self._manners.patience_seconds:
                     self._start(connection.close("silent", code=CloseCode.GOING_AWAY))
                 else:
                     await connection.ping()

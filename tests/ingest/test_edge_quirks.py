@@ -297,7 +297,7 @@ async def test_quirk_34_an_error_never_repeats_what_was_sent() -> None:
 
 def test_quirk_35_a_silent_station_gets_three_heartbeats_of_patience() -> None:
     assert 30 <= DEFAULT_MANNERS.ping_seconds <= 60
-    assert DEFAULT_MANNERS.silence_seconds >= 3 * DEFAULT_MANNERS.heartbeat_seconds
+    assert DEFAULT_MANNERS.patience_seconds >= 3 * DEFAULT_MANNERS.heartbeat_seconds
 
 
 async def test_quirk_35_the_time_told_is_always_utc_with_milliseconds_and_z() -> None:

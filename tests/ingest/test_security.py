@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ingest.security import (
     Credentials,
     Gate,
     TooManyFailuresError,
+    TooManyWaitingError,
     basic_credentials,
     hash_password,
     password_matches,
@@ -127,6 +129,26 @@ async def test_each_further_failure_doubles_the_wait_and_quiet_ends_it() -> None
 
     assert waits == [2.0, 4.0, 8.0]
     assert not await gate.admits(None, Credentials("CP9", b"x"), address="a")
+
+
+async def test_guesses_made_at_the_same_time_count_one_after_the_other() -> None:
+    gate = Gate(_Watch())
+
+    outcomes = await asyncio.gather(*(_outcome(gate, "CP9", "a") for _ in range(100)))
+
+    assert outcomes.count("refused") < 15
+    assert outcomes.count("has to wait") > 85
+
+
+async def test_a_flood_is_turned_away_before_it_costs_a_hash() -> None:
+    gate = Gate(_Watch(), matches=lambda _key, _hash: False)
+
+    outcomes = await asyncio.gather(
+        *(_outcome(gate, f"CP{n}", f"a{n}") for n in range(600)), return_exceptions=True
+    )
+
+    turned_away = [each for each in outcomes if isinstance(each, TooManyWaitingError)]
+    assert len(turned_away) == 600 - 512
 
 
 async def test_an_address_that_tries_many_identities_has_to_wait() -> None:
