@@ -37,8 +37,9 @@ def read_number(raw: object, oddities: Oddities) -> Decimal | None:
     if type(raw) is str:
         if _PLAIN.fullmatch(raw):
             return Decimal(raw)
-        text = raw.strip()
-        oddities.add(Flag.VALUE_NOT_TEXT)
+        text = raw.strip().strip('"').strip()
+        if text != raw:
+            oddities.add(Flag.VALUE_ODD)
         if _COMMA.fullmatch(text):
             oddities.add(Flag.DECIMAL_COMMA)
             text = text.replace(",", ".")
@@ -140,6 +141,6 @@ def read_json(text: str) -> object:
     except (msgspec.DecodeError, RecursionError, ValueError):
         pass
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=str)
+        return json.loads(text.strip("\0 \t\r\n"), parse_float=Decimal, parse_constant=str)
     except (ValueError, RecursionError):
         return None

@@ -296,7 +296,7 @@ def _lenient_sample(sample: dict[str, Any], oddities: Oddities) -> _Sample:
     if value is None:
         oddities.add(Flag.MALFORMED_FRAME)
     elif not isinstance(sample.get("value"), str):
-        oddities.add(Flag.VALUE_NOT_TEXT)
+        oddities.add(Flag.VALUE_ODD)
     return _Sample(
         value=value or "",
         context=read_text(sample.get("context")),

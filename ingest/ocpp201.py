@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -13,7 +12,6 @@ from ingest.lenient import (
     Oddities,
     read_int,
     read_list,
-    read_number,
     read_object,
     read_text,
     read_time,
@@ -56,7 +54,7 @@ class _Unit(msgspec.Struct):
 
 
 class _Sample(msgspec.Struct, rename="camel"):
-    value: Decimal
+    raw_value: msgspec.Raw = msgspec.field(name="value")
     context: str | None = None
     measurand: str | None = None
     phase: str | None = None
@@ -64,6 +62,11 @@ class _Sample(msgspec.Struct, rename="camel"):
     unit_of_measure: _Unit | None = None
     signed_meter_value: msgspec.Raw = _ABSENT
     is_numeric: ClassVar[bool] = True
+
+    @property
+    def value(self) -> str:
+        """The number's own text; with its quotes where the station wrote a string."""
+        return bytes(self.raw_value).decode("utf-8", "replace")
 
     @property
     def unit_name(self) -> str | None:
@@ -305,21 +308,19 @@ def _lenient_list(raw: object, oddities: Oddities) -> list[_MeterValue]:
     found = []
     for item in read_list(raw):
         entry = read_object(item)
-        samples = []
-        for listed in read_list(entry.get("sampledValue")):
-            sample = _lenient_sample(read_object(listed), oddities)
-            if sample is not None:
-                samples.append(sample)
+        samples = [
+            _lenient_sample(read_object(sample), oddities)
+            for sample in read_list(entry.get("sampledValue"))
+        ]
         timestamp = read_text(entry.get("timestamp"))
         found.append(_MeterValue(timestamp=timestamp or "", sampled_value=samples))
     return found
 
 
-def _lenient_sample(sample: dict[str, Any], oddities: Oddities) -> _Sample | None:
+def _lenient_sample(sample: dict[str, Any], oddities: Oddities) -> _Sample:
     raw = sample.get("value")
-    value = read_number(raw, oddities)
-    if value is None:
-        return None
+    if isinstance(raw, str):
+        oddities.add(Flag.VALUE_ODD)
     unit = read_object(sample.get("unitOfMeasure"))
     name = read_text(unit.get("unit"))
     if name is None:  # seen: 1.6's field in a 2.0.1 frame
@@ -327,7 +328,7 @@ def _lenient_sample(sample: dict[str, Any], oddities: Oddities) -> _Sample | Non
     multiplier = read_int(unit.get("multiplier")) or 0
     signed = sample.get("signedMeterValue")
     return _Sample(
-        value=value,
+        raw_value=msgspec.Raw((read_text(raw) or "").encode()),
         context=read_text(sample.get("context")),
         measurand=read_text(sample.get("measurand")),
         phase=read_text(sample.get("phase")),

@@ -133,7 +133,8 @@ class _Balance:
         if Flag.REGISTER_SESSION_RELATIVE in session.flags:
             base = session.meter_start_wh or _ZERO
         used = [r for r in evidence.samples if r not in session.dropped]
-        samples = [r for r in used if r.at >= start and (end is None or r.at <= end)]
+        until = end or session.provisional_ended_at
+        samples = [r for r in used if r.at >= start and (until is None or r.at <= until)]
         begins = [r for r in (*evidence.declared_start, *evidence.begins) if _is_used(r, session)]
         ends = [r for r in (*evidence.declared_stop, *evidence.ends) if _is_used(r, session)]
         around = [r for r in used if r not in samples]

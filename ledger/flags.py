@@ -16,7 +16,7 @@ class Flag(StrEnum):
     # Frames and their content (raised by the translators)
     MALFORMED_FRAME = "malformed_frame"
     VALUE_UNREADABLE = "value_unreadable"
-    VALUE_NOT_TEXT = "value_not_text"
+    VALUE_ODD = "value_odd"
     DECIMAL_COMMA = "decimal_comma"
     UNIT_MISSING = "unit_missing"
     UNIT_UNKNOWN = "unit_unknown"
@@ -92,7 +92,9 @@ _F = Flag
 RULES: Final[dict[Flag, FlagRule]] = {
     _F.MALFORMED_FRAME: FlagRule("A frame broke its schema; what could be read was used."),
     _F.VALUE_UNREADABLE: FlagRule("A value was no finite number and was not used."),
-    _F.VALUE_NOT_TEXT: FlagRule("A value came as a number or padded; it was read exactly."),
+    _F.VALUE_ODD: FlagRule(
+        "A value came padded, or as text for a number or the other way; read exactly."
+    ),
     _F.DECIMAL_COMMA: FlagRule("A value was written with a decimal comma."),
     _F.UNIT_MISSING: FlagRule("A reading named no unit; the standard's default holds."),
     _F.UNIT_UNKNOWN: FlagRule("A reading had an unknown unit and was not used."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from ledger.flags import Flag
@@ -35,15 +36,18 @@ def measure(
     started_at: datetime,
     ended_at: datetime | None,
     max_power_w: Decimal,
+    until: datetime | None = None,
 ) -> Metered:
     """Return the energy between *started_at* and *ended_at* (None: still open).
+
+    While it is open, readings after *until* are not its own.
 
     Never raises and never returns a negative energy; doubts are flags.
     """
     limit = PowerLimit(max_power_w, is_coarse(evidence))
     if not evidence.has_register:
         return sum_intervals(evidence, started_at, ended_at, limit)
-    return _Measurement(evidence, started_at, ended_at, limit).result()
+    return _Measurement(evidence, started_at, ended_at, limit, until).result()
 
 
 class _Measurement:
@@ -55,16 +59,18 @@ class _Measurement:
         started_at: datetime,
         ended_at: datetime | None,
         limit: PowerLimit,
+        until: datetime | None,
     ) -> None:
         self._evidence, self._limit = evidence, limit
         self._started_at, self._ended_at = started_at, ended_at
         self._flags: set[str] = set(evidence.flags)
         self._dropped: set[RegisterReading] = set()
         self._base = Decimal(0)
+        bound = ended_at or until
         self._samples = [
             reading
             for reading in evidence.samples
-            if reading.at >= started_at and (ended_at is None or reading.at <= ended_at)
+            if reading.at >= started_at and (bound is None or reading.at <= bound)
         ]
         early = [r for r in evidence.samples if started_at - NEAR <= r.at < started_at]
         self._early = early[-1:]
@@ -168,19 +174,18 @@ class _Measurement:
         lifetime = fits(r.value_wh for r in samples) + rolled
         relative = fits(r.value_wh + start.value_wh for r in samples)
         kilo = fits(r.value_wh * _THOUSAND for r in samples)
-        best = max(lifetime, relative, kilo)
-        if best == 0:
-            if stop is not None:
-                self._flags.add(Flag.REGISTER_OTHER_FRAME)
-                self._dropped |= set(samples)
-                return []
-        elif lifetime < best and kilo == best and top < start.value_wh * Decimal("1.2"):
+        is_rising = all(a.value_wh <= b.value_wh for a, b in pairwise(samples))
+        if relative > lifetime and is_rising and (lifetime == 0 or relative == len(samples)):
+            self._flags.add(Flag.REGISTER_SESSION_RELATIVE)
+            self._base = start.value_wh
+        elif kilo > lifetime:
             self._flags.add(Flag.UNIT_SUSPECT)
             self._dropped |= set(samples)
             return []
-        elif lifetime < best and relative == best:
-            self._flags.add(Flag.REGISTER_SESSION_RELATIVE)
-            self._base = start.value_wh
+        elif lifetime == 0 and stop is not None:
+            self._flags.add(Flag.REGISTER_OTHER_FRAME)
+            self._dropped |= set(samples)
+            return []
         return [r._replace(value_wh=r.value_wh + self._base) for r in samples]
 
     def _drop(self, framed: Iterable[RegisterReading]) -> None:

@@ -164,15 +164,15 @@ class _Gathering:
         """Return each instant's total: the unphased value, else the sum of all phases.
 
         A phase that is missing at an instant makes the instant unusable. Where the series has
-        one phase only, that phase is the total.
+        one phase only, that phase is the total. Where totals come, phases are details.
         """
-        totalled = any(None in instant.phases for instant in series.values())
+        totalled = {context for (context, _), i in series.items() if None in i.phases}
         phases = {phase for instant in series.values() for phase in instant.phases if phase}
         totals = []
         for (context, at), instant in series.items():
             value = instant.phases.get(None)
             if value is None:
-                if totalled and not phases <= instant.phases.keys():
+                if context in totalled:
                     continue  # a detail beside the total
                 if not phases <= instant.phases.keys():
                     self._flags.add(Flag.PHASES_INCOMPLETE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from ledger.facts import SessionFact, SessionStarted
+from ledger.facts import SessionFact, SessionStarted, SessionUpdated
 from ledger.flags import Flag
 
 _LISTED_MAX: Final = 100
@@ -32,8 +32,7 @@ def check_sequence(facts: Iterable[SessionFact], *, has_ended: bool) -> Sequence
     for fact in facts:
         if fact.seq_no is None:
             continue
-        content = (type(fact).__name__, fact.occurred_at, fact.readings)
-        by_number.setdefault(fact.seq_no, set()).add(content)
+        by_number.setdefault(fact.seq_no, set()).add(_content_of(fact))
         if isinstance(fact, SessionStarted):
             first = fact.seq_no if first is None else min(first, fact.seq_no)
     if not by_number:
@@ -52,3 +51,10 @@ def check_sequence(facts: Iterable[SessionFact], *, has_ended: bool) -> Sequence
             missing.append(number)
         number += 1
     return SequenceCheck(tuple(missing), frozenset({Flag.SEQ_GAP}))
+
+
+def _content_of(fact: SessionFact) -> object:
+    """Return what tells two messages apart; the retry of a start or stop may be dated anew."""
+    if isinstance(fact, SessionUpdated):
+        return fact.occurred_at, fact.charging_state, fact.readings
+    return type(fact).__name__, tuple(reading.value for reading in fact.readings)

@@ -184,6 +184,7 @@ class _Fold:
             started_at=started_at,
             ended_at=ended_at,
             max_power_w=self._traits.max_power_w,
+            until=self._around.next_start_at,
         )
         if ended_at and metered.energy_wh == 0:
             self._flags.add(Flag.ZERO_ENERGY)
@@ -292,6 +293,8 @@ def _points(
     powers = dict(evidence.powers)
     points: list[SessionPoint] = []
     for reading, energy_wh in metered.counted:
+        if until is not None and reading.at > until:
+            break  # a free connector ended an open session; from there on nothing was drawn
         point = SessionPoint(
             reading.at,
             energy_wh,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -33,6 +33,8 @@ from ledger.session import ChargingSession
 from ledger.session_fold import Surroundings, fold_session
 from ledger.station_traits import StationTraits
 
+_DAY = timedelta(days=1)
+
 __all__ = ["Progress", "StationBook", "StationTraits"]
 
 
@@ -50,12 +52,13 @@ class Progress(NamedTuple):
 class _Stream:
     """The facts that carry one transaction reference (and own it)."""
 
-    __slots__ = ("facts", "has_end", "place", "starts")
+    __slots__ = ("facts", "has_end", "is_placed", "place", "starts")
 
     def __init__(self) -> None:
         self.facts: list[SessionFact | QueueReported] = []
         self.starts: list[SessionStarted] = []
         self.place: int | None = None
+        self.is_placed = False
         self.has_end = False
 
 
@@ -83,7 +86,7 @@ class StationBook:
         for fact in facts:
             if type(fact) is SessionUpdated:
                 stream = streams.get(fact.transaction_ref or "")
-                if stream is not None and stream.starts and fact.evse_id == stream.place:
+                if stream is not None and stream.is_placed and fact.evse_id == stream.place:
                     stream.facts.append(fact)
                     touched.add(fact.transaction_ref or "")
                     continue
@@ -194,7 +197,7 @@ class StationBook:
                 case SessionUpdated() | SessionEnded():
                     if self._is_owned(fact):
                         self._own(fact.transaction_ref or "", fact, touched)
-                        restructured = restructured or isinstance(fact, SessionEnded)
+                        restructured = restructured or self._moves_borders(fact)
                     else:
                         self._loose[source_of(fact)] = fact
                         fresh.append(source_of(fact))
@@ -224,13 +227,21 @@ class StationBook:
         place = place_of(fact)
         return place is None or stream.place in (None, place)
 
+    def _moves_borders(self, fact: Orphan) -> bool:
+        """Return True when a window changes with *fact*: a stop, or the first to name a place."""
+        if isinstance(fact, SessionEnded):
+            return True
+        stream = self._streams[fact.transaction_ref or ""]
+        return not stream.is_placed and place_of(fact) is not None
+
     def _own(self, ref: str, fact: SessionFact, touched: set[str]) -> None:
         stream = self._streams.setdefault(ref, _Stream())
         stream.facts.append(fact)
         if isinstance(fact, SessionStarted):
             stream.starts.append(fact)
-            places = {place_of(start) for start in stream.starts} - {None}
+            places = [place_of(start) for start in stream.starts]
             stream.place = min((place for place in places if place is not None), default=None)
+            stream.is_placed = None not in places
         elif isinstance(fact, SessionEnded):
             stream.has_end = True
         touched.add(ref)
@@ -241,7 +252,9 @@ class StationBook:
             ref = fact.transaction_ref or ""
             if self._is_owned(fact):
                 del self._loose[source]
-                self._targets.pop(source, None)
+                guess = self._targets.pop(source, None)
+                if guess is not None:
+                    touched.add(guess)
                 self._own(ref, fact, touched)
         before = {(w.stream, w.starts_at): w for w in self._windows}
         segments = [s for ref in self._streams for s in self._own_segments(ref)]
@@ -272,16 +285,11 @@ class StationBook:
             case ConnectorStatusChanged():
                 place = fact.evse_id if fact.evse_id is not None else fact.connector_id
                 self._statuses.setdefault(place, {})[source] = fact
-                at = fact.occurred_at
-                touched |= {
-                    window.stream
-                    for window in self._windows
-                    if window.place == place
-                    and (at is None or window.ends_at is None or self._is_within(fact, window))
-                }
+                near = [window for window in self._windows if window.place == place]
+                touched |= _may_concern(near, fact.occurred_at, fact.received_at)
             case StationBooted():
                 self._boots[source] = fact
-                touched |= {window.stream for window in self._windows if window.ends_at is None}
+                touched |= _may_concern(self._windows, None, fact.received_at)
             case QueueReported(transaction_ref=str(ref)) if ref:
                 stream = self._streams.setdefault(ref, _Stream())
                 stream.facts.append(fact)
@@ -293,17 +301,6 @@ class StationBook:
                 self.set_aside[fact.reason] = self.set_aside.get(fact.reason, 0) + 1
             case _:
                 pass
-
-    def _is_within(self, status: ConnectorStatusChanged, window: Window) -> bool:
-        """Return True when *status* may tell something about the session in *window*."""
-        return (
-            window.ends_at is None
-            or status.received_at <= window.ends_at
-            or (
-                status.occurred_at is not None
-                and status.occurred_at.replace(tzinfo=None) <= window.ends_at.replace(tzinfo=None)
-            )
-        )
 
     def _own_segments(self, ref: str) -> list[Segment]:
         stream = self._streams.get(ref)
@@ -359,3 +356,14 @@ class StationBook:
             return None
         own = [window for window in self._windows if window.stream == stream]
         return own[index] if index < len(own) else None
+
+
+def _may_concern(
+    windows: Iterable[Window], occurred_at: datetime | None, received_at: datetime
+) -> set[str]:
+    """Return the streams of sessions that something at that time may bear on; generously."""
+    moments = [received_at]
+    if occurred_at is not None:
+        moments.append(occurred_at if occurred_at.tzinfo else occurred_at.replace(tzinfo=UTC))
+    early = min(moments)
+    return {w.stream for w in windows if w.ends_at is None or w.ends_at + _DAY >= early}
