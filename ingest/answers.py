@@ -106,7 +106,9 @@ async def boot(_fields: Fields, desk: Desk) -> Answer:
 
 async def look_up(token_uid: str | None, desk: Desk) -> tuple[TokenStatus, TokenAccess | None]:
     """Return a token's present status and what is declared about it."""
-    uid = canonical_token(token_uid, ignored=desk.station.token_ignored)
+    # No table holds a NUL, and none may stand between a station and its answer.
+    ignored = desk.station.token_ignored + "\0"
+    uid = canonical_token(token_uid, ignored=ignored)
     if uid is None:
         return TokenStatus.INVALID, None
     now = desk.clock.now()

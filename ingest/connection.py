@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import psycopg
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -82,6 +83,7 @@ class StationConnection:
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(desk.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
+        self._turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
         self._repeats: dict[bytes, tuple[bytes, datetime]] = {}
         self._pong: asyncio.Future[float] | None = None
@@ -117,6 +119,8 @@ class StationConnection:
     ) -> CallResult | CallError:
         """Send a call and return the station's answer; the log gets both in one line.
 
+        A station gets one call at a time (OCPP 1.6-J 4.1.1); further ones wait for their turn.
+
         Raises:
             StationGoneError: If no answer came within *seconds*.
         """
@@ -127,7 +131,7 @@ class StationConnection:
         answered: tuple[CallResult | CallError, str] | None = None
         why = "connection closed"
         try:
-            async with asyncio.timeout(seconds):
+            async with self._turn, asyncio.timeout(seconds):
                 await self._socket.send(frame, text=True)
                 self._counters.calls_sent += 1
                 answered = await self._calls[key]
@@ -190,8 +194,15 @@ class StationConnection:
         except UnknownActionError:
             self._counters.unknown_actions += 1
             problem = "this action is not known here"
-            error = codec.encode_error(call.message_id, "NotImplemented", problem)
-            await self._reply(text, error)
+            await self._reply(text, codec.encode_error(call.message_id, "NotImplemented", problem))
+            return
+        except (IngestError, psycopg.OperationalError):
+            raise  # the station is sent away and brings the frame again
+        except Exception:
+            # A fault of ours: the frame is kept, and must not come back for ever.
+            _LOGGER.exception("no answer to %s of %s", call.action, self.station_id)
+            problem = "this server failed"
+            await self._reply(text, codec.encode_error(call.message_id, "InternalError", problem))
             return
         if call.action == "BootNotification":
             self.has_booted = True

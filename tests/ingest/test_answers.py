@@ -206,6 +206,30 @@ async def test_a_token_nobody_declared_is_recorded_and_the_policy_answers() -> N
     assert directory.unknown == [("CP1", "stranger")]
 
 
+async def test_a_token_with_a_nul_in_it_is_looked_up_without() -> None:
+    async with open_edge(directory=_directory()) as edge, edge.station() as station:
+        answer = await station.send('[2,"1","Authorize",{"idTag":"go\\u0000od\\u0000"}]')
+
+    assert answer[2]["idTagInfo"]["status"] == "Accepted"
+
+
+async def test_a_fault_of_ours_keeps_the_frame_and_does_not_bring_it_back_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with open_edge(ids=_BrokenIds()) as edge, edge.station() as station:
+        answer = await station.send(json.dumps([2, "1", "StartTransaction", START]))
+        await station.call("StatusNotification", {})
+
+    assert answer == [4, "1", "InternalError", "this server failed", {}]
+    assert "StartTransaction" in edge.frames()[0].frame
+    assert caplog.messages == ["no answer to StartTransaction of CP1"]
+
+
+class _BrokenIds:
+    async def assign(self, station_id: str, content_key: str) -> int:
+        raise ZeroDivisionError(station_id, content_key)
+
+
 async def test_a_201_start_answers_with_the_group_and_the_expiry() -> None:
     event = {"eventType": "Started", "seqNo": 0, "transactionInfo": {"transactionId": "T1"}}
     good = {"idToken": {"idToken": "GOOD", "type": "ISO14443"}}

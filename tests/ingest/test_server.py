@@ -7,6 +7,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from ingest.connection import StationGoneError
 from ingest.directory import StationAccess
 from ingest.envelope import Frame
 from ingest.errors import IngestError
@@ -233,6 +234,31 @@ async def test_a_call_of_ours_and_its_answer_stand_in_one_line_of_the_log() -> N
     logged = edge.frames()[-1]
     assert (logged.direction, logged.frame) == ("out", asked)
     assert logged.reply == f'[3,"{message_id}",{{"status":"Accepted"}}]'
+
+
+async def test_calls_of_ours_take_turns_and_end_with_the_connection() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        connection = edge.server.connections["CP1"]
+        calls = [asyncio.create_task(connection.call("Reset", {"type": kind})) for kind in "ab"]
+        first = await station.receive()
+        await station.call("Heartbeat", {})
+        assert station.asked == []
+        await station.socket.close()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert first[3] == {"type": "a"}
+    assert [str(end) for end in ends] == ["CP1 did not answer Reset: connection closed"] * 2
+
+
+async def test_a_call_that_nobody_answers_ends_in_time_and_stays_in_the_log() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        with pytest.raises(StationGoneError, match="too late"):
+            await edge.server.connections["CP1"].call("Reset", {"type": "Soft"}, seconds=0.05)
+
+    assert edge.frames()[-1].direction == "out"
+    assert edge.frames()[-1].reply is None
 
 
 async def test_a_small_idle_server_pings_and_closes_who_stays_silent() -> None:
