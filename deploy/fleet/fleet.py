@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import ocpp.messages
 
 from deploy.fleet.day import Protocol, StationDay, steps_of
-from deploy.fleet.station import FleetClock, StationClient, Tally
+from deploy.fleet.station import FleetClock, StationClient, StationRefusedError, Tally
 from deploy.fleet.station16 import Client16
 from deploy.fleet.station201 import Client201
 
@@ -29,17 +29,24 @@ async def run_fleet(
     """Play all *days* against the server at *address* (`ws://host:port`); return what was said.
 
     Raises:
-        ConnectionError: If a station is refused or stays without an answer.
+        StationRefusedError: If a station is refused or stays without an answer.
     """
     # A thread per validation costs more than the validation.
     ocpp.messages.ASYNC_VALIDATION = False
     logging.getLogger("ocpp").setLevel(logging.ERROR)
     tally = Tally()
-    async with asyncio.TaskGroup() as group:
-        for day in days:
-            client = CLIENTS[day.protocol](day, address=address, clock=clock, tally=tally)
-            group.create_task(client.run(on_step))
-    return tally
+    try:
+        async with asyncio.TaskGroup() as group:
+            for day in days:
+                client = CLIENTS[day.protocol](day, address=address, clock=clock, tally=tally)
+                group.create_task(client.run(on_step))
+    except* StationRefusedError as refusals:
+        refused = refusals.exceptions[0]
+        assert isinstance(refused, StationRefusedError)
+        why = refused
+    else:
+        return tally
+    raise why
 
 
 def count_steps(days: Sequence[StationDay]) -> int:

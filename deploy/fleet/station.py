@@ -15,11 +15,20 @@ from typing import Any, ClassVar, Protocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from deploy.errors import DeployError
 from deploy.fleet.day import Quirk, StationDay, Step, StepKind, steps_of
 
 LOGGER = logging.getLogger("wattledger.fleet")
 ANSWER_SECONDS_MAX = 30.0
 PATIENCE = 200
+
+
+class StationRefusedError(DeployError):
+    """The server does not take a station in, or never answers it."""
+
+    def __init__(self, station_id: str, why: str) -> None:
+        self.station_id, self.why = station_id, why
+        super().__init__(f"{station_id} was refused: {why}")
 
 
 class FleetClock(Protocol):
@@ -132,7 +141,7 @@ class StationClient(ABC):
             if message.then is not None and answer is not None:
                 message.then(answer)
             return
-        raise ConnectionError(self.day.station_id)
+        raise StationRefusedError(self.day.station_id, f"no answer after {PATIENCE} attempts")
 
     async def _call(self, message: Message) -> Any:  # noqa: ANN401 - each action has its own answer
         if message.is_heartbeat:
@@ -159,8 +168,7 @@ class StationClient(ABC):
                 ping_interval=None,
             )
         except InvalidStatus as error:
-            message = f"{self.day.station_id} was refused: {error}"
-            raise ConnectionError(message) from error
+            raise StationRefusedError(self.day.station_id, str(error)) from error
         self.tally.connects += 1
         self._charge_point = self.charge_point_class(
             self.day.station_id, self._connection, response_timeout=ANSWER_SECONDS_MAX
