@@ -8,7 +8,7 @@ worker on the same partition finds out at once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, LiteralString, Self
 
 import psycopg
@@ -59,6 +59,7 @@ class Worker:
         schema: str = "books",
         group_lines: int = GROUP_LINES,
         group_records: int = GROUP_RECORDS,
+        until: Mapping[int, int] | None = None,
     ) -> None:
         """Connect and find out where each of *partitions* stands.
 
@@ -68,8 +69,10 @@ class Worker:
             schema: Where the tables are that the worker writes: `books`, or a replay's scratch.
             group_lines: How many lines a transaction takes, about.
             group_records: How many records it takes at most.
+            until: Where to stop, by partition: the first position that is not taken any more.
         """
         self._group_lines, self._group_records = group_lines, group_records
+        self._until = until or {}
         self._connection = psycopg.connect(dsn, autocommit=True)
         use_schema(self._connection, schema)
         self._partitions = [self._open(partition) for partition in sorted(set(partitions))]
@@ -114,12 +117,15 @@ class Worker:
 
     def _advance(self, partition: PartitionWorker) -> int:
         """Take one group of records, if there is one, in one transaction."""
+        wanted = self._group_records
+        if partition.partition in self._until:
+            wanted = min(wanted, self._until[partition.partition] - partition.next_position)
         records = read_records(
             self._connection,
             partition.partition,
             partition.next_position,
             lines=self._group_lines,
-            records=self._group_records,
+            records=max(wanted, 0),
         )
         if not records:
             return 0

@@ -1,0 +1,90 @@
+"""Sessions in figures: how many in each state, and how many carry each flag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, LiteralString
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from ledger.decisions import SessionHeld, decode_decision
+
+COUNTS: LiteralString = """
+SELECT state, count(*) FROM session WHERE state <> 'replaced' GROUP BY state ORDER BY state
+"""
+FLAGS: LiteralString = """
+SELECT flag, count(*) FROM session, unnest(flags) AS flag WHERE state <> 'replaced'
+GROUP BY flag ORDER BY flag
+"""
+LIST: LiteralString = """
+SELECT session_id, station_id, evse_id, connector_id, token_uid, state, flags, reasons,
+       started_at, ended_at, energy_wh, register_wh
+FROM session WHERE state <> 'replaced' AND (%(state)s::text IS NULL OR state = %(state)s)
+ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
+"""
+LAST_DECISIONS: LiteralString = """
+SELECT DISTINCT ON (session_id) session_id, body FROM session_decision
+WHERE session_id = ANY (%s) ORDER BY session_id, position DESC
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSummary:
+    """One session in a list. Energies in Wh; `register_wh` is the last reading of an open one."""
+
+    session_id: str
+    station_id: str
+    evse_id: int | None
+    connector_id: int | None
+    token_uid: str | None
+    state: str
+    flags: list[str]
+    reasons: list[str]
+    started_at: datetime | None
+    ended_at: datetime | None
+    energy_wh: Decimal | None
+    register_wh: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSession:
+    """A session that waits for a person, and why, in words."""
+
+    session: SessionSummary
+    reasons: tuple[str, ...]
+
+
+def session_counts(connection: Connection[Any]) -> dict[str, int]:
+    """Return how many sessions are in each state."""
+    return dict(connection.execute(COUNTS).fetchall())
+
+
+def flag_counts(connection: Connection[Any]) -> dict[str, int]:
+    """Return how many sessions carry each flag."""
+    return dict(connection.execute(FLAGS).fetchall())
+
+
+def list_sessions(
+    connection: Connection[Any], *, state: str | None = None, limit: int = 1_000
+) -> list[SessionSummary]:
+    """Return sessions, the newest first."""
+    with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
+        return cursor.execute(LIST, {"state": state, "limit": limit}).fetchall()
+
+
+def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[HeldSession]:
+    """Return the held sessions with the reasons of the last decision about each."""
+    sessions = list_sessions(connection, state="held", limit=limit)
+    ids = [session.session_id for session in sessions]
+    words: dict[str, tuple[str, ...]] = {}
+    for session_id, body in connection.execute(LAST_DECISIONS, (ids,)):
+        decision = decode_decision(body)
+        if isinstance(decision, SessionHeld):
+            words[session_id] = tuple(reason.words for reason in decision.reasons)
+    return [
+        HeldSession(session=session, reasons=words.get(session.session_id, ()))
+        for session in sessions
+    ]

@@ -1,0 +1,47 @@
+"""Everything a station's facts tell: the fold over its whole stored history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from ledger.declarations import Declarations
+from ledger.facts import StationFact
+from ledger.session import ChargingSession
+from ledger.station import StationBook
+from ledger.station_traits import StationTraits
+from ledger.stored_facts import stored_facts
+
+
+class StationHistory(NamedTuple):
+    """A station's facts and the sessions folded from them, by id."""
+
+    facts: list[StationFact]
+    sessions: dict[str, ChargingSession]
+    traits: StationTraits
+
+
+def station_history(
+    connection: Connection[Any],
+    declarations: Declarations,
+    station_id: str,
+    *,
+    until_position: int | None = None,
+) -> StationHistory:
+    """Fold the stored facts of *station_id*, those up to a log position if one is given."""
+    facts = [
+        fact
+        for fact in stored_facts(connection, station_id)
+        if until_position is None or fact.position <= until_position
+    ]
+    traits = StationTraits() if not facts else declarations.traits(station_id, _last(facts))
+    book = StationBook(station_id, traits)
+    book.add(facts)
+    found = [session for stream in book.streams() for session in book.sessions(stream)]
+    return StationHistory(facts, {session.session_id: session for session in found}, traits)
+
+
+def _last(facts: list[StationFact]) -> datetime:
+    return max(fact.received_at for fact in facts)

@@ -1,0 +1,153 @@
+"""Replay: what came out of the log comes out of it again, and a changed byte is found."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from deploy.invoicing import Invoicer
+from deploy.replay_check import check_replay
+from ingest.worker import Worker
+from tests.charging_day import (
+    PARTITIONS,
+    charging_day,
+    choose,
+    declare_fleet,
+    start16,
+    stop16,
+    write_log,
+)
+
+HELD = "CS-OLD-2/22/20260302T082000Z"
+
+
+def work(dsn: str) -> None:
+    with Worker(dsn, partitions=range(PARTITIONS), group_records=2) as worker:
+        while worker.run_once():
+            pass
+    invoicer = Invoicer(dsn)
+    invoicer.run_once()
+    invoicer.close()
+
+
+@pytest.fixture
+def books(database: str) -> str:
+    """Books of the charging day, with a released session and their invoices."""
+    write_log(database, charging_day(declare_fleet(database)))
+    work(database)
+    write_log(database, [choose(HELD, "release", 300)])
+    work(database)
+    return database
+
+
+def tamper(dsn: str, statement: str) -> None:
+    """Change the books as only someone with the database in hand can."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SET session_replication_role = replica; SET search_path = books")
+        changed = connection.execute(statement.encode())
+        assert changed.rowcount == 1
+
+
+def test_untouched_books_replay_without_a_difference(books: str) -> None:
+    told: list[tuple[int, int]] = []
+
+    report = check_replay(books, progress=lambda done, total: told.append((done, total)))
+
+    assert report.is_identical, report.shown
+    assert report.compared_by_kind["decision"] == 8
+    assert report.compared_by_kind["invoice document"] == 5
+    assert report.compared > 50
+    assert told[-1] == (report.lines, report.lines)
+
+
+def test_what_came_after_the_books_is_no_difference(books: str) -> None:
+    write_log(books, [start16("CS-OLD-1", 400, 31, "FLEET1", 8000), stop16("CS-OLD-1", 450, 31, 9)])
+
+    assert check_replay(books).is_identical
+
+
+def test_the_scratch_schema_is_gone_afterwards(books: str) -> None:
+    check_replay(books)
+
+    with psycopg.connect(books) as connection:
+        left = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^replay'")
+        assert left.fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("what", "statement"),
+    [
+        pytest.param(
+            "decision",
+            """UPDATE session_decision SET body = replace(body, '"flags":[]', '"flags":[ ]')
+               WHERE session_id LIKE '%/12/%'""",
+            id="one blank in a decision",
+        ),
+        pytest.param(
+            "decision",
+            "DELETE FROM session_decision WHERE session_id LIKE '%/B/%'",
+            id="a decision that is gone",
+        ),
+        pytest.param(
+            "rated line",
+            "UPDATE rated_line SET net_minor = net_minor - 1 WHERE session_id LIKE '%/11/%'",
+            id="a cent in a rated line",
+        ),
+        pytest.param(
+            "journal entry",
+            """UPDATE journal_entry SET booked_at = booked_at + interval '1 microsecond'
+               WHERE entry_id LIKE 'rated:%/11/%'""",
+            id="a microsecond in an entry",
+        ),
+        pytest.param(
+            "posting",
+            """UPDATE posting SET account = 'revenue:time'
+               WHERE entry_id LIKE 'rated:%/11/%' AND account = 'revenue:energy'""",
+            id="another account",
+        ),
+        pytest.param(
+            "posting",
+            """INSERT INTO posting VALUES ('gift', 1, 'revenue:energy', '', 'EUR', 5)""",
+            id="a posting that nothing caused",
+        ),
+        pytest.param(
+            "invoice row",
+            "UPDATE issued_invoice SET customer = 'nobody' WHERE customer = 'fleet'"
+            " AND number = (SELECT min(number) FROM issued_invoice WHERE customer = 'fleet')",
+            id="another customer on an invoice",
+        ),
+        pytest.param(
+            "invoice postings",
+            """UPDATE posting SET amount_minor = amount_minor + 1 WHERE ctid =
+               (SELECT min(ctid) FROM posting WHERE starts_with(entry_id, 'invoice:'))""",
+            id="a cent in what an invoice posted",
+        ),
+    ],
+)
+def test_a_change_in_the_books_is_found(books: str, *, what: str, statement: str) -> None:
+    tamper(books, statement)
+
+    report = check_replay(books)
+
+    assert report.differences == 1
+    assert [each.what for each in report.shown] == [what]
+
+
+def test_a_changed_document_is_found(books: str) -> None:
+    with psycopg.connect(books) as connection:
+        connection.execute(
+            "UPDATE decisions.books_events SET state ="
+            " convert_to(replace(convert_from(state, 'UTF8'), 'Fleet Ltd', 'Fleet Inc'), 'UTF8')"
+        )
+
+    report = check_replay(books)
+
+    assert {each.what for each in report.shown} == {"invoice document"}
+
+
+def test_a_changed_frame_in_the_log_is_found(books: str) -> None:
+    with psycopg.connect(books) as connection:
+        connection.execute("SET session_replication_role = replica; SET search_path = inputs")
+        connection.execute("DELETE FROM log_batch WHERE partition = 1 AND position = 1")
+
+    assert not check_replay(books).is_identical
