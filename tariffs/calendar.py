@@ -68,11 +68,12 @@ _ASKED: Final[dict[Fee, tuple[State, int]]] = {
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """How far a session is: kWh and seconds so far, power and current where measured.
 
-    Without power or current a restriction on them is ignored, as the default policy does.
+    Without power or current a restriction on them is ignored, as the default policy does; so is
+    one on energy or duration, where None is given.
     """
 
-    energy_kwh: Decimal = Decimal(0)
-    duration_s: int = 0
+    energy_kwh: Decimal | None = Decimal(0)
+    duration_s: int | None = 0
     power_kw: Decimal | None = None
     current_a: Decimal | None = None
 
@@ -247,9 +248,10 @@ def fee_of(dimension: Dimension, *, reserved: bool) -> Fee | None:
 def quantity_mask(compiled: CompiledTariff, circumstances: Circumstances) -> int:
     """Return the elements that kWh, duration, power and current allow."""
     bands, mask = compiled.bands, compiled.all_elements
+    duration_s = circumstances.duration_s
     asked: list[tuple[Bands | None, int | None]] = [
         (bands.energy, _units(circumstances.energy_kwh, ENERGY_UNITS_PER_KWH)),
-        (bands.duration, circumstances.duration_s * SECOND_US),
+        (bands.duration, None if duration_s is None else duration_s * SECOND_US),
         (bands.min_power, _units(circumstances.power_kw, _MILLI_PER_KW)),
         (bands.max_power, _units(circumstances.power_kw, _MILLI_PER_KW)),
         (bands.min_current, _units(circumstances.current_a, _MILLI_PER_A)),

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from tariffs.calendar import (
     AT_START,
@@ -30,6 +31,8 @@ from tariffs.calendar_words import (
 )
 from tariffs.compiled import CompiledTariff
 from tariffs.tariff import Restrictions, Tariff
+
+_ANYWHERE: Final = Circumstances(energy_kwh=None, duration_s=None)
 
 
 class Axis(StrEnum):
@@ -56,15 +59,23 @@ class AxisBand(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def circumstances(self) -> Circumstances:
         """Return a session that is in this band and at its start in every other respect."""
+        return self._in(AT_START)
+
+    @property
+    def alone(self) -> Circumstances:
+        """Return a session that is in this band, whatever its other quantities are."""
+        return self._in(_ANYWHERE)
+
+    def _in(self, circumstances: Circumstances) -> Circumstances:
         match self.axis:
             case Axis.ENERGY:
-                return Circumstances(energy_kwh=self.low)
+                return replace(circumstances, energy_kwh=self.low)
             case Axis.DURATION:
-                return Circumstances(duration_s=int(self.low))
+                return replace(circumstances, duration_s=int(self.low))
             case Axis.POWER:
-                return Circumstances(power_kw=self.low)
+                return replace(circumstances, power_kw=self.low)
             case Axis.CURRENT:
-                return Circumstances(current_a=self.low)
+                return replace(circumstances, current_a=self.low)
 
 
 def bands_along(tariffs: Sequence[Tariff]) -> dict[Axis, tuple[AxisBand, ...]]:
@@ -217,7 +228,8 @@ def start_note(circumstances: Circumstances) -> str:
     if circumstances == AT_START:
         return START_NOTE
     c = circumstances
-    parts = [f"{c.energy_kwh:f} kWh", duration_text(c.duration_s)]
+    parts = [] if c.energy_kwh is None else [f"{c.energy_kwh:f} kWh"]
+    parts += [] if c.duration_s is None else [duration_text(c.duration_s)]
     parts += [] if c.power_kw is None else [f"{c.power_kw:f} kW"]
     parts += [] if c.current_a is None else [f"{c.current_a:f} A"]
     return f"The prices are those of a session at {', '.join(parts)}."

@@ -175,11 +175,13 @@ def _adjustments(before: Tariff, after: Tariff) -> Iterator[Said]:
 
 
 def adjustment_text(adjustment: Adjustment) -> str:
-    """Return an adjustment in words: "idle grace: seconds 900"."""
+    """Return an adjustment in words: "idle grace: seconds 900 (time to come back)"."""
     fields = msgspec.to_builtins(adjustment)
     kind = str(fields.pop("type")).replace("_", " ")
+    reason = fields.pop("reason", None)
     said = ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in fields.items())
-    return f"{kind}: {said}" if said else kind
+    because = "" if reason is None else f" ({reason})"
+    return f"{kind}: {said}{because}" if said else f"{kind}{because}"
 
 
 def _value(value: object) -> str:

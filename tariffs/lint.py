@@ -1,0 +1,142 @@
+"""Everything that looks wrong in a tariff, all at once, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from tariffs import lint_elements, lint_law, lint_partners, lint_prices
+from tariffs.compiled import CompiledTariff
+from tariffs.errors import TariffError
+from tariffs.files import read_tariff_file
+from tariffs.lint_subject import Finding, Place, Rule, Severity, subject_of
+from tariffs.tariff import COMPONENT_DIMENSIONS, Tariff
+from tariffs.yaml_reader import Mapping, Node, Scalar, Sequence, read_yaml
+
+RULES: Final[tuple[Rule, ...]] = (
+    *lint_elements.RULES,
+    *lint_prices.RULES,
+    *lint_partners.RULES,
+    *lint_law.RULES,
+)
+# Findings that come from reading and compiling, and from the text itself.
+UNREADABLE: Final = "unreadable"
+UNPRICEABLE: Final = "unpriceable"
+MISSING_UNIT: Final = "missing-unit"
+_UNITS: Final = {"energy": "per kWh", "flat": "per session"}
+_ORDER: Final = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class PlacedFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding at a line and column (from 1) of a file."""
+
+    source: str
+    line: int
+    column: int
+    severity: Severity
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.source}:{self.line}:{self.column}"
+        return f"{place}: {self.severity}: {self.message} [{self.rule}]"
+
+
+def lint_tariff(tariff: Tariff, *, country: str | None = None) -> tuple[Finding, ...]:
+    """Return what looks wrong in *tariff*, errors first; *country* in ISO 3166's two letters."""
+    try:
+        compiled = CompiledTariff(tariff)
+    except TariffError as error:
+        finding = Finding(rule=UNPRICEABLE, severity=Severity.ERROR, place=(), message=str(error))
+        return (finding,)
+    subject = subject_of(compiled, country=country)
+    findings = [finding for rule in RULES for finding in rule.findings(subject)]
+    return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))
+
+
+def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[PlacedFinding, ...]:
+    """Return what looks wrong in a tariff file, in the file's order.
+
+    A file that cannot be read has its problems only: rules need a tariff to look at.
+    """
+    tariff, problems = read_tariff_file(text, source)
+    findings = [
+        PlacedFinding(
+            source=problem.source,
+            line=problem.line,
+            column=problem.column,
+            severity=Severity.ERROR,
+            rule=UNREADABLE,
+            message=problem.message,
+        )
+        for problem in problems
+    ]
+    root, _ = read_yaml(text, source)
+    if root is not None:
+        found = [] if tariff is None else [*lint_tariff(tariff, country=country)]
+        for finding in (*found, *_missing_units(root)):
+            line, column = locate(root, finding.place)
+            findings.append(
+                PlacedFinding(
+                    source=source,
+                    line=line,
+                    column=column,
+                    severity=finding.severity,
+                    rule=finding.rule,
+                    message=finding.message,
+                )
+            )
+    return tuple(sorted(findings, key=lambda f: (f.line, f.column, _ORDER[f.severity])))
+
+
+def locate(root: Node, place: Place) -> tuple[int, int]:
+    """Return line and column of *place*, or of the nearest thing above that the file has."""
+    node, found = root, (root.line, root.column)
+    for step in place:
+        match node:
+            case Mapping(entries=entries) if isinstance(step, str) and step in entries:
+                key, node = entries[step]
+                found = (key.line, key.column)
+            case Sequence(items=items) if isinstance(step, int) and step < len(items):
+                node = items[step]
+                found = (node.line, node.column)
+            case Mapping() if step == 0:
+                # A single value where a list could be.
+                continue
+            case _:
+                break
+    return found
+
+
+def _missing_units(root: Node) -> Iterator[Finding]:
+    """Find prices that do not say for what: the model knows, but people guess."""
+    elements = _at(root, "elements")
+    for index, element in enumerate(elements.items if isinstance(elements, Sequence) else ()):
+        for dimension in COMPONENT_DIMENSIONS:
+            key = dimension.lower()
+            node = _at(element, key)
+            price = _at(node, "price") if isinstance(node, Mapping) else node
+            if isinstance(price, Scalar) and _is_bare(price.text):
+                message = f"no unit: write {price.text} {_UNITS.get(key, 'per h')}"
+                yield Finding(
+                    rule=MISSING_UNIT,
+                    severity=Severity.NOTE,
+                    place=("elements", index, key),
+                    message=message,
+                )
+
+
+def _at(node: Node | None, key: str) -> Node | None:
+    entry = node.entries.get(key) if isinstance(node, Mapping) else None
+    return None if entry is None else entry[1]
+
+
+def _is_bare(text: str) -> bool:
+    return text.strip().replace(".", "", 1).isdecimal()
+
+
+def worst(findings: tuple[PlacedFinding, ...]) -> Severity | None:
+    """Return the worst severity among *findings*, None for none."""
+    return min((f.severity for f in findings), key=_ORDER.__getitem__, default=None)
