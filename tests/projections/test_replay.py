@@ -5,47 +5,17 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from deploy.invoicing import Invoicer
 from deploy.replay_check import check_replay
-from ingest.worker import Worker
-from tests.charging_day import (
-    PARTITIONS,
-    charging_day,
-    choose,
-    declare_fleet,
-    start16,
-    stop16,
-    write_log,
-)
+from tests.charging_day import choose, start16, stop16, write_log
+from tests.projections.books_of_a_day import books_of_a_day, tamper
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
-
-
-def work(dsn: str) -> None:
-    with Worker(dsn, partitions=range(PARTITIONS), group_records=2) as worker:
-        while worker.run_once():
-            pass
-    invoicer = Invoicer(dsn)
-    invoicer.run_once()
-    invoicer.close()
 
 
 @pytest.fixture
 def books(database: str) -> str:
     """Books of the charging day, with a released session and their invoices."""
-    write_log(database, charging_day(declare_fleet(database)))
-    work(database)
-    write_log(database, [choose(HELD, "release", 300)])
-    work(database)
-    return database
-
-
-def tamper(dsn: str, statement: str) -> None:
-    """Change the books as only someone with the database in hand can."""
-    with psycopg.connect(dsn) as connection:
-        connection.execute("SET session_replication_role = replica; SET search_path = books")
-        changed = connection.execute(statement.encode())
-        assert changed.rowcount == 1
+    return books_of_a_day(database, choose(HELD, "release", 300))
 
 
 def test_untouched_books_replay_without_a_difference(books: str) -> None:

@@ -1,0 +1,53 @@
+"""Books to ask questions of: the charging day, worked through and invoiced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from deploy.invoicing import Invoicer
+from ingest.worker import Worker
+from tests.charging_day import PARTITIONS, Timed, charging_day, declare_fleet, write_log
+
+
+def work(dsn: str) -> None:
+    """Let the worker and the invoicing do all that there is to do."""
+    with Worker(dsn, partitions=range(PARTITIONS), group_records=2) as worker:
+        while worker.run_once():
+            pass
+    invoicer = Invoicer(dsn)
+    try:
+        invoicer.run_once()
+    finally:
+        invoicer.close()
+
+
+def books_of_a_day(dsn: str, *more: Timed) -> str:
+    """Write the charging day and *more* lines into the log and work it off."""
+    write_log(dsn, charging_day(declare_fleet(dsn)))
+    work(dsn)
+    go_on(dsn, more)
+    return dsn
+
+
+def go_on(dsn: str, lines: Sequence[Timed]) -> None:
+    """Append *lines* and work them off."""
+    if lines:
+        write_log(dsn, lines)
+        work(dsn)
+
+
+def ask(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
+    """Return a connection that finds the books."""
+    connection = psycopg.connect(dsn, autocommit=True)
+    connection.execute("SET search_path = books, inputs")
+    return connection
+
+
+def tamper(dsn: str, statement: str) -> None:
+    """Change one row of the books, as only someone with the database in hand can."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SET session_replication_role = replica; SET search_path = books")
+        changed = connection.execute(statement.encode())
+        assert changed.rowcount == 1
