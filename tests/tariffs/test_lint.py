@@ -368,15 +368,15 @@ elements:
 def test_findings_stand_at_line_and_column_in_the_order_of_the_file() -> None:
     found = lint_file(FILE, "night.yaml")
 
-    shown = [str(finding).partition(" [")[0][:60] + f" [{finding.rule}]" for finding in found]
-    assert shown == [
-        "night.yaml:1:1: note: partners on OCPI 2.1.1 will not see: V [ocpi-2.1.1]",
-        f"night.yaml:5:5: note: no unit: write 0.30 per kWh [{MISSING_UNIT}]",
-        "night.yaml:9:7: warning: Mon-Fri 22:00-06:00 means Mon-Fri 0 [weekday-after-midnight]",
-        "night.yaml:10:5: warning: 49.00 EUR per kWh: is it meant in  [minor-units]",
-        "night.yaml:10:33: note: step_size 1000 Wh bills started step [step-size]",
-        "night.yaml:12:5: error: Energy of element 3 (dead) is never b [unreachable]",
+    assert [(f.line, f.column, f.rule) for f in found] == [
+        (1, 1, "ocpi-2.1.1"),
+        (5, 5, MISSING_UNIT),
+        (9, 7, "weekday-after-midnight"),
+        (10, 5, "minor-units"),
+        (10, 33, "step-size"),
+        (12, 5, "unreachable"),
     ]
+    assert str(found[1]) == f"night.yaml:5:5: note: no unit: write 0.30 per kWh [{MISSING_UNIT}]"
     assert worst(found) is Severity.ERROR
 
 
