@@ -78,7 +78,7 @@ def rate(
         notes=tuple(note.message for note in priced.notes),
         release=release,
     )
-    return _checked(decision)
+    return checked_rating(decision)
 
 
 def _usage_of(
@@ -141,7 +141,7 @@ def _grant(grant: Grant | None) -> str | None:
             return f"validation {code}"
 
 
-def _checked(decision: SessionRated) -> SessionRated:
+def checked_rating(decision: SessionRated) -> SessionRated:
     """Return *decision*, which bills no component twice for one period and adds up.
 
     Raises:

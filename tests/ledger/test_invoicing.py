@@ -109,6 +109,26 @@ def test_a_session_rated_after_its_months_invoice_goes_on_the_next_one(
     assert invoice.session_ids == [late.session_id]
 
 
+def test_months_that_end_while_nothing_runs_get_one_invoice_each(
+    connection: psycopg.Connection[Any], books: Books
+) -> None:
+    october, december = NOON - timedelta(days=30), NOON + timedelta(days=30)
+    sessions = [
+        session(number, token_uid="fleet-1", started_at=at)
+        for number, at in enumerate((october, NOON, NOON, december), 1)
+    ]
+    keep(connection, *sessions)
+
+    issue_due(connection, books, DECLARED, up_to=datetime(2027, 3, 1, tzinfo=UTC))
+
+    documents = [read_document(invoice.document) for _, invoice in books.invoices()]
+    assert [(each.month, len(each.sessions)) for each in documents] == [
+        ("2026-10", 1),
+        ("2026-11", 2),
+        ("2026-12", 1),
+    ]
+
+
 def test_a_kill_between_issue_and_booking_is_made_good_by_the_next_call(
     connection: psycopg.Connection[Any], books: Books
 ) -> None:

@@ -29,6 +29,7 @@ from ledger.decisions import (
 from ledger.declarations import BEGINNING, POLICY_KEY, Declarations, Kind
 from ledger.flags import Flag
 from ledger.policies import Policy, UnknownTokens
+from ledger.rated_sessions import InconsistentRatingError, checked_rating
 from ledger.rating import decide, release, write_off
 from ledger.session import ChargingSession, SessionState
 from ledger.tariff_versions import published
@@ -309,3 +310,21 @@ def test_two_grants_for_one_group_are_two_components() -> None:
         ("ENERGY/0/grant/1", -160),
     ]
     assert (decision.billed_wh, decision.free_wh) == (Decimal(8000), Decimal(2000))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"net_minor": 401}, "net total"),
+        ({"tax_minor": 75}, "tax"),
+        ({"lines": rated(session()).lines * 2, "net_minor": 800, "tax_minor": 152}, "twice"),
+    ],
+)
+def test_a_rating_that_contradicts_itself_does_not_exist(
+    change: dict[str, object], what: str
+) -> None:
+    """A header that differs from its lines (peer fault 20), a line billed twice (invariant 4)."""
+    wrong = msgspec.structs.replace(rated(session()), **change)
+
+    with pytest.raises(InconsistentRatingError, match=what):
+        checked_rating(wrong)
