@@ -30,6 +30,7 @@ from tariffs.calendar_words import (
     windows_text,
 )
 from tariffs.compiled import CompiledTariff
+from tariffs.restrictions import SECOND_US
 from tariffs.tariff import Restrictions, Tariff
 
 _ANYWHERE: Final = Circumstances(energy_kwh=None, duration_s=None)
@@ -191,7 +192,7 @@ def _seen_from(compiled: CompiledTariff, base: WeekCalendar, band: AxisBand) -> 
 
 
 def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[str, ...]:
-    """Return a sentence for each price that holds only further into a session than *base*."""
+    """Return what *base* does not show: prices that hold further into a session, and grace."""
     notes: list[str] = []
     for bands in bands_along((compiled.tariff,)).values():
         for band in bands:
@@ -200,6 +201,9 @@ def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[str, ...]:
             other = _seen_from(compiled, base, band)
             for fee in base.fees:
                 notes.extend(_notes(base, other, fee, band.text))
+    if compiled.grace_us and Fee.PARKING_TIME in base.fees:
+        grace = duration_text(compiled.grace_us // SECOND_US)
+        notes.append(f"The first {grace} of every stretch of parking cost nothing.")
     return tuple(notes)
 
 

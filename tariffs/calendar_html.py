@@ -15,12 +15,10 @@ from tariffs.calendar_words import (
     DAY_NAMES,
     amount_text,
     clock_text,
-    duration_text,
     element_text,
     price_text,
 )
 from tariffs.compiled import CompiledTariff
-from tariffs.restrictions import SECOND_US
 from tariffs.tariff import PriceLimit, Tariff, TaxIncluded
 
 # Background and text of free and of the six shades: each pair has a contrast of 4.5 or more.
@@ -205,7 +203,7 @@ def _plots(calendars: dict[Fee, WeekCalendar], day: date) -> Iterator[str]:
 
 def _notes(compiled: CompiledTariff, base: WeekCalendar) -> Iterator[str]:
     tariff = base.tariff
-    notes = (start_note(base.circumstances), *footnotes(compiled, base), *grace_notes(compiled))
+    notes = (start_note(base.circumstances), *footnotes(compiled, base))
     yield "<section><h2>Notes</h2><ul>"
     yield from (f"<li>{escape(note)}</li>" for note in notes)
     yield "</ul></section><section><h2>Elements, in order; the first that applies counts</h2><ol>"
@@ -213,11 +211,3 @@ def _notes(compiled: CompiledTariff, base: WeekCalendar) -> Iterator[str]:
         name = "" if element.name is None else f"<strong>{escape(element.name)}</strong>: "
         yield f"<li>{name}{escape(element_text(element, tariff.currency))}</li>"
     yield "</ol></section>"
-
-
-def grace_notes(compiled: CompiledTariff) -> tuple[str, ...]:
-    """Return what the grace period changes about parking prices."""
-    if not compiled.grace_us:
-        return ()
-    grace = duration_text(compiled.grace_us // SECOND_US)
-    return (f"The first {grace} of every stretch of parking cost nothing.",)

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 
+from tariffs.adjustments import IdleGrace
 from tariffs.calendar import Circumstances, Fee, WeekCalendar, week_calendar
 from tariffs.calendar_circumstances import footnotes
 from tariffs.calendar_html import PALETTE, calendar_html
@@ -186,6 +188,18 @@ def test_what_holds_later_in_a_session_is_a_footnote() -> None:
         "From 50 kWh on: Energy 0.30 EUR/kWh at all times, by element 1.",
         "From 4 h on: Parking time 6.00 EUR/h every day 08:00-24:00, by element 5 (idle).",
         "From 11 kW on: Charging time 4.00 EUR/h at all times, by element 3.",
+    )
+
+
+def test_a_grace_period_is_a_footnote_where_parking_costs() -> None:
+    graceful = msgspec.structs.replace(
+        tariff_of(OFF_PEAK, IDLE), adjustments=(IdleGrace(seconds=900),)
+    )
+    compiled = CompiledTariff(graceful)
+    base = week_calendar(compiled, time_zone=BERLIN, first_day=ORDINARY_MONDAY)
+
+    assert footnotes(compiled, base)[-1] == (
+        "The first 15 min of every stretch of parking cost nothing."
     )
 
 
