@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from zoneinfo import ZoneInfo
 
 from psycopg import Connection
@@ -167,19 +167,24 @@ def _settle(dsn: str) -> bool:
     return False
 
 
+_UNSETTLED: LiteralString = """
+SELECT
+    (SELECT count(*) FROM session WHERE state IN ('open', 'waiting'))
+    + (SELECT count(*) FROM log_head LEFT JOIN worker_position USING (partition)
+       WHERE log_head.next_position <> coalesce(worker_position.next_position, 0))
+    + (SELECT count(*) FROM uninvoiced_session WHERE invoicing = 'per_session')
+    -- What was rated after its month's invoice waits for the next month's.
+    + (SELECT count(*) FROM uninvoiced_session AS waiting
+       WHERE invoicing = 'per_month' AND billing_month <= %(month)s AND NOT EXISTS (
+           SELECT FROM issued_invoice AS issued WHERE issued.customer = waiting.customer
+           AND issued.cause LIKE 'month:%%' AND issued.cause LIKE '%%' || %(month)s
+       ))
+"""
+
+
 def _is_settled(connection: Connection[Any]) -> bool:
-    row = connection.execute(
-        """
-        SELECT
-            (SELECT count(*) FROM session WHERE state IN ('open', 'waiting'))
-            + (SELECT count(*) FROM uninvoiced_session
-               WHERE invoicing = 'per_session' OR billing_month <= %s)
-            + (SELECT count(*) FROM log_head LEFT JOIN worker_position USING (partition)
-               WHERE log_head.next_position <> coalesce(worker_position.next_position, 0))
-        """,
-        (f"{MIDNIGHT + DAY / 2:%Y-%m}",),
-    ).fetchone()
-    return row == (0,)
+    month = f"{MIDNIGHT + DAY / 2:%Y-%m}"
+    return connection.execute(_UNSETTLED, {"month": month}).fetchone() == (0,)
 
 
 @contextmanager

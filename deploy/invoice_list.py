@@ -23,6 +23,10 @@ FROM issued_invoice AS i
 WHERE (%(customer)s::text IS NULL OR customer = %(customer)s)
 ORDER BY number DESC LIMIT %(limit)s
 """
+_TOTALS: LiteralString = """
+SELECT currency, count(*), sum(gross_minor)::bigint FROM issued_invoice
+GROUP BY currency ORDER BY currency
+"""
 _CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
 
 
@@ -56,6 +60,14 @@ def list_invoices(
     """Return issued invoices, the highest number first."""
     with connection.cursor(row_factory=class_row(ListedInvoice)) as cursor:
         return cursor.execute(_LIST, {"customer": customer, "limit": limit}).fetchall()
+
+
+def invoice_totals(connection: Connection[Any]) -> dict[str, tuple[int, Decimal]]:
+    """Return how many invoices were issued in each currency, and the sum of their totals."""
+    return {
+        currency: (count, Decimal(minor).scaleb(-currency_exponent(currency)))
+        for currency, count, minor in connection.execute(_TOTALS)
+    }
 
 
 def find_document(connection: Connection[Any], number: str) -> InvoiceDocument:

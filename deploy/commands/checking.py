@@ -1,0 +1,143 @@
+"""`wattledger balance` and `wattledger replay`: is every Wh and every cent accounted for?"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.errors import DeployError
+from deploy.invoice_list import amount
+from deploy.output import print_json, print_rows, say
+from deploy.replay import replay_and_compare
+from deploy.wiring import opened
+from projections.energy_balance import EnergyBalance, EnergyDay, energy_balance
+from projections.replay import ReplayReport
+from projections.trial_balance import TrialBalance, trial_balance
+
+ENERGY_COLUMNS = {
+    "station": "left",
+    "day": "left",
+    "metered Wh": "right",
+    "billed": "right",
+    "free by rule": "right",
+    "held": "right",
+    "unattributed": "right",
+    "difference": "right",
+}
+ACCOUNT_COLUMNS = {"account": "left", "debit": "right", "credit": "right", "balance": "right"}
+
+
+def balance(
+    *,
+    station: str | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    place: ReadingPlace = READ_HERE,
+) -> int:
+    """Show where every metered Wh went, by station and day, and the trial balance.
+
+    metered = billed + free by rule + held + unattributed. Exits 1 if anything is off.
+
+    Args:
+        station: Only this station (the trial balance is always of everything).
+        first_day: From this day on, in the site's calendar.
+        last_day: Up to and with this day.
+        place: Where.
+    """
+    with opened(place.settings()) as connection:
+        energy = energy_balance(
+            connection, station_id=station, first_day=first_day, last_day=last_day
+        )
+        money = trial_balance(connection)
+    if place.json:
+        print_json(_for_machines(energy, money))
+    else:
+        _print_energy(energy)
+        _print_money(money)
+    return 0 if energy.is_balanced and money.is_balanced else 1
+
+
+def replay(
+    *,
+    check: Annotated[bool, Parameter(negative=())] = False,
+    place: ReadingPlace = READ_HERE,
+) -> int:
+    """Read the log again from its start and compare every decision and document, byte for byte.
+
+    Works in a schema of its own; nothing is changed. Exits 1 if anything differs.
+
+    Args:
+        check: Compare (the only thing that a replay does so far).
+        place: Where.
+    """
+    if not check:
+        message = "say --check: comparing is all that a replay does"
+        raise DeployError(message)
+    with opened(place.settings()) as connection:
+        report = replay_and_compare(connection.info.dsn)
+    if place.json:
+        print_json(report)
+    else:
+        _print_replay(report)
+    return 0 if report.is_identical else 1
+
+
+def _for_machines(energy: EnergyBalance, money: TrialBalance) -> dict[str, object]:
+    return {
+        "energy": {
+            "days": [_energy_row(day) for day in energy.days],
+            "total": _energy_row(energy.total),
+            "is_balanced": energy.is_balanced,
+        },
+        "trial_balance": {
+            "accounts": money.accounts,
+            "difference_minor": money.difference_minor,
+            "is_balanced": money.is_balanced,
+        },
+    }
+
+
+def _energy_row(day: EnergyDay) -> dict[str, object]:
+    return {
+        "station_id": day.station_id,
+        "day": day.day,
+        "metered_wh": day.metered_wh,
+        "billed_wh": day.billed_wh,
+        "free_wh": day.free_wh,
+        "held_wh": day.held_wh,
+        "unattributed_wh": day.unattributed_wh,
+        "difference_wh": day.difference_wh,
+    }
+
+
+def _print_energy(energy: EnergyBalance) -> None:
+    rows = [tuple(_energy_row(day).values()) for day in energy.days]
+    if rows:
+        rows.append(("all", *tuple(_energy_row(energy.total).values())[1:]))
+    print_rows("Energy by station and day", ENERGY_COLUMNS, rows)
+
+
+def _print_money(money: TrialBalance) -> None:
+    rows = [
+        (
+            each.account,
+            amount(each.debit_minor, each.currency),
+            amount(each.credit_minor, each.currency),
+            amount(each.balance_minor, each.currency),
+        )
+        for each in money.accounts
+    ]
+    print_rows("Trial balance", ACCOUNT_COLUMNS, rows)
+    for currency, difference in money.difference_minor.items():
+        say(f"debits less credits: {amount(difference, currency)}")
+
+
+def _print_replay(report: ReplayReport) -> None:
+    rows = list(report.compared_by_kind.items())
+    print_rows("Compared", {"what": "left", "count": "right"}, rows)
+    for each in report.shown:
+        say(f"{each.what} {each.key}\n  kept  {each.kept}\n  again {each.again}")
+    say(f"{report.lines} lines replayed, {report.compared} compared, {report.differences} differ")

@@ -1,0 +1,17 @@
+"""Replay with this program's own worker and migrations."""
+
+from __future__ import annotations
+
+from deploy import migrate
+from ingest.worker import Worker
+from projections.replay import Progress, ReplayReport, check_replay
+
+
+def replay_and_compare(dsn: str, *, progress: Progress | None = None) -> ReplayReport:
+    """Read the log again from its start and compare every consequence, byte for byte."""
+    return check_replay(
+        dsn,
+        new_schema=lambda connection, schema: migrate.apply(connection, "books", schema=schema),
+        new_worker=Worker,
+        progress=progress,
+    )
