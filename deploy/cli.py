@@ -11,7 +11,19 @@ from typing import Any
 import psycopg
 from cyclopts import App, CycloptsError
 
-from deploy.commands import declaring, invoices, log, serving, sessions, station, tariff
+from deploy.commands import (
+    checking,
+    declaring,
+    demo,
+    invoices,
+    log,
+    serving,
+    sessions,
+    station,
+    tariff,
+    tariff_calendar,
+    tariff_tools,
+)
 from deploy.errors import DeployError
 from deploy.output import complain
 from ingest.errors import IngestError
@@ -44,7 +56,9 @@ _add(
     "apply examples/fleet.yaml --dry-run",
 )
 
-tariff_app = App(name="tariff", help="Publish tariff files.", help_format="markdown")
+tariff_app = App(
+    name="tariff", help="Check, compare, show and publish tariff files.", help_format="markdown"
+)
 app.command(tariff_app)
 _add(
     tariff_app,
@@ -52,6 +66,27 @@ _add(
     tariff.publish,
     "tariff publish examples/tariffs/time-of-use.yaml",
     "tariff publish new.yaml --valid-from 2027-01-01T00:00:00+01:00 --by anna",
+)
+_add(
+    tariff_app,
+    "lint",
+    tariff_tools.lint,
+    "tariff lint examples/tariffs --country DE",
+    "tariff lint new.yaml --strict --json",
+)
+_add(
+    tariff_app,
+    "diff",
+    tariff_tools.diff,
+    "tariff diff old.yaml new.yaml",
+    "tariff diff old.yaml new.yaml --hours --time-zone Europe/Berlin --week 2026-10-25",
+)
+_add(
+    tariff_app,
+    "calendar",
+    tariff_calendar.calendar,
+    "tariff calendar examples/tariffs/time-of-use.yaml --time-zone Europe/Berlin",
+    "tariff calendar new.yaml --html week.html --day 2026-03-29 --after '4 h'",
 )
 sessions_app = App(name="sessions", help="Charging sessions.", help_format="markdown")
 sessions_app.default(sessions.listed)
@@ -89,6 +124,16 @@ _add(
     "station password",
     "station password --of 'a password that you chose'",
 )
+
+_add(
+    app,
+    "balance",
+    checking.balance,
+    "balance",
+    "balance --station HB-01 --first-day 2026-03-01 --json",
+)
+_add(app, "replay", checking.replay, "replay --check", "replay --check --json")
+_add(app, "demo", demo.demo, "demo", "demo --json figures.json")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
