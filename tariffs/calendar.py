@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -135,7 +136,11 @@ class WeekCalendar(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[date, ...]
     circumstances: Circumstances
     stretches: dict[Fee, tuple[Stretch, ...]]
-    slots: tuple[Slot, ...]
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Return every quarter of an hour of the days, in order of the wall clock."""
+        return tuple(slot for day in self.days for slot in _slots(day, self.time_zone))
 
     @property
     def fees(self) -> tuple[Fee, ...]:
@@ -151,14 +156,12 @@ class WeekCalendar(msgspec.Struct, frozen=True, kw_only=True):
         stretches = self.stretches[fee]
         return stretches[0] if len(stretches) == 1 and stretches[0].valid else None
 
-    @property
-    def slot_minutes(self) -> int:
-        """Return 60 if every price changes on a full local hour only, else 15."""
+    def slot_minutes(self, fee: Fee) -> int:
+        """Return 60 if *fee* changes on full local hours only, else 15."""
         whole = all(
             stretch.starts_at.astimezone(zone(self.time_zone)).time().minute == 0
             and stretch.starts_at.second == 0
-            for stretches in self.stretches.values()
-            for stretch in stretches[1:]
+            for stretch in self.stretches.get(fee, ())[1:]
         )
         return 60 if whole else 15
 
@@ -171,9 +174,8 @@ class WeekCalendar(msgspec.Struct, frozen=True, kw_only=True):
         found: list[Stretch] = []
         instants = sorted(
             instant
-            for slot in self.slots
-            if slot.day == day
-            and begin <= slot.starts_at.hour * 60 + slot.starts_at.minute < begin + minutes
+            for slot in _slots(day, self.time_zone)
+            if begin <= slot.starts_at.hour * 60 + slot.starts_at.minute < begin + minutes
             for instant in slot.instants
         )
         for instant in instants:
@@ -214,7 +216,6 @@ def week_calendar(
             fee: tuple(_merged(_stretches(compiled, fee, allowed, changes, end)))
             for fee in fees_of(compiled.tariff)
         },
-        slots=tuple(_slots(local_days, time_zone)),
     )
 
 
@@ -343,11 +344,13 @@ def _merged(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
         yield held
 
 
-def _slots(days: Sequence[date], time_zone: str) -> Iterator[Slot]:
-    for day in days:
-        for quarter in range(_QUARTERS_PER_DAY):
-            start = time(quarter // 4, quarter % 4 * 15)
-            yield Slot(day=day, starts_at=start, instants=_instants(day, start, time_zone))
+@lru_cache(maxsize=64)
+def _slots(day: date, time_zone: str) -> tuple[Slot, ...]:
+    starts = (time(quarter // 4, quarter % 4 * 15) for quarter in range(_QUARTERS_PER_DAY))
+    return tuple(
+        Slot(day=day, starts_at=start, instants=_instants(day, start, time_zone))
+        for start in starts
+    )
 
 
 def _instants(day: date, start: time, time_zone: str) -> tuple[datetime, ...]:

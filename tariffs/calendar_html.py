@@ -143,7 +143,7 @@ def fee_section(calendar: WeekCalendar, fee: Fee, when: str = "") -> Iterator[st
         yield f"<p>{escape(price_text(constant.price, fee, currency))} at all times.</p></section>"
         return
     scale = scale_of(calendar, fee)
-    minutes = calendar.slot_minutes
+    minutes = calendar.slot_minutes(fee)
     yield _legend(scale, calendar, fee)
     name = fee.name.lower()
     yield (

@@ -63,7 +63,7 @@ def fee_lines(calendar: WeekCalendar, fee: Fee, when: str = "") -> Iterator[Line
         qualified = f"{fee.value}{when and f', {when}'}"
         yield (Segment(f"{qualified}: {price_text(constant.price, fee, currency)} at all times"),)
         return
-    per_hour = 4 if calendar.slot_minutes == 15 else 2  # noqa: PLR2004 - quarters
+    per_hour = 4 if calendar.slot_minutes(fee) == 15 else 2  # noqa: PLR2004 - quarters
     yield (Segment(f"{fee.value}{when and f', {when}'}, {currency}{fee.unit}"),)
     hours = "".join(f"{hour:02d}".ljust(3 * per_hour) for hour in range(0, 24, 3))
     yield (Segment(" " * _DAY_WIDTH + hours.rstrip()),)

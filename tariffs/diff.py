@@ -199,8 +199,8 @@ class _Week:
     def hours(self) -> Iterator[HourChange]:
         """Yield each hour (or quarter, if prices change within hours) that differs."""
         old, new = self.base
-        minutes = min(week.slot_minutes for week in self.base)
         for fee in self.fees:
+            minutes = min(week.slot_minutes(fee) for week in self.base)
             differing = list(differences(old, new, fee))
             for day in old.days if differing else ():
                 for minute in range(0, 24 * 60, minutes):

@@ -17,7 +17,6 @@ from tariffs.calendar_words import (
     weekday_numbers,
     windows_text,
 )
-from tariffs.lint_reach import calendars_of
 from tariffs.lint_subject import LintSubject, Place, Rule, Said, Severity
 from tariffs.tariff import Dimension, Restrictions, TariffElement
 
@@ -85,7 +84,7 @@ def has_free_hours(subject: LintSubject) -> Iterator[Said]:
 
 def _gaps(subject: LintSubject, fees: tuple[Fee, ...]) -> Iterator[Said]:
     said: set[Said] = set()
-    for when, calendar in calendars_of(subject.compiled, subject.reach):
+    for when, calendar in subject.calendars:
         for fee in fees:
             stretches = calendar.stretches.get(fee, ())
             free = [s for s in stretches if s.price is None and not _is_tiny(s)]
@@ -100,7 +99,7 @@ def _gaps(subject: LintSubject, fees: tuple[Fee, ...]) -> Iterator[Said]:
 def has_tiny_window(subject: LintSubject) -> Iterator[Said]:
     """Find prices that hold for a few minutes: an end that was meant to be included."""
     said: set[Said] = set()
-    for _, calendar in calendars_of(subject.compiled, subject.reach):
+    for _, calendar in subject.calendars:
         for fee in calendar.fees:
             tiny: dict[HeldPrice | None, list[Stretch]] = {}
             for stretch in calendar.stretches[fee]:
@@ -141,8 +140,8 @@ def overlaps(subject: LintSubject) -> Iterator[Said]:
     for later in range(len(elements)):
         for earlier in range(later):
             fees = _priced_apart(elements[earlier], elements[later])
-            example = _partial_overlap(subject, earlier, later)
-            if fees and example is not None:
+            example = _partial_overlap(subject, earlier, later) if fees else None
+            if example is not None:
                 message = (
                     f"{subject.label(later)} overlaps {subject.label(earlier)} in part, "
                     f"for example {example}; there {', '.join(fees)} of the earlier one counts"
@@ -167,20 +166,13 @@ def _priced_apart(earlier: TariffElement, later: TariffElement) -> list[str]:
 
 def _partial_overlap(subject: LintSubject, earlier: int, later: int) -> str | None:
     """Return an example of a moment in both windows, if neither lies inside the other."""
-    reach = subject.reach
-    both = [local for mask, local in reach.clock_masks.items() if _has(mask, earlier, later)]
-    only = [
-        any(mask >> one & 1 and not mask >> other & 1 for mask in reach.clock_masks)
-        for one, other in ((earlier, later), (later, earlier))
-    ]
-    together = any(_has(mask, earlier, later) for mask in reach.masks)
-    if not both or not all(only) or not together:
+    reach, first, second = subject.reach, 1 << earlier, 1 << later
+    pair = first | second
+    met = {mask & pair for mask in reach.clock_masks}
+    if not {first, second, pair} <= met or all(mask & pair != pair for mask in reach.masks):
         return None
-    return f"{DAY_NAMES[both[0].weekday()]} at {clock_text(both[0].time())}"
-
-
-def _has(mask: int, *indices: int) -> bool:
-    return all(mask >> index & 1 for index in indices)
+    both = next(local for mask, local in reach.clock_masks.items() if mask & pair == pair)
+    return f"{DAY_NAMES[both.weekday()]} at {clock_text(both.time())}"
 
 
 def wraps_into_another_day(subject: LintSubject) -> Iterator[Said]:

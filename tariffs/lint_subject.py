@@ -7,10 +7,10 @@ from enum import StrEnum
 
 import msgspec
 
-from tariffs.calendar import Fee, fee_of
+from tariffs.calendar import Fee, WeekCalendar, fee_of
 from tariffs.calendar_words import element_label
 from tariffs.compiled import CompiledTariff
-from tariffs.lint_reach import Reach, reach_of
+from tariffs.lint_reach import Reach, calendars_of, reach_of
 from tariffs.tariff import PriceComponent, Tariff, TariffElement
 
 # Keys and indices (from 0) from the top of the tariff to what a finding is about.
@@ -37,12 +37,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
     """A tariff that compiles, what of it can ever hold, and where it is used.
 
-    `country` in ISO 3166's two letters, None if nobody said.
+    `calendars` are (when in a session, week) of every week and band that may differ. `country` in
+    ISO 3166's two letters, None if nobody said.
     """
 
     tariff: Tariff
     compiled: CompiledTariff
     reach: Reach
+    calendars: tuple[tuple[str, WeekCalendar], ...]
     country: str | None
 
     def components(self) -> Iterator[tuple[Place, int, TariffElement, PriceComponent, Fee | None]]:
@@ -68,10 +70,12 @@ class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
 def subject_of(compiled: CompiledTariff, *, country: str | None) -> LintSubject:
     """Return *compiled* as rules look at it."""
     tariff = compiled.tariff
+    reach = reach_of(compiled)
     return LintSubject(
         tariff=tariff,
         compiled=compiled,
-        reach=reach_of(compiled),
+        reach=reach,
+        calendars=tuple(calendars_of(compiled, reach)),
         country=country or tariff.country_code,
     )
 

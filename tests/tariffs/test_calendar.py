@@ -139,7 +139,7 @@ def test_a_price_that_changes_within_the_hour_is_shown_twice_and_makes_quarters(
         element(Dimension.ENERGY, "0.50", start_time=time(7, 30), end_time=time(9)), OFF_PEAK
     )
 
-    assert calendar.slot_minutes == 15
+    assert calendar.slot_minutes(Fee.ENERGY) == 15
     assert price_at(calendar, Fee.ENERGY, ORDINARY_MONDAY, time(7)) == ["0.39", "0.50"]
 
 
