@@ -15,6 +15,7 @@ from deploy.commands import (
     checking,
     declaring,
     demo,
+    explain,
     invoices,
     log,
     serving,
@@ -28,10 +29,11 @@ from deploy.errors import DeployError
 from deploy.output import complain
 from ingest.errors import IngestError
 from ledger.errors import LedgerError
+from projections.errors import ProjectionError
 from tariffs.errors import TariffError
 
 WRONG, MISUSED, INTERRUPTED = 1, 2, 130
-REFUSALS = (DeployError, IngestError, LedgerError, TariffError)
+REFUSALS = (DeployError, IngestError, LedgerError, ProjectionError, TariffError)
 
 app = App(
     name="wattledger",
@@ -111,6 +113,7 @@ invoice_app = App(name="invoice", help="One invoice.", help_format="markdown")
 app.command(invoice_app)
 _add(invoice_app, "show", invoices.show, "invoice show HC-2026-000001")
 
+_add(app, "explain", explain.explain, "explain HC-2026-000001", "explain HC-2026-000001 2 --json")
 log_app = App(name="log", help="The raw event log.", help_format="markdown")
 app.command(log_app)
 _add(log_app, "show", log.show, "log show 0/17/3", "log show --station HB-01 --limit 5")

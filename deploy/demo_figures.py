@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import msgspec
 from psycopg import Connection
@@ -17,9 +17,16 @@ from deploy.log_reading import read_all
 from deploy.replay import replay_and_compare
 from ingest.envelope import Frame
 from ledger.flags import Flag
+from projections.audit import explain, show_invoice
+from projections.audit_text import explanation_text
 from projections.energy_balance import EnergyDay, energy_balance
 from projections.sessions import flag_counts, session_counts
 from projections.trial_balance import trial_balance
+
+_TELLING_LINE: LiteralString = """
+SELECT number, session_id, line FROM rated_line JOIN invoiced_session USING (session_id)
+WHERE net_minor > 0 ORDER BY dimension = 'PARKING_TIME' DESC, net_minor, session_id LIMIT 1
+"""
 
 EXPECTED_FLAG: Final = {
     Quirk.OFFLINE: Flag.LATE_ARRIVAL,
@@ -116,6 +123,21 @@ def collect_figures(connection: Connection[Any], day: DemoDay) -> Figures:
     )
     problems = tuple(find_problems(figures, day))
     return msgspec.structs.replace(figures, problems=problems)
+
+
+def explain_one_line(connection: Connection[Any]) -> str:
+    """Return the explanation of one billed line: an idle fee if there is one."""
+    row = connection.execute(_TELLING_LINE).fetchone()
+    if row is None:
+        return ""
+    number, session_id, rated_line = row
+    document = show_invoice(connection, number)
+    [line] = [
+        each.line
+        for each in document.lines
+        if (each.session_id, each.rated_line) == (session_id, rated_line)
+    ]
+    return explanation_text(explain(connection, number, line))
 
 
 def find_problems(figures: Figures, day: DemoDay) -> Iterator[str]:

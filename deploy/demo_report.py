@@ -31,8 +31,8 @@ def print_report(figures: Figures, explained: str) -> None:
     say(f"Trial balance is off by {figures.trial_balance.difference_minor} minor units")
     compared, differences = figures.replay.compared, figures.replay.differences
     say(f"Replay of the whole log: {compared} consequences compared, {differences} differ\n")
-    if explained:
-        say(explained)
+    say("One line explained (wattledger explain NUMBER LINE):\n")
+    say(explained)
     _print_end(figures)
 
 

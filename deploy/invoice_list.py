@@ -1,4 +1,4 @@
-"""Issued invoices as people look at them: the list, and one document as it was issued."""
+"""Issued invoices as people look at them: the list and its totals."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from deploy.errors import DeployError
-from ledger.books import Books
-from ledger.document import InvoiceDocument, read_document
 from tariffs.currencies import currency_exponent
 
 _LIST: LiteralString = """
@@ -27,15 +24,6 @@ _TOTALS: LiteralString = """
 SELECT currency, count(*), sum(gross_minor)::bigint FROM issued_invoice
 GROUP BY currency ORDER BY currency
 """
-_CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
-
-
-class UnknownInvoiceError(DeployError):
-    """There is no invoice of that number."""
-
-    def __init__(self, number: str) -> None:
-        self.number = number
-        super().__init__(f"there is no invoice {number}: `wattledger invoices` lists them")
 
 
 class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,25 +56,6 @@ def invoice_totals(connection: Connection[Any]) -> dict[str, tuple[int, Decimal]
         currency: (count, Decimal(minor).scaleb(-currency_exponent(currency)))
         for currency, count, minor in connection.execute(_TOTALS)
     }
-
-
-def find_document(connection: Connection[Any], number: str) -> InvoiceDocument:
-    """Return the document of invoice *number*, from its bytes as issued.
-
-    Raises:
-        UnknownInvoiceError: If there is none.
-    """
-    row = connection.execute(_CAUSE, (number,)).fetchone()
-    if row is None:
-        raise UnknownInvoiceError(number)
-    books = Books(connection.info.dsn)
-    try:
-        invoice = books.find(row[0])
-    finally:
-        books.close()
-    if invoice is None:
-        raise UnknownInvoiceError(number)
-    return read_document(invoice.document)
 
 
 def amount(minor: int, currency: str) -> str:

@@ -120,9 +120,3 @@ def issue_invoices(surroundings: Surroundings, stop: threading.Event, ready: Rea
         invoicer.run(stop)
     finally:
         invoicer.close()
-
-
-def project(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
-    """Keep the read models up to date."""
-    ready(None)
-    stop.wait()

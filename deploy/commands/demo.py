@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from deploy.demo import demo_settings, play_day
-from deploy.demo_figures import collect_figures
+from deploy.demo_figures import collect_figures, explain_one_line
 from deploy.demo_report import print_report
 from deploy.output import say
 from deploy.wiring import opened
@@ -39,7 +39,8 @@ def demo(
     day = play_day(settings, stations_max=stations, seconds=seconds)
     with opened(settings) as connection:
         figures = collect_figures(connection, day)
-    print_report(figures, "")
+        explained = explain_one_line(connection)
+    print_report(figures, explained)
     if json is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
     return 1 if figures.problems else 0

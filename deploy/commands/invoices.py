@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from deploy.commands.place import READ_HERE, ReadingPlace
-from deploy.invoice_list import amount, find_document, list_invoices
+from deploy.invoice_list import amount, list_invoices
 from deploy.output import print_json, print_rows, say, shown
 from deploy.wiring import opened
 from ledger.document import InvoiceDocument, Party
+from projections.audit import show_invoice
 
+QUANTITY_DIGITS = 4
 LIST_COLUMNS = {
     "invoice": "left",
     "date": "left",
@@ -66,7 +70,7 @@ def show(number: str, *, place: ReadingPlace = READ_HERE) -> int:
         place: Where.
     """
     with opened(place.settings()) as connection:
-        document = find_document(connection, number)
+        document = show_invoice(connection, number)
     if place.json:
         print_json(document)
         return 0
@@ -89,7 +93,7 @@ def print_document(document: InvoiceDocument) -> None:
                 line.description,
                 f"{line.starts_at:%Y-%m-%d %H:%M:%S}",
                 f"{line.ends_at:%H:%M:%S %z}",
-                f"{shown(line.quantity)} {line.unit}",
+                f"{shown(_rounded(line.quantity))} {line.unit}",
                 shown(line.unit_price),
                 f"{shown(line.vat_percent)} %" if line.vat_percent is not None else "-",
                 amount(line.net_minor, currency),
@@ -109,6 +113,11 @@ def print_document(document: InvoiceDocument) -> None:
         say(f"{rate} on {amount(vat.net_minor, currency)}: {amount(vat.vat_minor, currency)}")
     say(f"total {amount(document.gross_minor, currency):>16}")
     say(f"Why a line costs what it costs: wattledger explain {document.number} LINE")
+
+
+def _rounded(quantity: Decimal) -> Decimal:
+    """Return a quantity for a table's cell; the JSON form has every digit."""
+    return round(quantity, QUANTITY_DIGITS)
 
 
 def _party(party: Party) -> str:

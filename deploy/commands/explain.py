@@ -1,0 +1,31 @@
+"""`wattledger explain`: from an invoice line down to the raw frames."""
+
+from __future__ import annotations
+
+import sys
+
+from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.output import print_json
+from deploy.wiring import opened
+from projections import audit
+from projections.audit_text import explanation_text
+
+
+def explain(number: str, line: int | None = None, /, *, place: ReadingPlace = READ_HERE) -> int:
+    """Explain an invoice, or one line of it, down to the raw frames behind it.
+
+    Shows the price element and its reason, the decision with every input, the charging periods, the
+    meter readings, and the frames with their place in the log and their hash.
+
+    Args:
+        number: The invoice's number.
+        line: Only this line.
+        place: Where.
+    """
+    with opened(place.settings()) as connection:
+        explanation = audit.explain(connection, number, line)
+    if place.json:
+        print_json(explanation)
+    else:
+        sys.stdout.write(explanation_text(explanation))
+    return 0
