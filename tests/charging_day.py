@@ -62,7 +62,7 @@ def declare_fleet(dsn: str) -> int:
         adjustments=(GroupGrant(group="residents", dimensions=(Dimension.ENERGY,)),),
     )
     seller = LegalEntity(
-        name="Watt GmbH", country="DE", time_zone="Europe/Berlin", invoice_prefix="W-"
+        name="Watt GmbH", country="DE", time_zone="Europe/Berlin", invoice_prefix="W"
     )
     site = Site(time_zone="Europe/Berlin", country="DE", legal_entity="watt", currency="EUR")
     changes = [

@@ -130,7 +130,8 @@ def test_a_lost_fact_is_seen(books: str) -> None:
 def test_a_rating_of_more_than_was_metered_is_seen(books: str) -> None:
     tamper(
         books,
-        """UPDATE session_decision SET body = replace(body, '"billed_wh":"6000"', '"billed_wh":"6001"')
+        """UPDATE session_decision
+           SET body = replace(body, '"billed_wh":"6000"', '"billed_wh":"6001"')
            WHERE session_id LIKE '%/11/%'""",
     )
     day = of_station(books, "CS-OLD-1")

@@ -1,0 +1,130 @@
+"""The audit trail: from an invoice line down to the raw frames, and in a finance person's words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+
+import msgspec
+import pytest
+
+from ingest.envelope import Frame, decode_lines
+from ingest.log_format import unpack_payload
+from projections.audit import UnknownInvoiceError, UnknownLineError, explain, show_invoice
+from projections.audit_text import explanation_text
+from tests.charging_day import choose
+from tests.projections.books_of_a_day import ask, books_of_a_day
+
+HELD = "CS-OLD-2/22/20260302T082000Z"
+
+
+@pytest.fixture
+def books(database: str) -> str:
+    return books_of_a_day(database, choose(HELD, "release", 300))
+
+
+def number_of(dsn: str, session: str) -> str:
+    """Return the number of the invoice that a session is on."""
+    with ask(dsn) as connection:
+        [(number,)] = connection.execute(
+            "SELECT number FROM invoiced_session WHERE session_id LIKE %s", (f"%/{session}/%",)
+        ).fetchall()
+    return str(number)
+
+
+def test_a_lines_periods_add_up_to_its_volume(books: str) -> None:
+    with ask(books) as connection:
+        explanation = explain(connection, number_of(books, "11"), 1)
+    [line] = explanation.lines
+
+    assert sum(period.energy_wh for period in line.periods) == line.line.quantity * 1000 == 6000
+    assert line.readings[0].register_wh == 1000
+    assert line.readings[-1].register_wh == 7000
+
+
+def test_every_reading_names_its_frame_as_it_stands_in_the_log(books: str) -> None:
+    with ask(books) as connection:
+        explanation = explain(connection, number_of(books, "A"))
+        for reading in explanation.lines[0].readings:
+            assert reading.frame is not None
+            partition, position, number = map(int, reading.frame.place.split("/"))
+            [(codec, payload)] = connection.execute(
+                "SELECT codec, payload FROM log_batch WHERE partition = %s AND position = %s",
+                (partition, position),
+            ).fetchall()
+            line = decode_lines(unpack_payload(codec, payload))[number]  # type: ignore[arg-type]  # from the table
+            assert isinstance(line, Frame)
+            assert line.frame == reading.frame.frame
+            assert line.received_at == reading.frame.received_at
+            assert sha256(line.frame.encode()).hexdigest() == reading.frame.sha256
+
+
+def test_parking_is_explained_by_what_the_car_did(books: str) -> None:
+    with ask(books) as connection:
+        explanation = explain(connection, number_of(books, "12"), 2)
+    [line] = explanation.lines
+
+    assert {period.activity.lower() for period in line.periods} == {"parking"}
+    lasted = line.periods[-1].ends_at - line.periods[0].starts_at
+    assert lasted == timedelta(minutes=30)
+    assert line.line.net_minor == 300
+
+
+def test_a_release_is_named_with_its_reason_and_its_flags(books: str) -> None:
+    with ask(books) as connection:
+        text = explanation_text(explain(connection, number_of(books, "22")))
+
+    assert "released by ann: seen on the meter" in text
+    assert "(stop_lost)" in text
+
+
+def test_the_text_leads_from_the_amount_to_the_frames(books: str) -> None:
+    with ask(books) as connection:
+        text = explanation_text(explain(connection, number_of(books, "11"), 1))
+
+    for words in (
+        "Line 1: Energy, 2.40 EUR net",
+        "6 kWh at 0.4 EUR per kWh; VAT 19 % 0.46 EUR; gross 2.86 EUR",
+        "from 2026-03-02 08:01:00 to 2026-03-02 09:00:00 at the site",
+        "tariff DAY, element 1, because of site=yard",
+        "08:01:00 to 08:05:00           500 Wh  charging",
+        "in all 0:59:00 hours with 6,000 Wh, 12 periods",
+        "08:05:00  register         1,500 Wh  session        500 Wh  log ",
+        '"StartTransaction", {"connectorId": 1, "idTag": "FLEET1", "meterStart": 1000,',
+        '"StopTransaction", {"transactionId": 11, "meterStop": 7000,',
+    ):
+        assert words in text
+
+
+def test_a_second_line_does_not_repeat_the_session(books: str) -> None:
+    with ask(books) as connection:
+        text = explanation_text(explain(connection, number_of(books, "12")))
+
+    assert text.count("What was decided") == 1
+    assert "The decision and the frames are those of line 1." in text
+
+
+def test_the_machines_form_holds_everything(books: str) -> None:
+    with ask(books) as connection:
+        explanation = explain(connection, number_of(books, "11"))
+    read = msgspec.json.decode(msgspec.json.encode(explanation))
+
+    assert read["number"] == number_of(books, "11")
+    assert len(read["lines"][0]["readings"]) == 13
+    assert len(read["lines"][0]["readings"][0]["frame"]["sha256"]) == 64
+
+
+def test_an_invoice_is_shown_as_it_was_issued(books: str) -> None:
+    with ask(books) as connection:
+        document = show_invoice(connection, number_of(books, "11"))
+
+    assert document.gross_minor == 286
+    assert document.buyer.name == "Fleet Ltd"
+
+
+def test_what_does_not_exist_is_refused_by_name(books: str) -> None:
+    with ask(books) as connection:
+        with pytest.raises(UnknownInvoiceError, match="no invoice W-1"):
+            explain(connection, "W-1")
+        with pytest.raises(UnknownLineError, match="has lines 1 to 1, not 9"):
+            explain(connection, number_of(books, "11"), 9)
