@@ -255,7 +255,7 @@ class PostgresEventLog:
             self._writer = await _connect_patiently(self._dsn)
         try:
             cursor = await self._writer.execute(APPEND, rows)
-            return {partition: first for partition, first, _ in await cursor.fetchall()}
+            return _first_positions(rows, await cursor.fetchall())
         except BaseException:
             await self._writer.close()
             raise
@@ -284,11 +284,15 @@ def append_lines(
         for line in some:
             _check_line(line, partition, partition + 1)
     rows = _rows({partition: [some] for partition, some in lines.items() if some})
-    found = connection.execute(APPEND, rows).fetchall()
-    if len(found) != len(rows.partitions):
-        message = f"the event log lacks one of the partitions {rows.partitions}"
+    return _first_positions(rows, connection.execute(APPEND, rows).fetchall())
+
+
+def _first_positions(rows: _Rows, found: Sequence[tuple[int, int, str]]) -> dict[int, int]:
+    first = {partition: position for partition, position, _ in found}
+    if lacking := set(rows.partitions) - first.keys():
+        message = f"the event log has no partition {min(lacking)}"
         raise UnfitLineError(message)
-    return {partition: first for partition, first, _ in found}
+    return first
 
 
 def _rows(batches: Mapping[int, Sequence[Sequence[bytes]]]) -> _Rows:

@@ -150,6 +150,15 @@ class TestPostgresEventLog(LogContract):
 
         assert await log.end(0) == 0
 
+    async def test_a_log_that_lost_its_partitions_fails_in_words(
+        self, log: EventLog, database: str
+    ) -> None:
+        with psycopg.connect(database) as connection:
+            connection.execute("DELETE FROM inputs.log_head")
+
+        with pytest.raises(LogUnavailableError, match="no partition 0"):
+            await log.append(0, b"{}")
+
     async def test_a_session_that_need_not_be_durable_is_made_durable(self, database: str) -> None:
         name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
         with psycopg.connect(database, autocommit=True) as connection:

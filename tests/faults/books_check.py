@@ -1,0 +1,89 @@
+"""What must hold after any number of kills: nothing acknowledged lost, nothing counted twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from ingest.envelope import Frame, decode_lines
+from ingest.log_format import unpack_payload
+from tests.faults.load_station import Charged, Exchange
+
+Connection = psycopg.Connection[Any]
+
+
+def logged_exchanges(connection: Connection) -> set[Exchange]:
+    """Return every frame in the log with its reply; fail on a gap."""
+    found = set()
+    query = "SELECT partition, position, codec, payload FROM log_batch ORDER BY partition, position"
+    following: Counter[int] = Counter()
+    for partition, position, codec, payload in connection.execute(query, binary=True):
+        assert position == following[partition], f"a gap in partition {partition}"
+        following[partition] += 1
+        for line in decode_lines(unpack_payload(codec, payload)):
+            if isinstance(line, Frame) and line.reply is not None:
+                found.add(Exchange(line.station, line.frame, line.reply))
+    heads = dict(connection.execute("SELECT partition, next_position FROM log_head").fetchall())
+    assert {n: heads[n] for n in following} == dict(following)
+    return found
+
+
+def lost(acknowledged: Iterable[Exchange], connection: Connection) -> list[Exchange]:
+    """Return what was answered and is not in the log."""
+    logged = logged_exchanges(connection)
+    return [exchange for exchange in acknowledged if exchange not in logged]
+
+
+def is_caught_up(connection: Connection) -> bool:
+    """Say whether the worker has done the whole log."""
+    behind = connection.execute(
+        "SELECT count(*) FROM log_head LEFT JOIN worker_position USING (partition)"
+        " WHERE log_head.next_position <> coalesce(worker_position.next_position, 0)"
+    ).fetchone()
+    return behind == (0,)
+
+
+def is_invoiced(connection: Connection) -> bool:
+    """Say whether nothing waits for its invoice."""
+    return connection.execute("SELECT count(*) FROM uninvoiced_session").fetchone() == (0,)
+
+
+def sessions_in_the_books(connection: Connection) -> Counter[Charged]:
+    """Return the sessions with their energy, each as often as it is in the books."""
+    query = "SELECT station_id, stream, energy_wh FROM session WHERE state <> 'replaced'"
+    return Counter(
+        Charged(station, stream, int(energy))
+        for station, stream, energy in connection.execute(query)
+    )
+
+
+def assert_money_is_counted_once(connection: Connection) -> None:
+    """Fail if a session is rated, posted or invoiced twice, or an entry does not balance."""
+    states = "SELECT state, reasons, flags, count(*) FROM session GROUP BY 1, 2, 3"
+    assert {state for state, *_ in connection.execute(states)} == {"rated"}, [
+        *connection.execute(states)
+    ]
+    rated = _count(connection, "SELECT count(*) FROM session")
+    assert _count(connection, "SELECT count(*) FROM session_decision WHERE kind = 'rated'") == rated
+    assert _count(connection, "SELECT count(*) FROM invoiced_session") == rated
+    off = "SELECT currency FROM posting GROUP BY entry_id, currency HAVING sum(amount_minor) <> 0"
+    assert connection.execute(off.encode()).fetchall() == []
+    lines = "SELECT coalesce(sum(net_minor + tax_minor), 0) FROM rated_line"
+    invoices = "SELECT coalesce(sum(gross_minor), 0) FROM issued_invoice"
+    assert _count(connection, lines) == _count(connection, invoices)
+    sold = "SELECT sum(billed_volume) * 1000 FROM rated_line WHERE dimension = 'ENERGY'"  # kWh
+    metered = "SELECT sum(energy_wh) FROM session"
+    assert _count(connection, sold) == _count(connection, metered)
+    numbers = [str(n) for (n,) in connection.execute("SELECT number FROM issued_invoice")]
+    series = sorted(int(number.rsplit("-", 1)[-1]) for number in numbers)
+    assert series == list(range(1, len(series) + 1)), "the numbers have a gap"
+
+
+def _count(connection: Connection, query: str) -> Decimal:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return Decimal(row[0])

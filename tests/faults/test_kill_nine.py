@@ -1,0 +1,79 @@
+"""Kill -9 of any process under load: nothing acknowledged is lost, nothing is counted twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.faults.books_check import (
+    assert_money_is_counted_once,
+    is_caught_up,
+    is_invoiced,
+    lost,
+    sessions_in_the_books,
+)
+from tests.faults.load_station import Charged, Exchange, LoadStation, progress, stations, under_load
+from tests.faults.running_system import RunningSystem, wait_until
+
+COUNT = 12
+VICTIMS = ("stations", "worker", "postgres", "postmaster", "stations", "worker", "everything")
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="wattledger-faults-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+async def kill_under_load(system: RunningSystem, kills: int, *, seed: int) -> list[LoadStation]:
+    """Kill *kills* times at random moments; return the stations, all at rest."""
+    chance = random.Random(seed)
+    fleet = stations(COUNT, lambda: system.url)
+    async with under_load(fleet):
+        await progress(fleet)
+        for number in range(kills):
+            await asyncio.sleep(chance.uniform(0, 0.8))
+            await asyncio.to_thread(system.kill, VICTIMS[number % len(VICTIMS)])
+            await progress(fleet)
+    return fleet
+
+
+def assert_nothing_lost_and_nothing_twice(
+    system: RunningSystem, fleet: Sequence[LoadStation]
+) -> None:
+    acknowledged: list[Exchange] = [each for station in fleet for each in station.acknowledged]
+    charged: list[Charged] = [each for station in fleet for each in station.charged]
+    with system.connection() as connection:
+        wait_until(lambda: is_caught_up(connection), "the worker has done the log")
+        wait_until(lambda: is_invoiced(connection), "everything is invoiced")
+
+        assert lost(acknowledged, connection) == []
+        assert sessions_in_the_books(connection) == Counter(charged)
+        assert_money_is_counted_once(connection)
+
+
+@pytest.mark.timeout(300)
+async def test_twenty_kills_under_load_lose_nothing_and_count_nothing_twice(data: Path) -> None:
+    with RunningSystem(data, count=COUNT) as system:
+        fleet = await kill_under_load(system, 20, seed=1)
+
+        assert_nothing_lost_and_nothing_twice(system, fleet)
+        assert "stopped" in system.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_hundred_kills_under_load(data: Path, seed: int) -> None:
+    with RunningSystem(data, count=COUNT) as system:
+        fleet = await kill_under_load(system, 100, seed=seed)
+
+        assert_nothing_lost_and_nothing_twice(system, fleet)
