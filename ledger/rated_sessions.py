@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
-from ledger.decisions import Moment, RatedLine, Release, SessionRated
+import msgspec
+
+from ledger.decisions import Decided, Moment, Payer, RatedLine, Release, SessionRated
 from ledger.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.payers import payer_of
@@ -33,32 +36,45 @@ def rate(
         InconsistentRatingError: If a component were billed twice, or totals were not their lines'.
         TariffError: If the kernel refuses the session or the tariff.
     """
-    started_at = session.started_at
-    ended_at = session.ended_at or session.provisional_ended_at
-    energy_wh, uid = session.energy_wh, session.token_uid
-    if started_at is None or ended_at is None or energy_wh is None or uid is None:
-        raise UnpriceableSessionError(session.session_id)
+    started_at, ended_at, energy_wh, uid = _essentials(session)
     usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
     policy = policy_named(declarations.policy(started_at).pricing)
     priced = price_session(usage, basis.compiled(), policy=policy)
-    calendar = zone(basis.legal_entity.time_zone)
-    decision = SessionRated(
+    payer = payer_of(declarations, uid, started_at)
+    decided = Decided(
         session_id=session.session_id,
         station_id=session.station_id,
         moment=moment,
         declared_version=declarations.version,
         flags=session.flags,
+    )
+    return checked_rating(_decision(decided, session, basis, priced, payer, energy_wh, release))
+
+
+def _decision(
+    decided: Decided,
+    session: ChargingSession,
+    basis: Basis,
+    priced: PricedSession,
+    payer: Payer,
+    energy_wh: Decimal,
+    release: Release | None,
+) -> SessionRated:
+    usage, policy = priced.usage, priced.policy
+    calendar = zone(basis.legal_entity.time_zone)
+    return SessionRated(
+        **msgspec.structs.asdict(decided),
         site_id=basis.site_id,
         legal_entity=basis.site.legal_entity,
         country=basis.site.country,
         time_zone=basis.site.time_zone,
         evse_id=session.evse_id,
         connector_id=session.connector_id,
-        token_uid=uid,
-        payer=payer_of(declarations, uid, started_at),
-        started_at=started_at,
-        ended_at=ended_at,
-        billing_month=f"{ended_at.astimezone(calendar):%Y-%m}",
+        token_uid=session.token_uid,
+        payer=payer,
+        started_at=usage.starts_at,
+        ended_at=usage.ends_at,
+        billing_month=f"{usage.ends_at.astimezone(calendar):%Y-%m}",
         meter_start_wh=session.meter_start_wh,
         meter_stop_wh=session.meter_stop_wh,
         energy_wh=energy_wh,
@@ -78,7 +94,16 @@ def rate(
         notes=tuple(note.message for note in priced.notes),
         release=release,
     )
-    return checked_rating(decision)
+
+
+def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, str]:
+    """Return start, end, energy and token, without which there is nothing to price."""
+    started_at = session.started_at
+    ended_at = session.ended_at or session.provisional_ended_at
+    energy_wh, uid = session.energy_wh, session.token_uid
+    if started_at is None or ended_at is None or energy_wh is None or uid is None:
+        raise UnpriceableSessionError(session.session_id)
+    return started_at, ended_at, energy_wh, uid
 
 
 def _usage_of(
