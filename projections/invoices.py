@@ -1,0 +1,33 @@
+"""Issued invoices in the books: their rows and what they post, once each.
+
+The issuing part books an invoice right after it is issued. One that was killed in between, or
+another process that issues, leaves invoices which nobody booked: this projection finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.persistence import Notification
+from eventsourcing.utils import get_topic
+from psycopg import Connection
+
+from ledger.books import Books
+from ledger.invoice import Invoice
+from ledger.invoicing import book_invoice
+
+
+class InvoiceProjection:
+    """Books every issued invoice; one that is booked already changes nothing."""
+
+    name: ClassVar = "invoices"
+    topics: ClassVar = (get_topic(Invoice.Issued),)
+
+    def project(
+        self, connection: Connection[Any], books: Books, page: Sequence[Notification]
+    ) -> None:
+        """Book the invoices that *page* tells of."""
+        for notification in page:
+            book_invoice(connection, books.repository.get(UUID(str(notification.originator_id))))
