@@ -60,14 +60,15 @@ class AxisBand(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def circumstances(self) -> Circumstances:
         """Return a session that is in this band and at its start in every other respect."""
-        return self._in(AT_START)
+        return self.within(AT_START)
 
     @property
     def alone(self) -> Circumstances:
         """Return a session that is in this band, whatever its other quantities are."""
-        return self._in(_ANYWHERE)
+        return self.within(_ANYWHERE)
 
-    def _in(self, circumstances: Circumstances) -> Circumstances:
+    def within(self, circumstances: Circumstances) -> Circumstances:
+        """Return *circumstances* moved into this band."""
         match self.axis:
             case Axis.ENERGY:
                 return replace(circumstances, energy_kwh=self.low)

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
+from functools import reduce
+from itertools import islice, pairwise, product
+from typing import Final
 
 import msgspec
 
@@ -35,6 +37,8 @@ from tariffs.calendar_words import (
 from tariffs.compiled import CompiledTariff
 from tariffs.diff_words import setting_changes
 from tariffs.tariff import Tariff
+
+COMBINATIONS_MAX: Final = 200
 
 
 class ChangeKind(StrEnum):
@@ -107,6 +111,11 @@ class _Change(msgspec.Struct, frozen=True):
     after: HeldPrice | None
 
 
+# At which points of a session a change holds, for each stretch.
+_Points = dict[tuple[datetime, datetime], set[Circumstances]]
+_Found = dict[_Change, _Points]
+
+
 class _Week:
     """One week of both tariffs, in every circumstance that either of them names."""
 
@@ -135,11 +144,11 @@ class _Week:
 
     def price_changes(self) -> Iterator[TariffChange]:
         """Yield a sentence for each (fee, old price, new price), with when it holds."""
-        found: dict[_Change, dict[tuple[datetime, datetime], set[Circumstances]]] = {}
+        found: _Found = {}
         seen = list(self._differences())
         ordered = sorted({at for _, d, _ in seen for at in (d.starts_at, d.ends_at)})
         for fee, difference, point in seen:
-            change = _Change(fee, _unnamed(difference, old=True), _unnamed(difference, old=False))
+            change = _change_of(fee, difference)
             inside = [c for c in ordered if difference.starts_at <= c <= difference.ends_at]
             for atom in pairwise(inside):
                 found.setdefault(change, {}).setdefault(atom, set()).add(point)
@@ -147,6 +156,35 @@ class _Week:
             for change, atoms in found.items():
                 if change.fee is fee:
                     yield from self._sentences(change, atoms)
+        yield from self._combined(found)
+
+    def _combined(self, found: _Found) -> Iterator[TariffChange]:
+        """Yield what differs only where the bands of several quantities meet."""
+        further = [
+            [None, *(band for band in bands if band.circumstances != AT_START)]
+            for bands in self.bands.values()
+        ]
+        for chosen in islice(product(*further), COMBINATIONS_MAX):
+            bands = [band for band in chosen if band is not None]
+            if len(bands) < 2:  # noqa: PLR2004 - one quantity alone is said already
+                continue
+            point = reduce(lambda at, band: band.within(at), bands, AT_START)
+            alone = {AT_START, *(band.circumstances for band in bands)}
+            pieces: dict[_Change, list[Piece]] = {}
+            pair = self._pair(point)
+            for fee in self.fees:
+                for difference in differences(*pair, fee):
+                    change = _change_of(fee, difference)
+                    if not _is_known(found.get(change, {}), difference, alone):
+                        cut = local_pieces(difference.starts_at, difference.ends_at, self.time_zone)
+                        pieces.setdefault(change, []).extend(cut)
+            when = " and ".join(bands_text((band,)) for band in bands)
+            for change, cut in pieces.items():
+                yield from _price_sentences(change, self._place(cut, when), self.currencies)
+
+    def _place(self, pieces: list[Piece], when: str) -> str:
+        windows = windows_text(pieces, self.base[0].days)
+        return " ".join(part for part in ("" if windows == ALL_TIMES else windows, when) if part)
 
     def _differences(self) -> Iterator[tuple[Fee, Difference, Circumstances]]:
         points = {AT_START} | {b.circumstances for bands in self.bands.values() for b in bands}
@@ -159,18 +197,14 @@ class _Week:
     def _sentences(
         self,
         change: _Change,
-        atoms: dict[tuple[datetime, datetime], set[Circumstances]],
+        atoms: _Points,
     ) -> Iterator[TariffChange]:
         by_when: dict[str, list[Piece]] = {}
         for (starts_at, ends_at), points in sorted(atoms.items()):
             pieces = by_when.setdefault(self._when(points), [])
             pieces += local_pieces(starts_at, ends_at, self.time_zone)
         for when, pieces in by_when.items():
-            windows = windows_text(pieces, self.base[0].days)
-            place = " ".join(
-                part for part in ("" if windows == ALL_TIMES else windows, when) if part
-            )
-            yield from _price_sentences(change, place, self.currencies)
+            yield from _price_sentences(change, self._place(pieces, when), self.currencies)
 
     def _when(self, points: set[Circumstances]) -> str:
         """Return at which point of a session a change holds; empty for always."""
@@ -233,6 +267,19 @@ def _prices(
         return (None,) if present else ()
     cell = calendar.cell(fee, day, start, minutes)
     return tuple(None if s.price is None else s.price.price for s in cell)
+
+
+def _change_of(fee: Fee, difference: Difference) -> _Change:
+    return _Change(fee, _unnamed(difference, old=True), _unnamed(difference, old=False))
+
+
+def _is_known(points: _Points, difference: Difference, alone: set[Circumstances]) -> bool:
+    """Tell whether the same change was found over the stretch for one quantity alone."""
+    return any(
+        at & alone
+        for (starts_at, ends_at), at in points.items()
+        if starts_at < difference.ends_at and difference.starts_at < ends_at
+    )
 
 
 def _unnamed(difference: Difference, *, old: bool) -> HeldPrice | None:

@@ -160,6 +160,21 @@ def test_a_change_up_to_a_threshold_says_so() -> None:
     ]
 
 
+def test_a_change_where_two_limits_meet_names_both() -> None:
+    late_and_much = Restrictions(min_kwh=Decimal(50), min_duration=3600)
+    base = with_elements(
+        element(Dimension.ENERGY, "0.30", restrictions=late_and_much),
+        element(Dimension.ENERGY, "0.40"),
+    )
+    dearer = with_elements(
+        element(Dimension.ENERGY, "0.35", restrictions=late_and_much), base.elements[1]
+    )
+
+    assert said(dearer, ChangeKind.PRICE, base) == [
+        "Energy from 50 kWh on and from 1 h on rises from 0.30 to 0.35 EUR/kWh (+16.7 %)"
+    ]
+
+
 def test_a_new_fee_starts_and_a_removed_one_becomes_free() -> None:
     start = element(Dimension.FLAT, "1", name="start")
 
