@@ -1,0 +1,105 @@
+"""Money: exact until it is rounded in one place."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tariffs.currencies import UnknownCurrencyError, currency_exponent
+from tariffs.quantities import (
+    BadNumberError,
+    CurrencyMismatchError,
+    Money,
+    RoundingMode,
+    decimal_of_ratio,
+    money_of_minor,
+    plain,
+    read_number,
+    round_money,
+    round_ratio,
+)
+from tariffs.rounding import apportion
+
+
+@pytest.mark.parametrize(
+    ("mode", "rounded"),
+    [
+        pytest.param(RoundingMode.HALF_UP, [3, 2, -3, 0], id="a half goes away from zero"),
+        pytest.param(RoundingMode.HALF_EVEN, [2, 2, -2, 0], id="a half goes to the even"),
+        pytest.param(RoundingMode.UP, [3, 2, -3, 1], id="any rest goes away from zero"),
+        pytest.param(RoundingMode.DOWN, [2, 2, -2, 0], id="any rest is dropped"),
+    ],
+)
+def test_rounding_modes(mode: RoundingMode, rounded: list[int]) -> None:
+    ratios = [(25, 10), (20, 10), (-25, 10), (1, 10)]
+
+    assert [round_ratio(n, d, mode) for n, d in ratios] == rounded
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [("10.005", "EUR", 1001), ("150.15", "JPY", 150), ("0.20705", "KWD", 207), ("1", "CLF", 10000)],
+)
+def test_minor_units_follow_iso_4217(amount: str, currency: str, minor: int) -> None:
+    assert round_money(Money(Decimal(amount), currency)) == minor
+
+
+@pytest.mark.parametrize(("currency", "exponent"), [("RSD", 2), ("ALL", 2), ("ISK", 0), ("TND", 3)])
+def test_exponents_are_those_of_iso_not_of_cldr(currency: str, exponent: int) -> None:
+    assert currency_exponent(currency) == exponent
+
+
+def test_an_unknown_currency_is_refused() -> None:
+    with pytest.raises(UnknownCurrencyError, match="'XYZ'"):
+        currency_exponent("XYZ")
+
+
+def test_two_currencies_never_meet_in_a_sum() -> None:
+    with pytest.raises(CurrencyMismatchError, match="CHF to EUR"):
+        Money(Decimal(1), "EUR") + Money(Decimal(1), "CHF")
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "Infinity", "1E+999999", "1e19", "", "0x1", "1" * 50, "1e-99"]
+)
+def test_a_number_that_cannot_be_exact_is_refused(text: str) -> None:
+    with pytest.raises(BadNumberError):
+        read_number(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("0.50", "0.5"), ("1E+2", "100"), ("100", "100"), ("0.000", "0")]
+)
+def test_numbers_are_written_plainly(written: str, shown: str) -> None:
+    assert str(plain(Decimal(written))) == shown
+
+
+def test_minor_units_become_money_again() -> None:
+    assert str(money_of_minor(1957, "EUR")) == "19.57 EUR"
+
+
+@given(st.integers(-(10**30), 10**30), st.integers(1, 10**12))
+def test_a_ratio_that_ends_is_exact_as_a_decimal(numerator: int, denominator: int) -> None:
+    shown = decimal_of_ratio(numerator, denominator)
+
+    exact = Fraction(numerator, denominator)
+    assert abs(Fraction(shown) - exact) <= Fraction(1, 2 * 10**18)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=9), st.integers(1, 1000))
+def test_shares_add_up_and_no_line_is_off_by_more_than_one(
+    numerators: list[int], denominator: int
+) -> None:
+    total = round_ratio(sum(numerators), denominator)
+
+    shares = apportion(numerators, denominator, 1, total)
+
+    assert sum(shares) == total
+    assert all(
+        abs(Fraction(n, denominator) - share) <= 1
+        for n, share in zip(numerators, shares, strict=True)
+    )
