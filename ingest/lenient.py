@@ -56,7 +56,14 @@ def read_number(raw: object, oddities: Oddities) -> Decimal | None:
     if value is None or not _is_sane(value):
         oddities.add(Flag.VALUE_UNREADABLE)
         return None
-    return value
+    return shift(value, 0)
+
+
+def shift(value: Decimal, power: int) -> Decimal:
+    """Return *value* times 10 to the *power*, exactly and written out: no context rounds it."""
+    sign, digits, exponent = value.as_tuple()
+    tens = (exponent if isinstance(exponent, int) else 0) + power
+    return Decimal((sign, digits + (0,) * tens, 0) if tens > 0 else (sign, digits, tens))
 
 
 def _is_sane(value: Decimal) -> bool:

@@ -35,7 +35,7 @@ _TOKEN_MAX: Final = 20
 _SIGNED: Final = "SignedData"
 _STATES: Final = {
     "Available": ChargingState.AVAILABLE,
-    "Preparing": ChargingState.EV_CONNECTED,
+    "Preparing": ChargingState.PREPARING,
     "Charging": ChargingState.CHARGING,
     "SuspendedEV": ChargingState.SUSPENDED_EV,
     "SuspendedEVSE": ChargingState.SUSPENDED_EVSE,

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from ingest.lenient import Oddities, read_number, read_time
+from ingest.lenient import Oddities, read_number, read_time, shift
 from ledger.facts import Measurand, Reading, ReadingContext, SignedReading
 from ledger.flags import Flag
 
@@ -190,9 +190,3 @@ def _read_phase(phase: str, oddities: Oddities) -> str | None:
     if phase not in _PHASES:
         oddities.add(Flag.ENUM_UNKNOWN)
     return phase.removesuffix("-N")
-
-
-def shift(value: Decimal, power: int) -> Decimal:
-    """Return *value* times 10 to the *power*, exactly: no context rounds it."""
-    sign, digits, exponent = value.as_tuple()
-    return Decimal((sign, digits, (exponent if isinstance(exponent, int) else 0) + power))

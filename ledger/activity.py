@@ -33,7 +33,7 @@ def fold_activity(
     """Return the spans between *started_at* and *ended_at*; the first one is CHARGING by default.
 
     EV_CONNECTED is parking only once the vehicle has charged (before, it still negotiates).
-    FINISHING and AVAILABLE belong to what follows the session and change nothing.
+    PREPARING, FINISHING and AVAILABLE belong to what comes before or after a session.
     """
     spans = [SessionSpan(started_at, Activity.CHARGING)]
     has_charged = False

@@ -91,19 +91,12 @@ class _Balance:
 
     def days(self, facts: Iterable[StationFact]) -> list[DayEnergy]:
         """Return all days with any energy."""
-        owned: defaultdict[str, list[SessionFact]] = defaultdict(list)
-        loose: defaultdict[int | None, list[SessionFact]] = defaultdict(list)
-        for fact in sorted(facts, key=lambda fact: (fact.position, fact.line)):
-            if not isinstance(fact, SessionStarted | SessionUpdated | SessionEnded):
-                continue
-            owner = self._owner.get(source_of(fact))
-            if owner is not None:
-                owned[owner.session_id].append(fact)
-            elif place_of(fact) not in (None, 0):
-                loose[place_of(fact)].append(fact)
+        owned, loose = self._sort_facts(facts)
         blocks: defaultdict[int | None, list[_Block]] = defaultdict(list)
         for session in self._sessions:
-            blocks[_place(session)] += self._session_blocks(session, owned[session.session_id])
+            blocks[_place(session)] += self._session_blocks(
+                session, owned.get(session.session_id, ())
+            )
         for place, found in loose.items():
             clock = SessionClock(
                 zone=self._traits.time_zone, commissioned_on=self._traits.commissioned_on
@@ -116,6 +109,23 @@ class _Balance:
             for day, energy_wh in session_days(session, self._traits.time_zone).items():
                 self._day(day).sessions[session.session_id] = energy_wh
         return [self._days[day] for day in sorted(self._days)]
+
+    def _sort_facts(
+        self, facts: Iterable[StationFact]
+    ) -> tuple[dict[str, list[SessionFact]], dict[int | None, list[SessionFact]]]:
+        """Return the facts of each session, and at each connector those of none."""
+        owned: defaultdict[str, list[SessionFact]] = defaultdict(list)
+        loose: defaultdict[int | None, list[SessionFact]] = defaultdict(list)
+        for fact in sorted(facts, key=lambda fact: (fact.position, fact.line)):
+            if not isinstance(fact, SessionStarted | SessionUpdated | SessionEnded):
+                continue
+            owner = self._owner.get(source_of(fact))
+            if owner is None:
+                if place_of(fact) not in (None, 0):
+                    loose[place_of(fact)].append(fact)
+            elif source_of(fact) not in owner.unused_frames:
+                owned[owner.session_id].append(fact)
+        return owned, loose
 
     def _evidence(self, facts: Iterable[SessionFact], clock: SessionClock) -> MeterEvidence:
         return gather_evidence(facts, clock, factor=self._traits.register_factor)

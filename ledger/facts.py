@@ -36,6 +36,7 @@ class ReadingContext(StrEnum):
 class ChargingState(StrEnum):
     """What the EVSE does. Only SUSPENDED_EV and IDLE-like states count as parking."""
 
+    PREPARING = "preparing"
     EV_CONNECTED = "ev_connected"
     CHARGING = "charging"
     SUSPENDED_EV = "suspended_ev"

@@ -47,8 +47,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     `points` begin at the start with 0 and, once ended, stop at the end with `energy_wh`.
     An OPEN session has `ended_at` None; `provisional_ended_at` is the last sign of it, and its
     points end there, so that a person may release it as it is. `frames` are the (position, line)
-    of every fact in it, `dropped` its register readings that were not used. `blockers` are the
-    flags that forbid automatic rating.
+    of every fact in it, `unused_frames` those of stops that do not hold, `dropped` the register
+    readings that were not used. `blockers` are the flags that forbid automatic rating.
     """
 
     session_id: str
@@ -75,6 +75,7 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     blockers: tuple[str, ...] = ()
     missing_seq_nos: tuple[int, ...] = ()
     frames: tuple[tuple[int, int], ...] = ()
+    unused_frames: tuple[tuple[int, int], ...] = ()
     signed: int = 0
     dropped: tuple[RegisterReading, ...] = ()
     clock: SessionClock = SessionClock()

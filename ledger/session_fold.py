@@ -70,42 +70,26 @@ class _Fold:
     def session(self) -> ChargingSession:
         """Return the folded session."""
         segment, start = self._segment, self._start
-        started_at = self._at(start) if start else None
-        chosen = choose_end(segment.ends, start, self._clock)
-        end = chosen.end
-        self._flags |= chosen.flags
-        ended_at = self._at(end) if end else None
-        if started_at and ended_at and ended_at < started_at:
-            self._flags.add(Flag.STOP_BEFORE_START)
-            ended_at = started_at
-        used: list[SessionFact] = [*segment.starts, *segment.updates, *([end] if end else [])]
-        used.sort(key=source_of)
+        end, started_at, ended_at = self._bounds()
+        unused = {source_of(other) for other in segment.ends if other is not end}
+        used = [fact for fact in self._facts if source_of(fact) not in unused]
         evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
         metered = self._measured(evidence, started_at, ended_at)
         provisional_at = None if end else self._provisional_end(started_at, metered)
+        until = ended_at or provisional_at
         missing = self._check_sequence(end)
         self._note_circumstances(started_at, ended_at)
-        token_raw = self._token(start)
-        self._note_token(token_raw, end)
+        token_raw = self._token(end)
+        evse_id, connector_id = self._place()
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
-        place = place_of(start) if start else None
-        named = [fact for fact in self._facts if place_of(fact) is not None]
-        where = start if start and place is not None else (named[0] if named else None)
-        if where is None:
-            flags.add(Flag.PLACE_UNKNOWN)
         return ChargingSession(
-            session_id=session_id_of(
-                self._around.station_id,
-                segment.transaction_ref,
-                started_at,
-                ended_at if is_normative(segment.transaction_ref) else None,
-            ),
+            session_id=self._session_id(started_at, ended_at),
             station_id=self._around.station_id,
             transaction_ref=segment.transaction_ref,
             state=SessionState.ENDED if end else SessionState.OPEN,
-            evse_id=where.evse_id if where else None,
-            connector_id=where.connector_id if where else None,
-            token_uid=canonical_token(token_raw, ignored=self._traits.token_ignored),
+            evse_id=evse_id,
+            connector_id=connector_id,
+            token_uid=self._canonical(token_raw),
             token_raw=token_raw,
             stopped_by=self._canonical(end.token_uid) if end else None,
             stop_reason=end.reason if end else None,
@@ -117,18 +101,44 @@ class _Fold:
             meter_start_wh=metered.start_wh,
             meter_stop_wh=metered.stop_wh,
             unattributed_wh=metered.unattributed_wh,
-            points=_points(metered, evidence, ended_at or provisional_at),
-            spans=fold_activity(self._changes(), started_at, ended_at) if started_at else (),
+            points=_points(metered, evidence, until),
+            spans=fold_activity(self._changes(), started_at, until) if started_at else (),
             flags=tuple(sorted(flags)),
             blockers=blockers_of(flags),
             missing_seq_nos=missing,
             frames=tuple(sorted({source_of(fact) for fact in (*self._facts, *segment.queue)})),
+            unused_frames=tuple(sorted(unused)),
             signed=sum(len(fact.signed) for fact in self._facts),
             dropped=tuple(sorted(metered.dropped)),
             clock=self._clock,
             first_received_at=min(fact.received_at for fact in self._facts),
             last_received_at=max(fact.received_at for fact in self._facts),
         )
+
+    def _bounds(self) -> tuple[SessionEnded | None, datetime | None, datetime | None]:
+        """Return the stop that holds, the start's moment and the stop's, never before it."""
+        started_at = self._at(self._start) if self._start else None
+        chosen = choose_end(self._segment.ends, self._start, self._clock)
+        self._flags |= chosen.flags
+        ended_at = self._at(chosen.end) if chosen.end else None
+        if started_at and ended_at and ended_at < started_at:
+            self._flags.add(Flag.STOP_BEFORE_START)
+            ended_at = started_at
+        return chosen.end, started_at, ended_at
+
+    def _session_id(self, started_at: datetime | None, ended_at: datetime | None) -> str:
+        ref = self._segment.transaction_ref
+        told_apart_by = ended_at if is_normative(ref) else None
+        return session_id_of(self._around.station_id, ref, started_at, told_apart_by)
+
+    def _place(self) -> tuple[int | None, int | None]:
+        """Return EVSE and connector: the start's, else those of the first frame that names any."""
+        candidates = [self._start, *self._facts] if self._start else self._facts
+        for fact in candidates:
+            if place_of(fact) is not None:
+                return fact.evse_id, fact.connector_id
+        self._flags.add(Flag.PLACE_UNKNOWN)
+        return None, None
 
     def _at(self, fact: SessionFact | ConnectorStatusChanged) -> datetime:
         return self._clock.effective(fact.occurred_at, fact.received_at)
@@ -245,24 +255,25 @@ class _Fold:
         ):
             flags.add(Flag.INTERRUPTED)
 
-    def _token(self, start: SessionStarted | None) -> str | None:
-        """Return the token as it came: the start's, else the first that an update names."""
-        if start is not None and self._canonical(start.token_uid):
-            return start.token_uid
-        named = sorted(
-            (self._at(fact), fact.seq_no or 0, fact.token_uid)
-            for fact in self._segment.updates
-            if fact.token_uid and self._canonical(fact.token_uid)
-        )
-        return named[0][2] if named else None
+    def _token(self, end: SessionEnded | None) -> str | None:
+        """Return the token as it came: the start's, else the first that an update names.
 
-    def _note_token(self, token_raw: str | None, end: SessionEnded | None) -> None:
+        Who stopped the session is evidence; the starter pays.
+        """
+        updates = sorted(
+            self._segment.updates,
+            key=lambda fact: (self._at(fact), fact.seq_no or 0, fact.token_uid or ""),
+        )
+        started_with = self._start.token_uid if self._start else None
+        tokens = [started_with, *(fact.token_uid for fact in updates)]
+        token_raw = next((token for token in tokens if self._canonical(token)), None)
         if token_raw is None:
             self._flags.add(Flag.TOKEN_MISSING)
         elif end is not None:
             stopper = self._canonical(end.token_uid)
             if stopper is not None and stopper != self._canonical(token_raw):
                 self._flags.add(Flag.OTHER_TOKEN_STOPPED)
+        return token_raw
 
     def _changes(self) -> list[tuple[datetime, int, str]]:
         """Return every reported state from the start on, with its effective time."""

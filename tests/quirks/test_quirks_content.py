@@ -98,6 +98,18 @@ def test_quirk_29_any_text_is_translated_and_folded_without_an_error(
     assert billed.energy_wh == Decimal(5000)
 
 
+def test_quirk_29_an_object_where_a_list_belongs_is_flagged_and_read() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    values = {"timestamp": stamp(30), "sampledValue": wh(3000)}
+    story.send("MeterValues", {"connectorId": 1, "transactionId": 1, "meterValue": values}, 30)
+
+    session = story.session()
+
+    assert session.energy_wh == Decimal(2000)
+    assert session.flags == (Flag.MALFORMED_FRAME,)
+
+
 def test_quirk_29_the_quoted_error_code_that_nobody_knows() -> None:
     (text,) = issue_frames("lbbrhzn/ocpp/issues/1248")
     story = Story16()

@@ -44,6 +44,17 @@ def test_quirk_07_readings_relative_to_the_session_start(version: Version) -> No
 
 
 @BOTH
+def test_quirk_07_readings_of_no_known_register_split_nothing(version: Version) -> None:
+    story = version()
+    story.start(0, 4_076_000)
+    story.sample(30, wh(88_000_000))
+    story.stop(60, 4_081_000)
+
+    assert story.session().flags == (Flag.REGISTER_OTHER_FRAME,)
+    assert _energies(story) == [0, 5000]
+
+
+@BOTH
 def test_quirk_08_two_registers_in_one_sample_are_told_apart_by_context(version: Version) -> None:
     story = version()
     story.start(0, 157_440)
