@@ -120,3 +120,13 @@ def issue_invoices(surroundings: Surroundings, stop: threading.Event, ready: Rea
         invoicer.run(stop)
     finally:
         invoicer.close()
+
+
+def project(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Keep the read models that follow the decisions up to date."""
+    from projections.invoices import InvoiceProjection  # noqa: PLC0415 - only this process needs it
+    from projections.runner import Runner  # noqa: PLC0415
+
+    with Runner(surroundings.dsn, [InvoiceProjection()]) as runner:
+        ready(None)
+        runner.run(stop)

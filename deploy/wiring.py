@@ -27,6 +27,7 @@ PARTS = (
     Part("stations", running.serve_stations),
     Part("worker", running.work),
     Part("invoicing", running.issue_invoices),
+    Part("projections", running.project),
 )
 """In the order in which they end: nothing new comes in while what came is finished."""
 
