@@ -1,0 +1,116 @@
+"""Scalar pricing: sessions of 4 periods under a tariff of 3 elements, explained, on one core."""
+
+from __future__ import annotations
+
+import sys
+import time as clock
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TypedDict
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tariffs.pricing import compile_tariff, price_session
+from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
+from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tests.tariffs.naive_kernel import naive_total
+
+
+class Row(TypedDict):
+    """One measured figure beside its peer from the same run."""
+
+    name: str
+    value: float
+    unit: str
+    peer: str
+    peer_value: float
+    ratio: float
+
+
+START = datetime(2026, 3, 2, 17, 30, tzinfo=UTC)
+
+
+def bench_tariff() -> Tariff:
+    """Return three elements: peak with a session fee, off-peak, an idle fee."""
+
+    def component(dimension: Dimension, price: str, step_size: int = 1) -> PriceComponent:
+        return PriceComponent(
+            dimension=dimension, price=Decimal(price), vat=Decimal(19), step_size=step_size
+        )
+
+    return Tariff(
+        id="bench",
+        currency="EUR",
+        elements=(
+            TariffElement(
+                price_components=(
+                    component(Dimension.FLAT, "0.5"),
+                    component(Dimension.ENERGY, "0.59"),
+                ),
+                restrictions=Restrictions(start_time=time(7), end_time=time(20)),
+            ),
+            TariffElement(price_components=(component(Dimension.ENERGY, "0.39"),)),
+            TariffElement(price_components=(component(Dimension.PARKING_TIME, "6", 60),)),
+        ),
+    )
+
+
+def bench_session(number: int) -> SessionUsage:
+    """Return a session of four periods: readings every hour, the last hour parked."""
+    start = START + timedelta(hours=number % 200, minutes=number % 60)
+    hours = [start + timedelta(hours=hour) for hour in range(5)]
+    registers = ("0", "7000", "14000.5", "20123", "20123")
+    return SessionUsage(
+        starts_at=start,
+        ends_at=hours[-1],
+        time_zone="Europe/Berlin",
+        points=tuple(UsagePoint(at, Decimal(wh)) for at, wh in zip(hours, registers, strict=True)),
+        spans=(UsageSpan(start, Activity.CHARGING), UsageSpan(hours[3], Activity.PARKING)),
+    )
+
+
+def rows(seconds: float) -> list[Row]:
+    """Measure for about *seconds*, most of it our kernel."""
+    tariff = bench_tariff()
+    compiled = compile_tariff(tariff)
+    sessions = [bench_session(number) for number in range(1000)]
+
+    def ours(session: SessionUsage) -> object:
+        return price_session(session, compiled)
+
+    def peer(session: SessionUsage) -> object:
+        return naive_total(session, tariff)
+
+    for session in sessions:
+        ours(session)
+    value = _rate(ours, sessions, seconds)
+    peer_value = _rate(peer, sessions[:1], 0)
+    return [
+        {
+            "name": "pricing_sessions",
+            "value": value,
+            "unit": "sessions/s",
+            "peer": "exact fractions, second by second (tests/tariffs/naive_kernel.py)",
+            "peer_value": peer_value,
+            "ratio": value / peer_value,
+        }
+    ]
+
+
+def _rate(
+    price: Callable[[SessionUsage], object], sessions: list[SessionUsage], seconds: float
+) -> float:
+    """Return how many of *sessions* are priced in a second of this process's own time."""
+    begun, done = clock.process_time(), 0
+    while not done or clock.process_time() - begun < seconds:
+        for session in sessions:
+            price(session)
+        done += len(sessions)
+    return done / (clock.process_time() - begun)
+
+
+if __name__ == "__main__":
+    for row in rows(2.0):
+        print(f"{row['name']}: {row['value']:,.0f} {row['unit']}, {row['ratio']:,.0f} x the peer")
