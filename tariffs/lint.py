@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +13,8 @@ from tariffs.compiled import CompiledTariff
 from tariffs.errors import TariffError
 from tariffs.files import read_tariff_file
 from tariffs.lint_subject import Finding, Place, Rule, Severity, subject_of
+from tariffs.ocpi_json import OcpiError
+from tariffs.ocpi_tariff import read_ocpi_tariff
 from tariffs.tariff import COMPONENT_DIMENSIONS, Tariff
 from tariffs.yaml_reader import Mapping, Node, Scalar, Sequence, read_yaml
 
@@ -24,8 +27,10 @@ RULES: Final[tuple[Rule, ...]] = (
 # Findings that come from reading and compiling, and from the text itself.
 UNREADABLE: Final = "unreadable"
 UNPRICEABLE: Final = "unpriceable"
+REPAIRED: Final = "repaired"
 MISSING_UNIT: Final = "missing-unit"
 _UNITS: Final = {"energy": "per kWh", "flat": "per session"}
+_STEP: Final = re.compile(r"([A-Za-z_]+)|\[(\d+)\]", re.ASCII)
 _ORDER: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -74,21 +79,73 @@ def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[Pl
         for problem in problems
     ]
     root, _ = read_yaml(text, source)
+    found = [] if tariff is None else [*lint_tariff(tariff, country=country)]
     if root is not None:
-        found = [] if tariff is None else [*lint_tariff(tariff, country=country)]
-        for finding in (*found, *_missing_units(root)):
-            line, column = locate(root, finding.place)
-            findings.append(
-                PlacedFinding(
-                    source=source,
-                    line=line,
-                    column=column,
-                    severity=finding.severity,
-                    rule=finding.rule,
-                    message=finding.message,
-                )
+        found += _missing_units(root)
+    return _in_order([*findings, *_placed(found, root, source)])
+
+
+def _placed(findings: list[Finding], root: Node | None, source: str) -> tuple[PlacedFinding, ...]:
+    placed = []
+    for finding in findings:
+        line, column = (1, 1) if root is None else locate(root, finding.place)
+        placed.append(
+            PlacedFinding(
+                source=source,
+                line=line,
+                column=column,
+                severity=finding.severity,
+                rule=finding.rule,
+                message=finding.message,
             )
+        )
+    return _in_order(placed)
+
+
+def _in_order(findings: list[PlacedFinding]) -> tuple[PlacedFinding, ...]:
     return tuple(sorted(findings, key=lambda f: (f.line, f.column, _ORDER[f.severity])))
+
+
+def lint_ocpi(data: bytes, source: str, *, country: str | None = None) -> tuple[PlacedFinding, ...]:
+    """Return what looks wrong in a tariff of OCPI (JSON), with what had to be repaired."""
+    tariff: Tariff | None = None
+    try:
+        tariff, notes = read_ocpi_tariff(data)
+    except OcpiError as error:
+        found = [_ocpi_finding(UNREADABLE, Severity.ERROR, error.place, error.why)]
+    except TariffError as error:
+        found = [_ocpi_finding(UNPRICEABLE, Severity.ERROR, "", str(error))]
+    else:
+        found = [
+            _ocpi_finding(REPAIRED, Severity.WARNING, note.place or "", note.message)
+            for note in notes
+        ]
+        found += [
+            msgspec.structs.replace(finding, place=_ocpi_place(tariff, finding.place))
+            for finding in lint_tariff(tariff, country=country)
+        ]
+    # JSON is YAML enough to have its places read.
+    root, _ = read_yaml(data.decode("utf-8", "replace"), source)
+    return _placed(found, root, source)
+
+
+def _ocpi_finding(rule: str, severity: Severity, path: str, message: str) -> Finding:
+    steps = (key or int(index) for key, index in _STEP.findall(path))
+    said = f"{path}: {message}" if path else message
+    return Finding(rule=rule, severity=severity, place=tuple(steps), message=said)
+
+
+def _ocpi_place(tariff: Tariff, place: Place) -> Place:
+    """Return where OCPI has what our files have at *place*."""
+    match place:
+        case ("tariff",):
+            return ("id",)
+        case ("elements", int() as index, str() as key, *rest) if key != "restrictions":
+            components = tariff.elements[index].price_components
+            for number, component in enumerate(components):
+                if component.dimension.lower() == key:
+                    return ("elements", index, "price_components", number, *rest)
+    return place
 
 
 def locate(root: Node, place: Place) -> tuple[int, int]:

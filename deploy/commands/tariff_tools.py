@@ -15,11 +15,11 @@ from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from tariffs.calendar_words import DAY_NAMES, amount_text, clock_text
 from tariffs.diff import HourChange, TariffDiff, diff_tariffs
-from tariffs.lint import lint_file
+from tariffs.lint import PlacedFinding, lint_file, lint_ocpi
 from tariffs.lint_subject import Severity
 from tariffs.zones import zone
 
-_SUFFIXES: Final = {".yaml", ".yml"}
+_SUFFIXES: Final = {".yaml", ".yml", ".json"}
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 
@@ -33,7 +33,7 @@ def lint(
     make the command fail; with --strict warnings do, too.
 
     Args:
-        files: Tariff files (YAML), or folders of them.
+        files: Tariff files (YAML, or OCPI as .json), or folders of them.
         country: Country of the sites (DE, US), for signs of consumer law.
         strict: Fail on warnings as well.
         as_json: Print JSON for machines instead of text.
@@ -42,11 +42,7 @@ def lint(
     if not paths:
         message = "tariff lint needs at least one file"
         raise DeployError(message)
-    findings = [
-        finding
-        for path in paths
-        for finding in lint_file(read_text(path), str(path), country=country)
-    ]
+    findings = [finding for path in paths for finding in _lint(path, country)]
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     failed = any(finding.severity in failing for finding in findings)
     if as_json:
@@ -97,6 +93,13 @@ def diff(
     elif found.hours:
         say(f"{len(found.hours)} hours or quarters of the week differ; --hours lists them.")
     return 0
+
+
+def _lint(path: Path, country: str | None) -> tuple[PlacedFinding, ...]:
+    text = read_text(path)
+    if path.suffix == ".json":
+        return lint_ocpi(text.encode(), str(path), country=country)
+    return lint_file(text, str(path), country=country)
 
 
 def _tariff_files(files: tuple[Path, ...]) -> Iterator[Path]:
