@@ -60,7 +60,7 @@ _REASONS: Final = frozenset(
 )  # fmt: skip
 
 
-class _Sample(msgspec.Struct, rename="camel"):
+class _Sample(msgspec.Struct, rename="camel", gc=False):
     value: str
     context: str | None = None
     measurand: str | None = None
@@ -83,12 +83,12 @@ class _Sample(msgspec.Struct, rename="camel"):
         return self.format != _SIGNED
 
 
-class _MeterValue(msgspec.Struct, rename="camel"):
+class _MeterValue(msgspec.Struct, rename="camel", gc=False):
     timestamp: str
     sampled_value: list[_Sample]
 
 
-class _MeterValues(msgspec.Struct, rename="camel"):
+class _MeterValues(msgspec.Struct, rename="camel", gc=False):
     connector_id: int
     meter_value: list[_MeterValue]
     transaction_id: int | None = None

@@ -48,12 +48,12 @@ _NOTHING: Final = frozenset({"", "null"})
 _ANONYMOUS: Final = "NoAuthorization"
 
 
-class _Unit(msgspec.Struct):
+class _Unit(msgspec.Struct, gc=False):
     unit: str | None = None
     multiplier: int = 0
 
 
-class _Sample(msgspec.Struct, rename="camel"):
+class _Sample(msgspec.Struct, rename="camel", gc=False):
     raw_value: msgspec.Raw = msgspec.field(name="value")
     context: str | None = None
     measurand: str | None = None
@@ -82,28 +82,28 @@ class _Sample(msgspec.Struct, rename="camel"):
         return None if text in _NOTHING else text
 
 
-class _MeterValue(msgspec.Struct, rename="camel"):
+class _MeterValue(msgspec.Struct, rename="camel", gc=False):
     timestamp: str
     sampled_value: list[_Sample]
 
 
-class _Evse(msgspec.Struct, rename="camel"):
+class _Evse(msgspec.Struct, rename="camel", gc=False):
     id: int
     connector_id: int | None = None
 
 
-class _Token(msgspec.Struct, rename="camel"):
+class _Token(msgspec.Struct, rename="camel", gc=False):
     id_token: str
     type: str = ""
 
 
-class _Info(msgspec.Struct, rename="camel"):
+class _Info(msgspec.Struct, rename="camel", gc=False):
     transaction_id: str
     charging_state: str | None = None
     stopped_reason: str | None = None
 
 
-class _Event(msgspec.Struct, rename="camel"):
+class _Event(msgspec.Struct, rename="camel", gc=False):
     event_type: str
     timestamp: str | None
     seq_no: int | None

@@ -48,7 +48,7 @@ class ChargingState(StrEnum):
     FAULTED = "faulted"
 
 
-class Reading(msgspec.Struct, frozen=True, array_like=True):
+class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One sampled value in its base unit.
 
     `occurred_at` is naive when the station gave no zone and None when it could not be read.
@@ -62,7 +62,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     phase: str | None = None
 
 
-class SignedReading(msgspec.Struct, frozen=True, array_like=True):
+class SignedReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A signed meter value: `text` exactly as it came, kept for the verifier."""
 
     occurred_at: datetime | None
@@ -70,7 +70,7 @@ class SignedReading(msgspec.Struct, frozen=True, array_like=True):
     text: str
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What every fact carries: where its raw frame stands and when we received it.
 
     `position` is the log record's position in the station's partition, `line` the frame's index
@@ -84,7 +84,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     oddities: tuple[str, ...] = ()
 
 
-class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, tag="started"):
+class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="started"):
     """A transaction began at an EVSE. `transaction_ref` is the id the station uses for it.
 
     `seq_no` is None exactly when the protocol numbers nothing; then the id was given by us, and a
@@ -106,7 +106,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, tag="star
     signed: tuple[SignedReading, ...] = ()
 
 
-class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, tag="updated"):
+class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="updated"):
     """Readings or a state while (or after, or outside) a transaction.
 
     `transaction_ref` None: the station named no transaction.
@@ -124,7 +124,7 @@ class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, tag="upda
     signed: tuple[SignedReading, ...] = ()
 
 
-class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, tag="ended"):
+class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="ended"):
     """A transaction ended. `token_uid` is who stopped it: evidence, never who pays."""
 
     transaction_ref: str | None
@@ -141,7 +141,9 @@ class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, tag="ended"
     signed: tuple[SignedReading, ...] = ()
 
 
-class ConnectorStatusChanged(Fact, frozen=True, kw_only=True, array_like=True, tag="status"):
+class ConnectorStatusChanged(
+    Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="status"
+):
     """A connector changed its state (OCPP 1.6 StatusNotification and its like)."""
 
     evse_id: int | None
@@ -151,7 +153,7 @@ class ConnectorStatusChanged(Fact, frozen=True, kw_only=True, array_like=True, t
     error_code: str | None = None
 
 
-class StationBooted(Fact, frozen=True, kw_only=True, array_like=True, tag="booted"):
+class StationBooted(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="booted"):
     """A station (re)started. It never closes a session: the same transaction may go on."""
 
     vendor: str | None = None
@@ -161,7 +163,7 @@ class StationBooted(Fact, frozen=True, kw_only=True, array_like=True, tag="boote
     reason: str | None = None
 
 
-class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, tag="queue"):
+class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="queue"):
     """The station said whether it still holds messages of a transaction (GetTransactionStatus)."""
 
     transaction_ref: str | None
@@ -169,7 +171,7 @@ class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, tag="queue
     ongoing: bool | None = None
 
 
-class FrameSetAside(Fact, frozen=True, kw_only=True, array_like=True, tag="set_aside"):
+class FrameSetAside(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="set_aside"):
     """A frame that says nothing we could use; it stays in the log and is counted by `reason`."""
 
     reason: str

@@ -170,8 +170,11 @@ class _Measurement:
         def fits(values: Iterable[Decimal]) -> int:
             return sum(start.value_wh <= value <= top + _NOISE_WH for value in values)
 
+        lifetime = fits(r.value_wh for r in samples)
+        if lifetime == len(samples):
+            return samples
         rolled = sum(rollover_rise(start, r, self._limit) is not None for r in samples)
-        lifetime = fits(r.value_wh for r in samples) + rolled
+        lifetime += rolled
         relative = fits(r.value_wh + start.value_wh for r in samples)
         kilo = fits(r.value_wh * _THOUSAND for r in samples)
         is_rising = all(a.value_wh <= b.value_wh for a, b in pairwise(samples))
