@@ -101,6 +101,9 @@ class _Exporter:
                 said = adjustment_text(adjustment)
                 message = f"the station will show the cost without: {said}"
                 notes.lose("adjustment", f"adjustments[{index}]", message)
+            elif adjustment.reason is not None:
+                message = f"the reason {adjustment.reason!r} is not said"
+                notes.lose("reason", f"adjustments[{index}].reason", message)
         if self.grace_s and not self._components(Fee.PARKING_TIME):
             notes.lose("grace_without_price", "adjustments", "no parking price to be free of")
         for field in _UNSAID:

@@ -6,7 +6,7 @@ What our model cannot say is refused when leaving it out would bill something el
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
@@ -15,6 +15,7 @@ import msgspec
 
 from tariffs.adjustments import IdleGrace
 from tariffs.calendar import Fee
+from tariffs.checking import UnpriceableTariffError, check_tariff
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.ocpp21_tariff import (
     MINUTES_PER_HOUR,
@@ -86,8 +87,12 @@ def import_tariff(
     With *ignore_payment_fees*, prices for one payment brand or kind are left out with a note.
     """
     importer = _Importer(tariff, evse_kind, ignore_payment_fees=ignore_payment_fees)
-    imported = importer.imported()
-    notes = importer.notes
+    imported, notes = importer.imported(), importer.notes
+    if not notes.refused:
+        try:
+            check_tariff(imported)
+        except UnpriceableTariffError as error:
+            notes.refuse("unpriceable", "$", error.why)
     return OcppImport(tariff=None if notes.refused else imported, notes=tuple(notes.all))
 
 
@@ -107,8 +112,8 @@ class _Importer:
         if tariff.currency not in CURRENCY_EXPONENTS:
             message = f"{tariff.currency!r} is not a currency of ISO 4217"
             notes.refuse("currency", "currency", message)
-        if tariff.custom_data is not None:
-            notes.lose("custom_data", "customData", "vendor data are not read")
+        for place in _custom_data(msgspec.to_builtins(tariff)):
+            notes.lose("custom_data", place, "vendor data are not read")
         elements = [e for fee, field, kind in _FIELDS for e in self._elements(fee, field, kind)]
         if not elements:
             notes.refuse("no_price", "$", "the tariff has no price")
@@ -278,10 +283,9 @@ class _Importer:
 
     def _days(self, days: Sequence[str], place: str) -> Iterator[Weekday]:
         for day in days:
-            if day.upper() in WEEKDAYS:
-                yield Weekday(day.upper())
-            else:
+            if day.upper() not in WEEKDAYS:
                 self.notes.refuse("weekday", f"{place}.dayOfWeek", f"{day!r} is not a weekday")
+        yield from (day for day in WEEKDAYS if day.capitalize() in days)
 
     def _thousandth(self, value: Decimal | None, place: str) -> Decimal | None:
         if value is None:
@@ -317,6 +321,20 @@ class _Importer:
             self.notes.refuse("moment", "validFrom", f"{text!r} has no offset from UTC")
             return None
         return moment.astimezone(UTC)
+
+
+def _custom_data(value: object, path: str = "") -> Iterator[str]:
+    """Yield the paths of all vendor data in a message."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            place = f"{path}.{key}" if path else str(key)
+            if key == "customData":
+                yield place
+            else:
+                yield from _custom_data(inner, place)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _custom_data(inner, f"{path}[{index}]")
 
 
 def _free_until(price: OcppPrice) -> int | None:

@@ -247,6 +247,7 @@ def test_what_would_bill_something_else_is_refused(
         ),
         ({"elements": (element(Dimension.FLAT, "1", end_time=time(7)),)}, "fixed_fee_at_start"),
         ({"alt_text": (("de", "x" * 1025),)}, "text_too_long"),
+        ({"adjustments": (IdleGrace(seconds=60, reason="tea"),)}, "reason"),
         (
             {
                 "elements": (

@@ -118,6 +118,7 @@ def test_a_fee_for_one_way_to_pay_is_refused_or_left_out_with_a_note() -> None:
         (ocpp(**energy(), minCost={"inclTax": 1}), "limit_without_net"),
         (ocpp(**{**energy(), "currency": "XXX"}), "currency"),
         (ocpp(), "no_price"),
+        (ocpp(**energy(only(minTime=-5))), "unpriceable"),
         (ocpp(**energy(), surprise=1), "not_ocpp"),
         (b"[" * 100_000, "not_ocpp"),
         (b"\xff\xfe", "not_ocpp"),
@@ -146,11 +147,16 @@ def test_vendor_data_and_other_formats_are_noted() -> None:
     text = ocpp(
         **energy(),
         customData={"vendorId": "example"},
+        fixedFee={"prices": [{"priceFixed": 1, "customData": {"vendorId": "example"}}]},
         description=[{"format": "HTML", "content": "<b>"}, {"format": "UTF8", "content": "x"}],
     )
 
     result = read_ocpp_tariff(text)
 
     assert result.tariff is not None
-    assert codes(result.notes, Severity.LOST) == ["custom_data", "text_format"]
+    assert codes(result.notes, Severity.LOST) == [
+        "custom_data",
+        "custom_data",
+        "text_format",
+    ]
     assert result.tariff.alt_text == (("und", "x"),)
