@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -72,19 +72,40 @@ def days_text(days: Iterable[int]) -> str:
 
 
 def local_pieces(starts_at: datetime, ends_at: datetime, time_zone: str) -> list[Piece]:
-    """Cut the stretch from *starts_at* to *ends_at* (UTC) at the midnights of *time_zone*."""
-    local, end = (at.astimezone(zone(time_zone)) for at in (starts_at, ends_at))
+    """Cut the stretch from *starts_at* to *ends_at* (UTC) at the midnights of *time_zone*.
+
+    The wall clock is followed through its changes: the hour that autumn repeats is two pieces.
+    """
     pieces: list[Piece] = []
-    day, start = local.date(), local.time()
-    while day < end.date():
-        pieces.append((day, start, _MIDNIGHT))
-        day, start = day + timedelta(days=1), _MIDNIGHT
-    if start < end.time():
-        pieces.append((day, start, end.time()))
-    elif start > end.time():
-        # The clock went back within the stretch: it ends in the hour that autumn repeats.
-        pieces.append((day, start, local.replace(fold=0).time()))
+    for begin, finish in _steady(starts_at, ends_at, time_zone):
+        local = begin.astimezone(zone(time_zone)).replace(tzinfo=None)
+        end = local + (finish - begin)
+        while local.date() < end.date():
+            pieces.append((local.date(), local.time(), _MIDNIGHT))
+            local = datetime.combine(local.date() + timedelta(days=1), _MIDNIGHT)
+        if local < end:
+            pieces.append((local.date(), local.time(), end.time()))
     return pieces
+
+
+def _steady(
+    starts_at: datetime, ends_at: datetime, time_zone: str
+) -> Iterator[tuple[datetime, datetime]]:
+    """Cut a stretch of at most some months where the zone's offset changes, to the second."""
+    offset = starts_at.astimezone(zone(time_zone)).utcoffset()
+    last = ends_at - timedelta(microseconds=1)
+    if last.astimezone(zone(time_zone)).utcoffset() == offset:
+        yield starts_at, ends_at
+        return
+    low, high = starts_at, ends_at
+    while high - low > timedelta(seconds=1):
+        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+        if middle.astimezone(zone(time_zone)).utcoffset() == offset:
+            low = middle
+        else:
+            high = middle
+    yield starts_at, high
+    yield from _steady(high, ends_at, time_zone)
 
 
 def windows_text(pieces: Iterable[Piece], days: Sequence[date]) -> str:
@@ -107,14 +128,19 @@ def windows_text(pieces: Iterable[Piece], days: Sequence[date]) -> str:
 
 
 def _joined(found: list[tuple[time, time]]) -> _Spans:
-    """Join pieces that touch."""
+    """Join pieces that touch or overlap."""
     joined: list[tuple[time, time]] = []
-    for start, end in sorted(set(found)):
-        if joined and joined[-1][1] == start != _MIDNIGHT:
-            joined[-1] = (joined[-1][0], end)
+    for start, end in sorted(set(found), key=lambda piece: (piece[0], _end(piece[1]))):
+        if joined and (start, 0) <= _end(joined[-1][1]):
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end, key=_end))
         else:
             joined.append((start, end))
     return tuple(joined)
+
+
+def _end(moment: time) -> tuple[time, int]:
+    """Order ends: midnight is after every other time."""
+    return (time.max, 1) if moment == _MIDNIGHT else (moment, 0)
 
 
 def range_text(low: str | None, high: str | None) -> str:

@@ -16,6 +16,7 @@ from tariffs.calendar_html import PALETTE, calendar_html
 from tariffs.calendar_plot import busiest_day, day_plot
 from tariffs.calendar_scale import scale_of_prices
 from tariffs.calendar_text import calendar_text, plain_text
+from tariffs.calendar_words import local_pieces
 from tariffs.compiled import CompiledTariff
 from tariffs.pricing import price_session
 from tariffs.tariff import (
@@ -132,6 +133,26 @@ def test_spring_leaves_an_hour_out_and_autumn_has_one_twice() -> None:
     assert price_at(autumn, Fee.ENERGY, date(2026, 10, 25), time(2)) == ["0.70"]
     repeated = [s for s in autumn.slots if s.day == date(2026, 10, 25) and len(s.instants) == 2]
     assert [slot.starts_at for slot in repeated] == [time(2, m) for m in (0, 15, 30, 45)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "pieces"),
+    [
+        pytest.param("2026-10-25T00:00", "2026-10-25T01:00", [(2, 3)], id="the first of the two"),
+        pytest.param("2026-10-25T00:00", "2026-10-25T02:00", [(2, 3), (2, 3)], id="both"),
+        pytest.param("2026-10-25T01:00", "2026-10-25T02:00", [(2, 3)], id="the second"),
+        pytest.param("2026-03-29T00:00", "2026-03-29T02:00", [(1, 2), (3, 4)], id="none in spring"),
+        pytest.param("2026-03-28T22:00", "2026-03-29T00:00", [(23, 0), (0, 1)], id="over midnight"),
+    ],
+)
+def test_a_stretch_is_told_by_the_wall_clock(
+    first: str, last: str, pieces: list[tuple[int, int]]
+) -> None:
+    stretch = (datetime.fromisoformat(f"{first}+00:00"), datetime.fromisoformat(f"{last}+00:00"))
+
+    found = local_pieces(*stretch, BERLIN)
+
+    assert [(start.hour, end.hour) for _, start, end in found] == pieces
 
 
 def test_a_price_that_changes_within_the_hour_is_shown_twice_and_makes_quarters() -> None:
