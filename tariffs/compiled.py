@@ -89,6 +89,7 @@ class CompiledTariff:
         "grace_us",
         "grants",
         "hash",
+        "minor_scale",
         "tariff",
     )
 
@@ -97,6 +98,7 @@ class CompiledTariff:
         self.tariff = tariff
         self.hash = tariff_hash(tariff)
         self.exponent = currency_exponent(tariff.currency)
+        self.minor_scale: int = 10**self.exponent
         self.grants: tuple[Grant, ...] = tuple(
             a for a in tariff.adjustments if isinstance(a, GroupGrant | ValidationGrant)
         )

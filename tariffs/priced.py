@@ -124,7 +124,7 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
         return moment_of(self.run.ends_us)
 
 
-class PricedSession(msgspec.Struct, frozen=True, kw_only=True):
+class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a session costs and why.
 
     Exact totals are numerators over `denominator`; `before_minor` and `tax_minor` are owed, in

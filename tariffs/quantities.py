@@ -32,6 +32,8 @@ def round_ratio(numerator: int, denominator: int, mode: RoundingMode = RoundingM
 
     HALF_UP takes a half away from zero, UP any rest away from zero, DOWN drops it.
     """
+    if mode is RoundingMode.HALF_UP and numerator >= 0:
+        return (2 * numerator + denominator) // (2 * denominator)
     sign = -1 if numerator < 0 else 1
     whole, rest = divmod(abs(numerator), denominator)
     match mode:

@@ -26,43 +26,47 @@ class Amounts(msgspec.Struct):
         self.denominator *= factor
 
 
-def round_total(amounts: Amounts, exponent: int, mode: RoundingMode) -> tuple[list[int], list[int]]:
-    """Round both totals and share them out: (before taxes, tax) per line in minor units."""
-    scale, denominator = 10**exponent, amounts.denominator
-    before = sum(amounts.befores) * scale
-    before_minor = round_ratio(before, denominator, mode)
-    after_minor = round_ratio(before + sum(amounts.taxes) * scale, denominator, mode)
+def round_total(amounts: Amounts, scale: int, mode: RoundingMode) -> tuple[list[int], list[int]]:
+    """Round both totals and share them out: (before taxes, tax) per line in minor units.
+
+    *scale* is how many minor units the currency's unit has; it divides every denominator.
+    """
+    befores, taxes, minor = amounts.befores, amounts.taxes, amounts.denominator // scale
+    before = sum(befores)
+    before_minor = round_ratio(before, minor, mode)
+    after_minor = round_ratio(before + sum(taxes), minor, mode)
     return (
-        apportion(amounts.befores, denominator, scale, before_minor),
-        apportion(amounts.taxes, denominator, scale, after_minor - before_minor),
+        apportion(befores, minor, before_minor),
+        apportion(taxes, minor, after_minor - before_minor),
     )
 
 
-def apportion(
-    numerators: Sequence[int], denominator: int, scale: int, total_minor: int
-) -> list[int]:
+def apportion(numerators: Sequence[int], minor: int, total_minor: int) -> list[int]:
     """Share *total_minor* out over the lines: whole minor units first, then the largest rests.
 
-    A line of nothing gets nothing, unless there is no other.
+    *minor* is what a minor unit is as a numerator. A line of nothing gets nothing, unless there
+    is no other.
     """
-    shares = [numerator * scale // denominator for numerator in numerators]
+    shares = [numerator // minor for numerator in numerators]
     left = total_minor - sum(shares)
-    if left:
-        up = left > 0
-        rests = [
-            (not numerator, -(numerator * scale % denominator) if up else numerator, i)
-            for i, numerator in enumerate(numerators)
-        ]
-        rests.sort()
+    if not left:
+        return shares
+    rests = [numerator % minor for numerator in numerators]
+    if left == 1 and (largest := max(rests)):
+        shares[rests.index(largest)] += 1
+    else:
+        order = [i for i, numerator in enumerate(numerators) if numerator]
+        order = order or list(range(len(shares)))
+        order.sort(key=rests.__getitem__, reverse=left > 0)
         for turn in range(abs(left)):
-            shares[rests[turn % len(rests)][2]] += 1 if up else -1
+            shares[order[turn % len(order)]] += 1 if left > 0 else -1
     return shares
 
 
 def round_parts(
     runs: Sequence[Run],
     amounts: Amounts,
-    exponent: int,
+    scale: int,
     policy: PricingPolicy,
     *,
     inclusive: bool,
@@ -71,7 +75,7 @@ def round_parts(
 
     The tax of each rate is then rounded once, on the sum of the rounded amounts (EN 16931).
     """
-    scale, denominator = 10**exponent, amounts.denominator
+    minor = amounts.denominator // scale
     stated = (
         [before + tax for before, tax in zip(amounts.befores, amounts.taxes, strict=True)]
         if inclusive
@@ -80,21 +84,21 @@ def round_parts(
     minors = [0] * len(runs)
     for group in _together(runs, policy.rounding_unit):
         numerators = [stated[i] for i in group]
-        total = round_ratio(sum(numerators) * scale, denominator, policy.rounding_mode)
-        for i, share in zip(group, apportion(numerators, denominator, scale, total), strict=True):
+        total = round_ratio(sum(numerators), minor, policy.rounding_mode)
+        for i, share in zip(group, apportion(numerators, minor, total), strict=True):
             minors[i] = share
     taxes = [0] * len(runs)
     for group in _rates(runs):
         numerators = [amounts.taxes[i] for i in group]
         vat = runs[group[0]].component.vat
         if vat is None:
-            total = round_ratio(sum(numerators) * scale, denominator, policy.rounding_mode)
+            total = round_ratio(sum(numerators), minor, policy.rounding_mode)
         else:
             stated_minor = sum(minors[i] for i in group)
             rate, hundred = scaled(vat, places(vat)), 100 * 10 ** places(vat)
             divisor = hundred + rate if inclusive else hundred
             total = round_ratio(stated_minor * rate, divisor, policy.rounding_mode)
-        for i, share in zip(group, apportion(numerators, denominator, scale, total), strict=True):
+        for i, share in zip(group, apportion(numerators, minor, total), strict=True):
             taxes[i] = share
     if inclusive:
         minors = [minor - tax for minor, tax in zip(minors, taxes, strict=True)]

@@ -41,9 +41,11 @@ def settle(
     if tariff.min_price is not None or tariff.max_price is not None:
         _add_limits(runs, amounts, compiled, policy, ends_us)
     if policy.rounding_unit is RoundingUnit.TOTAL:
-        befores, taxes = round_total(amounts, compiled.exponent, policy.rounding_mode)
+        befores, taxes = round_total(amounts, compiled.minor_scale, policy.rounding_mode)
     else:
-        befores, taxes = round_parts(runs, amounts, compiled.exponent, policy, inclusive=inclusive)
+        befores, taxes = round_parts(
+            runs, amounts, compiled.minor_scale, policy, inclusive=inclusive
+        )
     denominator = amounts.denominator
     lines = tuple(
         map(

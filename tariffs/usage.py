@@ -25,7 +25,7 @@ class Activity(StrEnum):
     RESERVATION = "reservation"
 
 
-class UsagePoint(msgspec.Struct, frozen=True):
+class UsagePoint(msgspec.Struct, frozen=True, gc=False):
     """Energy since the start of the session at one moment (aware, UTC).
 
     `power_w` and `current_a` (sum over phases), where measured, hold until the next point.
@@ -37,14 +37,14 @@ class UsagePoint(msgspec.Struct, frozen=True):
     current_a: Decimal | None = None
 
 
-class UsageSpan(msgspec.Struct, frozen=True):
+class UsageSpan(msgspec.Struct, frozen=True, gc=False):
     """From `starts_at` until the next span (or the end) the vehicle does `activity`."""
 
     starts_at: datetime
     activity: Activity
 
 
-class SessionUsage(msgspec.Struct, frozen=True, kw_only=True):
+class SessionUsage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One session as the kernel prices it.
 
     The first point lies at `starts_at` with 0 Wh, the last at `ends_at` with the total; no points

@@ -96,7 +96,7 @@ def test_shares_add_up_and_no_line_is_off_by_more_than_one(
 ) -> None:
     total = round_ratio(sum(numerators), denominator)
 
-    shares = apportion(numerators, denominator, 1, total)
+    shares = apportion(numerators, denominator, total)
 
     assert sum(shares) == total
     assert all(
