@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tariffs.compiled import CompiledTariff
 from tariffs.policy import PricingPolicy, RoundingUnit
 from tariffs.quantities import RoundingMode, round_ratio
 from tariffs.tally import Run
@@ -66,16 +67,14 @@ def apportion(numerators: Sequence[int], minor: int, total_minor: int) -> list[i
 def round_parts(
     runs: Sequence[Run],
     amounts: Amounts,
-    scale: int,
+    compiled: CompiledTariff,
     policy: PricingPolicy,
-    *,
-    inclusive: bool,
 ) -> tuple[list[int], list[int]]:
     """Round what is stated (net, or gross where prices include tax) per line or period.
 
     The tax of each rate is then rounded once, on the sum of the rounded amounts (EN 16931).
     """
-    minor = amounts.denominator // scale
+    minor, inclusive = amounts.denominator // compiled.minor_scale, compiled.factors.inclusive
     stated = (
         [before + tax for before, tax in zip(amounts.befores, amounts.taxes, strict=True)]
         if inclusive

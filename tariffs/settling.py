@@ -14,7 +14,7 @@ from tariffs.priced import Note, PricedLine, PricedSession
 from tariffs.rounding import Amounts, round_parts, round_total
 from tariffs.steps import apply_steps
 from tariffs.tally import Run
-from tariffs.tariff import Dimension, TaxIncluded
+from tariffs.tariff import Dimension
 from tariffs.usage import SessionUsage
 
 
@@ -29,7 +29,6 @@ def settle(
 ) -> PricedSession:
     """Turn what was counted into what is owed."""
     tariff = compiled.tariff
-    inclusive = tariff.tax_included is TaxIncluded.YES
     apply_steps(runs, policy.steps)
     amounts = Amounts(
         [run.billed * run.component.before_factor for run in runs],
@@ -43,9 +42,7 @@ def settle(
     if policy.rounding_unit is RoundingUnit.TOTAL:
         befores, taxes = round_total(amounts, compiled.minor_scale, policy.rounding_mode)
     else:
-        befores, taxes = round_parts(
-            runs, amounts, compiled.minor_scale, policy, inclusive=inclusive
-        )
+        befores, taxes = round_parts(runs, amounts, compiled, policy)
     denominator = amounts.denominator
     lines = tuple(
         map(
