@@ -23,6 +23,7 @@ LIST: LiteralString = """
 SELECT session_id, station_id, evse_id, connector_id, token_uid, state, flags, reasons,
        started_at, ended_at, energy_wh, register_wh
 FROM session WHERE state <> 'replaced' AND (%(state)s::text IS NULL OR state = %(state)s)
+AND (%(station_id)s::text IS NULL OR station_id = %(station_id)s)
 ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
 """
 LAST_DECISIONS: LiteralString = """
@@ -68,11 +69,16 @@ def flag_counts(connection: Connection[Any]) -> dict[str, int]:
 
 
 def list_sessions(
-    connection: Connection[Any], *, state: str | None = None, limit: int = 1_000
+    connection: Connection[Any],
+    *,
+    state: str | None = None,
+    station_id: str | None = None,
+    limit: int = 1_000,
 ) -> list[SessionSummary]:
     """Return sessions, the newest first."""
     with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
-        return cursor.execute(LIST, {"state": state, "limit": limit}).fetchall()
+        wanted = {"state": state, "station_id": station_id, "limit": limit}
+        return cursor.execute(LIST, wanted).fetchall()
 
 
 def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[HeldSession]:

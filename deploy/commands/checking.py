@@ -17,6 +17,7 @@ from projections.energy_balance import EnergyBalance, EnergyDay, energy_balance
 from projections.replay import ReplayReport
 from projections.trial_balance import TrialBalance, trial_balance
 
+CONTEXT = 120
 ENERGY_COLUMNS = {
     "station": "left",
     "day": "left",
@@ -139,5 +140,17 @@ def _print_replay(report: ReplayReport) -> None:
     rows = list(report.compared_by_kind.items())
     print_rows("Compared", {"what": "left", "count": "right"}, rows)
     for each in report.shown:
-        say(f"{each.what} {each.key}\n  kept  {each.kept}\n  again {each.again}")
+        kept, again = first_difference(each.kept, each.again)
+        say(f"{each.what} {each.key}\n  kept  {kept}\n  again {again}")
     say(f"{report.lines} lines replayed, {report.compared} compared, {report.differences} differ")
+
+
+def first_difference(kept: str | None, again: str | None) -> tuple[str, str]:
+    """Return the surroundings of the first difference of two texts; None says it is missing."""
+    if kept is None or again is None:
+        return kept or "(missing)", again or "(missing)"
+    pairs = enumerate(zip(kept, again, strict=False))
+    shared = next((index for index, (one, other) in pairs if one != other), len(kept))
+    start = max(0, shared - CONTEXT // 2)
+    window = slice(start, start + CONTEXT)
+    return f"...{kept[window]}...", f"...{again[window]}..."

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from deploy.choices import choose, station_of
 from deploy.clock import SystemClock
 from deploy.commands.declaring import login
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.output import print_json, print_rows, say
-from deploy.session_list import choose, list_sessions, station_of, words_of_held
 from deploy.wiring import is_up, opened
 from ingest.envelope import Choice
+from projections.sessions import held_sessions, list_sessions
 
-State = Literal["open", "waiting", "rated", "held", "released", "written_off", "replaced"]
+State = Literal["open", "waiting", "rated", "held", "released", "written_off"]
 COLUMNS = {
     "session": "left",
     "token": "left",
@@ -42,7 +44,7 @@ def listed(
         place: Where.
     """
     with opened(place.settings()) as connection:
-        sessions = list_sessions(connection, state=state, station=station, limit=limit)
+        sessions = list_sessions(connection, state=state, station_id=station, limit=limit)
     if place.json:
         print_json(sessions)
         return 0
@@ -53,7 +55,7 @@ def listed(
             each.state,
             each.started_at,
             each.ended_at,
-            each.energy_wh / 1000 if each.energy_wh is not None else None,
+            _kwh(each.energy_wh),
             each.flags,
         )
         for each in sessions
@@ -70,25 +72,28 @@ def held(*, limit: int = 200, place: ReadingPlace = READ_HERE) -> int:
         place: Where.
     """
     with opened(place.settings()) as connection:
-        sessions = list_sessions(connection, state="held", station=None, limit=limit)
-        words = words_of_held(connection, sessions)
+        waiting = held_sessions(connection, limit=limit)
     if place.json:
-        print_json([{"session": each, "why": words[each.session_id]} for each in sessions])
+        print_json(waiting)
         return 0
     columns = {"session": "left", "started": "left", "kWh": "right", "why it is held": "left"}
     rows = [
         (
-            each.session_id,
-            each.started_at,
-            each.energy_wh / 1000 if each.energy_wh is not None else None,
-            " ".join(words[each.session_id]),
+            each.session.session_id,
+            each.session.started_at,
+            _kwh(each.session.energy_wh),
+            " ".join(each.reasons),
         )
-        for each in sessions
+        for each in waiting
     ]
     print_rows("Held sessions", columns, rows)
     if rows:
         say("Decide with: wattledger sessions release|write-off SESSION --reason WHY")
     return 0
+
+
+def _kwh(energy_wh: Decimal | None) -> Decimal | None:
+    return None if energy_wh is None else energy_wh / 1000
 
 
 Reason = Annotated[str, Parameter(help="Why; it is kept with the decision.")]

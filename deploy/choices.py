@@ -1,17 +1,13 @@
-"""Sessions as people look at them: a list, one session, and a person's choice about a held one."""
+"""A person's choice about a held session: into the log, and what follows from it."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 
-import msgspec
 from psycopg import Connection
-from psycopg.rows import class_row
 
 from deploy.errors import DeployError
 from deploy.invoicing import Invoicer
@@ -19,22 +15,8 @@ from ingest.envelope import Choice, encode_line
 from ingest.log import Position, partition_of
 from ingest.log_postgres import append_lines
 from ingest.worker import Worker
-from ledger.decisions import SessionHeld, decode_decision
-from ledger.flags import meaning_of
 
 WAIT_SECONDS_MAX: Final = 20.0
-_LIST: LiteralString = """
-SELECT session_id, station_id, evse_id, connector_id, token_uid, state, flags, reasons,
-       started_at, ended_at, energy_wh
-FROM session
-WHERE (%(state)s::text IS NULL OR state = %(state)s)
-  AND (%(station)s::text IS NULL OR station_id = %(station)s)
-ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
-"""
-_HELD: LiteralString = """
-SELECT DISTINCT ON (session_id) session_id, body FROM session_decision
-WHERE session_id = ANY(%s) ORDER BY session_id, position DESC
-"""
 
 
 class UnknownSessionError(DeployError):
@@ -53,22 +35,6 @@ class NotHeldError(DeployError):
         super().__init__(f"session {session_id} is {state}, not held: there is nothing to decide")
 
 
-class ListedSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A session in a list."""
-
-    session_id: str
-    station_id: str
-    evse_id: int | None
-    connector_id: int | None
-    token_uid: str | None
-    state: str
-    flags: list[str]
-    reasons: list[str]
-    started_at: datetime | None
-    ended_at: datetime | None
-    energy_wh: Decimal | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """What became of a session after a person's choice; the choice stands in the log at `at`."""
@@ -77,28 +43,6 @@ class Chosen:
     state: str
     reasons: tuple[str, ...]
     at: Position
-
-
-def list_sessions(
-    connection: Connection[Any], *, state: str | None, station: str | None, limit: int
-) -> list[ListedSession]:
-    """Return sessions, the newest first."""
-    with connection.cursor(row_factory=class_row(ListedSession)) as cursor:
-        given = {"state": state, "station": station, "limit": limit}
-        return cursor.execute(_LIST, given).fetchall()
-
-
-def words_of_held(
-    connection: Connection[Any], sessions: list[ListedSession]
-) -> dict[str, list[str]]:
-    """Return why each session is held, in sentences."""
-    ids = [session.session_id for session in sessions]
-    words = {each.session_id: [meaning_of(code) for code in each.reasons] for each in sessions}
-    for session_id, body in connection.execute(_HELD, (ids,)):
-        decision = decode_decision(body)
-        if isinstance(decision, SessionHeld):
-            words[session_id] = [reason.words for reason in decision.reasons]
-    return words
 
 
 def choose(connection: Connection[Any], session_id: str, *, choice: Choice, is_up: bool) -> Chosen:

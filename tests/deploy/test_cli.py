@@ -1,0 +1,104 @@
+"""The command line: every command explains itself, and a person's mistake is one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cyclopts import App
+
+from deploy.cli import MISUSED, WRONG, app, run
+from deploy.settings import NAMES
+
+
+def commands(of: App, *names: str) -> Iterator[tuple[str, ...]]:
+    for name in of:
+        if name.startswith("-"):
+            continue
+        yield (*names, name)
+        yield from commands(of[name], *names, name)
+
+
+COMMANDS = sorted(set(commands(app)))
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        monkeypatch.delenv(f"WATTLEDGER_{name.upper()}", raising=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_examples(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    assert f"Usage: wattledger {' '.join(command)}" in shown
+    is_group = any(other[: len(command)] == command and other != command for other in COMMANDS)
+    assert is_group or "Examples:" in shown
+
+
+def test_the_commands_are_those_that_people_were_promised() -> None:
+    promised = {
+        ("up",),
+        ("apply",),
+        ("tariff", "publish"),
+        ("sessions", "list"),
+        ("sessions", "held"),
+        ("sessions", "release"),
+        ("sessions", "write-off"),
+        ("invoices",),
+        ("invoice", "show"),
+        ("explain",),
+        ("balance",),
+        ("replay",),
+        ("log", "show"),
+        ("log", "export"),
+        ("station", "password"),
+        ("demo",),
+    }
+
+    assert promised <= set(COMMANDS)
+
+
+def test_an_unknown_command_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["aply"]) == MISUSED
+
+    assert 'Did you mean "apply"?' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param(["invoices"], "there is no data in", id="nothing was ever kept here"),
+        pytest.param(["apply"], "needs at least one file", id="no file was named"),
+        pytest.param(["apply", "missing.yaml"], "cannot read missing.yaml", id="a file is missing"),
+        pytest.param(
+            ["up", "--config", "no.toml"], "cannot read the settings file", id="no config"
+        ),
+        pytest.param(["replay"], "say --check", id="replay without --check"),
+        pytest.param(["log", "show"], "say which", id="no place in the log"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_1(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == WRONG
+
+    shown = capsys.readouterr()
+    assert sentence in shown.err
+    assert shown.out == ""
+
+
+def test_an_unknown_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WATTLEDGER_PARTITION", "4")
+
+    assert run(["invoices"]) == WRONG
+
+    assert "WATTLEDGER_PARTITION (did you mean WATTLEDGER_PARTITIONS?)" in capsys.readouterr().err
