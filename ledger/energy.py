@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from ledger.facts import SessionEnded, SessionFact, SessionStarted, SessionUpdated, StationFact
 from ledger.flags import Flag
-from ledger.meter import NEAR
+from ledger.meter import BEFORE_START
 from ledger.meter_evidence import MeterEvidence, gather_evidence
 from ledger.meter_series import PowerLimit, RegisterReading, rollover_rise
 from ledger.segments import Source, place_of, source_of
@@ -149,7 +149,7 @@ class _Balance:
         ends = [r for r in (*evidence.declared_stop, *evidence.ends) if _is_used(r, session)]
         around = [r for r in used if r not in samples]
         if not begins:  # the reading just before the start may stand in for it
-            near = [r for r in around if start - NEAR <= r.at < start]
+            near = [r for r in around if start - BEFORE_START <= r.at < start]
             begins = [r for r in near[-1:] if r.value_wh == session.meter_start_wh]
             around = [r for r in around if r not in begins]
         last = end or max((r.at for r in samples), default=start)

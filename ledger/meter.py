@@ -24,8 +24,10 @@ from ledger.meter_series import (
     rollover_rise,
 )
 
-NEAR: Final = timedelta(seconds=60)
-"""A reading this near to start or stop may stand in for the missing one."""
+BEFORE_START: Final = timedelta(seconds=60)
+"""A reading this short before the start may stand in for the missing one: nothing flows yet."""
+AT_ONCE: Final = timedelta(seconds=5)
+"""A reading this near to start or stop is as good as one at that moment."""
 _NOISE_WH: Final = Decimal(10)
 _THOUSAND: Final = Decimal(1000)
 
@@ -72,7 +74,7 @@ class _Measurement:
             for reading in evidence.samples
             if reading.at >= started_at and (bound is None or reading.at <= bound)
         ]
-        early = [r for r in evidence.samples if started_at - NEAR <= r.at < started_at]
+        early = [r for r in evidence.samples if started_at - BEFORE_START <= r.at < started_at]
         self._early = early[-1:]
         self._late = [] if ended_at is None else [r for r in evidence.samples if r.at > ended_at]
 
@@ -121,7 +123,7 @@ class _Measurement:
         if candidates:
             self._flags.add(Flag.METER_START_IMPLAUSIBLE)
         for reading in (*self._early, *self._samples[:1]):
-            if abs(reading.at - self._started_at) > NEAR:
+            if reading.at - self._started_at > AT_ONCE:
                 self._flags.add(Flag.START_READING_MISSING)
             return reading._replace(at=self._started_at)
         return candidates[0]._replace(at=self._started_at) if candidates else None
@@ -245,6 +247,6 @@ class _Measurement:
         last = counted[-1]
         if len(counted) == 1:
             self._flags.add(Flag.STOP_READING_MISSING)
-        elif ended_at - last.reading.at > NEAR:
+        elif ended_at - last.reading.at > AT_ONCE:
             self._flags.add(Flag.METER_STOP_ESTIMATED)
         return (*counted, Counted(last.reading._replace(at=ended_at), last.energy_wh))

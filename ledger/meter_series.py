@@ -17,7 +17,7 @@ _SURPLUS: Final = Decimal("1.1")
 _TOLERANCE_WH: Final = Decimal(10)
 _COARSE_WH: Final = Decimal(1000)
 _BOUNDARIES_WH: Final = (
-    *(Decimal(10) ** n for n in range(5, 13)),
+    *(Decimal(10) ** n for n in range(6, 13)),
     Decimal(2) ** 32,
     Decimal(2) ** 31,
 )
@@ -86,7 +86,12 @@ class PowerLimit(NamedTuple):
 def rollover_rise(
     earlier: RegisterReading, later: RegisterReading, limit: PowerLimit
 ) -> Decimal | None:
-    """Return the rise over a register's end (10^n, 2^31 or 2^32), None when it is implausible."""
+    """Return the rise over a register's end (10^n, 2^31 or 2^32), None when it is implausible.
+
+    A register at 0 proves no rollover: 0 is what a station says when it knows nothing.
+    """
+    if later.value_wh == 0:
+        return None
     most = limit.energy_max_wh(earlier.at, later.at)
     for boundary in _BOUNDARIES_WH:
         if boundary * _HALF < earlier.value_wh <= boundary:

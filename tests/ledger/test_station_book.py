@@ -208,5 +208,5 @@ def test_an_offline_begin_of_zero_bills_no_lifetime() -> None:
     session = story.session()
 
     assert session.energy_wh == 83
-    assert session.blockers == ("meter_start_implausible",)
+    assert session.blockers == ("meter_start_implausible", "start_reading_missing")
     assert stamp(20) == "2026-03-02T08:20:00Z"
