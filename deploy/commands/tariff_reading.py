@@ -11,7 +11,7 @@ from deploy.errors import DeployError
 from deploy.output import complain
 from tariffs.compiled import CompiledTariff
 from tariffs.files import read_tariff_file
-from tariffs.ocpi_tariff import read_ocpi_tariff
+from tariffs.ocpi.tariff_reader import read_ocpi_tariff
 
 
 def compiled_tariff(path: Path) -> CompiledTariff:

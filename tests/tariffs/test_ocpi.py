@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tariffs.cdr_pricing import CurrencyDiffersError, TimeZoneMissingError, price_cdr
-from tariffs.ocpi_cdr import read_ocpi_cdr
-from tariffs.ocpi_json import OcpiError
-from tariffs.ocpi_tariff import read_ocpi_tariff
+from tariffs.ocpi.cdr_reader import read_ocpi_cdr
+from tariffs.ocpi.fields import OcpiError
+from tariffs.ocpi.tariff_reader import read_ocpi_tariff
 from tariffs.pricing import compile_tariff
 
 SPECIFICATION = Path(__file__).parents[3] / "shared" / "vectors" / "ocpi-spec"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tariffs.cdr_pricing import price_cdr
-from tariffs.ocpi_cdr import cdr_of
-from tariffs.ocpi_tariff import tariff_of
+from tariffs.ocpi.cdr_reader import cdr_of
+from tariffs.ocpi.tariff_reader import tariff_of
 from tariffs.policy import policy_named
 from tariffs.priced import PricedSession
 from tariffs.pricing import compile_tariff

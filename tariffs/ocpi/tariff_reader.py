@@ -10,7 +10,7 @@ from typing import Final
 
 from tariffs.checking import UnpriceableTariffError, check_tariff
 from tariffs.currencies import currency_exponent
-from tariffs.ocpi_json import JsonFields, OcpiError, decode_json
+from tariffs.ocpi.fields import JsonFields, OcpiError, decode_json
 from tariffs.priced import Note
 from tariffs.tariff import (
     COMPONENT_DIMENSIONS,

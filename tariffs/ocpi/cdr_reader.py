@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Final
 
 from tariffs.cdr import Cdr, ChargingPeriod
-from tariffs.ocpi_json import JsonFields, OcpiError, decode_json
-from tariffs.ocpi_tariff import tariff_of
+from tariffs.ocpi.fields import JsonFields, OcpiError, decode_json
+from tariffs.ocpi.tariff_reader import tariff_of
 from tariffs.priced import Note
 from tariffs.quantities import EXACT, plain
 
