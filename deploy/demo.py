@@ -177,7 +177,7 @@ SELECT
     + (SELECT count(*) FROM uninvoiced_session AS waiting
        WHERE invoicing = 'per_month' AND billing_month <= %(month)s AND NOT EXISTS (
            SELECT FROM issued_invoice AS issued WHERE issued.customer = waiting.customer
-           AND issued.cause LIKE 'month:%%' AND issued.cause LIKE '%%' || %(month)s
+           AND issued.cause LIKE 'month:%%' AND issued.cause LIKE '%%' || %(month)s || '%%'
        ))
 """
 
