@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,11 +11,12 @@ from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
 from deploy.invoice_list import amount
 from deploy.output import print_json, print_rows, say
-from deploy.replay import replay_and_compare
 from deploy.wiring import opened
 from projections.energy_balance import EnergyBalance, EnergyDay, energy_balance
-from projections.replay import ReplayReport
 from projections.trial_balance import TrialBalance, trial_balance
+
+if TYPE_CHECKING:
+    from projections.replay import ReplayReport
 
 CONTEXT = 120
 ENERGY_COLUMNS = {
@@ -74,6 +75,8 @@ def replay(
         check: Compare (the only thing that a replay does so far).
         place: Where.
     """
+    from deploy.replay import replay_and_compare  # noqa: PLC0415 - loads the whole worker
+
     if not check:
         message = "say --check: comparing is all that a replay does"
         raise DeployError(message)

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from deploy.choices import choose, station_of
 from deploy.clock import SystemClock
 from deploy.commands.declaring import login
 from deploy.commands.place import READ_HERE, ReadingPlace
@@ -134,6 +133,8 @@ def _choose(
     by: str | None,
     place: ReadingPlace,
 ) -> int:
+    from deploy.choices import choose, station_of  # noqa: PLC0415 - loads the whole worker
+
     settings = place.settings()
     with opened(settings) as connection:
         choice = Choice(
