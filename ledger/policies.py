@@ -25,10 +25,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `wait_s`: an ended but incomplete session is held that long after its last fact.
     `silence_s`: an open session whose station says nothing for that long has lost its stop.
-    `pricing` names one of tariffs.policy.POLICIES.
+    `pricing` names one of tariffs.policy.POLICIES. With `four_eyes` a tariff holds only once
+    somebody other than its author approved it.
     """
 
     wait_s: int = 3600
     silence_s: int = 86_400
     unknown_tokens: UnknownTokens = UnknownTokens.REFUSE
     pricing: str = DEFAULT.name
+    four_eyes: bool = False
