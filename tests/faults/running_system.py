@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -40,6 +40,13 @@ def wait_until(
     while not is_so():
         assert time.monotonic() < limit, f"{what} within {seconds_max:.0f} s"
         time.sleep(0.05)
+
+
+def kill_nine(pids: Iterable[int]) -> None:
+    """Kill processes without a chance to say anything; some may be gone already."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class RunningSystem:
@@ -91,9 +98,7 @@ class RunningSystem:
                 return
             case part:
                 pids = {self.pid(part)}
-        for pid in pids - {0}:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_nine(pids - {0})
 
     def stop(self) -> str:
         """Stop everything in the ordinary way; return what was printed."""

@@ -6,9 +6,7 @@ The second half is the control: it shows that the first, and the tests that kill
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +23,7 @@ from tests.edge import open_edge
 from tests.fakes import FixedDirectory
 from tests.faults.books_check import lost
 from tests.faults.load_station import Exchange, identities, progress, stations, under_load
+from tests.faults.running_system import kill_nine
 
 COUNT = 6
 KILLS = 3
@@ -59,8 +58,7 @@ async def lost_over_kills(server: EmbeddedPostgres) -> tuple[int, int]:
         async with under_load(fleet):
             for _ in range(KILLS):
                 await progress(fleet, frames=100)
-                for pid in server.processes():
-                    os.kill(pid, signal.SIGKILL)
+                kill_nine(server.processes())
                 await asyncio.to_thread(server.ensure_running)
             await progress(fleet)
     acknowledged: list[Exchange] = [each for station in fleet for each in station.acknowledged]
