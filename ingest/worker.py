@@ -7,8 +7,10 @@ worker on the same partition finds out at once.
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, LiteralString, Self
 
 import psycopg
@@ -130,7 +132,7 @@ class Worker:
         if not records:
             return 0
         before = partition.lines_done
-        with self._connection.transaction():
+        with _no_collector(), self._connection.transaction():
             self._claim(partition, records)
             partition.take(records)
             partition.store()
@@ -145,6 +147,18 @@ class Worker:
         )
         if moved.rowcount != 1:
             raise FencedError(partition.partition, partition.next_position)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Keep the collector of cycles from walking thousands of facts, which form none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def use_schema(connection: Connection[Any], schema: str) -> None:

@@ -26,7 +26,7 @@ from ingest.worker_sessions import (
     load_streams,
 )
 from ledger.decisions import Decision, Moment
-from ledger.facts import StationFact
+from ledger.facts import SessionUpdated, StationFact
 from ledger.flags import Flag
 from ledger.session import ChargingSession
 from ledger.station import StationBook
@@ -175,7 +175,13 @@ class Judge:
         self, station_id: str, facts: Iterable[StationFact], moment: Moment
     ) -> dict[str, Folded]:
         book = StationBook(station_id, self._rater.traits(station_id, moment.at))
-        book.add(facts)
+        # Starts first: the readings of a known session are quickly added, in any order.
+        readings: list[StationFact] = []
+        others: list[StationFact] = []
+        for fact in facts:
+            (readings if type(fact) is SessionUpdated else others).append(fact)
+        book.add(others)
+        book.add(readings)
         return {
             session.session_id: Folded(stream, session)
             for stream in book.streams()

@@ -186,31 +186,36 @@ class PartitionWorker:
         it is, the fold of the station says.
         """
         named: dict[str, set[str]] = {}
-        new, memories, changed = self._shelf.new, self._memories, self._findings.changed
+        new, memories, heard = self._shelf.new, self._memories, self._heard
         for fact in facts:
-            station_id, kind = fact.station_id, type(fact)
+            station_id = fact.station_id
             memory = memories[station_id]
-            self._heard.add(station_id)
+            heard.add(station_id)
             memory.heard_at = max(memory.heard_at, fact.received_at)
-            if isinstance(fact, SessionUpdated) and not memory.is_waiting:
-                rows = memory.plain.get(fact.transaction_ref or "")
+            if type(fact) is SessionUpdated and not memory.is_waiting:
+                stream = fact.transaction_ref or ""
+                rows = memory.plain.get(stream)
                 if rows is not None:
-                    new[station_id, fact.transaction_ref or ""].append(fact)
+                    new[station_id, stream].append(fact)
                     for row in rows:
                         row.read_on(fact)
-                        changed[row.session_id] = row
                     continue
-            stream = stream_of(fact)
-            if kind is SessionStarted:
-                memory.owned.add(stream)
-            is_owned = stream in memory.owned or getattr(fact, "seq_no", None) is not None
-            if isinstance(fact, FrameSetAside):
-                self._set_aside[station_id, fact.reason] += 1
-            else:
-                new[station_id, stream if is_owned else ""].append(fact)
-            if memory.is_waiting or kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned):
-                named.setdefault(station_id, set()).add(stream)
+            if self._shelve(fact, memory):
+                named.setdefault(station_id, set()).add(stream_of(fact))
         return named
+
+    def _shelve(self, fact: StationFact, memory: StationMemory) -> bool:
+        """Shelve a fact that is more than one more reading; say whether it has to be judged."""
+        station_id, stream, kind = fact.station_id, stream_of(fact), type(fact)
+        if kind is SessionStarted:
+            memory.owned.add(stream)
+        is_owned = stream in memory.owned or getattr(fact, "seq_no", None) is not None
+        if isinstance(fact, FrameSetAside):
+            self._set_aside[station_id, fact.reason] += 1
+        else:
+            self._shelf.new[station_id, stream if is_owned else ""].append(fact)
+        is_news = kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned)
+        return memory.is_waiting or is_news
 
     def _time_out(self, moment: Moment) -> None:
         """Judge the sessions that waited long enough; find when the next one will have."""

@@ -225,16 +225,17 @@ class _Measurement:
         self, start: RegisterReading, samples: list[RegisterReading], stop: RegisterReading
     ) -> tuple[Counted, ...]:
         """Return the series between two trusted readings: the energy is their difference."""
-        inside = []
+        inside, outside = [], []
         for reading in samples:
-            if reading.value_wh > stop.value_wh:
-                if reading.value_wh - stop.value_wh > _NOISE_WH:
-                    self._flags.add(Flag.READINGS_ABOVE_STOP)
-            elif reading.value_wh < start.value_wh:
-                self._flags.add(Flag.READING_DIP_DROPPED)
-            else:
+            if start.value_wh <= reading.value_wh <= stop.value_wh:
                 inside.append(reading)
-        self._drop(reading for reading in samples if reading not in inside)
+                continue
+            outside.append(reading)
+            if reading.value_wh < start.value_wh:
+                self._flags.add(Flag.READING_DIP_DROPPED)
+            elif reading.value_wh - stop.value_wh > _NOISE_WH:
+                self._flags.add(Flag.READINGS_ABOVE_STOP)
+        self._drop(outside)
         series = accumulate([start, *inside, stop], self._limit, bounded=True)
         self._flags |= series.flags
         self._drop(series.dropped)

@@ -1,0 +1,138 @@
+"""`worker_frames`: frames from the event log to facts and sessions.
+
+400 stations charge: a start, then MeterValues of 1.3 kB. (The fold at a session's end costs about
+9 us more for each of its frames.) The peer is
+`eventsourcing`'s own ProjectionRunner with the same frames as events, the same translation and the
+same kind of row written, one event a transaction. Both are counted in processor time of the worker
+and of all of PostgreSQL together, so that it is what one core does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from bench.frames import meter_values
+from bench.run import Row
+from bench.worker_peer import measure_peer
+from deploy import migrate
+from deploy.embedded import EmbeddedPostgres
+from ingest.envelope import Frame, encode_line
+from ingest.log_postgres import append_lines
+from ingest.worker import Worker
+
+_STATIONS: Final = 400
+_FRAMES_EACH: Final = 300
+_LINES_A_RECORD: Final = 100
+_PEER_FRAMES: Final = 3_000
+_MORNING: Final = datetime(2026, 3, 2, 7, tzinfo=UTC)
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+def rows(seconds: float) -> list[Row]:
+    """Measure both sides; ours for at least *seconds* of processor time."""
+    data = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
+    try:
+        with EmbeddedPostgres(data) as postgres:
+            _fill_log(postgres.dsn)
+            ours = _measure(postgres, seconds)
+            frames = [frame for frame, _ in zip(_charging(), range(_PEER_FRAMES), strict=False)]
+            theirs = measure_peer(postgres.dsn, frames, lambda: _cpu_seconds(postgres))
+    finally:
+        shutil.rmtree(data)
+    return [
+        {
+            "name": "worker_frames",
+            "value": ours,
+            "unit": "frames per CPU second, worker and PostgreSQL",
+            "peer": "eventsourcing ProjectionRunner",
+            "peer_value": theirs,
+            "ratio": ours / theirs,
+        }
+    ]
+
+
+def _measure(postgres: EmbeddedPostgres, seconds: float) -> float:
+    """Work through the log, each time into new tables, until *seconds* are spent."""
+    frames, spent, number = 0, 0.0, 0
+    while spent < seconds:
+        schema, number = f"bench_{number}", number + 1
+        with psycopg.connect(postgres.dsn) as connection:
+            migrate.apply(connection, "books", schema=schema)
+        with Worker(postgres.dsn, partitions=[0], schema=schema) as worker:
+            before = _cpu_seconds(postgres)
+            while done := worker.run_once():
+                frames += done
+            spent += _cpu_seconds(postgres) - before
+    return frames / spent
+
+
+def _cpu_seconds(postgres: EmbeddedPostgres) -> float:
+    """Return the processor time of this process and of the server's, those that ended included."""
+    spent = time.process_time()
+    for process in postgres.processes():
+        with suppress(FileNotFoundError):  # it ended meanwhile: its parent counts it
+            fields = Path(f"/proc/{process}/stat").read_text("ascii").rsplit(")", 1)[1].split()
+            own = int(fields[11]) + int(fields[12])
+            ended = int(fields[13]) + int(fields[14]) if process == postgres.pid else 0
+            spent += (own + ended) / _TICKS
+    return spent
+
+
+def _fill_log(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        migrate.apply(connection, "inputs")
+        connection.execute("SET search_path = inputs")
+        connection.execute("INSERT INTO log_head (partition) VALUES (0)")
+        lines = [encode_line(frame) for frame in (*_starts(), *_charging())]
+        for first in range(0, len(lines), _LINES_A_RECORD):
+            append_lines(connection, {0: lines[first : first + _LINES_A_RECORD]})
+
+
+def _starts() -> Iterator[Frame]:
+    for number in range(_STATIONS):
+        payload = {"connectorId": 1, "idTag": "A", "meterStart": 1000, "timestamp": _text(0)}
+        reply = {"transactionId": number + 1, "idTagInfo": {"status": "Accepted"}}
+        yield _frame(number, 0, _call("StartTransaction", payload), json.dumps([3, "1", reply]))
+
+
+def _charging() -> Iterator[Frame]:
+    """Yield MeterValues, station after station, with registers that rise by 80 Wh."""
+    template = meter_values("%s")
+    for step in range(1, _FRAMES_EACH + 1):
+        for number in range(_STATIONS):
+            text = (
+                template.replace("1234567", str(number + 1))
+                .replace("2026-03-02T12:00:00Z", _text(step))
+                .replace("163630.5", f"{1000 + 80 * step}.0")
+            )
+            yield _frame(number, step, text, '[3,"%s",{}]')
+
+
+def _frame(number: int, step: int, text: str, reply: str) -> Frame:
+    return Frame(
+        received_at=_MORNING + timedelta(seconds=30 * step + 1),
+        station=f"B{number:04d}",
+        protocol="ocpp1.6",
+        epoch=1,
+        frame=text,
+        reply=reply,
+    )
+
+
+def _text(step: int) -> str:
+    return f"{_MORNING + timedelta(seconds=30 * step):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _call(action: str, payload: dict[str, object]) -> str:
+    return json.dumps([2, "1", action, payload])
