@@ -22,8 +22,10 @@ from deploy.commands import (
     sessions,
     station,
     tariff,
+    tariff_approval,
     tariff_calendar,
     tariff_tools,
+    tokens,
 )
 from deploy.errors import DeployError
 from deploy.output import complain
@@ -67,7 +69,34 @@ _add(
     "publish",
     tariff.publish,
     "tariff publish examples/tariffs/time-of-use.yaml",
-    "tariff publish new.yaml --valid-from 2027-01-01T00:00:00+01:00 --by anna",
+    "tariff publish new.yaml --from 2027-01-01T00:00:00+01:00 --by anna",
+    "tariff publish staff.yaml --site harbour --group staff",
+)
+_add(
+    tariff_app,
+    "approve",
+    tariff_approval.approve,
+    "tariff approve time-of-use --file new.yaml --by ben",
+    "tariff approve time-of-use --hash 9f3c01ab7d20 --by ben",
+)
+_add(
+    tariff_app,
+    "reject",
+    tariff_approval.reject,
+    "tariff reject time-of-use --reason 'no grace before the idle fee' --by ben",
+)
+_add(
+    tariff_app,
+    "retire",
+    tariff_approval.retire,
+    "tariff retire summer-2026 --from 2026-10-01T00:00:00+02:00 --by anna",
+)
+_add(
+    tariff_app,
+    "versions",
+    tariff_approval.versions,
+    "tariff versions",
+    "tariff versions time-of-use --json",
 )
 _add(
     tariff_app,
@@ -114,6 +143,9 @@ app.command(invoice_app)
 _add(invoice_app, "show", invoices.show, "invoice show HC-2026-000001")
 
 _add(app, "explain", explain.explain, "explain HC-2026-000001", "explain HC-2026-000001 2 --json")
+tokens_app = App(name="tokens", help="Tokens of drivers.", help_format="markdown")
+app.command(tokens_app)
+_add(tokens_app, "unknown", tokens.unknown, "tokens unknown", "tokens unknown --json")
 log_app = App(name="log", help="The raw event log.", help_format="markdown")
 app.command(log_app)
 _add(log_app, "show", log.show, "log show 0/17/3", "log show --station HB-01 --limit 5")

@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from deploy.yaml_places import Document, Path, read_document
+from ingest.directory import canonical
 from ingest.security import hash_password, password_matches
 from ledger.assignments import Assignment
 from ledger.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
@@ -69,6 +70,17 @@ class MasterData:
         self._places[name] = (document, path)
         self.changes.append(change)
 
+    def report_twins(self, known: Declarations) -> None:
+        """Report stations whose identities differ in case alone: on the wire they are one."""
+        spelt = {canonical(key): key for key in known.keys(Kind.STATION)}
+        for change in self.changes:
+            if change.kind is not Kind.STATION:
+                continue
+            twin = spelt.setdefault(canonical(change.key), change.key)
+            if twin != change.key:
+                message = f"station {twin} differs in case alone: stations would be confused"
+                self.problems.append(self.report(change.kind, change.key, message))
+
 
 def read_master_data(files: Iterable[tuple[str, str]], known: Declarations) -> MasterData:
     """Return what *files* (text, source) declare; passwords that *known* has keep their hash."""
@@ -77,6 +89,7 @@ def read_master_data(files: Iterable[tuple[str, str]], known: Declarations) -> M
         document = read_document(text, source)
         _read_document(document, known, data)
         data.problems += document.problems
+    data.report_twins(known)
     data.problems.sort()
     return data
 
@@ -102,9 +115,15 @@ def _read_document(document: Document, known: Declarations, data: MasterData) ->
             if entity is _Broken.BROKEN:
                 continue
             if isinstance(entity, Assignment):
+                entity = _with_canonical_token(entity)
                 key = entity.key()  # noqa: PLW2901 - an assignment is known by its conditions
             change = Change(kind=kind, key=key, entity=entity, valid_from=valid_from)
             data.add(change, document, path)
+
+
+def _with_canonical_token(assignment: Assignment) -> Assignment:
+    token = canonical_token(assignment.token)
+    return msgspec.structs.replace(assignment, token=token)
 
 
 def _bodies(

@@ -164,3 +164,11 @@ def test_a_file_says_from_when_it_holds(connection: psycopg.Connection[Any]) -> 
         if (customer := known.customer("c", at))
     ]
     assert names == ["Before", "After"]
+
+
+def test_two_spellings_of_one_identity_are_a_problem(connection: psycopg.Connection[Any]) -> None:
+    apply(connection, SITE, "stations:\n  CS-1: {site: fjord}\n")
+
+    assert problems(connection, "stations:\n  cs-1: {site: fjord}\n") == [
+        "1.yaml:2:3: station CS-1 differs in case alone: stations would be confused"
+    ]

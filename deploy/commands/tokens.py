@@ -1,0 +1,56 @@
+"""`wattledger tokens`: what drivers showed that nobody declared."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import LiteralString
+
+import msgspec
+from psycopg.rows import class_row
+
+from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.output import print_json, print_rows
+from deploy.wiring import opened
+
+_UNKNOWN: LiteralString = """
+SELECT token_uid, station_id, first_seen_at, last_seen_at, times FROM unknown_token
+ORDER BY last_seen_at DESC, token_uid, station_id LIMIT %s
+"""
+COLUMNS = {
+    "token": "left",
+    "station": "left",
+    "first seen": "left",
+    "last seen": "left",
+    "times": "right",
+}
+
+
+class UnknownToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that a station showed and nobody declared."""
+
+    token_uid: str
+    station_id: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    times: int
+
+
+def unknown(*, limit: int = 100, place: ReadingPlace = READ_HERE) -> int:
+    """List tokens that stations showed and nobody declared, the latest first.
+
+    What a station is answered for them is the policy's `unknown_tokens`.
+
+    Args:
+        limit: At most so many.
+        place: Where.
+    """
+    with (
+        opened(place.settings()) as connection,
+        connection.cursor(row_factory=class_row(UnknownToken)) as cursor,
+    ):
+        found = cursor.execute(_UNKNOWN, (limit,)).fetchall()
+    if place.json:
+        print_json(found)
+        return 0
+    print_rows("Unknown tokens", COLUMNS, [msgspec.structs.astuple(each) for each in found])
+    return 0
