@@ -10,11 +10,20 @@ from typing import Any
 from psycopg import Connection
 
 from deploy.apply import ProblemsError, declare_all
+from deploy.errors import DeployError
+from ledger.assignments import Assignment
 from ledger.declarations import Kind
 from ledger.declare import Change, PlannedChange, load_declarations, plan_changes
 from ledger.tariff_versions import published
 from tariffs.files import read_tariff_file
 from tariffs.tariff import Tariff
+
+
+class SecondPairOfEyesError(DeployError):
+    """The policy wants a second person for every tariff."""
+
+    def __init__(self) -> None:
+        super().__init__("the policy wants four eyes: propose the tariff, another approves it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +41,29 @@ def publish_files(
     by: str,
     at: datetime,
     valid_from: datetime | None = None,
+    assignments: Sequence[Assignment] = (),
     is_dry: bool = False,
 ) -> Published:
     """Publish the tariffs of *files* (text, source), to hold from *valid_from* (default: *at*).
 
+    The *assignments* hold from then as well.
+
     Raises:
         ProblemsError: If anything in the files is wrong; then nothing is published.
+        SecondPairOfEyesError: If the policy wants four eyes: `deploy.tariff_desk` proposes then.
     """
     tariffs = read_tariffs(files)
     changes = [
         Change(kind=Kind.TARIFF, key=tariff.id, entity=published(tariff), valid_from=valid_from)
         for tariff in tariffs
     ]
+    changes += [
+        Change(kind=Kind.ASSIGNMENT, key=each.key(), entity=each, valid_from=valid_from)
+        for each in assignments
+    ]
     known = load_declarations(connection)
+    if known.policy(at).four_eyes and not is_dry:
+        raise SecondPairOfEyesError
     planned = plan_changes(known, changes, at=at)
     if is_dry or not planned:
         return Published(planned=planned, version=known.version)
