@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -170,7 +170,7 @@ class PartitionWorker:
             self._rater.use(entry.version)
         named = self._add(entry.facts)
         for station_id in sorted(named):
-            self._judge.judge(station_id, self._memories[station_id], named[station_id], moment)
+            self._judge_station(station_id, named[station_id], moment)
         if named:
             self._deadline = min(self._deadline, entry.at + self._rater.wait_least(entry.at))
         for choice in entry.choices:
@@ -229,7 +229,10 @@ class PartitionWorker:
                 due.append(station_id)
             self._deadline = min([self._deadline, *deadlines])
         for station_id in sorted(due):
-            self._judge.judge(station_id, self._memories[station_id], (), moment)
+            self._judge_station(station_id, (), moment)
+
+    def _judge_station(self, station_id: str, named: Collection[str], moment: Moment) -> None:
+        self._judge.judge(station_id, self._memories[station_id], named, moment)
 
     def _lighten(self) -> None:
         """Forget stations where nothing is unfinished once there are many."""

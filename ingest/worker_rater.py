@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from psycopg import Connection
 
 from ingest.envelope import Choice
 from ingest.worker_sessions import SessionRow, StationMemory
-from ledger.decisions import Decision, Moment, SessionHeld, Waiting, kind_of
+from ledger.decisions import Decision, Moment, Reason, SessionHeld, Waiting, kind_of
 from ledger.declarations import Declarations
 from ledger.declare import load_declarations
 from ledger.flags import Flag
@@ -18,6 +19,8 @@ from ledger.rating import decide, release, write_off
 from ledger.session import ChargingSession
 from ledger.station_traits import StationTraits
 from ledger.store_decisions import store_decisions
+
+logger = logging.getLogger(__name__)
 
 
 class Verdict(NamedTuple):
@@ -48,8 +51,26 @@ class Rater:
         self, session: ChargingSession, moment: Moment, heard_at: datetime
     ) -> Verdict | None:
         """Return what is concluded about *session*, None while it has to wait."""
-        decided = decide(session, self._declarations, moment=moment, heard_at=heard_at)
+        try:
+            decided = decide(session, self._declarations, moment=moment, heard_at=heard_at)
+        except Exception as error:
+            # One session must not stop all others; a person sees it among the held ones.
+            logger.exception("%s was not rated", session.session_id)
+            return _verdict(self._failed(session, moment, error))
         return None if isinstance(decided, Waiting) else _verdict(decided)
+
+    def _failed(self, session: ChargingSession, moment: Moment, error: Exception) -> SessionHeld:
+        words = f"Rating it failed: {type(error).__name__}: {error}"
+        return SessionHeld(
+            session_id=session.session_id,
+            station_id=session.station_id,
+            moment=moment,
+            declared_version=self._declarations.version,
+            flags=session.flags,
+            started_at=session.started_at,
+            energy_wh=session.energy_wh,
+            reasons=(Reason("rating_failed", words),),
+        )
 
     def choose(self, session: ChargingSession, moment: Moment, choice: Choice) -> Verdict:
         """Return what a person's *choice* makes of a held session."""

@@ -10,6 +10,8 @@ import pytest
 
 from deploy import migrate
 from ingest.worker import FencedError, Worker
+from ledger.rating import decide
+from ledger.session import ChargingSession
 from tests.charging_day import (
     PARTITIONS,
     append,
@@ -17,7 +19,10 @@ from tests.charging_day import (
     charging_day,
     choose,
     declare_fleet,
+    event201,
+    everywhere,
     start16,
+    tick,
     write_log,
 )
 
@@ -286,3 +291,59 @@ def test_a_running_worker_follows_what_is_appended(day: str) -> None:
         stop.set()
         thread.join()
     assert seen
+
+
+def test_a_start_that_comes_after_the_hold_makes_the_session_whole(database: str) -> None:
+    version = declare_fleet(database)
+    ended = event201("CS-NEW-1", 45, "Ended", "C", 1, 4100)
+    write_log(database, [*everywhere(version, -1), ended, *tick(120)])
+    work(database)
+    held = states_by_id(database)
+    started = event201("CS-NEW-1", 10, "Started", "C", 0, 100, token="FLEET1", received=200)
+    write_log(database, [started])
+    work(database)
+
+    assert held == {"CS-NEW-1/C/no-start": "held"}
+    assert states_by_id(database) == {
+        "CS-NEW-1/C/no-start": "replaced",
+        "CS-NEW-1/C/20260302T071000Z": "rated",
+    }
+
+
+def test_a_session_whose_start_moves_after_its_rating_is_not_rated_again(database: str) -> None:
+    version = declare_fleet(database)
+    whole = [
+        event201("CS-NEW-1", 10, "Started", "C", 0, 100, token="FLEET1"),
+        event201("CS-NEW-1", 45, "Ended", "C", 1, 4100),
+    ]
+    write_log(database, [*everywhere(version, -1), *whole])
+    work(database)
+    # An hour ahead of its receipt: the station labels local time as UTC, so all of it moves.
+    write_log(database, [event201("CS-NEW-1", 107, "Updated", "C", 2, 4100, received=47)])
+    work(database)
+
+    [(session_id, state, flags)] = rows(database, "SELECT session_id, state, flags FROM session")
+    assert (session_id, state) == ("CS-NEW-1/C/20260302T071000Z", "rated")
+    assert "late_fact" in flags
+    assert rows(database, "SELECT count(*) FROM session_decision") == [(1,)]
+
+
+def test_a_session_that_cannot_be_rated_is_held_and_stops_no_other(
+    day: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_once(session: ChargingSession, *given: Any, **named: Any) -> Any:  # noqa: ANN401
+        if session.transaction_ref == "11" and session.is_complete:
+            raise ZeroDivisionError(session.session_id)
+        return decide(session, *given, **named)
+
+    monkeypatch.setattr("ingest.worker_rater.decide", fail_once)
+    work(day)
+
+    assert states(day)["11"] == "held"
+    assert states(day)["12"] == "rated"
+    [(reasons,)] = rows(day, "SELECT reasons FROM session WHERE stream = '11'")
+    assert reasons == ["rating_failed"]
+
+
+def states_by_id(dsn: str) -> dict[str, str]:
+    return dict(rows(dsn, "SELECT session_id, state FROM session"))
