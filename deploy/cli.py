@@ -22,6 +22,7 @@ from deploy.commands import (
     sessions,
     station,
     tariff,
+    tariff_approval,
     tariff_calendar,
     tariff_tools,
     tokens,
@@ -68,7 +69,34 @@ _add(
     "publish",
     tariff.publish,
     "tariff publish examples/tariffs/time-of-use.yaml",
-    "tariff publish new.yaml --valid-from 2027-01-01T00:00:00+01:00 --by anna",
+    "tariff publish new.yaml --from 2027-01-01T00:00:00+01:00 --by anna",
+    "tariff publish staff.yaml --site harbour --group staff",
+)
+_add(
+    tariff_app,
+    "approve",
+    tariff_approval.approve,
+    "tariff approve time-of-use --file new.yaml --by ben",
+    "tariff approve time-of-use --hash 9f3c01ab7d20 --by ben",
+)
+_add(
+    tariff_app,
+    "reject",
+    tariff_approval.reject,
+    "tariff reject time-of-use --reason 'no grace before the idle fee' --by ben",
+)
+_add(
+    tariff_app,
+    "retire",
+    tariff_approval.retire,
+    "tariff retire summer-2026 --from 2026-10-01T00:00:00+02:00 --by anna",
+)
+_add(
+    tariff_app,
+    "versions",
+    tariff_approval.versions,
+    "tariff versions",
+    "tariff versions time-of-use --json",
 )
 _add(
     tariff_app,
