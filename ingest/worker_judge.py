@@ -6,6 +6,7 @@ on how records were grouped or when a worker was restarted.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -30,6 +31,8 @@ from ledger.facts import SessionUpdated, StationFact
 from ledger.flags import Flag
 from ledger.session import ChargingSession
 from ledger.station import StationBook
+
+logger = logging.getLogger(__name__)
 
 FINAL: Final = frozenset({"rated", "released", "written_off"})
 NO_STREAM: Final = ""
@@ -105,14 +108,22 @@ class Judge:
 
     def judge(
         self, station_id: str, memory: StationMemory, named: Collection[str], moment: Moment
-    ) -> None:
-        """Fold *station_id* and decide; *named* are the streams that this record has facts of."""
+    ) -> bool:
+        """Fold *station_id* and decide; *named* are the streams that this record has facts of.
+
+        False where the fold failed: nothing is decided, the facts are kept for the next time.
+        """
         missing = {(station_id, stream) for stream in named} - self._recalled
         if missing:
             self.recall({station_id: memory}, missing)
         rows = _rows_in_mind(memory, named, moment)
         facts = self._facts(station_id, rows, named, moment)
-        folded = self._fold(station_id, facts, moment)
+        try:
+            folded = self._fold(station_id, facts, moment)
+        except Exception:
+            # The fold is meant to be total; where it is not, one station must not stop the others.
+            logger.exception("%s was not folded at %s", station_id, moment)
+            return False
         aliases = self._settle_vanished(memory, rows, folded)
         self._flag_late(station_id, facts, folded, rows, named, moment)
         for session_id, found in folded.items():
@@ -126,6 +137,7 @@ class Judge:
                 row.describe(found.session, memory.heard_at)
                 self._conclude(row, self._rater.decide(found.session, moment, memory.heard_at))
         memory.settle()
+        return True
 
     def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
         """Follow a person's *choice* about a held session; say whether that was possible."""

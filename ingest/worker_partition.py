@@ -232,7 +232,8 @@ class PartitionWorker:
             self._judge_station(station_id, (), moment)
 
     def _judge_station(self, station_id: str, named: Collection[str], moment: Moment) -> None:
-        self._judge.judge(station_id, self._memories[station_id], named, moment)
+        if not self._judge.judge(station_id, self._memories[station_id], named, moment):
+            self._set_aside[station_id, "not_folded"] += 1
 
     def _lighten(self) -> None:
         """Forget stations where nothing is unfinished once there are many."""

@@ -12,6 +12,7 @@ from deploy import migrate
 from ingest.worker import FencedError, Worker
 from ledger.rating import decide
 from ledger.session import ChargingSession
+from ledger.station import StationBook
 from tests.charging_day import (
     PARTITIONS,
     append,
@@ -347,3 +348,26 @@ def test_a_session_that_cannot_be_rated_is_held_and_stops_no_other(
 
 def states_by_id(dsn: str) -> dict[str, str]:
     return dict(rows(dsn, "SELECT session_id, state FROM session"))
+
+
+def test_a_station_whose_fold_fails_is_set_aside_and_stops_no_other(
+    day: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = StationBook.sessions
+
+    def fail(book: StationBook, stream: str) -> tuple[ChargingSession, ...]:
+        if book.station_id == "CS-OLD-1":
+            raise ZeroDivisionError(stream)
+        return sessions(book, stream)
+
+    monkeypatch.setattr(StationBook, "sessions", fail)
+    work(day)
+
+    assert states(day)["A"] == "rated"
+    assert "11" not in states(day)
+    query = (
+        "SELECT lines > 0 FROM set_aside WHERE station_id = 'CS-OLD-1' AND reason = 'not_folded'"
+    )
+    assert rows(day, query) == [(True,)]
+    facts = rows(day, "SELECT count(*) FROM fact WHERE station_id = 'CS-OLD-1'")
+    assert facts > [(0,)]
