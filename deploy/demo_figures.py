@@ -52,6 +52,7 @@ class Invoices(msgspec.Struct, frozen=True, kw_only=True):
     """Issued invoices; totals are exact decimals as text."""
 
     count: int
+    count_by_currency: dict[str, int]
     total_by_currency: dict[str, Decimal]
 
 
@@ -187,6 +188,7 @@ def _invoices(connection: Connection[Any]) -> Invoices:
     totals = invoice_totals(connection)
     return Invoices(
         count=sum(count for count, _ in totals.values()),
+        count_by_currency={currency: count for currency, (count, _) in totals.items()},
         total_by_currency={currency: total for currency, (_, total) in totals.items()},
     )
 

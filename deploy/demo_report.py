@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from deploy.demo_figures import Energy, Figures
+from deploy.demo_figures import Energy, Figures, Invoices
 from deploy.output import print_rows, say
 from ledger.flags import meaning_of
 
@@ -25,8 +23,7 @@ def print_report(figures: Figures, explained: str) -> None:
     flags = {"flag": "left", "sessions": "right", "meaning": "left"}
     rows = [(flag, count, meaning_of(flag)) for flag, count in figures.flags.items()]
     print_rows("Flags: what was odd", flags, rows)
-    totals = ", ".join(f"{total} {each}" for each, total in _totals(figures).items())
-    say(f"\nInvoices  {figures.invoices.count}, total {totals}\n")
+    _print_invoices(figures.invoices)
     _print_energy(figures.energy_balance)
     say(f"Trial balance is off by {figures.trial_balance.difference_minor} minor units")
     compared, differences = figures.replay.compared, figures.replay.differences
@@ -36,8 +33,14 @@ def print_report(figures: Figures, explained: str) -> None:
     _print_end(figures)
 
 
-def _totals(figures: Figures) -> dict[str, Decimal]:
-    return figures.invoices.total_by_currency
+def _print_invoices(invoices: Invoices) -> None:
+    rows: list[tuple[object, ...]] = [
+        (currency, invoices.count_by_currency[currency], total)
+        for currency, total in invoices.total_by_currency.items()
+    ]
+    rows.append(("all", invoices.count, ""))
+    columns = {"invoices in": "left", "count": "right", "total": "right"}
+    print_rows("Invoices", columns, rows)
 
 
 def _print_energy(energy: Energy) -> None:
