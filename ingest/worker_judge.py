@@ -89,9 +89,13 @@ class Judge:
 
     def recall(self, memories: dict[str, StationMemory], wanted: set[tuple[str, str]]) -> None:
         """Bring back the decided sessions of *wanted* (station, stream) pairs, however old."""
-        for row in load_streams(self._connection, wanted - self._recalled):
-            memories[row.station_id].rows.setdefault(row.session_id, row)
+        recalled = load_streams(self._connection, wanted - self._recalled)
         self._recalled |= wanted
+        for row in recalled:
+            if row.session_id not in self._findings.gone:
+                memories[row.station_id].rows.setdefault(row.session_id, row)
+        for station_id in {row.station_id for row in recalled}:
+            memories[station_id].settle()
 
     def prefetch(
         self, memories: Mapping[str, StationMemory], keys: Iterable[StreamKey], since: datetime
@@ -113,9 +117,7 @@ class Judge:
 
         False where the fold failed: nothing is decided, the facts are kept for the next time.
         """
-        missing = {(station_id, stream) for stream in named} - self._recalled
-        if missing:
-            self.recall({station_id: memory}, missing)
+        self._recall(station_id, memory, named)
         rows = _rows_in_mind(memory, named, moment)
         facts = self._facts(station_id, rows, named, moment)
         try:
@@ -124,6 +126,8 @@ class Judge:
             # The fold is meant to be total; where it is not, one station must not stop the others.
             logger.exception("%s was not folded at %s", station_id, moment)
             return False
+        fresh = {found.stream for key, found in folded.items() if key not in memory.rows}
+        self._recall(station_id, memory, fresh)
         aliases = self._settle_vanished(memory, rows, folded)
         self._flag_late(station_id, facts, folded, rows, named, moment)
         for session_id, found in folded.items():
@@ -138,6 +142,12 @@ class Judge:
                 self._conclude(row, self._rater.decide(found.session, moment, memory.heard_at))
         memory.settle()
         return True
+
+    def _recall(self, station_id: str, memory: StationMemory, streams: Iterable[str]) -> None:
+        in_mind = {row.stream for row in memory.rows.values()}
+        missing = {(station_id, stream) for stream in streams if stream not in in_mind}
+        if missing - self._recalled:
+            self.recall({station_id: memory}, missing)
 
     def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
         """Follow a person's *choice* about a held session; say whether that was possible."""

@@ -88,11 +88,13 @@ ON CONFLICT (session_id) DO UPDATE SET
     last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at
 """
 OF_STATIONS: LiteralString = """
-SELECT * FROM session
-WHERE station_id = ANY (%s) AND (state IN ('open', 'waiting') OR last_fact_at >= least(%s, (
-    SELECT min(first_fact_at) FROM session AS unfinished
-    WHERE unfinished.station_id = session.station_id AND unfinished.state IN ('open', 'waiting')
-)))
+SELECT session.* FROM session JOIN (
+    SELECT DISTINCT station_id, stream FROM session AS late
+    WHERE station_id = ANY (%s) AND (state IN ('open', 'waiting') OR last_fact_at >= least(%s, (
+        SELECT min(first_fact_at) FROM session AS unfinished
+        WHERE unfinished.station_id = late.station_id AND unfinished.state IN ('open', 'waiting')
+    )))
+) AS in_mind USING (station_id, stream)
 """
 AROUND: LiteralString = """
 SELECT * FROM session
@@ -143,13 +145,17 @@ class StationMemory:
         return [row for row in self.rows.values() if row.is_unfinished]
 
     def let_go(self, before: datetime) -> None:
-        """Forget decided sessions that were over before *before* and every unfinished one."""
+        """Forget streams that were over before *before* and before every unfinished session.
+
+        A stream is in mind with all its sessions or not at all.
+        """
         since = min([before, *(row.first_fact_at for row in self.unfinished())])
-        self.rows = {
-            key: row
-            for key, row in self.rows.items()
+        kept = {
+            row.stream
+            for row in self.rows.values()
             if row.is_unfinished or row.last_fact_at >= since
         }
+        self.rows = {key: row for key, row in self.rows.items() if row.stream in kept}
 
 
 def unfinished_stations(connection: Connection[Any], partition: int) -> list[str]:
@@ -160,9 +166,10 @@ def unfinished_stations(connection: Connection[Any], partition: int) -> list[str
 def load_stations(
     connection: Connection[Any], stations: Iterable[str], *, since: datetime
 ) -> dict[str, StationMemory]:
-    """Return what `session` holds of *stations*: unfinished ones, and those decided of late.
+    """Return what `session` holds of *stations*: the streams with something new.
 
-    Of late means: with a fact since then, or since the first unfinished one began.
+    That is: with an unfinished session, or with a fact since then or since the first unfinished
+    session began.
     """
     found = {station_id: StationMemory() for station_id in stations}
     cursor = connection.cursor(row_factory=class_row(SessionRow))
