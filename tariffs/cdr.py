@@ -7,13 +7,15 @@ from decimal import Decimal
 
 import msgspec
 
+from tariffs.quantities import EXACT, plain
 from tariffs.tariff import Tariff
 
 
-class ChargingPeriod(msgspec.Struct, frozen=True, kw_only=True):
+class ChargingPeriod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One period as sent. kWh, hours, kW and A; None where the dimension was not sent.
 
-    It ends where the next one starts; the last ends with the CDR.
+    It ends where the next one starts; the last ends with the CDR. `others` are the
+    dimensions that no price depends on.
     """
 
     starts_at: datetime
@@ -26,20 +28,69 @@ class ChargingPeriod(msgspec.Struct, frozen=True, kw_only=True):
     min_current: Decimal | None = None
     max_current: Decimal | None = None
     tariff_id: str | None = None
+    others: tuple[tuple[str, Decimal], ...] = ()
+
+
+class StatedTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One tax on a stated amount (OCPI 2.3.0, TaxAmount)."""
+
+    name: str
+    amount: Decimal
+    percentage: Decimal | None = None
+    account_number: str | None = None
+
+
+class StatedCost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An amount that a CDR states; `taxes` is empty where none are stated."""
+
+    before_taxes: Decimal
+    taxes: tuple[StatedTax, ...] = ()
+
+    @property
+    def after_taxes(self) -> Decimal | None:
+        """Return the amount with taxes; None if the CDR states none."""
+        if not self.taxes:
+            return None
+        after = self.before_taxes
+        for tax in self.taxes:
+            after = EXACT.add(after, tax.amount)
+        return plain(after)
+
+
+class StatedTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The totals that a CDR states, in OCPI's words; None where one was not sent.
+
+    Costs in the CDR's currency, energy in kWh, times in hours.
+    """
+
+    total_cost: StatedCost | None = None
+    total_fixed_cost: StatedCost | None = None
+    total_energy: Decimal | None = None
+    total_energy_cost: StatedCost | None = None
+    total_time: Decimal | None = None
+    total_time_cost: StatedCost | None = None
+    total_parking_time: Decimal | None = None
+    total_parking_cost: StatedCost | None = None
+    total_reservation_cost: StatedCost | None = None
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
-    """A closed, priced session as exchanged. Stated totals are None where they were not sent."""
+    """A closed, priced session as exchanged.
+
+    `currency` is None where none was sent. A credit CDR (`credit_reference_id`) repeats the one
+    that it takes back, with its total cost negated.
+    """
 
     id: str
     starts_at: datetime
     ends_at: datetime
-    currency: str
+    currency: str | None
     periods: tuple[ChargingPeriod, ...]
     time_zone: str | None = None
     tariffs: tuple[Tariff, ...] = ()
-    stated_before_taxes: Decimal | None = None
-    stated_after_taxes: Decimal | None = None
+    stated: StatedTotals = StatedTotals()
+    is_credit: bool = False
+    credit_reference_id: str | None = None
 
     @property
     def reservation_expired(self) -> bool:
@@ -48,3 +99,15 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
         Source: OCPI 2.2.1, mod_cdrs: an expired reservation is a CDR without charging.
         """
         return all(period.reservation_time is not None for period in self.periods)
+
+    @property
+    def stated_before_taxes(self) -> Decimal | None:
+        """Return the stated total before taxes."""
+        cost = self.stated.total_cost
+        return None if cost is None else cost.before_taxes
+
+    @property
+    def stated_after_taxes(self) -> Decimal | None:
+        """Return the stated total after taxes."""
+        cost = self.stated.total_cost
+        return None if cost is None else cost.after_taxes

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from decimal import Decimal
-from itertools import pairwise
 from typing import Final
 
 from tariffs.cdr import Cdr, ChargingPeriod
+from tariffs.cdr_spans import Cut, spans_note, varies
+from tariffs.cdr_tariffs import JoinedTariff, choose_tariffs
 from tariffs.compiled import CompiledComponent, CompiledTariff, State
 from tariffs.errors import TariffError
 from tariffs.measurements import NO_DATA_NOTES, measured_mask
@@ -19,14 +20,16 @@ from tariffs.tally import Run, is_flat_due
 from tariffs.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
 from tariffs.usage import SessionUsage, microseconds
 
+UTC_NAME: Final = "UTC"
 # A stated duration that differs by less than its own rounding (and than this) is the period's.
 _ROUNDING_US_MAX: Final = 1_800_000
-_Timed = tuple[CompiledComponent | None, Decimal | None]
+_ENERGY_UNITS_PER_KWH: Final = Decimal(ENERGY_UNITS_PER_KWH)
+_TIME_UNITS_PER_HOUR: Final = Decimal(TIME_UNITS_PER_HOUR)
 
 
 def price_cdr(
     cdr: Cdr,
-    compiled: CompiledTariff,
+    compiled: CompiledTariff | Sequence[CompiledTariff],
     *,
     time_zone: str | None = None,
     policy: PricingPolicy = DEFAULT,
@@ -36,7 +39,7 @@ def price_cdr(
 
     Args:
         cdr: The partner's CDR.
-        compiled: The tariff that holds for it.
+        compiled: The tariff that holds for it, or those that its periods name.
         time_zone: The location's zone; needed where the CDR does not carry it.
         policy: The choices where the standard leaves one.
         reservation_expired: None lets the CDR tell: it has nothing but reservation time.
@@ -44,127 +47,187 @@ def price_cdr(
     Raises:
         CurrencyDiffersError: If CDR and tariff are in different currencies.
         TimeZoneMissingError: If the tariff depends on local time and no zone is known.
+        TariffMissingError: If a period's tariff was not given.
+        UnknownZoneError: If the zone does not exist.
     """
-    if cdr.currency != compiled.tariff.currency:
-        raise CurrencyDiffersError(cdr.currency, compiled.tariff.currency)
+    notes: list[Note] = []
+    given = (compiled,) if isinstance(compiled, CompiledTariff) else compiled
+    chosen, parts = choose_tariffs(cdr, given, notes)
+    if cdr.currency is not None and cdr.currency != chosen.tariff.currency:
+        raise CurrencyDiffersError(cdr.currency, chosen.tariff.currency)
     zone_name = time_zone or cdr.time_zone
-    if zone_name is None and compiled.clock_restricted:
+    if zone_name is None and chosen.clock_restricted:
         raise TimeZoneMissingError(cdr.id)
     expired = cdr.reservation_expired if reservation_expired is None else reservation_expired
-    checker = _Checker(cdr, compiled, policy, zone_name or "UTC", expired=expired)
+    checker = _Checker(cdr, chosen, parts, policy, zone_name or UTC_NAME, expired=expired)
+    checker.notes.extend(notes)
     runs = checker.runs()
     usage = SessionUsage(
         starts_at=cdr.starts_at,
         ends_at=cdr.ends_at,
-        time_zone=zone_name or "UTC",
+        time_zone=zone_name or UTC_NAME,
         reservation_expired=expired,
     )
-    ends_us = microseconds(cdr.ends_at)
-    return settle(runs, compiled, policy, usage=usage, ends_us=ends_us, notes=checker.notes)
+    return settle(runs, chosen, policy, usage=usage, ends_us=checker.ends_us, notes=checker.notes)
 
 
 class _Checker:
     """Walks the periods of one CDR and makes their runs."""
 
+    __slots__ = (
+        "_cdr",
+        "_charging_us",
+        "_clock",
+        "_compiled",
+        "_energy",
+        "_flats",
+        "_parts",
+        "_policy",
+        "_reserved",
+        "_runs",
+        "_varies",
+        "_zone",
+        "ends_us",
+        "notes",
+    )
+
     def __init__(
         self,
         cdr: Cdr,
         compiled: CompiledTariff,
+        parts: list[int],
         policy: PricingPolicy,
         time_zone: str,
         *,
         expired: bool,
     ) -> None:
         self.notes: list[Note] = []
-        self._cdr, self._compiled, self._policy = cdr, compiled, policy
+        self.ends_us = microseconds(cdr.ends_at)
+        self._cdr, self._compiled, self._parts, self._policy = cdr, compiled, parts, policy
+        self._zone, self._varies = time_zone, varies(compiled)
         self._clock = compiled.clock(time_zone) if compiled.clock_restricted else None
         self._reserved = State.RESERVATION_EXPIRED if expired else State.RESERVATION
         self._flats: list[CompiledComponent] = []
+        self._runs: list[Run] = []
         self._energy = 0
-        self._charging_us = next(
-            (microseconds(p.starts_at) for p in cdr.periods if p.reservation_time is None),
-            microseconds(cdr.ends_at),
-        )
+        self._charging_us = self.ends_us
 
     def runs(self) -> list[Run]:
         """Return what each period counts, in order."""
-        bounds = [microseconds(period.starts_at) for period in self._cdr.periods]
-        bounds.append(microseconds(self._cdr.ends_at))
-        runs = [
-            run
-            for period, (start, end) in zip(self._cdr.periods, pairwise(bounds), strict=True)
-            for run in self._period(period, start, end)
-        ]
-        return [run for run in runs if run.volume]
+        periods = self._cdr.periods
+        bounds = [microseconds(period.starts_at) for period in periods]
+        self._charging_us = next(
+            (at for at, p in zip(bounds, periods, strict=True) if p.reservation_time is None),
+            self.ends_us,
+        )
+        bounds.append(self.ends_us)
+        for index, period in enumerate(periods):
+            self._period(index, period, bounds[index], bounds[index + 1])
+        return self._runs
 
-    def _period(self, period: ChargingPeriod, start: int, end: int) -> Iterator[Run]:
-        mask = self._mask(period, start)
-        select = self._compiled.select
-        if period.reservation_time is not None:
-            flat, energy, reserved = select(mask, self._reserved)
-            timed: list[_Timed] = [(reserved, period.reservation_time)]
-        else:
-            parked = period.parking_time is not None and period.time is None
-            flat, energy, _ = select(mask, State.PARKING if parked else State.CHARGING)
-            timed = [
-                (select(mask, State.CHARGING)[2], period.time),
-                (select(mask, State.PARKING)[2], period.parking_time),
-            ]
+    def _period(self, index: int, period: ChargingPeriod, start: int, end: int) -> None:
+        part, masks = self._parts[index], self._masks(index, period, start)
+        state = self._state(period)
+        select, mask = self._compiled.select, masks[0] & masks[1] & masks[2] & masks[3]
+        flat, energy, timed = select(mask, state)
         if flat is not None and is_flat_due(flat, self._flats, self._policy):
             self._flats.append(flat)
-            yield Run(flat, start, start, 1, 1)
-        if period.energy is not None:
-            units = _units(period.energy, ENERGY_UNITS_PER_KWH)
+            self._add(flat, part, start, start, 1)
+        begun = self._energy
+        if period.energy:
+            units = int(EXACT.multiply(period.energy, _ENERGY_UNITS_PER_KWH))
             self._energy += units
-            yield Run(energy, start, end, units, units)
-        for component, hours in timed:
-            if component is None or hours is None:
-                continue
+            self._add(energy, part, start, end, units)
+        if period.reservation_time is not None:
+            self._time(timed, period.reservation_time, part, start, end, alone=True)
+        else:
             alone = period.time is None or period.parking_time is None
-            units = self._duration(hours, end - start if alone else None)
-            yield Run(component, start, end, units, units)
-
-    def _mask(self, period: ChargingPeriod, start: int) -> int:
-        """Return the elements that may apply where the period starts."""
-        mask = self._compiled.all_elements
-        bands = self._compiled.bands
-        if self._clock is not None:
-            mask &= self._clock.mask_at(start)
-        if bands.duration is not None:
-            mask &= bands.duration.mask_at(max(0, start - self._charging_us))
-        if bands.energy is not None:
-            mask &= bands.energy.mask_at(self._energy)
-        if bands.measured:
-            measured, missing = measured_mask(
-                self._compiled,
-                self._policy,
-                power=_watts(period.min_power, period.max_power),
-                current=(period.min_current, period.max_current),
+            if period.time:
+                charged = timed if state is State.CHARGING else select(mask, State.CHARGING)[2]
+                self._time(charged, period.time, part, start, end, alone=alone)
+            if period.parking_time:
+                parked = timed if state is State.PARKING else select(mask, State.PARKING)[2]
+                self._time(parked, period.parking_time, part, start, end, alone=alone)
+        if self._varies:
+            cut = Cut(index, period, state, start, end, begun, self._energy, masks)
+            note = spans_note(
+                cut, self._compiled, self._clock, self._charging_us, time_zone=self._zone
             )
-            mask &= measured
-            note = NO_DATA_NOTES[self._policy.no_data]
-            if missing and note not in self.notes:
+            if note is not None:
                 self.notes.append(note)
-        return mask
 
-    def _duration(self, hours: Decimal, period_us: int | None) -> int:
-        """Return stated hours as microseconds, without the rounding of the statement.
+    def _state(self, period: ChargingPeriod) -> State:
+        if period.reservation_time is not None:
+            return self._reserved
+        parked = period.parking_time is not None and period.time is None
+        return State.PARKING if parked else State.CHARGING
 
-        0.3667 h cannot be 22 min; where the period's own times say 22 min, it is 22 min. Else a
-        step of a minute would be billed that nobody used.
-        """
-        stated = EXACT.multiply(hours, Decimal(TIME_UNITS_PER_HOUR))
-        units = int(stated)
-        if period_us is None or period_us == units:
-            return units
-        exponent = hours.as_tuple().exponent
-        half_digit = Decimal((0, (5,), int(exponent) - 1)) * TIME_UNITS_PER_HOUR
-        tolerance = min(half_digit, Decimal(_ROUNDING_US_MAX))
-        return period_us if abs(stated - period_us) <= tolerance else units
+    def _time(
+        self,
+        component: CompiledComponent | None,
+        hours: Decimal,
+        part: int,
+        start: int,
+        end: int,
+        *,
+        alone: bool,
+    ) -> None:
+        if component is not None:
+            self._add(component, part, start, end, _duration(hours, end - start if alone else None))
+
+    def _add(
+        self, component: CompiledComponent, part: int, start: int, end: int, units: int
+    ) -> None:
+        if units:
+            if isinstance(self._compiled, JoinedTariff):
+                component = self._compiled.named(component, part)
+            self._runs.append(Run(component, start, end, units, units))
+
+    def _masks(self, index: int, period: ChargingPeriod, start: int) -> tuple[int, int, int, int]:
+        """Return the elements that clock, duration, energy, and tariff with measurements allow."""
+        compiled = self._compiled
+        every = compiled.all_elements
+        bands = compiled.bands
+        duration, energy = bands.duration, bands.energy
+        elapsed = max(0, start - self._charging_us)
+        allowed = self._measured(index, period) if bands.measured else every
+        if isinstance(compiled, JoinedTariff):
+            allowed &= compiled.masks[self._parts[index]]
+        return (
+            every if self._clock is None else self._clock.mask_at(start),
+            every if duration is None else duration.mask_at(elapsed),
+            every if energy is None else energy.mask_at(self._energy),
+            allowed,
+        )
+
+    def _measured(self, index: int, period: ChargingPeriod) -> int:
+        measured, missing = measured_mask(
+            self._compiled,
+            self._policy,
+            power=_watts(period.min_power, period.max_power),
+            current=(period.min_current, period.max_current),
+        )
+        note = NO_DATA_NOTES[self._policy.no_data]
+        if missing and all(known.code != note.code for known in self.notes):
+            place = f"charging_periods[{index}].dimensions"
+            self.notes.append(Note(note.code, note.message, place))
+        return measured
 
 
-def _units(volume: Decimal, per_unit: int) -> int:
-    return int(EXACT.multiply(volume, Decimal(per_unit)))
+def _duration(hours: Decimal, period_us: int | None) -> int:
+    """Return stated hours as microseconds, without the rounding of the statement.
+
+    0.3667 h cannot be 22 min; where the period's own times say 22 min, it is 22 min. Else a
+    step of a minute would be billed that nobody used.
+    """
+    stated = EXACT.multiply(hours, _TIME_UNITS_PER_HOUR)
+    units = int(stated)
+    if period_us is None or period_us == units:
+        return units
+    exponent = hours.as_tuple().exponent
+    half_digit = Decimal((0, (5,), int(exponent) - 1)) * TIME_UNITS_PER_HOUR
+    tolerance = min(half_digit, Decimal(_ROUNDING_US_MAX))
+    return period_us if abs(stated - period_us) <= tolerance else units
 
 
 def _watts(low: Decimal | None, high: Decimal | None) -> tuple[Decimal | None, Decimal | None]:

@@ -13,7 +13,7 @@ from tariffs.compiled import CompiledTariff
 from tariffs.errors import TariffError
 from tariffs.files import read_tariff_file
 from tariffs.lint_subject import Finding, Place, Rule, Severity, subject_of
-from tariffs.ocpi.fields import OcpiError
+from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
 from tariffs.tariff import COMPONENT_DIMENSIONS, Tariff
 from tariffs.yaml_reader import Mapping, Node, Scalar, Sequence, read_yaml

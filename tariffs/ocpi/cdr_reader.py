@@ -1,22 +1,26 @@
-"""OCPI CDRs (2.2.1 and 2.3.0) into the model.
+"""OCPI CDRs and ended sessions (2.1.1, 2.2.1, 2.3.0) into the model.
 
-Source: OCPI 2.2.1 and 2.3.0, mod_cdrs, CDR object, ChargingPeriod and CdrDimension classes.
+Sources: OCPI mod_cdrs (CDR object, ChargingPeriod and CdrDimension classes) and mod_sessions.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from tariffs.cdr import Cdr, ChargingPeriod
-from tariffs.ocpi.fields import JsonFields, OcpiError, decode_json
+from tariffs.ocpi.costs_reader import COST_KEYS, stated_of
+from tariffs.ocpi.documents import OcpiError, decode_json
+from tariffs.ocpi.fields import JsonFields, shown
 from tariffs.ocpi.tariff_reader import tariff_of
+from tariffs.ocpi.versions import OcpiVersion, version_of_cdr
 from tariffs.priced import Note
 from tariffs.quantities import EXACT, plain
 
-# Dimensions that the price does not depend on are left out.
-_FIELDS: Final = {
+PRICED: Final = {
     "ENERGY": "energy",
     "TIME": "time",
     "PARKING_TIME": "parking_time",
@@ -26,102 +30,230 @@ _FIELDS: Final = {
     "MIN_CURRENT": "min_current",
     "MAX_CURRENT": "max_current",
 }
+# Dimensions that no price depends on: kept for writing.
+OTHERS: Final = (
+    "CURRENT",
+    "ENERGY_EXPORT",
+    "ENERGY_IMPORT",
+    "FLAT",
+    "POWER",
+    "STATE_OF_CHARGE",
+)
+_STARTS: Final = ("start_date_time", "start_datetime")
+_ENDS: Final = ("end_date_time", "stop_date_time", "end_datetime")
+_TIMES: Final = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
+CARRIED: Final = (
+    "auth_id",
+    "auth_method",
+    "authorization_reference",
+    "booking_id",
+    "cdr_location",
+    "cdr_token",
+    "connector_id",
+    "country_code",
+    "evse_uid",
+    "home_charging_compensation",
+    "invoice_reference_id",
+    "kwh",
+    "last_updated",
+    "location",
+    "location_id",
+    "meter_id",
+    "party_id",
+    "remark",
+    "session_id",
+    "signed_data",
+    "status",
+)
 
 
-def read_ocpi_cdr(data: bytes) -> tuple[Cdr, tuple[Note, ...]]:
+class OcpiCdr(msgspec.Struct, frozen=True, kw_only=True):
+    """A CDR as it was read: the model, what only OCPI carries, the version, the notes."""
+
+    cdr: Cdr
+    version: OcpiVersion
+    carried: dict[str, Any] = {}
+    notes: tuple[Note, ...] = ()
+
+
+def read_ocpi_cdr(
+    data: bytes, *, version: OcpiVersion | None = None
+) -> tuple[Cdr, tuple[Note, ...]]:
     """Read an OCPI CDR from JSON, with a note for everything that was repaired.
 
     Raises:
         OcpiError: If it cannot be priced; the error names the place.
     """
-    return cdr_of(decode_json(data))
+    return cdr_of(decode_json(data), version=version)
 
 
-def cdr_of(value: object, path: str = "") -> tuple[Cdr, tuple[Note, ...]]:
-    """Read an OCPI CDR from decoded JSON, which stands at *path*."""
+def cdr_of(
+    value: object, path: str = "", *, version: OcpiVersion | None = None
+) -> tuple[Cdr, tuple[Note, ...]]:
+    """Read an OCPI CDR, or an ended session, from decoded JSON, which stands at *path*."""
+    read = ocpi_cdr_of(value, path, version=version)
+    return read.cdr, read.notes
+
+
+def ocpi_cdr_of(value: object, path: str = "", *, version: OcpiVersion | None = None) -> OcpiCdr:
+    """Read an OCPI CDR, or an ended session, with all that it carries.
+
+    Raises:
+        OcpiError: If it cannot be priced; the error names the place.
+    """
     notes: list[Note] = []
     fields = JsonFields(value, path, notes)
-    starts_at = _moment(fields, "start_date_time")
-    ends_at = _moment(fields, "end_date_time")
-    periods = tuple(_period(period) for period in fields.objects("charging_periods", required=True))
-    _check_order(fields, starts_at, ends_at, periods)
-    tariffs = []
-    for index, tariff in enumerate(fields.objects("tariffs")):
-        read, repaired = tariff_of(tariff.value, fields.place(f"tariffs[{index}]"))
-        tariffs.append(read)
-        notes.extend(repaired)
-    location = fields.object("cdr_location")
-    before, after = _stated(fields)
+    identity = fields.identity("id")
+    currency = fields.text("currency")
+    if currency is None:
+        fields.note("currency", "currency_missing", "is missing; its tariff's is taken")
+    elif currency != currency.upper():
+        fields.note("currency", "spelling", f"{currency!r} should be {currency.upper()!r}")
+        currency = currency.upper()
+    starts_at, ends_at = _moment(fields, _STARTS), _moment(fields, _ENDS)
+    if ends_at < starts_at:
+        raise OcpiError(fields.place(_first(fields, _ENDS)), "lies before the start")
+    stated = stated_of(fields)
+    periods = _periods(fields, starts_at, ends_at)
+    tariffs = _tariffs(fields, currency)
     cdr = Cdr(
-        id=fields.text("id", required=True) or "",
+        id=identity,
         starts_at=starts_at,
         ends_at=ends_at,
-        currency=fields.text("currency", required=True) or "",
+        currency=currency,
         periods=periods,
-        time_zone=None if location is None else location.text("time_zone"),
-        tariffs=tuple(tariffs),
-        stated_before_taxes=before,
-        stated_after_taxes=after,
+        time_zone=_time_zone(fields),
+        tariffs=tariffs,
+        stated=stated,
+        is_credit=_is_credit(fields),
+        credit_reference_id=fields.text("credit_reference_id"),
     )
-    return cdr, tuple(notes)
+    fields.finish(*CARRIED, *COST_KEYS)
+    return OcpiCdr(
+        cdr=cdr,
+        version=version or version_of_cdr(fields.value),
+        carried={key: fields.value[key] for key in CARRIED if fields.has(key)},
+        notes=tuple(notes),
+    )
 
 
-def _moment(fields: JsonFields, key: str) -> datetime:
-    moment = fields.moment(key, required=True)
-    if moment is None:
-        raise OcpiError(fields.place(key), "is missing")
-    return moment
+def _first(fields: JsonFields, keys: tuple[str, ...]) -> str:
+    return next((key for key in keys if fields.has(key)), keys[0])
+
+
+def _moment(fields: JsonFields, keys: tuple[str, ...]) -> datetime:
+    key = _first(fields, keys)
+    if not fields.has(key) and key == _ENDS[0] and fields.has("status"):
+        raise OcpiError(fields.place(key), "is missing: the session has not ended")
+    return fields.required_moment(key)
+
+
+def _is_credit(fields: JsonFields) -> bool:
+    value = fields.get("credit")
+    if value is not None and not isinstance(value, bool):
+        raise OcpiError(fields.place("credit"), f"{shown(value)} is not true or false")
+    return bool(value)
+
+
+def _time_zone(fields: JsonFields) -> str | None:
+    """Return the location's zone: a field of 2.1.1's Location; later CDRs may carry it, too."""
+    for key in ("cdr_location", "location"):
+        value = fields.get(key)
+        if isinstance(value, dict):
+            zone = JsonFields(value, fields.place(key), fields.notes).text("time_zone")
+            if zone is not None:
+                return zone
+    return fields.text("time_zone")
+
+
+def _tariffs(fields: JsonFields, currency: str | None) -> tuple[Any, ...]:
+    tariffs = []
+    for tariff in fields.objects("tariffs"):
+        read, repaired = tariff_of(tariff.value, tariff.path, currency=currency)
+        tariffs.append(read)
+        fields.notes.extend(repaired)
+    return tuple(tariffs)
+
+
+def _periods(
+    fields: JsonFields, starts_at: datetime, ends_at: datetime
+) -> tuple[ChargingPeriod, ...]:
+    """Read the periods in their order; a CDR without any becomes one period of its totals."""
+    periods = tuple(_period(period) for period in fields.objects("charging_periods"))
+    if not periods:
+        return (_whole(fields, starts_at, ends_at),)
+    last = starts_at
+    for index, period in enumerate(periods):
+        place = fields.place(f"charging_periods[{index}].start_date_time")
+        if period.starts_at < last:
+            before = "the CDR" if index == 0 else "the period before it"
+            raise OcpiError(place, f"is out of order: it lies before the start of {before}")
+        if period.starts_at > ends_at:
+            raise OcpiError(place, "lies after the end of the CDR")
+        last = period.starts_at
+    if periods[0].starts_at > starts_at:
+        message = "the first period starts after the CDR; the time before it is not priced"
+        fields.note("charging_periods[0].start_date_time", "gap_at_start", message)
+    return periods
+
+
+def _whole(fields: JsonFields, starts_at: datetime, ends_at: datetime) -> ChargingPeriod:
+    """Return one period with the CDR's own totals, where it states its energy."""
+    key = _first(fields, ("total_energy", "kwh"))
+    energy = fields.number(key)
+    if energy is None:
+        raise OcpiError(fields.place("charging_periods"), "is missing or empty")
+    parking = fields.number("total_parking_time")
+    hours = fields.number("total_time")
+    if hours is not None and parking is not None:
+        if parking > hours:
+            raise OcpiError(fields.place("total_parking_time"), "is more than total_time")
+        hours = plain(EXACT.subtract(hours, parking))
+    message = f"is missing or empty; priced as one period of the CDR's totals ({energy} kWh)"
+    fields.note("charging_periods", "periods_missing", message)
+    if hours is None:
+        since = ends_at - starts_at
+        micros = (since.days * 86_400 + since.seconds) * 10**6 + since.microseconds
+        hours = plain((Decimal(micros) / Decimal(3_600_000_000)).quantize(Decimal("1E-9")))
+    return ChargingPeriod(starts_at=starts_at, energy=energy, time=hours, parking_time=parking)
 
 
 def _period(fields: JsonFields) -> ChargingPeriod:
     volumes: dict[str, Decimal] = {}
+    others: list[tuple[str, Decimal]] = []
     for dimension in fields.objects("dimensions", required=True):
-        name = _FIELDS.get(dimension.text("type", required=True) or "")
-        volume = dimension.number("volume", required=True)
-        if name is None or volume is None:
+        kind = _kind(dimension)
+        volume = dimension.number("volume", required=True, signed=kind not in {"ENERGY", *_TIMES})
+        dimension.finish()
+        name = PRICED.get(kind)
+        if volume is None:
+            continue
+        if name is None:
+            others.append((kind, volume))
             continue
         if name in volumes:
-            dimension.note("type", "dimension_twice", "the dimension stands twice; added up")
-            volume = plain(EXACT.add(volumes[name], volume))
+            if name.startswith(("min_", "max_")):
+                dimension.note("type", "dimension_repeated", f"{kind} stands twice; the last holds")
+            else:
+                dimension.note("type", "dimension_repeated", f"{kind} stands twice; added up")
+                volume = plain(EXACT.add(volumes[name], volume))
         volumes[name] = volume
-    return ChargingPeriod(
-        starts_at=_moment(fields, "start_date_time"),
+    period = ChargingPeriod(
+        starts_at=fields.required_moment("start_date_time"),
         tariff_id=fields.text("tariff_id"),
+        others=tuple(others),
         **volumes,
     )
+    fields.finish("encoding_method")
+    return period
 
 
-def _check_order(
-    fields: JsonFields, starts_at: datetime, ends_at: datetime, periods: tuple[ChargingPeriod, ...]
-) -> None:
-    """Refuse periods out of order, and a CDR that ends before it starts."""
-    if ends_at < starts_at:
-        raise OcpiError(fields.place("end_date_time"), "lies before start_date_time")
-    if not periods:
-        raise OcpiError(fields.place("charging_periods"), "is empty")
-    last = starts_at
-    for index, period in enumerate(periods):
-        if not last <= period.starts_at <= ends_at:
-            place = fields.place(f"charging_periods[{index}].start_date_time")
-            raise OcpiError(place, "is out of order, or outside the CDR")
-        last = period.starts_at
-
-
-def _stated(fields: JsonFields) -> tuple[Decimal | None, Decimal | None]:
-    """Return the totals that the CDR states: 2.3.0's and 2.2.1's Price, or 2.1.1's number."""
-    value = fields.value.get("total_cost")
-    if value is None:
-        return None, None
-    if not isinstance(value, dict):
-        return fields.number("total_cost"), None
-    price = JsonFields(value, fields.place("total_cost"), fields.notes)
-    if "before_taxes" not in value:
-        return price.number("excl_vat"), price.number("incl_vat")
-    before = price.number("before_taxes")
-    taxes = [tax.number("amount") or Decimal(0) for tax in price.objects("taxes")]
-    if before is None or not taxes:
-        return before, None
-    after = before
-    for tax in taxes:
-        after = EXACT.add(after, tax)
-    return before, plain(after)
+def _kind(dimension: JsonFields) -> str:
+    text = dimension.text("type", required=True) or ""
+    kind = text.strip().upper()
+    if kind not in PRICED and kind not in OTHERS:
+        message = f"{shown(text)} is not a dimension of a CDR; no price depends on it"
+        dimension.note("type", "unknown_dimension", message)
+    elif kind != text:
+        dimension.note("type", "spelling", f"{text!r} should be {kind!r}")
+    return kind

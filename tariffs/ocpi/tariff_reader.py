@@ -1,4 +1,4 @@
-"""OCPI tariffs into the model: 2.2.1 and 2.3.0 (and 2.1.1, which is a subset of 2.2.1).
+"""OCPI tariffs into the model: 2.3.0 is the model, older versions lack what it has.
 
 Sources: OCPI 2.1.1, 2.2.1 and 2.3.0, mod_tariffs, Tariff object.
 """
@@ -6,30 +6,42 @@ Sources: OCPI 2.1.1, 2.2.1 and 2.3.0, mod_tariffs, Tariff object.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from tariffs.checking import UnpriceableTariffError, check_tariff
-from tariffs.currencies import currency_exponent
-from tariffs.ocpi.fields import JsonFields, OcpiError, decode_json
+from tariffs.currencies import UnknownCurrencyError, currency_exponent
+from tariffs.ocpi.documents import OcpiError, decode_json
+from tariffs.ocpi.element_reader import element_of
+from tariffs.ocpi.fields import JsonFields, shown
+from tariffs.ocpi.versions import OcpiVersion, version_of_tariff
 from tariffs.priced import Note
-from tariffs.tariff import (
-    COMPONENT_DIMENSIONS,
-    WEEKDAYS,
-    PriceComponent,
-    PriceLimit,
-    ReservationRestriction,
-    Restrictions,
-    Tariff,
-    TariffElement,
-    TaxIncluded,
-    Weekday,
-)
+from tariffs.tariff import PriceLimit, Tariff, TaxIncluded
 
-_DIMENSIONS: Final = {dimension.value: dimension for dimension in COMPONENT_DIMENSIONS}
+# What OCPI says and no price depends on: kept as it is, for writing.
+CARRIED: Final = ("energy_mix", "preauthorize_amount")
+_SPELLINGS: Final = {True: TaxIncluded.YES, False: TaxIncluded.NO}
 
 
-def read_ocpi_tariff(data: bytes) -> tuple[Tariff, tuple[Note, ...]]:
+class OcpiTariff(msgspec.Struct, frozen=True, kw_only=True):
+    """A tariff as it was read: the model, what only OCPI carries, the version, the notes."""
+
+    tariff: Tariff
+    version: OcpiVersion
+    carried: dict[str, Any] = {}
+    notes: tuple[Note, ...] = ()
+
+
+def read_ocpi_tariff(
+    data: bytes, *, version: OcpiVersion | None = None, currency: str | None = None
+) -> tuple[Tariff, tuple[Note, ...]]:
     """Read an OCPI tariff (2.1.1, 2.2.1 or 2.3.0) from JSON.
+
+    Args:
+        data: The JSON text.
+        version: The version it is written in; None tells by its shape.
+        currency: The currency of a tariff that names none.
 
     Returns:
         The tariff, and a note for everything that was repaired.
@@ -37,20 +49,41 @@ def read_ocpi_tariff(data: bytes) -> tuple[Tariff, tuple[Note, ...]]:
     Raises:
         OcpiError: If it cannot be priced; the error names the place.
     """
-    return tariff_of(decode_json(data))
+    return tariff_of(decode_json(data), version=version, currency=currency)
 
 
-def tariff_of(value: object, path: str = "") -> tuple[Tariff, tuple[Note, ...]]:
+def tariff_of(
+    value: object,
+    path: str = "",
+    *,
+    version: OcpiVersion | None = None,
+    currency: str | None = None,
+) -> tuple[Tariff, tuple[Note, ...]]:
     """Read an OCPI tariff from decoded JSON (see `decode_json`), which stands at *path*."""
+    read = ocpi_tariff_of(value, path, version=version, currency=currency)
+    return read.tariff, read.notes
+
+
+def ocpi_tariff_of(
+    value: object,
+    path: str = "",
+    *,
+    version: OcpiVersion | None = None,
+    currency: str | None = None,
+) -> OcpiTariff:
+    """Read an OCPI tariff with all that it carries.
+
+    Raises:
+        OcpiError: If it cannot be priced; the error names the place.
+    """
     notes: list[Note] = []
     fields = JsonFields(value, path, notes)
-    currency = fields.text("currency", required=True) or ""
-    included = fields.text("tax_included")
+    written_in = version or version_of_tariff(fields.value)
     tariff = Tariff(
-        id=fields.text("id", required=True) or "",
-        currency=currency,
-        elements=tuple(_element(element) for element in fields.objects("elements", required=True)),
-        tax_included=_tax_included(fields, included),
+        id=fields.identity("id"),
+        currency=_currency(fields, currency),
+        elements=tuple(element_of(each) for each in fields.objects("elements", required=True)),
+        tax_included=_tax_included(fields, written_in),
         min_price=_limit(fields, "min_price"),
         max_price=_limit(fields, "max_price"),
         start_date_time=fields.moment("start_date_time"),
@@ -58,34 +91,59 @@ def tariff_of(value: object, path: str = "") -> tuple[Tariff, tuple[Note, ...]]:
         type=fields.text("type"),
         country_code=fields.text("country_code"),
         party_id=fields.text("party_id"),
-        alt_text=tuple(
-            (text.text("language", required=True) or "", text.text("text", required=True) or "")
-            for text in fields.objects("tariff_alt_text")
-        ),
+        alt_text=_alt_text(fields),
         alt_url=fields.text("tariff_alt_url"),
         last_updated=fields.moment("last_updated"),
     )
+    fields.finish(*CARRIED)
+    if not tariff.elements:
+        raise OcpiError(fields.place("elements"), "is empty")
     try:
-        currency_exponent(currency)
         check_tariff(tariff)
     except UnpriceableTariffError as error:
         raise OcpiError(path, error.why) from None
-    return tariff, tuple(notes)
+    carried = {key: fields.value[key] for key in CARRIED if fields.has(key)}
+    return OcpiTariff(tariff=tariff, version=written_in, carried=carried, notes=tuple(notes))
 
 
-def _tax_included(fields: JsonFields, text: str | None) -> TaxIncluded:
-    """Read 2.3.0's tax_included; older versions always state prices before taxes."""
-    if text is None:
-        return TaxIncluded.NO
+def _currency(fields: JsonFields, fallback: str | None) -> str:
+    text = fields.text("currency")
+    if not text:
+        if fallback is None:
+            raise OcpiError(fields.place("currency"), "is missing")
+        fields.note("currency", "currency_missing", f"is missing; {fallback} was taken")
+        text = fallback
+    elif text != text.upper():
+        fields.note("currency", "spelling", f"{text!r} should be {text.upper()!r}")
+        text = text.upper()
     try:
-        return TaxIncluded(text)
-    except ValueError:
-        raise OcpiError(fields.place("tax_included"), f"{text!r} is not YES, NO or N/A") from None
+        currency_exponent(text)
+    except UnknownCurrencyError as error:
+        raise OcpiError(fields.place("currency"), str(error)) from None
+    return text
+
+
+def _tax_included(fields: JsonFields, version: OcpiVersion) -> TaxIncluded:
+    """Read 2.3.0's tax_included; older versions always state prices before taxes."""
+    value = fields.get("tax_included")
+    if value is None:
+        if version is OcpiVersion.V2_3_0:
+            message = "is missing, which OCPI 2.3.0 requires; prices are read as before taxes"
+            fields.note("tax_included", "tax_included_missing", message)
+        return TaxIncluded.NO
+    spelled = _SPELLINGS.get(value) if isinstance(value, bool) else None
+    if spelled is None and isinstance(value, str) and value.upper() in set(TaxIncluded):
+        spelled = TaxIncluded(value.upper())
+    if spelled is None:
+        raise OcpiError(fields.place("tax_included"), f"{shown(value)} is not YES, NO or N/A")
+    if value != spelled:
+        fields.note("tax_included", "spelling", f"{shown(value)} should be {spelled.value!r}")
+    return spelled
 
 
 def _limit(fields: JsonFields, key: str) -> PriceLimit | None:
     """Read a PriceLimit (2.3.0), a Price (2.2.1) or a number."""
-    value = fields.value.get(key)
+    value = fields.get(key)
     if value is None:
         return None
     if not isinstance(value, dict):
@@ -96,66 +154,14 @@ def _limit(fields: JsonFields, key: str) -> PriceLimit | None:
     new = "before_taxes" in value
     before = limit.number("before_taxes" if new else "excl_vat", required=True)
     after = limit.number("after_taxes" if new else "incl_vat")
+    limit.finish()
     return PriceLimit(before_taxes=before or Decimal(0), after_taxes=after)
 
 
-def _element(fields: JsonFields) -> TariffElement:
-    components = tuple(_component(c) for c in fields.objects("price_components", required=True))
-    return TariffElement(price_components=components, restrictions=_restrictions(fields))
-
-
-def _component(fields: JsonFields) -> PriceComponent:
-    kind = fields.text("type", required=True) or ""
-    dimension = _DIMENSIONS.get(kind)
-    if dimension is None:
-        raise OcpiError(fields.place("type"), f"{kind!r} is not a tariff dimension")
-    price = fields.number("price", required=True)
-    step = fields.whole("step_size")
-    if step is None:
-        fields.note("step_size", "step_size_missing", "step_size is missing; read as 1")
-    return PriceComponent(
-        dimension=dimension,
-        price=price or Decimal(0),
-        vat=fields.number("vat"),
-        step_size=1 if step is None else step,
-    )
-
-
-def _restrictions(parent: JsonFields) -> Restrictions:
-    value = parent.value.get("restrictions")
-    if value is None or value == []:
-        return Restrictions()
-    if isinstance(value, list):
-        if len(value) != 1:
-            raise OcpiError(parent.place("restrictions"), "is a list; OCPI has one object")
-        parent.note("restrictions", "restrictions_as_list", "restrictions were sent as a list")
-        value = value[0]
-    fields = JsonFields(value, parent.place("restrictions"), parent.notes)
-    return Restrictions(
-        start_time=fields.time("start_time"),
-        end_time=fields.time("end_time"),
-        start_date=fields.date("start_date"),
-        end_date=fields.date("end_date"),
-        min_kwh=fields.number("min_kwh"),
-        max_kwh=fields.number("max_kwh"),
-        min_current=fields.number("min_current"),
-        max_current=fields.number("max_current"),
-        min_power=fields.number("min_power"),
-        max_power=fields.number("max_power"),
-        min_duration=fields.whole("min_duration"),
-        max_duration=fields.whole("max_duration"),
-        day_of_week=fields.read("day_of_week", _weekdays) or (),
-        reservation=fields.read("reservation", _reservation),
-    )
-
-
-def _weekdays(value: object) -> tuple[Weekday, ...]:
-    if not isinstance(value, list):
-        message = "is not a list of weekdays"
-        raise ValueError(message)  # noqa: TRY004 - JsonFields.read turns it into a refusal
-    days = {Weekday(day) for day in value}
-    return tuple(day for day in WEEKDAYS if day in days)
-
-
-def _reservation(value: object) -> ReservationRestriction:
-    return ReservationRestriction(str(value))
+def _alt_text(fields: JsonFields) -> tuple[tuple[str, str], ...]:
+    texts = []
+    for text in fields.objects("tariff_alt_text"):
+        language = text.text("language", required=True)
+        texts.append((language or "", text.text("text", required=True) or ""))
+        text.finish()
+    return tuple(texts)

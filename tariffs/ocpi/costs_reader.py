@@ -1,0 +1,69 @@
+"""The totals that a CDR states: Price of 2.3.0, Price of 2.2.1, or 2.1.1's number."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from tariffs.cdr import StatedCost, StatedTax, StatedTotals
+from tariffs.ocpi.fields import JsonFields
+from tariffs.quantities import EXACT, plain
+
+COST_KEYS: Final = (
+    "total_cost",
+    "total_fixed_cost",
+    "total_energy_cost",
+    "total_time_cost",
+    "total_parking_cost",
+    "total_reservation_cost",
+)
+VAT: Final = "VAT"
+
+
+def stated_of(fields: JsonFields) -> StatedTotals:
+    """Read every total of a CDR; a session states its energy as `kwh`."""
+    return StatedTotals(
+        total_cost=_cost(fields, "total_cost"),
+        total_fixed_cost=_cost(fields, "total_fixed_cost"),
+        total_energy=fields.number("total_energy" if fields.has("total_energy") else "kwh"),
+        total_energy_cost=_cost(fields, "total_energy_cost"),
+        total_time=fields.number("total_time"),
+        total_time_cost=_cost(fields, "total_time_cost"),
+        total_parking_time=fields.number("total_parking_time"),
+        total_parking_cost=_cost(fields, "total_parking_cost"),
+        total_reservation_cost=_cost(fields, "total_reservation_cost"),
+    )
+
+
+def _cost(fields: JsonFields, key: str) -> StatedCost | None:
+    """Read a cost; one amount alone is before taxes. Credit CDRs state negative ones."""
+    value = fields.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        before = fields.number(key, signed=True)
+        return None if before is None else StatedCost(before_taxes=before)
+    price = JsonFields(value, fields.place(key), fields.notes)
+    new = "before_taxes" in value
+    before = price.number("before_taxes" if new else "excl_vat", signed=True)
+    after = price.number("after_taxes" if new else "incl_vat", signed=True)
+    taxes = tuple(_tax(tax) for tax in price.objects("taxes")) if new else ()
+    price.finish()
+    if before is None:
+        message = "the amount before taxes is missing; the total is not compared"
+        fields.note(key, "cost_incomplete", message)
+        return None
+    if after is not None and not taxes:
+        taxes = (StatedTax(name=VAT, amount=plain(EXACT.subtract(after, before))),)
+    return StatedCost(before_taxes=before, taxes=taxes)
+
+
+def _tax(fields: JsonFields) -> StatedTax:
+    tax = StatedTax(
+        name=fields.text("name") or VAT,
+        amount=fields.number("amount", required=True, signed=True) or Decimal(0),
+        percentage=fields.number("percentage"),
+        account_number=fields.text("account_number"),
+    )
+    fields.finish()
+    return tax
