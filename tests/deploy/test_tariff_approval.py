@@ -79,7 +79,7 @@ def test_a_version_prices_nothing_before_somebody_else_approved_it(
     record = desk.approve("tou", by="ben", at=LATER, sha256=None)
 
     assert price_at(connection, LATER - timedelta(seconds=1)) is None
-    assert price_at(connection, LATER) == "4.50"
+    assert price_at(connection, LATER) == "4.5"
     assert (record.author, record.approved_by, record.approved_at) == ("anna", "ben", LATER)
     [who] = connection.execute("SELECT DISTINCT declared_by FROM declaration WHERE kind='tariff'")
     assert who == ("anna and ben",)
@@ -104,7 +104,7 @@ def test_a_text_that_changed_since_it_was_read_is_not_approved(
 
     assert price_at(connection, LATER) is None
     assert desk.approve("tou", by="ben", at=LATER, sha256=None).number == 2
-    assert price_at(connection, LATER) == "9.50"
+    assert price_at(connection, LATER) == "9.5"
 
 
 def test_a_version_holds_from_the_date_that_was_proposed(
@@ -114,7 +114,7 @@ def test_a_version_holds_from_the_date_that_was_proposed(
     desk.approve("tou", by="ben", at=LATER, sha256=None)
 
     assert price_at(connection, APRIL - timedelta(seconds=1)) is None
-    assert price_at(connection, APRIL) == "4.50"
+    assert price_at(connection, APRIL) == "4.5"
 
 
 def test_an_approval_never_reaches_back(
@@ -223,7 +223,7 @@ def test_what_a_crash_left_between_approval_and_declaration_is_finished(
     with tariff_desk(connection):
         pass
 
-    assert price_at(connection, LATER) == "4.50"
+    assert price_at(connection, LATER) == "4.5"
 
 
 def test_two_people_who_decide_at_once_do_not_both(desk: TariffDesk, database: str) -> None:
@@ -279,7 +279,7 @@ def test_the_commands_take_a_tariff_from_proposal_to_force(
     assert "approved" in capsys.readouterr().out
     assert proposed["assignments"] == ["site=fjord"]
     assert proposed["tariff"]["id"] == "tou"
-    assert price_at(connection, datetime.now(UTC)) == "4.50"
+    assert price_at(connection, datetime.now(UTC)) == "4.5"
 
 
 def _policy(connection: psycopg.Connection[Any], *, four_eyes: bool, hours: int = 1) -> None:
