@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -41,7 +41,7 @@ def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
     line, price = explained.line, explained.price
     yield f"Line {line.line}: {line.description}, {_money(explanation, line.net_minor)} net"
     yield (
-        f"  {_number(line.quantity)} {line.unit} at {_number(line.unit_price)}"
+        f"  {_quantity(line.quantity, line.unit)} at {_number(line.unit_price)}"
         f" {explanation.currency} per {line.unit}; VAT {_percent(line.vat_percent)}"
         f" {_money(explanation, line.vat_minor)}; gross {_money(explanation, line.gross_minor)}"
     )
@@ -144,6 +144,13 @@ def _shortened(items: tuple[T, ...]) -> Iterator[T | None]:
 def _money(explanation: Explanation, minor: int) -> str:
     exponent = explanation.currency_exponent
     return f"{Decimal(minor).scaleb(-exponent):,.{exponent}f} {explanation.currency}"
+
+
+def _quantity(value: Decimal, unit: str) -> str:
+    if unit != "h":
+        return f"{_number(value)} {unit}"
+    seconds = int((value * 3600).to_integral_value())  # a third of an hour has no last digit
+    return f"{timedelta(seconds=seconds)} h"
 
 
 def _number(value: Decimal) -> str:

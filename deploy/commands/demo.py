@@ -44,5 +44,6 @@ def demo(
         explained = explain_one_line(connection)
     print_report(figures, explained)
     if json is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
+        encoded = msgspec.json.Encoder(decimal_format="number").encode(figures)
+        json.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
     return 1 if figures.problems else 0
