@@ -88,6 +88,7 @@ class CompiledTariff:
         "factors",
         "grace_us",
         "grants",
+        "has_bands",
         "hash",
         "minor_scale",
         "tariff",
@@ -110,6 +111,7 @@ class CompiledTariff:
         self.factors: Factors = factors_of(tariff, grants=spare)
         self.denominator = self.factors.denominator
         self.bands: QuantityBands = quantity_bands(tariff.elements)
+        self.has_bands = self.bands.measured or any((self.bands.duration, self.bands.energy))
         self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
         self._clocks: dict[str, WallClock] = {}
         self._selections: dict[int, Selection] = {}

@@ -11,7 +11,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
 
 from tariffs.restrictions import clock_applies, clock_boundaries
 from tariffs.tariff import Restrictions
@@ -43,6 +42,20 @@ class WallClock:
             boundaries |= clock_boundaries(restriction)
         self._boundaries = sorted(boundaries)
         self._days: dict[int, tuple[Change, ...]] = {}
+
+    def within(self, start_us: int, end_us: int) -> tuple[int, list[Change]]:
+        """Return the mask at the start and the changes after it, before the end."""
+        day, last = start_us // DAY_US, end_us // DAY_US
+        mask = 0
+        later: list[Change] = []
+        while day <= last:
+            for change in self._days.get(day) or self.changes(day):
+                if change[0] <= start_us:
+                    mask = change[1]
+                elif change[0] < end_us:
+                    later.append(change)
+            day += 1
+        return mask, later
 
     def changes(self, day: int) -> tuple[Change, ...]:
         """Return (instant, mask) of every change in the UTC *day*, its first instant included."""
@@ -112,16 +125,3 @@ def register_at(points: Sequence[tuple[int, int]], instant_us: int) -> int:
         return register
     next_at, next_register = points[index]
     return register + (next_register - register) * (instant_us - at) // (next_at - at)
-
-
-def crossings(
-    points: Sequence[tuple[int, int]], thresholds: Sequence[int]
-) -> Iterator[tuple[int, int]]:
-    """Yield (instant, threshold) where the register reaches each of the sorted *thresholds*."""
-    segments = list(pairwise(points))
-    for threshold in thresholds:
-        for (at, register), (next_at, next_register) in segments:
-            if register < threshold <= next_register:
-                ahead = (threshold - register) * (next_at - at)
-                yield at - (-ahead // (next_register - register)), threshold
-                break

@@ -7,20 +7,24 @@ then steps, grants, limits, rounding. Source: OCPI 2.3.0, mod_tariffs and mod_cd
 
 from __future__ import annotations
 
+from operator import itemgetter
+from typing import Final
+
 from tariffs.compiled import CompiledTariff
 from tariffs.measurements import NO_DATA_NOTES, measured_mask
-from tariffs.periods import DAY_US, crossings
 from tariffs.policy import DEFAULT, PricingPolicy
 from tariffs.priced import Note, PricedSession
 from tariffs.settling import settle
-from tariffs.tally import Run, Tally
+from tariffs.tally import Stretch, runs_of
 from tariffs.tariff import Tariff
 from tariffs.timeline import Timeline, timeline_of
-from tariffs.usage import SessionUsage
+from tariffs.usage import SessionUsage, microseconds
 
 # What an event changes: one of the four masks, or the state.
 _CLOCK, _DURATION, _ENERGY, _MEASURED, _STATE = range(5)
 _Event = tuple[int, int, int]
+# Of several at one instant the last one stands: the sort keeps their order.
+_INSTANT: Final = itemgetter(0)
 
 
 def compile_tariff(tariff: Tariff) -> CompiledTariff:
@@ -43,32 +47,49 @@ def price_session(
     """
     timeline = timeline_of(usage, compiled.grace_us)
     notes: list[Note] = []
-    masks = [compiled.all_elements] * 4
-    events = _events(usage, timeline, compiled, masks)
-    if compiled.bands.measured:
-        _add_measurements(usage, timeline, compiled, policy, masks, events, notes)
-    events.sort()
-    events.append((timeline.end_us, _STATE, 0))
-    runs = _runs(timeline, compiled, policy, masks, events)
+    stretches = stretches_of(timeline, compiled, policy, notes)
+    runs = runs_of(stretches, timeline, policy)
     return settle(runs, compiled, policy, usage=usage, ends_us=timeline.end_us, notes=notes)
 
 
-def _events(
-    usage: SessionUsage, timeline: Timeline, compiled: CompiledTariff, masks: list[int]
-) -> list[_Event]:
-    """Return every instant inside the session at which another price may hold."""
+def stretches_of(
+    timeline: Timeline, compiled: CompiledTariff, policy: PricingPolicy, notes: list[Note]
+) -> list[Stretch]:
+    """Return from which instant on which components hold, neighbours different.
+
+    What may change is the state and, for each of four causes, the mask of elements it allows.
+    """
     start, end = timeline.start_us, timeline.end_us
-    events: list[_Event] = [(at, _STATE, state) for at, state in timeline.changes]
+    state: int = timeline.state
+    masks = [compiled.all_elements] * 4
+    events: list[_Event] = [(at, _STATE, to) for at, to in timeline.changes]
     if compiled.clock_restricted:
-        clock = compiled.clock(usage.time_zone)
-        for day in range(start // DAY_US, end // DAY_US + 1):
-            for at, mask in clock.changes(day):
-                if at <= start:
-                    masks[_CLOCK] = mask
-                elif at < end:
-                    events.append((at, _CLOCK, mask))
-    _add_thresholds(timeline, compiled, masks, events)
-    return events
+        clock = compiled.clock(timeline.usage.time_zone)
+        masks[_CLOCK], later = clock.within(start, end)
+        for at, mask in later:
+            events.append((at, _CLOCK, mask))
+    if compiled.has_bands:
+        _add_thresholds(timeline, compiled, masks, events)
+        if compiled.bands.measured:
+            _add_measurements(timeline, compiled, policy, masks, events, notes)
+    events.sort(key=_INSTANT)
+    events.append((end, _STATE, 0))
+    stretches: list[Stretch] = []
+    current: object = None
+    cursor, instant = start, start == end
+    for at, kind, value in events:
+        if at > cursor or instant:
+            clock_mask, duration, energy, measured = masks
+            selection = compiled.select(clock_mask & duration & energy & measured, state)
+            if selection is not current:
+                current = selection
+                stretches.append((cursor, selection))
+            cursor = at
+        if kind == _STATE:
+            state = value
+        else:
+            masks[kind] = value
+    return stretches
 
 
 def _add_thresholds(
@@ -84,46 +105,13 @@ def _add_thresholds(
                 events.append((at, _DURATION, mask))
     if energy is not None:
         masks[_ENERGY] = energy.masks[0]
-        events.extend(
-            (at, _ENERGY, energy.thresholds.index(threshold))
-            for at, threshold in crossings(timeline.points, energy.thresholds)
-        )
-
-
-def _runs(
-    timeline: Timeline,
-    compiled: CompiledTariff,
-    policy: PricingPolicy,
-    masks: list[int],
-    events: list[_Event],
-) -> list[Run]:
-    """Walk the events and return how long, or for how much, each component held."""
-    cursor, end = timeline.start_us, timeline.end_us
-    instant = cursor == end
-    state: int = timeline.state
-    tally = Tally(timeline.points, policy)
-    select, energy_bands = compiled.select, compiled.bands.energy
-    current: object = None
-    for at, kind, value in events:
-        if at > cursor or instant:
-            clock, duration, energy, measured = masks
-            selection = select(clock & duration & energy & measured, state)
-            if selection is not current:
-                current = selection
-                tally.switch(selection, cursor)
-            cursor = at
-        if kind == _STATE:
-            state = value
-        elif kind == _ENERGY and energy_bands is not None:
-            masks[_ENERGY] = energy_bands.masks[value + 1]
-            tally.reached(energy_bands.thresholds[value], at)
-        else:
-            masks[kind] = value
-    return tally.finish(end)
+        for threshold, mask in zip(energy.thresholds, energy.masks[1:], strict=True):
+            reached = timeline.reaches(threshold)
+            if reached is not None:
+                events.append((reached, _ENERGY, mask))
 
 
 def _add_measurements(
-    usage: SessionUsage,
     timeline: Timeline,
     compiled: CompiledTariff,
     policy: PricingPolicy,
@@ -133,7 +121,9 @@ def _add_measurements(
 ) -> None:
     """Add what power and current allow from each reading until the next."""
     missing = False
-    for (at, _), point in zip(timeline.points, usage.points, strict=True):
+    points = timeline.usage.points
+    for point in points:
+        at = microseconds(point.at)
         mask, incomplete = measured_mask(
             compiled,
             policy,
@@ -145,5 +135,5 @@ def _add_measurements(
             masks[_MEASURED] = mask
         elif at < timeline.end_us:
             events.append((at, _MEASURED, mask))
-    if missing or not timeline.points:
+    if missing or not points:
         notes.append(NO_DATA_NOTES[policy.no_data])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from tariffs.adjustments import Grant
 from tariffs.compiled import CompiledComponent, Selection, Why
-from tariffs.periods import register_at
 from tariffs.policy import FlatPolicy, PricingPolicy
+from tariffs.timeline import Timeline
+
+# From which instant on a selection holds.
+Stretch = tuple[int, Selection]
 
 
 class Run(msgspec.Struct, gc=False):
@@ -36,68 +39,39 @@ class Run(msgspec.Struct, gc=False):
         self.volume = self.billed = volume
 
 
-class Tally:
-    """Opens and closes runs as the selection of components changes.
+def runs_of(stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPolicy) -> list[Run]:
+    """Return how long, or for how much, each component held; what counted nothing is left out.
 
-    Neighbouring stretches with the same component are one run, however finely they were cut.
+    Neighbouring stretches with the same component are one run, however finely they were cut, and
+    the register is asked for only where another component takes over the energy.
     """
-
-    __slots__ = (
-        "_energy",
-        "_flats",
-        "_pinned",
-        "_points",
-        "_policy",
-        "_register",
-        "_runs",
-        "_timed",
-    )
-
-    def __init__(self, points: Sequence[tuple[int, int]], policy: PricingPolicy) -> None:
-        self._points, self._policy = points, policy
-        self._runs: list[Run] = []
-        self._flats: list[CompiledComponent] = []
-        self._energy: Run | None = None
-        self._timed: Run | None = None
-        self._register = 0
-        self._pinned = (-1, 0)
-
-    def reached(self, register: int, at: int) -> None:
-        """Note that a threshold was reached: at that instant the register is exactly it."""
-        self._pinned = (at, register)
-
-    def switch(self, selection: Selection, at: int) -> None:
-        """Let the components of *selection* count from *at* on."""
-        flat, energy, timed = selection
-        if flat is not None and is_flat_due(flat, self._flats, self._policy):
-            self._flats.append(flat)
-            self._runs.append(Run(flat, at, at, 1, 1))
-        if self._energy is None or self._energy.component is not energy:
-            self._close_energy(at)
-            self._energy = Run(energy, at)
-            self._runs.append(self._energy)
-        if self._timed is None or self._timed.component is not timed:
-            if self._timed is not None:
-                self._timed.close(at, at - self._timed.starts_us)
-            self._timed = None if timed is None else Run(timed, at)
-            if self._timed is not None:
-                self._runs.append(self._timed)
-
-    def finish(self, at: int) -> list[Run]:
-        """Close what is open at the end of the session and return the runs that count."""
-        if self._energy is not None:
-            total = self._points[-1][1] if self._points else 0
-            self._energy.close(at, total - self._register)
-        if self._timed is not None:
-            self._timed.close(at, at - self._timed.starts_us)
-        return [run for run in self._runs if run.volume]
-
-    def _close_energy(self, at: int) -> None:
-        if self._energy is None:
-            return
-        now = self._pinned[1] if self._pinned[0] == at else register_at(self._points, at)
-        self._energy.close(at, now - self._register)
-        self._register = now
+    runs: list[Run] = []
+    flats: list[CompiledComponent] = []
+    fed: Run | None = None
+    timed: Run | None = None
+    register = 0
+    for at, (flat, energy, time) in stretches:
+        if flat is not None and is_flat_due(flat, flats, policy):
+            flats.append(flat)
+            runs.append(Run(flat, at, at, 1, 1))
+        if fed is None or fed.component is not energy:
+            if fed is not None:
+                now = timeline.register_at(at)
+                fed.close(at, now - register)
+                register = now
+            fed = Run(energy, at)
+            runs.append(fed)
+        if timed is None or timed.component is not time:
+            if timed is not None:
+                timed.close(at, at - timed.starts_us)
+            timed = None if time is None else Run(time, at)
+            if timed is not None:
+                runs.append(timed)
+    if fed is not None:
+        fed.close(timeline.end_us, timeline.total - register)
+    if timed is not None:
+        timed.close(timeline.end_us, timeline.end_us - timed.starts_us)
+    return [run for run in runs if run.volume]
 
 
 def is_flat_due(
@@ -108,8 +82,9 @@ def is_flat_due(
     The FLAT of a reservation and that of the session are never in each other's way (OCPI
     tariff_16 bills both).
     """
-    if any(done is flat for done in billed):
-        return False
-    return policy.flats is FlatPolicy.EACH_COMPONENT or not any(
-        done.for_reservation == flat.for_reservation for done in billed
-    )
+    for done in billed:
+        if done is flat:
+            return False
+        if policy.flats is FlatPolicy.FIRST_ONLY and done.for_reservation == flat.for_reservation:
+            return False
+    return True
