@@ -18,6 +18,7 @@ from deploy.commands import (
     explain,
     invoices,
     log,
+    price,
     serving,
     sessions,
     station,
@@ -118,6 +119,13 @@ _add(
     tariff_calendar.calendar,
     "tariff calendar examples/tariffs/time-of-use.yaml --time-zone Europe/Berlin",
     "tariff calendar new.yaml --html week.html --day 2026-03-29 --after '4 h'",
+)
+_add(
+    app,
+    "price",
+    price.price,
+    "price --tariff tariff.json --cdr cdrs/ --time-zone Europe/Berlin",
+    "price --cdr march.jsonl --policy round-per-line --json",
 )
 sessions_app = App(name="sessions", help="Charging sessions.", help_format="markdown")
 sessions_app.default(sessions.listed)

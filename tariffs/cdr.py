@@ -41,16 +41,20 @@ class StatedTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StatedCost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An amount that a CDR states; `taxes` is empty where none are stated."""
+    """An amount that a CDR states; `taxes` is empty where none are stated.
 
-    before_taxes: Decimal
+    `gross` is the amount with taxes of a CDR that states nothing else.
+    """
+
+    before_taxes: Decimal | None
     taxes: tuple[StatedTax, ...] = ()
+    gross: Decimal | None = None
 
     @property
     def after_taxes(self) -> Decimal | None:
         """Return the amount with taxes; None if the CDR states none."""
-        if not self.taxes:
-            return None
+        if not self.taxes or self.before_taxes is None:
+            return self.gross
         after = self.before_taxes
         for tax in self.taxes:
             after = EXACT.add(after, tax.amount)

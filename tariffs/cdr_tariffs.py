@@ -115,7 +115,7 @@ def _of_period(
 ) -> CompiledTariff:
     place = f"charging_periods[{index}].tariff_id"
     if tariff_id is None:
-        found = [c for c in compiled if _holds(c.tariff, cdr.starts_at)] or list(compiled)
+        found = [c for c in compiled if holds(c.tariff, cdr.starts_at)] or list(compiled)
         if len(found) > 1:
             message = f"no tariff is named; of {len(found)} that hold, the first was taken"
             _add(notes, Note("tariff_chosen", f"{message}: {found[0].tariff.id!r}", place))
@@ -127,8 +127,8 @@ def _of_period(
         message = f"names the tariff {tariff_id!r}; the only one given is"
         _add(notes, Note("other_tariff_id", f"{message} {compiled[0].tariff.id!r}", place))
         return compiled[0]
-    at_start = [c for c in named if _holds(c.tariff, cdr.starts_at)]
-    at_period = [c for c in named if _holds(c.tariff, cdr.periods[index].starts_at)]
+    at_start = [c for c in named if holds(c.tariff, cdr.starts_at)]
+    at_period = [c for c in named if holds(c.tariff, cdr.periods[index].starts_at)]
     found = at_start or at_period or named
     if len(found) > 1 and any(c.tariff != found[0].tariff for c in found):
         message = f"{len(found)} versions of the tariff {tariff_id!r} hold; the first was taken"
@@ -136,14 +136,14 @@ def _of_period(
     return found[0]
 
 
-def _holds(tariff: Tariff, at: datetime) -> bool:
+def holds(tariff: Tariff, at: datetime) -> bool:
     """Tell whether *tariff* is valid at a moment; its end is exclusive."""
     starts, ends = tariff.start_date_time, tariff.end_date_time
     return (starts is None or starts <= at) and (ends is None or at < ends)
 
 
 def _check_validity(tariff: Tariff, cdr: Cdr, notes: list[Note]) -> None:
-    if not _holds(tariff, cdr.starts_at):
+    if not holds(tariff, cdr.starts_at):
         message = f"the tariff {tariff.id!r} is not valid at the start of the session"
         notes.append(Note("tariff_not_valid", message, "start_date_time"))
 

@@ -50,9 +50,9 @@ def _cost(fields: JsonFields, key: str) -> StatedCost | None:
     taxes = tuple(_tax(tax) for tax in price.objects("taxes")) if new else ()
     price.finish()
     if before is None:
-        message = "the amount before taxes is missing; the total is not compared"
+        message = "the amount before taxes is missing"
         fields.note(key, "cost_incomplete", message)
-        return None
+        return StatedCost(before_taxes=None, gross=after)
     if after is not None and not taxes:
         taxes = (StatedTax(name=VAT, amount=plain(EXACT.subtract(after, before))),)
     return StatedCost(before_taxes=before, taxes=taxes)

@@ -1,0 +1,113 @@
+"""`wattledger price`: price CDRs and sessions from files; no database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from cyclopts import Parameter
+
+from deploy.output import complain, say
+from deploy.pricing_run import Outcome, PricingRun
+from deploy.pricing_tariffs import Refusal, load_tariffs
+from tariffs.cdr_report import report_of
+from tariffs.currencies import currency_exponent
+from tariffs.errors import TariffError
+from tariffs.explain import explain
+from tariffs.ocpi.versions import version_named
+from tariffs.policy import DEFAULT, policy_named
+from tariffs.zones import zone
+
+_MISUSED: Final = 2
+
+
+def price(
+    *,
+    tariff: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    cdr: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    time_zone: str | None = None,
+    policy: str = DEFAULT.name,
+    currency: str | None = None,
+    ocpi: str | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
+    """Price CDRs or sessions, say why for each line, and compare with what the CDR states.
+
+    A CDR that carries its tariffs needs no --tariff. What cannot be priced is refused with its
+    place and reason, the others go on, and the command ends with 1.
+
+    Args:
+        tariff: Tariffs (YAML; OCPI as .json or JSON Lines .jsonl), or folders of them.
+        cdr: CDRs or sessions (OCPI as .json or .jsonl, our sessions as .yaml), or folders of them.
+        time_zone: Time zone of CDRs that do not carry one (default: UTC, with a note).
+        policy: The named policy to price with.
+        currency: Currency of tariffs that name none.
+        ocpi: OCPI version of the files: 2.1.1, 2.2.1 or 2.3.0 (default: told by their shape).
+        as_json: Print one JSON object a CDR, one a line.
+    """
+    try:
+        chosen = policy_named(policy)
+        version = None if ocpi is None else version_named(ocpi)
+        if time_zone is not None:
+            zone(time_zone)
+        if currency is not None:
+            currency_exponent(currency)
+    except TariffError as error:
+        complain(str(error))
+        return _MISUSED
+    if not cdr:
+        complain("price needs --cdr: files or folders of CDRs or sessions")
+        return _MISUSED
+    given, refused = load_tariffs(tariff or [], currency=currency, version=version)
+    show = _print_json if as_json else _print_text
+    for refusal in refused:
+        show(refusal)
+    failed, priced = bool(refused), 0
+    run = PricingRun(given, policy=chosen, time_zone=time_zone, version=version)
+    for outcome in run.outcomes(cdr):
+        show(outcome)
+        failed = failed or isinstance(outcome, Refusal)
+        priced += isinstance(outcome, Outcome)
+    if not priced and not failed:
+        complain("there was nothing to price")
+        return 1
+    return int(failed)
+
+
+def _print_json(outcome: Outcome | Refusal) -> None:
+    sys.stdout.write(msgspec.json.encode(_content(outcome)).decode() + "\n")
+
+
+def _content(outcome: Outcome | Refusal) -> dict[str, Any]:
+    if isinstance(outcome, Refusal):
+        error = {"place": outcome.place or None, "message": outcome.why}
+        return {"id": outcome.id, "source": outcome.source, "error": error}
+    report = report_of(
+        outcome.priced,
+        identity=outcome.id,
+        notes=outcome.notes,
+        differences=outcome.differences,
+        is_credit=outcome.is_credit,
+    )
+    return {"id": report.pop("id"), "source": outcome.source, **report}
+
+
+def _print_text(outcome: Outcome | Refusal) -> None:
+    if isinstance(outcome, Refusal):
+        complain(str(outcome))
+        return
+    say(f"== {outcome.id or 'without an id'} ({outcome.source})")
+    say(explain(msgspec.structs.replace(outcome.priced, notes=())).rstrip())
+    if outcome.is_credit:
+        say("credit: the total is taken back")
+    for note in outcome.notes:
+        place = f" at {note.place}" if note.place else ""
+        say(f"note {note.code}{place}: {note.message}")
+    for each in outcome.differences:
+        say(
+            f"differs {each.field}: stated {each.stated:f}, ours {each.ours:f} "
+            f"({each.difference:+f}): {each.reason}"
+        )
+    say("")

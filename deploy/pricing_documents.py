@@ -1,0 +1,66 @@
+"""Files, folders and JSON Lines of OCPI objects or YAML, opened one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from deploy.errors import DeployError
+
+YAML: Final = frozenset({".yaml", ".yml"})
+LINES: Final = frozenset({".jsonl", ".ndjson"})
+JSON: Final = frozenset({".json"})
+SIZE_MAX: Final = 64_000_000
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """One file, or one line of JSON Lines; `source` is how people find it."""
+
+    source: str
+    path: Path
+    data: bytes
+    is_yaml: bool = False
+    in_folder: bool = False
+
+
+def documents_in(path: Path) -> Iterator[Document]:
+    """Yield the documents of a file, or of every file of a folder, without holding them all.
+
+    Raises:
+        DeployError: If there is no such file, or it cannot be read.
+    """
+    if path.is_dir():
+        known = YAML | LINES | JSON
+        for file in sorted(p for p in path.rglob("*") if p.suffix.lower() in known):
+            yield from _of_file(file, in_folder=True)
+    else:
+        yield from _of_file(path, in_folder=False)
+
+
+def _of_file(path: Path, *, in_folder: bool) -> Iterator[Document]:
+    suffix = path.suffix.lower()
+    try:
+        if suffix in LINES:
+            yield from _lines(path, in_folder=in_folder)
+            return
+        if path.stat().st_size > SIZE_MAX:
+            message = f"{path} is larger than {SIZE_MAX:,} bytes; write it as JSON Lines (.jsonl)"
+            raise DeployError(message)
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror or error}"
+        raise DeployError(message) from error
+    yield Document(
+        source=str(path), path=path, data=data, is_yaml=suffix in YAML, in_folder=in_folder
+    )
+
+
+def _lines(path: Path, *, in_folder: bool) -> Iterator[Document]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                source = f"{path}:{number}"
+                yield Document(source=source, path=path, data=line, in_folder=in_folder)
