@@ -153,7 +153,8 @@ def mixed_sessions(count: int, seed: int = 4) -> list[SessionUsage]:
 def _mixed_session(random: Random) -> SessionUsage:
     start = _START + timedelta(seconds=random.randint(0, 365 * 86_400))
     charging, parking = random.randint(1, 24), random.choice((0, 0, 1, 4, 12))
-    quarter, points = timedelta(minutes=15), []
+    quarter = timedelta(minutes=15)
+    points: list[UsagePoint] = []
     for i in range(charging + parking + 1):
         last = points[-1].energy_wh if points else Decimal(0)
         rise = random.randint(500, 2_750) if 0 < i <= charging else 0

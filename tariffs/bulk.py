@@ -148,7 +148,8 @@ def _hard(columns: SessionColumns, tariff: BulkTariff) -> Flags:
     lasting = columns.ends_us - columns.starts_us
     hard |= (lasting <= 0) | (lasting > largest.duration_us_max)
     hard |= columns.energy_units() > largest.energy_units_max
-    if tariff.compiled.grants:
+    hard[list(columns.whole)] = True
+    if tariff.has_grants:
         hard |= columns.group >= 0
     return hard
 

@@ -7,17 +7,17 @@ usage it came from price alike; `SessionColumns.usage` gives the row back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import accumulate
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tariffs.compiled import State
-from tariffs.errors import TariffError
 from tariffs.quantities import EXACT
 from tariffs.timeline import timeline_of
 from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan, moment_of
@@ -28,7 +28,7 @@ Flags = NDArray[np.bool_]
 _REGISTER_PLACES: Final = 9
 _MILLI_PLACES: Final = 3
 _UNMEASURED: Final = -1
-_UNITS_MAX: Final = 10**17
+_WH_MAX: Final = 10**8
 _ACTIVITY: Final = {
     State.CHARGING: Activity.CHARGING,
     State.PARKING: Activity.PARKING,
@@ -45,7 +45,8 @@ class SessionColumns:
     span lies at its start, spans rise, lie before the end and differ from their neighbours.
     `span_state` holds values of `State`. `zones` and `groups` are what `zone` and `group` count
     into; group -1 is none. `power_mw` and `current_ma` belong to the points, -1 is not measured;
-    they are left out where nothing was.
+    they are left out where nothing was. `whole` are the sessions, by row, that say more than fits
+    into columns (vouchers, several groups): only the kernel prices them.
     """
 
     starts_us: Integers
@@ -62,6 +63,7 @@ class SessionColumns:
     groups: tuple[str, ...] = ()
     power_mw: Integers | None = None
     current_ma: Integers | None = None
+    whole: Mapping[int, SessionUsage] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts_us)
@@ -85,6 +87,7 @@ class SessionColumns:
             groups=self.groups,
             power_mw=None if self.power_mw is None else self.power_mw[points],
             current_ma=None if self.current_ma is None else self.current_ma[points],
+            whole={i - first: usage for i, usage in self.whole.items() if first <= i < last},
         )
 
     def only(self, rows: Integers) -> SessionColumns:
@@ -106,6 +109,9 @@ class SessionColumns:
             groups=self.groups,
             power_mw=None if self.power_mw is None else self.power_mw[points],
             current_ma=None if self.current_ma is None else self.current_ma[points],
+            whole={i: self.whole[int(row)] for i, row in enumerate(rows) if int(row) in self.whole}
+            if self.whole
+            else {},
         )
 
     def chunks(self, size: int) -> Iterator[SessionColumns]:
@@ -119,6 +125,8 @@ class SessionColumns:
 
     def usage(self, row: int) -> SessionUsage:
         """Return session *row* as the kernel takes it."""
+        if row in self.whole:
+            return self.whole[row]
         points = range(int(self.point_offsets[row]), int(self.point_offsets[row + 1]))
         spans = range(int(self.span_offsets[row]), int(self.span_offsets[row + 1]))
         group = int(self.group[row])
@@ -150,7 +158,6 @@ def columns_of(usages: Iterable[SessionUsage]) -> SessionColumns:
 
     Raises:
         UnusableUsageError: If a usage contradicts itself.
-        NoColumnError: If a usage has what the columns have no place for.
     """
     writer = ColumnWriter()
     for usage in usages:
@@ -176,6 +183,7 @@ class ColumnWriter:
         self._span_counts: list[int] = []
         self._span_us: list[int] = []
         self._span_state: list[int] = []
+        self._whole: dict[int, SessionUsage] = {}
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -183,13 +191,13 @@ class ColumnWriter:
     def add(self, usage: SessionUsage) -> None:
         """Add one usage; see `columns_of` for what it raises, with nothing added then."""
         line = timeline_of(usage, 0)
-        if usage.validations or len(usage.groups) > 1:
-            raise NoColumnError(usage, "validations and more than one group")
         points = line.points or [(line.start_us, 0), (line.end_us, 0)]
         if len(points) == 1:
             points = points * 2
-        if points[-1][1] > _UNITS_MAX:
-            raise NoColumnError(usage, "so much energy")
+        if points[-1][1] > _WH_MAX * 10**_REGISTER_PLACES:
+            points = [(at, 0) for at, _ in points]
+        if _has_more(usage):
+            self._whole[len(self._starts)] = usage
         power, current = _milli_pairs(usage, len(points))
         self._starts.append(line.start_us)
         self._ends.append(line.end_us)
@@ -225,7 +233,31 @@ class ColumnWriter:
             groups=tuple(self._groups),
             power_mw=_column_if_measured(self._power),
             current_ma=_column_if_measured(self._current),
+            whole=dict(self._whole),
         )
+
+
+_KNOWN: Final = {
+    *("starts_at", "ends_at", "time_zone", "points", "spans"),
+    *("groups", "validations", "reservation_expired"),
+}
+_UNKNOWN: Final = [f for f in msgspec.structs.fields(SessionUsage) if f.name not in _KNOWN]
+
+
+def _has_more(usage: SessionUsage) -> bool:
+    """Tell whether *usage* says more than the columns can hold, whatever the model grows to."""
+    last = usage.points[-1].energy_wh if usage.points else 0
+    return bool(
+        usage.validations
+        or len(usage.groups) > 1
+        or last > _WH_MAX
+        or any(_is_odd(p.power_w) or _is_odd(p.current_a) for p in usage.points)
+        or any(getattr(usage, each.name) != each.default for each in _UNKNOWN)
+    )
+
+
+def _is_odd(value: Decimal | None) -> bool:
+    return value is not None and not 0 <= value <= _WH_MAX
 
 
 def _stretches(
@@ -240,19 +272,16 @@ def _stretches(
 
 
 def _milli_pairs(usage: SessionUsage, count: int) -> tuple[list[int], list[int]]:
-    power = [_milli(usage, point.power_w) for point in usage.points]
-    current = [_milli(usage, point.current_a) for point in usage.points]
+    power = [_milli(point.power_w) for point in usage.points]
+    current = [_milli(point.current_a) for point in usage.points]
     spare = [_UNMEASURED] * (count - len(power))
     return power + spare, current + spare
 
 
-def _milli(usage: SessionUsage, value: Decimal | None) -> int:
-    if value is None:
+def _milli(value: Decimal | None) -> int:
+    if value is None or _is_odd(value):
         return _UNMEASURED
-    milli = int(value.scaleb(_MILLI_PLACES, EXACT)) if value.is_finite() else -1
-    if not 0 <= milli <= _UNITS_MAX:
-        raise NoColumnError(usage, f"a power or current of {value}")
-    return milli
+    return int(value.scaleb(_MILLI_PLACES, EXACT))
 
 
 def _measured(column: Integers | None, row: int) -> Decimal | None:
@@ -283,11 +312,3 @@ def _offsets(counts: Sequence[int]) -> Integers:
 
 def _column_if_measured(values: Sequence[int]) -> Integers | None:
     return _integers(values) if any(value != _UNMEASURED for value in values) else None
-
-
-class NoColumnError(TariffError):
-    """A usage that the columns have no place for; the kernel may still price it."""
-
-    def __init__(self, usage: SessionUsage, what: str) -> None:
-        super().__init__(f"the session from {usage.starts_at} has {what}: no column holds that")
-        self.usage, self.what = usage, what

@@ -44,8 +44,9 @@ def owed(tariff: BulkTariff, scale: Scale, sums: Sums, hard: Flags) -> Owed:
         if limit is not None
     ]
     for changed in changes:
-        hard |= changed & exact.limited
         exact.limited[changed] = True
+    if len(changes) > 1:
+        hard |= changes[0]  # the greatest price sees what the least has made of the taxes
     return exact
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from tariffs.adjustments import GroupGrant, IdleGrace, ValidationGrant
@@ -13,13 +15,41 @@ from tariffs.bulk_columns import Integers
 from tariffs.bulk_scale import LIMBS, Scale, scale_of
 from tariffs.compiled import CompiledComponent, CompiledTariff, Selection, State, Why
 from tariffs.policy import FlatPolicy, LimitTaxPolicy, PricingPolicy, RoundingUnit, StepPolicy
-from tariffs.tariff import Dimension
+from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 
 STATES: Final = len(State)
 _KEYS_MAX: Final = 100_000
 _THRESHOLDS_MAX: Final = 64
 # Of these, a grace is part of the tables, and a grant concerns its group's sessions alone.
 _KNOWN: Final = (IdleGrace, GroupGrant, ValidationGrant)
+
+
+_FIELDS: Final[dict[type, str]] = {
+    Tariff: "id currency elements tax_included min_price max_price start_date_time end_date_time"
+    " adjustments name type country_code party_id alt_text alt_url last_updated",
+    TariffElement: "price_components restrictions name",
+    PriceComponent: "dimension price vat step_size",
+    Restrictions: "start_time end_time start_date end_date min_kwh max_kwh min_current max_current"
+    " min_power max_power min_duration max_duration day_of_week reservation",
+}
+
+
+def _is_known(tariff: Tariff) -> bool:
+    """Tell whether *tariff* uses only what the tables can say, whatever is added to the model."""
+    structs: list[msgspec.Struct] = [tariff]
+    for element in tariff.elements:
+        structs += [element, element.restrictions, *element.price_components]
+    return all(isinstance(each, _KNOWN) for each in tariff.adjustments) and not any(
+        getattr(struct, field.name) != field.default
+        for struct in structs
+        for field in _unknown_fields(type(struct))
+    )
+
+
+@cache
+def _unknown_fields(kind: type[msgspec.Struct]) -> list[msgspec.structs.FieldInfo]:
+    known = set(_FIELDS[kind].split())
+    return [field for field in msgspec.structs.fields(kind) if field.name not in known]
 
 
 class ComponentTable:
@@ -46,6 +76,9 @@ class BulkTariff:
         bands = compiled.bands
         self.durations = () if bands.duration is None else bands.duration.thresholds
         self.energies = () if bands.energy is None else bands.energy.thresholds
+        self.has_grants = any(
+            isinstance(each, GroupGrant | ValidationGrant) for each in compiled.tariff.adjustments
+        )
         self._table = ComponentTable()
         self._selections: dict[int, tuple[Integers, Integers, Integers]] = {}
         self._scales: tuple[Scale, ...] = ()
@@ -59,9 +92,7 @@ class BulkTariff:
         """Say why no session can be rated in bulk, if so."""
         policy = self.policy
         reasons = {
-            "it has an adjustment that the tables do not know": not all(
-                isinstance(each, _KNOWN) for each in self.compiled.tariff.adjustments
-            ),
+            "it has what the tables do not know": not _is_known(self.compiled.tariff),
             "it restricts by power or current": self.compiled.bands.measured,
             "it has too many thresholds": len(self.durations) + len(self.energies)
             > _THRESHOLDS_MAX,

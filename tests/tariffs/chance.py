@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 
-from tariffs.adjustments import GroupGrant, IdleGrace
+from tariffs.adjustments import Adjustment, GroupGrant, IdleGrace
 from tariffs.tariff import (
     WEEKDAYS,
     Dimension,
@@ -32,7 +33,7 @@ def chance_tariff(random: Random) -> Tariff:
     elements = tuple(_element(random, vats) for _ in range(random.randint(1, 5)))
     least = _limit(random) if random.random() < 0.3 else None
     most = _limit(random, above=least) if random.random() < 0.3 else None
-    adjustments = []
+    adjustments: list[Adjustment] = []
     if random.random() < 0.3:
         adjustments.append(IdleGrace(seconds=random.choice((60, 600, 7200))))
     if random.random() < 0.1:
@@ -70,7 +71,7 @@ def _element(random: Random, vats: tuple[Decimal | None, ...]) -> TariffElement:
 
 
 def _restrictions(random: Random) -> Restrictions:
-    kinds = {
+    kinds: dict[str, Callable[[], object]] = {
         "start_time": lambda: time(random.randint(0, 23), random.choice((0, 30, 59))),
         "end_time": lambda: time(random.randint(0, 23), random.choice((0, 30))),
         "start_date": lambda: date(2025, random.randint(3, 6), 1),
