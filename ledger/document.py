@@ -208,7 +208,7 @@ def _line(number: int, session: SessionRated, rated: RatedLine) -> DocumentLine:
 def _description(rated: RatedLine) -> str:
     what = DESCRIPTIONS[rated.dimension]
     if rated.grant is not None:
-        return f"{what}, granted to {rated.grant}"
+        return f"{what}: {rated.grant}"
     return f"{what} ({rated.element_name})" if rated.element_name else what
 
 

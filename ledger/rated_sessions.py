@@ -13,7 +13,7 @@ from ledger.errors import LedgerError
 from ledger.payers import payer_of
 from ledger.rating_basis import Basis
 from ledger.session import ChargingSession
-from tariffs.adjustments import Grant, GroupGrant, ValidationGrant
+from tariffs.adjustment_words import adjustment_label
 from tariffs.policy import policy_named
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.pricing import price_session
@@ -134,7 +134,7 @@ def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
         element_name=line.component.element_name,
         why=line.why.value,
         reason=line.reason,
-        grant=_grant(line.grant),
+        grant=None if line.adjustment is None else adjustment_label(line.adjustment),
         starts_at=line.starts_at,
         ends_at=line.ends_at,
         volume=line.volume,
@@ -152,18 +152,9 @@ def _component(line: PricedLine, priced: PricedSession) -> str:
     """Return what *line* is about: "ENERGY/0/priced", "ENERGY/0/grant/1"; counted from 0."""
     element = "-" if line.element_index is None else str(line.element_index)
     parts = [line.dimension.value, element, line.why.value]
-    parts += [str(i) for i, grant in enumerate(priced.compiled.grants) if grant is line.grant]
+    adjustments = priced.compiled.line_adjustments
+    parts += [str(i) for i, each in enumerate(adjustments) if each is line.adjustment]
     return "/".join(parts)
-
-
-def _grant(grant: Grant | None) -> str | None:
-    match grant:
-        case None:
-            return None
-        case GroupGrant(group=group):
-            return f"group {group}"
-        case ValidationGrant(code=code):
-            return f"validation {code}"
 
 
 def checked_rating(decision: SessionRated) -> SessionRated:

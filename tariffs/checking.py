@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from tariffs.adjustments import Adjustment, IdleGrace
+from tariffs.checking_adjustments import adjustment_faults
 from tariffs.errors import TariffError
 from tariffs.quantities import is_sane
 from tariffs.tariff import COMPONENT_DIMENSIONS, PriceComponent, Tariff, TariffElement
@@ -44,7 +44,7 @@ def _faults(tariff: Tariff) -> Iterator[str]:
             yield f"elements[{index}]: {why}"
     yield from _limit_faults(tariff)
     for index, adjustment in enumerate(tariff.adjustments):
-        for why in _adjustment_faults(adjustment):
+        for why in adjustment_faults(adjustment):
             yield f"adjustments[{index}]: {why}"
 
 
@@ -58,16 +58,6 @@ def _limit_faults(tariff: Tariff) -> Iterator[str]:
                 yield "a price limit is less after taxes than before"
     if len(limits) > 1 and limits[1].before_taxes < limits[0].before_taxes:
         yield "max_price is less than min_price"
-
-
-def _adjustment_faults(adjustment: Adjustment) -> Iterator[str]:
-    if isinstance(adjustment, IdleGrace):
-        yield from _number_faults("seconds", Decimal(adjustment.seconds))
-        return
-    yield from _number_faults("percent", adjustment.percent, Decimal(100))
-    for bound in (adjustment.kwh_max, adjustment.minutes_max):
-        if bound is not None:
-            yield from _number_faults("the limit", bound)
 
 
 def _element_faults(element: TariffElement) -> Iterator[str]:

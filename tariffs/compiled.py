@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from tariffs.adjustments import Grant, GroupGrant, IdleGrace, ValidationGrant
+from tariffs.adjustments import GroupGrant, IdleGrace, LineAdjustment, ValidationGrant
 from tariffs.canonical import tariff_hash
 from tariffs.checking import check_tariff
 from tariffs.currencies import currency_exponent
@@ -37,6 +37,7 @@ class Why(StrEnum):
     UNPRICED = "unpriced"
     GRACE = "grace"
     GRANT = "grant"
+    ADJUSTMENT = "adjustment"
     MIN_PRICE = "min_price"
     MAX_PRICE = "max_price"
 
@@ -82,14 +83,15 @@ class CompiledTariff:
         "_components",
         "_selections",
         "bands",
+        "changes_every_session",
         "clock_restricted",
         "denominator",
         "exponent",
         "factors",
         "grace_us",
-        "grants",
         "has_bands",
         "hash",
+        "line_adjustments",
         "minor_scale",
         "tariff",
     )
@@ -100,13 +102,15 @@ class CompiledTariff:
         self.hash = tariff_hash(tariff)
         self.exponent = currency_exponent(tariff.currency)
         self.minor_scale: int = 10**self.exponent
-        self.grants: tuple[Grant, ...] = tuple(
-            a for a in tariff.adjustments if isinstance(a, GroupGrant | ValidationGrant)
+        self.line_adjustments: tuple[LineAdjustment, ...] = tuple(
+            a for a in tariff.adjustments if not isinstance(a, IdleGrace)
         )
+        grants = [a for a in self.line_adjustments if isinstance(a, GroupGrant | ValidationGrant)]
+        self.changes_every_session: bool = len(grants) != len(self.line_adjustments)
         graces = [a for a in tariff.adjustments if isinstance(a, IdleGrace)]
         self.grace_us = max((grace.seconds for grace in graces), default=0) * SECOND_US
         spare = 1
-        for grant in self.grants:
+        for grant in grants:
             spare *= 100 * 10 ** places(grant.percent)
         self.factors: Factors = factors_of(tariff, grants=spare)
         self.denominator = self.factors.denominator

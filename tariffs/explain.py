@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from tariffs.adjustments import AtLeast, FeeCap, Surcharge
 from tariffs.currencies import currency_exponent
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.quantities import money_of_minor, plain
@@ -83,8 +84,8 @@ def _amount(session: PricedSession, line: PricedLine) -> str:
 
 def _product(session: PricedSession, line: PricedLine) -> str:
     price = _price(line.unit_price, session.currency)
-    if line.grant is not None:
-        return f"granted on {_volume(line)}"
+    if line.adjustment is not None:
+        return _adjusted(line)
     match line.dimension:
         case Dimension.ENERGY:
             return f"{_volume(line)} x {price} {session.currency}/kWh"
@@ -94,6 +95,18 @@ def _product(session: PricedSession, line: PricedLine) -> str:
             return f"{_volume(line)} x {price} {session.currency}"
         case Dimension.SESSION:
             return "price limit"
+
+
+def _adjusted(line: PricedLine) -> str:
+    match line.adjustment:
+        case FeeCap():
+            return "capped"
+        case AtLeast():
+            return "raised"
+        case Surcharge():
+            return "added"
+        case _:
+            return f"granted on {_volume(line)}"
 
 
 def _volume(line: PricedLine) -> str:

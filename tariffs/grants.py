@@ -1,103 +1,110 @@
-"""Grants: amenities and promotions that lower lines already priced, each as a line of its own."""
+"""Adjustments that give away or drop volume: groups, validations, free firsts, rounding down."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-import msgspec
-
-from tariffs.adjustments import Grant, GroupGrant, ValidationGrant
-from tariffs.compiled import CompiledTariff, Why
+from tariffs.adjustments import FreeBelow, FreeFirst, GroupGrant, RoundDown, ValidationGrant
 from tariffs.quantities import EXACT
-from tariffs.tally import Run
+from tariffs.sheet import Piece, Sheet
 from tariffs.tariff import Dimension
-from tariffs.taxes import ENERGY_UNITS_PER_KWH, places, scaled
-from tariffs.usage import SessionUsage
+from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, scaled
+from tariffs.usage import microseconds
 
+SECOND_UNITS = 1_000_000
 _MINUTE_UNITS = 60_000_000
 
 
-class Granted(msgspec.Struct, gc=False):
-    """What one grant takes off one run: volume units and amounts, all positive."""
-
-    grant: Grant
-    run: Run
-    units: int
-    before: int
-    tax: int
-
-
-class _Rest(msgspec.Struct):
-    """What earlier grants left of a run."""
-
-    run: Run
-    units: int
-    before: int
-    tax: int
-
-
-def grants_for(
-    usage: SessionUsage, compiled: CompiledTariff, runs: Sequence[Run]
-) -> Iterator[Granted]:
-    """Yield what the tariff's grants take off *runs*, in the tariff's order.
-
-    A percentage is taken from what earlier grants left; no grant takes more than is left.
-    """
-    rests = [
-        _Rest(
-            run,
-            run.volume,
-            run.billed * run.component.before_factor,
-            run.billed * run.component.tax_factor,
-        )
-        for run in runs
-        if run.component.why is Why.PRICED and run.component.before_factor
-    ]
-    for grant in compiled.grants:
-        if _is_entitled(grant, usage):
-            yield from _take(grant, rests)
-
-
-def _is_entitled(grant: Grant, usage: SessionUsage) -> bool:
-    match grant:
-        case GroupGrant():
-            return grant.group in usage.groups
-        case ValidationGrant():
-            return grant.code in usage.validations
-
-
-def _take(grant: Grant, rests: Sequence[_Rest]) -> Iterator[Granted]:
-    budgets: dict[Dimension, int | None] = {}
-    for rest in rests:
-        dimension = rest.run.component.dimension
-        if dimension not in grant.dimensions or not rest.before:
-            continue
-        budget = budgets.setdefault(dimension, _budget(grant, dimension))
-        units = rest.units if budget is None else min(rest.units, budget)
-        if budget is not None:
-            budgets[dimension] = budget - units
-        if not units:
-            continue
-        granted = _granted(grant, rest, units)
-        rest.before -= granted.before
-        rest.tax -= granted.tax
-        if grant.percent == 100:  # noqa: PLR2004 - percent: all of it
-            rest.units -= units
-        yield granted
-
-
-def _granted(grant: Grant, rest: _Rest, units: int) -> Granted:
+def grant_share(grant: GroupGrant | ValidationGrant, sheet: Sheet) -> None:
+    """Take a percentage of what is left, within the grant's limits per dimension."""
     decimals = places(grant.percent)
     percent, hundred = scaled(grant.percent, decimals), 100 * 10**decimals
-    before, tax = rest.before, rest.tax
-    if units < rest.run.volume:
-        before = min(before, units * rest.run.component.before_factor)
-        tax = min(tax, units * rest.run.component.tax_factor)
-    return Granted(grant, rest.run, units, before * percent // hundred, tax * percent // hundred)
+    budgets: dict[Dimension, int | None] = {}
+    for piece in sheet.of(grant.dimensions):
+        dimension = piece.run.component.dimension
+        budget = budgets.setdefault(dimension, _budget(grant, dimension))
+        units = _covered(piece, budget)
+        if units is None or not piece.before:
+            continue
+        if budget is not None:
+            budgets[dimension] = budget - units
+        before, tax = piece.before, piece.tax
+        if units < piece.volume:
+            before, tax = sheet.units_cost(piece, units)
+        factor = sheet.make_divisible((before * percent, tax * percent), hundred)
+        before, tax = before * factor * percent // hundred, tax * factor * percent // hundred
+        sheet.lower(piece, grant, units, before, tax)
+        if percent == hundred:
+            _give_away(piece, units)
 
 
-def _budget(grant: Grant, dimension: Dimension) -> int | None:
+def free_first(free: FreeFirst, sheet: Sheet) -> None:
+    """Give away the first kWh, or the first seconds of all its dimensions together."""
+    budget = _units(free.kwh, ENERGY_UNITS_PER_KWH)
+    if budget is None:
+        budget = (free.seconds or 0) * SECOND_UNITS
+    for piece in sheet.of(free.dimensions):
+        units = _covered(piece, budget)
+        if not units:
+            continue
+        budget -= units
+        before, tax = piece.before, piece.tax
+        if units < piece.volume:
+            before, tax = sheet.units_cost(piece, units)
+        sheet.lower(piece, free, units, before, tax)
+        _give_away(piece, units)
+
+
+def free_below(free: FreeBelow, sheet: Sheet) -> None:
+    """Give everything away if the session is too small or too short to be charged."""
+    usage = sheet.usage
+    duration = microseconds(usage.ends_at) - microseconds(usage.starts_at)
+    energy = usage.points[-1].energy_wh if usage.points else Decimal(0)
+    is_short = free.seconds is not None and duration < free.seconds * SECOND_UNITS
+    is_small = free.kwh is not None and energy < EXACT.scaleb(free.kwh, 3)
+    if is_short or is_small:
+        for piece in sheet.of(()):
+            sheet.lower(piece, free, piece.units, piece.before, piece.tax)
+            piece.due = piece.units = 0
+
+
+def round_down(rounding: RoundDown, sheet: Sheet) -> None:
+    """Charge whole steps only: the rest, and what OCPI's step size added, comes off the end."""
+    pieces = [piece for piece in sheet.of(rounding.dimensions) if piece.volume]
+    unit = SECOND_UNITS
+    if rounding.dimensions == (Dimension.ENERGY,):
+        unit = ENERGY_UNITS_PER_WH
+    kept = sum(piece.units for piece in pieces)
+    kept -= kept % (rounding.step * unit)
+    for piece in pieces:
+        stays = min(piece.units, kept)
+        kept -= stays
+        before, tax = sheet.units_cost(piece, stays)
+        if before < piece.before:
+            sheet.lower(
+                piece, rounding, piece.units - stays, piece.before - before, piece.tax - tax
+            )
+        piece.units = stays
+
+
+def _covered(piece: Piece, budget: int | None) -> int | None:
+    """Return the volume that *budget* covers; None where it does not reach the piece.
+
+    A piece without volume (a surcharge) is covered by what knows no limit.
+    """
+    if budget is None:
+        return piece.units
+    return min(piece.units, budget) or None
+
+
+def _give_away(piece: Piece, units: int) -> None:
+    piece.units -= units
+    piece.due -= min(units, piece.due)
+    if not piece.before:
+        piece.due = 0
+
+
+def _budget(grant: GroupGrant | ValidationGrant, dimension: Dimension) -> int | None:
     """Return how many volume units *grant* covers in one session; None for all."""
     match dimension:
         case Dimension.ENERGY:

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import msgspec
 
-from tariffs.adjustments import Grant
+from tariffs.adjustment_words import adjustment_reason
+from tariffs.adjustments import LineAdjustment, is_given_away
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.policy import PricingPolicy
 from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
-from tariffs.reasons import grant_reason
 from tariffs.tally import Run
 from tariffs.tariff import Dimension, TaxIncluded
 from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_UNITS_PER_HOUR
@@ -55,17 +55,17 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
         return self.run.why
 
     @property
-    def grant(self) -> Grant | None:
-        """Return the grant, on a line that lowers another."""
-        return self.run.grant
+    def adjustment(self) -> LineAdjustment | None:
+        """Return the adjustment, on a line that one made."""
+        return self.run.adjustment
 
     @property
     def reason(self) -> str:
         """Return why the line stands here, as a sentence."""
         reason = self.run.component.reason
-        grant, added = self.run.grant, self.run.billed - self.run.volume
-        if grant is not None:
-            return grant_reason(grant)
+        adjustment, added = self.run.adjustment, self.run.billed - self.run.volume
+        if adjustment is not None:
+            return adjustment_reason(adjustment, self.currency)
         return f"{reason}; {step_reason(self.dimension, added)}" if added else reason
 
     @property
@@ -214,10 +214,9 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         granted = sum(
             line.run.volume
             for line in self.lines
-            if line.grant is not None
+            if line.adjustment is not None
             and line.dimension is Dimension.ENERGY
-            and line.component.before_factor
-            and line.grant.percent == 100  # noqa: PLR2004 - percent: all of it
+            and is_given_away(line.adjustment)
         )
         return _wh(free + granted)
 
@@ -228,7 +227,9 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def _energy_lines(self) -> list[PricedLine]:
         return [
-            line for line in self.lines if line.grant is None and line.dimension is Dimension.ENERGY
+            line
+            for line in self.lines
+            if line.adjustment is None and line.dimension is Dimension.ENERGY
         ]
 
 

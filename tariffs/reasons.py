@@ -7,7 +7,6 @@ from datetime import time
 from decimal import Decimal
 from typing import Final
 
-from tariffs.adjustments import Grant, GroupGrant, ValidationGrant
 from tariffs.tariff import WEEKDAYS, Dimension, ReservationRestriction, Restrictions, Weekday
 
 WORDS: Final = {
@@ -98,20 +97,3 @@ def unpriced_reason(dimension: Dimension) -> str:
 def grace_reason(reason: str | None) -> str:
     """Say that parking is within the grace."""
     return "within the grace after charging" + (f": {reason}" if reason else "")
-
-
-def grant_reason(grant: Grant) -> str:
-    """Say which grant lowers a line, and why it is given."""
-    match grant:
-        case GroupGrant():
-            to = f"for members of the group {grant.group!r}"
-        case ValidationGrant():
-            to = f"validated with {grant.code!r}"
-    share = "free" if grant.percent == 100 else f"{grant.percent:f} % off"  # noqa: PLR2004
-    limits = [
-        f"up to {limit:f} {unit} a session"
-        for limit, unit in ((grant.kwh_max, "kWh"), (grant.minutes_max, "min"))
-        if limit is not None
-    ]
-    why = f": {grant.reason}" if grant.reason else ""
-    return ", ".join([f"{share} {to}", *limits]) + why

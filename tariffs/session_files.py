@@ -41,6 +41,7 @@ def read_session(root: Node, notebook: Notebook) -> SessionUsage | None:
     spans = [_span(node, notebook) for node in fields.items("activities")]
     groups, validations = fields.texts("groups"), fields.texts("validations")
     expired = fields.flag("reservation_expired")
+    payment, vat_id = fields.text("payment_method"), fields.text("reverse_charge_vat_id")
     fields.finish()
     if energy is not None and points:
         notebook.complain(fields.key_node("energy_wh"), "say either energy_wh or readings")
@@ -55,6 +56,8 @@ def read_session(root: Node, notebook: Notebook) -> SessionUsage | None:
         groups=groups,
         validations=validations,
         reservation_expired=bool(expired),
+        payment_method=payment,
+        reverse_charge_vat_id=vat_id,
     )
     try:
         timeline_of(usage, 0)

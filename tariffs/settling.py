@@ -1,4 +1,4 @@
-"""From runs to a priced session: steps, grants, limits, taxes and rounding, in this order."""
+"""From runs to a priced session: steps, adjustments, limits, taxes and rounding, in this order."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import repeat
 
+from tariffs.adjusting import adjust
+from tariffs.adjustments import waives_least_price
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
-from tariffs.grants import grants_for
-from tariffs.limits import limits_for
+from tariffs.limits import limit_for
 from tariffs.policy import PricingPolicy, RoundingUnit
 from tariffs.priced import Note, PricedLine, PricedSession
 from tariffs.rounding import Amounts, round_parts, round_total
@@ -35,8 +36,8 @@ def settle(
         [run.billed * run.component.tax_factor for run in runs],
         compiled.denominator,
     )
-    if compiled.grants and (usage.groups or usage.validations):
-        _add_grants(runs, amounts, usage, compiled)
+    if compiled.line_adjustments:
+        adjust(runs, amounts, usage, compiled)
     if tariff.min_price is not None or tariff.max_price is not None:
         _add_limits(runs, amounts, compiled, policy, ends_us)
     if policy.rounding_unit is RoundingUnit.TOTAL:
@@ -68,17 +69,6 @@ def settle(
     )
 
 
-def _add_grants(
-    runs: list[Run], amounts: Amounts, usage: SessionUsage, compiled: CompiledTariff
-) -> None:
-    """Add a line that lowers the total for each run that a grant lowers."""
-    for granted in list(grants_for(usage, compiled, runs)):
-        run, units = granted.run, granted.units
-        runs.append(Run(run.component, run.starts_us, run.ends_us, units, units, granted.grant))
-        amounts.befores.append(-granted.before)
-        amounts.taxes.append(-granted.tax)
-
-
 def _add_limits(
     runs: list[Run],
     amounts: Amounts,
@@ -87,13 +77,21 @@ def _add_limits(
     ends_us: int,
 ) -> None:
     """Add a line for what min_price or max_price change."""
-    before, tax = sum(amounts.befores), sum(amounts.taxes)
-    granted = any(run.grant is not None for run in runs)
-    for limited in limits_for(compiled, policy, before=before, tax=tax, granted=granted):
-        amounts.scale(limited.scale)
-        amounts.befores.append(limited.before)
-        amounts.taxes.append(limited.tax)
-        runs.append(Run(_limit_component(limited.why, compiled), ends_us, ends_us, 1, 1))
+    waived = any(run.adjustment and waives_least_price(run.adjustment) for run in runs)
+    for why in (Why.MAX_PRICE,) if waived else (Why.MIN_PRICE, Why.MAX_PRICE):
+        limited = limit_for(
+            compiled,
+            policy,
+            why,
+            before=sum(amounts.befores),
+            tax=sum(amounts.taxes),
+            denominator=amounts.denominator,
+        )
+        if limited is not None:
+            amounts.scale(limited.scale)
+            amounts.befores.append(limited.before)
+            amounts.taxes.append(limited.tax)
+            runs.append(Run(_limit_component(why, compiled), ends_us, ends_us, 1, 1))
 
 
 def _limit_component(why: Why, compiled: CompiledTariff) -> CompiledComponent:

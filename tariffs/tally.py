@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tariffs.adjustments import Grant
+from tariffs.adjustments import LineAdjustment, waives_least_price
 from tariffs.compiled import CompiledComponent, Selection, Why
 from tariffs.policy import FlatPolicy, PricingPolicy
 from tariffs.timeline import Timeline
@@ -18,7 +18,7 @@ Stretch = tuple[int, Selection]
 class Run(msgspec.Struct, gc=False):
     """One component and the volume it counts; `billed` differs from `volume` by the step only.
 
-    With a `grant` it is the volume that the grant covers.
+    With an `adjustment` it is what that adjustment lowers or adds.
     """
 
     component: CompiledComponent
@@ -26,12 +26,14 @@ class Run(msgspec.Struct, gc=False):
     ends_us: int = 0
     volume: int = 0
     billed: int = 0
-    grant: Grant | None = None
+    adjustment: LineAdjustment | None = None
 
     @property
     def why(self) -> Why:
-        """Return why this counts: the component holds, or a grant lowers it."""
-        return self.component.why if self.grant is None else Why.GRANT
+        """Return why this counts: the component holds, or an adjustment changes it."""
+        if self.adjustment is None:
+            return self.component.why
+        return Why.GRANT if waives_least_price(self.adjustment) else Why.ADJUSTMENT
 
     def close(self, at: int, volume: int) -> None:
         """End the run."""
@@ -39,7 +41,9 @@ class Run(msgspec.Struct, gc=False):
         self.volume = self.billed = volume
 
 
-def runs_of(stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPolicy) -> list[Run]:
+def runs_of(
+    stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPolicy
+) -> list[Run]:
     """Return how long, or for how much, each component held; what counted nothing is left out.
 
     Neighbouring stretches with the same component are one run, however finely they were cut, and
@@ -85,6 +89,8 @@ def is_flat_due(
     for done in billed:
         if done is flat:
             return False
-        if policy.flats is FlatPolicy.FIRST_ONLY and done.for_reservation == flat.for_reservation:
+        if (
+            policy.flats is FlatPolicy.FIRST_ONLY and done.for_reservation == flat.for_reservation
+        ):
             return False
     return True

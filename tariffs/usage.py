@@ -49,7 +49,9 @@ class SessionUsage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     The first point lies at `starts_at` with 0 Wh, the last at `ends_at` with the total; no points
     means no energy. No spans means charging all the time. `groups` are the token's groups,
-    `validations` the codes (a shop's stamp, a hotel stay) shown for this session.
+    `validations` the codes (a shop's stamp, a hotel stay) shown for this session, `payment_method`
+    how it is paid. `reverse_charge_vat_id` is the VAT id of a business customer who owes the VAT
+    in the supplier's place; whether that is so, the ledger knows.
     """
 
     starts_at: datetime
@@ -60,6 +62,8 @@ class SessionUsage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     groups: tuple[str, ...] = ()
     validations: tuple[str, ...] = ()
     reservation_expired: bool = False
+    payment_method: str | None = None
+    reverse_charge_vat_id: str | None = None
 
 
 def microseconds(moment: datetime) -> int:

@@ -1,0 +1,119 @@
+"""Adjustments in sentences: why a line that one of them made stands where it stands."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from tariffs.adjustments import (
+    AtLeast,
+    CapPeriod,
+    FeeCap,
+    FreeBelow,
+    FreeFirst,
+    GroupGrant,
+    LineAdjustment,
+    RoundDown,
+    Surcharge,
+    ValidationGrant,
+)
+from tariffs.reasons import WORDS, duration_text
+from tariffs.tariff import Dimension
+
+_LABELS: Final = {
+    FreeFirst: "free at first",
+    FreeBelow: "free for its size",
+    RoundDown: "rounded down",
+    FeeCap: "cap",
+    AtLeast: "least fee",
+    Surcharge: "surcharge",
+}
+
+
+def adjustment_reason(adjustment: LineAdjustment, currency: str) -> str:
+    """Say what *adjustment* does to a line, and why the tariff has it."""
+    why = f": {adjustment.reason}" if adjustment.reason else ""
+    return _rule(adjustment, currency) + why
+
+
+def adjustment_label(adjustment: LineAdjustment) -> str:
+    """Return what stands on an invoice line beside the fee: "group resident", "cap"."""
+    match adjustment:
+        case GroupGrant(group=group):
+            return f"group {group}"
+        case ValidationGrant(code=code):
+            return f"validation {code}"
+        case _:
+            return _LABELS[type(adjustment)]
+
+
+def _rule(adjustment: LineAdjustment, currency: str) -> str:  # noqa: PLR0911 - one per type
+    match adjustment:
+        case GroupGrant(group=group):
+            return _granted(adjustment, f"for members of the group {group!r}")
+        case ValidationGrant(code=code):
+            return _granted(adjustment, f"validated with {code!r}")
+        case FreeFirst():
+            amount = _size(adjustment.kwh, adjustment.seconds, " or ")
+            return f"the first {amount} of {_words(adjustment.dimensions)} are free"
+        case FreeBelow():
+            size = _size(adjustment.kwh, adjustment.seconds, " or of less than ")
+            return f"a session of less than {size} costs nothing"
+        case RoundDown(dimensions=dimensions):
+            in_energy = dimensions == (Dimension.ENERGY,)
+            step = f"{adjustment.step} Wh" if in_energy else duration_text(adjustment.step)
+            return f"only whole steps of {step} of {_words(dimensions)} are charged"
+        case FeeCap():
+            return (
+                f"{_words(adjustment.dimensions)} costs at most {adjustment.amount:f} {currency} "
+                f"{_per(adjustment)}"
+            )
+        case AtLeast():
+            what, amount = _words(adjustment.dimensions), f"{adjustment.amount:f} {currency}"
+            return f"{what} costs at least {amount} once it costs anything"
+        case Surcharge():
+            return _added(adjustment, currency)
+
+
+def _granted(grant: GroupGrant | ValidationGrant, to: str) -> str:
+    share = "free" if grant.percent == 100 else f"{grant.percent:f} % off"  # noqa: PLR2004 - percent
+    limits = [
+        f"up to {limit:f} {unit} a session"
+        for limit, unit in ((grant.kwh_max, "kWh"), (grant.minutes_max, "min"))
+        if limit is not None
+    ]
+    return ", ".join([f"{share} {to}", *limits])
+
+
+def _added(surcharge: Surcharge, currency: str) -> str:
+    parts = []
+    if surcharge.percent is not None:
+        parts.append(f"{surcharge.percent:f} % on {_words(surcharge.dimensions)}")
+    if surcharge.amount is not None:
+        parts.append(f"{surcharge.amount:f} {currency}")
+    if not surcharge.payment_methods:
+        return "a surcharge of " + " and ".join(parts)
+    methods = " or ".join(repr(method) for method in surcharge.payment_methods)
+    return f"a surcharge of {' and '.join(parts)} for payment by {methods}"
+
+
+def _per(cap: FeeCap) -> str:
+    match cap.per:
+        case CapPeriod.SESSION:
+            return "a session"
+        case CapPeriod.DAY:
+            return "a day"
+        case CapPeriod.NIGHT:
+            return f"a night from {cap.start_time:%H:%M} to {cap.end_time:%H:%M}"
+
+
+def _size(kwh: Decimal | None, seconds: int | None, joint: str) -> str:
+    sizes = [] if kwh is None else [f"{kwh:f} kWh"]
+    sizes += [] if seconds is None else [duration_text(seconds)]
+    return joint.join(sizes)
+
+
+def _words(dimensions: tuple[str, ...]) -> str:
+    if not dimensions:
+        return WORDS[Dimension.SESSION]
+    return " and ".join(WORDS[Dimension(dimension)] for dimension in dimensions)
