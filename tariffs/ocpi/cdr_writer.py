@@ -1,0 +1,175 @@
+"""The model as OCPI CDRs: each version says what it can, losses are noted.
+
+Sources: OCPI 2.1.1, 2.2.1 and 2.3.0, mod_cdrs, CDR object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from tariffs.cdr import Cdr, ChargingPeriod, StatedCost
+from tariffs.ocpi.cdr_reader import PRICED
+from tariffs.ocpi.costs_reader import COST_KEYS
+from tariffs.ocpi.tariff_writer import moment_text, write_tariff
+from tariffs.ocpi.versions import OcpiVersion
+from tariffs.priced import Note
+from tariffs.quantities import plain
+
+_OLDEST: Final = OcpiVersion.V2_1_1
+_OLD: Final = frozenset(
+    {"auth_id", "auth_method", "last_updated", "location", "meter_id", "remark"}
+)
+_NEW: Final = frozenset(
+    {
+        "auth_method",
+        "authorization_reference",
+        "cdr_location",
+        "cdr_token",
+        "country_code",
+        "home_charging_compensation",
+        "invoice_reference_id",
+        "last_updated",
+        "meter_id",
+        "party_id",
+        "remark",
+        "session_id",
+        "signed_data",
+    }
+)
+_CARRIED: Final = {
+    OcpiVersion.V2_1_1: _OLD,
+    OcpiVersion.V2_2_1: _NEW,
+    OcpiVersion.V2_3_0: _NEW | {"booking_id"},
+}
+_OLD_DIMENSIONS: Final = frozenset(
+    {"ENERGY", "FLAT", "MAX_CURRENT", "MIN_CURRENT", "PARKING_TIME", "TIME"}
+)
+_VOLUMES: Final = ("total_energy", "total_time", "total_parking_time")
+_NOTHING: Final[dict[str, Any]] = {}
+
+
+def write_cdr(
+    cdr: Cdr, version: OcpiVersion, *, carried: Mapping[str, Any] = _NOTHING
+) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """Return *cdr* as OCPI's object, and a note for everything that it cannot say.
+
+    Args:
+        cdr: The CDR.
+        version: The version to write.
+        carried: What only OCPI carries (token, location, signed data), written as it is.
+    """
+    notes: list[Note] = []
+    is_oldest = version is _OLDEST
+    said = _carried(carried, version, notes)
+    written: dict[str, Any] = {
+        "id": cdr.id,
+        "start_date_time": moment_text(cdr.starts_at),
+        "stop_date_time" if is_oldest else "end_date_time": moment_text(cdr.ends_at),
+        "currency": cdr.currency,
+        **said,
+        "tariffs": [_tariff(cdr, index, version, notes) for index in range(len(cdr.tariffs))],
+        "charging_periods": [
+            _period(period, f"charging_periods[{index}]", version, notes)
+            for index, period in enumerate(cdr.periods)
+        ],
+        **_totals(cdr, version, notes),
+    }
+    if cdr.is_credit or cdr.credit_reference_id is not None:
+        if is_oldest:
+            notes.append(Note("not_said", "OCPI 2.1.1 has no credit CDRs", "credit"))
+        else:
+            written["credit"] = cdr.is_credit
+            written["credit_reference_id"] = cdr.credit_reference_id
+    if not written["tariffs"]:
+        del written["tariffs"]
+    return {key: value for key, value in written.items() if value is not None}, tuple(notes)
+
+
+def _carried(carried: Mapping[str, Any], version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
+    """Return what the version has a place for; `auth_id` is what became the contract_id."""
+    said = {key: value for key, value in carried.items() if key in _CARRIED[version]}
+    token = carried.get("cdr_token")
+    if version is _OLDEST and "auth_id" not in said and isinstance(token, dict):
+        said["auth_id"] = token.get("contract_id") or token.get("uid")
+    notes.extend(
+        Note("not_said", f"OCPI {version} has no {key} in a CDR", key)
+        for key in sorted(carried.keys() - said.keys())
+    )
+    return said
+
+
+def _tariff(cdr: Cdr, index: int, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
+    written, lost = write_tariff(cdr.tariffs[index], version)
+    prefix = f"tariffs[{index}]"
+    notes.extend(Note(note.code, note.message, f"{prefix}.{note.place}") for note in lost)
+    return written
+
+
+def _period(
+    period: ChargingPeriod, place: str, version: OcpiVersion, notes: list[Note]
+) -> dict[str, Any]:
+    volumes = [
+        (kind, volume)
+        for kind, field in PRICED.items()
+        if (volume := getattr(period, field)) is not None
+    ]
+    dimensions = []
+    for kind, volume in (*volumes, *period.others):
+        if version is _OLDEST and kind not in _OLD_DIMENSIONS:
+            notes.append(Note("not_said", f"OCPI 2.1.1 has no dimension {kind}", place))
+        else:
+            dimensions.append({"type": kind, "volume": plain(volume)})
+    written: dict[str, Any] = {
+        "start_date_time": moment_text(period.starts_at),
+        "dimensions": dimensions,
+    }
+    if period.tariff_id is not None:
+        if version is _OLDEST:
+            notes.append(Note("not_said", "OCPI 2.1.1 has no tariff_id", f"{place}.tariff_id"))
+        else:
+            written["tariff_id"] = period.tariff_id
+    return written
+
+
+def _totals(cdr: Cdr, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
+    written: dict[str, Any] = {}
+    for key in COST_KEYS:
+        cost: StatedCost | None = getattr(cdr.stated, key)
+        if cost is None:
+            continue
+        if version is not _OLDEST:
+            written[key] = _cost(cost, version)
+        elif key != "total_cost":
+            notes.append(Note("not_said", f"OCPI 2.1.1 has no {key}", key))
+        elif cost.before_taxes is not None:
+            written[key] = plain(cost.before_taxes)
+            if cost.after_taxes is not None:
+                notes.append(Note("not_said", "OCPI 2.1.1 states no taxes", key))
+    for key in _VOLUMES:
+        volume: Decimal | None = getattr(cdr.stated, key)
+        if volume is not None:
+            written[key] = plain(volume)
+    return written
+
+
+def _cost(cost: StatedCost, version: OcpiVersion) -> dict[str, Any]:
+    """Write 2.3.0's Price, or 2.2.1's, which sums the taxes up."""
+    before, after = cost.before_taxes, cost.after_taxes
+    if version is OcpiVersion.V2_2_1:
+        amounts = {"excl_vat": before, "incl_vat": after}
+        return {key: plain(amount) for key, amount in amounts.items() if amount is not None}
+    written: dict[str, Any] = {} if before is None else {"before_taxes": plain(before)}
+    if cost.taxes:
+        written["taxes"] = [
+            {
+                key: plain(value) if isinstance(value, Decimal) else value
+                for key in ("name", "account_number", "percentage", "amount")
+                if (value := getattr(tax, key)) is not None
+            }
+            for tax in cost.taxes
+        ]
+    elif cost.gross is not None:
+        written["after_taxes"] = plain(cost.gross)
+    return written

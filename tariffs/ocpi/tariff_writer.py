@@ -1,0 +1,237 @@
+"""The model as OCPI tariffs: 2.3.0 says nearly all of it, older versions less; losses are noted.
+
+Sources: OCPI 2.1.1, 2.2.1 and 2.3.0, mod_tariffs, Tariff object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+
+import msgspec
+
+from tariffs.diff_words import adjustment_text
+from tariffs.ocpi.versions import OcpiVersion
+from tariffs.priced import Note
+from tariffs.quantities import RoundingMode, decimal_of_ratio, plain, round_ratio
+from tariffs.tariff import PriceComponent, PriceLimit, Tariff, TariffElement, TaxIncluded
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_PLACES_MAX: Final = 4
+_ID_LENGTH_MAX: Final = 36
+_TEXT_LENGTH_MAX: Final = 512
+_CUT: Final = "..."
+_NOT_SAID: Final = "Not all of the price is shown here; this is left out: "
+_ONLY_NEWER: Final = (
+    "country_code",
+    "party_id",
+    "type",
+    "min_price",
+    "max_price",
+    "start_date_time",
+    "end_date_time",
+)
+_DROPPED: Final[dict[str, Any]] = {}
+
+
+def encode_ocpi(value: Mapping[str, Any]) -> bytes:
+    """Encode a written object as JSON; decimals are numbers with their exact digits."""
+    return msgspec.json.format(_ENCODER.encode(value), indent=2)
+
+
+def write_tariff(
+    tariff: Tariff, version: OcpiVersion, *, carried: Mapping[str, Any] = _DROPPED
+) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """Return *tariff* as OCPI's object, and a note for everything that it cannot say.
+
+    Args:
+        tariff: The tariff.
+        version: The version to write.
+        carried: What only OCPI carries (energy_mix ...), written as it is.
+    """
+    writer = _TariffWriter(tariff, version)
+    return writer.written(carried), tuple(writer.notes)
+
+
+class _TariffWriter:
+    """One tariff on its way out; notes as they come."""
+
+    def __init__(self, tariff: Tariff, version: OcpiVersion) -> None:
+        self.tariff, self.version = tariff, version
+        self.notes: list[Note] = []
+
+    def written(self, carried: Mapping[str, Any]) -> dict[str, Any]:
+        """Write everything; call once."""
+        tariff, is_oldest = self.tariff, self.version is OcpiVersion.V2_1_1
+        self._note_what_is_missing()
+        fields: dict[str, Any] = {
+            "country_code": tariff.country_code,
+            "party_id": tariff.party_id,
+            "id": tariff.id,
+            "currency": tariff.currency,
+            "type": tariff.type,
+            "tariff_alt_text": self._alt_text() or None,
+            "tariff_alt_url": tariff.alt_url,
+            "min_price": self._limit("min_price", tariff.min_price),
+            "max_price": self._limit("max_price", tariff.max_price),
+            "elements": self._elements(),
+            "tax_included": tariff.tax_included.value
+            if self.version is OcpiVersion.V2_3_0
+            else None,
+            "start_date_time": moment_text(tariff.start_date_time),
+            "end_date_time": moment_text(tariff.end_date_time),
+            **self._carried(carried),
+            "last_updated": moment_text(tariff.last_updated),
+        }
+        if is_oldest:
+            for key in _ONLY_NEWER:
+                if fields.pop(key) is not None and key not in {"country_code", "party_id"}:
+                    self._lose(key, f"OCPI 2.1.1 has no {key}")
+        return {key: value for key, value in fields.items() if value is not None}
+
+    def _lose(self, place: str, message: str, code: str = "not_said") -> None:
+        self.notes.append(Note(code, message, place))
+
+    def _note_what_is_missing(self) -> None:
+        tariff = self.tariff
+        required = ["last_updated"]
+        if self.version is not OcpiVersion.V2_1_1:
+            required += ["country_code", "party_id"]
+        for key in required:
+            if getattr(tariff, key) is None:
+                self._lose(key, f"OCPI requires {key}, which the tariff does not have", "required")
+        if tariff.name is not None:
+            self._lose("name", f"the name {tariff.name!r} is not said")
+        if not 0 < len(tariff.id) <= _ID_LENGTH_MAX:
+            self._lose("id", f"an id of OCPI has 1 to {_ID_LENGTH_MAX} characters", "required")
+        for index, adjustment in enumerate(tariff.adjustments):
+            message = f"OCPI cannot say: {adjustment_text(adjustment)}; the total will differ"
+            self._lose(f"adjustments[{index}]", message, "adjustment")
+
+    def _carried(self, carried: Mapping[str, Any]) -> dict[str, Any]:
+        known = {"energy_mix"}
+        if self.version is OcpiVersion.V2_3_0:
+            known.add("preauthorize_amount")
+        for key in sorted(carried.keys() - known):
+            self._lose(key, f"OCPI {self.version} has no {key}")
+        return {key: value for key, value in carried.items() if key in known}
+
+    def _alt_text(self) -> list[dict[str, str]]:
+        """Return the texts; where adjustments are left out, the English one says so."""
+        texts = dict(self.tariff.alt_text)
+        if self.tariff.adjustments:
+            left_out = "; ".join(adjustment_text(each) for each in self.tariff.adjustments)
+            said = f"{texts.get('en', '')} {_NOT_SAID}{left_out}.".strip()
+            texts["en"] = (
+                said[: _TEXT_LENGTH_MAX - 1] + "…" if len(said) > _TEXT_LENGTH_MAX else said
+            )
+        return [{"language": language, "text": text} for language, text in texts.items()]
+
+    def _limit(self, key: str, limit: PriceLimit | None) -> dict[str, Decimal] | None:
+        if limit is None:
+            return None
+        new = self.version is OcpiVersion.V2_3_0
+        self._check_places(key, limit.before_taxes)
+        written = {"before_taxes" if new else "excl_vat": plain(limit.before_taxes)}
+        if limit.after_taxes is not None:
+            self._check_places(key, limit.after_taxes)
+            written["after_taxes" if new else "incl_vat"] = plain(limit.after_taxes)
+        return written
+
+    def _elements(self) -> list[dict[str, Any]]:
+        return [
+            element
+            for index, each in enumerate(self.tariff.elements)
+            if (element := self._element(f"elements[{index}]", each)) is not None
+        ]
+
+    def _element(self, place: str, element: TariffElement) -> dict[str, Any] | None:
+        restrictions = element.restrictions
+        if self.version is OcpiVersion.V2_1_1:
+            for key in ("reservation", "min_current", "max_current"):
+                if getattr(restrictions, key) is not None:
+                    message = f"OCPI 2.1.1 has no {key}; the element is left out"
+                    self._lose(f"{place}.restrictions.{key}", message, "element_left_out")
+                    return None
+        if element.name is not None:
+            self._lose(f"{place}.name", f"the name {element.name!r} is not said")
+        written: dict[str, Any] = {
+            "price_components": [
+                self._component(f"{place}.price_components[{index}]", component)
+                for index, component in enumerate(element.price_components)
+            ]
+        }
+        said = self._restrictions(f"{place}.restrictions", element)
+        if said:
+            written["restrictions"] = said
+        return written
+
+    def _component(self, place: str, component: PriceComponent) -> dict[str, Any]:
+        price = self._price(place, component)
+        self._check_places(f"{place}.price", price)
+        written: dict[str, Any] = {"type": component.dimension.value, "price": plain(price)}
+        if component.vat is not None:
+            if self.version is OcpiVersion.V2_1_1:
+                self._lose(f"{place}.vat", f"OCPI 2.1.1 has no vat ({component.vat:f} %)")
+            else:
+                written["vat"] = plain(component.vat)
+        return {**written, "step_size": component.step_size}
+
+    def _price(self, place: str, component: PriceComponent) -> Decimal:
+        """Return the price as the version states it: before 2.3.0 always before taxes."""
+        is_newest = self.version is OcpiVersion.V2_3_0
+        if is_newest or self.tariff.tax_included is not TaxIncluded.YES:
+            return component.price
+        if component.vat is None:
+            message = "the price includes taxes that are not named; older versions cannot say so"
+            self._lose(f"{place}.price", message, "tax_included")
+            return component.price
+        net = Fraction(component.price) * 100 / (100 + Fraction(component.vat))
+        exact = decimal_of_ratio(net.numerator, net.denominator)
+        if Fraction(exact) == net:
+            return exact
+        scale = 10**_PLACES_MAX
+        minor = round_ratio(net.numerator * scale, net.denominator, RoundingMode.HALF_UP)
+        rounded = Decimal(minor).scaleb(-_PLACES_MAX)
+        message = f"{component.price:f} with {component.vat:f} % inside has no exact price before"
+        self._lose(f"{place}.price", f"{message} taxes; rounded to {rounded}", "rounded")
+        return rounded
+
+    def _check_places(self, place: str, number: Decimal) -> None:
+        exponent = plain(number).as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > _PLACES_MAX:
+            message = f"OCPI's numbers have {_PLACES_MAX} decimals; {number:f} has more"
+            self._lose(place, message, "many_decimals")
+
+    def _restrictions(self, place: str, element: TariffElement) -> dict[str, Any]:
+        written: dict[str, Any] = {}
+        for field in msgspec.structs.fields(element.restrictions):
+            value = getattr(element.restrictions, field.name)
+            if value is None or value == ():
+                continue
+            key = field.encode_name
+            match value:
+                case time():
+                    if value.second or value.microsecond:
+                        message = f"OCPI has times of whole minutes, not {value.isoformat()}"
+                        self._lose(f"{place}.{key}", message, "time_cut")
+                    written[key] = f"{value:%H:%M}"
+                case Decimal():
+                    written[key] = plain(value)
+                case tuple():
+                    written[key] = [day.value for day in value]
+                case int():
+                    written[key] = value
+                case str():
+                    written[key] = str(value)
+                case _:
+                    written[key] = value.isoformat()
+        return written
+
+
+def moment_text(moment: datetime | None) -> str | None:
+    """Return *moment* as OCPI writes it: UTC with a Z."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
