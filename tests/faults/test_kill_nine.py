@@ -47,13 +47,13 @@ async def kill_under_load(system: RunningSystem, kills: int, *, seed: int) -> li
 
 
 def assert_nothing_lost_and_nothing_twice(
-    system: RunningSystem, fleet: Sequence[LoadStation]
+    system: RunningSystem, fleet: Sequence[LoadStation], *, seconds_max: float = 60.0
 ) -> None:
     acknowledged: list[Exchange] = [each for station in fleet for each in station.acknowledged]
     charged: list[Charged] = [each for station in fleet for each in station.charged]
     with system.connection() as connection:
-        wait_until(lambda: is_caught_up(connection), "the worker has done the log")
-        wait_until(lambda: is_invoiced(connection), "everything is invoiced")
+        wait_until(lambda: is_caught_up(connection), "the worker has done the log", seconds_max)
+        wait_until(lambda: is_invoiced(connection), "everything is invoiced", seconds_max)
 
         assert lost(acknowledged, connection) == []
         assert sessions_in_the_books(connection) == Counter(charged)
@@ -76,4 +76,4 @@ async def test_a_hundred_kills_under_load(data: Path, seed: int) -> None:
     with RunningSystem(data, count=COUNT) as system:
         fleet = await kill_under_load(system, 100, seed=seed)
 
-        assert_nothing_lost_and_nothing_twice(system, fleet)
+        assert_nothing_lost_and_nothing_twice(system, fleet, seconds_max=600.0)
