@@ -29,6 +29,7 @@ from tariffs.pricing import price_session
 from tariffs.restrictions import Bands
 
 CHUNK: Final = 16_384
+_MINOR_MAX: Final = 2**61
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +131,12 @@ def _by_kernel(columns: SessionColumns, tariff: BulkTariff, totals: BulkTotals, 
     except TariffError as error:
         totals.refused[row] = str(error)
         totals.before_minor[row] = totals.tax_minor[row] = 0
-    else:
-        totals.before_minor[row], totals.tax_minor[row] = priced.before_minor, priced.tax_minor
+        return
+    if max(abs(priced.before_minor), abs(priced.tax_minor)) > _MINOR_MAX:
+        totals.refused[row] = "it would cost more than 64 bits hold"
+        totals.before_minor[row] = totals.tax_minor[row] = 0
+        return
+    totals.before_minor[row], totals.tax_minor[row] = priced.before_minor, priced.tax_minor
 
 
 def _hard(columns: SessionColumns, tariff: BulkTariff) -> Flags:

@@ -257,7 +257,7 @@ def _has_more(usage: SessionUsage) -> bool:
 
 
 def _is_odd(value: Decimal | None) -> bool:
-    return value is not None and not 0 <= value <= _WH_MAX
+    return value is not None and (not value.is_finite() or not 0 <= value <= _WH_MAX)
 
 
 def _stretches(
