@@ -62,8 +62,8 @@ class RunningSystem:
         fleet = data / "fleet.yaml"
         fleet.write_text(master_data(count))
         tariff = ROOT / "examples" / "tariffs" / "energy-only.yaml"
-        self._command("tariff", "publish", str(tariff), "--valid-from", "2020-01-01")
-        self._command("apply", str(fleet))
+        self.command("tariff", "publish", str(tariff), "--valid-from", "2020-01-01")
+        self.command("apply", str(fleet))
         self.database = EmbeddedPostgres(data)
         self._up = self._start()
 
@@ -100,6 +100,17 @@ class RunningSystem:
                 pids = {self.pid(part)}
         kill_nine(pids - {0})
 
+    def command(self, *arguments: str) -> None:
+        """Run a command on the data folder; fail with what it printed."""
+        ran = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments, *self._place],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
     def stop(self) -> str:
         """Stop everything in the ordinary way; return what was printed."""
         self._up.terminate()
@@ -122,11 +133,3 @@ class RunningSystem:
                 stderr=printed,
                 cwd=ROOT,
             )
-
-    def _command(self, *arguments: str) -> None:
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM, *arguments, *self._place],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd=ROOT,
-        )

@@ -40,7 +40,7 @@ async def kill_under_load(system: RunningSystem, kills: int, *, seed: int) -> li
     async with under_load(fleet):
         await progress(fleet)
         for number in range(kills):
-            await asyncio.sleep(chance.uniform(0, 0.8))
+            await asyncio.sleep(chance.uniform(0, 0.5))
             await asyncio.to_thread(system.kill, VICTIMS[number % len(VICTIMS)])
             await progress(fleet)
     return fleet
@@ -58,6 +58,7 @@ def assert_nothing_lost_and_nothing_twice(
         assert lost(acknowledged, connection) == []
         assert sessions_in_the_books(connection) == Counter(charged)
         assert_money_is_counted_once(connection)
+    system.command("replay", "--check")
 
 
 @pytest.mark.timeout(300)
