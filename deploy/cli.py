@@ -25,6 +25,7 @@ from deploy.commands import (
     tariff,
     tariff_approval,
     tariff_calendar,
+    tariff_exchange,
     tariff_tools,
     tokens,
 )
@@ -119,6 +120,20 @@ _add(
     tariff_calendar.calendar,
     "tariff calendar examples/tariffs/time-of-use.yaml --time-zone Europe/Berlin",
     "tariff calendar new.yaml --html week.html --day 2026-03-29 --after '4 h'",
+)
+_add(
+    tariff_app,
+    "import",
+    tariff_exchange.import_tariff,
+    "tariff import partner.json > tariff.yaml",
+    "tariff import set-default-tariff.json --from ocpp-2.1 --output station.yaml",
+)
+_add(
+    tariff_app,
+    "export",
+    tariff_exchange.export_tariff,
+    "tariff export new.yaml --to ocpi-2.2.1 --country-code DE --party-id ABC",
+    "tariff export new.yaml --to ocpp-2.1 --json",
 )
 _add(
     app,
