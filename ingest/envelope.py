@@ -63,7 +63,20 @@ class Choice(Line, frozen=True, kw_only=True, tag="choice"):
     reason: str
 
 
-LogLine = Frame | Connection | Tick | Declared | Choice
+class Validation(Line, frozen=True, kw_only=True, tag="validation"):
+    """Somebody showed `code` for a session that is not rated yet: a voucher, a hotel stay.
+
+    `session_id` names it, or else `token` the unfinished session of that token at the station.
+    """
+
+    station: str
+    code: str
+    by: str
+    session_id: str | None = None
+    token: str | None = None
+
+
+LogLine = Frame | Connection | Tick | Declared | Choice | Validation
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[LogLine] = msgspec.json.Decoder(LogLine)

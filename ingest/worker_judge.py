@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
-from ingest.envelope import Choice
+from ingest.envelope import Choice, Validation
 from ingest.worker_facts import FactShelf, StreamKey
 from ingest.worker_rater import Rater, Verdict
 from ingest.worker_sessions import (
@@ -31,10 +31,12 @@ from ledger.facts import SessionUpdated, StationFact
 from ledger.flags import Flag
 from ledger.session import ChargingSession
 from ledger.station import StationBook
+from ledger.token_uid import canonical_token
 
 logger = logging.getLogger(__name__)
 
 FINAL: Final = frozenset({"rated", "released", "written_off"})
+TO_VALIDATE: Final = frozenset({"open", "waiting", "held"})
 NO_STREAM: Final = ""
 
 
@@ -86,6 +88,7 @@ class Judge:
         self._connection, self._shelf = connection, shelf
         self._rater, self._findings = rater, findings
         self._recalled: set[tuple[str, str]] = set()
+        self._inherited: dict[str, list[str]] = {}
 
     def recall(self, memories: dict[str, StationMemory], wanted: set[tuple[str, str]]) -> None:
         """Bring back the decided sessions of *wanted* (station, stream) pairs, however old."""
@@ -136,10 +139,11 @@ class Judge:
             row = memory.rows.get(session_id)
             if row is None:
                 row = _new_row(found, memory, moment)
+                row.validations = self._inherited.pop(session_id, [])
                 memory.rows[session_id] = row
             if row.is_unfinished:
                 row.describe(found.session, memory.heard_at)
-                self._conclude(row, self._rater.decide(found.session, moment, memory.heard_at))
+                self._conclude(row, self._rater.decide(found.session, row, moment, memory.heard_at))
         memory.settle()
         return True
 
@@ -168,9 +172,25 @@ class Judge:
         found = self._fold(station_id, facts, moment).get(row.session_id)
         if found is None:
             return False
-        self._conclude(row, self._rater.choose(found.session, moment, choice))
+        self._conclude(row, self._rater.choose(found.session, row, moment, choice))
         memory.settle()
         return True
+
+    def validate(self, memory: StationMemory, validation: Validation) -> SessionRow | None:
+        """Note a code that was shown for a session; return that, None where it is too late."""
+        if validation.session_id is None:
+            row = memory.unfinished_of(canonical_token(validation.token))
+        else:
+            row = memory.rows.get(validation.session_id) or load_session(
+                self._connection, validation.session_id
+            )
+        if row is None or row.station_id != validation.station or row.state not in TO_VALIDATE:
+            return None
+        memory.rows[row.session_id] = row
+        row.validations = sorted({*row.validations, validation.code})
+        self._findings.change(row)
+        memory.settle()
+        return row
 
     def stored(self) -> None:
         """Forget what was looked up for the transaction that is now committed."""
@@ -229,6 +249,8 @@ class Judge:
                 and session_id not in memory.rows
                 and session_id not in aliases
             ]
+            if row.validations and fresh and row.state not in FINAL:
+                self._inherited[fresh[0]] = row.validations
             if row.is_unfinished:
                 del memory.rows[row.session_id]
                 self._findings.drop(row)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from psycopg import Connection
 
-from ingest.envelope import Choice, Declared, Frame, Tick
+from ingest.envelope import Choice, Declared, Frame, Tick, Validation
 from ingest.log import Record
 from ingest.translate import translate
 from ingest.worker_facts import FactShelf, StreamKey
@@ -53,6 +53,7 @@ class Entry:
     at: datetime = BEGINNING
     facts: list[StationFact] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
+    validations: list[tuple[int, Validation]] = field(default_factory=list)
     version: int | None = None
     tick: datetime | None = None
 
@@ -71,6 +72,7 @@ class PartitionWorker:
         self._rater = Rater(connection, version)
         self._judge = Judge(connection, self._shelf, self._rater, self._findings)
         self._set_aside: Counter[tuple[str, str]] = Counter()
+        self._validated: list[tuple[object, ...]] = []
         self._deadline = BEGINNING
         self._memories: dict[str, StationMemory] = {}
         self._heard: set[str] = set()
@@ -95,9 +97,11 @@ class PartitionWorker:
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
         self._rater.store(self._findings.decisions)
         store_set_aside(self._connection, self.partition, self._set_aside)
+        store_validations(self._connection, self._validated)
         self._findings.clear()
         self._judge.stored()
         self._set_aside.clear()
+        self._validated.clear()
         for station_id in self._heard:
             memory = self._memories[station_id]
             memory.let_go(memory.heard_at - 2 * RECENT)
@@ -122,6 +126,8 @@ class PartitionWorker:
                 entry.version = line.version
             elif type(line) is Choice:
                 entry.choices.append(line)
+            elif type(line) is Validation:
+                entry.validations.append((index, line))
         return entry
 
     def _translated(self, frame: Frame, position: int, line: int) -> Sequence[StationFact]:
@@ -139,13 +145,14 @@ class PartitionWorker:
         judged: set[str] = set()
         since = NEVER
         for entry in entries:
-            if entry.facts or entry.choices:
+            if entry.facts or entry.choices or entry.validations:
                 since = min(since, entry.at)
             for fact in entry.facts:
                 keys.add((fact.station_id, stream_of(fact)))
                 if type(fact) in ALWAYS_JUDGED:
                     judged.add(fact.station_id)
             keys.update((choice.station, "") for choice in entry.choices)
+            keys.update((validation.station, "") for _, validation in entry.validations)
         self._remember({station_id for station_id, _ in keys}, since)
         known = {
             (station_id, row.stream)
@@ -168,6 +175,8 @@ class PartitionWorker:
         if entry.version is not None:
             self.version, self._deadline = entry.version, BEGINNING
             self._rater.use(entry.version)
+        for line, validation in entry.validations:
+            self._validate(validation, moment, line)
         named = self._add(entry.facts)
         for station_id in sorted(named):
             self._judge_station(station_id, named[station_id], moment)
@@ -178,6 +187,25 @@ class PartitionWorker:
                 self._set_aside[choice.station, "choice_without_held_session"] += 1
         if entry.tick is not None and entry.tick >= self._deadline:
             self._time_out(msgspec.structs.replace(moment, at=entry.tick))
+
+    def _validate(self, validation: Validation, moment: Moment, line: int) -> None:
+        """Note a code before the record's facts are judged: it may come with the stop."""
+        row = self._judge.validate(self._memories[validation.station], validation)
+        if row is None:
+            self._set_aside[validation.station, "validation_without_session"] += 1
+            return
+        self._validated.append(
+            (
+                moment.partition,
+                moment.position,
+                line,
+                row.session_id,
+                row.station_id,
+                validation.code,
+                validation.by,
+                validation.received_at,
+            )
+        )
 
     def _add(self, facts: Sequence[StationFact]) -> dict[str, set[str]]:
         """Shelve *facts*; return the streams, by station, that have to be judged.
@@ -256,4 +284,15 @@ def store_set_aside(
                 " VALUES (%s, %s, %s, %s) ON CONFLICT (partition, station_id, reason)"
                 " DO UPDATE SET lines = set_aside.lines + excluded.lines",
                 [(partition, *key, lines) for key, lines in sorted(counts.items())],
+            )
+
+
+def store_validations(connection: Connection[Any], rows: Sequence[tuple[object, ...]]) -> None:
+    """Write who validated which session with what code, at which line."""
+    with connection.cursor() as cursor:
+        if rows:
+            cursor.executemany(
+                "INSERT INTO validation (partition, position, line, session_id, station_id, code,"
+                " validated_by, validated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                rows,
             )

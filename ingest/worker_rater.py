@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import psycopg
 from psycopg import Connection
 
 from ingest.envelope import Choice
 from ingest.worker_sessions import SessionRow, StationMemory
+from ledger.circumstances import Circumstances
 from ledger.decisions import Decision, Moment, Reason, SessionHeld, Waiting, kind_of
 from ledger.declarations import Declarations
 from ledger.declare import load_declarations
@@ -48,11 +50,19 @@ class Rater:
         return self._declarations.traits(station_id, at)
 
     def decide(
-        self, session: ChargingSession, moment: Moment, heard_at: datetime
+        self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
     ) -> Verdict | None:
         """Return what is concluded about *session*, None while it has to wait."""
         try:
-            decided = decide(session, self._declarations, moment=moment, heard_at=heard_at)
+            decided = decide(
+                session,
+                self._declarations,
+                moment=moment,
+                heard_at=heard_at,
+                circumstances=self._circumstances(row),
+            )
+        except psycopg.Error:
+            raise  # the transaction is lost, whatever it was about
         except Exception as error:
             # One session must not stop all others; a person sees it among the held ones.
             logger.exception("%s was not rated", session.session_id)
@@ -72,12 +82,26 @@ class Rater:
             reasons=(Reason("rating_failed", words),),
         )
 
-    def choose(self, session: ChargingSession, moment: Moment, choice: Choice) -> Verdict:
+    def choose(
+        self, session: ChargingSession, row: SessionRow, moment: Moment, choice: Choice
+    ) -> Verdict:
         """Return what a person's *choice* makes of a held session."""
         known, by, reason = self._declarations, choice.by, choice.reason
         if choice.choice == "release":
-            return _verdict(release(session, known, moment=moment, by=by, reason=reason))
+            return _verdict(
+                release(
+                    session,
+                    known,
+                    moment=moment,
+                    by=by,
+                    reason=reason,
+                    circumstances=self._circumstances(row),
+                )
+            )
         return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
+
+    def _circumstances(self, row: SessionRow) -> Circumstances:
+        return Circumstances(validations=tuple(row.validations))
 
     def wait_least(self, at: datetime) -> timedelta:
         """Return the shortest time after a fact that a time-out can come."""

@@ -45,6 +45,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     first_fact_at: datetime
     last_fact_at: datetime
     heard_at: datetime
+    validations: list[str] = []
 
     @property
     def is_unfinished(self) -> bool:
@@ -85,7 +86,8 @@ ON CONFLICT (session_id) DO UPDATE SET
     ended_at = excluded.ended_at, energy_wh = excluded.energy_wh,
     meter_start_wh = excluded.meter_start_wh, meter_stop_wh = excluded.meter_stop_wh,
     register_wh = excluded.register_wh, first_fact_at = excluded.first_fact_at,
-    last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at
+    last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at,
+    validations = excluded.validations
 """
 OF_STATIONS: LiteralString = """
 SELECT session.* FROM session JOIN (
@@ -143,6 +145,11 @@ class StationMemory:
     def unfinished(self) -> list[SessionRow]:
         """Return the rows that no decision was taken about."""
         return [row for row in self.rows.values() if row.is_unfinished]
+
+    def unfinished_of(self, token_uid: str | None) -> SessionRow | None:
+        """Return the newest unfinished session of a token."""
+        rows = [row for row in self.unfinished() if token_uid and row.token_uid == token_uid]
+        return max(rows, key=lambda row: (row.first_fact_at, row.session_id), default=None)
 
     def let_go(self, before: datetime) -> None:
         """Forget streams that were over before *before* and before every unfinished session.

@@ -16,6 +16,7 @@ import msgspec
 
 from ledger.customers import Invoicing
 from tariffs.canonical import canonical_json
+from tariffs.consumption import Consumption
 from tariffs.tariff import Dimension
 
 
@@ -102,6 +103,21 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True, tag_field="decision"):
     flags: tuple[str, ...]
 
 
+class AllowanceUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session found used of a grant that it shares with others, and what it used itself.
+
+    `key` names tariff, grant and whose it is, `period` the day, night or month. `number` is this
+    use's place among all of that key and period, from 1: which session came before which is the
+    one input of a rating that neither the log nor the declarations hold.
+    """
+
+    key: str
+    period: str
+    number: int
+    used_before: Consumption
+    used: Consumption
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """Who let a held session be rated as it is, and why."""
 
@@ -144,6 +160,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated"):
     tax_minor: int
     notes: tuple[str, ...] = ()
     release: Release | None = None
+    validations: tuple[str, ...] = ()
+    allowances: tuple[AllowanceUse, ...] = ()
 
     @property
     def gross_minor(self) -> int:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from ledger.circumstances import NO_CIRCUMSTANCES, Circumstances
 from ledger.decisions import Decided, Moment, Payer, RatedLine, Release, SessionRated
 from ledger.declarations import Declarations
 from ledger.errors import LedgerError
@@ -27,6 +28,7 @@ def rate(
     basis: Basis,
     *,
     moment: Moment,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
     release: Release | None,
 ) -> SessionRated:
     """Return the decision that *session* costs what *basis* says.
@@ -38,6 +40,7 @@ def rate(
     """
     started_at, ended_at, energy_wh, uid = _essentials(session)
     usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
+    usage = msgspec.structs.replace(usage, validations=circumstances.validations)
     policy = policy_named(declarations.policy(started_at).pricing)
     priced = price_session(usage, basis.compiled(), policy=policy)
     payer = payer_of(declarations, uid, started_at)
@@ -93,6 +96,7 @@ def _decision(
         tax_minor=priced.tax_minor,
         notes=tuple(note.message for note in priced.notes),
         release=release,
+        validations=usage.validations,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from ledger.circumstances import NO_CIRCUMSTANCES, Circumstances
 from ledger.decisions import (
     Moment,
     Reason,
@@ -34,6 +35,7 @@ def decide(
     *,
     moment: Moment,
     heard_at: datetime | None = None,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
 ) -> SessionRated | SessionHeld | Waiting:
     """Rate *session* if it is complete; else say how long it waits, or hold it.
 
@@ -42,6 +44,7 @@ def decide(
         declarations: Master data as known at *moment*; looked up at the session's start.
         moment: The log record at which this is asked; its time is what the policy's waits end at.
         heard_at: When the station last said anything at all; the session's last fact if None.
+        circumstances: Codes shown for the session, and what others used of shared grants.
     """
     basis, objections = basis_of(session, declarations)
     unsettled = _unsettled(session, basis)
@@ -53,11 +56,17 @@ def decide(
     )
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
-    return _rated_or_held(session, declarations, basis, moment, release=None)
+    return _rated_or_held(session, declarations, basis, moment, circumstances, release=None)
 
 
 def release(
-    session: ChargingSession, declarations: Declarations, *, moment: Moment, by: str, reason: str
+    session: ChargingSession,
+    declarations: Declarations,
+    *,
+    moment: Moment,
+    by: str,
+    reason: str,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
 ) -> SessionRated | SessionHeld:
     """Rate a held *session* as it is, because a person says so; flags stay on it.
 
@@ -73,7 +82,7 @@ def release(
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
     chosen = Release(by=by, reason=reason)
-    return _rated_or_held(session, declarations, basis, moment, release=chosen)
+    return _rated_or_held(session, declarations, basis, moment, circumstances, release=chosen)
 
 
 def write_off(
@@ -97,12 +106,20 @@ def _rated_or_held(
     declarations: Declarations,
     basis: Basis,
     moment: Moment,
+    circumstances: Circumstances,
     *,
     release: Release | None,
 ) -> SessionRated | SessionHeld:
     """Return the rating; what the kernel refuses is held with its words, and stops nothing else."""
     try:
-        return rate(session, declarations, basis, moment=moment, release=release)
+        return rate(
+            session,
+            declarations,
+            basis,
+            moment=moment,
+            circumstances=circumstances,
+            release=release,
+        )
     except (TariffError, LedgerError) as error:
         reason = Reason("pricing_refused", f"The session could not be priced: {error}.")
         return _held(session, declarations, (reason,), moment)
