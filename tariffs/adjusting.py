@@ -15,8 +15,8 @@ from tariffs.adjustments import (
     FreeBelow,
     FreeFirst,
     GroupGrant,
-    LineAdjustment,
     RoundDown,
+    SessionAdjustment,
     Surcharge,
     ValidationGrant,
 )
@@ -46,7 +46,7 @@ def adjust(
         _apply(adjustment, sheet, windows[id(adjustment)])
 
 
-def _concerns(adjustment: LineAdjustment, usage: SessionUsage) -> bool:
+def _concerns(adjustment: SessionAdjustment, usage: SessionUsage) -> bool:
     """Tell whether *adjustment* is for this session's driver and payment."""
     match adjustment:
         case GroupGrant():
@@ -60,7 +60,7 @@ def _concerns(adjustment: LineAdjustment, usage: SessionUsage) -> bool:
             return True
 
 
-def _apply(adjustment: LineAdjustment, sheet: Sheet, windows: Sequence[Window]) -> None:
+def _apply(adjustment: SessionAdjustment, sheet: Sheet, windows: Sequence[Window]) -> None:
     match adjustment:
         case GroupGrant() | ValidationGrant():
             grant_share(adjustment, sheet)
@@ -78,7 +78,7 @@ def _apply(adjustment: LineAdjustment, sheet: Sheet, windows: Sequence[Window]) 
             add_surcharge(adjustment, sheet)
 
 
-def _windows(adjustment: LineAdjustment, usage: SessionUsage) -> list[Window]:
+def _windows(adjustment: SessionAdjustment, usage: SessionUsage) -> list[Window]:
     """Return within what a cap counts; [] for the whole session."""
     if not isinstance(adjustment, FeeCap) or adjustment.per is CapPeriod.SESSION:
         return []

@@ -13,7 +13,9 @@ from tariffs.adjustments import (
     FreeFirst,
     GroupGrant,
     LineAdjustment,
+    QuantityTax,
     RoundDown,
+    SessionAdjustment,
     Surcharge,
     ValidationGrant,
 )
@@ -32,6 +34,8 @@ _LABELS: Final = {
 
 def adjustment_reason(adjustment: LineAdjustment, currency: str) -> str:
     """Say what *adjustment* does to a line, and why the tariff has it."""
+    if isinstance(adjustment, QuantityTax):
+        return _tax(adjustment, currency)
     why = f": {adjustment.reason}" if adjustment.reason else ""
     return _rule(adjustment, currency) + why
 
@@ -43,11 +47,18 @@ def adjustment_label(adjustment: LineAdjustment) -> str:
             return f"group {group}"
         case ValidationGrant(code=code):
             return f"validation {code}"
+        case QuantityTax(name=name):
+            return name
         case _:
             return _LABELS[type(adjustment)]
 
 
-def _rule(adjustment: LineAdjustment, currency: str) -> str:  # noqa: PLR0911 - one per type
+def _tax(tax: QuantityTax, currency: str) -> str:
+    also = "" if tax.vat is None else f", and {tax.vat:f} % of tax on it"
+    return f"{tax.name}: {tax.per_kwh:f} {currency} per kWh, free or not{also}"
+
+
+def _rule(adjustment: SessionAdjustment, currency: str) -> str:  # noqa: PLR0911 - one per type
     match adjustment:
         case GroupGrant(group=group):
             return _granted(adjustment, f"for members of the group {group!r}")

@@ -127,9 +127,22 @@ class Surcharge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     reason: str | None = None
 
 
+class QuantityTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tax of `per_kwh` on all metered energy, free or not; `vat` percent on it, if any.
+
+    It stands in a tariff's `quantity_taxes` and is added after everything else.
+    """
+
+    name: str
+    per_kwh: Decimal
+    vat: Decimal | None = None
+
+
 Grant = GroupGrant | ValidationGrant
-LineAdjustment = Grant | FreeFirst | FreeBelow | RoundDown | FeeCap | AtLeast | Surcharge
-Adjustment = IdleGrace | LineAdjustment
+SessionAdjustment = Grant | FreeFirst | FreeBelow | RoundDown | FeeCap | AtLeast | Surcharge
+Adjustment = IdleGrace | SessionAdjustment
+# What a line can be made by.
+LineAdjustment = SessionAdjustment | QuantityTax
 
 
 def is_given_away(adjustment: LineAdjustment) -> bool:
@@ -139,7 +152,7 @@ def is_given_away(adjustment: LineAdjustment) -> bool:
             return adjustment.percent == 100  # noqa: PLR2004 - percent: all of it
         case FreeFirst() | FreeBelow() | RoundDown():
             return True
-        case FeeCap() | AtLeast() | Surcharge():
+        case FeeCap() | AtLeast() | Surcharge() | QuantityTax():
             return False
 
 

@@ -8,8 +8,10 @@ from typing import Final
 
 from tariffs.checking_adjustments import adjustment_faults
 from tariffs.errors import TariffError
+from tariffs.price_series import series_faults
 from tariffs.quantities import is_sane
-from tariffs.tariff import COMPONENT_DIMENSIONS, PriceComponent, Tariff, TariffElement
+from tariffs.sales_taxes import STACK_MAX
+from tariffs.tariff import COMPONENT_DIMENSIONS, Dimension, PriceComponent, Tariff, TariffElement
 
 _ELEMENTS_MAX: Final = 10_000
 _STEP_MAX: Final = 10**9
@@ -43,6 +45,8 @@ def _faults(tariff: Tariff) -> Iterator[str]:
         for why in _element_faults(element):
             yield f"elements[{index}]: {why}"
     yield from _limit_faults(tariff)
+    yield from _series_faults(tariff)
+    yield from _tax_faults(tariff)
     for index, adjustment in enumerate(tariff.adjustments):
         for why in adjustment_faults(adjustment):
             yield f"adjustments[{index}]: {why}"
@@ -58,6 +62,29 @@ def _limit_faults(tariff: Tariff) -> Iterator[str]:
                 yield "a price limit is less after taxes than before"
     if len(limits) > 1 and limits[1].before_taxes < limits[0].before_taxes:
         yield "max_price is less than min_price"
+
+
+def _series_faults(tariff: Tariff) -> Iterator[str]:
+    if tariff.price_series is not None:
+        for why in series_faults(tariff.price_series):
+            yield f"the price series: {why}"
+    for element in tariff.elements:
+        for component in element.price_components:
+            if component.series and component.dimension is not Dimension.ENERGY:
+                yield "only energy follows a price series"
+            if component.series and tariff.price_series is None:
+                yield "a price follows a series, and there is none"
+
+
+def _tax_faults(tariff: Tariff) -> Iterator[str]:
+    for sales in tariff.sales_taxes:
+        yield from _number_faults(sales.name, sales.percent, _PERCENT_MAX)
+        if not 0 <= sales.stack <= STACK_MAX:
+            yield f"{sales.name}: its stack is {sales.stack}"
+    for tax in tariff.quantity_taxes:
+        yield from _number_faults(tax.name, tax.per_kwh)
+        if tax.vat is not None:
+            yield from _number_faults(tax.name, tax.vat, _PERCENT_MAX)
 
 
 def _element_faults(element: TariffElement) -> Iterator[str]:

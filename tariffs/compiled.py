@@ -7,11 +7,13 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from tariffs.adjustments import GroupGrant, IdleGrace, LineAdjustment, ValidationGrant
+from tariffs.adjustments import GroupGrant, IdleGrace, SessionAdjustment, ValidationGrant
 from tariffs.canonical import tariff_hash
 from tariffs.checking import check_tariff
 from tariffs.currencies import currency_exponent
 from tariffs.periods import WallClock
+from tariffs.price_series import SeriesTable
+from tariffs.quantities import EXACT
 from tariffs.reasons import grace_reason, priced_reason, restrictions_text, unpriced_reason
 from tariffs.restrictions import QuantityBands, clock_boundaries, quantity_bands
 from tariffs.tariff import Dimension, PriceComponent, ReservationRestriction, Tariff, TariffElement
@@ -38,6 +40,7 @@ class Why(StrEnum):
     GRACE = "grace"
     GRANT = "grant"
     ADJUSTMENT = "adjustment"
+    TAX = "tax"
     MIN_PRICE = "min_price"
     MAX_PRICE = "max_price"
 
@@ -61,6 +64,7 @@ class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tariff_id: str
     reason: str
     for_reservation: bool = False
+    follows_series: bool = False
 
 
 # The components that hold at once: FLAT, ENERGY, and the one that time counts for.
@@ -79,6 +83,7 @@ class CompiledTariff:
     """One tariff version, compiled; keep it and price many sessions with it."""
 
     __slots__ = (
+        "_at_series_prices",
         "_clocks",
         "_components",
         "_selections",
@@ -93,6 +98,7 @@ class CompiledTariff:
         "hash",
         "line_adjustments",
         "minor_scale",
+        "series",
         "tariff",
     )
 
@@ -102,10 +108,13 @@ class CompiledTariff:
         self.hash = tariff_hash(tariff)
         self.exponent = currency_exponent(tariff.currency)
         self.minor_scale: int = 10**self.exponent
-        self.line_adjustments: tuple[LineAdjustment, ...] = tuple(
+        self.line_adjustments: tuple[SessionAdjustment, ...] = tuple(
             a for a in tariff.adjustments if not isinstance(a, IdleGrace)
         )
         grants = [a for a in self.line_adjustments if isinstance(a, GroupGrant | ValidationGrant)]
+        series = tariff.price_series
+        self.series: SeriesTable | None = None if series is None else SeriesTable(series)
+        self._at_series_prices: dict[tuple[int, Decimal], CompiledComponent] = {}
         self.changes_every_session: bool = len(grants) != len(self.line_adjustments)
         graces = [a for a in tariff.adjustments if isinstance(a, IdleGrace)]
         self.grace_us = max((grace.seconds for grace in graces), default=0) * SECOND_US
@@ -164,6 +173,23 @@ class CompiledTariff:
         energy = self._first(mask, Dimension.ENERGY, (None,))
         return flat, energy or self._free(Dimension.ENERGY, Why.UNPRICED), timed
 
+    def at_series_price(self, component: CompiledComponent, price: Decimal) -> CompiledComponent:
+        """Return *component* where the series has *price*, its own price on top."""
+        key = (id(component), price)
+        found = self._at_series_prices.get(key)
+        if found is None and self.series is not None:
+            series = self.series.series
+            total = EXACT.add(series.resolved(price), component.price)
+            found = self._at_series_prices[key] = msgspec.structs.replace(
+                component,
+                price=total,
+                before_factor=self.factors.before(component.dimension, total, component.vat),
+                tax_factor=self.factors.tax(component.dimension, total, component.vat),
+                reason=f"{component.reason}; {series.formula(price)}"
+                + (f", plus {component.price:f}" if component.price else ""),
+            )
+        return found or component
+
     def _timed(self, mask: int, dimension: Dimension) -> CompiledComponent | None:
         """Return the component for time, a free one if other elements price this dimension."""
         found = self._first(mask, dimension, (None,))
@@ -211,6 +237,7 @@ class CompiledTariff:
                     dimension, index, element.name, restrictions_text(element.restrictions)
                 ),
                 for_reservation=reserved,
+                follows_series=component.series,
             )
         return compiled
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from tariffs.adjustments import AtLeast, FeeCap, Surcharge
+from tariffs.adjustments import AtLeast, FeeCap, QuantityTax, Surcharge
 from tariffs.currencies import currency_exponent
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.quantities import money_of_minor, plain
@@ -59,7 +59,7 @@ def _lines(session: PricedSession) -> Iterator[str]:
 
 
 def _line(session: PricedSession, number: int, line: PricedLine) -> Iterator[str]:
-    yield f"{number}. {line.dimension}: {_product(session, line)} = {_amount(session, line)}"
+    yield f"{number}. {_title(line)}: {_product(session, line)} = {_amount(session, line)}"
     if line.run.ends_us > line.run.starts_us:
         yield f"   {local_text(session, line.starts_at)} to {local_text(session, line.ends_at)}"
     elif line.dimension is not Dimension.SESSION:
@@ -70,8 +70,14 @@ def _line(session: PricedSession, number: int, line: PricedLine) -> Iterator[str
         yield f"   register interpolated between readings at its {' and '.join(interpolated)}"
 
 
+def _title(line: PricedLine) -> str:
+    return "TAX" if isinstance(line.adjustment, QuantityTax) else line.dimension
+
+
 def _amount(session: PricedSession, line: PricedLine) -> str:
     """Return the rounded amount as the tariff states prices, and its tax."""
+    if isinstance(line.adjustment, QuantityTax):
+        return f"{_minor(session, line.tax_minor)} {session.currency}"
     included = session.compiled.tariff.tax_included is TaxIncluded.YES
     stated = line.before_minor + line.tax_minor if included else line.before_minor
     amount = f"{_minor(session, stated)} {session.currency}"
@@ -84,7 +90,7 @@ def _amount(session: PricedSession, line: PricedLine) -> str:
 
 def _product(session: PricedSession, line: PricedLine) -> str:
     price = _price(line.unit_price, session.currency)
-    if line.adjustment is not None:
+    if line.adjustment is not None and not isinstance(line.adjustment, QuantityTax):
         return _adjusted(line)
     match line.dimension:
         case Dimension.ENERGY:

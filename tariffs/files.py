@@ -5,7 +5,9 @@ from __future__ import annotations
 from tariffs.checking import UnpriceableTariffError, check_tariff
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.files_adjustments import read_adjustment
-from tariffs.files_elements import percent_of, read_element
+from tariffs.files_elements import read_element
+from tariffs.files_series import read_price_series
+from tariffs.files_taxes import read_holidays, read_taxes, read_vat
 from tariffs.problems import Problem
 from tariffs.tariff import PriceLimit, Tariff, TaxIncluded
 from tariffs.yaml_fields import Fields, Notebook, amount_of, read_scalar
@@ -31,13 +33,17 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     fields = Fields(root, notebook, "the tariff")
     identity = fields.text("tariff", required=True)
     currency = fields.choice("currency", CURRENCY_EXPONENTS.keys(), required=True)
-    vat = fields.read("vat", percent_of)
+    sales_taxes, quantity_taxes = read_taxes(fields, notebook)
+    vat = read_vat(fields, notebook, sales_taxes)
+    series = read_price_series(fields, notebook)
+    holidays = read_holidays(fields, notebook)
     included = fields.choice("tax_included", [choice.value for choice in TaxIncluded])
     limits = {name: _limit(fields, name, notebook) for name in ("min_price", "max_price")}
     starts, ends = fields.moment("start_date_time"), fields.moment("end_date_time")
     if starts is not None and ends is not None and ends <= starts:
         notebook.complain(fields.key_node("end_date_time"), "it ends before it starts")
-    elements = [read_element(node, notebook, vat) for node in _elements(fields)]
+    days = () if holidays is None else holidays.days
+    elements = [read_element(node, notebook, vat, days) for node in _elements(fields)]
     adjustments = [read_adjustment(node, notebook) for node in fields.items("adjustments")]
     name, kind = fields.text("name"), fields.text("type")
     alt_url = fields.text("alt_url")
@@ -57,6 +63,10 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         name=name,
         type=kind,
         alt_url=alt_url,
+        price_series=series,
+        sales_taxes=sales_taxes,
+        quantity_taxes=quantity_taxes,
+        holidays=holidays,
     )
     try:
         check_tariff(tariff)

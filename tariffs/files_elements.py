@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, time
 from decimal import Decimal
 from typing import Final
@@ -44,6 +45,7 @@ _UNITS: Final = {
     Dimension.PARKING_TIME: _PER_HOUR,
     Dimension.FLAT: _ONCE,
 }
+HOLIDAY: Final = "HOLIDAY"
 _DAY_SETS: Final = {
     "WEEKDAYS": WEEKDAYS[:5],
     "WEEKENDS": WEEKDAYS[5:],
@@ -51,16 +53,21 @@ _DAY_SETS: Final = {
 }
 
 
-def read_element(node: Node, notebook: Notebook, vat: Decimal | None) -> TariffElement | None:
-    """Read one element; *vat* is the tariff's own rate, for prices that name none."""
+def read_element(
+    node: Node,
+    notebook: Notebook,
+    vat: Mapping[Dimension, Decimal | None],
+    holidays: tuple[date, ...] = (),
+) -> TariffElement | None:
+    """Read one element; *vat* has the tariff's own rates, for prices that name none."""
     fields = Fields(node, notebook, "an element")
     name = fields.text("name")
     components = [
         component
         for dimension in COMPONENT_DIMENSIONS
-        if (component := _component(fields, dimension, vat, notebook)) is not None
+        if (component := _component(fields, dimension, vat.get(dimension), notebook)) is not None
     ]
-    restrictions = _restrictions(fields.node_of("restrictions"), notebook)
+    restrictions = _restrictions(fields.node_of("restrictions"), notebook, holidays)
     fields.finish()
     priced = [d for d in COMPONENT_DIMENSIONS if fields.has(d.lower())]
     if not priced:
@@ -84,11 +91,16 @@ def _component(
     if node is None:
         return None
     step: int | None = None
+    series = False
     if isinstance(node, Scalar):
         price = read_scalar(node, lambda text: price_of(text, dimension), notebook, key)
     else:
         inner = Fields(node, notebook, key)
-        price = inner.read("price", lambda text: price_of(text, dimension), required=True)
+        price = inner.read(
+            "price", lambda text: price_of(text, dimension), required=not inner.has("series")
+        )
+        series = bool(inner.flag("series"))
+        price = Decimal(0) if series and not inner.has("price") else price
         step = inner.read("step_size", lambda text: _step_of(text, dimension))
         own = inner.read("vat", percent_of)
         vat = vat if own is None else own
@@ -96,7 +108,11 @@ def _component(
     if price is None:
         return None
     return PriceComponent(
-        dimension=dimension, price=price, vat=vat, step_size=1 if step is None else step
+        dimension=dimension,
+        price=price,
+        vat=vat,
+        step_size=1 if step is None else step,
+        series=series,
     )
 
 
@@ -146,7 +162,9 @@ def _step_of(text: str, dimension: Dimension) -> int:
     return seconds_of(text)
 
 
-def _restrictions(node: Node | None, notebook: Notebook) -> Restrictions:
+def _restrictions(
+    node: Node | None, notebook: Notebook, holidays: tuple[date, ...]
+) -> Restrictions:
     if node is None:
         return Restrictions()
     fields = Fields(node, notebook, "restrictions")
@@ -165,6 +183,9 @@ def _restrictions(node: Node | None, notebook: Notebook) -> Restrictions:
         min_duration=fields.read("min_duration", seconds_of),
         max_duration=fields.read("max_duration", seconds_of),
         day_of_week=_weekdays(fields, notebook),
+        holidays=_holidays(fields, notebook, holidays),
+        season_start=fields.read("season_start", _season_of),
+        season_end=fields.read("season_end", _season_of),
         reservation=None if kind is None else ReservationRestriction(kind),
     )
     fields.finish()
@@ -176,8 +197,33 @@ def _weekdays(fields: Fields, notebook: Notebook) -> tuple[Weekday, ...]:
     """Read MONDAY, or MONDAY-FRIDAY, weekdays, weekends, in any case; in the week's order."""
     days: set[Weekday] = set()
     for node in fields.items("day_of_week"):
+        if _is_holiday(node):
+            continue
         days.update(read_scalar(node, _days_of, notebook, "day_of_week") or ())
     return tuple(day for day in WEEKDAYS if day in days)
+
+
+def _holidays(fields: Fields, notebook: Notebook, holidays: tuple[date, ...]) -> tuple[date, ...]:
+    """Return the tariff's holidays if HOLIDAY is among the days."""
+    for node in fields.items("day_of_week"):
+        if _is_holiday(node):
+            if not holidays:
+                notebook.complain(node, "HOLIDAY needs 'holidays: {country: ..., years: [...]}'")
+            return holidays
+    return ()
+
+
+def _is_holiday(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.text.strip().upper() == HOLIDAY
+
+
+def _season_of(text: str) -> str:
+    """Read a day of every year, 11-01."""
+    try:
+        return f"{date.fromisoformat(f'2028-{text.strip()}'):%m-%d}"
+    except ValueError:
+        message = f"{text!r} is not a day of the year; write it as 11-01"
+        raise ValueError(message) from None
 
 
 def _days_of(text: str) -> tuple[Weekday, ...]:
@@ -208,6 +254,13 @@ def _check_ranges(fields: Fields, restrictions: Restrictions, notebook: Notebook
     starts, ends = restrictions.start_date, restrictions.end_date
     if starts is not None and ends is not None and ends <= starts:
         notebook.complain(fields.key_node("end_date"), "end_date must come after start_date")
+    if (restrictions.season_start is None) != (restrictions.season_end is None):
+        key = "season_start" if restrictions.season_end is None else "season_end"
+        notebook.complain(fields.key_node(key), "a season needs season_start and season_end")
+    elif restrictions.season_start is not None and restrictions.season_start == (
+        restrictions.season_end
+    ):
+        notebook.complain(fields.key_node("season_end"), "season_end equals season_start")
     if restrictions.start_time is not None and restrictions.start_time == restrictions.end_time:
         message = "end_time equals start_time; leave both out for the whole day"
         notebook.complain(fields.key_node("end_time"), message)

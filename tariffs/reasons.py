@@ -33,8 +33,12 @@ def restrictions_text(restrictions: Restrictions) -> str:
 def _restriction_words(restrictions: Restrictions) -> Iterator[str]:
     if restrictions.reservation is not None:
         yield _RESERVATION[restrictions.reservation]
-    if restrictions.day_of_week:
-        yield _days(restrictions.day_of_week)
+    days = [_days(restrictions.day_of_week)] if restrictions.day_of_week else []
+    days += ["public holidays"] if restrictions.holidays else []
+    if days:
+        yield " and ".join(days)
+    if restrictions.season_start is not None:
+        yield f"every year from {restrictions.season_start} before {restrictions.season_end}"
     start, end = restrictions.start_time, restrictions.end_time
     if start is not None or end is not None:
         last = "24:00" if end is None or end == time(0) else _clock(end)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 
 import msgspec
@@ -33,9 +33,20 @@ def clock_applies(restrictions: Restrictions, local: datetime) -> bool:
         return False
     if restrictions.end_date is not None and today >= restrictions.end_date:
         return False
-    if restrictions.day_of_week and WEEKDAYS[today.weekday()] not in restrictions.day_of_week:
+    days, holidays = restrictions.day_of_week, restrictions.holidays
+    if (days or holidays) and not (WEEKDAYS[today.weekday()] in days or today in holidays):
+        return False
+    if not _season_applies(restrictions.season_start, restrictions.season_end, today):
         return False
     return _time_applies(restrictions.start_time, restrictions.end_time, local.time())
+
+
+def _season_applies(start: str | None, end: str | None, today: date) -> bool:
+    """Tell whether *today* lies in the season, which may reach over the end of the year."""
+    if start is None or end is None:
+        return True
+    now = f"{today:%m-%d}"
+    return start <= now < end if start < end else now >= start or now < end
 
 
 def _time_applies(start: time | None, end: time | None, now: time) -> bool:
@@ -50,7 +61,14 @@ def _time_applies(start: time | None, end: time | None, now: time) -> bool:
 def clock_boundaries(restrictions: Restrictions) -> set[time]:
     """Return the local times of day at which *restrictions* may begin or cease to hold."""
     boundaries = {t for t in (restrictions.start_time, restrictions.end_time) if t is not None}
-    if boundaries or restrictions.day_of_week or restrictions.start_date or restrictions.end_date:
+    by_day = (
+        restrictions.day_of_week,
+        restrictions.holidays,
+        restrictions.season_start,
+        restrictions.start_date,
+        restrictions.end_date,
+    )
+    if boundaries or any(by_day):
         boundaries.add(MIDNIGHT)
     return boundaries
 

@@ -12,11 +12,14 @@ from tariffs.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.limits import limit_for
 from tariffs.policy import PricingPolicy, RoundingUnit
 from tariffs.priced import Note, PricedLine, PricedSession
+from tariffs.quantity_taxes import add_quantity_tax, reverse_charge
 from tariffs.rounding import Amounts, round_parts, round_total
+from tariffs.series_pricing import price_by_series
 from tariffs.steps import apply_steps
 from tariffs.tally import Run
 from tariffs.tariff import Dimension
 from tariffs.usage import SessionUsage
+from tariffs.usage_notes import usage_notes
 
 
 def settle(
@@ -29,7 +32,9 @@ def settle(
     notes: Sequence[Note] = (),
 ) -> PricedSession:
     """Turn what was counted into what is owed."""
-    tariff = compiled.tariff
+    tariff, notes = compiled.tariff, [*notes, *usage_notes(usage, compiled)]
+    if compiled.series is not None:
+        runs = price_by_series(runs, compiled, compiled.series, usage)
     apply_steps(runs, policy.steps)
     amounts = Amounts(
         [run.billed * run.component.before_factor for run in runs],
@@ -40,6 +45,10 @@ def settle(
         adjust(runs, amounts, usage, compiled)
     if tariff.min_price is not None or tariff.max_price is not None:
         _add_limits(runs, amounts, compiled, policy, ends_us)
+    if usage.reverse_charge_vat_id is not None:
+        reverse_charge(runs, amounts)
+    for tax in tariff.quantity_taxes:
+        add_quantity_tax(tax, runs, amounts, compiled)
     if policy.rounding_unit is RoundingUnit.TOTAL:
         befores, taxes = round_total(amounts, compiled.minor_scale, policy.rounding_mode)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tariffs.adjustments import LineAdjustment, waives_least_price
+from tariffs.adjustments import LineAdjustment, QuantityTax, waives_least_price
 from tariffs.compiled import CompiledComponent, Selection, Why
 from tariffs.policy import FlatPolicy, PricingPolicy
 from tariffs.timeline import Timeline
@@ -33,6 +33,8 @@ class Run(msgspec.Struct, gc=False):
         """Return why this counts: the component holds, or an adjustment changes it."""
         if self.adjustment is None:
             return self.component.why
+        if isinstance(self.adjustment, QuantityTax):
+            return Why.TAX
         return Why.GRANT if waives_least_price(self.adjustment) else Why.ADJUSTMENT
 
     def close(self, at: int, volume: int) -> None:
@@ -41,9 +43,7 @@ class Run(msgspec.Struct, gc=False):
         self.volume = self.billed = volume
 
 
-def runs_of(
-    stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPolicy
-) -> list[Run]:
+def runs_of(stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPolicy) -> list[Run]:
     """Return how long, or for how much, each component held; what counted nothing is left out.
 
     Neighbouring stretches with the same component are one run, however finely they were cut, and
@@ -89,8 +89,6 @@ def is_flat_due(
     for done in billed:
         if done is flat:
             return False
-        if (
-            policy.flats is FlatPolicy.FIRST_ONLY and done.for_reservation == flat.for_reservation
-        ):
+        if policy.flats is FlatPolicy.FIRST_ONLY and done.for_reservation == flat.for_reservation:
             return False
     return True

@@ -12,7 +12,10 @@ from enum import StrEnum
 
 import msgspec
 
-from tariffs.adjustments import Adjustment
+from tariffs.adjustments import Adjustment, QuantityTax
+from tariffs.holiday_calendar import HolidayCalendar
+from tariffs.price_series import PriceSeries
+from tariffs.sales_taxes import SalesTax
 
 
 class Dimension(StrEnum):
@@ -72,13 +75,14 @@ class PriceComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """A price for one dimension: per kWh, per hour, per hour, or once (FLAT).
 
     `vat` in percent; None means that no VAT applies, which is not 0 %. `step_size` in Wh or
-    seconds; 0 bills the exact volume.
+    seconds; 0 bills the exact volume. With `series` the price of the tariff's series is added.
     """
 
     dimension: Dimension
     price: Decimal
     vat: Decimal | None = None
     step_size: int = 1
+    series: bool = False
 
 
 class Restrictions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,6 +90,8 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     Times, dates and weekdays are local to the site; an end before the start wraps past midnight,
     00:00 as an end is the end of the day. Durations in seconds, from the start of charging.
+    `holidays` are dates that count like a day in `day_of_week`; `season_start` and `season_end`
+    ("11-01", "04-01") recur every year and may reach over its end. Both are ours, not OCPI's.
     """
 
     start_time: time | None = None
@@ -102,6 +108,9 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     max_duration: int | None = None
     day_of_week: tuple[Weekday, ...] = ()
     reservation: ReservationRestriction | None = None
+    holidays: tuple[date, ...] = ()
+    season_start: str | None = None
+    season_end: str | None = None
 
 
 class TariffElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,6 +132,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of a tariff. Validity is half open and in UTC.
 
     `adjustments` are what OCPI cannot say; they apply in this order, after the elements.
+    `sales_taxes` are what the components' VAT consists of; `quantity_taxes` come on top, last.
     """
 
     id: str
@@ -141,3 +151,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alt_text: tuple[tuple[str, str], ...] = ()
     alt_url: str | None = None
     last_updated: datetime | None = None
+    price_series: PriceSeries | None = None
+    sales_taxes: tuple[SalesTax, ...] = ()
+    quantity_taxes: tuple[QuantityTax, ...] = ()
+    holidays: HolidayCalendar | None = None

@@ -88,6 +88,10 @@ def factors_of(tariff: Tariff, *, grants: int) -> Factors:
     inclusive = tariff.tax_included is TaxIncluded.YES
     limits = [limit for limit in (tariff.min_price, tariff.max_price) if limit is not None]
     prices = [c.price for c in components]
+    if tariff.price_series is not None:
+        prices.extend(
+            tariff.price_series.resolved(price) for _, price in tariff.price_series.prices
+        )
     prices.extend(limit.before_taxes for limit in limits)
     prices.extend(limit.after_taxes for limit in limits if limit.after_taxes is not None)
     price_places = max((places(price) for price in prices), default=0)
