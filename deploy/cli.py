@@ -26,6 +26,7 @@ from deploy.commands import (
     tariff_approval,
     tariff_calendar,
     tariff_exchange,
+    tariff_simulate,
     tariff_tools,
     tokens,
 )
@@ -102,6 +103,12 @@ _add(
 )
 _add(
     tariff_app,
+    "explain",
+    tariff_explain.explain,
+    "tariff explain examples/tariffs/time-of-use.yaml examples/session.yaml",
+)
+_add(
+    tariff_app,
     "lint",
     tariff_tools.lint,
     "tariff lint examples/tariffs --country DE",
@@ -113,6 +120,14 @@ _add(
     tariff_tools.diff,
     "tariff diff old.yaml new.yaml",
     "tariff diff old.yaml new.yaml --hours --time-zone Europe/Berlin --week 2026-10-25",
+)
+_add(
+    tariff_app,
+    "simulate",
+    tariff_simulate.simulate,
+    "tariff simulate new.yaml --sessions history.jsonl --html backtest.html",
+    "tariff simulate new.yaml --from 2026-01-01 --to 2026-07-01 --csv changes.csv",
+    "tariff simulate new.yaml --against old.yaml --sessions history.npz",
 )
 _add(
     tariff_app,

@@ -21,6 +21,7 @@ from tariffs.compiled import State
 from tariffs.quantities import EXACT
 from tariffs.timeline import timeline_of
 from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan, moment_of
+from tariffs.zones import zone
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -158,6 +159,7 @@ def columns_of(usages: Iterable[SessionUsage]) -> SessionColumns:
 
     Raises:
         UnusableUsageError: If a usage contradicts itself.
+        UnknownZoneError: If its time zone does not exist.
     """
     writer = ColumnWriter()
     for usage in usages:
@@ -191,6 +193,7 @@ class ColumnWriter:
     def add(self, usage: SessionUsage) -> None:
         """Add one usage; see `columns_of` for what it raises, with nothing added then."""
         line = timeline_of(usage, 0)
+        zone(usage.time_zone)
         points = line.points or [(line.start_us, 0), (line.end_us, 0)]
         if len(points) == 1:
             points = points * 2

@@ -203,7 +203,7 @@ def extremes(changes: Mapping[str, Change], top: int) -> tuple[list[Change], lis
     """Return those who pay less, the most first, and those who pay more, the most first."""
     ranked = sorted(changes.values(), key=lambda change: (change.difference_minor, change.name))
     winners = [change for change in ranked[:top] if change.difference_minor < 0]
-    losers = [change for change in reversed(ranked[-top:]) if change.difference_minor > 0]
+    losers = [change for change in ranked[::-1][:top] if change.difference_minor > 0]
     return winners, losers
 
 

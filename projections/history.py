@@ -1,0 +1,102 @@
+"""Rated sessions with the readings they were rated from: what a back-test re-rates.
+
+Station after station: the facts of one are folded again, those of the others are not in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from ledger.decisions import SessionRated, decode_decision
+from ledger.declarations import Declarations
+from ledger.session import ChargingSession
+from projections.station_history import station_history
+from tariffs.quantities import money_of_minor
+from tariffs.simulate_history import PastSession, Unread
+from tariffs.usage import SessionUsage, UsagePoint, UsageSpan
+
+_RATED: LiteralString = """
+FROM session_decision d JOIN session s ON s.session_id = d.session_id
+WHERE d.kind IN ('rated', 'released') AND s.started_at >= %(since)s AND s.started_at < %(until)s
+"""
+STATIONS: LiteralString = (
+    f"SELECT d.station_id, count(*) {_RATED} GROUP BY d.station_id ORDER BY d.station_id"
+)
+BODIES: LiteralString = (
+    f"SELECT d.body {_RATED} AND d.station_id = %(station)s ORDER BY d.session_id"
+)
+
+
+def rated_between(
+    connection: Connection[Any], *, since: datetime, until: datetime
+) -> dict[str, int]:
+    """Return how many sessions that began in [since, until) were rated, by station."""
+    rows = connection.execute(STATIONS, {"since": since, "until": until}).fetchall()
+    return dict(rows)
+
+
+def past_sessions(
+    connection: Connection[Any],
+    declarations: Declarations,
+    station_id: str,
+    *,
+    since: datetime,
+    until: datetime,
+    currency: str,
+) -> Iterator[tuple[str, PastSession | Unread]]:
+    """Yield every rated session of a station, as it was rated, with its id.
+
+    What was rated in another currency, or cannot be folded again as it was, comes as Unread.
+    """
+    given = {"since": since, "until": until, "station": station_id}
+    bodies = connection.execute(BODIES, given).fetchall()
+    folded = station_history(connection, declarations, station_id).sessions
+    for (body,) in bodies:
+        rated = decode_decision(body)
+        assert isinstance(rated, SessionRated)
+        session = folded.get(rated.session_id)
+        if session is None or not _is_as_rated(session, rated):
+            # Facts came after the decision: look at those alone that it was taken from.
+            at = rated.moment.position
+            earlier = station_history(connection, declarations, station_id, until_position=at)
+            session = earlier.sessions.get(rated.session_id)
+        yield rated.session_id, _past(session, rated, declarations, currency)
+
+
+def _is_as_rated(session: ChargingSession, rated: SessionRated) -> bool:
+    ended_at = session.ended_at or session.provisional_ended_at
+    same = (session.started_at, ended_at) == (rated.started_at, rated.ended_at)
+    return same and session.energy_wh == rated.energy_wh
+
+
+def _past(
+    session: ChargingSession | None,
+    rated: SessionRated,
+    declarations: Declarations,
+    currency: str,
+) -> PastSession | Unread:
+    if rated.currency != currency:
+        return Unread(rated.session_id, f"it was rated in {rated.currency}")
+    if session is None or not _is_as_rated(session, rated):
+        return Unread(rated.session_id, "its facts no longer give the session that was rated")
+    token = declarations.token(rated.token_uid, rated.started_at) if rated.token_uid else None
+    return PastSession(
+        id=rated.session_id,
+        usage=SessionUsage(
+            starts_at=rated.started_at,
+            ends_at=rated.ended_at,
+            time_zone=rated.time_zone,
+            points=tuple(UsagePoint(p.at, p.energy_wh, p.power_w) for p in session.points),
+            spans=tuple(UsageSpan(span.starts_at, span.activity) for span in session.spans),
+            groups=(token.group,) if token and token.group else (),
+            validations=rated.validations,
+        ),
+        customer=rated.payer.party,
+        site=rated.site_id,
+        billed_before_taxes=money_of_minor(rated.net_minor, currency).amount,
+        billed_after_taxes=money_of_minor(rated.gross_minor, currency).amount,
+    )
