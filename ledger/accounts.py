@@ -2,7 +2,7 @@
 
 | cause | debit | credit |
 |---|---|---|
-| session rated | RECEIVABLE_UNBILLED, gross | revenue by dimension, net; VAT by country and rate |
+| session rated | RECEIVABLE_UNBILLED, gross | revenue by dimension, net; VAT by country and rate; taxes per kWh |
 | invoice issued | RECEIVABLE, gross | RECEIVABLE_UNBILLED, gross |
 | session written off | nothing: it was never rated, so nothing was ever owed | |
 
@@ -17,8 +17,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from ledger.decisions import Decision, PayerKind, SessionRated
+from ledger.decisions import Decision, PayerKind, RatedLine, SessionRated
 from ledger.journal import JournalEntry, Posting
+from tariffs.compiled import Why
 from tariffs.quantities import plain
 from tariffs.tariff import Dimension
 
@@ -49,6 +50,13 @@ def vat_account(country: str, percent: Decimal | None) -> str:
     return f"vat:{country}:{'limit' if percent is None else format(plain(percent), 'f')}"
 
 
+def tax_account(country: str, line: RatedLine) -> str:
+    """Return where the tax of *line* is owed: VAT by rate, a tax per kWh by its name."""
+    if line.why == Why.TAX.value:
+        return f"tax:{country}:{line.element_name}"
+    return vat_account(country, line.tax_percent)
+
+
 def entry_for(decision: Decision) -> JournalEntry | None:
     """Return what *decision* posts; None where it moves no money."""
     if not isinstance(decision, SessionRated):
@@ -56,7 +64,7 @@ def entry_for(decision: Decision) -> JournalEntry | None:
     credits_: Counter[str] = Counter()
     for line in decision.lines:
         credits_[revenue_account(line.dimension)] -= line.net_minor
-        credits_[vat_account(decision.country, line.tax_percent)] -= line.tax_minor
+        credits_[tax_account(decision.country, line)] -= line.tax_minor
     payer, currency = decision.payer, decision.currency
     owed = _posting(_UNBILLED[payer.kind], payer.party, currency, decision.gross_minor)
     legs = [owed, *(_posting(name, "", currency, credits_[name]) for name in sorted(credits_))]

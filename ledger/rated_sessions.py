@@ -15,6 +15,7 @@ from ledger.payers import payer_of
 from ledger.rating_basis import Basis
 from ledger.session import ChargingSession
 from tariffs.adjustment_words import adjustment_label
+from tariffs.adjustments import QuantityTax, Surcharge
 from tariffs.policy import policy_named
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.pricing import price_session
@@ -158,6 +159,10 @@ def _component(line: PricedLine, priced: PricedSession) -> str:
     parts = [line.dimension.value, element, line.why.value]
     adjustments = priced.compiled.line_adjustments
     parts += [str(i) for i, each in enumerate(adjustments) if each is line.adjustment]
+    if isinstance(line.adjustment, Surcharge):
+        parts.append("no-vat" if line.tax_percent is None else f"{line.tax_percent:f}")
+    if isinstance(line.adjustment, QuantityTax):
+        parts.append(line.adjustment.name)
     return "/".join(parts)
 
 

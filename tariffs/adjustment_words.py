@@ -19,8 +19,12 @@ from tariffs.adjustments import (
     Surcharge,
     ValidationGrant,
 )
+from tariffs.currencies import currency_exponent
 from tariffs.reasons import WORDS, duration_text
+from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap
+from tariffs.shared_words import shared_label, shared_rule
 from tariffs.tariff import Dimension
+from tariffs.taxes import places
 
 _LABELS: Final = {
     FreeFirst: "free at first",
@@ -49,6 +53,8 @@ def adjustment_label(adjustment: LineAdjustment) -> str:
             return f"validation {code}"
         case QuantityTax(name=name):
             return name
+        case Allowance() | PeriodCap() | CouponGrant():
+            return shared_label(adjustment)
         case _:
             return _LABELS[type(adjustment)]
 
@@ -75,15 +81,15 @@ def _rule(adjustment: SessionAdjustment, currency: str) -> str:  # noqa: PLR0911
             step = f"{adjustment.step} Wh" if in_energy else duration_text(adjustment.step)
             return f"only whole steps of {step} of {_words(dimensions)} are charged"
         case FeeCap():
-            return (
-                f"{_words(adjustment.dimensions)} costs at most {adjustment.amount:f} {currency} "
-                f"{_per(adjustment)}"
-            )
+            amount = amount_text(adjustment.amount, currency)
+            return f"{_costs(adjustment.dimensions)} at most {amount} {_per(adjustment)}"
         case AtLeast():
-            what, amount = _words(adjustment.dimensions), f"{adjustment.amount:f} {currency}"
-            return f"{what} costs at least {amount} once it costs anything"
+            amount = amount_text(adjustment.amount, currency)
+            return f"{_costs(adjustment.dimensions)} at least {amount}, as something of it is due"
         case Surcharge():
             return _added(adjustment, currency)
+        case Allowance() | PeriodCap() | CouponGrant():
+            return shared_rule(adjustment, currency)
 
 
 def _granted(grant: GroupGrant | ValidationGrant, to: str) -> str:
@@ -101,11 +107,21 @@ def _added(surcharge: Surcharge, currency: str) -> str:
     if surcharge.percent is not None:
         parts.append(f"{surcharge.percent:f} % on {_words(surcharge.dimensions)}")
     if surcharge.amount is not None:
-        parts.append(f"{surcharge.amount:f} {currency}")
+        parts.append(amount_text(surcharge.amount, currency))
     if not surcharge.payment_methods:
         return "a surcharge of " + " and ".join(parts)
     methods = " or ".join(repr(method) for method in surcharge.payment_methods)
     return f"a surcharge of {' and '.join(parts)} for payment by {methods}"
+
+
+def amount_text(amount: Decimal, currency: str) -> str:
+    """Return "18.00 EUR", with all decimals that the amount has."""
+    return f"{amount:.{max(places(amount), currency_exponent(currency))}f} {currency}"
+
+
+def _costs(dimensions: tuple[str, ...]) -> str:
+    words = _words(dimensions)
+    return f"{words} together cost" if len(dimensions) > 1 else f"{words} costs"
 
 
 def _per(cap: FeeCap) -> str:
