@@ -41,9 +41,9 @@ class StatedTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StatedCost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An amount that a CDR states; `taxes` is empty where none are stated.
+    """An amount that a CDR states: before taxes, and its taxes (2.3.0) or `gross` with them.
 
-    `gross` is the amount with taxes of a CDR that states nothing else.
+    Older versions state `gross` only; where no taxes are stated it is None, too.
     """
 
     before_taxes: Decimal | None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
 from tariffs.cdr import Cdr, ChargingPeriod
-from tariffs.cdr_spans import Cut, spans_note, varies
+from tariffs.cdr_spans import Cut, spans_note
 from tariffs.cdr_tariffs import JoinedTariff, choose_tariffs
 from tariffs.compiled import CompiledComponent, CompiledTariff, State
 from tariffs.errors import TariffError
 from tariffs.measurements import NO_DATA_NOTES, measured_mask
+from tariffs.periods import DAY_US
 from tariffs.policy import DEFAULT, PricingPolicy
 from tariffs.priced import Note, PricedSession
 from tariffs.quantities import EXACT
@@ -23,6 +25,7 @@ from tariffs.usage import SessionUsage, microseconds
 UTC_NAME: Final = "UTC"
 # A stated duration that differs by less than its own rounding (and than this) is the period's.
 _ROUNDING_US_MAX: Final = 1_800_000
+_NEVER: Final = 1 << 200
 _ENERGY_UNITS_PER_KWH: Final = Decimal(ENERGY_UNITS_PER_KWH)
 _TIME_UNITS_PER_HOUR: Final = Decimal(TIME_UNITS_PER_HOUR)
 
@@ -80,12 +83,13 @@ class _Checker:
         "_clock",
         "_compiled",
         "_energy",
+        "_energy_until",
         "_flats",
         "_parts",
         "_policy",
         "_reserved",
         "_runs",
-        "_varies",
+        "_until",
         "_zone",
         "ends_us",
         "notes",
@@ -95,7 +99,7 @@ class _Checker:
         self,
         cdr: Cdr,
         compiled: CompiledTariff,
-        parts: list[int],
+        parts: Sequence[int] | None,
         policy: PricingPolicy,
         time_zone: str,
         *,
@@ -104,101 +108,112 @@ class _Checker:
         self.notes: list[Note] = []
         self.ends_us = microseconds(cdr.ends_at)
         self._cdr, self._compiled, self._parts, self._policy = cdr, compiled, parts, policy
-        self._zone, self._varies = time_zone, varies(compiled)
+        self._zone = time_zone
         self._clock = compiled.clock(time_zone) if compiled.clock_restricted else None
         self._reserved = State.RESERVATION_EXPIRED if expired else State.RESERVATION
         self._flats: list[CompiledComponent] = []
         self._runs: list[Run] = []
-        self._energy = 0
+        self._energy = self._until = self._energy_until = 0
         self._charging_us = self.ends_us
 
     def runs(self) -> list[Run]:
         """Return what each period counts, in order."""
         periods = self._cdr.periods
         bounds = [microseconds(period.starts_at) for period in periods]
-        self._charging_us = next(
-            (at for at, p in zip(bounds, periods, strict=True) if p.reservation_time is None),
-            self.ends_us,
-        )
+        for at, period in zip(bounds, periods, strict=True):
+            if period.reservation_time is None:
+                self._charging_us = at
+                break
         bounds.append(self.ends_us)
         for index, period in enumerate(periods):
             self._period(index, period, bounds[index], bounds[index + 1])
         return self._runs
 
     def _period(self, index: int, period: ChargingPeriod, start: int, end: int) -> None:
-        part, masks = self._parts[index], self._masks(index, period, start)
-        state = self._state(period)
-        select, mask = self._compiled.select, masks[0] & masks[1] & masks[2] & masks[3]
-        flat, energy, timed = select(mask, state)
+        compiled, begun = self._compiled, self._energy
+        masks = self._masks(index, period, start)
+        mask = masks[0] & masks[1] & masks[2] & masks[3]
+        hours, parked, reserved = period.time, period.parking_time, period.reservation_time
+        if reserved is not None:
+            state = self._reserved
+        else:
+            state = State.CHARGING if parked is None or hours is not None else State.PARKING
+        flat, energy, timed = compiled.select(mask, state)
         if flat is not None and is_flat_due(flat, self._flats, self._policy):
             self._flats.append(flat)
-            self._add(flat, part, start, start, 1)
-        begun = self._energy
+            self._add(flat, index, start, start, 1)
         if period.energy:
             units = int(EXACT.multiply(period.energy, _ENERGY_UNITS_PER_KWH))
-            self._energy += units
-            self._add(energy, part, start, end, units)
-        if period.reservation_time is not None:
-            self._time(timed, period.reservation_time, part, start, end, alone=True)
+            self._energy = begun + units
+            self._add(energy, index, start, end, units)
+        if reserved is not None:
+            self._time(timed, reserved, index, start, end, lasts=end - start)
         else:
-            alone = period.time is None or period.parking_time is None
-            if period.time:
-                charged = timed if state is State.CHARGING else select(mask, State.CHARGING)[2]
-                self._time(charged, period.time, part, start, end, alone=alone)
-            if period.parking_time:
-                parked = timed if state is State.PARKING else select(mask, State.PARKING)[2]
-                self._time(parked, period.parking_time, part, start, end, alone=alone)
-        if self._varies:
+            lasts = end - start if hours is None or parked is None else None
+            if hours:
+                self._time(timed, hours, index, start, end, lasts=lasts)
+            if parked:
+                if state is State.CHARGING:
+                    timed = compiled.select(mask, State.PARKING)[2]
+                self._time(timed, parked, index, start, end, lasts=lasts)
+        if end > self._until or self._energy > self._energy_until:
             cut = Cut(index, period, state, start, end, begun, self._energy, masks)
-            note = spans_note(
-                cut, self._compiled, self._clock, self._charging_us, time_zone=self._zone
-            )
+            note = spans_note(cut, compiled, self._clock, self._charging_us, time_zone=self._zone)
             if note is not None:
                 self.notes.append(note)
-
-    def _state(self, period: ChargingPeriod) -> State:
-        if period.reservation_time is not None:
-            return self._reserved
-        parked = period.parking_time is not None and period.time is None
-        return State.PARKING if parked else State.CHARGING
 
     def _time(
         self,
         component: CompiledComponent | None,
         hours: Decimal,
-        part: int,
+        index: int,
         start: int,
         end: int,
         *,
-        alone: bool,
+        lasts: int | None,
     ) -> None:
         if component is not None:
-            self._add(component, part, start, end, _duration(hours, end - start if alone else None))
+            self._add(component, index, start, end, _duration(hours, lasts))
 
     def _add(
-        self, component: CompiledComponent, part: int, start: int, end: int, units: int
+        self, component: CompiledComponent, index: int, start: int, end: int, units: int
     ) -> None:
         if units:
-            if isinstance(self._compiled, JoinedTariff):
-                component = self._compiled.named(component, part)
+            if self._parts is not None and isinstance(self._compiled, JoinedTariff):
+                component = self._compiled.named(component, self._parts[index])
             self._runs.append(Run(component, start, end, units, units))
 
     def _masks(self, index: int, period: ChargingPeriod, start: int) -> tuple[int, int, int, int]:
-        """Return the elements that clock, duration, energy, and tariff with measurements allow."""
-        compiled = self._compiled
-        every = compiled.all_elements
-        bands = compiled.bands
-        duration, energy = bands.duration, bands.energy
-        elapsed = max(0, start - self._charging_us)
-        allowed = self._measured(index, period) if bands.measured else every
-        if isinstance(compiled, JoinedTariff):
+        """Return the elements that clock, duration, energy, and tariff with measurements allow.
+
+        Until which instant and energy they hold is kept, so that only periods that reach further
+        are looked at for a change of price.
+        """
+        compiled, bands = self._compiled, self._compiled.bands
+        clocked = lasting = charged = allowed = compiled.all_elements
+        until = energy_until = _NEVER
+        if self._clock is not None:
+            changes = self._clock.changes(start // DAY_US)
+            found = bisect_right(changes, (start, _NEVER))
+            clocked = changes[found - 1][1]
+            until = changes[found][0] if found < len(changes) else (start // DAY_US + 1) * DAY_US
+        if bands.duration is not None:
+            thresholds, elapsed = bands.duration.thresholds, max(0, start - self._charging_us)
+            found = bisect_right(thresholds, elapsed)
+            lasting = bands.duration.masks[found]
+            if found < len(thresholds):
+                until = min(until, self._charging_us + thresholds[found])
+        if bands.energy is not None:
+            thresholds = bands.energy.thresholds
+            found = bisect_right(thresholds, self._energy)
+            charged = bands.energy.masks[found]
+            energy_until = thresholds[found] if found < len(thresholds) else _NEVER
+        if bands.measured:
+            allowed = self._measured(index, period)
+        if self._parts is not None and isinstance(compiled, JoinedTariff):
             allowed &= compiled.masks[self._parts[index]]
-        return (
-            every if self._clock is None else self._clock.mask_at(start),
-            every if duration is None else duration.mask_at(elapsed),
-            every if energy is None else energy.mask_at(self._energy),
-            allowed,
-        )
+        self._until, self._energy_until = until, energy_until
+        return clocked, lasting, charged, allowed
 
     def _measured(self, index: int, period: ChargingPeriod) -> int:
         measured, missing = measured_mask(

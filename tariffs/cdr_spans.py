@@ -41,12 +41,6 @@ class Cut(msgspec.Struct, gc=False):
     masks: tuple[int, int, int, int]
 
 
-def varies(compiled: CompiledTariff) -> bool:
-    """Tell whether the price can change within a period at all."""
-    bands = compiled.bands
-    return compiled.clock_restricted or bands.duration is not None or bands.energy is not None
-
-
 def spans_note(
     cut: Cut,
     compiled: CompiledTariff,

@@ -82,8 +82,8 @@ class JoinedTariff(CompiledTariff):
 
 def choose_tariffs(
     cdr: Cdr, compiled: Sequence[CompiledTariff], notes: list[Note]
-) -> tuple[CompiledTariff, list[int]]:
-    """Return what prices *cdr*, and which part of it holds in each period.
+) -> tuple[CompiledTariff, list[int] | None]:
+    """Return what prices *cdr*; of several tariffs also which part holds in each period.
 
     Raises:
         TariffMissingError: If a period's tariff is not among them, or there is none.
@@ -91,6 +91,8 @@ def choose_tariffs(
     """
     if not compiled:
         raise TariffMissingError(cdr.id, None, "")
+    if len(compiled) == 1 and _is_meant(compiled[0].tariff, cdr):
+        return compiled[0], None
     used: list[CompiledTariff] = []
     parts: list[int] = []
     for index, period in enumerate(cdr.periods):
@@ -100,10 +102,18 @@ def choose_tariffs(
             _check_validity(found.tariff, cdr, notes)
         parts.append(used.index(found))
     if len(used) == 1:
-        return used[0], parts
+        return used[0], None
     joined = JoinedTariff(used)
     notes.extend(joined.notes)
     return joined, parts
+
+
+def _is_meant(tariff: Tariff, cdr: Cdr) -> bool:
+    """Tell whether *tariff* is valid and no period names another one."""
+    for period in cdr.periods:
+        if period.tariff_id is not None and period.tariff_id != tariff.id:
+            return False
+    return holds(tariff, cdr.starts_at)
 
 
 def _of_period(

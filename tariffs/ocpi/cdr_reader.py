@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from tariffs.cdr import Cdr, ChargingPeriod
+from tariffs.ocpi.cdr_limits import is_beyond, odd_volume
 from tariffs.ocpi.costs_reader import COST_KEYS, stated_of
 from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.fields import JsonFields, shown
@@ -113,6 +114,8 @@ def ocpi_cdr_of(value: object, path: str = "", *, version: OcpiVersion | None = 
     starts_at, ends_at = _moment(fields, _STARTS), _moment(fields, _ENDS)
     if ends_at < starts_at:
         raise OcpiError(fields.place(_first(fields, _ENDS)), "lies before the start")
+    if is_beyond(starts_at, ends_at):
+        raise OcpiError(fields.place(_first(fields, _ENDS)), "lies years after the start")
     stated = stated_of(fields)
     periods = _periods(fields, starts_at, ends_at)
     tariffs = _tariffs(fields, currency)
@@ -194,7 +197,20 @@ def _periods(
     if periods[0].starts_at > starts_at:
         message = "the first period starts after the CDR; the time before it is not priced"
         fields.note("charging_periods[0].start_date_time", "gap_at_start", message)
+    _check_volumes(fields, periods, ends_at)
     return periods
+
+
+def _check_volumes(
+    fields: JsonFields, periods: tuple[ChargingPeriod, ...], ends_at: datetime
+) -> None:
+    odd = odd_volume(periods, ends_at)
+    if odd is None:
+        return
+    place = f"charging_periods[{odd.index}].dimensions"
+    if odd.is_impossible:
+        raise OcpiError(fields.place(place), odd.why)
+    fields.note(place, "longer_than_period", f"{odd.why}; priced as sent")
 
 
 def _whole(fields: JsonFields, starts_at: datetime, ends_at: datetime) -> ChargingPeriod:
@@ -215,7 +231,9 @@ def _whole(fields: JsonFields, starts_at: datetime, ends_at: datetime) -> Chargi
         since = ends_at - starts_at
         micros = (since.days * 86_400 + since.seconds) * 10**6 + since.microseconds
         hours = plain((Decimal(micros) / Decimal(3_600_000_000)).quantize(Decimal("1E-9")))
-    return ChargingPeriod(starts_at=starts_at, energy=energy, time=hours, parking_time=parking)
+    whole = ChargingPeriod(starts_at=starts_at, energy=energy, time=hours, parking_time=parking)
+    _check_volumes(fields, (whole,), ends_at)
+    return whole
 
 
 def _period(fields: JsonFields) -> ChargingPeriod:

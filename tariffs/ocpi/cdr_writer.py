@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from tariffs.cdr import Cdr, ChargingPeriod, StatedCost
 from tariffs.ocpi.cdr_reader import PRICED
-from tariffs.ocpi.costs_reader import COST_KEYS
+from tariffs.ocpi.costs_reader import COST_KEYS, VAT
 from tariffs.ocpi.tariff_writer import moment_text, write_tariff
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.priced import Note
-from tariffs.quantities import plain
+from tariffs.quantities import EXACT, plain
 
 _OLDEST: Final = OcpiVersion.V2_1_1
 _OLD: Final = frozenset(
@@ -140,7 +140,7 @@ def _totals(cdr: Cdr, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]
         if cost is None:
             continue
         if version is not _OLDEST:
-            written[key] = _cost(cost, version)
+            written[key] = _cost(key, cost, version, notes)
         elif key != "total_cost":
             notes.append(Note("not_said", f"OCPI 2.1.1 has no {key}", key))
         elif cost.before_taxes is not None:
@@ -154,7 +154,7 @@ def _totals(cdr: Cdr, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]
     return written
 
 
-def _cost(cost: StatedCost, version: OcpiVersion) -> dict[str, Any]:
+def _cost(key: str, cost: StatedCost, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
     """Write 2.3.0's Price, or 2.2.1's, which sums the taxes up."""
     before, after = cost.before_taxes, cost.after_taxes
     if version is OcpiVersion.V2_2_1:
@@ -164,12 +164,15 @@ def _cost(cost: StatedCost, version: OcpiVersion) -> dict[str, Any]:
     if cost.taxes:
         written["taxes"] = [
             {
-                key: plain(value) if isinstance(value, Decimal) else value
-                for key in ("name", "account_number", "percentage", "amount")
-                if (value := getattr(tax, key)) is not None
+                name: plain(value) if isinstance(value, Decimal) else value
+                for name in ("name", "account_number", "percentage", "amount")
+                if (value := getattr(tax, name)) is not None
             }
             for tax in cost.taxes
         ]
+    elif cost.gross is not None and before is not None:
+        amount = plain(EXACT.subtract(cost.gross, before))
+        written["taxes"] = [{"name": VAT, "amount": amount}]
     elif cost.gross is not None:
-        written["after_taxes"] = plain(cost.gross)
+        notes.append(Note("not_said", "OCPI 2.3.0 states no amount with taxes alone", key))
     return written

@@ -7,7 +7,6 @@ from typing import Final
 
 from tariffs.cdr import StatedCost, StatedTax, StatedTotals
 from tariffs.ocpi.fields import JsonFields
-from tariffs.quantities import EXACT, plain
 
 COST_KEYS: Final = (
     "total_cost",
@@ -53,9 +52,7 @@ def _cost(fields: JsonFields, key: str) -> StatedCost | None:
         message = "the amount before taxes is missing"
         fields.note(key, "cost_incomplete", message)
         return StatedCost(before_taxes=None, gross=after)
-    if after is not None and not taxes:
-        taxes = (StatedTax(name=VAT, amount=plain(EXACT.subtract(after, before))),)
-    return StatedCost(before_taxes=before, taxes=taxes)
+    return StatedCost(before_taxes=before, taxes=taxes, gross=None if taxes else after)
 
 
 def _tax(fields: JsonFields) -> StatedTax:
