@@ -21,8 +21,11 @@ from tariffs.adjustments import (
     ValidationGrant,
 )
 from tariffs.compiled import CompiledTariff
+from tariffs.consumption import Consumed
 from tariffs.grants import free_below, free_first, grant_share, round_down
 from tariffs.rounding import Amounts
+from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap
+from tariffs.shared_grants import apply_shared, is_for, shared_windows
 from tariffs.sheet import Piece, Sheet
 from tariffs.surcharges import add_surcharge
 from tariffs.tally import Run
@@ -34,16 +37,21 @@ _MIDNIGHT = time(0)
 
 def adjust(
     runs: list[Run], amounts: Amounts, usage: SessionUsage, compiled: CompiledTariff
-) -> None:
-    """Add the lines that the tariff's adjustments make to *runs* and *amounts*."""
+) -> tuple[Consumed, ...]:
+    """Add the lines that the tariff's adjustments make to *runs* and *amounts*.
+
+    Returns:
+        What the session used of the grants that it shares.
+    """
     adjustments = [each for each in compiled.line_adjustments if _concerns(each, usage)]
     if not adjustments:
-        return
+        return ()
     windows = {id(each): _windows(each, usage) for each in adjustments}
     bounds = [bound for found in windows.values() for window in found for bound in window]
     sheet = Sheet(runs, amounts, usage, compiled, bounds)
     for adjustment in adjustments:
         _apply(adjustment, sheet, windows[id(adjustment)])
+    return tuple(sheet.consumed)
 
 
 def _concerns(adjustment: SessionAdjustment, usage: SessionUsage) -> bool:
@@ -56,6 +64,8 @@ def _concerns(adjustment: SessionAdjustment, usage: SessionUsage) -> bool:
         case Surcharge():
             methods = adjustment.payment_methods
             return not methods or usage.payment_method in methods
+        case Allowance() | PeriodCap() | CouponGrant():
+            return is_for(adjustment, usage)
         case FreeFirst() | FreeBelow() | RoundDown() | FeeCap() | AtLeast():
             return True
 
@@ -64,6 +74,8 @@ def _apply(adjustment: SessionAdjustment, sheet: Sheet, windows: Sequence[Window
     match adjustment:
         case GroupGrant() | ValidationGrant():
             grant_share(adjustment, sheet)
+        case Allowance() | PeriodCap() | CouponGrant():
+            apply_shared(adjustment, sheet, windows)
         case FreeFirst():
             free_first(adjustment, sheet)
         case FreeBelow():
@@ -80,6 +92,8 @@ def _apply(adjustment: SessionAdjustment, sheet: Sheet, windows: Sequence[Window
 
 def _windows(adjustment: SessionAdjustment, usage: SessionUsage) -> list[Window]:
     """Return within what a cap counts; [] for the whole session."""
+    if isinstance(adjustment, Allowance | PeriodCap | CouponGrant):
+        return shared_windows(adjustment, usage)
     if not isinstance(adjustment, FeeCap) or adjustment.per is CapPeriod.SESSION:
         return []
     start, end = adjustment.start_time or _MIDNIGHT, adjustment.end_time or _MIDNIGHT

@@ -15,6 +15,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap, SharedGrant
+
 
 class IdleGrace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="idle_grace"):
     """The first `seconds` of every stretch of parking cost nothing."""
@@ -139,7 +141,9 @@ class QuantityTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 Grant = GroupGrant | ValidationGrant
-SessionAdjustment = Grant | FreeFirst | FreeBelow | RoundDown | FeeCap | AtLeast | Surcharge
+SessionAdjustment = (
+    Grant | FreeFirst | FreeBelow | RoundDown | FeeCap | AtLeast | Surcharge | SharedGrant
+)
 Adjustment = IdleGrace | SessionAdjustment
 # What a line can be made by.
 LineAdjustment = SessionAdjustment | QuantityTax
@@ -148,14 +152,16 @@ LineAdjustment = SessionAdjustment | QuantityTax
 def is_given_away(adjustment: LineAdjustment) -> bool:
     """Tell whether the volume on a line of *adjustment* costs nothing any more."""
     match adjustment:
-        case GroupGrant() | ValidationGrant():
+        case GroupGrant() | ValidationGrant() | Allowance() | CouponGrant():
             return adjustment.percent == 100  # noqa: PLR2004 - percent: all of it
         case FreeFirst() | FreeBelow() | RoundDown():
             return True
-        case FeeCap() | AtLeast() | Surcharge() | QuantityTax():
+        case FeeCap() | AtLeast() | Surcharge() | QuantityTax() | PeriodCap():
             return False
 
 
 def waives_least_price(adjustment: LineAdjustment) -> bool:
     """Tell whether a session with *adjustment* may cost less than the tariff's min_price."""
-    return isinstance(adjustment, GroupGrant | ValidationGrant | FreeFirst | FreeBelow)
+    return isinstance(
+        adjustment, GroupGrant | ValidationGrant | FreeFirst | FreeBelow | Allowance | CouponGrant
+    )

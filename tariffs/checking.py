@@ -7,11 +7,14 @@ from decimal import Decimal
 from typing import Final
 
 from tariffs.checking_adjustments import adjustment_faults
+from tariffs.currencies import currency_exponent
 from tariffs.errors import TariffError
 from tariffs.price_series import series_faults
-from tariffs.quantities import is_sane
+from tariffs.quantities import is_sane, plain
 from tariffs.sales_taxes import STACK_MAX
+from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap, shared_name
 from tariffs.tariff import COMPONENT_DIMENSIONS, Dimension, PriceComponent, Tariff, TariffElement
+from tariffs.taxes import places
 
 _ELEMENTS_MAX: Final = 10_000
 _STEP_MAX: Final = 10**9
@@ -50,6 +53,22 @@ def _faults(tariff: Tariff) -> Iterator[str]:
     for index, adjustment in enumerate(tariff.adjustments):
         for why in adjustment_faults(adjustment):
             yield f"adjustments[{index}]: {why}"
+    yield from _shared_faults(tariff)
+
+
+def _shared_faults(tariff: Tariff) -> Iterator[str]:
+    """Yield shared grants that cannot be told apart, and caps finer than the currency."""
+    names: set[str] = set()
+    for index, adjustment in enumerate(tariff.adjustments):
+        if isinstance(adjustment, Allowance | PeriodCap | CouponGrant):
+            name = shared_name(adjustment)
+            if name in names:
+                yield f"adjustments[{index}]: there is another {name.replace('/', ' ')}"
+            names.add(name)
+        if isinstance(adjustment, PeriodCap):
+            exponent = currency_exponent(tariff.currency)
+            if places(plain(adjustment.amount)) > exponent:
+                yield f"adjustments[{index}]: the amount has more than {exponent} decimals"
 
 
 def _limit_faults(tariff: Tariff) -> Iterator[str]:

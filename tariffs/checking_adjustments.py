@@ -20,6 +20,7 @@ from tariffs.adjustments import (
     ValidationGrant,
 )
 from tariffs.quantities import is_sane
+from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap, shared_faults
 from tariffs.tariff import Dimension
 
 TIMED: Final = frozenset(
@@ -32,6 +33,13 @@ def adjustment_faults(adjustment: Adjustment) -> Iterator[str]:
     """Yield what makes *adjustment* impossible to apply."""
     yield from _numbers(adjustment)
     yield from _unknown_dimensions(adjustment)
+    if isinstance(adjustment, Allowance | PeriodCap | CouponGrant):
+        yield from shared_faults(adjustment)
+    else:
+        yield from _kind_faults(adjustment)
+
+
+def _kind_faults(adjustment: Adjustment) -> Iterator[str]:
     match adjustment:
         case FreeFirst():
             yield from _free_first_faults(adjustment)
@@ -80,13 +88,13 @@ def _numbers(adjustment: Adjustment) -> Iterator[str]:
     match adjustment:
         case IdleGrace():
             numbers = [adjustment.seconds]
-        case GroupGrant() | ValidationGrant():
+        case GroupGrant() | ValidationGrant() | Allowance() | CouponGrant():
             percent, numbers = adjustment.percent, [adjustment.kwh_max, adjustment.minutes_max]
         case FreeFirst() | FreeBelow():
             numbers = [adjustment.kwh, adjustment.seconds]
         case RoundDown():
             numbers = [adjustment.step]
-        case FeeCap() | AtLeast():
+        case FeeCap() | AtLeast() | PeriodCap():
             numbers = [adjustment.amount]
         case Surcharge():
             percent, numbers = adjustment.percent, [adjustment.amount, adjustment.vat]

@@ -16,6 +16,7 @@ from tariffs.price_series import SeriesTable
 from tariffs.quantities import EXACT
 from tariffs.reasons import grace_reason, priced_reason, restrictions_text, unpriced_reason
 from tariffs.restrictions import QuantityBands, clock_boundaries, quantity_bands
+from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap, SharedGrant
 from tariffs.tariff import Dimension, PriceComponent, ReservationRestriction, Tariff, TariffElement
 from tariffs.taxes import ENERGY_UNITS_PER_WH, Factors, factors_of, places
 
@@ -99,6 +100,7 @@ class CompiledTariff:
         "line_adjustments",
         "minor_scale",
         "series",
+        "shared",
         "tariff",
     )
 
@@ -110,6 +112,9 @@ class CompiledTariff:
         self.minor_scale: int = 10**self.exponent
         self.line_adjustments: tuple[SessionAdjustment, ...] = tuple(
             a for a in tariff.adjustments if not isinstance(a, IdleGrace)
+        )
+        self.shared: tuple[SharedGrant, ...] = tuple(
+            a for a in self.line_adjustments if isinstance(a, Allowance | PeriodCap | CouponGrant)
         )
         grants = [a for a in self.line_adjustments if isinstance(a, GroupGrant | ValidationGrant)]
         series = tariff.price_series

@@ -21,6 +21,7 @@ from tariffs.adjustments import (
 )
 from tariffs.checking_adjustments import adjustment_faults
 from tariffs.files_elements import percent_of, seconds_of
+from tariffs.files_shared import Granted, read_allowance, read_coupon, read_period_cap
 from tariffs.tariff import COMPONENT_DIMENSIONS, Dimension
 from tariffs.yaml_fields import (
     Fields,
@@ -93,9 +94,7 @@ def _validation(fields: Fields, reason: str | None) -> Adjustment | None:
     )
 
 
-def _granted(
-    fields: Fields,
-) -> tuple[tuple[str, ...], Decimal, Decimal | None, Decimal | None] | None:
+def _granted(fields: Fields) -> Granted | None:
     """Read `free: [energy]`, or `discount: 20 %` with `on: [energy]`, and their limits."""
     free, lowered = _dimensions(fields, "free"), _dimensions(fields, "on")
     discount = fields.read("discount", percent_of)
@@ -108,7 +107,8 @@ def _granted(
         message = "'discount' needs 'on: [...]', and 'on' needs 'discount'"
         fields.notebook.complain(fields.node, message)
         return None
-    return free or lowered, _ALL if discount is None else discount, kwh_max, minutes_max
+    percent = _ALL if discount is None else discount
+    return Granted(free or lowered, percent, kwh_max, minutes_max)
 
 
 def _free_first(fields: Fields, reason: str | None) -> Adjustment | None:
@@ -189,6 +189,9 @@ KINDS: Final[dict[str, Callable[[Fields, str | None], Adjustment | None]]] = {
     "cap": _cap,
     "at_least": _at_least,
     "surcharge": _surcharge,
+    "allowance": lambda fields, reason: read_allowance(fields, _granted(fields), reason),
+    "shared_cap": lambda fields, reason: read_period_cap(fields, _dimensions(fields, "on"), reason),
+    "coupon": lambda fields, reason: read_coupon(fields, _granted(fields), reason),
 }
 
 

@@ -12,7 +12,7 @@ from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, sca
 from tariffs.usage import microseconds
 
 SECOND_UNITS = 1_000_000
-_MINUTE_UNITS = 60_000_000
+MINUTE_UNITS = 60_000_000
 
 
 def grant_share(grant: GroupGrant | ValidationGrant, sheet: Sheet) -> None:
@@ -23,7 +23,7 @@ def grant_share(grant: GroupGrant | ValidationGrant, sheet: Sheet) -> None:
     for piece in sheet.of(grant.dimensions):
         dimension = piece.run.component.dimension
         budget = budgets.setdefault(dimension, _budget(grant, dimension))
-        units = _covered(piece, budget)
+        units = covered(piece, budget)
         if units is None or not piece.before:
             continue
         if budget is not None:
@@ -35,7 +35,7 @@ def grant_share(grant: GroupGrant | ValidationGrant, sheet: Sheet) -> None:
         before, tax = before * factor * percent // hundred, tax * factor * percent // hundred
         sheet.lower(piece, grant, units, before, tax)
         if percent == hundred:
-            _give_away(piece, units)
+            give_away(piece, units)
 
 
 def free_first(free: FreeFirst, sheet: Sheet) -> None:
@@ -44,7 +44,7 @@ def free_first(free: FreeFirst, sheet: Sheet) -> None:
     if budget is None:
         budget = (free.seconds or 0) * SECOND_UNITS
     for piece in sheet.of(free.dimensions):
-        units = _covered(piece, budget)
+        units = covered(piece, budget)
         if not units:
             continue
         budget -= units
@@ -52,7 +52,7 @@ def free_first(free: FreeFirst, sheet: Sheet) -> None:
         if units < piece.volume:
             before, tax = sheet.units_cost(piece, units)
         sheet.lower(piece, free, units, before, tax)
-        _give_away(piece, units)
+        give_away(piece, units)
 
 
 def free_below(free: FreeBelow, sheet: Sheet) -> None:
@@ -87,7 +87,7 @@ def round_down(rounding: RoundDown, sheet: Sheet) -> None:
         piece.units = stays
 
 
-def _covered(piece: Piece, budget: int | None) -> int | None:
+def covered(piece: Piece, budget: int | None) -> int | None:
     """Return the volume that *budget* covers; None where it does not reach the piece.
 
     A piece without volume (a surcharge) is covered by what knows no limit.
@@ -97,7 +97,8 @@ def _covered(piece: Piece, budget: int | None) -> int | None:
     return min(piece.units, budget) or None
 
 
-def _give_away(piece: Piece, units: int) -> None:
+def give_away(piece: Piece, units: int) -> None:
+    """Note that *units* of a piece cost nothing any more."""
     piece.units -= units
     piece.due -= min(units, piece.due)
     if not piece.before:
@@ -110,7 +111,7 @@ def _budget(grant: GroupGrant | ValidationGrant, dimension: Dimension) -> int | 
         case Dimension.ENERGY:
             return _units(grant.kwh_max, ENERGY_UNITS_PER_KWH)
         case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
-            return _units(grant.minutes_max, _MINUTE_UNITS)
+            return _units(grant.minutes_max, MINUTE_UNITS)
         case Dimension.FLAT | Dimension.SESSION:
             return None
 

@@ -11,6 +11,7 @@ import msgspec
 from tariffs.adjustment_words import adjustment_reason
 from tariffs.adjustments import LineAdjustment, is_given_away
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
+from tariffs.consumption import Consumed
 from tariffs.policy import PricingPolicy
 from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
 from tariffs.tally import Run
@@ -128,7 +129,7 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a session costs and why.
 
     Exact totals are numerators over `denominator`; `before_minor` and `tax_minor` are owed, in
-    minor units of the currency.
+    minor units of the currency. `consumed` is what the session used of grants that it shares.
     """
 
     compiled: CompiledTariff
@@ -139,6 +140,7 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     before_minor: int
     tax_minor: int
     notes: tuple[Note, ...]
+    consumed: tuple[Consumed, ...] = ()
 
     @property
     def tariff_id(self) -> str:

@@ -9,6 +9,7 @@ from itertools import repeat
 from tariffs.adjusting import adjust
 from tariffs.adjustments import waives_least_price
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
+from tariffs.consumption import Consumed
 from tariffs.limits import limit_for
 from tariffs.policy import PricingPolicy, RoundingUnit
 from tariffs.priced import Note, PricedLine, PricedSession
@@ -41,8 +42,9 @@ def settle(
         [run.billed * run.component.tax_factor for run in runs],
         compiled.denominator,
     )
+    consumed: tuple[Consumed, ...] = ()
     if compiled.line_adjustments:
-        adjust(runs, amounts, usage, compiled)
+        consumed = adjust(runs, amounts, usage, compiled)
     if tariff.min_price is not None or tariff.max_price is not None:
         _add_limits(runs, amounts, compiled, policy, ends_us)
     if usage.reverse_charge_vat_id is not None:
@@ -74,6 +76,7 @@ def settle(
         denominator=denominator,
         before_minor=sum(befores),
         tax_minor=sum(taxes),
+        consumed=consumed,
         notes=tuple(notes),
     )
 

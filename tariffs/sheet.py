@@ -10,6 +10,7 @@ import msgspec
 
 from tariffs.adjustments import LineAdjustment
 from tariffs.compiled import CompiledTariff, Why
+from tariffs.consumption import Consumed
 from tariffs.rounding import Amounts
 from tariffs.tally import Run
 from tariffs.taxes import places, scaled
@@ -51,6 +52,7 @@ class Sheet:
     ) -> None:
         self.runs, self.amounts, self.usage, self.compiled = runs, amounts, usage, compiled
         self.factor = 1
+        self.consumed: list[Consumed] = []
         self.pieces: list[Piece] = []
         cutter = Cutter(usage, bounds)
         for run in runs:

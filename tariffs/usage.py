@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from tariffs.consumption import Consumed
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
 
@@ -51,7 +53,8 @@ class SessionUsage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     means no energy. No spans means charging all the time. `groups` are the token's groups,
     `validations` the codes (a shop's stamp, a hotel stay) shown for this session, `payment_method`
     how it is paid. `reverse_charge_vat_id` is the VAT id of a business customer who owes the VAT
-    in the supplier's place; whether that is so, the ledger knows.
+    in the supplier's place; whether that is so, the ledger knows. `used` is what other sessions
+    used before of the tariff's shared grants: nothing, where one is not named.
     """
 
     starts_at: datetime
@@ -64,6 +67,7 @@ class SessionUsage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reservation_expired: bool = False
     payment_method: str | None = None
     reverse_charge_vat_id: str | None = None
+    used: tuple[Consumed, ...] = ()
 
 
 def microseconds(moment: datetime) -> int:
