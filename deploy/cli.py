@@ -26,6 +26,7 @@ from deploy.commands import (
     tariff_approval,
     tariff_calendar,
     tariff_exchange,
+    tariff_explain,
     tariff_simulate,
     tariff_tools,
     tokens,
