@@ -13,6 +13,7 @@ from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.quantities import money_of_minor, plain
 from tariffs.reasons import duration_text
 from tariffs.tariff import Dimension, TaxIncluded
+from tariffs.tax_breakdown import tax_breakdown
 from tariffs.zones import TZDATA_VERSION, zone
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -130,6 +131,9 @@ def _totals(session: PricedSession) -> Iterator[str]:
     before, after = session.total_before_taxes, session.total_after_taxes
     yield ""
     yield f"total before taxes {before.amount:f}, taxes {session.taxes.amount:f}"
+    for tax in tax_breakdown(session):
+        rate = "" if tax.percent is None else f" {tax.percent:f} %"
+        yield f"of the taxes {tax.name}{rate} {_minor(session, tax.minor)}"
     known = "" if session.tax_known else " (the tariff states no tax)"
     yield f"total {after.amount:f} {session.currency}{known}"
     if session.free_wh:
