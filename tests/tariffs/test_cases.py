@@ -17,7 +17,9 @@ CASES = sorted(path for path in (Path(__file__).parents[1] / "cases").iterdir() 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
 def test_case(case: Path) -> None:
-    tariff, tariff_problems = read_tariff_file((case / "tariff.yaml").read_text("utf-8"), "tariff")
+    tariff, tariff_problems = read_tariff_file(
+        (case / "tariff.yaml").read_text("utf-8"), str(case / "tariff.yaml")
+    )
     usage, usage_problems = read_session_file((case / "session.yaml").read_text("utf-8"), "session")
     assert tariff is not None, [str(problem) for problem in tariff_problems]
     assert usage is not None, [str(problem) for problem in usage_problems]
@@ -30,4 +32,4 @@ def test_case(case: Path) -> None:
 
 
 def test_there_are_enough_cases() -> None:
-    assert len(CASES) >= 25
+    assert len(CASES) >= 80
