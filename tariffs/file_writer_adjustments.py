@@ -17,7 +17,9 @@ from tariffs.adjustments import (
     Surcharge,
     ValidationGrant,
 )
+from tariffs.file_writer_shared import shared_lines
 from tariffs.quantities import plain
+from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap
 from tariffs.tariff import Dimension
 from tariffs.yaml_text import clock, duration, quoted
 
@@ -33,7 +35,7 @@ def adjustment_lines(adjustment: Adjustment) -> Iterator[str]:
     yield from (f"    {line}" for line in lines[1:])
 
 
-def _fields(adjustment: Adjustment) -> Iterator[str]:
+def _fields(adjustment: Adjustment) -> Iterator[str]:  # noqa: C901 - one branch per type
     match adjustment:
         case IdleGrace():
             yield f"idle_grace: {duration(adjustment.seconds)}"
@@ -61,6 +63,8 @@ def _fields(adjustment: Adjustment) -> Iterator[str]:
             yield from _on(adjustment.dimensions)
         case Surcharge():
             yield from _surcharge(adjustment)
+        case Allowance() | PeriodCap() | CouponGrant():
+            yield from shared_lines(adjustment)
 
 
 def _granted(grant: GroupGrant | ValidationGrant) -> Iterator[str]:
