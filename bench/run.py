@@ -31,6 +31,8 @@ MODULES: Final = (
     "bench.tls_memory",
     "bench.worker",
     "bench.pricing",
+    "bench.bulk",
+    "bench.simulate",
 )
 
 

@@ -26,11 +26,13 @@ _KNOWN: Final = (IdleGrace, GroupGrant, ValidationGrant)
 
 _FIELDS: Final[dict[type, str]] = {
     Tariff: "id currency elements tax_included min_price max_price start_date_time end_date_time"
-    " adjustments name type country_code party_id alt_text alt_url last_updated",
+    " adjustments name type country_code party_id alt_text alt_url last_updated holidays"
+    " sales_taxes",
     TariffElement: "price_components restrictions name",
     PriceComponent: "dimension price vat step_size",
     Restrictions: "start_time end_time start_date end_date min_kwh max_kwh min_current max_current"
-    " min_power max_power min_duration max_duration day_of_week reservation",
+    " min_power max_power min_duration max_duration day_of_week reservation holidays season_start"
+    " season_end",
 }
 
 

@@ -52,6 +52,7 @@ class SessionLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     groups: tuple[str, ...] = ()
     validations: tuple[str, ...] = ()
     payment_method: str | None = None
+    reverse_charge_vat_id: str | None = None
     reservation_expired: bool = False
     customer: str = ""
     site: str = ""
@@ -71,6 +72,7 @@ class SessionLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
                 groups=self.groups,
                 validations=self.validations,
                 payment_method=self.payment_method,
+                reverse_charge_vat_id=self.reverse_charge_vat_id,
                 reservation_expired=self.reservation_expired,
             ),
             customer=self.customer,

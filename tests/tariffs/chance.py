@@ -80,9 +80,14 @@ def _restrictions(random: Random) -> Restrictions:
         "max_kwh": lambda: Decimal(random.choice(("10", "20.5"))),
         "min_duration": lambda: random.choice((600, 3600, 12_345)),
         "max_duration": lambda: random.choice((1800, 7200)),
+        "holidays": lambda: (date(2025, 5, 1), date(2025, 10, 3)),
+        "season": lambda: random.choice((("06-01", "09-15"), ("10-01", "04-15"))),
         "day_of_week": lambda: tuple(random.sample(WEEKDAYS, random.randint(1, 6))),
     }
     chosen = {name: make() for name, make in kinds.items() if random.random() < 0.2}
+    season = chosen.pop("season", None)
+    if isinstance(season, tuple):
+        chosen["season_start"], chosen["season_end"] = season
     if random.random() < 0.1:
         chosen["reservation"] = random.choice(tuple(ReservationRestriction))
     return Restrictions(**chosen)  # type: ignore[arg-type]  # each is made for its field

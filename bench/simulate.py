@@ -1,0 +1,111 @@
+"""`simulate_million`: `tariff simulate` over a million stored sessions, end to end, as a process.
+
+The file (.npz) is made beforehand: sessions of up to nine hours by the quarter, over two years, in
+three zones, of 50,000 customers at 500 sites. The peer is the scalar kernel on the same sessions,
+extrapolated from a sample: no file, one price each, nothing added up.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time as clock
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from bench.bulk import mixed_sessions, mixed_tariffs
+from bench.run import Row
+from tariffs.bulk import bulk_tariff, rate_columns
+from tariffs.bulk_columns import SessionColumns, columns_of
+from tariffs.files import read_tariff_file
+from tariffs.pricing import compile_tariff, price_session
+from tariffs.simulate_columns_file import write_columns_file
+from tariffs.simulate_history import HistoryChunk
+
+_SESSIONS: Final = 1_000_000
+_DISTINCT: Final = 20_000
+_CUSTOMERS: Final = 50_000
+_SITES: Final = 500
+_SAMPLE: Final = 5_000
+_WEEK_US: Final = 7 * 86_400_000_000
+_ROOT: Final = Path(__file__).parents[1]
+_TARIFF: Final = _ROOT / "examples" / "tariffs" / "time-of-use.yaml"
+
+
+def rows(_seconds: float) -> list[Row]:
+    """Measure one run of the command; it takes as long as it takes."""
+    columns = columns_of(mixed_sessions(_DISTINCT))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "history.npz")
+        with path.open("wb") as file:
+            written = write_columns_file(file, history(columns, _SESSIONS))
+        begun = clock.perf_counter()
+        start = "import sys; from deploy.cli import main; sys.exit(main())"
+        command = ("-c", start, "tariff", "simulate", str(_TARIFF), "--json")
+        page = str(Path(folder, "page.html"))
+        done = subprocess.run(  # noqa: S603 - our own command
+            (sys.executable, *command, "--sessions", str(path), "--html", page),
+            cwd=_ROOT,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        lasted = clock.perf_counter() - begun
+    assert json.loads(done.stdout)["total"]["sessions"] == written == _SESSIONS
+    peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    scalar = _SESSIONS / _scalar_rate(columns)
+    return [
+        {
+            "name": "simulate_million",
+            "value": lasted,
+            "unit": f"s for {written:,} sessions, peak {peak_mib:.0f} MiB",
+            "peer": f"our scalar kernel alone, from {_SAMPLE:,} sessions",
+            "peer_value": scalar,
+            "ratio": scalar / lasted,
+        }
+    ]
+
+
+def history(columns: SessionColumns, sessions: int) -> Iterator[HistoryChunk]:
+    """Yield *sessions* of the past: *columns* over and over, a week later each time."""
+    billed = rate_columns(columns, bulk_tariff(compile_tariff(mixed_tariffs()[0])))
+    count = len(columns)
+    for turn in range(sessions // count):
+        later = turn * _WEEK_US
+        number = turn * count + np.arange(count, dtype=np.int64)
+        yield HistoryChunk(
+            columns=replace(
+                columns,
+                starts_us=columns.starts_us + later,
+                ends_us=columns.ends_us + later,
+                point_us=columns.point_us + later,
+                span_us=columns.span_us + later,
+            ),
+            ids=tuple(f"station-{n % 997}/{n}" for n in number.tolist()),
+            customers=tuple(f"customer-{n}" for n in range(_CUSTOMERS)),
+            customer=number * 7_919 % _CUSTOMERS,
+            sites=tuple(f"site-{n}" for n in range(_SITES)),
+            site=number * 31 % _SITES,
+            currency="EUR",
+            billed_before=billed.before_minor,
+            billed_after=billed.after_minor,
+            is_billed=np.ones(count, dtype=np.bool_),
+        )
+
+
+def _scalar_rate(columns: SessionColumns) -> float:
+    """Return how many sessions a second the scalar kernel prices from the same columns."""
+    tariff, _ = read_tariff_file(_TARIFF.read_text("utf-8"), str(_TARIFF))
+    assert tariff is not None
+    compiled = compile_tariff(tariff)
+    usages = [columns.usage(row) for row in range(_SAMPLE)]
+    begun = clock.perf_counter()
+    for usage in usages:
+        price_session(usage, compiled)
+    return _SAMPLE / (clock.perf_counter() - begun)
