@@ -49,8 +49,9 @@ class Why(StrEnum):
 class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One price component (or the lack of one) with its integer factors.
 
-    `step_units` is the step in volume units, 0 for none. `element_index` counts from 0 and is
-    None where no element applies.
+    `step_units` is the step in volume units, 0 for none; volumes of one `step_group` are rounded
+    up as one sum, those of group 0 never. `element_index` counts from 0 and is None where no
+    element applies.
     """
 
     why: Why
@@ -60,6 +61,7 @@ class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     price: Decimal
     vat: Decimal | None
     step_units: int
+    step_group: int = 0
     before_factor: int
     tax_factor: int
     tariff_id: str
@@ -78,6 +80,16 @@ _STEP_UNITS = {
     Dimension.PARKING_TIME: SECOND_US,
     Dimension.RESERVATION_TIME: SECOND_US,
 }
+
+
+# FLAT is never rounded; the order of the others is that of `step_group`.
+STEP_GROUPS = (
+    Dimension.FLAT,
+    Dimension.ENERGY,
+    Dimension.RESERVATION_TIME,
+    Dimension.TIME,
+    Dimension.PARKING_TIME,
+)
 
 
 class CompiledTariff:
@@ -235,6 +247,7 @@ class CompiledTariff:
                 price=component.price,
                 vat=component.vat,
                 step_units=component.step_size * _STEP_UNITS[dimension],
+                step_group=STEP_GROUPS.index(dimension),
                 before_factor=self.factors.before(dimension, component.price, component.vat),
                 tax_factor=self.factors.tax(dimension, component.price, component.vat),
                 tariff_id=self.tariff.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import repeat
 
 import msgspec
 
@@ -14,6 +15,7 @@ from tariffs.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.consumption import Consumed
 from tariffs.policy import PricingPolicy
 from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
+from tariffs.rounding import Amounts, Shares, share_out
 from tariffs.tally import Run
 from tariffs.tariff import Dimension, TaxIncluded
 from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_UNITS_PER_HOUR
@@ -128,19 +130,47 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
 class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a session costs and why.
 
-    Exact totals are numerators over `denominator`; `before_minor` and `tax_minor` are owed, in
-    minor units of the currency. `consumed` is what the session used of grants that it shares.
+    `runs` are what was counted and `amounts` what it costs exactly, side by side; `before_minor`
+    and `tax_minor` are owed, in minor units of the currency. `shares` are the minor units of each
+    line where the policy rounds lines; where it rounds the total, the lines share that.
+    `consumed` is what the session used of grants that it shares.
     """
 
     compiled: CompiledTariff
     usage: SessionUsage
     policy: PricingPolicy
-    lines: tuple[PricedLine, ...]
-    denominator: int
+    runs: list[Run]
+    amounts: Amounts
     before_minor: int
     tax_minor: int
+    shares: Shares | None
     notes: tuple[Note, ...]
     consumed: tuple[Consumed, ...] = ()
+
+    @property
+    def lines(self) -> tuple[PricedLine, ...]:
+        """Return the lines, made when asked for: who re-rates a year asks for totals only."""
+        amounts = self.amounts
+        befores, taxes = self.shares or share_out(
+            amounts, self.compiled.minor_scale, self.before_minor, self.tax_minor
+        )
+        return tuple(
+            map(
+                PricedLine,
+                self.runs,
+                amounts.befores,
+                amounts.taxes,
+                befores,
+                taxes,
+                repeat(amounts.denominator),
+                repeat(self.currency),
+            )
+        )
+
+    @property
+    def denominator(self) -> int:
+        """Return what the exact amounts of all lines are divided by."""
+        return self.amounts.denominator
 
     @property
     def tariff_id(self) -> str:
@@ -165,12 +195,12 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def before_exact(self) -> Fraction:
         """Return the exact total before taxes."""
-        return Fraction(sum(line.before_numerator for line in self.lines), self.denominator)
+        return Fraction(sum(self.amounts.befores), self.denominator)
 
     @property
     def taxes_exact(self) -> Fraction:
         """Return the exact taxes."""
-        return Fraction(sum(line.tax_numerator for line in self.lines), self.denominator)
+        return Fraction(sum(self.amounts.taxes), self.denominator)
 
     @property
     def after_exact(self) -> Fraction:

@@ -59,10 +59,11 @@ def stretches_of(
 
     What may change is the state and, for each of four causes, the mask of elements it allows.
     """
-    start, end = timeline.start_us, timeline.end_us
-    state: int = timeline.state
+    start, end, state = timeline.start_us, timeline.end_us, timeline.state
     masks = [compiled.all_elements] * 4
-    events: list[_Event] = [(at, _STATE, to) for at, to in timeline.changes]
+    events: list[_Event] = []
+    for at, to in timeline.changes:
+        events.append((at, _STATE, to))
     if compiled.clock_restricted:
         clock = compiled.clock(timeline.usage.time_zone)
         masks[_CLOCK], later = clock.within(start, end)
@@ -74,9 +75,16 @@ def stretches_of(
             _add_measurements(timeline, compiled, policy, masks, events, notes)
     events.sort(key=_INSTANT)
     events.append((end, _STATE, 0))
+    return _walk(start, state, masks, events, compiled)
+
+
+def _walk(
+    start: int, state: int, masks: list[int], events: list[_Event], compiled: CompiledTariff
+) -> list[Stretch]:
+    """Return what holds from *start* until the last of the sorted *events*."""
     stretches: list[Stretch] = []
     current: object = None
-    cursor, instant = start, start == end
+    cursor, instant = start, start == events[-1][0]
     for at, kind, value in events:
         if at > cursor or instant:
             clock_mask, duration, energy, measured = masks

@@ -12,6 +12,9 @@ from tariffs.quantities import RoundingMode, round_ratio
 from tariffs.tally import Run
 from tariffs.taxes import places, scaled
 
+# Minor units of each line: before taxes, and tax.
+Shares = tuple[list[int], list[int]]
+
 
 class Amounts(msgspec.Struct):
     """The exact amounts of a session's lines, side by side, over one denominator."""
@@ -27,18 +30,23 @@ class Amounts(msgspec.Struct):
         self.denominator *= factor
 
 
-def round_total(amounts: Amounts, scale: int, mode: RoundingMode) -> tuple[list[int], list[int]]:
-    """Round both totals and share them out: (before taxes, tax) per line in minor units.
+def round_total(amounts: Amounts, scale: int, mode: RoundingMode) -> tuple[int, int]:
+    """Round the totals before and after taxes and return (before taxes, tax) in minor units.
 
     *scale* is how many minor units the currency's unit has; it divides every denominator.
     """
-    befores, taxes, minor = amounts.befores, amounts.taxes, amounts.denominator // scale
-    before = sum(befores)
+    minor = amounts.denominator // scale
+    before = sum(amounts.befores)
     before_minor = round_ratio(before, minor, mode)
-    after_minor = round_ratio(before + sum(taxes), minor, mode)
+    return before_minor, round_ratio(before + sum(amounts.taxes), minor, mode) - before_minor
+
+
+def share_out(amounts: Amounts, scale: int, before_minor: int, tax_minor: int) -> Shares:
+    """Share rounded totals out over the lines: (before taxes, tax) of each in minor units."""
+    minor = amounts.denominator // scale
     return (
-        apportion(befores, minor, before_minor),
-        apportion(taxes, minor, after_minor - before_minor),
+        apportion(amounts.befores, minor, before_minor),
+        apportion(amounts.taxes, minor, tax_minor),
     )
 
 
@@ -48,6 +56,8 @@ def apportion(numerators: Sequence[int], minor: int, total_minor: int) -> list[i
     *minor* is what a minor unit is as a numerator. A line of nothing gets nothing, unless there
     is no other.
     """
+    if len(numerators) == 1:
+        return [total_minor]
     shares = [numerator // minor for numerator in numerators]
     left = total_minor - sum(shares)
     if not left:
@@ -69,7 +79,7 @@ def round_parts(
     amounts: Amounts,
     compiled: CompiledTariff,
     policy: PricingPolicy,
-) -> tuple[list[int], list[int]]:
+) -> Shares:
     """Round what is stated (net, or gross where prices include tax) per line or period.
 
     The tax of each rate is then rounded once, on the sum of the rounded amounts (EN 16931).

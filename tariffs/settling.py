@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import repeat
 
 from tariffs.adjusting import adjust
 from tariffs.adjustments import waives_least_price
@@ -12,7 +11,7 @@ from tariffs.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.consumption import Consumed
 from tariffs.limits import limit_for
 from tariffs.policy import PricingPolicy, RoundingUnit
-from tariffs.priced import Note, PricedLine, PricedSession
+from tariffs.priced import Note, PricedSession
 from tariffs.quantity_taxes import add_quantity_tax, reverse_charge
 from tariffs.rounding import Amounts, round_parts, round_total
 from tariffs.series_pricing import price_by_series
@@ -33,7 +32,9 @@ def settle(
     notes: Sequence[Note] = (),
 ) -> PricedSession:
     """Turn what was counted into what is owed."""
-    tariff, notes = compiled.tariff, [*notes, *usage_notes(usage, compiled)]
+    tariff = compiled.tariff
+    if usage.reverse_charge_vat_id is not None or tariff.holidays is not None:
+        notes = [*notes, *usage_notes(usage, compiled)]
     if compiled.series is not None:
         runs = price_by_series(runs, compiled, compiled.series, usage)
     apply_steps(runs, policy.steps)
@@ -52,32 +53,22 @@ def settle(
     for tax in tariff.quantity_taxes:
         add_quantity_tax(tax, runs, amounts, compiled)
     if policy.rounding_unit is RoundingUnit.TOTAL:
-        befores, taxes = round_total(amounts, compiled.minor_scale, policy.rounding_mode)
+        shares = None
+        before_minor, tax_minor = round_total(amounts, compiled.minor_scale, policy.rounding_mode)
     else:
-        befores, taxes = round_parts(runs, amounts, compiled, policy)
-    denominator = amounts.denominator
-    lines = tuple(
-        map(
-            PricedLine,
-            runs,
-            amounts.befores,
-            amounts.taxes,
-            befores,
-            taxes,
-            repeat(denominator),
-            repeat(tariff.currency),
-        )
-    )
+        shares = round_parts(runs, amounts, compiled, policy)
+        before_minor, tax_minor = sum(shares[0]), sum(shares[1])
     return PricedSession(
         compiled=compiled,
         usage=usage,
         policy=policy,
-        lines=lines,
-        denominator=denominator,
-        before_minor=sum(befores),
-        tax_minor=sum(taxes),
+        runs=runs,
+        amounts=amounts,
+        before_minor=before_minor,
+        tax_minor=tax_minor,
+        shares=shares,
         consumed=consumed,
-        notes=tuple(notes),
+        notes=tuple(notes) if notes else (),
     )
 
 

@@ -6,11 +6,17 @@ Source: OCPI 2.3.0, mod_cdrs, "step_size"; notes of the editions in `tariffs.pol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from tariffs.compiled import Why
+from tariffs.compiled import STEP_GROUPS
 from tariffs.policy import StepPolicy
 from tariffs.tally import Run
 from tariffs.tariff import Dimension
+
+_TIME: Final = STEP_GROUPS.index(Dimension.TIME)
+_PARKING_TIME: Final = STEP_GROUPS.index(Dimension.PARKING_TIME)
+_NOTHING: Final = (0,) * len(STEP_GROUPS)
+_NOBODY: Final[tuple[Run | None, ...]] = (None,) * len(STEP_GROUPS)
 
 
 def apply_steps(runs: Sequence[Run], policy: StepPolicy) -> None:
@@ -20,24 +26,18 @@ def apply_steps(runs: Sequence[Run], policy: StepPolicy) -> None:
     """
     if policy is StepPolicy.NONE_3_0:
         return
-    lasts: dict[Dimension, Run] = {}
-    totals: dict[Dimension, int] = {}
+    lasts, totals = list(_NOBODY), list(_NOTHING)
     for run in runs:
-        component = run.component
-        if component.why is Why.PRICED:
-            dimension = component.dimension
-            lasts[dimension] = run
-            totals[dimension] = totals.get(dimension, 0) + run.volume
-    charging, parking = lasts.get(Dimension.TIME), lasts.get(Dimension.PARKING_TIME)
+        group = run.component.step_group
+        if group:
+            lasts[group] = run
+            totals[group] += run.volume
+    charging, parking = lasts[_TIME], lasts[_PARKING_TIME]
     if charging is not None and parking is not None:
+        lasts[_TIME] = None
         if policy is StepPolicy.COMBINED_DURATION_2021:
-            last = max(charging, parking, key=lambda run: run.starts_us)
-            total = totals[Dimension.TIME] + totals[Dimension.PARKING_TIME]
-            totals[last.component.dimension] = total
-            del lasts[(parking if last is charging else charging).component.dimension]
-        else:
-            del lasts[Dimension.TIME]
-    for dimension, last in lasts.items():
-        step = last.component.step_units
-        if step:
-            last.billed += -totals[dimension] % step
+            totals[_PARKING_TIME] += totals[_TIME]
+            lasts[_PARKING_TIME] = max(charging, parking, key=lambda run: run.starts_us)
+    for last, total in zip(lasts, totals, strict=True):
+        if last is not None and last.component.step_units:
+            last.billed += -total % last.component.step_units
