@@ -12,10 +12,10 @@ from typing import TypedDict
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.decimal_rater import decimal_total
 from tariffs.pricing import compile_tariff, price_session
 from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
-from tests.tariffs.naive_kernel import naive_total
 
 
 class Row(TypedDict):
@@ -72,7 +72,7 @@ def bench_session(number: int) -> SessionUsage:
 
 
 def rows(seconds: float) -> list[Row]:
-    """Measure for about *seconds*, most of it our kernel."""
+    """Measure for about *seconds*: the result with its runs, and with a line object for each."""
     tariff = bench_tariff()
     compiled = compile_tariff(tariff)
     sessions = [bench_session(number) for number in range(1000)]
@@ -80,22 +80,31 @@ def rows(seconds: float) -> list[Row]:
     def ours(session: SessionUsage) -> object:
         return price_session(session, compiled)
 
+    def ours_with_lines(session: SessionUsage) -> object:
+        return price_session(session, compiled).lines
+
     def peer(session: SessionUsage) -> object:
-        return naive_total(session, tariff)
+        return decimal_total(session, tariff)
 
     for session in sessions:
-        ours(session)
-    value = _rate(ours, sessions, seconds)
-    peer_value = _rate(peer, sessions[:1], 0)
+        priced = price_session(session, compiled)
+        paid = (priced.total_before_taxes.amount, priced.total_after_taxes.amount)
+        assert paid == decimal_total(session, tariff)
+    peer_value = _rate(peer, sessions, seconds / 4)
+    measured = {
+        "pricing_sessions": _rate(ours, sessions, seconds / 2),
+        "pricing_sessions_with_lines": _rate(ours_with_lines, sessions, seconds / 4),
+    }
     return [
         {
-            "name": "pricing_sessions",
+            "name": name,
             "value": value,
             "unit": "sessions/s",
-            "peer": "exact fractions, second by second (tests/tariffs/naive_kernel.py)",
+            "peer": "the same rules written plainly in Decimal (bench/decimal_rater.py)",
             "peer_value": peer_value,
             "ratio": value / peer_value,
         }
+        for name, value in measured.items()
     ]
 
 
