@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from deploy import migrate
 from ingest.worker import Worker
-from projections.replay import Progress, ReplayReport, check_replay
+from projections.replay import BOOKS, Progress, ReplayReport, check_replay
 
 
 def replay_and_compare(dsn: str, *, progress: Progress | None = None) -> ReplayReport:
@@ -12,6 +14,6 @@ def replay_and_compare(dsn: str, *, progress: Progress | None = None) -> ReplayR
     return check_replay(
         dsn,
         new_schema=lambda connection, schema: migrate.apply(connection, "books", schema=schema),
-        new_worker=Worker,
+        new_worker=partial(Worker, recorded_in=BOOKS),
         progress=progress,
     )

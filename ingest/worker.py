@@ -62,6 +62,7 @@ class Worker:
         group_lines: int = GROUP_LINES,
         group_records: int = GROUP_RECORDS,
         until: Mapping[int, int] | None = None,
+        recorded_in: str | None = None,
     ) -> None:
         """Connect and find out where each of *partitions* stands.
 
@@ -72,9 +73,11 @@ class Worker:
             group_lines: How many lines a transaction takes, about.
             group_records: How many records it takes at most.
             until: Where to stop, by partition: the first position that is not taken any more.
+            recorded_in: The schema whose decisions say what sessions found used of grants that
+                they share: a replay takes that order from there. None: this worker settles it.
         """
         self._group_lines, self._group_records = group_lines, group_records
-        self._until = until or {}
+        self._until, self._recorded_in = until or {}, recorded_in
         self._connection = psycopg.connect(dsn, autocommit=True)
         use_schema(self._connection, schema)
         self._partitions = [self._open(partition) for partition in sorted(set(partitions))]
@@ -95,7 +98,7 @@ class Worker:
         Raises:
             FencedError: If another worker took over a partition.
         """
-        return sum(self._advance(partition) for partition in self._partitions)
+        return sum(self._take_turn(index) for index in range(len(self._partitions)))
 
     def run(self, stop: threading.Event) -> None:
         """Follow the log until *stop* is set.
@@ -115,7 +118,17 @@ class Worker:
         if found is None:
             raise FencedError(partition, 0)
         position, version = found
-        return PartitionWorker(self._connection, partition, position, version)
+        return PartitionWorker(
+            self._connection, partition, position, version, recorded_in=self._recorded_in
+        )
+
+    def _take_turn(self, index: int) -> int:
+        """Advance one partition; where two workers wait for each other's allowances, once more."""
+        while True:
+            try:
+                return self._advance(self._partitions[index])
+            except psycopg.errors.DeadlockDetected:
+                self._partitions[index] = self._open(self._partitions[index].partition)
 
     def _advance(self, partition: PartitionWorker) -> int:
         """Take one group of records, if there is one, in one transaction."""

@@ -62,14 +62,20 @@ class PartitionWorker:
     """Follows one partition; `take` works in memory, `store` writes it all down."""
 
     def __init__(
-        self, connection: Connection[Any], partition: int, position: int, version: int
+        self,
+        connection: Connection[Any],
+        partition: int,
+        position: int,
+        version: int,
+        *,
+        recorded_in: str | None = None,
     ) -> None:
         self.partition, self.next_position, self.version = partition, position, version
         self.lines_done = 0
         self._connection = connection
         self._shelf = FactShelf(connection, partition)
         self._findings = Findings()
-        self._rater = Rater(connection, version)
+        self._rater = Rater(connection, version, recorded_in=recorded_in)
         self._judge = Judge(connection, self._shelf, self._rater, self._findings)
         self._set_aside: Counter[tuple[str, str]] = Counter()
         self._validated: list[tuple[object, ...]] = []

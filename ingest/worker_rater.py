@@ -12,8 +12,9 @@ from psycopg import Connection
 
 from ingest.envelope import Choice
 from ingest.worker_sessions import SessionRow, StationMemory
+from ledger.allowances import AllowanceBook, RecordedAllowances
 from ledger.circumstances import Circumstances
-from ledger.decisions import Decision, Moment, Reason, SessionHeld, Waiting, kind_of
+from ledger.decisions import Decision, Moment, Reason, SessionHeld, SessionRated, Waiting, kind_of
 from ledger.declarations import Declarations
 from ledger.declare import load_declarations
 from ledger.flags import Flag
@@ -36,8 +37,13 @@ class Verdict(NamedTuple):
 class Rater:
     """Decides with the master data of one version; `use` changes to another one."""
 
-    def __init__(self, connection: Connection[Any], version: int) -> None:
+    def __init__(
+        self, connection: Connection[Any], version: int, *, recorded_in: str | None = None
+    ) -> None:
         self._connection = connection
+        self._allowances: AllowanceBook | RecordedAllowances = AllowanceBook(connection)
+        if recorded_in is not None:
+            self._allowances = RecordedAllowances(connection, recorded_in)
         self._declarations = load_declarations(connection, version) if version else Declarations()
 
     def use(self, version: int) -> None:
@@ -67,7 +73,7 @@ class Rater:
             # One session must not stop all others; a person sees it among the held ones.
             logger.exception("%s was not rated", session.session_id)
             return _verdict(self._failed(session, moment, error))
-        return None if isinstance(decided, Waiting) else _verdict(decided)
+        return None if isinstance(decided, Waiting) else self._concluded(decided)
 
     def _failed(self, session: ChargingSession, moment: Moment, error: Exception) -> SessionHeld:
         words = f"Rating it failed: {type(error).__name__}: {error}"
@@ -88,7 +94,7 @@ class Rater:
         """Return what a person's *choice* makes of a held session."""
         known, by, reason = self._declarations, choice.by, choice.reason
         if choice.choice == "release":
-            return _verdict(
+            return self._concluded(
                 release(
                     session,
                     known,
@@ -101,7 +107,13 @@ class Rater:
         return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
 
     def _circumstances(self, row: SessionRow) -> Circumstances:
-        return Circumstances(validations=tuple(row.validations))
+        return Circumstances(validations=tuple(row.validations), allowances=self._allowances)
+
+    def _concluded(self, decision: Decision) -> Verdict:
+        """Count what a rated session used of shared grants: the next one finds it."""
+        if isinstance(decision, SessionRated):
+            self._allowances.take(decision.allowances)
+        return _verdict(decision)
 
     def wait_least(self, at: datetime) -> timedelta:
         """Return the shortest time after a fact that a time-out can come."""
@@ -119,6 +131,7 @@ class Rater:
     def store(self, decisions: Sequence[Decision]) -> None:
         """Write *decisions* with their lines and journal entries in the caller's transaction."""
         store_decisions(self._connection, decisions)
+        self._allowances.store()
 
 
 def _verdict(decision: Decision) -> Verdict:

@@ -25,7 +25,7 @@ class Standing(NamedTuple):
 
 
 class Allowances(Protocol):
-    """Knows what other sessions used of shared grants."""
+    """Knows what other sessions used of shared grants (`ledger.allowances`)."""
 
     def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:
         """Return how *keys* stand for a session that is rated now."""

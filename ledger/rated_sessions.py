@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
-from ledger.circumstances import NO_CIRCUMSTANCES, Circumstances
-from ledger.decisions import Decided, Moment, Payer, RatedLine, Release, SessionRated
+from ledger.allowances import key_of
+from ledger.circumstances import NO_CIRCUMSTANCES, AllowanceKey, Circumstances, Standing
+from ledger.decisions import AllowanceUse, Decided, Moment, Payer, RatedLine, Release, SessionRated
 from ledger.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.payers import payer_of
@@ -16,9 +18,11 @@ from ledger.rating_basis import Basis
 from ledger.session import ChargingSession
 from tariffs.adjustment_words import adjustment_label
 from tariffs.adjustments import QuantityTax, Surcharge
+from tariffs.consumption import NOTHING, Consumed
 from tariffs.policy import policy_named
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.pricing import price_session
+from tariffs.shared_grants import Claim, claims_of
 from tariffs.usage import SessionUsage, UsagePoint, UsageSpan
 from tariffs.zones import TZDATA_VERSION, zone
 
@@ -43,8 +47,10 @@ def rate(
     usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
     usage = msgspec.structs.replace(usage, validations=circumstances.validations)
     policy = policy_named(declarations.policy(started_at).pricing)
-    priced = price_session(usage, basis.compiled(), policy=policy)
     payer = payer_of(declarations, uid, started_at)
+    found = _found(session.session_id, usage, basis, payer, uid, circumstances)
+    usage = msgspec.structs.replace(usage, used=_used(found))
+    priced = price_session(usage, basis.compiled(), policy=policy)
     decided = Decided(
         session_id=session.session_id,
         station_id=session.station_id,
@@ -52,7 +58,54 @@ def rate(
         declared_version=declarations.version,
         flags=session.flags,
     )
-    return checked_rating(_decision(decided, session, basis, priced, payer, energy_wh, release))
+    decision = _decision(decided, session, basis, priced, payer, energy_wh, release)
+    return checked_rating(msgspec.structs.replace(decision, allowances=_uses(found, priced)))
+
+
+class _Found(NamedTuple):
+    """A grant that the session shares, and how it stood when the session was rated."""
+
+    claim: Claim
+    key: AllowanceKey
+    standing: Standing
+
+
+def _found(
+    session_id: str,
+    usage: SessionUsage,
+    basis: Basis,
+    payer: Payer,
+    token_uid: str,
+    circumstances: Circumstances,
+) -> tuple[_Found, ...]:
+    claims = claims_of(usage, basis.compiled())
+    if not claims:
+        return ()
+    tariff_id = basis.tariff.version.tariff.id
+    keys = [
+        key_of(claim, tariff_id=tariff_id, payer=payer, token_uid=token_uid, groups=usage.groups)
+        for claim in claims
+    ]
+    standings = circumstances.allowances.standings(session_id, keys)
+    return tuple(map(_Found, claims, keys, standings))
+
+
+def _used(found: tuple[_Found, ...]) -> tuple[Consumed, ...]:
+    return tuple(Consumed(claim.name, claim.period, standing.used) for claim, _, standing in found)
+
+
+def _uses(found: tuple[_Found, ...], priced: PricedSession) -> tuple[AllowanceUse, ...]:
+    consumed = {(each.name, each.period): each.consumption for each in priced.consumed}
+    return tuple(
+        AllowanceUse(
+            key=key.key,
+            period=key.period,
+            number=standing.number + 1,
+            used_before=standing.used,
+            used=consumed.get((claim.name, claim.period), NOTHING),
+        )
+        for claim, key, standing in found
+    )
 
 
 def _decision(

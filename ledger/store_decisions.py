@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from ledger.accounts import entry_for
+from ledger.allowances import store_uses
 from ledger.customers import Invoicing
 from ledger.decisions import (
     Decision,
@@ -45,6 +46,7 @@ def store_decisions(connection: Connection[Any], decisions: Sequence[Decision]) 
     rated = [decision for decision in decisions if isinstance(decision, SessionRated)]
     _copy(connection, _DECISION_COPY, (_decision_row(decision) for decision in decisions))
     _copy(connection, _LINE_COPY, (row for decision in rated for row in _line_rows(decision)))
+    store_uses(connection, rated)
     _copy(connection, _QUEUE_COPY, (_queue_row(d) for d in rated if is_to_be_invoiced(d)))
     entries = [entry for decision in decisions if (entry := entry_for(decision))]
     store_entries(connection, entries)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, LiteralString, Protocol
 
 import psycopg
 from psycopg import Connection, sql
 
+from projections.replay_allowances import allowance_sums
 from projections.replay_invoices import InvoiceComparison
 
 SHOWN_MAX: Final = 20
@@ -62,6 +64,10 @@ TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
     "rated line": (
         "SELECT * FROM {schema}.rated_line WHERE session_id NOT IN ({later})",
         ("session_id", "line"),
+    ),
+    "allowance use": (
+        "SELECT * FROM {schema}.allowance_use WHERE session_id NOT IN ({later})",
+        ("key", "period", "number"),
     ),
     "journal entry": (JOURNAL_ENTRIES, ("entry_id",)),
     "posting": (POSTINGS, ("entry_id", "posting")),
@@ -196,7 +202,7 @@ def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> 
             for name, kept, again in connection.execute(sql.SQL(SHOW).format(**parts)):
                 shown.append(Difference(what=what, key=name, kept=kept, again=again))
     with InvoiceComparison(dsn, schema) as invoices:
-        for what, name, kept, again in invoices.compare():
+        for what, name, kept, again in chain(allowance_sums(connection), invoices.compare()):
             compared[what] = compared.get(what, 0) + 1
             if kept != again:
                 differences += 1
