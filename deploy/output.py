@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -39,13 +39,18 @@ def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Sequence[o
     out.print(table)
 
 
+def utc(moment: datetime) -> str:
+    """Return *moment*, of whatever zone, as UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
 def shown(cell: object) -> str:
     """Return *cell* as people read it; times are UTC."""
     match cell:
         case None:
             return "-"
         case datetime():
-            return cell.strftime("%Y-%m-%d %H:%M:%SZ")
+            return utc(cell)
         case Decimal():
             return f"{cell.normalize():f}"
         case list() | tuple():

@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from deploy.apply import declare_all
 from deploy.errors import DeployError
+from deploy.output import utc
 from deploy.publish import read_tariffs
 from ledger.assignments import Assignment
 from ledger.declaration_rules import problems_of
@@ -181,5 +182,5 @@ class NothingInForceError(DeployError):
     """No version of this tariff holds at that moment."""
 
     def __init__(self, tariff_id: str, at: datetime) -> None:
-        super().__init__(f"no version of tariff {tariff_id} holds at {at:%Y-%m-%d %H:%MZ}")
+        super().__init__(f"no version of tariff {tariff_id} holds at {utc(at)}")
         self.tariff_id, self.at = tariff_id, at

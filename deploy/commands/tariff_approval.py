@@ -13,7 +13,7 @@ from deploy.clock import SystemClock
 from deploy.commands.declaring import login, read_text
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
-from deploy.output import print_json, print_rows, say
+from deploy.output import print_json, print_rows, say, utc
 from deploy.publish import read_tariffs
 from deploy.tariff_desk import tariff_desk
 from deploy.wiring import opened
@@ -122,7 +122,7 @@ def retire(
     if place.json:
         print_json({"retired": tariff, "sha256": done.sha256, "holds_until": until})
     else:
-        say(f"tariff {tariff} ({done.sha256[:HASH_SHOWN]}) holds until {until:%Y-%m-%d %H:%M:%SZ}")
+        say(f"tariff {tariff} ({done.sha256[:HASH_SHOWN]}) holds until {utc(until)}")
     return 0
 
 

@@ -1,0 +1,30 @@
+"""What people read: times are UTC whatever zone they came in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from deploy.output import shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        pytest.param(
+            datetime.fromisoformat("2026-12-01T00:00:00+01:00"),
+            "2026-11-30 23:00:00Z",
+            id="an offset is converted, not dropped",
+        ),
+        pytest.param(
+            datetime.fromisoformat("2026-12-01T00:00:00+00:00"), "2026-12-01 00:00:00Z", id="UTC"
+        ),
+        pytest.param(Decimal("12.50"), "12.5", id="a number without idle zeros"),
+        pytest.param(None, "-", id="nothing"),
+        pytest.param(("a", None), "a, -", id="a list"),
+    ],
+)
+def test_a_cell_is_shown(cell: object, text: str) -> None:
+    assert shown(cell) == text
