@@ -65,11 +65,22 @@ def scale_of(compiled: CompiledTariff, components: Components, limb: int) -> Sca
     if rest or minor % limb:
         return None
     common = gcd(minor // limb, *(_price_of(c) for c in components))
-    prices, weights = _weighted(components, common)
+    ways = (
+        _scale(components, limb, minor // limb // common, common, is_moved=is_moved)
+        for is_moved in (True, False)
+    )
+    return next((scale for scale in ways if scale is not None), None)
+
+
+def _scale(
+    components: Components, limb: int, divisor: int, common: int, *, is_moved: bool
+) -> Scale | None:
+    """Return the numbers of one way to share a price out between the sum and the weights."""
+    prices, weights = _weighted(components, common, is_moved=is_moved)
     gross = [0 if c is None else (c.before_factor + c.tax_factor) // common for c in components]
     counted = [price for row in prices for price in _of(row, components, _ENERGY | _TIMED)]
     if not (
-        minor // common // limb <= _PART_MAX
+        divisor <= _PART_MAX
         and max(counted, default=0) * limb <= _PART_MAX
         and max(map(max, prices)) <= _PART_MAX
         and sum(_of(gross, components, {Dimension.FLAT})) // limb <= _PART_MAX
@@ -80,7 +91,7 @@ def scale_of(compiled: CompiledTariff, components: Components, limb: int) -> Sca
     time = max(_of(gross, components, _TIMED), default=0) or 1
     return Scale(
         limb=limb,
-        divisor=minor // common // limb,
+        divisor=divisor,
         prices=tuple(np.array(row, dtype=np.int64) for row in prices),
         weights=tuple(weights),
         # A session has one step of energy and at most two of time (reservation and charging).
@@ -91,14 +102,16 @@ def scale_of(compiled: CompiledTariff, components: Components, limb: int) -> Sca
     )
 
 
-def _weighted(components: Components, common: int) -> tuple[list[list[int]], list[TaxClass]]:
-    """Return each class's prices without what they have in common, which is in its weights."""
+def _weighted(
+    components: Components, common: int, *, is_moved: bool
+) -> tuple[list[list[int]], list[TaxClass]]:
+    """Return each class's prices; what they have in common *is_moved* into its weights."""
     classes = list(dict.fromkeys(each for each in map(_class_of, components) if each is not None))
     prices: list[list[int]] = []
     weights: list[TaxClass] = []
     for each in classes or [TaxClass(before=1, tax=0)]:
         row = [_price_of(c) // common if _class_of(c) == each else 0 for c in components]
-        shared = gcd(*row) or 1
+        shared = (gcd(*row) if is_moved else 1) or 1
         prices.append([price // shared for price in row])
         weights.append(TaxClass(before=each.before * shared, tax=each.tax * shared))
     return prices, weights
