@@ -16,6 +16,7 @@ from ledger.declarations import Kind
 from ledger.declare import Change, PlannedChange, load_declarations, plan_changes
 from ledger.tariff_versions import published
 from tariffs.files import read_tariff_file
+from tariffs.files_examples import failing_examples
 from tariffs.tariff import Tariff
 
 
@@ -80,6 +81,8 @@ def read_tariffs(files: Sequence[tuple[str, str]]) -> list[Tariff]:
     for text, source in files:
         tariff, found = read_tariff_file(text, source)
         problems += found
+        if tariff is not None:
+            problems += failing_examples(tariff, text, source)
         if tariff is not None:
             tariffs.append(tariff)
     if problems:

@@ -45,6 +45,7 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     days = () if holidays is None else holidays.days
     elements = [read_element(node, notebook, vat, days) for node in _elements(fields)]
     adjustments = [read_adjustment(node, notebook) for node in fields.items("adjustments")]
+    fields.items("examples")  # tariffs.files_examples reads them
     name, kind = fields.text("name"), fields.text("type")
     alt_url = fields.text("alt_url")
     fields.finish()

@@ -12,6 +12,7 @@ from tariffs import lint_elements, lint_law, lint_partners, lint_prices
 from tariffs.compiled import CompiledTariff
 from tariffs.errors import TariffError
 from tariffs.files import read_tariff_file
+from tariffs.files_examples import failing_examples
 from tariffs.lint_subject import Finding, Place, Rule, Severity, subject_of
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
@@ -28,6 +29,7 @@ RULES: Final[tuple[Rule, ...]] = (
 UNREADABLE: Final = "unreadable"
 UNPRICEABLE: Final = "unpriceable"
 REPAIRED: Final = "repaired"
+EXAMPLE_FAILS: Final = "example-fails"
 MISSING_UNIT: Final = "missing-unit"
 _UNITS: Final = {"energy": "per kWh", "flat": "per session"}
 _STEP: Final = re.compile(r"([A-Za-z_]+)|\[(\d+)\]", re.ASCII)
@@ -77,6 +79,18 @@ def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[Pl
             message=problem.message,
         )
         for problem in problems
+    ]
+    failing = [] if tariff is None else failing_examples(tariff, text, source)
+    findings += [
+        PlacedFinding(
+            source=problem.source,
+            line=problem.line,
+            column=problem.column,
+            severity=Severity.ERROR,
+            rule=EXAMPLE_FAILS,
+            message=problem.message,
+        )
+        for problem in failing
     ]
     root, _ = read_yaml(text, source)
     found = [] if tariff is None else [*lint_tariff(tariff, country=country)]

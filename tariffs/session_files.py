@@ -35,7 +35,7 @@ def read_session(root: Node, notebook: Notebook) -> SessionUsage | None:
     fields = Fields(root, notebook, "the session")
     starts_at = fields.moment("starts_at", required=True)
     ends_at = fields.moment("ends_at", required=True)
-    time_zone = fields.read("time_zone", _zone_of, required=True)
+    time_zone = fields.read("time_zone", zone_of, required=True)
     energy = fields.number("energy_wh")
     points = [_point(node, notebook) for node in fields.items("readings")]
     spans = [_span(node, notebook) for node in fields.items("activities")]
@@ -95,7 +95,8 @@ def _span(node: Node, notebook: Notebook) -> UsageSpan | None:
     return None if at is None or activity is None else UsageSpan(at, Activity(activity))
 
 
-def _zone_of(text: str) -> str:
+def zone_of(text: str) -> str:
+    """Return the name of a time zone that exists."""
     if text not in zone_names():
         message = f"there is no time zone {text!r}"
         raise ValueError(message)
