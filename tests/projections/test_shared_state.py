@@ -1,0 +1,299 @@
+"""State across sessions: a household shares its allowance over stations of any partition."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from deploy import migrate
+from deploy.replay import replay_and_compare
+from ingest.log import partition_of
+from ingest.worker import Worker
+from ledger.declarations import Kind
+from ledger.declare import Change, declare
+from ledger.tariff_versions import published
+from ledger.tokens import Token
+from projections.replay import BOOKS, check_replay
+from tariffs.files import read_tariff_file
+from tests.charging_day import (
+    MORNING,
+    PARTITIONS,
+    Timed,
+    at,
+    declare_fleet,
+    event201,
+    everywhere,
+    start16,
+    stop16,
+    write_log,
+)
+from tests.projections.books_of_a_day import ask, tamper
+
+ONE, TWO = "CS-OLD-1", "CS-NEW-1"
+DAY = 24 * 60
+# 2026-04-01 00:00 in Berlin is 22:00 UTC the day before: 29 days and 15 hours into the log.
+MIDNIGHT = 29 * DAY + 15 * 60
+TARIFF = """
+tariff: DAY
+currency: EUR
+vat: 19 %
+elements:
+  - energy: 0.40 per kWh
+    parking_time: 6.00 per h
+adjustments:
+  - {allowance: home, free: [energy], kwh_max: 50, members: residents}
+  - {shared_cap: energy, amount: 9, on: [energy], per: day, shared_by: customer}
+"""
+
+
+@pytest.fixture
+def fleet(database: str) -> str:
+    """The fleet with a household of two cards and a tariff with an allowance; a log without use."""
+    assert partition_of(ONE, partitions=PARTITIONS) != partition_of(TWO, partitions=PARTITIONS)
+    declare_fleet(database)
+    tariff, problems = read_tariff_file(TARIFF, "day.yaml")
+    assert tariff is not None, problems
+    resident = Token(customer="home", group="residents")
+    changes = [
+        Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING),
+        Change(kind=Kind.TOKEN, key="home1", entity=resident),
+        Change(kind=Kind.TOKEN, key="home2", entity=resident),
+    ]
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SET search_path = books, inputs")
+        version = declare(connection, changes, by="test", at=MORNING)
+    write_log(database, list(everywhere(version, 0)))
+    return database
+
+
+def charge(
+    station: str, ref: int, token: str, kwh: int, *, minutes: float = 10, lasting: float = 60
+) -> list[Timed]:
+    if station == TWO:
+        return [
+            event201(station, minutes, "Started", str(ref), 0, 0, token=token),
+            event201(station, minutes + lasting, "Ended", str(ref), 1, kwh * 1000),
+        ]
+    return [
+        start16(station, minutes, ref, token, 0),
+        stop16(station, minutes + lasting, ref, kwh * 1000),
+    ]
+
+
+def work(dsn: str, partitions: Iterable[int] = range(PARTITIONS), **options: Any) -> None:  # noqa: ANN401 - handed on
+    for partition in partitions:
+        with Worker(dsn, partitions=[partition], **options) as worker:
+            while worker.run_once():
+                pass
+
+
+def ask_all(dsn: str, query: str) -> list[tuple[Any, ...]]:
+    with ask(dsn) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def nets(dsn: str) -> dict[str, int]:
+    """Return what each session costs before taxes, by its transaction."""
+    query = "SELECT split_part(session_id, '/', 2), sum(net_minor)::int FROM rated_line GROUP BY 1"
+    return dict(ask_all(dsn, query))
+
+
+def used(dsn: str, key: str = "allowance/home") -> list[tuple[str, Decimal]]:
+    query = (
+        "SELECT period, sum(used_wh) FROM allowance_use"
+        f" WHERE key LIKE '%{key}%' GROUP BY period ORDER BY period"
+    )
+    return [tuple(row) for row in ask_all(dsn, query)]
+
+
+HOUSEHOLD = [*charge(ONE, 1, "HOME1", 30), *charge(TWO, 2, "HOME2", 30)]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        pytest.param((0, 1), {"1": 0, "2": 400}, id="the first partition first"),
+        pytest.param((1, 0), {"1": 400, "2": 0}, id="the other one first"),
+    ],
+)
+def test_two_cards_of_a_household_share_fifty_kwh_over_two_partitions(
+    fleet: str, *, order: tuple[int, int], expected: dict[str, int]
+) -> None:
+    write_log(fleet, HOUSEHOLD)
+    first = partition_of(ONE, partitions=PARTITIONS)
+    partitions = [first, 1 - first] if order == (0, 1) else [1 - first, first]
+
+    work(fleet, partitions)
+
+    assert nets(fleet) == expected
+    assert used(fleet) == [("2026-03", Decimal(50_000))]
+    report = replay_and_compare(fleet)
+    assert report.is_identical, report.shown
+    assert report.compared_by_kind["allowance use"] == 4
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_replay_finds_the_same_in_any_order_of_partitions(
+    fleet: str, *, is_reversed: bool
+) -> None:
+    write_log(fleet, HOUSEHOLD)
+    for n in range(5):
+        write_log(fleet, charge(ONE, 10 + n, "HOME1", 4, minutes=100 + 70 * n))
+    work(fleet, [1, 0])
+
+    report = check_replay(
+        fleet,
+        new_schema=lambda connection, schema: migrate.apply(connection, "books", schema=schema),
+        new_worker=in_turn(is_reversed=is_reversed),
+    )
+
+    assert report.is_identical, report.shown
+
+
+def test_a_month_ends_at_the_sites_midnight(fleet: str) -> None:
+    write_log(fleet, charge(ONE, 1, "HOME1", 40))
+    write_log(fleet, charge(TWO, 2, "HOME2", 40, minutes=MIDNIGHT - 60, lasting=120))
+
+    work(fleet, [1, 0])
+
+    assert used(fleet) == [("2026-03", Decimal(50_000)), ("2026-04", Decimal(20_000))]
+    assert nets(fleet) == {"1": 0, "2": 400}
+    assert replay_and_compare(fleet).is_identical
+
+
+def test_a_session_that_is_rated_late_uses_what_its_own_month_left(fleet: str) -> None:
+    begun = start16(ONE, 10, 1, "HOME1", 0)
+    late = stop16(ONE, 70, 1, 45_000, received=MIDNIGHT + 100)
+    write_log(fleet, [begun, *charge(TWO, 2, "HOME2", 10, minutes=100)])
+    work(fleet)
+    write_log(fleet, [*charge(TWO, 3, "HOME2", 20, minutes=MIDNIGHT + 10), late])
+    work(fleet)
+
+    assert used(fleet) == [("2026-03", Decimal(50_000)), ("2026-04", Decimal(20_000))]
+    assert nets(fleet) == {"1": 200, "2": 0, "3": 0}
+    assert replay_and_compare(fleet).is_identical
+
+
+def test_a_days_cap_counts_what_the_customer_paid_elsewhere(fleet: str) -> None:
+    write_log(fleet, [*charge(ONE, 1, "FLEET1", 20), *charge(TWO, 2, "FLEET1", 20)])
+
+    work(fleet)
+
+    assert sum(nets(fleet).values()) == 900
+    assert replay_and_compare(fleet).is_identical
+
+
+def test_workers_that_run_at_once_never_give_more_than_there_is(fleet: str) -> None:
+    lines: list[Timed] = []
+    for n in range(40):
+        tokens = ("HOME1", "FLEET1") if n % 2 else ("FLEET1", "HOME2")
+        lines += charge(ONE, 100 + n, tokens[0], 2, minutes=10 + 70 * n)
+        lines += charge(TWO, 200 + n, tokens[1], 2, minutes=10 + 70 * n)
+    write_log(fleet, sorted(lines, key=lambda timed: timed[0]))
+
+    threads = [threading.Thread(target=work, args=(fleet, [number])) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(nets(fleet)) == 80
+    assert used(fleet) == [("2026-03", Decimal(50_000))]
+    [(numbers, last)] = ask_all(
+        fleet, "SELECT count(*), max(number) FROM allowance_use WHERE key LIKE '%allowance/home%'"
+    )
+    assert numbers == last == 40
+    report = replay_and_compare(fleet)
+    assert report.is_identical, report.shown
+
+
+def test_two_groups_that_wait_for_each_other_are_both_done(fleet: str) -> None:
+    home, paid = charge(ONE, 1, "HOME1", 2), charge(ONE, 2, "FLEET1", 2, minutes=80)
+    write_log(fleet, [*home, *paid, *charge(TWO, 3, "FLEET1", 2)])
+    write_log(fleet, charge(TWO, 4, "HOME2", 2, minutes=80))
+    first = partition_of(ONE, partitions=PARTITIONS)
+    with psycopg.connect(fleet) as rival:
+        rival.execute("SET search_path = books")
+        # A rival that holds the second key and then wants the first, as another worker would.
+        rival.execute("SET deadlock_timeout = '10s'")
+        lock = (
+            "INSERT INTO allowance_head VALUES (%s, '2026-03-02', 0, 0, 0, 0, 0)"
+            " ON CONFLICT (key, period) DO UPDATE SET key = excluded.key"
+        )
+        rival.execute(lock, ("DAY/cap/energy/customer:fleet",))
+        worker = threading.Thread(target=work, args=(fleet, [first]))
+        worker.start()
+        while not rival.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
+            pass
+        rival.execute(lock, ("DAY/cap/energy/customer:home",))
+        rival.rollback()
+        worker.join()
+    work(fleet, [1 - first])
+
+    assert len(nets(fleet)) == 4
+    assert replay_and_compare(fleet).is_identical
+
+
+@pytest.mark.parametrize(
+    ("what", "statement"),
+    [
+        pytest.param(
+            {"allowance sum", "allowance use"},
+            "UPDATE allowance_use SET before_wh = before_wh + 1 WHERE number = 2"
+            " AND key LIKE '%allowance%'",
+            id="another standing in the table",
+        ),
+        pytest.param(
+            {"allowance sum", "allowance use", "decision"},
+            "DELETE FROM allowance_use WHERE number = 1 AND key LIKE '%allowance%'",
+            id="a use that is gone",
+        ),
+    ],
+)
+def test_a_changed_standing_is_found(fleet: str, *, what: set[str], statement: str) -> None:
+    write_log(fleet, HOUSEHOLD)
+    work(fleet)
+    tamper(fleet, statement)
+
+    report = replay_and_compare(fleet)
+
+    assert not report.is_identical
+    assert {each.what for each in report.shown} <= what
+    assert "allowance sum" in {each.what for each in report.shown}
+
+
+class _InTurn:
+    """A worker that finishes one partition before it begins the next."""
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+
+    def run_once(self) -> int:
+        for worker in self._workers:
+            if done := worker.run_once():
+                return done
+        return 0
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+
+
+def in_turn(*, is_reversed: bool) -> Any:  # noqa: ANN401 - a factory with keywords
+    def new_worker(
+        dsn: str, *, partitions: Collection[int], schema: str, until: Mapping[int, int]
+    ) -> _InTurn:
+        order = sorted(partitions, reverse=is_reversed)
+        options: dict[str, Any] = {"schema": schema, "until": until, "recorded_in": BOOKS}
+        return _InTurn([Worker(dsn, partitions=[number], **options) for number in order])
+
+    return new_worker
+
+
+def test_the_month_of_the_log_is_march() -> None:
+    assert f"{at(MIDNIGHT):%Y-%m-%dT%H}" == "2026-03-31T22"
