@@ -1,0 +1,104 @@
+"""Rated sessions out of the books, with their readings, re-rated to the same amounts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from ledger.declare import load_declarations
+from projections.history import past_sessions, rated_between
+from tariffs.bulk import bulk_tariff
+from tariffs.pricing import compile_tariff
+from tariffs.simulate import Simulation, SimulationResult
+from tariffs.simulate_history import PastSession, Unread, chunks_of
+from tariffs.tariff import Tariff
+from tests.charging_day import MORNING, choose, meter16, start16, stop16
+from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
+
+HELD = "CS-OLD-2/22/20260302T082000Z"
+SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def books(database: str) -> str:
+    return books_of_a_day(database, choose(HELD, "release", 300))
+
+
+def sessions_of(
+    dsn: str, *, since: datetime = SINCE, currency: str = "EUR"
+) -> list[tuple[str, PastSession | Unread]]:
+    with ask(dsn) as connection:
+        declarations = load_declarations(connection)
+        return [
+            session
+            for station in rated_between(connection, since=since, until=UNTIL)
+            for session in past_sessions(
+                connection, declarations, station, since=since, until=UNTIL, currency=currency
+            )
+        ]
+
+
+def day_tariff(dsn: str) -> Tariff:
+    with ask(dsn) as connection:
+        version = load_declarations(connection).tariff("DAY", MORNING)
+    assert version is not None
+    return version.tariff
+
+
+def simulated(dsn: str, tariff: Tariff) -> SimulationResult:
+    simulation = Simulation(bulk_tariff(compile_tariff(tariff)))
+    for chunk in chunks_of(sessions_of(dsn), "EUR"):
+        simulation.add(chunk)
+    return simulation.result
+
+
+def test_every_rated_session_costs_again_what_it_was_billed_under_its_own_tariff(
+    books: str,
+) -> None:
+    with ask(books) as connection:
+        rated = connection.execute(
+            "SELECT count(*) FROM session_decision WHERE kind IN ('rated', 'released')"
+        ).fetchone()
+
+    result = simulated(books, day_tariff(books))
+
+    assert (result.left_out, (result.total.sessions,)) == (0, rated)
+    assert result.total.new_minor == result.total.old_minor > 0
+    assert (result.dearer, result.cheaper) == (0, 0)
+    assert set(result.sites) == {"yard"}
+    assert "fleet" in result.customers
+
+
+def test_without_the_residents_grant_the_resident_pays(books: str) -> None:
+    tariff = msgspec.structs.replace(day_tariff(books), adjustments=())
+
+    result = simulated(books, tariff)
+
+    assert result.customers["home"].difference_minor > 0
+    assert result.customers["fleet"].difference_minor == 0
+
+
+def test_facts_that_come_after_the_decision_do_not_change_what_is_re_rated(books: str) -> None:
+    go_on(books, [meter16("CS-OLD-1", 400, 11, 99_000)])
+
+    result = simulated(books, day_tariff(books))
+
+    assert (result.left_out, result.dearer, result.cheaper) == (0, 0, 0)
+
+
+def test_other_times_and_currencies_are_not_mixed_in(books: str) -> None:
+    assert sessions_of(books, since=UNTIL) == []
+    assert all(isinstance(each, Unread) for _, each in sessions_of(books, currency="USD"))
+    assert len(sessions_of(books, currency="USD")) == len(sessions_of(books))
+
+
+def test_an_open_session_is_no_part_of_the_past(books: str) -> None:
+    before = len(sessions_of(books))
+    go_on(books, [start16("CS-OLD-1", 400, 91, "FLEET1", 8000)])
+    assert len(sessions_of(books)) == before
+
+    go_on(books, [stop16("CS-OLD-1", 460, 91, 9000)])
+
+    assert len(sessions_of(books)) == before + 1
