@@ -132,7 +132,7 @@ class Judge:
         fresh = {found.stream for key, found in folded.items() if key not in memory.rows}
         self._recall(station_id, memory, fresh)
         aliases = self._settle_vanished(memory, rows, folded)
-        self._flag_late(station_id, facts, folded, rows, named, moment)
+        changed = self._changed(station_id, facts, folded, rows, named, moment)
         for session_id, found in folded.items():
             if session_id in aliases:
                 continue
@@ -144,8 +144,27 @@ class Judge:
             if row.is_unfinished:
                 row.describe(found.session, memory.heard_at)
                 self._conclude(row, self._rater.decide(found.session, row, moment, memory.heard_at))
+            elif session_id in changed:
+                self._review(row, found.session, memory, moment)
         memory.settle()
         return True
+
+    def _review(
+        self, row: SessionRow, session: ChargingSession, memory: StationMemory, moment: Moment
+    ) -> None:
+        """Deal with a fact that came after the decision.
+
+        A held session is decided again, at once: it is rated, or held for what is still wrong. A
+        final decision stands; the session is flagged.
+        """
+        if row.state != "held":
+            self._mark_late(row, moment_at=moment.at)
+            return
+        verdict = self._rater.decide_again(session, row, moment, memory.heard_at)
+        is_news = verdict.state != "held" or list(verdict.reasons) != row.reasons
+        row.describe(session, memory.heard_at)
+        row.state = "held"
+        self._conclude(row, verdict if is_news else None)
 
     def _recall(self, station_id: str, memory: StationMemory, streams: Iterable[str]) -> None:
         in_mind = {row.stream for row in memory.rows.values()}
@@ -264,7 +283,7 @@ class Judge:
                 self._findings.change(row)
         return aliases
 
-    def _flag_late(
+    def _changed(
         self,
         station_id: str,
         facts: list[StationFact],
@@ -272,17 +291,24 @@ class Judge:
         rows: list[SessionRow],
         named: Collection[str],
         moment: Moment,
-    ) -> None:
-        """Flag decided sessions that this record's facts would have changed."""
-        decided = [row for row in rows if not row.is_unfinished and row.stream in named]
+    ) -> set[str]:
+        """Return the decided sessions that would be billed otherwise with this record's facts."""
+        decided = [
+            row
+            for row in rows
+            if (not row.is_unfinished and row.stream in named)
+            or (row.state == "held" and NO_STREAM in named)
+        ]
         if not decided:
-            return
+            return set()
         known = [fact for fact in facts if fact.position != moment.position]
         before = self._fold(station_id, known, moment)
-        for row in decided:
-            was, now = before.get(row.session_id), folded.get(row.session_id)
-            if was is not None and now is not None and _billed(was.session) != _billed(now.session):
-                self._mark_late(row, moment_at=moment.at)
+        both = [(before.get(row.session_id), folded.get(row.session_id)) for row in decided]
+        return {
+            now.session.session_id
+            for was, now in both
+            if was is not None and now is not None and _billed(was.session) != _billed(now.session)
+        }
 
     def _mark_late(self, row: SessionRow, *, moment_at: datetime) -> None:
         row.last_fact_at = max(row.last_fact_at, moment_at)

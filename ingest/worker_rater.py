@@ -59,8 +59,23 @@ class Rater:
         self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
     ) -> Verdict | None:
         """Return what is concluded about *session*, None while it has to wait."""
+        decided = self._decide(session, row, moment, heard_at)
+        return None if isinstance(decided, Waiting) else self._concluded(decided)
+
+    def decide_again(
+        self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
+    ) -> Verdict:
+        """Return what is concluded about a held *session* that changed: it waited long enough."""
+        decided = self._decide(session, row, moment, heard_at)
+        if isinstance(decided, Waiting):
+            decided = self._held(session, moment, decided.reasons)
+        return self._concluded(decided)
+
+    def _decide(
+        self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
+    ) -> SessionRated | SessionHeld | Waiting:
         try:
-            decided = decide(
+            return decide(
                 session,
                 self._declarations,
                 moment=moment,
@@ -72,11 +87,12 @@ class Rater:
         except Exception as error:
             # One session must not stop all others; a person sees it among the held ones.
             logger.exception("%s was not rated", session.session_id)
-            return _verdict(self._failed(session, moment, error))
-        return None if isinstance(decided, Waiting) else self._concluded(decided)
+            words = f"Rating it failed: {type(error).__name__}: {error}"
+            return self._held(session, moment, (Reason("rating_failed", words),))
 
-    def _failed(self, session: ChargingSession, moment: Moment, error: Exception) -> SessionHeld:
-        words = f"Rating it failed: {type(error).__name__}: {error}"
+    def _held(
+        self, session: ChargingSession, moment: Moment, reasons: tuple[Reason, ...]
+    ) -> SessionHeld:
         return SessionHeld(
             session_id=session.session_id,
             station_id=session.station_id,
@@ -85,7 +101,7 @@ class Rater:
             flags=session.flags,
             started_at=session.started_at,
             energy_wh=session.energy_wh,
-            reasons=(Reason("rating_failed", words),),
+            reasons=reasons,
         )
 
     def choose(

@@ -129,7 +129,7 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.SEQ_GAP: FlagRule("Sequence numbers are missing; messages may still come.", True),
     _F.SEQ_GAP_CLOSED: FlagRule("Sequence numbers are missing; the station holds no more."),
     _F.SEQ_UNRELIABLE: FlagRule("The station's sequence numbers repeat and prove nothing."),
-    _F.LATE_FACT: FlagRule("A frame arrived after the session was decided."),
+    _F.LATE_FACT: FlagRule("A frame arrived after the final decision; the decision stands."),
     _F.ZONE_MISSING: FlagRule("Times came without a zone; the site's zone was used."),
     _F.TZ_MISLABELLED: FlagRule("Local time was labelled UTC; live frames show the offset."),
     _F.CLOCK_UNSYNCED: FlagRule("The station's clock was not set; times are derived.", True),

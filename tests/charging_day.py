@@ -215,10 +215,10 @@ def charging_day(version: int) -> list[Timed]:
     day += [event201("CS-NEW-1", 10 + n * 10, "Updated", "A", n, 100 + n * 1000) for n in (1, 2)]
     day += [event201("CS-NEW-1", 45, "Ended", "A", 4, 4100)]
     day += [event201("CS-NEW-1", 40, "Updated", "A", 3, 3100, received=46)]
-    # A gap that nobody fills, and much later a fact that comes too late.
+    # A gap that is never quite filled: of two missing messages one comes, much later.
     day += [event201("CS-NEW-2", 10, "Started", "B", 0, 0, token="FLEET1")]
     day += [event201("CS-NEW-2", 20, "Updated", "B", 1, 1000)]
-    day += [event201("CS-NEW-2", 30, "Ended", "B", 3, 3000)]
+    day += [event201("CS-NEW-2", 30, "Ended", "B", 4, 3000)]
     day += [event201("CS-NEW-2", 25, "Updated", "B", 2, 2400, received=170)]
     # Nonsense.
     day += [call("CS-OLD-1", 70, "Dance", {}, {}), *tick(55), *tick(100), *tick(150), *tick(205)]

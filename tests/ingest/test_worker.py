@@ -225,17 +225,6 @@ def test_a_choice_made_twice_in_one_record_counts_once(day: str) -> None:
     assert states(day)["B"] == "written_off"
 
 
-def test_a_fact_after_the_decision_is_flagged_and_changes_nothing(day: str) -> None:
-    work(day)
-
-    [(state, flags)] = rows(day, "SELECT state, flags FROM session WHERE stream = 'B'")
-    kinds = rows(day, "SELECT kind FROM session_decision WHERE session_id LIKE '%/B/%'")
-
-    assert state == "held"
-    assert "late_fact" in flags
-    assert kinds == [("held",)]
-
-
 def test_the_same_stop_again_after_the_decision_is_no_late_fact(database: str) -> None:
     write_log(database, charging_day(declare_fleet(database)), lines_a_record=1)
 
@@ -259,7 +248,8 @@ def test_lines_that_say_nothing_are_counted_and_stop_nobody(day: str) -> None:
 
 
 def test_before_anything_is_declared_a_session_is_held_and_nothing_is_billed(database: str) -> None:
-    write_log(database, charging_day(declare_fleet(database))[PARTITIONS:])
+    undeclared = charging_day(declare_fleet(database))[PARTITIONS:]
+    write_log(database, [*undeclared, *tick(300)])
 
     work(database)
 

@@ -19,8 +19,8 @@ def test_sessions_are_counted_by_state_and_by_flag(books: str) -> None:
         assert session_counts(connection) == {"held": 2, "rated": 5}
         flags = flag_counts(connection)
 
-    assert flags["late_fact"] == 1
     assert flags["stop_lost"] == 1
+    assert flags["seq_gap"] == 1
 
 
 def test_the_list_begins_with_the_newest(books: str) -> None:
