@@ -113,7 +113,7 @@ class TariffDesk:
 
         Raises:
             NothingInForceError: If no version holds then.
-            InvalidDeclarationError: If an assignment still names the tariff.
+            StillAssignedError: If an assignment names the tariff then.
         """
         known = load_declarations(self._connection)
         end = holds_until or at
@@ -121,7 +121,11 @@ class TariffDesk:
         if found is None or not isinstance(found.entity, TariffVersion):
             raise NothingInForceError(tariff_id, end)
         change = Change(kind=Kind.TARIFF, key=tariff_id, entity=None, valid_from=end)
-        _planned(known, (change,), at)
+        try:
+            _planned(known, (change,), at)
+        except InvalidDeclarationError as error:
+            places = tuple(problem.key for problem in error.problems)
+            raise StillAssignedError(tariff_id, end, places) from error
         record = None
         if known.policy(at).four_eyes:
             record = self._register.adopt(found.entity, at=at, holds_from=found.valid_from)
@@ -176,6 +180,18 @@ def _planned(
     if problems:
         raise InvalidDeclarationError(problems)
     return planned
+
+
+class StillAssignedError(DeployError):
+    """A tariff cannot retire while places are priced by it."""
+
+    def __init__(self, tariff_id: str, at: datetime, places: Sequence[str]) -> None:
+        super().__init__(
+            f"tariff {tariff_id} still prices {', '.join(places)} at {utc(at)}: first let another "
+            f"tariff hold there from that time (wattledger tariff publish FILE --from TIME "
+            f"--site ...)"
+        )
+        self.tariff_id, self.at, self.places = tariff_id, at, tuple(places)
 
 
 class NothingInForceError(DeployError):

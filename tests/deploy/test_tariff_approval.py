@@ -16,7 +16,12 @@ from deploy.cli import WRONG, run
 from deploy.database import connect
 from deploy.publish import SecondPairOfEyesError, publish_files
 from deploy.settings import NAMES, Settings
-from deploy.tariff_desk import NothingInForceError, TariffDesk, tariff_desk
+from deploy.tariff_desk import (
+    NothingInForceError,
+    StillAssignedError,
+    TariffDesk,
+    tariff_desk,
+)
 from deploy.wiring import prepare
 from ledger.assignments import Assignment
 from ledger.declare import InvalidDeclarationError, load_declarations
@@ -176,7 +181,7 @@ def test_a_tariff_that_is_assigned_does_not_retire(desk: TariffDesk) -> None:
     desk.propose([(text(), "tou.yaml")], FJORD, by="anna", at=NOW)
     desk.approve("tou", by="ben", at=NOW, sha256=None)
 
-    with pytest.raises(InvalidDeclarationError, match="no tariff 'tou'"):
+    with pytest.raises(StillAssignedError, match="tariff tou still prices"):
         desk.retire("tou", by="anna", at=LATER, holds_until=APRIL)
 
 
