@@ -20,7 +20,7 @@ from tariffs.quantities import EXACT
 from tariffs.settling import settle
 from tariffs.tally import Run, is_flat_due
 from tariffs.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
-from tariffs.usage import SessionUsage, microseconds
+from tariffs.usage import SessionUsage, UsagePoint, microseconds
 
 UTC_NAME: Final = "UTC"
 # A stated duration that differs by less than its own rounding (and than this) is the period's.
@@ -65,13 +65,28 @@ def price_cdr(
     checker = _Checker(cdr, chosen, parts, policy, zone_name or UTC_NAME, expired=expired)
     checker.notes.extend(notes)
     runs = checker.runs()
+    if chosen.grace_us:
+        message = "the grace of the tariff was not applied: a CDR is priced as it was sent"
+        checker.notes.append(Note("grace_not_applied", message))
     usage = SessionUsage(
         starts_at=cdr.starts_at,
         ends_at=cdr.ends_at,
         time_zone=zone_name or UTC_NAME,
+        points=_points(cdr) if chosen.tariff.adjustments or chosen.series is not None else (),
         reservation_expired=expired,
     )
     return settle(runs, chosen, policy, usage=usage, ends_us=checker.ends_us, notes=checker.notes)
+
+
+def _points(cdr: Cdr) -> tuple[UsagePoint, ...]:
+    """Return the registers at the bounds of the periods, for what needs to know when."""
+    points = [UsagePoint(cdr.starts_at, Decimal(0))]
+    total = Decimal(0)
+    ends = [*(period.starts_at for period in cdr.periods[1:]), cdr.ends_at]
+    for period, at in zip(cdr.periods, ends, strict=True):
+        total = EXACT.add(total, EXACT.scaleb(period.energy or Decimal(0), 3))
+        points.append(UsagePoint(at, total))
+    return tuple(points)
 
 
 class _Checker:

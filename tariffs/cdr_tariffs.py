@@ -32,6 +32,9 @@ class JoinedTariff(CompiledTariff):
                 raise MixedTariffsError(first, other, "one states prices with taxes, one without")
             if other.currency != first.currency:
                 raise MixedTariffsError(first, other, "they are in different currencies")
+            if other.adjustments or other.price_series is not None or other.quantity_taxes:
+                why = f"{other.id!r} has what OCPI cannot say, which needs a session of its own"
+                raise MixedTariffsError(first, other, why)
         self.notes: list[Note] = []
         joined = Tariff(
             id=" + ".join(tariff.id for tariff in tariffs),

@@ -16,7 +16,7 @@ from tariffs.cdr import Cdr, ChargingPeriod, StatedCost, StatedTax, StatedTotals
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.ocpi.cdr_limits import is_beyond, odd_volume
 from tariffs.ocpi.cdr_reader import PRICED
-from tariffs.ocpi.documents import decode_json
+from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import is_sane, plain
@@ -108,9 +108,13 @@ class CdrDecoder:
     def decode(self, data: bytes) -> FastCdr | None:
         """Return the CDR; None if it is not of a clean shape, for whatever reason."""
         try:
+            if b"\\u" in data:
+                return None
+            if not data.isascii():
+                data.decode("utf-8")
             wire = self._decoder.decode(data)
             return self._read(wire, data)
-        except (msgspec.DecodeError, ValueError, ArithmeticError, KeyError, _OddError):
+        except (msgspec.DecodeError, ValueError, ArithmeticError, KeyError, OcpiError):
             return None
 
     def _read(self, wire: _Cdr, data: bytes) -> FastCdr:

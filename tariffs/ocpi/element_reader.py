@@ -104,7 +104,7 @@ def _restrictions(parent: JsonFields) -> Restrictions:
         day_of_week=_weekdays(fields),
         reservation=_word(fields, "reservation", ReservationRestriction),
     )
-    fields.finish()
+    fields.finish("booking")
     _note_oddities(fields, restrictions)
     return restrictions
 

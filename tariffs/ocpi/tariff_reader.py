@@ -21,6 +21,13 @@ from tariffs.tariff import PriceLimit, Tariff, TaxIncluded
 
 # What OCPI says and no price depends on: kept as it is, for writing.
 CARRIED: Final = ("energy_mix", "preauthorize_amount")
+BOOKINGS: Final = "booking_elements"
+BOOKING_KINDS: Final = (
+    "BOOKING",
+    "BOOKING_EXPIRES",
+    "BOOKING_CANCELLATION_FEES",
+    "BOOKING_OVERTIME",
+)
 _SPELLINGS: Final = {True: TaxIncluded.YES, False: TaxIncluded.NO}
 
 
@@ -79,10 +86,11 @@ def ocpi_tariff_of(
     notes: list[Note] = []
     fields = JsonFields(value, path, notes)
     written_in = version or version_of_tariff(fields.value)
+    priced, bookings = _told_apart(fields)
     tariff = Tariff(
         id=fields.identity("id"),
         currency=_currency(fields, currency),
-        elements=tuple(element_of(each) for each in fields.objects("elements", required=True)),
+        elements=tuple(element_of(each) for each in priced),
         tax_included=_tax_included(fields, written_in),
         min_price=_limit(fields, "min_price"),
         max_price=_limit(fields, "max_price"),
@@ -103,7 +111,32 @@ def ocpi_tariff_of(
     except UnpriceableTariffError as error:
         raise OcpiError(path, error.why) from None
     carried = {key: fields.value[key] for key in CARRIED if fields.has(key)}
+    if bookings:
+        carried[BOOKINGS] = bookings
     return OcpiTariff(tariff=tariff, version=written_in, carried=carried, notes=tuple(notes))
+
+
+def _told_apart(fields: JsonFields) -> tuple[list[JsonFields], dict[int, Any]]:
+    """Return the elements that price sessions, and those of bookings by their index.
+
+    A CDR does not tell a booking's time, so bookings are not priced; they are kept for writing.
+    Source: OCPI 2.3.0, release/bookings, mod_tariffs, BookingRestrictionType.
+    """
+    priced: list[JsonFields] = []
+    bookings: dict[int, Any] = {}
+    for index, element in enumerate(fields.objects("elements", required=True)):
+        restrictions = element.value.get("restrictions")
+        kind = restrictions.get("booking") if isinstance(restrictions, dict) else None
+        if kind is None:
+            priced.append(element)
+            continue
+        place = f"elements[{index}].restrictions.booking"
+        if kind not in BOOKING_KINDS:
+            message = f"{shown(kind)} is not {' or '.join(BOOKING_KINDS)}"
+            raise OcpiError(fields.place(place), message)
+        fields.note(place, "booking_not_priced", f"{kind} is kept; no CDR tells what it prices")
+        bookings[index] = element.value
+    return priced, bookings
 
 
 def _currency(fields: JsonFields, fallback: str | None) -> str:

@@ -5,8 +5,8 @@ Sources: OCPI 2.1.1, 2.2.1 and 2.3.0, mod_tariffs, Tariff object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from tariffs.diff_words import adjustment_text
+from tariffs.ocpi.tariff_reader import BOOKINGS
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.priced import Note
 from tariffs.quantities import RoundingMode, decimal_of_ratio, plain, round_ratio
@@ -24,7 +25,7 @@ _PLACES_MAX: Final = 4
 _ID_LENGTH_MAX: Final = 36
 _TEXT_LENGTH_MAX: Final = 512
 _CUT: Final = "..."
-_NOT_SAID: Final = "Not all of the price is shown here; this is left out: "
+_NOT_SAID: Final = "Not all of the price is shown here; this is left out:"
 _ONLY_NEWER: Final = (
     "country_code",
     "party_id",
@@ -77,7 +78,7 @@ class _TariffWriter:
             "tariff_alt_url": tariff.alt_url,
             "min_price": self._limit("min_price", tariff.min_price),
             "max_price": self._limit("max_price", tariff.max_price),
-            "elements": self._elements(),
+            "elements": self._elements(carried.get(BOOKINGS, {})),
             "tax_included": tariff.tax_included.value
             if self.version is OcpiVersion.V2_3_0
             else None,
@@ -107,28 +108,29 @@ class _TariffWriter:
             self._lose("name", f"the name {tariff.name!r} is not said")
         if not 0 < len(tariff.id) <= _ID_LENGTH_MAX:
             self._lose("id", f"an id of OCPI has 1 to {_ID_LENGTH_MAX} characters", "required")
-        for index, adjustment in enumerate(tariff.adjustments):
-            message = f"OCPI cannot say: {adjustment_text(adjustment)}; the total will differ"
-            self._lose(f"adjustments[{index}]", message, "adjustment")
+        for place, words in _unsayable(tariff):
+            self._lose(place, f"OCPI cannot say: {words}; the total will differ", "adjustment")
 
     def _carried(self, carried: Mapping[str, Any]) -> dict[str, Any]:
-        known = {"energy_mix"}
+        known = {"energy_mix", BOOKINGS}
         if self.version is OcpiVersion.V2_3_0:
             known.add("preauthorize_amount")
         for key in sorted(carried.keys() - known):
             self._lose(key, f"OCPI {self.version} has no {key}")
-        return {key: value for key, value in carried.items() if key in known}
+        return {key: value for key, value in carried.items() if key in known - {BOOKINGS}}
 
     def _alt_text(self) -> list[dict[str, str]]:
-        """Return the texts; where adjustments are left out, the English one says so."""
-        texts = dict(self.tariff.alt_text)
-        if self.tariff.adjustments:
-            left_out = "; ".join(adjustment_text(each) for each in self.tariff.adjustments)
-            said = f"{texts.get('en', '')} {_NOT_SAID}{left_out}.".strip()
-            texts["en"] = (
-                said[: _TEXT_LENGTH_MAX - 1] + "…" if len(said) > _TEXT_LENGTH_MAX else said
-            )
-        return [{"language": language, "text": text} for language, text in texts.items()]
+        """Return the texts; where part of the price is left out, the English one says so."""
+        texts = list(self.tariff.alt_text)
+        left_out = "; ".join(words for _, words in _unsayable(self.tariff))
+        if left_out:
+            said = " ".join([*(text for language, text in texts if language == "en"), _NOT_SAID])
+            said += f" {left_out}."
+            if len(said) > _TEXT_LENGTH_MAX:
+                said = said[: _TEXT_LENGTH_MAX - len(_CUT)] + _CUT
+            texts = [*((language, text) for language, text in texts if language != "en")]
+            texts.insert(0, ("en", said))
+        return [{"language": language, "text": text} for language, text in texts]
 
     def _limit(self, key: str, limit: PriceLimit | None) -> dict[str, Decimal] | None:
         if limit is None:
@@ -141,12 +143,50 @@ class _TariffWriter:
             written["after_taxes" if new else "incl_vat"] = plain(limit.after_taxes)
         return written
 
-    def _elements(self) -> list[dict[str, Any]]:
-        return [
+    def _elements(self, bookings: Mapping[int, Any]) -> list[dict[str, Any]]:
+        written = [
             element
             for index, each in enumerate(self.tariff.elements)
-            if (element := self._element(f"elements[{index}]", each)) is not None
+            for one in self._without_holidays(f"elements[{index}]", each)
+            if (element := self._element(f"elements[{index}]", one)) is not None
         ]
+        for index, element in sorted(bookings.items()):
+            if self.version is OcpiVersion.V2_3_0:
+                written.insert(index, element)
+            else:
+                message = f"OCPI {self.version} has no bookings; the element is left out"
+                self._lose(f"elements[{index}].restrictions.booking", message, "element_left_out")
+        return written
+
+    def _without_holidays(self, place: str, element: TariffElement) -> Iterator[TariffElement]:
+        """Yield *element*, and one more for each of its holidays: OCPI knows single days.
+
+        Weekdays or holidays, as ours has it, is the first of both that holds.
+        """
+        r = element.restrictions
+        if r.season_start is not None:
+            message = f"OCPI has no season that returns each year ({r.season_start} to "
+            message += f"{r.season_end}); the element is left out"
+            self._lose(f"{place}.restrictions.season_start", message, "element_left_out")
+            return
+        if not r.holidays:
+            yield element
+            return
+        if r.day_of_week:
+            plain_days = msgspec.structs.replace(r, holidays=())
+            yield msgspec.structs.replace(element, restrictions=plain_days)
+        for day in r.holidays:
+            if (r.start_date is None or day >= r.start_date) and (
+                r.end_date is None or day < r.end_date
+            ):
+                one = msgspec.structs.replace(
+                    r,
+                    holidays=(),
+                    day_of_week=(),
+                    start_date=day,
+                    end_date=day + timedelta(days=1),
+                )
+                yield msgspec.structs.replace(element, restrictions=one)
 
     def _element(self, place: str, element: TariffElement) -> dict[str, Any] | None:
         restrictions = element.restrictions
@@ -230,6 +270,16 @@ class _TariffWriter:
                 case _:
                     written[key] = value.isoformat()
         return written
+
+
+def _unsayable(tariff: Tariff) -> Iterator[tuple[str, str]]:
+    """Yield (place, words) of every part of the price that no OCPI version can say."""
+    if tariff.price_series is not None:
+        yield "price_series", f"energy follows the prices of {tariff.price_series.name}"
+    for index, adjustment in enumerate(tariff.adjustments):
+        yield f"adjustments[{index}]", adjustment_text(adjustment)
+    for index, _ in enumerate(tariff.quantity_taxes):
+        yield f"quantity_taxes[{index}]", "a tax on the quantity comes on top"
 
 
 def moment_text(moment: datetime | None) -> str | None:
