@@ -117,6 +117,12 @@ _add(
 )
 _add(
     tariff_app,
+    "schema",
+    tariff_tools.schema,
+    "tariff schema > tariff.schema.json",
+)
+_add(
+    tariff_app,
     "diff",
     tariff_tools.diff,
     "tariff diff old.yaml new.yaml",

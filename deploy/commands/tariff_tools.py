@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from tariffs.calendar_words import DAY_NAMES, amount_text, clock_text
 from tariffs.diff import HourChange, TariffDiff, diff_tariffs
 from tariffs.lint import PlacedFinding, lint_file, lint_ocpi
 from tariffs.lint_subject import Severity
+from tariffs.schema import schema_text
 from tariffs.zones import zone
 
 _SUFFIXES: Final = {".yaml", ".yml", ".json"}
@@ -100,6 +102,12 @@ def _lint(path: Path, country: str | None) -> tuple[PlacedFinding, ...]:
     if path.suffix == ".json":
         return lint_ocpi(text.encode(), str(path), country=country)
     return lint_file(text, str(path), country=country)
+
+
+def schema() -> int:
+    """Print the JSON Schema of tariff files, with which an editor completes and checks them."""
+    sys.stdout.write(schema_text())
+    return 0
 
 
 def _tariff_files(files: tuple[Path, ...]) -> Iterator[Path]:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from deploy.apply import ProblemsError
 from deploy.cli import run
+from deploy.publish import read_tariffs
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "tariffs"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "tariffs"
 TIME_OF_USE = str(EXAMPLES / "time-of-use.yaml")
 ENERGY_ONLY = str(EXAMPLES / "energy-only.yaml")
 
@@ -135,3 +138,30 @@ def test_calendar_refuses_what_it_cannot_show(
     assert run(["tariff", "calendar", TIME_OF_USE, *options]) == 1
 
     assert sentence in capsys.readouterr().err
+
+
+def test_schema_prints_the_published_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tariff", "schema"]) == 0
+
+    published = (ROOT / "docs" / "tariff.schema.json").read_text("utf-8")
+    assert capsys.readouterr().out == published
+
+
+def test_lint_and_publish_refuse_a_failing_example(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        "tariff: t\ncurrency: EUR\nelements: [{energy: 0.50 per kWh}]\nexamples:\n"
+        "  - name: ten kWh\n    time_zone: Europe/Berlin\n    starts: 2026-03-02 10:00\n"
+        "    ends: 2026-03-02 11:00\n    kwh: 10\n    total: 5.01\n"
+    )
+    path = tmp_path / "t.yaml"
+    path.write_text(text, "utf-8")
+
+    assert run(["tariff", "lint", str(path)]) == 1
+    with pytest.raises(ProblemsError):
+        read_tariffs([(text, str(path))])
+
+    found = capsys.readouterr().out
+    assert f"{path}:10:5: error: example 'ten kWh' costs 5.00 EUR in total, not 5.01 EUR" in found
+    assert read_tariffs([(text.replace("5.01", "5.00"), str(path))])
