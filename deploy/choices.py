@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from psycopg import Connection
 
 from deploy.errors import DeployError
-from deploy.invoicing import Invoicer
-from ingest.envelope import Choice, encode_line
-from ingest.log import Position, partition_of
-from ingest.log_postgres import append_lines
-from ingest.worker import Worker
-
-WAIT_SECONDS_MAX: Final = 20.0
+from deploy.recording import record
+from ingest.envelope import Choice
+from ingest.log import Position
 
 
 class UnknownSessionError(DeployError):
@@ -57,16 +51,8 @@ def choose(connection: Connection[Any], session_id: str, *, choice: Choice, is_u
     state, _ = _state_of(connection, session_id)
     if state != "held":
         raise NotHeldError(session_id, state)
-    (partitions,) = connection.execute("SELECT count(*) FROM log_head").fetchone() or (0,)
-    partition = partition_of(choice.station, partitions=partitions)
-    with connection.transaction():
-        positions = append_lines(connection, {partition: [encode_line(choice)]})
-    position = positions[partition]
-    if not is_up:
-        _work_off(connection.info.dsn, range(partitions))
-    _wait_for(connection, partition, position)
+    at = record(connection, choice, is_up=is_up)
     state, reasons = _state_of(connection, session_id)
-    at = Position(partition, position, 0)
     return Chosen(session_id=session_id, state=state, reasons=tuple(reasons), at=at)
 
 
@@ -89,31 +75,3 @@ def _state_of(connection: Connection[Any], session_id: str) -> tuple[str, list[s
     if row is None:
         raise UnknownSessionError(session_id)
     return row[0], row[1]
-
-
-def _work_off(dsn: str, partitions: range) -> None:
-    """Take the worker's turn, and the invoicing's, until nothing is left to do."""
-    with Worker(dsn, partitions=partitions) as worker:
-        while worker.run_once():
-            pass
-    invoicer = Invoicer(dsn)
-    try:
-        invoicer.run_once()
-    finally:
-        invoicer.close()
-
-
-def _wait_for(connection: Connection[Any], partition: int, position: int) -> None:
-    """Return once the worker has decided about the record.
-
-    Raises:
-        DeployError: If it does not in time.
-    """
-    query = "SELECT FROM worker_position WHERE partition = %s AND next_position > %s"
-    limit = time.monotonic() + WAIT_SECONDS_MAX
-    pause = threading.Event()
-    while not connection.execute(query, (partition, position)).rowcount:
-        if time.monotonic() > limit:
-            message = "the choice is recorded, but the worker has not taken it yet"
-            raise DeployError(message)
-        pause.wait(0.1)

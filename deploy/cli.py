@@ -30,6 +30,7 @@ from deploy.commands import (
     tariff_simulate,
     tariff_tools,
     tokens,
+    validation,
 )
 from deploy.errors import DeployError
 from deploy.output import complain
@@ -182,6 +183,13 @@ _add(
     "sessions write-off HB-03/97/20260331T003703Z --reason 'meter was swapped' --by anna",
 )
 
+_add(
+    sessions_app,
+    "validate",
+    validation.validate,
+    "sessions validate HB-07/812/20260331T103000Z --code SHOP --by till-3",
+    "sessions validate --token 04A1B2C3 --station HB-07 --code HOTEL --by reception",
+)
 _add(app, "invoices", invoices.listed, "invoices", "invoices --json")
 invoice_app = App(name="invoice", help="One invoice.", help_format="markdown")
 app.command(invoice_app)

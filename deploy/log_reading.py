@@ -9,7 +9,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from deploy.errors import DeployError
-from ingest.envelope import Choice, Declared, Frame, LogLine, Tick, decode_lines
+from ingest.envelope import Choice, Declared, Frame, LogLine, Tick, Validation, decode_lines
 from ingest.envelope import Connection as ConnectionLine
 from ingest.log import Position, partition_of
 from ingest.log_format import unpack_payload
@@ -110,6 +110,9 @@ def describe(line: LogLine) -> str:
             return f"declarations up to version {line.version} hold from here"
         case Choice():
             return f"{line.by} chose to {line.choice} {line.session_id}: {line.reason}"
+        case Validation():
+            whose = line.session_id or f"the session of {line.token} at {line.station}"
+            return f"{line.by} showed the code {line.code} for {whose}"
 
 
 def _lines(connection: Connection[Any], partition: int, start: int) -> Iterator[PlacedLine]:
