@@ -79,7 +79,9 @@ class ClockTables:
                 return known
             joint = min(first, known.first_us // DAY_US), max(last, known.end_us // DAY_US - 1)
             if joint[1] - joint[0] <= _DAYS_MAX:
-                first, last = joint
+                # History goes on: grow by more than one chunk needs.
+                ahead = (joint[1] - joint[0]) // 4 if last > known.end_us // DAY_US - 1 else 0
+                first, last = joint[0], min(joint[1] + ahead, joint[0] + _DAYS_MAX)
         table = self._tables[columns.zones] = self._made(columns.zones, first, last)
         return table
 

@@ -214,13 +214,16 @@ def _add_up(
     totals = np.zeros((_SUMS, len(names)), dtype=np.int64)
     for total, values in zip(totals, sums, strict=True):
         np.add.at(total, index, values)
-    for name, (sessions, energy, old, new) in zip(names, totals.T.tolist(), strict=True):
-        if sessions:
-            change = changes.setdefault(name, Change(name))
-            change.sessions += sessions
-            change.energy_milli_wh += energy
-            change.old_minor += old
-            change.new_minor += new
+    found = np.flatnonzero(totals[0])
+    rows = zip(found.tolist(), totals.T[found].tolist(), strict=True)
+    for i, (sessions, energy, old, new) in rows:
+        change = changes.get(names[i])
+        if change is None:
+            change = changes[names[i]] = Change(names[i])
+        change.sessions += sessions
+        change.energy_milli_wh += energy
+        change.old_minor += old
+        change.new_minor += new
 
 
 def _milli_wh(columns: SessionColumns) -> Integers:
