@@ -22,6 +22,10 @@ _LAST_RECORDS: LiteralString = """
 SELECT codec, payload FROM worker_position
 JOIN log_batch USING (partition) WHERE position = next_position - 1
 """
+_NEXT_RECORDS: LiteralString = """
+SELECT codec, payload FROM worker_position
+JOIN log_batch USING (partition) WHERE position = next_position
+"""
 
 
 class Invoicer:
@@ -50,14 +54,28 @@ class Invoicer:
             return ()
         if load_version(self._connection) != self._declarations.version:
             self._declarations = load_declarations(self._connection)
-        return issue_due(self._connection, self._books, self._declarations, up_to=up_to)
+        return issue_due(
+            self._connection,
+            self._books,
+            self._declarations,
+            up_to=up_to,
+            complete_up_to=waiting_since(self._connection),
+        )
 
 
 def decided_up_to(connection: Connection[Any]) -> datetime | None:
     """Return the latest time of receipt in the last record of each partition, None at first."""
-    moments = [
+    return max(_received(connection, _LAST_RECORDS), default=None)
+
+
+def waiting_since(connection: Connection[Any]) -> datetime | None:
+    """Return the earliest time of receipt of what the worker has not taken yet, None if nothing."""
+    return min(_received(connection, _NEXT_RECORDS), default=None)
+
+
+def _received(connection: Connection[Any], records: LiteralString) -> list[datetime]:
+    return [
         line.received_at
-        for codec, payload in connection.execute(_LAST_RECORDS, binary=True)
+        for codec, payload in connection.execute(records, binary=True)
         for line in decode_lines(unpack_payload(codec, payload))
     ]
-    return max(moments, default=None)

@@ -43,25 +43,29 @@ def issue_due(
     declarations: Declarations,
     *,
     up_to: datetime,
+    complete_up_to: datetime | None = None,
 ) -> tuple[str, ...]:
     """Issue every invoice that is due at the record time *up_to*; return their numbers.
 
-    A session that is billed by itself is due at once; a month is due when it is over in the legal
-    entity's calendar. What is rated after its month's invoice goes on the next month's one.
+    A session that is billed by itself is due at once. A month is due when it has been over in the
+    legal entity's calendar for the policy's `wait_s`: by then what ended in it is rated or held.
+    What is rated after its month's invoice goes on the next month's one.
 
     Args:
         connection: Outside a transaction; each invoice is booked in one of its own.
         books: Where invoices are issued.
         declarations: For names and addresses as declared for *up_to*.
         up_to: The time of receipt of the last record that was decided about.
+        complete_up_to: Every record received before that was decided about; *up_to* if None.
     """
+    complete_up_to = min(up_to, complete_up_to or up_to)
     locked = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ISSUING_LOCK,)).fetchone()
     if locked is None or not locked[0]:
         return ()  # another process issues now: it, or the next call here, finds what is due
     try:
         issued = [
             _issue(connection, books, declarations, cause, session_ids, up_to)
-            for cause, session_ids in _due(connection, declarations, up_to)
+            for cause, session_ids in _due(connection, declarations, complete_up_to)
         ]
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (_ISSUING_LOCK,))
@@ -166,10 +170,11 @@ def _is_booked(connection: Connection[Any], cause: str) -> bool:
 
 
 def _running_month(declarations: Declarations, legal_entity: str, up_to: datetime) -> str:
-    """Return the month that is not over yet, in the legal entity's calendar."""
+    """Return the month that is not settled yet, in the legal entity's calendar."""
+    settled = up_to - timedelta(seconds=declarations.policy(up_to).wait_s)
     seller = declarations.legal_entity(legal_entity, up_to)
     calendar = zone(seller.time_zone) if seller else UTC
-    return f"{up_to.astimezone(calendar):%Y-%m}"
+    return f"{settled.astimezone(calendar):%Y-%m}"
 
 
 def _months(first: str, end: str) -> Iterator[str]:

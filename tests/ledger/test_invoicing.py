@@ -71,16 +71,14 @@ def test_a_customer_billed_per_session_gets_one_invoice_a_session_at_once(
     assert [each.buyer.name for each in documents] == ["Anna Arndt", "Bearer of token nobody-1"]
 
 
-def test_a_month_is_invoiced_when_it_is_over_in_the_sellers_calendar(
+def test_a_month_is_invoiced_an_hour_after_it_is_over_in_the_sellers_calendar(
     connection: psycopg.Connection[Any], books: Books
 ) -> None:
     keep(connection, session(1, token_uid="fleet-1"), session(2, token_uid="fleet-1"))
-    midnight_in_berlin = datetime(2026, 11, 30, 23, tzinfo=UTC)
+    one_in_berlin = datetime(2026, 12, 1, 0, tzinfo=UTC)
 
-    before = issue_due(
-        connection, books, DECLARED, up_to=midnight_in_berlin - timedelta(microseconds=1)
-    )
-    after = issue_due(connection, books, DECLARED, up_to=midnight_in_berlin)
+    before = issue_due(connection, books, DECLARED, up_to=one_in_berlin - timedelta(microseconds=1))
+    after = issue_due(connection, books, DECLARED, up_to=one_in_berlin)
 
     assert (before, after) == ((), ("WL-2026-000001",))
     ((_, invoice),) = books.invoices()
@@ -88,6 +86,32 @@ def test_a_month_is_invoiced_when_it_is_over_in_the_sellers_calendar(
     document = read_document(invoice.document)
     assert (document.month, len(document.sessions)) == ("2026-11", 2)
     assert document.gross_minor == 2 * 476
+
+
+def test_a_session_that_is_rated_just_after_midnight_goes_on_its_own_months_invoice(
+    connection: psycopg.Connection[Any], books: Books
+) -> None:
+    midnight_in_berlin = datetime(2026, 11, 30, 23, tzinfo=UTC)
+    keep(connection, session(1, token_uid="fleet-1"))
+    early = issue_due(connection, books, DECLARED, up_to=midnight_in_berlin)
+    keep(connection, session(2, token_uid="fleet-1"))
+
+    issue_due(connection, books, DECLARED, up_to=midnight_in_berlin + timedelta(hours=1))
+
+    assert early == ()
+    ((_, invoice),) = books.invoices()
+    assert len(invoice.session_ids) == 2
+
+
+def test_no_month_is_invoiced_while_records_of_its_time_are_still_to_be_decided(
+    connection: psycopg.Connection[Any], books: Books
+) -> None:
+    keep(connection, session(1, token_uid="fleet-1"))
+
+    behind = issue_due(connection, books, DECLARED, up_to=CHRISTMAS, complete_up_to=NOON)
+
+    assert behind == ()
+    assert len(issue_due(connection, books, DECLARED, up_to=CHRISTMAS)) == 1
 
 
 def test_a_session_rated_after_its_months_invoice_goes_on_the_next_one(
