@@ -82,7 +82,7 @@ def _chart(months: Sequence[Change], result: SimulationResult) -> Iterator[str]:
     months = months[-_BARS_MAX:]
     if not months:
         return
-    highest = max(1, *(m.old_minor for m in months), *(m.new_minor for m in months))
+    highest = _round_top(max(1, *(m.old_minor for m in months), *(m.new_minor for m in months)))
     described = "; ".join(
         f"{m.name}: {amount_of(m.old_minor, result.currency)} to"
         f" {amount_of(m.new_minor, result.currency)}"
@@ -107,6 +107,15 @@ def _chart(months: Sequence[Change], result: SimulationResult) -> Iterator[str]:
     yield f'<text x="{_LEFT + 78}" y="16">new</text>'
     yield f"</svg><figcaption>Revenue by month (UTC), {result.currency}, taxes included."
     yield "</figcaption></figure>"
+
+
+def _round_top(highest: int) -> int:
+    """Return the least value of four round steps that *highest* does not reach over."""
+    power = 1
+    while power * 10 * _GRID_LINES < highest:
+        power *= 10
+    step = next(step for step in (1, 2, 5, 10) if step * power * _GRID_LINES >= highest)
+    return step * power * _GRID_LINES
 
 
 def _grid(highest: int, currency: str) -> Iterator[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from tariffs.simulate import OtherCurrencyError, Sign, Simulation, SimulationRes
 from tariffs.simulate_columns_file import read_columns_file, write_columns_file
 from tariffs.simulate_history import HistoryChunk, chunks_of
 from tariffs.simulate_html import simulation_html
-from tariffs.simulate_lines import CsvHeadingError, read_csv_lines, read_json_lines
+from tariffs.simulate_lines import CSV_COLUMNS, CsvHeadingError, read_csv_lines, read_json_lines
 from tariffs.simulate_tables import result_csv, result_tables, sentences
 from tariffs.tariff import Dimension, PriceComponent, Tariff, TariffElement
 
@@ -217,3 +219,22 @@ def test_csv_sessions_are_read_with_their_parking() -> None:
 def test_a_csv_with_another_heading_is_refused() -> None:
     with pytest.raises(CsvHeadingError, match="unknown columns kwh; missing columns id"):
         list(read_csv_lines(io.StringIO("kwh,customer\n"), "past.csv"))
+
+
+def test_the_page_on_back_testing_names_every_column_and_its_example_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "back-testing.md").read_text("utf-8")
+
+    assert all(f"`{name}`" in page for name in CSV_COLUMNS)
+    arrays = columns_file_of(next(_chunks(LINES)))
+    assert all(f"`{name}`" in page for name in arrays)
+    example = next(line for line in page.splitlines() if line.startswith('{"id"'))
+    assert _simulated([example]).total.old_minor == 595
+
+
+def columns_file_of(chunk: HistoryChunk) -> set[str]:
+    """Return the names of the arrays in a columnar file."""
+    file = io.BytesIO()
+    write_columns_file(file, [chunk])
+    with zipfile.ZipFile(file) as archive:
+        members = [name.removesuffix(".npy").split(".") for name in archive.namelist()]
+    return {member[-1] for member in members}
