@@ -159,8 +159,12 @@ def restrictions_text(restrictions: Restrictions) -> str:
     """Return when an element applies: "Mon-Fri 07:00-20:00, from 4 h on"; empty for always."""
     r = restrictions
     parts = []
-    if r.day_of_week:
-        parts.append(days_text(weekday_numbers(r.day_of_week)))
+    days = [days_text(weekday_numbers(r.day_of_week))] if r.day_of_week else []
+    days += ["public holidays"] if r.holidays else []
+    if days:
+        parts.append(" and ".join(days))
+    if r.season_start is not None:
+        parts.append(f"yearly from {r.season_start} to {r.season_end}")
     if r.start_time is not None or r.end_time is not None:
         start, end = r.start_time or _MIDNIGHT, r.end_time or _MIDNIGHT
         parts.append(f"{clock_text(start)}-{end_text(end)}")
@@ -199,7 +203,9 @@ def element_text(element: TariffElement, currency: str) -> str:
         fee = fee_of(component.dimension, reserved=reserved)
         named, unit = (fee.value, fee.unit) if fee is not None else (component.dimension, "")
         vat = "" if component.vat is None else f" + {component.vat:f} % VAT"
-        prices.append(f"{named} {amount_text(component.price, currency)} {currency}{unit}{vat}")
+        series = " over the price series" if component.series else ""
+        amount = f"{amount_text(component.price, currency)} {currency}{unit}"
+        prices.append(f"{named} {amount}{series}{vat}")
     when = restrictions_text(element.restrictions) or ALL_TIMES
     return f"{', '.join(prices)} ({when})"
 

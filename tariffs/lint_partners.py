@@ -31,6 +31,24 @@ def has_unsayable_adjustment(subject: LintSubject) -> Iterator[Said]:
             "without it, and it does not reproduce the totals that they are sent"
         )
         yield ("adjustments", index), message
+    yield from _unsayable_prices(subject)
+
+
+def _unsayable_prices(subject: LintSubject) -> Iterator[Said]:
+    """Find series, seasons, holidays and taxes per kWh."""
+    tariff = subject.tariff
+    for index, element in enumerate(tariff.elements):
+        r = element.restrictions
+        where = ("elements", index, "restrictions")
+        if r.holidays:
+            yield (*where, "day_of_week"), "OCPI has no holidays: partners see dates, or nothing"
+        if r.season_start is not None:
+            yield (*where, "season_start"), "OCPI has no seasons: partners see dates, or nothing"
+    if tariff.price_series is not None:
+        message = "OCPI has no price series: partners see the price without it"
+        yield ("price_series",), message
+    for tax in tariff.quantity_taxes:
+        yield ("taxes",), f"OCPI has no taxes per kWh: partners see the tariff without {tax.name}"
 
 
 def has_seconds(subject: LintSubject) -> Iterator[Said]:

@@ -28,7 +28,7 @@ _DAY_COST_MAX: Final = Decimal(100)
 def is_zero(subject: LintSubject) -> Iterator[Said]:
     """Find prices of zero."""
     for place, _, _, component, fee in subject.components():
-        if component.price == 0 and fee is not None:
+        if component.price == 0 and not component.series and fee is not None:
             yield place, f"{fee.value} costs 0 here, and hides the prices of later elements"
 
 
@@ -63,7 +63,7 @@ def has_vat_in_part(subject: LintSubject) -> Iterator[Said]:
     components = list(subject.components())
     if any(component.vat is not None for _, _, _, component, _ in components):
         for place, _, _, component, _ in components:
-            if component.vat is None and component.price > 0:
+            if component.vat is None and (component.price > 0 or component.series):
                 yield place, "no VAT is given here, but elsewhere: none applies, which is not 0 %"
 
 
@@ -125,7 +125,7 @@ def has_useless_grant(subject: LintSubject) -> Iterator[Said]:
     fees = {
         "RESERVATION_TIME" if fee is Fee.RESERVATION_TIME else component.dimension.value
         for _, _, _, component, fee in subject.components()
-        if component.price > 0
+        if component.price > 0 or component.series
     }
     for place, grant in _grants(subject):
         for dimension in grant.dimensions:
@@ -158,7 +158,11 @@ def has_several_flats(subject: LintSubject) -> Iterator[Said]:
 
 def has_flat_only(subject: LintSubject) -> Iterator[Said]:
     """Find tariffs that have session fees only."""
-    fees = {fee for _, _, _, component, fee in subject.components() if component.price > 0}
+    fees = {
+        fee
+        for _, _, _, component, fee in subject.components()
+        if component.price > 0 or component.series
+    }
     if fees and fees <= {Fee.FLAT, Fee.RESERVATION_FLAT}:
         message = "only session fees: CDRs of OCPI need a period, which is sent with free volumes"
         yield ("elements", 0), message

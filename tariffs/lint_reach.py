@@ -6,6 +6,7 @@ and all are combined, as if kWh, duration, power and current were independent.
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -27,6 +28,9 @@ from tariffs.tariff import Dimension, Tariff
 MASKS_MAX: Final = 20_000
 _DAY: Final = timedelta(days=1)
 _WEEK_DAYS: Final = 7
+_LEAP_DAY: Final = "02-29"
+_LEAP_YEAR: Final = 2028
+_HOLIDAYS_MAX: Final = 25
 # A Monday; tariffs without dates are looked at in this week.
 _ANY_MONDAY: Final = date(2024, 1, 1)
 _STATES: Final = (State.CHARGING, State.PARKING, State.RESERVATION, State.RESERVATION_EXPIRED)
@@ -113,6 +117,7 @@ def _weeks(tariff: Tariff) -> Iterator[tuple[date, int]]:
     first = None if tariff.start_date_time is None else tariff.start_date_time.date() - _DAY
     last = None if tariff.end_date_time is None else tariff.end_date_time.date() + _DAY
     bounds |= {bound for bound in (first, last) if bound is not None}
+    bounds |= set(_recurring(tariff, {bound.year for bound in bounds}))
     if not bounds:
         yield _ANY_MONDAY, _WEEK_DAYS
         return
@@ -122,6 +127,19 @@ def _weeks(tariff: Tariff) -> Iterator[tuple[date, int]]:
     for start, end in zip(starts, ends, strict=True):
         if (first is None or start >= first) and (last is None or end <= last):
             yield start, min(_WEEK_DAYS, (end - start).days)
+
+
+def _recurring(tariff: Tariff, years: set[int]) -> Iterator[date]:
+    """Yield where seasons begin and end, and a year of holidays with the days after them."""
+    restrictions = [element.restrictions for element in tariff.elements]
+    for year in years or {_ANY_MONDAY.year, _LEAP_YEAR}:
+        for text in {t for r in restrictions for t in (r.season_start, r.season_end) if t}:
+            is_missing = text == _LEAP_DAY and not isleap(year)
+            yield date.fromisoformat(f"{year}-{'03-01' if is_missing else text}")
+    holidays = sorted({day for r in restrictions for day in r.holidays})
+    for day in holidays[:_HOLIDAYS_MAX]:
+        yield day
+        yield day + _DAY
 
 
 def _clock_masks(

@@ -59,7 +59,7 @@ class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
     def priced(self, *fees: Fee) -> Iterator[tuple[Place, PriceComponent]]:
         """Yield (place, component) of the components of *fees* that cost something."""
         for place, _, _, component, fee in self.components():
-            if fee in fees and component.price > 0:
+            if fee in fees and (component.price > 0 or component.series):
                 yield place, component
 
     def label(self, index: int) -> str:

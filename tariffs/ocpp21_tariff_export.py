@@ -91,6 +91,13 @@ class _Exporter:
             max_cost=_cost(tariff.max_price),
         )
 
+    def _note_prices_lost(self) -> None:
+        if self.tariff.price_series is not None:
+            self.notes.refuse("price_series", "price_series", "OCPP has no price series")
+        for tax in self.tariff.quantity_taxes:
+            message = f"the station will show the cost without {tax.name}"
+            self.notes.lose("quantity_tax", "quantity_taxes", message)
+
     def _note_what_is_lost(self) -> None:
         tariff, notes = self.tariff, self.notes
         if tariff.end_date_time is not None:
@@ -106,6 +113,7 @@ class _Exporter:
                 notes.lose("reason", f"adjustments[{index}].reason", message)
         if self.grace_s and not self._components(Fee.PARKING_TIME):
             notes.lose("grace_without_price", "adjustments", "no parking price to be free of")
+        self._note_prices_lost()
         for field in _UNSAID:
             if getattr(tariff, field) is not None:
                 notes.lose("field", field, f"OCPP has no place for {field}")
@@ -223,6 +231,9 @@ class _Exporter:
     def _conditions(self, fee: Fee, place: str, r: Restrictions) -> OcppConditions | None:
         if fee in {Fee.FLAT, Fee.RESERVATION_FLAT}:
             self._check_fixed(place, r)
+        if r.holidays or r.season_start is not None:
+            message = "OCPP has neither holidays nor seasons: write dates instead"
+            self.notes.refuse("recurring_days", place, message)
         start, end = r.start_time, r.end_time
         if start is not None and start == end:
             message = "a window that ends where it starts is the whole day, and is left out"
