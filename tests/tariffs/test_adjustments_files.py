@@ -209,7 +209,7 @@ def test_an_example_that_fails_is_found_at_its_total() -> None:
     [
         (("time_zone: UTC, ", ""), "the first example needs 'time_zone'"),
         (
-            ("10:00, ends: 2026-03-02 11:00", "02:30, ends: 2026-10-25 02:30"),
+            ("UTC, starts: 2026-03-02 10:00", "Europe/Berlin, starts: 2026-03-29 02:30"),
             "comes twice or never",
         ),
         (("ends: 2026-03-02 11:00, kwh", "ends: 2026-03-01 11:00, kwh"), "ends before it starts"),
