@@ -14,7 +14,14 @@ from tariffs.bulk_clock import ClockTables
 from tariffs.bulk_columns import Integers
 from tariffs.bulk_scale import LIMBS, Scale, scale_of
 from tariffs.compiled import CompiledComponent, CompiledTariff, Selection, State, Why
-from tariffs.policy import FlatPolicy, LimitTaxPolicy, PricingPolicy, RoundingUnit, StepPolicy
+from tariffs.policy import (
+    FlatPolicy,
+    LeastPricePolicy,
+    LimitTaxPolicy,
+    PricingPolicy,
+    RoundingUnit,
+    StepPolicy,
+)
 from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 
 STATES: Final = len(State)
@@ -100,6 +107,10 @@ class BulkTariff:
             > _THRESHOLDS_MAX,
             "the policy does not round totals": policy.rounding_unit is not RoundingUnit.TOTAL,
             "the policy steps over both times": policy.steps is StepPolicy.COMBINED_DURATION_2021,
+            "the policy prints as d2": policy.steps is StepPolicy.AS_PRINTED_D2,
+            "the policy rounds to coins": policy.cash_minor != 1,
+            "the policy waives a least price": policy.least_price
+            is not LeastPricePolicy.EVERY_SESSION,
             "the policy bills the first FLAT": policy.flats is not FlatPolicy.EACH_COMPONENT,
             "the policy leaves limits' taxes": policy.limit_tax is not LimitTaxPolicy.PROPORTIONAL,
         }

@@ -190,8 +190,9 @@ def restrictions_text(restrictions: Restrictions) -> str:
         if low is not None or high is not None:
             parts.append(range_text(*(None if b is None else f"{b:f} {unit}" for b in (low, high))))
     if r.reservation is not None:
+        what = "booking" if r.reservation.is_booking else "reservation"
         expires = r.reservation.endswith("EXPIRES")
-        parts.append("for an expired reservation" if expires else "for a reservation")
+        parts.append(f"for an expired {what}" if expires else f"for a {what}")
     return ", ".join(parts)
 
 

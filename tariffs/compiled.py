@@ -44,6 +44,7 @@ class Why(StrEnum):
     TAX = "tax"
     MIN_PRICE = "min_price"
     MAX_PRICE = "max_price"
+    CASH = "cash"
 
 
 class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from tariffs.adjustments import AtLeast, FeeCap, QuantityTax, Surcharge
+from tariffs.compiled import Why
 from tariffs.currencies import currency_exponent
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.quantities import money_of_minor, plain
@@ -101,7 +102,7 @@ def _product(session: PricedSession, line: PricedLine) -> str:
         case Dimension.FLAT:
             return f"{_volume(line)} x {price} {session.currency}"
         case Dimension.SESSION:
-            return "price limit"
+            return "cash rounding" if line.why is Why.CASH else "price limit"
 
 
 def _adjusted(line: PricedLine) -> str:

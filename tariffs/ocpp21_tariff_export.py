@@ -153,6 +153,8 @@ class _Exporter:
             if restrictions.reservation is ReservationRestriction.RESERVATION_EXPIRES:
                 message = "OCPP has no price of its own for a reservation that expired"
                 self.notes.lose("expired_reservation", place, message)
+            elif restrictions.reservation is not None and restrictions.reservation.is_booking:
+                self.notes.lose("booking", place, "OCPP has no bookings")
             else:
                 components.append((place, component, restrictions))
         if not components:

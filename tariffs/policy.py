@@ -16,11 +16,13 @@ class StepPolicy(StrEnum):
 
     BILLABLE_LAST_DIMENSION: OCPI 2.2.1-bugfixes and 2.3.0 second edition (parking absorbs).
     COMBINED_DURATION_2021: tag 2.2.1 of 2021 (billable charging and parking time as one sum).
+    AS_PRINTED_D2: v2.2.1-d2, with the prices that its free-of-charge example exchanges.
     NONE_3_0: no step_size at all, as in OCPI 3.0.
     """
 
     BILLABLE_LAST_DIMENSION = "billable_last_dimension"
     COMBINED_DURATION_2021 = "combined_duration_2021"
+    AS_PRINTED_D2 = "as_printed_d2"
     NONE_3_0 = "none_3_0"
 
 
@@ -53,8 +55,18 @@ class LimitTaxPolicy(StrEnum):
     UNCHANGED = "unchanged"
 
 
+class LeastPricePolicy(StrEnum):
+    """Which sessions cost at least min_price: every one (the text's words), or with energy only."""
+
+    EVERY_SESSION = "every_session"
+    WITH_ENERGY = "with_energy"
+
+
 class PricingPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """One set of choices; its name and version stand on every result."""
+    """One set of choices; its name and version stand on every result.
+
+    `cash_minor` is the least that can be paid, in minor units: 5 where coins begin at 0.05.
+    """
 
     name: str
     version: str
@@ -64,6 +76,8 @@ class PricingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     flats: FlatPolicy = FlatPolicy.EACH_COMPONENT
     no_data: NoDataPolicy = NoDataPolicy.IGNORE_RESTRICTION
     limit_tax: LimitTaxPolicy = LimitTaxPolicy.PROPORTIONAL
+    least_price: LeastPricePolicy = LeastPricePolicy.EVERY_SESSION
+    cash_minor: int = 1
 
 
 DEFAULT: Final = PricingPolicy(name="wattledger", version="1")
@@ -73,10 +87,17 @@ POLICIES: Final[dict[str, PricingPolicy]] = {
     for policy in (
         DEFAULT,
         PricingPolicy(name="ocpi-2.2.1-2021", version="1", steps=StepPolicy.COMBINED_DURATION_2021),
+        PricingPolicy(name="ocpi-2.2.1-d2", version="1", steps=StepPolicy.AS_PRINTED_D2),
         PricingPolicy(name="ocpi-3.0", version="1", steps=StepPolicy.NONE_3_0),
         PricingPolicy(name="round-per-line", version="1", rounding_unit=RoundingUnit.LINE),
         PricingPolicy(name="round-per-period", version="1", rounding_unit=RoundingUnit.PERIOD),
+        PricingPolicy(name="cash-0.05", version="1", cash_minor=5),
         PricingPolicy(name="first-flat-only", version="1", flats=FlatPolicy.FIRST_ONLY),
+        PricingPolicy(name="skip-without-data", version="1", no_data=NoDataPolicy.SKIP_ELEMENT),
+        PricingPolicy(name="limit-tax-unchanged", version="1", limit_tax=LimitTaxPolicy.UNCHANGED),
+        PricingPolicy(
+            name="least-price-with-energy", version="1", least_price=LeastPricePolicy.WITH_ENERGY
+        ),
     )
 }
 

@@ -20,6 +20,10 @@ WORDS: Final = {
 _RESERVATION: Final = {
     ReservationRestriction.RESERVATION: "for a reservation",
     ReservationRestriction.RESERVATION_EXPIRES: "for a reservation that expired",
+    ReservationRestriction.BOOKING: "for a booking",
+    ReservationRestriction.BOOKING_EXPIRES: "for a booking that expired",
+    ReservationRestriction.BOOKING_CANCELLATION_FEES: "for a booking that was cancelled",
+    ReservationRestriction.BOOKING_OVERTIME: "for the time after a booking",
 }
 _MINUTE = 60
 _RUN_MIN: Final = 3

@@ -41,6 +41,12 @@ def round_total(amounts: Amounts, scale: int, mode: RoundingMode) -> tuple[int, 
     return before_minor, round_ratio(before + sum(amounts.taxes), minor, mode) - before_minor
 
 
+def cash_rest(after_minor: int, policy: PricingPolicy) -> int:
+    """Return what rounds a total to whole coins: nothing, or some minor units either way."""
+    coins = round_ratio(after_minor, policy.cash_minor, RoundingMode.HALF_UP)
+    return coins * policy.cash_minor - after_minor
+
+
 def share_out(amounts: Amounts, scale: int, before_minor: int, tax_minor: int) -> Shares:
     """Share rounded totals out over the lines: (before taxes, tax) of each in minor units."""
     minor = amounts.denominator // scale

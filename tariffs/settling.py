@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 from tariffs.adjusting import adjust
 from tariffs.adjustments import waives_least_price
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.consumption import Consumed
+from tariffs.edition_d2 import exchange_prices
 from tariffs.limits import limit_for
-from tariffs.policy import PricingPolicy, RoundingUnit
+from tariffs.policy import LeastPricePolicy, PricingPolicy, RoundingUnit, StepPolicy
 from tariffs.priced import Note, PricedSession
 from tariffs.quantity_taxes import add_quantity_tax, reverse_charge
-from tariffs.rounding import Amounts, round_parts, round_total
+from tariffs.rounding import Amounts, Shares, cash_rest, round_parts, round_total, share_out
 from tariffs.series_pricing import price_by_series
 from tariffs.steps import apply_steps
 from tariffs.tally import Run
 from tariffs.tariff import Dimension
 from tariffs.usage import SessionUsage
 from tariffs.usage_notes import usage_notes
+
+_REASONS: Final = {
+    Why.MIN_PRICE: "the tariff's least price for a session",
+    Why.MAX_PRICE: "the tariff's most for a session",
+    Why.CASH: "rounded to what can be paid in cash",
+}
 
 
 def settle(
@@ -38,6 +46,8 @@ def settle(
     if compiled.series is not None:
         runs = price_by_series(runs, compiled, compiled.series, usage)
     apply_steps(runs, policy.steps)
+    if policy.steps is StepPolicy.AS_PRINTED_D2 and (note := exchange_prices(runs, compiled)):
+        notes = [*notes, note]
     amounts = Amounts(
         [run.billed * run.component.before_factor for run in runs],
         [run.billed * run.component.tax_factor for run in runs],
@@ -52,12 +62,7 @@ def settle(
         reverse_charge(runs, amounts)
     for tax in tariff.quantity_taxes:
         add_quantity_tax(tax, runs, amounts, compiled)
-    if policy.rounding_unit is RoundingUnit.TOTAL:
-        shares = None
-        before_minor, tax_minor = round_total(amounts, compiled.minor_scale, policy.rounding_mode)
-    else:
-        shares = round_parts(runs, amounts, compiled, policy)
-        before_minor, tax_minor = sum(shares[0]), sum(shares[1])
+    before_minor, tax_minor, shares = _rounded(runs, amounts, compiled, policy, ends_us)
     return PricedSession(
         compiled=compiled,
         usage=usage,
@@ -72,6 +77,28 @@ def settle(
     )
 
 
+def _rounded(
+    runs: list[Run],
+    amounts: Amounts,
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    ends_us: int,
+) -> tuple[int, int, Shares | None]:
+    """Return what is owed before taxes and the tax, and the lines' shares where they are known."""
+    scale = compiled.minor_scale
+    if policy.rounding_unit is RoundingUnit.TOTAL:
+        before, tax = round_total(amounts, scale, policy.rounding_mode)
+        if policy.cash_minor == 1:
+            return before, tax, None
+        shares = share_out(amounts, scale, before, tax)
+    else:
+        shares = round_parts(runs, amounts, compiled, policy)
+    if policy.cash_minor > 1:
+        run = _session_run(Why.CASH, compiled, ends_us)
+        _round_to_coins(runs, amounts, shares, policy, run)
+    return sum(shares[0]), sum(shares[1]), shares
+
+
 def _add_limits(
     runs: list[Run],
     amounts: Amounts,
@@ -81,6 +108,8 @@ def _add_limits(
 ) -> None:
     """Add a line for what min_price or max_price change."""
     waived = any(run.adjustment and waives_least_price(run.adjustment) for run in runs)
+    if policy.least_price is LeastPricePolicy.WITH_ENERGY:
+        waived = waived or not any(run.component.dimension is Dimension.ENERGY for run in runs)
     for why in (Why.MAX_PRICE,) if waived else (Why.MIN_PRICE, Why.MAX_PRICE):
         limited = limit_for(
             compiled,
@@ -94,11 +123,29 @@ def _add_limits(
             amounts.scale(limited.scale)
             amounts.befores.append(limited.before)
             amounts.taxes.append(limited.tax)
-            runs.append(Run(_limit_component(why, compiled), ends_us, ends_us, 1, 1))
+            runs.append(_session_run(why, compiled, ends_us))
 
 
-def _limit_component(why: Why, compiled: CompiledTariff) -> CompiledComponent:
-    return CompiledComponent(
+def _round_to_coins(
+    runs: list[Run], amounts: Amounts, shares: Shares, policy: PricingPolicy, run: Run
+) -> None:
+    """Add *run* as the line for what cannot be paid in coins.
+
+    It is no part of the exact price, and lowers the tax only where less than a coin is owed before.
+    """
+    before = sum(shares[0])
+    rest = cash_rest(before + sum(shares[1]), policy)
+    if rest:
+        runs.append(run)
+        shares[0].append(max(rest, -before))
+        shares[1].append(rest - max(rest, -before))
+        amounts.befores.append(0)
+        amounts.taxes.append(0)
+
+
+def _session_run(why: Why, compiled: CompiledTariff, ends_us: int) -> Run:
+    """Return the run of a line that concerns the session as a whole."""
+    component = CompiledComponent(
         why=why,
         dimension=Dimension.SESSION,
         element_index=None,
@@ -109,7 +156,6 @@ def _limit_component(why: Why, compiled: CompiledTariff) -> CompiledComponent:
         before_factor=0,
         tax_factor=0,
         tariff_id=compiled.tariff.id,
-        reason="the tariff's least price for a session"
-        if why is Why.MIN_PRICE
-        else "the tariff's most for a session",
+        reason=_REASONS[why],
     )
+    return Run(component, ends_us, ends_us, 1, 1)

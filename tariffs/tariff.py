@@ -57,10 +57,23 @@ WEEKDAYS = tuple(Weekday)
 
 
 class ReservationRestriction(StrEnum):
-    """The element prices a reservation, or one that expired."""
+    """The element prices a reservation, or one that expired; or a booking.
+
+    A usage has no bookings, so what is restricted to them holds for no session. Source: OCPI
+    2.3.0, branch for bookings, mod_tariffs; FLAT and TIME only.
+    """
 
     RESERVATION = "RESERVATION"
     RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
+    BOOKING = "BOOKING"
+    BOOKING_EXPIRES = "BOOKING_EXPIRES"
+    BOOKING_CANCELLATION_FEES = "BOOKING_CANCELLATION_FEES"
+    BOOKING_OVERTIME = "BOOKING_OVERTIME"
+
+    @property
+    def is_booking(self) -> bool:
+        """Tell whether it is one of OCPI's bookings, which older versions cannot say."""
+        return self.value.startswith("BOOKING")
 
 
 class TaxIncluded(StrEnum):

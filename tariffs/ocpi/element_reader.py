@@ -5,6 +5,7 @@ Sources: OCPI 2.1.1, 2.2.1 and 2.3.0, mod_tariffs, TariffElement and its classes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -23,6 +24,8 @@ from tariffs.tariff import (
 )
 
 _DIMENSIONS: Final = {dimension.value: dimension for dimension in COMPONENT_DIMENSIONS}
+_RESERVATIONS: Final = [kind for kind in ReservationRestriction if not kind.is_booking]
+_BOOKINGS: Final = [kind for kind in ReservationRestriction if kind.is_booking]
 _RANGES: Final = (
     ("min_kwh", "max_kwh"),
     ("min_current", "max_current"),
@@ -102,7 +105,8 @@ def _restrictions(parent: JsonFields) -> Restrictions:
         min_duration=fields.whole("min_duration"),
         max_duration=fields.whole("max_duration"),
         day_of_week=_weekdays(fields),
-        reservation=_word(fields, "reservation", ReservationRestriction),
+        reservation=_word(fields, "reservation", _RESERVATIONS)
+        or _word(fields, "booking", _BOOKINGS),
     )
     fields.finish("booking")
     _note_oddities(fields, restrictions)
@@ -140,7 +144,7 @@ def _weekdays(fields: JsonFields) -> tuple[Weekday, ...]:
     return tuple(day for day in WEEKDAYS if day in days)
 
 
-def _word(fields: JsonFields, key: str, words: type[_Word]) -> _Word | None:
+def _word(fields: JsonFields, key: str, words: Iterable[_Word]) -> _Word | None:
     text = fields.text(key)
     if text is None:
         return None

@@ -18,7 +18,14 @@ from tariffs.ocpi.tariff_reader import BOOKINGS
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.priced import Note
 from tariffs.quantities import RoundingMode, decimal_of_ratio, plain, round_ratio
-from tariffs.tariff import PriceComponent, PriceLimit, Tariff, TariffElement, TaxIncluded
+from tariffs.tariff import (
+    PriceComponent,
+    PriceLimit,
+    ReservationRestriction,
+    Tariff,
+    TariffElement,
+    TaxIncluded,
+)
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _PLACES_MAX: Final = 4
@@ -196,6 +203,11 @@ class _TariffWriter:
                     message = f"OCPI 2.1.1 has no {key}; the element is left out"
                     self._lose(f"{place}.restrictions.{key}", message, "element_left_out")
                     return None
+        kind = restrictions.reservation
+        if kind is not None and kind.is_booking and self.version is not OcpiVersion.V2_3_0:
+            message = f"OCPI {self.version.value} has no bookings; the element is left out"
+            self._lose(f"{place}.restrictions.reservation", message, "element_left_out")
+            return None
         if element.name is not None:
             self._lose(f"{place}.name", f"the name {element.name!r} is not said")
         written: dict[str, Any] = {
@@ -265,6 +277,8 @@ class _TariffWriter:
                     written[key] = [day.value for day in value]
                 case int():
                     written[key] = value
+                case ReservationRestriction():
+                    written["booking" if value.is_booking else key] = value.value
                 case str():
                     written[key] = str(value)
                 case _:

@@ -90,6 +90,21 @@ def test_the_edition_of_2021_comes_out_under_its_own_policy(name: str, total: st
     assert priced.policy.name == "ocpi-2.2.1-2021"
 
 
+@pytest.mark.parametrize(
+    ("name", "total"),
+    [
+        pytest.param("t14_step_switch_1", "0.55", id="ten minutes and two of parking"),
+        pytest.param("t14_step_switch_2", "1.30", id="charging only"),
+        pytest.param("t14_step_switch_3_free", "0.80", id="free parking after eight"),
+    ],
+)
+def test_the_second_edition_comes_out_as_it_is_printed(name: str, total: str) -> None:
+    priced = price(read(FOLDER / f"{name}.json"), "ocpi-2.2.1-d2")
+
+    assert at_the_digits_of(priced.before_exact, Decimal(total)) == Decimal(total)
+    assert ("prices_exchanged" in [note.code for note in priced.notes]) == (total == "0.80")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_lines_of_a_worked_example_are_those_of_its_table(path: Path) -> None:
     example = read(path)
