@@ -22,7 +22,9 @@ from tariffs.consumption import NOTHING, Consumed
 from tariffs.policy import policy_named
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.pricing import price_session
-from tariffs.shared_grants import Claim, claims_of
+from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap
+from tariffs.shared_grants import Claim, claims_of, used_before
+from tariffs.shared_words import standing_words
 from tariffs.usage import SessionUsage, UsagePoint, UsageSpan
 from tariffs.zones import TZDATA_VERSION, zone
 
@@ -45,11 +47,13 @@ def rate(
     """
     started_at, ended_at, energy_wh, uid = _essentials(session)
     usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
-    usage = msgspec.structs.replace(usage, validations=circumstances.validations)
+    if circumstances.validations:
+        usage = msgspec.structs.replace(usage, validations=circumstances.validations)
     policy = policy_named(declarations.policy(started_at).pricing)
     payer = payer_of(declarations, uid, started_at)
     found = _found(session.session_id, usage, basis, payer, uid, circumstances)
-    usage = msgspec.structs.replace(usage, used=_used(found))
+    if found:
+        usage = msgspec.structs.replace(usage, used=_used(found))
     priced = price_session(usage, basis.compiled(), policy=policy)
     decided = Decided(
         session_id=session.session_id,
@@ -59,7 +63,9 @@ def rate(
         flags=session.flags,
     )
     decision = _decision(decided, session, basis, priced, payer, energy_wh, release)
-    return checked_rating(msgspec.structs.replace(decision, allowances=_uses(found, priced)))
+    if found:
+        decision = msgspec.structs.replace(decision, allowances=_uses(found, priced))
+    return checked_rating(decision)
 
 
 class _Found(NamedTuple):
@@ -191,7 +197,7 @@ def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
         element=line.element_index,
         element_name=line.component.element_name,
         why=line.why.value,
-        reason=line.reason,
+        reason=_reason(line, priced),
         grant=None if line.adjustment is None else adjustment_label(line.adjustment),
         starts_at=line.starts_at,
         ends_at=line.ends_at,
@@ -204,6 +210,15 @@ def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
         net_minor=line.before_minor,
         tax_minor=line.tax_minor,
     )
+
+
+def _reason(line: PricedLine, priced: PricedSession) -> str:
+    """Return why the line stands here, and what others had used where a grant is shared."""
+    grant = line.adjustment
+    if not isinstance(grant, Allowance | PeriodCap | CouponGrant):
+        return line.reason
+    period, used = used_before(grant, line.run.starts_us, priced.usage)
+    return f"{line.reason}; {standing_words(grant, period, used, priced.currency)}"
 
 
 def _component(line: PricedLine, priced: PricedSession) -> str:

@@ -7,10 +7,11 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
-from tariffs.adjustments import Grant, GroupGrant, IdleGrace, ValidationGrant
+from tariffs.adjustments import FeeCap, Grant, GroupGrant, IdleGrace, ValidationGrant
 from tariffs.calendar import Fee
 from tariffs.calendar_words import amount_text, duration_text
 from tariffs.lint_subject import LintSubject, Place, Rule, Said, Severity
+from tariffs.shared_adjustments import PeriodCap
 from tariffs.tariff import Dimension, ReservationRestriction, TaxIncluded
 
 # Currencies whose unit is worth about as much as a kWh costs two or three times.
@@ -98,7 +99,11 @@ def has_idle_fee_without_grace(subject: LintSubject) -> Iterator[Said]:
 def has_idle_fee_without_cap(subject: LintSubject) -> Iterator[Said]:
     """Find parking prices that a car forgotten for a day makes dear."""
     tariff = subject.tariff
-    if tariff.max_price is None and tariff.currency in _STRONG_CURRENCIES:
+    caps = [a for a in tariff.adjustments if isinstance(a, FeeCap | PeriodCap)]
+    is_capped = tariff.max_price is not None or any(
+        not cap.dimensions or Dimension.PARKING_TIME in cap.dimensions for cap in caps
+    )
+    if not is_capped and tariff.currency in _STRONG_CURRENCIES:
         for place, component in subject.priced(Fee.PARKING_TIME):
             cost = component.price * _DAY_HOURS
             if cost > _DAY_COST_MAX:

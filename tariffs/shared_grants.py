@@ -87,6 +87,16 @@ def shared_windows(grant: SharedGrant, usage: SessionUsage) -> list[Window]:
     return list(months.values())
 
 
+def used_before(
+    grant: SharedGrant, instant_us: int, usage: SessionUsage
+) -> tuple[str, Consumption]:
+    """Return the period that an instant of the session lies in, and what others used of it."""
+    if isinstance(grant, CouponGrant):
+        instant_us = microseconds(usage.starts_at)
+    period = _period_at(grant, instant_us, shared_windows(grant, usage), usage) or ""
+    return period, _used(grant, period, usage)
+
+
 def apply_shared(grant: SharedGrant, sheet: Sheet, windows: Sequence[Window]) -> None:
     """Lower the pieces by what is left of *grant*, and note on the sheet what that uses."""
     match grant:

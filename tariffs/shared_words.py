@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, assert_never
 
+from tariffs.consumption import Consumption
+from tariffs.quantities import money_of_minor, plain
 from tariffs.reasons import WORDS
 from tariffs.shared_adjustments import (
     Allowance,
@@ -57,6 +59,22 @@ def shared_rule(grant: SharedGrant, currency: str) -> str:
             return f"{rule}, {times} {_PER[grant.per]} {_FOR[grant.shared_by]}"
         case _:
             assert_never(grant)
+
+
+def standing_words(grant: SharedGrant, period: str, used: Consumption, currency: str) -> str:
+    """Say what others had used of *grant*: "30 kWh used before in 2026-03"."""
+    match grant:
+        case Allowance():
+            sizes = [] if grant.kwh_max is None else [f"{plain(used.energy_wh / 1000):f} kWh"]
+            sizes += [] if grant.minutes_max is None else [f"{plain(used.seconds / 60):f} min"]
+            said = f"{' and '.join(sizes)} used before"
+        case PeriodCap():
+            said = f"{money_of_minor(used.amount_minor, currency)} paid before"
+        case CouponGrant():
+            said = f"used {'once' if used.uses == 1 else f'{used.uses} times'} before"
+        case _:
+            assert_never(grant)
+    return said if grant.per is Per.EVER else f"{said} in {period}"
 
 
 def _per(cap: PeriodCap) -> str:

@@ -14,10 +14,11 @@ from tariffs.file_writer_adjustments import adjustment_lines
 from tariffs.files import read_tariff_file
 from tariffs.priced import PricedSession
 from tariffs.pricing import compile_tariff, price_session
-from tariffs.shared_adjustments import SharedBy
-from tariffs.shared_grants import Claim, claims_of
+from tariffs.shared_adjustments import SharedBy, shared_name
+from tariffs.shared_grants import Claim, claims_of, used_before
+from tariffs.shared_words import standing_words
 from tariffs.tariff import Tariff
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan, microseconds
 
 HEAD = """
 tariff: shared
@@ -239,3 +240,31 @@ def test_a_written_shared_grant_reads_as_it_was(adjustment: str) -> None:
     known = tariff(adjustment)
 
     assert tariff("\n".join(adjustment_lines(known.adjustments[0]))) == known
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "used", "said"),
+    [
+        pytest.param(
+            ALLOWANCE,
+            Consumption(energy_wh=Decimal(31_200)),
+            "31.2 kWh used before in 2026-11",
+            id="an allowance",
+        ),
+        pytest.param(
+            CAP, Consumption(amount_minor=700), "7.00 EUR paid before in 2026-11-10", id="a cap"
+        ),
+        pytest.param(COUPON, Consumption(uses=1), "used once before", id="a coupon"),
+    ],
+)
+def test_what_others_used_is_said(adjustment: str, used: Consumption, said: str) -> None:
+    [grant] = compiled(adjustment).shared
+    period = "ever" if adjustment is COUPON else "2026-11"
+    if adjustment is CAP:
+        period = "2026-11-10"
+    usage = charging("1", used=[Consumed(shared_name(grant), period, used)])
+
+    found = used_before(grant, microseconds(usage.starts_at), usage)
+
+    assert found == (period, used)
+    assert standing_words(grant, *found, "EUR") == said
