@@ -14,14 +14,7 @@ from tariffs.bulk_clock import ClockTables
 from tariffs.bulk_columns import Integers
 from tariffs.bulk_scale import LIMBS, Scale, scale_of
 from tariffs.compiled import CompiledComponent, CompiledTariff, Selection, State, Why
-from tariffs.policy import (
-    FlatPolicy,
-    LeastPricePolicy,
-    LimitTaxPolicy,
-    PricingPolicy,
-    RoundingUnit,
-    StepPolicy,
-)
+from tariffs.policy import DEFAULT, PricingPolicy, StepPolicy
 from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 
 STATES: Final = len(State)
@@ -53,6 +46,23 @@ def _is_known(tariff: Tariff) -> bool:
         for struct in structs
         for field in _unknown_fields(type(struct))
     )
+
+
+def _is_known_policy(policy: PricingPolicy) -> bool:
+    """Tell whether *policy* is the default one but for its name, rounding mode and lack of steps.
+
+    What is done without data concerns power and current alone.
+    """
+    has_steps = policy.steps is not StepPolicy.NONE_3_0
+    plain = msgspec.structs.replace(
+        policy,
+        name=DEFAULT.name,
+        version=DEFAULT.version,
+        rounding_mode=DEFAULT.rounding_mode,
+        no_data=DEFAULT.no_data,
+        steps=policy.steps if has_steps else DEFAULT.steps,
+    )
+    return plain == DEFAULT
 
 
 @cache
@@ -99,20 +109,12 @@ class BulkTariff:
 
     def refusal(self) -> str | None:
         """Say why no session can be rated in bulk, if so."""
-        policy = self.policy
         reasons = {
             "it has what the tables do not know": not _is_known(self.compiled.tariff),
             "it restricts by power or current": self.compiled.bands.measured,
             "it has too many thresholds": len(self.durations) + len(self.energies)
             > _THRESHOLDS_MAX,
-            "the policy does not round totals": policy.rounding_unit is not RoundingUnit.TOTAL,
-            "the policy steps over both times": policy.steps is StepPolicy.COMBINED_DURATION_2021,
-            "the policy prints as d2": policy.steps is StepPolicy.AS_PRINTED_D2,
-            "the policy rounds to coins": policy.cash_minor != 1,
-            "the policy waives a least price": policy.least_price
-            is not LeastPricePolicy.EVERY_SESSION,
-            "the policy bills the first FLAT": policy.flats is not FlatPolicy.EACH_COMPONENT,
-            "the policy leaves limits' taxes": policy.limit_tax is not LimitTaxPolicy.PROPORTIONAL,
+            "its policy is not what the tables say": not _is_known_policy(self.policy),
         }
         return next((reason for reason, holds in reasons.items() if holds), None)
 

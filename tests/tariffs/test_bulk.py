@@ -7,6 +7,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,14 @@ from tariffs.bulk_columns import columns_of
 from tariffs.policy import DEFAULT, POLICIES, PricingPolicy
 from tariffs.pricing import compile_tariff, price_session
 from tariffs.quantities import RoundingMode
-from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
+from tariffs.tariff import (
+    Dimension,
+    PriceComponent,
+    PriceLimit,
+    Restrictions,
+    Tariff,
+    TariffElement,
+)
 from tariffs.usage import SessionUsage, UsagePoint
 from tests.tariffs.chance import chance_tariff, chance_usage
 
@@ -172,7 +180,13 @@ def test_every_policy_gives_what_the_kernel_gives(policy: PricingPolicy) -> None
         _component(Dimension.ENERGY, "0.4999", 1000), _component(Dimension.TIME, "1.3", 700)
     )
 
-    _rated(tariff, _usage("10001"), policy)
+    limited = msgspec.structs.replace(tariff, min_price=PriceLimit(before_taxes=Decimal("3.33")))
+
+    for each in (tariff, limited):
+        for usage in (_usage("10001"), _usage("1"), _usage("0")):
+            totals = _rated(each, usage, policy)
+    takes = {"wattledger", "ocpi-3.0", "skip-without-data"}
+    assert bool(totals.by_kernel[0]) is (policy.name not in takes)
 
 
 @pytest.mark.parametrize("mode", list(RoundingMode))
