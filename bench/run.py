@@ -31,6 +31,7 @@ MODULES: Final = (
     "bench.tls_memory",
     "bench.worker",
     "bench.pricing",
+    "bench.ocpi",
     "bench.bulk",
     "bench.simulate",
 )

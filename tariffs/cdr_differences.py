@@ -136,7 +136,7 @@ class _Comparison:
         policies = tuple(self._policies_that_give(stated, name, side))
         return Difference(
             field=f"{name}.{side}",
-            stated=stated,
+            stated=plain(stated),
             ours=ours,
             difference=EXACT.subtract(stated, ours),
             reason=self._reason(name, side, stated, exact, policies),
@@ -243,7 +243,7 @@ def _negated(amount: Fraction | None) -> Fraction | None:
 
 
 def _places(number: Decimal) -> int:
-    exponent = number.as_tuple().exponent
+    exponent = plain(number).as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
@@ -294,7 +294,7 @@ def _near(stated: Decimal, ours: Decimal, places_min: int) -> bool:
 def _volume(field: str, stated: Decimal, ours: Decimal, unit: str) -> Difference:
     return Difference(
         field=field,
-        stated=stated,
+        stated=plain(stated),
         ours=ours,
         difference=plain(EXACT.subtract(stated, ours)),
         reason=f"the charging periods add up to {ours:f} {unit}; they were priced",

@@ -16,7 +16,7 @@ from tariffs.measurements import NO_DATA_NOTES, measured_mask
 from tariffs.periods import DAY_US
 from tariffs.policy import DEFAULT, PricingPolicy
 from tariffs.priced import Note, PricedSession
-from tariffs.quantities import EXACT
+from tariffs.quantities import EXACT, plain
 from tariffs.settling import settle
 from tariffs.tally import Run, is_flat_due
 from tariffs.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
@@ -94,12 +94,17 @@ class _Checker:
 
     __slots__ = (
         "_cdr",
+        "_charged",
         "_charging_us",
         "_clock",
         "_compiled",
+        "_duration",
         "_energy",
         "_energy_until",
+        "_every",
         "_flats",
+        "_joined",
+        "_measures",
         "_parts",
         "_policy",
         "_reserved",
@@ -128,6 +133,10 @@ class _Checker:
         self._reserved = State.RESERVATION_EXPIRED if expired else State.RESERVATION
         self._flats: list[CompiledComponent] = []
         self._runs: list[Run] = []
+        bands = compiled.bands
+        self._duration, self._charged, self._measures = bands.duration, bands.energy, bands.measured
+        self._every = compiled.all_elements
+        self._joined = compiled if isinstance(compiled, JoinedTariff) else None
         self._energy = self._until = self._energy_until = 0
         self._charging_us = self.ends_us
 
@@ -194,8 +203,8 @@ class _Checker:
         self, component: CompiledComponent, index: int, start: int, end: int, units: int
     ) -> None:
         if units:
-            if self._parts is not None and isinstance(self._compiled, JoinedTariff):
-                component = self._compiled.named(component, self._parts[index])
+            if self._joined is not None and self._parts is not None:
+                component = self._joined.named(component, self._parts[index])
             self._runs.append(Run(component, start, end, units, units))
 
     def _masks(self, index: int, period: ChargingPeriod, start: int) -> tuple[int, int, int, int]:
@@ -204,29 +213,29 @@ class _Checker:
         Until which instant and energy they hold is kept, so that only periods that reach further
         are looked at for a change of price.
         """
-        compiled, bands = self._compiled, self._compiled.bands
-        clocked = lasting = charged = allowed = compiled.all_elements
+        clocked = lasting = charged = allowed = self._every
         until = energy_until = _NEVER
         if self._clock is not None:
-            changes = self._clock.changes(start // DAY_US)
+            day = start // DAY_US
+            changes = self._clock.changes(day)
             found = bisect_right(changes, (start, _NEVER))
             clocked = changes[found - 1][1]
-            until = changes[found][0] if found < len(changes) else (start // DAY_US + 1) * DAY_US
-        if bands.duration is not None:
-            thresholds, elapsed = bands.duration.thresholds, max(0, start - self._charging_us)
+            until = changes[found][0] if found < len(changes) else (day + 1) * DAY_US
+        if self._duration is not None:
+            thresholds, elapsed = self._duration.thresholds, max(0, start - self._charging_us)
             found = bisect_right(thresholds, elapsed)
-            lasting = bands.duration.masks[found]
+            lasting = self._duration.masks[found]
             if found < len(thresholds):
                 until = min(until, self._charging_us + thresholds[found])
-        if bands.energy is not None:
-            thresholds = bands.energy.thresholds
+        if self._charged is not None:
+            thresholds = self._charged.thresholds
             found = bisect_right(thresholds, self._energy)
-            charged = bands.energy.masks[found]
+            charged = self._charged.masks[found]
             energy_until = thresholds[found] if found < len(thresholds) else _NEVER
-        if bands.measured:
+        if self._measures:
             allowed = self._measured(index, period)
-        if self._parts is not None and isinstance(compiled, JoinedTariff):
-            allowed &= compiled.masks[self._parts[index]]
+        if self._joined is not None and self._parts is not None:
+            allowed &= self._joined.masks[self._parts[index]]
         self._until, self._energy_until = until, energy_until
         return clocked, lasting, charged, allowed
 
@@ -254,7 +263,7 @@ def _duration(hours: Decimal, period_us: int | None) -> int:
     units = int(stated)
     if period_us is None or period_us == units:
         return units
-    exponent = hours.as_tuple().exponent
+    exponent = plain(hours).as_tuple().exponent
     half_digit = Decimal((0, (5,), int(exponent) - 1)) * TIME_UNITS_PER_HOUR
     tolerance = min(half_digit, Decimal(_ROUNDING_US_MAX))
     return period_us if abs(stated - period_us) <= tolerance else units

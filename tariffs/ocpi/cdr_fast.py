@@ -22,7 +22,7 @@ from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import is_sane, plain
 from tariffs.tariff import Tariff
 
-_DIGITS_MAX: Final = 18
+_NUMBERS_MAX: Final = 1 << 16
 _TARIFFS_MAX: Final = 1000
 _WHOLE_MAX: Final = 10**12
 _Unread = msgspec.Raw | msgspec.UnsetType
@@ -102,7 +102,7 @@ class CdrDecoder:
     """Decodes clean CDRs; keeps the tariffs that they carry, which repeat from CDR to CDR."""
 
     def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(_Cdr, float_hook=_number)
+        self._decoder = msgspec.json.Decoder(_Cdr, float_hook=_Numbers().__getitem__)
         self._tariffs: dict[bytes, tuple[Tariff, OcpiVersion] | None] = {}
 
     def decode(self, data: bytes) -> FastCdr | None:
@@ -124,16 +124,7 @@ class CdrDecoder:
         if not wire.id or wire.currency not in CURRENCY_EXPONENTS or is_beyond(starts_at, ends_at):
             raise _OddError
         tariffs, version = self._own_tariffs(wire.tariffs, wire.currency)
-        periods = _periods(wire, starts_at, ends_at)
-        _check_repeats(wire, data)
-        costs = [
-            _cost(wire.total_cost),
-            _cost(wire.total_fixed_cost),
-            _cost(wire.total_energy_cost),
-            _cost(wire.total_time_cost),
-            _cost(wire.total_parking_cost),
-            _cost(wire.total_reservation_cost),
-        ]
+        periods = _periods(wire, starts_at, ends_at, data)
         if wire.booking_id is not msgspec.UNSET or _is_newest(wire):
             version = OcpiVersion.V2_3_0
         cdr = Cdr(
@@ -145,15 +136,15 @@ class CdrDecoder:
             time_zone=None if wire.cdr_location is None else wire.cdr_location.time_zone,
             tariffs=tariffs,
             stated=StatedTotals(
-                total_cost=costs[0],
-                total_fixed_cost=costs[1],
+                total_cost=_cost(wire.total_cost),
+                total_fixed_cost=_cost(wire.total_fixed_cost),
                 total_energy=_amount(wire.total_energy),
-                total_energy_cost=costs[2],
+                total_energy_cost=_cost(wire.total_energy_cost),
                 total_time=_amount(wire.total_time),
-                total_time_cost=costs[3],
+                total_time_cost=_cost(wire.total_time_cost),
                 total_parking_time=_amount(wire.total_parking_time),
-                total_parking_cost=costs[4],
-                total_reservation_cost=costs[5],
+                total_parking_cost=_cost(wire.total_parking_cost),
+                total_reservation_cost=_cost(wire.total_reservation_cost),
             ),
             is_credit=bool(wire.credit),
             credit_reference_id=wire.credit_reference_id,
@@ -185,9 +176,11 @@ class CdrDecoder:
         return self._tariffs[raw]
 
 
-def _periods(wire: _Cdr, starts_at: datetime, ends_at: datetime) -> tuple[ChargingPeriod, ...]:
+def _periods(
+    wire: _Cdr, starts_at: datetime, ends_at: datetime, data: bytes
+) -> tuple[ChargingPeriod, ...]:
     periods = []
-    last = starts_at
+    last, dimensions = starts_at, 0
     for period in wire.charging_periods:
         at = period.start_date_time
         if at.tzinfo is not UTC or at < last or at > ends_at:
@@ -195,47 +188,42 @@ def _periods(wire: _Cdr, starts_at: datetime, ends_at: datetime) -> tuple[Chargi
         last = at
         volumes: dict[str, Any] = {}
         for dimension in period.dimensions:
-            name = PRICED[dimension.type]
             volume = dimension.volume
-            if name in volumes:
-                raise _OddError
-            volumes[name] = volume if type(volume) is Decimal else _whole(volume)
+            volumes[PRICED[dimension.type]] = volume if type(volume) is Decimal else _whole(volume)
+        dimensions += len(volumes)
+        if len(volumes) != len(period.dimensions):
+            raise _OddError
         periods.append(ChargingPeriod(starts_at=at, tariff_id=period.tariff_id, **volumes))
     if not periods or periods[0].starts_at != starts_at or odd_volume(periods, ends_at):
         raise _OddError
+    _check_repeats(wire, data, dimensions)
     return tuple(periods)
 
 
-def _check_repeats(wire: _Cdr, data: bytes) -> None:
+def _check_repeats(wire: _Cdr, data: bytes, dimensions: int) -> None:
     """Refuse a CDR in which a key that the price depends on may stand twice."""
-    inside = wire.tariffs or ()
-    periods = len(wire.charging_periods)
-    dimensions = sum(len(period.dimensions) for period in wire.charging_periods)
-    for key, times in (
-        (b'"volume"', dimensions),
-        (b'"dimensions"', periods),
-        (b'"charging_periods"', 1),
-        (b'"currency"', 1),
-        (b'"end_date_time"', 1),
-        (b'"start_date_time"', 1 + periods),
+    count, inside = data.count, wire.tariffs or ()
+    if (
+        count(b'"volume"') != dimensions
+        or count(b'"currency"') != 1 + sum(bytes(raw).count(b'"currency"') for raw in inside)
+        or count(b'_date_time"')
+        != 2 + len(wire.charging_periods) + sum(bytes(raw).count(b'_date_time"') for raw in inside)
     ):
-        found = data.count(key)
-        if found != times and found - sum(bytes(raw).count(key) for raw in inside) != times:
-            raise _OddError
+        raise _OddError
 
 
 def _is_newest(wire: _Cdr) -> bool:
-    return any(
-        cost is not None and cost.before_taxes is not None
-        for cost in (
-            wire.total_cost,
-            wire.total_fixed_cost,
-            wire.total_energy_cost,
-            wire.total_time_cost,
-            wire.total_parking_cost,
-            wire.total_reservation_cost,
-        )
-    )
+    for cost in (
+        wire.total_cost,
+        wire.total_fixed_cost,
+        wire.total_energy_cost,
+        wire.total_time_cost,
+        wire.total_parking_cost,
+        wire.total_reservation_cost,
+    ):
+        if cost is not None and cost.before_taxes is not None:
+            return True
+    return False
 
 
 def _cost(cost: _Cost | None) -> StatedCost | None:
@@ -261,16 +249,18 @@ def _cost(cost: _Cost | None) -> StatedCost | None:
     return StatedCost(before_taxes=_amount(cost.excl_vat), gross=_amount(cost.incl_vat))
 
 
-def _number(text: str) -> Decimal:
-    """Read a number of ordinary size that is not negative, as the reader does."""
-    if text[0] == "-":
-        raise _OddError
-    if len(text) <= _DIGITS_MAX and text[-1] != "0" and "e" not in text and "E" not in text:
-        return Decimal(text)
-    number = Decimal(text)
-    if not is_sane(number):
-        raise _OddError
-    return plain(number)
+class _Numbers(dict[str, Decimal]):
+    """The numbers of CDRs by their text, read once: they repeat from CDR to CDR."""
+
+    def __missing__(self, text: str) -> Decimal:
+        """Read a number of reasonable size that is not negative, as the reader does."""
+        number = Decimal(text)
+        if text[0] == "-" or not is_sane(number):
+            raise _OddError
+        if len(self) >= _NUMBERS_MAX:
+            self.clear()
+        found = self[text] = plain(number)
+        return found
 
 
 def _whole(value: object) -> Decimal:

@@ -16,8 +16,7 @@ ENERGY_KWH_MAX: Final = Decimal(10**9)
 HOURS_MAX: Final = Decimal(87_840)
 DURATION_MAX: Final = timedelta(days=3660)
 # What a duration may be off by rounding: 0.01 h, or what a clock's seconds may.
-_SLACK: Final = timedelta(seconds=37)
-_HOUR: Final = timedelta(hours=1)
+_SLACK_S: Final = 37
 
 
 def is_beyond(starts_at: datetime, ends_at: datetime) -> bool:
@@ -34,24 +33,25 @@ class OddVolume(msgspec.Struct, frozen=True):
 
 
 def odd_volume(periods: Sequence[ChargingPeriod], ends_at: datetime) -> OddVolume | None:
-    """Return the first volume that is odd."""
-    last = len(periods) - 1
-    for index, period in enumerate(periods):
-        ends = ends_at if index == last else periods[index + 1].starts_at
-        longest = None
-        for hours in (period.time, period.parking_time, period.reservation_time):
+    """Return the last volume that is odd."""
+    ends = ends_at
+    for index in range(len(periods) - 1, -1, -1):
+        period = periods[index]
+        energy, longest = period.energy, period.time
+        if energy is not None and energy > ENERGY_KWH_MAX:
+            return OddVolume(index, f"{energy} kWh are too many for a session", True)
+        for hours in (period.parking_time, period.reservation_time):
             if hours is not None and (longest is None or hours > longest):
                 longest = hours
-        if period.energy is not None and period.energy > ENERGY_KWH_MAX:
-            return OddVolume(index, f"{period.energy} kWh are too many for a session", True)
-        if longest is None:
-            continue
-        if longest > HOURS_MAX:
-            return OddVolume(index, f"{longest} hours are too many for a session", True)
-        if longest * 3600 > _seconds(ends - period.starts_at + _SLACK):
-            return OddVolume(index, f"{longest} hours are more than the period lasts", False)
+        if longest is not None:
+            lasts = ends - period.starts_at
+            if longest * 3600 > lasts.days * 86_400 + lasts.seconds + _SLACK_S:
+                return _odd_hours(index, longest)
+        ends = period.starts_at
     return None
 
 
-def _seconds(duration: timedelta) -> int:
-    return duration.days * 86_400 + duration.seconds
+def _odd_hours(index: int, hours: Decimal) -> OddVolume:
+    if hours > HOURS_MAX:
+        return OddVolume(index, f"{hours} hours are too many for a session", True)
+    return OddVolume(index, f"{hours} hours are more than the period lasts", False)
