@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
@@ -47,6 +48,13 @@ class Part:
     run: RunPart
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a part tells its supervisor before it ends because of an error."""
+
+    words: str
+
+
 def run_part(part: Part, surroundings: Surroundings, pipe: Connection) -> None:
     """Be the process of *part*: end at SIGTERM, or when the supervisor is gone."""
     write_log(surroundings.settings)
@@ -59,8 +67,10 @@ def run_part(part: Part, surroundings: Surroundings, pipe: Connection) -> None:
     log.info("started, process %s", os.getpid())
     try:
         part.run(surroundings, stop, pipe.send)
-    except Exception:
+    except Exception as error:
         log.exception("failed")
+        with suppress(OSError):
+            pipe.send(Failure(str(error) or type(error).__name__))
         raise SystemExit(1) from None
     log.info("ended")
 

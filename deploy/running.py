@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
+from deploy.errors import DeployError
 from deploy.parts import Surroundings
 from deploy.settings import Settings
 
@@ -23,6 +25,37 @@ class Ports(NamedTuple):
 
     listen_port: int | None
     tls_port: int | None
+
+
+class CannotListenError(DeployError):
+    """A port is taken, or the address is none of this machine's."""
+
+    def __init__(self, settings: Settings, error: OSError) -> None:
+        self.errno = error.errno
+        ports = " or ".join(
+            f"{port} ({name})"
+            for name, port in (
+                ("listen_port", settings.listen_port),
+                ("tls_port", settings.tls_port),
+            )
+            if port > 0
+        )
+        number = error.errno or 0  # below 0: of the name's look-up
+        why = os.strerror(number) if number > 0 else error.strerror or str(error)
+        super().__init__(
+            f"cannot listen on {settings.listen_host}, port {ports}: {why}; "
+            "end what uses the port, or choose another one (WATTLEDGER_LISTEN_PORT=9001)"
+        )
+
+
+class BadCertificateError(DeployError):
+    """The certificate or its key cannot be read, or they do not fit together."""
+
+    def __init__(self, settings: Settings, error: OSError) -> None:
+        self.certificate, self.key = settings.tls_certificate, settings.tls_key
+        super().__init__(
+            f"cannot use tls_certificate {self.certificate} with tls_key {self.key}: {error}"
+        )
 
 
 def serve_stations(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
@@ -58,15 +91,19 @@ async def _serve_stations(surroundings: Surroundings, stop: threading.Event, rea
         exits.push_async_callback(ids.close)
         epochs = PostgresEpochs(lambda: connect_async(surroundings.dsn))
         exits.push_async_callback(epochs.close)
-        server = await serve(
-            log=log,
-            directory=directory,
-            ids=ids,
-            epochs=epochs,
-            clock=clock,
-            listeners=_listeners(settings),
-            manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
-        )
+        listeners = _listeners(settings)
+        try:
+            server = await serve(
+                log=log,
+                directory=directory,
+                ids=ids,
+                epochs=epochs,
+                clock=clock,
+                listeners=listeners,
+                manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
+            )
+        except OSError as error:
+            raise CannotListenError(settings, error) from error
         exits.push_async_callback(server.close)
         ticking = asyncio.create_task(
             keep_ticking(log, clock, directory, seconds=settings.tick_seconds)
@@ -88,7 +125,10 @@ def _listeners(settings: Settings) -> list[Listener]:
     if settings.listen_port >= 0:
         listeners.append(Listener(host=settings.listen_host, port=settings.listen_port))
     if settings.tls_port >= 0:
-        tls = tls_context(settings.tls_certificate, settings.tls_key)
+        try:
+            tls = tls_context(settings.tls_certificate, settings.tls_key)
+        except OSError as error:
+            raise BadCertificateError(settings, error) from error
         listeners.append(Listener(host=settings.listen_host, port=settings.tls_port, tls=tls))
     return listeners
 

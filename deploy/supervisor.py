@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from deploy.errors import DeployError
-from deploy.parts import LOG_FILE, Part, Surroundings, run_part
+from deploy.parts import LOG_FILE, Failure, Part, Surroundings, run_part
 
 LOGGER = logging.getLogger("wattledger.supervisor")
 BACK_OFF_SECONDS = 0.25
@@ -24,11 +24,12 @@ LOOK_SECONDS = 1.0
 
 
 class PartFailedError(DeployError):
-    """A part does not start; its log says why."""
+    """A part does not start; `why` is what it said last, if anything."""
 
-    def __init__(self, name: str, log: object) -> None:
-        self.name = name
-        super().__init__(f"{name} does not start; the end of {log} says why")
+    def __init__(self, name: str, why: str, log: object) -> None:
+        self.name, self.why = name, why
+        said = f": {why}\nMore" if why else "; why"
+        super().__init__(f"the part {name} does not start{said} stands at the end of {log}")
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class _Running:
     pipe: Connection
     started: float
     failures: int = 0
+    why: str = ""
     restart_at: float | None = None
 
 
@@ -79,7 +81,8 @@ class Supervisor:
                 continue
             late = failed or next(e for e in self._running if e.part.name not in self._ready)
             self.stop()
-            raise PartFailedError(late.part.name, self._surroundings.settings.data / LOG_FILE)
+            log = self._surroundings.settings.data / LOG_FILE
+            raise PartFailedError(late.part.name, late.why, log)
 
     def stop(self) -> None:
         """End the parts in their order, each before the next. May be called again."""
@@ -101,15 +104,16 @@ class Supervisor:
         """Return the process ids by part, for tests that kill them and for people."""
         return {each.part.name: each.process.pid or 0 for each in self._running}
 
-    def _spawn(self, part: Part, *, failures: int = 0) -> _Running:
+    def _spawn(self, part: Part, *, failures: int = 0, why: str = "") -> _Running:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=run_part, args=(part, self._surroundings, theirs), name=part.name
         )
         process.start()
         theirs.close()
+        started = time.monotonic()
         return _Running(
-            part=part, process=process, pipe=ours, started=time.monotonic(), failures=failures
+            part=part, process=process, pipe=ours, started=started, failures=failures, why=why
         )
 
     def _watch(self) -> None:
@@ -138,13 +142,17 @@ class Supervisor:
             self._keep_database_running()
             running.pipe.close()
             self.restarts += 1
-            return self._spawn(running.part, failures=running.failures)
+            return self._spawn(running.part, failures=running.failures, why=running.why)
         return running
 
     def _listen(self, running: _Running) -> None:
         try:
             while not running.pipe.closed and running.pipe.poll():
-                self._surroundings = self._told(running.part.name, running.pipe.recv())
+                news = running.pipe.recv()
+                if isinstance(news, Failure):
+                    running.why = news.words
+                    continue
+                self._surroundings = self._told(running.part.name, news)
                 self._ready.add(running.part.name)
         except EOFError:
             running.pipe.close()

@@ -100,6 +100,16 @@ class System:
         return Surroundings(settings=self.settings, clock=self.clock, dsn=self.dsn)
 
 
+class DataFolderError(DeployError):
+    """The data folder cannot be made or written."""
+
+    def __init__(self, data: Path, error: OSError) -> None:
+        self.data = data
+        is_file = isinstance(error, FileExistsError)
+        why = "it is a file" if is_file else error.strerror or str(error)
+        super().__init__(f"{data} cannot be the data folder: {why}; --data names another one")
+
+
 class NothingThereError(DeployError):
     """A command that reads was pointed at a folder where nothing was ever kept."""
 
@@ -153,10 +163,17 @@ async def _make_log(dsn: str, partitions: int) -> None:
 
 
 def _server(settings: Settings, exits: ExitStack) -> EmbeddedPostgres | None:
-    settings.data.mkdir(parents=True, exist_ok=True)
+    _make_folder(settings.data)
     if settings.database_url:
         return None
     return exits.enter_context(EmbeddedPostgres(settings.data))
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataFolderError(data, error) from error
 
 
 def _nothing() -> None:
@@ -166,8 +183,12 @@ def _nothing() -> None:
 @contextmanager
 def _sole_owner(data: Path) -> Iterator[None]:
     """Hold the folder's lock; it goes with the process, however that ends."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "up.lock").open("a+") as lock:
+    _make_folder(data)
+    try:
+        opened_lock = (data / "up.lock").open("a+")
+    except OSError as error:
+        raise DataFolderError(data, error) from error
+    with opened_lock as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

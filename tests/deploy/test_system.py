@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,12 +17,23 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
+from deploy.apply import apply_files
 from deploy.clock import FastClock, SystemClock
+from deploy.database import connect as psycopg_connect
 from deploy.settings import Settings
 from deploy.wiring import System
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+STATION = """
+legal_entities:
+  me: {name: Me, country: DE, time_zone: Europe/Berlin, invoice_prefix: ME}
+sites:
+  yard: {time_zone: Europe/Berlin, country: DE, legal_entity: me, currency: EUR}
+stations:
+  CS-1: {site: yard, password: a-long-password-16, connectors: 1, max_power_w: 22000}
+"""
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -60,7 +74,7 @@ def knock(address: str, tls: ssl.SSLContext | None) -> int:
     return asyncio.run(status())
 
 
-def test_stations_may_connect_over_tls_alone(tmp_path: Path) -> None:
+def test_a_station_charges_over_tls_alone_with_its_password(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)
     settings = Settings(
         data=tmp_path / "data",
@@ -69,13 +83,33 @@ def test_stations_may_connect_over_tls_alone(tmp_path: Path) -> None:
         tls_certificate=str(certificate),
         tls_key=str(key),
     )
+    trusted = ssl.create_default_context(cafile=str(certificate))
 
-    with System(settings, SystemClock()) as system:
+    with System(settings, SystemClock()) as system, psycopg_connect(system.dsn) as books:
+        apply_files(books, [(STATION, "station.yaml")], by="test", at=NOW)
         [address] = system.addresses
-        status = knock(address, ssl.create_default_context(cafile=str(certificate)))
+        stranger = knock(address, trusted)
+        answer = boot(address, trusted)
 
     assert address.startswith("wss://")
-    assert status == 401
+    assert stranger == 401
+    assert answer[2]["status"] == "Accepted"
+
+
+def boot(address: str, tls: ssl.SSLContext) -> Any:  # noqa: ANN401 - JSON
+    async def talk() -> Any:  # noqa: ANN401 - JSON
+        key = base64.b64encode(b"CS-1:a-long-password-16").decode()
+        async with connect(
+            f"{address}/CS-1",
+            ssl=tls,
+            subprotocols=[Subprotocol("ocpp1.6")],
+            additional_headers={"Authorization": f"Basic {key}"},
+        ) as socket:
+            model = {"chargePointVendor": "V", "chargePointModel": "M"}
+            await socket.send(json.dumps([2, "1", "BootNotification", model]))
+            return json.loads(await socket.recv())
+
+    return asyncio.run(talk())
 
 
 def test_the_books_may_be_in_somebody_else_s_postgresql(tmp_path: Path, database: str) -> None:
