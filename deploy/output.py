@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 RIGHT = "right"
 
@@ -35,7 +36,7 @@ def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Sequence[o
     for heading, justify in columns.items():
         table.add_column(heading, justify="right" if justify == RIGHT else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(shown(cell) for cell in row))
+        table.add_row(*(Text(shown(cell)) for cell in row))
     out.print(table)
 
 

@@ -12,7 +12,6 @@ from typing import Annotated, Final
 
 from cyclopts import Group, Parameter
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.commands.place import READ_HERE, ReadingPlace
@@ -110,7 +109,7 @@ def simulate(
         print_json(_content(result, reports.top))
         return 0
     for table in result_tables(result, top=reports.top):
-        print_rows(table.title, table.columns, [tuple(map(escape, row)) for row in table.rows])
+        print_rows(table.title, table.columns, table.rows)
     for line in sentences(result):
         say(line)
     return 0

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from deploy.output import shown
+from deploy.output import print_rows, shown
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,11 @@ from deploy.output import shown
 )
 def test_a_cell_is_shown(cell: object, text: str) -> None:
     assert shown(cell) == text
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_rows("Customers", {"name": "left"}, [("[/bold] & Sons",)])
+
+    assert "[/bold] & Sons" in capsys.readouterr().out
