@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Final
 
 from tariffs.file_writer_adjustments import adjustment_lines
+from tariffs.file_writer_heading import heading_lines
+from tariffs.files_elements import HOLIDAY
 from tariffs.priced import Note
 from tariffs.quantities import plain
 from tariffs.tariff import (
@@ -71,6 +73,7 @@ class _FileWriter:
         yield f"currency: {tariff.currency}"
         if tariff.tax_included is not TaxIncluded.NO:
             yield f"tax_included: {tariff.tax_included.value}"
+        yield from heading_lines(tariff)
         yield from _limit("min_price", tariff.min_price)
         yield from _limit("max_price", tariff.max_price)
         yield from _moment("start_date_time", tariff.start_date_time)
@@ -127,6 +130,8 @@ class _FileWriter:
     def _component(self, place: str, component: PriceComponent) -> str:
         key, price = component.dimension.lower(), f"{plain(component.price):f}"
         said = [f"price: {price} {_PER[component.dimension]}"]
+        if component.series:
+            said.append("series: yes")
         if component.step_size != 1:
             unit = "Wh" if component.dimension is Dimension.ENERGY else "s"
             said.append(f"step_size: {component.step_size} {unit}")
@@ -135,6 +140,8 @@ class _FileWriter:
                 self._lose(place, f"a VAT of {component.vat:f} % is not written to files")
             else:
                 said.append(f"vat: {plain(component.vat):f} %")
+        elif self.tariff.sales_taxes:
+            self._lose(place, f"{key} is without taxes; the file gives it those of the tariff")
         if len(said) == 1:
             return f"{key}: {price} {_PER[component.dimension]}"
         return f"{key}: {{{', '.join(said)}}}"
@@ -188,8 +195,12 @@ def _restrictions(r: Restrictions) -> Iterator[str]:
                 yield f"{key}: {duration(value)}"
             case _:
                 yield f"{key}: {value}"
-    if r.day_of_week:
-        yield f"day_of_week: [{', '.join(day.value for day in r.day_of_week)}]"
+    days = [*(day.value for day in r.day_of_week), *([HOLIDAY] if r.holidays else [])]
+    if days:
+        yield f"day_of_week: [{', '.join(days)}]"
+    if r.season_start is not None and r.season_end is not None:
+        yield f"season_start: {r.season_start}"
+        yield f"season_end: {r.season_end}"
     if r.reservation is not None:
         yield f"reservation: {r.reservation.value}"
 
