@@ -28,9 +28,7 @@ def grant_share(grant: GroupGrant | ValidationGrant, sheet: Sheet) -> None:
             continue
         if budget is not None:
             budgets[dimension] = budget - units
-        before, tax = piece.before, piece.tax
-        if units < piece.volume:
-            before, tax = sheet.units_cost(piece, units)
+        before, tax = sheet.units_cost(piece, units)
         factor = sheet.make_divisible((before * percent, tax * percent), hundred)
         before, tax = before * factor * percent // hundred, tax * factor * percent // hundred
         sheet.lower(piece, grant, units, before, tax)
@@ -48,9 +46,7 @@ def free_first(free: FreeFirst, sheet: Sheet) -> None:
         if not units:
             continue
         budget -= units
-        before, tax = piece.before, piece.tax
-        if units < piece.volume:
-            before, tax = sheet.units_cost(piece, units)
+        before, tax = sheet.units_cost(piece, units)
         sheet.lower(piece, free, units, before, tax)
         give_away(piece, units)
 
@@ -59,9 +55,14 @@ def free_below(free: FreeBelow, sheet: Sheet) -> None:
     """Give everything away if the session is too small or too short to be charged."""
     usage = sheet.usage
     duration = microseconds(usage.ends_at) - microseconds(usage.starts_at)
-    energy = usage.points[-1].energy_wh if usage.points else Decimal(0)
+    energy = sum(
+        run.volume
+        for run in sheet.runs
+        if run.adjustment is None and run.component.dimension is Dimension.ENERGY
+    )
+    least = _units(free.kwh, ENERGY_UNITS_PER_KWH)
     is_short = free.seconds is not None and duration < free.seconds * SECOND_UNITS
-    is_small = free.kwh is not None and energy < EXACT.scaleb(free.kwh, 3)
+    is_small = least is not None and energy < least
     if is_short or is_small:
         for piece in sheet.of(()):
             sheet.lower(piece, free, piece.units, piece.before, piece.tax)
@@ -79,12 +80,11 @@ def round_down(rounding: RoundDown, sheet: Sheet) -> None:
     for piece in pieces:
         stays = min(piece.units, kept)
         kept -= stays
-        before, tax = sheet.units_cost(piece, stays)
-        if before < piece.before:
-            sheet.lower(
-                piece, rounding, piece.units - stays, piece.before - before, piece.tax - tax
-            )
-        piece.units = stays
+        whole = piece.units + piece.step
+        if piece.before and stays < whole:
+            dropped = piece.units - stays
+            sheet.lower_by_share(piece, rounding, dropped, whole - stays, whole)
+        piece.units, piece.step = stays, 0
 
 
 def covered(piece: Piece, budget: int | None) -> int | None:

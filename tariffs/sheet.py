@@ -22,7 +22,8 @@ class Piece(msgspec.Struct, gc=False):
     """A part of a run that no bound of any adjustment cuts; or what an adjustment added.
 
     `due` is the volume that nobody gave away (1 for an added piece, which has no volume), `units`
-    what of it was not rounded down either; `before` and `tax` are the amounts that are left.
+    what of it was not rounded down either, `step` what OCPI's step size adds to be billed;
+    `before` and `tax` are the amounts that are left.
     """
 
     run: Run
@@ -33,6 +34,7 @@ class Piece(msgspec.Struct, gc=False):
     units: int
     before: int
     tax: int
+    step: int = 0
 
 
 class Sheet:
@@ -69,12 +71,15 @@ class Sheet:
             piece.tax *= factor
 
     def units_cost(self, piece: Piece, units: int) -> tuple[int, int]:
-        """Return what *units* of a piece cost, at most what is left of it."""
-        component = piece.run.component
-        return (
-            min(piece.before, units * component.before_factor * self.factor),
-            min(piece.tax, units * component.tax_factor * self.factor),
-        )
+        """Return what *units* of what is left of a piece cost; all of it with what a step adds."""
+        if units == piece.units:
+            return piece.before, piece.tax
+        return self.share(piece, units, piece.units + piece.step)
+
+    def share(self, piece: Piece, share: int, whole: int) -> tuple[int, int]:
+        """Return *share* / *whole* of what is left of a piece, exactly."""
+        self.make_divisible((piece.before * share, piece.tax * share), whole)
+        return piece.before * share // whole, piece.tax * share // whole
 
     def stated(self, piece: Piece) -> int:
         """Return what is left of a piece as the tariff states its prices."""
@@ -106,8 +111,7 @@ class Sheet:
         self, piece: Piece, adjustment: LineAdjustment, units: int, share: int, whole: int
     ) -> None:
         """Take *share* / *whole* of what is left of a piece."""
-        self.make_divisible((piece.before * share, piece.tax * share), whole)
-        before, tax = piece.before * share // whole, piece.tax * share // whole
+        before, tax = self.share(piece, share, whole)
         self.lower(piece, adjustment, units, before, tax)
 
     def raise_by(self, run: Run, before: int, tax: int) -> None:
@@ -135,7 +139,8 @@ def _pieces(run: Run, cutter: Cutter) -> Iterator[Piece]:
     if component.why is not Why.PRICED or not component.before_factor:
         return
     for number, (starts, ends, volume) in enumerate(parts, start=1):
-        billed = volume + (run.billed - run.volume if number == len(parts) else 0)
+        step = run.billed - run.volume if number == len(parts) else 0
+        billed = volume + step
         if billed:
             before, tax = billed * component.before_factor, billed * component.tax_factor
-            yield Piece(run, starts, ends, volume, volume, volume, before, tax)
+            yield Piece(run, starts, ends, volume, volume, volume, before, tax, step)
