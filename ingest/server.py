@@ -144,6 +144,7 @@ class Server:
         for listener in listeners:
             self._sockets.append(await self._listen(listener))
         self._start(self._keep_alive())
+        self._start(self._epochs.follow(self._overtake))
 
     async def _listen(self, listener: Listener) -> WebSocketServer:
         return await serve_websockets(
@@ -241,11 +242,22 @@ class Server:
         self._newest[connection.station_id] = connection
         self.counters.connected += 1
         if before is not None:
-            before.is_fenced = True
-            self.counters.replaced += 1
-            _LOGGER.warning("station %s connected again", connection.station_id)
-            self._start(before.close("replaced", code=CloseCode.POLICY_VIOLATION))
+            self._fence(before)
         return True
+
+    def _overtake(self, station_id: str, epoch: int) -> None:
+        """Fence our connection of a station if *epoch* says that it has a newer one elsewhere."""
+        connection = self._newest.get(station_id)
+        if connection is not None and connection.epoch < epoch:
+            self._fence(connection)
+
+    def _fence(self, connection: StationConnection) -> None:
+        if connection.is_fenced:
+            return
+        connection.is_fenced = True
+        self.counters.replaced += 1
+        _LOGGER.warning("station %s connected again", connection.station_id)
+        self._start(connection.close("replaced", code=CloseCode.POLICY_VIOLATION))
 
     def _desk(self, station: StationAccess) -> Desk:
         return Desk(
@@ -261,12 +273,23 @@ class Server:
         """Ping everyone; close who neither sent anything nor answered a ping for too long."""
         while True:
             await asyncio.sleep(self._manners.ping_seconds)
+            await self._catch_up()
             for connection in tuple(self._newest.values()):
                 if connection.silent_for() > self._manners.patience_seconds:
                     self._start(connection.close("silent", code=CloseCode.GOING_AWAY))
                 else:
                     await connection.ping()
                     await asyncio.sleep(0)
+
+    async def _catch_up(self) -> None:
+        """Fence what was overtaken while nobody told us."""
+        try:
+            newest = await self._epochs.newest(tuple(self._newest))
+        except psycopg.Error as error:
+            _LOGGER.warning("newer connections are not known: %s", error)
+            return
+        for station_id, epoch in newest.items():
+            self._overtake(station_id, epoch)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from ingest.connection_epochs import Overtake
 from ingest.directory import StationAccess, TokenAccess, TokenStatus, canonical
 from ingest.envelope import LogLine, decode_lines
 from ingest.log import Position, Record
@@ -81,11 +82,17 @@ class MemoryIds:
 class MemoryEpochs:
     """Connection numbers that live as long as the test."""
 
-    newest: dict[str, int] = field(default_factory=dict)
+    given: dict[str, int] = field(default_factory=dict)
 
     async def advance(self, station_id: str) -> int:
-        self.newest[station_id] = self.newest.get(station_id, 0) + 1
-        return self.newest[station_id]
+        self.given[station_id] = self.given.get(station_id, 0) + 1
+        return self.given[station_id]
+
+    async def newest(self, stations: Iterable[str]) -> Mapping[str, int]:
+        return {station_id: self.given[station_id] for station_id in stations}
+
+    async def follow(self, overtake: Overtake) -> None:
+        """There is no other process."""
 
 
 @dataclass
