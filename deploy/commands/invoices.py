@@ -59,6 +59,11 @@ def listed(*, customer: str | None = None, limit: int = 50, place: ReadingPlace 
         for each in invoices
     ]
     print_rows("Invoices", LIST_COLUMNS, rows)
+    if not rows:
+        say(
+            "A session is invoiced once it is rated, and only if it costs anything; for customers "
+            "invoiced per month, after the month. See: wattledger sessions"
+        )
     return 0
 
 

@@ -13,6 +13,7 @@ from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.output import print_json, print_rows, say
 from deploy.wiring import is_up, opened
 from ingest.envelope import Choice
+from ledger.flags import blockers_of, meaning_of
 from projections.sessions import held_sessions, list_sessions
 
 State = Literal["open", "waiting", "rated", "held", "released", "written_off"]
@@ -60,6 +61,13 @@ def listed(
         for each in sessions
     ]
     print_rows("Sessions", COLUMNS, rows)
+    waiting = [each for each in sessions if each.state == "waiting"]
+    if waiting:
+        say("What waits may be settled by a frame that still comes; else it is held after a while:")
+        for flag in blockers_of(flag for each in waiting for flag in each.flags):
+            say(f"  {flag}: {meaning_of(flag)}")
+    if any(each.state == "held" for each in sessions):
+        say("Why some are held, and how to decide: wattledger sessions held")
     return 0
 
 
