@@ -7,10 +7,11 @@ then steps, grants, limits, rounding. Source: OCPI 2.3.0, mod_tariffs and mod_cd
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Final
 
-from tariffs.compiled import CompiledTariff
+from tariffs.compiled import CompiledTariff, Selection
 from tariffs.measurements import NO_DATA_NOTES, measured_mask
 from tariffs.policy import DEFAULT, PricingPolicy
 from tariffs.priced import Note, PricedSession
@@ -23,6 +24,8 @@ from tariffs.usage import SessionUsage, microseconds
 # What an event changes: one of the four masks, or the state.
 _CLOCK, _DURATION, _ENERGY, _MEASURED, _STATE = range(5)
 _Event = tuple[int, int, int]
+# The components that hold where a mask of elements may apply, in a state.
+Select = Callable[[int, int], Selection]
 # Of several at one instant the last one stands: the sort keeps their order.
 _INSTANT: Final = itemgetter(0)
 
@@ -53,11 +56,17 @@ def price_session(
 
 
 def stretches_of(
-    timeline: Timeline, compiled: CompiledTariff, policy: PricingPolicy, notes: list[Note]
+    timeline: Timeline,
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    notes: list[Note],
+    *,
+    select: Select | None = None,
 ) -> list[Stretch]:
     """Return from which instant on which components hold, neighbours different.
 
     What may change is the state and, for each of four causes, the mask of elements it allows.
+    *select* chooses the components in the tariff's place.
     """
     start, end, state = timeline.start_us, timeline.end_us, timeline.state
     masks = [compiled.all_elements] * 4
@@ -75,11 +84,11 @@ def stretches_of(
             _add_measurements(timeline, compiled, policy, masks, events, notes)
     events.sort(key=_INSTANT)
     events.append((end, _STATE, 0))
-    return _walk(start, state, masks, events, compiled)
+    return _walk(start, state, masks, events, select or compiled.select)
 
 
 def _walk(
-    start: int, state: int, masks: list[int], events: list[_Event], compiled: CompiledTariff
+    start: int, state: int, masks: list[int], events: list[_Event], select: Select
 ) -> list[Stretch]:
     """Return what holds from *start* until the last of the sorted *events*."""
     stretches: list[Stretch] = []
@@ -88,7 +97,7 @@ def _walk(
     for at, kind, value in events:
         if at > cursor or instant:
             clock_mask, duration, energy, measured = masks
-            selection = compiled.select(clock_mask & duration & energy & measured, state)
+            selection = select(clock_mask & duration & energy & measured, state)
             if selection is not current:
                 current = selection
                 stretches.append((cursor, selection))

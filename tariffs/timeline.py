@@ -174,7 +174,9 @@ def _states(usage: SessionUsage) -> tuple[State, list[tuple[int, State]]]:
             instant = microseconds(now)
             if changes and changes[-1][0] == instant:
                 changes.pop()
-            changes.append((instant, to))
+            # What lasts no time is no stretch: parking goes on, and so does its grace.
+            if to is not (changes[-1][1] if changes else state):
+                changes.append((instant, to))
             last = to
         at = now
     return state, changes
