@@ -31,7 +31,7 @@ class ChargingPeriod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     others: tuple[tuple[str, Decimal], ...] = ()
 
 
-class StatedTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StatedTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One tax on a stated amount (OCPI 2.3.0, TaxAmount)."""
 
     name: str
@@ -40,7 +40,7 @@ class StatedTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     account_number: str | None = None
 
 
-class StatedCost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StatedCost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An amount that a CDR states: before taxes, and its taxes (2.3.0) or `gross` with them.
 
     Older versions state `gross` only; where no taxes are stated it is None, too.
@@ -61,7 +61,7 @@ class StatedCost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return plain(after)
 
 
-class StatedTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StatedTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The totals that a CDR states, in OCPI's words; None where one was not sent.
 
     Costs in the CDR's currency, energy in kWh, times in hours.
@@ -78,7 +78,7 @@ class StatedTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     total_reservation_cost: StatedCost | None = None
 
 
-class Cdr(msgspec.Struct, frozen=True, kw_only=True):
+class Cdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A closed, priced session as exchanged.
 
     `currency` is None where none was sent. A credit CDR (`credit_reference_id`) repeats the one
@@ -102,7 +102,11 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
 
         Source: OCPI 2.2.1, mod_cdrs: an expired reservation is a CDR without charging.
         """
-        return all(period.reservation_time is not None for period in self.periods)
+        # The last period tells of nearly every CDR that it is none.
+        return not self.periods or (
+            self.periods[-1].reservation_time is not None
+            and all(period.reservation_time is not None for period in self.periods)
+        )
 
     @property
     def stated_before_taxes(self) -> Decimal | None:

@@ -144,9 +144,9 @@ class _Checker:
         """Return what each period counts, in order."""
         periods = self._cdr.periods
         bounds = [microseconds(period.starts_at) for period in periods]
-        for at, period in zip(bounds, periods, strict=True):
+        for index, period in enumerate(periods):
             if period.reservation_time is None:
-                self._charging_us = at
+                self._charging_us = bounds[index]
                 break
         bounds.append(self.ends_us)
         for index, period in enumerate(periods):
@@ -171,38 +171,25 @@ class _Checker:
             self._energy = begun + units
             self._add(energy, index, start, end, units)
         if reserved is not None:
-            self._time(timed, reserved, index, start, end, lasts=end - start)
+            self._add(timed, index, start, end, _duration(reserved, end - start))
         else:
             lasts = end - start if hours is None or parked is None else None
             if hours:
-                self._time(timed, hours, index, start, end, lasts=lasts)
+                self._add(timed, index, start, end, _duration(hours, lasts))
             if parked:
                 if state is State.CHARGING:
                     timed = compiled.select(mask, State.PARKING)[2]
-                self._time(timed, parked, index, start, end, lasts=lasts)
+                self._add(timed, index, start, end, _duration(parked, lasts))
         if end > self._until or self._energy > self._energy_until:
             cut = Cut(index, period, state, start, end, begun, self._energy, masks)
             note = spans_note(cut, compiled, self._clock, self._charging_us, time_zone=self._zone)
             if note is not None:
                 self.notes.append(note)
 
-    def _time(
-        self,
-        component: CompiledComponent | None,
-        hours: Decimal,
-        index: int,
-        start: int,
-        end: int,
-        *,
-        lasts: int | None,
-    ) -> None:
-        if component is not None:
-            self._add(component, index, start, end, _duration(hours, lasts))
-
     def _add(
-        self, component: CompiledComponent, index: int, start: int, end: int, units: int
+        self, component: CompiledComponent | None, index: int, start: int, end: int, units: int
     ) -> None:
-        if units:
+        if units and component is not None:
             if self._joined is not None and self._parts is not None:
                 component = self._joined.named(component, self._parts[index])
             self._runs.append(Run(component, start, end, units, units))

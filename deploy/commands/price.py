@@ -47,26 +47,18 @@ def price(
         ocpi: OCPI version of the files: 2.1.1, 2.2.1 or 2.3.0 (default: told by their shape).
         as_json: Print one JSON object a CDR, one a line.
     """
-    try:
-        chosen = policy_named(policy)
-        version = None if ocpi is None else version_named(ocpi)
-        if time_zone is not None:
-            zone(time_zone)
-        if currency is not None:
-            currency_exponent(currency)
-    except TariffError as error:
-        complain(str(error))
+    wrong = _misuse(cdr, policy, ocpi, time_zone, currency)
+    if wrong is not None:
+        complain(wrong)
         return _MISUSED
-    if not cdr:
-        complain("price needs --cdr: files or folders of CDRs or sessions")
-        return _MISUSED
+    chosen, version = policy_named(policy), None if ocpi is None else version_named(ocpi)
     given, refused = load_tariffs(tariff or [], currency=currency, version=version)
     show = _print_json if as_json else _print_text
     for refusal in refused:
         show(refusal)
     failed, priced = bool(refused), 0
     run = PricingRun(given, policy=chosen, time_zone=time_zone, version=version)
-    for outcome in run.outcomes(cdr):
+    for outcome in run.outcomes(cdr or []):
         show(outcome)
         failed = failed or isinstance(outcome, Refusal)
         priced += isinstance(outcome, Outcome)
@@ -74,6 +66,27 @@ def price(
         complain("there was nothing to price")
         return 1
     return int(failed)
+
+
+def _misuse(
+    cdr: list[Path] | None,
+    policy: str,
+    ocpi: str | None,
+    time_zone: str | None,
+    currency: str | None,
+) -> str | None:
+    """Return what is wrong with the options."""
+    try:
+        policy_named(policy)
+        if ocpi is not None:
+            version_named(ocpi)
+        if time_zone is not None:
+            zone(time_zone)
+        if currency is not None:
+            currency_exponent(currency)
+    except TariffError as error:
+        return str(error)
+    return None if cdr else "price needs --cdr: files or folders of CDRs or sessions"
 
 
 def _print_json(outcome: Outcome | Refusal) -> None:
