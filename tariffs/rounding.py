@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tariffs.compiled import CompiledTariff
+from tariffs.compiled import CompiledTariff, Why
 from tariffs.policy import PricingPolicy, RoundingUnit
 from tariffs.quantities import RoundingMode, round_ratio
 from tariffs.tally import Run
+from tariffs.tariff import Dimension
 from tariffs.taxes import places, scaled
 
 # Minor units of each line: before taxes, and tax.
 Shares = tuple[list[int], list[int]]
+
+_LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
 
 
 class Amounts(msgspec.Struct):
@@ -116,18 +119,53 @@ def round_parts(
         for i, share in zip(group, apportion(numerators, minor, total), strict=True):
             taxes[i] = share
     if inclusive:
-        minors = [minor - tax for minor, tax in zip(minors, taxes, strict=True)]
+        minors = [stated - tax for stated, tax in zip(minors, taxes, strict=True)]
+    _round_limits(runs, amounts, minor, policy, minors, taxes)
     return minors, taxes
 
 
+def _round_limits(
+    runs: Sequence[Run],
+    amounts: Amounts,
+    minor: int,
+    policy: PricingPolicy,
+    befores: list[int],
+    taxes: list[int],
+) -> None:
+    """Let the last line of a price limit, if any, make the totals those of the limit."""
+    limits = [i for i, run in enumerate(runs) if run.why in _LIMITS]
+    if not limits:
+        return
+    before = sum(amounts.befores)
+    before_minor = round_ratio(before, minor, policy.rounding_mode)
+    after_minor = round_ratio(before + sum(amounts.taxes), minor, policy.rounding_mode)
+    befores[limits[-1]] += before_minor - sum(befores)
+    taxes[limits[-1]] += after_minor - before_minor - sum(taxes)
+
+
 def _together(runs: Sequence[Run], unit: RoundingUnit) -> list[list[int]]:
-    """Return the indices that are rounded together: each line alone, or those of one period."""
-    if unit is RoundingUnit.LINE:
-        return [[i] for i in range(len(runs))]
-    periods: dict[int, list[int]] = {}
+    """Return the indices that are rounded together: each line alone, or those of one period.
+
+    What an adjustment takes off a line is rounded with that line, so that no sum gets negative.
+    """
+    groups: dict[int, list[int]] = {}
     for i, run in enumerate(runs):
-        periods.setdefault(run.starts_us, []).append(i)
-    return list(periods.values())
+        first = i if run.adjustment is None else _changed_by(i, runs)
+        key = first if unit is RoundingUnit.LINE else runs[first].starts_us
+        groups.setdefault(key, []).append(i)
+    return list(groups.values())
+
+
+def _changed_by(index: int, runs: Sequence[Run]) -> int:
+    """Return the line that the adjustment's line at *index* changes; itself, if it changes none."""
+    line, changed = runs[index], index
+    for i, run in enumerate(runs[:index]):
+        is_older = run.adjustment is None or run.component.dimension is Dimension.SESSION
+        if run.component is line.component and is_older and run.starts_us <= line.starts_us:
+            changed = i
+            if run.adjustment is not None:
+                break
+    return changed
 
 
 def _rates(runs: Sequence[Run]) -> list[list[int]]:

@@ -27,7 +27,7 @@ from tariffs.explain import explain
 from tariffs.policy import POLICIES, PricingPolicy
 from tariffs.price_series import PriceSeries
 from tariffs.pricing import compile_tariff, price_session
-from tariffs.tariff import Dimension, Tariff, TariffElement, TaxIncluded
+from tariffs.tariff import Dimension, PriceLimit, Tariff, TariffElement, TaxIncluded
 from tariffs.usage import SessionUsage
 from tests.tariffs.test_pricing import DAYS, sessions, tariffs
 
@@ -89,6 +89,7 @@ def adjusted(tariff: Tariff, included: TaxIncluded, adjustments: list[Adjustment
     included,
     st.lists(st.builds(QuantityTax, name=st.just("excise"), per_kwh=amounts), max_size=1),
     policies,
+    st.none() | st.builds(PriceLimit, before_taxes=amounts),
 )
 def test_no_order_of_adjustments_makes_a_total_negative_or_lines_not_add_up(
     tariff: Tariff,
@@ -97,9 +98,10 @@ def test_no_order_of_adjustments_makes_a_total_negative_or_lines_not_add_up(
     included: TaxIncluded,
     taxes: list[QuantityTax],
     policy: PricingPolicy,
+    most: PriceLimit | None,
 ) -> None:
     changed = msgspec.structs.replace(
-        adjusted(tariff, included, adjustments), quantity_taxes=tuple(taxes)
+        adjusted(tariff, included, adjustments), quantity_taxes=tuple(taxes), max_price=most
     )
 
     priced = price_session(anybody(usage), compile_tariff(changed), policy=policy)
@@ -108,6 +110,7 @@ def test_no_order_of_adjustments_makes_a_total_negative_or_lines_not_add_up(
     assert priced.taxes_exact >= 0
     assert priced.before_exact + priced.taxes_exact == priced.after_exact
     assert priced.before_minor >= 0
+    assert priced.tax_minor >= 0
     assert priced.before_minor == sum(line.before_minor for line in priced.lines)
     assert priced.tax_minor == sum(line.tax_minor for line in priced.lines)
     assert priced.after_minor == priced.before_minor + priced.tax_minor
