@@ -155,7 +155,7 @@ _add(
     tariff_app,
     "export",
     tariff_exchange.export_tariff,
-    "tariff export new.yaml --to ocpi-2.2.1 --country-code DE --party-id ABC",
+    "tariff export new.yaml --ocpi 2.2.1 --country-code DE --party-id ABC",
     "tariff export new.yaml --to ocpp-2.1 --json",
 )
 _add(

@@ -86,7 +86,8 @@ def import_tariff(
 def export_tariff(
     file: Path,
     *,
-    to: Target,
+    to: Target = "ocpi-2.3.0",
+    ocpi: Literal["2.1.1", "2.2.1", "2.3.0"] | None = None,
     country_code: str | None = None,
     party_id: str | None = None,
     as_json: Json = False,
@@ -96,12 +97,13 @@ def export_tariff(
     Args:
         file: Tariff file (YAML, or OCPI as .json).
         to: What to write.
+        ocpi: The same for OCPI: its version alone.
         country_code: Country of the CPO (DE), which OCPI requires from 2.2.1 on.
         party_id: Party id of the CPO (ABC), which OCPI requires from 2.2.1 on.
         as_json: Print JSON with the notes inside (key "notes") instead of the tariff alone.
     """
     tariff = compiled_tariff(file).tariff
-    if to == _OCPP:
+    if ocpi is None and to == _OCPP:
         exported = export_to_ocpp(tariff)
         written = (
             None if exported.tariff is None else msgspec.json.format(ocpp_json(exported.tariff))
@@ -113,7 +115,7 @@ def export_tariff(
         party_id=party_id or tariff.party_id,
         last_updated=tariff.last_updated or SystemClock().now().replace(microsecond=0),
     )
-    value, notes = write_tariff(tariff, version_named(to.removeprefix("ocpi-")))
+    value, notes = write_tariff(tariff, version_named(ocpi or to.removeprefix("ocpi-")))
     return _show(file, encode_ocpi(value), notes, as_json=as_json)
 
 
