@@ -2,7 +2,7 @@
 
 | cause | debit | credit |
 |---|---|---|
-| session rated | RECEIVABLE_UNBILLED, gross | revenue by dimension, net; taxes by country and rate |
+| session rated | RECEIVABLE_UNBILLED, gross | revenue by dimension; taxes by country and rate |
 | invoice issued | RECEIVABLE, gross | RECEIVABLE_UNBILLED, gross |
 | session written off | nothing: it was never rated, so nothing was ever owed | |
 
