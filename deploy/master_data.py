@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import Enum, auto
-from typing import Any, Final
+from enum import Enum, EnumType, auto
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -37,6 +37,9 @@ SECTIONS: Final[Mapping[str, Kind]] = {
 }
 VALID_FROM = "valid_from"
 PASSWORD_LENGTH_MIN: Final = 8
+CONNECTORS_MAX: Final = 99
+WORDS: Final[Mapping[str, str]] = {"Invalid decimal string": "expected a number"}
+"""What msgspec says, as people say it."""
 _STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]")
 
 
@@ -164,10 +167,8 @@ def _station_body(
         return body
     body = dict(body)
     count = body.get("connectors")
-    if isinstance(count, str) and count.isdecimal():
-        body["connectors"] = [
-            {"evse_id": number, "connector_id": 1} for number in range(1, min(int(count), 99) + 1)
-        ]
+    if isinstance(count, str):
+        body["connectors"] = _connectors(document, path, count)
     password = body.pop("password", None)
     if password is None:
         return body
@@ -180,6 +181,15 @@ def _station_body(
         data.passwords[key] = password
         body["password_hash"] = _kept_hash(known, key, password) or hash_password(password)
     return body
+
+
+def _connectors(document: Document, path: Path, count: str) -> list[dict[str, int]]:
+    """Return *count* connectors, one an EVSE, after reporting a count that is none."""
+    if not count.isdecimal() or not 1 <= int(count) <= CONNECTORS_MAX:
+        wanted = f"expected a number from 1 to {CONNECTORS_MAX}, or a list of connectors"
+        document.report((*path, "connectors"), wanted)
+        return []
+    return [{"evse_id": number, "connector_id": 1} for number in range(1, int(count) + 1)]
 
 
 def _kept_hash(known: Declarations, key: str, password: str) -> str | None:
@@ -197,7 +207,8 @@ def _converted(
     names = {each.name: each for each in msgspec.structs.fields(wanted)}
     wrong = [name for name in body if name not in names]
     for name in wrong:
-        document.report((*path, name), f"unknown name {name}{_hint(name, names)}")
+        known = [*names, "password"] if wanted is Station else names
+        document.report((*path, name), f"unknown name {name}{_hint(name, known)}")
     missing = [name for name, each in names.items() if each.required and name not in body]
     for name in missing:
         document.report(path, f"{name} is missing")
@@ -209,9 +220,21 @@ def _converted(
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         inner = tuple(int(index) if index else name for name, index in _STEP.findall(where))
-        document.report((*path, *inner), what)
+        kind = names[str(inner[0])].type if len(inner) == 1 else None
+        document.report((*path, *inner), WORDS.get(what, what) + _choices(what, kind))
         return _Broken.BROKEN
     return _Broken.BROKEN if wrong else entity
+
+
+def _choices(what: str, kind: object) -> str:
+    """Return what may stand where a value of the enumeration *kind* was expected."""
+    if not what.startswith("Invalid enum value"):
+        return ""
+    choices: list[str] = []
+    for each in (kind, *get_args(kind)):
+        if isinstance(each, EnumType):
+            choices += each.__members__
+    return f" (expected {', '.join(name.lower() for name in choices)})" if choices else ""
 
 
 def _valid_from(document: Document) -> datetime | None:

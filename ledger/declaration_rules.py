@@ -124,6 +124,8 @@ def _site(site: Site, after: _Known) -> Iterator[str]:
 def _station(station: Station, after: _Known) -> Iterator[str]:
     yield from _zone(station.time_zone)
     yield from _named(after, Kind.SITE, station.site)
+    if station.max_power_w is not None and station.max_power_w <= 0:
+        yield "max_power_w must be above 0"
 
 
 def _customer(customer: Customer) -> Iterator[str]:

@@ -121,7 +121,7 @@ def test_all_problems_are_reported_at_once_each_with_its_place(
     )
 
     assert problems(connection, SITE, text) == [
-        "2.yaml:2:24: Invalid decimal string",
+        "2.yaml:2:24: expected a number",
         "2.yaml:3:22: unknown name conectors (did you mean connectors?)",
         "2.yaml:3:36: a password has at least 8 characters",
         "2.yaml:4:3: site is missing",
@@ -172,3 +172,22 @@ def test_two_spellings_of_one_identity_are_a_problem(connection: psycopg.Connect
     assert problems(connection, "stations:\n  cs-1: {site: fjord}\n") == [
         "1.yaml:2:3: station CS-1 differs in case alone: stations would be confused"
     ]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("stations:\n  S: {site: fjord, pasword: x}", "6:20: unknown name pasword (did you mean"),
+        ("stations:\n  S: {site: fjord, connectors: -1}", "6:20: expected a number from 1 to 99"),
+        ("stations:\n  S: {site: fjord, connectors: 100}", "6:20: expected a number from 1 to 99"),
+        ("stations:\n  S: {site: fjord, max_power_w: lots}", "6:20: expected a number"),
+        ("stations:\n  S: {site: fjord, max_power_w: -5}", "6:3: max_power_w must be above 0"),
+        ("customers:\n  c: {name: C, invoicing: daily}", "(expected per_session, per_month)"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_reported_with_what_can(
+    connection: psycopg.Connection[Any], section: str, said: str
+) -> None:
+    [problem] = problems(connection, SITE.lstrip() + section)
+
+    assert said in problem
