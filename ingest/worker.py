@@ -1,29 +1,30 @@
 """The worker: takes records from the event log and writes what follows from them, exactly once.
 
 Facts, sessions, decisions and the partition's position go down in one transaction; the position
-moves only if it still is what this worker left it at. So a restart repeats nothing, and a second
-worker on the same partition finds out at once.
+is locked first, and must still be what this worker left it at. So a restart repeats nothing, and a
+second worker on the same partition finds out at once.
 """
 
 from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, Final, LiteralString, Self
 
 import psycopg
 from psycopg import Connection, sql
 
 from ingest.errors import IngestError
-from ingest.log import Record
 from ingest.worker_log import read_records
 from ingest.worker_partition import PartitionWorker
 
 GROUP_LINES: Final = 8_000
 """Lines that one transaction takes at most, but for the last record's rest."""
 GROUP_RECORDS: Final = 4_000
+GROUP_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 1.0
 """How long `run` waits for the log's notification before it looks by itself."""
 CHANNEL: LiteralString = "log_batch"
@@ -35,11 +36,12 @@ ON CONFLICT (partition) DO NOTHING
 LOAD: LiteralString = """
 SELECT next_position, declared_version FROM worker_position WHERE partition = %s
 """
-ADVANCE: LiteralString = """
-UPDATE worker_position SET next_position = %s
-WHERE partition = %s AND next_position = %s
+CLAIM: LiteralString = """
+SELECT 1 FROM worker_position WHERE partition = %s AND next_position = %s FOR UPDATE
 """
-REMEMBER: LiteralString = "UPDATE worker_position SET declared_version = %s WHERE partition = %s"
+ADVANCE: LiteralString = """
+UPDATE worker_position SET next_position = %s, declared_version = %s WHERE partition = %s
+"""
 
 
 class FencedError(IngestError):
@@ -63,6 +65,7 @@ class Worker:
         group_records: int = GROUP_RECORDS,
         until: Mapping[int, int] | None = None,
         recorded_in: str | None = None,
+        group_seconds: float = GROUP_SECONDS,
     ) -> None:
         """Connect and find out where each of *partitions* stands.
 
@@ -75,8 +78,12 @@ class Worker:
             until: Where to stop, by partition: the first position that is not taken any more.
             recorded_in: The schema whose decisions say what sessions found used of grants that
                 they share: a replay takes that order from there. None: this worker settles it.
+            group_seconds: After how long a transaction takes no further record, so that slow
+                work is committed in small parts. Grouping changes no decision.
         """
         self._group_lines, self._group_records = group_lines, group_records
+        self._lines = group_lines
+        self._group_seconds = group_seconds
         self._until, self._recorded_in = until or {}, recorded_in
         self._connection = psycopg.connect(dsn, autocommit=True)
         use_schema(self._connection, schema)
@@ -139,27 +146,30 @@ class Worker:
             self._connection,
             partition.partition,
             partition.next_position,
-            lines=self._group_lines,
+            lines=self._lines,
             records=max(wanted, 0),
         )
         if not records:
             return 0
         before = partition.lines_done
+        until = monotonic() + self._group_seconds
         with _no_collector(), self._connection.transaction():
-            self._claim(partition, records)
-            partition.take(records)
+            self._claim(partition)
+            partition.take(records, lambda: monotonic() < until)
             partition.store()
-            self._connection.execute(REMEMBER, (partition.version, partition.partition))
-        return partition.lines_done - before
+            reached = (partition.next_position, partition.version, partition.partition)
+            self._connection.execute(ADVANCE, reached)
+        done = partition.lines_done - before
+        # What was read and not reached is read again: read no more than could be done.
+        is_whole = partition.next_position > records[-1].position
+        self._lines = min(self._group_lines, 2 * max(self._lines, done) if is_whole else done)
+        return done
 
-    def _claim(self, partition: PartitionWorker, records: Sequence[Record]) -> None:
-        """Move the position, which locks it: a second worker waits here and then is fenced."""
-        after = records[-1].position + 1
-        moved = self._connection.execute(
-            ADVANCE, (after, partition.partition, partition.next_position)
-        )
-        if moved.rowcount != 1:
-            raise FencedError(partition.partition, partition.next_position)
+    def _claim(self, partition: PartitionWorker) -> None:
+        """Lock the position: a second worker waits here and then is fenced."""
+        place = (partition.partition, partition.next_position)
+        if self._connection.execute(CLAIM, place).fetchone() is None:
+            raise FencedError(*place)
 
 
 @contextmanager

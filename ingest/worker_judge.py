@@ -7,6 +7,7 @@ on how records were grouped or when a worker was restarted.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -14,7 +15,9 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 
 from ingest.envelope import Choice, Validation
+from ingest.worker_books import NO_STREAM, OpenBook, OpenBooks
 from ingest.worker_facts import FactShelf, StreamKey
+from ingest.worker_findings import Findings
 from ingest.worker_rater import Rater, Verdict
 from ingest.worker_sessions import (
     BEGINNING,
@@ -26,50 +29,15 @@ from ingest.worker_sessions import (
     load_session,
     load_streams,
 )
-from ledger.decisions import Decision, Moment
-from ledger.facts import SessionUpdated, StationFact
+from ledger.decisions import Moment
 from ledger.flags import Flag
 from ledger.session import ChargingSession
-from ledger.station import StationBook
 from ledger.token_uid import canonical_token
 
 logger = logging.getLogger(__name__)
 
 FINAL: Final = frozenset({"rated", "released", "written_off"})
 TO_VALIDATE: Final = frozenset({"open", "waiting", "held"})
-NO_STREAM: Final = ""
-
-
-class Findings:
-    """What a group of records changed, to be written in one transaction."""
-
-    def __init__(self) -> None:
-        self.changed: dict[str, SessionRow] = {}
-        self.gone: set[str] = set()
-        self.decisions: list[Decision] = []
-
-    def has_decided(self, session_id: str, moment: Moment) -> bool:
-        """Whether the record of *moment* led to a decision about the session already."""
-        return any(
-            decision.session_id == session_id and decision.moment.position == moment.position
-            for decision in self.decisions
-        )
-
-    def change(self, row: SessionRow) -> None:
-        """Write *row* as it will be at the end."""
-        self.changed[row.session_id] = row
-        self.gone.discard(row.session_id)
-
-    def clear(self) -> None:
-        """Begin the next group."""
-        self.changed.clear()
-        self.gone.clear()
-        self.decisions.clear()
-
-    def drop(self, row: SessionRow) -> None:
-        """Delete the row of a session that is none any more."""
-        self.changed.pop(row.session_id, None)
-        self.gone.add(row.session_id)
 
 
 class Folded(NamedTuple):
@@ -77,6 +45,19 @@ class Folded(NamedTuple):
 
     stream: str
     session: ChargingSession
+
+
+class Seen(NamedTuple):
+    """What one look at a station's book showed.
+
+    `streams` were looked at, those `with_facts` have some; `folded` are their sessions by id,
+    `changed` the decided ones that would be billed otherwise with the record's facts.
+    """
+
+    streams: set[str]
+    with_facts: set[str]
+    folded: dict[str, Folded]
+    changed: set[str]
 
 
 class Judge:
@@ -87,6 +68,7 @@ class Judge:
     ) -> None:
         self._connection, self._shelf = connection, shelf
         self._rater, self._findings = rater, findings
+        self._books = OpenBooks(shelf)
         self._recalled: set[tuple[str, str]] = set()
         self._inherited: dict[str, list[str]] = {}
 
@@ -104,13 +86,19 @@ class Judge:
         self, memories: Mapping[str, StationMemory], keys: Iterable[StreamKey], since: datetime
     ) -> None:
         """Read the stored facts of the stations in *keys* at once; `judge` reads the rest."""
-        wanted: dict[StreamKey, datetime] = {}
+        named: defaultdict[str, set[str]] = defaultdict(set)
         for station_id, stream in keys:
-            wanted[station_id, stream] = BEGINNING
+            named[station_id].add(stream)
+        wanted: dict[StreamKey, datetime] = {}
+        for station_id, streams in named.items():
+            book = self._books.get(station_id)
             rows = memories[station_id].rows.values()
-            wanted.update({(station_id, row.stream): BEGINNING for row in rows})
-            unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
-            wanted[station_id, NO_STREAM] = min([since - RECENT, *unfinished])
+            for stream in streams | {row.stream for row in rows} | {NO_STREAM}:
+                if book is None or not book.holds(stream):
+                    wanted[station_id, stream] = BEGINNING
+            if (station_id, NO_STREAM) in wanted:
+                unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
+                wanted[station_id, NO_STREAM] = min([since - RECENT, *unfinished])
         self._shelf.fetch(wanted.items())
 
     def judge(
@@ -118,21 +106,23 @@ class Judge:
     ) -> bool:
         """Fold *station_id* and decide; *named* are the streams that this record has facts of.
 
-        False where the fold failed: nothing is decided, the facts are kept for the next time.
+        Only what may have come out differently since the last time is looked at. False where the
+        fold failed: nothing is decided, the facts are kept for the next time.
         """
         self._recall(station_id, memory, named)
-        rows = _rows_in_mind(memory, named, moment)
-        facts = self._facts(station_id, rows, named, moment)
+        streams = _streams_in_mind(memory, named, moment)
+        rows = [row for row in memory.rows.values() if row.stream in streams]
         try:
-            folded = self._fold(station_id, facts, moment)
+            seen = self._look(station_id, memory, rows, named, moment)
         except Exception:
             # The fold is meant to be total; where it is not, one station must not stop the others.
             logger.exception("%s was not folded at %s", station_id, moment)
+            self._books.close(station_id)
             return False
+        folded = seen.folded
         fresh = {found.stream for key, found in folded.items() if key not in memory.rows}
         self._recall(station_id, memory, fresh)
-        aliases = self._settle_vanished(memory, rows, folded)
-        changed = self._changed(station_id, facts, folded, rows, named, moment)
+        aliases = self._settle_vanished(memory, rows, seen)
         for session_id, found in folded.items():
             if session_id in aliases:
                 continue
@@ -144,10 +134,56 @@ class Judge:
             if row.is_unfinished:
                 row.describe(found.session, memory.heard_at)
                 self._conclude(row, self._rater.decide(found.session, row, moment, memory.heard_at))
-            elif session_id in changed:
+            elif session_id in seen.changed:
                 self._review(row, found.session, memory, moment)
         memory.settle()
         return True
+
+    def _look(
+        self,
+        station_id: str,
+        memory: StationMemory,
+        rows: list[SessionRow],
+        named: Collection[str],
+        moment: Moment,
+    ) -> Seen:
+        """Fold what may have changed, and what may have waited long enough."""
+        streams = ({row.stream for row in rows} | set(named)) - {NO_STREAM}
+        unfinished = [row for row in rows if row.is_unfinished]
+        horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
+        traits = self._rater.traits(station_id, moment.at)
+        book = self._books.open(station_id, traits, horizon)
+        book.follow(self._shelf, streams, horizon, moment.position)
+        decided = [
+            row
+            for row in rows
+            if (not row.is_unfinished and row.stream in named)
+            or (row.state == "held" and NO_STREAM in named)
+        ]
+        before = {row.stream: book.sessions(row.stream) for row in decided}
+        touched = book.turn()
+        looked_at = {row.stream for row in unfinished if self._is_due(row, memory, moment)}
+        looked_at |= book.changed | set(named)
+        folded = {
+            session.session_id: Folded(stream, session)
+            for stream in sorted(looked_at)
+            for session in book.sessions(stream)
+        }
+        was = {s.session_id: s for stream in before.keys() & touched for s in before[stream]}
+        changed = {
+            row.session_id
+            for row in decided
+            if row.session_id in was
+            and row.session_id in folded
+            and _billed(was[row.session_id]) != _billed(folded[row.session_id].session)
+        }
+        book.changed.clear()
+        known = {stream for stream in looked_at if book.has_facts(stream)}
+        return Seen(looked_at, known, folded, changed)
+
+    def _is_due(self, row: SessionRow, memory: StationMemory, moment: Moment) -> bool:
+        """Whether the time alone may decide an unfinished session."""
+        return moment.at >= self._rater.deadline(row, memory, moment.at)
 
     def _review(
         self, row: SessionRow, session: ChargingSession, memory: StationMemory, moment: Moment
@@ -187,11 +223,10 @@ class Judge:
             if other.session_id not in self._findings.gone:
                 memory.rows.setdefault(other.session_id, other)
         around = [other for other in memory.rows.values() if _is_around(other, row)]
-        facts = self._facts(station_id, around, (), moment, since=row.first_fact_at)
-        found = self._fold(station_id, facts, moment).get(row.session_id)
-        if found is None:
+        session = self._fold_around(row, around, moment)
+        if session is None:
             return False
-        self._conclude(row, self._rater.choose(found.session, row, moment, choice))
+        self._conclude(row, self._rater.choose(session, row, moment, choice))
         memory.settle()
         return True
 
@@ -211,46 +246,37 @@ class Judge:
         memory.settle()
         return row
 
+    def use(self, version: int) -> None:
+        """Decide with what was declared up to *version*: whatever waits is asked anew."""
+        self._rater.use(version)
+        self._books.close_all()
+
+    def before_storing(self) -> None:
+        """Let the open books take what the shelf is about to hand over."""
+        self._books.before_storing()
+
     def stored(self) -> None:
         """Forget what was looked up for the transaction that is now committed."""
         self._recalled.clear()
+        self._books.stored()
 
-    def _facts(
-        self,
-        station_id: str,
-        rows: Iterable[SessionRow],
-        named: Collection[str],
-        moment: Moment,
-        since: datetime | None = None,
-    ) -> list[StationFact]:
-        """Return the facts that the fold needs: whole streams, and of "" what may touch them."""
-        unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
-        horizon = min([since or moment.at - RECENT, *unfinished])
-        streams = ({row.stream for row in rows} | set(named)) - {NO_STREAM}
-        wanted = [((station_id, stream), BEGINNING) for stream in sorted(streams)]
-        wanted.append(((station_id, NO_STREAM), horizon))
-        self._shelf.fetch(wanted)
-        return [fact for key, since in wanted for fact in self._shelf.facts(key, since)]
-
-    def _fold(
-        self, station_id: str, facts: Iterable[StationFact], moment: Moment
-    ) -> dict[str, Folded]:
-        book = StationBook(station_id, self._rater.traits(station_id, moment.at))
-        # Starts first: the readings of a known session are quickly added, in any order.
-        readings: list[StationFact] = []
-        others: list[StationFact] = []
-        for fact in facts:
-            (readings if type(fact) is SessionUpdated else others).append(fact)
-        book.add(others)
-        book.add(readings)
-        return {
-            session.session_id: Folded(stream, session)
-            for stream in book.streams()
-            for session in book.sessions(stream)
-        }
+    def _fold_around(
+        self, row: SessionRow, rows: Iterable[SessionRow], moment: Moment
+    ) -> ChargingSession | None:
+        """Return the session of *row*, folded among *rows*, with what was known then."""
+        around = list(rows)
+        unfinished = [other.first_fact_at for other in around if other.is_unfinished]
+        horizon = min([row.first_fact_at, *unfinished])
+        traits = self._rater.traits(row.station_id, moment.at)
+        book = OpenBook(row.station_id, traits, horizon)
+        streams = {other.stream for other in around} - {NO_STREAM}
+        book.follow(self._shelf, streams, horizon, moment.position)
+        book.turn()
+        sessions = {session.session_id: session for session in book.sessions(row.stream)}
+        return sessions.get(row.session_id)
 
     def _settle_vanished(
-        self, memory: StationMemory, rows: list[SessionRow], folded: dict[str, Folded]
+        self, memory: StationMemory, rows: list[SessionRow], seen: Seen
     ) -> set[str]:
         """Deal with rows that the fold no longer knows; return sessions that are decided already.
 
@@ -258,8 +284,9 @@ class Judge:
         decided: the session under its new id is not decided again.
         """
         aliases: set[str] = set()
+        folded = seen.folded
         for row in rows:
-            if row.session_id in folded:
+            if row.stream not in seen.streams or row.session_id in folded:
                 continue
             fresh = [
                 session_id
@@ -273,7 +300,7 @@ class Judge:
             if row.is_unfinished:
                 del memory.rows[row.session_id]
                 self._findings.drop(row)
-            elif not self._shelf.facts((row.station_id, row.stream), BEGINNING):
+            elif row.stream not in seen.with_facts:
                 continue  # its facts are quarantined ones, by now too old to be looked at
             elif row.state in FINAL and fresh:
                 aliases.add(fresh[0])
@@ -282,33 +309,6 @@ class Judge:
                 row.state = "replaced"
                 self._findings.change(row)
         return aliases
-
-    def _changed(
-        self,
-        station_id: str,
-        facts: list[StationFact],
-        folded: dict[str, Folded],
-        rows: list[SessionRow],
-        named: Collection[str],
-        moment: Moment,
-    ) -> set[str]:
-        """Return the decided sessions that would be billed otherwise with this record's facts."""
-        decided = [
-            row
-            for row in rows
-            if (not row.is_unfinished and row.stream in named)
-            or (row.state == "held" and NO_STREAM in named)
-        ]
-        if not decided:
-            return set()
-        known = [fact for fact in facts if fact.position != moment.position]
-        before = self._fold(station_id, known, moment)
-        both = [(before.get(row.session_id), folded.get(row.session_id)) for row in decided]
-        return {
-            now.session.session_id
-            for was, now in both
-            if was is not None and now is not None and _billed(was.session) != _billed(now.session)
-        }
 
     def _mark_late(self, row: SessionRow, *, moment_at: datetime) -> None:
         row.last_fact_at = max(row.last_fact_at, moment_at)
@@ -323,20 +323,18 @@ class Judge:
         self._findings.change(row)
 
 
-def _rows_in_mind(
-    memory: StationMemory, named: Collection[str], moment: Moment
-) -> list[SessionRow]:
-    """Return the rows whose streams take part: unfinished or named, their neighbours, late ones."""
+def _streams_in_mind(memory: StationMemory, named: Collection[str], moment: Moment) -> set[str]:
+    """Return the streams that take part: unfinished or named, their neighbours, late ones."""
     since = moment.at - RECENT
     unfinished = memory.unfinished()
-    return [
-        row
+    return {
+        row.stream
         for row in memory.rows.values()
         if row.is_unfinished
         or row.last_fact_at >= since
         or row.stream in named
         or any(_is_neighbour(row, other) for other in unfinished)
-    ]
+    }
 
 
 def _is_neighbour(row: SessionRow, other: SessionRow) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,7 +16,8 @@ from ingest.envelope import Choice, Declared, Frame, Tick, Validation
 from ingest.log import Record
 from ingest.translate import translate
 from ingest.worker_facts import FactShelf, StreamKey
-from ingest.worker_judge import Findings, Judge
+from ingest.worker_findings import Findings
+from ingest.worker_judge import Judge
 from ingest.worker_log import numbered_lines
 from ingest.worker_rater import Rater
 from ingest.worker_sessions import (
@@ -56,6 +57,8 @@ class Entry:
     validations: list[tuple[int, Validation]] = field(default_factory=list)
     version: int | None = None
     tick: datetime | None = None
+    lines: int = 0
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
 
 
 class PartitionWorker:
@@ -84,13 +87,18 @@ class PartitionWorker:
         self._heard: set[str] = set()
         self._remember(unfinished_stations(connection, partition), NEVER)
 
-    def take(self, records: Sequence[Record]) -> None:
-        """Work through *records*, which continue where the last ones ended."""
+    def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
+        """Work through *records*, which continue where the last ones ended.
+
+        At least one is taken; the others while *has_time* says so.
+        """
         entries = [self._read(record) for record in records]
         self._prepare(entries)
         for entry in entries:
             self._walk(entry)
-        self.next_position = records[-1].position + 1
+            self.next_position = entry.position + 1
+            if not has_time():
+                break
 
     def store(self) -> None:
         """Write what was found since the last time; the caller's transaction holds it together."""
@@ -99,6 +107,7 @@ class PartitionWorker:
             for row in memory.unfinished():
                 row.heard_at = memory.heard_at
                 self._findings.change(row)
+        self._judge.before_storing()
         self._shelf.store()
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
         self._rater.store(self._findings.decisions)
@@ -119,13 +128,13 @@ class PartitionWorker:
         """Decode and translate one record; what says nothing is counted, never raised."""
         entry = Entry(record.position)
         for index, line in numbered_lines(record.payload):
-            self.lines_done += 1
+            entry.lines += 1
             if line is None:
-                self._set_aside["", "line_unreadable"] += 1
+                entry.set_aside.append(("", "line_unreadable"))
                 continue
             entry.at = max(entry.at, line.received_at)
             if type(line) is Frame:
-                entry.facts += self._translated(line, record.position, index)
+                entry.facts += self._translated(line, entry, index)
             elif type(line) is Tick:
                 entry.tick = line.received_at
             elif type(line) is Declared:
@@ -136,13 +145,13 @@ class PartitionWorker:
                 entry.validations.append((index, line))
         return entry
 
-    def _translated(self, frame: Frame, position: int, line: int) -> Sequence[StationFact]:
+    def _translated(self, frame: Frame, entry: Entry, line: int) -> Sequence[StationFact]:
         try:
-            return translate(frame, position=position, line=line)
+            return translate(frame, position=entry.position, line=line)
         except Exception:
             # A frame must never stop the frames after it; it stays in the log to be looked at.
-            logger.exception("frame %s/%s/%s not translated", self.partition, position, line)
-            self._set_aside[frame.station, "not_translated"] += 1
+            logger.exception("frame %s/%s/%s not translated", self.partition, entry.position, line)
+            entry.set_aside.append((frame.station, "not_translated"))
             return ()
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
@@ -178,9 +187,11 @@ class PartitionWorker:
     def _walk(self, entry: Entry) -> None:
         """Take one record into account and judge the stations that it may have changed."""
         moment = Moment(partition=self.partition, position=entry.position, at=entry.at)
+        self.lines_done += entry.lines
+        self._set_aside.update(entry.set_aside)
         if entry.version is not None:
             self.version, self._deadline = entry.version, BEGINNING
-            self._rater.use(entry.version)
+            self._judge.use(entry.version)
         for line, validation in entry.validations:
             self._validate(validation, moment, line)
         named = self._add(entry.facts)

@@ -7,7 +7,7 @@ closes a session. Source: OCPP 1.6 errata 3.18 (transactionId -1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -40,23 +40,22 @@ class Window(NamedTuple):
         return self.ends_at or self.next_start_at
 
 
-Orphan = SessionUpdated | SessionEnded
-
-
 def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Window]:
-    """Return the windows of all *segments* that have a start, in order of their starts."""
+    """Return the windows of those *segments* of one stream that have a start, without next ones."""
     windows: list[Window] = []
     for segment in segments:
         if not segment.starts:
             continue
         start = min(segment.starts, key=lambda fact: rough_time(fact, traits))
         end = min(segment.ends, key=lambda fact: rough_time(fact, traits), default=None)
-        places = [place_of(fact) for fact in segment.facts if place_of(fact) is not None]
         place = place_of(start)
+        if place is None:
+            places = (place_of(fact) for fact in segment.facts)
+            place = next((place for place in places if place is not None), None)
         windows.append(
             Window(
                 stream=segment.transaction_ref,
-                place=place if place is not None else (places[0] if places else None),
+                place=place,
                 starts_at=rough_time(start, traits),
                 ends_at=rough_time(end, traits) if end else None,
                 next_start_at=None,
@@ -65,55 +64,57 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
                 token_uid=canonical_token(start.token_uid, ignored=traits.token_ignored),
             )
         )
-    windows.sort(key=lambda window: (window.starts_at, window.stream))
-    return _with_next(windows)
+    return windows
 
 
-def _with_next(windows: Sequence[Window]) -> list[Window]:
-    """Return *windows* (ordered), each with the start of the next session at its place."""
-    following: dict[int, datetime] = {}
-    linked: list[Window] = []
-    for window in reversed(windows):
-        if window.place is None:
-            linked.append(window)
-            continue
-        linked.append(window._replace(next_start_at=following.get(window.place)))
-        following[window.place] = window.starts_at
-    return linked[::-1]
+Orphan = SessionUpdated | SessionEnded
 
 
-def resolve(orphan: Orphan, windows: Sequence[Window], traits: StationTraits) -> str | None:
-    """Return the stream that *orphan* belongs to, None when none or several could be meant."""
-    place = place_of(orphan)
-    if place == 0:
-        return None
-    at = rough_time(orphan, traits)
-    value = _register_of(orphan)
-    fitting = [
-        window
-        for window in windows
-        if place in (None, window.place) and _fits(orphan, at, value, window, traits)
-    ]
-    streams = {window.stream for window in fitting}
-    return streams.pop() if len(streams) == 1 and len(fitting) == 1 else None
+class Claim(NamedTuple):
+    """A frame without a valid id, and what of it decides whose it is."""
+
+    orphan: Orphan
+    reference: str
+    place: int | None
+    at: datetime
+    value: Decimal | None
 
 
-def _fits(
-    orphan: Orphan, at: datetime, value: Decimal | None, window: Window, traits: StationTraits
-) -> bool:
-    if at < window.starts_at - _SLACK:
+def claim_of(orphan: Orphan, traits: StationTraits) -> Claim:
+    """Return what *orphan* claims."""
+    return Claim(
+        orphan=orphan,
+        reference=orphan.transaction_ref or "",
+        place=place_of(orphan),
+        at=rough_time(orphan, traits),
+        value=_register_of(orphan),
+    )
+
+
+def fits(claim: Claim, window: Window, traits: StationTraits) -> bool:
+    """Return True when the frame may belong to the session of *window*; place 0 is the station."""
+    orphan, at, value = claim.orphan, claim.at, claim.value
+    is_elsewhere = claim.place is not None and claim.place != window.place
+    if claim.place == 0 or is_elsewhere or at < window.starts_at - _SLACK:
         return False
     if isinstance(orphan, SessionEnded):
         if window.ends_at is not None:  # it has its stop: this may only be the same stop again
             return abs(at - window.ends_at) <= SAME_STOP and value == window.meter_stop_wh
-        token = canonical_token(orphan.token_uid, ignored=traits.token_ignored)
-        if token and window.token_uid and token != window.token_uid:
-            return False
-        if value is None and not is_normative(orphan.transaction_ref):
+        if not _may_end(orphan, value, window, traits):
             return False
     if window.closes_at is not None and at > window.closes_at:
         return False
     return _meter_fits(orphan, at, value, window, traits)
+
+
+def _may_end(
+    end: SessionEnded, value: Decimal | None, window: Window, traits: StationTraits
+) -> bool:
+    """Return False for another token's stop, and for a foreign one that names no register."""
+    token = canonical_token(end.token_uid, ignored=traits.token_ignored)
+    if token and window.token_uid and token != window.token_uid:
+        return False
+    return value is not None or is_normative(end.transaction_ref)
 
 
 def _meter_fits(

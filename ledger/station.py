@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final
 
+from ledger.bystanders import (
+    Bystanders,
+    by_place,
+    changed_by_boots,
+    changed_by_reports,
+    changed_by_statuses,
+)
 from ledger.facts import (
-    ConnectorStatusChanged,
     FrameSetAside,
-    Measurand,
     QueueReported,
     SessionEnded,
     SessionFact,
@@ -19,13 +22,13 @@ from ledger.facts import (
     StationBooted,
     StationFact,
 )
-from ledger.orphans import Orphan, Window, resolve, windows_of
+from ledger.orphans import Orphan, windows_of
+from ledger.reconciliation import Reconciliation
 from ledger.segments import (
     Segment,
     Source,
     is_normative,
     place_of,
-    rough_time,
     source_of,
     split_segments,
 )
@@ -33,49 +36,44 @@ from ledger.session import ChargingSession
 from ledger.session_fold import Surroundings, fold_session
 from ledger.station_traits import StationTraits
 
-_DAY = timedelta(days=1)
+__all__ = ["StationBook", "StationTraits"]
 
-__all__ = ["Progress", "StationBook", "StationTraits"]
-
-
-class Progress(NamedTuple):
-    """Where an open session stands, without a fold: for lists that follow live sessions."""
-
-    started_at: datetime | None
-    token_uid: str | None
-    place: int | None
-    register_wh: Decimal | None
-    meter_start_wh: Decimal | None
-    received_at: datetime
+Kind = tuple[Source, type]
+"""A frame may tell several facts, each of another type."""
+_NOTHING: Final[frozenset[Kind]] = frozenset()
 
 
 class _Stream:
     """The facts that carry one transaction reference (and own it)."""
 
-    __slots__ = ("facts", "has_end", "is_placed", "place", "starts")
+    __slots__ = ("facts", "is_placed", "place", "starts")
 
     def __init__(self) -> None:
         self.facts: list[SessionFact | QueueReported] = []
         self.starts: list[SessionStarted] = []
         self.place: int | None = None
         self.is_placed = False
-        self.has_end = False
+
+    def settle(self) -> None:
+        """Work out the place anew: the starts'."""
+        self.starts = [fact for fact in self.facts if isinstance(fact, SessionStarted)]
+        places = [place_of(start) for start in self.starts]
+        self.place = min((place for place in places if place is not None), default=None)
+        self.is_placed = bool(places) and None not in places
 
 
 class StationBook:
-    """The facts of one station. Adding never raises; the order of adding does not matter."""
+    """The facts of one station. Adding never raises; the order of adding does not matter.
+
+    What is taken out again leaves no trace.
+    """
 
     def __init__(self, station_id: str, traits: StationTraits) -> None:
         self.station_id, self.traits = station_id, traits
         self.set_aside: dict[str, int] = {}
         self._streams: dict[str, _Stream] = {}
-        self._statuses: dict[int | None, dict[Source, ConnectorStatusChanged]] = {}
-        self._boots: dict[Source, StationBooted] = {}
-        self._queue_empty: dict[Source, QueueReported] = {}
-        self._loose: dict[Source, Orphan] = {}
-        self._targets: dict[Source, str | None] = {}
-        self._foreign_connector: set[str] = set()
-        self._windows: list[Window] = []
+        self._around = Bystanders()
+        self._reconciled = Reconciliation(traits)
         self._folded: dict[str, tuple[ChargingSession, ...]] = {}
 
     def add(self, facts: Iterable[StationFact]) -> set[str]:
@@ -93,8 +91,32 @@ class StationBook:
             slow.append(fact)
         if slow:
             self._add_slowly(slow, touched)
-        for ref in touched:
-            self._folded.pop(ref, None)
+        self._forget_folds(touched)
+        return touched
+
+    def remove(self, facts: Iterable[StationFact]) -> set[str]:
+        """Take *facts* out again and return the streams whose sessions may have changed."""
+        touched: set[str] = set()
+        gone: dict[str, set[Kind]] = {}
+        around: list[StationFact] = []
+        for fact in facts:
+            if isinstance(
+                fact, SessionStarted | SessionUpdated | SessionEnded | QueueReported
+            ) and (fact.transaction_ref or not isinstance(fact, QueueReported)):
+                gone.setdefault(fact.transaction_ref or "", set()).add(
+                    (source_of(fact), type(fact))
+                )
+            else:
+                around.append(fact)
+        for reference, kinds in gone.items():
+            for source, kind in kinds:
+                if kind in (SessionUpdated, SessionEnded):
+                    touched |= self._reconciled.release(source)
+            if reference in self._streams:
+                self._settle(reference, touched, without=kinds)
+        self._around.remove(around)
+        self._note_around(around, touched)
+        self._forget_folds(touched)
         return touched
 
     def sessions(self, stream: str) -> tuple[ChargingSession, ...]:
@@ -102,41 +124,11 @@ class StationBook:
         folded = self._folded.get(stream)
         if folded is None:
             folded = self._folded[stream] = tuple(
-                fold_session(segment, self._around(segment, index, stream))
+                fold_session(segment, self._surroundings(segment, index, stream))
                 for index, segment in enumerate(self._segments(stream))
                 if segment.starts or segment.updates or segment.ends
             )
         return folded
-
-    def has_end(self, stream: str) -> bool:
-        """Return True when a stop is known for *stream*: only then can a decision be due."""
-        found = self._streams.get(stream)
-        if found is None or not found.starts or found.has_end:
-            return True
-        return any(
-            target == stream and isinstance(self._loose[source], SessionEnded)
-            for source, target in self._targets.items()
-        )
-
-    def progress(self, stream: str) -> Progress | None:
-        """Return where the open session of *stream* stands; None where only a fold can tell."""
-        found = self._streams.get(stream)
-        if found is None or found.has_end or len(found.starts) != 1:
-            return None
-        start, last = found.starts[0], found.facts[-1]
-        register = None
-        if not isinstance(last, QueueReported):
-            for reading in last.readings:
-                if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None:
-                    register = reading.value
-        return Progress(
-            rough_time(start, self.traits),
-            start.token_uid,
-            found.place,
-            register,
-            start.meter_start_wh,
-            last.received_at,
-        )
 
     def streams(self) -> tuple[str, ...]:
         """Return every stream with sessions or quarantined frames, sorted."""
@@ -144,72 +136,56 @@ class StationBook:
 
     def orphans(self) -> tuple[Orphan, ...]:
         """Return the quarantined frames: no session, or several, could have meant them."""
-        return tuple(self._loose[s] for s, to in sorted(self._targets.items()) if to is None)
+        return tuple(self._reconciled.quarantined())
 
     def facts(self) -> list[StationFact]:
         """Return every fact kept, in log order."""
         own = [fact for stream in self._streams.values() for fact in stream.facts]
-        statuses = [f for by_source in self._statuses.values() for f in by_source.values()]
-        kept: list[StationFact] = [
-            *own, *self._loose.values(), *statuses, *self._boots.values(),
-            *self._queue_empty.values(),
-        ]  # fmt: skip
+        kept: list[StationFact] = [*own, *self._reconciled.loose(), *self._around.facts()]
         return sorted(kept, key=lambda fact: (fact.position, fact.line))
 
-    def last_received_at(self, stream: str) -> datetime | None:
-        """Return when the newest fact of *stream* was received."""
-        found = self._streams.get(stream)
-        return max((fact.received_at for fact in found.facts), default=None) if found else None
+    def _forget_folds(self, touched: set[str]) -> None:
+        for stream in touched:
+            self._folded.pop(stream, None)
 
-    def forget(self, stream: str) -> None:
-        """Drop *stream* and what was attached to it. Rebuilding a book must forget the same."""
-        self._streams.pop(stream, None)
-        self._folded.pop(stream, None)
-        self._foreign_connector.discard(stream)
-        for source in [s for s, to in self._targets.items() if to == stream]:
-            del self._targets[source], self._loose[source]
-        for source in [s for s, f in self._loose.items() if (f.transaction_ref or "") == stream]:
-            del self._targets[source], self._loose[source]
-        self._windows = [window for window in self._windows if window.stream != stream]
-
-    def forget_surroundings(self, before: datetime) -> None:
-        """Drop statuses, boots and quarantined frames received before the moment."""
-        for by_source in self._statuses.values():
-            for source in [s for s, f in by_source.items() if f.received_at < before]:
-                del by_source[source]
-        for source in [s for s, f in self._boots.items() if f.received_at < before]:
-            del self._boots[source]
-        stale = [s for s, to in self._targets.items() if to is None]
-        for source in stale:
-            if self._loose[source].received_at < before:
-                del self._loose[source], self._targets[source]
-
-    def _add_slowly(self, facts: list[StationFact], touched: set[str]) -> None:
-        """Add facts that may move the borders of sessions."""
-        restructured = False
-        fresh: list[Source] = []
+    def _add_slowly(self, facts: Sequence[StationFact], touched: set[str]) -> None:
+        """Add facts that may move the borders of sessions: starts first, they say whose is what."""
+        starts = [fact for fact in facts if isinstance(fact, SessionStarted)]
+        for start in starts:
+            self._own(start.transaction_ref, start, touched)
+        for reference in {start.transaction_ref for start in starts}:
+            self._settle(reference, touched)
+        others = [fact for fact in facts if isinstance(fact, SessionUpdated | SessionEnded)]
+        self._add_others(others, touched)
         around: list[StationFact] = []
         for fact in facts:
             match fact:
-                case SessionStarted():
-                    self._own(fact.transaction_ref, fact, touched)
-                    restructured = True
-                case SessionUpdated() | SessionEnded():
-                    if self._is_owned(fact):
-                        self._own(fact.transaction_ref or "", fact, touched)
-                        restructured = restructured or self._moves_borders(fact)
-                    else:
-                        self._loose[source_of(fact)] = fact
-                        fresh.append(source_of(fact))
+                case SessionStarted() | SessionUpdated() | SessionEnded():
+                    pass
+                case QueueReported(transaction_ref=str(reference)) if reference:
+                    self._own(reference, fact, touched)
+                case FrameSetAside():
+                    self.set_aside[fact.reason] = self.set_aside.get(fact.reason, 0) + 1
                 case _:
                     around.append(fact)
-        if restructured:
-            self._restructure(touched)
-        else:
-            for source in fresh:
-                self._retarget(source, touched)
-        for fact in around:
-            self._add_around(fact, touched)
+        self._around.add(around)
+        self._note_around(around, touched)
+
+    def _add_others(self, facts: Iterable[Orphan], touched: set[str]) -> None:
+        moved: set[str] = set()
+        loose: list[Orphan] = []
+        for fact in facts:
+            if not self._is_owned(fact):
+                loose.append(fact)
+                continue
+            reference = fact.transaction_ref or ""
+            self._own(reference, fact, touched)
+            if self._moves_borders(fact):
+                moved.add(reference)
+        for reference in moved:
+            self._place(reference, touched)
+        for orphan in loose:
+            touched |= self._reconciled.take(orphan)
 
     def _is_owned(self, fact: Orphan) -> bool:
         """Return True when the reference of *fact* is one that the station may use for it.
@@ -234,89 +210,61 @@ class StationBook:
         stream = self._streams[fact.transaction_ref or ""]
         return not stream.is_placed and place_of(fact) is not None
 
-    def _own(self, ref: str, fact: SessionFact, touched: set[str]) -> None:
-        stream = self._streams.setdefault(ref, _Stream())
-        stream.facts.append(fact)
-        if isinstance(fact, SessionStarted):
-            stream.starts.append(fact)
-            places = [place_of(start) for start in stream.starts]
-            stream.place = min((place for place in places if place is not None), default=None)
-            stream.is_placed = None not in places
-        elif isinstance(fact, SessionEnded):
-            stream.has_end = True
-        touched.add(ref)
+    def _own(self, reference: str, fact: SessionFact | QueueReported, touched: set[str]) -> None:
+        self._streams.setdefault(reference, _Stream()).facts.append(fact)
+        touched.add(reference)
 
-    def _restructure(self, touched: set[str]) -> None:
-        """Sort everything anew after a start or a stop came."""
-        for source, fact in list(self._loose.items()):
-            ref = fact.transaction_ref or ""
+    def _settle(
+        self, reference: str, touched: set[str], *, without: set[Kind] | frozenset[Kind] = _NOTHING
+    ) -> None:
+        """Sort the facts of *reference* anew after a start came, or after facts went."""
+        stream = self._streams[reference]
+        if without:
+            stream.facts = [f for f in stream.facts if (source_of(f), type(f)) not in without]
+        stream.settle()
+        kept: list[SessionFact | QueueReported] = []
+        for fact in stream.facts:
+            is_orphan = isinstance(fact, SessionUpdated | SessionEnded) and not self._is_owned(fact)
+            if is_orphan and isinstance(fact, SessionUpdated | SessionEnded):
+                touched |= self._reconciled.take(fact)
+            else:
+                kept.append(fact)
+        stream.facts = kept
+        for fact in self._reconciled.loose_of(reference):
             if self._is_owned(fact):
-                del self._loose[source]
-                guess = self._targets.pop(source, None)
-                if guess is not None:
-                    touched.add(guess)
-                self._own(ref, fact, touched)
-        before = {(w.stream, w.starts_at): w for w in self._windows}
-        segments = [s for ref in self._streams for s in self._own_segments(ref)]
-        self._windows = windows_of(segments, self.traits)
-        touched |= {w.stream for w in self._windows if before.get((w.stream, w.starts_at)) != w}
-        for source in self._loose:
-            self._retarget(source, touched)
-
-    def _retarget(self, source: Source, touched: set[str]) -> None:
-        fact = self._loose[source]
-        ref = fact.transaction_ref or ""
-        target = resolve(fact, self._windows, self.traits)
-        if ref in self._streams and place_of(fact) is not None and target != ref:
-            self._foreign_connector.add(ref)
-            touched.add(ref)
-        if source in self._targets and self._targets[source] == target:
-            return
-        for stream in (self._targets.get(source), target):
-            if stream is not None:
-                touched.add(stream)
-        touched.add(ref)
-        self._targets[source] = target
-
-    def _add_around(self, fact: StationFact, touched: set[str]) -> None:
-        """Add a fact that belongs to no session by itself."""
-        source = (fact.position, fact.line)
-        match fact:
-            case ConnectorStatusChanged():
-                place = fact.evse_id if fact.evse_id is not None else fact.connector_id
-                self._statuses.setdefault(place, {})[source] = fact
-                near = [window for window in self._windows if window.place == place]
-                touched |= _may_concern(near, fact.occurred_at, fact.received_at)
-            case StationBooted():
-                self._boots[source] = fact
-                touched |= _may_concern(self._windows, None, fact.received_at)
-            case QueueReported(transaction_ref=str(ref)) if ref:
-                stream = self._streams.setdefault(ref, _Stream())
+                touched |= self._reconciled.release(source_of(fact))
                 stream.facts.append(fact)
-                touched.add(ref)
-            case QueueReported():
-                self._queue_empty[source] = fact
-                touched |= {window.stream for window in self._windows if window.ends_at}
-            case FrameSetAside():
-                self.set_aside[fact.reason] = self.set_aside.get(fact.reason, 0) + 1
-            case _:
-                pass
+        touched.add(reference)
+        self._place(reference, touched)
+        if not stream.facts:
+            del self._streams[reference]
 
-    def _own_segments(self, ref: str) -> list[Segment]:
-        stream = self._streams.get(ref)
-        return split_segments(ref, stream.facts, self.traits) if stream else []
+    def _place(self, reference: str, touched: set[str]) -> None:
+        segments = split_segments(reference, self._streams[reference].facts, self.traits)
+        touched |= self._reconciled.place(reference, windows_of(segments, self.traits))
+
+    def _note_around(self, facts: Sequence[StationFact], touched: set[str]) -> None:
+        """Name the streams that *facts*, which belong to no session by themselves, may change."""
+        reconciled, folded = self._reconciled, self._folded
+        for place, statuses in by_place(facts).items():
+            touched |= changed_by_statuses(reconciled.streams_at(place), statuses, folded)
+        boots = [fact for fact in facts if isinstance(fact, StationBooted)]
+        if boots:
+            touched |= changed_by_boots(reconciled.streams(), boots, folded)
+        if any(isinstance(fact, QueueReported) for fact in facts):
+            touched |= changed_by_reports(self._streams, folded)
 
     def _segments(self, stream: str) -> list[Segment]:
         """Return the sessions of *stream* with what was attached to them."""
-        attached = [self._loose[s] for s, to in sorted(self._targets.items()) if to == stream]
         found = self._streams.get(stream)
         if found is not None and any(not isinstance(f, QueueReported) for f in found.facts):
+            attached = self._reconciled.attached(stream)
             return split_segments(stream, [*found.facts, *attached], self.traits)
         return self._orphan_segments(stream)
 
     def _orphan_segments(self, stream: str) -> list[Segment]:
         """Return stops that nobody owns, each as a session of its own that a person must judge."""
-        loose = [fact for fact in self.orphans() if (fact.transaction_ref or "") == stream]
+        loose = self._reconciled.quarantined_of(stream)
         ends = [fact for fact in loose if isinstance(fact, SessionEnded)]
         if not ends:
             return []
@@ -329,41 +277,24 @@ class StationBook:
             segment.ends.append(end)
         return list(by_content.values())
 
-    def _around(self, segment: Segment, index: int, stream: str) -> Surroundings:
-        window = self._window_of(segment, index, stream)
-        place = window.place if window else None
-        attached = {s for s, to in self._targets.items() if to == stream}
+    def _surroundings(self, segment: Segment, index: int, stream: str) -> Surroundings:
+        window = self._reconciled.window(stream, index) if segment.starts else None
+        attached = self._reconciled.attached(stream)
         return Surroundings(
             station_id=self.station_id,
             traits=self.traits,
-            statuses=list(self._statuses.get(place, {}).values()) if window else (),
-            boots=list(self._boots.values()),
+            statuses=self._around.statuses(window.place) if window else (),
+            boots=list(self._around.boots.values()),
             queue_empty_at=tuple(
                 report.received_at
-                for report in self._queue_empty.values()
+                for report in self._around.reports.values()
                 if not report.messages_in_queue
             ),
             next_start_at=window.next_start_at if window else None,
-            attached=frozenset(attached),
+            attached=frozenset(source_of(fact) for fact in attached),
             foreign_ids=frozenset(
-                s for s in attached if not is_normative(self._loose[s].transaction_ref)
+                source_of(fact) for fact in attached if not is_normative(fact.transaction_ref)
             ),
-            has_foreign_connector=stream in self._foreign_connector,
+            has_foreign_connector=stream in self._streams
+            and self._reconciled.has_foreign_place(stream),
         )
-
-    def _window_of(self, segment: Segment, index: int, stream: str) -> Window | None:
-        if not segment.starts:
-            return None
-        own = [window for window in self._windows if window.stream == stream]
-        return own[index] if index < len(own) else None
-
-
-def _may_concern(
-    windows: Iterable[Window], occurred_at: datetime | None, received_at: datetime
-) -> set[str]:
-    """Return the streams of sessions that something at that time may bear on; generously."""
-    moments = [received_at]
-    if occurred_at is not None:
-        moments.append(occurred_at if occurred_at.tzinfo else occurred_at.replace(tzinfo=UTC))
-    early = min(moments)
-    return {w.stream for w in windows if w.ends_at is None or w.ends_at + _DAY >= early}

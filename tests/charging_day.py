@@ -26,7 +26,7 @@ from ledger.sites import Site
 from ledger.stations import Station
 from ledger.tariff_versions import published
 from ledger.tokens import Token
-from tariffs.adjustments import GroupGrant
+from tariffs.adjustments import GroupGrant, ValidationGrant
 from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 
 PARTITIONS = 2
@@ -59,7 +59,10 @@ def declare_fleet(dsn: str) -> int:
         id="DAY",
         currency="EUR",
         elements=(TariffElement(price_components=(energy, parking), restrictions=Restrictions()),),
-        adjustments=(GroupGrant(group="residents", dimensions=(Dimension.ENERGY,)),),
+        adjustments=(
+            GroupGrant(group="residents", dimensions=(Dimension.ENERGY,)),
+            ValidationGrant(code="STAMP", dimensions=(Dimension.ENERGY,), percent=Decimal(50)),
+        ),
     )
     seller = LegalEntity(
         name="Watt GmbH", country="DE", time_zone="Europe/Berlin", invoice_prefix="W"

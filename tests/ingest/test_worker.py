@@ -33,6 +33,7 @@ CONSEQUENCES = {
     "decision": "SELECT * FROM session_decision ORDER BY session_id, position",
     "line": "SELECT * FROM rated_line ORDER BY session_id, line",
     "entry": "SELECT * FROM journal_entry ORDER BY entry_id",
+    "validation": "SELECT * FROM validation ORDER BY partition, position, line",
     "posting": "SELECT * FROM posting ORDER BY entry_id, posting",
     "set aside": "SELECT * FROM set_aside ORDER BY partition, station_id, reason",
     "position": "SELECT * FROM worker_position ORDER BY partition",

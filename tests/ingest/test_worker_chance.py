@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from deploy import migrate
+from ingest.envelope import Validation
 from ingest.worker import Worker
 from tests.charging_day import (
     PARTITIONS,
@@ -33,7 +34,7 @@ CHOSEN = (
 
 
 def disturbed_day(version: int, chance: random.Random) -> list[Timed]:
-    """Return the charging day with lines lost, repeated and late, and with people's choices."""
+    """Return the charging day with lines lost, repeated and late, with choices and codes shown."""
     day = charging_day(version)
     declared, day = day[:PARTITIONS], [timed for timed in day[PARTITIONS:] if chance.random() < 0.9]
     day += [timed for timed in day if chance.random() < 0.15]
@@ -45,9 +46,25 @@ def disturbed_day(version: int, chance: random.Random) -> list[Timed]:
     for _ in range(chance.randrange(6)):
         choice = chance.choice(["release", "write_off"])
         lines.append(choose(chance.choice(CHOSEN), choice, chance.uniform(100, 2_000)))
+    lines += [validate(chance) for _ in range(chance.randrange(5))]
     for minutes in (500, 700, 1_300, 2_200):
         lines += tick(minutes)
     return [*declared, *sorted(lines, key=lambda timed: timed[0])]
+
+
+def validate(chance: random.Random) -> Timed:
+    """Return the line of a code shown for a session, or for a token that may have one."""
+    moment, session_id = at(chance.uniform(0, 300)), chance.choice(CHOSEN)
+    by_token = chance.random() < 0.5
+    line = Validation(
+        received_at=moment,
+        station=session_id.split("/", 1)[0],
+        code=chance.choice(["STAMP", "STAY-1"]),
+        by="desk",
+        session_id=None if by_token else session_id,
+        token=chance.choice(["FLEET1", "BEARER1"]) if by_token else None,
+    )
+    return moment, line.station, line
 
 
 def restarted(dsn: str, schema: str, chance: random.Random) -> None:
