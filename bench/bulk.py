@@ -17,9 +17,9 @@ import numpy as np
 
 from bench.pricing import bench_session, bench_tariff
 from bench.run import Row
-from tariffs.adjustments import IdleGrace
-from tariffs.bulk import bulk_tariff, rate_columns
-from tariffs.bulk_columns import SessionColumns, columns_of
+from tariffs.adjustments.adjustment import IdleGrace
+from tariffs.bulk.columns import SessionColumns, columns_of
+from tariffs.bulk.rating import bulk_tariff, rate_columns
 from tariffs.compiled import CompiledTariff
 from tariffs.pricing import compile_tariff, price_session
 from tariffs.tariff import (

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.decimal_rater import decimal_total
 from bench.pricing import Row, bench_tariff
-from tariffs.cdr_pricing import price_cdr
+from tariffs.cdr.pricing import price_cdr
 from tariffs.ocpi.cdr_fast import CdrDecoder
 from tariffs.pricing import compile_tariff
 from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan

@@ -22,12 +22,12 @@ import numpy as np
 
 from bench.bulk import mixed_sessions, mixed_tariffs
 from bench.run import Row
-from tariffs.bulk import bulk_tariff, rate_columns
-from tariffs.bulk_columns import SessionColumns, columns_of
-from tariffs.files import read_tariff_file
+from tariffs.bulk.columns import SessionColumns, columns_of
+from tariffs.bulk.rating import bulk_tariff, rate_columns
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.pricing import compile_tariff, price_session
-from tariffs.simulate_columns_file import write_columns_file
-from tariffs.simulate_history import HistoryChunk
+from tariffs.simulate.columns_file import write_columns_file
+from tariffs.simulate.history import HistoryChunk
 
 _SESSIONS: Final = 1_000_000
 _DISTINCT: Final = 20_000

@@ -14,9 +14,9 @@ from psycopg import Connection
 from deploy.errors import DeployError
 from ledger.declare import load_declarations
 from projections.history import past_sessions, rated_between
-from tariffs.simulate_columns_file import read_columns_file, write_columns_file
-from tariffs.simulate_history import HistoryChunk, PastSession, Unread, chunks_of
-from tariffs.simulate_lines import read_csv_lines, read_json_lines
+from tariffs.simulate.columns_file import read_columns_file, write_columns_file
+from tariffs.simulate.history import HistoryChunk, PastSession, Unread, chunks_of
+from tariffs.simulate.lines import read_csv_lines, read_json_lines
 
 _COLUMNS: Final = ".npz"
 _JSON_LINES: Final = {".jsonl", ".ndjson"}

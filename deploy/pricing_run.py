@@ -11,12 +11,13 @@ import msgspec
 from deploy.errors import DeployError
 from deploy.pricing_documents import Document, documents_in
 from deploy.pricing_tariffs import GivenTariff, Refusal, refusal_of
-from tariffs.cdr import Cdr
-from tariffs.cdr_differences import Difference, differences_of
-from tariffs.cdr_pricing import CurrencyDiffersError, price_cdr
-from tariffs.cdr_tariffs import TariffMissingError, holds
+from tariffs.cdr.cdr import Cdr
+from tariffs.cdr.differences import Difference, differences_of
+from tariffs.cdr.pricing import CurrencyDiffersError, price_cdr
+from tariffs.cdr.tariffs import TariffMissingError, holds
 from tariffs.compiled import CompiledTariff
 from tariffs.errors import TariffError
+from tariffs.files.session_file import read_session_file
 from tariffs.ocpi.cdr_fast import CdrDecoder, FastCdr
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of
 from tariffs.ocpi.documents import OcpiError, decode_json, objects_in
@@ -24,7 +25,6 @@ from tariffs.ocpi.versions import OcpiVersion
 from tariffs.policy import PricingPolicy
 from tariffs.priced import Note, PricedSession
 from tariffs.pricing import price_session
-from tariffs.session_files import read_session_file
 from tariffs.zones import UnknownZoneError
 
 UTC: Final = "UTC"

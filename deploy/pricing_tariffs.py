@@ -11,7 +11,7 @@ from deploy.errors import DeployError
 from deploy.pricing_documents import Document, documents_in
 from tariffs.compiled import CompiledTariff
 from tariffs.errors import TariffError
-from tariffs.files import read_tariff_file
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.ocpi.documents import OcpiError, decode_json, objects_in
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.versions import OcpiVersion

@@ -15,8 +15,8 @@ from ledger.assignments import Assignment
 from ledger.declarations import Kind
 from ledger.declare import Change, PlannedChange, load_declarations, plan_changes
 from ledger.tariff_versions import published
-from tariffs.files import read_tariff_file
-from tariffs.files_examples import failing_examples
+from tariffs.files.examples import failing_examples
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.tariff import Tariff
 
 

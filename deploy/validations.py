@@ -15,8 +15,8 @@ from ingest.envelope import Validation
 from ingest.log import Position
 from ledger.declare import load_declarations
 from ledger.token_uid import canonical_token
-from tariffs.adjustments import ValidationGrant
-from tariffs.shared_adjustments import CouponGrant
+from tariffs.adjustments.adjustment import ValidationGrant
+from tariffs.adjustments.shared import CouponGrant
 
 OPEN_TO_VALIDATION: Final = ("open", "waiting", "held")
 _NAMED: LiteralString = """

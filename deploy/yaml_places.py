@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tariffs.files.yaml_reader import Mapping, Node, Scalar, Sequence, read_yaml
 from tariffs.problems import Problem
-from tariffs.yaml_reader import Mapping, Node, Scalar, Sequence, read_yaml
 
 Path = tuple[str | int, ...]
 _NULLS: Final = {"", "~", "null"}

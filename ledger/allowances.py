@@ -15,10 +15,10 @@ from psycopg import Connection, sql
 
 from ledger.circumstances import AllowanceKey, Standing
 from ledger.decisions import AllowanceUse, Payer, SessionRated, decode_decision
-from tariffs.consumption import Consumption
+from tariffs.adjustments.consumption import Consumption
+from tariffs.adjustments.shared import SharedBy
+from tariffs.adjustments.shared_grants import Claim
 from tariffs.quantities import plain
-from tariffs.shared_adjustments import SharedBy
-from tariffs.shared_grants import Claim
 
 _LOCK: LiteralString = """
 INSERT INTO allowance_head AS head (key, period, number, energy_wh, seconds, amount_minor, uses)

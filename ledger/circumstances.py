@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from tariffs.consumption import NOTHING, Consumption
+from tariffs.adjustments.consumption import NOTHING, Consumption
 
 
 class AllowanceKey(NamedTuple):

@@ -15,8 +15,8 @@ from typing import assert_never
 import msgspec
 
 from ledger.customers import Invoicing
+from tariffs.adjustments.consumption import Consumption
 from tariffs.canonical import canonical_json
-from tariffs.consumption import Consumption
 from tariffs.tariff import Dimension
 
 

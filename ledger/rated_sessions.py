@@ -16,15 +16,15 @@ from ledger.errors import LedgerError
 from ledger.payers import payer_of
 from ledger.rating_basis import Basis
 from ledger.session import ChargingSession
-from tariffs.adjustment_words import adjustment_label
-from tariffs.adjustments import QuantityTax, Surcharge
-from tariffs.consumption import NOTHING, Consumed
+from tariffs.adjustments.adjustment import QuantityTax, Surcharge
+from tariffs.adjustments.consumption import NOTHING, Consumed
+from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
+from tariffs.adjustments.shared_grants import Claim, claims_of, used_before
+from tariffs.adjustments.shared_words import standing_words
+from tariffs.adjustments.words import adjustment_label
 from tariffs.policy import policy_named
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.pricing import price_session
-from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap
-from tariffs.shared_grants import Claim, claims_of, used_before
-from tariffs.shared_words import standing_words
 from tariffs.usage import SessionUsage, UsagePoint, UsageSpan
 from tariffs.zones import TZDATA_VERSION, zone
 

@@ -16,7 +16,7 @@ from ledger.declarations import Declarations
 from ledger.session import ChargingSession
 from projections.station_history import station_history
 from tariffs.quantities import money_of_minor
-from tariffs.simulate_history import PastSession, Unread
+from tariffs.simulate.history import PastSession, Unread
 from tariffs.usage import SessionUsage, UsagePoint, UsageSpan
 
 _RATED: LiteralString = """

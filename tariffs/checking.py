@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from tariffs.checking_adjustments import adjustment_faults
+from tariffs.adjustments.checking import adjustment_faults
+from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap, shared_name
 from tariffs.currencies import currency_exponent
 from tariffs.errors import TariffError
 from tariffs.price_series import series_faults
 from tariffs.quantities import is_sane, plain
 from tariffs.sales_taxes import STACK_MAX
-from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap, shared_name
 from tariffs.tariff import COMPONENT_DIMENSIONS, Dimension, PriceComponent, Tariff, TariffElement
 from tariffs.taxes import places
 

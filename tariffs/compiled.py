@@ -7,7 +7,8 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from tariffs.adjustments import GroupGrant, IdleGrace, SessionAdjustment, ValidationGrant
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, SessionAdjustment, ValidationGrant
+from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap, SharedGrant
 from tariffs.canonical import tariff_hash
 from tariffs.checking import check_tariff
 from tariffs.currencies import currency_exponent
@@ -16,7 +17,6 @@ from tariffs.price_series import SeriesTable
 from tariffs.quantities import EXACT
 from tariffs.reasons import grace_reason, priced_reason, restrictions_text, unpriced_reason
 from tariffs.restrictions import QuantityBands, clock_boundaries, quantity_bands
-from tariffs.shared_adjustments import Allowance, CouponGrant, PeriodCap, SharedGrant
 from tariffs.tariff import Dimension, PriceComponent, ReservationRestriction, Tariff, TariffElement
 from tariffs.taxes import ENERGY_UNITS_PER_WH, Factors, factors_of, places
 

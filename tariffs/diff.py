@@ -17,8 +17,7 @@ from typing import Final
 
 import msgspec
 
-from tariffs.calendar import AT_START, Circumstances, Fee, HeldPrice, WeekCalendar, week_calendar
-from tariffs.calendar_circumstances import (
+from tariffs.calendar.circumstances import (
     Axis,
     AxisBand,
     Difference,
@@ -26,7 +25,15 @@ from tariffs.calendar_circumstances import (
     bands_text,
     differences,
 )
-from tariffs.calendar_words import (
+from tariffs.calendar.week import (
+    AT_START,
+    Circumstances,
+    Fee,
+    HeldPrice,
+    WeekCalendar,
+    week_calendar,
+)
+from tariffs.calendar.words import (
     ALL_TIMES,
     Piece,
     amount_text,

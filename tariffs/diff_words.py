@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from tariffs.adjustments import Adjustment
-from tariffs.calendar_words import amount_text, element_label, element_text
+from tariffs.adjustments.adjustment import Adjustment
+from tariffs.calendar.words import amount_text, element_label, element_text
 from tariffs.canonical import canonical_json
 from tariffs.tariff import PriceLimit, Tariff, TariffElement
 

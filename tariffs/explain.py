@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from tariffs.adjustments import AtLeast, FeeCap, QuantityTax, Surcharge
+from tariffs.adjustments.adjustment import AtLeast, FeeCap, QuantityTax, Surcharge
 from tariffs.compiled import Why
 from tariffs.currencies import currency_exponent
 from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession

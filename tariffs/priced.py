@@ -9,10 +9,10 @@ from itertools import repeat
 
 import msgspec
 
-from tariffs.adjustment_words import adjustment_reason
-from tariffs.adjustments import LineAdjustment, is_given_away
+from tariffs.adjustments.adjustment import LineAdjustment, is_given_away
+from tariffs.adjustments.consumption import Consumed
+from tariffs.adjustments.words import adjustment_reason
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
-from tariffs.consumption import Consumed
 from tariffs.policy import PricingPolicy
 from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
 from tariffs.rounding import Amounts, Shares, share_out

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tariffs.adjustments import QuantityTax
+from tariffs.adjustments.adjustment import QuantityTax
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.quantities import EXACT
 from tariffs.rounding import Amounts

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from tariffs.adjustments import CapPeriod
+from tariffs.adjustments.adjustment import CapPeriod
+from tariffs.adjustments.shared import Per, SharedBy
 from tariffs.currencies import CURRENCY_EXPONENTS
-from tariffs.files_adjustments import DIMENSIONS, KINDS
-from tariffs.files_elements import HOLIDAY
-from tariffs.shared_adjustments import Per, SharedBy
+from tariffs.files.adjustments import DIMENSIONS, KINDS
+from tariffs.files.elements import HOLIDAY
 from tariffs.tariff import WEEKDAYS, ReservationRestriction, TaxIncluded
 from tariffs.zones import zone_names
 

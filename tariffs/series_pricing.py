@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tariffs.adjustments.windows import Cutter
 from tariffs.compiled import CompiledTariff
 from tariffs.price_series import MissingPriceError, SeriesTable
 from tariffs.tally import Run
 from tariffs.tariff import Dimension
 from tariffs.usage import SessionUsage, microseconds, moment_of
-from tariffs.windows import Cutter
 
 
 def price_by_series(

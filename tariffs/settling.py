@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from tariffs.adjusting import adjust
-from tariffs.adjustments import waives_least_price
+from tariffs.adjustments.adjusting import adjust
+from tariffs.adjustments.adjustment import waives_least_price
+from tariffs.adjustments.consumption import Consumed
 from tariffs.compiled import CompiledComponent, CompiledTariff, Why
-from tariffs.consumption import Consumed
 from tariffs.edition_d2 import exchange_prices
 from tariffs.limits import limit_for
 from tariffs.policy import LeastPricePolicy, PricingPolicy, RoundingUnit, StepPolicy

@@ -8,14 +8,14 @@ from math import gcd
 
 import msgspec
 
-from tariffs.adjustments import LineAdjustment
+from tariffs.adjustments.adjustment import LineAdjustment
+from tariffs.adjustments.consumption import Consumed
+from tariffs.adjustments.windows import Cutter
 from tariffs.compiled import CompiledTariff, Why
-from tariffs.consumption import Consumed
 from tariffs.rounding import Amounts
 from tariffs.tally import Run
 from tariffs.taxes import places, scaled
 from tariffs.usage import SessionUsage
-from tariffs.windows import Cutter
 
 
 class Piece(msgspec.Struct, gc=False):

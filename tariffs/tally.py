@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tariffs.adjustments import LineAdjustment, QuantityTax, waives_least_price
+from tariffs.adjustments.adjustment import LineAdjustment, QuantityTax, waives_least_price
 from tariffs.compiled import CompiledComponent, Selection, Why
 from tariffs.policy import FlatPolicy, PricingPolicy
 from tariffs.timeline import Timeline

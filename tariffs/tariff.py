@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tariffs.adjustments import Adjustment, QuantityTax
+from tariffs.adjustments.adjustment import Adjustment, QuantityTax
 from tariffs.holiday_calendar import HolidayCalendar
 from tariffs.price_series import PriceSeries
 from tariffs.sales_taxes import SalesTax

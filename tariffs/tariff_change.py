@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from tariffs.cdr_tariffs import JoinedTariff, MixedTariffsError
+from tariffs.cdr.tariffs import JoinedTariff, MixedTariffsError
 from tariffs.compiled import CompiledComponent, CompiledTariff, Selection
 from tariffs.policy import DEFAULT, PricingPolicy
 from tariffs.priced import Note, PricedSession

@@ -7,7 +7,7 @@ from math import lcm
 
 import msgspec
 
-from tariffs.adjustments import QuantityTax
+from tariffs.adjustments.adjustment import QuantityTax
 from tariffs.priced import PricedSession
 from tariffs.rounding import apportion
 from tariffs.sales_taxes import combined_percent, shares

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from tariffs.consumption import Consumed
+from tariffs.adjustments.consumption import Consumed
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000

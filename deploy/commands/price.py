@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from deploy.output import complain, say
 from deploy.pricing_run import Outcome, PricingRun
 from deploy.pricing_tariffs import Refusal, load_tariffs
-from tariffs.cdr_report import report_of
+from tariffs.cdr.report import report_of
 from tariffs.currencies import currency_exponent
 from tariffs.errors import TariffError
 from tariffs.explain import explain

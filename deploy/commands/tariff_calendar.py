@@ -16,12 +16,12 @@ from rich.text import Text
 from deploy.commands.tariff_reading import compiled_tariff, monday_of
 from deploy.errors import DeployError
 from deploy.output import console, print_json, say
-from tariffs.calendar import Circumstances, Fee, WeekCalendar, week_calendar
-from tariffs.calendar_circumstances import footnotes
-from tariffs.calendar_html import calendar_html
-from tariffs.calendar_text import calendar_text
+from tariffs.calendar.circumstances import footnotes
+from tariffs.calendar.html import calendar_html
+from tariffs.calendar.text import calendar_text
+from tariffs.calendar.week import Circumstances, Fee, WeekCalendar, week_calendar
 from tariffs.compiled import CompiledTariff
-from tariffs.files_elements import seconds_of
+from tariffs.files.elements import seconds_of
 
 # Terminal colours of free and the six shades, as in the HTML page.
 STYLES: Final = (

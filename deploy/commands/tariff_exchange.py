@@ -15,14 +15,14 @@ from deploy.commands.tariff_reading import compiled_tariff
 from deploy.errors import DeployError
 from deploy.output import complain, print_json, say
 from deploy.pricing_documents import documents_in
-from tariffs.file_writer import write_tariff_file
+from tariffs.files.writer import write_tariff_file
 from tariffs.ocpi.documents import decode_json, objects_in
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.tariff_writer import encode_ocpi, write_tariff
 from tariffs.ocpi.versions import OcpiVersion, version_named
-from tariffs.ocpp21_tariff import TranslationNote, ocpp_json
-from tariffs.ocpp21_tariff_export import export_tariff as export_to_ocpp
-from tariffs.ocpp21_tariff_import import read_ocpp_tariff
+from tariffs.ocpp21.export import export_tariff as export_to_ocpp
+from tariffs.ocpp21.importing import read_ocpp_tariff
+from tariffs.ocpp21.messages import TranslationNote, ocpp_json
 from tariffs.priced import Note
 from tariffs.tariff import Tariff
 

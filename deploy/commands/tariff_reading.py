@@ -10,7 +10,7 @@ from deploy.commands.declaring import read_text
 from deploy.errors import DeployError
 from deploy.output import complain
 from tariffs.compiled import CompiledTariff
-from tariffs.files import read_tariff_file
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
 
 

@@ -20,12 +20,12 @@ from deploy.errors import DeployError
 from deploy.history_reading import Told, history_of_books, history_of_file, save_history
 from deploy.output import print_json, print_rows, say
 from deploy.wiring import opened
-from tariffs.bulk import bulk_tariff
+from tariffs.bulk.rating import bulk_tariff
 from tariffs.policy import DEFAULT, policy_named
-from tariffs.simulate import Simulation, SimulationResult, extremes
-from tariffs.simulate_history import HistoryChunk
-from tariffs.simulate_html import simulation_html
-from tariffs.simulate_tables import result_csv, result_tables, sentences
+from tariffs.simulate.history import HistoryChunk
+from tariffs.simulate.html import simulation_html
+from tariffs.simulate.simulation import Simulation, SimulationResult, extremes
+from tariffs.simulate.tables import result_csv, result_tables, sentences
 
 _PAST: Final = Group("The past", sort_key=4)
 _REPORTS: Final = Group("Reports", sort_key=5)

@@ -14,10 +14,10 @@ from deploy.commands.declaring import read_text
 from deploy.commands.tariff_reading import compiled_tariff, monday_of
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from tariffs.calendar_words import DAY_NAMES, amount_text, clock_text
+from tariffs.calendar.words import DAY_NAMES, amount_text, clock_text
 from tariffs.diff import HourChange, TariffDiff, diff_tariffs
-from tariffs.lint import PlacedFinding, lint_file, lint_ocpi
-from tariffs.lint_subject import Severity
+from tariffs.lint.linter import PlacedFinding, lint_file, lint_ocpi
+from tariffs.lint.subject import Severity
 from tariffs.schema import schema_text
 from tariffs.zones import zone
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tariffs.cdr import Cdr, ChargingPeriod, StatedCost, StatedTax, StatedTotals
+from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedCost, StatedTax, StatedTotals
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.ocpi.cdr_limits import is_beyond, odd_volume
 from tariffs.ocpi.cdr_reader import PRICED

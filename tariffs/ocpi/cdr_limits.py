@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from tariffs.cdr import ChargingPeriod
+from tariffs.cdr.cdr import ChargingPeriod
 
 # 1 TWh and 10 years: beyond, a number is a mistake.
 ENERGY_KWH_MAX: Final = Decimal(10**9)

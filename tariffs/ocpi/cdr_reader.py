@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tariffs.cdr import Cdr, ChargingPeriod
+from tariffs.cdr.cdr import Cdr, ChargingPeriod
 from tariffs.ocpi.cdr_limits import is_beyond, odd_volume
 from tariffs.ocpi.costs_reader import COST_KEYS, stated_of
 from tariffs.ocpi.documents import OcpiError, decode_json

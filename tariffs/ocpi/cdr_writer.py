@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from tariffs.cdr import Cdr, ChargingPeriod, StatedCost
+from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedCost
 from tariffs.ocpi.cdr_reader import PRICED
 from tariffs.ocpi.costs_reader import COST_KEYS, VAT
 from tariffs.ocpi.tariff_writer import moment_text, write_tariff

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from tariffs.cdr import StatedCost, StatedTax, StatedTotals
+from tariffs.cdr.cdr import StatedCost, StatedTax, StatedTotals
 from tariffs.ocpi.fields import JsonFields
 
 COST_KEYS: Final = (

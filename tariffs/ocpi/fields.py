@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from tariffs.files.yaml_fields import date_of, time_of
 from tariffs.ocpi.documents import OcpiError, RepeatedKeys
 from tariffs.priced import Note
 from tariffs.quantities import BadNumberError, is_sane, plain, read_number
-from tariffs.yaml_fields import date_of, time_of
 
 _T = TypeVar("_T")
 _SHOWN_MAX: Final = 60

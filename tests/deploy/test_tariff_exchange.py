@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.cli import run
-from tariffs.files import read_tariff_file
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "tariffs"

@@ -17,7 +17,7 @@ from ingest.worker import Worker
 from ledger.declarations import Kind
 from ledger.declare import Change, declare
 from ledger.tariff_versions import published
-from tariffs.files import read_tariff_file
+from tariffs.files.tariff_file import read_tariff_file
 from tests.charging_day import (
     MORNING,
     PARTITIONS,

@@ -34,7 +34,7 @@ from ledger.rating import decide, release, write_off
 from ledger.session import ChargingSession, SessionState
 from ledger.tariff_versions import published
 from ledger.tokens import Token, TokenStatus
-from tariffs.adjustments import GroupGrant
+from tariffs.adjustments.adjustment import GroupGrant
 from tests.depot import (
     ENERGY_ONLY,
     FREE,

@@ -9,10 +9,10 @@ import pytest
 
 from ledger.declare import load_declarations
 from projections.history import past_sessions, rated_between
-from tariffs.bulk import bulk_tariff
+from tariffs.bulk.rating import bulk_tariff
 from tariffs.pricing import compile_tariff
-from tariffs.simulate import Simulation, SimulationResult
-from tariffs.simulate_history import PastSession, Unread, chunks_of
+from tariffs.simulate.history import PastSession, Unread, chunks_of
+from tariffs.simulate.simulation import Simulation, SimulationResult
 from tariffs.tariff import Tariff
 from tests.charging_day import MORNING, choose, meter16, start16, stop16
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on

@@ -19,7 +19,7 @@ from ledger.declare import Change, declare
 from ledger.tariff_versions import published
 from ledger.tokens import Token
 from projections.replay import BOOKS, check_replay
-from tariffs.files import read_tariff_file
+from tariffs.files.tariff_file import read_tariff_file
 from tests.charging_day import (
     MORNING,
     PARTITIONS,

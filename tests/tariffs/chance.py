@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 
-from tariffs.adjustments import Adjustment, GroupGrant, IdleGrace
+from tariffs.adjustments.adjustment import Adjustment, GroupGrant, IdleGrace
 from tariffs.tariff import (
     WEEKDAYS,
     Dimension,

@@ -11,7 +11,7 @@ from decimal import Decimal
 from random import Random
 from typing import TypeVar
 
-from tariffs.adjustments import Adjustment, IdleGrace
+from tariffs.adjustments.adjustment import Adjustment, IdleGrace
 from tariffs.tariff import (
     COMPONENT_DIMENSIONS,
     WEEKDAYS,

@@ -15,7 +15,7 @@ from itertools import pairwise
 from math import ceil, floor
 from zoneinfo import ZoneInfo
 
-from tariffs.adjustments import IdleGrace
+from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff
 from tariffs.usage import Activity, SessionUsage
 

@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tariffs.adjustments import (
+from tariffs.adjustments.adjustment import (
     Adjustment,
     AtLeast,
     CapPeriod,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tariffs.canonical import tariff_hash
-from tariffs.files import read_tariff_file
-from tariffs.files_examples import failing_examples
-from tariffs.lint import lint_file
+from tariffs.files.examples import failing_examples
+from tariffs.files.tariff_file import read_tariff_file
+from tariffs.lint.linter import lint_file
 from tariffs.price_series import MissingPriceError
 from tariffs.pricing import compile_tariff, price_session
 from tariffs.sales_taxes import SalesTax, effective_percents

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tariffs.adjustments import GroupGrant, QuantityTax, RoundDown
-from tariffs.bulk import BulkTotals, bulk_tariff, rate_columns
-from tariffs.bulk_checks import BrokenColumnsError, check_columns
-from tariffs.bulk_columns import columns_of
+from tariffs.adjustments.adjustment import GroupGrant, QuantityTax, RoundDown
+from tariffs.bulk.checks import BrokenColumnsError, check_columns
+from tariffs.bulk.columns import columns_of
+from tariffs.bulk.rating import BulkTotals, bulk_tariff, rate_columns
 from tariffs.policy import DEFAULT, POLICIES, PricingPolicy
 from tariffs.pricing import compile_tariff, price_session
 from tariffs.quantities import RoundingMode

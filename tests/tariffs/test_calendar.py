@@ -9,14 +9,14 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from tariffs.adjustments import IdleGrace
-from tariffs.calendar import Circumstances, Fee, WeekCalendar, week_calendar
-from tariffs.calendar_circumstances import footnotes
-from tariffs.calendar_html import PALETTE, calendar_html
-from tariffs.calendar_plot import busiest_day, day_plot
-from tariffs.calendar_scale import scale_of_prices
-from tariffs.calendar_text import calendar_text, plain_text
-from tariffs.calendar_words import local_pieces
+from tariffs.adjustments.adjustment import IdleGrace
+from tariffs.calendar.circumstances import footnotes
+from tariffs.calendar.html import PALETTE, calendar_html
+from tariffs.calendar.plot import busiest_day, day_plot
+from tariffs.calendar.scale import scale_of_prices
+from tariffs.calendar.text import calendar_text, plain_text
+from tariffs.calendar.week import Circumstances, Fee, WeekCalendar, week_calendar
+from tariffs.calendar.words import local_pieces
 from tariffs.compiled import CompiledTariff
 from tariffs.pricing import price_session
 from tariffs.tariff import (

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tariffs.explain import explain
-from tariffs.files import read_tariff_file
+from tariffs.files.session_file import read_session_file
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.policy import DEFAULT, policy_named
 from tariffs.pricing import compile_tariff, price_session
-from tariffs.session_files import read_session_file
 
 CASES = sorted(path for path in (Path(__file__).parents[1] / "cases").iterdir() if path.is_dir())
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tariffs.adjustments import GroupGrant, IdleGrace
-from tariffs.calendar import Fee
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
+from tariffs.calendar.week import Fee
 from tariffs.compiled import CompiledTariff
 from tariffs.diff import ChangeKind, TariffDiff, diff_tariffs
 from tariffs.tariff import (

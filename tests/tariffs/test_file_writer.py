@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tariffs.file_writer import write_tariff_file
-from tariffs.files import read_tariff_file
+from tariffs.files.tariff_file import read_tariff_file
+from tariffs.files.writer import write_tariff_file
 from tariffs.tariff import (
     COMPONENT_DIMENSIONS,
     WEEKDAYS,

@@ -9,8 +9,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tariffs.adjustments import GroupGrant, IdleGrace
-from tariffs.lint import (
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
+from tariffs.lint.linter import (
     MISSING_UNIT,
     RULES,
     UNPRICEABLE,
@@ -19,7 +19,7 @@ from tariffs.lint import (
     lint_tariff,
     worst,
 )
-from tariffs.lint_subject import Severity
+from tariffs.lint.subject import Severity
 from tariffs.tariff import (
     WEEKDAYS,
     Dimension,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tariffs.lint import REPAIRED, UNREADABLE, lint_ocpi
+from tariffs.lint.linter import REPAIRED, UNREADABLE, lint_ocpi
 
 TARIFF = {
     "country_code": "DE",

@@ -10,12 +10,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tariffs.calendar import week_calendar
-from tariffs.calendar_html import calendar_html
-from tariffs.calendar_text import calendar_text, plain_text
+from tariffs.calendar.html import calendar_html
+from tariffs.calendar.text import calendar_text, plain_text
+from tariffs.calendar.week import week_calendar
 from tariffs.compiled import CompiledTariff
 from tariffs.diff import ChangeKind, diff_tariffs
-from tariffs.lint import lint_tariff
+from tariffs.lint.linter import lint_tariff
 from tariffs.pricing import price_session
 from tariffs.tariff import (
     COMPONENT_DIMENSIONS,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tariffs.cdr_pricing import CurrencyDiffersError, TimeZoneMissingError, price_cdr
+from tariffs.cdr.pricing import CurrencyDiffersError, TimeZoneMissingError, price_cdr
 from tariffs.ocpi.cdr_reader import read_ocpi_cdr
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tariffs.cdr import StatedCost
+from tariffs.cdr.cdr import StatedCost
 from tariffs.ocpi.cdr_fast import CdrDecoder
 from tariffs.ocpi.cdr_reader import OcpiCdr, ocpi_cdr_of, read_ocpi_cdr
 from tariffs.ocpi.cdr_writer import write_cdr

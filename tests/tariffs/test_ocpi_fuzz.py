@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tariffs.cdr_differences import differences_of
-from tariffs.cdr_pricing import price_cdr
-from tariffs.cdr_report import report_of
+from tariffs.cdr.differences import differences_of
+from tariffs.cdr.pricing import price_cdr
+from tariffs.cdr.report import report_of
 from tariffs.errors import TariffError
 from tariffs.ocpi.cdr_fast import CdrDecoder
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tariffs.cdr import Cdr
-from tariffs.cdr_differences import Difference, differences_of
-from tariffs.cdr_pricing import price_cdr
-from tariffs.cdr_report import report_of
-from tariffs.cdr_tariffs import MixedTariffsError, TariffMissingError
+from tariffs.cdr.cdr import Cdr
+from tariffs.cdr.differences import Difference, differences_of
+from tariffs.cdr.pricing import price_cdr
+from tariffs.cdr.report import report_of
+from tariffs.cdr.tariffs import MixedTariffsError, TariffMissingError
 from tariffs.compiled import CompiledTariff
 from tariffs.ocpi.cdr_reader import cdr_of
 from tariffs.ocpi.documents import decode_json

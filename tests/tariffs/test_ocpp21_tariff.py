@@ -12,12 +12,12 @@ import jsonschema
 import msgspec
 import pytest
 
-from tariffs.adjustments import GroupGrant, IdleGrace
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
 from tariffs.compiled import CompiledTariff
 from tariffs.diff import ChangeKind, diff_tariffs
-from tariffs.ocpp21_tariff import OcppTariff, SetDefaultTariff, Severity, ocpp_json
-from tariffs.ocpp21_tariff_export import export_tariff
-from tariffs.ocpp21_tariff_import import import_tariff
+from tariffs.ocpp21.export import export_tariff
+from tariffs.ocpp21.importing import import_tariff
+from tariffs.ocpp21.messages import OcppTariff, SetDefaultTariff, Severity, ocpp_json
 from tariffs.tariff import (
     WEEKDAYS,
     Dimension,

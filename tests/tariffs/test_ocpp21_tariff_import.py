@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tariffs.adjustments import IdleGrace
-from tariffs.ocpp21_tariff import Severity, TranslationNote
-from tariffs.ocpp21_tariff_import import read_ocpp_tariff
+from tariffs.adjustments.adjustment import IdleGrace
+from tariffs.ocpp21.importing import read_ocpp_tariff
+from tariffs.ocpp21.messages import Severity, TranslationNote
 
 
 def codes(notes: tuple[TranslationNote, ...], severity: Severity) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tariffs.adjustments import Adjustment, GroupGrant, IdleGrace
+from tariffs.adjustments.adjustment import Adjustment, GroupGrant, IdleGrace
 from tariffs.policy import POLICIES, PricingPolicy
 from tariffs.pricing import compile_tariff, price_session
 from tariffs.tariff import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tariffs.files import read_tariff_file
-from tariffs.files_adjustments import KINDS
-from tariffs.files_examples import failing_examples
+from tariffs.files.adjustments import KINDS
+from tariffs.files.examples import failing_examples
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.policy import POLICIES
 from tariffs.usage_notes import REVERSE_CHARGE, UNKNOWN_HOLIDAYS
 

@@ -8,15 +8,15 @@ from decimal import Decimal
 
 import pytest
 
+from tariffs.adjustments.consumption import Consumed, Consumption
+from tariffs.adjustments.shared import SharedBy, shared_name
+from tariffs.adjustments.shared_grants import Claim, claims_of, used_before
+from tariffs.adjustments.shared_words import standing_words
 from tariffs.compiled import CompiledTariff
-from tariffs.consumption import Consumed, Consumption
-from tariffs.file_writer_adjustments import adjustment_lines
-from tariffs.files import read_tariff_file
+from tariffs.files.tariff_file import read_tariff_file
+from tariffs.files.writer_adjustments import adjustment_lines
 from tariffs.priced import PricedSession
 from tariffs.pricing import compile_tariff, price_session
-from tariffs.shared_adjustments import SharedBy, shared_name
-from tariffs.shared_grants import Claim, claims_of, used_before
-from tariffs.shared_words import standing_words
 from tariffs.tariff import Tariff
 from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan, microseconds
 

@@ -14,15 +14,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tariffs.bulk import bulk_tariff
-from tariffs.bulk_checks import BrokenColumnsError
+from tariffs.bulk.checks import BrokenColumnsError
+from tariffs.bulk.rating import bulk_tariff
 from tariffs.pricing import compile_tariff
-from tariffs.simulate import OtherCurrencyError, Sign, Simulation, SimulationResult, extremes
-from tariffs.simulate_columns_file import read_columns_file, write_columns_file
-from tariffs.simulate_history import HistoryChunk, chunks_of
-from tariffs.simulate_html import simulation_html
-from tariffs.simulate_lines import CSV_COLUMNS, CsvHeadingError, read_csv_lines, read_json_lines
-from tariffs.simulate_tables import result_csv, result_tables, sentences
+from tariffs.simulate.columns_file import read_columns_file, write_columns_file
+from tariffs.simulate.history import HistoryChunk, chunks_of
+from tariffs.simulate.html import simulation_html
+from tariffs.simulate.lines import CSV_COLUMNS, CsvHeadingError, read_csv_lines, read_json_lines
+from tariffs.simulate.simulation import (
+    OtherCurrencyError,
+    Sign,
+    Simulation,
+    SimulationResult,
+    extremes,
+)
+from tariffs.simulate.tables import result_csv, result_tables, sentences
 from tariffs.tariff import Dimension, PriceComponent, Tariff, TariffElement
 
 

@@ -9,8 +9,8 @@ from random import Random
 import msgspec
 import pytest
 
-from tariffs.adjustments import IdleGrace
-from tariffs.cdr_tariffs import MixedTariffsError
+from tariffs.adjustments.adjustment import IdleGrace
+from tariffs.cdr.tariffs import MixedTariffsError
 from tariffs.compiled import CompiledTariff
 from tariffs.pricing import compile_tariff, price_session
 from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tariffs.canonical import tariff_hash
-from tariffs.files import read_tariff_file
-from tariffs.session_files import read_session_file
+from tariffs.files.session_file import read_session_file
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.tariff import Dimension, TaxIncluded, Weekday
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "tariffs").glob("*.yaml"))

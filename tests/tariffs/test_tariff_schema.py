@@ -11,8 +11,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from tariffs.files import read_tariff_file
-from tariffs.files_adjustments import KINDS
+from tariffs.files.adjustments import KINDS
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.schema import ADJUSTMENTS, schema_text, tariff_schema
 
 ROOT = Path(__file__).parents[2]

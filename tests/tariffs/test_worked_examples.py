@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tariffs.cdr_pricing import price_cdr
+from tariffs.cdr.pricing import price_cdr
 from tariffs.ocpi.cdr_reader import cdr_of
 from tariffs.ocpi.tariff_reader import tariff_of
 from tariffs.policy import policy_named

@@ -1,0 +1,1 @@
+"""What OCPI cannot say: typed adjustments in the order of the file, each a line with a reason."""

@@ -1,0 +1,268 @@
+"""Grants that sessions share: allowances, caps per period, coupons, each with what is left of it.
+
+What other sessions used before is a number of the usage; what this one uses is a number of the
+result. Whoever prices sessions one after the other adds them up (see `consumption`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import time
+from decimal import Decimal
+from typing import Final, assert_never
+
+import msgspec
+
+from tariffs.adjustments.consumption import NOTHING, Consumed, Consumption
+from tariffs.adjustments.grants import MINUTE_UNITS, SECOND_UNITS, covered, give_away
+from tariffs.adjustments.shared import (
+    Allowance,
+    CouponGrant,
+    Per,
+    PeriodCap,
+    SharedBy,
+    SharedGrant,
+    shared_name,
+)
+from tariffs.adjustments.windows import Window, local_windows, window_of
+from tariffs.compiled import CompiledTariff
+from tariffs.quantities import EXACT, decimal_of_ratio, plain, round_ratio
+from tariffs.sheet import Piece, Sheet
+from tariffs.tariff import Dimension
+from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, scaled
+from tariffs.usage import SessionUsage, microseconds, moment_of
+from tariffs.zones import zone
+
+EVER: Final = "ever"
+_MIDNIGHT: Final = time(0)
+
+
+class Claim(msgspec.Struct, frozen=True, order=True):
+    """A session may use the shared grant `name` in `period`, with those whom `shared_by` names."""
+
+    name: str
+    period: str
+    shared_by: SharedBy
+
+
+def claims_of(usage: SessionUsage, compiled: CompiledTariff) -> tuple[Claim, ...]:
+    """Return what *usage* may use of the tariff's shared grants, by name and period."""
+    return tuple(
+        sorted(
+            Claim(shared_name(grant), period, grant.shared_by)
+            for grant in compiled.shared
+            if is_for(grant, usage)
+            for period in _periods(grant, usage)
+        )
+    )
+
+
+def is_for(grant: SharedGrant, usage: SessionUsage) -> bool:
+    """Tell whether the session's groups and validations entitle it to *grant*."""
+    match grant:
+        case CouponGrant(code=code):
+            return code in usage.validations
+        case Allowance(members=members) | PeriodCap(members=members):
+            return members is None or members in usage.groups
+        case _:
+            assert_never(grant)
+
+
+def shared_windows(grant: SharedGrant, usage: SessionUsage) -> list[Window]:
+    """Return the periods of *grant* that the session touches; [] where nothing is cut.
+
+    A coupon is used in the period in which its session begins.
+    """
+    if grant.per is Per.EVER or isinstance(grant, CouponGrant):
+        return []
+    if grant.per is Per.NIGHT and isinstance(grant, PeriodCap):
+        return local_windows(usage, grant.start_time or _MIDNIGHT, grant.end_time or _MIDNIGHT)
+    days = local_windows(usage, _MIDNIGHT, _MIDNIGHT)
+    if grant.per is Per.DAY:
+        return days
+    months: dict[str, Window] = {}
+    for begin, end in days:
+        month = _local(begin, usage, "%Y-%m")
+        months[month] = (months.get(month, (begin, end))[0], end)
+    return list(months.values())
+
+
+def used_before(
+    grant: SharedGrant, instant_us: int, usage: SessionUsage
+) -> tuple[str, Consumption]:
+    """Return the period that an instant of the session lies in, and what others used of it."""
+    if isinstance(grant, CouponGrant):
+        instant_us = microseconds(usage.starts_at)
+    period = _period_at(grant, instant_us, shared_windows(grant, usage), usage) or ""
+    return period, _used(grant, period, usage)
+
+
+def apply_shared(grant: SharedGrant, sheet: Sheet, windows: Sequence[Window]) -> None:
+    """Lower the pieces by what is left of *grant*, and note on the sheet what that uses."""
+    match grant:
+        case CouponGrant():
+            _redeem(grant, sheet)
+        case Allowance():
+            for period, pieces in _by_period(grant, sheet, windows):
+                _allow(grant, sheet, period, pieces)
+        case PeriodCap():
+            for period, pieces in _by_period(grant, sheet, windows):
+                _cap(grant, sheet, period, pieces)
+        case _:
+            assert_never(grant)
+
+
+def _redeem(coupon: CouponGrant, sheet: Sheet) -> None:
+    [period] = _periods(coupon, sheet.usage)
+    if _used(coupon, period, sheet.usage).uses >= coupon.uses_max:
+        return
+    lines = len(sheet.runs)
+    pieces = sheet.of(coupon.dimensions)
+    _lower(coupon, sheet, pieces, _Budget(coupon.kwh_max, coupon.minutes_max, NOTHING))
+    if len(sheet.runs) > lines:
+        sheet.consumed.append(Consumed(shared_name(coupon), period, Consumption(uses=1)))
+
+
+def _allow(allowance: Allowance, sheet: Sheet, period: str, pieces: Sequence[Piece]) -> None:
+    budget = _Budget(
+        allowance.kwh_max, allowance.minutes_max, _used(allowance, period, sheet.usage)
+    )
+    _lower(allowance, sheet, pieces, budget)
+    if budget.energy_spent or budget.time_spent:
+        consumption = Consumption(
+            energy_wh=plain(decimal_of_ratio(budget.energy_spent, ENERGY_UNITS_PER_WH)),
+            seconds=plain(decimal_of_ratio(budget.time_spent, SECOND_UNITS)),
+            uses=1,
+        )
+        sheet.consumed.append(Consumed(shared_name(allowance), period, consumption))
+
+
+def _cap(cap: PeriodCap, sheet: Sheet, period: str, pieces: Sequence[Piece]) -> None:
+    """Take what exceeds the rest of the cap; what remains to be paid counts in whole minor units.
+
+    What earlier sessions paid is counted as rounded, so that the period's sum is exactly the cap.
+    """
+    scale = sheet.compiled.minor_scale
+    left_minor = scaled(cap.amount, sheet.compiled.exponent)
+    left_minor = max(0, left_minor - _used(cap, period, sheet.usage).amount_minor)
+    room = left_minor * (sheet.amounts.denominator // scale)
+    paid = 0
+    for piece in pieces:
+        stated = sheet.stated(piece)
+        if stated > room:
+            factor = sheet.factor
+            sheet.lower_by_share(piece, cap, piece.units, stated - room, stated)
+            grown = sheet.factor // factor
+            room, paid = room * grown, paid * grown
+            stated = sheet.stated(piece)
+        room -= stated
+        paid += stated
+    amount_minor = round_ratio(paid, sheet.amounts.denominator // scale)
+    if amount_minor:
+        consumption = Consumption(amount_minor=amount_minor, uses=1)
+        sheet.consumed.append(Consumed(shared_name(cap), period, consumption))
+
+
+class _Budget:
+    """What is left of a grant's kWh and minutes; None means all."""
+
+    def __init__(
+        self, kwh_max: Decimal | None, minutes_max: Decimal | None, used: Consumption
+    ) -> None:
+        self.energy_spent = self.time_spent = 0
+        used_energy = int(EXACT.multiply(used.energy_wh, Decimal(ENERGY_UNITS_PER_WH)))
+        used_time = int(EXACT.multiply(used.seconds, Decimal(SECOND_UNITS)))
+        self._energy = _left(kwh_max, ENERGY_UNITS_PER_KWH, used_energy)
+        self._time = _left(minutes_max, MINUTE_UNITS, used_time)
+
+    def left(self, dimension: Dimension) -> int | None:
+        """Return how many volume units of *dimension* are left."""
+        if dimension is Dimension.ENERGY:
+            return None if self._energy is None else self._energy - self.energy_spent
+        if dimension in (Dimension.FLAT, Dimension.SESSION):
+            return None
+        return None if self._time is None else self._time - self.time_spent
+
+    def spend(self, dimension: Dimension, units: int) -> None:
+        """Take *units* out."""
+        if dimension is Dimension.ENERGY:
+            self.energy_spent += units
+        elif dimension not in (Dimension.FLAT, Dimension.SESSION):
+            self.time_spent += units
+
+
+def _lower(
+    grant: Allowance | CouponGrant, sheet: Sheet, pieces: Sequence[Piece], budget: _Budget
+) -> None:
+    decimals = places(grant.percent)
+    percent, hundred = scaled(grant.percent, decimals), 100 * 10**decimals
+    for piece in pieces:
+        dimension = piece.run.component.dimension
+        units = covered(piece, budget.left(dimension))
+        if units is None or not piece.before:
+            continue
+        before, tax = piece.before, piece.tax
+        if units < piece.volume:
+            before, tax = sheet.units_cost(piece, units)
+        factor = sheet.make_divisible((before * percent, tax * percent), hundred)
+        before, tax = before * factor * percent // hundred, tax * factor * percent // hundred
+        sheet.lower(piece, grant, units, before, tax)
+        budget.spend(dimension, units)
+        if percent == hundred:
+            give_away(piece, units)
+
+
+def _left(limit: Decimal | None, per_unit: int, used: int) -> int | None:
+    if limit is None:
+        return None
+    return max(0, int(EXACT.multiply(limit, Decimal(per_unit))) - used)
+
+
+def _used(grant: SharedGrant, period: str, usage: SessionUsage) -> Consumption:
+    name = shared_name(grant)
+    for used in usage.used:
+        if used.name == name and used.period == period:
+            return used.consumption
+    return NOTHING
+
+
+def _by_period(
+    grant: SharedGrant, sheet: Sheet, windows: Sequence[Window]
+) -> Iterator[tuple[str, list[Piece]]]:
+    """Yield the grant's pieces, period by period, each in order of time."""
+    together: dict[str, list[Piece]] = {}
+    for piece in sorted(sheet.of(grant.dimensions), key=lambda piece: piece.starts_us):
+        period = _period_at(grant, piece.starts_us, windows, sheet.usage)
+        if period is not None:
+            together.setdefault(period, []).append(piece)
+    yield from together.items()
+
+
+def _periods(grant: SharedGrant, usage: SessionUsage) -> list[str]:
+    """Return the periods in which the session may use *grant*."""
+    windows = shared_windows(grant, usage)
+    start, end = microseconds(usage.starts_at), microseconds(usage.ends_at)
+    instants = [start, *(window[0] for window in windows if start < window[0] < end)]
+    found = (_period_at(grant, instant, windows, usage) for instant in instants)
+    return sorted({period for period in found if period is not None})
+
+
+def _period_at(
+    grant: SharedGrant, instant_us: int, windows: Sequence[Window], usage: SessionUsage
+) -> str | None:
+    """Return the period of an instant: "2026-11-10", "2026-11", "ever"; None outside a night.
+
+    A night has the date on which it begins.
+    """
+    if grant.per is Per.EVER:
+        return EVER
+    if grant.per is Per.NIGHT:
+        index = window_of(windows, instant_us)
+        if index is None:
+            return None
+        instant_us = windows[index][0]
+    return _local(instant_us, usage, "%Y-%m" if grant.per is Per.MONTH else "%Y-%m-%d")
+
+
+def _local(instant_us: int, usage: SessionUsage, form: str) -> str:
+    return moment_of(instant_us).astimezone(zone(usage.time_zone)).strftime(form)

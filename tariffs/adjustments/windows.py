@@ -1,0 +1,86 @@
+"""Stretches of absolute time within a session: local days and nights, and how runs are cut there.
+
+Only absolute instants are compared, so a day of 23 or 25 hours needs no care.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from tariffs.tally import Run
+from tariffs.tariff import Dimension
+from tariffs.timeline import timeline_of
+from tariffs.usage import SessionUsage, microseconds
+from tariffs.zones import zone
+
+# From (inclusive) and until (exclusive), in microseconds since 1970.
+Window = tuple[int, int]
+# A part of a run: from, until, volume.
+Part = tuple[int, int, int]
+
+_DAY = timedelta(days=1)
+
+
+def local_windows(usage: SessionUsage, start: time, end: time) -> list[Window]:
+    """Return the stretches from local *start* to local *end* that touch the session, in order.
+
+    An end that is not after its start lies on the next day; both 00:00 is each whole day.
+    """
+    local = zone(usage.time_zone)
+    day, last = (at.astimezone(local).date() for at in (usage.starts_at, usage.ends_at))
+    day -= _DAY
+    windows = []
+    while day <= last:
+        until = day if end > start else day + _DAY
+        windows.append((_instant(day, start, usage), _instant(until, end, usage)))
+        day += _DAY
+    first, final = microseconds(usage.starts_at), microseconds(usage.ends_at)
+    return [(low, high) for low, high in windows if low <= final and high > first]
+
+
+def _instant(day: date, clock: time, usage: SessionUsage) -> int:
+    """Return when the site's clock shows *clock*, first time that it does."""
+    local = datetime.combine(day, clock, tzinfo=zone(usage.time_zone))
+    return microseconds(local.astimezone(UTC))
+
+
+def window_of(windows: Sequence[Window], instant_us: int) -> int | None:
+    """Return the index of the window that an instant lies in."""
+    index = bisect_right(windows, instant_us, key=lambda window: window[0]) - 1
+    return index if index >= 0 and instant_us < windows[index][1] else None
+
+
+class Cutter:
+    """Cuts runs at instants; energy at the register there, time and what a CDR states evenly."""
+
+    def __init__(self, usage: SessionUsage, bounds: Sequence[int]) -> None:
+        self._bounds = sorted(set(bounds))
+        self._timeline = timeline_of(usage, 0) if bounds and usage.points else None
+        self._register = 0
+
+    def parts(self, run: Run) -> list[Part]:
+        """Return the parts of *run*; energy runs must be given in their order, each once."""
+        is_energy = run.component.dimension is Dimension.ENERGY
+        parts = list(self._parts(run, is_energy=is_energy))
+        if is_energy:
+            self._register += run.volume
+        return parts
+
+    def _parts(self, run: Run, *, is_energy: bool) -> Iterator[Part]:
+        low = bisect_right(self._bounds, run.starts_us)
+        high = bisect_left(self._bounds, run.ends_us)
+        at, done = run.starts_us, 0
+        for bound in self._bounds[low:high]:
+            counted = self._counted(run, bound, is_energy=is_energy)
+            counted = min(max(counted, done), run.volume)
+            yield at, bound, counted - done
+            at, done = bound, counted
+        yield at, run.ends_us, run.volume - done
+
+    def _counted(self, run: Run, at: int, *, is_energy: bool) -> int:
+        """Return the volume that *run* has counted at an instant within it."""
+        if is_energy and self._timeline is not None:
+            return self._timeline.register_at(at) - self._register
+        return run.volume * (at - run.starts_us) // (run.ends_us - run.starts_us)

@@ -1,0 +1,81 @@
+"""Step size for all sessions at once; the rule is that of `tariffs.steps`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tariffs.bulk.columns import Flags, Integers
+from tariffs.bulk.sums import Sums, sums
+from tariffs.bulk.tariff import BulkTariff
+from tariffs.tariff import Dimension
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volumes:
+    """Rows of volumes with the number of their component, in order of session and time."""
+
+    units: Integers
+    component: Integers
+    firsts: Integers
+
+    def cost(self, sums_: Sums) -> None:
+        """Add what the volumes cost."""
+        sums_.add_volumes(self.units, self.component, self.firsts)
+
+
+def step_energy(tariff: BulkTariff, energy: Volumes, sums_: Sums) -> None:
+    """Round the priced energy of each session up, at its last component's price."""
+    _step(tariff, energy, tariff.priced(Dimension.ENERGY), sums_)
+
+
+def step_time(tariff: BulkTariff, time: Volumes, sums_: Sums) -> None:
+    """Round priced parking up, or charging time where there is none; reservations by themselves."""
+    _step(tariff, time, tariff.priced(Dimension.RESERVATION_TIME), sums_)
+    parking = tariff.priced(Dimension.PARKING_TIME)
+    parks: Flags | None = None
+    if parking.any():
+        totals = _step(tariff, time, parking, sums_)
+        parks = totals > 0
+    _step(tariff, time, tariff.priced(Dimension.TIME), sums_, unless=parks)
+
+
+def _step(
+    tariff: BulkTariff,
+    volumes: Volumes,
+    priced: Integers,
+    sums_: Sums,
+    *,
+    unless: Flags | None = None,
+) -> Integers:
+    """Add what the step adds for the *priced* components; return their volume per session."""
+    if not priced.any():
+        return np.zeros(len(volumes.firsts), dtype=np.int64)
+    counted = priced[volumes.component]
+    counted *= volumes.units
+    totals = sums(counted, volumes.firsts)
+    steps = tariff.steps()
+    sizes = np.unique(steps[priced == 1])
+    if len(sizes) == 1:
+        added = -totals % int(sizes[0])
+        if unless is not None:
+            added[unless] = 0
+        rows = np.flatnonzero(added)
+        if len(rows):
+            last = _last_components(counted, volumes, rows)
+            sums_.add_some(rows, added[rows], last)
+        return totals
+    rows = np.flatnonzero(totals if unless is None else totals * ~unless)
+    if len(rows):
+        last = _last_components(counted, volumes, rows)
+        sums_.add_some(rows, -totals[rows] % steps[last], last)
+    return totals
+
+
+def _last_components(counted: Integers, volumes: Volumes, rows: Integers) -> Integers:
+    """Return the component of the last volume of each of *rows* that counts."""
+    if len(counted) == len(volumes.firsts):
+        return volumes.component[rows]
+    places = np.where(counted > 0, np.arange(len(counted)), -1)
+    return volumes.component[np.maximum.reduceat(places, volumes.firsts)[rows]]

@@ -1,0 +1,240 @@
+"""What a price depends on beside the clock: kWh, duration, power, current, band by band."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from tariffs.calendar.week import (
+    AT_START,
+    Circumstances,
+    Fee,
+    HeldPrice,
+    Stretch,
+    WeekCalendar,
+    week_calendar,
+)
+from tariffs.calendar.words import (
+    duration_text,
+    element_label,
+    local_pieces,
+    price_text,
+    range_text,
+    windows_text,
+)
+from tariffs.compiled import CompiledTariff
+from tariffs.restrictions import SECOND_US
+from tariffs.tariff import Restrictions, Tariff
+
+_ANYWHERE: Final = Circumstances(energy_kwh=None, duration_s=None)
+
+
+class Axis(StrEnum):
+    """A quantity that restrictions may ask for."""
+
+    ENERGY = "kWh"
+    DURATION = "s"
+    POWER = "kW"
+    CURRENT = "A"
+
+
+class AxisBand(msgspec.Struct, frozen=True, kw_only=True):
+    """From `low` (inclusive) to `high` (exclusive, None for no end) of one quantity."""
+
+    axis: Axis
+    low: Decimal
+    high: Decimal | None
+
+    @property
+    def text(self) -> str:
+        """Return "from 4 h on"."""
+        return bands_text((self,))
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """Return a session that is in this band and at its start in every other respect."""
+        return self.within(AT_START)
+
+    @property
+    def alone(self) -> Circumstances:
+        """Return a session that is in this band, whatever its other quantities are."""
+        return self.within(_ANYWHERE)
+
+    def within(self, circumstances: Circumstances) -> Circumstances:
+        """Return *circumstances* moved into this band."""
+        match self.axis:
+            case Axis.ENERGY:
+                return replace(circumstances, energy_kwh=self.low)
+            case Axis.DURATION:
+                return replace(circumstances, duration_s=int(self.low))
+            case Axis.POWER:
+                return replace(circumstances, power_kw=self.low)
+            case Axis.CURRENT:
+                return replace(circumstances, current_a=self.low)
+
+
+def bands_along(tariffs: Sequence[Tariff]) -> dict[Axis, tuple[AxisBand, ...]]:
+    """Return, for each quantity that any of *tariffs* restricts, its bands in order."""
+    found = {}
+    for axis in Axis:
+        bounds = sorted(
+            {
+                bound
+                for tariff in tariffs
+                for element in tariff.elements
+                for bound in axis_bounds(element.restrictions, axis)
+                if bound is not None and bound > 0
+            }
+        )
+        if bounds:
+            lows, highs = [Decimal(0), *bounds], [*bounds, None]
+            found[axis] = tuple(
+                AxisBand(axis=axis, low=low, high=high)
+                for low, high in zip(lows, highs, strict=True)
+            )
+    return found
+
+
+def axis_bounds(restrictions: Restrictions, axis: Axis) -> tuple[Decimal | None, Decimal | None]:
+    """Return the (min, max) that *restrictions* set on one quantity."""
+    r = restrictions
+    match axis:
+        case Axis.ENERGY:
+            return r.min_kwh, r.max_kwh
+        case Axis.DURATION:
+            low, high = r.min_duration, r.max_duration
+            return (
+                None if low is None else Decimal(low),
+                None if high is None else Decimal(high),
+            )
+        case Axis.POWER:
+            return r.min_power, r.max_power
+        case Axis.CURRENT:
+            return r.min_current, r.max_current
+
+
+def bands_text(bands: Sequence[AxisBand]) -> str:
+    """Return "from 4 h on" for neighbouring *bands* of one quantity."""
+    first, last = bands[0], bands[-1]
+    low = None if first.low == 0 else _bound_text(first.axis, first.low)
+    high = None if last.high is None else _bound_text(last.axis, last.high)
+    return range_text(low, high)
+
+
+def _bound_text(axis: Axis, bound: Decimal) -> str:
+    return duration_text(int(bound)) if axis is Axis.DURATION else f"{bound:f} {axis.value}"
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch (UTC) in which two calendars disagree about one fee."""
+
+    starts_at: datetime
+    ends_at: datetime
+    before: Stretch | None
+    after: Stretch | None
+
+
+def differences(before: WeekCalendar, after: WeekCalendar, fee: Fee) -> Iterator[Difference]:
+    """Yield where two calendars of the same days bill *fee* differently."""
+    olds, news = before.stretches.get(fee, ()), after.stretches.get(fee, ())
+    instants = sorted({s.starts_at for s in (*olds, *news)} | {s.ends_at for s in (*olds, *news)})
+    for starts_at, ends_at in pairwise(instants):
+        old, new = _at(olds, starts_at), _at(news, starts_at)
+        if not _same(old, new):
+            yield Difference(starts_at=starts_at, ends_at=ends_at, before=old, after=new)
+
+
+def _at(stretches: Sequence[Stretch], instant: datetime) -> Stretch | None:
+    return next((s for s in stretches if s.starts_at <= instant < s.ends_at), None)
+
+
+def _same(old: Stretch | None, new: Stretch | None) -> bool:
+    if (old is None or old.valid) != (new is None or new.valid):
+        return False
+    old_price = None if old is None else old.price
+    new_price = None if new is None else new.price
+    if old_price is None or new_price is None:
+        return old_price is new_price
+    return old_price.costs_the_same_as(new_price)
+
+
+def telling(
+    compiled: CompiledTariff, base: WeekCalendar, fee: Fee
+) -> tuple[WeekCalendar, AxisBand | None]:
+    """Return *base*, or where it has no price for *fee* the first band of a session that has.
+
+    A parking fee that begins after four hours would otherwise be a week of "free".
+    """
+    if any(stretch.price is not None for stretch in base.stretches[fee]):
+        return base, None
+    for bands in bands_along((compiled.tariff,)).values():
+        for band in bands:
+            other = _seen_from(compiled, base, band)
+            if any(stretch.price is not None for stretch in other.stretches[fee]):
+                return other, band
+    return base, None
+
+
+def _seen_from(compiled: CompiledTariff, base: WeekCalendar, band: AxisBand) -> WeekCalendar:
+    return week_calendar(
+        compiled,
+        time_zone=base.time_zone,
+        first_day=base.first_day,
+        days=len(base.days),
+        circumstances=band.circumstances,
+    )
+
+
+def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[str, ...]:
+    """Return what *base* does not show: prices that hold further into a session, and grace."""
+    notes: list[str] = []
+    for bands in bands_along((compiled.tariff,)).values():
+        for band in bands:
+            if band.circumstances == base.circumstances:
+                continue
+            other = _seen_from(compiled, base, band)
+            for fee in base.fees:
+                notes.extend(_notes(base, other, fee, band.text))
+    if compiled.grace_us and Fee.PARKING_TIME in base.fees:
+        grace = duration_text(compiled.grace_us // SECOND_US)
+        notes.append(f"The first {grace} of every stretch of parking cost nothing.")
+    return tuple(notes)
+
+
+def _notes(base: WeekCalendar, other: WeekCalendar, fee: Fee, when: str) -> Iterator[str]:
+    by_price: dict[HeldPrice | None, list[Difference]] = {}
+    for difference in differences(base, other, fee):
+        price = None if difference.after is None else difference.after.price
+        by_price.setdefault(price, []).append(difference)
+    currency = base.tariff.currency
+    for price, found in by_price.items():
+        pieces = [p for d in found for p in local_pieces(d.starts_at, d.ends_at, base.time_zone)]
+        source = "" if price is None else element_label(price.element_index, price.element_name)
+        yield (
+            f"{when[0].upper()}{when[1:]}: {fee.value} {price_text(price, fee, currency)} "
+            f"{windows_text(pieces, base.days)}{source and f', by {source}'}."
+        )
+
+
+START_NOTE: Final = (
+    "The prices are those at the start of a session (0 kWh, 0 minutes, power not measured)."
+)
+
+
+def start_note(circumstances: Circumstances) -> str:
+    """Return the sentence that says at which point of a session a calendar looks."""
+    if circumstances == AT_START:
+        return START_NOTE
+    c = circumstances
+    parts = [] if c.energy_kwh is None else [f"{c.energy_kwh:f} kWh"]
+    parts += [] if c.duration_s is None else [duration_text(c.duration_s)]
+    parts += [] if c.power_kw is None else [f"{c.power_kw:f} kW"]
+    parts += [] if c.current_a is None else [f"{c.current_a:f} A"]
+    return f"The prices are those of a session at {', '.join(parts)}."

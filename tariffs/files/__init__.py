@@ -1,0 +1,1 @@
+"""Tariffs and sessions as YAML: read with every problem at its place, and written."""

@@ -1,0 +1,175 @@
+"""Golden examples in a tariff file: short sessions with the total that they must cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from tariffs.adjustments.words import amount_text
+from tariffs.compiled import CompiledTariff
+from tariffs.errors import TariffError
+from tariffs.files.session_file import zone_of
+from tariffs.files.yaml_fields import Fields, Notebook, moment_of_text, read_scalar
+from tariffs.files.yaml_reader import Mapping, Node, read_yaml
+from tariffs.pricing import compile_tariff, price_session
+from tariffs.problems import Problem
+from tariffs.tariff import Tariff
+from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.zones import zone
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A session and its expected totals, with the place where the total stands."""
+
+    name: str
+    usage: SessionUsage
+    total: Decimal
+    before_taxes: Decimal | None
+    line: int
+    column: int
+
+
+def read_examples(nodes: list[Node], notebook: Notebook) -> tuple[Example, ...]:
+    """Read `examples`; a time zone holds for the examples after it as well."""
+    examples: list[Example] = []
+    time_zone: str | None = None
+    for number, node in enumerate(nodes, start=1):
+        fields = Fields(node, notebook, "an example")
+        time_zone = fields.read("time_zone", zone_of) or time_zone
+        if time_zone is None:
+            notebook.complain(node, "the first example needs 'time_zone'")
+            time_zone = "UTC"
+        example = _example(fields, notebook, time_zone, number)
+        if example is not None:
+            examples.append(example)
+    return tuple(examples)
+
+
+def failing_examples(tariff: Tariff, text: str, source: str) -> list[Problem]:
+    """Return a problem for each example in the file *text* that *tariff* prices otherwise."""
+    root, problems = read_yaml(text, source)
+    if not isinstance(root, Mapping) or "examples" not in root.entries:
+        return []
+    notebook = Notebook(source, problems)
+    fields = Fields(root, notebook, "the tariff")
+    examples = read_examples(fields.items("examples"), notebook)
+    compiled = compile_tariff(tariff)
+    failing = ((example, _failure(example, compiled)) for example in examples)
+    return problems + [
+        Problem(source, example.line, example.column, why) for example, why in failing if why
+    ]
+
+
+def _failure(example: Example, compiled: CompiledTariff) -> str | None:
+    try:
+        priced = price_session(example.usage, compiled)
+    except TariffError as error:
+        return f"example {example.name!r}: {error}"
+    for what, expected, found in (
+        ("before taxes", example.before_taxes, priced.total_before_taxes.amount),
+        ("in total", example.total, priced.total_after_taxes.amount),
+    ):
+        if expected is not None and expected != found:
+            currency = priced.currency
+            wanted, got = amount_text(expected, currency), amount_text(found, currency)
+            parts = ", ".join(
+                f"{line.dimension.lower()} {line.before_minor + line.tax_minor}"
+                for line in priced.lines
+                if line.before_minor or line.tax_minor
+            )
+            return (
+                f"example {example.name!r} costs {got} {what}, not {wanted} "
+                f"(its lines in minor units, with tax: {parts or 'none'})"
+            )
+    return None
+
+
+def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) -> Example | None:
+    known = len(notebook.problems)
+
+    def moment(key: str, *, required: bool = False) -> datetime | None:
+        node = fields.node_of(key, required=required)
+        if node is None:
+            return None
+        return read_scalar(node, lambda text: moment_in(text, time_zone), notebook, key)
+
+    name = fields.text("name") or f"example {number}"
+    starts_at, ends_at = moment("starts", required=True), moment("ends", required=True)
+    parking, reserved_until = moment("parking_from"), moment("reserved_until")
+    kwh = fields.number("kwh") or Decimal(0)
+    groups, validations = fields.texts("groups"), fields.texts("validations")
+    payment, vat_id = fields.text("payment_method"), fields.text("reverse_charge_vat_id")
+    total, before = fields.number("total", required=True), fields.number("before_taxes")
+    fields.finish()
+    if len(notebook.problems) > known or starts_at is None or ends_at is None or total is None:
+        return None
+    place = fields.key_node("total")
+    if ends_at < starts_at:
+        notebook.complain(fields.key_node("ends"), "it ends before it starts")
+        return None
+    usage = SessionUsage(
+        starts_at=starts_at,
+        ends_at=ends_at,
+        time_zone=time_zone,
+        points=tuple(_points(starts_at, ends_at, reserved_until, parking, kwh.scaleb(3))),
+        spans=tuple(_spans(starts_at, reserved_until, parking)),
+        groups=groups,
+        validations=validations,
+        payment_method=payment,
+        reverse_charge_vat_id=vat_id,
+    )
+    return Example(
+        name=name,
+        usage=usage,
+        total=total,
+        before_taxes=before,
+        line=place.line,
+        column=place.column,
+    )
+
+
+def _points(
+    start: datetime, end: datetime, reserved: datetime | None, parking: datetime | None, wh: Decimal
+) -> Iterator[UsagePoint]:
+    """Yield readings: the energy flows evenly from the end of the reservation until parking."""
+    yield UsagePoint(start, Decimal(0))
+    if reserved is not None and start < reserved < end:
+        yield UsagePoint(reserved, Decimal(0))
+    if parking is not None and start <= parking < end:
+        yield UsagePoint(parking, wh)
+    yield UsagePoint(end, wh)
+
+
+def _spans(
+    start: datetime, reserved: datetime | None, parking: datetime | None
+) -> Iterator[UsageSpan]:
+    if reserved is not None:
+        yield UsageSpan(start, Activity.RESERVATION)
+        yield UsageSpan(reserved, Activity.CHARGING)
+    if parking is not None:
+        yield UsageSpan(parking, Activity.PARKING)
+
+
+def moment_in(text: str, time_zone: str) -> datetime:
+    """Read a moment with its offset, or the site's own time: 2026-03-02 21:00.
+
+    Raises:
+        ValueError: If it is neither, or a time that the site's clock shows twice or never.
+    """
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is not a moment; write it as 2026-03-29 21:00"
+        raise ValueError(message) from None
+    if local.tzinfo is not None:
+        return moment_of_text(text)
+    first, second = (
+        local.replace(tzinfo=zone(time_zone), fold=fold).astimezone(UTC) for fold in (0, 1)
+    )
+    if first != second:
+        message = f"{text!r} comes twice or never where clocks change; write its offset as well"
+        raise ValueError(message)
+    return first

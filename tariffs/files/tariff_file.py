@@ -1,0 +1,102 @@
+"""Tariff files: YAML that a pricing manager writes, into the model, with all problems at once."""
+
+from __future__ import annotations
+
+from tariffs.checking import UnpriceableTariffError, check_tariff
+from tariffs.currencies import CURRENCY_EXPONENTS
+from tariffs.files.adjustments import read_adjustment
+from tariffs.files.elements import read_element
+from tariffs.files.series import read_price_series
+from tariffs.files.taxes import read_holidays, read_taxes, read_vat
+from tariffs.files.yaml_fields import Fields, Notebook, amount_of, read_scalar
+from tariffs.files.yaml_reader import Node, Scalar, read_yaml
+from tariffs.problems import Problem
+from tariffs.tariff import PriceLimit, Tariff, TaxIncluded
+
+
+def read_tariff_file(text: str, source: str) -> tuple[Tariff | None, list[Problem]]:
+    """Read one tariff from YAML.
+
+    Returns:
+        The tariff, or None if there is any problem; and all problems, in the file's order.
+    """
+    root, problems = read_yaml(text, source)
+    if root is None:
+        return None, problems
+    tariff = read_tariff(root, Notebook(source, problems))
+    problems.sort()
+    return (None if problems else tariff), problems
+
+
+def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
+    """Read a tariff from its node; problems go to *notebook*."""
+    fields = Fields(root, notebook, "the tariff")
+    identity = fields.text("tariff", required=True)
+    currency = fields.choice("currency", CURRENCY_EXPONENTS.keys(), required=True)
+    sales_taxes, quantity_taxes = read_taxes(fields, notebook)
+    vat = read_vat(fields, notebook, sales_taxes)
+    series = read_price_series(fields, notebook)
+    holidays = read_holidays(fields, notebook)
+    included = fields.choice("tax_included", [choice.value for choice in TaxIncluded])
+    limits = {name: _limit(fields, name, notebook) for name in ("min_price", "max_price")}
+    starts, ends = fields.moment("start_date_time"), fields.moment("end_date_time")
+    if starts is not None and ends is not None and ends <= starts:
+        notebook.complain(fields.key_node("end_date_time"), "it ends before it starts")
+    days = () if holidays is None else holidays.days
+    elements = [read_element(node, notebook, vat, days) for node in _elements(fields)]
+    adjustments = [read_adjustment(node, notebook) for node in fields.items("adjustments")]
+    fields.items("examples")  # tariffs.files.examples reads them
+    name, kind = fields.text("name"), fields.text("type")
+    alt_url = fields.text("alt_url")
+    fields.finish()
+    if notebook.problems or identity is None or currency is None:
+        return None
+    tariff = Tariff(
+        id=identity,
+        currency=currency,
+        elements=tuple(element for element in elements if element is not None),
+        tax_included=TaxIncluded(included or TaxIncluded.NO),
+        min_price=limits["min_price"],
+        max_price=limits["max_price"],
+        start_date_time=starts,
+        end_date_time=ends,
+        adjustments=tuple(a for a in adjustments if a is not None),
+        name=name,
+        type=kind,
+        alt_url=alt_url,
+        price_series=series,
+        sales_taxes=sales_taxes,
+        quantity_taxes=quantity_taxes,
+        holidays=holidays,
+    )
+    try:
+        check_tariff(tariff)
+    except UnpriceableTariffError as error:
+        notebook.complain(root, error.why)
+        return None
+    return tariff
+
+
+def _elements(fields: Fields) -> list[Node]:
+    """Return the nodes of the elements, of which there must be one."""
+    nodes = fields.items("elements", required=True)
+    if fields.has("elements") and not nodes:
+        fields.notebook.complain(fields.key_node("elements"), "there must be an element")
+    return nodes
+
+
+def _limit(fields: Fields, name: str, notebook: Notebook) -> PriceLimit | None:
+    """Read `0.50` (before taxes) or both amounts by name."""
+    node = fields.node_of(name)
+    if node is None:
+        return None
+    if isinstance(node, Scalar):
+        amount = read_scalar(node, amount_of, notebook, name)
+        return None if amount is None else PriceLimit(before_taxes=amount)
+    inner = Fields(node, notebook, name)
+    before = inner.number("before_taxes", required=True)
+    after = inner.number("after_taxes")
+    inner.finish()
+    if before is not None and after is not None and after < before:
+        notebook.complain(inner.key_node("after_taxes"), "it is less than before_taxes")
+    return None if before is None else PriceLimit(before_taxes=before, after_taxes=after)

@@ -1,0 +1,213 @@
+"""Everything that looks wrong in a tariff, all at once, each with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from tariffs.compiled import CompiledTariff
+from tariffs.errors import TariffError
+from tariffs.files.examples import failing_examples
+from tariffs.files.tariff_file import read_tariff_file
+from tariffs.files.yaml_reader import Mapping, Node, Scalar, Sequence, read_yaml
+from tariffs.lint import elements, law, partners, prices
+from tariffs.lint.subject import Finding, Place, Rule, Severity, subject_of
+from tariffs.ocpi.documents import OcpiError
+from tariffs.ocpi.tariff_reader import read_ocpi_tariff
+from tariffs.tariff import COMPONENT_DIMENSIONS, Tariff
+
+RULES: Final[tuple[Rule, ...]] = (
+    *elements.RULES,
+    *prices.RULES,
+    *partners.RULES,
+    *law.RULES,
+)
+# Findings that come from reading and compiling, and from the text itself.
+UNREADABLE: Final = "unreadable"
+UNPRICEABLE: Final = "unpriceable"
+REPAIRED: Final = "repaired"
+EXAMPLE_FAILS: Final = "example-fails"
+MISSING_UNIT: Final = "missing-unit"
+_UNITS: Final = {"energy": "per kWh", "flat": "per session"}
+_STEP: Final = re.compile(r"([A-Za-z_]+)|\[(\d+)\]", re.ASCII)
+_ORDER: Final = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class PlacedFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding at a line and column (from 1) of a file."""
+
+    source: str
+    line: int
+    column: int
+    severity: Severity
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.source}:{self.line}:{self.column}"
+        return f"{place}: {self.severity}: {self.message} [{self.rule}]"
+
+
+def lint_tariff(tariff: Tariff, *, country: str | None = None) -> tuple[Finding, ...]:
+    """Return what looks wrong in *tariff*, errors first; *country* in ISO 3166's two letters."""
+    try:
+        compiled = CompiledTariff(tariff)
+    except TariffError as error:
+        finding = Finding(rule=UNPRICEABLE, severity=Severity.ERROR, place=(), message=str(error))
+        return (finding,)
+    subject = subject_of(compiled, country=country)
+    findings = [finding for rule in RULES for finding in rule.findings(subject)]
+    return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))
+
+
+def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[PlacedFinding, ...]:
+    """Return what looks wrong in a tariff file, in the file's order.
+
+    A file that cannot be read has its problems only: rules need a tariff to look at.
+    """
+    tariff, problems = read_tariff_file(text, source)
+    findings = [
+        PlacedFinding(
+            source=problem.source,
+            line=problem.line,
+            column=problem.column,
+            severity=Severity.ERROR,
+            rule=UNREADABLE,
+            message=problem.message,
+        )
+        for problem in problems
+    ]
+    failing = [] if tariff is None else failing_examples(tariff, text, source)
+    findings += [
+        PlacedFinding(
+            source=problem.source,
+            line=problem.line,
+            column=problem.column,
+            severity=Severity.ERROR,
+            rule=EXAMPLE_FAILS,
+            message=problem.message,
+        )
+        for problem in failing
+    ]
+    root, _ = read_yaml(text, source)
+    found = [] if tariff is None else [*lint_tariff(tariff, country=country)]
+    if root is not None:
+        found += _missing_units(root)
+    return _in_order([*findings, *_placed(found, root, source)])
+
+
+def _placed(findings: list[Finding], root: Node | None, source: str) -> tuple[PlacedFinding, ...]:
+    placed = []
+    for finding in findings:
+        line, column = (1, 1) if root is None else locate(root, finding.place)
+        placed.append(
+            PlacedFinding(
+                source=source,
+                line=line,
+                column=column,
+                severity=finding.severity,
+                rule=finding.rule,
+                message=finding.message,
+            )
+        )
+    return _in_order(placed)
+
+
+def _in_order(findings: list[PlacedFinding]) -> tuple[PlacedFinding, ...]:
+    return tuple(sorted(findings, key=lambda f: (f.line, f.column, _ORDER[f.severity])))
+
+
+def lint_ocpi(data: bytes, source: str, *, country: str | None = None) -> tuple[PlacedFinding, ...]:
+    """Return what looks wrong in a tariff of OCPI (JSON), with what had to be repaired."""
+    tariff: Tariff | None = None
+    try:
+        tariff, notes = read_ocpi_tariff(data)
+    except OcpiError as error:
+        found = [_ocpi_finding(UNREADABLE, Severity.ERROR, error.place, error.why)]
+    except TariffError as error:
+        found = [_ocpi_finding(UNPRICEABLE, Severity.ERROR, "", str(error))]
+    else:
+        found = [
+            _ocpi_finding(REPAIRED, Severity.WARNING, note.place or "", note.message)
+            for note in notes
+        ]
+        found += [
+            msgspec.structs.replace(finding, place=_ocpi_place(tariff, finding.place))
+            for finding in lint_tariff(tariff, country=country)
+        ]
+    # JSON is YAML enough to have its places read.
+    root, _ = read_yaml(data.decode("utf-8", "replace"), source)
+    return _placed(found, root, source)
+
+
+def _ocpi_finding(rule: str, severity: Severity, path: str, message: str) -> Finding:
+    steps = (key or int(index) for key, index in _STEP.findall(path))
+    said = f"{path}: {message}" if path else message
+    return Finding(rule=rule, severity=severity, place=tuple(steps), message=said)
+
+
+def _ocpi_place(tariff: Tariff, place: Place) -> Place:
+    """Return where OCPI has what our files have at *place*."""
+    match place:
+        case ("tariff",):
+            return ("id",)
+        case ("elements", int() as index, str() as key, *rest) if key != "restrictions":
+            components = tariff.elements[index].price_components
+            for number, component in enumerate(components):
+                if component.dimension.lower() == key:
+                    return ("elements", index, "price_components", number, *rest)
+    return place
+
+
+def locate(root: Node, place: Place) -> tuple[int, int]:
+    """Return line and column of *place*, or of the nearest thing above that the file has."""
+    node, found = root, (root.line, root.column)
+    for step in place:
+        match node:
+            case Mapping(entries=entries) if isinstance(step, str) and step in entries:
+                key, node = entries[step]
+                found = (key.line, key.column)
+            case Sequence(items=items) if isinstance(step, int) and step < len(items):
+                node = items[step]
+                found = (node.line, node.column)
+            case Mapping() if step == 0:
+                # A single value where a list could be.
+                continue
+            case _:
+                break
+    return found
+
+
+def _missing_units(root: Node) -> Iterator[Finding]:
+    """Find prices that do not say for what: the model knows, but people guess."""
+    elements = _at(root, "elements")
+    for index, element in enumerate(elements.items if isinstance(elements, Sequence) else ()):
+        for dimension in COMPONENT_DIMENSIONS:
+            key = dimension.lower()
+            node = _at(element, key)
+            price = _at(node, "price") if isinstance(node, Mapping) else node
+            if isinstance(price, Scalar) and _is_bare(price.text):
+                message = f"no unit: write {price.text} {_UNITS.get(key, 'per h')}"
+                yield Finding(
+                    rule=MISSING_UNIT,
+                    severity=Severity.NOTE,
+                    place=("elements", index, key),
+                    message=message,
+                )
+
+
+def _at(node: Node | None, key: str) -> Node | None:
+    entry = node.entries.get(key) if isinstance(node, Mapping) else None
+    return None if entry is None else entry[1]
+
+
+def _is_bare(text: str) -> bool:
+    return text.strip().replace(".", "", 1).isdecimal()
+
+
+def worst(findings: tuple[PlacedFinding, ...]) -> Severity | None:
+    """Return the worst severity among *findings*, None for none."""
+    return min((f.severity for f in findings), key=_ORDER.__getitem__, default=None)

@@ -1,0 +1,98 @@
+"""What a lint rule is given, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+
+import msgspec
+
+from tariffs.calendar.week import Fee, WeekCalendar, fee_of
+from tariffs.calendar.words import element_label
+from tariffs.compiled import CompiledTariff
+from tariffs.lint.reach import Reach, calendars_of, reach_of
+from tariffs.tariff import PriceComponent, Tariff, TariffElement
+
+# Keys and indices (from 0) from the top of the tariff to what a finding is about.
+Place = tuple[str | int, ...]
+
+
+class Severity(StrEnum):
+    """ERROR: it does not do what it says. WARNING: probably not meant. NOTE: good to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a rule found, at one place of the tariff."""
+
+    rule: str
+    severity: Severity
+    place: Place
+    message: str
+
+
+class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
+    """A tariff that compiles, what of it can ever hold, and where it is used.
+
+    `calendars` are (when in a session, week) of every week and band that may differ. `country` in
+    ISO 3166's two letters, None if nobody said.
+    """
+
+    tariff: Tariff
+    compiled: CompiledTariff
+    reach: Reach
+    calendars: tuple[tuple[str, WeekCalendar], ...]
+    country: str | None
+
+    def components(self) -> Iterator[tuple[Place, int, TariffElement, PriceComponent, Fee | None]]:
+        """Yield (place, element index, element, component, fee) of each component, in order."""
+        for index, element in enumerate(self.tariff.elements):
+            reserved = element.restrictions.reservation is not None
+            for component in element.price_components:
+                place = ("elements", index, component.dimension.lower())
+                fee = fee_of(component.dimension, reserved=reserved)
+                yield place, index, element, component, fee
+
+    def priced(self, *fees: Fee) -> Iterator[tuple[Place, PriceComponent]]:
+        """Yield (place, component) of the components of *fees* that cost something."""
+        for place, _, _, component, fee in self.components():
+            if fee in fees and (component.price > 0 or component.series):
+                yield place, component
+
+    def label(self, index: int) -> str:
+        """Return "element 3 (idle fee)"."""
+        return element_label(index, self.tariff.elements[index].name)
+
+
+def subject_of(compiled: CompiledTariff, *, country: str | None) -> LintSubject:
+    """Return *compiled* as rules look at it."""
+    tariff = compiled.tariff
+    reach = reach_of(compiled)
+    return LintSubject(
+        tariff=tariff,
+        compiled=compiled,
+        reach=reach,
+        calendars=tuple(calendars_of(compiled, reach)),
+        country=country or tariff.country_code,
+    )
+
+
+# A place and a sentence; the rule's table adds name and severity.
+Said = tuple[Place, str]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule: its name, how bad a finding is, why anybody should care, and the check."""
+
+    name: str
+    severity: Severity
+    reason: str
+    check: Callable[[LintSubject], Iterator[Said]]
+
+    def findings(self, subject: LintSubject) -> Iterator[Finding]:
+        """Yield what the rule finds."""
+        for place, message in self.check(subject):
+            yield Finding(rule=self.name, severity=self.severity, place=place, message=message)

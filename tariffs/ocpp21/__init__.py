@@ -1,0 +1,1 @@
+"""OCPP 2.1's tariff structure, read and written."""

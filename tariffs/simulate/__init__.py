@@ -1,0 +1,1 @@
+"""Back-tests: history re-rated with a tariff, old and new side by side."""
