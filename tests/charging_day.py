@@ -26,7 +26,7 @@ from ledger.sites import Site
 from ledger.stations import Station
 from ledger.tariff_versions import published
 from ledger.tokens import Token
-from tariffs.adjustments import GroupGrant, ValidationGrant
+from tariffs.adjustments.adjustment import GroupGrant, ValidationGrant
 from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 
 PARTITIONS = 2
