@@ -125,10 +125,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class SessionRated(Decided, frozen=True, kw_only=True, tag="rated"):
+class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_defaults=True):
     """A session was priced; from here on only a correcting decision changes what is owed.
 
-    `billing_month` ("2026-11") is the month of the end in the legal entity's calendar.
+    `billing_month` ("2026-11") is the month of the end in the legal entity's calendar. Defaults are
+    not written: a field that is added later, with a default, changes no byte of older decisions.
     """
 
     site_id: str
