@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from hashlib import sha256
 from itertools import islice
 
 from deploy.commands.place import READ_HERE, ReadingPlace
@@ -10,6 +11,7 @@ from deploy.errors import DeployError
 from deploy.log_reading import PlacedLine, describe, parse_place, read_all, read_place, read_station
 from deploy.output import say
 from deploy.wiring import opened
+from ingest.envelope import Frame
 
 
 def show(
@@ -41,6 +43,8 @@ def show(
         raise DeployError(message)
     for line in lines:
         _print(line, is_json=place.json)
+        if place_in_log is not None and isinstance(line.line, Frame) and not place.json:
+            say(f"  sha256 {sha256(line.line.frame.encode()).hexdigest()}")
     return 0
 
 
