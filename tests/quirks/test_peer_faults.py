@@ -108,6 +108,17 @@ def test_peer_fault_05_values_without_energy_take_nothing_away(story: Story16 | 
     assert story.session().energy_wh == 5000
 
 
+def test_peer_fault_06_a_begin_of_zero_does_not_bill_the_meters_life() -> None:
+    story = Story201()
+    story.start(0, 0, offline=True)
+    story.sample(20, wh(910_020))
+    story.stop(60, 910_083)
+
+    session = story.session()
+    assert session.energy_wh is None or session.energy_wh <= 83
+    assert session.blockers
+
+
 def test_peer_fault_08_an_end_that_waited_in_a_queue_counts() -> None:
     story = Story201()
     story.start(0, 1000)
