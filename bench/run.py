@@ -57,11 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def show(rows: list[Row]) -> None:
     """Print *rows* as a table."""
-    table = Table("name", "value", "unit", "peer", "peer value", "ratio")
+    table = Table()
+    for heading, wraps in (("name", False), ("value", False), ("unit", True), ("peer", True)):
+        table.add_column(heading, no_wrap=not wraps, min_width=24 if wraps else None)
+    table.add_column("peer value", no_wrap=True)
+    table.add_column("ratio", no_wrap=True)
     for row in rows:
         value, peer = f"{row['value']:,.1f}", f"{row['peer_value']:,.1f}"
         table.add_row(row["name"], value, row["unit"], row["peer"], peer, f"{row['ratio']:.1f}")
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 if __name__ == "__main__":
