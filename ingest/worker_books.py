@@ -60,8 +60,8 @@ class OpenBook:
 
     @property
     def size(self) -> int:
-        """How many facts it holds."""
-        return len(self._loose) + sum(map(len, self._streams.values()))
+        """How many facts it holds, and one for the book itself."""
+        return 1 + len(self._loose) + sum(map(len, self._streams.values()))
 
     def holds(self, stream: str) -> bool:
         """Whether the facts of *stream* need not be read."""
@@ -141,6 +141,9 @@ class OpenBooks:
     def __init__(self, shelf: FactShelf) -> None:
         self._shelf = shelf
         self._open: dict[str, OpenBook] = {}
+        self._used: set[str] = set()
+        self._sizes: dict[str, int] = {}
+        self._facts = 0
 
     def get(self, station_id: str) -> OpenBook | None:
         """Return the station's book where it is open."""
@@ -152,14 +155,17 @@ class OpenBooks:
         if book is None or book.traits != traits or horizon < book.horizon:
             book = OpenBook(station_id, traits, horizon)
         self._open[station_id] = book
+        self._used.add(station_id)
         return book
 
     def close(self, station_id: str) -> None:
         """Forget the station's book."""
         self._open.pop(station_id, None)
+        self._used.add(station_id)
 
     def close_all(self) -> None:
         """Forget every book."""
+        self._used |= self._open.keys()
         self._open.clear()
 
     def before_storing(self) -> None:
@@ -168,15 +174,19 @@ class OpenBooks:
             book = self._open.get(station_id)
             if book is not None:
                 book.catch_up(self._shelf, stream)
+                self._used.add(station_id)
 
     def stored(self) -> None:
-        """Go on with an empty shelf; close the books that were not used lately."""
-        room = FACTS_OPEN_MAX
-        kept: list[tuple[str, OpenBook]] = []
-        for station_id, book in reversed(self._open.items()):
-            room -= book.size
-            if room < 0:
-                break
-            book.stored()
-            kept.append((station_id, book))
-        self._open = dict(reversed(kept))
+        """Go on with an empty shelf; close the books that were used longest ago."""
+        for station_id in self._used:
+            self._facts -= self._sizes.pop(station_id, 0)
+            book = self._open.get(station_id)
+            if book is not None:
+                book.stored()
+                self._sizes[station_id] = book.size
+                self._facts += book.size
+        self._used.clear()
+        while self._facts > FACTS_OPEN_MAX:
+            station_id = next(iter(self._open))
+            del self._open[station_id]
+            self._facts -= self._sizes.pop(station_id)
