@@ -130,6 +130,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
 
     `billing_month` ("2026-11") is the month of the end in the legal entity's calendar. Defaults are
     not written: a field that is added later, with a default, changes no byte of older decisions.
+    `reverse_charge_vat_id`: under this VAT id the buyer owes the VAT in the seller's place.
     """
 
     site_id: str
@@ -163,6 +164,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     release: Release | None = None
     validations: tuple[str, ...] = ()
     allowances: tuple[AllowanceUse, ...] = ()
+    payment_method: str | None = None
+    reverse_charge_vat_id: str | None = None
 
     @property
     def gross_minor(self) -> int:

@@ -131,6 +131,8 @@ def _station(station: Station, after: _Known) -> Iterator[str]:
 def _customer(customer: Customer) -> Iterator[str]:
     if not customer.name.strip():
         yield "a customer needs a name"
+    if customer.reverse_charge and not (customer.vat_id or "").strip():
+        yield "reverse_charge needs the customer's vat_id"
 
 
 def _policy(policy: Policy) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from ledger.addresses import Address
 from ledger.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.invoice_order import InvoiceOrder
 from tariffs.canonical import canonical_json
+from tariffs.compiled import Why
 from tariffs.currencies import currency_exponent
 from tariffs.tariff import Dimension
 from tariffs.zones import zone
@@ -89,12 +90,18 @@ class DocumentSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VatTotal(msgspec.Struct, frozen=True, kw_only=True):
-    """What one VAT rate of one country adds up to; `percent` None: no VAT applies."""
+    """What one tax of one country adds up to.
+
+    `percent` None: no VAT applies, unless `name` says which other tax (per kWh) is meant.
+    `reverse_charge`: the buyer owes the VAT, so none is charged.
+    """
 
     country: str
     percent: Decimal | None
     net_minor: int
     vat_minor: int
+    name: str | None = None
+    reverse_charge: bool = False
 
 
 class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +121,7 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     net_minor: int
     vat_minor: int
     gross_minor: int
+    notes: tuple[str, ...] = ()
 
 
 def render_invoice(order: InvoiceOrder, *, number: str, issued_on: date) -> bytes:
@@ -147,7 +155,14 @@ def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> Invoice
         net_minor=net_minor,
         vat_minor=vat_minor,
         gross_minor=net_minor + vat_minor,
+        notes=_notes(order),
     )
+
+
+def _notes(order: InvoiceOrder) -> tuple[str, ...]:
+    """Return what an invoice must say in words (Directive 2006/112/EC, art. 226 (11a))."""
+    ids = {each.reverse_charge_vat_id for each in order.sessions if each.reverse_charge_vat_id}
+    return tuple(f"Reverse charge: the buyer, VAT id {each}, owes the VAT." for each in sorted(ids))
 
 
 def _buyer(order: InvoiceOrder) -> Party:
@@ -212,16 +227,35 @@ def _description(rated: RatedLine) -> str:
     return f"{what} ({rated.element_name})" if rated.element_name else what
 
 
+class _Tax(NamedTuple):
+    """What a line counts under in the VAT summary."""
+
+    country: str
+    percent: Decimal | None
+    name: str | None
+    reverse_charge: bool
+
+    def order(self) -> tuple[str, Decimal, str, bool]:
+        percent = Decimal(-1) if self.percent is None else self.percent
+        return self.country, percent, self.name or "", self.reverse_charge
+
+
+def _tax_of(session: SessionRated, line: RatedLine) -> _Tax:
+    if line.why == Why.TAX.value:
+        return _Tax(session.country, None, line.element_name, reverse_charge=False)
+    reverse = session.reverse_charge_vat_id is not None
+    return _Tax(session.country, line.tax_percent, None, reverse)
+
+
 def _vat(order: InvoiceOrder) -> tuple[VatTotal, ...]:
-    totals: dict[tuple[str, Decimal | None], list[int]] = defaultdict(lambda: [0, 0])
+    totals: dict[_Tax, list[int]] = defaultdict(lambda: [0, 0])
     for session in order.sessions:
         for line in session.lines:
-            total = totals[session.country, line.tax_percent]
+            total = totals[_tax_of(session, line)]
             total[0] += line.net_minor
             total[1] += line.tax_minor
-    rates = sorted(totals, key=lambda rate: (rate[0], -1 if rate[1] is None else rate[1]))
     return tuple(
-        VatTotal(country=country, percent=percent, net_minor=net, vat_minor=vat)
-        for country, percent in rates
-        for net, vat in (totals[country, percent],)
+        VatTotal(net_minor=net, vat_minor=vat, **tax._asdict())
+        for tax in sorted(totals, key=_Tax.order)
+        for net, vat in (totals[tax],)
     )

@@ -46,11 +46,14 @@ def rate(
         TariffError: If the kernel refuses the session or the tariff.
     """
     started_at, ended_at, energy_wh, uid = _essentials(session)
-    usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
-    if circumstances.validations:
-        usage = msgspec.structs.replace(usage, validations=circumstances.validations)
-    policy = policy_named(declarations.policy(started_at).pricing)
     payer = payer_of(declarations, uid, started_at)
+    usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
+    usage = msgspec.structs.replace(
+        usage,
+        validations=circumstances.validations,
+        reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
+    )
+    policy = policy_named(declarations.policy(started_at).pricing)
     found = _found(session.session_id, usage, basis, payer, uid, circumstances)
     if found:
         usage = msgspec.structs.replace(usage, used=_used(found))
@@ -157,6 +160,8 @@ def _decision(
         notes=tuple(note.message for note in priced.notes),
         release=release,
         validations=usage.validations,
+        payment_method=usage.payment_method,
+        reverse_charge_vat_id=usage.reverse_charge_vat_id,
     )
 
 
@@ -186,7 +191,16 @@ def _usage_of(
         points=tuple(UsagePoint(p.at, p.energy_wh, p.power_w) for p in session.points),
         spans=tuple(UsageSpan(span.starts_at, span.activity) for span in session.spans),
         groups=(token.group,) if token and token.group else (),
+        payment_method=token.payment_method if token else None,
     )
+
+
+def _reverse_charge_vat_id(
+    declarations: Declarations, payer: Payer, started_at: datetime
+) -> str | None:
+    """Return under which VAT id the buyer owes the VAT itself; None: the seller owes it."""
+    customer = declarations.customer(payer.customer, started_at) if payer.customer else None
+    return customer.vat_id if customer and customer.reverse_charge else None
 
 
 def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:

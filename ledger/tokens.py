@@ -28,7 +28,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `group` names the tariff group, `parent` the parent token by which one card ends another's
     session. `customer` pays; without one the bearer gets an invoice per session. `partner` is the
-    roaming partner (its OCPI party, "NL-TNM") of a ROAMING token.
+    roaming partner (its OCPI party, "NL-TNM") of a ROAMING token. `payment_method` is how its
+    sessions are paid, in the tariffs' words ("credit_card").
     """
 
     status: TokenStatus = TokenStatus.ACCEPTED
@@ -38,6 +39,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     parent: str | None = None
     customer: str | None = None
     partner: str | None = None
+    payment_method: str | None = None
 
     def may_charge(self, at: datetime) -> bool:
         """Whether the token is accepted at the moment *at*."""

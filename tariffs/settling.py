@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from tariffs.adjustments.adjusting import adjust
 from tariffs.adjustments.adjustment import waives_least_price
 from tariffs.adjustments.consumption import Consumed
@@ -61,6 +63,8 @@ def settle(
     if usage.reverse_charge_vat_id is not None:
         reverse_charge(runs, amounts)
     for tax in tariff.quantity_taxes:
+        if usage.reverse_charge_vat_id is not None:
+            tax = msgspec.structs.replace(tax, vat=None)  # noqa: PLW2901 - its VAT is not ours either
         add_quantity_tax(tax, runs, amounts, compiled)
     before_minor, tax_minor, shares = _rounded(runs, amounts, compiled, policy, ends_us)
     return PricedSession(

@@ -8,7 +8,7 @@ from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.invoice_list import amount, list_invoices
 from deploy.output import print_json, print_rows, say, shown
 from deploy.wiring import opened
-from ledger.document import InvoiceDocument, Party
+from ledger.document import InvoiceDocument, Party, VatTotal
 from projections.audit import show_invoice
 
 QUANTITY_DIGITS = 4
@@ -114,10 +114,22 @@ def print_document(document: InvoiceDocument) -> None:
     say("")
     say(f"net   {amount(document.net_minor, currency):>16}")
     for vat in document.vat:
-        rate = "no VAT" if vat.percent is None else f"VAT {shown(vat.percent)} % {vat.country}"
-        say(f"{rate} on {amount(vat.net_minor, currency)}: {amount(vat.vat_minor, currency)}")
+        say(_tax_words(vat, currency))
     say(f"total {amount(document.gross_minor, currency):>16}")
+    for note in document.notes:
+        say(note)
     say(f"Why a line costs what it costs: wattledger explain {document.number} LINE")
+
+
+def _tax_words(tax: VatTotal, currency: str) -> str:
+    """Return one tax of the summary as a sentence."""
+    charged = amount(tax.vat_minor, currency)
+    if tax.name is not None:
+        return f"{tax.name} {tax.country}: {charged}"
+    rate = "no VAT" if tax.percent is None else f"VAT {shown(tax.percent)} % {tax.country}"
+    if tax.reverse_charge:
+        rate = f"VAT {tax.country} owed by the buyer"
+    return f"{rate} on {amount(tax.net_minor, currency)}: {charged}"
 
 
 def _rounded(quantity: Decimal) -> Decimal:
