@@ -178,7 +178,7 @@ def choice_of(text: str, choices: Collection[str]) -> str:
     if text in choices:
         return text
     near = get_close_matches(text, choices, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it may be {', '.join(sorted(choices))}"
+    hint = f"did you mean {str(near[0])!r}?" if near else f"it may be {', '.join(sorted(choices))}"
     message = f"{text!r} is not known; {hint}"
     raise ValueError(message)
 

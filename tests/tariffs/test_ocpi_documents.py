@@ -222,6 +222,28 @@ def test_a_key_that_stands_twice_is_noted_where_it_stands() -> None:
     assert CdrDecoder().decode(text.encode()) is None
 
 
+@pytest.mark.parametrize(
+    ("key", "before", "twice"),
+    [
+        ("id", '"id": ', '"id": "another", "id": '),
+        ("tariffs", '"currency": ', '"tariffs": [], "tariffs": null, "currency": '),
+        ("charging_periods", '"charging_periods"', '"charging_periods": [], "charging_periods"'),
+        ("total_cost", '"currency": ', '"total_cost": 5, "total_cost": 6, "currency": '),
+        (
+            "charging_periods[0].dimensions[0].type",
+            '"type": "ENERGY"',
+            '"type": "TIME", "type": "ENERGY"',
+        ),
+    ],
+)
+def test_no_key_stands_twice_unnoticed(key: str, before: str, twice: str) -> None:
+    text = json.dumps(CDR).replace(before, twice, 1)
+
+    assert CdrDecoder().decode(text.encode()) is None
+    _, notes = read_ocpi_cdr(text.encode())
+    assert ("key_repeated", key) in [(note.code, note.place) for note in notes]
+
+
 def test_fields_that_ocpi_does_not_have_are_noted() -> None:
     assert [(n.code, n.place) for n in read(colour="blue").notes] == [("unknown_field", "colour")]
 
