@@ -178,5 +178,6 @@ def _content(result: SimulationResult, top: int) -> dict[str, object]:
         "rated_by_kernel": result.by_kernel,
         "left_out": result.left_out,
         "unread": result.unread,
+        "notes": result.notes,
         **lists,
     }

@@ -10,14 +10,15 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from deploy.commands.declaring import read_text
+from deploy.commands.declaring import NotUtf8Error, read_text
 from deploy.commands.tariff_reading import compiled_tariff, monday_of
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from tariffs.calendar.words import DAY_NAMES, amount_text, clock_text
 from tariffs.diff import HourChange, TariffDiff, diff_tariffs
-from tariffs.lint.linter import PlacedFinding, lint_file, lint_ocpi
+from tariffs.lint.linter import PlacedFinding, lint_file, lint_ocpi, unreadable
 from tariffs.lint.subject import Severity
+from tariffs.problems import Problem
 from tariffs.schema import schema_text
 from tariffs.zones import zone
 
@@ -98,7 +99,10 @@ def diff(
 
 
 def _lint(path: Path, country: str | None) -> tuple[PlacedFinding, ...]:
-    text = read_text(path)
+    try:
+        text = read_text(path)
+    except NotUtf8Error as error:
+        return (unreadable(Problem(str(path), error.line, error.column, error.why)),)
     if path.suffix == ".json":
         return lint_ocpi(text.encode(), str(path), country=country)
     return lint_file(text, str(path), country=country)

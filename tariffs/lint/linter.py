@@ -17,6 +17,7 @@ from tariffs.lint import elements, law, partners, prices
 from tariffs.lint.subject import Finding, Place, Rule, Severity, subject_of
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
+from tariffs.problems import Problem
 from tariffs.tariff import COMPONENT_DIMENSIONS, Tariff
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -51,6 +52,18 @@ class PlacedFinding(msgspec.Struct, frozen=True, kw_only=True):
         return f"{place}: {self.severity}: {self.message} [{self.rule}]"
 
 
+def unreadable(problem: Problem) -> PlacedFinding:
+    """Return the finding that a file cannot be read because of *problem*."""
+    return PlacedFinding(
+        source=problem.source,
+        line=problem.line,
+        column=problem.column,
+        severity=Severity.ERROR,
+        rule=UNREADABLE,
+        message=problem.message,
+    )
+
+
 def lint_tariff(tariff: Tariff, *, country: str | None = None) -> tuple[Finding, ...]:
     """Return what looks wrong in *tariff*, errors first; *country* in ISO 3166's two letters."""
     try:
@@ -69,17 +82,7 @@ def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[Pl
     A file that cannot be read has its problems only: rules need a tariff to look at.
     """
     tariff, problems = read_tariff_file(text, source)
-    findings = [
-        PlacedFinding(
-            source=problem.source,
-            line=problem.line,
-            column=problem.column,
-            severity=Severity.ERROR,
-            rule=UNREADABLE,
-            message=problem.message,
-        )
-        for problem in problems
-    ]
+    findings = [unreadable(problem) for problem in problems]
     failing = [] if tariff is None else failing_examples(tariff, text, source)
     findings += [
         PlacedFinding(

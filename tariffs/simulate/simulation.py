@@ -7,18 +7,20 @@ customers and sites, never with that of sessions.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
+from tariffs.adjustments.shared import SharedGrant
 from tariffs.bulk.columns import Flags, Integers, SessionColumns
 from tariffs.bulk.rating import BulkTotals, rate_columns
 from tariffs.bulk.tariff import BulkTariff
 from tariffs.errors import TariffError
 from tariffs.simulate.history import AMOUNT_MINOR_MAX, HistoryChunk, Unread
+from tariffs.tariff import Tariff
 from tariffs.usage import moment_of
 
 _UNREAD_SHOWN: Final = 20
@@ -64,7 +66,10 @@ class SessionChange:
 
 @dataclass(slots=True, kw_only=True)
 class SimulationResult:
-    """What the new tariff would have made of the history. `before` and `taxes` (old, new) too."""
+    """What the new tariff would have made of the history. `before` and `taxes` (old, new) too.
+
+    `notes` say how the result is to be read.
+    """
 
     currency: str
     total: Change = field(default_factory=lambda: Change("total"))
@@ -82,6 +87,17 @@ class SimulationResult:
     by_kernel: int = 0
     left_out: int = 0
     unread: list[Unread] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+
+def _notes(tariffs: Iterable[Tariff]) -> Iterator[str]:
+    """Yield what stands under a result of *tariffs* whose grants several sessions share."""
+    for tariff in tariffs:
+        if any(isinstance(each, SharedGrant) for each in tariff.adjustments):
+            yield (
+                f"{tariff.id}: allowances, shared caps and coupons are priced as if each session"
+                " were the first to use them; what sessions share is not counted up here."
+            )
 
 
 class Simulation:
@@ -95,7 +111,8 @@ class Simulation:
         if old is not None and old.compiled.tariff.currency != new.compiled.tariff.currency:
             raise OtherCurrencyError(old.compiled.tariff.currency, new.compiled.tariff.currency)
         self._new, self._old, self._top = new, old, top
-        self.result = SimulationResult(currency=new.compiled.tariff.currency)
+        tariffs = [each.compiled.tariff for each in (new, old) if each is not None]
+        self.result = SimulationResult(currency=tariffs[0].currency, notes=tuple(_notes(tariffs)))
 
     def add(self, chunk: HistoryChunk) -> None:
         """Re-rate *chunk* and add it up.

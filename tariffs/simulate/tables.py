@@ -110,6 +110,7 @@ def sentences(result: SimulationResult) -> list[str]:
         f"{result.dearer:,} become dearer, {result.cheaper:,} cheaper, {same:,} cost the same.",
         f"Before taxes: {before_old} {result.currency} become {before_new} {result.currency}.",
     ]
+    lines += result.notes
     if result.left_out:
         lines.append(f"{result.left_out:,} sessions are left out of both sides:")
         lines += [f"  {unread.place}: {unread.why}" for unread in result.unread]
