@@ -30,7 +30,7 @@ def test_lint_reads_folders_and_counts(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert "time-of-use.yaml:" in out
     assert "[not-in-ocpi]" in out
-    assert out.splitlines()[-1].startswith("3 files: 0 errors, ")
+    assert out.splitlines()[-1].startswith("6 files: 0 errors, ")
 
 
 def test_lint_fails_on_errors_and_when_strict_on_warnings(
@@ -39,6 +39,25 @@ def test_lint_fails_on_errors_and_when_strict_on_warnings(
     assert run(["tariff", "lint", str(broken)]) == 1
     assert f"{broken}:4:5: error:" in capsys.readouterr().out
     assert run(["tariff", "lint", TIME_OF_USE, "--strict"]) == 1
+
+
+def test_lint_goes_on_past_a_file_that_is_not_utf8(
+    tmp_path: Path, broken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes(b"tariff: t\nname: Caf\xe9\n")
+
+    assert run(["tariff", "lint", str(latin), str(broken)]) == 1
+
+    out = capsys.readouterr().out
+    assert f"{latin}:2:10: error: not UTF-8" in out
+    assert f"{broken}:4:5: error:" in out
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_tariff_carries_golden_examples(path: Path) -> None:
+    assert "\nexamples:\n" in path.read_text("utf-8")
+    assert run(["tariff", "lint", str(path)]) == 0
 
 
 def test_lint_as_json_has_each_finding_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,11 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from tariffs.adjustments.shared import Allowance
 from tariffs.bulk.checks import BrokenColumnsError
 from tariffs.bulk.rating import bulk_tariff
 from tariffs.pricing import compile_tariff
@@ -91,6 +93,17 @@ def test_totals_customers_sites_months_and_signs_add_up_over_chunks() -> None:
     assert result.signs[Sign.FREE_TO_PAID].new_minor == 2500
     assert result.signs[Sign.PAID_TO_FREE].old_minor == 100
     assert (result.dearer, result.cheaper, result.left_out) == (2, 2, 0)
+
+
+def test_what_sessions_share_is_said_not_to_be_counted_up() -> None:
+    shared = Allowance(name="home", dimensions=("ENERGY",), kwh_max=Decimal(50))
+    new = msgspec.structs.replace(_tariff("0.5"), adjustments=(shared,))
+
+    result = Simulation(bulk_tariff(compile_tariff(new))).result
+
+    assert any("as if each session were the first" in line for line in sentences(result))
+    assert "as if each session were the first" in simulation_html(result, "t")
+    assert _simulated([]).notes == ()
 
 
 def test_winners_and_losers_are_the_largest_changes_first() -> None:
