@@ -106,6 +106,8 @@ def read_number(text: str) -> Decimal:
     Raises:
         BadNumberError: If it is no number, not finite, or has absurdly many digits.
     """
+    if "_" in text or not text.isascii():
+        raise BadNumberError(text, "is not a number")
     try:
         number = Decimal(text)
     except InvalidOperation:

@@ -64,7 +64,8 @@ def test_two_currencies_never_meet_in_a_sum() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["NaN", "Infinity", "1E+999999", "1e19", "", "0x1", "1" * 50, "1e-99"]
+    "text",
+    ["NaN", "Infinity", "1E+999999", "1e19", "", "0x1", "1" * 50, "1e-99", "1_000", "\u0663"],
 )
 def test_a_number_that_cannot_be_exact_is_refused(text: str) -> None:
     with pytest.raises(BadNumberError):
