@@ -26,40 +26,60 @@ _NUMBERS_MAX: Final = 1 << 16
 _TARIFFS_MAX: Final = 1000
 _WHOLE_MAX: Final = 10**12
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder()
-_Unread = msgspec.Raw | msgspec.UnsetType
 
 
-class _Dimension(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Dimension(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     type: str
     volume: Any
 
 
-class _Period(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Period(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     start_date_time: datetime
     dimensions: list[_Dimension]
     tariff_id: str | None = None
 
 
-class _Tax(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Tax(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     name: str
     amount: Any
     percentage: Any = None
     account_number: str | None = None
 
 
-class _Cost(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Cost(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     excl_vat: Any = None
     incl_vat: Any = None
     before_taxes: Any = None
     taxes: list[_Tax] = []
 
 
-class _Location(msgspec.Struct, gc=False):
+class _Token(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    country_code: Any = msgspec.UNSET
+    party_id: Any = msgspec.UNSET
+    uid: Any = msgspec.UNSET
+    type: Any = msgspec.UNSET
+    contract_id: Any = msgspec.UNSET
+
+
+class _Location(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    id: Any = msgspec.UNSET
+    name: Any = msgspec.UNSET
+    address: Any = msgspec.UNSET
+    city: Any = msgspec.UNSET
+    postal_code: Any = msgspec.UNSET
+    state: Any = msgspec.UNSET
+    country: Any = msgspec.UNSET
+    coordinates: Any = msgspec.UNSET
+    evse_uid: Any = msgspec.UNSET
+    evse_id: Any = msgspec.UNSET
+    connector_id: Any = msgspec.UNSET
+    connector_standard: Any = msgspec.UNSET
+    connector_format: Any = msgspec.UNSET
+    connector_power_type: Any = msgspec.UNSET
     time_zone: str | None = None
 
 
-class _Cdr(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Cdr(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     id: str
     start_date_time: datetime
     end_date_time: datetime
@@ -78,19 +98,19 @@ class _Cdr(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     tariffs: list[msgspec.Raw] | None = None
     credit: bool | None = None
     credit_reference_id: str | None = None
-    booking_id: _Unread = msgspec.UNSET
-    country_code: _Unread = msgspec.UNSET
-    party_id: _Unread = msgspec.UNSET
-    session_id: _Unread = msgspec.UNSET
-    cdr_token: _Unread = msgspec.UNSET
-    auth_method: _Unread = msgspec.UNSET
-    authorization_reference: _Unread = msgspec.UNSET
-    meter_id: _Unread = msgspec.UNSET
-    signed_data: _Unread = msgspec.UNSET
-    remark: _Unread = msgspec.UNSET
-    invoice_reference_id: _Unread = msgspec.UNSET
-    home_charging_compensation: _Unread = msgspec.UNSET
-    last_updated: _Unread = msgspec.UNSET
+    booking_id: Any = msgspec.UNSET
+    country_code: Any = msgspec.UNSET
+    party_id: Any = msgspec.UNSET
+    session_id: Any = msgspec.UNSET
+    cdr_token: _Token | msgspec.UnsetType = msgspec.UNSET
+    auth_method: Any = msgspec.UNSET
+    authorization_reference: Any = msgspec.UNSET
+    meter_id: Any = msgspec.UNSET
+    signed_data: Any = msgspec.UNSET
+    remark: Any = msgspec.UNSET
+    invoice_reference_id: Any = msgspec.UNSET
+    home_charging_compensation: Any = msgspec.UNSET
+    last_updated: Any = msgspec.UNSET
 
 
 class FastCdr(msgspec.Struct, frozen=True, gc=False):
@@ -115,7 +135,7 @@ class CdrDecoder:
             if not data.isascii():
                 data.decode("utf-8")
             wire = self._decoder.decode(data)
-            return None if _repeats_keys(data) else self._read(wire)
+            return None if _says_less(wire, data) else self._read(wire)
         except (msgspec.DecodeError, ValueError, ArithmeticError, KeyError, OcpiError):
             return None
 
@@ -198,12 +218,13 @@ def _periods(wire: _Cdr, starts_at: datetime, ends_at: datetime) -> tuple[Chargi
     return tuple(periods)
 
 
-def _repeats_keys(data: bytes) -> bool:
-    """Whether a key stands twice somewhere: written anew, *data* has fewer colons then.
+def _says_less(wire: _Cdr, data: bytes) -> bool:
+    """Whether *data* has more than *wire*, such as a key that stands twice.
 
-    Strings keep theirs: a text with escaped characters never comes here.
+    Written anew it has fewer colons then. Texts keep theirs, for one with escaped characters never
+    comes here; embedded tariffs look after themselves.
     """
-    return _ENCODER.encode(_DECODER.decode(data)).count(b":") != data.count(b":")
+    return _ENCODER.encode(wire).count(b":") != data.count(b":")
 
 
 def _is_newest(wire: _Cdr) -> bool:
