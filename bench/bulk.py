@@ -20,9 +20,9 @@ from bench.run import Row
 from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.bulk.columns import SessionColumns, columns_of
 from tariffs.bulk.rating import bulk_tariff, rate_columns
-from tariffs.compiled import CompiledTariff
-from tariffs.pricing import compile_tariff, price_session
-from tariffs.tariff import (
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.pricing import compile_tariff, price_session
+from tariffs.model.tariff import (
     Dimension,
     PriceComponent,
     PriceLimit,
@@ -31,7 +31,7 @@ from tariffs.tariff import (
     TariffElement,
     Weekday,
 )
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 
 _BULK: Final = 200_000
 _SCALAR: Final = 4_000

@@ -10,12 +10,13 @@ from typing import Final
 from bench.frames import meter_values
 from bench.peer_station import PeerStation
 from bench.run import Row
-from ingest import codec, station16
-from ingest.answers import Desk
-from ingest.codec import Call
+from ingest.answers import ocpp16
+from ingest.answers.answering import Desk
+from ingest.answers.sequences import Sequences
 from ingest.directory import StationAccess
-from ingest.ocpp16 import _MeterValues as MeterValues
-from ingest.sequences import Sequences
+from ingest.facts.ocpp16 import _MeterValues as MeterValues
+from ingest.rpc import codec
+from ingest.rpc.codec import Call
 from tests.fakes import FixedClock, FixedDirectory, MemoryIds
 
 _ROUND: Final = 200
@@ -59,7 +60,7 @@ async def _ours(raw: bytes, desk: Desk) -> bytes:
     message = codec.parse(raw)
     assert isinstance(message, Call)
     codec.decode(message.payload, MeterValues)
-    answer = await station16.answer(message, desk)
+    answer = await ocpp16.answer(message, desk)
     return codec.encode_result(message.message_id, answer.payload)
 
 

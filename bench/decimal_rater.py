@@ -11,9 +11,9 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from tariffs.restrictions import clock_applies
-from tariffs.tariff import Dimension, PriceComponent, Tariff
-from tariffs.usage import Activity, SessionUsage
+from tariffs.model.restrictions import clock_applies
+from tariffs.model.tariff import Dimension, PriceComponent, Tariff
+from tariffs.model.usage import Activity, SessionUsage
 
 _HOUR = Decimal(3600)
 _CENT = Decimal("0.01")

@@ -24,8 +24,8 @@ from bench.frames import meter_values
 from bench.load import LoadStation, connect, wire_frame
 from bench.run import Row
 from bench.servers import Task, run_ours, run_peer, server_process
-from deploy import migrate
-from deploy.embedded import EmbeddedPostgres
+from deploy.postgres import migrate
+from deploy.postgres.embedded import EmbeddedPostgres
 
 _STATIONS: Final = 400
 _VARIETY: Final = 50

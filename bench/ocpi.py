@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.decimal_rater import decimal_total
 from bench.pricing import Row, bench_tariff
 from tariffs.cdr.pricing import price_cdr
+from tariffs.kernel.pricing import compile_tariff
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.ocpi.cdr_fast import CdrDecoder
-from tariffs.pricing import compile_tariff
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 
 ZONE: Final = "Europe/Berlin"
 START: Final = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)

@@ -13,9 +13,9 @@ from typing import TypedDict
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.decimal_rater import decimal_total
-from tariffs.pricing import compile_tariff, price_session
-from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.kernel.pricing import compile_tariff, price_session
+from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 
 
 class Row(TypedDict):

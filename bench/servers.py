@@ -89,7 +89,7 @@ def run_peer(task: Task, pipe: Connection) -> None:
 
 
 async def _serve_ours(task: Task, pipe: Connection) -> None:
-    from ingest.server import Listener, serve  # noqa: PLC0415 - only this process needs it
+    from ingest.edge.server import Listener, serve  # noqa: PLC0415 - only this process needs it
     from tests.fakes import FixedClock, MemoryEpochs, MemoryIds  # noqa: PLC0415
 
     async with _log(task) as log:
@@ -107,7 +107,7 @@ async def _serve_ours(task: Task, pipe: Connection) -> None:
 
 @asynccontextmanager
 async def _log(task: Task) -> AsyncIterator[Any]:
-    from ingest.log_postgres import PostgresEventLog  # noqa: PLC0415 - only this process needs it
+    from ledger.log.postgres import PostgresEventLog  # noqa: PLC0415 - only this process needs it
     from tests.fakes import MemoryLog  # noqa: PLC0415
 
     if task.dsn:
@@ -122,7 +122,7 @@ class _Directory:
 
     def __init__(self) -> None:
         from bench.load import PASSWORD  # noqa: PLC0415 - only this process needs it
-        from ingest.security import hash_password  # noqa: PLC0415
+        from ingest.edge.security import hash_password  # noqa: PLC0415
 
         self._hashes = (hash_password(PASSWORD),)
 

@@ -25,7 +25,7 @@ from bench.run import Row
 from tariffs.bulk.columns import SessionColumns, columns_of
 from tariffs.bulk.rating import bulk_tariff, rate_columns
 from tariffs.files.tariff_file import read_tariff_file
-from tariffs.pricing import compile_tariff, price_session
+from tariffs.kernel.pricing import compile_tariff, price_session
 from tariffs.simulate.columns_file import write_columns_file
 from tariffs.simulate.history import HistoryChunk
 

@@ -26,11 +26,11 @@ import psycopg
 from bench.frames import meter_values
 from bench.run import Row
 from bench.worker_peer import measure_peer
-from deploy import migrate
-from deploy.embedded import EmbeddedPostgres
-from ingest.envelope import Frame, encode_line
-from ingest.log_postgres import append_lines
-from ingest.worker import Worker
+from deploy.postgres import migrate
+from deploy.postgres.embedded import EmbeddedPostgres
+from ledger.log.envelope import Frame, encode_line
+from ledger.log.postgres import append_lines
+from ledger.worker.worker import Worker
 
 _STATIONS: Final = 400
 _FRAMES_EACH: Final = 300

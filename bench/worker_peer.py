@@ -15,10 +15,10 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
-from ingest.envelope import Frame, decode_lines, encode_line
-from ingest.translate import translate
-from ledger.facts import Measurand, SessionUpdated
-from ledger.stored_facts import pack_facts
+from ingest.facts.translate import translate
+from ledger.facts.station_facts import Measurand, SessionUpdated
+from ledger.facts.stored import pack_facts
+from ledger.log.envelope import Frame, decode_lines, encode_line
 
 _SCHEMA: Final = "peer"
 _TIMEOUT: Final = 300.0

@@ -22,16 +22,11 @@ from deploy.commands import (
     serving,
     sessions,
     station,
-    tariff,
-    tariff_approval,
-    tariff_calendar,
-    tariff_exchange,
-    tariff_explain,
-    tariff_simulate,
-    tariff_tools,
     tokens,
     validation,
 )
+from deploy.commands.tariffs import approval, calendar, exchange, publishing, simulate, tools
+from deploy.commands.tariffs import explain as tariff_explain
 from deploy.errors import DeployError
 from deploy.output import complain
 from ingest.errors import IngestError
@@ -72,7 +67,7 @@ app.command(tariff_app)
 _add(
     tariff_app,
     "publish",
-    tariff.publish,
+    publishing.publish,
     "tariff publish examples/tariffs/time-of-use.yaml",
     "tariff publish new.yaml --from 2027-01-01T00:00:00+01:00 --by anna",
     "tariff publish staff.yaml --site harbour --group staff",
@@ -80,26 +75,26 @@ _add(
 _add(
     tariff_app,
     "approve",
-    tariff_approval.approve,
+    approval.approve,
     "tariff approve time-of-use --file new.yaml --by ben",
     "tariff approve time-of-use --hash 9f3c01ab7d20 --by ben",
 )
 _add(
     tariff_app,
     "reject",
-    tariff_approval.reject,
+    approval.reject,
     "tariff reject time-of-use --reason 'no grace before the idle fee' --by ben",
 )
 _add(
     tariff_app,
     "retire",
-    tariff_approval.retire,
+    approval.retire,
     "tariff retire summer-2026 --from 2026-10-01T00:00:00+02:00 --by anna",
 )
 _add(
     tariff_app,
     "versions",
-    tariff_approval.versions,
+    approval.versions,
     "tariff versions",
     "tariff versions time-of-use --json",
 )
@@ -112,27 +107,27 @@ _add(
 _add(
     tariff_app,
     "lint",
-    tariff_tools.lint,
+    tools.lint,
     "tariff lint examples/tariffs --country DE",
     "tariff lint new.yaml --strict --json",
 )
 _add(
     tariff_app,
     "schema",
-    tariff_tools.schema,
+    tools.schema,
     "tariff schema > tariff.schema.json",
 )
 _add(
     tariff_app,
     "diff",
-    tariff_tools.diff,
+    tools.diff,
     "tariff diff old.yaml new.yaml",
     "tariff diff old.yaml new.yaml --hours --time-zone Europe/Berlin --week 2026-10-25",
 )
 _add(
     tariff_app,
     "simulate",
-    tariff_simulate.simulate,
+    simulate.simulate,
     "tariff simulate new.yaml --sessions history.jsonl --html backtest.html",
     "tariff simulate new.yaml --from 2026-01-01 --to 2026-07-01 --csv changes.csv",
     "tariff simulate new.yaml --against old.yaml --sessions history.npz",
@@ -140,21 +135,21 @@ _add(
 _add(
     tariff_app,
     "calendar",
-    tariff_calendar.calendar,
+    calendar.calendar,
     "tariff calendar examples/tariffs/time-of-use.yaml --time-zone Europe/Berlin",
     "tariff calendar new.yaml --html week.html --day 2026-03-29 --after '4 h'",
 )
 _add(
     tariff_app,
     "import",
-    tariff_exchange.import_tariff,
+    exchange.import_tariff,
     "tariff import partner.json > tariff.yaml",
     "tariff import set-default-tariff.json --from ocpp-2.1 --output station.yaml",
 )
 _add(
     tariff_app,
     "export",
-    tariff_exchange.export_tariff,
+    exchange.export_tariff,
     "tariff export new.yaml --ocpi 2.2.1 --country-code DE --party-id ABC",
     "tariff export new.yaml --to ocpp-2.1 --json",
 )

@@ -27,8 +27,8 @@ class StationAccess:
     """Who may connect as a station.
 
     `station_id` is the identity as declared; the log and all books use it, however the station
-    spells it in its URL. `password_hashes` are `ingest.security` hashes; while a password is being
-    changed there are two. `token_ignored` are characters that the model adds to tokens.
+    spells it in its URL. `password_hashes` are `ingest.edge.security` hashes; while a password is
+    being changed there are two. `token_ignored` are characters that the model adds to tokens.
     """
 
     station_id: str

@@ -11,13 +11,13 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
-from ledger.decisions import SessionRated, decode_decision
-from ledger.declarations import Declarations
-from ledger.session import ChargingSession
+from ledger.declared.declarations import Declarations
+from ledger.rating.decisions import SessionRated, decode_decision
+from ledger.sessions.session import ChargingSession
 from projections.station_history import station_history
+from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
 from tariffs.quantities import money_of_minor
 from tariffs.simulate.history import PastSession, Unread
-from tariffs.usage import SessionUsage, UsagePoint, UsageSpan
 
 _RATED: LiteralString = """
 FROM session_decision d JOIN session s ON s.session_id = d.session_id

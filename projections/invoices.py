@@ -14,9 +14,9 @@ from eventsourcing.persistence import Notification
 from eventsourcing.utils import get_topic
 from psycopg import Connection
 
-from ledger.books import Books
-from ledger.invoice import Invoice
-from ledger.invoicing import book_invoice
+from ledger.invoices.invoice import Invoice
+from ledger.invoices.issuing import book_invoice
+from ledger.invoices.register import Books
 
 
 class InvoiceProjection:

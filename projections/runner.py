@@ -15,7 +15,7 @@ import psycopg
 from eventsourcing.persistence import Notification
 from psycopg import Connection
 
-from ledger.books import Books
+from ledger.invoices.register import Books
 
 PAGE: Final = 500
 LOOK_SECONDS: Final = 1.0

@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.decisions import SessionHeld, decode_decision
+from ledger.rating.decisions import SessionHeld, decode_decision
 
 COUNTS: LiteralString = """
 SELECT state, count(*) FROM session WHERE state <> 'replaced' GROUP BY state ORDER BY state

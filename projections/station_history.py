@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 
-from ledger.declarations import Declarations
-from ledger.facts import StationFact
-from ledger.session import ChargingSession
-from ledger.station import StationBook
-from ledger.station_traits import StationTraits
-from ledger.stored_facts import stored_facts
+from ledger.declared.declarations import Declarations
+from ledger.facts.station_facts import StationFact
+from ledger.facts.station_traits import StationTraits
+from ledger.facts.stored import stored_facts
+from ledger.sessions.session import ChargingSession
+from ledger.sessions.station_fold import StationBook
 
 
 class StationHistory(NamedTuple):

@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Final
 
 from tariffs.adjustments.adjustment import AtLeast, FeeCap, QuantityTax, Surcharge
-from tariffs.compiled import Why
 from tariffs.currencies import currency_exponent
-from tariffs.priced import KERNEL_VERSION, PricedLine, PricedSession
+from tariffs.kernel.compiled import Why
+from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
+from tariffs.model.reasons import duration_text
+from tariffs.model.tariff import Dimension, TaxIncluded
 from tariffs.quantities import money_of_minor, plain
-from tariffs.reasons import duration_text
-from tariffs.tariff import Dimension, TaxIncluded
-from tariffs.tax_breakdown import tax_breakdown
+from tariffs.taxes.breakdown import tax_breakdown
 from tariffs.zones import TZDATA_VERSION, zone
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 
 from tariffs.explain import interpolated_ends
-from tariffs.periods import INTERPOLATION
-from tariffs.priced import KERNEL_VERSION, Note, PricedLine, PricedSession
+from tariffs.kernel.priced import KERNEL_VERSION, Note, PricedLine, PricedSession
+from tariffs.model.periods import INTERPOLATION
 from tariffs.quantities import decimal_of_ratio
 from tariffs.zones import TZDATA_VERSION
 

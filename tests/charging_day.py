@@ -14,20 +14,20 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from ingest.envelope import Choice, Declared, Frame, LogLine, Tick, encode_line
-from ingest.log import partition_of
-from ingest.log_format import pack_payload
-from ledger.assignments import Assignment
-from ledger.customers import Customer, Invoicing
-from ledger.declarations import Kind
-from ledger.declare import Change, declare
-from ledger.legal_entities import LegalEntity
-from ledger.sites import Site
-from ledger.stations import Station
-from ledger.tariff_versions import published
-from ledger.tokens import Token
+from ledger.declared.declarations import Kind
+from ledger.declared.store import Change, declare
+from ledger.log.envelope import Choice, Declared, Frame, LogLine, Tick, encode_line
+from ledger.log.event_log import partition_of
+from ledger.log.format import pack_payload
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.customers import Customer, Invoicing
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.sites import Site
+from ledger.master_data.stations import Station
+from ledger.master_data.tariff_versions import published
+from ledger.master_data.tokens import Token
 from tariffs.adjustments.adjustment import GroupGrant, ValidationGrant
-from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
+from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 
 PARTITIONS = 2
 MORNING = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)

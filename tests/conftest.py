@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from deploy import migrate
-from deploy.embedded import EmbeddedPostgres
+from deploy.postgres import migrate
+from deploy.postgres.embedded import EmbeddedPostgres
 
 NUMBERS = itertools.count(1)
 

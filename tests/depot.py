@@ -8,21 +8,21 @@ from decimal import Decimal
 
 import msgspec
 
-from ledger.addresses import Address
-from ledger.assignments import Assignment
-from ledger.customers import Customer, Invoicing
-from ledger.decisions import Moment, SessionRated
-from ledger.declarations import BEGINNING, Declaration, Declarations, Entity, Kind
-from ledger.declare import Change
-from ledger.legal_entities import LegalEntity
-from ledger.rating import decide
-from ledger.session import ChargingSession, SessionPoint, SessionSpan, SessionState
-from ledger.sites import Site
-from ledger.stations import Station
-from ledger.tariff_versions import published
-from ledger.tokens import Token, TokenKind
-from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
-from tariffs.usage import Activity
+from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Entity, Kind
+from ledger.declared.store import Change
+from ledger.master_data.addresses import Address
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.customers import Customer, Invoicing
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.sites import Site
+from ledger.master_data.stations import Station
+from ledger.master_data.tariff_versions import published
+from ledger.master_data.tokens import Token, TokenKind
+from ledger.rating.decide import decide
+from ledger.rating.decisions import Moment, SessionRated
+from ledger.sessions.session import ChargingSession, SessionPoint, SessionSpan, SessionState
+from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
+from tariffs.model.usage import Activity
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 VAT = Decimal(19)

@@ -8,21 +8,21 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from ingest.connection_epochs import Epochs
-from ingest.envelope import Connection, Frame
-from ingest.log import EventLog
-from ingest.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
-from ingest.transactions import TransactionIds
+from ingest.answers.transactions import TransactionIds
+from ingest.edge.connection_epochs import Epochs
+from ingest.edge.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
+from ledger.log.envelope import Connection, Frame
+from ledger.log.event_log import EventLog
 from tests.fakes import FixedClock, FixedDirectory, MemoryEpochs, MemoryIds, MemoryLog
+from tests.tree import VECTORS
 
-FRAMES = Path(__file__).parents[2] / "shared" / "vectors" / "ocpp-frames" / "issue_frames.jsonl"
+FRAMES = VECTORS / "ocpp-frames" / "issue_frames.jsonl"
 CALL = 2
 PASSWORD = "correct-horse-battery"
 

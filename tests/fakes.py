@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ingest.connection_epochs import Overtake
 from ingest.directory import StationAccess, TokenAccess, TokenStatus, canonical
-from ingest.envelope import LogLine, decode_lines
-from ingest.log import Position, Record
-from ingest.security import hash_password
+from ingest.edge.connection_epochs import Overtake
+from ingest.edge.security import hash_password
+from ledger.log.envelope import LogLine, decode_lines
+from ledger.log.event_log import Position, Record
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

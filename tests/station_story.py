@@ -8,20 +8,20 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from ingest.envelope import Frame
-from ingest.translate import translate
-from ledger.facts import StationFact
-from ledger.session import ChargingSession
-from ledger.station import StationBook, StationTraits
+from ingest.facts.translate import translate
+from ledger.facts.station_facts import StationFact
+from ledger.log.envelope import Frame
+from ledger.sessions.session import ChargingSession
+from ledger.sessions.station_fold import StationBook, StationTraits
+from tests.tree import VECTORS
 
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "vectors" / "ocpp-frames"
+SHARED = VECTORS / "ocpp-frames"
 AC = StationTraits(time_zone="Europe/Berlin", max_power_w=Decimal(22_000))
 
 

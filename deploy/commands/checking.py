@@ -9,14 +9,14 @@ from cyclopts import Parameter
 
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
-from deploy.invoice_list import amount
 from deploy.output import print_json, print_rows, say
-from deploy.wiring import opened
-from projections.energy_balance import EnergyBalance, EnergyDay, energy_balance
-from projections.trial_balance import TrialBalance, trial_balance
+from deploy.running.wiring import opened
+from projections.balances.energy import EnergyBalance, EnergyDay, energy_balance
+from projections.balances.trial import TrialBalance, trial_balance
+from projections.invoice_list import amount
 
 if TYPE_CHECKING:
-    from projections.replay import ReplayReport
+    from projections.replay.replay import ReplayReport
 
 CONTEXT = 120
 ENERGY_COLUMNS = {
@@ -75,7 +75,7 @@ def replay(
         check: Compare (the only thing that a replay does so far).
         place: Where.
     """
-    from deploy.replay import replay_and_compare  # noqa: PLC0415 - loads the whole worker
+    from deploy.running.replay import replay_and_compare  # noqa: PLC0415 - loads the whole worker
 
     if not check:
         message = "say --check: comparing is all that a replay does"

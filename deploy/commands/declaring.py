@@ -7,15 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.apply import Applied, apply_files
 from deploy.clock import SystemClock
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.wiring import opened
-from ledger.declarations import Entity
-from ledger.declare import PlannedChange
-from ledger.stations import Station
+from deploy.running.wiring import opened
+from ledger.declared.declarations import Entity
+from ledger.declared.store import PlannedChange
+from ledger.desk.apply import Applied, apply_files
+from ledger.master_data.stations import Station
 
 
 def apply(

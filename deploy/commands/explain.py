@@ -6,9 +6,9 @@ import sys
 
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.output import print_json
-from deploy.wiring import opened
-from projections import audit
-from projections.audit_text import explanation_text
+from deploy.running.wiring import opened
+from projections.audit import trail
+from projections.audit.text import explanation_text
 
 
 def explain(number: str, line: int | None = None, /, *, place: ReadingPlace = READ_HERE) -> int:
@@ -23,7 +23,7 @@ def explain(number: str, line: int | None = None, /, *, place: ReadingPlace = RE
         place: Where.
     """
     with opened(place.settings()) as connection:
-        explanation = audit.explain(connection, number, line)
+        explanation = trail.explain(connection, number, line)
     if place.json:
         print_json(explanation)
     else:

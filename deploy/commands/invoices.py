@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from deploy.commands.place import READ_HERE, ReadingPlace
-from deploy.invoice_list import amount, list_invoices
 from deploy.output import print_json, print_rows, say, shown
-from deploy.wiring import opened
-from ledger.document import InvoiceDocument, Party, VatTotal
-from projections.audit import show_invoice
+from deploy.running.wiring import opened
+from ledger.invoices.document import InvoiceDocument, Party, VatTotal
+from projections.audit.trail import show_invoice
+from projections.invoice_list import amount, list_invoices
 
 QUANTITY_DIGITS = 4
 LIST_COLUMNS = {

@@ -8,10 +8,17 @@ from itertools import islice
 
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
-from deploy.log_reading import PlacedLine, describe, parse_place, read_all, read_place, read_station
 from deploy.output import say
-from deploy.wiring import opened
-from ingest.envelope import Frame
+from deploy.running.wiring import opened
+from ledger.log.envelope import Frame
+from projections.log_reading import (
+    PlacedLine,
+    describe,
+    parse_place,
+    read_all,
+    read_place,
+    read_station,
+)
 
 
 def show(

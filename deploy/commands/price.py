@@ -10,14 +10,14 @@ import msgspec
 from cyclopts import Parameter
 
 from deploy.output import complain, say
-from deploy.pricing_run import Outcome, PricingRun
-from deploy.pricing_tariffs import Refusal, load_tariffs
+from roaming_ocpi.audit.run import Outcome, PricingRun
+from roaming_ocpi.audit.tariffs import Refusal, load_tariffs
 from tariffs.cdr.report import report_of
 from tariffs.currencies import currency_exponent
 from tariffs.errors import TariffError
 from tariffs.explain import explain
+from tariffs.model.policy import DEFAULT, policy_named
 from tariffs.ocpi.versions import version_named
-from tariffs.policy import DEFAULT, policy_named
 from tariffs.zones import zone
 
 _MISUSED: Final = 2

@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.clock import SystemClock
 from deploy.commands.place import HERE, Place
 from deploy.output import say
-from deploy.wiring import System
+from deploy.running.wiring import System
 
 
 def up(

@@ -11,9 +11,9 @@ from deploy.clock import SystemClock
 from deploy.commands.declaring import login
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.output import print_json, print_rows, say
-from deploy.wiring import is_up, opened
-from ingest.envelope import Choice
-from ledger.flags import blockers_of, meaning_of
+from deploy.running.wiring import is_up, opened
+from ledger.facts.flags import blockers_of, meaning_of
+from ledger.log.envelope import Choice
 from projections.sessions import held_sessions, list_sessions
 
 State = Literal["open", "waiting", "rated", "held", "released", "written_off"]
@@ -141,7 +141,7 @@ def _choose(
     by: str | None,
     place: ReadingPlace,
 ) -> int:
-    from deploy.choices import choose, station_of  # noqa: PLC0415 - loads the whole worker
+    from ledger.desk.choices import choose, station_of  # noqa: PLC0415 - loads the whole worker
 
     settings = place.settings()
     with opened(settings) as connection:

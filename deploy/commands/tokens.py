@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.output import print_json, print_rows
-from deploy.wiring import opened
+from deploy.running.wiring import opened
 
 _UNKNOWN: LiteralString = """
 SELECT token_uid, station_id, first_seen_at, last_seen_at, times FROM unknown_token

@@ -11,9 +11,9 @@ from deploy.commands.declaring import login
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
 from deploy.output import print_json, say
-from deploy.validations import session_of_token
-from deploy.validations import validate as record_validation
-from deploy.wiring import is_up, opened
+from deploy.running.wiring import is_up, opened
+from ledger.desk.validations import session_of_token
+from ledger.desk.validations import validate as record_validation
 
 Code = Annotated[str, Parameter(help="The code, as the tariff spells it.")]
 

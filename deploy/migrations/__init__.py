@@ -1,1 +1,1 @@
-"""Numbered SQL, applied in order by deploy.migrate."""
+"""Numbered SQL, applied in order by deploy.postgres.migrate."""

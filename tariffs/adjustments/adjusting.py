@@ -24,13 +24,13 @@ from tariffs.adjustments.consumption import Consumed
 from tariffs.adjustments.grants import free_below, free_first, grant_share, round_down
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
 from tariffs.adjustments.shared_grants import apply_shared, is_for, shared_windows
+from tariffs.adjustments.sheet import Piece, Sheet
 from tariffs.adjustments.surcharges import add_surcharge
 from tariffs.adjustments.windows import Window, local_windows, window_of
-from tariffs.compiled import CompiledTariff
-from tariffs.rounding import Amounts
-from tariffs.sheet import Piece, Sheet
-from tariffs.tally import Run
-from tariffs.usage import SessionUsage
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.rounding import Amounts
+from tariffs.kernel.tally import Run
+from tariffs.model.usage import SessionUsage
 
 _MIDNIGHT = time(0)
 

@@ -20,8 +20,8 @@ from tariffs.adjustments.adjustment import (
     ValidationGrant,
 )
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap, shared_faults
+from tariffs.model.tariff import Dimension
 from tariffs.quantities import is_sane
-from tariffs.tariff import Dimension
 
 TIMED: Final = frozenset(
     (Dimension.TIME, Dimension.PARKING_TIME, Dimension.RESERVATION_TIME),

@@ -11,11 +11,11 @@ from tariffs.adjustments.adjustment import (
     RoundDown,
     ValidationGrant,
 )
+from tariffs.adjustments.sheet import Piece, Sheet
+from tariffs.model.tariff import Dimension
+from tariffs.model.usage import microseconds
 from tariffs.quantities import EXACT
-from tariffs.sheet import Piece, Sheet
-from tariffs.tariff import Dimension
-from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, scaled
-from tariffs.usage import microseconds
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, scaled
 
 SECOND_UNITS = 1_000_000
 MINUTE_UNITS = 60_000_000

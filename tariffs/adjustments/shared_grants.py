@@ -24,13 +24,13 @@ from tariffs.adjustments.shared import (
     SharedGrant,
     shared_name,
 )
+from tariffs.adjustments.sheet import Piece, Sheet
 from tariffs.adjustments.windows import Window, local_windows, window_of
-from tariffs.compiled import CompiledTariff
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.model.tariff import Dimension
+from tariffs.model.usage import SessionUsage, microseconds, moment_of
 from tariffs.quantities import EXACT, decimal_of_ratio, plain, round_ratio
-from tariffs.sheet import Piece, Sheet
-from tariffs.tariff import Dimension
-from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, scaled
-from tariffs.usage import SessionUsage, microseconds, moment_of
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, scaled
 from tariffs.zones import zone
 
 EVER: Final = "ever"

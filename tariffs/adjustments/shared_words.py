@@ -14,9 +14,9 @@ from tariffs.adjustments.shared import (
     SharedBy,
     SharedGrant,
 )
+from tariffs.model.reasons import WORDS
+from tariffs.model.tariff import Dimension
 from tariffs.quantities import money_of_minor, plain
-from tariffs.reasons import WORDS
-from tariffs.tariff import Dimension
 
 _PER: Final = {Per.DAY: "a day", Per.NIGHT: "a night", Per.MONTH: "a month", Per.EVER: "in all"}
 _FOR: Final = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tariffs.adjustments.adjustment import Surcharge
-from tariffs.compiled import CompiledComponent, Why
-from tariffs.sheet import Sheet
-from tariffs.tally import Run
-from tariffs.tariff import Dimension
-from tariffs.taxes import places, scaled
-from tariffs.usage import microseconds
+from tariffs.adjustments.sheet import Sheet
+from tariffs.kernel.compiled import CompiledComponent, Why
+from tariffs.kernel.tally import Run
+from tariffs.model.tariff import Dimension
+from tariffs.model.usage import microseconds
+from tariffs.taxes.taxes import places, scaled
 
 
 def add_surcharge(surcharge: Surcharge, sheet: Sheet) -> None:

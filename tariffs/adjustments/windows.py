@@ -9,10 +9,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from tariffs.tally import Run
-from tariffs.tariff import Dimension
-from tariffs.timeline import timeline_of
-from tariffs.usage import SessionUsage, microseconds
+from tariffs.kernel.tally import Run
+from tariffs.kernel.timeline import timeline_of
+from tariffs.model.tariff import Dimension
+from tariffs.model.usage import SessionUsage, microseconds
 from tariffs.zones import zone
 
 # From (inclusive) and until (exclusive), in microseconds since 1970.

@@ -22,9 +22,9 @@ from tariffs.adjustments.adjustment import (
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
 from tariffs.adjustments.shared_words import shared_label, shared_rule
 from tariffs.currencies import currency_exponent
-from tariffs.reasons import WORDS, duration_text
-from tariffs.tariff import Dimension
-from tariffs.taxes import places
+from tariffs.model.reasons import WORDS, duration_text
+from tariffs.model.tariff import Dimension
+from tariffs.taxes.taxes import places
 
 _LABELS: Final = {
     FreeFirst: "free at first",

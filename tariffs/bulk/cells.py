@@ -8,7 +8,7 @@ import numpy as np
 
 from tariffs.bulk.clock import ClockTable
 from tariffs.bulk.columns import Flags, Integers, SessionColumns
-from tariffs.compiled import State
+from tariffs.kernel.compiled import State
 
 
 @dataclass(slots=True)

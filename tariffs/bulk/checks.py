@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from tariffs.bulk.columns import Flags, Integers, SessionColumns
-from tariffs.compiled import State
 from tariffs.errors import TariffError
+from tariffs.kernel.compiled import State
 from tariffs.zones import zone_names
 
 _UNITS_MAX: Final = 10**17

@@ -1,6 +1,6 @@
 """Which elements the wall clock allows, as a table to look up for many instants at once.
 
-The instants come from `tariffs.periods.WallClock`, day by day, so that both kernels share one
+The instants come from `tariffs.model.periods.WallClock`, day by day, so that both kernels share one
 reading of daylight saving time. A coarse grid over time points near each answer; a few
 comparisons find it.
 """
@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from tariffs.bulk.columns import Flags, Integers, SessionColumns
-from tariffs.compiled import CompiledTariff
-from tariffs.periods import DAY_US
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.model.periods import DAY_US
 
 # 2^30 microseconds: 18 minutes, so that a cell of the grid rarely holds two boundaries.
 _GRID_BITS: Final = 30

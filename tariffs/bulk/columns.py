@@ -1,7 +1,7 @@
 """Sessions side by side in columns of whole numbers: what bulk rating works on.
 
-The same numbers as `tariffs.timeline`: instants in microseconds since 1970, registers in 1e-9 Wh
-since the start of the session, states already cut into stretches. A row of the columns and the
+The same numbers as `tariffs.kernel.timeline`: instants in microseconds since 1970, registers in
+1e-9 Wh since the start of the session, states already cut into stretches. A row of the columns and the
 usage it came from price alike; `SessionColumns.usage` gives the row back.
 """
 
@@ -17,10 +17,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tariffs.compiled import State
+from tariffs.kernel.compiled import State
+from tariffs.kernel.timeline import timeline_of
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan, moment_of
 from tariffs.quantities import EXACT
-from tariffs.timeline import timeline_of
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan, moment_of
 from tariffs.zones import zone
 
 Integers = NDArray[np.int64]

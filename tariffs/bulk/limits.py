@@ -1,4 +1,4 @@
-"""min_price and max_price for all sessions at once; the rule is that of `tariffs.limits`."""
+"""min_price and max_price for all sessions at once; the rule is that of `tariffs.kernel.limits`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tariffs.bulk.columns import Flags, Integers
 from tariffs.bulk.scale import Scale, TaxClass
 from tariffs.bulk.sums import Amount, Sums
 from tariffs.bulk.tariff import BulkTariff
+from tariffs.model.tariff import PriceLimit
 from tariffs.quantities import round_ratio
-from tariffs.tariff import PriceLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,11 +22,11 @@ from tariffs.bulk.scale import Scale
 from tariffs.bulk.steps import Volumes, step_energy, step_time
 from tariffs.bulk.sums import Sums
 from tariffs.bulk.tariff import STATES, BulkTariff
-from tariffs.compiled import CompiledTariff
 from tariffs.errors import TariffError
-from tariffs.policy import DEFAULT, PricingPolicy
-from tariffs.pricing import price_session
-from tariffs.restrictions import Bands
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.pricing import price_session
+from tariffs.model.policy import DEFAULT, PricingPolicy
+from tariffs.model.restrictions import Bands
 
 CHUNK: Final = 16_384
 _MINOR_MAX: Final = 2**61

@@ -1,6 +1,6 @@
 """Registers at many instants, and instants at which registers reach a threshold.
 
-Exactly the rule of `tariffs.periods`: linear between readings, rounded down to 1e-9 Wh, a
+Exactly the rule of `tariffs.model.periods`: linear between readings, rounded down to 1e-9 Wh, a
 threshold reached at the first microsecond that has it. A product that would not fit into 64 bits
 is never formed: its session is named as one for the scalar kernel.
 """

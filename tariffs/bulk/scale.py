@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from tariffs.bulk.columns import Integers
-from tariffs.compiled import CompiledComponent, CompiledTariff
-from tariffs.tariff import Dimension
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff
+from tariffs.model.tariff import Dimension
 
 LIMBS: Final = (1, 1_000_000, 1_000_000_000)
 # 60 days: the readings of a chunk of sessions, put one after the other, stay below 2^63.

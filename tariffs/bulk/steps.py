@@ -1,4 +1,4 @@
-"""Step size for all sessions at once; the rule is that of `tariffs.steps`."""
+"""Step size for all sessions at once; the rule is that of `tariffs.kernel.steps`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from tariffs.bulk.columns import Flags, Integers
 from tariffs.bulk.sums import Sums, sums
 from tariffs.bulk.tariff import BulkTariff
-from tariffs.tariff import Dimension
+from tariffs.model.tariff import Dimension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

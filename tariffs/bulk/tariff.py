@@ -13,9 +13,9 @@ from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, ValidationGran
 from tariffs.bulk.clock import ClockTables
 from tariffs.bulk.columns import Integers
 from tariffs.bulk.scale import LIMBS, Scale, scale_of
-from tariffs.compiled import CompiledComponent, CompiledTariff, Selection, State, Why
-from tariffs.policy import DEFAULT, PricingPolicy, StepPolicy
-from tariffs.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Selection, State, Why
+from tariffs.model.policy import DEFAULT, PricingPolicy, StepPolicy
+from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 
 STATES: Final = len(State)
 _KEYS_MAX: Final = 100_000

@@ -29,9 +29,9 @@ from tariffs.calendar.words import (
     range_text,
     windows_text,
 )
-from tariffs.compiled import CompiledTariff
-from tariffs.restrictions import SECOND_US
-from tariffs.tariff import Restrictions, Tariff
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.model.restrictions import SECOND_US
+from tariffs.model.tariff import Restrictions, Tariff
 
 _ANYWHERE: Final = Circumstances(energy_kwh=None, duration_s=None)
 

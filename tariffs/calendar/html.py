@@ -18,8 +18,8 @@ from tariffs.calendar.words import (
     element_text,
     price_text,
 )
-from tariffs.compiled import CompiledTariff
-from tariffs.tariff import PriceLimit, Tariff, TaxIncluded
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.model.tariff import PriceLimit, Tariff, TaxIncluded
 
 # Background and text of free and of the six shades: each pair has a contrast of 4.5 or more.
 PALETTE: Final = (

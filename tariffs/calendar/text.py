@@ -12,7 +12,7 @@ from tariffs.calendar.circumstances import footnotes, start_note, telling
 from tariffs.calendar.scale import LEVELS_MAX, PriceScale, scale_of
 from tariffs.calendar.week import Fee, Stretch, WeekCalendar
 from tariffs.calendar.words import DAY_NAMES, price_text
-from tariffs.compiled import CompiledTariff
+from tariffs.kernel.compiled import CompiledTariff
 
 # Free, then six heights that also a terminal without colours tells apart.
 SHADES: Final = ("\N{MIDDLE DOT}", *"▁▂▃▅▆█")

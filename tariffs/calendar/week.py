@@ -15,13 +15,13 @@ from typing import Final
 
 import msgspec
 
-from tariffs.compiled import CompiledComponent, CompiledTariff, State, Why
-from tariffs.periods import DAY_US
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, State, Why
+from tariffs.model.periods import DAY_US
+from tariffs.model.restrictions import SECOND_US, Bands
+from tariffs.model.tariff import Dimension, Tariff
+from tariffs.model.usage import microseconds, moment_of
 from tariffs.quantities import EXACT
-from tariffs.restrictions import SECOND_US, Bands
-from tariffs.tariff import Dimension, Tariff
-from tariffs.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH
-from tariffs.usage import microseconds, moment_of
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH
 from tariffs.zones import zone
 
 WEEK_DAYS: Final = 7

@@ -10,8 +10,8 @@ from typing import Final
 
 from tariffs.calendar.week import Fee, HeldPrice, fee_of
 from tariffs.currencies import CURRENCY_EXPONENTS
+from tariffs.model.tariff import WEEKDAYS, Restrictions, TariffElement, Weekday
 from tariffs.quantities import plain
-from tariffs.tariff import WEEKDAYS, Restrictions, TariffElement, Weekday
 from tariffs.zones import zone
 
 DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
+from tariffs.model.tariff import Tariff
 from tariffs.quantities import EXACT, plain
-from tariffs.tariff import Tariff
 
 
 class ChargingPeriod(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -15,8 +15,9 @@ import msgspec
 
 from tariffs.cdr.cdr import Cdr, StatedCost, StatedTotals
 from tariffs.currencies import currency_exponent
-from tariffs.policy import POLICIES, PricingPolicy
-from tariffs.priced import PricedLine, PricedSession
+from tariffs.kernel.priced import PricedLine, PricedSession
+from tariffs.model.policy import POLICIES, PricingPolicy
+from tariffs.model.tariff import Dimension, TaxIncluded
 from tariffs.quantities import (
     EXACT,
     RoundingMode,
@@ -24,7 +25,6 @@ from tariffs.quantities import (
     plain,
     round_ratio,
 )
-from tariffs.tariff import Dimension, TaxIncluded
 
 Repricer = Callable[[PricingPolicy], PricedSession]
 _TIME_PLACES_MIN: Final = 2

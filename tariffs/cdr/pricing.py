@@ -10,17 +10,17 @@ from typing import Final
 from tariffs.cdr.cdr import Cdr, ChargingPeriod
 from tariffs.cdr.spans import Cut, spans_note
 from tariffs.cdr.tariffs import JoinedTariff, choose_tariffs
-from tariffs.compiled import CompiledComponent, CompiledTariff, State
 from tariffs.errors import TariffError
-from tariffs.measurements import NO_DATA_NOTES, measured_mask
-from tariffs.periods import DAY_US
-from tariffs.policy import DEFAULT, PricingPolicy
-from tariffs.priced import Note, PricedSession
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, State
+from tariffs.kernel.measurements import NO_DATA_NOTES, measured_mask
+from tariffs.kernel.priced import Note, PricedSession
+from tariffs.kernel.settling import settle
+from tariffs.kernel.tally import Run, is_flat_due
+from tariffs.model.periods import DAY_US
+from tariffs.model.policy import DEFAULT, PricingPolicy
+from tariffs.model.usage import SessionUsage, UsagePoint, microseconds
 from tariffs.quantities import EXACT, plain
-from tariffs.settling import settle
-from tariffs.tally import Run, is_flat_due
-from tariffs.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
-from tariffs.usage import SessionUsage, UsagePoint, microseconds
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
 
 UTC_NAME: Final = "UTC"
 # A stated duration that differs by less than its own rounding (and than this) is the period's.

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from tariffs.cdr.differences import CostPair, Difference, costs_of
-from tariffs.priced import Note, PricedLine, PricedSession
+from tariffs.kernel.priced import Note, PricedLine, PricedSession
 from tariffs.quantities import decimal_of_ratio, money_of_minor
 
 

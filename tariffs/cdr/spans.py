@@ -12,14 +12,14 @@ from decimal import Decimal
 import msgspec
 
 from tariffs.cdr.cdr import ChargingPeriod
-from tariffs.compiled import CompiledComponent, CompiledTariff, State
-from tariffs.periods import DAY_US, WallClock
-from tariffs.priced import Note
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, State
+from tariffs.kernel.priced import Note
+from tariffs.model.periods import DAY_US, WallClock
+from tariffs.model.reasons import WORDS, duration_text, element_text
+from tariffs.model.restrictions import Bands
+from tariffs.model.usage import moment_of
 from tariffs.quantities import decimal_of_ratio
-from tariffs.reasons import WORDS, duration_text, element_text
-from tariffs.restrictions import Bands
-from tariffs.taxes import ENERGY_UNITS_PER_KWH
-from tariffs.usage import moment_of
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH
 from tariffs.zones import zone
 
 _CLOCK, _DURATION, _ENERGY = range(3)

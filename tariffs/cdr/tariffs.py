@@ -12,11 +12,11 @@ from datetime import datetime
 import msgspec
 
 from tariffs.cdr.cdr import Cdr
-from tariffs.compiled import CompiledComponent, CompiledTariff
 from tariffs.errors import TariffError
-from tariffs.priced import Note
-from tariffs.reasons import priced_reason, restrictions_text
-from tariffs.tariff import PriceLimit, Tariff
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff
+from tariffs.kernel.priced import Note
+from tariffs.model.reasons import priced_reason, restrictions_text
+from tariffs.model.tariff import PriceLimit, Tariff
 
 
 class JoinedTariff(CompiledTariff):

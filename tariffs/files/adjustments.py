@@ -22,7 +22,7 @@ from tariffs.adjustments.adjustment import (
 from tariffs.adjustments.checking import adjustment_faults
 from tariffs.files.elements import percent_of, seconds_of
 from tariffs.files.shared import Granted, read_allowance, read_coupon, read_period_cap
-from tariffs.files.yaml_fields import (
+from tariffs.files.yaml.fields import (
     Fields,
     Notebook,
     amount_of,
@@ -31,8 +31,8 @@ from tariffs.files.yaml_fields import (
     time_of,
     whole_of,
 )
-from tariffs.files.yaml_reader import Mapping, Node
-from tariffs.tariff import COMPONENT_DIMENSIONS, Dimension
+from tariffs.files.yaml.reader import Mapping, Node
+from tariffs.model.tariff import COMPONENT_DIMENSIONS, Dimension
 
 DIMENSIONS: Final = (*(d.lower() for d in COMPONENT_DIMENSIONS), "reservation_time")
 _ALL: Final = Decimal(100)

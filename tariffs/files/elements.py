@@ -8,7 +8,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Final
 
-from tariffs.files.yaml_fields import (
+from tariffs.files.yaml.fields import (
     Fields,
     Notebook,
     amount_of,
@@ -18,9 +18,8 @@ from tariffs.files.yaml_fields import (
     time_of,
     whole_of,
 )
-from tariffs.files.yaml_reader import Node, Scalar
-from tariffs.quantities import EXACT, plain
-from tariffs.tariff import (
+from tariffs.files.yaml.reader import Node, Scalar
+from tariffs.model.tariff import (
     COMPONENT_DIMENSIONS,
     WEEKDAYS,
     Dimension,
@@ -30,6 +29,7 @@ from tariffs.tariff import (
     TariffElement,
     Weekday,
 )
+from tariffs.quantities import EXACT, plain
 
 _PRICE: Final = re.compile(
     r"(?P<amount>\S+?)(?:\s*(?:/|\bper\b)\s*(?P<unit>\w+)|\s+(?P<once>once))?$"

@@ -9,15 +9,15 @@ from decimal import Decimal
 import msgspec
 
 from tariffs.adjustments.words import amount_text
-from tariffs.compiled import CompiledTariff
 from tariffs.errors import TariffError
 from tariffs.files.session_file import zone_of
-from tariffs.files.yaml_fields import Fields, Notebook, moment_of_text, read_scalar
-from tariffs.files.yaml_reader import Mapping, Node, read_yaml
-from tariffs.pricing import compile_tariff, price_session
+from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_scalar
+from tariffs.files.yaml.reader import Mapping, Node, read_yaml
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.pricing import compile_tariff, price_session
+from tariffs.model.tariff import Tariff
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.problems import Problem
-from tariffs.tariff import Tariff
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.zones import zone
 
 

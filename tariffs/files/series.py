@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from tariffs.files.elements import percent_of, seconds_of
-from tariffs.files.yaml_fields import Fields, Notebook, moment_of_text, read_scalar
-from tariffs.files.yaml_reader import Mapping
-from tariffs.price_series import PriceSeries, series_faults
+from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_scalar
+from tariffs.files.yaml.reader import Mapping
+from tariffs.model.price_series import PriceSeries, series_faults
 from tariffs.problems import Problem
 from tariffs.quantities import EXACT, BadNumberError, plain, read_number
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from tariffs.files.yaml_fields import Fields, Notebook
-from tariffs.files.yaml_reader import Node, read_yaml
+from tariffs.files.yaml.fields import Fields, Notebook
+from tariffs.files.yaml.reader import Node, read_yaml
+from tariffs.kernel.timeline import UnusableUsageError, timeline_of
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.problems import Problem
-from tariffs.timeline import UnusableUsageError, timeline_of
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.zones import zone_names
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from tariffs.adjustments.shared import Allowance, CouponGrant, Per, PeriodCap, SharedBy
-from tariffs.files.yaml_fields import Fields, time_of
+from tariffs.files.yaml.fields import Fields, time_of
 
 
 class Granted(NamedTuple):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tariffs.checking import UnpriceableTariffError, check_tariff
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.files.adjustments import read_adjustment
 from tariffs.files.elements import read_element
 from tariffs.files.series import read_price_series
 from tariffs.files.taxes import read_holidays, read_taxes, read_vat
-from tariffs.files.yaml_fields import Fields, Notebook, amount_of, read_scalar
-from tariffs.files.yaml_reader import Node, Scalar, read_yaml
+from tariffs.files.yaml.fields import Fields, Notebook, amount_of, read_scalar
+from tariffs.files.yaml.reader import Node, Scalar, read_yaml
+from tariffs.model.checking import UnpriceableTariffError, check_tariff
+from tariffs.model.tariff import PriceLimit, Tariff, TaxIncluded
 from tariffs.problems import Problem
-from tariffs.tariff import PriceLimit, Tariff, TaxIncluded
 
 
 def read_tariff_file(text: str, source: str) -> tuple[Tariff | None, list[Problem]]:

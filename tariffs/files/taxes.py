@@ -8,11 +8,11 @@ from typing import Final
 
 from tariffs.adjustments.adjustment import QuantityTax
 from tariffs.files.elements import percent_of
-from tariffs.files.yaml_fields import Fields, Notebook, read_scalar, whole_of
-from tariffs.files.yaml_reader import Mapping
+from tariffs.files.yaml.fields import Fields, Notebook, read_scalar, whole_of
+from tariffs.files.yaml.reader import Mapping
 from tariffs.holiday_calendar import HolidayCalendar, look_up_holidays
-from tariffs.sales_taxes import SalesTax, combined_percent
-from tariffs.tariff import COMPONENT_DIMENSIONS, Dimension
+from tariffs.model.tariff import COMPONENT_DIMENSIONS, Dimension
+from tariffs.taxes.sales_taxes import SalesTax, combined_percent
 
 YEARS: Final = range(2000, 2101)
 

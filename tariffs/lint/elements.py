@@ -18,7 +18,7 @@ from tariffs.calendar.words import (
     windows_text,
 )
 from tariffs.lint.subject import LintSubject, Place, Rule, Said, Severity
-from tariffs.tariff import Dimension, Restrictions, TariffElement
+from tariffs.model.tariff import Dimension, Restrictions, TariffElement
 
 _TINY: Final = timedelta(minutes=5)
 _WEEK_DAYS: Final = 7

@@ -12,7 +12,7 @@ from typing import Final
 
 from tariffs.calendar.week import Fee
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity
-from tariffs.tariff import TaxIncluded
+from tariffs.model.tariff import TaxIncluded
 
 _COUNSEL: Final = "check with counsel"
 _PAID_FEES: Final = (Fee.TIME, Fee.PARKING_TIME, Fee.FLAT)

@@ -8,17 +8,17 @@ from typing import Final
 
 import msgspec
 
-from tariffs.compiled import CompiledTariff
 from tariffs.errors import TariffError
 from tariffs.files.examples import failing_examples
 from tariffs.files.tariff_file import read_tariff_file
-from tariffs.files.yaml_reader import Mapping, Node, Scalar, Sequence, read_yaml
+from tariffs.files.yaml.reader import Mapping, Node, Scalar, Sequence, read_yaml
+from tariffs.kernel.compiled import CompiledTariff
 from tariffs.lint import elements, law, partners, prices
 from tariffs.lint.subject import Finding, Place, Rule, Severity, subject_of
+from tariffs.model.tariff import COMPONENT_DIMENSIONS, Tariff
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
 from tariffs.problems import Problem
-from tariffs.tariff import COMPONENT_DIMENSIONS, Tariff
 
 RULES: Final[tuple[Rule, ...]] = (
     *elements.RULES,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
-from tariffs.diff_words import adjustment_text
+from tariffs.diff.words import adjustment_text
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity
+from tariffs.model.tariff import TaxIncluded
 from tariffs.quantities import decimal_of_ratio
-from tariffs.tariff import TaxIncluded
-from tariffs.taxes import places
+from tariffs.taxes.taxes import places
 
 PRICE_PLACES_MAX: Final = 4
 ID_LENGTH_MAX: Final = 36

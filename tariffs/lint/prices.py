@@ -12,7 +12,7 @@ from tariffs.adjustments.shared import PeriodCap
 from tariffs.calendar.week import Fee
 from tariffs.calendar.words import amount_text, duration_text
 from tariffs.lint.subject import LintSubject, Place, Rule, Said, Severity
-from tariffs.tariff import Dimension, ReservationRestriction, TaxIncluded
+from tariffs.model.tariff import Dimension, ReservationRestriction, TaxIncluded
 
 # Currencies whose unit is worth about as much as a kWh costs two or three times.
 _STRONG_CURRENCIES: Final = frozenset({"EUR", "USD", "GBP", "CHF", "CAD", "AUD", "NZD", "SGD"})

@@ -21,9 +21,9 @@ from tariffs.calendar.week import (
     quantity_mask,
     week_calendar,
 )
-from tariffs.compiled import CompiledTariff, State, Why
-from tariffs.restrictions import clock_applies, clock_boundaries
-from tariffs.tariff import Dimension, Tariff
+from tariffs.kernel.compiled import CompiledTariff, State, Why
+from tariffs.model.restrictions import clock_applies, clock_boundaries
+from tariffs.model.tariff import Dimension, Tariff
 
 MASKS_MAX: Final = 20_000
 _DAY: Final = timedelta(days=1)

@@ -9,9 +9,9 @@ import msgspec
 
 from tariffs.calendar.week import Fee, WeekCalendar, fee_of
 from tariffs.calendar.words import element_label
-from tariffs.compiled import CompiledTariff
+from tariffs.kernel.compiled import CompiledTariff
 from tariffs.lint.reach import Reach, calendars_of, reach_of
-from tariffs.tariff import PriceComponent, Tariff, TariffElement
+from tariffs.model.tariff import PriceComponent, Tariff, TariffElement
 
 # Keys and indices (from 0) from the top of the tariff to what a finding is about.
 Place = tuple[str | int, ...]

@@ -14,13 +14,13 @@ import msgspec
 
 from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedCost, StatedTax, StatedTotals
 from tariffs.currencies import CURRENCY_EXPONENTS
+from tariffs.model.tariff import Tariff
 from tariffs.ocpi.cdr_limits import is_beyond, odd_volume
 from tariffs.ocpi.cdr_reader import PRICED
 from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import is_sane, plain
-from tariffs.tariff import Tariff
 
 _NUMBERS_MAX: Final = 1 << 16
 _TARIFFS_MAX: Final = 1000

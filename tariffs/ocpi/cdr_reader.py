@@ -12,13 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from tariffs.cdr.cdr import Cdr, ChargingPeriod
+from tariffs.kernel.priced import Note
 from tariffs.ocpi.cdr_limits import is_beyond, odd_volume
 from tariffs.ocpi.costs_reader import COST_KEYS, stated_of
 from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.fields import JsonFields, shown
 from tariffs.ocpi.tariff_reader import tariff_of
 from tariffs.ocpi.versions import OcpiVersion, version_of_cdr
-from tariffs.priced import Note
 from tariffs.quantities import EXACT, plain
 
 PRICED: Final = {

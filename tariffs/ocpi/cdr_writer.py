@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedCost
+from tariffs.kernel.priced import Note
 from tariffs.ocpi.cdr_reader import PRICED
 from tariffs.ocpi.costs_reader import COST_KEYS, VAT
 from tariffs.ocpi.tariff_writer import moment_text, write_tariff
 from tariffs.ocpi.versions import OcpiVersion
-from tariffs.priced import Note
 from tariffs.quantities import EXACT, plain
 
 _OLDEST: Final = OcpiVersion.V2_1_1

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tariffs.errors import TariffError
-from tariffs.priced import Note
+from tariffs.kernel.priced import Note
 
 SIZE_MAX: Final = 16_000_000
 _INTEGER_DIGITS_MAX: Final = 40

@@ -10,9 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from tariffs.ocpi.documents import OcpiError
-from tariffs.ocpi.fields import JsonFields, shown
-from tariffs.tariff import (
+from tariffs.model.tariff import (
     COMPONENT_DIMENSIONS,
     WEEKDAYS,
     Dimension,
@@ -22,6 +20,8 @@ from tariffs.tariff import (
     TariffElement,
     Weekday,
 )
+from tariffs.ocpi.documents import OcpiError
+from tariffs.ocpi.fields import JsonFields, shown
 
 _DIMENSIONS: Final = {dimension.value: dimension for dimension in COMPONENT_DIMENSIONS}
 _RESERVATIONS: Final = [kind for kind in ReservationRestriction if not kind.is_booking]

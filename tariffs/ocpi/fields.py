@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from tariffs.files.yaml_fields import date_of, time_of
+from tariffs.files.yaml.fields import date_of, time_of
+from tariffs.kernel.priced import Note
 from tariffs.ocpi.documents import OcpiError, RepeatedKeys
-from tariffs.priced import Note
 from tariffs.quantities import BadNumberError, is_sane, plain, read_number
 
 _T = TypeVar("_T")

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import msgspec
 
-from tariffs.checking import UnpriceableTariffError, check_tariff
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
+from tariffs.kernel.priced import Note
+from tariffs.model.checking import UnpriceableTariffError, check_tariff
+from tariffs.model.tariff import PriceLimit, Tariff, TaxIncluded
 from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.element_reader import element_of
 from tariffs.ocpi.fields import JsonFields, shown
 from tariffs.ocpi.versions import OcpiVersion, version_of_tariff
-from tariffs.priced import Note
-from tariffs.tariff import PriceLimit, Tariff, TaxIncluded
 
 # What OCPI says and no price depends on: kept as it is, for writing.
 CARRIED: Final = ("energy_mix", "preauthorize_amount")

@@ -13,12 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-from tariffs.diff_words import adjustment_text
-from tariffs.ocpi.tariff_reader import BOOKINGS
-from tariffs.ocpi.versions import OcpiVersion
-from tariffs.priced import Note
-from tariffs.quantities import RoundingMode, decimal_of_ratio, plain, round_ratio
-from tariffs.tariff import (
+from tariffs.diff.words import adjustment_text
+from tariffs.kernel.priced import Note
+from tariffs.model.tariff import (
     PriceComponent,
     PriceLimit,
     ReservationRestriction,
@@ -26,6 +23,9 @@ from tariffs.tariff import (
     TariffElement,
     TaxIncluded,
 )
+from tariffs.ocpi.tariff_reader import BOOKINGS
+from tariffs.ocpi.versions import OcpiVersion
+from tariffs.quantities import RoundingMode, decimal_of_ratio, plain, round_ratio
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _PLACES_MAX: Final = 4

@@ -13,7 +13,15 @@ from typing import Final
 
 from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.calendar.week import Fee, fee_of
-from tariffs.diff_words import adjustment_text
+from tariffs.diff.words import adjustment_text
+from tariffs.model.tariff import (
+    PriceComponent,
+    PriceLimit,
+    ReservationRestriction,
+    Restrictions,
+    Tariff,
+    TaxIncluded,
+)
 from tariffs.ocpp21.messages import (
     LANGUAGE_LENGTH_MAX,
     MINUTES_PER_HOUR,
@@ -32,14 +40,6 @@ from tariffs.ocpp21.messages import (
     TranslationNotes,
 )
 from tariffs.quantities import EXACT, RoundingMode, decimal_of_ratio, plain, round_ratio
-from tariffs.tariff import (
-    PriceComponent,
-    PriceLimit,
-    ReservationRestriction,
-    Restrictions,
-    Tariff,
-    TaxIncluded,
-)
 
 _UNSAID: Final = ("name", "type", "country_code", "party_id", "last_updated")
 _VAT: Final = "VAT"

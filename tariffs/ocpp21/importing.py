@@ -15,8 +15,19 @@ import msgspec
 
 from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.calendar.week import Fee
-from tariffs.checking import UnpriceableTariffError, check_tariff
 from tariffs.currencies import CURRENCY_EXPONENTS
+from tariffs.model.checking import UnpriceableTariffError, check_tariff
+from tariffs.model.tariff import (
+    WEEKDAYS,
+    Dimension,
+    PriceComponent,
+    PriceLimit,
+    ReservationRestriction,
+    Restrictions,
+    Tariff,
+    TariffElement,
+    Weekday,
+)
 from tariffs.ocpp21.messages import (
     MINUTES_PER_HOUR,
     OcppConditions,
@@ -30,17 +41,6 @@ from tariffs.ocpp21.messages import (
     TranslationNotes,
 )
 from tariffs.quantities import EXACT, is_sane, plain
-from tariffs.tariff import (
-    WEEKDAYS,
-    Dimension,
-    PriceComponent,
-    PriceLimit,
-    ReservationRestriction,
-    Restrictions,
-    Tariff,
-    TariffElement,
-    Weekday,
-)
 
 UNDETERMINED_LANGUAGE: Final = "und"
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)

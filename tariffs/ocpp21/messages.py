@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tariffs.tariff import Tariff
+from tariffs.model.tariff import Tariff
 
 MINUTES_PER_HOUR: Final = 60
 UNITS_PER_KILO: Final = 1000

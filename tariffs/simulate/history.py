@@ -13,8 +13,8 @@ import numpy as np
 from tariffs.bulk.columns import ColumnWriter, Flags, Integers, SessionColumns
 from tariffs.currencies import currency_exponent
 from tariffs.errors import TariffError
+from tariffs.model.usage import SessionUsage
 from tariffs.quantities import Money, round_money
-from tariffs.usage import SessionUsage
 
 CHUNK_SESSIONS: Final = 65_536
 # Beyond, an amount is a mistake; up to it, the sums of a chunk fit into 64 bits.

@@ -11,8 +11,8 @@ from typing import Annotated, Final
 import msgspec
 
 from tariffs.errors import TariffError
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.simulate.history import PastSession, Unread
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 

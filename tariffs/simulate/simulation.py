@@ -19,9 +19,9 @@ from tariffs.bulk.columns import Flags, Integers, SessionColumns
 from tariffs.bulk.rating import BulkTotals, rate_columns
 from tariffs.bulk.tariff import BulkTariff
 from tariffs.errors import TariffError
+from tariffs.model.tariff import Tariff
+from tariffs.model.usage import moment_of
 from tariffs.simulate.history import AMOUNT_MINOR_MAX, HistoryChunk, Unread
-from tariffs.tariff import Tariff
-from tariffs.usage import moment_of
 
 _UNREAD_SHOWN: Final = 20
 _SUMS: Final = 4

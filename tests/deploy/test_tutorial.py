@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.tree import ROOT
+
 TUTORIAL = (ROOT / "docs" / "tutorial-tariff.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(?:(sh)|yaml file=(\S+)( append)?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WATTLEDGER = (sys.executable, "-c", "from deploy.cli import main; main()")

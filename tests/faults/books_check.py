@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from ingest.envelope import Frame, decode_lines
-from ingest.log_format import unpack_payload
+from ledger.log.envelope import Frame, decode_lines
+from ledger.log.format import unpack_payload
 from tests.faults.load_station import Charged, Exchange
 
 Connection = psycopg.Connection[Any]

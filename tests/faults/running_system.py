@@ -16,14 +16,14 @@ from typing import Self
 
 import psycopg
 
-from deploy.database import connect
-from deploy.embedded import EmbeddedPostgres
+from deploy.postgres.embedded import EmbeddedPostgres
+from ledger.database import connect
 from tests.faults.load_station import master_data
+from tests.tree import ROOT
 
-ROOT = Path(__file__).parents[2]
 # A part that dies all the time would be started again only after a while: here it is at once.
 PROGRAM = """
-from deploy import supervisor
+from deploy.running.processes import supervisor
 supervisor.STEADY_SECONDS = 0.0
 supervisor.BACK_OFF_SECONDS = 0.05
 from deploy.cli import main

@@ -14,11 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deploy import migrate
-from deploy.database import connect
-from deploy.embedded import EmbeddedPostgres
-from ingest import log_postgres
-from ingest.log_postgres import PostgresEventLog
+from deploy.postgres import migrate
+from deploy.postgres.embedded import EmbeddedPostgres
+from ledger.database import connect
+from ledger.log import postgres
+from ledger.log.postgres import PostgresEventLog
 from tests.edge import open_edge
 from tests.fakes import FixedDirectory
 from tests.faults.books_check import lost
@@ -78,13 +78,13 @@ async def test_what_was_answered_is_there_after_postgres_was_killed(
 async def test_control_without_waiting_for_the_commit_answered_frames_are_lost(
     server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    durable = log_postgres.SESSION
+    durable = postgres.SESSION
     monkeypatch.setattr(
-        log_postgres,
+        postgres,
         "SESSION",
         durable.replace("synchronous_commit = on", "synchronous_commit = off"),
     )
-    monkeypatch.setattr(log_postgres, "NEEDED_SETTINGS", ())
+    monkeypatch.setattr(postgres, "NEEDED_SETTINGS", ())
 
     _, missing = await lost_over_kills(server)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import psycopg
 
-from deploy.invoicing import Invoicer
-from ingest.worker import Worker
+from ledger.invoices.invoicer import Invoicer
+from ledger.worker.worker import Worker
 from tests.charging_day import PARTITIONS, Timed, charging_day, declare_fleet, write_log
 
 

@@ -8,10 +8,10 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from ingest.envelope import Frame, decode_lines
-from ingest.log_format import unpack_payload
-from projections.audit import UnknownInvoiceError, UnknownLineError, explain, show_invoice
-from projections.audit_text import explanation_text
+from ledger.log.envelope import Frame, decode_lines
+from ledger.log.format import unpack_payload
+from projections.audit.text import explanation_text
+from projections.audit.trail import UnknownInvoiceError, UnknownLineError, explain, show_invoice
 from tests.charging_day import choose
 from tests.projections.books_of_a_day import ask, books_of_a_day
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from projections.energy_balance import EnergyDay, energy_balance
+from projections.balances.energy import EnergyDay, energy_balance
 from tests.charging_day import choose, event201, start16, stop16
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on, tamper
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from ledger.declare import load_declarations
+from ledger.declared.store import load_declarations
 from projections.history import past_sessions, rated_between
 from tariffs.bulk.rating import bulk_tariff
-from tariffs.pricing import compile_tariff
+from tariffs.kernel.pricing import compile_tariff
+from tariffs.model.tariff import Tariff
 from tariffs.simulate.history import PastSession, Unread, chunks_of
 from tariffs.simulate.simulation import Simulation, SimulationResult
-from tariffs.tariff import Tariff
 from tests.charging_day import MORNING, choose, meter16, start16, stop16
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
 

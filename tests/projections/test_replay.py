@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from deploy.replay import replay_and_compare as check_replay
+from deploy.running.replay import replay_and_compare as check_replay
 from tests.charging_day import choose, start16, stop16, write_log
 from tests.projections.books_of_a_day import books_of_a_day, tamper
 

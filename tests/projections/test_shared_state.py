@@ -10,15 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from deploy import migrate
-from deploy.replay import replay_and_compare
-from ingest.log import partition_of
-from ingest.worker import Worker
-from ledger.declarations import Kind
-from ledger.declare import Change, declare
-from ledger.tariff_versions import published
-from ledger.tokens import Token
-from projections.replay import BOOKS, check_replay
+from deploy.postgres import migrate
+from deploy.running.replay import replay_and_compare
+from ledger.declared.declarations import Kind
+from ledger.declared.store import Change, declare
+from ledger.log.event_log import partition_of
+from ledger.master_data.tariff_versions import published
+from ledger.master_data.tokens import Token
+from ledger.worker.worker import Worker
+from projections.replay.replay import BOOKS, check_replay
 from tariffs.files.tariff_file import read_tariff_file
 from tests.charging_day import (
     MORNING,

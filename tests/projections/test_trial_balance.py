@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.trial_balance import trial_balance
+from projections.balances.trial import trial_balance
 from tests.projections.books_of_a_day import ask, books_of_a_day, tamper
 
 

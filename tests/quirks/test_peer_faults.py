@@ -8,23 +8,22 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-from ledger.assignments import Assignment
-from ledger.decisions import Moment, SessionRated
-from ledger.declarations import BEGINNING, Kind
-from ledger.rating import decide
-from ledger.session import ChargingSession
-from ledger.stations import Station
-from ledger.tariff_versions import published
-from ledger.tokens import Token
-from tariffs.tariff import Dimension, Restrictions, Tariff, TariffElement
+from ledger.declared.declarations import BEGINNING, Kind
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.stations import Station
+from ledger.master_data.tariff_versions import published
+from ledger.master_data.tokens import Token
+from ledger.rating.decide import decide
+from ledger.rating.decisions import Moment, SessionRated
+from ledger.sessions.session import ChargingSession
+from tariffs.model.tariff import Dimension, Restrictions, Tariff, TariffElement
 from tests.depot import component, declared, tariff
 from tests.station_story import MORNING, Story16, Story201, stamp, watts, wh
+from tests.tree import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 FAULTS = 28
 
 EVERYTHING = tariff(

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from ledger.flags import Flag
-from ledger.session import SessionState
-from ledger.station import StationTraits
+from ledger.facts.flags import Flag
+from ledger.sessions.session import SessionState
+from ledger.sessions.station_fold import StationTraits
 from tests.station_story import Story16, Story201, at, issue_frames, minutes_to, stamp, wh
 
 BOTH = pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger.flags import Flag
-from ledger.session import SessionState
-from ledger.station import StationTraits
+from ledger.facts.flags import Flag
+from ledger.sessions.session import SessionState
+from ledger.sessions.station_fold import StationTraits
 from tests.station_story import (
     AC,
     Story16,

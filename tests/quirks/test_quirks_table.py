@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
-from ledger.flags import Flag
+from ledger.facts.flags import Flag
+from tests.tree import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = [*sorted((ROOT / "tests" / "quirks").glob("test_quirks_*.py"))]
 SOURCES.append(ROOT / "tests" / "ingest" / "test_edge_quirks.py")
 

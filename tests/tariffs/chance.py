@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 
 from tariffs.adjustments.adjustment import Adjustment, GroupGrant, IdleGrace
-from tariffs.tariff import (
+from tariffs.model.tariff import (
     WEEKDAYS,
     Dimension,
     PriceComponent,
@@ -19,7 +19,7 @@ from tariffs.tariff import (
     TariffElement,
     TaxIncluded,
 )
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 
 ZONES = ("Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe", "UTC")
 CURRENCIES = ("EUR", "USD", "JPY", "KWD")

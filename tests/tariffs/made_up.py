@@ -12,7 +12,7 @@ from random import Random
 from typing import TypeVar
 
 from tariffs.adjustments.adjustment import Adjustment, IdleGrace
-from tariffs.tariff import (
+from tariffs.model.tariff import (
     COMPONENT_DIMENSIONS,
     WEEKDAYS,
     PriceComponent,
@@ -20,7 +20,7 @@ from tariffs.tariff import (
     Tariff,
     TariffElement,
 )
-from tariffs.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 
 ZONES = ("Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "America/New_York", "UTC")
 # Evenings before days that are odd somewhere: clocks that shift, a year's end, a leap day.

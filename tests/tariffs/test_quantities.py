@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
+from tariffs.kernel.rounding import apportion
 from tariffs.quantities import (
     BadNumberError,
     CurrencyMismatchError,
@@ -22,7 +23,6 @@ from tariffs.quantities import (
     round_money,
     round_ratio,
 )
-from tariffs.rounding import apportion
 
 
 @pytest.mark.parametrize(

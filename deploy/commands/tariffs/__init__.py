@@ -1,0 +1,1 @@
+"""`wattledger tariff`: a module for each group of subcommands."""

@@ -1,0 +1,186 @@
+"""`wattledger tariff approve|reject|retire|versions`: the second pair of eyes, and the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from deploy.clock import SystemClock
+from deploy.commands.declaring import login, read_text
+from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.errors import DeployError
+from deploy.output import print_json, print_rows, say, utc
+from deploy.running.wiring import opened
+from ledger.approvals.record import TariffRecord
+from ledger.approvals.register import TariffRegister
+from ledger.desk.approvals import tariff_desk
+from ledger.desk.publish import read_tariffs
+from ledger.master_data.tariff_versions import published
+
+HASH_SHOWN = 12
+_COLUMNS = {
+    "tariff": "left",
+    "no.": "right",
+    "version": "left",
+    "state": "left",
+    "holds from": "left",
+    "until": "left",
+    "asked by": "left",
+    "approved by": "left",
+    "assigned to": "left",
+}
+
+Hash = Annotated[str | None, Parameter(name=["--hash"])]
+
+
+def approve(
+    tariff: str,
+    *,
+    file: Path | None = None,
+    hash_: Hash = None,
+    by: str | None = None,
+    place: ReadingPlace = READ_HERE,
+) -> int:
+    """Approve what was proposed of a tariff: a new version, or its retirement.
+
+    It holds from the time that was proposed, at the earliest from now. Whoever asked for it cannot
+    approve it, and a text other than the proposed one is refused.
+
+    Args:
+        tariff: The tariff's id.
+        file: The file that you have read: it must say what was proposed.
+        hash_: Its hash, or the beginning of it, as `tariff versions` shows it.
+        by: Who approves (default: your login).
+        place: Where.
+    """
+    if file is not None and hash_ is not None:
+        message = "name the text by its file or by its hash, not by both"
+        raise DeployError(message)
+    read = hash_
+    if file is not None:
+        read = published(read_tariffs([(read_text(file), str(file))])[0]).sha256
+    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+        now = SystemClock().now()
+        record = desk.approve(tariff, by=by or login(), at=now, sha256=read)
+    print_records("Approved", [record], is_json=place.json)
+    return 0
+
+
+Reason = Annotated[str, Parameter(help="Why; it is kept with the decision.")]
+
+
+def reject(
+    tariff: str, *, reason: Reason, by: str | None = None, place: ReadingPlace = READ_HERE
+) -> int:
+    """Turn down what was proposed of a tariff; its author takes it back in the same way.
+
+    Args:
+        tariff: The tariff's id.
+        reason: Why; it is kept with the decision.
+        by: Who rejects (default: your login).
+        place: Where.
+    """
+    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+        record = desk.reject(tariff, by=by or login(), at=SystemClock().now(), reason=reason)
+    print_records("Rejected", [record], is_json=place.json)
+    return 0
+
+
+def retire(
+    tariff: str,
+    *,
+    holds_until: Annotated[datetime | None, Parameter(name="--from")] = None,
+    by: str | None = None,
+    place: ReadingPlace = READ_HERE,
+) -> int:
+    """Let a tariff price nothing any more.
+
+    Sessions that began before keep their price. Refused while an assignment names the tariff.
+    Where the policy says `four_eyes: true`, this asks for it, and somebody else approves.
+
+    Args:
+        tariff: The tariff's id.
+        holds_until: From when it holds no more (default: now). A time without zone is UTC.
+        by: Who retires it (default: your login).
+        place: Where.
+    """
+    if holds_until is not None and holds_until.tzinfo is None:
+        holds_until = holds_until.replace(tzinfo=UTC)
+    now = SystemClock().now()
+    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+        done = desk.retire(tariff, by=by or login(), at=now, holds_until=holds_until)
+    if done.record is not None:
+        print_records("Proposed", [done.record], is_json=place.json)
+        if not place.json:
+            say(f"It holds on until somebody else says: wattledger tariff approve {tariff}")
+        return 0
+    until = done.holds_until or now
+    if place.json:
+        print_json({"retired": tariff, "sha256": done.sha256, "holds_until": until})
+    else:
+        say(f"tariff {tariff} ({done.sha256[:HASH_SHOWN]}) holds until {utc(until)}")
+    return 0
+
+
+def versions(tariff: str | None = None, *, place: ReadingPlace = READ_HERE) -> int:
+    """List the versions that were proposed: their state, who asked and who approved.
+
+    With --json each has its text. What was published with one pair of eyes stands in the
+    declarations and is not listed here.
+
+    Args:
+        tariff: Only this tariff's.
+        place: Where.
+    """
+    with (
+        opened(place.settings()) as connection,
+        TariffRegister(connection.info.dsn) as register,
+    ):
+        records = list(register.records() if tariff is None else register.versions(tariff))
+    print_records("Versions", records, is_json=place.json)
+    return 0
+
+
+def print_records(title: str, records: Sequence[TariffRecord], *, is_json: bool) -> None:
+    """Print *records* as a table, or as JSON with the tariffs' texts."""
+    if is_json:
+        print_json([_row(record) | {"tariff": record.tariff} for record in records])
+        return
+    rows = [
+        [
+            record.tariff_id,
+            record.number,
+            record.sha256[:HASH_SHOWN],
+            record.state,
+            record.holds_from,
+            record.holds_until,
+            record.asked_by,
+            record.approved_by or None,
+            [each.key() for each in record.assigned],
+        ]
+        for record in records
+    ]
+    print_rows(title, _COLUMNS, rows)
+
+
+def _row(record: TariffRecord) -> dict[str, object]:
+    return {
+        "tariff_id": record.tariff_id,
+        "number": record.number,
+        "sha256": record.sha256,
+        "state": record.state,
+        "holds_from": record.holds_from,
+        "holds_until": record.holds_until,
+        "author": record.author,
+        "proposed_at": record.proposed_at,
+        "asked_by": record.asked_by,
+        "approved_by": record.approved_by or None,
+        "approved_at": record.approved_at,
+        "declared_version": record.declared_version,
+        "reason": record.reason or None,
+        "assignments": [each.key() for each in record.assigned],
+    }

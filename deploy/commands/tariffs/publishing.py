@@ -1,0 +1,126 @@
+"""`wattledger tariff publish`: tariff files become versions that price sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from psycopg import Connection
+
+from deploy.clock import SystemClock
+from deploy.commands.declaring import login, read_text
+from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.tariffs.approval import print_records
+from deploy.commands.tariffs.assigning import TO_NOBODY, Assigning
+from deploy.errors import DeployError
+from deploy.output import print_json, print_rows, say
+from deploy.running.wiring import opened
+from ledger.declared.store import load_declarations
+from ledger.desk.approvals import tariff_desk
+from ledger.desk.publish import Published, publish_files, read_tariffs
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.tariff_versions import TariffVersion
+
+HASH_SHOWN = 12
+Start = Annotated[datetime | None, Parameter(name=["--from", "--valid-from"])]
+
+
+def publish(
+    *files: Path,
+    valid_from: Start = None,
+    by: str | None = None,
+    dry_run: bool = False,
+    to: Assigning = TO_NOBODY,
+    place: ReadingPlace = READ_HERE,
+) -> int:
+    """Publish tariff files as immutable versions.
+
+    A session is priced with the version that was in force when it began. Publishing the same file
+    again changes nothing. Problems are reported all at once as file:line:column. Where the policy
+    says `four_eyes: true`, this proposes: the version holds once somebody else approves it.
+
+    Args:
+        files: Tariff files, one tariff each.
+        valid_from: From when the versions hold (default: now). A time without zone is UTC.
+        by: Who publishes (default: your login).
+        dry_run: Show what would be published, and publish nothing.
+        to: Whose sessions it prices.
+        place: Where.
+    """
+    if not files:
+        message = "tariff publish needs at least one file"
+        raise DeployError(message)
+    texts = [(read_text(path), str(path)) for path in files]
+    if valid_from is not None and valid_from.tzinfo is None:
+        valid_from = valid_from.replace(tzinfo=UTC)
+    assignments = _assignments(texts, to)
+    who, now = by or login(), SystemClock().now()
+    with opened(place.settings(), is_new=True) as connection:
+        if load_declarations(connection).policy(now).four_eyes and not dry_run:
+            return _propose(connection, texts, assignments, who, now, valid_from, place)
+        done = publish_files(
+            connection,
+            texts,
+            by=who,
+            at=now,
+            valid_from=valid_from,
+            assignments=assignments,
+            is_dry=dry_run,
+        )
+    _print_published(done, len(files), is_dry=dry_run, is_json=place.json)
+    return 0
+
+
+def _assignments(texts: Sequence[tuple[str, str]], to: Assigning) -> tuple[Assignment, ...]:
+    if to.is_empty:
+        return ()
+    if len(texts) != 1:
+        message = "to assign a tariff, publish one file at a time"
+        raise DeployError(message)
+    return to.assignments(read_tariffs(texts)[0].id)
+
+
+def _propose(
+    connection: Connection[Any],
+    texts: Sequence[tuple[str, str]],
+    assignments: Sequence[Assignment],
+    by: str,
+    at: datetime,
+    holds_from: datetime | None,
+    place: ReadingPlace,
+) -> int:
+    with tariff_desk(connection) as desk:
+        proposed = desk.propose(texts, assignments, by=by, at=at, holds_from=holds_from)
+    print_records("Proposed", proposed, is_json=place.json)
+    if not place.json:
+        say(f"{len(proposed)} of {len(texts)} proposed; nothing holds before somebody else says:")
+        for record in proposed:
+            say(f"  wattledger tariff approve {record.tariff_id} --hash {record.sha256[:12]}")
+    return 0
+
+
+def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool) -> None:
+    if is_json:
+        print_json({"published": done.planned, "version": done.version})
+        return
+    rows = [
+        (each.key, each.after.sha256[:HASH_SHOWN], each.valid_from)
+        for each in done.planned
+        if isinstance(each.after, TariffVersion)
+    ]
+    assigned = [
+        (each.after.tariff, each.key, each.valid_from)
+        for each in done.planned
+        if isinstance(each.after, Assignment)
+    ]
+    would = "would be " if is_dry else ""
+    if rows:
+        title = "Would publish" if is_dry else "Published"
+        print_rows(title, {"tariff": "left", "version": "left", "holds from": "left"}, rows)
+    if assigned:
+        title = "Would assign" if is_dry else "Assigned"
+        print_rows(title, {"tariff": "left", "to": "left", "holds from": "left"}, assigned)
+    say(f"{len(rows)} of {files} {would}published.")

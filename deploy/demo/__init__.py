@@ -1,0 +1,1 @@
+"""The simulated month: it drives the real system, then checks everything."""

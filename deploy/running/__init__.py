@@ -1,0 +1,1 @@
+"""The processes of a running system, who starts them and who keeps them running."""

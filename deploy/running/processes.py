@@ -1,0 +1,172 @@
+"""What the processes of a system do. Each imports its own package only, and only when it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from deploy.errors import DeployError
+from deploy.running.parts import Surroundings
+from deploy.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.edge.server import Listener
+
+Ready = Callable[[object], None]
+
+
+class Ports(NamedTuple):
+    """The ports that the station server got; None where it does not listen."""
+
+    listen_port: int | None
+    tls_port: int | None
+
+
+class CannotListenError(DeployError):
+    """A port is taken, or the address is none of this machine's."""
+
+    def __init__(self, settings: Settings, error: OSError) -> None:
+        self.errno = error.errno
+        ports = " or ".join(
+            f"{port} ({name})"
+            for name, port in (
+                ("listen_port", settings.listen_port),
+                ("tls_port", settings.tls_port),
+            )
+            if port > 0
+        )
+        number = error.errno or 0  # below 0: of the name's look-up
+        why = os.strerror(number) if number > 0 else error.strerror or str(error)
+        super().__init__(
+            f"cannot listen on {settings.listen_host}, port {ports}: {why}; "
+            "end what uses the port, or choose another one (WATTLEDGER_LISTEN_PORT=9001)"
+        )
+
+
+class BadCertificateError(DeployError):
+    """The certificate or its key cannot be read, or they do not fit together."""
+
+    def __init__(self, settings: Settings, error: OSError) -> None:
+        self.certificate, self.key = settings.tls_certificate, settings.tls_key
+        super().__init__(
+            f"cannot use tls_certificate {self.certificate} with tls_key {self.key}: {error}"
+        )
+
+
+def serve_stations(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Serve charging stations: authenticate, log, answer; append the ticks."""
+    import uvloop  # noqa: PLC0415 - only this process needs it
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_stations(surroundings, stop, ready))
+
+
+async def _serve_stations(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    from ingest.answers.transactions import PostgresTransactionIds  # noqa: PLC0415
+    from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
+    from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
+    from ingest.edge.server import Manners, serve  # noqa: PLC0415
+    from ingest.edge.ticks import keep_ticking  # noqa: PLC0415
+    from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
+    from ledger.log.postgres import PostgresEventLog  # noqa: PLC0415
+
+    settings, clock = surroundings.settings, surroundings.clock
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    async with AsyncExitStack() as exits:
+        log = await PostgresEventLog.open(
+            surroundings.dsn,
+            partitions=settings.partitions,
+            linger_seconds=settings.linger_ms / 1000,
+        )
+        exits.push_async_callback(log.close)
+        directory = DeclaredDirectory(surroundings.dsn, clock)
+        exits.push_async_callback(directory.close)
+        ids = PostgresTransactionIds(lambda: connect_async(surroundings.dsn))
+        exits.push_async_callback(ids.close)
+        epochs = PostgresEpochs(lambda: connect_async(surroundings.dsn))
+        exits.push_async_callback(epochs.close)
+        listeners = _listeners(settings)
+        try:
+            server = await serve(
+                log=log,
+                directory=directory,
+                ids=ids,
+                epochs=epochs,
+                clock=clock,
+                listeners=listeners,
+                manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
+            )
+        except OSError as error:
+            raise CannotListenError(settings, error) from error
+        exits.push_async_callback(server.close)
+        ticking = asyncio.create_task(
+            keep_ticking(log, clock, directory, seconds=settings.tick_seconds)
+        )
+        ready(_ports(settings, server.ports))
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
+        if ticking.done():
+            ticking.result()
+        ticking.cancel()
+    stop.set()
+
+
+def _listeners(settings: Settings) -> list[Listener]:
+    from ingest.edge.security import tls_context  # noqa: PLC0415 - only this process needs it
+    from ingest.edge.server import Listener  # noqa: PLC0415
+
+    listeners = []
+    if settings.listen_port >= 0:
+        listeners.append(Listener(host=settings.listen_host, port=settings.listen_port))
+    if settings.tls_port >= 0:
+        try:
+            tls = tls_context(settings.tls_certificate, settings.tls_key)
+        except OSError as error:
+            raise BadCertificateError(settings, error) from error
+        listeners.append(Listener(host=settings.listen_host, port=settings.tls_port, tls=tls))
+    return listeners
+
+
+def _ports(settings: Settings, ports: Sequence[int]) -> Ports:
+    """Return which port is which: the listeners' order is that of `_listeners`."""
+    left = list(ports)
+    plain = left.pop(0) if settings.listen_port >= 0 else None
+    return Ports(listen_port=plain, tls_port=left.pop(0) if left else None)
+
+
+def work(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Turn the log into sessions, decisions and invoices."""
+    from ledger.worker.worker import Worker  # noqa: PLC0415 - only this process needs it
+
+    partitions = range(surroundings.settings.partitions)
+    with Worker(surroundings.dsn, partitions=partitions) as worker:
+        ready(None)
+        worker.run(stop)
+
+
+def issue_invoices(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Issue invoices for what the worker rated."""
+    from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415 - only this process needs it
+
+    invoicer = Invoicer(surroundings.dsn)
+    ready(None)
+    try:
+        invoicer.run(stop)
+    finally:
+        invoicer.close()
+
+
+def project(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+    """Keep the read models that follow the decisions up to date."""
+    from projections.invoices import InvoiceProjection  # noqa: PLC0415 - only this process needs it
+    from projections.runner import Runner  # noqa: PLC0415
+
+    with Runner(surroundings.dsn, [InvoiceProjection()]) as runner:
+        ready(None)
+        runner.run(stop)

@@ -1,0 +1,166 @@
+"""Keeps the parts running: starts them, starts them again when they die, stops them in order."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from deploy.errors import DeployError
+from deploy.running.parts import LOG_FILE, Failure, Part, Surroundings, run_part
+
+LOGGER = logging.getLogger("wattledger.supervisor")
+BACK_OFF_SECONDS = 0.25
+BACK_OFF_SECONDS_MAX = 10.0
+STEADY_SECONDS = 30.0
+START_SECONDS_MAX = 60.0
+STOP_SECONDS_MAX = 20.0
+LOOK_SECONDS = 1.0
+
+
+class PartFailedError(DeployError):
+    """A part does not start; `why` is what it said last, if anything."""
+
+    def __init__(self, name: str, why: str, log: object) -> None:
+        self.name, self.why = name, why
+        said = f": {why}\nMore" if why else "; why"
+        super().__init__(f"the part {name} does not start{said} stands at the end of {log}")
+
+
+@dataclass(slots=True)
+class _Running:
+    """One part's present process."""
+
+    part: Part
+    process: SpawnProcess
+    pipe: Connection
+    started: float
+    failures: int = 0
+    why: str = ""
+    restart_at: float | None = None
+
+
+class Supervisor:
+    """Runs *parts* as processes; `keep_database` is called before a start and each second."""
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        surroundings: Surroundings,
+        *,
+        keep_database: Callable[[], object],
+        told: Callable[[str, object], Surroundings],
+    ) -> None:
+        self._parts, self._surroundings = parts, surroundings
+        self._keep_database, self._told = keep_database, told
+        self._context = multiprocessing.get_context("spawn")
+        self._running: list[_Running] = []
+        self._ready: set[str] = set()
+        self._all_ready = threading.Event()
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self.restarts = 0
+
+    def start(self) -> None:
+        """Start all parts and return when each said that it is ready.
+
+        Raises:
+            PartFailedError: If one does not get ready.
+        """
+        self._running = [self._spawn(part) for part in self._parts]
+        self._watcher.start()
+        limit = time.monotonic() + START_SECONDS_MAX
+        while not self._all_ready.wait(0.1):
+            failed = next((each for each in self._running if each.failures > 2), None)  # noqa: PLR2004 - twice may be bad luck
+            if failed is None and time.monotonic() < limit:
+                continue
+            late = failed or next(e for e in self._running if e.part.name not in self._ready)
+            self.stop()
+            log = self._surroundings.settings.data / LOG_FILE
+            raise PartFailedError(late.part.name, late.why, log)
+
+    def stop(self) -> None:
+        """End the parts in their order, each before the next. May be called again."""
+        self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        for running in self._running:
+            if running.process.is_alive():
+                running.process.terminate()
+                running.process.join(STOP_SECONDS_MAX)
+            if running.process.is_alive():
+                LOGGER.error("%s does not end, killing it", running.part.name)
+                running.process.kill()
+                running.process.join()
+            running.pipe.close()
+        self._running = []
+
+    def processes(self) -> dict[str, int]:
+        """Return the process ids by part, for tests that kill them and for people."""
+        return {each.part.name: each.process.pid or 0 for each in self._running}
+
+    def _spawn(self, part: Part, *, failures: int = 0, why: str = "") -> _Running:
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=run_part, args=(part, self._surroundings, theirs), name=part.name
+        )
+        process.start()
+        theirs.close()
+        started = time.monotonic()
+        return _Running(
+            part=part, process=process, pipe=ours, started=started, failures=failures, why=why
+        )
+
+    def _watch(self) -> None:
+        looked = time.monotonic()
+        while not self._stopping.is_set():
+            handles = [e.process.sentinel for e in self._running if e.restart_at is None]
+            wait([*handles, *(e.pipe for e in self._running if not e.pipe.closed)], timeout=0.2)
+            for index, running in enumerate(self._running):
+                self._running[index] = self._looked_after(running)
+            if time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                self._keep_database_running()
+
+    def _looked_after(self, running: _Running) -> _Running:
+        """Return *running* as it is now: told, dead and waiting, or started again."""
+        self._listen(running)
+        now = time.monotonic()
+        if running.restart_at is None and not running.process.is_alive():
+            failures = 1 if now - running.started > STEADY_SECONDS else running.failures + 1
+            running.failures = failures
+            pause = min(BACK_OFF_SECONDS * 2**failures, BACK_OFF_SECONDS_MAX)
+            running.restart_at = now + pause
+            code = running.process.exitcode
+            LOGGER.warning("%s ended (%s), again in %.1f s", running.part.name, code, pause)
+        if running.restart_at is not None and running.restart_at <= now:
+            self._keep_database_running()
+            running.pipe.close()
+            self.restarts += 1
+            return self._spawn(running.part, failures=running.failures, why=running.why)
+        return running
+
+    def _listen(self, running: _Running) -> None:
+        try:
+            while not running.pipe.closed and running.pipe.poll():
+                news = running.pipe.recv()
+                if isinstance(news, Failure):
+                    running.why = news.words
+                    continue
+                self._surroundings = self._told(running.part.name, news)
+                self._ready.add(running.part.name)
+        except EOFError:
+            running.pipe.close()
+        if len(self._ready) == len(self._parts):
+            self._all_ready.set()
+
+    def _keep_database_running(self) -> None:
+        try:
+            self._keep_database()
+        except DeployError as error:
+            LOGGER.error("%s", error)  # noqa: TRY400 - the message says it all

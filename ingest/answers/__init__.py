@@ -1,0 +1,1 @@
+"""What a station is answered, per OCPP version."""

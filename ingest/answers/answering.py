@@ -1,0 +1,124 @@
+"""What answering a station needs, whatever its OCPP version."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+
+from ingest.answers.sequences import Sequences
+from ingest.answers.transactions import TransactionIds
+from ingest.clock import Clock
+from ingest.directory import StationAccess, StationDirectory, TokenAccess, TokenStatus
+from ingest.errors import IngestError
+from ingest.rpc.codec import Call, Fault, encode
+from ingest.rpc.fields import Fields
+from ledger.facts.token_uid import canonical_token
+
+
+class Question(NamedTuple):
+    """A call of ours that an answer gives rise to."""
+
+    action: str
+    payload: Mapping[str, Any]
+
+
+class Answer(NamedTuple):
+    """The payload of a CALLRESULT, as JSON.
+
+    `is_logged` False: the call only shows that the station lives. `is_repeated`: the same call on
+    the same connection gets the same answer again, though it depends on more than the call.
+    """
+
+    payload: bytes
+    is_logged: bool = True
+    is_repeated: bool = False
+    question: Question | None = None
+
+
+EMPTY = Answer(b"{}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The parts that answers to one station draw on."""
+
+    station: StationAccess
+    directory: StationDirectory
+    ids: TransactionIds
+    clock: Clock
+    sequences: Sequences
+    heartbeat_seconds: int
+
+    @property
+    def station_id(self) -> str:
+        """The station as declared."""
+        return self.station.station_id
+
+
+class UnknownActionError(IngestError):
+    """The protocol knows no such call from a station."""
+
+
+Respond = Callable[[Fields, Desk], Awaitable[Answer]]
+
+
+class Dialect(Protocol):
+    """How to answer in one OCPP version; the modules `ocpp16` and `ocpp201` are dialects."""
+
+    SUBPROTOCOL: str
+
+    def error_code(self, fault: Fault, *, has_id: bool) -> str:
+        """Return the CALLERROR code for a frame that could not be read."""
+
+    async def answer(self, call: Call, desk: Desk) -> Answer:
+        """Return the answer to *call*, or raise UnknownActionError; content never fails it."""
+
+
+def always(payload: Mapping[str, Any]) -> Respond:
+    """Return a responder that gives *payload* whatever was sent."""
+    answer = Answer(encode(payload)) if payload else EMPTY
+
+    async def respond(_fields: Fields, _desk: Desk) -> Answer:
+        return answer
+
+    return respond
+
+
+async def heartbeat(_fields: Fields, desk: Desk) -> Answer:
+    """Tell the time. A heartbeat only shows that the station lives, so it is not logged."""
+    return Answer(encode({"currentTime": timestamp(desk.clock.now())}), is_logged=False)
+
+
+async def boot(_fields: Fields, desk: Desk) -> Answer:
+    """Accept: who may connect was decided before the upgrade."""
+    return Answer(
+        encode(
+            {
+                "currentTime": timestamp(desk.clock.now()),
+                "interval": desk.heartbeat_seconds,
+                "status": "Accepted",
+            }
+        )
+    )
+
+
+async def look_up(token_uid: str | None, desk: Desk) -> tuple[TokenStatus, TokenAccess | None]:
+    """Return a token's present status and what is declared about it."""
+    # No table holds a NUL, and none may stand between a station and its answer.
+    ignored = desk.station.token_ignored + "\0"
+    uid = canonical_token(token_uid, ignored=ignored)
+    if uid is None:
+        return TokenStatus.INVALID, None
+    now = desk.clock.now()
+    token = await desk.directory.token(uid)
+    if token is None:
+        return await desk.directory.unknown_token(desk.station_id, uid, seen_at=now), None
+    return token.status_at(now), token
+
+
+def timestamp(moment: datetime) -> str:
+    """Return *moment* as stations understand it best: UTC, milliseconds, Z."""
+    utc = moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

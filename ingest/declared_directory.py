@@ -1,0 +1,138 @@
+"""What the station server asks about stations and tokens, answered from the declarations."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+import psycopg
+
+from ingest.clock import Clock
+from ingest.directory import StationAccess, TokenAccess, TokenStatus, canonical
+from ledger.database import connect_async
+from ledger.declared.declarations import Declaration, Declarations, Kind, decode_entity
+from ledger.master_data.policies import UnknownTokens
+from ledger.master_data.tokens import TokenStatus as DeclaredStatus
+
+FRESH_SECONDS: Final = 0.5
+"""How long an answer may lag behind a declaration, in real time."""
+UNFINISHED: Final = ["open", "waiting"]
+
+_NEWER: LiteralString = """
+SELECT version, kind, key, valid_from, body FROM declaration WHERE version > %s ORDER BY version
+"""
+_UNKNOWN: LiteralString = """
+INSERT INTO unknown_token (token_uid, station_id, first_seen_at, last_seen_at)
+VALUES (%s, %s, %s, %s)
+ON CONFLICT (token_uid, station_id) DO UPDATE
+SET last_seen_at = excluded.last_seen_at, times = unknown_token.times + 1
+"""
+_WAITING: LiteralString = """
+SELECT DISTINCT partition FROM session WHERE state = ANY(%s)
+UNION SELECT 0 WHERE EXISTS (SELECT FROM uninvoiced_session)
+"""
+
+
+class Desk:
+    """One asynchronous connection, opened again when it is lost, used by one at a time."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._turn = asyncio.Lock()
+
+    async def ask(self, query: LiteralString, parameters: Iterable[object]) -> list[Any]:
+        """Return the rows of *query*; a lost connection is opened again once."""
+        async with self._turn:
+            try:
+                return await self._ask(query, parameters)
+            except psycopg.OperationalError:
+                return await self._ask(query, parameters)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _ask(self, query: LiteralString, parameters: Iterable[object]) -> list[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect_async(self._dsn)
+        cursor = await self._connection.execute(query, tuple(parameters))
+        return await cursor.fetchall() if cursor.description else []
+
+
+class DeclaredDirectory:
+    """A `StationDirectory` over the newest declarations, and the `Waits` of the books."""
+
+    def __init__(self, dsn: str, clock: Clock) -> None:
+        self._desk, self._clock = Desk(dsn), clock
+        self._rows: list[Declaration] = []
+        self._known = Declarations()
+        self._stations: dict[str, str] = {}
+        self._looked = -FRESH_SECONDS
+        self._refreshing = asyncio.Lock()
+
+    async def station(self, identity: str) -> StationAccess | None:
+        """Return who may connect as *identity* (canonical), or None."""
+        known = await self._fresh()
+        station_id = self._stations.get(identity)
+        declared = known.station(station_id, self._clock.now()) if station_id else None
+        if station_id is None or declared is None or declared.password_hash is None:
+            return None
+        return StationAccess(
+            station_id=station_id,
+            password_hashes=(declared.password_hash,),
+            token_ignored=declared.token_ignored,
+        )
+
+    async def token(self, token_uid: str) -> TokenAccess | None:
+        """Return what is declared about *token_uid*, or None."""
+        token = (await self._fresh()).token(token_uid, self._clock.now())
+        if token is None:
+            return None
+        accepted = token.status is DeclaredStatus.ACCEPTED
+        return TokenAccess(
+            status=TokenStatus.ACCEPTED if accepted else TokenStatus.BLOCKED,
+            expires_at=token.expires_at,
+            group=token.parent,
+        )
+
+    async def unknown_token(
+        self, station_id: str, token_uid: str, *, seen_at: datetime
+    ) -> TokenStatus:
+        """Record that *station_id* showed a token that nobody declared; say the policy's answer."""
+        await self._desk.ask(_UNKNOWN, (token_uid, station_id, seen_at, seen_at))
+        policy = (await self._fresh()).policy(self._clock.now())
+        refused = policy.unknown_tokens is UnknownTokens.REFUSE
+        return TokenStatus.INVALID if refused else TokenStatus.ACCEPTED
+
+    async def waits(self) -> set[int]:
+        """Return the partitions that need ticks: unfinished sessions, months that must end."""
+        return {partition for (partition,) in await self._desk.ask(_WAITING, (UNFINISHED,))}
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._desk.close()
+
+    async def _fresh(self) -> Declarations:
+        """Return the declarations, at most FRESH_SECONDS old."""
+        if time.monotonic() - self._looked < FRESH_SECONDS:
+            return self._known
+        async with self._refreshing:
+            if time.monotonic() - self._looked >= FRESH_SECONDS:
+                rows = await self._desk.ask(_NEWER, (self._known.version,))
+                if rows:
+                    self._take(rows)
+                self._looked = time.monotonic()
+        return self._known
+
+    def _take(self, rows: Iterable[tuple[int, str, str, datetime, str]]) -> None:
+        for version, kind, key, valid_from, body in rows:
+            known = Kind(kind)
+            entity = decode_entity(known, body)
+            self._rows.append(Declaration(version, known, key, valid_from, entity))
+        self._known = Declarations(self._rows)
+        self._stations = {canonical(key): key for key in self._known.keys(Kind.STATION)}

@@ -1,0 +1,290 @@
+"""One station's WebSocket: its frames one by one, and our calls to it beside them.
+
+Persist, then answer: a frame is appended to the log, durably, before its answer goes out. Frames
+are taken in order, so the log has them in order; a call of ours waits in a task of its own and
+never holds up what the station sends (field notes, quirk 37).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from ingest.answers.answering import Answer, Desk, Dialect, Question, UnknownActionError
+from ingest.errors import IngestError
+from ingest.rpc import codec
+from ingest.rpc.codec import Call, CallError, CallResult, FrameError
+from ledger.log.envelope import Connection as ConnectionLine
+from ledger.log.envelope import Frame, LogLine, encode_line
+from ledger.log.event_log import EventLog, partition_of
+
+CALL_SECONDS: Final = 30.0
+"""How long a station may take to answer a call of ours."""
+_REPEAT_WITHIN: Final = timedelta(minutes=10)
+_REPEATS_MAX: Final = 8
+_REPEAT_SIZE_MAX: Final = 4096
+_LOGGER = logging.getLogger(__name__)
+
+
+class StationGoneError(IngestError):
+    """The station did not answer a call: its connection closed, or it took too long."""
+
+    def __init__(self, station_id: str, action: str, why: str) -> None:
+        super().__init__(f"{station_id} did not answer {action}: {why}")
+        self.station_id, self.action, self.why = station_id, action, why
+
+
+@dataclass(slots=True)
+class Counters:
+    """What passed the edge since the server started."""
+
+    connected: int = 0
+    refused: int = 0
+    replaced: int = 0
+    received: int = 0
+    answered: int = 0
+    appended: int = 0
+    malformed: int = 0
+    unknown_actions: int = 0
+    calls_sent: int = 0
+
+
+class StationConnection:
+    """The newest connection of a station, until a newer one fences it."""
+
+    def __init__(
+        self,
+        socket: ServerConnection,
+        *,
+        epoch: int,
+        dialect: Dialect,
+        desk: Desk,
+        log: EventLog,
+        counters: Counters,
+    ) -> None:
+        self.epoch = epoch
+        self.is_fenced = False
+        self.has_booted = epoch > 1
+        self.heard_at = 0.0
+        self.last_frame_at: datetime | None = None
+        self.closing_reason = ""
+        self._socket, self._dialect, self._desk, self._log = socket, dialect, desk, log
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self._partition = partition_of(desk.station_id, partitions=log.partitions)
+        self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
+        self._turn = asyncio.Lock()
+        self._questions: set[asyncio.Task[None]] = set()
+        self._repeats: dict[bytes, tuple[bytes, datetime]] = {}
+        self._pong: asyncio.Future[float] | None = None
+
+    @property
+    def station_id(self) -> str:
+        """The station as declared."""
+        return self._desk.station_id
+
+    @property
+    def protocol(self) -> str:
+        """The subprotocol that both sides agreed on."""
+        return self._dialect.SUBPROTOCOL
+
+    async def run(self) -> None:
+        """Take frames until the connection closes; the log gets its beginning and its end."""
+        self.heard_at = self._loop.time()
+        await self._append(self._line(is_open=True))
+        why = "error"
+        try:
+            while not self.is_fenced:
+                frame = await self._socket.recv(decode=False)
+                if not self.is_fenced:
+                    await self._take(frame)
+            why = "replaced"
+        except ConnectionClosed as closed:
+            why = self.closing_reason or _why(closed)
+        finally:
+            await self._end(why)
+
+    async def call(
+        self, action: str, payload: Mapping[str, Any], *, seconds: float = CALL_SECONDS
+    ) -> CallResult | CallError:
+        """Send a call and return the station's answer; the log gets both in one line.
+
+        A station gets one call at a time (OCPP 1.6-J 4.1.1); further ones wait for their turn.
+
+        Raises:
+            StationGoneError: If no answer came within *seconds*.
+        """
+        message_id = str(uuid.uuid4())
+        key = codec.encode(message_id)
+        frame = codec.encode_call(message_id, action, payload)
+        self._calls[key] = self._loop.create_future()
+        answered: tuple[CallResult | CallError, str] | None = None
+        why = "connection closed"
+        try:
+            async with self._turn, asyncio.timeout(seconds):
+                await self._socket.send(frame, text=True)
+                self._counters.calls_sent += 1
+                answered = await self._calls[key]
+        except TimeoutError:
+            why = "too late"
+        except ConnectionClosed:
+            pass
+        finally:
+            del self._calls[key]
+        reply = None if answered is None else answered[1]
+        await self._append(self._frame(frame.decode(), reply, is_ours=True))
+        if answered is None:
+            raise StationGoneError(self.station_id, action, why)
+        return answered[0]
+
+    async def ping(self) -> None:
+        """Send a ping unless one is still unanswered; an answered one shows life."""
+        if self._pong is not None:
+            if not self._pong.done():
+                return
+            self.heard_at = self._loop.time()
+        with suppress(ConnectionClosed):
+            self._pong = asyncio.ensure_future(await self._socket.ping())
+
+    def silent_for(self) -> float:
+        """Return the seconds since the station last sent a frame or was seen to answer a ping."""
+        return self._loop.time() - self.heard_at
+
+    async def close(self, why: str, *, code: int = 1000) -> None:
+        """Close, for a reason that the log keeps."""
+        self.closing_reason = why
+        await self._socket.close(code, why)
+
+    async def _take(self, raw: bytes) -> None:
+        """Log one frame and answer it."""
+        self.heard_at = self._loop.time()
+        self.last_frame_at = self._desk.clock.now()
+        self._counters.received += 1
+        text = codec.text_of(raw)
+        size_max = codec.FRAME_MAX if self.has_booted else codec.UNREGISTERED_FRAME_MAX
+        try:
+            message = codec.parse(raw if text.isascii() else text.encode(), size_max=size_max)
+        except FrameError as error:
+            self._counters.malformed += 1
+            code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
+            await self._reply(text, codec.encode_error(error.message_id, code, str(error)))
+            return
+        if isinstance(message, Call):
+            await self._answer(message, raw, text)
+        else:
+            await self._settle(message, text)
+
+    async def _answer(self, call: Call, raw: bytes, text: str) -> None:
+        repeat = self._repeats.get(raw) if self._repeats else None
+        if repeat is not None and self._desk.clock.now() - repeat[1] < _REPEAT_WITHIN:
+            await self._reply(text, repeat[0])
+            return
+        try:
+            answer = await self._dialect.answer(call, self._desk)
+        except UnknownActionError:
+            self._counters.unknown_actions += 1
+            problem = "this action is not known here"
+            await self._reply(text, codec.encode_error(call.message_id, "NotImplemented", problem))
+            return
+        except (IngestError, psycopg.OperationalError):
+            raise  # the station is sent away and brings the frame again
+        except Exception:
+            # A fault of ours: the frame is kept, and must not come back for ever.
+            _LOGGER.exception("no answer to %s of %s", call.action, self.station_id)
+            problem = "this server failed"
+            await self._reply(text, codec.encode_error(call.message_id, "InternalError", problem))
+            return
+        if call.action == "BootNotification":
+            self.has_booted = True
+        reply = codec.encode_result(call.message_id, answer.payload)
+        await self._reply(text, reply, is_logged=answer.is_logged)
+        self._remember(answer, raw, reply)
+        if answer.question is not None:
+            self._ask(answer.question)
+
+    def _remember(self, answer: Answer, raw: bytes, reply: bytes) -> None:
+        """Keep an answer that the same call would not surely get again."""
+        if not answer.is_repeated or len(raw) > _REPEAT_SIZE_MAX:
+            return
+        self._repeats[raw] = (reply, self._desk.clock.now())
+        if len(self._repeats) > _REPEATS_MAX:
+            del self._repeats[next(iter(self._repeats))]
+
+    async def _reply(self, text: str, reply: bytes, *, is_logged: bool = True) -> None:
+        """Make the frame and its reply durable, then send the reply, if still the newest."""
+        if is_logged:
+            await self._append(self._frame(text, reply.decode()))
+        if not self.is_fenced:
+            await self._socket.send(reply, text=True)
+            self._counters.answered += 1
+
+    async def _settle(self, message: CallResult | CallError, text: str) -> None:
+        """Hand an answer to the call that waits for it; keep one that nobody waits for."""
+        call = self._calls.get(message.message_id)
+        if call is None or call.done():
+            await self._append(self._frame(text, None))
+        else:
+            call.set_result((message, text))
+
+    def _ask(self, question: Question) -> None:
+        task = asyncio.create_task(self._ask_and_forget(question))
+        self._questions.add(task)
+        task.add_done_callback(self._questions.discard)
+
+    async def _end(self, why: str) -> None:
+        """Release who waits for the station and log the end; a failing log must not hide *why*."""
+        for call in self._calls.values():
+            if not call.done():
+                call.set_result(None)
+        await asyncio.gather(*self._questions, return_exceptions=True)
+        try:
+            await self._append(self._line(is_open=False, why=why))
+        except Exception:
+            _LOGGER.exception("the end of a connection of %s is not in the log", self.station_id)
+
+    async def _ask_and_forget(self, question: Question) -> None:
+        """Ask; the answer reaches the fold through the log."""
+        with suppress(StationGoneError):
+            await self.call(question.action, question.payload)
+
+    async def _append(self, line: LogLine) -> None:
+        await self._log.append(self._partition, encode_line(line))
+        if isinstance(line, Frame):
+            self._counters.appended += 1
+
+    def _frame(self, text: str, reply: str | None, *, is_ours: bool = False) -> Frame:
+        return Frame(
+            received_at=self._desk.clock.now(),
+            station=self.station_id,
+            protocol=self.protocol,
+            epoch=self.epoch,
+            frame=text,
+            reply=reply,
+            direction="out" if is_ours else "in",
+        )
+
+    def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:
+        return ConnectionLine(
+            received_at=self._desk.clock.now(),
+            station=self.station_id,
+            protocol=self.protocol,
+            epoch=self.epoch,
+            is_open=is_open,
+            why=why,
+        )
+
+
+def _why(closed: ConnectionClosed) -> str:
+    if closed.rcvd is not None:
+        return "closed"
+    return "lost" if closed.sent is None else f"closed with {closed.sent.code}"

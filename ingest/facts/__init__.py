@@ -1,0 +1,1 @@
+"""From a logged frame to facts, per OCPP version. Pure, and never raises."""

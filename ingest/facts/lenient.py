@@ -1,0 +1,153 @@
+"""Reading what stations write, exactly where possible, leniently where not. Nothing raises.
+
+Each reader returns the value, or None, and notes what was odd as a flag of `ledger.facts.flags`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import msgspec
+
+from ledger.facts.flags import Flag
+
+Oddities = set[str]
+"""Flags noted while one frame is read."""
+
+_PLAIN: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?", re.ASCII)
+_COMMA: Final = re.compile(r"-?[0-9]+,[0-9]+", re.ASCII)
+_NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
+_DIGITS_MAX: Final = 28
+_MAGNITUDE_MAX: Final = 15
+_TIME_CHARACTERS_MIN: Final = 16
+_FRACTION: Final = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)", re.ASCII)
+_INT64_MAX: Final = 2**63
+_UNTYPED: Final = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def read_number(raw: object, oddities: Oddities) -> Decimal | None:
+    """Return *raw* (text or a JSON number) as an exact Decimal; None when it is no finite number.
+
+    Digits beyond 28 or a magnitude beyond 10^15 are no meter's; they are refused, not rounded.
+    """
+    if type(raw) is str:
+        if _PLAIN.fullmatch(raw):
+            return Decimal(raw)
+        text = raw.strip().strip('"').strip()
+        if text != raw:
+            oddities.add(Flag.VALUE_ODD)
+        if _COMMA.fullmatch(text):
+            oddities.add(Flag.DECIMAL_COMMA)
+            text = text.replace(",", ".")
+    elif isinstance(raw, int | Decimal) and not isinstance(raw, bool):
+        text = str(raw)
+    else:
+        text = ""
+    value = None
+    if _NUMBER.fullmatch(text):
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            value = None
+    if value is None or not _is_sane(value):
+        oddities.add(Flag.VALUE_UNREADABLE)
+        return None
+    return shift(value, 0)
+
+
+def shift(value: Decimal, power: int) -> Decimal:
+    """Return *value* times 10 to the *power*, exactly and written out: no context rounds it."""
+    sign, digits, exponent = value.as_tuple()
+    tens = (exponent if isinstance(exponent, int) else 0) + power
+    return Decimal((sign, digits + (0,) * tens, 0) if tens > 0 else (sign, digits, tens))
+
+
+def _is_sane(value: Decimal) -> bool:
+    if not value.is_finite():
+        return False
+    digits, exponent = len(value.as_tuple().digits), value.as_tuple().exponent
+    return (
+        digits <= _DIGITS_MAX
+        and value.adjusted() <= _MAGNITUDE_MAX
+        and isinstance(exponent, int)
+        and exponent >= -_DIGITS_MAX
+    )
+
+
+def read_time(raw: object, oddities: Oddities) -> datetime | None:
+    """Return *raw* as a moment in UTC, naive when it names no zone, None when it is no time."""
+    if raw is None:
+        return None
+    text = raw.strip() if isinstance(raw, str) else ""
+    if len(text) >= _TIME_CHARACTERS_MIN:  # a date alone is no moment
+        try:
+            at = _parse_time(text)
+            return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    oddities.add(Flag.TIME_UNREADABLE)
+    return None
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(_FRACTION.sub(_micros, text.upper()))
+
+
+def _micros(match: re.Match[str]) -> str:
+    return f"{match[1]}.{match[2][:6]:0<6}"
+
+
+def read_int(raw: object) -> int | None:
+    """Return *raw* as an integer where it is one in any notation, else None."""
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, int):
+        return raw
+    if isinstance(raw, str):
+        raw = raw.strip()
+        if not re.fullmatch(r"-?[0-9]{1,20}", raw, re.ASCII):
+            return None
+        return int(raw)
+    if isinstance(raw, Decimal) and raw.is_finite() and abs(raw) <= _INT64_MAX and raw == int(raw):
+        return int(raw)
+    return None
+
+
+def read_text(raw: object) -> str | None:
+    """Return *raw* as text; numbers keep their digits, everything else is None."""
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, int | Decimal) and not isinstance(raw, bool):
+        return str(raw)
+    return None
+
+
+def read_list(raw: object) -> list[Any]:
+    """Return *raw* as a list: a lone object becomes its only item."""
+    if isinstance(raw, list):
+        return raw
+    return [raw] if isinstance(raw, dict) else []
+
+
+def read_object(raw: object) -> dict[str, Any]:
+    """Return *raw* as an object, empty when it is none."""
+    return raw if isinstance(raw, dict) else {}
+
+
+def read_json(text: str) -> object:
+    """Return the JSON in *text* with exact decimals, None when it is none. NaN becomes text."""
+    try:
+        return _UNTYPED.decode(text)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        pass
+    try:
+        return json.loads(text.strip("\0 \t\r\n"), parse_float=Decimal, parse_constant=str)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""OCPP's envelope: CALL, CALLRESULT and CALLERROR as text, and exact fields of a payload."""

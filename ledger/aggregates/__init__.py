@@ -1,0 +1,1 @@
+"""How decisions of the `eventsourcing` library are stored."""

@@ -1,0 +1,1 @@
+"""Tariffs that need a second pair of eyes: proposed, approved, retired."""

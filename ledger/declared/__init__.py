@@ -1,0 +1,1 @@
+"""Declarations: master data with two times, its store, its rules, its snapshots."""

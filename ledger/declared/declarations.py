@@ -1,0 +1,189 @@
+"""Declarations: master data as it was declared, looked up by the moment a session began.
+
+Two times, always both: `valid_from` says from when a declaration holds, `version` when we learnt
+it. A snapshot at a version never changes, so a replay sees what was in force then.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from ledger.facts.station_traits import StationTraits
+from ledger.facts.token_uid import canonical_token
+from ledger.master_data.assignments import Assignment, keys_for
+from ledger.master_data.customers import Customer
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.policies import Policy
+from ledger.master_data.sites import Site
+from ledger.master_data.stations import Station, traits_of
+from ledger.master_data.tariff_versions import TariffVersion
+from ledger.master_data.tokens import Token
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""From when the first declaration of a thing holds that says no time of its own."""
+
+POLICY_KEY: Final = "policy"
+
+Entity = Site | LegalEntity | Station | Token | Customer | TariffVersion | Assignment | Policy
+_E = TypeVar("_E")
+
+
+class Kind(StrEnum):
+    """What is declared; the key of each kind in brackets."""
+
+    LEGAL_ENTITY = "legal_entity"
+    """(id) LegalEntity"""
+    SITE = "site"
+    """(id) Site"""
+    STATION = "station"
+    """(identity) Station"""
+    CUSTOMER = "customer"
+    """(id) Customer"""
+    TOKEN = "token"  # noqa: S105 - the name of a kind, no secret
+    """(canonical uid) Token"""
+    TARIFF = "tariff"
+    """(tariff id) TariffVersion"""
+    ASSIGNMENT = "assignment"
+    """(Assignment.key()) Assignment"""
+    POLICY = "policy"
+    """(POLICY_KEY) Policy"""
+
+
+ENTITY_OF: Final[dict[Kind, type[Entity]]] = {
+    Kind.LEGAL_ENTITY: LegalEntity,
+    Kind.SITE: Site,
+    Kind.STATION: Station,
+    Kind.CUSTOMER: Customer,
+    Kind.TOKEN: Token,
+    Kind.TARIFF: TariffVersion,
+    Kind.ASSIGNMENT: Assignment,
+    Kind.POLICY: Policy,
+}
+
+
+class Declaration(NamedTuple):
+    """One row of the table `declaration`; `entity` None withdraws what was declared before."""
+
+    version: int
+    kind: Kind
+    key: str
+    valid_from: datetime
+    entity: Entity | None
+
+
+class TariffInForce(NamedTuple):
+    """The tariff version that prices a session, and the assignment that says so."""
+
+    version: TariffVersion
+    assignment: Assignment
+
+
+class Declarations:
+    """An immutable snapshot: everything declared up to `version`."""
+
+    def __init__(self, rows: Iterable[Declaration] = ()) -> None:
+        self.version = 0
+        self._histories: dict[tuple[Kind, str], list[Declaration]] = {}
+        for row in sorted(rows, key=lambda row: row.version):
+            self.version = row.version
+            self._histories.setdefault((row.kind, row.key), []).append(row)
+        for history in self._histories.values():
+            history.sort(key=lambda row: (row.valid_from, row.version))
+
+    def keys(self, kind: Kind) -> tuple[str, ...]:
+        """Return every key ever declared for *kind*, sorted."""
+        return tuple(sorted(key for known, key in self._histories if known is kind))
+
+    def history(self, kind: Kind, key: str) -> tuple[Declaration, ...]:
+        """Return every declaration of one thing, by valid_from and then version."""
+        return tuple(self._histories.get((kind, key), ()))
+
+    def in_force(self, kind: Kind, key: str, at: datetime) -> Declaration | None:
+        """Return what held at *at*: the newest valid_from up to then, ties to the last version."""
+        history = self._histories.get((kind, key))
+        if history is None:
+            return None
+        index = bisect_right(history, at, key=lambda row: row.valid_from)
+        return history[index - 1] if index else None
+
+    def station(self, identity: str, at: datetime) -> Station | None:
+        """Return the station as declared for *at*."""
+        return self._entity(Kind.STATION, identity, at, Station)
+
+    def site(self, site_id: str, at: datetime) -> Site | None:
+        """Return the site as declared for *at*."""
+        return self._entity(Kind.SITE, site_id, at, Site)
+
+    def legal_entity(self, legal_entity_id: str, at: datetime) -> LegalEntity | None:
+        """Return the legal entity as declared for *at*."""
+        return self._entity(Kind.LEGAL_ENTITY, legal_entity_id, at, LegalEntity)
+
+    def customer(self, customer_id: str, at: datetime) -> Customer | None:
+        """Return the customer as declared for *at*."""
+        return self._entity(Kind.CUSTOMER, customer_id, at, Customer)
+
+    def token(self, uid: str, at: datetime) -> Token | None:
+        """Return the token *uid*, in whatever spelling, as declared for *at*."""
+        canonical = canonical_token(uid)
+        return self._entity(Kind.TOKEN, canonical, at, Token) if canonical else None
+
+    def policy(self, at: datetime) -> Policy:
+        """Return the policy as declared for *at*, or the default one."""
+        return self._entity(Kind.POLICY, POLICY_KEY, at, Policy) or Policy()
+
+    def tariff(self, tariff_id: str, at: datetime) -> TariffVersion | None:
+        """Return the version of a tariff that was published for *at* and is valid then."""
+        version = self._entity(Kind.TARIFF, tariff_id, at, TariffVersion)
+        return version if version and version.is_valid(at) else None
+
+    def traits(self, identity: str, at: datetime) -> StationTraits:
+        """Return what the fold needs to know of a station; defaults for an undeclared one."""
+        station = self.station(identity, at)
+        return (
+            StationTraits() if station is None else traits_of(station, self.site(station.site, at))
+        )
+
+    def tariff_for(
+        self, station_id: str, token_uid: str | None, at: datetime
+    ) -> TariffInForce | None:
+        """Return the tariff that prices a session of *token_uid* which began at *at*.
+
+        The most specific assignment whose tariff has a version in force wins.
+        """
+        station = self.station(station_id, at)
+        if station is None:
+            return None
+        uid = canonical_token(token_uid)
+        token = self.token(uid, at) if uid else None
+        keys = keys_for(
+            token=uid,
+            token_group=token.group if token else None,
+            partner=token.partner if token else None,
+            station=station_id,
+            site=station.site,
+        )
+        for key in keys:
+            assignment = self._entity(Kind.ASSIGNMENT, key, at, Assignment)
+            version = self.tariff(assignment.tariff, at) if assignment else None
+            if assignment and version:
+                return TariffInForce(version, assignment)
+        return None
+
+    def _entity(self, kind: Kind, key: str, at: datetime, expected: type[_E]) -> _E | None:
+        found = self.in_force(kind, key, at)
+        if found is None or found.entity is None:
+            return None
+        if not isinstance(found.entity, expected):
+            raise TypeError(found)
+        return found.entity
+
+
+def decode_entity(kind: Kind, body: str) -> Entity | None:
+    """Return the entity of a declaration's *body* (canonical JSON; null for a withdrawal)."""
+    return msgspec.json.decode(body, type=ENTITY_OF[kind] | None)

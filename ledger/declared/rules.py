@@ -1,0 +1,178 @@
+"""What declarations must fulfil together: names that exist, zones, currencies, own prefixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ledger.declared.declarations import Declarations, Entity, Kind
+from ledger.facts.token_uid import canonical_token
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.customers import Customer
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.policies import Policy
+from ledger.master_data.sites import Site
+from ledger.master_data.stations import Station
+from ledger.master_data.tariff_versions import TariffVersion, published
+from ledger.master_data.tokens import Token, TokenKind
+from tariffs.currencies import UnknownCurrencyError, currency_exponent
+from tariffs.model.policy import POLICIES
+from tariffs.zones import zone_names
+
+if TYPE_CHECKING:
+    from ledger.declared.store import PlannedChange
+
+
+class DeclarationProblem(NamedTuple):
+    """What is wrong with the declaration of one thing."""
+
+    kind: Kind
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}: {self.message}"
+
+
+class _Known(NamedTuple):
+    """What exists by name once the changes are made, and the newest state of each."""
+
+    newest: dict[tuple[Kind, str], Entity]
+    prefixes: dict[str, set[str]]
+
+    def has(self, kind: Kind, key: str) -> bool:
+        return (kind, key) in self.newest
+
+
+def problems_of(
+    known: Declarations, planned: Sequence[PlannedChange]
+) -> tuple[DeclarationProblem, ...]:
+    """Return everything that is wrong with making the *planned* changes to what is *known*."""
+    newest: dict[tuple[Kind, str], Entity] = {}
+    for kind in Kind:
+        for key in known.keys(kind):
+            entity = known.history(kind, key)[-1].entity
+            if entity is not None:
+                newest[kind, key] = entity
+    for change in planned:
+        if change.after is None:
+            newest.pop((change.kind, change.key), None)
+        else:
+            newest[change.kind, change.key] = change.after
+    after = _Known(newest, _prefixes(known, planned))
+    checked = {(change.kind, change.key) for change in planned if change.after is not None}
+    if any(change.after is None for change in planned):
+        checked = set(newest)  # a withdrawal may leave any other declaration without its ground
+    return tuple(
+        DeclarationProblem(kind, key, message)
+        for kind, key in sorted(checked)
+        for message in _messages(key, newest[kind, key], after)
+    )
+
+
+def _prefixes(known: Declarations, planned: Sequence[PlannedChange]) -> dict[str, set[str]]:
+    """Return who has, or ever had, each invoice prefix: its numbers are in the world."""
+    owners: dict[str, set[str]] = {}
+    declared = [
+        (key, row.entity)
+        for key in known.keys(Kind.LEGAL_ENTITY)
+        for row in known.history(Kind.LEGAL_ENTITY, key)
+    ]
+    for key, entity in [*declared, *((change.key, change.after) for change in planned)]:
+        if isinstance(entity, LegalEntity):
+            owners.setdefault(entity.invoice_prefix, set()).add(key)
+    return owners
+
+
+def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:
+    match entity:
+        case LegalEntity():
+            yield from _legal_entity(key, entity, after)
+        case Site():
+            yield from _site(entity, after)
+        case Station():
+            yield from _station(entity, after)
+        case Token():
+            yield from _token(key, entity, after)
+        case Customer():
+            yield from _customer(entity)
+        case Assignment():
+            yield from _assignment(key, entity, after)
+        case TariffVersion():
+            yield from _tariff(key, entity)
+        case Policy():
+            yield from _policy(entity)
+
+
+def _legal_entity(key: str, entity: LegalEntity, after: _Known) -> Iterator[str]:
+    yield from _zone(entity.time_zone)
+    if not entity.invoice_prefix.strip():
+        yield "an invoice prefix is needed"
+    for other in sorted(after.prefixes[entity.invoice_prefix] - {key}):
+        yield f"the invoice prefix {entity.invoice_prefix} belongs to {other}"
+
+
+def _site(site: Site, after: _Known) -> Iterator[str]:
+    yield from _zone(site.time_zone)
+    yield from _named(after, Kind.LEGAL_ENTITY, site.legal_entity)
+    try:
+        currency_exponent(site.currency)
+    except UnknownCurrencyError as error:
+        yield str(error)
+
+
+def _station(station: Station, after: _Known) -> Iterator[str]:
+    yield from _zone(station.time_zone)
+    yield from _named(after, Kind.SITE, station.site)
+    if station.max_power_w is not None and station.max_power_w <= 0:
+        yield "max_power_w must be above 0"
+
+
+def _customer(customer: Customer) -> Iterator[str]:
+    if not customer.name.strip():
+        yield "a customer needs a name"
+    if customer.reverse_charge and not (customer.vat_id or "").strip():
+        yield "reverse_charge needs the customer's vat_id"
+
+
+def _policy(policy: Policy) -> Iterator[str]:
+    if min(policy.wait_s, policy.silence_s) <= 0:
+        yield "waiting times must be positive"
+    if policy.pricing not in POLICIES:
+        yield f"there is no pricing policy {policy.pricing!r}"
+
+
+def _token(key: str, token: Token, after: _Known) -> Iterator[str]:
+    if canonical_token(key) != key:
+        yield f"the uid must be spelt {canonical_token(key)!r}"
+    yield from _named(after, Kind.CUSTOMER, token.customer)
+    yield from _named(after, Kind.TOKEN, token.parent)
+    if token.kind is TokenKind.ROAMING and not token.partner:
+        yield "a roaming token names its partner"
+
+
+def _assignment(key: str, assignment: Assignment, after: _Known) -> Iterator[str]:
+    if assignment.key() != key:
+        yield f"the key must be {assignment.key()!r}"
+    yield from _named(after, Kind.TARIFF, assignment.tariff)
+    yield from _named(after, Kind.STATION, assignment.station)
+    yield from _named(after, Kind.SITE, assignment.site)
+    if assignment.token is not None and canonical_token(assignment.token) != assignment.token:
+        yield f"the uid must be spelt {canonical_token(assignment.token)!r}"
+
+
+def _tariff(key: str, version: TariffVersion) -> Iterator[str]:
+    if version.tariff.id != key:
+        yield f"the key must be the tariff's id {version.tariff.id!r}"
+    if published(version.tariff).sha256 != version.sha256:
+        yield "the hash is not the tariff's"
+
+
+def _named(after: _Known, kind: Kind, key: str | None) -> Iterator[str]:
+    if key is not None and not after.has(kind, key):
+        yield f"there is no {kind.replace('_', ' ')} {key!r}"
+
+
+def _zone(name: str | None) -> Iterator[str]:
+    if name is not None and name not in zone_names():
+        yield f"there is no time zone {name!r}"

@@ -1,0 +1,1 @@
+"""What people do: declare, publish, approve, choose, validate. All edges call these functions."""

@@ -1,0 +1,101 @@
+"""Declaring: master data and tariffs into the database, with a marker in the event log.
+
+The marker stands in every partition and is written in the transaction of what it announces, so a
+replay knows at which record which declarations held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from deploy.errors import DeployError
+from ledger.declared.declarations import Declarations
+from ledger.declared.rules import problems_of
+from ledger.declared.store import (
+    Change,
+    PlannedChange,
+    declare,
+    load_declarations,
+    load_version,
+    plan_changes,
+)
+from ledger.desk.master_data_files import MasterData, read_master_data
+from ledger.log.envelope import Declared, encode_line
+from ledger.log.postgres import append_lines
+from tariffs.problems import Problem
+
+
+class ProblemsError(DeployError):
+    """Files that cannot be used as they are: every problem, each with its place."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        count = len(self.problems)
+        lines = "\n".join(str(problem) for problem in self.problems)
+        super().__init__(f"{lines}\n{count} problem{'s' if count != 1 else ''}, nothing declared")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What was declared, or would be: the changes and the version that holds then.
+
+    `passwords` are the plain ones that the files gave, by station; they are kept nowhere.
+    """
+
+    planned: tuple[PlannedChange, ...]
+    version: int
+    passwords: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+def apply_files(
+    connection: Connection[Any],
+    files: Sequence[tuple[str, str]],
+    *,
+    by: str,
+    at: datetime,
+    is_dry: bool = False,
+) -> Applied:
+    """Declare the master data of *files* (text, source); a dry run only says what would change.
+
+    Raises:
+        ProblemsError: If anything in the files is wrong; then nothing is declared.
+    """
+    known = load_declarations(connection)
+    data = read_master_data(files, known)
+    planned = plan_changes(known, data.changes, at=at)
+    problems = [*data.problems, *_rule_problems(known, planned, data)]
+    if problems:
+        raise ProblemsError(problems)
+    if is_dry or not planned:
+        version = load_version(connection)
+    else:
+        version = declare_all(connection, data.changes, by=by, at=at)
+    return Applied(planned=planned, version=version, passwords=data.passwords)
+
+
+def declare_all(
+    connection: Connection[Any], changes: Sequence[Change], *, by: str, at: datetime
+) -> int:
+    """Declare *changes* and mark that in every partition of the log; return the new version."""
+    with connection.transaction():
+        before = load_version(connection)
+        version = declare(connection, changes, by=by, at=at)
+        if version != before:
+            line = encode_line(Declared(received_at=at, version=version))
+            partitions = connection.execute("SELECT partition FROM log_head").fetchall()
+            append_lines(connection, {partition: [line] for (partition,) in partitions})
+    return version
+
+
+def _rule_problems(
+    known: Declarations, planned: Sequence[PlannedChange], data: MasterData
+) -> list[Problem]:
+    return [
+        data.report(problem.kind, problem.key, problem.message)
+        for problem in problems_of(known, planned)
+    ]

@@ -1,0 +1,202 @@
+"""The desk where tariff versions are proposed, approved and retired with four eyes.
+
+The record says first what was decided, then the declaration makes it hold. Whoever comes to the
+desk next finishes what a crash left between the two; the same declaration twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from deploy.errors import DeployError
+from deploy.output import utc
+from ledger.approvals.record import TariffRecord
+from ledger.approvals.register import TariffRegister, changes_of
+from ledger.declared.declarations import Declarations, Kind
+from ledger.declared.rules import problems_of
+from ledger.declared.store import (
+    Change,
+    InvalidDeclarationError,
+    PlannedChange,
+    load_declarations,
+    plan_changes,
+)
+from ledger.desk.apply import declare_all
+from ledger.desk.publish import read_tariffs
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.tariff_versions import TariffVersion, published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement:
+    """What became of a request to retire a tariff: it holds, or `record` waits for approval."""
+
+    tariff_id: str
+    sha256: str
+    holds_until: datetime | None
+    record: TariffRecord | None
+
+
+class TariffDesk:
+    """Takes proposals and approvals to the register, and to the books what was approved."""
+
+    def __init__(self, connection: Connection[Any], register: TariffRegister) -> None:
+        self._connection, self._register = connection, register
+        self._finish()
+
+    def propose(
+        self,
+        files: Sequence[tuple[str, str]],
+        assignments: Sequence[Assignment] = (),
+        *,
+        by: str,
+        at: datetime,
+        holds_from: datetime | None = None,
+    ) -> tuple[TariffRecord, ...]:
+        """Propose the tariffs of *files* (text, source); what holds already is not proposed.
+
+        Raises:
+            ProblemsError: If anything in the files is wrong; then nothing is proposed.
+            InvalidDeclarationError: If the books would refuse the version or its assignments.
+        """
+        known = load_declarations(self._connection)
+        proposed = []
+        for tariff in read_tariffs(files):
+            version = published(tariff)
+            if _planned(known, _changes(version, assignments, holds_from), at):
+                proposed.append(version)
+        return tuple(
+            self._register.propose(version, assignments, by=by, at=at, holds_from=holds_from)
+            for version in proposed
+        )
+
+    def approve(self, tariff_id: str, *, by: str, at: datetime, sha256: str | None) -> TariffRecord:
+        """Approve what waits of a tariff, and make it hold.
+
+        Args:
+            tariff_id: Which tariff.
+            by: Who approves: somebody other than who asked.
+            at: Now.
+            sha256: The hash (or its beginning) of the text that was read; None: as proposed.
+
+        Raises:
+            LedgerError: If nothing waits, or this person or text may not approve it.
+        """
+        record = self._register.pending(tariff_id)
+        record.approve(by=by, at=at, sha256=record.sha256 if sha256 is None else sha256)
+        _planned(load_declarations(self._connection), changes_of(record), at)
+        self._register.keep(record)
+        self._declare(record)
+        return record
+
+    def reject(self, tariff_id: str, *, by: str, at: datetime, reason: str) -> TariffRecord:
+        """Turn down what waits of a tariff.
+
+        Raises:
+            NothingPendingError: If nothing waits.
+        """
+        record = self._register.pending(tariff_id)
+        record.reject(by=by, at=at, reason=reason)
+        self._register.keep(record)
+        return record
+
+    def retire(
+        self, tariff_id: str, *, by: str, at: datetime, holds_until: datetime | None
+    ) -> Retirement:
+        """Retire the version that holds at *holds_until* (None: now), or ask for that.
+
+        Raises:
+            NothingInForceError: If no version holds then.
+            StillAssignedError: If an assignment names the tariff then.
+        """
+        known = load_declarations(self._connection)
+        end = holds_until or at
+        found = known.in_force(Kind.TARIFF, tariff_id, end)
+        if found is None or not isinstance(found.entity, TariffVersion):
+            raise NothingInForceError(tariff_id, end)
+        change = Change(kind=Kind.TARIFF, key=tariff_id, entity=None, valid_from=end)
+        try:
+            _planned(known, (change,), at)
+        except InvalidDeclarationError as error:
+            places = tuple(problem.key for problem in error.problems)
+            raise StillAssignedError(tariff_id, end, places) from error
+        record = None
+        if known.policy(at).four_eyes:
+            record = self._register.adopt(found.entity, at=at, holds_from=found.valid_from)
+            record.retire(by=by, at=at, holds_until=holds_until)
+            self._register.keep(record)
+        else:
+            declare_all(self._connection, (change,), by=by, at=at)
+        return Retirement(
+            tariff_id=tariff_id, sha256=found.entity.sha256, holds_until=holds_until, record=record
+        )
+
+    def _finish(self) -> None:
+        """Declare what was approved and, after a crash, never declared."""
+        for record in self._register.records():
+            if record.to_declare:
+                self._declare(record)
+
+    def _declare(self, record: TariffRecord) -> None:
+        by = f"{record.asked_by} and {record.approved_by}"
+        at = record.approved_at
+        assert at is not None
+        record.declared(declare_all(self._connection, changes_of(record), by=by, at=at))
+        self._register.keep(record)
+
+
+@contextmanager
+def tariff_desk(connection: Connection[Any]) -> Iterator[TariffDesk]:
+    """Open the desk on the database of *connection*."""
+    with TariffRegister(connection.info.dsn) as register:
+        yield TariffDesk(connection, register)
+
+
+def _changes(
+    version: TariffVersion, assignments: Sequence[Assignment], holds_from: datetime | None
+) -> tuple[Change, ...]:
+    key = version.tariff.id
+    return (
+        Change(kind=Kind.TARIFF, key=key, entity=version, valid_from=holds_from),
+        *(
+            Change(kind=Kind.ASSIGNMENT, key=each.key(), entity=each, valid_from=holds_from)
+            for each in assignments
+        ),
+    )
+
+
+def _planned(
+    known: Declarations, changes: Sequence[Change], at: datetime
+) -> tuple[PlannedChange, ...]:
+    """Return what *changes* would change, unless the books refuse them."""
+    planned = plan_changes(known, changes, at=at)
+    problems = problems_of(known, planned)
+    if problems:
+        raise InvalidDeclarationError(problems)
+    return planned
+
+
+class StillAssignedError(DeployError):
+    """A tariff cannot retire while places are priced by it."""
+
+    def __init__(self, tariff_id: str, at: datetime, places: Sequence[str]) -> None:
+        super().__init__(
+            f"tariff {tariff_id} still prices {', '.join(places)} at {utc(at)}: first let another "
+            f"tariff hold there from that time (wattledger tariff publish FILE --from TIME "
+            f"--site ...)"
+        )
+        self.tariff_id, self.at, self.places = tariff_id, at, tuple(places)
+
+
+class NothingInForceError(DeployError):
+    """No version of this tariff holds at that moment."""
+
+    def __init__(self, tariff_id: str, at: datetime) -> None:
+        super().__init__(f"no version of tariff {tariff_id} holds at {utc(at)}")
+        self.tariff_id, self.at = tariff_id, at

@@ -1,0 +1,77 @@
+"""A person's choice about a held session: into the log, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from deploy.errors import DeployError
+from ledger.desk.recording import record
+from ledger.log.envelope import Choice
+from ledger.log.event_log import Position
+
+
+class UnknownSessionError(DeployError):
+    """There is no session of that id."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        super().__init__(f"there is no session {session_id}: `wattledger sessions` lists them")
+
+
+class NotHeldError(DeployError):
+    """Only a held session waits for a person's choice."""
+
+    def __init__(self, session_id: str, state: str) -> None:
+        self.session_id, self.state = session_id, state
+        super().__init__(f"session {session_id} is {state}, not held: there is nothing to decide")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What became of a session after a person's choice; the choice stands in the log at `at`."""
+
+    session_id: str
+    state: str
+    reasons: tuple[str, ...]
+    at: Position
+
+
+def choose(connection: Connection[Any], session_id: str, *, choice: Choice, is_up: bool) -> Chosen:
+    """Record *choice* in the log and return what it led to.
+
+    Where no system is up, the worker's and the invoicing's turn is taken here.
+
+    Raises:
+        UnknownSessionError: If there is no such session.
+        NotHeldError: If it is not held.
+    """
+    state, _ = _state_of(connection, session_id)
+    if state != "held":
+        raise NotHeldError(session_id, state)
+    at = record(connection, choice, is_up=is_up)
+    state, reasons = _state_of(connection, session_id)
+    return Chosen(session_id=session_id, state=state, reasons=tuple(reasons), at=at)
+
+
+def station_of(connection: Connection[Any], session_id: str) -> str:
+    """Return the station of a session.
+
+    Raises:
+        UnknownSessionError: If there is no such session.
+    """
+    query = "SELECT station_id FROM session WHERE session_id = %s"
+    row = connection.execute(query, (session_id,)).fetchone()
+    if row is None:
+        raise UnknownSessionError(session_id)
+    return str(row[0])
+
+
+def _state_of(connection: Connection[Any], session_id: str) -> tuple[str, list[str]]:
+    query = "SELECT state, reasons FROM session WHERE session_id = %s"
+    row = connection.execute(query, (session_id,)).fetchone()
+    if row is None:
+        raise UnknownSessionError(session_id)
+    return row[0], row[1]

@@ -1,0 +1,256 @@
+"""Master data as people write it: YAML sections of sites, stations, tokens, customers, tariffs.
+
+A section maps keys to what is declared of them; null withdraws. Stations have two conveniences
+that never reach the books: `password` becomes a salted hash, `connectors: 2` two connectors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, EnumType, auto
+from typing import Any, Final, get_args
+
+import msgspec
+
+from ingest.directory import canonical
+from ingest.edge.security import hash_password, password_matches
+from ledger.declared.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
+from ledger.declared.store import Change
+from ledger.desk.yaml_places import Document, Path, read_document
+from ledger.facts.token_uid import canonical_token
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.stations import Station
+from tariffs.problems import Problem
+
+SECTIONS: Final[Mapping[str, Kind]] = {
+    "legal_entities": Kind.LEGAL_ENTITY,
+    "sites": Kind.SITE,
+    "stations": Kind.STATION,
+    "customers": Kind.CUSTOMER,
+    "tokens": Kind.TOKEN,
+    "tariff_assignments": Kind.ASSIGNMENT,
+    "policy": Kind.POLICY,
+}
+VALID_FROM = "valid_from"
+PASSWORD_LENGTH_MIN: Final = 8
+CONNECTORS_MAX: Final = 99
+WORDS: Final[Mapping[str, str]] = {"Invalid decimal string": "expected a number"}
+"""What msgspec says, as people say it."""
+_STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]")
+
+
+class _Broken(Enum):
+    """What stands where an entity would, had it no problem."""
+
+    BROKEN = auto()
+
+
+@dataclass(slots=True)
+class MasterData:
+    """What files declare: the changes, where each stands, and every problem."""
+
+    changes: list[Change] = field(default_factory=list)
+    passwords: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    _places: dict[tuple[Kind, str], tuple[Document, Path]] = field(default_factory=dict)
+
+    def report(self, kind: Kind, key: str, message: str) -> Problem:
+        """Return a problem about a declared thing, with the place where it stands."""
+        document, path = self._places.get((kind, key), (Document("declared"), ()))
+        document.report(path, message)
+        return document.problems.pop()
+
+    def add(self, change: Change, document: Document, path: Path) -> None:
+        """Take *change* unless the same thing stands in the files already."""
+        name = (change.kind, change.key)
+        if name in self._places:
+            document.report(path, f"{change.kind} {change.key} is declared twice")
+            return
+        self._places[name] = (document, path)
+        self.changes.append(change)
+
+    def report_twins(self, known: Declarations) -> None:
+        """Report stations whose identities differ in case alone: on the wire they are one."""
+        spelt = {canonical(key): key for key in known.keys(Kind.STATION)}
+        for change in self.changes:
+            if change.kind is not Kind.STATION:
+                continue
+            twin = spelt.setdefault(canonical(change.key), change.key)
+            if twin != change.key:
+                message = f"station {twin} differs in case alone: stations would be confused"
+                self.problems.append(self.report(change.kind, change.key, message))
+
+
+def read_master_data(files: Iterable[tuple[str, str]], known: Declarations) -> MasterData:
+    """Return what *files* (text, source) declare; passwords that *known* has keep their hash."""
+    data = MasterData()
+    for text, source in files:
+        document = read_document(text, source)
+        _read_document(document, known, data)
+        data.problems += document.problems
+    data.report_twins(known)
+    data.problems.sort()
+    return data
+
+
+def _read_document(document: Document, known: Declarations, data: MasterData) -> None:
+    if document.value is None:
+        return
+    if not isinstance(document.value, dict):
+        document.report((), f"expected sections: {', '.join(SECTIONS)}")
+        return
+    valid_from = _valid_from(document)
+    for section, content in document.value.items():
+        kind = SECTIONS.get(section)
+        if section == VALID_FROM:
+            continue
+        if kind is None:
+            document.report((section,), f"unknown section {section}{_hint(section, SECTIONS)}")
+            continue
+        for path, key, body in _bodies(document, section, kind, content):
+            if kind is Kind.STATION:
+                body = _station_body(document, path, body, known, key, data)  # noqa: PLW2901
+            entity = _entity(document, path, kind, body)
+            if entity is _Broken.BROKEN:
+                continue
+            if isinstance(entity, Assignment):
+                entity = _with_canonical_token(entity)
+                key = entity.key()  # noqa: PLW2901 - an assignment is known by its conditions
+            change = Change(kind=kind, key=key, entity=entity, valid_from=valid_from)
+            data.add(change, document, path)
+
+
+def _with_canonical_token(assignment: Assignment) -> Assignment:
+    token = canonical_token(assignment.token)
+    return msgspec.structs.replace(assignment, token=token)
+
+
+def _bodies(
+    document: Document, section: str, kind: Kind, content: object
+) -> Iterable[tuple[Path, str, object]]:
+    """Yield path, key and body of each thing in a section."""
+    if kind is Kind.POLICY:
+        yield (section,), POLICY_KEY, content
+    elif kind is Kind.ASSIGNMENT:
+        if not isinstance(content, list):
+            document.report((section,), f"{section} must be a list")
+            return
+        for index, body in enumerate(content):
+            yield (section, index), str(index), body
+    elif isinstance(content, dict):
+        for name, body in content.items():
+            key = (canonical_token(name) if kind is Kind.TOKEN else None) or name
+            yield (section, name), key, body
+    elif content is not None:
+        document.report((section,), f"{section} must map each key to what is declared of it")
+
+
+def _entity(document: Document, path: Path, kind: Kind, body: object) -> Entity | _Broken | None:
+    """Return the entity that *body* describes, None to withdraw, BROKEN after a problem."""
+    if body is None:
+        return None
+    if not isinstance(body, dict):
+        document.report(path, "expected names and values")
+        return _Broken.BROKEN
+    return _converted(document, path, ENTITY_OF[kind], body)
+
+
+def _station_body(
+    document: Document, path: Path, body: object, known: Declarations, key: str, data: MasterData
+) -> object:
+    """Return a station's *body* in the words of the books."""
+    if not isinstance(body, dict):
+        return body
+    body = dict(body)
+    count = body.get("connectors")
+    if isinstance(count, str):
+        body["connectors"] = _connectors(document, path, count)
+    password = body.pop("password", None)
+    if password is None:
+        return body
+    if not isinstance(password, str) or len(password) < PASSWORD_LENGTH_MIN:
+        at_least = f"a password has at least {PASSWORD_LENGTH_MIN} characters"
+        document.report((*path, "password"), at_least)
+    elif "password_hash" in body:
+        document.report((*path, "password"), "give password or password_hash, not both")
+    else:
+        data.passwords[key] = password
+        body["password_hash"] = _kept_hash(known, key, password) or hash_password(password)
+    return body
+
+
+def _connectors(document: Document, path: Path, count: str) -> list[dict[str, int]]:
+    """Return *count* connectors, one an EVSE, after reporting a count that is none."""
+    if not count.isdecimal() or not 1 <= int(count) <= CONNECTORS_MAX:
+        wanted = f"expected a number from 1 to {CONNECTORS_MAX}, or a list of connectors"
+        document.report((*path, "connectors"), wanted)
+        return []
+    return [{"evse_id": number, "connector_id": 1} for number in range(1, int(count) + 1)]
+
+
+def _kept_hash(known: Declarations, key: str, password: str) -> str | None:
+    """Return the declared hash if it is *password*'s, so that applying again changes nothing."""
+    history = known.history(Kind.STATION, key)
+    entity = history[-1].entity if history else None
+    held = entity.password_hash if isinstance(entity, Station) else None
+    return held if held and password_matches(password, held) else None
+
+
+def _converted(
+    document: Document, path: Path, wanted: type[Entity], body: dict[str, Any]
+) -> Entity | _Broken:
+    """Return *body* as *wanted*, after reporting what about it does not fit."""
+    names = {each.name: each for each in msgspec.structs.fields(wanted)}
+    wrong = [name for name in body if name not in names]
+    for name in wrong:
+        known = [*names, "password"] if wanted is Station else names
+        document.report((*path, name), f"unknown name {name}{_hint(name, known)}")
+    missing = [name for name, each in names.items() if each.required and name not in body]
+    for name in missing:
+        document.report(path, f"{name} is missing")
+    if missing:
+        return _Broken.BROKEN
+    try:
+        fitting = {name: value for name, value in body.items() if name in names}
+        entity = msgspec.convert(fitting, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        inner = tuple(int(index) if index else name for name, index in _STEP.findall(where))
+        kind = names[str(inner[0])].type if len(inner) == 1 else None
+        document.report((*path, *inner), WORDS.get(what, what) + _choices(what, kind))
+        return _Broken.BROKEN
+    return _Broken.BROKEN if wrong else entity
+
+
+def _choices(what: str, kind: object) -> str:
+    """Return what may stand where a value of the enumeration *kind* was expected."""
+    if not what.startswith("Invalid enum value"):
+        return ""
+    choices: list[str] = []
+    for each in (kind, *get_args(kind)):
+        if isinstance(each, EnumType):
+            choices += each.__members__
+    return f" (expected {', '.join(name.lower() for name in choices)})" if choices else ""
+
+
+def _valid_from(document: Document) -> datetime | None:
+    text = document.value.get(VALID_FROM)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        document.report((VALID_FROM,), "expected a time with its zone: 2026-04-01T00:00:00+02:00")
+        return None
+    return moment.astimezone(UTC)
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -1,0 +1,90 @@
+"""Publishing tariffs: a file becomes an immutable version, declared like all master data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from deploy.errors import DeployError
+from ledger.declared.declarations import Kind
+from ledger.declared.store import Change, PlannedChange, load_declarations, plan_changes
+from ledger.desk.apply import ProblemsError, declare_all
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.tariff_versions import published
+from tariffs.files.examples import failing_examples
+from tariffs.files.tariff_file import read_tariff_file
+from tariffs.model.tariff import Tariff
+
+
+class SecondPairOfEyesError(DeployError):
+    """The policy wants a second person for every tariff."""
+
+    def __init__(self) -> None:
+        super().__init__("the policy wants four eyes: propose the tariff, another approves it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What was published, or would be: unchanged tariffs do not appear."""
+
+    planned: tuple[PlannedChange, ...]
+    version: int
+
+
+def publish_files(
+    connection: Connection[Any],
+    files: Sequence[tuple[str, str]],
+    *,
+    by: str,
+    at: datetime,
+    valid_from: datetime | None = None,
+    assignments: Sequence[Assignment] = (),
+    is_dry: bool = False,
+) -> Published:
+    """Publish the tariffs of *files* (text, source), to hold from *valid_from* (default: *at*).
+
+    The *assignments* hold from then as well.
+
+    Raises:
+        ProblemsError: If anything in the files is wrong; then nothing is published.
+        SecondPairOfEyesError: If the policy wants four eyes: `ledger.desk.approvals` proposes then.
+    """
+    tariffs = read_tariffs(files)
+    changes = [
+        Change(kind=Kind.TARIFF, key=tariff.id, entity=published(tariff), valid_from=valid_from)
+        for tariff in tariffs
+    ]
+    changes += [
+        Change(kind=Kind.ASSIGNMENT, key=each.key(), entity=each, valid_from=valid_from)
+        for each in assignments
+    ]
+    known = load_declarations(connection)
+    if known.policy(at).four_eyes and not is_dry:
+        raise SecondPairOfEyesError
+    planned = plan_changes(known, changes, at=at)
+    if is_dry or not planned:
+        return Published(planned=planned, version=known.version)
+    return Published(planned=planned, version=declare_all(connection, changes, by=by, at=at))
+
+
+def read_tariffs(files: Sequence[tuple[str, str]]) -> list[Tariff]:
+    """Return the tariffs of *files* (text, source).
+
+    Raises:
+        ProblemsError: If anything in the files is wrong.
+    """
+    tariffs, problems = [], []
+    for text, source in files:
+        tariff, found = read_tariff_file(text, source)
+        problems += found
+        if tariff is not None:
+            problems += failing_examples(tariff, text, source)
+        if tariff is not None:
+            tariffs.append(tariff)
+    if problems:
+        raise ProblemsError(problems)
+    return tariffs

@@ -1,0 +1,146 @@
+"""Validating a session: a voucher, a coupon or a hotel stay reaches it before it is rated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from deploy.errors import DeployError
+from ledger.declared.store import load_declarations
+from ledger.desk.choices import UnknownSessionError
+from ledger.desk.recording import record
+from ledger.facts.token_uid import canonical_token
+from ledger.log.envelope import Validation
+from ledger.log.event_log import Position
+from tariffs.adjustments.adjustment import ValidationGrant
+from tariffs.adjustments.shared import CouponGrant
+
+OPEN_TO_VALIDATION: Final = ("open", "waiting", "held")
+_NAMED: LiteralString = """
+SELECT session_id, station_id, state, token_uid, started_at, first_fact_at, validations
+FROM session WHERE session_id = %s
+"""
+_UNDER_WAY: LiteralString = """
+SELECT session_id, station_id, state, token_uid, started_at, first_fact_at, validations
+FROM session WHERE station_id = %s AND token_uid = %s AND state IN ('open', 'waiting')
+ORDER BY first_fact_at DESC, session_id DESC LIMIT 1
+"""
+
+
+class TooLateError(DeployError):
+    """The session is decided: a code does not change a price any more."""
+
+    def __init__(self, session_id: str, state: str) -> None:
+        self.session_id, self.state = session_id, state
+        super().__init__(
+            f"session {session_id} is {state}: a code has to be shown before a session is rated"
+        )
+
+
+class UnknownCodeError(DeployError):
+    """The tariff of the session gives nothing for this code."""
+
+    def __init__(self, code: str, tariff_id: str) -> None:
+        self.code, self.tariff_id = code, tariff_id
+        super().__init__(f"tariff {tariff_id}, which prices the session, knows no code {code!r}")
+
+
+class NoSessionOfTokenError(DeployError):
+    """No session of this token is under way at the station."""
+
+    def __init__(self, token: str, station_id: str) -> None:
+        self.token, self.station_id = token, station_id
+        super().__init__(f"no session of token {token} is under way at station {station_id}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """The codes that a session has now; the last one stands in the log at `at`."""
+
+    session_id: str
+    state: str
+    codes: tuple[str, ...]
+    at: Position
+
+
+class _Session(NamedTuple):
+    session_id: str
+    station_id: str
+    state: str
+    token_uid: str | None
+    started_at: datetime | None
+    first_fact_at: datetime
+    codes: list[str]
+
+
+def session_of_token(connection: Connection[Any], station_id: str, token: str) -> str:
+    """Return the session of *token* that is under way at a station.
+
+    Raises:
+        NoSessionOfTokenError: If there is none.
+    """
+    row = connection.execute(_UNDER_WAY, (station_id, canonical_token(token))).fetchone()
+    if row is None:
+        raise NoSessionOfTokenError(token, station_id)
+    return str(row[0])
+
+
+def validate(
+    connection: Connection[Any],
+    session_id: str,
+    *,
+    code: str,
+    by: str,
+    at: datetime,
+    is_up: bool,
+) -> Validated:
+    """Record that *code* was shown for a session, and return what it has then.
+
+    Raises:
+        UnknownSessionError: If there is no such session.
+        TooLateError: If it is rated or written off.
+        UnknownCodeError: If the tariff that will price it knows no such code.
+    """
+    code = code.strip()
+    session = _session(connection, session_id)
+    _refuse_if_late(session)
+    _refuse_unknown(connection, session, code)
+    line = Validation(
+        received_at=at, station=session.station_id, session_id=session_id, code=code, by=by
+    )
+    position = record(connection, line, is_up=is_up)
+    session = _session(connection, session_id)
+    if code not in session.codes:
+        _refuse_if_late(session)
+    return Validated(
+        session_id=session_id, state=session.state, codes=tuple(session.codes), at=position
+    )
+
+
+def _session(connection: Connection[Any], session_id: str) -> _Session:
+    row = connection.execute(_NAMED, (session_id,)).fetchone()
+    if row is None:
+        raise UnknownSessionError(session_id)
+    return _Session(*row)
+
+
+def _refuse_if_late(session: _Session) -> None:
+    if session.state not in OPEN_TO_VALIDATION:
+        raise TooLateError(session.session_id, session.state)
+
+
+def _refuse_unknown(connection: Connection[Any], session: _Session, code: str) -> None:
+    """Refuse a code that is misspelt; where no tariff holds yet, nobody knows."""
+    at = session.started_at or session.first_fact_at
+    found = load_declarations(connection).tariff_for(session.station_id, session.token_uid, at)
+    if found is None:
+        return
+    tariff = found.version.tariff
+    codes = {
+        each.code for each in tariff.adjustments if isinstance(each, ValidationGrant | CouponGrant)
+    }
+    if code not in codes:
+        raise UnknownCodeError(code, tariff.id)

@@ -1,0 +1,1 @@
+"""What stations said, in no protocol: facts, flags, tokens, and how a station tells time."""

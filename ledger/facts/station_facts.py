@@ -1,0 +1,199 @@
+"""Facts: what a station said, in words that know no OCPP version.
+
+A fact is never refused. Times are the station's own (`occurred_at`) beside ours (`received_at`);
+a station time without zone stays naive here and is resolved by the fold, which knows the site.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+
+class Measurand(StrEnum):
+    """What a reading measured, in the base unit that its value is given in."""
+
+    ENERGY_REGISTER_WH = "energy_register_wh"
+    ENERGY_INTERVAL_WH = "energy_interval_wh"
+    POWER_W = "power_w"
+    CURRENT_A = "current_a"
+    CURRENT_OFFERED_A = "current_offered_a"
+
+
+class ReadingContext(StrEnum):
+    """Why a reading was taken."""
+
+    BEGIN = "begin"
+    END = "end"
+    PERIODIC = "periodic"
+    CLOCK = "clock"
+    OTHER = "other"
+
+
+class ChargingState(StrEnum):
+    """What the EVSE does. Only SUSPENDED_EV and IDLE-like states count as parking."""
+
+    PREPARING = "preparing"
+    EV_CONNECTED = "ev_connected"
+    CHARGING = "charging"
+    SUSPENDED_EV = "suspended_ev"
+    SUSPENDED_EVSE = "suspended_evse"
+    FINISHING = "finishing"
+    IDLE = "idle"
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+    FAULTED = "faulted"
+
+
+class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One sampled value in its base unit.
+
+    `occurred_at` is naive when the station gave no zone and None when it could not be read.
+    `phase` is None for the total.
+    """
+
+    occurred_at: datetime | None
+    measurand: Measurand
+    value: Decimal
+    context: ReadingContext = ReadingContext.PERIODIC
+    phase: str | None = None
+
+
+class SignedReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A signed meter value: `text` exactly as it came, kept for the verifier."""
+
+    occurred_at: datetime | None
+    context: ReadingContext
+    text: str
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """What every fact carries: where its raw frame stands and when we received it.
+
+    `position` is the log record's position in the station's partition, `line` the frame's index
+    in that record. `oddities` are flags (see ledger.facts.flags) that the translator raised.
+    """
+
+    station_id: str
+    position: int
+    line: int
+    received_at: datetime
+    oddities: tuple[str, ...] = ()
+
+
+class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="started"):
+    """A transaction began at an EVSE. `transaction_ref` is the id the station uses for it.
+
+    `seq_no` is None exactly when the protocol numbers nothing; then the id was given by us, and a
+    fact with an id that no start of this station carries is an orphan (ledger.sessions.orphans).
+    Where a protocol knows no EVSEs, `evse_id` is the connector's number.
+    """
+
+    transaction_ref: str
+    evse_id: int | None
+    connector_id: int | None
+    token_uid: str | None
+    occurred_at: datetime | None
+    meter_start_wh: Decimal | None = None
+    readings: tuple[Reading, ...] = ()
+    charging_state: ChargingState | None = None
+    seq_no: int | None = None
+    offline: bool = False
+    reservation_id: int | None = None
+    signed: tuple[SignedReading, ...] = ()
+
+
+class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="updated"):
+    """Readings or a state while (or after, or outside) a transaction.
+
+    `transaction_ref` None: the station named no transaction.
+    """
+
+    transaction_ref: str | None
+    evse_id: int | None
+    connector_id: int | None
+    occurred_at: datetime | None
+    token_uid: str | None = None
+    readings: tuple[Reading, ...] = ()
+    charging_state: ChargingState | None = None
+    seq_no: int | None = None
+    offline: bool = False
+    signed: tuple[SignedReading, ...] = ()
+
+
+class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="ended"):
+    """A transaction ended. `token_uid` is who stopped it: evidence, never who pays."""
+
+    transaction_ref: str | None
+    evse_id: int | None
+    connector_id: int | None
+    token_uid: str | None
+    occurred_at: datetime | None
+    meter_stop_wh: Decimal | None = None
+    readings: tuple[Reading, ...] = ()
+    charging_state: ChargingState | None = None
+    reason: str | None = None
+    seq_no: int | None = None
+    offline: bool = False
+    signed: tuple[SignedReading, ...] = ()
+
+
+class ConnectorStatusChanged(
+    Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="status"
+):
+    """A connector changed its state (OCPP 1.6 StatusNotification and its like)."""
+
+    evse_id: int | None
+    connector_id: int | None
+    occurred_at: datetime | None
+    charging_state: ChargingState | None
+    error_code: str | None = None
+
+
+class StationBooted(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="booted"):
+    """A station (re)started. It never closes a session: the same transaction may go on."""
+
+    vendor: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    firmware: str | None = None
+    reason: str | None = None
+
+
+class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="queue"):
+    """The station said whether it still holds messages of a transaction (GetTransactionStatus)."""
+
+    transaction_ref: str | None
+    messages_in_queue: bool
+    ongoing: bool | None = None
+
+
+class FrameSetAside(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="set_aside"):
+    """A frame that says nothing we could use; it stays in the log and is counted by `reason`."""
+
+    reason: str
+    transaction_ref: str | None = None
+
+
+StationFact = (
+    SessionStarted
+    | SessionUpdated
+    | SessionEnded
+    | ConnectorStatusChanged
+    | StationBooted
+    | QueueReported
+    | FrameSetAside
+)
+
+SessionFact = SessionStarted | SessionUpdated | SessionEnded
+"""The facts that carry readings and belong to one session."""
+
+
+def stream_of(fact: StationFact) -> str:
+    """Return the stream that *fact* is kept in: its transaction reference, or "" without one."""
+    if isinstance(fact, ConnectorStatusChanged | StationBooted):
+        return ""
+    return fact.transaction_ref or ""

@@ -1,0 +1,1 @@
+"""Invoices: what goes on one, its number, its bytes, and who issues them when."""

@@ -1,0 +1,186 @@
+"""Invoicing: find rated sessions that are due, issue their invoices, and book what was issued.
+
+Safe to kill at any moment: an invoice and its number are saved together, a repeat finds it by its
+cause, and the books take it over in one transaction of their own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from psycopg import Connection
+
+from ledger.books.accounts import invoice_entry
+from ledger.books.decisions_store import rated_sessions
+from ledger.books.journal import store_entries
+from ledger.declared.declarations import Declarations
+from ledger.invoices.document import read_document
+from ledger.invoices.invoice import Invoice
+from ledger.invoices.order import cause_of_month, cause_of_session, order_of
+from ledger.invoices.register import Books
+from tariffs.zones import zone
+
+_FURTHEST_AHEAD: Final = timedelta(hours=14)
+"""No calendar is further ahead of UTC (Kiritimati)."""
+_DECEMBER: Final = 12
+_ISSUING_LOCK: Final = 0x69737375  # "issu"
+
+
+class _Group(NamedTuple):
+    """Whose sessions may share an invoice."""
+
+    legal_entity: str
+    customer: str
+    currency: str
+
+
+def issue_due(
+    connection: Connection[Any],
+    books: Books,
+    declarations: Declarations,
+    *,
+    up_to: datetime,
+    complete_up_to: datetime | None = None,
+) -> tuple[str, ...]:
+    """Issue every invoice that is due at the record time *up_to*; return their numbers.
+
+    A session that is billed by itself is due at once. A month is due when it has been over in the
+    legal entity's calendar for the policy's `wait_s`: by then what ended in it is rated or held.
+    What is rated after its month's invoice goes on the next month's one.
+
+    Args:
+        connection: Outside a transaction; each invoice is booked in one of its own.
+        books: Where invoices are issued.
+        declarations: For names and addresses as declared for *up_to*.
+        up_to: The time of receipt of the last record that was decided about.
+        complete_up_to: Every record received before that was decided about; *up_to* if None.
+    """
+    complete_up_to = min(up_to, complete_up_to or up_to)
+    locked = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ISSUING_LOCK,)).fetchone()
+    if locked is None or not locked[0]:
+        return ()  # another process issues now: it, or the next call here, finds what is due
+    try:
+        issued = [
+            _issue(connection, books, declarations, cause, session_ids, up_to)
+            for cause, session_ids in _due(connection, declarations, complete_up_to)
+        ]
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", (_ISSUING_LOCK,))
+    return tuple(number for number in issued if number)
+
+
+def _issue(
+    connection: Connection[Any],
+    books: Books,
+    declarations: Declarations,
+    cause: str,
+    session_ids: Sequence[str],
+    up_to: datetime,
+) -> str | None:
+    """Issue one invoice and book it; return its number unless it had been booked before."""
+    sessions = rated_sessions(connection, session_ids)
+    invoice = books.issue(order_of(cause, sessions, declarations, at=up_to))
+    return invoice.number if book_invoice(connection, invoice) else None
+
+
+def book_invoice(connection: Connection[Any], invoice: Invoice) -> bool:
+    """Take an issued *invoice* over into the books, once; say whether that was now."""
+    document = read_document(invoice.document)
+    sessions = rated_sessions(connection, invoice.session_ids)
+    first = sessions[0]
+    row = (
+        document.number,
+        invoice.cause,
+        invoice.id,
+        first.legal_entity,
+        first.payer.customer,
+        document.currency,
+        document.issued_on,
+        invoice.issued_at,
+        document.net_minor,
+        document.vat_minor,
+        document.gross_minor,
+        invoice.sha256,
+    )
+    with connection.transaction():
+        booked = connection.execute(
+            "INSERT INTO issued_invoice (number, cause, invoice_id, legal_entity, customer,"
+            " currency, issued_on, issued_at, net_minor, tax_minor, gross_minor, sha256)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (cause) DO NOTHING",
+            row,
+        )
+        if not booked.rowcount:
+            return False
+        connection.execute(
+            "INSERT INTO invoiced_session (session_id, number) SELECT unnest(%s::text[]), %s",
+            (invoice.session_ids, document.number),
+        )
+        connection.execute(
+            "DELETE FROM uninvoiced_session WHERE session_id = ANY(%s)", (invoice.session_ids,)
+        )
+        entry = invoice_entry(document.number, invoice.issued_at, sessions)
+        store_entries(connection, [entry] if entry else [])
+    return True
+
+
+def _due(
+    connection: Connection[Any], declarations: Declarations, up_to: datetime
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield each cause that has no invoice yet, with its sessions, in a settled order."""
+    singles = connection.execute(
+        "SELECT session_id FROM uninvoiced_session WHERE invoicing = 'per_session'"
+        " ORDER BY session_id"
+    ).fetchall()
+    for (session_id,) in singles:
+        yield cause_of_session(session_id), [session_id]
+    rows = connection.execute(
+        "SELECT legal_entity, customer, currency, billing_month, session_id"
+        " FROM uninvoiced_session WHERE invoicing = 'per_month' AND billing_month < %s"
+        " ORDER BY legal_entity, customer, currency, billing_month, session_id",
+        (f"{up_to + _FURTHEST_AHEAD:%Y-%m}",),
+    ).fetchall()
+    waiting: dict[_Group, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for legal_entity, customer, currency, month, session_id in rows:
+        waiting[_Group(legal_entity, customer, currency)][month].append(session_id)
+    for group, months in waiting.items():
+        running = _running_month(declarations, group.legal_entity, up_to)
+        yield from _due_months(connection, group, months, running)
+
+
+def _due_months(
+    connection: Connection[Any], group: _Group, months: Mapping[str, Sequence[str]], running: str
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield the closed months without invoice; what missed its own month's goes on the next."""
+    pending: list[str] = []
+    for month in _months(min(months), running):
+        pending += months.get(month, ())
+        cause = cause_of_month(**group._asdict(), month=month)
+        if pending and not _is_booked(connection, cause):
+            yield cause, pending
+            pending = []
+
+
+def _is_booked(connection: Connection[Any], cause: str) -> bool:
+    query = "SELECT FROM issued_invoice WHERE cause = %s"
+    return connection.execute(query, (cause,)).rowcount > 0
+
+
+def _running_month(declarations: Declarations, legal_entity: str, up_to: datetime) -> str:
+    """Return the month that is not settled yet, in the legal entity's calendar."""
+    settled = up_to - timedelta(seconds=declarations.policy(up_to).wait_s)
+    seller = declarations.legal_entity(legal_entity, up_to)
+    calendar = zone(seller.time_zone) if seller else UTC
+    return f"{settled.astimezone(calendar):%Y-%m}"
+
+
+def _months(first: str, end: str) -> Iterator[str]:
+    """Yield the months from *first* until before *end* ("2026-11")."""
+    month = first
+    while month < end:
+        yield month
+        year, number = int(month[:4]), int(month[5:])
+        month = f"{year + 1}-01" if number == _DECEMBER else f"{year:04d}-{number + 1:02d}"

@@ -1,0 +1,108 @@
+"""What an invoice is made of before it has a number: the sessions, and who sells to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from ledger.declared.declarations import Declarations
+from ledger.errors import LedgerError
+from ledger.master_data.customers import Customer
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.rating.decisions import Payer, SessionRated
+from tariffs.zones import zone
+
+
+class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an invoice's document says, except its number and date.
+
+    `recorded_at` is the record time at which it is made, `month` the month it is for ("2026-11"),
+    None for an invoice of one session. `buyer` None: the bearer of a token.
+    """
+
+    cause: str
+    legal_entity: str
+    seller: LegalEntity
+    payer: Payer
+    buyer: Customer | None
+    currency: str
+    month: str | None
+    sessions: tuple[SessionRated, ...]
+    recorded_at: datetime
+    declared_version: int
+
+    def date_wished(self) -> date:
+        """Return the day of the record time in the seller's calendar."""
+        return self.recorded_at.astimezone(zone(self.seller.time_zone)).date()
+
+
+def cause_of_session(session_id: str) -> str:
+    """Return the cause of an invoice for one session."""
+    return f"session:{session_id}"
+
+
+def cause_of_month(*, legal_entity: str, customer: str, currency: str, month: str) -> str:
+    """Return the cause of a customer's invoice for one month."""
+    return f"month:{month}:{currency}:{legal_entity}:{customer}"
+
+
+def order_of(
+    cause: str, sessions: Sequence[SessionRated], declarations: Declarations, *, at: datetime
+) -> InvoiceOrder:
+    """Return the order for *sessions*, with names and addresses as declared for *at*.
+
+    A seller or buyer that was withdrawn meanwhile stands as it was at the session's start.
+
+    Args:
+        cause: From `cause_of_session` or `cause_of_month`.
+        sessions: At least one; all of one legal entity, customer and currency.
+        declarations: The snapshot whose version the invoice records.
+        at: The record time.
+
+    Raises:
+        MixedInvoiceError: If the sessions do not belong on one invoice.
+        SellerMissingError: If the legal entity was not declared.
+    """
+    ordered = tuple(sorted(sessions, key=lambda s: (s.started_at, s.session_id)))
+    if len({(s.legal_entity, s.currency, s.payer.customer) for s in ordered}) != 1:
+        raise MixedInvoiceError(cause)
+    first = ordered[0]
+    seller = declarations.legal_entity(first.legal_entity, at) or declarations.legal_entity(
+        first.legal_entity, first.started_at
+    )
+    if seller is None:
+        raise SellerMissingError(first.legal_entity)
+    buyer_id, started_at = first.payer.customer, first.started_at
+    buyer = None
+    if buyer_id:
+        buyer = declarations.customer(buyer_id, at) or declarations.customer(buyer_id, started_at)
+    return InvoiceOrder(
+        cause=cause,
+        legal_entity=first.legal_entity,
+        seller=seller,
+        payer=first.payer,
+        buyer=buyer,
+        currency=first.currency,
+        month=cause.split(":")[1] if cause.startswith("month:") else None,
+        sessions=ordered,
+        recorded_at=at,
+        declared_version=declarations.version,
+    )
+
+
+class MixedInvoiceError(LedgerError):
+    """Sessions of several sellers, buyers or currencies do not fit on one invoice."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"{cause}: sessions of one seller, buyer and currency are needed")
+        self.cause = cause
+
+
+class SellerMissingError(LedgerError):
+    """A legal entity with sessions to invoice is not declared."""
+
+    def __init__(self, legal_entity: str) -> None:
+        super().__init__(f"legal entity {legal_entity} is not declared, but has sessions to bill")
+        self.legal_entity = legal_entity

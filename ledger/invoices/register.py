@@ -1,0 +1,101 @@
+"""The application that decides about invoices: an invoice and its number in one atomic save."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Final
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError
+from eventsourcing.persistence import IntegrityError
+from eventsourcing.utils import get_topic
+
+from ledger.aggregates.store import DecisionApplication
+from ledger.errors import LedgerError
+from ledger.invoices.document import render_invoice
+from ledger.invoices.invoice import Invoice
+from ledger.invoices.numbering import NumberSeries
+from ledger.invoices.order import InvoiceOrder
+
+_ISSUED_TOPIC: Final = get_topic(Invoice.Issued)
+_ATTEMPTS_MAX: Final = 50
+_PAGE: Final = 500
+_SNAPSHOT_EVERY: Final = 50
+
+
+class Books(DecisionApplication):
+    """Issues invoices; several processes may do so at once. Close it after use."""
+
+    name = "books"
+    snapshotting_intervals: ClassVar = {NumberSeries: _SNAPSHOT_EVERY}
+
+    def find(self, cause: str) -> Invoice | None:
+        """Return the invoice that *cause* has led to, if it was issued."""
+        return self._find(Invoice.create_id(cause=cause))
+
+    def issue(self, order: InvoiceOrder) -> Invoice:
+        """Return the invoice of the order's cause; issue it with the next number if it is new.
+
+        Idempotent: the invoice that exists is returned as it is, even if the order asks for more.
+
+        Raises:
+            IssuingContendedError: If others were faster each time.
+        """
+        for _ in range(_ATTEMPTS_MAX):
+            issued = self.find(order.cause)
+            if issued is not None:
+                return issued
+            invoice, series = self._issued(order)
+            try:
+                self.save(invoice, series)
+            except IntegrityError:
+                continue  # another issuer took the number or issued for this cause: look again
+            return invoice
+        raise IssuingContendedError(order.cause)
+
+    def invoices(self, *, after: int = 0) -> Iterator[tuple[int, Invoice]]:
+        """Yield every issued invoice with its notification id, in the order of issue."""
+        while True:
+            page = self.recorder.select_notifications(
+                after, _PAGE, topics=[_ISSUED_TOPIC], inclusive_of_start=False
+            )
+            for notification in page:
+                yield notification.id, self.repository.get(UUID(str(notification.originator_id)))
+                after = notification.id
+            if len(page) < _PAGE:
+                return
+
+    def _issued(self, order: InvoiceOrder) -> tuple[Invoice, NumberSeries]:
+        wished = order.date_wished()
+        series = self._series(order.legal_entity, wished.year)
+        issued_on = series.earliest(wished)
+        invoice = Invoice(
+            cause=order.cause,
+            session_ids=[session.session_id for session in order.sessions],
+            issued_at=order.recorded_at,
+            declared_version=order.declared_version,
+        )
+        number = series.take(invoice.id, prefix=order.seller.invoice_prefix, issued_on=issued_on)
+        document = render_invoice(order, number=number, issued_on=issued_on)
+        invoice.issue(number=number, issued_on=issued_on, document=document)
+        return invoice, series
+
+    def _find(self, invoice_id: UUID) -> Invoice | None:
+        try:
+            return self.repository.get(invoice_id)
+        except AggregateNotFoundError:
+            return None
+
+    def _series(self, legal_entity: str, year: int) -> NumberSeries:
+        try:
+            return self.repository.get(NumberSeries.create_id(legal_entity=legal_entity, year=year))
+        except AggregateNotFoundError:
+            return NumberSeries(legal_entity=legal_entity, year=year)
+
+
+class IssuingContendedError(LedgerError):
+    """Other issuers were faster at every attempt."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"no number could be taken for {cause}: too many issue at once")
+        self.cause = cause

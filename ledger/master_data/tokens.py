@@ -1,0 +1,50 @@
+"""Tokens: who may charge, and who pays for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class TokenKind(StrEnum):
+    """Whose token it is."""
+
+    OWN = "own"
+    ROAMING = "roaming"
+    AD_HOC = "ad_hoc"
+
+
+class TokenStatus(StrEnum):
+    """Whether it may charge."""
+
+    ACCEPTED = "accepted"
+    BLOCKED = "blocked"
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A driver's token; its key is its uid as `ledger.facts.token_uid.canonical_token` spells it.
+
+    `group` names the tariff group, `parent` the parent token by which one card ends another's
+    session. `customer` pays; without one the bearer gets an invoice per session. `partner` is the
+    roaming partner (its OCPI party, "NL-TNM") of a ROAMING token. `payment_method` is how its
+    sessions are paid, in the tariffs' words ("credit_card").
+    """
+
+    status: TokenStatus = TokenStatus.ACCEPTED
+    kind: TokenKind = TokenKind.OWN
+    expires_at: datetime | None = None
+    group: str | None = None
+    parent: str | None = None
+    customer: str | None = None
+    partner: str | None = None
+    payment_method: str | None = None
+
+    def may_charge(self, at: datetime) -> bool:
+        """Whether the token is accepted at the moment *at*."""
+        return self.status is TokenStatus.ACCEPTED and not self.has_expired(at)
+
+    def has_expired(self, at: datetime) -> bool:
+        """Whether the token's validity is over at the moment *at*."""
+        return self.expires_at is not None and self.expires_at <= at

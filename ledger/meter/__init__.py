@@ -1,0 +1,1 @@
+"""A session's energy from register readings: series, evidence, checks, the measure."""

@@ -1,0 +1,201 @@
+"""What the facts of one session say about energy and power, before any judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from ledger.facts.flags import Flag
+from ledger.facts.station_clock import SessionClock
+from ledger.facts.station_facts import (
+    Measurand,
+    Reading,
+    ReadingContext,
+    SessionEnded,
+    SessionFact,
+    SessionStarted,
+)
+from ledger.meter.series import RegisterReading
+
+
+class PowerReading(NamedTuple):
+    """Total active power at an effective time."""
+
+    at: datetime
+    power_w: Decimal
+
+
+class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Register values by role, ordered by time and content; no value twice.
+
+    `declared_start` and `declared_stop` are the values that the start and stop messages carry
+    as their own; `begins` and `ends` are readings whose context says so.
+    """
+
+    declared_start: tuple[RegisterReading, ...] = ()
+    declared_stop: tuple[RegisterReading, ...] = ()
+    begins: tuple[RegisterReading, ...] = ()
+    ends: tuple[RegisterReading, ...] = ()
+    samples: tuple[RegisterReading, ...] = ()
+    intervals: tuple[RegisterReading, ...] = ()
+    powers: tuple[PowerReading, ...] = ()
+    flags: frozenset[str] = frozenset()
+
+    @property
+    def has_register(self) -> bool:
+        """True when any register value exists."""
+        return bool(
+            self.declared_start or self.declared_stop or self.begins or self.ends or self.samples
+        )
+
+
+class _Instant:
+    """The values of one measurand at one moment, by phase."""
+
+    __slots__ = ("line", "phases", "position")
+
+    def __init__(self, position: int, line: int) -> None:
+        self.phases: dict[str | None, Decimal] = {}
+        self.position, self.line = position, line
+
+
+_Key = tuple[ReadingContext, datetime]
+_BEGIN, _END = ReadingContext.BEGIN, ReadingContext.END
+
+
+def gather_evidence(
+    facts: Iterable[SessionFact], clock: SessionClock, *, factor: Decimal | None = None
+) -> MeterEvidence:
+    """Return the evidence in *facts* (each frame once, in log order).
+
+    Args:
+        facts: Of one session.
+        clock: Gives effective times.
+        factor: What register values are multiplied with, where the station's unit is known wrong.
+    """
+    gathering = _Gathering(clock, factor)
+    for fact in facts:
+        gathering.add(fact)
+    return gathering.evidence()
+
+
+class _Gathering:
+    """Collects readings fact by fact."""
+
+    def __init__(self, clock: SessionClock, factor: Decimal | None) -> None:
+        self._clock, self._factor = clock, factor
+        self._starts: list[RegisterReading] = []
+        self._stops: list[RegisterReading] = []
+        self._registers: dict[_Key, _Instant] = {}
+        self._intervals: dict[_Key, _Instant] = {}
+        self._powers: dict[datetime, _Instant] = {}
+        self._flags: set[str] = set()
+
+    def add(self, fact: SessionFact) -> None:
+        """Add what *fact* says."""
+        at = None
+        if isinstance(fact, SessionStarted) and fact.meter_start_wh is not None:
+            at = self._clock.effective(fact.occurred_at, fact.received_at)
+            self._starts.append(self._register(at, fact.meter_start_wh, fact))
+        elif isinstance(fact, SessionEnded) and fact.meter_stop_wh is not None:
+            at = self._clock.effective(fact.occurred_at, fact.received_at)
+            self._stops.append(self._register(at, fact.meter_stop_wh, fact))
+        for reading in fact.readings:
+            self._add_reading(reading, fact)
+
+    def _add_reading(self, reading: Reading, fact: SessionFact) -> None:
+        occurred_at = reading.occurred_at or fact.occurred_at
+        at = self._clock.effective(occurred_at, fact.received_at)
+        measurand = reading.measurand
+        if measurand is Measurand.POWER_W:
+            instant = self._powers.get(at)
+            if instant is None:
+                instant = self._powers[at] = _Instant(fact.position, fact.line)
+            instant.phases[reading.phase] = reading.value
+            return
+        if measurand is Measurand.ENERGY_REGISTER_WH:
+            series = self._registers
+        elif measurand is Measurand.ENERGY_INTERVAL_WH:
+            series = self._intervals
+        else:
+            return
+        if reading.value < 0:
+            self._flags.add(Flag.READING_NEGATIVE)
+            return
+        context = reading.context if reading.context in (_BEGIN, _END) else ReadingContext.PERIODIC
+        key = (context, at)
+        found = series.get(key)
+        if found is None:
+            found = series[key] = _Instant(fact.position, fact.line)
+        value = reading.value
+        known = found.phases.get(reading.phase)
+        # two values for one moment: the lower one, whatever order they came in
+        found.phases[reading.phase] = value if known is None else min(known, value)
+
+    def _register(self, at: datetime, value: Decimal, fact: SessionFact) -> RegisterReading:
+        factored = value if self._factor is None else value * self._factor
+        return RegisterReading(at, factored, fact.position, fact.line)
+
+    def evidence(self) -> MeterEvidence:
+        """Return everything added, ordered."""
+        registers = self._totals(self._registers)
+        if self._factor is not None and (registers or self._starts or self._stops):
+            self._flags.add(Flag.UNIT_OVERRIDDEN)
+        powers = [
+            PowerReading(at, instant.phases[None] if None in instant.phases else _sum(instant))
+            for at, instant in sorted(self._powers.items())
+        ]
+        return MeterEvidence(
+            declared_start=_ordered(self._starts, self._flags),
+            declared_stop=_ordered(self._stops, self._flags),
+            begins=_ordered([r for c, r in registers if c is _BEGIN], self._flags),
+            ends=_ordered([r for c, r in registers if c is _END], self._flags),
+            samples=_ordered([r for c, r in registers if c not in (_BEGIN, _END)], self._flags),
+            intervals=_ordered([r for _, r in self._totals(self._intervals)], self._flags),
+            powers=tuple(powers),
+            flags=frozenset(self._flags),
+        )
+
+    def _totals(self, series: dict[_Key, _Instant]) -> list[tuple[ReadingContext, RegisterReading]]:
+        """Return each instant's total: the unphased value, else the sum of all phases.
+
+        A phase that is missing at an instant makes the instant unusable. Where the series has
+        one phase only, that phase is the total. Where totals come, phases are details.
+        """
+        totalled = {context for (context, _), i in series.items() if None in i.phases}
+        phases = {phase for instant in series.values() for phase in instant.phases if phase}
+        totals = []
+        for (context, at), instant in series.items():
+            value = instant.phases.get(None)
+            if value is None:
+                if context in totalled:
+                    continue  # a detail beside the total
+                if not phases <= instant.phases.keys():
+                    self._flags.add(Flag.PHASES_INCOMPLETE)
+                    continue
+                several = len(phases) > 1
+                self._flags.add(Flag.PHASES_SUMMED if several else Flag.SINGLE_PHASE_REGISTER)
+                value = _sum(instant)
+            if self._factor is not None:
+                value *= self._factor
+            totals.append((context, RegisterReading(at, value, instant.position, instant.line)))
+        return totals
+
+
+def _sum(instant: _Instant) -> Decimal:
+    return sum((value for phase, value in instant.phases.items() if phase), Decimal(0))
+
+
+def _ordered(readings: list[RegisterReading], flags: set[str]) -> tuple[RegisterReading, ...]:
+    """Return *readings* by time then content; a repetition counts once, a negative never."""
+    distinct: dict[tuple[datetime, Decimal], RegisterReading] = {}
+    for reading in sorted(readings):
+        if reading.value_wh < 0:
+            flags.add(Flag.READING_NEGATIVE)
+            continue
+        distinct.setdefault((reading.at, reading.value_wh), reading)
+    return tuple(distinct.values())

@@ -1,0 +1,1 @@
+"""From a complete session to a decision: terms, price, payer, shared allowances."""

@@ -1,0 +1,144 @@
+"""What sessions used of the grants that they share: counted by key and period, never lost.
+
+A key names tariff, grant and whose it is. The sessions of one key may lie in any partitions, so
+their order is nowhere in the log: the worker that comes first takes a number, under a lock of the
+key, and the decision records number and standing. A replay takes both from there and checks that
+they are the sum of what the decisions before it used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, LiteralString
+
+from psycopg import Connection, sql
+
+from ledger.rating.circumstances import AllowanceKey, Standing
+from ledger.rating.decisions import AllowanceUse, Payer, SessionRated, decode_decision
+from tariffs.adjustments.consumption import Consumption
+from tariffs.adjustments.shared import SharedBy
+from tariffs.adjustments.shared_grants import Claim
+from tariffs.quantities import plain
+
+_LOCK: LiteralString = """
+INSERT INTO allowance_head AS head (key, period, number, energy_wh, seconds, amount_minor, uses)
+VALUES (%s, %s, 0, 0, 0, 0, 0) ON CONFLICT (key, period) DO UPDATE SET key = excluded.key
+RETURNING head.number, head.energy_wh, head.seconds, head.amount_minor, head.uses
+"""
+_ADVANCE: LiteralString = """
+UPDATE allowance_head SET number = %s, energy_wh = %s, seconds = %s, amount_minor = %s, uses = %s
+WHERE key = %s AND period = %s
+"""
+_RECORDED: LiteralString = """
+SELECT body FROM {schema}.session_decision
+WHERE session_id = %s AND kind IN ('rated', 'released')
+"""
+_USE_COPY: LiteralString = """
+COPY allowance_use (key, period, number, session_id, before_wh, before_seconds, before_minor,
+    before_uses, used_wh, used_seconds, used_minor, used_uses) FROM STDIN
+"""
+
+
+class AllowanceBook:
+    """How keys stand within one transaction of a worker: read under a lock, written at its end."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+        self._standings: dict[AllowanceKey, Standing] = {}
+
+    def standings(
+        self,
+        session_id: str,  # noqa: ARG002 - whoever comes first is next
+        keys: Sequence[AllowanceKey],
+    ) -> tuple[Standing, ...]:
+        """Return how *keys* stand; nobody else changes them until this transaction ends."""
+        for key in sorted(set(keys) - self._standings.keys()):
+            row = self._connection.execute(_LOCK, key).fetchone()
+            assert row is not None
+            number, energy_wh, seconds, amount_minor, uses = row
+            used = Consumption(
+                energy_wh=plain(energy_wh),
+                seconds=plain(seconds),
+                amount_minor=amount_minor,
+                uses=uses,
+            )
+            self._standings[key] = Standing(number, used)
+        return tuple(self._standings[key] for key in keys)
+
+    def take(self, uses: Iterable[AllowanceUse]) -> None:
+        """Count *uses* of a session that was rated; the next session finds them."""
+        for use in uses:
+            key = AllowanceKey(use.key, use.period)
+            self._standings[key] = Standing(use.number, use.used_before + use.used)
+
+    def store(self) -> None:
+        """Write how the keys stand, in the caller's transaction, and forget them."""
+        with self._connection.cursor() as cursor:
+            for key, (number, used) in sorted(self._standings.items()):
+                values = (number, used.energy_wh, used.seconds, used.amount_minor, used.uses)
+                cursor.execute(_ADVANCE, (*values, *key))
+        self._standings.clear()
+
+
+class RecordedAllowances:
+    """How keys stood when the recorded decisions were taken: for a replay, in any order."""
+
+    def __init__(self, connection: Connection[Any], schema: str) -> None:
+        self._connection = connection
+        self._query = sql.SQL(_RECORDED).format(schema=sql.Identifier(schema))
+
+    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:
+        """Return what the recorded decision about the session found; nothing if there is none."""
+        row = self._connection.execute(self._query, (session_id,)).fetchone()
+        decision = decode_decision(row[0]) if row else None
+        uses = decision.allowances if isinstance(decision, SessionRated) else ()
+        found = {
+            AllowanceKey(use.key, use.period): Standing(use.number - 1, use.used_before)
+            for use in uses
+        }
+        return tuple(found.get(key, Standing()) for key in keys)
+
+    def take(self, uses: Iterable[AllowanceUse]) -> None:
+        """Keep nothing: each decision brings its own standing."""
+
+    def store(self) -> None:
+        """Write nothing."""
+
+
+def key_of(
+    claim: Claim, *, tariff_id: str, payer: Payer, token_uid: str, groups: Sequence[str]
+) -> AllowanceKey:
+    """Return under which key a session's *claim* is counted.
+
+    Who has no customer or no group shares with nobody: the token counts by itself.
+    """
+    match claim.shared_by:
+        case SharedBy.CUSTOMER if payer.customer is not None:
+            whose = f"customer:{payer.customer}"
+        case SharedBy.GROUP if groups:
+            whose = f"group:{groups[0]}"
+        case SharedBy.EVERYBODY:
+            whose = "everybody"
+        case _:
+            whose = f"token:{token_uid}"
+    return AllowanceKey(f"{tariff_id}/{claim.name}/{whose}", claim.period)
+
+
+def store_uses(connection: Connection[Any], decisions: Iterable[SessionRated]) -> None:
+    """Append what rated sessions found and used, within the caller's transaction."""
+    rows = [(decision.session_id, use) for decision in decisions for use in decision.allowances]
+    if not rows:
+        return
+    with connection.cursor() as cursor, cursor.copy(_USE_COPY) as copy:
+        for session_id, use in rows:
+            key = (use.key, use.period, use.number, session_id)
+            copy.write_row((*key, *_amounts(use.used_before), *_amounts(use.used)))
+
+
+def _amounts(consumption: Consumption) -> tuple[object, ...]:
+    return (
+        consumption.energy_wh,
+        consumption.seconds,
+        consumption.amount_minor,
+        consumption.uses,
+    )

@@ -1,0 +1,107 @@
+"""What a session is priced by: site, legal entity and tariff as in force at its start."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from ledger.declared.declarations import Declarations, TariffInForce
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.sites import Site
+from ledger.master_data.tariff_versions import TariffVersion
+from ledger.rating.decisions import Reason
+from ledger.sessions.session import ChargingSession
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.pricing import compile_tariff
+from tariffs.model.tariff import Dimension, Restrictions, Tariff
+
+_COMPILED_MAX = 256
+_TIMED = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
+
+
+class Basis(NamedTuple):
+    """Everything that a price needs and that is declared."""
+
+    site_id: str
+    site: Site
+    legal_entity: LegalEntity
+    tariff: TariffInForce
+
+    def compiled(self) -> CompiledTariff:
+        """Return the tariff, compiled once per version."""
+        return _compile(CompiledKey(self.tariff.version))
+
+    def depends_on_time(self) -> bool:
+        """Whether a session that is shifted or stretched in time could have another price."""
+        return depends_on_time(self.tariff.version.tariff)
+
+
+class CompiledKey:
+    """A tariff version, equal to every other with the same hash."""
+
+    __slots__ = ("version",)
+
+    def __init__(self, version: TariffVersion) -> None:
+        self.version = version
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CompiledKey) and self.version.sha256 == other.version.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.version.sha256)
+
+
+@lru_cache(maxsize=_COMPILED_MAX)
+def _compile(key: CompiledKey) -> CompiledTariff:
+    return compile_tariff(key.version.tariff)
+
+
+def depends_on_time(tariff: Tariff) -> bool:
+    """Whether *tariff* looks at the clock, at durations, or charges for time."""
+    return any(
+        _is_timed(element.restrictions)
+        or any(component.dimension in _TIMED for component in element.price_components)
+        for element in tariff.elements
+    )
+
+
+def _is_timed(restrictions: Restrictions) -> bool:
+    conditions = (
+        restrictions.start_time,
+        restrictions.end_time,
+        restrictions.start_date,
+        restrictions.end_date,
+        restrictions.min_duration,
+        restrictions.max_duration,
+        restrictions.day_of_week or None,
+    )
+    return any(condition is not None for condition in conditions)
+
+
+def basis_of(
+    session: ChargingSession, declarations: Declarations
+) -> tuple[Basis | None, tuple[Reason, ...]]:
+    """Return what prices *session*, or the one reason why nothing does."""
+    at = start_of(session)
+    station_id = session.station_id
+    station = declarations.station(station_id, at)
+    if station is None:
+        return None, (Reason("station_undeclared", f"Station {station_id} was not declared."),)
+    site = declarations.site(station.site, at)
+    entity = declarations.legal_entity(site.legal_entity, at) if site else None
+    if site is None or entity is None:
+        words = f"Site {station.site} or its legal entity was not declared."
+        return None, (Reason("site_undeclared", words),)
+    tariff = declarations.tariff_for(station_id, session.token_uid, at)
+    if tariff is None:
+        return None, (Reason("tariff_missing", "No tariff was in force at the start."),)
+    if tariff.version.tariff.currency != site.currency:
+        words = f"The tariff is in {tariff.version.tariff.currency}, the site in {site.currency}."
+        return None, (Reason("currency_mismatch", words),)
+    return Basis(station.site, site, entity, tariff), ()
+
+
+def start_of(session: ChargingSession) -> datetime:
+    """Return when *session* began; for a start that never came, when we first heard of it."""
+    return session.started_at or session.first_received_at

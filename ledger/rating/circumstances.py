@@ -1,0 +1,52 @@
+"""What a rating needs that is neither in the session's facts nor declared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from tariffs.adjustments.consumption import NOTHING, Consumption
+
+
+class AllowanceKey(NamedTuple):
+    """What is counted: whose shared grant of which tariff, in which period."""
+
+    key: str
+    period: str
+
+
+class Standing(NamedTuple):
+    """How many sessions have counted under a key, and what they used together."""
+
+    number: int = 0
+    used: Consumption = NOTHING
+
+
+class Allowances(Protocol):
+    """Knows what other sessions used of shared grants (`ledger.rating.allowances`)."""
+
+    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:
+        """Return how *keys* stand for a session that is rated now."""
+
+
+class _NothingUsed:
+    """Where nobody has used anything."""
+
+    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:  # noqa: ARG002
+        """Return that nothing was used of any of *keys*."""
+        return (Standing(),) * len(keys)
+
+
+NOTHING_USED: Allowances = _NothingUsed()
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """`validations` are the codes shown for the session, `allowances` what others used before."""
+
+    validations: tuple[str, ...] = ()
+    allowances: Allowances = NOTHING_USED
+
+
+NO_CIRCUMSTANCES = Circumstances()

@@ -1,0 +1,173 @@
+"""Rating: from a charging session and the master data of its time to a decision. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ledger.declared.declarations import Declarations
+from ledger.errors import LedgerError
+from ledger.facts.flags import Flag, meaning_of
+from ledger.rating.basis import Basis, basis_of, start_of
+from ledger.rating.circumstances import NO_CIRCUMSTANCES, Circumstances
+from ledger.rating.decisions import (
+    Moment,
+    Reason,
+    Release,
+    SessionHeld,
+    SessionRated,
+    SessionWrittenOff,
+    Waiting,
+)
+from ledger.rating.payers import token_objections
+from ledger.rating.rate import rate
+from ledger.sessions.session import ChargingSession, SessionState
+from tariffs.errors import TariffError
+
+TIME_BLOCKERS = frozenset(
+    {Flag.TIME_UNREADABLE, Flag.CLOCK_UNSYNCED, Flag.CLOCK_AHEAD, Flag.CLOCK_BEHIND}
+)
+"""Blockers that say only that times are derived; they forbid a price that depends on time."""
+
+
+def decide(
+    session: ChargingSession,
+    declarations: Declarations,
+    *,
+    moment: Moment,
+    heard_at: datetime | None = None,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+) -> SessionRated | SessionHeld | Waiting:
+    """Rate *session* if it is complete; else say how long it waits, or hold it.
+
+    Args:
+        session: The fold of every fact up to *moment*.
+        declarations: Master data as known at *moment*; looked up at the session's start.
+        moment: The log record at which this is asked; its time is what the policy's waits end at.
+        heard_at: When the station last said anything at all; the session's last fact if None.
+        circumstances: Codes shown for the session, and what others used of shared grants.
+    """
+    basis, objections = basis_of(session, declarations)
+    unsettled = _unsettled(session, basis)
+    if unsettled:
+        return _wait_or_hold(session, declarations, (*unsettled, *objections), moment, heard_at)
+    objections = (
+        *objections,
+        *token_objections(declarations, session.token_uid, start_of(session)),
+    )
+    if basis is None or objections:
+        return _held(session, declarations, objections, moment)
+    return _rated_or_held(session, declarations, basis, moment, circumstances, release=None)
+
+
+def release(
+    session: ChargingSession,
+    declarations: Declarations,
+    *,
+    moment: Moment,
+    by: str,
+    reason: str,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+) -> SessionRated | SessionHeld:
+    """Rate a held *session* as it is, because a person says so; flags stay on it.
+
+    What cannot be priced at all (no start, no energy, no tariff) stays held, with that reason.
+    """
+    basis, objections = basis_of(session, declarations)
+    if session.energy_wh is None:
+        objections = (*objections, Reason("energy_unknown", "No energy is known to price."))
+    if session.started_at is None:
+        objections = (*objections, Reason("start_unknown", meaning_of(Flag.START_MISSING)))
+    if session.token_uid is None:
+        objections = (*objections, *token_objections(declarations, None, start_of(session)))
+    if basis is None or objections:
+        return _held(session, declarations, objections, moment)
+    chosen = Release(by=by, reason=reason)
+    return _rated_or_held(session, declarations, basis, moment, circumstances, release=chosen)
+
+
+def write_off(
+    session: ChargingSession, declarations: Declarations, *, moment: Moment, by: str, reason: str
+) -> SessionWrittenOff:
+    """Give up a held *session*, because a person says so: nothing is ever billed for it."""
+    return SessionWrittenOff(
+        session_id=session.session_id,
+        station_id=session.station_id,
+        moment=moment,
+        declared_version=declarations.version,
+        flags=session.flags,
+        energy_wh=session.energy_wh,
+        by=by,
+        reason=reason,
+    )
+
+
+def _rated_or_held(
+    session: ChargingSession,
+    declarations: Declarations,
+    basis: Basis,
+    moment: Moment,
+    circumstances: Circumstances,
+    *,
+    release: Release | None,
+) -> SessionRated | SessionHeld:
+    """Return the rating; what the kernel refuses is held with its words, and stops nothing else."""
+    try:
+        return rate(
+            session,
+            declarations,
+            basis,
+            moment=moment,
+            circumstances=circumstances,
+            release=release,
+        )
+    except (TariffError, LedgerError) as error:
+        reason = Reason("pricing_refused", f"The session could not be priced: {error}.")
+        return _held(session, declarations, (reason,), moment)
+
+
+def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Reason, ...]:
+    """Return what new facts may still settle: an open end, blocking flags, no energy."""
+    blockers = set(session.blockers)
+    if basis is not None and not basis.depends_on_time():
+        blockers -= TIME_BLOCKERS
+    reasons = [Reason(flag, meaning_of(flag)) for flag in sorted(blockers)]
+    if session.state is SessionState.OPEN and Flag.STOP_LOST not in blockers:
+        reasons.append(Reason(Flag.STOP_LOST, "The stop never arrived."))
+    if session.state is SessionState.ENDED and session.energy_wh is None and not blockers:
+        reasons.append(Reason("energy_unknown", "No energy is known to price."))
+    return tuple(reasons)
+
+
+def _wait_or_hold(
+    session: ChargingSession,
+    declarations: Declarations,
+    reasons: tuple[Reason, ...],
+    moment: Moment,
+    heard_at: datetime | None,
+) -> SessionHeld | Waiting:
+    policy = declarations.policy(moment.at)
+    until = session.last_received_at + timedelta(seconds=policy.wait_s)
+    if session.state is SessionState.OPEN and Flag.STOP_LOST not in session.flags:
+        heard = max(heard_at or session.last_received_at, session.last_received_at)
+        until = heard + timedelta(seconds=policy.silence_s)
+    if moment.at < until:
+        return Waiting(until=until, reasons=reasons)
+    return _held(session, declarations, reasons, moment)
+
+
+def _held(
+    session: ChargingSession,
+    declarations: Declarations,
+    reasons: tuple[Reason, ...],
+    moment: Moment,
+) -> SessionHeld:
+    return SessionHeld(
+        session_id=session.session_id,
+        station_id=session.station_id,
+        moment=moment,
+        declared_version=declarations.version,
+        flags=session.flags,
+        started_at=session.started_at,
+        energy_wh=session.energy_wh,
+        reasons=reasons,
+    )

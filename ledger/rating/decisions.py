@@ -1,0 +1,231 @@
+"""Decisions about sessions: what we concluded, from what, in canonical bytes.
+
+A decision names the log record at which it was taken and every input that is not in the log, so
+that a replay takes it again and compares it byte for byte.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import sha256
+from typing import assert_never
+
+import msgspec
+
+from ledger.master_data.customers import Invoicing
+from tariffs.adjustments.consumption import Consumption
+from tariffs.model.canonical import canonical_json
+from tariffs.model.tariff import Dimension
+
+
+class DecisionKind(StrEnum):
+    """What a decision does to its session; all but HELD are final."""
+
+    RATED = "rated"
+    RELEASED = "released"
+    HELD = "held"
+    WRITTEN_OFF = "written_off"
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """The log record at which something is decided; `at` is that record's time of receipt."""
+
+    partition: int
+    position: int
+    at: datetime
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a session is held: a stable code (often a flag) and a sentence."""
+
+    code: str
+    words: str
+
+
+class PayerKind(StrEnum):
+    """Who owes a session."""
+
+    CUSTOMER = "customer"
+    BEARER = "bearer"
+    PARTNER = "partner"
+
+
+class Payer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who owes a session, and how it becomes an invoice.
+
+    `party` is the customer's key, the partner's id or the bearer's token. `invoicing` None: not
+    invoiced here but settled with the partner. `customer` is the buyer's key, where there is one.
+    """
+
+    kind: PayerKind
+    party: str
+    customer: str | None
+    invoicing: Invoicing | None
+
+
+class RatedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One priced line. Volumes in kWh, hours or counts; prices per kWh, hour or once.
+
+    `component` names what the line is about; no other line of the session has it in the same
+    period. `element` counts from 0. `net` and `tax` are exact; the minor amounts of all lines add
+    up to the session's totals. `tax_percent` None: no VAT applies. `grant` names what lowered it.
+    """
+
+    line: int
+    component: str
+    dimension: Dimension
+    element: int | None
+    element_name: str | None
+    why: str
+    reason: str
+    grant: str | None
+    starts_at: datetime
+    ends_at: datetime
+    volume: Decimal
+    billed_volume: Decimal
+    unit_price: Decimal
+    net: Decimal
+    tax: Decimal
+    tax_percent: Decimal | None
+    net_minor: int
+    tax_minor: int
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True, tag_field="decision"):
+    """What every decision carries. `declared_version`: the master data that was looked at."""
+
+    session_id: str
+    station_id: str
+    moment: Moment
+    declared_version: int
+    flags: tuple[str, ...]
+
+
+class AllowanceUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session found used of a grant that it shares with others, and what it used itself.
+
+    `key` names tariff, grant and whose it is, `period` the day, night or month. `number` is this
+    use's place among all of that key and period, from 1: which session came before which is the
+    one input of a rating that neither the log nor the declarations hold.
+    """
+
+    key: str
+    period: str
+    number: int
+    used_before: Consumption
+    used: Consumption
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """Who let a held session be rated as it is, and why."""
+
+    by: str
+    reason: str
+
+
+class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_defaults=True):
+    """A session was priced; from here on only a correcting decision changes what is owed.
+
+    `billing_month` ("2026-11") is the month of the end in the legal entity's calendar. Defaults are
+    not written: a field that is added later, with a default, changes no byte of older decisions.
+    `reverse_charge_vat_id`: under this VAT id the buyer owes the VAT in the seller's place.
+    """
+
+    site_id: str
+    legal_entity: str
+    country: str
+    time_zone: str
+    evse_id: int | None
+    connector_id: int | None
+    token_uid: str | None
+    payer: Payer
+    started_at: datetime
+    ended_at: datetime
+    billing_month: str
+    meter_start_wh: Decimal | None
+    meter_stop_wh: Decimal | None
+    energy_wh: Decimal
+    billed_wh: Decimal
+    free_wh: Decimal
+    tariff_id: str
+    tariff_hash: str
+    assignment: str
+    kernel_version: str
+    policy: str
+    policy_version: str
+    tzdata_version: str
+    currency: str
+    lines: tuple[RatedLine, ...]
+    net_minor: int
+    tax_minor: int
+    notes: tuple[str, ...] = ()
+    release: Release | None = None
+    validations: tuple[str, ...] = ()
+    allowances: tuple[AllowanceUse, ...] = ()
+    payment_method: str | None = None
+    reverse_charge_vat_id: str | None = None
+
+    @property
+    def gross_minor(self) -> int:
+        """Return what is owed, taxes included, in minor units."""
+        return self.net_minor + self.tax_minor
+
+
+class SessionHeld(Decided, frozen=True, kw_only=True, tag="held"):
+    """A session is not rated until new facts or a person settle its reasons."""
+
+    started_at: datetime | None
+    energy_wh: Decimal | None
+    reasons: tuple[Reason, ...]
+
+
+class SessionWrittenOff(Decided, frozen=True, kw_only=True, tag="written_off"):
+    """A person decided that a held session is never billed; its energy is given away."""
+
+    energy_wh: Decimal | None
+    by: str
+    reason: str
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing is decided yet. `until`: when the session will be held if nothing changes."""
+
+    until: datetime
+    reasons: tuple[Reason, ...]
+
+
+Decision = SessionRated | SessionHeld | SessionWrittenOff
+
+_DECODER: msgspec.json.Decoder[Decision] = msgspec.json.Decoder(Decision)
+
+
+def kind_of(decision: Decision) -> DecisionKind:
+    """Return what *decision* does to its session."""
+    match decision:
+        case SessionRated(release=None):
+            return DecisionKind.RATED
+        case SessionRated():
+            return DecisionKind.RELEASED
+        case SessionHeld():
+            return DecisionKind.HELD
+        case SessionWrittenOff():
+            return DecisionKind.WRITTEN_OFF
+        case _:
+            assert_never(decision)
+
+
+def encode_decision(decision: Decision) -> bytes:
+    """Return *decision* as canonical JSON: the same decision, the same bytes."""
+    return canonical_json(decision)
+
+
+def decode_decision(body: bytes | str) -> Decision:
+    """Return the decision that `encode_decision` encoded."""
+    return _DECODER.decode(body)
+
+
+def hash_decision(body: bytes) -> str:
+    """Return the sha256 (hex) under which a decision's bytes are stored."""
+    return sha256(body).hexdigest()

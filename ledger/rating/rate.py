@@ -1,0 +1,288 @@
+"""Pricing a charging session into the decision that it was rated, with its explanation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from ledger.declared.declarations import Declarations
+from ledger.errors import LedgerError
+from ledger.rating.allowances import key_of
+from ledger.rating.basis import Basis
+from ledger.rating.circumstances import NO_CIRCUMSTANCES, AllowanceKey, Circumstances, Standing
+from ledger.rating.decisions import (
+    AllowanceUse,
+    Decided,
+    Moment,
+    Payer,
+    RatedLine,
+    Release,
+    SessionRated,
+)
+from ledger.rating.payers import payer_of
+from ledger.sessions.session import ChargingSession
+from tariffs.adjustments.adjustment import QuantityTax, Surcharge
+from tariffs.adjustments.consumption import NOTHING, Consumed
+from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
+from tariffs.adjustments.shared_grants import Claim, claims_of, used_before
+from tariffs.adjustments.shared_words import standing_words
+from tariffs.adjustments.words import adjustment_label
+from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
+from tariffs.kernel.pricing import price_session
+from tariffs.model.policy import policy_named
+from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
+from tariffs.zones import TZDATA_VERSION, zone
+
+
+def rate(
+    session: ChargingSession,
+    declarations: Declarations,
+    basis: Basis,
+    *,
+    moment: Moment,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+    release: Release | None,
+) -> SessionRated:
+    """Return the decision that *session* costs what *basis* says.
+
+    Raises:
+        UnpriceableSessionError: If its start, end, energy or token is unknown.
+        InconsistentRatingError: If a component were billed twice, or totals were not their lines'.
+        TariffError: If the kernel refuses the session or the tariff.
+    """
+    started_at, ended_at, energy_wh, uid = _essentials(session)
+    payer = payer_of(declarations, uid, started_at)
+    usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
+    usage = msgspec.structs.replace(
+        usage,
+        validations=circumstances.validations,
+        reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
+    )
+    policy = policy_named(declarations.policy(started_at).pricing)
+    found = _found(session.session_id, usage, basis, payer, uid, circumstances)
+    if found:
+        usage = msgspec.structs.replace(usage, used=_used(found))
+    priced = price_session(usage, basis.compiled(), policy=policy)
+    decided = Decided(
+        session_id=session.session_id,
+        station_id=session.station_id,
+        moment=moment,
+        declared_version=declarations.version,
+        flags=session.flags,
+    )
+    decision = _decision(decided, session, basis, priced, payer, energy_wh, release)
+    if found:
+        decision = msgspec.structs.replace(decision, allowances=_uses(found, priced))
+    return checked_rating(decision)
+
+
+class _Found(NamedTuple):
+    """A grant that the session shares, and how it stood when the session was rated."""
+
+    claim: Claim
+    key: AllowanceKey
+    standing: Standing
+
+
+def _found(
+    session_id: str,
+    usage: SessionUsage,
+    basis: Basis,
+    payer: Payer,
+    token_uid: str,
+    circumstances: Circumstances,
+) -> tuple[_Found, ...]:
+    claims = claims_of(usage, basis.compiled())
+    if not claims:
+        return ()
+    tariff_id = basis.tariff.version.tariff.id
+    keys = [
+        key_of(claim, tariff_id=tariff_id, payer=payer, token_uid=token_uid, groups=usage.groups)
+        for claim in claims
+    ]
+    standings = circumstances.allowances.standings(session_id, keys)
+    return tuple(map(_Found, claims, keys, standings))
+
+
+def _used(found: tuple[_Found, ...]) -> tuple[Consumed, ...]:
+    return tuple(Consumed(claim.name, claim.period, standing.used) for claim, _, standing in found)
+
+
+def _uses(found: tuple[_Found, ...], priced: PricedSession) -> tuple[AllowanceUse, ...]:
+    consumed = {(each.name, each.period): each.consumption for each in priced.consumed}
+    return tuple(
+        AllowanceUse(
+            key=key.key,
+            period=key.period,
+            number=standing.number + 1,
+            used_before=standing.used,
+            used=consumed.get((claim.name, claim.period), NOTHING),
+        )
+        for claim, key, standing in found
+    )
+
+
+def _decision(
+    decided: Decided,
+    session: ChargingSession,
+    basis: Basis,
+    priced: PricedSession,
+    payer: Payer,
+    energy_wh: Decimal,
+    release: Release | None,
+) -> SessionRated:
+    usage, policy = priced.usage, priced.policy
+    calendar = zone(basis.legal_entity.time_zone)
+    return SessionRated(
+        **msgspec.structs.asdict(decided),
+        site_id=basis.site_id,
+        legal_entity=basis.site.legal_entity,
+        country=basis.site.country,
+        time_zone=basis.site.time_zone,
+        evse_id=session.evse_id,
+        connector_id=session.connector_id,
+        token_uid=session.token_uid,
+        payer=payer,
+        started_at=usage.starts_at,
+        ended_at=usage.ends_at,
+        billing_month=f"{usage.ends_at.astimezone(calendar):%Y-%m}",
+        meter_start_wh=session.meter_start_wh,
+        meter_stop_wh=session.meter_stop_wh,
+        energy_wh=energy_wh,
+        billed_wh=energy_wh - priced.free_wh,
+        free_wh=priced.free_wh,
+        tariff_id=priced.tariff_id,
+        tariff_hash=priced.tariff_hash,
+        assignment=basis.tariff.assignment.key(),
+        kernel_version=KERNEL_VERSION,
+        policy=policy.name,
+        policy_version=policy.version,
+        tzdata_version=TZDATA_VERSION,
+        currency=priced.currency,
+        lines=tuple(_line(number, line, priced) for number, line in enumerate(priced.lines, 1)),
+        net_minor=priced.before_minor,
+        tax_minor=priced.tax_minor,
+        notes=tuple(note.message for note in priced.notes),
+        release=release,
+        validations=usage.validations,
+        payment_method=usage.payment_method,
+        reverse_charge_vat_id=usage.reverse_charge_vat_id,
+    )
+
+
+def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, str]:
+    """Return start, end, energy and token, without which there is nothing to price."""
+    started_at = session.started_at
+    ended_at = session.ended_at or session.provisional_ended_at
+    energy_wh, uid = session.energy_wh, session.token_uid
+    if started_at is None or ended_at is None or energy_wh is None or uid is None:
+        raise UnpriceableSessionError(session.session_id)
+    return started_at, ended_at, energy_wh, uid
+
+
+def _usage_of(
+    session: ChargingSession,
+    declarations: Declarations,
+    basis: Basis,
+    *,
+    started_at: datetime,
+    ended_at: datetime,
+) -> SessionUsage:
+    token = declarations.token(session.token_uid, started_at) if session.token_uid else None
+    return SessionUsage(
+        starts_at=started_at,
+        ends_at=ended_at,
+        time_zone=basis.site.time_zone,
+        points=tuple(UsagePoint(p.at, p.energy_wh, p.power_w) for p in session.points),
+        spans=tuple(UsageSpan(span.starts_at, span.activity) for span in session.spans),
+        groups=(token.group,) if token and token.group else (),
+        payment_method=token.payment_method if token else None,
+    )
+
+
+def _reverse_charge_vat_id(
+    declarations: Declarations, payer: Payer, started_at: datetime
+) -> str | None:
+    """Return under which VAT id the buyer owes the VAT itself; None: the seller owes it."""
+    customer = declarations.customer(payer.customer, started_at) if payer.customer else None
+    return customer.vat_id if customer and customer.reverse_charge else None
+
+
+def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
+    return RatedLine(
+        line=number,
+        component=_component(line, priced),
+        dimension=line.dimension,
+        element=line.element_index,
+        element_name=line.component.element_name,
+        why=line.why.value,
+        reason=_reason(line, priced),
+        grant=None if line.adjustment is None else adjustment_label(line.adjustment),
+        starts_at=line.starts_at,
+        ends_at=line.ends_at,
+        volume=line.volume,
+        billed_volume=line.billed_volume,
+        unit_price=line.unit_price,
+        net=line.amount.amount,
+        tax=line.tax_amount.amount,
+        tax_percent=line.tax_percent,
+        net_minor=line.before_minor,
+        tax_minor=line.tax_minor,
+    )
+
+
+def _reason(line: PricedLine, priced: PricedSession) -> str:
+    """Return why the line stands here, and what others had used where a grant is shared."""
+    grant = line.adjustment
+    if not isinstance(grant, Allowance | PeriodCap | CouponGrant):
+        return line.reason
+    period, used = used_before(grant, line.run.starts_us, priced.usage)
+    return f"{line.reason}; {standing_words(grant, period, used, priced.currency)}"
+
+
+def _component(line: PricedLine, priced: PricedSession) -> str:
+    """Return what *line* is about: "ENERGY/0/priced", "ENERGY/0/grant/1"; counted from 0."""
+    element = "-" if line.element_index is None else str(line.element_index)
+    parts = [line.dimension.value, element, line.why.value]
+    adjustments = priced.compiled.line_adjustments
+    parts += [str(i) for i, each in enumerate(adjustments) if each is line.adjustment]
+    if isinstance(line.adjustment, Surcharge):
+        parts.append("no-vat" if line.tax_percent is None else f"{line.tax_percent:f}")
+    if isinstance(line.adjustment, QuantityTax):
+        parts.append(line.adjustment.name)
+    return "/".join(parts)
+
+
+def checked_rating(decision: SessionRated) -> SessionRated:
+    """Return *decision*, which bills no component twice for one period and adds up.
+
+    Raises:
+        InconsistentRatingError: If it does not.
+    """
+    lines = decision.lines
+    if len({(line.component, line.starts_at) for line in lines}) != len(lines):
+        raise InconsistentRatingError(decision.session_id, "a component is billed twice")
+    if sum(line.net_minor for line in lines) != decision.net_minor:
+        raise InconsistentRatingError(decision.session_id, "the net total is not that of its lines")
+    if sum(line.tax_minor for line in lines) != decision.tax_minor:
+        raise InconsistentRatingError(decision.session_id, "the tax is not that of its lines")
+    return decision
+
+
+class InconsistentRatingError(LedgerError):
+    """Pricing gave lines that contradict each other or their totals."""
+
+    def __init__(self, session_id: str, what: str) -> None:
+        super().__init__(f"{session_id}: {what}")
+        self.session_id, self.what = session_id, what
+
+
+class UnpriceableSessionError(LedgerError):
+    """A session without start, end, energy or token cannot be priced."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"{session_id} lacks its start, end, energy or token")
+        self.session_id = session_id

@@ -1,0 +1,1 @@
+"""The pure fold: facts of a station in, charging sessions out."""

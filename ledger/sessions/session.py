@@ -1,0 +1,113 @@
+"""The charging session as billing sees it: the pure fold of the facts of one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from ledger.facts.station_clock import SessionClock
+from ledger.meter.series import RegisterReading
+from tariffs.model.usage import Activity
+
+
+class SessionState(StrEnum):
+    """Whether the station said that the session ended."""
+
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class SessionPoint(msgspec.Struct, frozen=True, array_like=True):
+    """Energy since the start at a moment, and the log line whose frame said so.
+
+    `register_wh` is the register's value as it was used, None where the point was derived.
+    """
+
+    at: datetime
+    energy_wh: Decimal
+    position: int
+    line: int
+    register_wh: Decimal | None = None
+    power_w: Decimal | None = None
+
+
+class SessionSpan(msgspec.Struct, frozen=True, array_like=True):
+    """What the EVSE did from `starts_at` until the next span."""
+
+    starts_at: datetime
+    activity: Activity
+
+
+class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
+    """One charging session. Times are effective times in UTC; energies are exact Wh.
+
+    `points` begin at the start with 0 and, once ended, stop at the end with `energy_wh`.
+    An OPEN session has `ended_at` None; `provisional_ended_at` is the last sign of it, and its
+    points end there, so that a person may release it as it is. `frames` are the (position, line)
+    of every fact in it, `unused_frames` those of stops that do not hold, `dropped` the register
+    readings that were not used. `blockers` are the flags that forbid automatic rating.
+    """
+
+    session_id: str
+    station_id: str
+    transaction_ref: str
+    state: SessionState
+    evse_id: int | None = None
+    connector_id: int | None = None
+    token_uid: str | None = None
+    token_raw: str | None = None
+    stopped_by: str | None = None
+    stop_reason: str | None = None
+    reservation_id: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    provisional_ended_at: datetime | None = None
+    energy_wh: Decimal | None = None
+    meter_start_wh: Decimal | None = None
+    meter_stop_wh: Decimal | None = None
+    unattributed_wh: Decimal = Decimal(0)
+    points: tuple[SessionPoint, ...] = ()
+    spans: tuple[SessionSpan, ...] = ()
+    flags: tuple[str, ...] = ()
+    blockers: tuple[str, ...] = ()
+    missing_seq_nos: tuple[int, ...] = ()
+    frames: tuple[tuple[int, int], ...] = ()
+    unused_frames: tuple[tuple[int, int], ...] = ()
+    signed: int = 0
+    dropped: tuple[RegisterReading, ...] = ()
+    clock: SessionClock = SessionClock()
+    first_received_at: datetime
+    last_received_at: datetime
+
+    @property
+    def is_complete(self) -> bool:
+        """True when the session ended and nothing forbids automatic rating."""
+        return self.state is SessionState.ENDED and not self.blockers
+
+    @property
+    def duration(self) -> timedelta | None:
+        """The time from start to end, or to the last sign of an open session."""
+        end = self.ended_at or self.provisional_ended_at
+        return None if self.started_at is None or end is None else end - self.started_at
+
+
+def session_id_of(
+    station_id: str,
+    transaction_ref: str,
+    started_at: datetime | None,
+    ended_at: datetime | None = None,
+) -> str:
+    """Return the session's id, made of what a station cannot easily repeat by accident.
+
+    *ended_at* tells sessions apart that have neither a start nor an id of their own.
+    """
+    if started_at is not None:
+        moment = f"{started_at:%Y%m%dT%H%M%SZ}"
+    elif ended_at is not None:
+        moment = f"no-start-{ended_at:%Y%m%dT%H%M%SZ}"
+    else:
+        moment = "no-start"
+    return f"{station_id}/{transaction_ref or 'no-id'}/{moment}"

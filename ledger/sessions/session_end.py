@@ -1,0 +1,66 @@
+"""Which of several stops holds: told twice, or told differently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from ledger.facts.flags import Flag
+from ledger.facts.station_clock import SessionClock
+from ledger.facts.station_facts import Measurand, SessionEnded, SessionStarted
+from ledger.sessions.segments import source_of
+
+SAME_STOP: Final = timedelta(seconds=60)
+"""Retries may carry a slightly different time."""
+
+
+class ChosenEnd(NamedTuple):
+    """The stop that holds and what the others say about it."""
+
+    end: SessionEnded | None
+    flags: frozenset[str]
+
+
+def stop_value_of(end: SessionEnded) -> Decimal | None:
+    """Return the register at the stop, None when the stop names none."""
+    if end.meter_stop_wh is not None:
+        return end.meter_stop_wh
+    values = [
+        reading.value
+        for reading in end.readings
+        if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None
+    ]
+    return max(values, default=None)
+
+
+def choose_end(
+    ends: Sequence[SessionEnded], start: SessionStarted | None, clock: SessionClock
+) -> ChosenEnd:
+    """Return the first valid stop by its content, whatever order the stops came in.
+
+    A stop with a register not below the start's comes before one without.
+    """
+    if not ends:
+        return ChosenEnd(None, frozenset())
+
+    def rank(end: SessionEnded) -> tuple[bool, datetime, int, Decimal, tuple[int, int]]:
+        value = stop_value_of(end)
+        floor = start.meter_start_wh if start else None
+        is_poor = value is None or (floor is not None and value < floor)
+        at = clock.effective(end.occurred_at, end.received_at)
+        return is_poor, at, end.seq_no or 0, value or Decimal(0), source_of(end)
+
+    chosen = min(ends, key=rank)
+    flags: set[str] = set()
+    for other in ends:
+        if other is chosen:
+            continue
+        gap = clock.effective(other.occurred_at, other.received_at) - clock.effective(
+            chosen.occurred_at, chosen.received_at
+        )
+        value = stop_value_of(other)
+        is_same = abs(gap) <= SAME_STOP and (value is None or value == stop_value_of(chosen))
+        flags.add(Flag.DUPLICATE_STOP if is_same else Flag.CONFLICTING_STOP)
+    return ChosenEnd(chosen, frozenset(flags))

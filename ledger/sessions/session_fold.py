@@ -1,0 +1,326 @@
+"""The fold: from the set of facts of one session to the session. Total, pure, order-free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ledger.facts.flags import Flag, blockers_of
+from ledger.facts.station_clock import Pair, SessionClock, learn_clock
+from ledger.facts.station_facts import (
+    ChargingState,
+    ConnectorStatusChanged,
+    SessionEnded,
+    SessionFact,
+    SessionStarted,
+    StationBooted,
+)
+from ledger.facts.station_traits import StationTraits
+from ledger.facts.token_uid import canonical_token
+from ledger.meter.evidence import MeterEvidence, gather_evidence
+from ledger.meter.measure import measure
+from ledger.meter.series import Metered
+from ledger.sessions.activity import fold_activity
+from ledger.sessions.segments import Segment, Source, is_normative, place_of, source_of
+from ledger.sessions.sequence import check_sequence
+from ledger.sessions.session import ChargingSession, SessionPoint, SessionState, session_id_of
+from ledger.sessions.session_end import choose_end
+
+_FREED = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What else of the station bears on one session.
+
+    `statuses` are its connector's, `next_start_at` the start of the next session there;
+    `attached` are the frames that came without a valid id and were given to this session,
+    `foreign_ids` those of them whose id was neither ours nor the standard's -1.
+    """
+
+    station_id: str
+    traits: StationTraits
+    statuses: Sequence[ConnectorStatusChanged] = ()
+    boots: Sequence[StationBooted] = ()
+    queue_empty_at: tuple[datetime, ...] = ()
+    next_start_at: datetime | None = None
+    attached: frozenset[Source] = frozenset()
+    foreign_ids: frozenset[Source] = frozenset()
+    has_foreign_connector: bool = False
+
+
+def fold_session(segment: Segment, around: Surroundings) -> ChargingSession:
+    """Return the session that the facts in *segment* tell."""
+    return _Fold(segment, around).session()
+
+
+class _Fold:
+    """One fold; the steps fill `_flags`."""
+
+    def __init__(self, segment: Segment, around: Surroundings) -> None:
+        self._segment, self._around, self._traits = segment, around, around.traits
+        self._facts: list[SessionFact] = segment.facts
+        self._flags: set[str] = {flag for fact in self._facts for flag in fact.oddities}
+        self._clock = self._learn_clock()
+        self._start = self._choose_start()
+
+    def session(self) -> ChargingSession:
+        """Return the folded session."""
+        segment, start = self._segment, self._start
+        end, started_at, ended_at = self._bounds()
+        unused = {source_of(other) for other in segment.ends if other is not end}
+        used = [fact for fact in self._facts if source_of(fact) not in unused]
+        evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
+        metered = self._measured(evidence, started_at, ended_at)
+        provisional_at = None if end else self._provisional_end(started_at, metered)
+        until = ended_at or provisional_at
+        missing = self._check_sequence(end)
+        self._note_circumstances(started_at, ended_at)
+        token_raw = self._token(end)
+        evse_id, connector_id = self._place()
+        flags = {str(flag) for flag in (*self._flags, *metered.flags)}
+        return ChargingSession(
+            session_id=self._session_id(started_at, ended_at),
+            station_id=self._around.station_id,
+            transaction_ref=segment.transaction_ref,
+            state=SessionState.ENDED if end else SessionState.OPEN,
+            evse_id=evse_id,
+            connector_id=connector_id,
+            token_uid=self._canonical(token_raw),
+            token_raw=token_raw,
+            stopped_by=self._canonical(end.token_uid) if end else None,
+            stop_reason=end.reason if end else None,
+            reservation_id=start.reservation_id if start else None,
+            started_at=started_at,
+            ended_at=ended_at,
+            provisional_ended_at=provisional_at,
+            energy_wh=metered.energy_wh,
+            meter_start_wh=metered.start_wh,
+            meter_stop_wh=metered.stop_wh,
+            unattributed_wh=metered.unattributed_wh,
+            points=_points(metered, evidence, until),
+            spans=fold_activity(self._changes(), started_at, until) if started_at else (),
+            flags=tuple(sorted(flags)),
+            blockers=blockers_of(flags),
+            missing_seq_nos=missing,
+            frames=tuple(sorted({source_of(fact) for fact in (*self._facts, *segment.queue)})),
+            unused_frames=tuple(sorted(unused)),
+            signed=sum(len(fact.signed) for fact in self._facts),
+            dropped=tuple(sorted(metered.dropped)),
+            clock=self._clock,
+            first_received_at=min(fact.received_at for fact in self._facts),
+            last_received_at=max(fact.received_at for fact in self._facts),
+        )
+
+    def _bounds(self) -> tuple[SessionEnded | None, datetime | None, datetime | None]:
+        """Return the stop that holds, the start's moment and the stop's, never before it."""
+        started_at = self._at(self._start) if self._start else None
+        chosen = choose_end(self._segment.ends, self._start, self._clock)
+        self._flags |= chosen.flags
+        ended_at = self._at(chosen.end) if chosen.end else None
+        if started_at and ended_at and ended_at < started_at:
+            self._flags.add(Flag.STOP_BEFORE_START)
+            ended_at = started_at
+        return chosen.end, started_at, ended_at
+
+    def _session_id(self, started_at: datetime | None, ended_at: datetime | None) -> str:
+        ref = self._segment.transaction_ref
+        told_apart_by = ended_at if is_normative(ref) else None
+        return session_id_of(self._around.station_id, ref, started_at, told_apart_by)
+
+    def _place(self) -> tuple[int | None, int | None]:
+        """Return EVSE and connector: the start's, else those of the first frame that names any."""
+        candidates = [self._start, *self._facts] if self._start else self._facts
+        for fact in candidates:
+            if place_of(fact) is not None:
+                return fact.evse_id, fact.connector_id
+        self._flags.add(Flag.PLACE_UNKNOWN)
+        return None, None
+
+    def _at(self, fact: SessionFact | ConnectorStatusChanged) -> datetime:
+        return self._clock.effective(fact.occurred_at, fact.received_at)
+
+    def _canonical(self, raw: str | None) -> str | None:
+        return canonical_token(raw, ignored=self._traits.token_ignored)
+
+    def _learn_clock(self) -> SessionClock:
+        pairs: list[Pair] = [
+            (fact.occurred_at, fact.received_at) for fact in self._facts if fact.occurred_at
+        ]
+        if self._facts:
+            first = min(fact.received_at for fact in self._facts)
+            last = max(fact.received_at for fact in self._facts)
+            pairs += [
+                (status.occurred_at, status.received_at)
+                for status in self._around.statuses
+                if status.occurred_at and first <= status.received_at <= last
+            ]
+        clock = learn_clock(pairs, self._traits)
+        self._flags |= set(clock.flags)
+        return clock
+
+    def _choose_start(self) -> SessionStarted | None:
+        """Return the start: of several that tell the same, the earliest by content."""
+        starts = self._segment.starts
+        if not starts:
+            self._flags.add(Flag.ORPHAN_STOP if self._is_orphan() else Flag.START_MISSING)
+            return None
+        if len(starts) > 1:
+            self._flags.add(Flag.DUPLICATE_START)
+        return min(
+            starts,
+            key=lambda fact: (
+                self._at(fact),
+                -1 if fact.meter_start_wh is None else fact.meter_start_wh,
+                fact.token_uid or "",
+                source_of(fact),
+            ),
+        )
+
+    def _is_orphan(self) -> bool:
+        """Return True for stops without numbers: no start of ours will ever come for them."""
+        return all(fact.seq_no is None for fact in self._facts)
+
+    def _measured(
+        self, evidence: MeterEvidence, started_at: datetime | None, ended_at: datetime | None
+    ) -> Metered:
+        if started_at is None:
+            return Metered(flags=evidence.flags)
+        metered = measure(
+            evidence,
+            started_at=started_at,
+            ended_at=ended_at,
+            max_power_w=self._traits.max_power_w,
+            until=self._around.next_start_at,
+        )
+        if ended_at and metered.energy_wh == 0:
+            self._flags.add(Flag.ZERO_ENERGY)
+        return metered
+
+    def _provisional_end(self, started_at: datetime | None, metered: Metered) -> datetime | None:
+        """Return the last sign of an open session, never after the next start there."""
+        next_start_at = self._around.next_start_at
+        if next_start_at is not None:
+            self._flags.add(Flag.STOP_LOST)
+        if started_at is None:
+            return None
+        drawn = [
+            later.reading.at
+            for earlier, later in zip(metered.counted, metered.counted[1:], strict=False)
+            if later.energy_wh > earlier.energy_wh
+        ]
+        last_drawn = max(drawn, default=started_at)
+        freed = [
+            at
+            for status in self._around.statuses
+            if status.charging_state in _FREED and (at := self._at(status)) >= last_drawn
+        ]
+        last = min(freed, default=max(self._at(fact) for fact in self._facts))
+        if metered.counted and not freed:
+            last = max(last, metered.counted[-1].reading.at)
+        if next_start_at is not None:
+            last = min(last, next_start_at)
+        return max(last, started_at)
+
+    def _check_sequence(self, end: SessionEnded | None) -> tuple[int, ...]:
+        checked = check_sequence(self._facts, has_ended=end is not None)
+        self._flags |= checked.flags
+        if checked.missing and end is not None:
+            told = [report.received_at for report in self._segment.queue if _is_empty(report)]
+            told += self._around.queue_empty_at
+            if any(moment >= end.received_at for moment in told):
+                self._flags.discard(Flag.SEQ_GAP)
+                self._flags.add(Flag.SEQ_GAP_CLOSED)
+        return checked.missing
+
+    def _note_circumstances(self, started_at: datetime | None, ended_at: datetime | None) -> None:
+        around, flags = self._around, self._flags
+        sources = {source_of(fact) for fact in self._facts}
+        if sources & around.attached:
+            flags.add(Flag.RESOLVED_BY_CONTEXT)
+        if any(source_of(fact) in around.foreign_ids for fact in self._segment.ends):
+            flags.add(Flag.FOREIGN_STOP_ATTACHED)
+        if around.has_foreign_connector:
+            flags.add(Flag.FOREIGN_CONNECTOR)
+        if self._segment.is_reused:
+            flags.add(Flag.ID_REUSED)
+        if any(fact.offline for fact in self._facts):
+            flags.add(Flag.OFFLINE)
+        if started_at is not None and any(
+            started_at < boot.received_at and (ended_at is None or boot.received_at < ended_at)
+            for boot in around.boots
+        ):
+            flags.add(Flag.INTERRUPTED)
+
+    def _token(self, end: SessionEnded | None) -> str | None:
+        """Return the token as it came: the start's, else the first that an update names.
+
+        Who stopped the session is evidence; the starter pays.
+        """
+        updates = sorted(
+            self._segment.updates,
+            key=lambda fact: (self._at(fact), fact.seq_no or 0, fact.token_uid or ""),
+        )
+        started_with = self._start.token_uid if self._start else None
+        tokens = [started_with, *(fact.token_uid for fact in updates)]
+        token_raw = next((token for token in tokens if self._canonical(token)), None)
+        if token_raw is None:
+            self._flags.add(Flag.TOKEN_MISSING)
+        elif end is not None:
+            stopper = self._canonical(end.token_uid)
+            if stopper is not None and stopper != self._canonical(token_raw):
+                self._flags.add(Flag.OTHER_TOKEN_STOPPED)
+        return token_raw
+
+    def _changes(self) -> list[tuple[datetime, int, str]]:
+        """Return every reported state from the start on, with its effective time."""
+        start_at = self._at(self._start) if self._start else None
+        changes = [
+            (self._at(fact), fact.seq_no or 0, str(fact.charging_state))
+            for fact in self._facts
+            if fact.charging_state is not None
+        ]
+        changes += [
+            (at, 0, str(status.charging_state))
+            for status in self._around.statuses
+            if status.charging_state is not None
+            and start_at is not None
+            and (at := self._at(status)) >= start_at
+        ]
+        return changes
+
+
+def _is_empty(report: object) -> bool:
+    return getattr(report, "messages_in_queue", True) is False
+
+
+def _points(
+    metered: Metered, evidence: MeterEvidence, until: datetime | None
+) -> tuple[SessionPoint, ...]:
+    """Return the counted readings as points: one a moment, the last one at *until*."""
+    powers = dict(evidence.powers)
+    points: list[SessionPoint] = []
+    for reading, energy_wh in metered.counted:
+        if until is not None and reading.at > until:
+            break  # a free connector ended an open session; from there on nothing was drawn
+        point = SessionPoint(
+            reading.at,
+            energy_wh,
+            reading.position,
+            reading.line,
+            reading.value_wh,
+            powers.get(reading.at),
+        )
+        if len(points) > 1 and points[-1].at == point.at:
+            points[-1] = point
+        elif len(points) == 1 and points[0].at == point.at and energy_wh == _ZERO:
+            continue
+        else:
+            points.append(point)
+    if points and until is not None and points[-1].at < until:
+        last = points[-1]
+        points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
+    return tuple(points)

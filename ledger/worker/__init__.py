@@ -1,0 +1,1 @@
+"""Takes records of the log and writes what follows from them, exactly once."""

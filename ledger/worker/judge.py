@@ -1,0 +1,380 @@
+"""Judge one station at one record: fold its facts, find its sessions, decide what is complete.
+
+What is decided depends on the facts up to that record and the declarations in force there, never
+on how records were grouped or when a worker was restarted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from psycopg import Connection
+
+from ledger.facts.flags import Flag
+from ledger.facts.token_uid import canonical_token
+from ledger.log.envelope import Choice, Validation
+from ledger.rating.decisions import Moment
+from ledger.sessions.session import ChargingSession
+from ledger.worker.fact_shelf import FactShelf, StreamKey
+from ledger.worker.findings import Findings
+from ledger.worker.open_books import NO_STREAM, OpenBook, OpenBooks
+from ledger.worker.rater import Rater, Verdict
+from ledger.worker.session_rows import (
+    BEGINNING,
+    NEXT_DAY,
+    RECENT,
+    SessionRow,
+    StationMemory,
+    load_around,
+    load_session,
+    load_streams,
+)
+
+logger = logging.getLogger(__name__)
+
+FINAL: Final = frozenset({"rated", "released", "written_off"})
+TO_VALIDATE: Final = frozenset({"open", "waiting", "held"})
+
+
+class Folded(NamedTuple):
+    """A session of the fold and the stream it came from."""
+
+    stream: str
+    session: ChargingSession
+
+
+class Seen(NamedTuple):
+    """What one look at a station's book showed.
+
+    `streams` were looked at, those `with_facts` have some; `folded` are their sessions by id,
+    `changed` the decided ones that would be billed otherwise with the record's facts.
+    """
+
+    streams: set[str]
+    with_facts: set[str]
+    folded: dict[str, Folded]
+    changed: set[str]
+
+
+class Judge:
+    """Folds and decides for the stations of one partition."""
+
+    def __init__(
+        self, connection: Connection[Any], shelf: FactShelf, rater: Rater, findings: Findings
+    ) -> None:
+        self._connection, self._shelf = connection, shelf
+        self._rater, self._findings = rater, findings
+        self._books = OpenBooks(shelf)
+        self._recalled: set[tuple[str, str]] = set()
+        self._inherited: dict[str, list[str]] = {}
+
+    def recall(self, memories: dict[str, StationMemory], wanted: set[tuple[str, str]]) -> None:
+        """Bring back the decided sessions of *wanted* (station, stream) pairs, however old."""
+        recalled = load_streams(self._connection, wanted - self._recalled)
+        self._recalled |= wanted
+        for row in recalled:
+            if row.session_id not in self._findings.gone:
+                memories[row.station_id].rows.setdefault(row.session_id, row)
+        for station_id in {row.station_id for row in recalled}:
+            memories[station_id].settle()
+
+    def prefetch(
+        self, memories: Mapping[str, StationMemory], keys: Iterable[StreamKey], since: datetime
+    ) -> None:
+        """Read the stored facts of the stations in *keys* at once; `judge` reads the rest."""
+        named: defaultdict[str, set[str]] = defaultdict(set)
+        for station_id, stream in keys:
+            named[station_id].add(stream)
+        wanted: dict[StreamKey, datetime] = {}
+        for station_id, streams in named.items():
+            book = self._books.get(station_id)
+            rows = memories[station_id].rows.values()
+            for stream in streams | {row.stream for row in rows} | {NO_STREAM}:
+                if book is None or not book.holds(stream):
+                    wanted[station_id, stream] = BEGINNING
+            if (station_id, NO_STREAM) in wanted:
+                unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
+                wanted[station_id, NO_STREAM] = min([since - RECENT, *unfinished])
+        self._shelf.fetch(wanted.items())
+
+    def judge(
+        self, station_id: str, memory: StationMemory, named: Collection[str], moment: Moment
+    ) -> bool:
+        """Fold *station_id* and decide; *named* are the streams that this record has facts of.
+
+        Only what may have come out differently since the last time is looked at. False where the
+        fold failed: nothing is decided, the facts are kept for the next time.
+        """
+        self._recall(station_id, memory, named)
+        streams = _streams_in_mind(memory, named, moment)
+        rows = [row for row in memory.rows.values() if row.stream in streams]
+        try:
+            seen = self._look(station_id, memory, rows, named, moment)
+        except Exception:
+            # The fold is meant to be total; where it is not, one station must not stop the others.
+            logger.exception("%s was not folded at %s", station_id, moment)
+            self._books.close(station_id)
+            return False
+        folded = seen.folded
+        fresh = {found.stream for key, found in folded.items() if key not in memory.rows}
+        self._recall(station_id, memory, fresh)
+        aliases = self._settle_vanished(memory, rows, seen)
+        for session_id, found in folded.items():
+            if session_id in aliases:
+                continue
+            row = memory.rows.get(session_id)
+            if row is None:
+                row = _new_row(found, memory, moment)
+                row.validations = self._inherited.pop(session_id, [])
+                memory.rows[session_id] = row
+            if row.is_unfinished:
+                row.describe(found.session, memory.heard_at)
+                self._conclude(row, self._rater.decide(found.session, row, moment, memory.heard_at))
+            elif session_id in seen.changed:
+                self._review(row, found.session, memory, moment)
+        memory.settle()
+        return True
+
+    def _look(
+        self,
+        station_id: str,
+        memory: StationMemory,
+        rows: list[SessionRow],
+        named: Collection[str],
+        moment: Moment,
+    ) -> Seen:
+        """Fold what may have changed, and what may have waited long enough."""
+        streams = ({row.stream for row in rows} | set(named)) - {NO_STREAM}
+        unfinished = [row for row in rows if row.is_unfinished]
+        horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
+        traits = self._rater.traits(station_id, moment.at)
+        book = self._books.open(station_id, traits, horizon)
+        book.follow(self._shelf, streams, horizon, moment.position)
+        decided = [
+            row
+            for row in rows
+            if (not row.is_unfinished and row.stream in named)
+            or (row.state == "held" and NO_STREAM in named)
+        ]
+        before = {row.stream: book.sessions(row.stream) for row in decided}
+        touched = book.turn()
+        looked_at = {row.stream for row in unfinished if self._is_due(row, memory, moment)}
+        looked_at |= book.changed | set(named)
+        folded = {
+            session.session_id: Folded(stream, session)
+            for stream in sorted(looked_at)
+            for session in book.sessions(stream)
+        }
+        was = {s.session_id: s for stream in before.keys() & touched for s in before[stream]}
+        changed = {
+            row.session_id
+            for row in decided
+            if row.session_id in was
+            and row.session_id in folded
+            and _billed(was[row.session_id]) != _billed(folded[row.session_id].session)
+        }
+        book.changed.clear()
+        known = {stream for stream in looked_at if book.has_facts(stream)}
+        return Seen(looked_at, known, folded, changed)
+
+    def _is_due(self, row: SessionRow, memory: StationMemory, moment: Moment) -> bool:
+        """Whether the time alone may decide an unfinished session."""
+        return moment.at >= self._rater.deadline(row, memory, moment.at)
+
+    def _review(
+        self, row: SessionRow, session: ChargingSession, memory: StationMemory, moment: Moment
+    ) -> None:
+        """Deal with a fact that came after the decision.
+
+        A held session is decided again, at once: it is rated, or held for what is still wrong. A
+        final decision stands; the session is flagged.
+        """
+        if row.state != "held":
+            self._mark_late(row, moment_at=moment.at)
+            return
+        verdict = self._rater.decide_again(session, row, moment, memory.heard_at)
+        is_news = verdict.state != "held" or list(verdict.reasons) != row.reasons
+        row.describe(session, memory.heard_at)
+        row.state = "held"
+        self._conclude(row, verdict if is_news else None)
+
+    def _recall(self, station_id: str, memory: StationMemory, streams: Iterable[str]) -> None:
+        in_mind = {row.stream for row in memory.rows.values()}
+        missing = {(station_id, stream) for stream in streams if stream not in in_mind}
+        if missing - self._recalled:
+            self.recall({station_id: memory}, missing)
+
+    def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
+        """Follow a person's *choice* about a held session; say whether that was possible."""
+        station_id = choice.station
+        row = memory.rows.get(choice.session_id) or load_session(
+            self._connection, choice.session_id
+        )
+        if row is None or row.station_id != station_id or row.state != "held":
+            return False
+        if self._findings.has_decided(row.session_id, moment):
+            return False
+        memory.rows[row.session_id] = row
+        for other in load_around(self._connection, row):
+            if other.session_id not in self._findings.gone:
+                memory.rows.setdefault(other.session_id, other)
+        around = [other for other in memory.rows.values() if _is_around(other, row)]
+        session = self._fold_around(row, around, moment)
+        if session is None:
+            return False
+        self._conclude(row, self._rater.choose(session, row, moment, choice))
+        memory.settle()
+        return True
+
+    def validate(self, memory: StationMemory, validation: Validation) -> SessionRow | None:
+        """Note a code that was shown for a session; return that, None where it is too late."""
+        if validation.session_id is None:
+            row = memory.unfinished_of(canonical_token(validation.token))
+        else:
+            row = memory.rows.get(validation.session_id) or load_session(
+                self._connection, validation.session_id
+            )
+        if row is None or row.station_id != validation.station or row.state not in TO_VALIDATE:
+            return None
+        memory.rows[row.session_id] = row
+        row.validations = sorted({*row.validations, validation.code})
+        self._findings.change(row)
+        memory.settle()
+        return row
+
+    def use(self, version: int) -> None:
+        """Decide with what was declared up to *version*: whatever waits is asked anew."""
+        self._rater.use(version)
+        self._books.close_all()
+
+    def before_storing(self) -> None:
+        """Let the open books take what the shelf is about to hand over."""
+        self._books.before_storing()
+
+    def stored(self) -> None:
+        """Forget what was looked up for the transaction that is now committed."""
+        self._recalled.clear()
+        self._books.stored()
+
+    def _fold_around(
+        self, row: SessionRow, rows: Iterable[SessionRow], moment: Moment
+    ) -> ChargingSession | None:
+        """Return the session of *row*, folded among *rows*, with what was known then."""
+        around = list(rows)
+        unfinished = [other.first_fact_at for other in around if other.is_unfinished]
+        horizon = min([row.first_fact_at, *unfinished])
+        traits = self._rater.traits(row.station_id, moment.at)
+        book = OpenBook(row.station_id, traits, horizon)
+        streams = {other.stream for other in around} - {NO_STREAM}
+        book.follow(self._shelf, streams, horizon, moment.position)
+        book.turn()
+        sessions = {session.session_id: session for session in book.sessions(row.stream)}
+        return sessions.get(row.session_id)
+
+    def _settle_vanished(
+        self, memory: StationMemory, rows: list[SessionRow], seen: Seen
+    ) -> set[str]:
+        """Deal with rows that the fold no longer knows; return sessions that are decided already.
+
+        A session's id holds its start, and a late fact may move that. What was decided stays
+        decided: the session under its new id is not decided again.
+        """
+        aliases: set[str] = set()
+        folded = seen.folded
+        for row in rows:
+            if row.stream not in seen.streams or row.session_id in folded:
+                continue
+            fresh = [
+                session_id
+                for session_id, found in folded.items()
+                if found.stream == row.stream
+                and session_id not in memory.rows
+                and session_id not in aliases
+            ]
+            if row.validations and fresh and row.state not in FINAL:
+                self._inherited[fresh[0]] = row.validations
+            if row.is_unfinished:
+                del memory.rows[row.session_id]
+                self._findings.drop(row)
+            elif row.stream not in seen.with_facts:
+                continue  # its facts are quarantined ones, by now too old to be looked at
+            elif row.state in FINAL and fresh:
+                aliases.add(fresh[0])
+                self._mark_late(row, moment_at=row.last_fact_at)
+            elif row.state == "held" and fresh:
+                row.state = "replaced"
+                self._findings.change(row)
+        return aliases
+
+    def _mark_late(self, row: SessionRow, *, moment_at: datetime) -> None:
+        row.last_fact_at = max(row.last_fact_at, moment_at)
+        if Flag.LATE_FACT not in row.flags:
+            row.flags = sorted([*row.flags, Flag.LATE_FACT])
+        self._findings.change(row)
+
+    def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
+        if verdict is not None:
+            row.state, row.reasons = verdict.state, list(verdict.reasons)
+            self._findings.decisions.append(verdict.decision)
+        self._findings.change(row)
+
+
+def _streams_in_mind(memory: StationMemory, named: Collection[str], moment: Moment) -> set[str]:
+    """Return the streams that take part: unfinished or named, their neighbours, late ones."""
+    since = moment.at - RECENT
+    unfinished = memory.unfinished()
+    return {
+        row.stream
+        for row in memory.rows.values()
+        if row.is_unfinished
+        or row.last_fact_at >= since
+        or row.stream in named
+        or any(_is_neighbour(row, other) for other in unfinished)
+    }
+
+
+def _is_neighbour(row: SessionRow, other: SessionRow) -> bool:
+    """Whether *row* may be what came after *other* at the same place."""
+    is_same_place = None in (row.evse_id, other.evse_id) or row.evse_id == other.evse_id
+    return is_same_place and row.last_fact_at >= other.first_fact_at
+
+
+def _is_around(row: SessionRow, other: SessionRow) -> bool:
+    """Whether *row* may bear on *other*: `load_around` as a condition."""
+    until = other.last_fact_at + NEXT_DAY
+    return row.last_fact_at >= other.first_fact_at and row.first_fact_at <= until
+
+
+def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:
+    session = found.session
+    return SessionRow(
+        session_id=session.session_id,
+        partition=moment.partition,
+        station_id=session.station_id,
+        stream=found.stream,
+        state="open",
+        first_fact_at=session.first_received_at,
+        last_fact_at=session.last_received_at,
+        heard_at=memory.heard_at,
+    )
+
+
+def _billed(session: ChargingSession) -> tuple[object, ...]:
+    """Return what an invoice depends on."""
+    points = tuple((point.at, point.energy_wh) for point in session.points)
+    return (
+        session.started_at,
+        session.ended_at,
+        session.energy_wh,
+        session.unattributed_wh,
+        session.token_uid,
+        session.evse_id,
+        session.connector_id,
+        points,
+        session.spans,
+        session.blockers,
+    )

@@ -1,0 +1,315 @@
+"""One partition of the worker: from records to facts, sessions and decisions, still unwritten."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from psycopg import Connection
+
+from ingest.facts.translate import translate
+from ledger.facts.station_facts import (
+    FrameSetAside,
+    QueueReported,
+    SessionEnded,
+    SessionStarted,
+    SessionUpdated,
+    StationFact,
+    stream_of,
+)
+from ledger.log.envelope import Choice, Declared, Frame, Tick, Validation
+from ledger.log.event_log import Record
+from ledger.log.reading import numbered_lines
+from ledger.rating.decisions import Moment
+from ledger.worker.fact_shelf import FactShelf, StreamKey
+from ledger.worker.findings import Findings
+from ledger.worker.judge import Judge
+from ledger.worker.rater import Rater
+from ledger.worker.session_rows import (
+    BEGINNING,
+    RECENT,
+    StationMemory,
+    load_stations,
+    store_rows,
+    unfinished_stations,
+)
+
+logger = logging.getLogger(__name__)
+
+ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+STATIONS_IN_MIND_MAX: Final = 20_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one record says. `at` is the latest time of receipt in it."""
+
+    position: int
+    at: datetime = BEGINNING
+    facts: list[StationFact] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    validations: list[tuple[int, Validation]] = field(default_factory=list)
+    version: int | None = None
+    tick: datetime | None = None
+    lines: int = 0
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
+
+
+class PartitionWorker:
+    """Follows one partition; `take` works in memory, `store` writes it all down."""
+
+    def __init__(
+        self,
+        connection: Connection[Any],
+        partition: int,
+        position: int,
+        version: int,
+        *,
+        recorded_in: str | None = None,
+    ) -> None:
+        self.partition, self.next_position, self.version = partition, position, version
+        self.lines_done = 0
+        self._connection = connection
+        self._shelf = FactShelf(connection, partition)
+        self._findings = Findings()
+        self._rater = Rater(connection, version, recorded_in=recorded_in)
+        self._judge = Judge(connection, self._shelf, self._rater, self._findings)
+        self._set_aside: Counter[tuple[str, str]] = Counter()
+        self._validated: list[tuple[object, ...]] = []
+        self._deadline = BEGINNING
+        self._memories: dict[str, StationMemory] = {}
+        self._heard: set[str] = set()
+        self._remember(unfinished_stations(connection, partition), NEVER)
+
+    def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
+        """Work through *records*, which continue where the last ones ended.
+
+        At least one is taken; the others while *has_time* says so.
+        """
+        entries = [self._read(record) for record in records]
+        self._prepare(entries)
+        for entry in entries:
+            self._walk(entry)
+            self.next_position = entry.position + 1
+            if not has_time():
+                break
+
+    def store(self) -> None:
+        """Write what was found since the last time; the caller's transaction holds it together."""
+        for station_id in self._heard:
+            memory = self._memories[station_id]
+            for row in memory.unfinished():
+                row.heard_at = memory.heard_at
+                self._findings.change(row)
+        self._judge.before_storing()
+        self._shelf.store()
+        store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
+        self._rater.store(self._findings.decisions)
+        store_set_aside(self._connection, self.partition, self._set_aside)
+        store_validations(self._connection, self._validated)
+        self._findings.clear()
+        self._judge.stored()
+        self._set_aside.clear()
+        self._validated.clear()
+        for station_id in self._heard:
+            memory = self._memories[station_id]
+            memory.let_go(memory.heard_at - 2 * RECENT)
+            memory.settle()
+        self._heard.clear()
+        self._lighten()
+
+    def _read(self, record: Record) -> Entry:
+        """Decode and translate one record; what says nothing is counted, never raised."""
+        entry = Entry(record.position)
+        for index, line in numbered_lines(record.payload):
+            entry.lines += 1
+            if line is None:
+                entry.set_aside.append(("", "line_unreadable"))
+                continue
+            entry.at = max(entry.at, line.received_at)
+            if type(line) is Frame:
+                entry.facts += self._translated(line, entry, index)
+            elif type(line) is Tick:
+                entry.tick = line.received_at
+            elif type(line) is Declared:
+                entry.version = line.version
+            elif type(line) is Choice:
+                entry.choices.append(line)
+            elif type(line) is Validation:
+                entry.validations.append((index, line))
+        return entry
+
+    def _translated(self, frame: Frame, entry: Entry, line: int) -> Sequence[StationFact]:
+        try:
+            return translate(frame, position=entry.position, line=line)
+        except Exception:
+            # A frame must never stop the frames after it; it stays in the log to be looked at.
+            logger.exception("frame %s/%s/%s not translated", self.partition, entry.position, line)
+            entry.set_aside.append((frame.station, "not_translated"))
+            return ()
+
+    def _prepare(self, entries: Iterable[Entry]) -> None:
+        """Read everything that the records will need from the database in a few statements."""
+        keys: set[StreamKey] = set()
+        judged: set[str] = set()
+        since = NEVER
+        for entry in entries:
+            if entry.facts or entry.choices or entry.validations:
+                since = min(since, entry.at)
+            for fact in entry.facts:
+                keys.add((fact.station_id, stream_of(fact)))
+                if type(fact) in ALWAYS_JUDGED:
+                    judged.add(fact.station_id)
+            keys.update((choice.station, "") for choice in entry.choices)
+            keys.update((validation.station, "") for _, validation in entry.validations)
+        self._remember({station_id for station_id, _ in keys}, since)
+        known = {
+            (station_id, row.stream)
+            for station_id in {station_id for station_id, _ in keys}
+            for row in self._memories[station_id].rows.values()
+        }
+        self._judge.recall(self._memories, {key for key in keys - known if key[1]})
+        judged.update(key[0] for key in keys if self._memories[key[0]].is_waiting)
+        self._judge.prefetch(self._memories, (key for key in keys if key[0] in judged), since)
+
+    def _remember(self, stations: Iterable[str], at: datetime) -> None:
+        unknown = set(stations) - self._memories.keys()
+        if unknown:
+            since = at if at is NEVER else at - RECENT
+            self._memories.update(load_stations(self._connection, unknown, since=since))
+
+    def _walk(self, entry: Entry) -> None:
+        """Take one record into account and judge the stations that it may have changed."""
+        moment = Moment(partition=self.partition, position=entry.position, at=entry.at)
+        self.lines_done += entry.lines
+        self._set_aside.update(entry.set_aside)
+        if entry.version is not None:
+            self.version, self._deadline = entry.version, BEGINNING
+            self._judge.use(entry.version)
+        for line, validation in entry.validations:
+            self._validate(validation, moment, line)
+        named = self._add(entry.facts)
+        for station_id in sorted(named):
+            self._judge_station(station_id, named[station_id], moment)
+        if named:
+            self._deadline = min(self._deadline, entry.at + self._rater.wait_least(entry.at))
+        for choice in entry.choices:
+            if not self._judge.choose(self._memories[choice.station], choice, moment):
+                self._set_aside[choice.station, "choice_without_held_session"] += 1
+        if entry.tick is not None and entry.tick >= self._deadline:
+            self._time_out(msgspec.structs.replace(moment, at=entry.tick))
+
+    def _validate(self, validation: Validation, moment: Moment, line: int) -> None:
+        """Note a code before the record's facts are judged: it may come with the stop."""
+        row = self._judge.validate(self._memories[validation.station], validation)
+        if row is None:
+            self._set_aside[validation.station, "validation_without_session"] += 1
+            return
+        self._validated.append(
+            (
+                moment.partition,
+                moment.position,
+                line,
+                row.session_id,
+                row.station_id,
+                validation.code,
+                validation.by,
+                validation.received_at,
+            )
+        )
+
+    def _add(self, facts: Sequence[StationFact]) -> dict[str, set[str]]:
+        """Shelve *facts*; return the streams, by station, that have to be judged.
+
+        A frame with an id that no start of its station carries is shelved without a stream: whose
+        it is, the fold of the station says.
+        """
+        named: dict[str, set[str]] = {}
+        new, memories, heard = self._shelf.new, self._memories, self._heard
+        for fact in facts:
+            station_id = fact.station_id
+            memory = memories[station_id]
+            heard.add(station_id)
+            memory.heard_at = max(memory.heard_at, fact.received_at)
+            if type(fact) is SessionUpdated and not memory.is_waiting:
+                stream = fact.transaction_ref or ""
+                rows = memory.plain.get(stream)
+                if rows is not None:
+                    new[station_id, stream].append(fact)
+                    for row in rows:
+                        row.read_on(fact)
+                    continue
+            if self._shelve(fact, memory):
+                named.setdefault(station_id, set()).add(stream_of(fact))
+        return named
+
+    def _shelve(self, fact: StationFact, memory: StationMemory) -> bool:
+        """Shelve a fact that is more than one more reading; say whether it has to be judged."""
+        station_id, stream, kind = fact.station_id, stream_of(fact), type(fact)
+        if kind is SessionStarted:
+            memory.owned.add(stream)
+        is_owned = stream in memory.owned or getattr(fact, "seq_no", None) is not None
+        if isinstance(fact, FrameSetAside):
+            self._set_aside[station_id, fact.reason] += 1
+        else:
+            self._shelf.new[station_id, stream if is_owned else ""].append(fact)
+        is_news = kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned)
+        return memory.is_waiting or is_news
+
+    def _time_out(self, moment: Moment) -> None:
+        """Judge the sessions that waited long enough; find when the next one will have."""
+        due = []
+        self._deadline = NEVER
+        for station_id, memory in self._memories.items():
+            deadlines = [
+                self._rater.deadline(row, memory, moment.at) for row in memory.unfinished()
+            ]
+            if deadlines and min(deadlines) <= moment.at:
+                due.append(station_id)
+            self._deadline = min([self._deadline, *deadlines])
+        for station_id in sorted(due):
+            self._judge_station(station_id, (), moment)
+
+    def _judge_station(self, station_id: str, named: Collection[str], moment: Moment) -> None:
+        if not self._judge.judge(station_id, self._memories[station_id], named, moment):
+            self._set_aside[station_id, "not_folded"] += 1
+
+    def _lighten(self) -> None:
+        """Forget stations where nothing is unfinished once there are many."""
+        if len(self._memories) > STATIONS_IN_MIND_MAX:
+            self._memories = {
+                station_id: memory
+                for station_id, memory in self._memories.items()
+                if memory.unfinished()
+            }
+
+
+def store_set_aside(
+    connection: Connection[Any], partition: int, counts: Counter[tuple[str, str]]
+) -> None:
+    """Add *counts* of lines, by station and reason, to those set aside before."""
+    with connection.cursor() as cursor:
+        if counts:
+            cursor.executemany(
+                "INSERT INTO set_aside (partition, station_id, reason, lines)"
+                " VALUES (%s, %s, %s, %s) ON CONFLICT (partition, station_id, reason)"
+                " DO UPDATE SET lines = set_aside.lines + excluded.lines",
+                [(partition, *key, lines) for key, lines in sorted(counts.items())],
+            )
+
+
+def store_validations(connection: Connection[Any], rows: Sequence[tuple[object, ...]]) -> None:
+    """Write who validated which session with what code, at which line."""
+    with connection.cursor() as cursor:
+        if rows:
+            cursor.executemany(
+                "INSERT INTO validation (partition, position, line, session_id, station_id, code,"
+                " validated_by, validated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                rows,
+            )

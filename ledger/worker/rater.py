@@ -1,0 +1,163 @@
+"""The ledger's rating as one partition uses it: bound to the declarations in force there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import Connection
+
+from ledger.books.decisions_store import store_decisions
+from ledger.declared.declarations import Declarations
+from ledger.declared.store import load_declarations
+from ledger.facts.flags import Flag
+from ledger.facts.station_traits import StationTraits
+from ledger.log.envelope import Choice
+from ledger.rating.allowances import AllowanceBook, RecordedAllowances
+from ledger.rating.circumstances import Circumstances
+from ledger.rating.decide import decide, release, write_off
+from ledger.rating.decisions import (
+    Decision,
+    Moment,
+    Reason,
+    SessionHeld,
+    SessionRated,
+    Waiting,
+    kind_of,
+)
+from ledger.sessions.session import ChargingSession
+from ledger.worker.session_rows import SessionRow, StationMemory
+
+logger = logging.getLogger(__name__)
+
+
+class Verdict(NamedTuple):
+    """What was concluded about a session: its new state, why, and the decision to be stored."""
+
+    state: str
+    reasons: tuple[str, ...]
+    decision: Decision
+
+
+class Rater:
+    """Decides with the master data of one version; `use` changes to another one."""
+
+    def __init__(
+        self, connection: Connection[Any], version: int, *, recorded_in: str | None = None
+    ) -> None:
+        self._connection = connection
+        self._allowances: AllowanceBook | RecordedAllowances = AllowanceBook(connection)
+        if recorded_in is not None:
+            self._allowances = RecordedAllowances(connection, recorded_in)
+        self._declarations = load_declarations(connection, version) if version else Declarations()
+
+    def use(self, version: int) -> None:
+        """Decide with what was declared up to *version* from here on."""
+        if version != self._declarations.version:
+            self._declarations = load_declarations(self._connection, version)
+
+    def traits(self, station_id: str, at: datetime) -> StationTraits:
+        """Return what the fold has to know of a station."""
+        return self._declarations.traits(station_id, at)
+
+    def decide(
+        self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
+    ) -> Verdict | None:
+        """Return what is concluded about *session*, None while it has to wait."""
+        decided = self._decide(session, row, moment, heard_at)
+        return None if isinstance(decided, Waiting) else self._concluded(decided)
+
+    def decide_again(
+        self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
+    ) -> Verdict:
+        """Return what is concluded about a held *session* that changed: it waited long enough."""
+        decided = self._decide(session, row, moment, heard_at)
+        if isinstance(decided, Waiting):
+            decided = self._held(session, moment, decided.reasons)
+        return self._concluded(decided)
+
+    def _decide(
+        self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
+    ) -> SessionRated | SessionHeld | Waiting:
+        try:
+            return decide(
+                session,
+                self._declarations,
+                moment=moment,
+                heard_at=heard_at,
+                circumstances=self._circumstances(row),
+            )
+        except psycopg.Error:
+            raise  # the transaction is lost, whatever it was about
+        except Exception as error:
+            # One session must not stop all others; a person sees it among the held ones.
+            logger.exception("%s was not rated", session.session_id)
+            words = f"Rating it failed: {type(error).__name__}: {error}"
+            return self._held(session, moment, (Reason("rating_failed", words),))
+
+    def _held(
+        self, session: ChargingSession, moment: Moment, reasons: tuple[Reason, ...]
+    ) -> SessionHeld:
+        return SessionHeld(
+            session_id=session.session_id,
+            station_id=session.station_id,
+            moment=moment,
+            declared_version=self._declarations.version,
+            flags=session.flags,
+            started_at=session.started_at,
+            energy_wh=session.energy_wh,
+            reasons=reasons,
+        )
+
+    def choose(
+        self, session: ChargingSession, row: SessionRow, moment: Moment, choice: Choice
+    ) -> Verdict:
+        """Return what a person's *choice* makes of a held session."""
+        known, by, reason = self._declarations, choice.by, choice.reason
+        if choice.choice == "release":
+            return self._concluded(
+                release(
+                    session,
+                    known,
+                    moment=moment,
+                    by=by,
+                    reason=reason,
+                    circumstances=self._circumstances(row),
+                )
+            )
+        return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
+
+    def _circumstances(self, row: SessionRow) -> Circumstances:
+        return Circumstances(validations=tuple(row.validations), allowances=self._allowances)
+
+    def _concluded(self, decision: Decision) -> Verdict:
+        """Count what a rated session used of shared grants: the next one finds it."""
+        if isinstance(decision, SessionRated):
+            self._allowances.take(decision.allowances)
+        return _verdict(decision)
+
+    def wait_least(self, at: datetime) -> timedelta:
+        """Return the shortest time after a fact that a time-out can come."""
+        policy = self._declarations.policy(at)
+        return timedelta(seconds=min(policy.wait_s, policy.silence_s))
+
+    def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
+        """Return when an unfinished session will have waited long enough."""
+        policy = self._declarations.policy(at)
+        if row.state == "open" and Flag.STOP_LOST not in row.flags:
+            heard = max(row.last_fact_at, memory.heard_at)
+            return heard + timedelta(seconds=policy.silence_s)
+        return row.last_fact_at + timedelta(seconds=policy.wait_s)
+
+    def store(self, decisions: Sequence[Decision]) -> None:
+        """Write *decisions* with their lines and journal entries in the caller's transaction."""
+        store_decisions(self._connection, decisions)
+        self._allowances.store()
+
+
+def _verdict(decision: Decision) -> Verdict:
+    reasons = decision.reasons if isinstance(decision, SessionHeld) else ()
+    return Verdict(kind_of(decision).value, tuple(reason.code for reason in reasons), decision)

@@ -1,0 +1,225 @@
+"""The rows of `session` that the worker has in mind: unfinished ones, and those just decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, LiteralString
+
+import msgspec
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from ledger.facts.station_facts import Measurand, SessionUpdated
+from ledger.sessions.session import ChargingSession, SessionState
+
+RECENT: Final = timedelta(hours=2)
+"""How long a decided session stays a candidate for frames that name no transaction of ours."""
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+NEXT_DAY: Final = timedelta(days=1)
+"""How long after an open session's last fact the next start on its connector still bounds it."""
+UNFINISHED: Final = frozenset({"open", "waiting"})
+
+
+class SessionRow(msgspec.Struct, kw_only=True):
+    """One row of `session`; the fields are its columns, in their order."""
+
+    session_id: str
+    partition: int
+    station_id: str
+    stream: str
+    state: str
+    flags: list[str] = []
+    blockers: list[str] = []
+    reasons: list[str] = []
+    evse_id: int | None = None
+    connector_id: int | None = None
+    token_uid: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    energy_wh: Decimal | None = None
+    meter_start_wh: Decimal | None = None
+    meter_stop_wh: Decimal | None = None
+    register_wh: Decimal | None = None
+    first_fact_at: datetime
+    last_fact_at: datetime
+    heard_at: datetime
+    validations: list[str] = []
+
+    @property
+    def is_unfinished(self) -> bool:
+        """True while no decision was taken."""
+        return self.state in UNFINISHED
+
+    def read_on(self, fact: SessionUpdated) -> None:
+        """Note a reading of an open session: shown until a fold says what it means."""
+        self.last_fact_at = max(self.last_fact_at, fact.received_at)
+        for reading in fact.readings:
+            if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None:
+                self.register_wh = reading.value
+                return
+
+    def describe(self, session: ChargingSession, heard_at: datetime) -> None:
+        """Take over what the fold says of an undecided session."""
+        self.state = "waiting" if session.state is SessionState.ENDED else "open"
+        self.flags, self.blockers = list(session.flags), list(session.blockers)
+        self.evse_id, self.connector_id = session.evse_id, session.connector_id
+        self.token_uid = session.token_uid
+        self.started_at, self.ended_at = session.started_at, session.ended_at
+        self.energy_wh = session.energy_wh
+        self.meter_start_wh = session.meter_start_wh
+        self.meter_stop_wh = session.meter_stop_wh
+        self.first_fact_at = session.first_received_at
+        self.last_fact_at = session.last_received_at
+        self.heard_at = heard_at
+        registers = [p.register_wh for p in session.points if p.register_wh is not None]
+        self.register_wh = registers[-1] if registers else session.meter_start_wh
+
+
+UPSERT: LiteralString = """
+INSERT INTO session SELECT * FROM json_populate_recordset(NULL::session, %s::json)
+ON CONFLICT (session_id) DO UPDATE SET
+    state = excluded.state, flags = excluded.flags, blockers = excluded.blockers,
+    reasons = excluded.reasons, evse_id = excluded.evse_id, connector_id = excluded.connector_id,
+    token_uid = excluded.token_uid, started_at = excluded.started_at,
+    ended_at = excluded.ended_at, energy_wh = excluded.energy_wh,
+    meter_start_wh = excluded.meter_start_wh, meter_stop_wh = excluded.meter_stop_wh,
+    register_wh = excluded.register_wh, first_fact_at = excluded.first_fact_at,
+    last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at,
+    validations = excluded.validations
+"""
+OF_STATIONS: LiteralString = """
+SELECT session.* FROM session JOIN (
+    SELECT DISTINCT station_id, stream FROM session AS late
+    WHERE station_id = ANY (%s) AND (state IN ('open', 'waiting') OR last_fact_at >= least(%s, (
+        SELECT min(first_fact_at) FROM session AS unfinished
+        WHERE unfinished.station_id = late.station_id AND unfinished.state IN ('open', 'waiting')
+    )))
+) AS in_mind USING (station_id, stream)
+"""
+AROUND: LiteralString = """
+SELECT * FROM session
+WHERE station_id = %s AND last_fact_at >= %s AND first_fact_at <= %s
+"""
+UNFINISHED_STATIONS: LiteralString = """
+SELECT DISTINCT station_id FROM session WHERE partition = %s AND state IN ('open', 'waiting')
+"""
+OF_SESSION: LiteralString = "SELECT * FROM session WHERE session_id = %s"
+OF_STREAMS: LiteralString = """
+SELECT session.* FROM session
+JOIN unnest(%s::text[], %s::text[]) AS wanted (station_id, stream) USING (station_id, stream)
+"""
+
+
+class StationMemory:
+    """What the worker has in mind about one station.
+
+    `plain` are the streams whose sessions are all open, with their rows: while no other session
+    waits, a reading in one of them changes no decision and needs no fold. `owned` are the streams
+    whose frames carry an id that the station may use.
+    """
+
+    __slots__ = ("heard_at", "is_waiting", "owned", "plain", "rows")
+
+    def __init__(self) -> None:
+        self.rows: dict[str, SessionRow] = {}
+        self.plain: dict[str, list[SessionRow]] = {}
+        self.owned: set[str] = set()
+        self.is_waiting = False
+        self.heard_at = BEGINNING
+
+    def settle(self) -> None:
+        """Work out again what the rows mean for the frames to come."""
+        streams: dict[str, list[SessionRow]] = {}
+        for row in self.rows.values():
+            streams.setdefault(row.stream, []).append(row)
+        self.owned = set(streams)
+        self.is_waiting = any(row.state == "waiting" for row in self.rows.values())
+        self.plain = {
+            stream: rows
+            for stream, rows in streams.items()
+            if all(row.state == "open" for row in rows)
+        }
+
+    def unfinished(self) -> list[SessionRow]:
+        """Return the rows that no decision was taken about."""
+        return [row for row in self.rows.values() if row.is_unfinished]
+
+    def unfinished_of(self, token_uid: str | None) -> SessionRow | None:
+        """Return the newest unfinished session of a token."""
+        rows = [row for row in self.unfinished() if token_uid and row.token_uid == token_uid]
+        return max(rows, key=lambda row: (row.first_fact_at, row.session_id), default=None)
+
+    def let_go(self, before: datetime) -> None:
+        """Forget streams that were over before *before* and before every unfinished session.
+
+        A stream is in mind with all its sessions or not at all.
+        """
+        since = min([before, *(row.first_fact_at for row in self.unfinished())])
+        kept = {
+            row.stream
+            for row in self.rows.values()
+            if row.is_unfinished or row.last_fact_at >= since
+        }
+        self.rows = {key: row for key, row in self.rows.items() if row.stream in kept}
+
+
+def unfinished_stations(connection: Connection[Any], partition: int) -> list[str]:
+    """Return the stations of *partition* that have unfinished sessions."""
+    return [station for (station,) in connection.execute(UNFINISHED_STATIONS, (partition,))]
+
+
+def load_stations(
+    connection: Connection[Any], stations: Iterable[str], *, since: datetime
+) -> dict[str, StationMemory]:
+    """Return what `session` holds of *stations*: the streams with something new.
+
+    That is: with an unfinished session, or with a fact since then or since the first unfinished
+    session began.
+    """
+    found = {station_id: StationMemory() for station_id in stations}
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    for row in cursor.execute(OF_STATIONS, (list(found), since)):
+        found[row.station_id].rows[row.session_id] = row
+    for memory in found.values():
+        memory.heard_at = max((row.heard_at for row in memory.rows.values()), default=BEGINNING)
+        memory.settle()
+    return found
+
+
+def load_session(connection: Connection[Any], session_id: str) -> SessionRow | None:
+    """Return one row."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    return cursor.execute(OF_SESSION, (session_id,)).fetchone()
+
+
+def load_around(connection: Connection[Any], row: SessionRow) -> list[SessionRow]:
+    """Return the sessions of its station that may bear on *row*: those until the next day."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    until = row.last_fact_at + NEXT_DAY
+    return cursor.execute(AROUND, (row.station_id, row.first_fact_at, until)).fetchall()
+
+
+def load_streams(
+    connection: Connection[Any], wanted: Iterable[tuple[str, str]]
+) -> list[SessionRow]:
+    """Return every row of the *wanted* (station, stream) pairs, however old."""
+    pairs = sorted(wanted)
+    if not pairs:
+        return []
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    parameters = ([station for station, _ in pairs], [stream for _, stream in pairs])
+    return cursor.execute(OF_STREAMS, parameters).fetchall()
+
+
+def store_rows(
+    connection: Connection[Any], rows: Iterable[SessionRow], gone: Iterable[str]
+) -> None:
+    """Write *rows* as they are now; delete the sessions *gone*."""
+    dropped = list(gone)
+    if dropped:
+        connection.execute("DELETE FROM session WHERE session_id = ANY (%s)", (dropped,))
+    encoded = msgspec.json.encode(list(rows))
+    if encoded != b"[]":
+        connection.execute(UPSERT, (encoded.decode(),))

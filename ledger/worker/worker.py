@@ -1,0 +1,189 @@
+"""The worker: takes records from the event log and writes what follows from them, exactly once.
+
+Facts, sessions, decisions and the partition's position go down in one transaction; the position
+is locked first, and must still be what this worker left it at. So a restart repeats nothing, and a
+second worker on the same partition finds out at once.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Final, LiteralString, Self
+
+import psycopg
+from psycopg import Connection, sql
+
+from ingest.errors import IngestError
+from ledger.log.reading import read_records
+from ledger.worker.partition import PartitionWorker
+
+GROUP_LINES: Final = 8_000
+"""Lines that one transaction takes at most, but for the last record's rest."""
+GROUP_RECORDS: Final = 4_000
+GROUP_SECONDS: Final = 1.0
+WAIT_SECONDS: Final = 1.0
+"""How long `run` waits for the log's notification before it looks by itself."""
+CHANNEL: LiteralString = "log_batch"
+
+BEGIN: LiteralString = """
+INSERT INTO worker_position (partition, next_position, declared_version) VALUES (%s, 0, 0)
+ON CONFLICT (partition) DO NOTHING
+"""
+LOAD: LiteralString = """
+SELECT next_position, declared_version FROM worker_position WHERE partition = %s
+"""
+CLAIM: LiteralString = """
+SELECT 1 FROM worker_position WHERE partition = %s AND next_position = %s FOR UPDATE
+"""
+ADVANCE: LiteralString = """
+UPDATE worker_position SET next_position = %s, declared_version = %s WHERE partition = %s
+"""
+
+
+class FencedError(IngestError):
+    """Another worker moved the partition's position: this one must stop."""
+
+    def __init__(self, partition: int, position: int) -> None:
+        super().__init__(f"partition {partition} is no longer at {position}: another worker has it")
+        self.partition, self.position = partition, position
+
+
+class Worker:
+    """Follows some partitions of the log and keeps their books. After an error, make a new one."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        partitions: Collection[int],
+        schema: str = "books",
+        group_lines: int = GROUP_LINES,
+        group_records: int = GROUP_RECORDS,
+        until: Mapping[int, int] | None = None,
+        recorded_in: str | None = None,
+        group_seconds: float = GROUP_SECONDS,
+    ) -> None:
+        """Connect and find out where each of *partitions* stands.
+
+        Args:
+            dsn: The database with the schema `inputs`.
+            partitions: Which partitions to follow; no other worker may follow them.
+            schema: Where the tables are that the worker writes: `books`, or a replay's scratch.
+            group_lines: How many lines a transaction takes, about.
+            group_records: How many records it takes at most.
+            until: Where to stop, by partition: the first position that is not taken any more.
+            recorded_in: The schema whose decisions say what sessions found used of grants that
+                they share: a replay takes that order from there. None: this worker settles it.
+            group_seconds: After how long a transaction takes no further record, so that slow
+                work is committed in small parts. Grouping changes no decision.
+        """
+        self._group_lines, self._group_records = group_lines, group_records
+        self._lines = group_lines
+        self._group_seconds = group_seconds
+        self._until, self._recorded_in = until or {}, recorded_in
+        self._connection = psycopg.connect(dsn, autocommit=True)
+        use_schema(self._connection, schema)
+        self._partitions = [self._open(partition) for partition in sorted(set(partitions))]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go; what was committed stays."""
+        self._connection.close()
+
+    def run_once(self) -> int:
+        """Take one group of records of every partition; return how many lines were done.
+
+        Raises:
+            FencedError: If another worker took over a partition.
+        """
+        return sum(self._take_turn(index) for index in range(len(self._partitions)))
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow the log until *stop* is set.
+
+        Raises:
+            FencedError: If another worker took over a partition.
+        """
+        self._connection.execute(f"LISTEN {CHANNEL}")
+        while not stop.is_set():
+            if not self.run_once():
+                for _ in self._connection.notifies(timeout=WAIT_SECONDS, stop_after=1):
+                    pass
+
+    def _open(self, partition: int) -> PartitionWorker:
+        self._connection.execute(BEGIN, (partition,))
+        found = self._connection.execute(LOAD, (partition,)).fetchone()
+        if found is None:
+            raise FencedError(partition, 0)
+        position, version = found
+        return PartitionWorker(
+            self._connection, partition, position, version, recorded_in=self._recorded_in
+        )
+
+    def _take_turn(self, index: int) -> int:
+        """Advance one partition; where two workers wait for each other's allowances, once more."""
+        while True:
+            try:
+                return self._advance(self._partitions[index])
+            except psycopg.errors.DeadlockDetected:
+                self._partitions[index] = self._open(self._partitions[index].partition)
+
+    def _advance(self, partition: PartitionWorker) -> int:
+        """Take one group of records, if there is one, in one transaction."""
+        wanted = self._group_records
+        if partition.partition in self._until:
+            wanted = min(wanted, self._until[partition.partition] - partition.next_position)
+        records = read_records(
+            self._connection,
+            partition.partition,
+            partition.next_position,
+            lines=self._lines,
+            records=max(wanted, 0),
+        )
+        if not records:
+            return 0
+        before = partition.lines_done
+        until = monotonic() + self._group_seconds
+        with _no_collector(), self._connection.transaction():
+            self._claim(partition)
+            partition.take(records, lambda: monotonic() < until)
+            partition.store()
+            reached = (partition.next_position, partition.version, partition.partition)
+            self._connection.execute(ADVANCE, reached)
+        done = partition.lines_done - before
+        # What was read and not reached is read again: read no more than could be done.
+        is_whole = partition.next_position > records[-1].position
+        self._lines = min(self._group_lines, 2 * max(self._lines, done) if is_whole else done)
+        return done
+
+    def _claim(self, partition: PartitionWorker) -> None:
+        """Lock the position: a second worker waits here and then is fenced."""
+        place = (partition.partition, partition.next_position)
+        if self._connection.execute(CLAIM, place).fetchone() is None:
+            raise FencedError(*place)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Keep the collector of cycles from walking thousands of facts, which form none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def use_schema(connection: Connection[Any], schema: str) -> None:
+    """Let *connection* find our tables in *schema* and the recorded inputs in `inputs`."""
+    connection.execute(sql.SQL("SET search_path = {}, inputs").format(sql.Identifier(schema)))

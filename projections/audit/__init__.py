@@ -1,0 +1,1 @@
+"""From an invoice line back to the raw frames."""

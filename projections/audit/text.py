@@ -1,0 +1,166 @@
+"""The audit trail as a finance person reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from projections.audit.raw_frames import RawFrame
+from projections.audit.trail import ExplainedLine, Explanation, Period, UsedReading
+
+T = TypeVar("T")
+
+SHOWN_MAX: Final = 12
+"""Readings and periods of a line that are printed; the JSON form holds all."""
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """Return *explanation* as plain text; times are local to the site."""
+    return "\n".join(_invoice(explanation)) + "\n"
+
+
+def _invoice(explanation: Explanation) -> Iterator[str]:
+    total = _money(explanation, explanation.gross_minor)
+    yield f"Invoice {explanation.number} of {explanation.issued_on}, {total}"
+    yield f"  from {explanation.seller} to {explanation.buyer}"
+    yield f"  document sha256 {explanation.sha256}"
+    known: dict[str, int] = {}
+    for each in explanation.lines:
+        yield ""
+        yield from _line(explanation, each)
+        above = known.setdefault(each.rating.session_id, each.line.line)
+        if above == each.line.line:
+            yield from _session(each)
+        else:
+            yield f"  The decision and the frames are those of line {above}."
+
+
+def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
+    line, price = explained.line, explained.price
+    yield f"Line {line.line}: {line.description}, {_money(explanation, line.net_minor)} net"
+    yield (
+        f"  {_quantity(line.quantity, line.unit)} at {_number(line.unit_price)}"
+        f" {explanation.currency} per {line.unit}; VAT {_percent(line.vat_percent)}"
+        f" {_money(explanation, line.vat_minor)}; gross {_money(explanation, line.gross_minor)}"
+    )
+    yield f"  from {_time(line.starts_at)} to {_time(line.ends_at)} at the site"
+    yield ""
+    yield "  Why this price"
+    yield f"    {price.reason}"
+    element = "no element" if price.element is None else f"element {price.element + 1}"
+    name = f' "{price.element_name}"' if price.element_name else ""
+    yield f"    tariff {price.tariff_id}, {element}{name}, because of {price.assignment}"
+    yield f"    tariff sha256 {price.tariff_hash}"
+    yield ""
+    yield from _periods(explained, line.starts_at)
+    yield from _readings(explained, line.starts_at)
+
+
+def _session(explained: ExplainedLine) -> Iterator[str]:
+    rating, local = explained.rating, explained.line.starts_at
+    yield "  What was decided"
+    decided = _time(rating.decided_at.astimezone(local.tzinfo))
+    yield f"    session {rating.session_id}, rated at {decided} from log {rating.log_place}"
+    yield f"    decision sha256 {rating.sha256}"
+    yield (
+        f"    master data version {rating.declared_version}, pricing {rating.kernel_version},"
+        f" policy {rating.policy}, time zones {rating.tzdata_version}"
+    )
+    if rating.released_by is not None:
+        yield f"    released by {rating.released_by}: {rating.released_because}"
+    for flag, meaning in rating.flags.items():
+        yield f"    noted: {meaning} ({flag})"
+    yield ""
+    yield from _frames(explained)
+
+
+def _periods(explained: ExplainedLine, local: datetime) -> Iterator[str]:
+    if not explained.periods:
+        return
+    yield "  Charging periods"
+    for period in _shortened(explained.periods):
+        yield "    ..." if period is None else _period(period, local)
+    total = sum((period.energy_wh for period in explained.periods), Decimal(0))
+    lasted = explained.periods[-1].ends_at - explained.periods[0].starts_at
+    yield f"    in all {lasted} hours with {_number(total)} Wh, {len(explained.periods)} periods"
+    yield ""
+
+
+def _period(period: Period, local: datetime) -> str:
+    start, end = period.starts_at.astimezone(local.tzinfo), period.ends_at.astimezone(local.tzinfo)
+    what = period.activity.lower()
+    if period.is_interpolated:
+        what += ", shared by time between two readings"
+    return f"    {start:%H:%M:%S} to {end:%H:%M:%S}  {_number(period.energy_wh):>12} Wh  {what}"
+
+
+def _readings(explained: ExplainedLine, local: datetime) -> Iterator[str]:
+    if not explained.readings:
+        return
+    yield "  Meter readings"
+    for reading in _shortened(explained.readings):
+        yield "    ..." if reading is None else _reading(reading, local)
+    yield ""
+
+
+def _reading(reading: UsedReading, local: datetime) -> str:
+    at = reading.at.astimezone(local.tzinfo)
+    register = "derived" if reading.register_wh is None else f"{_number(reading.register_wh)} Wh"
+    words = (
+        f"    {at:%H:%M:%S}  register {register:>16}  session {_number(reading.energy_wh):>10} Wh"
+    )
+    if reading.frame is None:
+        return words
+    received = reading.frame.received_at.astimezone(local.tzinfo)
+    place, sha256 = reading.frame.place, reading.frame.sha256
+    return f"{words}  log {place} received {received:%H:%M:%S} sha256 {sha256[:16]}..."
+
+
+def _frames(explained: ExplainedLine) -> Iterator[str]:
+    yield f"  Raw frames of the first and last reading (the session has {explained.session_frames})"
+    for frame in dict.fromkeys((explained.start_frame, explained.end_frame)):
+        if frame is not None:
+            yield from _frame(frame)
+
+
+def _frame(frame: RawFrame) -> Iterator[str]:
+    yield f"    log {frame.place}, received {frame.received_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"    sha256 {frame.sha256}"
+    yield f"    {frame.frame}"
+
+
+def _shortened(items: tuple[T, ...]) -> Iterator[T | None]:
+    """Yield the first and last of many items with None between them."""
+    if len(items) <= SHOWN_MAX:
+        yield from items
+        return
+    yield from items[: SHOWN_MAX - 2]
+    yield None
+    yield from items[-2:]
+
+
+def _money(explanation: Explanation, minor: int) -> str:
+    exponent = explanation.currency_exponent
+    return f"{Decimal(minor).scaleb(-exponent):,.{exponent}f} {explanation.currency}"
+
+
+def _quantity(value: Decimal, unit: str) -> str:
+    if unit != "h":
+        return f"{_number(value)} {unit}"
+    seconds = int((value * 3600).to_integral_value())  # a third of an hour has no last digit
+    return f"{timedelta(seconds=seconds)} h"
+
+
+def _number(value: Decimal) -> str:
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _percent(value: Decimal | None) -> str:
+    return "none" if value is None else f"{_number(value)} %"
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,304 @@
+"""The audit trail of an invoice: from each line to its price, its periods, readings and frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Final, LiteralString
+
+import msgspec
+from psycopg import Connection
+
+from ledger.books.decisions_store import rated_sessions
+from ledger.declared.store import load_declarations
+from ledger.facts.flags import meaning_of
+from ledger.invoices.document import DocumentLine, InvoiceDocument, read_document
+from ledger.invoices.register import Books
+from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
+from ledger.sessions.session import ChargingSession, SessionPoint
+from projections.audit.raw_frames import Place, RawFrame, read_frames
+from projections.errors import ProjectionError
+from projections.station_history import station_history
+from tariffs.model.tariff import Dimension
+
+CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
+ZERO: Final = Decimal(0)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class UnknownInvoiceError(ProjectionError):
+    """There is no invoice of that number."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"there is no invoice {number}")
+        self.number = number
+
+
+class UnknownLineError(ProjectionError):
+    """The invoice has no line of that number."""
+
+    def __init__(self, number: str, line: int, lines: int) -> None:
+        super().__init__(f"invoice {number} has lines 1 to {lines}, not {line}")
+        self.number, self.line, self.lines = number, line, lines
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a line costs what it costs: the element that priced it, and the sentence that says so."""
+
+    tariff_id: str
+    tariff_hash: str
+    assignment: str
+    element: int | None
+    element_name: str | None
+    grant: str | None
+    reason: str
+
+
+class Rating(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision behind a line, with everything it was taken from that is not a frame."""
+
+    session_id: str
+    station_id: str
+    decided_at: datetime
+    log_place: str
+    sha256: str
+    declared_version: int
+    kernel_version: str
+    policy: str
+    tzdata_version: str
+    released_by: str | None
+    released_because: str | None
+    flags: dict[str, str]
+
+
+class Period(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch between two moments that a reading or the line's own border sets.
+
+    `is_interpolated`: a border lies between two readings, and the energy was shared by time.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    energy_wh: Decimal
+    activity: str
+    is_interpolated: bool
+
+
+class UsedReading(msgspec.Struct, frozen=True, kw_only=True):
+    """A register reading: energies in Wh; `register_wh` None where it was derived."""
+
+    at: datetime
+    register_wh: Decimal | None
+    energy_wh: Decimal
+    frame: RawFrame | None
+
+
+class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One invoice line with everything under it. `session_frames` counts the session's frames."""
+
+    line: DocumentLine
+    price: Price
+    rating: Rating
+    periods: tuple[Period, ...]
+    readings: tuple[UsedReading, ...]
+    start_frame: RawFrame | None
+    end_frame: RawFrame | None
+    session_frames: int
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice, or one line of it, explained. Amounts are minor units as in the document."""
+
+    number: str
+    issued_on: date
+    sha256: str
+    seller: str
+    buyer: str
+    currency: str
+    currency_exponent: int
+    gross_minor: int
+    lines: tuple[ExplainedLine, ...]
+
+
+def show_invoice(connection: Connection[Any], number: str) -> InvoiceDocument:
+    """Return the document of invoice *number* from its bytes as issued.
+
+    Raises:
+        UnknownInvoiceError: If there is none.
+    """
+    return read_document(_issued(connection, number)[0])
+
+
+def explain(connection: Connection[Any], number: str, line: int | None = None) -> Explanation:
+    """Explain invoice *number*, or its *line* alone, down to the raw frames.
+
+    Raises:
+        UnknownInvoiceError: If there is no such invoice.
+        UnknownLineError: If it has no such line.
+    """
+    text, sha256 = _issued(connection, number)
+    document = read_document(text)
+    chosen = [each for each in document.lines if line in {None, each.line}]
+    if not chosen and line is not None:
+        raise UnknownLineError(number, line, len(document.lines))
+    trails = {
+        session_id: _Trail(connection, session_id)
+        for session_id in dict.fromkeys(each.session_id for each in chosen)
+    }
+    return Explanation(
+        number=document.number,
+        issued_on=document.issued_on,
+        sha256=sha256,
+        seller=document.seller.name,
+        buyer=document.buyer.name,
+        currency=document.currency,
+        currency_exponent=document.currency_exponent,
+        gross_minor=document.gross_minor,
+        lines=tuple(trails[each.session_id].explained(each) for each in chosen),
+    )
+
+
+def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
+    row = connection.execute(CAUSE, (number,)).fetchone()
+    books = Books(connection.info.dsn)
+    try:
+        invoice = books.find(row[0]) if row else None
+    finally:
+        books.close()
+    if invoice is None:
+        raise UnknownInvoiceError(number)
+    return invoice.document, invoice.sha256
+
+
+class _Trail:
+    """What led to one session's lines: its decision, and the fold of what was known then."""
+
+    def __init__(self, connection: Connection[Any], session_id: str) -> None:
+        [self._decision] = rated_sessions(connection, [session_id])
+        decision, moment = self._decision, self._decision.moment
+        declarations = load_declarations(connection, decision.declared_version)
+        history = station_history(
+            connection, declarations, decision.station_id, until_position=moment.position
+        )
+        self._session = history.sessions.get(session_id)
+        self._partition = moment.partition
+        self._frames = read_frames(connection, self._places())
+
+    def explained(self, line: DocumentLine) -> ExplainedLine:
+        """Return *line* with all that is known of it."""
+        decision = self._decision
+        [rated] = [each for each in decision.lines if each.line == line.rated_line]
+        frames = self._session.frames if self._session else ()
+        return ExplainedLine(
+            line=line,
+            price=_price(decision, rated),
+            rating=_rating(decision),
+            periods=tuple(_periods(self._session, rated)) if self._session else (),
+            readings=tuple(self._readings(rated)),
+            start_frame=self._frame(*self._ends()[0]) if frames else None,
+            end_frame=self._frame(*self._ends()[-1]) if frames else None,
+            session_frames=len(frames),
+        )
+
+    def _places(self) -> Iterable[Place]:
+        session = self._session
+        if session is None:
+            return
+        for position, line in self._ends():
+            yield Place(self._partition, position, line)
+        for point in session.points:
+            yield Place(self._partition, point.position, point.line)
+
+    def _ends(self) -> Sequence[tuple[int, int]]:
+        """Return where the frames stand that tell the session's first and last reading."""
+        if self._session is None:
+            return ()
+        points = [(point.position, point.line) for point in self._session.points]
+        known = points or list(self._session.frames)
+        return known[:1] + known[-1:]
+
+    def _frame(self, position: int, line: int) -> RawFrame | None:
+        return self._frames.get(Place(self._partition, position, line))
+
+    def _readings(self, rated: RatedLine) -> Iterable[UsedReading]:
+        """Yield the readings within the line's time, and the one before and after it."""
+        points = self._session.points if self._session else ()
+        for index, point in enumerate(points):
+            is_before = index + 1 < len(points) and points[index + 1].at <= rated.starts_at
+            is_after = index > 0 and points[index - 1].at >= rated.ends_at
+            if not is_before and not is_after:
+                yield UsedReading(
+                    at=point.at,
+                    register_wh=point.register_wh,
+                    energy_wh=point.energy_wh,
+                    frame=self._frame(point.position, point.line),
+                )
+
+
+def _price(decision: SessionRated, rated: RatedLine) -> Price:
+    return Price(
+        tariff_id=decision.tariff_id,
+        tariff_hash=decision.tariff_hash,
+        assignment=decision.assignment,
+        element=rated.element,
+        element_name=rated.element_name,
+        grant=rated.grant,
+        reason=rated.reason,
+    )
+
+
+def _rating(decision: SessionRated) -> Rating:
+    release, moment = decision.release, decision.moment
+    return Rating(
+        session_id=decision.session_id,
+        station_id=decision.station_id,
+        decided_at=moment.at,
+        log_place=f"{moment.partition}/{moment.position}",
+        sha256=hash_decision(encode_decision(decision)),
+        declared_version=decision.declared_version,
+        kernel_version=decision.kernel_version,
+        policy=f"{decision.policy} {decision.policy_version}",
+        tzdata_version=decision.tzdata_version,
+        released_by=release.by if release else None,
+        released_because=release.reason if release else None,
+        flags={flag: meaning_of(flag) for flag in decision.flags},
+    )
+
+
+def _periods(session: ChargingSession, rated: RatedLine) -> Iterable[Period]:
+    """Yield the stretches of the line's time: cut at readings, activities and its borders."""
+    start, end = rated.starts_at, rated.ends_at
+    if rated.dimension in {Dimension.FLAT, Dimension.SESSION} or start >= end:
+        return
+    readings = {point.at for point in session.points}
+    changes = {span.starts_at for span in session.spans}
+    cuts = sorted({start, end, *(at for at in readings | changes if start < at < end)})
+    for earlier, later in pairwise(cuts):
+        drawn = _energy_at(session.points, later) - _energy_at(session.points, earlier)
+        yield Period(
+            starts_at=earlier,
+            ends_at=later,
+            energy_wh=drawn,
+            activity=_activity_at(session, earlier),
+            is_interpolated=drawn != 0 and not {earlier, later} <= readings,
+        )
+
+
+def _energy_at(points: Sequence[SessionPoint], at: datetime) -> Decimal:
+    """Return the energy since the start at a moment, by time between two readings; to 0.001 Wh."""
+    for earlier, later in pairwise(points):
+        if earlier.at <= at <= later.at and later.at > earlier.at:
+            share = Decimal((at - earlier.at) // _MICROSECOND) / Decimal(
+                (later.at - earlier.at) // _MICROSECOND
+            )
+            risen = (later.energy_wh - earlier.energy_wh) * share
+            exact = at in {earlier.at, later.at}
+            return earlier.energy_wh + (risen if exact else risen.quantize(Decimal("0.001")))
+    return points[-1].energy_wh if points and at > points[-1].at else ZERO
+
+
+def _activity_at(session: ChargingSession, at: datetime) -> str:
+    current = [span for span in session.spans if span.starts_at <= at]
+    return current[-1].activity.value if current else "charging"

@@ -1,0 +1,1 @@
+"""Where every Wh and every cent went."""

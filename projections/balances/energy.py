@@ -1,0 +1,198 @@
+"""Where every metered Wh went, per station and site-local day.
+
+metered = billed + free by rule + held + unattributed, or the difference says by how much not.
+`held_wh` is all that a session drew and nobody pays (yet): its parts are open, waiting, held
+sessions and those written off.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, LiteralString
+
+from psycopg import Connection
+
+from ledger.declared.declarations import Declarations
+from ledger.declared.store import load_declarations
+from ledger.facts.station_clock import zone_of
+from ledger.rating.decisions import SessionRated, decode_decision
+from ledger.sessions.station_energy import station_energy
+from projections.station_history import station_history
+
+ZERO: Final = Decimal(0)
+STATIONS: LiteralString = """
+SELECT DISTINCT station_id FROM fact WHERE %(station)s::text IS NULL OR station_id = %(station)s
+ORDER BY station_id
+"""
+STATES: LiteralString = """
+SELECT session_id, state FROM session WHERE station_id = %s AND state <> 'replaced'
+"""
+RATINGS: LiteralString = """
+SELECT body FROM session_decision WHERE station_id = %s AND kind IN ('rated', 'released')
+"""
+PART_OF: Final[Mapping[str, str]] = {
+    "held": "held_for_decision_wh",
+    "written_off": "written_off_wh",
+    "waiting": "waiting_wh",
+    "open": "open_wh",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class EnergyDay:
+    """One station on one day of its site's calendar, or a total of such days; energies in Wh.
+
+    `late_wh` is the part of `unattributed_wh` that came to light after a session was rated.
+    """
+
+    station_id: str
+    day: date | None
+    metered_wh: Decimal = ZERO
+    billed_wh: Decimal = ZERO
+    free_wh: Decimal = ZERO
+    held_for_decision_wh: Decimal = ZERO
+    waiting_wh: Decimal = ZERO
+    open_wh: Decimal = ZERO
+    written_off_wh: Decimal = ZERO
+    unattributed_wh: Decimal = ZERO
+    late_wh: Decimal = ZERO
+
+    @property
+    def held_wh(self) -> Decimal:
+        """Drawn in sessions that nobody pays, or nobody pays yet."""
+        waiting = self.waiting_wh + self.open_wh
+        return self.held_for_decision_wh + waiting + self.written_off_wh
+
+    @property
+    def difference_wh(self) -> Decimal:
+        """What is metered but accounted for nowhere; below 0: accounted for but not metered."""
+        known = self.billed_wh + self.free_wh + self.held_wh + self.unattributed_wh
+        return self.metered_wh - known
+
+    def add(self, part: str, energy_wh: Decimal) -> None:
+        """Add *energy_wh* to the field *part*."""
+        setattr(self, part, getattr(self, part) + energy_wh)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyBalance:
+    """The balance of some stations: day by day, and in all."""
+
+    days: tuple[EnergyDay, ...]
+    total: EnergyDay
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every single day adds up to the Wh."""
+        return not any(day.difference_wh for day in self.days)
+
+
+def energy_balance(
+    connection: Connection[Any],
+    *,
+    station_id: str | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> EnergyBalance:
+    """Return the balance of one station or all, of the days from *first_day* to *last_day*."""
+    declarations = load_declarations(connection)
+    stations = [row[0] for row in connection.execute(STATIONS, {"station": station_id})]
+    days = [
+        day
+        for station in stations
+        for day in _station_days(connection, declarations, station)
+        if day.day is not None
+        and (first_day is None or first_day <= day.day)
+        and (last_day is None or day.day <= last_day)
+    ]
+    return EnergyBalance(days=tuple(days), total=_total(days))
+
+
+def _total(days: Iterable[EnergyDay]) -> EnergyDay:
+    total = EnergyDay(station_id="", day=None)
+    for day in days:
+        for each in fields(EnergyDay):
+            if each.name.endswith("_wh"):
+                total.add(each.name, getattr(day, each.name))
+    return total
+
+
+def _station_days(
+    connection: Connection[Any], declarations: Declarations, station_id: str
+) -> list[EnergyDay]:
+    """Return the days of one station, each session's energy laid where its decision says."""
+    history = station_history(connection, declarations, station_id)
+    states = dict(connection.execute(STATES, (station_id,)).fetchall())
+    rated = _ratings(connection, station_id)
+    days: defaultdict[date, EnergyDay] = _Days(station_id)
+    drawn: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)
+    for metered in station_energy(history.facts, history.sessions.values(), history.traits):
+        days[metered.day].metered_wh += metered.metered_wh
+        days[metered.day].unattributed_wh += metered.unattributed_wh
+        for session_id, energy_wh in metered.sessions.items():
+            drawn[session_id][metered.day] = energy_wh
+    for session_id, by_day in drawn.items():
+        rating = rated.pop(session_id, None) or _renamed(rated, session_id, drawn)
+        if rating is not None:
+            _share(rating, by_day, days)
+            continue
+        part = PART_OF.get(states.get(session_id, "waiting"), "waiting_wh")
+        for day, energy_wh in by_day.items():
+            days[day].add(part, energy_wh)
+    for rating in rated.values():  # billed, and no register says so any more
+        zone = zone_of(history.traits.time_zone)
+        _share(rating, {rating.ended_at.astimezone(zone).date(): ZERO}, days)
+    return [days[day] for day in sorted(days)]
+
+
+class _Days(defaultdict[date, EnergyDay]):
+    """The days of a station, made when first asked for."""
+
+    def __init__(self, station_id: str) -> None:
+        super().__init__()
+        self._station_id = station_id
+
+    def __missing__(self, day: date) -> EnergyDay:
+        made = self[day] = EnergyDay(station_id=self._station_id, day=day)
+        return made
+
+
+def _ratings(connection: Connection[Any], station_id: str) -> dict[str, SessionRated]:
+    rows = connection.execute(RATINGS, (station_id,)).fetchall()
+    decisions = [decode_decision(body) for (body,) in rows]
+    return {each.session_id: each for each in decisions if isinstance(each, SessionRated)}
+
+
+def _renamed(
+    rated: dict[str, SessionRated], session_id: str, drawn: Mapping[str, object]
+) -> SessionRated | None:
+    """Return the rating of a session whose start, and so its id, moved after it was rated."""
+    reference, _ = session_id.rsplit("/", 1)
+    for rated_id in sorted(rated):
+        if rated_id not in drawn and rated_id.rsplit("/", 1)[0] == reference:
+            return rated.pop(rated_id)
+    return None
+
+
+def _share(
+    rating: SessionRated, by_day: Mapping[date, Decimal], days: Mapping[date, EnergyDay]
+) -> None:
+    """Lay a rated session's energy on its days: what is free first, as allowances count.
+
+    What the session drew beyond its rating came late and is nobody's until it is corrected.
+    """
+    free, billed = rating.free_wh, rating.billed_wh
+    for number, day in enumerate(sorted(by_day), 1):
+        is_last = number == len(by_day)
+        free_here = free if is_last else min(by_day[day], free)
+        billed_here = billed if is_last else min(by_day[day] - free_here, billed)
+        late = max(by_day[day] - free_here - billed_here, ZERO)
+        days[day].free_wh += free_here
+        days[day].billed_wh += billed_here
+        days[day].late_wh += late
+        days[day].unattributed_wh += late
+        free, billed = free - free_here, billed - billed_here

@@ -1,0 +1,96 @@
+"""The past to re-rate: from a file, or from the books."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any, Final
+
+from psycopg import Connection
+
+from deploy.errors import DeployError
+from ledger.declared.store import load_declarations
+from projections.history import past_sessions, rated_between
+from tariffs.simulate.columns_file import read_columns_file, write_columns_file
+from tariffs.simulate.history import HistoryChunk, PastSession, Unread, chunks_of
+from tariffs.simulate.lines import read_csv_lines, read_json_lines
+
+_COLUMNS: Final = ".npz"
+_JSON_LINES: Final = {".jsonl", ".ndjson"}
+# Told how much of how much is done.
+Told = Callable[[int, int], None]
+
+
+def history_of_file(
+    exits: ExitStack, path: Path, currency: str, told: Told
+) -> Iterator[HistoryChunk]:
+    """Yield the sessions of *path* (.jsonl, .csv or .npz), chunk by chunk.
+
+    Raises:
+        DeployError: If the file cannot be read or is of no known kind.
+        TariffError: If it does not hold what its name says.
+    """
+    try:
+        file = exits.enter_context(path.open("rb"))
+    except OSError as error:
+        message = f"cannot read {path}: {error}"
+        raise DeployError(message) from error
+    size = max(path.stat().st_size, 1)
+    if path.suffix == _COLUMNS:
+        chunks = read_columns_file(file)
+    elif path.suffix in _JSON_LINES:
+        chunks = chunks_of(read_json_lines(file, str(path)), currency)
+    elif path.suffix == ".csv":
+        lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
+        chunks = chunks_of(read_csv_lines(lines, str(path)), currency)
+    else:
+        message = f"{path}: sessions come as .jsonl, .csv or .npz"
+        raise DeployError(message)
+    for chunk in chunks:
+        yield chunk
+        told(file.tell(), size)
+
+
+def history_of_books(
+    connection: Connection[Any], since: date, until: date, currency: str, told: Told
+) -> Iterator[HistoryChunk]:
+    """Yield the rated sessions that began from *since* until the day before *until* (UTC)."""
+    first, end = _midnight(since), _midnight(until)
+    declarations = load_declarations(connection)
+    stations = rated_between(connection, since=first, until=end)
+    total = sum(stations.values())
+
+    def sessions() -> Iterator[tuple[str, PastSession | Unread]]:
+        done = 0
+        for station, count in stations.items():
+            yield from past_sessions(
+                connection, declarations, station, since=first, until=end, currency=currency
+            )
+            done += count
+            told(done, total)
+
+    return chunks_of(sessions(), currency)
+
+
+def save_history(path: Path, chunks: Iterator[HistoryChunk]) -> int:
+    """Write *chunks* to a .npz and return how many sessions it holds.
+
+    Raises:
+        DeployError: If it cannot be written.
+    """
+    if path.suffix != _COLUMNS:
+        message = f"{path}: --save writes a .npz"
+        raise DeployError(message)
+    try:
+        with path.open("wb") as file:
+            return write_columns_file(file, chunks)
+    except OSError as error:
+        message = f"cannot write {path}: {error}"
+        raise DeployError(message) from error
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(0), tzinfo=UTC)

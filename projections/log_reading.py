@@ -1,0 +1,125 @@
+"""The event log as people read it: by position, verbatim."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from deploy.errors import DeployError
+from ledger.log.envelope import Choice, Declared, Frame, LogLine, Tick, Validation, decode_lines
+from ledger.log.envelope import Connection as ConnectionLine
+from ledger.log.event_log import Position, partition_of
+from ledger.log.format import unpack_payload
+
+_PLACE: Final = re.compile(r"(\d+)/(\d+)(?:/(\d+))?")
+_READ: LiteralString = """
+SELECT position, codec, payload FROM log_batch
+WHERE partition = %s AND position >= %s ORDER BY position LIMIT %s
+"""
+_PARTITIONS: LiteralString = "SELECT count(*) FROM log_head"
+_PAGE: Final = 200
+
+
+class BadPlaceError(DeployError):
+    """A place in the log reads partition/position or partition/position/line."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(f"{text} is no place in the log: expected PARTITION/POSITION[/LINE]")
+
+
+class PlacedLine(NamedTuple):
+    """A line of the log, where it stands, and its text as stored."""
+
+    at: Position
+    line: LogLine
+    text: str
+
+
+def parse_place(text: str) -> tuple[int, int, int | None]:
+    """Return partition, position and line (None: the whole record) of a place's text.
+
+    Raises:
+        BadPlaceError: If it is none.
+    """
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        raise BadPlaceError(text)
+    line = match[3]
+    return int(match[1]), int(match[2]), None if line is None else int(line)
+
+
+def read_place(
+    connection: Connection[Any], partition: int, position: int, line: int | None
+) -> list[PlacedLine]:
+    """Return one record of the log, or one line of it; nothing where there is none."""
+    return [
+        placed
+        for placed in _lines(connection, partition, position)
+        if placed.at.position == position and line in {None, placed.at.line}
+    ]
+
+
+def read_station(connection: Connection[Any], station: str) -> Iterator[PlacedLine]:
+    """Yield every line about *station*, from the beginning."""
+    partition = partition_of(station, partitions=count_partitions(connection))
+    for placed in read_partition(connection, partition):
+        if getattr(placed.line, "station", None) == station:
+            yield placed
+
+
+def read_all(connection: Connection[Any]) -> Iterator[PlacedLine]:
+    """Yield every line of the log, one partition after the other."""
+    for partition in range(count_partitions(connection)):
+        yield from read_partition(connection, partition)
+
+
+def read_partition(connection: Connection[Any], partition: int) -> Iterator[PlacedLine]:
+    """Yield every line of a partition, in order."""
+    start = 0
+    while True:
+        page = list(_lines(connection, partition, start))
+        if not page:
+            return
+        yield from page
+        start = page[-1].at.position + 1
+
+
+def count_partitions(connection: Connection[Any]) -> int:
+    """Return how many partitions the log has."""
+    row = connection.execute(_PARTITIONS).fetchone()
+    return int(row[0]) if row else 0
+
+
+def describe(line: LogLine) -> str:
+    """Return what a line says, in one line for people."""
+    match line:
+        case Frame():
+            arrow = ">" if line.direction == "in" else "<"
+            reply = f"  answered {line.reply}" if line.reply is not None else ""
+            return f"{line.station} {arrow} {line.frame}{reply}"
+        case ConnectionLine():
+            state = "connected" if line.is_open else f"went ({line.why})"
+            return f"{line.station} {state}, {line.protocol}, connection {line.epoch}"
+        case Tick():
+            return "time passed"
+        case Declared():
+            return f"declarations up to version {line.version} hold from here"
+        case Choice():
+            return f"{line.by} chose to {line.choice} {line.session_id}: {line.reason}"
+        case Validation():
+            whose = line.session_id or f"the session of {line.token} at {line.station}"
+            return f"{line.by} showed the code {line.code} for {whose}"
+
+
+def _lines(connection: Connection[Any], partition: int, start: int) -> Iterator[PlacedLine]:
+    for position, codec, payload in connection.execute(
+        _READ, (partition, start, _PAGE), binary=True
+    ):
+        plain = unpack_payload(codec, payload)
+        texts = plain.split(b"\n")
+        for index, line in enumerate(decode_lines(plain)):
+            yield PlacedLine(Position(partition, position, index), line, texts[index].decode())

@@ -1,0 +1,1 @@
+"""The whole log worked through again, and every consequence compared."""

@@ -1,0 +1,117 @@
+"""Invoices in a replay: rendered again from the decisions made again, with the recorded choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, NamedTuple, Self
+
+import psycopg
+from psycopg import Connection, sql
+
+from ledger.books.accounts import invoice_entry
+from ledger.books.decisions_store import UnratedSessionError, rated_sessions
+from ledger.books.journal import JournalEntry
+from ledger.declared.declarations import Declarations
+from ledger.declared.store import load_declarations
+from ledger.invoices.document import read_document, render_invoice
+from ledger.invoices.invoice import Invoice
+from ledger.invoices.order import order_of
+from ledger.invoices.register import Books
+from ledger.rating.decisions import SessionRated
+
+ISSUED = """
+SELECT customer, currency, issued_on::text, issued_at::text, net_minor, tax_minor, gross_minor,
+       sha256, legal_entity, cause
+FROM books.issued_invoice WHERE number = %s
+"""
+POSTED = """
+SELECT entry_id, posting, account, party, currency, amount_minor FROM books.posting
+WHERE entry_id = %s ORDER BY posting
+"""
+
+
+class Comparison(NamedTuple):
+    """One thing as it was kept and as it came out again."""
+
+    what: str
+    key: str
+    kept: str | None
+    again: str | None
+
+
+class InvoiceComparison:
+    """Compares every issued invoice: its document, its row and its postings."""
+
+    def __init__(self, dsn: str, schema: str) -> None:
+        self._connection: Connection[Any] = psycopg.connect(dsn, autocommit=True)
+        path = sql.SQL("SET search_path = {}, inputs").format(sql.Identifier(schema))
+        self._connection.execute(path)
+        self._books = Books(dsn)
+        self._declarations = Declarations()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._books.close()
+        self._connection.close()
+
+    def compare(self) -> Iterator[Comparison]:
+        """Yield what was kept of every invoice beside what it should be."""
+        known = {number for (number,) in self._connection.execute(
+            "SELECT number FROM books.issued_invoice"
+        )}  # fmt: skip
+        for _, invoice in self._books.invoices():
+            number = invoice.number or ""
+            again, sessions = self._rendered(invoice)
+            yield Comparison("invoice document", number, invoice.document, again)
+            hashed = None if again is None else sha256(again.encode()).hexdigest()
+            yield Comparison("invoice hash", number, invoice.sha256, hashed)
+            if number in known:
+                known.discard(number)
+                yield self._row(invoice, sessions, again)
+                yield self._postings(invoice, sessions)
+        for number in sorted(known):
+            yield Comparison("invoice document", number, "booked", None)
+
+    def _rendered(self, invoice: Invoice) -> tuple[str | None, tuple[SessionRated, ...]]:
+        """Return the document's bytes made anew, None where its sessions were not rated again."""
+        if self._declarations.version != invoice.declared_version:
+            self._declarations = load_declarations(self._connection, invoice.declared_version)
+        try:
+            sessions = rated_sessions(self._connection, invoice.session_ids)
+        except UnratedSessionError:
+            return None, ()
+        order = order_of(invoice.cause, sessions, self._declarations, at=invoice.issued_at)
+        number, issued_on = invoice.number or "", invoice.issued_on
+        return render_invoice(order, number=number, issued_on=issued_on).decode(), sessions
+
+    def _row(
+        self, invoice: Invoice, sessions: tuple[SessionRated, ...], again: str | None
+    ) -> Comparison:
+        kept = self._connection.execute(ISSUED, (invoice.number,)).fetchone()
+        expected = None
+        if again is not None:
+            document, first = read_document(again), sessions[0]
+            moment = self._connection.execute("SELECT %s::text", (invoice.issued_at,)).fetchone()
+            expected = (
+                first.payer.customer, document.currency, str(document.issued_on),
+                moment[0] if moment else None, document.net_minor, document.vat_minor,
+                document.gross_minor, invoice.sha256, first.legal_entity, invoice.cause,
+            )  # fmt: skip
+        return Comparison("invoice row", invoice.number or "", str(kept), str(expected))
+
+    def _postings(self, invoice: Invoice, sessions: tuple[SessionRated, ...]) -> Comparison:
+        number = invoice.number or ""
+        kept = self._connection.execute(POSTED, (f"invoice:{number}",)).fetchall()
+        entry = invoice_entry(number, invoice.issued_at, sessions) if sessions else None
+        return Comparison("invoice postings", number, str(kept), str(_legs(entry)))
+
+
+def _legs(entry: JournalEntry | None) -> list[tuple[object, ...]]:
+    return [
+        (entry.entry_id, number, leg.account, leg.party, leg.currency, leg.amount_minor)
+        for entry in ([entry] if entry else [])
+        for number, leg in enumerate(entry.postings, 1)
+    ]

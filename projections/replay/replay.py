@@ -1,0 +1,221 @@
+"""Replay: read the log again from its start and compare every consequence, byte for byte.
+
+Decisions, rated lines and journal entries are made again in a scratch schema by the same worker;
+invoices are rendered again from the decisions made again. What was chosen (a number, a date, a
+person's release) is taken from where it was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final, LiteralString, Protocol
+
+import psycopg
+from psycopg import Connection, sql
+
+from projections.replay.allowances import allowance_sums
+from projections.replay.invoices import InvoiceComparison
+
+SHOWN_MAX: Final = 20
+BOOKS: Final = "books"
+
+REACHED: LiteralString = "SELECT partition, next_position FROM books.worker_position"
+LINES: LiteralString = """
+SELECT coalesce(sum(lines), 0)::bigint FROM inputs.log_batch JOIN replay_until USING (partition)
+WHERE log_batch.position < replay_until.position
+"""
+STALE: LiteralString = """
+SELECT nspname FROM pg_namespace WHERE nspname ~ '^replay_[0-9]+$' AND NOT EXISTS (
+    SELECT FROM pg_stat_activity WHERE 'replay_' || pid = nspname
+)
+"""
+LATER: LiteralString = """
+SELECT session_id FROM {schema}.session_decision AS decision
+JOIN replay_until AS until USING (partition) WHERE decision.position >= until.position
+"""
+DECISIONS: LiteralString = """
+SELECT * FROM {schema}.session_decision AS decision WHERE NOT EXISTS (
+    SELECT FROM replay_until AS until
+    WHERE until.partition = decision.partition AND decision.position >= until.position
+)
+"""
+JOURNAL_ENTRIES: LiteralString = """
+SELECT * FROM {schema}.journal_entry WHERE NOT starts_with(entry_id, 'invoice:')
+AND entry_id NOT IN (SELECT 'rated:' || session_id FROM ({later}) AS later)
+"""
+POSTINGS: LiteralString = """
+SELECT * FROM {schema}.posting WHERE NOT starts_with(entry_id, 'invoice:')
+AND entry_id NOT IN (SELECT 'rated:' || session_id FROM ({later}) AS later)
+"""
+COUNT: LiteralString = """
+SELECT count(*), count(*) FILTER (WHERE kept::text IS DISTINCT FROM again::text)
+FROM ({kept}) AS kept FULL JOIN ({again}) AS again USING ({key})
+"""
+SHOW: LiteralString = """
+SELECT concat_ws(' ', {key}), kept::text, again::text
+FROM ({kept}) AS kept FULL JOIN ({again}) AS again USING ({key})
+WHERE kept::text IS DISTINCT FROM again::text ORDER BY {key} LIMIT {limit}
+"""
+TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
+    "decision": (DECISIONS, ("session_id", "position")),
+    "rated line": (
+        "SELECT * FROM {schema}.rated_line WHERE session_id NOT IN ({later})",
+        ("session_id", "line"),
+    ),
+    "allowance use": (
+        "SELECT * FROM {schema}.allowance_use WHERE session_id NOT IN ({later})",
+        ("key", "period", "number"),
+    ),
+    "journal entry": (JOURNAL_ENTRIES, ("entry_id",)),
+    "posting": (POSTINGS, ("entry_id", "posting")),
+}
+"""What is compared by name: its rows of a schema, and their key."""
+
+Progress = Callable[[int, int], None]
+"""Called with the lines replayed and the lines in all."""
+
+
+class ReplayWorker(Protocol):
+    """What a replay needs of the worker: `ledger.worker.worker.Worker`."""
+
+    def run_once(self) -> int:
+        """Take one group of records; return how many lines were done."""
+
+    def close(self) -> None:
+        """Let its connections go."""
+
+
+class NewWorker(Protocol):
+    """Makes the worker that writes into a scratch schema."""
+
+    def __call__(
+        self, dsn: str, *, partitions: Collection[int], schema: str, until: Mapping[int, int]
+    ) -> ReplayWorker:
+        """Return a worker on *partitions* that stops before the positions *until*."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Something that came out otherwise: None where it is missing."""
+
+    what: str
+    key: str
+    kept: str | None
+    again: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayReport:
+    """What a replay found. `shown` are the first differences of each kind."""
+
+    lines: int
+    compared: int
+    differences: int
+    compared_by_kind: dict[str, int]
+    shown: tuple[Difference, ...]
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether everything came out as it was recorded."""
+        return self.differences == 0
+
+
+def check_replay(
+    dsn: str,
+    *,
+    new_schema: Callable[[Connection[Any], str], object],
+    new_worker: NewWorker,
+    progress: Progress | None = None,
+) -> ReplayReport:
+    """Replay the log up to where the books are, and compare.
+
+    Args:
+        dsn: The database with `inputs`, `books` and `decisions`; it may be in use.
+        new_schema: Makes the tables of the books in a schema of the given name.
+        new_worker: Makes the worker that fills it.
+        progress: Told after every transaction how far the replay is.
+    """
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TEMP TABLE replay_until (partition integer PRIMARY KEY, position bigint)"
+        )
+        connection.execute("INSERT INTO replay_until " + REACHED)
+        until: dict[int, int] = dict(
+            connection.execute("SELECT partition, position FROM replay_until").fetchall()
+        )
+        lines = int(connection.execute(LINES).fetchall()[0][0])
+        with _scratch(connection, new_schema) as schema:
+            worker = new_worker(dsn, partitions=until, schema=schema, until=until)
+            try:
+                _replay(worker, lines, progress)
+            finally:
+                worker.close()
+            return _compare(connection, dsn, schema, lines)
+
+
+def _replay(worker: ReplayWorker, lines: int, progress: Progress | None) -> None:
+    done = 0
+    while taken := worker.run_once():
+        done += taken
+        if progress is not None:
+            progress(done, lines)
+
+
+@contextmanager
+def _scratch(
+    connection: Connection[Any], new_schema: Callable[[Connection[Any], str], object]
+) -> Iterator[str]:
+    """Make a schema that goes when this is over; drop what killed replays left behind."""
+    for (stale,) in connection.execute(STALE).fetchall():
+        _drop(connection, stale)
+    schema = f"replay_{connection.info.backend_pid}"
+    _drop(connection, schema)
+    new_schema(connection, schema)
+    try:
+        yield schema
+    finally:
+        _drop(connection, schema)
+
+
+def _drop(connection: Connection[Any], schema: str) -> None:
+    drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
+    connection.execute(drop)
+
+
+def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> ReplayReport:
+    compared: dict[str, int] = {}
+    differences, shown = 0, list[Difference]()
+    for what, (rows, key) in TABLES.items():
+        parts = {
+            "kept": _rows(rows, BOOKS),
+            "again": _rows(rows, schema),
+            "key": sql.SQL(", ").join(map(sql.Identifier, key)),
+            "limit": sql.Literal(SHOWN_MAX),
+        }
+        counted = connection.execute(sql.SQL(COUNT).format(**parts)).fetchall()
+        compared[what], different = counted[0]
+        differences += different
+        if different:
+            for name, kept, again in connection.execute(sql.SQL(SHOW).format(**parts)):
+                shown.append(Difference(what=what, key=name, kept=kept, again=again))
+    with InvoiceComparison(dsn, schema) as invoices:
+        for what, name, kept, again in chain(allowance_sums(connection), invoices.compare()):
+            compared[what] = compared.get(what, 0) + 1
+            if kept != again:
+                differences += 1
+                shown.append(Difference(what=what, key=name, kept=kept, again=again))
+    return ReplayReport(
+        lines=lines,
+        compared=sum(compared.values()),
+        differences=differences,
+        compared_by_kind=compared,
+        shown=tuple(shown[: SHOWN_MAX * len(compared)]),
+    )
+
+
+def _rows(rows: LiteralString, schema: str) -> sql.Composed:
+    name = sql.Identifier(schema)
+    return sql.SQL(rows).format(schema=name, later=sql.SQL(LATER).format(schema=name))

@@ -1,0 +1,1 @@
+"""Partners' tariffs and CDRs from files, priced and compared."""

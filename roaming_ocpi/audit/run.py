@@ -1,0 +1,207 @@
+"""Prices documents of CDRs and sessions one by one; what cannot be priced is refused, alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from deploy.errors import DeployError
+from roaming_ocpi.audit.documents import Document, documents_in
+from roaming_ocpi.audit.tariffs import GivenTariff, Refusal, refusal_of
+from tariffs.cdr.cdr import Cdr
+from tariffs.cdr.differences import Difference, differences_of
+from tariffs.cdr.pricing import CurrencyDiffersError, price_cdr
+from tariffs.cdr.tariffs import TariffMissingError, holds
+from tariffs.errors import TariffError
+from tariffs.files.session_file import read_session_file
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.priced import Note, PricedSession
+from tariffs.kernel.pricing import price_session
+from tariffs.model.policy import PricingPolicy
+from tariffs.ocpi.cdr_fast import CdrDecoder, FastCdr
+from tariffs.ocpi.cdr_reader import ocpi_cdr_of
+from tariffs.ocpi.documents import OcpiError, decode_json, objects_in
+from tariffs.ocpi.versions import OcpiVersion
+from tariffs.zones import UnknownZoneError
+
+UTC: Final = "UTC"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One CDR or session, priced."""
+
+    id: str | None
+    source: str
+    priced: PricedSession
+    notes: tuple[Note, ...]
+    differences: tuple[Difference, ...] = ()
+    is_credit: bool = False
+
+
+class PricingRun:
+    """One run of `wattledger price`: the tariffs and choices that hold for every document."""
+
+    def __init__(
+        self,
+        tariffs: Sequence[GivenTariff],
+        *,
+        policy: PricingPolicy,
+        time_zone: str | None,
+        version: OcpiVersion | None,
+    ) -> None:
+        self._tariffs = tuple(tariffs)
+        self._policy, self._time_zone, self._version = policy, time_zone, version
+        self._notes = {id(given.compiled): given.notes for given in tariffs}
+        self._decoder = CdrDecoder()
+        self._embedded: dict[bytes, CompiledTariff] = {}
+
+    def outcomes(self, paths: Sequence[Path]) -> Iterator[Outcome | Refusal]:
+        """Price everything in *paths* (files, folders, JSON Lines), in order."""
+        for path in paths:
+            try:
+                for document in documents_in(path):
+                    yield from self._document(document)
+            except DeployError as error:
+                yield Refusal(source=str(path), place="", why=str(error))
+
+    def _document(self, document: Document) -> Iterator[Outcome | Refusal]:
+        if document.is_yaml:
+            yield from self._session(document)
+            return
+        if self._version is None:
+            fast = self._decoder.decode(document.data)
+            if fast is not None:
+                yield self._clean(fast, document.source)
+                return
+        notes: list[Note] = []
+        try:
+            for value, path in objects_in(decode_json(document.data), notes):
+                if document.in_folder and _is_tariff(value):
+                    continue
+                yield self._object(document, value, path, notes)
+        except OcpiError as error:
+            yield refusal_of(document.source, error)
+
+    def _clean(self, fast: FastCdr, source: str) -> Outcome | Refusal:
+        """Price a CDR of a clean shape, which needed no reading field by field."""
+        said = Note("ocpi_version", f"read as OCPI {fast.version} (told by its shape)")
+        try:
+            return self._cdr(fast.cdr, source, [said])
+        except TariffError as error:
+            return refusal_of(source, _placed(error), fast.cdr.id)
+
+    def _object(
+        self, document: Document, value: object, path: str, notes: list[Note]
+    ) -> Outcome | Refusal:
+        identity = value.get("id") if isinstance(value, dict) else None
+        known = identity if isinstance(identity, str) else None
+        try:
+            read = ocpi_cdr_of(value, path, version=self._version)
+            shape = "given" if self._version else "told by its shape"
+            said = Note("ocpi_version", f"read as OCPI {read.version} ({shape})", path or None)
+            return self._cdr(read.cdr, document.source, [*notes, said, *read.notes])
+        except TariffError as error:
+            return refusal_of(document.source, _placed(error), known)
+
+    def _cdr(self, cdr: Cdr, source: str, notes: list[Note]) -> Outcome:
+        tariffs = self._tariffs_for(cdr)
+        zone = cdr.time_zone or self._time_zone
+        is_local = any(compiled.clock_restricted for compiled in tariffs)
+        if zone is None and is_local:
+            message = "neither the CDR nor --time-zone says where it was; local times are UTC's"
+            notes.append(Note("time_zone_missing", message, "cdr_location.time_zone"))
+
+        def reprice(policy: PricingPolicy) -> PricedSession:
+            return price_cdr(cdr, tariffs, time_zone=zone or UTC, policy=policy)
+
+        priced = reprice(self._policy)
+        if cdr.is_credit:
+            message = "the lines are those of the CDR that it takes back; the total is negative"
+            notes.append(Note("credit_cdr", message, "credit"))
+        notes.extend(self._notes_of(tariffs, priced))
+        return Outcome(
+            id=cdr.id or None,
+            source=source,
+            priced=priced,
+            notes=(*notes, *priced.notes),
+            differences=differences_of(cdr, priced, reprice),
+            is_credit=cdr.is_credit,
+        )
+
+    def _tariffs_for(self, cdr: Cdr) -> list[CompiledTariff]:
+        """Return the tariffs given, then those that the CDR carries under other ids."""
+        given = [each.compiled for each in self._tariffs]
+        ids = {compiled.tariff.id.casefold() for compiled in given}
+        named = {p.tariff_id.casefold() for p in cdr.periods if p.tariff_id is not None}
+        own = [t for t in cdr.tariffs if not given or t.id.casefold() in named - ids]
+        return [*given, *(self._compiled(tariff) for tariff in own)]
+
+    def _compiled(self, tariff: Any) -> CompiledTariff:  # noqa: ANN401 - a struct as a cache key
+        key = msgspec.msgpack.encode(tariff)
+        compiled = self._embedded.get(key)
+        if compiled is None:
+            if len(self._embedded) >= _CACHED_MAX:
+                self._embedded.clear()
+            compiled = self._embedded[key] = CompiledTariff(tariff)
+        return compiled
+
+    def _notes_of(self, tariffs: Sequence[CompiledTariff], priced: PricedSession) -> Iterator[Note]:
+        """Yield the notes of the tariffs that priced it."""
+        parts = getattr(priced.compiled, "parts", (priced.compiled,))
+        for compiled in tariffs:
+            if any(compiled is part for part in parts):
+                yield from self._notes.get(id(compiled), ())
+
+    def _session(self, document: Document) -> Iterator[Outcome | Refusal]:
+        """Price one of our YAML sessions: its name is the file's."""
+        try:
+            text = document.data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            yield Refusal(source=document.source, place="", why=f"not UTF-8: {error.reason}")
+            return
+        usage, problems = read_session_file(text, document.source)
+        if usage is None:
+            if not document.in_folder or "starts_at:" in text:
+                for problem in problems:
+                    place = f"{problem.line}:{problem.column}"
+                    yield Refusal(source=document.source, place=place, why=problem.message)
+            return
+        notes: list[Note] = []
+        try:
+            found = [t for t in self._tariffs if holds(t.compiled.tariff, usage.starts_at)]
+            found = found or list(self._tariffs)
+            if not found:
+                raise TariffMissingError(document.path.stem, None, "")
+            if len(found) > 1:
+                message = f"of {len(found)} tariffs that hold, the first was taken"
+                chosen = found[0].compiled.tariff.id
+                notes.append(Note("tariff_chosen", f"{message}: {chosen!r}"))
+            priced = price_session(usage, found[0].compiled, policy=self._policy)
+        except TariffError as error:
+            yield refusal_of(document.source, error, document.path.stem)
+            return
+        yield Outcome(
+            id=document.path.stem,
+            source=document.source,
+            priced=priced,
+            notes=(*notes, *found[0].notes, *priced.notes),
+        )
+
+
+_CACHED_MAX: Final = 1000
+
+
+def _is_tariff(value: object) -> bool:
+    return isinstance(value, dict) and "elements" in value and "charging_periods" not in value
+
+
+def _placed(error: TariffError) -> TariffError:
+    """Return *error* with the place of the CDR that it is about, if it has none."""
+    if isinstance(error, CurrencyDiffersError):
+        return OcpiError("currency", str(error))
+    if isinstance(error, UnknownZoneError):
+        return OcpiError("cdr_location.time_zone", str(error))
+    return error

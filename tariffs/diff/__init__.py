@@ -1,0 +1,1 @@
+"""What differs between two tariffs, in words and as hours of a week."""

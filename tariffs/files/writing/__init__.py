@@ -1,0 +1,1 @@
+"""A tariff written as the YAML that reads back the same."""

@@ -1,0 +1,1 @@
+"""YAML whose nodes know line and column; fields that are checked; text that reads back."""

@@ -1,0 +1,299 @@
+"""A tariff version made ready for pricing: integer factors, bit masks, cached selections."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, SessionAdjustment, ValidationGrant
+from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap, SharedGrant
+from tariffs.currencies import currency_exponent
+from tariffs.model.canonical import tariff_hash
+from tariffs.model.checking import check_tariff
+from tariffs.model.periods import WallClock
+from tariffs.model.price_series import SeriesTable
+from tariffs.model.reasons import grace_reason, priced_reason, restrictions_text, unpriced_reason
+from tariffs.model.restrictions import QuantityBands, clock_boundaries, quantity_bands
+from tariffs.model.tariff import (
+    Dimension,
+    PriceComponent,
+    ReservationRestriction,
+    Tariff,
+    TariffElement,
+)
+from tariffs.quantities import EXACT
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, factors_of, places
+
+SECOND_US = 1_000_000
+
+
+class State(IntEnum):
+    """What a stretch of a session is, for the choice of components."""
+
+    CHARGING = 0
+    PARKING = 1
+    GRACE = 2
+    RESERVATION = 3
+    RESERVATION_EXPIRED = 4
+
+
+class Why(StrEnum):
+    """Why a line stands where it stands; `tariffs.explain` makes the sentence."""
+
+    PRICED = "priced"
+    UNPRICED = "unpriced"
+    GRACE = "grace"
+    GRANT = "grant"
+    ADJUSTMENT = "adjustment"
+    TAX = "tax"
+    MIN_PRICE = "min_price"
+    MAX_PRICE = "max_price"
+    CASH = "cash"
+
+
+class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One price component (or the lack of one) with its integer factors.
+
+    `step_units` is the step in volume units, 0 for none; volumes of one `step_group` are rounded
+    up as one sum, those of group 0 never. `element_index` counts from 0 and is None where no
+    element applies.
+    """
+
+    why: Why
+    dimension: Dimension
+    element_index: int | None
+    element_name: str | None
+    price: Decimal
+    vat: Decimal | None
+    step_units: int
+    step_group: int = 0
+    before_factor: int
+    tax_factor: int
+    tariff_id: str
+    reason: str
+    for_reservation: bool = False
+    follows_series: bool = False
+
+
+# The components that hold at once: FLAT, ENERGY, and the one that time counts for.
+Selection = tuple[CompiledComponent | None, CompiledComponent, CompiledComponent | None]
+
+_STEP_UNITS = {
+    Dimension.FLAT: 0,
+    Dimension.ENERGY: ENERGY_UNITS_PER_WH,
+    Dimension.TIME: SECOND_US,
+    Dimension.PARKING_TIME: SECOND_US,
+    Dimension.RESERVATION_TIME: SECOND_US,
+}
+
+
+# FLAT is never rounded; the order of the others is that of `step_group`.
+STEP_GROUPS = (
+    Dimension.FLAT,
+    Dimension.ENERGY,
+    Dimension.RESERVATION_TIME,
+    Dimension.TIME,
+    Dimension.PARKING_TIME,
+)
+
+
+class CompiledTariff:
+    """One tariff version, compiled; keep it and price many sessions with it."""
+
+    __slots__ = (
+        "_at_series_prices",
+        "_clocks",
+        "_components",
+        "_selections",
+        "bands",
+        "changes_every_session",
+        "clock_restricted",
+        "denominator",
+        "exponent",
+        "factors",
+        "grace_us",
+        "has_bands",
+        "hash",
+        "line_adjustments",
+        "minor_scale",
+        "series",
+        "shared",
+        "tariff",
+    )
+
+    def __init__(self, tariff: Tariff) -> None:
+        check_tariff(tariff)
+        self.tariff = tariff
+        self.hash = tariff_hash(tariff)
+        self.exponent = currency_exponent(tariff.currency)
+        self.minor_scale: int = 10**self.exponent
+        self.line_adjustments: tuple[SessionAdjustment, ...] = tuple(
+            a for a in tariff.adjustments if not isinstance(a, IdleGrace)
+        )
+        self.shared: tuple[SharedGrant, ...] = tuple(
+            a for a in self.line_adjustments if isinstance(a, Allowance | PeriodCap | CouponGrant)
+        )
+        grants = [a for a in self.line_adjustments if isinstance(a, GroupGrant | ValidationGrant)]
+        series = tariff.price_series
+        self.series: SeriesTable | None = None if series is None else SeriesTable(series)
+        self._at_series_prices: dict[tuple[int, Decimal], CompiledComponent] = {}
+        self.changes_every_session: bool = len(grants) != len(self.line_adjustments)
+        graces = [a for a in tariff.adjustments if isinstance(a, IdleGrace)]
+        self.grace_us = max((grace.seconds for grace in graces), default=0) * SECOND_US
+        spare = 1
+        for grant in grants:
+            spare *= 100 * 10 ** places(grant.percent)
+        self.factors: Factors = factors_of(tariff, grants=spare)
+        self.denominator = self.factors.denominator
+        self.bands: QuantityBands = quantity_bands(tariff.elements)
+        self.has_bands = self.bands.measured or any((self.bands.duration, self.bands.energy))
+        self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
+        self._clocks: dict[str, WallClock] = {}
+        self._selections: dict[int, Selection] = {}
+        self._components: dict[tuple[int, Dimension, bool], CompiledComponent] = {}
+
+    @property
+    def all_elements(self) -> int:
+        """Return the mask of every element."""
+        return (1 << len(self.tariff.elements)) - 1
+
+    def clock(self, time_zone: str) -> WallClock:
+        """Return the elements that the wall clock of *time_zone* allows, cached by day."""
+        clock = self._clocks.get(time_zone)
+        if clock is None:
+            restrictions = tuple(element.restrictions for element in self.tariff.elements)
+            clock = self._clocks[time_zone] = WallClock(restrictions, time_zone)
+        return clock
+
+    def select(self, mask: int, state: int) -> Selection:
+        """Return the components that hold where the elements in *mask* may apply.
+
+        Per dimension the first element that has a component of it and whose restrictions hold.
+        Source: OCPI 2.3.0, mod_tariffs, Tariff object.
+        """
+        key = mask << 3 | state
+        selection = self._selections.get(key)
+        if selection is None:
+            selection = self._selections[key] = self._select(mask, State(state))
+        return selection
+
+    def _select(self, mask: int, state: State) -> Selection:
+        match state:
+            case State.CHARGING:
+                flat = self._first(mask, Dimension.FLAT, (None,))
+                timed = self._timed(mask, Dimension.TIME)
+            case State.PARKING | State.GRACE:
+                flat = self._first(mask, Dimension.FLAT, (None,))
+                timed = self._timed(mask, Dimension.PARKING_TIME)
+                if state is State.GRACE and timed is not None:
+                    timed = self._free(Dimension.PARKING_TIME, Why.GRACE)
+            case State.RESERVATION | State.RESERVATION_EXPIRED:
+                kinds = _reservation_kinds(expired=state is State.RESERVATION_EXPIRED)
+                flat = self._first(mask, Dimension.FLAT, kinds)
+                timed = self._first(mask, Dimension.TIME, kinds)
+                return flat, self._free(Dimension.ENERGY, Why.UNPRICED), timed
+        energy = self._first(mask, Dimension.ENERGY, (None,))
+        return flat, energy or self._free(Dimension.ENERGY, Why.UNPRICED), timed
+
+    def at_series_price(self, component: CompiledComponent, price: Decimal) -> CompiledComponent:
+        """Return *component* where the series has *price*, its own price on top."""
+        key = (id(component), price)
+        found = self._at_series_prices.get(key)
+        if found is None and self.series is not None:
+            series = self.series.series
+            total = EXACT.add(series.resolved(price), component.price)
+            found = self._at_series_prices[key] = msgspec.structs.replace(
+                component,
+                price=total,
+                before_factor=self.factors.before(component.dimension, total, component.vat),
+                tax_factor=self.factors.tax(component.dimension, total, component.vat),
+                reason=f"{component.reason}; {series.formula(price)}"
+                + (f", plus {component.price:f}" if component.price else ""),
+            )
+        return found or component
+
+    def _timed(self, mask: int, dimension: Dimension) -> CompiledComponent | None:
+        """Return the component for time, a free one if other elements price this dimension."""
+        found = self._first(mask, dimension, (None,))
+        if found is None and self._first(self.all_elements, dimension, (None,)) is not None:
+            return self._free(dimension, Why.UNPRICED)
+        return found
+
+    def _first(
+        self,
+        mask: int,
+        dimension: Dimension,
+        kinds: tuple[ReservationRestriction | None, ...],
+    ) -> CompiledComponent | None:
+        for kind in kinds:
+            for index, element in enumerate(self.tariff.elements):
+                if not mask >> index & 1 or element.restrictions.reservation is not kind:
+                    continue
+                for component in element.price_components:
+                    if component.dimension is dimension:
+                        return self._compiled(index, element, component)
+        return None
+
+    def _compiled(
+        self, index: int, element: TariffElement, component: PriceComponent
+    ) -> CompiledComponent:
+        reserved = element.restrictions.reservation is not None
+        key = (index, component.dimension, reserved)
+        compiled = self._components.get(key)
+        if compiled is None:
+            dimension = component.dimension
+            if reserved and dimension is Dimension.TIME:
+                dimension = Dimension.RESERVATION_TIME
+            compiled = self._components[key] = CompiledComponent(
+                why=Why.PRICED,
+                dimension=dimension,
+                element_index=index,
+                element_name=element.name,
+                price=component.price,
+                vat=component.vat,
+                step_units=component.step_size * _STEP_UNITS[dimension],
+                step_group=STEP_GROUPS.index(dimension),
+                before_factor=self.factors.before(dimension, component.price, component.vat),
+                tax_factor=self.factors.tax(dimension, component.price, component.vat),
+                tariff_id=self.tariff.id,
+                reason=priced_reason(
+                    dimension, index, element.name, restrictions_text(element.restrictions)
+                ),
+                for_reservation=reserved,
+                follows_series=component.series,
+            )
+        return compiled
+
+    def _free(self, dimension: Dimension, why: Why) -> CompiledComponent:
+        key = (-1 if why is Why.GRACE else -2, dimension, False)
+        compiled = self._components.get(key)
+        if compiled is None:
+            graces = [a for a in self.tariff.adjustments if isinstance(a, IdleGrace)]
+            compiled = self._components[key] = CompiledComponent(
+                why=why,
+                dimension=dimension,
+                element_index=None,
+                element_name=None,
+                price=Decimal(0),
+                vat=None,
+                step_units=0,
+                before_factor=0,
+                tax_factor=0,
+                tariff_id=self.tariff.id,
+                reason=grace_reason(graces[0].reason)
+                if why is Why.GRACE
+                else unpriced_reason(dimension),
+            )
+        return compiled
+
+
+def _reservation_kinds(*, expired: bool) -> tuple[ReservationRestriction, ...]:
+    """Return which elements price a reservation, the stronger kind first.
+
+    Source: OCPI 2.3.0, mod_tariffs, ReservationRestrictionType (the NOTE: EXPIRES wins).
+    """
+    if expired:
+        return (ReservationRestriction.RESERVATION_EXPIRES, ReservationRestriction.RESERVATION)
+    return (ReservationRestriction.RESERVATION,)

@@ -1,0 +1,59 @@
+"""Power and current restrictions against what was measured, or was not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.kernel.priced import Note
+from tariffs.model.policy import NoDataPolicy, PricingPolicy
+from tariffs.model.restrictions import Bands
+from tariffs.quantities import EXACT
+
+# The least and the most that was measured in a stretch, in W or A.
+Range = tuple[Decimal | None, Decimal | None]
+
+NO_DATA_NOTES: Final = {
+    NoDataPolicy.IGNORE_RESTRICTION: Note(
+        "restriction_without_data",
+        "a power or current restriction was ignored where nothing was measured",
+    ),
+    NoDataPolicy.SKIP_ELEMENT: Note(
+        "restriction_without_data",
+        "elements with a power or current restriction were skipped where nothing was measured",
+    ),
+}
+
+
+def measured_mask(
+    compiled: CompiledTariff, policy: PricingPolicy, *, power: Range, current: Range
+) -> tuple[int, bool]:
+    """Return the elements that the measurements allow, and whether one that was needed lacks."""
+    bands = compiled.bands
+    mask, missing = compiled.all_elements, False
+    for band, (low, high), lower in (
+        (bands.min_power, power, True),
+        (bands.max_power, power, False),
+        (bands.min_current, current, True),
+        (bands.max_current, current, False),
+    ):
+        if band is None:
+            continue
+        value = (low, high)[0 if lower else 1]
+        if value is None:
+            value = high if lower else low
+        if value is None:
+            missing = True
+            mask &= _without_data(band, compiled, policy)
+        else:
+            mask &= band.mask_at(int(EXACT.multiply(value, Decimal(1000))))
+    return mask, missing
+
+
+def _without_data(band: Bands, compiled: CompiledTariff, policy: PricingPolicy) -> int:
+    match policy.no_data:
+        case NoDataPolicy.IGNORE_RESTRICTION:
+            return compiled.all_elements
+        case NoDataPolicy.SKIP_ELEMENT:
+            return band.unrestricted

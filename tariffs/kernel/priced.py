@@ -1,0 +1,287 @@
+"""The priced session: lines that carry their own explanation, and totals exact and rounded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from itertools import repeat
+
+import msgspec
+
+from tariffs.adjustments.adjustment import LineAdjustment, is_given_away
+from tariffs.adjustments.consumption import Consumed
+from tariffs.adjustments.words import adjustment_reason
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Why
+from tariffs.kernel.rounding import Amounts, Shares, share_out
+from tariffs.kernel.tally import Run
+from tariffs.model.policy import PricingPolicy
+from tariffs.model.tariff import Dimension, TaxIncluded
+from tariffs.model.usage import SessionUsage, moment_of
+from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_UNITS_PER_HOUR
+
+KERNEL_VERSION = "1"
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Something a reader should know about a result: a stable code, a sentence, a place."""
+
+    code: str
+    message: str
+    place: str | None = None
+
+
+class PricedLine(msgspec.Struct, frozen=True, gc=False):
+    """One line: a component over a stretch, a grant that lowers another line, or a price limit.
+
+    Exact amounts are numerators over `denominator`. The minor amounts of all lines add up to
+    those of the session.
+    """
+
+    run: Run
+    before_numerator: int
+    tax_numerator: int
+    before_minor: int
+    tax_minor: int
+    denominator: int
+    currency: str
+
+    @property
+    def component(self) -> CompiledComponent:
+        """Return the price component that holds."""
+        return self.run.component
+
+    @property
+    def why(self) -> Why:
+        """Return why the line stands here, as a code; `tariffs.explain` has the sentence."""
+        return self.run.why
+
+    @property
+    def adjustment(self) -> LineAdjustment | None:
+        """Return the adjustment, on a line that one made."""
+        return self.run.adjustment
+
+    @property
+    def reason(self) -> str:
+        """Return why the line stands here, as a sentence."""
+        reason = self.run.component.reason
+        adjustment, added = self.run.adjustment, self.run.billed - self.run.volume
+        if adjustment is not None:
+            return adjustment_reason(adjustment, self.currency)
+        return f"{reason}; {step_reason(self.dimension, added)}" if added else reason
+
+    @property
+    def dimension(self) -> Dimension:
+        """Return what the line charges for."""
+        return self.run.component.dimension
+
+    @property
+    def element_index(self) -> int | None:
+        """Return the tariff element, counted from 0; None where none applies."""
+        return self.run.component.element_index
+
+    @property
+    def tariff_id(self) -> str:
+        """Return the tariff that the element belongs to."""
+        return self.run.component.tariff_id
+
+    @property
+    def volume(self) -> Decimal:
+        """Return kWh, hours or 1, as measured."""
+        return volume_of(self.dimension, self.run.volume)
+
+    @property
+    def billed_volume(self) -> Decimal:
+        """Return kWh, hours or 1, after the step."""
+        return volume_of(self.dimension, self.run.billed)
+
+    @property
+    def unit_price(self) -> Decimal:
+        """Return the price per kWh, per hour or once, as the tariff states it."""
+        return self.run.component.price
+
+    @property
+    def amount(self) -> Money:
+        """Return the unrounded amount before taxes."""
+        return Money(decimal_of_ratio(self.before_numerator, self.denominator), self.currency)
+
+    @property
+    def tax_percent(self) -> Decimal | None:
+        """Return the VAT in percent; None if none applies."""
+        return self.run.component.vat
+
+    @property
+    def tax_amount(self) -> Money:
+        """Return the unrounded tax."""
+        return Money(decimal_of_ratio(self.tax_numerator, self.denominator), self.currency)
+
+    @property
+    def starts_at(self) -> datetime:
+        """Return where the line begins."""
+        return moment_of(self.run.starts_us)
+
+    @property
+    def ends_at(self) -> datetime:
+        """Return where the line ends (exclusive)."""
+        return moment_of(self.run.ends_us)
+
+
+class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a session costs and why.
+
+    `runs` are what was counted and `amounts` what it costs exactly, side by side; `before_minor`
+    and `tax_minor` are owed, in minor units of the currency. `shares` are the minor units of each
+    line where the policy rounds lines; where it rounds the total, the lines share that.
+    `consumed` is what the session used of grants that it shares.
+    """
+
+    compiled: CompiledTariff
+    usage: SessionUsage
+    policy: PricingPolicy
+    runs: list[Run]
+    amounts: Amounts
+    before_minor: int
+    tax_minor: int
+    shares: Shares | None
+    notes: tuple[Note, ...]
+    consumed: tuple[Consumed, ...] = ()
+
+    @property
+    def lines(self) -> tuple[PricedLine, ...]:
+        """Return the lines, made when asked for: who re-rates a year asks for totals only."""
+        amounts = self.amounts
+        befores, taxes = self.shares or share_out(
+            amounts, self.compiled.minor_scale, self.before_minor, self.tax_minor
+        )
+        return tuple(
+            map(
+                PricedLine,
+                self.runs,
+                amounts.befores,
+                amounts.taxes,
+                befores,
+                taxes,
+                repeat(amounts.denominator),
+                repeat(self.currency),
+            )
+        )
+
+    @property
+    def denominator(self) -> int:
+        """Return what the exact amounts of all lines are divided by."""
+        return self.amounts.denominator
+
+    @property
+    def tariff_id(self) -> str:
+        """Return the tariff's id."""
+        return self.compiled.tariff.id
+
+    @property
+    def tariff_hash(self) -> str:
+        """Return the sha256 that names the tariff's version."""
+        return self.compiled.hash
+
+    @property
+    def currency(self) -> str:
+        """Return the currency of every amount."""
+        return self.compiled.tariff.currency
+
+    @property
+    def after_minor(self) -> int:
+        """Return what is owed, taxes included, in minor units."""
+        return self.before_minor + self.tax_minor
+
+    @property
+    def before_exact(self) -> Fraction:
+        """Return the exact total before taxes."""
+        return Fraction(sum(self.amounts.befores), self.denominator)
+
+    @property
+    def taxes_exact(self) -> Fraction:
+        """Return the exact taxes."""
+        return Fraction(sum(self.amounts.taxes), self.denominator)
+
+    @property
+    def after_exact(self) -> Fraction:
+        """Return the exact total after taxes."""
+        return self.before_exact + self.taxes_exact
+
+    @property
+    def total_before_taxes(self) -> Money:
+        """Return the rounded total before taxes."""
+        return money_of_minor(self.before_minor, self.currency)
+
+    @property
+    def taxes(self) -> Money:
+        """Return the rounded taxes."""
+        return money_of_minor(self.tax_minor, self.currency)
+
+    @property
+    def total_after_taxes(self) -> Money:
+        """Return the rounded total after taxes."""
+        return money_of_minor(self.after_minor, self.currency)
+
+    @property
+    def tax_known(self) -> bool:
+        """Tell whether the tariff says what tax applies: a price without VAT leaves it open."""
+        if self.compiled.tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+            return True
+        charged = [line for line in self.lines if line.before_numerator]
+        return not charged or any(
+            line.tax_percent is not None or line.tax_numerator for line in charged
+        )
+
+    @property
+    def energy_wh(self) -> Decimal:
+        """Return the energy of the session as metered."""
+        return _wh(sum(line.run.volume for line in self._energy_lines()))
+
+    @property
+    def free_wh(self) -> Decimal:
+        """Return the energy that costs nothing, by the tariff or by a grant of all of it."""
+        free = sum(
+            line.run.volume for line in self._energy_lines() if not line.component.before_factor
+        )
+        granted = sum(
+            line.run.volume
+            for line in self.lines
+            if line.adjustment is not None
+            and line.dimension is Dimension.ENERGY
+            and is_given_away(line.adjustment)
+        )
+        return _wh(free + granted)
+
+    @property
+    def billed_wh(self) -> Decimal:
+        """Return the metered energy that is charged for (without what a step adds)."""
+        return EXACT.subtract(self.energy_wh, self.free_wh)
+
+    def _energy_lines(self) -> list[PricedLine]:
+        return [
+            line
+            for line in self.lines
+            if line.adjustment is None and line.dimension is Dimension.ENERGY
+        ]
+
+
+def step_reason(dimension: Dimension, added_units: int) -> str:
+    """Say what the step adds to a line's volume."""
+    if dimension is Dimension.ENERGY:
+        return f"step size adds {decimal_of_ratio(added_units, ENERGY_UNITS_PER_WH):f} Wh"
+    return f"step size adds {decimal_of_ratio(added_units, TIME_UNITS_PER_HOUR // 3600):f} s"
+
+
+def volume_of(dimension: Dimension, units: int) -> Decimal:
+    """Return *units* in the unit that OCPI uses for *dimension*: kWh, hours, or a count."""
+    match dimension:
+        case Dimension.ENERGY:
+            return decimal_of_ratio(units, ENERGY_UNITS_PER_KWH)
+        case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
+            return decimal_of_ratio(units, TIME_UNITS_PER_HOUR)
+        case Dimension.FLAT | Dimension.SESSION:
+            return Decimal(units)
+
+
+def _wh(units: int) -> Decimal:
+    return decimal_of_ratio(units, ENERGY_UNITS_PER_WH)

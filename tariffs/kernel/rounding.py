@@ -1,0 +1,177 @@
+"""From exact amounts to minor units, line by line, so that lines always add up to the total."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tariffs.kernel.compiled import CompiledTariff, Why
+from tariffs.kernel.tally import Run
+from tariffs.model.policy import PricingPolicy, RoundingUnit
+from tariffs.model.tariff import Dimension
+from tariffs.quantities import RoundingMode, round_ratio
+from tariffs.taxes.taxes import places, scaled
+
+# Minor units of each line: before taxes, and tax.
+Shares = tuple[list[int], list[int]]
+
+_LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
+
+
+class Amounts(msgspec.Struct):
+    """The exact amounts of a session's lines, side by side, over one denominator."""
+
+    befores: list[int]
+    taxes: list[int]
+    denominator: int
+
+    def scale(self, factor: int) -> None:
+        """Write the same amounts over a denominator that is *factor* times as large."""
+        self.befores = [before * factor for before in self.befores]
+        self.taxes = [tax * factor for tax in self.taxes]
+        self.denominator *= factor
+
+
+def round_total(amounts: Amounts, scale: int, mode: RoundingMode) -> tuple[int, int]:
+    """Round the totals before and after taxes and return (before taxes, tax) in minor units.
+
+    *scale* is how many minor units the currency's unit has; it divides every denominator.
+    """
+    minor = amounts.denominator // scale
+    before = sum(amounts.befores)
+    before_minor = round_ratio(before, minor, mode)
+    return before_minor, round_ratio(before + sum(amounts.taxes), minor, mode) - before_minor
+
+
+def cash_rest(after_minor: int, policy: PricingPolicy) -> int:
+    """Return what rounds a total to whole coins: nothing, or some minor units either way."""
+    coins = round_ratio(after_minor, policy.cash_minor, RoundingMode.HALF_UP)
+    return coins * policy.cash_minor - after_minor
+
+
+def share_out(amounts: Amounts, scale: int, before_minor: int, tax_minor: int) -> Shares:
+    """Share rounded totals out over the lines: (before taxes, tax) of each in minor units."""
+    minor = amounts.denominator // scale
+    return (
+        apportion(amounts.befores, minor, before_minor),
+        apportion(amounts.taxes, minor, tax_minor),
+    )
+
+
+def apportion(numerators: Sequence[int], minor: int, total_minor: int) -> list[int]:
+    """Share *total_minor* out over the lines: whole minor units first, then the largest rests.
+
+    *minor* is what a minor unit is as a numerator. A line of nothing gets nothing, unless there
+    is no other.
+    """
+    if len(numerators) == 1:
+        return [total_minor]
+    shares = [numerator // minor for numerator in numerators]
+    left = total_minor - sum(shares)
+    if not left:
+        return shares
+    rests = [numerator % minor for numerator in numerators]
+    if left == 1 and (largest := max(rests)):
+        shares[rests.index(largest)] += 1
+    else:
+        order = [i for i, numerator in enumerate(numerators) if numerator]
+        order = order or list(range(len(shares)))
+        order.sort(key=rests.__getitem__, reverse=left > 0)
+        for turn in range(abs(left)):
+            shares[order[turn % len(order)]] += 1 if left > 0 else -1
+    return shares
+
+
+def round_parts(
+    runs: Sequence[Run],
+    amounts: Amounts,
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+) -> Shares:
+    """Round what is stated (net, or gross where prices include tax) per line or period.
+
+    The tax of each rate is then rounded once, on the sum of the rounded amounts (EN 16931).
+    """
+    minor, inclusive = amounts.denominator // compiled.minor_scale, compiled.factors.inclusive
+    stated = (
+        [before + tax for before, tax in zip(amounts.befores, amounts.taxes, strict=True)]
+        if inclusive
+        else amounts.befores
+    )
+    minors = [0] * len(runs)
+    for group in _together(runs, policy.rounding_unit):
+        numerators = [stated[i] for i in group]
+        total = round_ratio(sum(numerators), minor, policy.rounding_mode)
+        for i, share in zip(group, apportion(numerators, minor, total), strict=True):
+            minors[i] = share
+    taxes = [0] * len(runs)
+    for group in _rates(runs):
+        numerators = [amounts.taxes[i] for i in group]
+        vat = runs[group[0]].component.vat
+        if vat is None:
+            total = round_ratio(sum(numerators), minor, policy.rounding_mode)
+        else:
+            stated_minor = sum(minors[i] for i in group)
+            rate, hundred = scaled(vat, places(vat)), 100 * 10 ** places(vat)
+            divisor = hundred + rate if inclusive else hundred
+            total = round_ratio(stated_minor * rate, divisor, policy.rounding_mode)
+        for i, share in zip(group, apportion(numerators, minor, total), strict=True):
+            taxes[i] = share
+    if inclusive:
+        minors = [stated - tax for stated, tax in zip(minors, taxes, strict=True)]
+    _round_limits(runs, amounts, minor, policy, minors, taxes)
+    return minors, taxes
+
+
+def _round_limits(
+    runs: Sequence[Run],
+    amounts: Amounts,
+    minor: int,
+    policy: PricingPolicy,
+    befores: list[int],
+    taxes: list[int],
+) -> None:
+    """Let the last line of a price limit, if any, make the totals those of the limit."""
+    limits = [i for i, run in enumerate(runs) if run.why in _LIMITS]
+    if not limits:
+        return
+    before = sum(amounts.befores)
+    before_minor = round_ratio(before, minor, policy.rounding_mode)
+    after_minor = round_ratio(before + sum(amounts.taxes), minor, policy.rounding_mode)
+    befores[limits[-1]] += before_minor - sum(befores)
+    taxes[limits[-1]] += after_minor - before_minor - sum(taxes)
+
+
+def _together(runs: Sequence[Run], unit: RoundingUnit) -> list[list[int]]:
+    """Return the indices that are rounded together: each line alone, or those of one period.
+
+    What an adjustment takes off a line is rounded with that line, so that no sum gets negative.
+    """
+    groups: dict[int, list[int]] = {}
+    for i, run in enumerate(runs):
+        first = i if run.adjustment is None else _changed_by(i, runs)
+        key = first if unit is RoundingUnit.LINE else runs[first].starts_us
+        groups.setdefault(key, []).append(i)
+    return list(groups.values())
+
+
+def _changed_by(index: int, runs: Sequence[Run]) -> int:
+    """Return the line that the adjustment's line at *index* changes; itself, if it changes none."""
+    line, changed = runs[index], index
+    for i, run in enumerate(runs[:index]):
+        is_older = run.adjustment is None or run.component.dimension is Dimension.SESSION
+        if run.component is line.component and is_older and run.starts_us <= line.starts_us:
+            changed = i
+            if run.adjustment is not None:
+                break
+    return changed
+
+
+def _rates(runs: Sequence[Run]) -> list[list[int]]:
+    """Return the indices of each VAT rate; a line without a rate stands alone."""
+    rates: dict[object, list[int]] = {}
+    for i, run in enumerate(runs):
+        vat = run.component.vat
+        rates.setdefault(("alone", i) if vat is None else vat, []).append(i)
+    return list(rates.values())

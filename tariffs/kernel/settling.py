@@ -1,0 +1,165 @@
+"""From runs to a priced session: steps, adjustments, limits, taxes and rounding, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from tariffs.adjustments.adjusting import adjust
+from tariffs.adjustments.adjustment import waives_least_price
+from tariffs.adjustments.consumption import Consumed
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Why
+from tariffs.kernel.edition_d2 import exchange_prices
+from tariffs.kernel.limits import limit_for
+from tariffs.kernel.priced import Note, PricedSession
+from tariffs.kernel.rounding import Amounts, Shares, cash_rest, round_parts, round_total, share_out
+from tariffs.kernel.series_pricing import price_by_series
+from tariffs.kernel.steps import apply_steps
+from tariffs.kernel.tally import Run
+from tariffs.kernel.usage_notes import usage_notes
+from tariffs.model.policy import LeastPricePolicy, PricingPolicy, RoundingUnit, StepPolicy
+from tariffs.model.tariff import Dimension
+from tariffs.model.usage import SessionUsage
+from tariffs.taxes.quantity_taxes import add_quantity_tax, reverse_charge
+
+_REASONS: Final = {
+    Why.MIN_PRICE: "the tariff's least price for a session",
+    Why.MAX_PRICE: "the tariff's most for a session",
+    Why.CASH: "rounded to what can be paid in cash",
+}
+
+
+def settle(
+    runs: list[Run],
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    *,
+    usage: SessionUsage,
+    ends_us: int,
+    notes: Sequence[Note] = (),
+) -> PricedSession:
+    """Turn what was counted into what is owed."""
+    tariff = compiled.tariff
+    if usage.reverse_charge_vat_id is not None or tariff.holidays is not None:
+        notes = [*notes, *usage_notes(usage, compiled)]
+    if compiled.series is not None:
+        runs = price_by_series(runs, compiled, compiled.series, usage)
+    apply_steps(runs, policy.steps)
+    if policy.steps is StepPolicy.AS_PRINTED_D2 and (note := exchange_prices(runs, compiled)):
+        notes = [*notes, note]
+    amounts = Amounts(
+        [run.billed * run.component.before_factor for run in runs],
+        [run.billed * run.component.tax_factor for run in runs],
+        compiled.denominator,
+    )
+    consumed: tuple[Consumed, ...] = ()
+    if compiled.line_adjustments:
+        consumed = adjust(runs, amounts, usage, compiled)
+    if tariff.min_price is not None or tariff.max_price is not None:
+        _add_limits(runs, amounts, compiled, policy, ends_us)
+    if usage.reverse_charge_vat_id is not None:
+        reverse_charge(runs, amounts)
+    for tax in tariff.quantity_taxes:
+        if usage.reverse_charge_vat_id is not None:
+            tax = msgspec.structs.replace(tax, vat=None)  # noqa: PLW2901 - its VAT is not ours either
+        add_quantity_tax(tax, runs, amounts, compiled)
+    before_minor, tax_minor, shares = _rounded(runs, amounts, compiled, policy, ends_us)
+    return PricedSession(
+        compiled=compiled,
+        usage=usage,
+        policy=policy,
+        runs=runs,
+        amounts=amounts,
+        before_minor=before_minor,
+        tax_minor=tax_minor,
+        shares=shares,
+        consumed=consumed,
+        notes=tuple(notes) if notes else (),
+    )
+
+
+def _rounded(
+    runs: list[Run],
+    amounts: Amounts,
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    ends_us: int,
+) -> tuple[int, int, Shares | None]:
+    """Return what is owed before taxes and the tax, and the lines' shares where they are known."""
+    scale = compiled.minor_scale
+    if policy.rounding_unit is RoundingUnit.TOTAL:
+        before, tax = round_total(amounts, scale, policy.rounding_mode)
+        if policy.cash_minor == 1:
+            return before, tax, None
+        shares = share_out(amounts, scale, before, tax)
+    else:
+        shares = round_parts(runs, amounts, compiled, policy)
+    if policy.cash_minor > 1:
+        run = _session_run(Why.CASH, compiled, ends_us)
+        _round_to_coins(runs, amounts, shares, policy, run)
+    return sum(shares[0]), sum(shares[1]), shares
+
+
+def _add_limits(
+    runs: list[Run],
+    amounts: Amounts,
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    ends_us: int,
+) -> None:
+    """Add a line for what min_price or max_price change."""
+    waived = any(run.adjustment and waives_least_price(run.adjustment) for run in runs)
+    if policy.least_price is LeastPricePolicy.WITH_ENERGY:
+        waived = waived or not any(run.component.dimension is Dimension.ENERGY for run in runs)
+    for why in (Why.MAX_PRICE,) if waived else (Why.MIN_PRICE, Why.MAX_PRICE):
+        limited = limit_for(
+            compiled,
+            policy,
+            why,
+            before=sum(amounts.befores),
+            tax=sum(amounts.taxes),
+            denominator=amounts.denominator,
+        )
+        if limited is not None:
+            amounts.scale(limited.scale)
+            amounts.befores.append(limited.before)
+            amounts.taxes.append(limited.tax)
+            runs.append(_session_run(why, compiled, ends_us))
+
+
+def _round_to_coins(
+    runs: list[Run], amounts: Amounts, shares: Shares, policy: PricingPolicy, run: Run
+) -> None:
+    """Add *run* as the line for what cannot be paid in coins.
+
+    It is no part of the exact price, and lowers the tax only where less than a coin is owed before.
+    """
+    before = sum(shares[0])
+    rest = cash_rest(before + sum(shares[1]), policy)
+    if rest:
+        runs.append(run)
+        shares[0].append(max(rest, -before))
+        shares[1].append(rest - max(rest, -before))
+        amounts.befores.append(0)
+        amounts.taxes.append(0)
+
+
+def _session_run(why: Why, compiled: CompiledTariff, ends_us: int) -> Run:
+    """Return the run of a line that concerns the session as a whole."""
+    component = CompiledComponent(
+        why=why,
+        dimension=Dimension.SESSION,
+        element_index=None,
+        element_name=None,
+        price=Decimal(0),
+        vat=None,
+        step_units=0,
+        before_factor=0,
+        tax_factor=0,
+        tariff_id=compiled.tariff.id,
+        reason=_REASONS[why],
+    )
+    return Run(component, ends_us, ends_us, 1, 1)

@@ -1,0 +1,1 @@
+"""What a tariff says and what a session used, as values."""

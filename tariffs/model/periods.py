@@ -1,0 +1,127 @@
+"""Where a session is cut: the wall clock of the site, thresholds, and readings between.
+
+A cut falls exactly on every instant at which another price may hold. The register at a cut between
+two readings is interpolated linearly and rounded down to 1e-9 Wh; a kWh threshold is reached at
+the first microsecond at which the interpolated register has it. Volumes are differences of
+registers, so they always add up to the session's energy.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from tariffs.model.restrictions import clock_applies, clock_boundaries
+from tariffs.model.tariff import Restrictions
+from tariffs.model.usage import EPOCH, microseconds
+from tariffs.zones import zone
+
+DAY_US = 86_400_000_000
+INTERPOLATION = "linear between readings"
+_HOUR = timedelta(hours=1)
+
+# From which instant on which elements are allowed.
+Change = tuple[int, int]
+
+
+class WallClock:
+    """Which elements the local time, date and weekday allow, cached per day and zone.
+
+    Absolute instants are converted to local time, never the other way round, so that the hour
+    that autumn repeats is priced twice and the one that spring leaves out never.
+    """
+
+    __slots__ = ("_boundaries", "_days", "_restrictions", "_zone")
+
+    def __init__(self, restrictions: Sequence[Restrictions], time_zone: str) -> None:
+        self._restrictions = restrictions
+        self._zone = zone(time_zone)
+        boundaries: set[time] = set()
+        for restriction in restrictions:
+            boundaries |= clock_boundaries(restriction)
+        self._boundaries = sorted(boundaries)
+        self._days: dict[int, tuple[Change, ...]] = {}
+
+    def within(self, start_us: int, end_us: int) -> tuple[int, list[Change]]:
+        """Return the mask at the start and the changes after it, before the end."""
+        day, last = start_us // DAY_US, end_us // DAY_US
+        mask = 0
+        later: list[Change] = []
+        while day <= last:
+            for change in self._days.get(day) or self.changes(day):
+                if change[0] <= start_us:
+                    mask = change[1]
+                elif change[0] < end_us:
+                    later.append(change)
+            day += 1
+        return mask, later
+
+    def changes(self, day: int) -> tuple[Change, ...]:
+        """Return (instant, mask) of every change in the UTC *day*, its first instant included."""
+        changes = self._days.get(day)
+        if changes is None:
+            changes = self._days[day] = tuple(self._changes(day))
+        return changes
+
+    def mask_at(self, instant_us: int) -> int:
+        """Return the elements that the wall clock allows at an instant."""
+        changes = self.changes(instant_us // DAY_US)
+        return changes[bisect_right(changes, instant_us, key=lambda change: change[0]) - 1][1]
+
+    def _changes(self, day: int) -> Iterator[Change]:
+        begin = EPOCH + timedelta(days=day)
+        last: int | None = None
+        for instant in sorted({begin, *self._instants(begin)}):
+            local = instant.astimezone(self._zone)
+            mask = sum(1 << i for i, r in enumerate(self._restrictions) if clock_applies(r, local))
+            if mask != last:
+                yield microseconds(instant), mask
+                last = mask
+
+    def _instants(self, begin: datetime) -> Iterator[datetime]:
+        """Yield the instants of the UTC day from *begin* at which a local boundary is passed."""
+        end = begin + timedelta(days=1)
+        first = begin.astimezone(self._zone).date() - timedelta(days=1)
+        candidates = [
+            instant
+            for offset in range(4)
+            for boundary in self._boundaries
+            for instant in self._instants_of(first + timedelta(days=offset), boundary)
+        ]
+        candidates.extend(self._shifts(begin))
+        yield from (instant for instant in candidates if begin <= instant < end)
+
+    def _instants_of(self, day: date, boundary: time) -> Iterator[datetime]:
+        for fold in (0, 1):
+            local = datetime.combine(day, boundary, tzinfo=self._zone).replace(fold=fold)
+            yield local.astimezone(UTC)
+
+    def _shifts(self, begin: datetime) -> Iterator[datetime]:
+        """Yield the instants at which the zone's offset changes (to the second)."""
+        for hour in range(24):
+            low, high = begin + hour * _HOUR, begin + (hour + 1) * _HOUR
+            if self._offset(low) == self._offset(high):
+                continue
+            while high - low > timedelta(seconds=1):
+                middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+                if self._offset(middle) == self._offset(low):
+                    low = middle
+                else:
+                    high = middle
+            yield high
+
+    def _offset(self, instant: datetime) -> timedelta | None:
+        return instant.astimezone(self._zone).utcoffset()
+
+
+def register_at(points: Sequence[tuple[int, int]], instant_us: int) -> int:
+    """Return the register (1e-9 Wh since the start) at an instant, interpolated if between."""
+    index = bisect_right(points, instant_us, key=lambda point: point[0])
+    if index == 0:
+        return 0
+    at, register = points[index - 1]
+    if at == instant_us or index == len(points):
+        return register
+    next_at, next_register = points[index]
+    return register + (next_register - register) * (instant_us - at) // (next_at - at)

@@ -1,0 +1,166 @@
+"""Restrictions, compiled: which elements may apply at an instant, as bit masks.
+
+Bit i of a mask stands for element i. What depends on the clock is asked instant by instant (see
+`tariffs.model.periods`); what depends on a growing or measured quantity is a table of bands.
+Source: OCPI 2.3.0, mod_tariffs, TariffRestrictions; notes on open questions in ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+
+import msgspec
+
+from tariffs.model.tariff import WEEKDAYS, Restrictions, TariffElement
+from tariffs.quantities import EXACT
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH
+
+MIDNIGHT = time(0)
+SECOND_US = 1_000_000
+
+# Power and current are compared in thousandths of a watt and of an ampere.
+_MILLI_PER_KW = 1_000_000
+_MILLI_PER_A = 1_000
+
+
+def clock_applies(restrictions: Restrictions, local: datetime) -> bool:
+    """Tell whether *restrictions* allow the wall clock, date and weekday of *local*."""
+    today = local.date()
+    if restrictions.start_date is not None and today < restrictions.start_date:
+        return False
+    if restrictions.end_date is not None and today >= restrictions.end_date:
+        return False
+    days, holidays = restrictions.day_of_week, restrictions.holidays
+    if (days or holidays) and not (WEEKDAYS[today.weekday()] in days or today in holidays):
+        return False
+    if not _season_applies(restrictions.season_start, restrictions.season_end, today):
+        return False
+    return _time_applies(restrictions.start_time, restrictions.end_time, local.time())
+
+
+def _season_applies(start: str | None, end: str | None, today: date) -> bool:
+    """Tell whether *today* lies in the season, which may reach over the end of the year."""
+    if start is None or end is None:
+        return True
+    now = f"{today:%m-%d}"
+    return start <= now < end if start < end else now >= start or now < end
+
+
+def _time_applies(start: time | None, end: time | None, now: time) -> bool:
+    """Tell whether *now* lies in [start, end); equal ends are the whole day."""
+    if start is None or end is None or end == MIDNIGHT:
+        return (start is None or now >= start) and (end is None or end == MIDNIGHT or now < end)
+    if start < end:
+        return start <= now < end
+    return now >= start or now < end
+
+
+def clock_boundaries(restrictions: Restrictions) -> set[time]:
+    """Return the local times of day at which *restrictions* may begin or cease to hold."""
+    boundaries = {t for t in (restrictions.start_time, restrictions.end_time) if t is not None}
+    by_day = (
+        restrictions.day_of_week,
+        restrictions.holidays,
+        restrictions.season_start,
+        restrictions.start_date,
+        restrictions.end_date,
+    )
+    if boundaries or any(by_day):
+        boundaries.add(MIDNIGHT)
+    return boundaries
+
+
+class Bands(msgspec.Struct, frozen=True):
+    """The elements allowed by the bands of one quantity.
+
+    `masks[i]` holds from `thresholds[i - 1]` until `thresholds[i]`; `unrestricted` are the
+    elements that do not ask for the quantity.
+    """
+
+    thresholds: tuple[int, ...]
+    masks: tuple[int, ...]
+    unrestricted: int
+
+    def mask_at(self, value: int) -> int:
+        """Return the elements allowed at *value*."""
+        return self.masks[bisect_right(self.thresholds, value)]
+
+
+def bands_of(ranges: Sequence[tuple[int | None, int | None]]) -> Bands | None:
+    """Build the bands of one quantity from each element's (min, max); None if none is bounded."""
+    thresholds = sorted({bound for pair in ranges for bound in pair if bound})
+    if not any(bound is not None for pair in ranges for bound in pair):
+        return None
+    masks = tuple(
+        sum(1 << i for i, (low, high) in enumerate(ranges) if _within(low, high, value))
+        for value in (0, *thresholds)
+    )
+    unrestricted = sum(1 << i for i, pair in enumerate(ranges) if pair == (None, None))
+    return Bands(tuple(thresholds), masks, unrestricted)
+
+
+def _within(low: int | None, high: int | None, value: int) -> bool:
+    return (low is None or value >= low) and (high is None or value < high)
+
+
+class QuantityBands(msgspec.Struct, frozen=True):
+    """The bands of every quantity that restrictions name.
+
+    Duration in microseconds, energy in 1e-9 Wh; power and current, each for its lower and upper
+    bounds (a CDR states both ends of what it measured), in mW and mA.
+    """
+
+    duration: Bands | None
+    energy: Bands | None
+    min_power: Bands | None
+    max_power: Bands | None
+    min_current: Bands | None
+    max_current: Bands | None
+
+    @property
+    def measured(self) -> bool:
+        """Tell whether any element asks for power or current."""
+        return any((self.min_power, self.max_power, self.min_current, self.max_current))
+
+
+def quantity_bands(elements: Sequence[TariffElement]) -> QuantityBands:
+    """Compile the bands of all *elements*."""
+    all_of = [element.restrictions for element in elements]
+
+    def lower(bound: Callable[[Restrictions], int | None]) -> Bands | None:
+        return bands_of([(bound(r), None) for r in all_of])
+
+    def upper(bound: Callable[[Restrictions], int | None]) -> Bands | None:
+        return bands_of([(None, bound(r)) for r in all_of])
+
+    return QuantityBands(
+        duration=bands_of(
+            [(_times(r.min_duration), _times(r.max_duration)) for r in all_of],
+        ),
+        energy=bands_of(
+            [
+                (_units(r.min_kwh, ENERGY_UNITS_PER_KWH), _units(r.max_kwh, ENERGY_UNITS_PER_KWH))
+                for r in all_of
+            ],
+        ),
+        min_power=lower(lambda r: _units(r.min_power, _MILLI_PER_KW)),
+        max_power=upper(lambda r: _units(r.max_power, _MILLI_PER_KW)),
+        min_current=lower(lambda r: _units(r.min_current, _MILLI_PER_A)),
+        max_current=upper(lambda r: _units(r.max_current, _MILLI_PER_A)),
+    )
+
+
+def _times(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * SECOND_US
+
+
+def _units(value: Decimal | None, per_unit: int) -> int | None:
+    """Return *value* in whole units; a bound finer than a unit is raised to the next one."""
+    if value is None:
+        return None
+    product = EXACT.multiply(value, Decimal(per_unit))
+    whole = int(product)
+    return whole if whole == product else whole + 1

@@ -1,0 +1,1 @@
+"""Taxes: percentages, stacked ones, sales taxes by name and those per kWh."""

@@ -1,0 +1,124 @@
+"""What the README promises: up, publish, apply, connect, charge, invoices."""
+
+from __future__ import annotations
+
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.clock import SystemClock
+from deploy.fleet.day import Protocol, StationDay, Visit
+from deploy.fleet.fleet import run_fleet
+from deploy.fleet.station import StationRefusedError
+from tests.deploy.running_wattledger import Wattledger
+from tests.tree import EXAMPLES
+
+MASTER_DATA = """
+legal_entities:
+  acme: {name: Acme Charging, country: DE, time_zone: Europe/Berlin, invoice_prefix: AC}
+sites:
+  depot: {time_zone: Europe/Berlin, country: DE, legal_entity: acme, currency: EUR}
+stations:
+  CS-16: {site: depot, password: depot-secret-16, connectors: 1, max_power_w: 22080}
+  CS-201: {site: depot, password: depot-secret-201, connectors: 1, max_power_w: 22080}
+customers:
+  ada: {name: Ada Byron, invoicing: per_session}
+tokens:
+  04AABBCCDD: {customer: ada}
+tariff_assignments:
+  - {tariff: energy-only, site: depot}
+"""
+
+
+class _HurriedClock(SystemClock):
+    """A station that has its day behind it and tells it without pauses."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Not wait."""
+
+
+@pytest.fixture
+def wattledger(tmp_path: Path) -> Wattledger:
+    return Wattledger(tmp_path / "data")
+
+
+def charge_of(station_id: str, password: str, protocol: Protocol, at: datetime) -> StationDay:
+    visit = Visit(
+        number=1,
+        connector_id=1,
+        token_uid="04aabbccdd",
+        arrives_at=at,
+        leaves_at=at + timedelta(hours=1),
+        power_w=11_000,
+        wanted_wh=8_000,
+    )
+    return StationDay(
+        station_id=station_id,
+        password=password,
+        protocol=protocol,
+        visits=(visit,),
+        boots_at=at - timedelta(minutes=1),
+        ends_at=at,
+        register_start_wh=1_000,
+    )
+
+
+def declare(wattledger: Wattledger, folder: Path) -> None:
+    path = folder / "depot.yaml"
+    path.write_text(MASTER_DATA)
+    began = "2026-01-01T00:00:00Z"
+    tariff = EXAMPLES / "tariffs" / "energy-only.yaml"
+    wattledger.done("tariff", "publish", tariff, "--valid-from", began)
+    path.write_text(f"valid_from: {began}\n{MASTER_DATA}")
+    wattledger.done("apply", path)
+
+
+@pytest.mark.timeout(180)
+async def test_a_station_connects_charges_and_its_driver_gets_an_invoice(
+    wattledger: Wattledger, tmp_path: Path
+) -> None:
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+    days = [
+        charge_of("CS-16", "depot-secret-16", Protocol.OCPP16, at),
+        charge_of("CS-201", "depot-secret-201", Protocol.OCPP201, at),
+    ]
+    with wattledger.up() as (_, address):
+        declare(wattledger, tmp_path)
+        tally = await run_fleet(days, address=address, clock=_HurriedClock())
+        beside = wattledger.until("invoices")
+    alone = wattledger.read("invoices")
+
+    assert tally.sent == tally.answered
+    assert tally.refused == 0
+    assert beside
+    assert [(each["customer"], each["currency"], each["gross_minor"]) for each in alone] == [
+        ("ada", "EUR", 466),  # 8 kWh at 0.49 is 3.92, 19 % VAT is 0.74 (0.7448)
+        ("ada", "EUR", 466),
+    ]
+
+
+@pytest.mark.timeout(180)
+async def test_a_wrong_password_is_refused(wattledger: Wattledger, tmp_path: Path) -> None:
+    at = datetime.now(UTC) - timedelta(hours=2)
+    day = charge_of("CS-16", "somebody else's", Protocol.OCPP16, at)
+
+    with wattledger.up() as (_, address):
+        declare(wattledger, tmp_path)
+        with pytest.raises(StationRefusedError, match="401"):
+            await run_fleet([day], address=address, clock=_HurriedClock())
+
+
+@pytest.mark.timeout(180)
+def test_one_folder_is_served_once_and_again_after_ctrl_c(wattledger: Wattledger) -> None:
+    with wattledger.up() as (process, _):
+        second = wattledger.run("up", "--port", "0")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+    with wattledger.up() as (process, _):
+        assert process.poll() is None
+
+    assert second.returncode == 1
+    assert "is already served by process" in second.stderr
+    assert "Traceback" not in second.stderr

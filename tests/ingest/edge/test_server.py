@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from ingest.directory import StationAccess
+from ingest.edge.connection import StationGoneError
+from ingest.edge.server import Manners, identity_of
+from ingest.errors import IngestError
+from ledger.log.envelope import Frame
+from tests.edge import PASSWORD, open_edge, until
+from tests.fakes import FixedDirectory, MemoryLog
+
+BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
+START = {
+    "connectorId": 1,
+    "idTag": "04AB",
+    "meterStart": 100,
+    "timestamp": "2026-03-02T12:00:00Z",
+}
+
+
+async def test_a_station_boots_and_is_told_the_time_and_the_heartbeat_interval() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        answer = await station.call("BootNotification", BOOT)
+
+    assert answer == {
+        "currentTime": "2026-03-02T12:00:00.000Z",
+        "interval": 300,
+        "status": "Accepted",
+    }
+
+
+async def test_the_log_keeps_the_frame_as_it_came_and_the_reply_as_it_went() -> None:
+    raw = '[2, "17",  "StatusNotification", {"connectorId": 1, "temperature": 20.10}]'
+    async with open_edge() as edge:
+        async with edge.station() as station:
+            await station.send(raw)
+        await until(lambda: len(edge.connections()) == 2)
+
+    assert [(each.frame, each.reply) for each in edge.frames()] == [(raw, '[3,"17",{}]')]
+    assert edge.frames()[0] == Frame(
+        received_at=edge.clock.now(),
+        station="CP1",
+        protocol="ocpp1.6",
+        epoch=1,
+        frame=raw,
+        reply='[3,"17",{}]',
+    )
+    assert [(each.is_open, each.why) for each in edge.connections()] == [
+        (True, ""),
+        (False, "closed"),
+    ]
+
+
+async def test_no_answer_goes_out_before_the_frame_is_durable() -> None:
+    log = MemoryLog()
+    async with open_edge(log=log) as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        log.gate = asyncio.Event()
+        await station.socket.send('[2,"2","StatusNotification",{}]')
+        await until(lambda: log.waiting == 1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await station.socket.recv()
+        log.gate.set()
+
+        assert await station.socket.recv() == '[3,"2",{}]'
+
+
+async def test_a_frame_that_cannot_be_made_durable_is_not_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = MemoryLog()
+    async with open_edge(log=log) as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        log.failure = IngestError("disk full")
+
+        with pytest.raises(ConnectionClosed) as closed:
+            await station.send('[2,"2","StopTransaction",{}]')
+        await until(lambda: not edge.server.connections)
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+    assert "station CP1 is sent away: disk full" in caplog.messages
+
+
+async def test_a_heartbeat_is_answered_but_not_logged() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        answer = await station.call("Heartbeat", {})
+
+        assert answer == {"currentTime": "2026-03-02T12:00:00.000Z"}
+        assert edge.frames() == []
+        assert edge.server.connections["CP1"].last_frame_at == edge.clock.now()
+
+
+async def test_while_the_directory_is_away_nobody_is_let_in_and_nobody_is_told_wrong() -> None:
+    async with open_edge(directory=_AwayDirectory()) as edge:
+        with pytest.raises(InvalidStatus) as refused:
+            async with edge.station():
+                pass
+
+    assert refused.value.response.status_code == 503
+
+
+class _AwayDirectory(FixedDirectory):
+    async def station(self, identity: str) -> StationAccess | None:
+        raise psycopg.OperationalError(identity)
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "user"),
+    [
+        pytest.param("CP1", "wrong", "CP1", id="a wrong password"),
+        pytest.param("CP9", PASSWORD, "CP9", id="an unknown identity"),
+        pytest.param("CP1", PASSWORD, "CP2", id="another station's name"),
+        pytest.param("", PASSWORD, "CP1", id="no identity at all"),
+    ],
+)
+async def test_who_is_not_the_station_is_refused_before_the_upgrade(
+    name: str, password: str, user: str
+) -> None:
+    async with open_edge() as edge:
+        with pytest.raises(InvalidStatus) as refused:
+            async with edge.station(name, password=password, user=user):
+                pass
+
+        assert refused.value.response.status_code == 401
+        assert refused.value.response.body == b"Unauthorized\n"
+        assert edge.log.lines() == []
+
+
+async def test_a_connection_without_credentials_is_refused() -> None:
+    async with open_edge() as edge:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(
+                f"ws://127.0.0.1:{edge.server.ports[0]}/CP1",
+                subprotocols=["ocpp1.6"],  # type: ignore[list-item]  # a NewType of str
+                proxy=None,
+            )
+
+    assert refused.value.response.status_code == 401
+
+
+@pytest.mark.parametrize("protocol", [None, "ocpp1.5", "mqtt"])
+async def test_a_connection_without_a_known_subprotocol_is_refused(protocol: str | None) -> None:
+    async with open_edge() as edge:
+        with pytest.raises(InvalidStatus) as refused:
+            async with edge.station(protocol=protocol):
+                pass
+
+    assert refused.value.response.status_code == 400
+
+
+async def test_who_keeps_guessing_has_to_wait_but_the_true_station_has_not() -> None:
+    async with open_edge() as edge:
+        async with edge.station():
+            pass
+        statuses = []
+        for guess in range(8):
+            with pytest.raises(InvalidStatus) as refused:
+                async with edge.station(password=f"guess-{guess}"):
+                    pass
+            statuses.append(refused.value.response.status_code)
+        async with edge.station() as station:
+            await station.call("Heartbeat", {})
+
+    assert statuses == [401] * 6 + [429] * 2
+    assert int(refused.value.response.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("as_sent", ["00112233445566778899AABBCCDDEEFF00112233", "raw"])
+async def test_a_key_is_taken_as_hex_text_and_as_the_bytes_it_stands_for(as_sent: str) -> None:
+    key = "00112233445566778899aabbccddeeff00112233"
+    sent = bytes.fromhex(key) if as_sent == "raw" else as_sent
+    async with (
+        open_edge(directory=FixedDirectory({"CP1": key})) as edge,
+        edge.station(password=sent) as station,
+    ):
+        assert await station.call("StatusNotification", {}) == {}
+
+
+async def test_the_newest_connection_wins_and_the_old_one_is_fenced_and_closed() -> None:
+    async with open_edge() as edge, edge.station() as old:
+        await old.call("Heartbeat", {})
+        async with edge.station() as new:
+            await new.call("StatusNotification", {})
+            with pytest.raises(ConnectionClosed) as closed:
+                await old.socket.recv()
+
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "replaced")
+            assert edge.server.connections["CP1"].epoch == 2
+            assert edge.server.counters.replaced == 1
+        await until(lambda: len(edge.connections()) == 4)
+
+    ends = [(each.epoch, each.why) for each in edge.connections() if not each.is_open]
+    assert sorted(ends) == [(1, "replaced"), (2, "closed")]
+
+
+async def test_a_frame_of_a_fenced_connection_is_not_answered() -> None:
+    log = MemoryLog()
+    async with open_edge(log=log) as edge, edge.station(close_timeout=1) as old:
+        await old.call("Heartbeat", {})
+        log.gate = asyncio.Event()
+        await old.socket.send('[2,"late","StatusNotification",{}]')
+        await until(lambda: log.waiting == 1)
+        async with edge.station() as new:
+            await until(lambda: edge.server.counters.replaced == 1)
+            log.gate.set()
+            await new.call("Heartbeat", {})
+            with pytest.raises(ConnectionClosed):
+                await old.socket.recv()
+
+        assert [each.epoch for each in edge.frames()] == [1]
+
+
+async def test_a_call_of_ours_and_its_answer_stand_in_one_line_of_the_log() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        calling = asyncio.create_task(
+            edge.server.connections["CP1"].call("TriggerMessage", {"requestedMessage": "Heartbeat"})
+        )
+        asked = await station.socket.recv(decode=True)
+        message_id = asked.split('"')[1]
+        await station.socket.send(f'[3,"{message_id}",{{"status":"Accepted"}}]')
+        answer = await calling
+
+    assert bytes(answer.payload) == b'{"status":"Accepted"}'  # type: ignore[union-attr]
+    logged = edge.frames()[-1]
+    assert (logged.direction, logged.frame) == ("out", asked)
+    assert logged.reply == f'[3,"{message_id}",{{"status":"Accepted"}}]'
+
+
+async def test_calls_of_ours_take_turns_and_end_with_the_connection() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        connection = edge.server.connections["CP1"]
+        calls = [asyncio.create_task(connection.call("Reset", {"type": kind})) for kind in "ab"]
+        first = await station.receive()
+        await station.call("Heartbeat", {})
+        assert station.asked == []
+        await station.socket.close()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert first[3] == {"type": "a"}
+    assert [str(end) for end in ends] == ["CP1 did not answer Reset: connection closed"] * 2
+
+
+async def test_a_call_that_nobody_answers_ends_in_time_and_stays_in_the_log() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        with pytest.raises(StationGoneError, match="too late"):
+            await edge.server.connections["CP1"].call("Reset", {"type": "Soft"}, seconds=0.05)
+
+    assert edge.frames()[-1].direction == "out"
+    assert edge.frames()[-1].reply is None
+
+
+async def test_a_small_idle_server_pings_and_closes_who_stays_silent() -> None:
+    manners = Manners(ping_seconds=0.05, silence_seconds=0.2, close_seconds=0.1)
+    async with open_edge(manners=manners) as edge, edge.station(close_timeout=0.1) as station:
+        await station.call("Heartbeat", {})
+        await asyncio.sleep(0.5)
+        assert "CP1" in edge.server.connections
+
+        station.socket.transport.pause_reading()
+        await until(lambda: "CP1" not in edge.server.connections)
+
+    assert edge.connections()[-1].why == "silent"
+
+
+async def test_compressed_frames_are_understood_and_answered() -> None:
+    async with open_edge() as edge, edge.station(compression="deflate") as station:
+        assert [each.name for each in station.socket.protocol.extensions] == ["permessage-deflate"]
+        assert await station.call("DataTransfer", {"vendorId": "V" * 2000}) == {
+            "status": "UnknownVendorId"
+        }
+
+
+async def test_closing_the_server_closes_the_stations_and_says_so_in_the_log() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        await edge.server.close()
+        with pytest.raises(ConnectionClosed) as closed:
+            await station.socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+    assert edge.connections()[-1].why == "server stopped"
+
+
+@pytest.mark.parametrize(
+    ("path", "identity"),
+    [
+        ("/CP1", "cp1"),
+        ("/ocpp/1.6/CP1/", "cp1"),
+        ("/ocpp/CP%201?x=1", "cp 1"),
+        ("/", ""),
+        ("/" + "x" * 300, ""),
+    ],
+)
+def test_the_last_segment_of_the_path_is_the_identity(path: str, identity: str) -> None:
+    assert identity_of(path) == identity

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from deploy.running.wiring import prepare
+from deploy.settings import Settings
+from ingest.edge.security import password_matches
+from ledger.database import connect
+from ledger.declared.store import load_declarations
+from ledger.desk.apply import Applied, ProblemsError, apply_files
+from ledger.desk.publish import publish_files
+from ledger.log.envelope import Declared
+from projections.log_reading import read_all
+from tests.tree import EXAMPLES
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SITE = """
+legal_entities:
+  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC}
+sites:
+  fjord: {time_zone: Europe/Oslo, country: NO, legal_entity: acme, currency: NOK}
+"""
+
+
+@pytest.fixture
+def connection(database: str, tmp_path: Path) -> Iterator[psycopg.Connection[Any]]:
+    prepare(database, Settings(data=tmp_path, partitions=3))
+    with connect(database) as connection:
+        yield connection
+
+
+def apply(connection: psycopg.Connection[Any], *texts: str, is_dry: bool = False) -> Applied:
+    files = [(text, f"{number}.yaml") for number, text in enumerate(texts, start=1)]
+    return apply_files(connection, files, by="a test", at=NOW, is_dry=is_dry)
+
+
+def problems(connection: psycopg.Connection[Any], *texts: str) -> list[str]:
+    with pytest.raises(ProblemsError) as refused:
+        apply(connection, *texts)
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_the_example_fleet_is_declared_once_and_then_changes_nothing(
+    connection: psycopg.Connection[Any],
+) -> None:
+    files = sorted([*EXAMPLES.glob("tariffs/*.yaml"), *EXAMPLES.glob("demo/*.yaml")])
+    tariffs = [(path.read_text(), path.name) for path in files]
+    fleet = (EXAMPLES / "fleet.yaml").read_text()
+
+    publish_files(connection, tariffs, by="a test", at=NOW)
+    first = apply(connection, fleet)
+    second = apply(connection, fleet)
+
+    assert len(first.planned) > 80
+    assert second.planned == ()
+    assert second.version == first.version
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(
+    connection: psycopg.Connection[Any],
+) -> None:
+    planned = apply(connection, SITE, is_dry=True)
+
+    assert [each.key for each in planned.planned] == ["acme", "fjord"]
+    assert load_declarations(connection).version == 0
+    assert list(read_all(connection)) == []
+
+
+def test_every_partition_of_the_log_is_told_which_version_holds(
+    connection: psycopg.Connection[Any],
+) -> None:
+    applied = apply(connection, SITE)
+
+    told = [(each.at.partition, each.line) for each in read_all(connection)]
+    marker = Declared(received_at=NOW, version=applied.version)
+    assert told == [(0, marker), (1, marker), (2, marker)]
+
+
+def test_a_password_is_stored_as_a_hash_and_kept_when_applied_again(
+    connection: psycopg.Connection[Any],
+) -> None:
+    station = "stations:\n  S-1: {site: fjord, password: correct horse, connectors: 2}\n"
+
+    apply(connection, SITE, station)
+    again = apply(connection, station)
+
+    declared = load_declarations(connection).station("S-1", NOW)
+    assert declared is not None
+    assert declared.password_hash is not None
+    assert password_matches("correct horse", declared.password_hash)
+    assert [connector.evse_id for connector in declared.connectors] == [1, 2]
+    assert again.planned == ()
+
+
+def test_words_that_yaml_guesses_at_stay_what_they_are(connection: psycopg.Connection[Any]) -> None:
+    customer = "customers:\n  c: {name: Ola, address: {postal_code: 0150, country: NO}}\n"
+
+    apply(connection, SITE, customer)
+
+    declared = load_declarations(connection).customer("c", NOW)
+    assert declared is not None
+    assert (declared.address.postal_code, declared.address.country) == ("0150", "NO")
+
+
+def test_all_problems_are_reported_at_once_each_with_its_place(
+    connection: psycopg.Connection[Any],
+) -> None:
+    text = (
+        "stations:\n"
+        "  S-1: {site: nowhere, max_power_w: lots}\n"
+        "  S-2: {site: fjord, conectors: 2, password: short}\n"
+        "  S-3:\n"
+        "    connectors: 1\n"
+        "tarifs: {}\n"
+    )
+
+    assert problems(connection, SITE, text) == [
+        "2.yaml:2:24: expected a number",
+        "2.yaml:3:22: unknown name conectors (did you mean connectors?)",
+        "2.yaml:3:36: a password has at least 8 characters",
+        "2.yaml:4:3: site is missing",
+        "2.yaml:6:1: unknown section tarifs",
+    ]
+    assert load_declarations(connection).version == 0
+
+
+def test_what_does_not_hold_together_is_a_problem_at_its_own_place(
+    connection: psycopg.Connection[Any],
+) -> None:
+    text = "\ntokens:\n  AB12: {customer: nobody}\n"
+
+    assert problems(connection, text) == ["1.yaml:3:3: there is no customer 'nobody'"]
+
+
+def test_the_same_thing_in_two_files_is_a_problem(connection: psycopg.Connection[Any]) -> None:
+    found = problems(connection, SITE, "sites:\n  fjord: null\n")
+
+    assert found == ["2.yaml:2:3: site fjord is declared twice"]
+
+
+def test_an_empty_body_withdraws(connection: psycopg.Connection[Any]) -> None:
+    apply(connection, SITE, "customers:\n  c: {name: Ola}\n")
+
+    apply(connection, "customers:\n  c:\n")
+
+    assert load_declarations(connection).customer("c", NOW) is None
+
+
+def test_a_file_says_from_when_it_holds(connection: psycopg.Connection[Any]) -> None:
+    apply(connection, "customers:\n  c: {name: Before}\n")
+    apply(connection, "valid_from: 2026-04-01T00:00:00+02:00\ncustomers:\n  c: {name: After}\n")
+
+    known = load_declarations(connection)
+    change = datetime(2026, 3, 31, 22, tzinfo=UTC)
+    names = [
+        customer.name
+        for at in (change - timedelta(seconds=1), change)
+        if (customer := known.customer("c", at))
+    ]
+    assert names == ["Before", "After"]
+
+
+def test_two_spellings_of_one_identity_are_a_problem(connection: psycopg.Connection[Any]) -> None:
+    apply(connection, SITE, "stations:\n  CS-1: {site: fjord}\n")
+
+    assert problems(connection, "stations:\n  cs-1: {site: fjord}\n") == [
+        "1.yaml:2:3: station CS-1 differs in case alone: stations would be confused"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("stations:\n  S: {site: fjord, pasword: x}", "6:20: unknown name pasword (did you mean"),
+        ("stations:\n  S: {site: fjord, connectors: -1}", "6:20: expected a number from 1 to 99"),
+        ("stations:\n  S: {site: fjord, connectors: 100}", "6:20: expected a number from 1 to 99"),
+        ("stations:\n  S: {site: fjord, max_power_w: lots}", "6:20: expected a number"),
+        ("stations:\n  S: {site: fjord, max_power_w: -5}", "6:3: max_power_w must be above 0"),
+        ("customers:\n  c: {name: C, invoicing: daily}", "(expected per_session, per_month)"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_reported_with_what_can(
+    connection: psycopg.Connection[Any], section: str, said: str
+) -> None:
+    [problem] = problems(connection, SITE.lstrip() + section)
+
+    assert said in problem

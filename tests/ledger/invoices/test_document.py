@@ -1,0 +1,88 @@
+"""The invoice document: made of recorded inputs alone, readable, and adding up."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from ledger.declared.declarations import BEGINNING, Kind
+from ledger.invoices.document import InvoiceDocument, read_document, render_invoice
+from ledger.invoices.order import (
+    MixedInvoiceError,
+    cause_of_month,
+    cause_of_session,
+    order_of,
+)
+from ledger.master_data.tariff_versions import published
+from ledger.rating.decisions import encode_decision, hash_decision
+from tariffs.model.tariff import Dimension
+from tests.depot import NOON, component, declared, rated, session, tariff
+
+TWO_RATES = declared(
+    (
+        Kind.TARIFF,
+        "energy",
+        published(
+            tariff(
+                "energy",
+                component(Dimension.FLAT, "1.005", Decimal(7)),
+                component(Dimension.ENERGY, "0.391"),
+            )
+        ),
+        BEGINNING,
+    )
+)
+DAY = date(2026, 12, 1)
+
+
+def document(*tokens: str) -> InvoiceDocument:
+    ratings = [
+        rated(session(number, token_uid=token, energy_wh="7293"), TWO_RATES)
+        for number, token in enumerate(tokens, 1)
+    ]
+    cause = cause_of_month(legal_entity="depot", customer="fleet", currency="EUR", month="2026-11")
+    order = order_of(cause, ratings, TWO_RATES, at=NOON)
+    return read_document(render_invoice(order, number="WL-2026-000007", issued_on=DAY))
+
+
+def test_totals_are_sums_of_lines_at_every_level() -> None:
+    """A header that differs from its lines, a VAT summary a cent off: peer faults 20 and 23."""
+    invoice = document("fleet-1", "fleet-1", "fleet-1")
+
+    assert invoice.gross_minor == sum(line.gross_minor for line in invoice.lines)
+    assert invoice.gross_minor == sum(each.gross_minor for each in invoice.sessions)
+    assert invoice.net_minor == sum(each.net_minor for each in invoice.vat)
+    assert invoice.vat_minor == sum(each.vat_minor for each in invoice.vat)
+    assert [each.percent for each in invoice.vat] == [Decimal(7), Decimal(19)]
+
+
+def test_a_months_invoice_costs_what_its_sessions_cost_one_by_one() -> None:
+    one, three = document("fleet-1"), document("fleet-1", "fleet-1", "fleet-1")
+
+    assert three.gross_minor == 3 * one.gross_minor
+
+
+def test_sessions_of_two_customers_do_not_share_an_invoice() -> None:
+    with pytest.raises(MixedInvoiceError):
+        document("fleet-1", "anna-1")
+
+
+def test_a_document_says_who_what_when_and_why() -> None:
+    decision = rated(session(energy_wh="7293"))
+    order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
+    rendered = render_invoice(order, number="WL-2026-000001", issued_on=date(2026, 11, 10))
+
+    invoice = read_document(rendered)
+
+    assert (invoice.seller.name, invoice.seller.vat_id) == ("Depot GmbH", "DE123456789")
+    assert (invoice.buyer.name, invoice.month) == ("Anna Arndt", None)
+    (charged,) = invoice.sessions
+    assert charged.rating_sha256 == hash_decision(encode_decision(decision))
+    assert f"{charged.starts_at:%H:%M%z}" == "13:00+0100"
+    (line,) = invoice.lines
+    assert (line.description, line.quantity, line.unit) == ("Energy", Decimal("7.293"), "kWh")
+    assert (line.unit_price, line.vat_percent) == (Decimal("0.40"), Decimal(19))
+    assert (line.net_minor, line.vat_minor, line.gross_minor) == (292, 55, 347)
+    assert line.reason == decision.lines[0].reason

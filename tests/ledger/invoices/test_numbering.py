@@ -1,0 +1,112 @@
+"""Invoice numbers: no gap, no repeat, no step back, whoever is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from ledger.books.decisions_store import store_decisions
+from ledger.database import connect
+from ledger.invoices.issuing import issue_due
+from ledger.invoices.numbering import NumberOrderError, NumberSeries
+from ledger.invoices.order import cause_of_session, order_of
+from ledger.invoices.register import Books
+from tests.depot import NOON, declared, rated, session
+from tests.tree import ROOT
+
+SOME_INVOICE = UUID(int=1)
+DAY = date(2026, 11, 10)
+
+ISSUER = """
+import sys
+from ledger.database import connect
+from ledger.invoices.register import Books
+from ledger.invoices.issuing import issue_due
+from tests.depot import NOON, declared
+with connect(sys.argv[1]) as connection, Books(sys.argv[1]) as books:
+    print("ready", flush=True)
+    issue_due(connection, books, declared(), up_to=NOON)
+"""
+
+
+def series() -> NumberSeries:
+    return NumberSeries(legal_entity="depot", year=2026)
+
+
+def test_numbers_follow_each_other() -> None:
+    numbers = series()
+
+    taken = [numbers.take(SOME_INVOICE, prefix="WL", issued_on=DAY) for _ in range(3)]
+
+    assert taken == ["WL-2026-000001", "WL-2026-000002", "WL-2026-000003"]
+
+
+@pytest.mark.parametrize("day", [DAY - timedelta(days=1), date(2027, 1, 1), date(2025, 12, 31)])
+def test_a_number_is_refused_for_a_day_that_is_past_or_of_another_year(day: date) -> None:
+    numbers = series()
+    numbers.take(SOME_INVOICE, prefix="WL", issued_on=DAY)
+
+    with pytest.raises(NumberOrderError):
+        numbers.take(SOME_INVOICE, prefix="WL", issued_on=day)
+    assert numbers.last == 1
+
+
+def test_each_year_has_its_own_series_in_the_sellers_calendar(database: str) -> None:
+    midnight_in_berlin = datetime(2026, 12, 31, 23, tzinfo=UTC)
+    with Books(database) as books:
+        numbers = []
+        for number, at in enumerate(
+            (midnight_in_berlin - timedelta(seconds=1), midnight_in_berlin), 1
+        ):
+            decision = rated(session(number))
+            cause = cause_of_session(decision.session_id)
+            numbers.append(books.issue(order_of(cause, [decision], declared(), at=at)).number)
+
+    assert numbers == ["WL-2026-000001", "WL-2027-000001"]
+
+
+def test_a_long_series_goes_on_from_its_snapshot(database: str) -> None:
+    with Books(database) as books:
+        for number in range(1, 121):
+            decision = rated(session(number))
+            order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
+            last = books.issue(order)
+
+    assert last.number == "WL-2026-000120"
+
+
+def test_an_issuer_killed_again_and_again_leaves_no_gap_and_bills_nobody_twice(
+    database: str,
+) -> None:
+    with connect(database) as connection, Books(database) as books:
+        store_decisions(connection, [rated(session(number)) for number in range(1, 201)])
+        kills = 0
+        for milliseconds in (0, 5, 20, 60, 120, 200, 300):
+            with subprocess.Popen(
+                [sys.executable, "-c", ISSUER, database], stdout=subprocess.PIPE, cwd=ROOT
+            ) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(milliseconds / 1000)
+                kills += process.poll() is None
+                process.kill()
+        while connection.execute("SELECT FROM uninvoiced_session").rowcount:
+            issue_due(connection, books, declared(), up_to=NOON)
+
+        issued = [invoice for _, invoice in books.invoices()]
+        booked = connection.execute("SELECT number FROM issued_invoice ORDER BY number").fetchall()
+        unbilled = connection.execute(
+            "SELECT sum(amount_minor) FROM posting WHERE account = 'receivable:unbilled'"
+        ).fetchone()
+
+    assert kills > 0
+    numbers = [f"WL-2026-{number:06d}" for number in range(1, 201)]
+    assert [invoice.number for invoice in issued] == numbers
+    assert booked == [(number,) for number in numbers]
+    assert len({invoice.session_ids[0] for invoice in issued}) == 200
+    assert unbilled == (0,)

@@ -1,0 +1,178 @@
+"""The fold does not depend on arrival: any order, any repetition, any restart, one session."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.facts.station_facts import StationFact
+from ledger.sessions.session import ChargingSession
+from tests.station_story import Story16, Story201, sessions_of, wh
+
+MINUTES = st.integers(-30, 200)
+REGISTERS = st.integers(0, 12_000)
+IDS_16 = st.sampled_from([1, 1, 1, 2, -1, 0, 777, None])
+
+
+@st.composite
+def stories_16(draw: st.DrawFn) -> Story16:
+    """Return what a 1.6 station with odd ideas may send on two connectors."""
+    story = Story16()
+    for _ in range(draw(st.integers(1, 14))):
+        minute, register = draw(MINUTES), draw(REGISTERS)
+        tx, place = draw(IDS_16), draw(st.sampled_from([0, 1, 1, 2]))
+        received = minute + draw(st.sampled_from([0, 0, 0, 90]))
+        match draw(st.sampled_from(["start", "sample", "sample", "stop", "state", "boot"])):
+            case "start":
+                number = draw(st.sampled_from([1, 2, 3]))
+                story.start(minute, register, tx=number, place=number, received=received)
+            case "sample":
+                story.sample(minute, wh(register), tx=tx, place=place, received=received)
+            case "stop":
+                story.stop(minute, register, tx=tx, received=received)
+            case "state":
+                name = draw(st.sampled_from(["Charging", "SuspendedEV", "Available"]))
+                story.state(minute, name, place=place, received=received)
+            case _:
+                story.boot(minute)
+    return story
+
+
+@st.composite
+def stories_201(draw: st.DrawFn) -> Story201:
+    """Return what a 2.0.1 station with odd ideas may send."""
+    story = Story201()
+    for _ in range(draw(st.integers(1, 14))):
+        minute, register = draw(MINUTES), draw(REGISTERS)
+        kind = draw(st.sampled_from(["Started", "Updated", "Updated", "Ended"]))
+        story.event(
+            kind,
+            minute,
+            wh(register),
+            tx=draw(st.sampled_from([1, 1, 2])),
+            place=draw(st.sampled_from([None, 1, 2])),
+            seq=draw(st.integers(0, 6)),
+            state=draw(st.sampled_from([None, "Charging", "SuspendedEV", "EVConnected"])),
+            offline=draw(st.booleans()),
+        )
+    return story
+
+
+def _folded(story: Story16 | Story201, batches: list[list[StationFact]]) -> list[ChargingSession]:
+    book = story.book([])
+    for batch in batches:
+        book.add(batch)
+        for stream in book.streams():
+            book.sessions(stream)  # a fold in between leaves no trace
+    return sessions_of(book)
+
+
+def _encoded(sessions: list[ChargingSession]) -> list[bytes]:
+    return sorted(msgspec.json.encode(session) for session in sessions)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(stories_16(), stories_201()), st.data())
+def test_any_order_and_any_repetition_of_the_facts_give_the_same_sessions(
+    story: Story16 | Story201, data: st.DataObject
+) -> None:
+    facts = story.facts()
+    repeated = facts + data.draw(
+        st.lists(st.sampled_from(facts), max_size=5) if facts else st.just([])
+    )
+    shuffled = data.draw(st.permutations(repeated))
+    cut = data.draw(st.integers(0, len(shuffled)))
+
+    expected = _folded(story, [facts])
+
+    assert _encoded(_folded(story, [shuffled[:cut], shuffled[cut:]])) == _encoded(expected)
+    assert _encoded(_folded(story, [[fact] for fact in shuffled])) == _encoded(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(stories_16(), stories_201()))
+def test_a_book_rebuilt_from_stored_facts_tells_the_same(story: Story16 | Story201) -> None:
+    facts = story.facts()
+    stored = [msgspec.json.encode(fact) for fact in facts]
+    reread = [msgspec.json.decode(text, type=StationFact) for text in stored]
+
+    assert reread == facts
+    assert _encoded(_folded(story, [reread])) == _encoded(_folded(story, [facts]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(stories_16(), stories_201()))
+def test_no_session_ever_has_negative_energy_or_goes_back_in_time(
+    story: Story16 | Story201,
+) -> None:
+    for session in sessions_of(story.book()):
+        energies = [point.energy_wh for point in session.points]
+        moments = [point.at for point in session.points]
+
+        assert energies == sorted(energies)
+        assert moments == sorted(moments)
+        assert session.energy_wh is None or session.energy_wh >= 0
+        if energies:
+            assert energies[0] == 0
+            assert energies[-1] == session.energy_wh
+            assert moments[0] == session.started_at
+            assert moments[-1] == (session.ended_at or session.provisional_ended_at)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(stories_16(), stories_201()), st.data())
+def test_touched_names_every_stream_whose_sessions_change_as_facts_come_and_go(
+    story: Story16 | Story201, data: st.DataObject
+) -> None:
+    book = story.book([])
+    kept: list[StationFact] = []
+    known: dict[str, list[bytes]] = {}
+    for fact in data.draw(st.permutations(story.facts())):
+        taken_out = data.draw(st.sets(st.sampled_from(kept), max_size=3)) if kept else set()
+        for change, facts in ((book.remove, sorted(taken_out, key=_place)), (book.add, [fact])):
+            touched = change(facts)
+            kept = (
+                [each for each in kept if each not in taken_out]
+                if change == book.remove
+                else [*kept, fact]
+            )
+            anew = story.book(kept)
+            for stream in {*book.streams(), *anew.streams(), *known}:
+                told = _encoded(list(anew.sessions(stream)))
+                assert stream in touched or told == known.get(stream, [])
+                assert _encoded(list(book.sessions(stream))) == told
+                known[stream] = told
+
+
+def _place(fact: StationFact) -> tuple[int, int]:
+    return fact.position, fact.line
+
+
+def test_a_reused_id_makes_a_session_for_each_start() -> None:
+    story = Story201()
+    story.start(0, 1000, tx="R")
+    story.stop(60, 6000, tx="R")
+    story.start(600, 6000, tx="R", seq=0)
+    story.sample(620, wh(7000), tx="R")
+    story.stop(660, 9000, tx="R")
+
+    first, second = story.sessions()
+
+    assert [first.energy_wh, second.energy_wh] == [5000, 3000]
+    assert first.session_id == "CS-1/T-R/20260302T080000Z"
+    assert second.session_id == "CS-1/T-R/20260302T180000Z"
+    assert first.flags == second.flags == ("id_reused",)
+
+
+def test_a_frame_that_names_anothers_session_goes_to_its_own_connector() -> None:
+    story = Story16()
+    story.start(0, 1000, tx=1, place=1)
+    story.start(0, 50_000, tx=2, place=2)
+    story.sample(30, wh(51_000), tx=1, place=2)
+
+    first, second = sorted(story.sessions(), key=lambda s: s.transaction_ref)
+
+    assert first.energy_wh == 0
+    assert "foreign_connector" in first.flags
+    assert second.energy_wh == 1000

@@ -1,0 +1,167 @@
+"""What comes after a decision: held sessions are decided again, final decisions stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from deploy.postgres import migrate
+from ledger.worker.worker import Worker
+from tests.charging_day import (
+    PARTITIONS,
+    choose,
+    declare_fleet,
+    event201,
+    everywhere,
+    meter16,
+    start16,
+    stop16,
+    tick,
+    write_log,
+)
+
+LOST = "CS-OLD-1/31/20260302T071000Z"
+GAPPY = "CS-NEW-1/C/20260302T071000Z"
+
+
+def work(dsn: str, *, group_records: int = 64, schema: str = "books") -> None:
+    with Worker(
+        dsn, partitions=range(PARTITIONS), group_records=group_records, schema=schema
+    ) as worker:
+        while worker.run_once():
+            pass
+
+
+def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SET search_path = books, inputs")
+        return connection.execute(query.encode()).fetchall()
+
+
+def decided(dsn: str) -> list[str]:
+    return [kind for (kind,) in rows(dsn, "SELECT kind FROM session_decision ORDER BY position")]
+
+
+def shown(dsn: str) -> tuple[Any, ...]:
+    [row] = rows(dsn, "SELECT session_id, state, reasons, flags, energy_wh FROM session")
+    return row
+
+
+@pytest.fixture
+def lost_stop(database: str) -> str:
+    """A session held because its stop did not come for more than a day."""
+    version = declare_fleet(database)
+    begun = [start16("CS-OLD-1", 10, 31, "FLEET1", 1000), meter16("CS-OLD-1", 20, 31, 2000)]
+    write_log(database, [*everywhere(version, -1), *begun, *tick(2000)])
+    work(database)
+    return database
+
+
+@pytest.fixture
+def gap(database: str) -> str:
+    """A session held because two of its messages are missing."""
+    version = declare_fleet(database)
+    known = [
+        event201("CS-NEW-1", 10, "Started", "C", 0, 0, token="FLEET1"),
+        event201("CS-NEW-1", 40, "Ended", "C", 3, 3000),
+    ]
+    write_log(database, [*everywhere(version, -1), *known, *tick(200)])
+    work(database)
+    return database
+
+
+def test_a_session_held_for_its_lost_stop_is_rated_when_the_stop_comes(lost_stop: str) -> None:
+    assert shown(lost_stop)[:3] == (LOST, "held", ["stop_lost"])
+
+    write_log(lost_stop, [stop16("CS-OLD-1", 60, 31, 5000, received=2100)])
+    work(lost_stop)
+
+    assert shown(lost_stop)[:3] == (LOST, "rated", [])
+    assert shown(lost_stop)[4] == 4000
+    assert decided(lost_stop) == ["held", "rated"]
+    assert rows(lost_stop, "SELECT sum(amount_minor), count(*) > 0 FROM posting") == [(0, True)]
+
+
+def test_a_session_held_for_a_gap_is_rated_when_the_last_missing_message_comes(gap: str) -> None:
+    write_log(gap, [event201("CS-NEW-1", 20, "Updated", "C", 1, 1000, received=300)])
+    work(gap)
+    after_one = shown(gap)[1:3]
+    write_log(gap, [event201("CS-NEW-1", 30, "Updated", "C", 2, 2000, received=310)])
+    work(gap)
+
+    assert after_one == ("held", ["seq_gap"])
+    assert shown(gap)[:3] == (GAPPY, "rated", [])
+    assert decided(gap) == ["held", "rated"]
+
+
+def test_a_held_session_that_stays_doubtful_is_held_for_what_is_doubtful_now(
+    lost_stop: str,
+) -> None:
+    write_log(lost_stop, [stop16("CS-OLD-1", 60, 31, 9_000_000, received=2100)])
+    work(lost_stop)
+
+    _, state, reasons, _, _ = shown(lost_stop)
+    assert state == "held"
+    assert "stop_lost" not in reasons
+    assert reasons
+    assert decided(lost_stop) == ["held", "held"]
+
+
+def test_readings_of_a_held_session_are_shown_without_a_new_decision(lost_stop: str) -> None:
+    write_log(lost_stop, [meter16("CS-OLD-1", 2090, 31, 3500)])
+    work(lost_stop)
+
+    assert shown(lost_stop)[1] == "held"
+    assert shown(lost_stop)[4] == 2500
+    assert decided(lost_stop) == ["held"]
+
+
+def test_the_same_message_again_decides_nothing_again(gap: str) -> None:
+    write_log(gap, [event201("CS-NEW-1", 40, "Ended", "C", 3, 3000, received=300)])
+    work(gap)
+
+    assert decided(gap) == ["held"]
+
+
+def test_what_comes_after_a_rating_is_flagged_and_changes_no_decision(gap: str) -> None:
+    missing = [event201("CS-NEW-1", 10 * n + 10, "Updated", "C", n, 1000 * n) for n in (1, 2)]
+    write_log(gap, missing)
+    work(gap)
+    body = rows(gap, "SELECT body FROM session_decision WHERE kind = 'rated'")
+
+    write_log(gap, [event201("CS-NEW-1", 40, "Ended", "C", 4, 3900, received=400)])
+    work(gap)
+
+    _, state, _, flags, energy = shown(gap)
+    assert (state, energy) == ("rated", 3000)
+    assert "late_fact" in flags
+    assert rows(gap, "SELECT body FROM session_decision WHERE kind = 'rated'") == body
+
+
+def test_what_comes_after_a_write_off_changes_no_decision(lost_stop: str) -> None:
+    write_log(lost_stop, [choose(LOST, "write_off", 2050)])
+    write_log(lost_stop, [stop16("CS-OLD-1", 60, 31, 5000, received=2100)])
+    work(lost_stop)
+
+    assert shown(lost_stop)[1] == "written_off"
+    assert "late_fact" in shown(lost_stop)[3]
+    assert decided(lost_stop) == ["held", "written_off"]
+
+
+def test_deciding_again_does_not_depend_on_grouping_or_restarts(lost_stop: str) -> None:
+    write_log(lost_stop, [stop16("CS-OLD-1", 60, 31, 9_000_000, received=2100)])
+    write_log(lost_stop, [meter16("CS-OLD-1", 59, 31, 4900)], lines_a_record=1)
+    work(lost_stop)
+    query = "SELECT position, kind, body FROM session_decision ORDER BY position"
+    once = rows(lost_stop, query)
+
+    with psycopg.connect(lost_stop) as connection:
+        migrate.apply(connection, "books", schema="other")
+    for _ in range(8):
+        work(lost_stop, group_records=1, schema="other")
+
+    with psycopg.connect(lost_stop) as connection:
+        connection.execute("SET search_path = other, inputs")
+        assert connection.execute(query.encode()).fetchall() == once

@@ -1,0 +1,364 @@
+"""The worker on a real PostgreSQL: exactly once, whatever the grouping, restarts and rivals."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import psycopg
+import pytest
+
+from deploy.postgres import migrate
+from ledger.rating.decide import decide
+from ledger.sessions.session import ChargingSession
+from ledger.sessions.station_fold import StationBook
+from ledger.worker.worker import FencedError, Worker
+from tests.charging_day import (
+    PARTITIONS,
+    append,
+    at,
+    charging_day,
+    choose,
+    declare_fleet,
+    event201,
+    everywhere,
+    start16,
+    tick,
+    write_log,
+)
+
+ALL = range(PARTITIONS)
+CONSEQUENCES = {
+    "session": "SELECT * FROM session ORDER BY session_id",
+    "decision": "SELECT * FROM session_decision ORDER BY session_id, position",
+    "line": "SELECT * FROM rated_line ORDER BY session_id, line",
+    "entry": "SELECT * FROM journal_entry ORDER BY entry_id",
+    "validation": "SELECT * FROM validation ORDER BY partition, position, line",
+    "posting": "SELECT * FROM posting ORDER BY entry_id, posting",
+    "set aside": "SELECT * FROM set_aside ORDER BY partition, station_id, reason",
+    "position": "SELECT * FROM worker_position ORDER BY partition",
+}
+
+
+@pytest.fixture
+def day(database: str) -> str:
+    """A database whose log holds the charging day; nobody has worked on it."""
+    write_log(database, charging_day(declare_fleet(database)))
+    return database
+
+
+def work(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
+    with Worker(dsn, **{"partitions": ALL, **options}) as worker:
+        done = total = worker.run_once()
+        while done:
+            done = worker.run_once()
+            total += done
+    return total
+
+
+def rows(dsn: str, query: str, schema: str = "books") -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(f"SET search_path = {schema}, inputs")
+        return connection.execute(query.encode()).fetchall()
+
+
+def consequences(dsn: str, schema: str = "books") -> dict[str, list[tuple[Any, ...]]]:
+    return {name: rows(dsn, query, schema) for name, query in CONSEQUENCES.items()}
+
+
+def states(dsn: str) -> dict[str, str]:
+    return dict(rows(dsn, "SELECT split_part(session_id, '/', 2), state FROM session"))
+
+
+def new_schema(dsn: str, name: str) -> str:
+    with psycopg.connect(dsn) as connection:
+        migrate.apply(connection, "books", schema=name)
+    return name
+
+
+def test_a_day_becomes_sessions_decisions_and_balanced_postings(day: str) -> None:
+    work(day)
+
+    assert states(day) == {
+        "11": "rated", "12": "rated", "21": "rated", "22": "held", "23": "rated", "A": "rated",
+        "B": "held",
+    }  # fmt: skip
+    assert rows(day, "SELECT count(*), sum(amount_minor) FROM posting") == [(13, 0)]
+
+
+@pytest.mark.parametrize("records", [1, 2, 3, 1000])
+@pytest.mark.parametrize("restarting", [False, True])
+def test_grouping_and_restarts_change_no_byte(day: str, *, records: int, restarting: bool) -> None:
+    work(day)
+    schema = new_schema(day, "other")
+    options: dict[str, Any] = {"schema": schema, "group_records": records}
+
+    while restarting and one_group(day, **options):
+        pass
+    work(day, **options)
+
+    assert consequences(day, schema) == consequences(day)
+
+
+def one_group(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
+    with Worker(dsn, partitions=ALL, **options) as worker:
+        return worker.run_once()
+
+
+def test_one_worker_a_partition_concludes_what_one_for_all_does(day: str) -> None:
+    work(day)
+    schema = new_schema(day, "other")
+
+    for partition in reversed(ALL):
+        work(day, schema=schema, partitions=[partition])
+
+    assert consequences(day, schema) == consequences(day)
+
+
+def test_a_second_worker_on_a_partition_is_fenced_and_writes_nothing(day: str) -> None:
+    with (
+        Worker(day, partitions=ALL, group_records=1) as first,
+        Worker(day, partitions=ALL, group_records=1) as second,
+    ):
+        first.run_once()
+        before = consequences(day)
+        with pytest.raises(FencedError):
+            second.run_once()
+        assert consequences(day) == before
+        while first.run_once():
+            pass
+    assert len(states(day)) == 7
+
+
+def test_two_workers_at_the_same_time_count_nothing_twice(day: str) -> None:
+    work(day)
+    schema = new_schema(day, "other")
+    fenced: list[FencedError] = []
+
+    def rival() -> None:
+        try:
+            work(day, schema=schema, group_records=1)
+        except FencedError as error:
+            fenced.append(error)
+
+    rivals = [threading.Thread(target=rival) for _ in range(2)]
+    for thread in rivals:
+        thread.start()
+    for thread in rivals:
+        thread.join()
+    work(day, schema=schema)
+
+    assert consequences(day, schema) == consequences(day)
+
+
+def test_what_was_done_is_not_done_again(day: str) -> None:
+    lines = work(day)
+    before = consequences(day)
+
+    assert lines == len(charging_day(1))
+    assert work(day) == 0
+    assert consequences(day) == before
+
+
+def test_a_transaction_that_fails_leaves_nothing(day: str) -> None:
+    with psycopg.connect(day) as connection:
+        connection.execute("ALTER TABLE books.posting ADD CHECK (account <> 'revenue:energy')")
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        work(day)
+
+    assert rows(day, "SELECT count(*) FROM fact") == [(0,)]
+    assert rows(day, "SELECT count(*) FROM session_decision") == [(0,)]
+    assert rows(day, "SELECT DISTINCT next_position FROM worker_position") == [(0,)]
+
+
+def test_a_released_session_is_rated_as_it_is(day: str) -> None:
+    work(day)
+    held = "CS-OLD-2/22/20260302T082000Z"
+
+    write_log(day, [choose(held, "release", 300)])
+    work(day)
+
+    assert states(day)["22"] == "released"
+    [(body,)] = rows(day, "SELECT body FROM session_decision WHERE kind = 'released'")
+    assert '"by":"ann"' in body
+    assert '"stop_lost"' in body
+
+
+def test_a_written_off_session_costs_nothing(day: str) -> None:
+    work(day)
+    before = rows(day, CONSEQUENCES["posting"])
+
+    write_log(day, [choose("CS-NEW-2/B/20260302T071000Z", "write_off", 300)])
+    work(day)
+
+    assert states(day)["B"] == "written_off"
+    assert rows(day, CONSEQUENCES["posting"]) == before
+
+
+@pytest.mark.parametrize(
+    "session_id",
+    [
+        pytest.param("CS-OLD-1/11/20260302T070100Z", id="a rated session"),
+        pytest.param("CS-OLD-1/99/no-start", id="a session that does not exist"),
+        pytest.param("CS-GONE/1/no-start", id="a station that does not exist"),
+    ],
+)
+def test_a_choice_about_no_held_session_is_set_aside(day: str, session_id: str) -> None:
+    work(day)
+    decided = rows(day, CONSEQUENCES["decision"])
+
+    write_log(day, [choose(session_id, "release", 300)])
+    work(day)
+
+    assert rows(day, CONSEQUENCES["decision"]) == decided
+    reasons = rows(day, "SELECT lines FROM set_aside WHERE reason = 'choice_without_held_session'")
+    assert reasons == [(1,)]
+
+
+def test_a_choice_made_twice_in_one_record_counts_once(day: str) -> None:
+    work(day)
+    held = "CS-NEW-2/B/20260302T071000Z"
+
+    write_log(day, [choose(held, "write_off", 300), choose(held, "release", 301)])
+    work(day)
+
+    assert states(day)["B"] == "written_off"
+
+
+def test_the_same_stop_again_after_the_decision_is_no_late_fact(database: str) -> None:
+    write_log(database, charging_day(declare_fleet(database)), lines_a_record=1)
+
+    work(database)
+
+    [(flags,)] = rows(database, "SELECT flags FROM session WHERE stream = '11'")
+    assert flags == []
+
+
+def test_lines_that_say_nothing_are_counted_and_stop_nobody(day: str) -> None:
+    with psycopg.connect(day) as connection:
+        connection.execute("SET search_path = inputs")
+        append(connection, 0, [[b"{no json", b'{"kind":"riddle"}'], [b"\xff\xfe"]])
+    later = start16("CS-OLD-1", 400, 31, "FLEET1", 8000)
+    write_log(day, [later])
+
+    work(day)
+
+    assert rows(day, "SELECT lines FROM set_aside WHERE reason = 'line_unreadable'") == [(3,)]
+    assert states(day)["31"] == "open"
+
+
+def test_before_anything_is_declared_a_session_is_held_and_nothing_is_billed(database: str) -> None:
+    undeclared = charging_day(declare_fleet(database))[PARTITIONS:]
+    write_log(database, [*undeclared, *tick(300)])
+
+    work(database)
+
+    assert set(states(database).values()) == {"held"}
+    assert rows(database, "SELECT count(*) FROM posting") == [(0,)]
+
+
+def test_an_open_session_shows_its_register_while_it_charges(database: str) -> None:
+    day = charging_day(declare_fleet(database))
+    write_log(database, [timed for timed in day if timed[0] < at(30)])
+
+    work(database)
+
+    shown = "SELECT state, register_wh FROM session WHERE stream = '11'"
+    assert rows(database, shown) == [("open", 3500)]
+
+
+def test_a_running_worker_follows_what_is_appended(day: str) -> None:
+    stop = threading.Event()
+    with Worker(day, partitions=ALL) as worker:
+        thread = threading.Thread(target=worker.run, args=(stop,))
+        thread.start()
+        write_log(day, [start16("CS-OLD-1", 400, 31, "FLEET1", 8000)])
+        seen = False
+        for _ in range(200):
+            seen = "31" in states(day)
+            if seen:
+                break
+            stop.wait(0.05)
+        stop.set()
+        thread.join()
+    assert seen
+
+
+def test_a_start_that_comes_after_the_hold_makes_the_session_whole(database: str) -> None:
+    version = declare_fleet(database)
+    ended = event201("CS-NEW-1", 45, "Ended", "C", 1, 4100)
+    write_log(database, [*everywhere(version, -1), ended, *tick(120)])
+    work(database)
+    held = states_by_id(database)
+    started = event201("CS-NEW-1", 10, "Started", "C", 0, 100, token="FLEET1", received=200)
+    write_log(database, [started])
+    work(database)
+
+    assert held == {"CS-NEW-1/C/no-start": "held"}
+    assert states_by_id(database) == {
+        "CS-NEW-1/C/no-start": "replaced",
+        "CS-NEW-1/C/20260302T071000Z": "rated",
+    }
+
+
+def test_a_session_whose_start_moves_after_its_rating_is_not_rated_again(database: str) -> None:
+    version = declare_fleet(database)
+    whole = [
+        event201("CS-NEW-1", 10, "Started", "C", 0, 100, token="FLEET1"),
+        event201("CS-NEW-1", 45, "Ended", "C", 1, 4100),
+    ]
+    write_log(database, [*everywhere(version, -1), *whole])
+    work(database)
+    # An hour ahead of its receipt: the station labels local time as UTC, so all of it moves.
+    write_log(database, [event201("CS-NEW-1", 107, "Updated", "C", 2, 4100, received=47)])
+    work(database)
+
+    [(session_id, state, flags)] = rows(database, "SELECT session_id, state, flags FROM session")
+    assert (session_id, state) == ("CS-NEW-1/C/20260302T071000Z", "rated")
+    assert "late_fact" in flags
+    assert rows(database, "SELECT count(*) FROM session_decision") == [(1,)]
+
+
+def test_a_session_that_cannot_be_rated_is_held_and_stops_no_other(
+    day: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_once(session: ChargingSession, *given: Any, **named: Any) -> Any:  # noqa: ANN401
+        if session.transaction_ref == "11" and session.is_complete:
+            raise ZeroDivisionError(session.session_id)
+        return decide(session, *given, **named)
+
+    monkeypatch.setattr("ledger.worker.rater.decide", fail_once)
+    work(day)
+
+    assert states(day)["11"] == "held"
+    assert states(day)["12"] == "rated"
+    [(reasons,)] = rows(day, "SELECT reasons FROM session WHERE stream = '11'")
+    assert reasons == ["rating_failed"]
+
+
+def states_by_id(dsn: str) -> dict[str, str]:
+    return dict(rows(dsn, "SELECT session_id, state FROM session"))
+
+
+def test_a_station_whose_fold_fails_is_set_aside_and_stops_no_other(
+    day: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = StationBook.sessions
+
+    def fail(book: StationBook, stream: str) -> tuple[ChargingSession, ...]:
+        if book.station_id == "CS-OLD-1":
+            raise ZeroDivisionError(stream)
+        return sessions(book, stream)
+
+    monkeypatch.setattr(StationBook, "sessions", fail)
+    work(day)
+
+    assert states(day)["A"] == "rated"
+    assert "11" not in states(day)
+    query = (
+        "SELECT lines > 0 FROM set_aside WHERE station_id = 'CS-OLD-1' AND reason = 'not_folded'"
+    )
+    assert rows(day, query) == [(True,)]
+    facts = rows(day, "SELECT count(*) FROM fact WHERE station_id = 'CS-OLD-1'")
+    assert facts > [(0,)]

@@ -1,0 +1,105 @@
+"""A busy station: the effort grows with the frames, and slow work is committed in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from ledger.sessions.segments import Segment
+from ledger.sessions.session import ChargingSession
+from ledger.sessions.session_fold import Surroundings, fold_session
+from ledger.worker.worker import Worker
+from tests.charging_day import (
+    PARTITIONS,
+    Timed,
+    at,
+    declare_fleet,
+    everywhere,
+    meter16,
+    start16,
+    status16,
+    stop16,
+    tick,
+    write_log,
+)
+from tests.ledger.worker.test_worker import consequences, new_schema, rows, work
+
+FOLDS_A_SESSION = 6
+"""At its start, at the neighbour's next start, at the stop, as it was before; states may add."""
+
+
+def busy_station(version: int, sessions: int) -> list[Timed]:
+    """Return two hours with many short sessions on two connectors, without rest."""
+    day, gap = [*everywhere(version, -1)], 120 / sessions
+    for number in range(sessions):
+        place, begin, wh = 1 + number % 2, number * gap, 1000 * number
+        reference = 1000 + number
+        day.append(status16("CS-OLD-1", begin, "Preparing", place))
+        day.append(start16("CS-OLD-1", begin + 0.01, reference, "FLEET1", wh, place))
+        for step in range(1, 4):
+            moment = begin + step * gap * 0.4
+            day.append(meter16("CS-OLD-1", moment, reference, wh + step * 10, place))
+        day.append(status16("CS-OLD-1", begin + gap * 1.5, "Finishing", place))
+        day.append(stop16("CS-OLD-1", begin + gap * 1.6, reference, wh + 50))
+        day.append(status16("CS-OLD-1", begin + gap * 1.7, "Available", place))
+    return sorted([*day, *tick(200)], key=lambda timed: timed[0])
+
+
+def offline_queue(version: int, sessions: int) -> list[Timed]:
+    """Return what a station sends within minutes after days without a connection."""
+    sent: list[Timed] = []
+    for number in range(sessions):
+        begin, wh, reference = number * 60, 8000 * number, 5000 + number
+        sent.append(start16("CS-OLD-2", begin, reference, "FLEET1", wh))
+        sent += [meter16("CS-OLD-2", begin + m, reference, wh + m * 100) for m in range(1, 10)]
+        sent.append(stop16("CS-OLD-2", begin + 40, reference, wh + 4000))
+    online = at(sessions * 60 + 60)
+    day = [*everywhere(version, -1)]
+    for number, (_, name, line) in enumerate(sent):
+        received = online + timedelta(seconds=number * 0.1)
+        day.append((received, name, msgspec.structs.replace(line, received_at=received)))
+    return day
+
+
+@pytest.mark.parametrize("story", [busy_station, offline_queue])
+def test_no_session_is_folded_again_for_what_does_not_concern_it(
+    database: str, monkeypatch: pytest.MonkeyPatch, story: Callable[[int, int], list[Timed]]
+) -> None:
+    folds = 0
+
+    def counted(segment: Segment, around: Surroundings) -> ChargingSession:
+        nonlocal folds
+        folds += 1
+        return fold_session(segment, around)
+
+    monkeypatch.setattr("ledger.sessions.station_fold.fold_session", counted)
+    write_log(database, story(declare_fleet(database), 80))
+    work(database)
+
+    assert rows(database, "SELECT state, count(*) FROM session GROUP BY 1") == [("rated", 80)]
+    assert 80 <= folds <= FOLDS_A_SESSION * 80
+
+
+def test_slow_work_is_committed_record_by_record_and_decides_the_same(database: str) -> None:
+    write_log(database, busy_station(declare_fleet(database), 10))
+    work(database)
+    schema = new_schema(database, "slowly")
+
+    groups = 0
+    with Worker(database, partitions=range(PARTITIONS), schema=schema, group_seconds=0) as slow:
+        while slow.run_once():
+            groups += 1
+    records = rows(database, "SELECT max(position) + 1 FROM log_batch")
+
+    assert records == [(groups,)]
+    assert consequences(database, schema) == consequences(database)
+
+
+def test_what_is_read_and_not_reached_in_time_is_counted_once(database: str) -> None:
+    day = busy_station(declare_fleet(database), 10)
+    write_log(database, day)
+
+    assert work(database, group_seconds=0) == len(day)

@@ -1,0 +1,145 @@
+"""Each named policy: what it decides, and that the result says which one did."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tariffs.explain import explain
+from tariffs.kernel.compiled import Why
+from tariffs.kernel.priced import PricedSession
+from tariffs.kernel.pricing import compile_tariff, price_session
+from tariffs.model.policy import POLICIES, policy_named
+from tariffs.model.tariff import (
+    Dimension,
+    PriceComponent,
+    PriceLimit,
+    ReservationRestriction,
+    Restrictions,
+    Tariff,
+    TariffElement,
+)
+from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+
+START = datetime(2026, 5, 4, 10, tzinfo=UTC)
+
+
+def component(dimension: Dimension, price: str, vat: str | None = None) -> PriceComponent:
+    return PriceComponent(
+        dimension=dimension, price=Decimal(price), vat=None if vat is None else Decimal(vat)
+    )
+
+
+def element(*components: PriceComponent, **restrictions: object) -> TariffElement:
+    return TariffElement(
+        price_components=components,
+        restrictions=msgspec.convert(restrictions, Restrictions, strict=False),
+    )
+
+
+def tariff(*elements: TariffElement, currency: str = "CHF") -> Tariff:
+    return Tariff(id="t", currency=currency, elements=elements)
+
+
+def session(wh: str = "10000", *, power_w: str | None = None) -> SessionUsage:
+    power = None if power_w is None else Decimal(power_w)
+    end = START + timedelta(hours=1)
+    return SessionUsage(
+        starts_at=START,
+        ends_at=end,
+        time_zone="Europe/Zurich",
+        points=(
+            UsagePoint(START, Decimal(0), power_w=power),
+            UsagePoint(end, Decimal(wh), power_w=power),
+        ),
+    )
+
+
+def priced(of: Tariff, usage: SessionUsage, policy: str) -> PricedSession:
+    result = price_session(usage, compile_tariff(of), policy=policy_named(policy))
+    assert result.policy.name == policy
+    return result
+
+
+@pytest.mark.parametrize(
+    ("price", "total"),
+    [
+        pytest.param("0.1234", "1.25", id="up to the next coin"),
+        pytest.param("0.1219", "1.20", id="down to the coin before"),
+        pytest.param("0.1225", "1.25", id="a half away from zero"),
+        pytest.param("0.125", "1.25", id="a whole coin stays"),
+        pytest.param("0", "0.00", id="nothing stays nothing"),
+    ],
+)
+def test_cash_is_rounded_to_whole_coins(price: str, total: str) -> None:
+    result = priced(tariff(element(component(Dimension.ENERGY, price))), session(), "cash-0.05")
+
+    assert result.total_after_taxes.amount == Decimal(total)
+    assert sum(line.before_minor + line.tax_minor for line in result.lines) == result.after_minor
+
+
+def test_cash_rounding_is_a_line_without_tax_and_no_part_of_the_exact_price() -> None:
+    result = priced(
+        tariff(element(component(Dimension.ENERGY, "0.4321", "8.1"))), session(), "cash-0.05"
+    )
+
+    *_, last = result.lines
+    assert (last.why, last.before_minor, last.tax_minor) == (Why.CASH, -2, 0)
+    assert result.before_exact * 10_000 == 43210
+    assert result.total_after_taxes.amount == Decimal("4.65")
+    assert "cash rounding = -0.02 CHF" in explain(result)
+
+
+def test_the_least_price_holds_for_a_session_without_energy_unless_a_policy_waives_it() -> None:
+    least = msgspec.structs.replace(
+        tariff(element(component(Dimension.ENERGY, "0.5"))),
+        min_price=PriceLimit(before_taxes=Decimal(2)),
+    )
+
+    assert priced(least, session("0"), "wattledger").before_minor == 200
+    assert priced(least, session("0"), "least-price-with-energy").before_minor == 0
+    assert priced(least, session("1"), "least-price-with-energy").before_minor == 200
+
+
+def test_an_element_that_asks_for_power_holds_or_is_skipped_where_none_was_measured() -> None:
+    fast_dearer = tariff(
+        element(component(Dimension.ENERGY, "0.9"), min_power="50"),
+        element(component(Dimension.ENERGY, "0.4")),
+    )
+
+    for name, without in (("wattledger", 900), ("skip-without-data", 400)):
+        result = priced(fast_dearer, session(), name)
+        assert result.before_minor == without
+        assert [note.code for note in result.notes] == ["restriction_without_data"]
+        assert priced(fast_dearer, session(power_w="60000"), name).before_minor == 900
+
+
+def test_the_tax_under_a_price_limit_follows_it_or_stays() -> None:
+    most = msgspec.structs.replace(
+        tariff(element(component(Dimension.ENERGY, "1", "10"))),
+        max_price=PriceLimit(before_taxes=Decimal(5)),
+    )
+
+    assert priced(most, session(), "wattledger").tax_minor == 50
+    assert priced(most, session(), "limit-tax-unchanged").tax_minor == 100
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ReservationRestriction if kind.is_booking])
+def test_what_is_restricted_to_bookings_holds_for_no_session(kind: ReservationRestriction) -> None:
+    booked = tariff(
+        element(component(Dimension.FLAT, "7"), reservation=kind.value),
+        element(component(Dimension.ENERGY, "0.4")),
+    )
+    reserved = msgspec.structs.replace(
+        session(), spans=(UsageSpan(START, Activity.RESERVATION),), reservation_expired=True
+    )
+
+    assert priced(booked, session(), "wattledger").before_minor == 400
+    assert priced(booked, reserved, "wattledger").before_minor == 0
+
+
+def test_every_policy_is_found_by_its_name() -> None:
+    assert all(policy_named(name).name == name for name in POLICIES)

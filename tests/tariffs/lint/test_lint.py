@@ -1,0 +1,398 @@
+"""Every lint rule finds what it is for, where it is, and leaves a sound tariff alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
+from tariffs.lint.linter import (
+    MISSING_UNIT,
+    RULES,
+    UNPRICEABLE,
+    UNREADABLE,
+    lint_file,
+    lint_tariff,
+    worst,
+)
+from tariffs.lint.subject import Severity
+from tariffs.model.tariff import (
+    WEEKDAYS,
+    Dimension,
+    PriceComponent,
+    PriceLimit,
+    ReservationRestriction,
+    Restrictions,
+    Tariff,
+    TariffElement,
+    TaxIncluded,
+)
+
+ENERGY, TIME, PARKING, FLAT = (
+    Dimension.ENERGY,
+    Dimension.TIME,
+    Dimension.PARKING_TIME,
+    Dimension.FLAT,
+)
+RESERVATION = ReservationRestriction.RESERVATION
+EXPIRES = ReservationRestriction.RESERVATION_EXPIRES
+
+
+def price(
+    dimension: Dimension, amount: str, vat: str | None = "19", step: int = 1
+) -> PriceComponent:
+    return PriceComponent(
+        dimension=dimension,
+        price=Decimal(amount),
+        vat=None if vat is None else Decimal(vat),
+        step_size=step,
+    )
+
+
+def element(*components: PriceComponent, **when: object) -> TariffElement:
+    return TariffElement(
+        price_components=components, restrictions=msgspec.structs.replace(Restrictions(), **when)
+    )
+
+
+def tariff(*elements: TariffElement, **settings: object) -> Tariff:
+    plain = Tariff(id="t", currency="EUR", elements=elements)
+    return msgspec.structs.replace(plain, **settings)
+
+
+SOUND = element(price(ENERGY, "0.40"))
+GRACE = (IdleGrace(seconds=900),)
+IDLE = element(price(PARKING, "3"))
+
+# A tariff that the rule finds, and one like it that it does not.
+EXAMPLES: Mapping[str, tuple[Tariff, Tariff]] = {
+    "never-applies": (
+        tariff(element(price(ENERGY, "0.3"), min_kwh=Decimal(9), max_kwh=Decimal(5)), SOUND),
+        tariff(element(price(ENERGY, "0.3"), min_kwh=Decimal(5), max_kwh=Decimal(9)), SOUND),
+    ),
+    "unreachable": (
+        tariff(SOUND, element(price(ENERGY, "0.3"), start_time=time(7), end_time=time(20))),
+        tariff(element(price(ENERGY, "0.3"), start_time=time(7), end_time=time(20)), SOUND),
+    ),
+    "repeated-component": (
+        tariff(element(price(ENERGY, "0.3"), price(ENERGY, "0.4"))),
+        tariff(element(price(ENERGY, "0.3"), price(FLAT, "1"))),
+    ),
+    "not-for-reservations": (
+        tariff(SOUND, element(price(ENERGY, "0.3"), price(FLAT, "1"), reservation=RESERVATION)),
+        tariff(SOUND, element(price(FLAT, "1"), reservation=RESERVATION)),
+    ),
+    "gap": (
+        tariff(
+            element(price(ENERGY, "0.5"), start_time=time(7), end_time=time(20)),
+            element(price(ENERGY, "0.4"), start_time=time(21), end_time=time(7)),
+        ),
+        tariff(
+            element(price(ENERGY, "0.5"), start_time=time(7), end_time=time(20)),
+            element(price(ENERGY, "0.4"), start_time=time(20), end_time=time(7)),
+        ),
+    ),
+    "free-hours": (
+        tariff(SOUND, element(price(PARKING, "3"), start_time=time(8)), adjustments=GRACE),
+        tariff(SOUND, IDLE, adjustments=GRACE),
+    ),
+    "tiny-window": (
+        tariff(
+            element(price(ENERGY, "0.5"), start_time=time(7), end_time=time(19, 59)),
+            element(price(ENERGY, "0.4"), start_time=time(20), end_time=time(7)),
+        ),
+        tariff(element(price(ENERGY, "0.5"), start_time=time(7), end_time=time(7, 30)), SOUND),
+    ),
+    "overlap": (
+        tariff(
+            element(price(ENERGY, "0.5"), start_time=time(7), end_time=time(20)),
+            element(price(ENERGY, "0.6"), day_of_week=WEEKDAYS[5:]),
+            SOUND,
+        ),
+        tariff(
+            element(price(ENERGY, "0.5"), start_time=time(7), end_time=time(20)),
+            element(price(ENERGY, "0.6"), start_time=time(20), end_time=time(22)),
+            SOUND,
+        ),
+    ),
+    "weekday-after-midnight": (
+        tariff(
+            element(
+                price(ENERGY, "0.3"),
+                start_time=time(22),
+                end_time=time(6),
+                day_of_week=WEEKDAYS[:5],
+            ),
+            SOUND,
+        ),
+        tariff(element(price(ENERGY, "0.3"), start_time=time(22), end_time=time(6)), SOUND),
+    ),
+    "equal-ends": (
+        tariff(element(price(ENERGY, "0.3"), start_time=time(7), end_time=time(7))),
+        tariff(element(price(ENERGY, "0.3"), start_time=time(0), end_time=time(0))),
+    ),
+    "zero-price": (tariff(element(price(ENERGY, "0"))), tariff(SOUND)),
+    "minor-units": (tariff(element(price(ENERGY, "49"))), tariff(SOUND)),
+    "per-minute": (
+        tariff(SOUND, element(price(TIME, "0.05"))),
+        tariff(SOUND, element(price(TIME, "3"))),
+    ),
+    "vat-fraction": (tariff(element(price(ENERGY, "0.4", vat="0.19"))), tariff(SOUND)),
+    "vat-in-part": (
+        tariff(SOUND, element(price(FLAT, "1", vat=None))),
+        tariff(SOUND, element(price(FLAT, "1"))),
+    ),
+    "no-vat": (
+        tariff(element(price(ENERGY, "0.4", vat=None))),
+        tariff(element(price(ENERGY, "0.4", vat=None)), tax_included=TaxIncluded.NOT_APPLICABLE),
+    ),
+    "step-size": (
+        tariff(element(price(ENERGY, "0.4", step=1000))),
+        tariff(SOUND, element(price(FLAT, "1", step=1000))),
+    ),
+    "idle-fee-without-grace": (tariff(SOUND, IDLE), tariff(SOUND, IDLE, adjustments=GRACE)),
+    "idle-fee-without-cap": (
+        tariff(SOUND, element(price(PARKING, "6"))),
+        tariff(
+            SOUND,
+            element(price(PARKING, "6")),
+            max_price=PriceLimit(before_taxes=Decimal(50)),
+        ),
+    ),
+    "useless-grace": (
+        tariff(SOUND, adjustments=GRACE),
+        tariff(SOUND, IDLE, adjustments=GRACE),
+    ),
+    "useless-grant": (
+        tariff(SOUND, adjustments=(GroupGrant(group="staff", dimensions=("PARKING_TIME",)),)),
+        tariff(SOUND, adjustments=(GroupGrant(group="staff", dimensions=("ENERGY",)),)),
+    ),
+    "several-flats": (
+        tariff(
+            SOUND,
+            element(price(FLAT, "2"), min_duration=3600),
+            element(price(FLAT, "1")),
+        ),
+        tariff(
+            SOUND, element(price(FLAT, "2")), element(price(FLAT, "1"), reservation=RESERVATION)
+        ),
+    ),
+    "flat-only": (tariff(element(price(FLAT, "5"))), tariff(SOUND, element(price(FLAT, "5")))),
+    "crossed-limits": (
+        tariff(
+            SOUND,
+            min_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal(12)),
+            max_price=PriceLimit(before_taxes=Decimal(9), after_taxes=Decimal(10)),
+        ),
+        tariff(
+            SOUND,
+            min_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal(6)),
+            max_price=PriceLimit(before_taxes=Decimal(9), after_taxes=Decimal(10)),
+        ),
+    ),
+    "empty-sessions-pay": (
+        tariff(SOUND, min_price=PriceLimit(before_taxes=Decimal("0.5"))),
+        tariff(SOUND, min_price=PriceLimit(before_taxes=Decimal(0))),
+    ),
+    "ends-before-start": (
+        tariff(
+            SOUND,
+            start_date_time=datetime(2026, 2, 1, tzinfo=UTC),
+            end_date_time=datetime(2026, 1, 1, tzinfo=UTC),
+        ),
+        tariff(
+            SOUND,
+            start_date_time=datetime(2026, 1, 1, tzinfo=UTC),
+            end_date_time=datetime(2026, 2, 1, tzinfo=UTC),
+        ),
+    ),
+    "threshold-unit": (
+        tariff(element(price(ENERGY, "0.3"), min_kwh=Decimal(20_000)), SOUND),
+        tariff(element(price(ENERGY, "0.3"), min_kwh=Decimal(20)), SOUND),
+    ),
+    "expiry-only": (
+        tariff(SOUND, element(price(FLAT, "4"), reservation=EXPIRES)),
+        tariff(
+            SOUND,
+            element(price(FLAT, "4"), reservation=EXPIRES),
+            element(price(FLAT, "2"), reservation=RESERVATION),
+        ),
+    ),
+    "not-in-ocpi": (tariff(SOUND, IDLE, adjustments=GRACE), tariff(SOUND, IDLE)),
+    "seconds-in-time": (
+        tariff(element(price(ENERGY, "0.3"), end_time=time(19, 59, 59)), SOUND),
+        tariff(element(price(ENERGY, "0.3"), end_time=time(20)), SOUND),
+    ),
+    "many-decimals": (tariff(element(price(ENERGY, "0.40123"))), tariff(SOUND)),
+    "needs-measurements": (
+        tariff(element(price(TIME, "2"), max_power=Decimal(11)), SOUND),
+        tariff(element(price(TIME, "2"), min_duration=3600), SOUND),
+    ),
+    "ocpi-2.1.1": (tariff(SOUND), tariff(element(price(ENERGY, "0.4", vat=None)))),
+    "long-id": (tariff(SOUND, id="x" * 37), tariff(SOUND, id="x" * 36)),
+    "unknown-type": (tariff(SOUND, type="CHEAP"), tariff(SOUND, type="PROFILE_CHEAP")),
+    "inexact-net-price": (
+        tariff(SOUND, tax_included=TaxIncluded.YES),
+        tariff(element(price(ENERGY, "0.60", vat="20")), tax_included=TaxIncluded.YES),
+    ),
+    "de-price-per-kwh": (
+        tariff(element(price(TIME, "6")), country_code="DE"),
+        tariff(SOUND, element(price(TIME, "6")), country_code="DE"),
+    ),
+    "de-measured-time": (
+        tariff(SOUND, element(price(TIME, "6")), country_code="DE"),
+        tariff(SOUND, element(price(TIME, "6")), country_code="AT"),
+    ),
+    "de-signed-values": (
+        tariff(element(price(ENERGY, "0.3"), min_kwh=Decimal(20)), SOUND, country_code="DE"),
+        tariff(SOUND, country_code="DE"),
+    ),
+    "de-further-fees": (
+        tariff(SOUND, element(price(FLAT, "1")), country_code="DE"),
+        tariff(SOUND, element(price(FLAT, "1"))),
+    ),
+    "us-excise": (tariff(SOUND, country_code="US"), tariff(SOUND, country_code="DE")),
+    "us-unnamed-tax": (
+        tariff(
+            element(price(ENERGY, "0.4", vat=None)),
+            country_code="US",
+            tax_included=TaxIncluded.YES,
+        ),
+        tariff(SOUND, country_code="US", tax_included=TaxIncluded.YES),
+    ),
+}
+
+
+def rules_of(found: Tariff) -> set[str]:
+    return {finding.rule for finding in lint_tariff(found)}
+
+
+def test_every_rule_has_an_example_a_name_of_its_own_and_a_reason() -> None:
+    names = [rule.name for rule in RULES]
+
+    assert sorted(names) == sorted(set(names))
+    assert set(names) == set(EXAMPLES)
+    assert all(rule.reason.endswith(".") for rule in RULES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_rule_finds_its_example(name: str) -> None:
+    assert name in rules_of(EXAMPLES[name][0])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_rule_leaves_the_sound_example_alone(name: str) -> None:
+    assert name not in rules_of(EXAMPLES[name][1])
+
+
+def test_a_sound_tariff_has_a_note_about_the_oldest_ocpi_only() -> None:
+    assert rules_of(tariff(SOUND)) == {"ocpi-2.1.1"}
+
+
+def test_the_country_can_be_given_from_outside() -> None:
+    paid_by_time = tariff(element(price(TIME, "6")))
+
+    found = {finding.rule for finding in lint_tariff(paid_by_time, country="DE")}
+
+    assert "de-price-per-kwh" in found
+    assert all(
+        "check with counsel" in finding.message
+        for finding in lint_tariff(paid_by_time, country="DE")
+        if finding.rule.startswith(("de-", "us-"))
+    )
+
+
+def test_a_shadowed_element_is_told_by_which() -> None:
+    night = element(price(ENERGY, "0.3"), start_time=time(20), end_time=time(7))
+    day = element(price(ENERGY, "0.5"), start_time=time(7), end_time=time(20))
+
+    [unreachable] = [f for f in lint_tariff(tariff(night, day, SOUND)) if f.rule == "unreachable"]
+
+    assert unreachable.place == ("elements", 2, "energy")
+    assert unreachable.message.endswith("wherever it could be, element 1, element 2 comes first")
+
+
+def test_shadows_are_found_across_seasons_and_thresholds() -> None:
+    summer = {"start_date": date(2026, 6, 1), "end_date": date(2026, 9, 1)}
+    first = element(price(ENERGY, "0.3"), max_kwh=Decimal(20), **summer)
+    second = element(price(ENERGY, "0.4"), min_kwh=Decimal(20), **summer)
+    within = element(price(ENERGY, "0.5"), min_duration=60, **summer)
+    outside = element(price(ENERGY, "0.5"), min_duration=60)
+
+    assert "unreachable" in rules_of(tariff(first, second, within, SOUND))
+    assert "unreachable" not in rules_of(tariff(first, second, outside, SOUND))
+
+
+def test_an_element_outside_the_validity_of_the_tariff_never_applies() -> None:
+    past = element(price(ENERGY, "0.3"), end_date=date(2025, 1, 1))
+
+    found = tariff(past, SOUND, start_date_time=datetime(2026, 1, 1, tzinfo=UTC))
+
+    assert "never-applies" in rules_of(found)
+
+
+def test_a_gap_is_named_by_its_hours() -> None:
+    messages = [f.message for f in lint_tariff(EXAMPLES["gap"][0]) if f.rule == "gap"]
+
+    assert messages == ["Energy is free every day 20:00-21:00"]
+
+
+def test_what_cannot_be_priced_is_the_only_finding() -> None:
+    found = lint_tariff(tariff(element(price(ENERGY, "-1"))))
+
+    assert [(finding.rule, finding.severity) for finding in found] == [
+        (UNPRICEABLE, Severity.ERROR)
+    ]
+
+
+FILE = """\
+tariff: night
+currency: EUR
+vat: 19 %
+elements:
+  - energy: 0.30
+    restrictions:
+      start_time: 22:00
+      end_time: 06:00
+      day_of_week: [weekdays]
+  - energy: {price: 49 per kWh, step_size: 1000}
+  - name: dead
+    energy: 0.20 per kWh
+"""
+
+
+def test_findings_stand_at_line_and_column_in_the_order_of_the_file() -> None:
+    found = lint_file(FILE, "night.yaml")
+
+    assert [(f.line, f.column, f.rule) for f in found] == [
+        (1, 1, "ocpi-2.1.1"),
+        (5, 5, MISSING_UNIT),
+        (9, 7, "weekday-after-midnight"),
+        (10, 5, "minor-units"),
+        (10, 33, "step-size"),
+        (12, 5, "unreachable"),
+    ]
+    assert str(found[1]) == f"night.yaml:5:5: note: no unit: write 0.30 per kWh [{MISSING_UNIT}]"
+    assert worst(found) is Severity.ERROR
+
+
+def test_a_file_that_cannot_be_read_has_all_its_problems_and_its_missing_units() -> None:
+    found = lint_file("tariff: x\ncurrency: EUR\nelements:\n  - energy: 0.30\n    enrgy: 1\n", "x")
+
+    assert [(f.line, f.column, f.rule) for f in found] == [
+        (4, 5, MISSING_UNIT),
+        (5, 5, UNREADABLE),
+    ]
+
+
+def test_a_text_that_is_no_tariff_is_no_crash() -> None:
+    for text in ("", "- 1", "a: &x [*x]", "[" * 1000, "elements: 3", "\0"):
+        assert worst(lint_file(text, "x")) is Severity.ERROR
+
+
+def test_nothing_found_has_no_worst() -> None:
+    assert worst(()) is None

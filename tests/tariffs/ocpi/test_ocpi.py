@@ -1,0 +1,166 @@
+"""Partners' JSON: exact numbers, stated repairs, refusals with a place."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tariffs.cdr.pricing import CurrencyDiffersError, TimeZoneMissingError, price_cdr
+from tariffs.kernel.pricing import compile_tariff
+from tariffs.ocpi.cdr_reader import read_ocpi_cdr
+from tariffs.ocpi.documents import OcpiError
+from tariffs.ocpi.tariff_reader import read_ocpi_tariff
+from tests.tree import VECTORS
+
+SPECIFICATION = VECTORS / "ocpi-spec"
+TARIFFS = sorted(SPECIFICATION.glob("*/tariff_*.json"))
+
+TARIFF: dict[str, Any] = {
+    "id": "t",
+    "currency": "EUR",
+    "elements": [
+        {
+            "price_components": [{"type": "TIME", "price": 2.4, "step_size": 60}],
+            "restrictions": {"start_time": "08:00", "end_time": "20:00"},
+        }
+    ],
+}
+CDR: dict[str, Any] = {
+    "id": "c",
+    "currency": "EUR",
+    "start_date_time": "2026-03-02T10:00:00Z",
+    "end_date_time": "2026-03-02T10:22:00Z",
+    "charging_periods": [
+        {
+            "start_date_time": "2026-03-02T10:00:00Z",
+            "dimensions": [{"type": "TIME", "volume": 0.3667}],
+        }
+    ],
+    "total_cost": {"excl_vat": 0.88},
+}
+
+
+def encoded(value: dict[str, Any], **changes: object) -> bytes:
+    return json.dumps(value | changes).encode()
+
+
+def element(**changes: object) -> dict[str, Any]:
+    return {**TARIFF["elements"][0], **changes}
+
+
+def component(**changes: object) -> dict[str, Any]:
+    return element(price_components=[{"type": "TIME", "price": 2.4, "step_size": 60} | changes])
+
+
+@pytest.mark.skipif(not TARIFFS, reason="the specification's examples of ../shared are not here")
+@pytest.mark.parametrize("path", TARIFFS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_specification_s_example_tariffs_are_read(path: Path) -> None:
+    tariff, _ = read_ocpi_tariff(path.read_bytes())
+
+    assert compile_tariff(tariff).tariff.currency in {"EUR", "CAD"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [
+        pytest.param(component(price="2.40"), "number_as_text", id="a price as text"),
+        pytest.param(element(restrictions=[{}]), "restrictions_as_list", id="a list"),
+        pytest.param(
+            element(restrictions={"start_time": "08:00:00"}), "time_not_hh_mm", id="seconds"
+        ),
+        pytest.param(component(step_size=None), "step_size_missing", id="no step size"),
+    ],
+)
+def test_what_is_repaired_is_noted(broken: dict[str, Any], code: str) -> None:
+    _, notes = read_ocpi_tariff(encoded(TARIFF, elements=[broken]))
+
+    assert [note.code for note in notes] == [code]
+    assert notes[0].place is not None
+    assert notes[0].place.startswith("elements[0].")
+
+
+@pytest.mark.parametrize(
+    ("broken", "place"),
+    [
+        pytest.param(component(price=-1), "elements[0].price_components[0].price", id="negative"),
+        pytest.param(component(price="NaN"), "elements[0].price_components[0].price", id="NaN"),
+        pytest.param(
+            component(price="1E+999999"), "elements[0].price_components[0].price", id="a huge one"
+        ),
+        pytest.param(component(type="POWER"), "elements[0].price_components[0].type", id="a type"),
+        pytest.param(
+            element(restrictions={"day_of_week": ["SUNDEI"]}),
+            "elements[0].restrictions.day_of_week[0]",
+            id="a weekday",
+        ),
+        pytest.param(
+            element(restrictions=[{}, {}]), "elements[0].restrictions", id="two restrictions"
+        ),
+    ],
+)
+def test_what_cannot_be_priced_is_refused_with_its_place(
+    broken: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(OcpiError) as refused:
+        read_ocpi_tariff(encoded(TARIFF, elements=[broken]))
+
+    assert refused.value.place == place
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[" * 200_000, b"\xff", b"{}", b"[]", b"null"])
+def test_what_is_no_tariff_is_refused(data: bytes) -> None:
+    with pytest.raises(OcpiError):
+        read_ocpi_tariff(data)
+
+
+def test_a_rounded_duration_does_not_cost_a_step_that_nobody_used() -> None:
+    tariff, _ = read_ocpi_tariff(encoded(TARIFF))
+    cdr, _ = read_ocpi_cdr(encoded(CDR))
+
+    priced = price_cdr(cdr, compile_tariff(tariff), time_zone="UTC")
+
+    assert priced.lines[0].billed_volume * 60 == pytest.approx(22)
+    assert priced.total_before_taxes.amount == Decimal("0.88")
+    assert cdr.stated_before_taxes == Decimal("0.88")
+
+
+def test_a_duration_that_really_differs_is_priced_as_sent() -> None:
+    tariff, _ = read_ocpi_tariff(encoded(TARIFF))
+    periods = [{**CDR["charging_periods"][0], "dimensions": [{"type": "TIME", "volume": 0.5}]}]
+    cdr, _ = read_ocpi_cdr(encoded(CDR, charging_periods=periods))
+
+    priced = price_cdr(cdr, compile_tariff(tariff), time_zone="UTC")
+
+    assert priced.total_before_taxes.amount == Decimal("1.20")
+
+
+def test_a_tariff_of_local_times_needs_to_know_where() -> None:
+    tariff, _ = read_ocpi_tariff(encoded(TARIFF))
+    cdr, _ = read_ocpi_cdr(encoded(CDR))
+
+    with pytest.raises(TimeZoneMissingError, match="needs a time zone"):
+        price_cdr(cdr, compile_tariff(tariff))
+
+
+def test_currencies_are_not_mixed() -> None:
+    tariff, _ = read_ocpi_tariff(encoded(TARIFF, currency="CHF"))
+    cdr, _ = read_ocpi_cdr(encoded(CDR))
+
+    with pytest.raises(CurrencyDiffersError, match="EUR, its tariff in CHF"):
+        price_cdr(cdr, compile_tariff(tariff), time_zone="UTC")
+
+
+def test_periods_out_of_order_are_refused_with_their_place() -> None:
+    periods = [
+        {"start_date_time": "2026-03-02T10:10:00Z", "dimensions": []},
+        {"start_date_time": "2026-03-02T10:05:00Z", "dimensions": []},
+    ]
+
+    with pytest.raises(OcpiError) as refused:
+        read_ocpi_cdr(encoded(CDR, charging_periods=periods))
+
+    assert refused.value.place == "charging_periods[1].start_date_time"
