@@ -122,7 +122,7 @@ class _Directory:
 
     def __init__(self) -> None:
         from bench.load import PASSWORD  # noqa: PLC0415 - only this process needs it
-        from ingest.edge.security import hash_password  # noqa: PLC0415
+        from ledger.declared.passwords import hash_password  # noqa: PLC0415
 
         self._hashes = (hash_password(PASSWORD),)
 

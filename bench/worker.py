@@ -28,6 +28,7 @@ from bench.run import Row
 from bench.worker_peer import measure_peer
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
+from ingest.facts.translate import translate
 from ledger.log.envelope import Frame, encode_line
 from ledger.log.postgres import append_lines
 from ledger.worker.worker import Worker
@@ -72,7 +73,7 @@ def _measure(postgres: EmbeddedPostgres, seconds: float) -> float:
         schema, number = f"bench_{number}", number + 1
         with psycopg.connect(postgres.dsn) as connection:
             migrate.apply(connection, "books", schema=schema)
-        with Worker(postgres.dsn, partitions=[0], schema=schema) as worker:
+        with Worker(postgres.dsn, partitions=[0], translate=translate, schema=schema) as worker:
             before = _cpu_seconds(postgres)
             while done := worker.run_once():
                 frames += done

@@ -32,10 +32,11 @@ from deploy.output import complain
 from ingest.errors import IngestError
 from ledger.errors import LedgerError
 from projections.errors import ProjectionError
+from roaming_ocpi.errors import RoamingError
 from tariffs.errors import TariffError
 
 WRONG, MISUSED, INTERRUPTED = 1, 2, 130
-REFUSALS = (DeployError, IngestError, LedgerError, ProjectionError, TariffError)
+REFUSALS = (DeployError, IngestError, LedgerError, ProjectionError, RoamingError, TariffError)
 
 app = App(
     name="wattledger",

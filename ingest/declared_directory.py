@@ -11,9 +11,10 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from ingest.clock import Clock
-from ingest.directory import StationAccess, TokenAccess, TokenStatus, canonical
+from ingest.directory import StationAccess, TokenAccess, TokenStatus
 from ledger.database import connect_async
 from ledger.declared.declarations import Declaration, Declarations, Kind, decode_entity
+from ledger.declared.identities import canonical
 from ledger.master_data.policies import UnknownTokens
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 

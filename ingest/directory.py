@@ -8,11 +8,6 @@ from enum import StrEnum
 from typing import Protocol
 
 
-def canonical(name: str) -> str:
-    """Return *name* as identities are compared: no outer blanks, no case (quirk 31)."""
-    return name.strip().casefold()
-
-
 class TokenStatus(StrEnum):
     """What a station may do for a token. Both protocol versions use these words."""
 
@@ -27,7 +22,7 @@ class StationAccess:
     """Who may connect as a station.
 
     `station_id` is the identity as declared; the log and all books use it, however the station
-    spells it in its URL. `password_hashes` are `ingest.edge.security` hashes; while a password is
+    spells it in its URL. `password_hashes` are of `ledger.declared.passwords`; while a password is
     being changed there are two. `token_ignored` are characters that the model adds to tokens.
     """
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from deploy.errors import DeployError
 from ledger.declared.store import load_declarations
+from projections.errors import ProjectionError
 from projections.history import past_sessions, rated_between
 from tariffs.simulate.columns_file import read_columns_file, write_columns_file
 from tariffs.simulate.history import HistoryChunk, PastSession, Unread, chunks_of
@@ -30,14 +30,14 @@ def history_of_file(
     """Yield the sessions of *path* (.jsonl, .csv or .npz), chunk by chunk.
 
     Raises:
-        DeployError: If the file cannot be read or is of no known kind.
+        ProjectionError: If the file cannot be read or is of no known kind.
         TariffError: If it does not hold what its name says.
     """
     try:
         file = exits.enter_context(path.open("rb"))
     except OSError as error:
         message = f"cannot read {path}: {error}"
-        raise DeployError(message) from error
+        raise ProjectionError(message) from error
     size = max(path.stat().st_size, 1)
     if path.suffix == _COLUMNS:
         chunks = read_columns_file(file)
@@ -48,7 +48,7 @@ def history_of_file(
         chunks = chunks_of(read_csv_lines(lines, str(path)), currency)
     else:
         message = f"{path}: sessions come as .jsonl, .csv or .npz"
-        raise DeployError(message)
+        raise ProjectionError(message)
     for chunk in chunks:
         yield chunk
         told(file.tell(), size)
@@ -79,17 +79,17 @@ def save_history(path: Path, chunks: Iterator[HistoryChunk]) -> int:
     """Write *chunks* to a .npz and return how many sessions it holds.
 
     Raises:
-        DeployError: If it cannot be written.
+        ProjectionError: If it cannot be written.
     """
     if path.suffix != _COLUMNS:
         message = f"{path}: --save writes a .npz"
-        raise DeployError(message)
+        raise ProjectionError(message)
     try:
         with path.open("wb") as file:
             return write_columns_file(file, chunks)
     except OSError as error:
         message = f"cannot write {path}: {error}"
-        raise DeployError(message) from error
+        raise ProjectionError(message) from error
 
 
 def _midnight(day: date) -> datetime:

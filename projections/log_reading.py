@@ -8,11 +8,11 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from deploy.errors import DeployError
 from ledger.log.envelope import Choice, Declared, Frame, LogLine, Tick, Validation, decode_lines
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.event_log import Position, partition_of
 from ledger.log.format import unpack_payload
+from projections.errors import ProjectionError
 
 _PLACE: Final = re.compile(r"(\d+)/(\d+)(?:/(\d+))?")
 _READ: LiteralString = """
@@ -23,7 +23,7 @@ _PARTITIONS: LiteralString = "SELECT count(*) FROM log_head"
 _PAGE: Final = 200
 
 
-class BadPlaceError(DeployError):
+class BadPlaceError(ProjectionError):
     """A place in the log reads partition/position or partition/position/line."""
 
     def __init__(self, text: str) -> None:

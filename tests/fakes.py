@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ingest.directory import StationAccess, TokenAccess, TokenStatus, canonical
+from ingest.directory import StationAccess, TokenAccess, TokenStatus
 from ingest.edge.connection_epochs import Overtake
-from ingest.edge.security import hash_password
+from ledger.declared.identities import canonical
+from ledger.declared.passwords import hash_password
 from ledger.log.envelope import LogLine, decode_lines
 from ledger.log.event_log import Position, Record
 

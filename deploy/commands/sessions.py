@@ -141,7 +141,8 @@ def _choose(
     by: str | None,
     place: ReadingPlace,
 ) -> int:
-    from ledger.desk.choices import choose, station_of  # noqa: PLC0415 - loads the whole worker
+    from deploy.running.turns import work_off  # noqa: PLC0415 - loads the whole worker
+    from ledger.desk.choices import choose, station_of  # noqa: PLC0415
 
     settings = place.settings()
     with opened(settings) as connection:
@@ -153,7 +154,9 @@ def _choose(
             by=by or login(),
             reason=reason,
         )
-        chosen = choose(connection, session, choice=choice, is_up=is_up(settings))
+        chosen = choose(
+            connection, session, choice=choice, work_off=None if is_up(settings) else work_off
+        )
     if place.json:
         print_json(chosen)
     else:

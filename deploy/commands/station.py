@@ -6,7 +6,7 @@ import secrets
 
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.output import print_json, say
-from ingest.edge.security import hash_password
+from ledger.declared.passwords import hash_password
 
 PASSWORD_BYTES = 16
 

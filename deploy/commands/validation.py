@@ -11,6 +11,7 @@ from deploy.commands.declaring import login
 from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
 from deploy.output import print_json, say
+from deploy.running.turns import work_off
 from deploy.running.wiring import is_up, opened
 from ledger.desk.validations import session_of_token
 from ledger.desk.validations import validate as record_validation
@@ -53,7 +54,7 @@ def validate(
             code=code,
             by=by or login(),
             at=SystemClock().now(),
-            is_up=is_up(settings),
+            work_off=None if is_up(settings) else work_off,
         )
     if place.json:
         print_json(done)

@@ -142,10 +142,11 @@ def _ports(settings: Settings, ports: Sequence[int]) -> Ports:
 
 def work(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
     """Turn the log into sessions, decisions and invoices."""
-    from ledger.worker.worker import Worker  # noqa: PLC0415 - only this process needs it
+    from ingest.facts.translate import translate  # noqa: PLC0415 - only this process needs it
+    from ledger.worker.worker import Worker  # noqa: PLC0415
 
     partitions = range(surroundings.settings.partitions)
-    with Worker(surroundings.dsn, partitions=partitions) as worker:
+    with Worker(surroundings.dsn, partitions=partitions, translate=translate) as worker:
         ready(None)
         worker.run(stop)
 

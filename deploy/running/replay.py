@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from deploy.postgres import migrate
+from ingest.facts.translate import translate
 from ledger.worker.worker import Worker
 from projections.replay.replay import BOOKS, Progress, ReplayReport, check_replay
 
@@ -14,6 +15,6 @@ def replay_and_compare(dsn: str, *, progress: Progress | None = None) -> ReplayR
     return check_replay(
         dsn,
         new_schema=lambda connection, schema: migrate.apply(connection, "books", schema=schema),
-        new_worker=partial(Worker, recorded_in=BOOKS),
+        new_worker=partial(Worker, translate=translate, recorded_in=BOOKS),
         progress=progress,
     )

@@ -26,7 +26,7 @@ from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, FrameError
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.envelope import Frame, LogLine, encode_line
-from ledger.log.event_log import EventLog, partition_of
+from ledger.log.event_log import EventLog, LogError, partition_of
 
 CALL_SECONDS: Final = 30.0
 """How long a station may take to answer a call of ours."""
@@ -196,7 +196,7 @@ class StationConnection:
             problem = "this action is not known here"
             await self._reply(text, codec.encode_error(call.message_id, "NotImplemented", problem))
             return
-        except (IngestError, psycopg.OperationalError):
+        except (IngestError, LogError, psycopg.OperationalError):
             raise  # the station is sent away and brings the frame again
         except Exception:
             # A fault of ours: the frame is kept, and must not come back for ever.

@@ -14,32 +14,24 @@ import base64
 import binascii
 import hashlib
 import hmac
-import re
 import secrets
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from ingest.directory import StationAccess, canonical
+from ingest.directory import StationAccess
 from ingest.errors import IngestError
+from ledger.declared.identities import canonical
+from ledger.declared.passwords import hash_password, key_bytes, password_matches
 
-_COST, _BLOCK, _LANES = 4096, 8, 1
 _SCRYPT_AT_ONCE: Final = 4
 _WAITING_MAX: Final = 512
 _VERIFIED_MAX: Final = 100_000
-_HEX_KEY = re.compile(rb"[0-9A-Fa-f]{32,40}")
 
 FREE_FAILURES: Final = {"address": 50, "identity": 5}
 """Failures before a wait. Many stations may share an address, behind one balancer."""
 WAIT_MAX_SECONDS: Final = 300.0
-
-
-class BadHashError(IngestError):
-    """A declared password hash is not one of ours."""
-
-    def __init__(self) -> None:
-        super().__init__("a password hash must read scrypt$cost$block$lanes$salt$hash")
 
 
 class Credentials(NamedTuple):
@@ -47,31 +39,6 @@ class Credentials(NamedTuple):
 
     identity: str
     key: bytes
-
-
-def hash_password(password: str | bytes) -> str:
-    """Return a salted hash of *password* for the master data."""
-    salt = secrets.token_bytes(16)
-    digest = _scrypt(_key_bytes(password), salt, _COST, _BLOCK, _LANES)
-    return f"scrypt${_COST}${_BLOCK}${_LANES}${_base64(salt)}${_base64(digest)}"
-
-
-def password_matches(password: str | bytes, password_hash: str) -> bool:
-    """Say whether *password* is the one behind *password_hash*, in constant time.
-
-    Raises:
-        BadHashError: If the hash is not one that `hash_password` makes.
-    """
-    try:
-        scheme, cost, block, lanes, salt, digest = password_hash.split("$")
-        expected = base64.b64decode(digest, validate=True)
-        salted = base64.b64decode(salt, validate=True)
-        if scheme != "scrypt":
-            raise BadHashError
-        given = _scrypt(_key_bytes(password), salted, int(cost), int(block), int(lanes))
-    except ValueError as error:
-        raise BadHashError from error
-    return hmac.compare_digest(given, expected)
 
 
 def basic_credentials(header: str) -> Credentials | None:
@@ -158,7 +125,7 @@ class Gate:
         return next((each for each in hashes if self._matches(key, each)), None)
 
     def _digest(self, key: bytes) -> bytes:
-        return hashlib.blake2b(_key_bytes(key), key=self._pepper, digest_size=32).digest()
+        return hashlib.blake2b(key_bytes(key), key=self._pepper, digest_size=32).digest()
 
 
 class TooManyFailuresError(IngestError):
@@ -205,19 +172,3 @@ class Failures:
     def forget(self, identity: str) -> None:
         """Forgive an identity that proved itself; its address stays counted."""
         self._counts.pop(("identity", identity), None)
-
-
-def _key_bytes(password: str | bytes) -> bytes:
-    """Return the bytes of a key: 1.6 stations send it as hex text or as what the hex stands for."""
-    raw = password.encode() if isinstance(password, str) else password
-    if _HEX_KEY.fullmatch(raw) and len(raw) % 2 == 0:
-        return bytes.fromhex(raw.decode())
-    return raw
-
-
-def _scrypt(key: bytes, salt: bytes, cost: int, block: int, lanes: int) -> bytes:
-    return hashlib.scrypt(key, salt=salt, n=cost, r=block, p=lanes, dklen=32)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

@@ -26,7 +26,7 @@ from ingest.answers.answering import Desk, Dialect
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
-from ingest.directory import StationAccess, StationDirectory, canonical
+from ingest.directory import StationAccess, StationDirectory
 from ingest.edge.connection import Counters, StationConnection
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.security import (
@@ -38,7 +38,8 @@ from ingest.edge.security import (
 )
 from ingest.errors import IngestError
 from ingest.rpc import codec
-from ledger.log.event_log import EventLog
+from ledger.declared.identities import canonical
+from ledger.log.event_log import EventLog, LogError
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     ocpp201.SUBPROTOCOL: ocpp201,
@@ -223,7 +224,7 @@ class Server:
             )
             if self._enter(connection):
                 await self._run(connection)
-        except (IngestError, psycopg.Error) as error:
+        except (IngestError, LogError, psycopg.Error) as error:
             # Not answered, so the station keeps what it has to say and comes again.
             _LOGGER.warning("station %s is sent away: %s", station.station_id, error)
             await socket.close(CloseCode.TRY_AGAIN_LATER)

@@ -8,9 +8,8 @@ from typing import Final, Protocol
 import psycopg
 
 from ingest.clock import Clock
-from ingest.errors import IngestError
 from ledger.log.envelope import Tick, encode_line
-from ledger.log.event_log import EventLog
+from ledger.log.event_log import EventLog, LogError
 
 TICK_SECONDS: Final = 60.0
 _LOGGER = logging.getLogger(__name__)
@@ -35,5 +34,5 @@ async def keep_ticking(
         try:
             for partition in sorted(await waits.waits()):
                 await log.append(partition, encode_line(Tick(received_at=clock.now())))
-        except (IngestError, psycopg.OperationalError) as error:
+        except (LogError, psycopg.OperationalError) as error:
             _LOGGER.warning("no tick: %s", error)

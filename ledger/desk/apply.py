@@ -13,7 +13,6 @@ from typing import Any
 
 from psycopg import Connection
 
-from deploy.errors import DeployError
 from ledger.declared.declarations import Declarations
 from ledger.declared.rules import problems_of
 from ledger.declared.store import (
@@ -25,12 +24,13 @@ from ledger.declared.store import (
     plan_changes,
 )
 from ledger.desk.master_data_files import MasterData, read_master_data
+from ledger.errors import LedgerError
 from ledger.log.envelope import Declared, encode_line
 from ledger.log.postgres import append_lines
 from tariffs.problems import Problem
 
 
-class ProblemsError(DeployError):
+class ProblemsError(LedgerError):
     """Files that cannot be used as they are: every problem, each with its place."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

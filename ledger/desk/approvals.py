@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
 
-from deploy.errors import DeployError
-from deploy.output import utc
 from ledger.approvals.record import TariffRecord
 from ledger.approvals.register import TariffRegister, changes_of
 from ledger.declared.declarations import Declarations, Kind
@@ -29,6 +27,7 @@ from ledger.declared.store import (
 )
 from ledger.desk.apply import declare_all
 from ledger.desk.publish import read_tariffs
+from ledger.errors import LedgerError
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import TariffVersion, published
 
@@ -182,21 +181,23 @@ def _planned(
     return planned
 
 
-class StillAssignedError(DeployError):
+class StillAssignedError(LedgerError):
     """A tariff cannot retire while places are priced by it."""
 
     def __init__(self, tariff_id: str, at: datetime, places: Sequence[str]) -> None:
         super().__init__(
-            f"tariff {tariff_id} still prices {', '.join(places)} at {utc(at)}: first let another "
-            f"tariff hold there from that time (wattledger tariff publish FILE --from TIME "
-            f"--site ...)"
+            f"tariff {tariff_id} still prices {', '.join(places)} at "
+            f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}: first let another tariff hold there from "
+            f"that time (wattledger tariff publish FILE --from TIME --site ...)"
         )
         self.tariff_id, self.at, self.places = tariff_id, at, tuple(places)
 
 
-class NothingInForceError(DeployError):
+class NothingInForceError(LedgerError):
     """No version of this tariff holds at that moment."""
 
     def __init__(self, tariff_id: str, at: datetime) -> None:
-        super().__init__(f"no version of tariff {tariff_id} holds at {utc(at)}")
+        super().__init__(
+            f"no version of tariff {tariff_id} holds at {at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+        )
         self.tariff_id, self.at = tariff_id, at

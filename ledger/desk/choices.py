@@ -7,13 +7,13 @@ from typing import Any
 
 from psycopg import Connection
 
-from deploy.errors import DeployError
-from ledger.desk.recording import record
+from ledger.desk.recording import WorkOff, record
+from ledger.errors import LedgerError
 from ledger.log.envelope import Choice
 from ledger.log.event_log import Position
 
 
-class UnknownSessionError(DeployError):
+class UnknownSessionError(LedgerError):
     """There is no session of that id."""
 
     def __init__(self, session_id: str) -> None:
@@ -21,7 +21,7 @@ class UnknownSessionError(DeployError):
         super().__init__(f"there is no session {session_id}: `wattledger sessions` lists them")
 
 
-class NotHeldError(DeployError):
+class NotHeldError(LedgerError):
     """Only a held session waits for a person's choice."""
 
     def __init__(self, session_id: str, state: str) -> None:
@@ -39,10 +39,12 @@ class Chosen:
     at: Position
 
 
-def choose(connection: Connection[Any], session_id: str, *, choice: Choice, is_up: bool) -> Chosen:
+def choose(
+    connection: Connection[Any], session_id: str, *, choice: Choice, work_off: WorkOff | None
+) -> Chosen:
     """Record *choice* in the log and return what it led to.
 
-    Where no system is up, the worker's and the invoicing's turn is taken here.
+    Where no system is up, *work_off* takes the worker's turn.
 
     Raises:
         UnknownSessionError: If there is no such session.
@@ -51,7 +53,7 @@ def choose(connection: Connection[Any], session_id: str, *, choice: Choice, is_u
     state, _ = _state_of(connection, session_id)
     if state != "held":
         raise NotHeldError(session_id, state)
-    at = record(connection, choice, is_up=is_up)
+    at = record(connection, choice, work_off=work_off)
     state, reasons = _state_of(connection, session_id)
     return Chosen(session_id=session_id, state=state, reasons=tuple(reasons), at=at)
 

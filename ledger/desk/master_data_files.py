@@ -16,9 +16,9 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from ingest.directory import canonical
-from ingest.edge.security import hash_password, password_matches
 from ledger.declared.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
+from ledger.declared.identities import canonical
+from ledger.declared.passwords import hash_password, password_matches
 from ledger.declared.store import Change
 from ledger.desk.yaml_places import Document, Path, read_document
 from ledger.facts.token_uid import canonical_token

@@ -9,10 +9,10 @@ from typing import Any
 
 from psycopg import Connection
 
-from deploy.errors import DeployError
 from ledger.declared.declarations import Kind
 from ledger.declared.store import Change, PlannedChange, load_declarations, plan_changes
 from ledger.desk.apply import ProblemsError, declare_all
+from ledger.errors import LedgerError
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
 from tariffs.files.examples import failing_examples
@@ -20,7 +20,7 @@ from tariffs.files.tariff_file import read_tariff_file
 from tariffs.model.tariff import Tariff
 
 
-class SecondPairOfEyesError(DeployError):
+class SecondPairOfEyesError(LedgerError):
     """The policy wants a second person for every tariff."""
 
     def __init__(self) -> None:

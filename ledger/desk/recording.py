@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from psycopg import Connection
 
-from deploy.errors import DeployError
-from ledger.invoices.invoicer import Invoicer
+from ledger.errors import LedgerError
 from ledger.log.envelope import Choice, Validation, encode_line
 from ledger.log.event_log import Position, partition_of
 from ledger.log.postgres import append_lines
-from ledger.worker.worker import Worker
 
 WAIT_SECONDS_MAX: Final = 20.0
 
 
-class NotTakenYetError(DeployError):
+class NotTakenYetError(LedgerError):
     """The log holds the line, but the worker did not come to it in time."""
 
     def __init__(self, at: Position) -> None:
@@ -28,10 +27,20 @@ class NotTakenYetError(DeployError):
         )
 
 
-def record(connection: Connection[Any], line: Choice | Validation, *, is_up: bool) -> Position:
+WorkOff = Callable[[str, int], None]
+"""Takes the worker's and the invoicer's turn over a database and its number of partitions."""
+
+
+def record(
+    connection: Connection[Any], line: Choice | Validation, *, work_off: WorkOff | None
+) -> Position:
     """Append *line* to its station's partition; return once the worker has taken it.
 
-    Where no system is up, the worker's and the invoicing's turn is taken here.
+    Args:
+        connection: To the books.
+        line: What was said.
+        work_off: How the worker's turn is taken where no system is up; None waits for the one
+            that is.
 
     Raises:
         NotTakenYetError: If the worker does not take it in time.
@@ -41,22 +50,10 @@ def record(connection: Connection[Any], line: Choice | Validation, *, is_up: boo
     with connection.transaction():
         positions = append_lines(connection, {partition: [encode_line(line)]})
     at = Position(partition, positions[partition], 0)
-    if not is_up:
-        _work_off(connection.info.dsn, range(partitions))
+    if work_off is not None:
+        work_off(connection.info.dsn, partitions)
     _wait_for(connection, at)
     return at
-
-
-def _work_off(dsn: str, partitions: range) -> None:
-    """Take the worker's turn, and the invoicing's, until nothing is left to do."""
-    with Worker(dsn, partitions=partitions) as worker:
-        while worker.run_once():
-            pass
-    invoicer = Invoicer(dsn)
-    try:
-        invoicer.run_once()
-    finally:
-        invoicer.close()
 
 
 def _wait_for(connection: Connection[Any], at: Position) -> None:

@@ -8,10 +8,10 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from deploy.errors import DeployError
 from ledger.declared.store import load_declarations
 from ledger.desk.choices import UnknownSessionError
-from ledger.desk.recording import record
+from ledger.desk.recording import WorkOff, record
+from ledger.errors import LedgerError
 from ledger.facts.token_uid import canonical_token
 from ledger.log.envelope import Validation
 from ledger.log.event_log import Position
@@ -30,7 +30,7 @@ ORDER BY first_fact_at DESC, session_id DESC LIMIT 1
 """
 
 
-class TooLateError(DeployError):
+class TooLateError(LedgerError):
     """The session is decided: a code does not change a price any more."""
 
     def __init__(self, session_id: str, state: str) -> None:
@@ -40,7 +40,7 @@ class TooLateError(DeployError):
         )
 
 
-class UnknownCodeError(DeployError):
+class UnknownCodeError(LedgerError):
     """The tariff of the session gives nothing for this code."""
 
     def __init__(self, code: str, tariff_id: str) -> None:
@@ -48,7 +48,7 @@ class UnknownCodeError(DeployError):
         super().__init__(f"tariff {tariff_id}, which prices the session, knows no code {code!r}")
 
 
-class NoSessionOfTokenError(DeployError):
+class NoSessionOfTokenError(LedgerError):
     """No session of this token is under way at the station."""
 
     def __init__(self, token: str, station_id: str) -> None:
@@ -95,7 +95,7 @@ def validate(
     code: str,
     by: str,
     at: datetime,
-    is_up: bool,
+    work_off: WorkOff | None,
 ) -> Validated:
     """Record that *code* was shown for a session, and return what it has then.
 
@@ -111,7 +111,7 @@ def validate(
     line = Validation(
         received_at=at, station=session.station_id, session_id=session_id, code=code, by=by
     )
-    position = record(connection, line, is_up=is_up)
+    position = record(connection, line, work_off=work_off)
     session = _session(connection, session_id)
     if code not in session.codes:
         _refuse_if_late(session)

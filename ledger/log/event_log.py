@@ -6,6 +6,12 @@ import zlib
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from ledger.errors import LedgerError
+
+
+class LogError(LedgerError):
+    """The event log does not take or give what it was asked to."""
+
 
 class Position(NamedTuple):
     """Where a line stands: its partition, its record in that partition, its index in the record."""

@@ -13,8 +13,7 @@ from typing import Any, Final, LiteralString, NamedTuple, Self
 
 import psycopg
 
-from ingest.errors import IngestError
-from ledger.log.event_log import Position, Record
+from ledger.log.event_log import LogError, Position, Record
 from ledger.log.format import pack_payload, unpack_payload
 
 LINGER_SECONDS: Final = 0.005
@@ -61,7 +60,7 @@ END: LiteralString = "SELECT next_position FROM log_head WHERE partition = %s"
 MAKE: LiteralString = "INSERT INTO log_head (partition) SELECT generate_series(0, %s - 1)"
 
 
-class LogUnavailableError(IngestError):
+class LogUnavailableError(LogError):
     """The lines could not be stored, or nobody knows: whoever sent them gets no answer."""
 
     def __init__(self, lines: int, why: str) -> None:
@@ -69,7 +68,7 @@ class LogUnavailableError(IngestError):
         super().__init__(f"{lines} lines may not be in the event log: {why}")
 
 
-class PartitionsMismatchError(IngestError):
+class PartitionsMismatchError(LogError):
     """The log was made with another number of partitions, which its order depends on."""
 
     def __init__(self, found: int, wanted: int) -> None:
@@ -77,7 +76,7 @@ class PartitionsMismatchError(IngestError):
         super().__init__(f"the event log has {found} partitions, not {wanted}; set partitions back")
 
 
-class LogNotDurableError(IngestError):
+class LogNotDurableError(LogError):
     """The server would lose what it has confirmed."""
 
     def __init__(self, setting: str, value: str) -> None:
@@ -85,7 +84,7 @@ class LogNotDurableError(IngestError):
         super().__init__(f"PostgreSQL runs with {setting}={value}; the event log needs it on")
 
 
-class UnfitLineError(IngestError):
+class UnfitLineError(LogError):
     """A line that would not be one line of the log, or a partition that the log has not."""
 
 

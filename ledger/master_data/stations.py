@@ -22,7 +22,7 @@ class DeclaredConnector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 class Station(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A charging station; its key is the identity it connects with.
 
-    `password_hash` is salted scrypt (ingest.edge.security), None where it may not connect.
+    `password_hash` is salted scrypt (ledger.declared.passwords), None where it may not connect.
     `max_power_w` is one connector's. The fields from `time_zone` on correct a model's quirks; see
     StationTraits for their meaning.
     """

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from psycopg import Connection
 
-from ingest.facts.translate import translate
 from ledger.facts.station_facts import (
     FrameSetAside,
     QueueReported,
@@ -40,6 +39,14 @@ from ledger.worker.session_rows import (
 )
 
 logger = logging.getLogger(__name__)
+
+
+class Translate(Protocol):
+    """Says what a logged frame tells, as facts; knows the protocols, which the ledger does not."""
+
+    def __call__(self, frame: Frame, *, position: int, line: int) -> Sequence[StationFact]:
+        """Return the facts in *frame*, which stands at *line* of the record at *position*."""
+
 
 ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -71,11 +78,12 @@ class PartitionWorker:
         position: int,
         version: int,
         *,
+        translate: Translate,
         recorded_in: str | None = None,
     ) -> None:
         self.partition, self.next_position, self.version = partition, position, version
         self.lines_done = 0
-        self._connection = connection
+        self._connection, self._translate = connection, translate
         self._shelf = FactShelf(connection, partition)
         self._findings = Findings()
         self._rater = Rater(connection, version, recorded_in=recorded_in)
@@ -147,7 +155,7 @@ class PartitionWorker:
 
     def _translated(self, frame: Frame, entry: Entry, line: int) -> Sequence[StationFact]:
         try:
-            return translate(frame, position=entry.position, line=line)
+            return self._translate(frame, position=entry.position, line=line)
         except Exception:
             # A frame must never stop the frames after it; it stays in the log to be looked at.
             logger.exception("frame %s/%s/%s not translated", self.partition, entry.position, line)

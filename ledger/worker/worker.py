@@ -17,9 +17,9 @@ from typing import Any, Final, LiteralString, Self
 import psycopg
 from psycopg import Connection, sql
 
-from ingest.errors import IngestError
+from ledger.errors import LedgerError
 from ledger.log.reading import read_records
-from ledger.worker.partition import PartitionWorker
+from ledger.worker.partition import PartitionWorker, Translate
 
 GROUP_LINES: Final = 8_000
 """Lines that one transaction takes at most, but for the last record's rest."""
@@ -44,7 +44,7 @@ UPDATE worker_position SET next_position = %s, declared_version = %s WHERE parti
 """
 
 
-class FencedError(IngestError):
+class FencedError(LedgerError):
     """Another worker moved the partition's position: this one must stop."""
 
     def __init__(self, partition: int, position: int) -> None:
@@ -60,8 +60,8 @@ class Worker:
         dsn: str,
         *,
         partitions: Collection[int],
+        translate: Translate,
         schema: str = "books",
-        group_lines: int = GROUP_LINES,
         group_records: int = GROUP_RECORDS,
         until: Mapping[int, int] | None = None,
         recorded_in: str | None = None,
@@ -72,19 +72,20 @@ class Worker:
         Args:
             dsn: The database with the schema `inputs`.
             partitions: Which partitions to follow; no other worker may follow them.
+            translate: What a frame says, as facts: `ingest.facts.translate.translate`.
             schema: Where the tables are that the worker writes: `books`, or a replay's scratch.
-            group_lines: How many lines a transaction takes, about.
-            group_records: How many records it takes at most.
+            group_records: How many records a transaction takes at most.
             until: Where to stop, by partition: the first position that is not taken any more.
             recorded_in: The schema whose decisions say what sessions found used of grants that
                 they share: a replay takes that order from there. None: this worker settles it.
             group_seconds: After how long a transaction takes no further record, so that slow
                 work is committed in small parts. Grouping changes no decision.
         """
-        self._group_lines, self._group_records = group_lines, group_records
-        self._lines = group_lines
+        self._group_records = group_records
+        self._lines = GROUP_LINES
         self._group_seconds = group_seconds
         self._until, self._recorded_in = until or {}, recorded_in
+        self._translate = translate
         self._connection = psycopg.connect(dsn, autocommit=True)
         use_schema(self._connection, schema)
         self._partitions = [self._open(partition) for partition in sorted(set(partitions))]
@@ -126,7 +127,12 @@ class Worker:
             raise FencedError(partition, 0)
         position, version = found
         return PartitionWorker(
-            self._connection, partition, position, version, recorded_in=self._recorded_in
+            self._connection,
+            partition,
+            position,
+            version,
+            translate=self._translate,
+            recorded_in=self._recorded_in,
         )
 
     def _take_turn(self, index: int) -> int:
@@ -162,7 +168,7 @@ class Worker:
         done = partition.lines_done - before
         # What was read and not reached is read again: read no more than could be done.
         is_whole = partition.next_position > records[-1].position
-        self._lines = min(self._group_lines, 2 * max(self._lines, done) if is_whole else done)
+        self._lines = min(GROUP_LINES, 2 * max(self._lines, done) if is_whole else done)
         return done
 
     def _claim(self, partition: PartitionWorker) -> None:

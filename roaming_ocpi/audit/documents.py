@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from deploy.errors import DeployError
+from roaming_ocpi.errors import RoamingError
 
 YAML: Final = frozenset({".yaml", ".yml"})
 LINES: Final = frozenset({".jsonl", ".ndjson"})
@@ -30,7 +30,7 @@ def documents_in(path: Path) -> Iterator[Document]:
     """Yield the documents of a file, or of every file of a folder, without holding them all.
 
     Raises:
-        DeployError: If there is no such file, or it cannot be read.
+        RoamingError: If there is no such file, or it cannot be read.
     """
     if path.is_dir():
         known = YAML | LINES | JSON
@@ -48,11 +48,11 @@ def _of_file(path: Path, *, in_folder: bool) -> Iterator[Document]:
             return
         if path.stat().st_size > SIZE_MAX:
             message = f"{path} is larger than {SIZE_MAX:,} bytes; write it as JSON Lines (.jsonl)"
-            raise DeployError(message)
+            raise RoamingError(message)
         data = path.read_bytes()
     except OSError as error:
         message = f"cannot read {path}: {error.strerror or error}"
-        raise DeployError(message) from error
+        raise RoamingError(message) from error
     yield Document(
         source=str(path), path=path, data=data, is_yaml=suffix in YAML, in_folder=in_folder
     )

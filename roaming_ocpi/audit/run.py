@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from deploy.errors import DeployError
 from roaming_ocpi.audit.documents import Document, documents_in
 from roaming_ocpi.audit.tariffs import GivenTariff, Refusal, refusal_of
+from roaming_ocpi.errors import RoamingError
 from tariffs.cdr.cdr import Cdr
 from tariffs.cdr.differences import Difference, differences_of
 from tariffs.cdr.pricing import CurrencyDiffersError, price_cdr
@@ -64,7 +64,7 @@ class PricingRun:
             try:
                 for document in documents_in(path):
                     yield from self._document(document)
-            except DeployError as error:
+            except RoamingError as error:
                 yield Refusal(source=str(path), place="", why=str(error))
 
     def _document(self, document: Document) -> Iterator[Outcome | Refusal]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.errors import DeployError
 from roaming_ocpi.audit.documents import Document, documents_in
+from roaming_ocpi.errors import RoamingError
 from tariffs.errors import TariffError
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.kernel.compiled import CompiledTariff
@@ -58,7 +58,7 @@ def load_tariffs(
             for document in documents_in(path):
                 for found in _tariffs(document, currency, version):
                     (refused if isinstance(found, Refusal) else given).append(found)  # type: ignore[arg-type]  # one list each
-        except DeployError as error:
+        except RoamingError as error:
             refused.append(Refusal(source=str(path), place="", why=str(error)))
     return given, refused
 

@@ -1,8 +1,8 @@
 """Sessions side by side in columns of whole numbers: what bulk rating works on.
 
 The same numbers as `tariffs.kernel.timeline`: instants in microseconds since 1970, registers in
-1e-9 Wh since the start of the session, states already cut into stretches. A row of the columns and the
-usage it came from price alike; `SessionColumns.usage` gives the row back.
+1e-9 Wh since the start of the session, states already cut into stretches. A row of the columns
+and the usage it came from price alike; `SessionColumns.usage` gives the row back.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import psycopg
 
+from ingest.facts.translate import translate
 from ledger.invoices.invoicer import Invoicer
 from ledger.worker.worker import Worker
 from tests.charging_day import PARTITIONS, Timed, charging_day, declare_fleet, write_log
@@ -13,7 +14,7 @@ from tests.charging_day import PARTITIONS, Timed, charging_day, declare_fleet, w
 
 def work(dsn: str) -> None:
     """Let the worker and the invoicing do all that there is to do."""
-    with Worker(dsn, partitions=range(PARTITIONS), group_records=2) as worker:
+    with Worker(dsn, partitions=range(PARTITIONS), translate=translate, group_records=2) as worker:
         while worker.run_once():
             pass
     invoicer = Invoicer(dsn)

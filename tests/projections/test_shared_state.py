@@ -12,6 +12,7 @@ import pytest
 
 from deploy.postgres import migrate
 from deploy.running.replay import replay_and_compare
+from ingest.facts.translate import translate
 from ledger.declared.declarations import Kind
 from ledger.declared.store import Change, declare
 from ledger.log.event_log import partition_of
@@ -87,7 +88,7 @@ def charge(
 
 def work(dsn: str, partitions: Iterable[int] = range(PARTITIONS), **options: Any) -> None:  # noqa: ANN401 - handed on
     for partition in partitions:
-        with Worker(dsn, partitions=[partition], **options) as worker:
+        with Worker(dsn, partitions=[partition], translate=translate, **options) as worker:
             while worker.run_once():
                 pass
 
@@ -290,7 +291,9 @@ def in_turn(*, is_reversed: bool) -> Any:  # noqa: ANN401 - a factory with keywo
     ) -> _InTurn:
         order = sorted(partitions, reverse=is_reversed)
         options: dict[str, Any] = {"schema": schema, "until": until, "recorded_in": BOOKS}
-        return _InTurn([Worker(dsn, partitions=[number], **options) for number in order])
+        return _InTurn(
+            [Worker(dsn, partitions=[number], translate=translate, **options) for number in order]
+        )
 
     return new_worker
 

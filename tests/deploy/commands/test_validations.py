@@ -12,6 +12,7 @@ import pytest
 from deploy.cli import WRONG, run
 from deploy.running.replay import replay_and_compare
 from deploy.settings import NAMES
+from ingest.facts.translate import translate
 from ledger.declared.declarations import Kind
 from ledger.declared.store import Change, declare
 from ledger.log.envelope import Validation
@@ -172,7 +173,9 @@ def test_a_line_that_comes_too_late_or_finds_no_session_is_set_aside(
     stop = stop16(STATION, 61, 1, 10_000)
     late = [stop, shown("SHOP", 65, session=SESSION), shown("SHOP", 66, token="FLEET1")]
     write_log(books, late, lines_a_record=1)
-    with Worker(books, partitions=range(PARTITIONS), group_records=records) as worker:
+    with Worker(
+        books, partitions=range(PARTITIONS), translate=translate, group_records=records
+    ) as worker:
         while worker.run_once():
             pass
 

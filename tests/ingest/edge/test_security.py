@@ -17,16 +17,14 @@ from websockets.asyncio.client import connect
 from ingest.directory import StationAccess
 from ingest.edge import security
 from ingest.edge.security import (
-    BadHashError,
     Credentials,
     Gate,
     TooManyFailuresError,
     TooManyWaitingError,
     basic_credentials,
-    hash_password,
-    password_matches,
 )
 from ingest.edge.server import Listener
+from ledger.declared.passwords import BadHashError, hash_password, password_matches
 from tests.edge import PASSWORD, open_edge
 
 HEX = "00112233445566778899aabbccddeeff00112233"

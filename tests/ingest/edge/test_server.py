@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from ingest.directory import StationAccess
 from ingest.edge.connection import StationGoneError
 from ingest.edge.server import Manners, identity_of
-from ingest.errors import IngestError
 from ledger.log.envelope import Frame
+from ledger.log.event_log import LogError
 from tests.edge import PASSWORD, open_edge, until
 from tests.fakes import FixedDirectory, MemoryLog
 
@@ -78,7 +78,7 @@ async def test_a_frame_that_cannot_be_made_durable_is_not_answered(
     log = MemoryLog()
     async with open_edge(log=log) as edge, edge.station() as station:
         await station.call("BootNotification", BOOT)
-        log.failure = IngestError("disk full")
+        log.failure = LogError("disk full")
 
         with pytest.raises(ConnectionClosed) as closed:
             await station.send('[2,"2","StopTransaction",{}]')

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from ingest.edge.ticks import keep_ticking
-from ingest.errors import IngestError
 from ledger.log.envelope import Tick, decode_lines
+from ledger.log.event_log import LogError
 from tests.fakes import NOON, FixedClock, MemoryLog
 
 
@@ -30,7 +30,7 @@ class _Waits:
 async def test_a_log_that_is_away_costs_a_tick_and_no_more(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    log, clock, waits = MemoryLog(failure=IngestError("away")), FixedClock(), _Waits([{1}, set()])
+    log, clock, waits = MemoryLog(failure=LogError("away")), FixedClock(), _Waits([{1}, set()])
     ticking = asyncio.create_task(keep_ticking(log, clock, waits))
     await waits.asked.wait()
     ticking.cancel()

@@ -10,8 +10,8 @@ import pytest
 
 from deploy.running.wiring import prepare
 from deploy.settings import Settings
-from ingest.edge.security import password_matches
 from ledger.database import connect
+from ledger.declared.passwords import password_matches
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import Applied, ProblemsError, apply_files
 from ledger.desk.publish import publish_files

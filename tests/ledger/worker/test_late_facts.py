@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from deploy.postgres import migrate
+from ingest.facts.translate import translate
 from ledger.worker.worker import Worker
 from tests.charging_day import (
     PARTITIONS,
@@ -28,7 +29,11 @@ GAPPY = "CS-NEW-1/C/20260302T071000Z"
 
 def work(dsn: str, *, group_records: int = 64, schema: str = "books") -> None:
     with Worker(
-        dsn, partitions=range(PARTITIONS), group_records=group_records, schema=schema
+        dsn,
+        partitions=range(PARTITIONS),
+        translate=translate,
+        group_records=group_records,
+        schema=schema,
     ) as worker:
         while worker.run_once():
             pass

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from deploy.postgres import migrate
+from ingest.facts.translate import translate
 from ledger.rating.decide import decide
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import StationBook
@@ -48,7 +49,7 @@ def day(database: str) -> str:
 
 
 def work(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
-    with Worker(dsn, **{"partitions": ALL, **options}) as worker:
+    with Worker(dsn, **{"partitions": ALL, "translate": translate, **options}) as worker:
         done = total = worker.run_once()
         while done:
             done = worker.run_once()
@@ -101,7 +102,7 @@ def test_grouping_and_restarts_change_no_byte(day: str, *, records: int, restart
 
 
 def one_group(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
-    with Worker(dsn, partitions=ALL, **options) as worker:
+    with Worker(dsn, partitions=ALL, translate=translate, **options) as worker:
         return worker.run_once()
 
 
@@ -117,8 +118,8 @@ def test_one_worker_a_partition_concludes_what_one_for_all_does(day: str) -> Non
 
 def test_a_second_worker_on_a_partition_is_fenced_and_writes_nothing(day: str) -> None:
     with (
-        Worker(day, partitions=ALL, group_records=1) as first,
-        Worker(day, partitions=ALL, group_records=1) as second,
+        Worker(day, partitions=ALL, translate=translate, group_records=1) as first,
+        Worker(day, partitions=ALL, translate=translate, group_records=1) as second,
     ):
         first.run_once()
         before = consequences(day)
@@ -270,7 +271,7 @@ def test_an_open_session_shows_its_register_while_it_charges(database: str) -> N
 
 def test_a_running_worker_follows_what_is_appended(day: str) -> None:
     stop = threading.Event()
-    with Worker(day, partitions=ALL) as worker:
+    with Worker(day, partitions=ALL, translate=translate) as worker:
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
         write_log(day, [start16("CS-OLD-1", 400, 31, "FLEET1", 8000)])

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from deploy.postgres import migrate
+from ingest.facts.translate import translate
 from ledger.log.envelope import Validation
 from ledger.worker.worker import Worker
 from tests.charging_day import (
@@ -73,7 +74,13 @@ def restarted(dsn: str, schema: str, chance: random.Random) -> None:
         done = 1
         while done:
             records = chance.choice([1, 2, 3])
-            with Worker(dsn, partitions=[partition], schema=schema, group_records=records) as one:
+            with Worker(
+                dsn,
+                partitions=[partition],
+                translate=translate,
+                schema=schema,
+                group_records=records,
+            ) as one:
                 done = one.run_once()
 
 

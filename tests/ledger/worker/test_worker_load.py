@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from ingest.facts.translate import translate
 from ledger.sessions.segments import Segment
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import Surroundings, fold_session
@@ -89,7 +90,9 @@ def test_slow_work_is_committed_record_by_record_and_decides_the_same(database: 
     schema = new_schema(database, "slowly")
 
     groups = 0
-    with Worker(database, partitions=range(PARTITIONS), schema=schema, group_seconds=0) as slow:
+    with Worker(
+        database, partitions=range(PARTITIONS), translate=translate, schema=schema, group_seconds=0
+    ) as slow:
         while slow.run_once():
             groups += 1
     records = rows(database, "SELECT max(position) + 1 FROM log_batch")
