@@ -14,8 +14,9 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
+from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
-from ledger.declared.store import Change, declare
+from ledger.declared.store import declare
 from ledger.log.envelope import Choice, Declared, Frame, LogLine, Tick, encode_line
 from ledger.log.event_log import partition_of
 from ledger.log.format import pack_payload

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
+from ledger.declared.changes import Change
 from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Entity, Kind
-from ledger.declared.store import Change
 from ledger.master_data.addresses import Address
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Customer, Invoicing

@@ -12,8 +12,8 @@ from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.wiring import opened
+from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Entity
-from ledger.declared.store import PlannedChange
 from ledger.desk.apply import Applied, apply_files
 from ledger.master_data.stations import Station
 

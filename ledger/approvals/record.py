@@ -12,8 +12,8 @@ from uuid import UUID, uuid5
 import msgspec
 from eventsourcing.domain import Aggregate, event
 
+from ledger.aggregates.namespace import NAMESPACE
 from ledger.errors import LedgerError
-from ledger.invoices.numbering import NAMESPACE
 from ledger.master_data.assignments import Assignment
 from tariffs.model.tariff import Tariff
 

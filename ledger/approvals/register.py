@@ -12,8 +12,8 @@ from eventsourcing.persistence import IntegrityError
 
 from ledger.aggregates.store import DecisionApplication
 from ledger.approvals.record import MOVES, TariffAct, TariffRecord, TariffState
+from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
-from ledger.declared.store import Change
 from ledger.errors import LedgerError
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import TariffVersion, published

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Declarations, Entity, Kind
 from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
@@ -18,9 +19,6 @@ from ledger.master_data.tokens import Token, TokenKind
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
 from tariffs.model.policy import POLICIES
 from tariffs.zones import zone_names
-
-if TYPE_CHECKING:
-    from ledger.declared.store import PlannedChange
 
 
 class DeclarationProblem(NamedTuple):

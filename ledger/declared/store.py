@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from psycopg import Connection
 
+from ledger.declared.changes import Change, plan_changes
 from ledger.declared.declarations import (
-    BEGINNING,
     Declaration,
     Declarations,
-    Entity,
     Kind,
     decode_entity,
 )
 from ledger.declared.rules import DeclarationProblem, problems_of
 from ledger.errors import LedgerError
 from tariffs.model.canonical import canonical_json
-
-# Declarations that change a price never reach back by themselves: the driver must have seen it.
-_NEVER_BACKDATED = frozenset({Kind.TARIFF, Kind.ASSIGNMENT, Kind.POLICY})
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to declare. `entity` None withdraws.
-
-    `valid_from` None: from the moment of declaring; the first declaration of a site, station,
-    legal entity, customer or token holds from the beginning, as there was nothing else before it.
-    """
-
-    kind: Kind
-    key: str
-    entity: Entity | None
-    valid_from: datetime | None = None
-
-
-class PlannedChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that would be written, and what it replaces (None: nothing)."""
-
-    kind: Kind
-    key: str
-    valid_from: datetime
-    before: Entity | None
-    after: Entity | None
 
 
 def load_declarations(connection: Connection[Any], version: int | None = None) -> Declarations:
@@ -56,28 +28,6 @@ def load_declarations(connection: Connection[Any], version: int | None = None) -
         (version,),
     )
     return Declarations(_read(*row) for row in rows)
-
-
-def plan_changes(
-    known: Declarations, changes: Iterable[Change], *, at: datetime
-) -> tuple[PlannedChange, ...]:
-    """Return what declaring *changes* at the moment *at* would write; pure, for a dry run."""
-    planned = []
-    for change in changes:
-        valid_from = change.valid_from or _default_start(known, change, at)
-        before = known.in_force(change.kind, change.key, valid_from)
-        entity = before.entity if before else None
-        if entity != change.entity:
-            planned.append(
-                PlannedChange(
-                    kind=change.kind,
-                    key=change.key,
-                    valid_from=valid_from,
-                    before=entity,
-                    after=change.entity,
-                )
-            )
-    return tuple(planned)
 
 
 def declare(
@@ -118,11 +68,6 @@ def load_version(connection: Connection[Any]) -> int:
     """Return the newest version, 0 where nothing was declared."""
     row = connection.execute("SELECT coalesce(max(version), 0) FROM declaration").fetchone()
     return int(row[0]) if row else 0
-
-
-def _default_start(known: Declarations, change: Change, at: datetime) -> datetime:
-    is_first = not known.history(change.kind, change.key)
-    return BEGINNING if is_first and change.kind not in _NEVER_BACKDATED else at
 
 
 def _read(version: int, kind: str, key: str, valid_from: datetime, body: str) -> Declaration:

@@ -13,16 +13,10 @@ from typing import Any
 
 from psycopg import Connection
 
+from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations
 from ledger.declared.rules import problems_of
-from ledger.declared.store import (
-    Change,
-    PlannedChange,
-    declare,
-    load_declarations,
-    load_version,
-    plan_changes,
-)
+from ledger.declared.store import declare, load_declarations, load_version
 from ledger.desk.master_data_files import MasterData, read_master_data
 from ledger.errors import LedgerError
 from ledger.log.envelope import Declared, encode_line

@@ -16,15 +16,10 @@ from psycopg import Connection
 
 from ledger.approvals.record import TariffRecord
 from ledger.approvals.register import TariffRegister, changes_of
+from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.rules import problems_of
-from ledger.declared.store import (
-    Change,
-    InvalidDeclarationError,
-    PlannedChange,
-    load_declarations,
-    plan_changes,
-)
+from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import declare_all
 from ledger.desk.publish import read_tariffs
 from ledger.errors import LedgerError

@@ -16,10 +16,10 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from ledger.declared.changes import Change
 from ledger.declared.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import hash_password, password_matches
-from ledger.declared.store import Change
 from ledger.desk.yaml_places import Document, Path, read_document
 from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment

@@ -9,8 +9,9 @@ from typing import Any
 
 from psycopg import Connection
 
+from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Kind
-from ledger.declared.store import Change, PlannedChange, load_declarations, plan_changes
+from ledger.declared.store import load_declarations
 from ledger.desk.apply import ProblemsError, declare_all
 from ledger.errors import LedgerError
 from ledger.master_data.assignments import Assignment

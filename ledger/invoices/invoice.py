@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate, event
 
+from ledger.aggregates.namespace import NAMESPACE
 from ledger.errors import LedgerError
-from ledger.invoices.numbering import NAMESPACE
 
 
 class Invoice(Aggregate):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate, event
 
+from ledger.aggregates.namespace import NAMESPACE
 from ledger.errors import LedgerError
-
-NAMESPACE: Final = UUID("6e7ab2d4-54a0-5c43-9a53-0d8f5b6a3f11")
-"""Under which ids of aggregates are made of what they are about."""
 
 
 class NumberSeries(Aggregate):

@@ -13,8 +13,9 @@ import pytest
 from deploy.postgres import migrate
 from deploy.running.replay import replay_and_compare
 from ingest.facts.translate import translate
+from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
-from ledger.declared.store import Change, declare
+from ledger.declared.store import declare
 from ledger.log.event_log import partition_of
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token

@@ -13,8 +13,9 @@ from deploy.cli import WRONG, run
 from deploy.running.replay import replay_and_compare
 from deploy.settings import NAMES
 from ingest.facts.translate import translate
+from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
-from ledger.declared.store import Change, declare
+from ledger.declared.store import declare
 from ledger.log.envelope import Validation
 from ledger.master_data.tariff_versions import published
 from ledger.worker.worker import Worker

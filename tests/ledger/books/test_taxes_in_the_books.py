@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from ledger.books.accounts import entry_for, invoice_entry
+from ledger.declared.changes import Change, plan_changes
 from ledger.declared.declarations import BEGINNING, Entity, Kind
 from ledger.declared.rules import problems_of
-from ledger.declared.store import Change, plan_changes
 from ledger.invoices.document import InvoiceDocument, document_of
 from ledger.invoices.order import cause_of_session, order_of
 from ledger.master_data.customers import Customer

@@ -11,14 +11,9 @@ import psycopg
 import pytest
 
 from ledger.database import connect
+from ledger.declared.changes import Change, plan_changes
 from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Entity, Kind
-from ledger.declared.store import (
-    Change,
-    InvalidDeclarationError,
-    declare,
-    load_declarations,
-    plan_changes,
-)
+from ledger.declared.store import InvalidDeclarationError, declare, load_declarations
 from ledger.facts.station_traits import StationTraits
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Customer
