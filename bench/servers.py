@@ -135,10 +135,10 @@ class _Directory:
         del token_uid
 
     async def unknown_token(self, station_id: str, token_uid: str, *, seen_at: datetime) -> Any:  # noqa: ANN401 - imported late
-        from ingest.directory import TokenStatus  # noqa: PLC0415
+        from ingest.directory import AuthorizationStatus  # noqa: PLC0415
 
         del station_id, token_uid, seen_at
-        return TokenStatus.INVALID
+        return AuthorizationStatus.INVALID
 
 
 async def _serve_peer(task: Task, pipe: Connection) -> None:

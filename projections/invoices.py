@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuing import book_invoice
-from ledger.invoices.register import Books
+from ledger.invoices.register import InvoiceRegister
 
 
 class InvoiceProjection:
@@ -26,8 +26,8 @@ class InvoiceProjection:
     topics: ClassVar = (get_topic(Invoice.Issued),)
 
     def project(
-        self, connection: Connection[Any], books: Books, page: Sequence[Notification]
+        self, connection: Connection[Any], register: InvoiceRegister, page: Sequence[Notification]
     ) -> None:
         """Book the invoices that *page* tells of."""
         for notification in page:
-            book_invoice(connection, books.repository.get(UUID(str(notification.originator_id))))
+            book_invoice(connection, register.repository.get(UUID(str(notification.originator_id))))

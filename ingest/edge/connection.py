@@ -20,7 +20,7 @@ import psycopg
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from ingest.answers.answering import Answer, Desk, Dialect, Question, UnknownActionError
+from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
 from ingest.errors import IngestError
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, FrameError
@@ -68,7 +68,7 @@ class StationConnection:
         *,
         epoch: int,
         dialect: Dialect,
-        desk: Desk,
+        parts: AnsweringParts,
         log: EventLog,
         counters: Counters,
     ) -> None:
@@ -78,10 +78,10 @@ class StationConnection:
         self.heard_at = 0.0
         self.last_frame_at: datetime | None = None
         self.closing_reason = ""
-        self._socket, self._dialect, self._desk, self._log = socket, dialect, desk, log
+        self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
         self._counters = counters
         self._loop = asyncio.get_running_loop()
-        self._partition = partition_of(desk.station_id, partitions=log.partitions)
+        self._partition = partition_of(parts.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
         self._turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
@@ -91,7 +91,7 @@ class StationConnection:
     @property
     def station_id(self) -> str:
         """The station as declared."""
-        return self._desk.station_id
+        return self._parts.station_id
 
     @property
     def protocol(self) -> str:
@@ -168,7 +168,7 @@ class StationConnection:
     async def _take(self, raw: bytes) -> None:
         """Log one frame and answer it."""
         self.heard_at = self._loop.time()
-        self.last_frame_at = self._desk.clock.now()
+        self.last_frame_at = self._parts.clock.now()
         self._counters.received += 1
         text = codec.text_of(raw)
         size_max = codec.FRAME_MAX if self.has_booted else codec.UNREGISTERED_FRAME_MAX
@@ -186,11 +186,11 @@ class StationConnection:
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
         repeat = self._repeats.get(raw) if self._repeats else None
-        if repeat is not None and self._desk.clock.now() - repeat[1] < _REPEAT_WITHIN:
+        if repeat is not None and self._parts.clock.now() - repeat[1] < _REPEAT_WITHIN:
             await self._reply(text, repeat[0])
             return
         try:
-            answer = await self._dialect.answer(call, self._desk)
+            answer = await self._dialect.answer(call, self._parts)
         except UnknownActionError:
             self._counters.unknown_actions += 1
             problem = "this action is not known here"
@@ -216,7 +216,7 @@ class StationConnection:
         """Keep an answer that the same call would not surely get again."""
         if not answer.is_repeated or len(raw) > _REPEAT_SIZE_MAX:
             return
-        self._repeats[raw] = (reply, self._desk.clock.now())
+        self._repeats[raw] = (reply, self._parts.clock.now())
         if len(self._repeats) > _REPEATS_MAX:
             del self._repeats[next(iter(self._repeats))]
 
@@ -264,7 +264,7 @@ class StationConnection:
 
     def _frame(self, text: str, reply: str | None, *, is_ours: bool = False) -> Frame:
         return Frame(
-            received_at=self._desk.clock.now(),
+            received_at=self._parts.clock.now(),
             station=self.station_id,
             protocol=self.protocol,
             epoch=self.epoch,
@@ -275,7 +275,7 @@ class StationConnection:
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:
         return ConnectionLine(
-            received_at=self._desk.clock.now(),
+            received_at=self._parts.clock.now(),
             station=self.station_id,
             protocol=self.protocol,
             epoch=self.epoch,

@@ -22,7 +22,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from ingest.answers import ocpp16, ocpp201
-from ingest.answers.answering import Desk, Dialect
+from ingest.answers.answering import AnsweringParts, Dialect
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
@@ -218,7 +218,7 @@ class Server:
                 socket,
                 epoch=await self._epochs.advance(station.station_id),
                 dialect=DIALECTS[socket.subprotocol],
-                desk=self._desk(station),
+                parts=self._parts(station),
                 log=self._log,
                 counters=self.counters,
             )
@@ -261,8 +261,8 @@ class Server:
         _LOGGER.warning("station %s connected again", connection.station_id)
         self._start(connection.close("replaced", code=CloseCode.POLICY_VIOLATION))
 
-    def _desk(self, station: StationAccess) -> Desk:
-        return Desk(
+    def _parts(self, station: StationAccess) -> AnsweringParts:
+        return AnsweringParts(
             station=station,
             directory=self._directory,
             ids=self._ids,

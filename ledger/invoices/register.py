@@ -23,7 +23,7 @@ _PAGE: Final = 500
 _SNAPSHOT_EVERY: Final = 50
 
 
-class Books(DecisionApplication):
+class InvoiceRegister(DecisionApplication):
     """Issues invoices; several processes may do so at once. Close it after use."""
 
     name = "books"

@@ -16,8 +16,7 @@ from ledger.declared.store import load_declarations
 from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
 from ledger.log.envelope import Choice
-from ledger.rating.allowances import AllowanceBook, RecordedAllowances
-from ledger.rating.circumstances import Circumstances
+from ledger.rating.allowances import RecordedAllowances, SharedStandings
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
     Decision,
@@ -28,6 +27,7 @@ from ledger.rating.decisions import (
     Waiting,
     kind_of,
 )
+from ledger.rating.entitlements import Entitlements
 from ledger.sessions.session import ChargingSession
 from ledger.worker.session_rows import SessionRow, StationMemory
 
@@ -49,7 +49,7 @@ class Rater:
         self, connection: Connection[Any], version: int, *, recorded_in: str | None = None
     ) -> None:
         self._connection = connection
-        self._allowances: AllowanceBook | RecordedAllowances = AllowanceBook(connection)
+        self._allowances: SharedStandings | RecordedAllowances = SharedStandings(connection)
         if recorded_in is not None:
             self._allowances = RecordedAllowances(connection, recorded_in)
         self._declarations = load_declarations(connection, version) if version else Declarations()
@@ -88,7 +88,7 @@ class Rater:
                 self._declarations,
                 moment=moment,
                 heard_at=heard_at,
-                circumstances=self._circumstances(row),
+                entitlements=self._entitlements(row),
             )
         except psycopg.Error:
             raise  # the transaction is lost, whatever it was about
@@ -125,13 +125,13 @@ class Rater:
                     moment=moment,
                     by=by,
                     reason=reason,
-                    circumstances=self._circumstances(row),
+                    entitlements=self._entitlements(row),
                 )
             )
         return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
 
-    def _circumstances(self, row: SessionRow) -> Circumstances:
-        return Circumstances(validations=tuple(row.validations), allowances=self._allowances)
+    def _entitlements(self, row: SessionRow) -> Entitlements:
+        return Entitlements(validations=tuple(row.validations), allowances=self._allowances)
 
     def _concluded(self, decision: Decision) -> Verdict:
         """Count what a rated session used of shared grants: the next one finds it."""

@@ -28,7 +28,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     session_id: str
     partition: int
     station_id: str
-    stream: str
+    transaction_ref: str
     state: str
     flags: list[str] = []
     blockers: list[str] = []
@@ -91,12 +91,12 @@ ON CONFLICT (session_id) DO UPDATE SET
 """
 OF_STATIONS: LiteralString = """
 SELECT session.* FROM session JOIN (
-    SELECT DISTINCT station_id, stream FROM session AS late
+    SELECT DISTINCT station_id, transaction_ref FROM session AS late
     WHERE station_id = ANY (%s) AND (state IN ('open', 'waiting') OR last_fact_at >= least(%s, (
         SELECT min(first_fact_at) FROM session AS unfinished
         WHERE unfinished.station_id = late.station_id AND unfinished.state IN ('open', 'waiting')
     )))
-) AS in_mind USING (station_id, stream)
+) AS in_mind USING (station_id, transaction_ref)
 """
 AROUND: LiteralString = """
 SELECT * FROM session
@@ -106,18 +106,19 @@ UNFINISHED_STATIONS: LiteralString = """
 SELECT DISTINCT station_id FROM session WHERE partition = %s AND state IN ('open', 'waiting')
 """
 OF_SESSION: LiteralString = "SELECT * FROM session WHERE session_id = %s"
-OF_STREAMS: LiteralString = """
+OF_TRANSACTIONS: LiteralString = """
 SELECT session.* FROM session
-JOIN unnest(%s::text[], %s::text[]) AS wanted (station_id, stream) USING (station_id, stream)
+JOIN unnest(%s::text[], %s::text[]) AS wanted (station_id, transaction_ref)
+    USING (station_id, transaction_ref)
 """
 
 
 class StationMemory:
     """What the worker has in mind about one station.
 
-    `plain` are the streams whose sessions are all open, with their rows: while no other session
-    waits, a reading in one of them changes no decision and needs no fold. `owned` are the streams
-    whose frames carry an id that the station may use.
+    `plain` are the transactions whose sessions are all open, with their rows: while no other
+    session waits, a reading in one of them changes no decision and needs no fold. `owned` are the
+    transactions whose frames carry an id that the station may use.
     """
 
     __slots__ = ("heard_at", "is_waiting", "owned", "plain", "rows")
@@ -131,14 +132,14 @@ class StationMemory:
 
     def settle(self) -> None:
         """Work out again what the rows mean for the frames to come."""
-        streams: dict[str, list[SessionRow]] = {}
+        transactions: dict[str, list[SessionRow]] = {}
         for row in self.rows.values():
-            streams.setdefault(row.stream, []).append(row)
-        self.owned = set(streams)
+            transactions.setdefault(row.transaction_ref, []).append(row)
+        self.owned = set(transactions)
         self.is_waiting = any(row.state == "waiting" for row in self.rows.values())
         self.plain = {
-            stream: rows
-            for stream, rows in streams.items()
+            transaction: rows
+            for transaction, rows in transactions.items()
             if all(row.state == "open" for row in rows)
         }
 
@@ -152,17 +153,17 @@ class StationMemory:
         return max(rows, key=lambda row: (row.first_fact_at, row.session_id), default=None)
 
     def let_go(self, before: datetime) -> None:
-        """Forget streams that were over before *before* and before every unfinished session.
+        """Forget transactions that were over before *before* and before every unfinished session.
 
-        A stream is in mind with all its sessions or not at all.
+        A transaction is in mind with all its sessions or not at all.
         """
         since = min([before, *(row.first_fact_at for row in self.unfinished())])
         kept = {
-            row.stream
+            row.transaction_ref
             for row in self.rows.values()
             if row.is_unfinished or row.last_fact_at >= since
         }
-        self.rows = {key: row for key, row in self.rows.items() if row.stream in kept}
+        self.rows = {key: row for key, row in self.rows.items() if row.transaction_ref in kept}
 
 
 def unfinished_stations(connection: Connection[Any], partition: int) -> list[str]:
@@ -173,7 +174,7 @@ def unfinished_stations(connection: Connection[Any], partition: int) -> list[str
 def load_stations(
     connection: Connection[Any], stations: Iterable[str], *, since: datetime
 ) -> dict[str, StationMemory]:
-    """Return what `session` holds of *stations*: the streams with something new.
+    """Return what `session` holds of *stations*: the transactions with something new.
 
     That is: with an unfinished session, or with a fact since then or since the first unfinished
     session began.
@@ -201,16 +202,16 @@ def load_around(connection: Connection[Any], row: SessionRow) -> list[SessionRow
     return cursor.execute(AROUND, (row.station_id, row.first_fact_at, until)).fetchall()
 
 
-def load_streams(
+def load_transactions(
     connection: Connection[Any], wanted: Iterable[tuple[str, str]]
 ) -> list[SessionRow]:
-    """Return every row of the *wanted* (station, stream) pairs, however old."""
+    """Return every row of the *wanted* (station, transaction) pairs, however old."""
     pairs = sorted(wanted)
     if not pairs:
         return []
     cursor = connection.cursor(row_factory=class_row(SessionRow))
-    parameters = ([station for station, _ in pairs], [stream for _, stream in pairs])
-    return cursor.execute(OF_STREAMS, parameters).fetchall()
+    parameters = ([station for station, _ in pairs], [transaction for _, transaction in pairs])
+    return cursor.execute(OF_TRANSACTIONS, parameters).fetchall()
 
 
 def store_rows(

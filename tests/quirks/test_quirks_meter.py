@@ -374,7 +374,7 @@ def test_quirk_38_micro_sessions_of_no_energy_are_sessions(version: Version) -> 
     story.start(0, 0, tx=2)
     story.stop(0.05, 0, tx=2)
 
-    sessions = sessions_of(story.book())
+    sessions = sessions_of(story.fold())
 
     assert len(sessions) == 2
     assert {session.flags for session in sessions} == {(Flag.ZERO_ENERGY,)}

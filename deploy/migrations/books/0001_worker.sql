@@ -8,24 +8,24 @@ CREATE TABLE worker_position (
     declared_version bigint  NOT NULL
 );
 
--- Facts as the translators gave them, msgpack and zstd, some of one stream in one row.
+-- Facts as the translators gave them, msgpack and zstd, some of one transaction_ref in one row.
 CREATE TABLE fact (
     station_id     text        NOT NULL,
-    stream         text        NOT NULL,
+    transaction_ref         text        NOT NULL,
     partition      integer     NOT NULL,
     position       bigint      NOT NULL,
     received_until timestamptz NOT NULL,
     facts          bytea       NOT NULL
 );
 ALTER TABLE fact ALTER COLUMN facts SET STORAGE EXTERNAL;
-CREATE INDEX fact_stream ON fact (station_id, stream, received_until);
+CREATE INDEX fact_transaction ON fact (station_id, transaction_ref, received_until);
 
 -- The sessions as they stand. `heard_at` is when the station last said anything at all.
 CREATE TABLE session (
     session_id      text        PRIMARY KEY,
     partition       integer     NOT NULL,
     station_id      text        NOT NULL,
-    stream          text        NOT NULL,
+    transaction_ref          text        NOT NULL,
     state           text        NOT NULL CHECK (state IN (
         'open', 'waiting', 'rated', 'held', 'released', 'written_off', 'replaced'
     )),
@@ -45,7 +45,7 @@ CREATE TABLE session (
     last_fact_at    timestamptz NOT NULL,
     heard_at        timestamptz NOT NULL
 ) WITH (fillfactor = 70);
-CREATE INDEX session_station ON session (station_id, stream);
+CREATE INDEX session_station ON session (station_id, transaction_ref);
 CREATE INDEX session_unfinished ON session (partition) WHERE state IN ('open', 'waiting');
 
 -- Lines that say nothing we could use, by reason. They stay in the log.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from ingest.directory import TokenAccess, TokenStatus
+from ingest.directory import AuthorizationStatus, TokenAccess
 from ingest.edge.server import DEFAULT_MANNERS
 from ingest.facts.translate import translate
 from ingest.rpc import codec
@@ -341,7 +341,7 @@ async def test_quirk_37_a_call_that_crosses_ours_is_answered_while_we_wait() -> 
 def _knowing(token_uid: str) -> FixedDirectory:
     return FixedDirectory(
         dict.fromkeys(("CP1", "CP2"), PASSWORD),
-        tokens={token_uid: TokenAccess(status=TokenStatus.ACCEPTED)},
+        tokens={token_uid: TokenAccess(status=AuthorizationStatus.ACCEPTED)},
     )
 
 
