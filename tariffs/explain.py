@@ -169,8 +169,8 @@ def _duration(microseconds: int) -> str:
 
 def _price(price: Decimal, currency: str) -> str:
     exponent = price.as_tuple().exponent
-    places = -exponent if isinstance(exponent, int) else 0
-    return f"{price:.{max(places, currency_exponent(currency))}f}"
+    decimals = -exponent if isinstance(exponent, int) else 0
+    return f"{price:.{max(decimals, currency_exponent(currency))}f}"
 
 
 def _minor(session: PricedSession, minor: int) -> str:

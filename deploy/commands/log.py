@@ -12,11 +12,11 @@ from deploy.output import say
 from deploy.running.wiring import opened
 from ledger.log.envelope import Frame
 from projections.log_reading import (
-    PlacedLine,
+    LoggedLine,
     describe,
-    parse_place,
+    parse_position,
     read_all,
-    read_place,
+    read_position,
     read_station,
 )
 
@@ -42,7 +42,7 @@ def show(
         raise DeployError(message)
     with opened(place.settings()) as connection:
         if place_in_log is not None:
-            lines = read_place(connection, *parse_place(place_in_log))
+            lines = read_position(connection, *parse_position(place_in_log))
         else:
             lines = list(islice(read_station(connection, station or ""), limit))
     if not lines:
@@ -69,10 +69,10 @@ def export(*, station: str | None = None, place: ReadingPlace = READ_HERE) -> in
     return 0
 
 
-def _print(placed: PlacedLine, *, is_json: bool) -> None:
-    at = "/".join(str(part) for part in placed.at)
+def _print(logged: LoggedLine, *, is_json: bool) -> None:
+    at = str(logged.at)
     if is_json:
-        sys.stdout.write(f'{{"at":"{at}","line":{placed.text}}}\n')
+        sys.stdout.write(f'{{"at":"{at}","line":{logged.text}}}\n')
     else:
-        moment = f"{placed.line.received_at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
-        say(f"{at}  {moment}Z  {describe(placed.line)}")
+        moment = f"{logged.line.received_at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
+        say(f"{at}  {moment}Z  {describe(logged.line)}")

@@ -20,7 +20,7 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import hash_password, password_matches
-from ledger.desk.yaml_places import Document, Path, read_document
+from ledger.desk.yaml_spots import Document, Path, read_document
 from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.stations import Station
@@ -56,21 +56,21 @@ class MasterData:
     changes: list[Change] = field(default_factory=list)
     passwords: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    _places: dict[tuple[Kind, str], tuple[Document, Path]] = field(default_factory=dict)
+    _spots: dict[tuple[Kind, str], tuple[Document, Path]] = field(default_factory=dict)
 
     def report(self, kind: Kind, key: str, message: str) -> Problem:
-        """Return a problem about a declared thing, with the place where it stands."""
-        document, path = self._places.get((kind, key), (Document("declared"), ()))
+        """Return a problem about a declared thing, with the spot where it stands."""
+        document, path = self._spots.get((kind, key), (Document("declared"), ()))
         document.report(path, message)
         return document.problems.pop()
 
     def add(self, change: Change, document: Document, path: Path) -> None:
         """Take *change* unless the same thing stands in the files already."""
         name = (change.kind, change.key)
-        if name in self._places:
+        if name in self._spots:
             document.report(path, f"{change.kind} {change.key} is declared twice")
             return
-        self._places[name] = (document, path)
+        self._spots[name] = (document, path)
         self.changes.append(change)
 
     def report_twins(self, known: Declarations) -> None:

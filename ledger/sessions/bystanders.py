@@ -19,7 +19,7 @@ Folded = Mapping[str, tuple[ChargingSession, ...]]
 
 
 class Bystanders:
-    """What a station said about itself, by the place of its frames in the log."""
+    """What a station said about itself, by the position of its frames in the log."""
 
     def __init__(self) -> None:
         self.boots: dict[Source, StationBooted] = {}

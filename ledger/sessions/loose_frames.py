@@ -23,7 +23,7 @@ _SLACK: Final = timedelta(seconds=60)
 
 
 class Window(NamedTuple):
-    """A session's place in its station's history, by its own frames only."""
+    """Where a session lies in its station's history, by its own frames only."""
 
     transaction_ref: str
     place: int | None

@@ -101,7 +101,7 @@ class Matching:
         _discard(self._named, loose.reference, source)
         return {loose.reference} if target is None else {loose.reference, target}
 
-    def place(self, transaction: str, windows: Sequence[Window]) -> set[str]:
+    def lay(self, transaction: str, windows: Sequence[Window]) -> set[str]:
         """Let *windows* be those of *transaction*; return which transactions may have changed."""
         known, fresh = self._own.get(transaction, ()), tuple(windows)
         if known == fresh:

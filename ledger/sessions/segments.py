@@ -103,7 +103,7 @@ def split_segments(
         segment.is_reused = len(segments) > 1
     for fact in ordered:
         if not isinstance(fact, SessionStarted):
-            _place(fact, segments, bounds, traits)
+            _sort_in(fact, segments, bounds, traits)
     return segments
 
 
@@ -117,7 +117,7 @@ def _is_repeat(start: SessionStarted, segment: Segment) -> bool:
     )
 
 
-def _place(
+def _sort_in(
     fact: SessionUpdated | SessionEnded | QueueReported,
     segments: list[Segment],
     bounds: list[datetime],

@@ -189,7 +189,7 @@ class StationFold:
             if self._moves_borders(fact):
                 moved.add(reference)
         for reference in moved:
-            self._place(reference, touched)
+            self._lay(reference, touched)
         for frame in loose:
             touched |= self._matching.take(frame)
 
@@ -243,13 +243,13 @@ class StationFold:
                 touched |= self._matching.release(source_of(fact))
                 transaction.facts.append(fact)
         touched.add(reference)
-        self._place(reference, touched)
+        self._lay(reference, touched)
         if not transaction.facts:
             del self._transactions[reference]
 
-    def _place(self, reference: str, touched: set[str]) -> None:
+    def _lay(self, reference: str, touched: set[str]) -> None:
         segments = split_segments(reference, self._transactions[reference].facts, self.traits)
-        touched |= self._matching.place(reference, windows_of(segments, self.traits))
+        touched |= self._matching.lay(reference, windows_of(segments, self.traits))
 
     def _note_around(self, facts: Sequence[StationFact], touched: set[str]) -> None:
         """Name the transactions that *facts* may change which by themselves belong to none."""

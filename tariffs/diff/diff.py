@@ -187,9 +187,9 @@ class _Week:
                         pieces.setdefault(change, []).extend(cut)
             when = " and ".join(bands_text((band,)) for band in bands)
             for change, cut in pieces.items():
-                yield from _price_sentences(change, self._place(cut, when), self.currencies)
+                yield from _price_sentences(change, self._where(cut, when), self.currencies)
 
-    def _place(self, pieces: list[Piece], when: str) -> str:
+    def _where(self, pieces: list[Piece], when: str) -> str:
         windows = windows_text(pieces, self.base[0].days)
         return " ".join(part for part in ("" if windows == ALL_TIMES else windows, when) if part)
 
@@ -211,7 +211,7 @@ class _Week:
             pieces = by_when.setdefault(self._when(points), [])
             pieces += local_pieces(starts_at, ends_at, self.time_zone)
         for when, pieces in by_when.items():
-            yield from _price_sentences(change, self._place(pieces, when), self.currencies)
+            yield from _price_sentences(change, self._where(pieces, when), self.currencies)
 
     def _when(self, points: set[Circumstances]) -> str:
         """Return at which point of a session a change holds; empty for always."""
@@ -298,10 +298,10 @@ def _unnamed(difference: Difference, *, old: bool) -> HeldPrice | None:
 
 
 def _price_sentences(
-    change: _Change, place: str, currencies: tuple[str, str]
+    change: _Change, where: str, currencies: tuple[str, str]
 ) -> Iterator[TariffChange]:
     old, new, fee = change.before, change.after, change.fee
-    subject = f"{fee.value} {place}" if place else fee.value
+    subject = f"{fee.value} {where}" if where else fee.value
     old_price = None if old is None else old.price
     new_price = None if new is None else new.price
     if old_price != new_price or (old is None) != (new is None) or currencies[0] != currencies[1]:

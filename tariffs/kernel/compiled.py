@@ -24,7 +24,7 @@ from tariffs.model.tariff import (
     TariffElement,
 )
 from tariffs.quantities import EXACT
-from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, factors_of, places
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, decimals_of, factors_of
 
 SECOND_US = 1_000_000
 
@@ -144,7 +144,7 @@ class CompiledTariff:
         self.grace_us = max((grace.seconds for grace in graces), default=0) * SECOND_US
         spare = 1
         for grant in grants:
-            spare *= 100 * 10 ** places(grant.percent)
+            spare *= 100 * 10 ** decimals_of(grant.percent)
         self.factors: Factors = factors_of(tariff, grants=spare)
         self.denominator = self.factors.denominator
         self.bands: QuantityBands = quantity_bands(tariff.elements)

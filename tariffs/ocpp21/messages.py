@@ -36,16 +36,16 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-class TranslationNote(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that one side cannot say as the other does: a stable code, a sentence, a place."""
+class TranslationNote(msgspec.Struct, frozen=True, kw_only=True, rename={"spot": "place"}):
+    """Something that one side cannot say as the other does: a stable code, a sentence, a spot."""
 
     code: str
     severity: Severity
     message: str
-    place: str
+    spot: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.severity}: {self.message} [{self.code}]"
+        return f"{self.spot}: {self.severity}: {self.message} [{self.code}]"
 
 
 class _OcppObject(
@@ -170,20 +170,20 @@ class TranslationNotes:
     def __init__(self) -> None:
         self.all: list[TranslationNote] = []
 
-    def refuse(self, code: str, place: str, message: str) -> None:
+    def refuse(self, code: str, spot: str, message: str) -> None:
         """Note why there is no translation."""
-        self._add(Severity.REFUSED, code, place, message)
+        self._add(Severity.REFUSED, code, spot, message)
 
-    def lose(self, code: str, place: str, message: str) -> None:
+    def lose(self, code: str, spot: str, message: str) -> None:
         """Note what is left out."""
-        self._add(Severity.LOST, code, place, message)
+        self._add(Severity.LOST, code, spot, message)
 
-    def inform(self, code: str, place: str, message: str) -> None:
+    def inform(self, code: str, spot: str, message: str) -> None:
         """Note what is said in another way."""
-        self._add(Severity.INFO, code, place, message)
+        self._add(Severity.INFO, code, spot, message)
 
-    def _add(self, severity: Severity, code: str, place: str, message: str) -> None:
-        note = TranslationNote(code=code, severity=severity, message=message, place=place)
+    def _add(self, severity: Severity, code: str, spot: str, message: str) -> None:
+        note = TranslationNote(code=code, severity=severity, message=message, spot=spot)
         if note not in self.all:
             self.all.append(note)
 

@@ -113,7 +113,7 @@ def sentences(result: SimulationResult) -> list[str]:
     lines += result.notes
     if result.left_out:
         lines.append(f"{result.left_out:,} sessions are left out of both sides:")
-        lines += [f"  {unread.place}: {unread.why}" for unread in result.unread]
+        lines += [f"  {unread.spot}: {unread.why}" for unread in result.unread]
         if result.left_out > len(result.unread):
             lines.append(f"  and {result.left_out - len(result.unread):,} more")
     return lines

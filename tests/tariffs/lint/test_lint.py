@@ -312,7 +312,7 @@ def test_a_shadowed_element_is_told_by_which() -> None:
 
     [unreachable] = [f for f in lint_tariff(tariff(night, day, SOUND)) if f.rule == "unreachable"]
 
-    assert unreachable.place == ("elements", 2, "energy")
+    assert unreachable.spot == ("elements", 2, "energy")
     assert unreachable.message.endswith("wherever it could be, element 1, element 2 comes first")
 
 

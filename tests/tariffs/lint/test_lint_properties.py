@@ -86,7 +86,7 @@ def total(tariff: Tariff, usage: SessionUsage) -> Decimal:
 @given(tariffs, usages())
 def test_what_lint_calls_dead_can_be_left_out(tariff: Tariff, usage: SessionUsage) -> None:
     dead = {
-        (finding.place[1], finding.place[2])
+        (finding.spot[1], finding.spot[2])
         for finding in lint_tariff(tariff)
         if finding.rule in {"unreachable", "never-applies"}
     }

@@ -165,7 +165,7 @@ def test_a_price_that_does_not_divide_by_sixty_is_refused_with_the_fraction() ->
 def test_it_is_rounded_only_when_asked_and_then_a_note_says_from_what() -> None:
     tariff = Tariff(id="t", currency="EUR", elements=(element(Dimension.TIME, "2"),))
 
-    result = export_tariff(tariff, places=4)
+    result = export_tariff(tariff, decimals=4)
 
     assert result.tariff is not None
     assert result.tariff.charging_time is not None
