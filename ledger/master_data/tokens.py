@@ -41,10 +41,6 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     partner: str | None = None
     payment_method: str | None = None
 
-    def may_charge(self, at: datetime) -> bool:
-        """Whether the token is accepted at the moment *at*."""
-        return self.status is TokenStatus.ACCEPTED and not self.has_expired(at)
-
     def has_expired(self, at: datetime) -> bool:
         """Whether the token's validity is over at the moment *at*."""
         return self.expires_at is not None and self.expires_at <= at

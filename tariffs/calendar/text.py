@@ -49,11 +49,6 @@ def calendar_text(compiled: CompiledTariff, base: WeekCalendar) -> tuple[Line, .
     return tuple(lines)
 
 
-def plain_text(lines: tuple[Line, ...]) -> str:
-    """Return *lines* without colours."""
-    return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines) + "\n"
-
-
 def fee_lines(calendar: WeekCalendar, fee: Fee, when: str = "") -> Iterator[Line]:
     """Yield the heat-map of one fee: a heading, the hours, a line a day, the legend."""
     scale = scale_of(calendar, fee)

@@ -108,7 +108,6 @@ class CompiledTariff:
         "_components",
         "_selections",
         "bands",
-        "changes_every_session",
         "clock_restricted",
         "denominator",
         "exponent",
@@ -139,7 +138,6 @@ class CompiledTariff:
         series = tariff.price_series
         self.series: SeriesTable | None = None if series is None else SeriesTable(series)
         self._at_series_prices: dict[tuple[int, Decimal], CompiledComponent] = {}
-        self.changes_every_session: bool = len(grants) != len(self.line_adjustments)
         graces = [a for a in tariff.adjustments if isinstance(a, IdleGrace)]
         self.grace_us = max((grace.seconds for grace in graces), default=0) * SECOND_US
         spare = 1

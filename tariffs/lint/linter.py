@@ -209,8 +209,3 @@ def _at(node: Node | None, key: str) -> Node | None:
 
 def _is_bare(text: str) -> bool:
     return text.strip().replace(".", "", 1).isdecimal()
-
-
-def worst(findings: tuple[FindingInFile, ...]) -> Severity | None:
-    """Return the worst severity among *findings*, None for none."""
-    return min((f.severity for f in findings), key=_ORDER.__getitem__, default=None)

@@ -21,7 +21,6 @@ TARIFF_ID_LENGTH_MAX: Final = 60
 TEXT_LENGTH_MAX: Final = 1024
 LANGUAGE_LENGTH_MAX: Final = 8
 TEXTS_MAX: Final = 10
-TAX_RATES_MAX: Final = 5
 
 
 class Severity(StrEnum):

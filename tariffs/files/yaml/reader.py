@@ -7,7 +7,6 @@ where they stand, before anything grows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -168,18 +167,3 @@ class _Builder:
 def _spot(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """Yield *node* and everything below it."""
-    pending = [node]
-    while pending:
-        now = pending.pop()
-        yield now
-        match now:
-            case Scalar():
-                pass
-            case Sequence(items=items):
-                pending.extend(items)
-            case Mapping(entries=entries):
-                pending.extend(value for _, value in entries.values())

@@ -103,7 +103,8 @@ def test_tandemdrive_s_cases_cost_what_they_state(path: Path) -> None:
         ]
         assert "leaves out: the tariff's least price" in found[0].reason
     else:
-        stated = checked.stated_before_taxes
+        assert checked.stated.total_cost is not None
+        stated = checked.stated.total_cost.before_taxes
         assert stated is not None
         assert priced.total_before_taxes.amount == stated.quantize(Decimal("0.01"))
         assert found == ()
