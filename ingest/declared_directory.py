@@ -20,7 +20,6 @@ from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 
 FRESH_SECONDS: Final = 0.5
 """How long an answer may lag behind a declaration, in real time."""
-UNFINISHED: Final = ["open", "waiting"]
 
 _NEWER: LiteralString = """
 SELECT version, kind, key, valid_from, body FROM declaration WHERE version > %s ORDER BY version
@@ -32,7 +31,7 @@ ON CONFLICT (token_uid, station_id) DO UPDATE
 SET last_seen_at = excluded.last_seen_at, times = unknown_token.times + 1
 """
 _WAITING: LiteralString = """
-SELECT DISTINCT partition FROM session WHERE state = ANY(%s)
+SELECT DISTINCT partition FROM unfinished_session
 UNION SELECT 0 WHERE EXISTS (SELECT FROM uninvoiced_session)
 """
 
@@ -112,7 +111,7 @@ class DeclaredDirectory:
 
     async def waits(self) -> set[int]:
         """Return the partitions that need ticks: unfinished sessions, months that must end."""
-        return {partition for (partition,) in await self._connection.ask(_WAITING, (UNFINISHED,))}
+        return {partition for (partition,) in await self._connection.ask(_WAITING, ())}
 
     async def close(self) -> None:
         """Close the connection."""

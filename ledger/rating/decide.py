@@ -20,7 +20,7 @@ from ledger.rating.decisions import (
 from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
 from ledger.rating.payers import token_objections
 from ledger.rating.rate import rate
-from ledger.sessions.session import ChargingSession, SessionState
+from ledger.sessions.session import ChargingSession
 from tariffs.errors import TariffError
 
 TIME_BLOCKERS = frozenset(
@@ -131,9 +131,9 @@ def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Reason, .
     if basis is not None and not basis.depends_on_time():
         blockers -= TIME_BLOCKERS
     reasons = [Reason(flag, meaning_of(flag)) for flag in sorted(blockers)]
-    if session.state is SessionState.OPEN and Flag.STOP_LOST not in blockers:
+    if not session.is_ended and Flag.STOP_LOST not in blockers:
         reasons.append(Reason(Flag.STOP_LOST, "The stop never arrived."))
-    if session.state is SessionState.ENDED and session.energy_wh is None and not blockers:
+    if session.is_ended and session.energy_wh is None and not blockers:
         reasons.append(Reason("energy_unknown", "No energy is known to price."))
     return tuple(reasons)
 
@@ -147,7 +147,7 @@ def _wait_or_hold(
 ) -> SessionHeld | Waiting:
     policy = declarations.policy(moment.at)
     until = session.last_received_at + timedelta(seconds=policy.wait_s)
-    if session.state is SessionState.OPEN and Flag.STOP_LOST not in session.flags:
+    if not session.is_ended and Flag.STOP_LOST not in session.flags:
         heard = max(heard_at or session.last_received_at, session.last_received_at)
         until = heard + timedelta(seconds=policy.silence_s)
     if moment.at < until:

@@ -12,7 +12,7 @@ from ledger.facts.station_facts import (
     StationFact,
 )
 from ledger.sessions.segments import Source
-from ledger.sessions.session import ChargingSession, SessionState
+from ledger.sessions.session import ChargingSession
 
 Folded = Mapping[str, tuple[ChargingSession, ...]]
 """The sessions by transaction that were folded already."""
@@ -141,7 +141,7 @@ def _bears_on(status: ConnectorStatusChanged, session: ChargingSession) -> bool:
     is_dated = status.occurred_at is not None
     if is_dated and session.first_received_at <= status.received_at <= session.last_received_at:
         return True
-    if session.state is not SessionState.ENDED:
+    if not session.is_ended:
         return True
     if status.charging_state is None or session.started_at is None or session.ended_at is None:
         return False

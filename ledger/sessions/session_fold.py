@@ -25,7 +25,7 @@ from ledger.meter.series import Metered
 from ledger.sessions.activity import fold_activity
 from ledger.sessions.segments import Segment, Source, is_without_id, place_of, source_of
 from ledger.sessions.sequence import check_sequence
-from ledger.sessions.session import ChargingSession, SessionPoint, SessionState, session_id_of
+from ledger.sessions.session import ChargingSession, SessionPoint, session_id_of
 from ledger.sessions.session_end import choose_end
 
 _FREED = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
@@ -86,7 +86,6 @@ class _Fold:
             session_id=self._session_id(started_at, ended_at),
             station_id=self._around.station_id,
             transaction_ref=segment.transaction_ref,
-            state=SessionState.ENDED if end else SessionState.OPEN,
             evse_id=evse_id,
             connector_id=connector_id,
             token_uid=self._canonical(token_raw),

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 
@@ -19,6 +19,7 @@ from ledger.facts.token_uid import canonical_token
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
 from ledger.sessions.session import ChargingSession
+from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
@@ -35,9 +36,6 @@ from ledger.worker.session_rows import (
 )
 
 logger = logging.getLogger(__name__)
-
-FINAL: Final = frozenset({"rated", "released", "written_off"})
-TO_VALIDATE: Final = frozenset({"open", "waiting", "held"})
 
 
 class Folded(NamedTuple):
@@ -134,6 +132,7 @@ class Judge:
                 row.validations = self._inherited.pop(session_id, [])
                 memory.rows[session_id] = row
             if row.is_unfinished:
+                row.follow(found.session)
                 row.describe(found.session, memory.heard_at)
                 self._conclude(row, self._rater.decide(found.session, row, moment, memory.heard_at))
             elif session_id in seen.changed:
@@ -160,7 +159,7 @@ class Judge:
             row
             for row in rows
             if (not row.is_unfinished and row.transaction_ref in named)
-            or (row.state == "held" and NO_TRANSACTION in named)
+            or (row.state is SessionState.HELD and NO_TRANSACTION in named)
         ]
         before = {row.transaction_ref: live.sessions(row.transaction_ref) for row in decided}
         touched = live.turn()
@@ -197,13 +196,12 @@ class Judge:
         A held session is decided again, at once: it is rated, or held for what is still wrong. A
         final decision stands; the session is flagged.
         """
-        if row.state != "held":
+        if row.state is not SessionState.HELD:
             self._mark_late(row, moment_at=moment.at)
             return
         verdict = self._rater.decide_again(session, row, moment, memory.heard_at)
-        is_news = verdict.state != "held" or list(verdict.reasons) != row.reasons
+        is_news = verdict.act is not SessionAct.HOLD or list(verdict.reasons) != row.reasons
         row.describe(session, memory.heard_at)
-        row.state = "held"
         self._conclude(row, verdict if is_news else None)
 
     def _recall(self, station_id: str, memory: StationMemory, transactions: Iterable[str]) -> None:
@@ -220,7 +218,7 @@ class Judge:
         row = memory.rows.get(choice.session_id) or load_session(
             self._connection, choice.session_id
         )
-        if row is None or row.station_id != station_id or row.state != "held":
+        if row is None or row.station_id != station_id or row.state is not SessionState.HELD:
             return False
         if self._findings.has_decided(row.session_id, moment):
             return False
@@ -244,7 +242,7 @@ class Judge:
             row = memory.rows.get(validation.session_id) or load_session(
                 self._connection, validation.session_id
             )
-        if row is None or row.station_id != validation.station or row.state not in TO_VALIDATE:
+        if row is None or row.station_id != validation.station or row.state not in UNDECIDED:
             return None
         memory.rows[row.session_id] = row
         row.validations = sorted({*row.validations, validation.code})
@@ -301,18 +299,18 @@ class Judge:
                 and session_id not in memory.rows
                 and session_id not in aliases
             ]
-            if row.validations and fresh and row.state not in FINAL:
+            if row.validations and fresh and row.state not in DECIDED:
                 self._inherited[fresh[0]] = row.validations
             if row.is_unfinished:
                 del memory.rows[row.session_id]
                 self._findings.drop(row)
             elif row.transaction_ref not in seen.with_facts:
-                continue  # its facts are quarantined ones, by now too old to be looked at
-            elif row.state in FINAL and fresh:
+                continue  # its facts are unmatched ones, by now too old to be looked at
+            elif row.state in DECIDED and fresh:
                 aliases.add(fresh[0])
                 self._mark_late(row, moment_at=row.last_fact_at)
-            elif row.state == "held" and fresh:
-                row.state = "replaced"
+            elif row.state is SessionState.HELD and fresh:
+                row.state = moved(row.state, SessionAct.REPLACE)
                 self._findings.change(row)
         return aliases
 
@@ -324,7 +322,7 @@ class Judge:
 
     def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
         if verdict is not None:
-            row.state, row.reasons = verdict.state, list(verdict.reasons)
+            row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
             self._findings.decisions.append(verdict.decision)
         self._findings.change(row)
 
@@ -364,7 +362,7 @@ def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow
         partition=moment.partition,
         station_id=session.station_id,
         transaction_ref=found.transaction_ref,
-        state="open",
+        state=SessionState.OPEN,
         first_fact_at=session.first_received_at,
         last_fact_at=session.last_received_at,
         heard_at=memory.heard_at,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import Connection
@@ -20,6 +20,7 @@ from ledger.rating.allowances import RecordedAllowances, SharedStandings
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
     Decision,
+    DecisionKind,
     Moment,
     Reason,
     SessionHeld,
@@ -29,15 +30,24 @@ from ledger.rating.decisions import (
 )
 from ledger.rating.entitlements import Entitlements
 from ledger.sessions.session import ChargingSession
+from ledger.sessions.states import SessionAct, SessionState
 from ledger.worker.session_rows import SessionRow, StationMemory
 
 logger = logging.getLogger(__name__)
 
 
-class Verdict(NamedTuple):
-    """What was concluded about a session: its new state, why, and the decision to be stored."""
+ACT_OF: Final[Mapping[DecisionKind, SessionAct]] = {
+    DecisionKind.RATED: SessionAct.RATE,
+    DecisionKind.RELEASED: SessionAct.RELEASE,
+    DecisionKind.HELD: SessionAct.HOLD,
+    DecisionKind.WRITTEN_OFF: SessionAct.WRITE_OFF,
+}
 
-    state: str
+
+class Verdict(NamedTuple):
+    """What was concluded about a session: how it moves, why, and the decision to be stored."""
+
+    act: SessionAct
     reasons: tuple[str, ...]
     decision: Decision
 
@@ -147,7 +157,7 @@ class Rater:
     def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
         """Return when an unfinished session will have waited long enough."""
         policy = self._declarations.policy(at)
-        if row.state == "open" and Flag.STOP_LOST not in row.flags:
+        if row.state is SessionState.OPEN and Flag.STOP_LOST not in row.flags:
             heard = max(row.last_fact_at, memory.heard_at)
             return heard + timedelta(seconds=policy.silence_s)
         return row.last_fact_at + timedelta(seconds=policy.wait_s)
@@ -160,4 +170,4 @@ class Rater:
 
 def _verdict(decision: Decision) -> Verdict:
     reasons = decision.reasons if isinstance(decision, SessionHeld) else ()
-    return Verdict(kind_of(decision).value, tuple(reason.code for reason in reasons), decision)
+    return Verdict(ACT_OF[kind_of(decision)], tuple(reason.code for reason in reasons), decision)

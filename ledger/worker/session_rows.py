@@ -12,14 +12,19 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.facts.station_facts import Measurand, SessionUpdated
-from ledger.sessions.session import ChargingSession, SessionState
+from ledger.sessions.session import ChargingSession
+from ledger.sessions.states import (
+    UNFINISHED,
+    SessionAct,
+    SessionState,
+    moved,
+)
 
 RECENT: Final = timedelta(hours=2)
 """How long a decided session stays a candidate for frames that name no transaction of ours."""
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 NEXT_DAY: Final = timedelta(days=1)
 """How long after an open session's last fact the next start on its connector still bounds it."""
-UNFINISHED: Final = frozenset({"open", "waiting"})
 
 
 class SessionRow(msgspec.Struct, kw_only=True):
@@ -29,7 +34,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     partition: int
     station_id: str
     transaction_ref: str
-    state: str
+    state: SessionState
     flags: list[str] = []
     blockers: list[str] = []
     reasons: list[str] = []
@@ -38,6 +43,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     token_uid: str | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    stop_reason: str | None = None
     energy_wh: Decimal | None = None
     meter_start_wh: Decimal | None = None
     meter_stop_wh: Decimal | None = None
@@ -46,6 +52,9 @@ class SessionRow(msgspec.Struct, kw_only=True):
     last_fact_at: datetime
     heard_at: datetime
     validations: list[str] = []
+
+    def __post_init__(self) -> None:
+        self.state = SessionState(self.state)  # a column's text
 
     @property
     def is_unfinished(self) -> bool:
@@ -60,13 +69,20 @@ class SessionRow(msgspec.Struct, kw_only=True):
                 self.register_wh = reading.value
                 return
 
+    def follow(self, session: ChargingSession) -> None:
+        """Move as the fold says of an unfinished session: its end came, or is none any more."""
+        if session.is_ended and self.state is SessionState.OPEN:
+            self.state = moved(self.state, SessionAct.END)
+        elif not session.is_ended and self.state is SessionState.WAITING:
+            self.state = moved(self.state, SessionAct.REOPEN)
+
     def describe(self, session: ChargingSession, heard_at: datetime) -> None:
         """Take over what the fold says of an undecided session."""
-        self.state = "waiting" if session.state is SessionState.ENDED else "open"
         self.flags, self.blockers = list(session.flags), list(session.blockers)
         self.evse_id, self.connector_id = session.evse_id, session.connector_id
         self.token_uid = session.token_uid
         self.started_at, self.ended_at = session.started_at, session.ended_at
+        self.stop_reason = session.stop_reason
         self.energy_wh = session.energy_wh
         self.meter_start_wh = session.meter_start_wh
         self.meter_stop_wh = session.meter_stop_wh
@@ -83,7 +99,8 @@ ON CONFLICT (session_id) DO UPDATE SET
     state = excluded.state, flags = excluded.flags, blockers = excluded.blockers,
     reasons = excluded.reasons, evse_id = excluded.evse_id, connector_id = excluded.connector_id,
     token_uid = excluded.token_uid, started_at = excluded.started_at,
-    ended_at = excluded.ended_at, energy_wh = excluded.energy_wh,
+    ended_at = excluded.ended_at, stop_reason = excluded.stop_reason,
+    energy_wh = excluded.energy_wh,
     meter_start_wh = excluded.meter_start_wh, meter_stop_wh = excluded.meter_stop_wh,
     register_wh = excluded.register_wh, first_fact_at = excluded.first_fact_at,
     last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at,
@@ -92,9 +109,9 @@ ON CONFLICT (session_id) DO UPDATE SET
 OF_STATIONS: LiteralString = """
 SELECT session.* FROM session JOIN (
     SELECT DISTINCT station_id, transaction_ref FROM session AS late
-    WHERE station_id = ANY (%s) AND (state IN ('open', 'waiting') OR last_fact_at >= least(%s, (
-        SELECT min(first_fact_at) FROM session AS unfinished
-        WHERE unfinished.station_id = late.station_id AND unfinished.state IN ('open', 'waiting')
+    WHERE station_id = ANY (%s) AND (state = ANY (%s) OR last_fact_at >= least(%s, (
+        SELECT min(first_fact_at) FROM unfinished_session AS unfinished
+        WHERE unfinished.station_id = late.station_id
     )))
 ) AS in_mind USING (station_id, transaction_ref)
 """
@@ -103,7 +120,7 @@ SELECT * FROM session
 WHERE station_id = %s AND last_fact_at >= %s AND first_fact_at <= %s
 """
 UNFINISHED_STATIONS: LiteralString = """
-SELECT DISTINCT station_id FROM session WHERE partition = %s AND state IN ('open', 'waiting')
+SELECT DISTINCT station_id FROM unfinished_session WHERE partition = %s
 """
 OF_SESSION: LiteralString = "SELECT * FROM session WHERE session_id = %s"
 OF_TRANSACTIONS: LiteralString = """
@@ -136,11 +153,11 @@ class StationMemory:
         for row in self.rows.values():
             transactions.setdefault(row.transaction_ref, []).append(row)
         self.owned = set(transactions)
-        self.is_waiting = any(row.state == "waiting" for row in self.rows.values())
+        self.is_waiting = any(row.state is SessionState.WAITING for row in self.rows.values())
         self.plain = {
             transaction: rows
             for transaction, rows in transactions.items()
-            if all(row.state == "open" for row in rows)
+            if all(row.state is SessionState.OPEN for row in rows)
         }
 
     def unfinished(self) -> list[SessionRow]:
@@ -181,7 +198,7 @@ def load_stations(
     """
     found = {station_id: StationMemory() for station_id in stations}
     cursor = connection.cursor(row_factory=class_row(SessionRow))
-    for row in cursor.execute(OF_STATIONS, (list(found), since)):
+    for row in cursor.execute(OF_STATIONS, (list(found), list(UNFINISHED), since)):
         found[row.station_id].rows[row.session_id] = row
     for memory in found.values():
         memory.heard_at = max((row.heard_at for row in memory.rows.values()), default=BEGINNING)

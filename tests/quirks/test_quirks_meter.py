@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from ledger.facts.flags import Flag
-from ledger.sessions.session import SessionState
 from ledger.sessions.station_fold import StationTraits
 from tests.station_story import (
     AC,
@@ -333,7 +332,7 @@ def test_quirk_16_a_batch_without_energy_changes_nothing(version: Version) -> No
 
     session = story.session()
 
-    assert session.state is SessionState.OPEN
+    assert not session.is_ended
     assert session.energy_wh == Decimal(2000)
     assert session.flags == ()
 
