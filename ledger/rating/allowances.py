@@ -116,7 +116,7 @@ def key_of(
         case SharedBy.CUSTOMER if payer.customer is not None:
             whose = f"customer:{payer.customer}"
         case SharedBy.GROUP if groups:
-            whose = f"group:{groups[0]}"
+            whose = f"group:{groups[0].casefold()}"
         case SharedBy.EVERYBODY:
             whose = "everybody"
         case _:

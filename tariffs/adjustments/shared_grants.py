@@ -63,7 +63,7 @@ def is_for(grant: SharedGrant, usage: SessionUsage) -> bool:
         case CouponGrant(code=code):
             return code in usage.validations
         case Allowance(members=members) | PeriodCap(members=members):
-            return members is None or members in usage.groups
+            return members is None or usage.is_in(members)
         case _:
             assert_never(grant)
 

@@ -205,6 +205,7 @@ def assigned(tariff_id: str, **conditions: str) -> tuple[Kind, str, Entity, date
         pytest.param({"station": "ST-1"}, True, id="the station goes before the site"),
         pytest.param({"token": "anna-1"}, True, id="the token goes before the site"),
         pytest.param({"token_group": "residents", "site": "harbour"}, True, id="a group at a site"),
+        pytest.param({"token_group": "RESIDENTS"}, True, id="groups compare without case"),
         pytest.param({"token_group": "staff"}, False, id="another group does not fit"),
         pytest.param({"token": "anna-1", "site": "elsewhere"}, False, id="nor another site"),
         pytest.param({"partner": "NL-TNM"}, False, id="nor a partner of others"),
