@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from bench.frames import meter_values
-from bench.peer_station import PeerStation
+from bench.peers.frames import meter_values
+from bench.peers.station import PeerStation
 from bench.run import Row
 from ingest.answers import ocpp16
 from ingest.answers.answering import AnsweringParts

@@ -23,9 +23,9 @@ from typing import Final
 
 import psycopg
 
-from bench.frames import meter_values
+from bench.peers.frames import meter_values
+from bench.peers.worker import measure_peer
 from bench.run import Row
-from bench.worker_peer import measure_peer
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
 from ingest.facts.translate import translate

@@ -13,7 +13,7 @@ from ingest.clock import Clock
 from ingest.directory import AuthorizationStatus, StationAccess, StationDirectory, TokenAccess
 from ingest.errors import IngestError
 from ingest.rpc.codec import Call, Fault, encode
-from ingest.rpc.fields import Fields
+from ingest.rpc.fields import PayloadFields
 from ledger.facts.token_uid import canonical_token
 
 
@@ -61,7 +61,7 @@ class UnknownActionError(IngestError):
     """The protocol knows no such call from a station."""
 
 
-Respond = Callable[[Fields, AnsweringParts], Awaitable[Answer]]
+Respond = Callable[[PayloadFields, AnsweringParts], Awaitable[Answer]]
 
 
 class Dialect(Protocol):
@@ -80,18 +80,18 @@ def always(payload: Mapping[str, Any]) -> Respond:
     """Return a responder that gives *payload* whatever was sent."""
     answer = Answer(encode(payload)) if payload else EMPTY
 
-    async def respond(_fields: Fields, _parts: AnsweringParts) -> Answer:
+    async def respond(_fields: PayloadFields, _parts: AnsweringParts) -> Answer:
         return answer
 
     return respond
 
 
-async def heartbeat(_fields: Fields, parts: AnsweringParts) -> Answer:
+async def heartbeat(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Tell the time. A heartbeat only shows that the station lives, so it is not logged."""
     return Answer(encode({"currentTime": timestamp(parts.clock.now())}), is_logged=False)
 
 
-async def boot(_fields: Fields, parts: AnsweringParts) -> Answer:
+async def boot(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Accept: who may connect was decided before the upgrade."""
     return Answer(
         encode(

@@ -21,7 +21,7 @@ from ingest.answers.answering import (
 )
 from ingest.answers.transactions import content_key
 from ingest.rpc.codec import Call, Fault, encode
-from ingest.rpc.fields import Fields
+from ingest.rpc.fields import PayloadFields
 
 SUBPROTOCOL: Final = "ocpp1.6"
 _ID_TAG_MAX: Final = 20
@@ -41,15 +41,15 @@ async def answer(call: Call, parts: AnsweringParts) -> Answer:
     respond = ANSWERS.get(call.action)
     if respond is None:
         raise UnknownActionError
-    return await respond(Fields(call.payload), parts)
+    return await respond(PayloadFields(call.payload), parts)
 
 
-async def _authorize(fields: Fields, parts: AnsweringParts) -> Answer:
+async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     info = await _id_tag_info(fields.text("idTag"), parts)
     return Answer(encode({"idTagInfo": info}), is_repeated=True)
 
 
-async def _start_transaction(fields: Fields, parts: AnsweringParts) -> Answer:
+async def _start_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Give the id of this content; the station charges or not by the token's status."""
     info = await _id_tag_info(fields.text("idTag"), parts)
     transaction_id = await parts.ids.assign(parts.station_id, content_key(fields))
@@ -57,7 +57,7 @@ async def _start_transaction(fields: Fields, parts: AnsweringParts) -> Answer:
     return Answer(encode(payload), is_repeated=True)
 
 
-async def _stop_transaction(fields: Fields, parts: AnsweringParts) -> Answer:
+async def _stop_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     id_tag = fields.text("idTag")
     if id_tag is None:
         return Answer(b"{}")

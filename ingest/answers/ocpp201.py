@@ -23,7 +23,7 @@ from ingest.answers.answering import (
 )
 from ingest.directory import AuthorizationStatus
 from ingest.rpc.codec import Call, Fault, encode
-from ingest.rpc.fields import Fields
+from ingest.rpc.fields import PayloadFields
 
 SUBPROTOCOL: Final = "ocpp2.0.1"
 _ID_TOKEN_MAX: Final = 36
@@ -46,15 +46,15 @@ async def answer(call: Call, parts: AnsweringParts) -> Answer:
     respond = ANSWERS.get(call.action)
     if respond is None:
         raise UnknownActionError
-    return await respond(Fields(call.payload), parts)
+    return await respond(PayloadFields(call.payload), parts)
 
 
-async def _authorize(fields: Fields, parts: AnsweringParts) -> Answer:
+async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     info = await _id_token_info(fields.nested("idToken"), parts)
     return Answer(encode({"idTokenInfo": info}), is_repeated=True)
 
 
-async def _transaction_event(fields: Fields, parts: AnsweringParts) -> Answer:
+async def _transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Accept the event; ask what the station still holds if one before the last is missing."""
     is_offline = fields.is_true("offline")
     question = _question(fields, parts, is_offline=is_offline)
@@ -71,7 +71,7 @@ async def _transaction_event(fields: Fields, parts: AnsweringParts) -> Answer:
     return Answer(encode({"idTokenInfo": info}), is_repeated=True, question=question)
 
 
-def _question(fields: Fields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:
+def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:
     """Return GetTransactionStatus for a transaction that ended with an event missing or offline."""
     transaction_id = fields.nested("transactionInfo").text("transactionId")
     if transaction_id is None:
@@ -84,7 +84,7 @@ def _question(fields: Fields, parts: AnsweringParts, *, is_offline: bool) -> Que
     return Question("GetTransactionStatus", {"transactionId": transaction_id})
 
 
-async def _id_token_info(id_token: Fields, parts: AnsweringParts) -> dict[str, Any]:
+async def _id_token_info(id_token: PayloadFields, parts: AnsweringParts) -> dict[str, Any]:
     if id_token.text("type") == "NoAuthorization":
         return {"status": AuthorizationStatus.ACCEPTED}
     status, token = await look_up(id_token.text("idToken"), parts)

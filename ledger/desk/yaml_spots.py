@@ -13,7 +13,7 @@ _NULLS: Final = {"", "~", "null"}
 
 
 @dataclass(slots=True)
-class Document:
+class YamlDocument:
     """The values of a file, every scalar a text; problems are noted by path."""
 
     source: str
@@ -45,9 +45,9 @@ class Document:
                 return values
 
 
-def read_document(text: str, source: str) -> Document:
+def read_document(text: str, source: str) -> YamlDocument:
     """Return the document of a file, with the problems of its YAML."""
-    document = Document(source)
+    document = YamlDocument(source)
     root, document.problems = read_yaml(text, source)
     if root is not None:
         document.value = document.take(root, ())

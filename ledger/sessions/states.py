@@ -83,15 +83,15 @@ def moved(state: SessionState, act: SessionAct) -> SessionState:
     """Return the state that *act* leads to.
 
     Raises:
-        IllegalMoveError: If a session in *state* cannot do that.
+        IllegalSessionMoveError: If a session in *state* cannot do that.
     """
     try:
         return MOVES[state, act]
     except KeyError:
-        raise IllegalMoveError(state, act) from None
+        raise IllegalSessionMoveError(state, act) from None
 
 
-class IllegalMoveError(LedgerError):
+class IllegalSessionMoveError(LedgerError):
     """A session cannot make this move from where it is."""
 
     def __init__(self, state: SessionState, act: SessionAct) -> None:

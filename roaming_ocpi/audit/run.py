@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from roaming_ocpi.audit.documents import Document, documents_in
+from roaming_ocpi.audit.documents import PartnerDocument, documents_in
 from roaming_ocpi.audit.tariffs import GivenTariff, Refusal, refusal_of
 from roaming_ocpi.errors import RoamingError
 from tariffs.cdr.cdr import Cdr
@@ -67,7 +67,7 @@ class PricingRun:
             except RoamingError as error:
                 yield Refusal(source=str(path), spot="", why=str(error))
 
-    def _document(self, document: Document) -> Iterator[Outcome | Refusal]:
+    def _document(self, document: PartnerDocument) -> Iterator[Outcome | Refusal]:
         if document.is_yaml:
             yield from self._session(document)
             return
@@ -94,7 +94,7 @@ class PricingRun:
             return refusal_of(source, _spotted(error), fast.cdr.id)
 
     def _object(
-        self, document: Document, value: object, path: str, notes: list[Note]
+        self, document: PartnerDocument, value: object, path: str, notes: list[Note]
     ) -> Outcome | Refusal:
         identity = value.get("id") if isinstance(value, dict) else None
         known = identity if isinstance(identity, str) else None
@@ -155,7 +155,7 @@ class PricingRun:
             if any(compiled is part for part in parts):
                 yield from self._notes.get(id(compiled), ())
 
-    def _session(self, document: Document) -> Iterator[Outcome | Refusal]:
+    def _session(self, document: PartnerDocument) -> Iterator[Outcome | Refusal]:
         """Price one of our YAML sessions: its name is the file's."""
         try:
             text = document.data.decode("utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from roaming_ocpi.audit.documents import Document, documents_in
+from roaming_ocpi.audit.documents import PartnerDocument, documents_in
 from roaming_ocpi.errors import RoamingError
 from tariffs.errors import TariffError
 from tariffs.files.tariff_file import read_tariff_file
@@ -64,7 +64,7 @@ def load_tariffs(
 
 
 def _tariffs(
-    document: Document, currency: str | None, version: OcpiVersion | None
+    document: PartnerDocument, currency: str | None, version: OcpiVersion | None
 ) -> Iterator[GivenTariff | Refusal]:
     if document.is_yaml:
         yield from _of_yaml(document)
@@ -90,7 +90,7 @@ def _tariffs(
         yield GivenTariff(compiled=compiled, notes=spotted, source=document.source)
 
 
-def _of_yaml(document: Document) -> Iterator[GivenTariff | Refusal]:
+def _of_yaml(document: PartnerDocument) -> Iterator[GivenTariff | Refusal]:
     try:
         text = document.data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -20,7 +20,7 @@ import msgspec
 from tariffs.calendar.circumstances import (
     Axis,
     AxisBand,
-    Difference,
+    HourlyDifference,
     bands_along,
     bands_text,
     differences,
@@ -193,7 +193,7 @@ class _Week:
         windows = windows_text(pieces, self.base[0].days)
         return " ".join(part for part in ("" if windows == ALL_TIMES else windows, when) if part)
 
-    def _differences(self) -> Iterator[tuple[Fee, Difference, Circumstances]]:
+    def _differences(self) -> Iterator[tuple[Fee, HourlyDifference, Circumstances]]:
         points = {AT_START} | {b.circumstances for bands in self.bands.values() for b in bands}
         for point in sorted(points, key=repr):
             pair = self._pair(point)
@@ -276,11 +276,11 @@ def _prices(
     return tuple(None if s.price is None else s.price.price for s in cell)
 
 
-def _change_of(fee: Fee, difference: Difference) -> _Change:
+def _change_of(fee: Fee, difference: HourlyDifference) -> _Change:
     return _Change(fee, _unnamed(difference, old=True), _unnamed(difference, old=False))
 
 
-def _is_known(points: _Points, difference: Difference, alone: set[Circumstances]) -> bool:
+def _is_known(points: _Points, difference: HourlyDifference, alone: set[Circumstances]) -> bool:
     """Tell whether the same change was found over the stretch for one quantity alone."""
     return any(
         at & alone
@@ -289,7 +289,7 @@ def _is_known(points: _Points, difference: Difference, alone: set[Circumstances]
     )
 
 
-def _unnamed(difference: Difference, *, old: bool) -> HeldPrice | None:
+def _unnamed(difference: HourlyDifference, *, old: bool) -> HeldPrice | None:
     """Return the price of one side without the element that it comes from."""
     stretch = difference.before if old else difference.after
     if stretch is None or stretch.price is None:

@@ -23,7 +23,7 @@ LANGUAGE_LENGTH_MAX: Final = 8
 TEXTS_MAX: Final = 10
 
 
-class Severity(StrEnum):
+class TranslationSeverity(StrEnum):
     """What a note means for the translation.
 
     REFUSED: it would bill something else, so there is no translation. LOST: it cannot be said and
@@ -39,7 +39,7 @@ class TranslationNote(msgspec.Struct, frozen=True, kw_only=True, rename={"spot":
     """Something that one side cannot say as the other does: a stable code, a sentence, a spot."""
 
     code: str
-    severity: Severity
+    severity: TranslationSeverity
     message: str
     spot: str
 
@@ -171,17 +171,17 @@ class TranslationNotes:
 
     def refuse(self, code: str, spot: str, message: str) -> None:
         """Note why there is no translation."""
-        self._add(Severity.REFUSED, code, spot, message)
+        self._add(TranslationSeverity.REFUSED, code, spot, message)
 
     def lose(self, code: str, spot: str, message: str) -> None:
         """Note what is left out."""
-        self._add(Severity.LOST, code, spot, message)
+        self._add(TranslationSeverity.LOST, code, spot, message)
 
     def inform(self, code: str, spot: str, message: str) -> None:
         """Note what is said in another way."""
-        self._add(Severity.INFO, code, spot, message)
+        self._add(TranslationSeverity.INFO, code, spot, message)
 
-    def _add(self, severity: Severity, code: str, spot: str, message: str) -> None:
+    def _add(self, severity: TranslationSeverity, code: str, spot: str, message: str) -> None:
         note = TranslationNote(code=code, severity=severity, message=message, spot=spot)
         if note not in self.all:
             self.all.append(note)
@@ -189,7 +189,7 @@ class TranslationNotes:
     @property
     def refused(self) -> bool:
         """Tell whether any note refuses the translation."""
-        return any(note.severity is Severity.REFUSED for note in self.all)
+        return any(note.severity is TranslationSeverity.REFUSED for note in self.all)
 
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

@@ -18,7 +18,7 @@ from ledger.approvals.record import (
     MOVES,
     ChangedTextError,
     FourEyesError,
-    IllegalMoveError,
+    IllegalTariffMoveError,
     TariffAct,
     TariffState,
 )
@@ -257,7 +257,7 @@ def test_every_other_move_is_refused(
         TariffAct.REJECT: lambda: record.reject(by="ben", at=NOW, reason="no"),
         TariffAct.RETIRE: lambda: record.retire(by="ben", at=NOW, holds_until=None),
     }
-    with pytest.raises(IllegalMoveError):
+    with pytest.raises(IllegalTariffMoveError):
         acts[act]()
 
 

@@ -15,7 +15,7 @@ from ledger.sessions.states import (
     MOVES,
     UNDECIDED,
     UNFINISHED,
-    IllegalMoveError,
+    IllegalSessionMoveError,
     SessionAct,
     SessionState,
     moved,
@@ -33,7 +33,7 @@ def test_a_session_moves_as_the_table_says_and_not_otherwise(
     if (state, act) in MOVES:
         assert moved(state, act) is MOVES[state, act]
     else:
-        with pytest.raises(IllegalMoveError, match=f"cannot {act}"):
+        with pytest.raises(IllegalSessionMoveError, match=f"cannot {act}"):
             moved(state, act)
 
 

@@ -121,7 +121,7 @@ class _Directory:
     """Everyone may connect who knows the benchmark's password."""
 
     def __init__(self) -> None:
-        from bench.load import PASSWORD  # noqa: PLC0415 - only this process needs it
+        from bench.peers.load import PASSWORD  # noqa: PLC0415 - only this process needs it
         from ledger.declared.passwords import hash_password  # noqa: PLC0415
 
         self._hashes = (hash_password(PASSWORD),)
@@ -147,7 +147,7 @@ async def _serve_peer(task: Task, pipe: Connection) -> None:
     from websockets.exceptions import ConnectionClosed  # noqa: PLC0415
     from websockets.typing import Subprotocol  # noqa: PLC0415
 
-    from bench.peer_station import PeerStation  # noqa: PLC0415
+    from bench.peers.station import PeerStation  # noqa: PLC0415
 
     async def handle(socket: ServerConnection) -> None:
         assert socket.request is not None
