@@ -34,7 +34,7 @@ BELOW_THE_EDGES = {
 ONE_WORD_ONE_MEANING = {
     r"\borphan": "loose frame (no valid id), unmatched frame (fits no session)",
     r"\bstream": "transaction",
-    r"class \w*place\w*\b": "position in the log, spot in a file; a place is an EVSE",
+    r"\bclass (?:bad|reading)?place": "position in the log, spot in a file; a place is an EVSE",
 }
 """Words that had a second meaning; ARCHITECTURE.md's glossary has what to say."""
 NEAR_MONEY = {r"\bfloat\(": "money and energy are exact: Decimal or scaled integers"}
