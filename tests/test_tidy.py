@@ -19,6 +19,8 @@ LINES_MAX = 400
 FILES_IN_A_FOLDER_MAX = 13
 FUNCTION_LINES_MAX = 50
 TEST_FUNCTION_LINES_MAX = 80
+KNOW_OCPP = {"ocpp21"}
+"""Beside ingest: the room that reads and writes OCPP 2.1's tariffs."""
 EMPTY_NAMES = {"utils", "util", "helpers", "common", "misc", "base", "stuff"}
 
 EVERYWHERE = {
@@ -75,6 +77,31 @@ def test_only_the_composition_root_reads_the_clock_and_no_float_touches_money(pa
         rules |= NEAR_MONEY
 
     assert [why for pattern, why in rules.items() if re.search(pattern, text)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path.parts[-2] not in KNOW_OCPP], ids=_named
+)
+def test_below_ingest_nothing_knows_the_protocol_of_stations(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    if package in {"ingest", "deploy"}:
+        return
+    tree = ast.parse(path.read_text("utf-8"))
+    prose = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    said = [
+        str(word)
+        for node in ast.walk(tree)
+        for word in (
+            *(getattr(node, name, "") for name in ("id", "attr", "arg", "name", "module")),
+            node.value if isinstance(node, ast.Constant) and id(node) not in prose else "",
+        )
+    ]
+
+    assert [word for word in said if re.search("ocpp(?!21)", word, re.IGNORECASE)] == []
 
 
 def test_the_house_rules_look_at_every_package() -> None:

@@ -15,7 +15,7 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import meaning_of
 from ledger.invoices.document import DocumentLine, InvoiceDocument, read_document
-from ledger.invoices.register import InvoiceRegister
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.log.event_log import Position
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.sessions.session import ChargingSession, SessionPoint
@@ -163,11 +163,11 @@ def explain(connection: Connection[Any], number: str, line: int | None = None) -
 
 def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
     row = connection.execute(CAUSE, (number,)).fetchone()
-    register = InvoiceRegister(connection.info.dsn)
+    issuer = InvoiceIssuer(connection.info.dsn)
     try:
-        invoice = register.find(row[0]) if row else None
+        invoice = issuer.find(row[0]) if row else None
     finally:
-        register.close()
+        issuer.close()
     if invoice is None:
         raise UnknownInvoiceError(number)
     return invoice.document, invoice.sha256

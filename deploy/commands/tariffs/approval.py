@@ -15,8 +15,8 @@ from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say, utc
 from deploy.running.wiring import opened
+from ledger.approvals.approvals import TariffApprovals
 from ledger.approvals.record import TariffRecord
-from ledger.approvals.register import TariffRegister
 from ledger.desk.approvals import tariff_desk
 from ledger.desk.publish import read_tariffs
 from ledger.master_data.tariff_versions import published
@@ -138,9 +138,9 @@ def versions(tariff: str | None = None, *, place: ReadingPlace = READ_HERE) -> i
     """
     with (
         opened(place.settings()) as connection,
-        TariffRegister(connection.info.dsn) as register,
+        TariffApprovals(connection.info.dsn) as approvals,
     ):
-        records = list(register.records() if tariff is None else register.versions(tariff))
+        records = list(approvals.records() if tariff is None else approvals.versions(tariff))
     print_records("Versions", records, is_json=place.json)
     return 0
 
