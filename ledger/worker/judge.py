@@ -164,7 +164,9 @@ class Judge:
         before = {row.transaction_ref: live.sessions(row.transaction_ref) for row in decided}
         touched = live.turn()
         looked_at = {row.transaction_ref for row in unfinished if self._is_due(row, memory, moment)}
-        looked_at |= live.changed | set(named)
+        # What is decided for good is looked at only where this record names it.
+        decided_for_good = {row.transaction_ref for row in rows if row.state in DECIDED}
+        looked_at |= (live.changed - decided_for_good) | set(named)
         folded = {
             session.session_id: Folded(transaction, session)
             for transaction in sorted(looked_at)

@@ -202,7 +202,7 @@ class PartitionWorker:
             self._judge.use(entry.version)
         for line, validation in entry.validations:
             self._validate(validation, moment, line)
-        named = self._add(entry.facts)
+        named = self._add(entry)
         for station_id in sorted(named):
             self._judge_station(station_id, named[station_id], moment)
         if named:
@@ -232,26 +232,29 @@ class PartitionWorker:
             )
         )
 
-    def _add(self, facts: Sequence[StationFact]) -> dict[str, set[str]]:
-        """Shelve *facts*; return the transactions, by station, that have to be judged.
+    def _add(self, entry: Entry) -> dict[str, set[str]]:
+        """Shelve the facts of *entry*; return the transactions, by station, that have to be judged.
 
         A frame with an id that no start of its station carries is shelved without a transaction:
         whose it is, the fold of the station says.
         """
         named: dict[str, set[str]] = {}
         new, memories, heard = self._shelf.new, self._memories, self._heard
-        for fact in facts:
+        wait = self._rater.wait(entry.at)
+        for fact in entry.facts:
             station_id = fact.station_id
             memory = memories[station_id]
             heard.add(station_id)
             memory.heard_at = max(memory.heard_at, fact.received_at)
-            if type(fact) is SessionUpdated and not memory.is_waiting:
+            if type(fact) is SessionUpdated and not memory.is_overdue(entry.at, wait):
                 transaction = fact.transaction_ref or ""
                 rows = memory.plain.get(transaction)
                 if rows is not None:
                     new[station_id, transaction].append(fact)
                     for row in rows:
                         row.read_on(fact)
+                        if not row.is_unfinished:
+                            self._findings.change(row)
                     continue
             if self._shelve(fact, memory):
                 named.setdefault(station_id, set()).add(transaction_of(fact))

@@ -149,6 +149,10 @@ class Rater:
             self._allowances.take(decision.allowances)
         return _verdict(decision)
 
+    def wait(self, at: datetime) -> timedelta:
+        """Return how long an ended session waits for what is missing."""
+        return timedelta(seconds=self._declarations.policy(at).wait_s)
+
     def wait_least(self, at: datetime) -> timedelta:
         """Return the shortest time after a fact that a time-out can come."""
         policy = self._declarations.policy(at)

@@ -61,11 +61,21 @@ class SessionRow(msgspec.Struct, kw_only=True):
         """True while no decision was taken."""
         return self.state in UNFINISHED
 
+    @property
+    def lacks_end(self) -> bool:
+        """True where only its stop, another session or time can move it: no reading does."""
+        is_held = self.state is SessionState.HELD and self.ended_at is None
+        return is_held or self.state is SessionState.OPEN
+
     def read_on(self, fact: SessionUpdated) -> None:
-        """Note a reading of an open session: shown until a fold says what it means."""
+        """Note a reading of a session without end: shown until a fold says what it means."""
         self.last_fact_at = max(self.last_fact_at, fact.received_at)
         for reading in fact.readings:
             if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None:
+                risen = reading.value - (self.register_wh or reading.value)
+                # Who is to release a held session must see about what will be billed.
+                if self.state is SessionState.HELD and self.energy_wh is not None and risen > 0:
+                    self.energy_wh += risen
                 self.register_wh = reading.value
                 return
 
@@ -133,18 +143,19 @@ JOIN unnest(%s::text[], %s::text[]) AS wanted (station_id, transaction_ref)
 class StationMemory:
     """What the worker has in mind about one station.
 
-    `plain` are the transactions whose sessions are all open, with their rows: while no other
-    session waits, a reading in one of them changes no decision and needs no fold. `owned` are the
-    transactions whose frames carry an id that the station may use.
+    `plain` are the transactions whose sessions all lack their end, with their rows: a reading in
+    one of them changes no decision and needs no fold. `owned` are the transactions whose frames
+    carry an id that the station may use. `waiting_since` is the last fact of the session that has
+    waited longest, None where none waits.
     """
 
-    __slots__ = ("heard_at", "is_waiting", "owned", "plain", "rows")
+    __slots__ = ("heard_at", "owned", "plain", "rows", "waiting_since")
 
     def __init__(self) -> None:
         self.rows: dict[str, SessionRow] = {}
         self.plain: dict[str, list[SessionRow]] = {}
         self.owned: set[str] = set()
-        self.is_waiting = False
+        self.waiting_since: datetime | None = None
         self.heard_at = BEGINNING
 
     def settle(self) -> None:
@@ -153,12 +164,24 @@ class StationMemory:
         for row in self.rows.values():
             transactions.setdefault(row.transaction_ref, []).append(row)
         self.owned = set(transactions)
-        self.is_waiting = any(row.state is SessionState.WAITING for row in self.rows.values())
+        self.waiting_since = min(
+            (row.last_fact_at for row in self.rows.values() if row.state is SessionState.WAITING),
+            default=None,
+        )
         self.plain = {
             transaction: rows
             for transaction, rows in transactions.items()
-            if all(row.state is SessionState.OPEN for row in rows)
+            if all(row.lacks_end for row in rows)
         }
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while an ended session waits for what is missing."""
+        return self.waiting_since is not None
+
+    def is_overdue(self, at: datetime, wait: timedelta) -> bool:
+        """Whether at *at* a session has waited for as long as *wait*: then time decides it."""
+        return self.waiting_since is not None and self.waiting_since + wait <= at
 
     def unfinished(self) -> list[SessionRow]:
         """Return the rows that no decision was taken about."""
