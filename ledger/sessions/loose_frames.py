@@ -1,8 +1,19 @@
 """Frames without a valid transaction id: whose are they?
 
-They are matched inside their own station by connector, time window and meter. Exactly one
-candidate takes the frame, with a flag; otherwise it stays in quarantine. A foreign id alone never
-closes a session.
+They are matched inside their own station by place, time window, register and token. Exactly one
+candidate takes the frame, with a flag; otherwise it stays unmatched. A foreign id alone never
+closes a session: stations send 0, -1, ids of the day before and ids made of their clock (quirk 4),
+and a server that believes them ends the session of somebody who still charges.
+
+    session 1: connector 1 from 08:00, 1,000 Wh, token TAG-1, at most 22 kW
+    stop without id at 09:00 with 6,000 Wh                    -> session 1
+    the same by token TAG-2                                   -> unmatched: another's stop
+    the same with 40,000 Wh                                   -> unmatched: 39 kWh in one hour
+    session 1 ended at 09:00 with 6,000 Wh, told again 09:00:30 with id -1 -> the same stop
+    told again at 09:05                                       -> unmatched
+
+Readings may count from the session's start (quirk 7) and then lie below its register; a stop never
+does. The tests are those of quirks 2, 4, 5 and 19 (tests/quirks/test_quirks_identity.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,40 @@
-"""The fold: from the set of facts of one session to the session. Total, pure, order-free."""
+"""The fold: from the set of facts of one session to the session. Total, pure, order-free.
+
+Billing asks when a session began and ended, how much energy flowed, who pays, and whether a person
+must look first. A station answers each of these several times, and differently: the stop comes
+twice with two times (quirk 2) or never (1), the start is sent again after a reconnect (3), the
+clock stands in 1970 or shows local time as UTC (20, 21), a message in between is missing (24).
+
+So each question has one rule over all the facts, and what does not agree becomes a flag; some
+flags forbid that the session is rated without a person (`ledger.facts.flags`). The start is the
+earliest one told; the stop is the first that is valid, not the first that came; times are the
+device's, corrected only by what all frames of the session show of its clock; the starter pays,
+whoever stops; the energy is what `ledger.meter.measure` makes of the registers.
+
+A 2.0.1 station sends event 0, Started, at 08:00 with 1,000 Wh and event 2, Ended, at 09:00 with
+6,000 Wh:
+
+    -> 5,000 Wh, 1 is missing: seq_gap, which blocks
+    event 1 comes ten minutes after the end      -> 5,000 Wh and no flag
+    or the station says its queue is empty now   -> seq_gap_closed, which does not block
+
+A start at 08:00 with 1,000 Wh, a reading of 3,000 Wh at 08:30, the connector free at 08:45, and
+at 10:00 the next start there with 3,500 Wh:
+
+    -> not ended: stop_lost, which blocks; 2,000 Wh until 08:45 (`provisional_ended_at`), which a
+       person may release. The 500 Wh that nobody saw flow are unattributed in the energy balance.
+
+The obvious way is a state machine that takes events as they come. It would need an answer for each
+event in each state, and ten messages of an offline queue can come in 3,628,800 orders. A set has
+none. The price is to fold a session from its beginning whenever a fact of it comes.
+
+An end is never invented: a guessed stop that is billed and then told otherwise costs a credit note
+and a second invoice. And nothing raises, for one odd frame would leave its whole station undecided.
+
+What must stay true: the same set, the same session, and energy that is never negative nor time
+that goes back (tests/ledger/sessions/test_station_fold.py); no content raises
+(tests/quirks/test_quirks_content.py).
+"""
 
 from __future__ import annotations
 
