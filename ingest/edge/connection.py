@@ -1,8 +1,30 @@
 """One station's WebSocket: its frames one by one, and our calls to it beside them.
 
-Persist, then answer: a frame is appended to the log, durably, before its answer goes out. Frames
-are taken in order, so the log has them in order; a call of ours waits in a task of its own and
-never holds up what the station sends (field notes, quirk 37).
+A station deletes a message from its memory once it is answered. An answer that is sooner than the
+commit loses energy with the next power failure; an answer that never comes, or an error, makes it
+send the same message for ever, and everything behind waits. So: persist, then answer, whatever the
+content says. Judging comes later, in the fold.
+
+    StartTransaction, the log is up     -> one line with frame and reply, then the reply goes out
+    StartTransaction, the log is away   -> no reply; the connection closes with "try again later",
+                                           and the station brings the message again
+    a MeterValues with value NaN        -> logged, answered {}; the fold flags the value
+    text that is no JSON                -> logged with the CALLERROR that goes out
+    a fault of ours while answering     -> logged, InternalError: it must not come back for ever
+
+Frames are taken in order, each answered before the next, so that the log has them in the station's
+order. Our own calls wait in tasks of their own: a station that gets GetTransactionStatus while it
+waits for an answer of ours must get that answer first, or both wait for each other (quirk 37).
+
+One identity may connect twice: half-open TCP, a balancer, an attacker (quirk 32). The epoch says
+which connection is the newest; an older one is fenced: what it still sends is not answered, so
+nothing that only it knows is taken as delivered.
+
+An answer about a token is given again to the same text on the same connection for ten minutes
+(quirk 33): in between the token may have been blocked. It is logged each time: that is what came.
+
+Tests: tests/ingest/edge/test_server.py (no answer before the frame is durable; a frame that cannot
+be made durable is not answered), tests/ingest/edge/test_edge_quirks.py.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ that free or bind readings that came hours ago:
 Only a session's own frames bound its window. A stop that was matched bounds none, or one loose
 frame would decide about the next, and their order would count.
 
-To fit every loose frame to every window anew at each frame is the simple way; for
-a station that empties a long queue the effort would grow with its square. So both are kept up to date window by window:
-what did not change is not looked at again. It must come to the same as doing all anew
+To fit every loose frame to every window anew at each frame is the simple way, but for a station
+that empties a long queue its effort grows with the square. So both are kept up to date window by
+window, and what did not change is not looked at again. It must come to the same as doing all anew
 (test_touched_names_every_transaction_whose_sessions_change_as_facts_come_and_go).
 """
 
