@@ -67,6 +67,7 @@ def entry_for(decision: Decision) -> JournalEntry | None:
         credits_[tax_account(decision.country, line)] -= line.tax_minor
     payer, currency = decision.payer, decision.currency
     owed = _posting(_UNBILLED[payer.kind], payer.party, currency, decision.gross_minor)
+    # Sorted: a replay compares postings by their number.
     legs = [owed, *(_posting(name, "", currency, credits_[name]) for name in sorted(credits_))]
     return _entry(f"rated:{decision.session_id}", decision.legal_entity, decision.moment.at, legs)
 

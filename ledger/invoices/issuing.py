@@ -141,6 +141,7 @@ def _due(
         "SELECT legal_entity, customer, currency, billing_month, session_id"
         " FROM uninvoiced_session WHERE invoicing = 'per_month' AND billing_month < %s"
         " ORDER BY legal_entity, customer, currency, billing_month, session_id",
+        # A month may be over in Kiritimati and not yet in UTC; `_due_months` looks exactly.
         (f"{up_to + _FURTHEST_AHEAD:%Y-%m}",),
     ).fetchall()
     waiting: dict[_Group, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

@@ -122,6 +122,7 @@ class _Measurement:
         unattributed = Decimal(0)
         if self._late:
             self._flags.add(Flag.POST_STOP_READINGS)
+            # The last one, not the highest: a spike is no energy.
             beyond = max(self._late, key=lambda r: (r.at, r.value_wh))
             if self._limit.allows(last.reading, beyond):
                 unattributed = beyond.value_wh - last.reading.value_wh
@@ -193,6 +194,7 @@ class _Measurement:
     ) -> list[RegisterReading]:
         """Return the samples in the frame of *start*; none where they count in another one."""
         samples = self._samples
+        # From 0 the life of the meter and the session count alike.
         if not samples or start.value_wh == 0:
             return samples
         last = max(samples[-1].at, self._ended_at or samples[-1].at)
@@ -214,6 +216,7 @@ class _Measurement:
         if relative > lifetime and is_rising and (lifetime == 0 or relative == len(samples)):
             self._flags.add(Flag.REGISTER_SESSION_RELATIVE)
             self._base = start.value_wh
+        # Not converted: the labels of start and stop may be the wrong ones (quirk 11).
         elif kilo > lifetime:
             self._flags.add(Flag.UNIT_SUSPECT)
             self._dropped |= set(samples)

@@ -16,6 +16,7 @@ _GRACE_S: Final = 60
 _SURPLUS: Final = Decimal("1.1")
 _TOLERANCE_WH: Final = Decimal(10)
 _COARSE_WH: Final = Decimal(1000)
+# A register ends at its digits or at its integer (field notes, quirk 9).
 _BOUNDARIES_WH: Final = (
     *(Decimal(10) ** n for n in range(6, 13)),
     Decimal(2) ** 32,
@@ -94,6 +95,7 @@ def rollover_rise(
         return None
     most = limit.energy_max_wh(earlier.at, later.at)
     for boundary in _BOUNDARIES_WH:
+        # Far from its end a register that falls was reset.
         if boundary * _HALF < earlier.value_wh <= boundary:
             rise = boundary - earlier.value_wh + later.value_wh
             if rise <= most:

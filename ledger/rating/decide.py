@@ -106,6 +106,7 @@ def release(
         objections = (*objections, Reason("energy_unknown", "No energy is known to price."))
     if session.started_at is None:
         objections = (*objections, Reason("start_unknown", meaning_of(Flag.START_MISSING)))
+    # Any other objection to the token is what the person who releases overrules.
     if session.token_uid is None:
         objections = (*objections, *token_objections(declarations, None, start_of(session)))
     if basis is None or objections:
@@ -157,6 +158,7 @@ def _rated_or_held(
 def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Reason, ...]:
     """Return what new facts may still settle: an open end, blocking flags, no energy."""
     blockers = set(session.blockers)
+    # A clock that was never set makes no kWh dearer.
     if basis is not None and not basis.depends_on_time():
         blockers -= TIME_BLOCKERS
     reasons = [Reason(flag, meaning_of(flag)) for flag in sorted(blockers)]
@@ -176,6 +178,7 @@ def _wait_or_hold(
 ) -> SessionHeld | Waiting:
     policy = declarations.policy(moment.at)
     until = session.last_received_at + timedelta(seconds=policy.wait_s)
+    # A next session there proves the stop lost: nothing is worth a day of waiting then.
     if not session.is_ended and Flag.STOP_LOST not in session.flags:
         heard = max(heard_at or session.last_received_at, session.last_received_at)
         until = heard + timedelta(seconds=policy.silence_s)

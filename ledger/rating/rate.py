@@ -61,6 +61,7 @@ def rate(
         validations=entitlements.validations,
         reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
     )
+    # As everything that prices: what held when the driver began, not when we decide.
     policy = policy_named(declarations.policy(started_at).pricing)
     found = _found(session.session_id, usage, basis, payer, uid, entitlements)
     if found:

@@ -30,6 +30,7 @@ from ledger.meter.series import PowerLimit
 from ledger.sessions.segments import Segment, is_without_id, place_of, rough_time
 from ledger.sessions.session_end import SAME_STOP, stop_value_of
 
+# As BEFORE_START of the meter: such a reading may stand in for the one at the start.
 _SLACK: Final = timedelta(seconds=60)
 
 
@@ -122,9 +123,11 @@ def _may_end(
     end: SessionEnded, value: Decimal | None, window: Window, traits: StationTraits
 ) -> bool:
     """Return False for another token's stop, and for a foreign one that names no register."""
+    # With a valid id anybody may stop a session (quirk 6); without one it is a reason to doubt.
     token = canonical_token(end.token_uid, ignored=traits.token_ignored)
     if token and window.token_uid and token != window.token_uid:
         return False
+    # An id of somebody else needs the register as a second witness.
     return value is not None or is_without_id(end.transaction_ref)
 
 

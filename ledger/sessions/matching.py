@@ -166,6 +166,7 @@ class Matching:
 
     def _target(self, source: Source) -> str | None:
         fitting = self._fitting[source]
+        # Two candidates are as good as none: a wrong guess bills a stranger.
         return fitting[0].transaction_ref if len(fitting) == 1 else None
 
     def _has_no_place(self, transaction: str) -> bool:

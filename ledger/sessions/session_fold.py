@@ -64,6 +64,7 @@ from ledger.sessions.sequence import check_sequence
 from ledger.sessions.session import ChargingSession, SessionPoint, session_id_of
 from ledger.sessions.session_end import choose_end
 
+# What shows the end of a session whose stop was lost (field notes, quirk 1).
 _FREED = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
 _ZERO = Decimal(0)
 
@@ -108,6 +109,7 @@ class _Fold:
         segment, start = self._segment, self._start
         end, started_at, ended_at = self._bounds()
         unused = {source_of(other) for other in segment.ends if other is not end}
+        # A stop that does not hold gives no reading either, or the balance would meter it too.
         used = [fact for fact in self._facts if source_of(fact) not in unused]
         evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
         metered = self._measured(evidence, started_at, ended_at)
@@ -169,6 +171,7 @@ class _Fold:
     def _place(self) -> tuple[int | None, int | None]:
         """Return EVSE and connector: the start's, else those of the first frame that names any."""
         candidates = [self._start, *self._facts] if self._start else self._facts
+        # Only the first frame names a place (quirk 27); none is ever invented.
         for fact in candidates:
             if place_of(fact) is not None:
                 return fact.evse_id, fact.connector_id
@@ -206,6 +209,7 @@ class _Fold:
         if len(starts) > 1:
             self._flags.add(Flag.DUPLICATE_START)
         return min(
+            # By content first, by position only between equals: arrival chooses nothing.
             starts,
             key=lambda fact: (
                 self._at(fact),
@@ -247,6 +251,7 @@ class _Fold:
             for earlier, later in zip(metered.counted, metered.counted[1:], strict=False)
             if later.energy_wh > earlier.energy_wh
         ]
+        # A connector that was free before energy flowed tells of the time before the session.
         last_drawn = max(drawn, default=started_at)
         freed = [
             at
@@ -266,6 +271,7 @@ class _Fold:
         if checked.missing and end is not None:
             told = [report.received_at for report in self._segment.queue if _is_empty(report)]
             told += self._around.queue_empty_at
+            # An answer from before the stop came says nothing about what was queued behind it.
             if any(moment >= end.received_at for moment in told):
                 self._flags.discard(Flag.SEQ_GAP)
                 self._flags.add(Flag.SEQ_GAP_CLOSED)
@@ -284,6 +290,7 @@ class _Fold:
             flags.add(Flag.ID_REUSED)
         if any(fact.offline for fact in self._facts):
             flags.add(Flag.OFFLINE)
+        # A boot carries no time of the station: ours stands in.
         if started_at is not None and any(
             started_at < boot.received_at and (ended_at is None or boot.received_at < ended_at)
             for boot in around.boots
@@ -323,6 +330,7 @@ class _Fold:
             for status in self._around.statuses
             if status.charging_state is not None
             and start_at is not None
+            # What the connector did before the start belongs to whoever stood there.
             and (at := self._at(status)) >= start_at
         ]
         return changes

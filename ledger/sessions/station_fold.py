@@ -99,6 +99,7 @@ class _Transaction:
         """Work out the place anew: the starts'."""
         self.starts = [fact for fact in self.facts if isinstance(fact, SessionStarted)]
         places = [place_of(start) for start in self.starts]
+        # Starts of one reference may contradict each other: the lowest, whichever came first.
         self.place = min((place for place in places if place is not None), default=None)
         self.is_placed = bool(places) and None not in places
 
@@ -123,6 +124,7 @@ class StationFold:
         slow: list[StationFact] = []
         transactions = self._transactions
         for fact in facts:
+            # One more reading at its own place moves no border: the way of nearly every frame.
             if type(fact) is SessionUpdated:
                 transaction = transactions.get(fact.transaction_ref or "")
                 if (
@@ -229,6 +231,7 @@ class StationFold:
             self._own(reference, fact, touched)
             if self._moves_borders(fact):
                 moved.add(reference)
+        # Windows first: the loose frames are fitted to them.
         for reference in moved:
             self._lay(reference, touched)
         for frame in loose:
@@ -273,6 +276,7 @@ class StationFold:
         transaction.settle()
         kept: list[SessionFact | QueueReported] = []
         for fact in transaction.facts:
+            # A new start may contradict a place, and one that went leaves frames without an owner.
             is_loose = isinstance(fact, SessionUpdated | SessionEnded) and not self._is_owned(fact)
             if is_loose and isinstance(fact, SessionUpdated | SessionEnded):
                 touched |= self._matching.take(fact)
@@ -315,10 +319,12 @@ class StationFold:
         """Return stops that nobody owns, each as a session of its own that a person must judge."""
         loose = self._matching.unmatched_of(transaction)
         ends = [fact for fact in loose if isinstance(fact, SessionEnded)]
+        # A reading of nobody is unattributed energy; only a stop claims that somebody charged.
         if not ends:
             return []
         if not is_without_id(transaction):
             return split_segments(transaction, loose, self.traits)
+        # Without an id only their content tells two stops from one that came twice (quirk 5).
         by_content: dict[object, Segment] = {}
         for end in ends:
             content = (end.occurred_at, end.meter_stop_wh, place_of(end))

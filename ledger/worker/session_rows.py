@@ -106,6 +106,7 @@ ON CONFLICT (session_id) DO UPDATE SET
     last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at,
     validations = excluded.validations
 """
+# Whole transactions: with one session of two in mind a restart would fold another one.
 OF_STATIONS: LiteralString = """
 SELECT session.* FROM session JOIN (
     SELECT DISTINCT station_id, transaction_ref FROM session AS late
@@ -167,6 +168,7 @@ class StationMemory:
     def unfinished_of(self, token_uid: str | None) -> SessionRow | None:
         """Return the newest unfinished session of a token."""
         rows = [row for row in self.unfinished() if token_uid and row.token_uid == token_uid]
+        # The id breaks ties, so that a replay chooses the same.
         return max(rows, key=lambda row: (row.first_fact_at, row.session_id), default=None)
 
     def let_go(self, before: datetime) -> None:
