@@ -105,12 +105,14 @@ async def _serve_stations(surroundings: Surroundings, stop: threading.Event, rea
         except OSError as error:
             raise CannotListenError(settings, error) from error
         exits.push_async_callback(server.close)
+        # Here, not in the worker: time enters the log where frames do; the worker has no clock.
         ticking = asyncio.create_task(
             keep_ticking(log, clock, directory, seconds=settings.tick_seconds)
         )
         ready(_ports(settings, server.ports))
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
+        # Whatever ended the ticks must end this part too, or no time-out would ever come.
         if ticking.done():
             ticking.result()
         ticking.cancel()

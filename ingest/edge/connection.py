@@ -51,6 +51,7 @@ from ledger.log.event_log import EventLog, LogError, partition_of
 
 CALL_SECONDS: Final = 30.0
 """How long a station may take to answer a call of ours."""
+# For repetitions, not for the next charge with the same token (quirk 33); some 32 KiB.
 _REPEAT_WITHIN: Final = timedelta(minutes=10)
 _REPEATS_MAX: Final = 8
 _REPEAT_SIZE_MAX: Final = 4096
@@ -79,6 +80,7 @@ class StationConnection:
     ) -> None:
         self.epoch = epoch
         self.is_fenced = False
+        # A station that only lost its connection does not boot again.
         self.has_booted = epoch > 1
         self.heard_at = 0.0
         self.closing_reason = ""
@@ -109,6 +111,7 @@ class StationConnection:
         try:
             while not self.is_fenced:
                 frame = await self._socket.recv(decode=False)
+                # What comes while we are fenced stays unanswered, so the station brings it again.
                 if not self.is_fenced:
                     await self._take(frame)
             why = "replaced"
@@ -134,6 +137,7 @@ class StationConnection:
         answered: tuple[CallResult | CallError, str] | None = None
         why = "connection closed"
         try:
+            # The time runs from our turn on: other calls' waiting is no silence of the station.
             async with self._turn, asyncio.timeout(seconds):
                 await self._socket.send(frame, text=True)
                 answered = await self._calls[key]
@@ -173,6 +177,7 @@ class StationConnection:
         text = codec.text_of(raw)
         size_max = codec.FRAME_MAX if self.has_booted else codec.UNREGISTERED_FRAME_MAX
         try:
+            # Read what the log keeps: bytes that were Latin-1 are UTF-8 by now.
             message = codec.parse(raw if text.isascii() else text.encode(), size_max=size_max)
         except FrameError as error:
             code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
@@ -184,6 +189,7 @@ class StationConnection:
             await self._settle(message, text)
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
+        # By the whole text: a message id alone is reused (quirk 33).
         repeat = self._repeats.get(raw) if self._repeats else None
         if repeat is not None and self._parts.clock.now() - repeat[1] < _REPEAT_WITHIN:
             await self._reply(text, repeat[0])
@@ -243,6 +249,7 @@ class StationConnection:
         for call in self._calls.values():
             if not call.done():
                 call.set_result(None)
+        # The end is the last line of a connection: answers that came stand before it.
         await asyncio.gather(*self._questions, return_exceptions=True)
         try:
             await self._append(self._line(is_open=False, why=why))

@@ -139,6 +139,7 @@ def _fact(call: RpcCall, frame: Frame, mark: Mark) -> StationFact | None:
 
 def _updated(values: _MeterValues, mark: Mark, oddities: Oddities) -> SessionUpdated:
     readings, signed, last_at = read_meter_values(values.meter_value, oddities)
+    # Below 0 stands for one that could not be read.
     connector_id = None if values.connector_id < 0 else values.connector_id
     if connector_id == 0:
         oddities.add(Flag.CONNECTOR_ZERO)
@@ -166,6 +167,7 @@ def _started(
     given = read_int(reply_payload(frame.reply).get("transactionId"))
     if given is None:
         oddities.add(Flag.TRANSACTION_ID_UNKNOWN)
+        # By content: the same start sent again is still the same transaction.
         given_text = f"unnumbered-{connector_id}-{read_text(payload.get('timestamp'))}"
     else:
         given_text = str(given)

@@ -38,6 +38,7 @@ _CHARGING_STATES: Final = {
 }
 _CONNECTOR_STATES: Final = {
     "Available": ChargingState.AVAILABLE,
+    # Occupied and reserved say nothing about whether energy flows.
     "Occupied": None,
     "Reserved": None,
     "Unavailable": ChargingState.UNAVAILABLE,

@@ -43,6 +43,7 @@ class JournalEntry:
         totals: dict[str, int] = defaultdict(int)
         for posting in self.postings:
             totals[posting.currency] += posting.amount_minor
+        # Here and in the database: an entry that does not balance must not exist for a moment.
         for currency, total in totals.items():
             if total != 0:
                 raise UnbalancedEntryError(self.entry_id, total, currency)

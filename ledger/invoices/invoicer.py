@@ -42,6 +42,7 @@ class Invoicer:
 
     def run(self, stop: threading.Event) -> None:
         """Issue what is due until *stop* is set."""
+        # By looking, not by notice: what makes a month due is time, which nobody announces.
         while not stop.wait(LOOK_SECONDS):
             self.run_once()
 

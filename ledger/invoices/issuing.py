@@ -113,6 +113,7 @@ def book_invoice(connection: Connection[Any], invoice: Invoice) -> bool:
             " ON CONFLICT (cause) DO NOTHING",
             row,
         )
+        # Booked before a kill or by another process: nothing is posted twice.
         if not booked.rowcount:
             return False
         connection.execute(
@@ -160,6 +161,7 @@ def _due_months(
     for month in _months(min(months), running):
         pending += months.get(month, ())
         cause = cause_of_month(**group._asdict(), month=month)
+        # An issued invoice takes no more: what missed it goes on with the next month.
         if pending and not _is_booked(connection, cause):
             yield cause, pending
             pending = []
