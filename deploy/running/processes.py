@@ -105,7 +105,6 @@ async def _serve_stations(surroundings: Surroundings, stop: threading.Event, rea
         except OSError as error:
             raise CannotListenError(settings, error) from error
         exits.push_async_callback(server.close)
-        # Here, not in the worker: time enters the log where frames do; the worker has no clock.
         ticking = asyncio.create_task(
             keep_ticking(log, clock, directory, seconds=settings.tick_seconds)
         )

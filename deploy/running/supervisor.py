@@ -89,6 +89,7 @@ class Supervisor:
     def stop(self) -> None:
         """End the parts in their order, each before the next. May be called again."""
         self._stopping.set()
+        # The watcher first, or it would start again what is being stopped.
         if self._watcher.is_alive():
             self._watcher.join()
         for running in self._running:

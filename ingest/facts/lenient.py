@@ -149,6 +149,7 @@ def read_json(text: str) -> object:
     except (msgspec.DecodeError, RecursionError, ValueError):
         pass
     try:
+        # What the codec mends: a trailing NUL, a bare NaN. Such a frame was acknowledged.
         return json.loads(text.strip("\0 \t\r\n"), parse_float=Decimal, parse_constant=str)
     except (ValueError, RecursionError):
         return None

@@ -104,6 +104,7 @@ def translate(frame: Frame, *, position: int, line: int) -> list[StationFact]:
         return []
     mark = Mark(frame.station, position, line, frame.received_at)
     text = frame.frame
+    # Most frames are readings: one typed decode, and the lenient way for what breaks the schema.
     if '"MeterValues"' in text[:PEEK]:
         try:
             decoded = _METER_VALUES.decode(text)
@@ -211,6 +212,7 @@ def _ended(payload: dict[str, Any], mark: Mark, oddities: Oddities) -> SessionEn
         line=mark.line,
         received_at=mark.received_at,
         transaction_ref=_reference(read_int(payload.get("transactionId"))),
+        # StopTransaction.req names no connector.
         evse_id=None,
         connector_id=None,
         token_uid=_token(payload, oddities),

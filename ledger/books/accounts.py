@@ -98,6 +98,7 @@ def _posting(account: str, party: str, currency: str, amount_minor: int) -> Post
 def _entry(
     cause: str, legal_entity: str, booked_at: datetime, legs: Iterable[Posting]
 ) -> JournalEntry | None:
+    # What is free moves no account; a leg of 0 is refused by the database.
     postings = tuple(leg for leg in legs if leg.amount_minor)
     if not postings:
         return None

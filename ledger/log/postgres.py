@@ -37,6 +37,7 @@ from ledger.log.format import pack_payload, unpack_payload
 
 LINGER_SECONDS: Final = 0.005
 LINES_ENOUGH: Final = 100  # a partition with that many waiting lines ends the linger
+# A record is read and judged whole, whatever its size.
 RECORD_LINES_MAX: Final = 1_000
 RECORD_BYTES_MAX: Final = 1 << 20
 # Beyond that stations wait for their answers instead of our memory growing.

@@ -79,6 +79,7 @@ class SharedStandings:
             for key, (number, used) in sorted(self._standings.items()):
                 values = (number, used.energy_wh, used.seconds, used.amount_minor, used.uses)
                 cursor.execute(_ADVANCE, (*values, *key))
+        # The locks end with the transaction, and with them what is known.
         self._standings.clear()
 
 

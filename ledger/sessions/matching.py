@@ -174,6 +174,7 @@ class Matching:
 
     def _link(self, key: WindowKey, window: Window) -> set[WindowKey]:
         """Put a window into the row of its place; return whose next start that sets."""
+        # A session at no known place bounds no other and is bounded by none.
         if window.place is None:
             return {key}
         row = self._rows.setdefault(window.place, [])

@@ -214,6 +214,7 @@ class PartitionWorker:
         if named:
             # Never too late, so that most ticks need to look at nothing.
             self._deadline = min(self._deadline, entry.at + self._rater.wait_least(entry.at))
+        # After the facts: what they settled is no longer held, and needs no person.
         for choice in entry.choices:
             if not self._judge.choose(self._memories[choice.station], choice, moment):
                 self._set_aside[choice.station, "choice_without_held_session"] += 1

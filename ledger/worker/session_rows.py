@@ -93,6 +93,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.register_wh = registers[-1] if registers else session.meter_start_wh
 
 
+# One statement for all rows; a COPY cannot update.
 UPSERT: LiteralString = """
 INSERT INTO session SELECT * FROM json_populate_recordset(NULL::session, %s::json)
 ON CONFLICT (session_id) DO UPDATE SET
