@@ -23,6 +23,7 @@ from tariffs.kernel.compiled import Why
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import plain
 
+# Owed from the end of the session on, asked for by the invoice: often in another month.
 RECEIVABLE_UNBILLED: Final = "receivable:unbilled"
 RECEIVABLE: Final = "receivable:invoiced"
 PARTNER_UNBILLED: Final = "receivable:partner:unbilled"

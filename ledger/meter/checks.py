@@ -76,6 +76,7 @@ def _power_integral(
         ((a.power_w + b.power_w) / 2 * _seconds(b.at - a.at) for a, b in pairwise(inside)),
         Decimal(0),
     )
+    # The time that no reading covers is taken to be like the time that they do.
     return watt_seconds / _HOUR_S * whole / covered
 
 

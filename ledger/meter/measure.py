@@ -208,11 +208,13 @@ class _Measurement:
         lifetime = fits(r.value_wh for r in samples)
         if lifetime == len(samples):
             return samples
+        # Readings behind a rollover count in the frame of the start too.
         rolled = sum(rollover_rise(start, r, self._limit) is not None for r in samples)
         lifetime += rolled
         relative = fits(r.value_wh + start.value_wh for r in samples)
         kilo = fits(r.value_wh * _THOUSAND for r in samples)
         is_rising = all(a.value_wh <= b.value_wh for a, b in pairwise(samples))
+        # Two frames do not mix: none fits the register, or all of them fit as relative.
         if relative > lifetime and is_rising and (lifetime == 0 or relative == len(samples)):
             self._flags.add(Flag.REGISTER_SESSION_RELATIVE)
             self._base = start.value_wh

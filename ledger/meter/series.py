@@ -151,6 +151,7 @@ def _is_spike(
     if index + 1 >= len(readings):
         return False
     current, following = readings[index], readings[index + 1]
+    # A jump that stays may be real; the physics of the whole session judges it.
     return (
         following.value_wh < current.value_wh
         and not limit.allows(previous, current)
@@ -172,6 +173,7 @@ def _return_index(
             continue
         if bounded:
             return back
+        # Higher again, but farther than power can bring it: that is another register.
         if limit.allows(previous, readings[back]):
             lows = readings[index:back]
             return None if _is_climb(lows, readings[back], limit) else back

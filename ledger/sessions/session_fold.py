@@ -227,6 +227,7 @@ class _Fold:
         self, evidence: MeterEvidence, started_at: datetime | None, ended_at: datetime | None
     ) -> Metered:
         if started_at is None:
+            # Without a start nothing says which part of the register is this session's.
             return Metered(flags=evidence.flags)
         metered = measure(
             evidence,

@@ -160,6 +160,7 @@ class _Balance:
             begins = [r for r in near[-1:] if r.value_wh == session.meter_start_wh]
             around = [r for r in around if r not in begins]
         last = end or max((r.at for r in samples), default=start)
+        # As the meter does: what start and stop say counts at their moments, whenever it was read.
         readings = [
             *(r._replace(at=start) for r in begins),
             *(r._replace(value_wh=r.value_wh + base) for r in samples),

@@ -272,6 +272,7 @@ class PartitionWorker:
         # At once, for the stop may stand in the same record.
         if kind is SessionStarted:
             memory.owned.add(transaction)
+        # A numbered event carries the station's own id, which needs no start of ours.
         is_owned = transaction in memory.owned or getattr(fact, "seq_no", None) is not None
         if isinstance(fact, FrameSetAside):
             self._set_aside[station_id, fact.reason] += 1

@@ -171,6 +171,7 @@ class Worker:
             try:
                 return self._advance(self._partitions[index])
             except psycopg.errors.DeadlockDetected:
+                # What it had in mind is rolled back: it begins anew from the tables.
                 self._partitions[index] = self._open(self._partitions[index].partition)
 
     def _advance(self, partition: PartitionWorker) -> int:
