@@ -230,7 +230,7 @@ class Judge:
         )
         if row is None or row.station_id != station_id or row.state is not SessionState.HELD:
             return False
-        # A record holds one decision about a session; its place is the key.
+        # A record holds one decision about a session: its position is in the key.
         if self._findings.has_decided(row.session_id, moment):
             return False
         memory.rows[row.session_id] = row
