@@ -1,4 +1,39 @@
-"""From runs to a priced session: steps, adjustments, limits, taxes and rounding, in this order."""
+"""From runs to a priced session: steps, adjustments, limits, taxes and rounding, in this order.
+
+What was counted is not yet what is owed. Six rules follow, and in another order they give another
+total: half of what a limit left is not the limit of a half. So there is one order for all tariffs:
+
+1. the price series, which only says what a counted kWh costs in its interval
+2. steps, because OCPI rounds volumes before anything costs
+3. adjustments, in the order of the file, on amounts with their steps
+4. min_price, then max_price, because they bound what the session costs after all that is ours
+5. reverse charge, then taxes per kWh: both belong to the state, not to the price
+6. one rounding, and perhaps coins
+
+From stage 3 on every change is a line of its own, and the lines before it stay as they were
+(reverse charge alone takes the tax of all of them). `runs` and `amounts` grow side by side, index
+by index, so that every cent has a line with its reason.
+
+Example 1, min_price 2.00 before taxes, 2 kWh at 0.40 with 20 % VAT:
+
+    alone                       0.80 + 0.16, then a line of 1.20 + 0.24: 2.00 and 0.40
+    policy limit-tax-unchanged  0.80 + 0.16, then a line of 1.20 + 0.00: 2.00 and 0.16
+    with a group at 50 %        0.40 + 0.08, and no line: something was given away
+    with a cap of 0.50          0.50 + 0.10, then a line of 1.50 + 0.30: a cap gives nothing away
+
+Example 2, 2 kWh at 1.19 with 19 % inside, for a business that owes the VAT itself: the line is
+2.00 before taxes in either case; its 0.38 become 0.00, and it owes 2.00, not 2.38.
+
+Why the limit's tax is in proportion: nobody says of which rate the missing 1.20 would have been,
+and the proportion leaves the session's own mix of rates as it is. Why a tax per kWh comes after
+the limits: a maximum is the operator's promise, and the excise is not his to give away. Why one
+rounding at the end: see `tariffs.kernel.rounding`.
+
+No stage may make a total negative or lines that do not add up, in whatever order the file has its
+adjustments: tests/tariffs/adjustments/test_adjustments.py tries orders by chance, under every
+policy. The limits hold exactly, before rounding (test_price_limits_hold); reverse charge leaves
+what is owed before taxes (test_reverse_charge_leaves_what_is_owed_before_taxes).
+"""
 
 from __future__ import annotations
 
