@@ -1,4 +1,40 @@
-"""Check a partner's CDR: price each charging period as sent, at what holds where it starts."""
+"""Check a partner's CDR: price each charging period as sent, at what holds where it starts.
+
+For our own sessions we cut (`tariffs.kernel.pricing`). A partner's CDR is already cut: it states
+what each period had, and its total is a demand. Whoever cuts it anew prices another session: the
+registers in between are not known, and every difference would be our own guess. So a period is
+priced whole, by the elements that hold at its first instant, with its volumes as stated. OCPI
+wants a new period wherever the price changes (mod_cdrs, ChargingPeriod); where a partner did not
+cut, the total stays as sent and a note says where another price would have held.
+
+Example 1. 0.50 per kWh before 11:00, 0.30 from then on, 10 kWh from 10:00 to 12:00:
+
+    one period from 10:00         10 x 0.50 = 5.00, note period_spans_price_change
+    periods from 10:00 and 11:00  5 x 0.50 + 5 x 0.30 = 4.00, no note
+
+As our own session, with no reading at 11:00, it would be cut there and cost 4.00.
+
+Example 2. Times are stated in hours, and 22 minutes are no decimal. 3.00 per hour, step 60 s, a
+period from 10:00 to 10:22:
+
+    TIME 0.3667     22 min, as the period's own times say: 1.10, not a 23rd minute
+    TIME 0.38       22 min 48 s, for that is no rounding of 22 min: 23 min, 1.15
+
+The period's times stand in for the statement only within half of its last digit, and at most 1.8 s
+(half of 0.001 h).
+
+State follows from what was sent: RESERVATION_TIME is a reservation, PARKING_TIME without TIME is
+parking, all else is charging. Several tariffs share one walk and one budget of steps
+(`tariffs.cdr.tariffs`). From the runs on, everything is `settle`, as for our own sessions: one
+order, one rounding. A grace is not applied and a note says so, because the partner's times already
+are what he means to bill.
+
+Looking for another price is dearer than pricing. Each look-up also says until when, and until
+which energy, its answer holds; only a period that reaches further is looked at (`spans_note`).
+
+Held by tests/tariffs/kernel/test_worked_examples.py (the 38 examples of the texts) and
+tests/tariffs/cdr/test_ocpi_pricing.py.
+"""
 
 from __future__ import annotations
 
