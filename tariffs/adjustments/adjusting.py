@@ -150,6 +150,7 @@ def _cap_sum(cap: FeeCap, sheet: Sheet, pieces: Sequence[Piece]) -> None:
         if stated > room:
             factor = sheet.factor
             sheet.lower_by_share(piece, cap, piece.units, stated - room, stated)
+            # The share may have made every amount larger; the room is one of them.
             room = room * sheet.factor // factor
             stated = sheet.stated(piece)
         room -= stated
@@ -167,5 +168,6 @@ def _raise(least: AtLeast, sheet: Sheet) -> None:
     before, tax = component.before_factor, component.tax_factor
     whole = before + tax if sheet.compiled.factors.inclusive else before
     missing *= sheet.make_divisible((missing * before, missing * tax), whole)
+    # No volume: what is added is money, and the energy or time was counted above.
     run = Run(component, last.starts_us, last.ends_us, 0, 0, least)
     sheet.raise_by(run, missing * before // whole, missing * tax // whole)

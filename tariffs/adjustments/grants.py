@@ -72,6 +72,7 @@ def free_below(free: FreeBelow, sheet: Sheet) -> None:
     if is_short or is_small:
         for piece in sheet.of(()):
             sheet.lower(piece, free, piece.units, piece.before, piece.tax)
+            # Nothing is due any more, so no least fee later in the file can bring it back.
             piece.due = piece.units = 0
 
 

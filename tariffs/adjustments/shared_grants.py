@@ -149,6 +149,7 @@ def _redeem(coupon: CouponGrant, sheet: Sheet) -> None:
     lines = len(sheet.runs)
     pieces = sheet.of(coupon.dimensions)
     _lower(coupon, sheet, pieces, _Budget(coupon.kwh_max, coupon.minutes_max, NOTHING))
+    # A coupon that found nothing to lower is not used up.
     if len(sheet.runs) > lines:
         sheet.consumed.append(Consumed(shared_name(coupon), period, Consumption(uses=1)))
 

@@ -174,6 +174,7 @@ class Sheet:
 def _pieces(run: Run, cutter: Cutter) -> Iterator[Piece]:
     """Yield the pieces of a run that costs something; the last has what the step adds."""
     component = run.component
+    # Asked also of what costs nothing: the cutter counts the register along.
     parts = cutter.parts(run)
     if component.why is not Why.PRICED or not component.before_factor:
         return

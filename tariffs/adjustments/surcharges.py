@@ -24,6 +24,7 @@ def add_surcharge(surcharge: Surcharge, sheet: Sheet) -> None:
         return
     decimals = decimals_of(surcharge.percent)
     percent, hundred = scaled(surcharge.percent, decimals), 100 * 10**decimals
+    # Not a set, whose order may differ between processes: lines come in one order everywhere.
     for vat in dict.fromkeys(piece.run.component.vat for piece in owed):
         bases = [piece for piece in owed if piece.run.component.vat == vat]
         before, tax = (sum(p.before for p in bases), sum(p.tax for p in bases))

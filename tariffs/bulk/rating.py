@@ -61,7 +61,10 @@ from tariffs.kernel.pricing import price_session
 from tariffs.model.policy import DEFAULT, PricingPolicy
 from tariffs.model.restrictions import Bands
 
+# Measured with bench/bulk.py's mix: 1,024 at a time are half as fast, all 200,000 at once a third
+# slower. Between 8,192 and 32,768 it does not matter.
 CHUNK: Final = 16_384
+# Before taxes and tax are added up, and the sum must be an int64 as well.
 _MINOR_MAX: Final = 2**61
 
 
@@ -180,6 +183,7 @@ def _hard(columns: SessionColumns, tariff: BulkTariff) -> Flags:
     hard = ~everyone
     if tariff.compiled.clock_restricted:
         hard |= ~tariff.clocks.table(columns).covers(columns)
+    # After the clock's table: the masks that it finds decide how large the tables get.
     if not tariff.has_tables():
         return everyone
     largest = tariff.scales()[-1]

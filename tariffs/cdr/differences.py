@@ -124,6 +124,7 @@ class _Comparison:
     def __init__(self, cdr: Cdr, priced: PricedSession, reprice: Repricer) -> None:
         self.cdr, self.priced, self._reprice = cdr, priced, reprice
         self._exponent = currency_exponent(priced.currency)
+        # Every other policy prices the CDR anew, so not before something differs.
         self._others: dict[str, PricedSession] | None = None
 
     def differences(self) -> Iterator[Difference]:

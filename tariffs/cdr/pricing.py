@@ -108,6 +108,8 @@ def price_cdr(
         starts_at=cdr.starts_at,
         ends_at=cdr.ends_at,
         time_zone=zone_name or UTC_NAME,
+        # Registers are asked for only where something is cut within a period: days, nights, a
+        # series.
         points=_points(cdr) if chosen.tariff.adjustments or chosen.series is not None else (),
         reservation_expired=expired,
     )
@@ -209,6 +211,7 @@ class _Checker:
         if reserved is not None:
             self._add(timed, index, start, end, _duration(reserved, end - start))
         else:
+            # Of a period with both times, neither can be told from the period's length.
             lasts = end - start if hours is None or parked is None else None
             if hours:
                 self._add(timed, index, start, end, _duration(hours, lasts))

@@ -55,6 +55,7 @@ def spans_note(
         masks = list(cut.masks)
         masks[kind] = mask
         for component, later in zip(now, _holding(cut, compiled, masks), strict=True):
+            # Another element at the same price and VAT changes nothing that is owed.
             if component is not later and _price(component) != _price(later):
                 where = _where(kind, at, time_zone)
                 message = (

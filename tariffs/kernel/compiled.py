@@ -178,6 +178,8 @@ class CompiledTariff:
         self.grace_us = max((grace.seconds for grace in graces), default=0) * SECOND_US
         spare = 1
         for grant in grants:
+            # Else each session with a grant would have to write all its amounts over more
+            # decimals.
             spare *= 100 * 10 ** decimals_of(grant.percent)
         self.factors: Factors = factors_of(tariff, grants=spare)
         self.denominator = self.factors.denominator
@@ -207,6 +209,7 @@ class CompiledTariff:
         Per dimension the first element that has a component of it and whose restrictions hold.
         Source: OCPI 2.3.0, mod_tariffs, Tariff object.
         """
+        # Three bits for the five states.
         key = mask << 3 | state
         selection = self._selections.get(key)
         if selection is None:
@@ -221,18 +224,21 @@ class CompiledTariff:
             case State.PARKING | State.GRACE:
                 flat = self._first(mask, Dimension.FLAT, (None,))
                 timed = self._timed(mask, Dimension.PARKING_TIME)
+                # Where parking is never priced there is nothing to be free of, and no line.
                 if state is State.GRACE and timed is not None:
                     timed = self._free(Dimension.PARKING_TIME, Why.GRACE)
             case State.RESERVATION | State.RESERVATION_EXPIRED:
                 kinds = _reservation_kinds(expired=state is State.RESERVATION_EXPIRED)
                 flat = self._first(mask, Dimension.FLAT, kinds)
                 timed = self._first(mask, Dimension.TIME, kinds)
+                # OCPI prices a reservation by FLAT and TIME only: energy within one is free.
                 return flat, self._free(Dimension.ENERGY, Why.UNPRICED), timed
         energy = self._first(mask, Dimension.ENERGY, (None,))
         return flat, energy or self._free(Dimension.ENERGY, Why.UNPRICED), timed
 
     def at_series_price(self, component: CompiledComponent, price: Decimal) -> CompiledComponent:
         """Return *component* where the series has *price*, its own price on top."""
+        # By identity: components live as long as this object, and an id is cheaper than a hash.
         key = (id(component), price)
         found = self._at_series_prices.get(key)
         if found is None and self.series is not None:
@@ -261,11 +267,14 @@ class CompiledTariff:
         dimension: Dimension,
         kinds: tuple[ReservationRestriction | None, ...],
     ) -> CompiledComponent | None:
+        # Kind by kind over all elements: EXPIRES wins also where it stands further down.
         for kind in kinds:
             for index, element in enumerate(self.tariff.elements):
                 if not mask >> index & 1 or element.restrictions.reservation is not kind:
                     continue
                 for component in element.price_components:
+                    # Two of one dimension in an element are undefined (ocpi #402): the first
+                    # holds.
                     if component.dimension is dimension:
                         return self._compiled(index, element, component)
         return None
@@ -301,6 +310,7 @@ class CompiledTariff:
         return compiled
 
     def _free(self, dimension: Dimension, why: Why) -> CompiledComponent:
+        # Below 0, where no element's index can be.
         key = (-1 if why is Why.GRACE else -2, dimension, False)
         compiled = self._components.get(key)
         if compiled is None:

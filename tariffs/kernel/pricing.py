@@ -121,6 +121,7 @@ def stretches_of(
         if compiled.bands.measured:
             _add_measurements(timeline, compiled, policy, masks, events, notes)
     events.sort(key=_INSTANT)
+    # The end is an event too: what holds until then is added when the next one comes.
     events.append((end, _STATE, 0))
     return _walk(start, state, masks, events, select or compiled.select)
 
@@ -131,6 +132,7 @@ def _walk(
     """Return what holds from *start* until the last of the sorted *events*."""
     stretches: list[Stretch] = []
     current: object = None
+    # A session of no length has no stretch, but it may owe a fee and the energy of its readings.
     cursor, instant = start, start == events[-1][0]
     for at, kind, value in events:
         if at > cursor or instant:
@@ -155,6 +157,8 @@ def _add_thresholds(
     if duration is not None:
         masks[_DURATION] = duration.masks[0]
         for threshold, mask in zip(duration.thresholds, duration.masks[1:], strict=True):
+            # From the end of the reservation (the text is silent): who reserved early must not
+            # find the first hour used up.
             at = timeline.charging_us + threshold
             if at < timeline.end_us:
                 events.append((at, _DURATION, mask))
@@ -182,6 +186,7 @@ def _add_measurements(
         mask, incomplete = measured_mask(
             compiled,
             policy,
+            # A reading has one value; only a partner's CDR states the least and the most.
             power=(point.power_w, point.power_w),
             current=(point.current_a, point.current_a),
         )

@@ -107,6 +107,7 @@ def apportion(numerators: Sequence[int], minor: int, total_minor: int) -> list[i
     if not left:
         return shares
     rests = [numerator % minor for numerator in numerators]
+    # The common case, without a sort.
     if left == 1 and (largest := max(rests)):
         shares[rests.index(largest)] += 1
     else:
@@ -208,5 +209,6 @@ def _rates(runs: Sequence[Run]) -> list[list[int]]:
     rates: dict[object, list[int]] = {}
     for i, run in enumerate(runs):
         vat = run.component.vat
+        # A limit or a tax per kWh has a tax that follows from no percentage: each stands alone.
         rates.setdefault(("alone", i) if vat is None else vat, []).append(i)
     return list(rates.values())

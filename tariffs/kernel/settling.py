@@ -127,6 +127,7 @@ def _rounded(
     scale = compiled.minor_scale
     if policy.rounding_unit is RoundingUnit.TOTAL:
         before, tax = round_total(amounts, scale, policy.rounding_mode)
+        # Lines share the total when somebody asks for them; a back-test never does.
         if policy.cash_minor == 1:
             return before, tax, None
         shares = share_out(amounts, scale, before, tax)
@@ -178,6 +179,7 @@ def _round_to_coins(
         runs.append(run)
         shares[0].append(max(rest, -before))
         shares[1].append(rest - max(rest, -before))
+        # Amounts stand beside runs; coins are no part of the exact price.
         amounts.befores.append(0)
         amounts.taxes.append(0)
 

@@ -75,6 +75,7 @@ def runs_of(stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPol
         fed.close(timeline.end_us, timeline.total - register)
     if timed is not None:
         timed.close(timeline.end_us, timeline.end_us - timed.starts_us)
+    # A component that counted nothing must not be the last one, whose step and price decide.
     return [run for run in runs if run.volume]
 
 

@@ -100,6 +100,7 @@ class Timeline(msgspec.Struct, gc=False):
         if self.pinned is not None and instant_us in self.pinned:
             return self.pinned[instant_us]
         points = self.usage.points
+        # Of two readings at one moment the last stands: the search passes both.
         index = bisect_right(points, moment_of(instant_us), key=_AT)
         if index == 0:
             return 0
@@ -123,6 +124,7 @@ class Timeline(msgspec.Struct, gc=False):
         before, after = points[index - 1], points[index]
         at, register, gained = microseconds(before.at), _units(before), _units(after)
         ahead = (threshold - register) * (microseconds(after.at) - at)
+        # Rounded up: a microsecond earlier the register is still below the threshold.
         reached = at - (-ahead // (gained - register))
         if self.pinned is None:
             self.pinned = {}
@@ -180,6 +182,8 @@ def _total(usage: SessionUsage) -> int:
     at, register = usage.starts_at, points[0].energy_wh
     try:
         for point in points:
+            # `not >=` and not `<`: a NaN compares false, and is refused here if no trap refuses
+            # it.
             if point.at < at or not point.energy_wh >= register:
                 raise UnusableUsageError(usage, f"its readings run backwards at {point.at}")
             at, register = point.at, point.energy_wh
