@@ -78,6 +78,7 @@ def adjust(
     adjustments = [each for each in compiled.line_adjustments if _concerns(each, usage)]
     if not adjustments:
         return ()
+    # All windows before the first line: pieces are cut once, for every adjustment's bounds.
     windows = {id(each): _windows(each, usage) for each in adjustments}
     bounds = [bound for found in windows.values() for window in found for bound in window]
     sheet = Sheet(runs, amounts, usage, compiled, bounds)

@@ -83,6 +83,7 @@ def round_down(rounding: RoundDown, sheet: Sheet) -> None:
     if rounding.dimensions == (Dimension.ENERGY,):
         unit = ENERGY_UNITS_PER_WH
     kept = sum(piece.units for piece in pieces)
+    # The sum of all pieces is cut once, as a step rounds up once: not a rest from each price.
     kept -= kept % (rounding.step * unit)
     for piece in pieces:
         stays = min(piece.units, kept)

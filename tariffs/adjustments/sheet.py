@@ -179,6 +179,7 @@ def _pieces(run: Run, cutter: Cutter) -> Iterator[Piece]:
     if component.why is not Why.PRICED or not component.before_factor:
         return
     for number, (starts, ends, volume) in enumerate(parts, start=1):
+        # What a step adds was not used at any time; it goes with the end, as OCPI bills it.
         step = run.billed - run.volume if number == len(parts) else 0
         billed = volume + step
         if billed:

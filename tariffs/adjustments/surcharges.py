@@ -40,6 +40,7 @@ def _add_amount(surcharge: Surcharge, amount: Decimal, sheet: Sheet) -> None:
     hundred: int = 100 * 10**decimals
     stated = sheet.amount_of(amount)
     if sheet.compiled.factors.inclusive:
+        # An amount is stated as prices are: here with its tax inside.
         stated *= sheet.make_divisible((stated * hundred, stated * rate), hundred + rate)
         tax = stated * rate // (hundred + rate)
         sheet.raise_by(_run(surcharge, sheet, vat), stated - tax, tax)

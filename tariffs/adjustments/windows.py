@@ -38,6 +38,8 @@ def local_windows(usage: SessionUsage, start: time, end: time) -> list[Window]:
         windows.append((_instant(day, start, usage), _instant(until, end, usage)))
         day += _DAY
     first, final = microseconds(usage.starts_at), microseconds(usage.ends_at)
+    # `<=`: a session of no length, and a surcharge at the end, lie in the window that begins
+    # there.
     return [(low, high) for low, high in windows if low <= final and high > first]
 
 

@@ -81,6 +81,7 @@ class ComponentTable:
 
     def number(self, component: CompiledComponent | None) -> int:
         """Return the number of *component*, which may be new."""
+        # By identity, as the kernel tells runs and fees apart.
         for i, known in enumerate(self.components):
             if known is component:
                 return i

@@ -195,6 +195,7 @@ class _Comparison:
             return f"the policy {' or '.join(policies)} gives what is stated"
         digits = max(self._exponent, _decimals(stated))
         for mode, words in _MODES.items():
+            # At the digits that were stated: a partner rounds once, to what he writes.
             if stated == _rounded(exact, digits, mode):
                 return f"ours {words} is what is stated"
         pair = costs_of(self.priced, is_credit=self.cdr.is_credit)[name]

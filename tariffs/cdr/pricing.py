@@ -199,6 +199,8 @@ class _Checker:
         if reserved is not None:
             state = self._reserved
         else:
+            # With both times in one period energy and fee are those of charging; only its parking
+            # time is parking.
             state = State.CHARGING if parked is None or hours is not None else State.PARKING
         flat, energy, timed = compiled.select(mask, state)
         if flat is not None and is_flat_due(flat, self._flats, self._policy):
@@ -219,6 +221,7 @@ class _Checker:
                 if state is State.CHARGING:
                     timed = compiled.select(mask, State.PARKING)[2]
                 self._add(timed, index, start, end, _duration(parked, lasts))
+        # Most periods end where a price changes, as they should, and are not searched.
         if end > self._until or self._energy > self._energy_until:
             cut = Cut(index, period, state, start, end, begun, self._energy, masks)
             note = spans_note(cut, compiled, self._clock, self._charging_us, time_zone=self._zone)
@@ -291,6 +294,7 @@ def _duration(hours: Decimal, period_us: int | None) -> int:
         return units
     exponent = plain(hours).as_tuple().exponent
     half_digit = Decimal((0, (5,), int(exponent) - 1)) * TIME_UNITS_PER_HOUR
+    # Who states 0.4 h may mean 3 min more or less: that is no rounding, it is taken at its word.
     tolerance = min(half_digit, Decimal(_ROUNDING_US_MAX))
     return period_us if abs(stated - period_us) <= tolerance else units
 

@@ -28,6 +28,7 @@ class JoinedTariff(CompiledTariff):
         tariffs = [part.tariff for part in parts]
         first = tariffs[0]
         for other in tariffs:
+            # One sum needs one reading of its prices; the joined tariff has one denominator.
             if other.tax_included is not first.tax_included:
                 raise MixedTariffsError(first, other, "one states prices with taxes, one without")
             if other.currency != first.currency:

@@ -82,6 +82,7 @@ def settle(
         notes = [*notes, *usage_notes(usage, compiled)]
     if compiled.series is not None:
         runs = price_by_series(runs, compiled, compiled.series, usage)
+    # After the series has cut: a step is billed at the price of the last interval.
     apply_steps(runs, policy.steps)
     if policy.steps is StepPolicy.AS_PRINTED_D2 and (note := exchange_prices(runs, compiled)):
         notes = [*notes, note]

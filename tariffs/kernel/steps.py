@@ -55,6 +55,7 @@ def apply_steps(runs: Sequence[Run], policy: StepPolicy) -> None:
     if policy is StepPolicy.NONE_3_0:
         return
     lasts, totals = list(_NOBODY), list(_NOTHING)
+    # In order of time, so the last run of a group is the one whose step decides.
     for run in runs:
         group = run.component.step_group
         if group:

@@ -22,6 +22,7 @@ from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import is_sane, plain
 
+# Caches are emptied when they are full: what partners send has no bound.
 _NUMBERS_MAX: Final = 1 << 16
 _TARIFFS_MAX: Final = 1000
 _WHOLE_MAX: Final = 10**12

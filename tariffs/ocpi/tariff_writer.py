@@ -28,6 +28,8 @@ from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import RoundingMode, decimal_of_ratio, plain, round_ratio
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+# OCPI, types: a number has four decimals unless mentioned; ids are CiString(36), a DisplayText has
+# 512 characters.
 _PLACES_MAX: Final = 4
 _ID_LENGTH_MAX: Final = 36
 _TEXT_LENGTH_MAX: Final = 512

@@ -201,6 +201,7 @@ class _Exporter:
                     price_kwh=self._exact(net, f"{spot}.price", "kWh"), conditions=conditions
                 )
             case Fee.TIME | Fee.PARKING_TIME | Fee.RESERVATION_TIME:
+                # OCPP prices time per minute, OCPI per hour.
                 net /= MINUTES_PER_HOUR
                 return OcppPrice(
                     price_minute=self._exact(net, f"{spot}.price", "minute"),

@@ -141,7 +141,12 @@ class _Importer:
         for index, price in self._kept(ocpp_fee.prices, fee, encoded):
             spot = f"{encoded}.prices[{index}]"
             component = PriceComponent(
-                dimension=dimension, price=self._price(fee, price, spot), vat=vat, step_size=0
+                # OCPP knows no steps; the model's default of 1 would round each session up to a
+                # Wh.
+                dimension=dimension,
+                price=self._price(fee, price, spot),
+                vat=vat,
+                step_size=0,
             )
             restrictions = self._restrictions(price.conditions or _NO_CONDITIONS, fee, spot)
             yield TariffElement(price_components=(component,), restrictions=restrictions)
@@ -188,6 +193,7 @@ class _Importer:
         if not rates:
             return None
         factor = Decimal(1)
+        # Taxes of one stack add up; each higher stack is on all below it (OCPP 2.1, TaxRateType).
         for stack in sorted({rate.stack for rate in rates}):
             level = sum((self._number(r.tax, spot) for r in rates if r.stack == stack), Decimal(0))
             share = EXACT.divide(level, Decimal(100))
