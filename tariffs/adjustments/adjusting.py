@@ -22,8 +22,8 @@ Example 2, `at_least: 12.00` on the same parking:
 holds. Fees in the field do so: four hours free, then whole steps of 5 min, at least 0.50.
 
 A cap takes from the piece on in which it is reached, in order of time: an invoice line for the
-third hour then says why it is lower, and taxes of several rates fall where they fell. A day or a
-night is a window of the site's clock; runs are cut at all windows of all adjustments beforehand
+third hour then says why it is lower, and the tax that goes with it is that of this hour. A day or
+a night is a window of the site's clock; runs are cut at all windows of all adjustments beforehand
 (see `tariffs.adjustments.sheet`), because a later adjustment must find the cuts of an earlier one.
 
 Which adjustments concern the session (its groups, codes, payment) is asked once, before anything
@@ -137,6 +137,7 @@ def _cap(cap: FeeCap, sheet: Sheet, windows: Sequence[Window]) -> None:
     """Take what exceeds the cap, from the piece on in which it is reached."""
     together: dict[int, list[Piece]] = {}
     for piece in sheet.of(cap.dimensions):
+        # Its start tells: a piece was cut at every window and lies in one.
         window = window_of(windows, piece.starts_us) if windows else 0
         if window is not None:
             together.setdefault(window, []).append(piece)
@@ -168,6 +169,7 @@ def _raise(least: AtLeast, sheet: Sheet) -> None:
     component = last.run.component
     before, tax = component.before_factor, component.tax_factor
     whole = before + tax if sheet.compiled.factors.inclusive else before
+    # Ours grows with the sheet's amounts, as the room of a cap does.
     missing *= sheet.make_divisible((missing * before, missing * tax), whole)
     # No volume: what is added is money, and the energy or time was counted above.
     run = Run(component, last.starts_us, last.ends_us, 0, 0, least)

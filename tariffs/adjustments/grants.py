@@ -61,6 +61,7 @@ def free_below(free: FreeBelow, sheet: Sheet) -> None:
     """Give everything away if the session is too small or too short to be charged."""
     usage = sheet.usage
     duration = microseconds(usage.ends_at) - microseconds(usage.starts_at)
+    # As metered: neither what was given away before nor what a step adds makes a session small.
     energy = sum(
         run.volume
         for run in sheet.runs

@@ -19,8 +19,8 @@ Example 2, a cap of 10.00 a day on parking at 6.00 per hour. The first session s
 exactly 6.665, and pays 6.67. The second, of two hours, is told 667 minor units and pays 3.33.
 Counted exactly it would have 3.335 left and pay 3.34, and the day would have cost 10.01.
 
-Energy and time are counted exactly, money in minor units, as it was paid. A cap must therefore not
-be finer than the currency (`tariffs.model.checking`).
+Energy and time are counted exactly, money in minor units: what the cap left, rounded half up by
+itself. A cap must therefore not be finer than the currency (`tariffs.model.checking`).
 
 What nothing lowers uses nothing up: a coupon on a session without energy stays whole. A coupon
 counts in the period in which its session begins, for a code is shown once; allowances and caps are
@@ -175,6 +175,7 @@ def _cap(cap: PeriodCap, sheet: Sheet, period: str, pieces: Sequence[Piece]) -> 
     """
     scale = sheet.compiled.minor_scale
     left_minor = scaled(cap.amount, sheet.compiled.exponent)
+    # More may be used than there is: the name goes on when a new version lowers the limit.
     left_minor = max(0, left_minor - _used(cap, period, sheet.usage).amount_minor)
     room = left_minor * (sheet.amounts.denominator // scale)
     paid = 0

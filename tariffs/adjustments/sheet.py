@@ -133,6 +133,7 @@ class Sheet:
 
     def make_divisible(self, numbers: Sequence[int], divisor: int) -> int:
         """Scale so that *numbers* (amounts or sums of them) times the result divide whole."""
+        # No more than is needed: every share makes the denominator longer.
         factor = divisor // gcd(divisor, *numbers)
         self.scale(factor)
         return factor

@@ -210,6 +210,7 @@ class _Comparison:
         return "no named policy gives what is stated"
 
     def _total_reason(self, side: str, stated: Decimal, digits: int) -> str:
+        # What concerns the session as a whole: OCPI has no field for it beside the total.
         limits = [line for line in self.priced.lines if line.dimension is Dimension.SESSION]
         if limits:
             without = _pair(self.priced, [x for x in self.priced.lines if x not in limits])

@@ -26,8 +26,8 @@ The period's times stand in for the statement only within half of its last digit
 State follows from what was sent: RESERVATION_TIME is a reservation, PARKING_TIME without TIME is
 parking, all else is charging. Several tariffs share one walk and one budget of steps
 (`tariffs.cdr.tariffs`). From the runs on, everything is `settle`, as for our own sessions: one
-order, one rounding. A grace is not applied and a note says so, because the partner's times already
-are what he means to bill.
+order, one rounding. A grace is not applied and a note says so: it would cut a period that was sent
+whole.
 
 Looking for another price is dearer than pricing. Each look-up also says until when, and until
 which energy, its answer holds; only a period that reaches further is looked at (`spans_note`).
@@ -61,6 +61,7 @@ from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
 UTC_NAME: Final = "UTC"
 # A stated duration that differs by less than its own rounding (and than this) is the period's.
 _ROUNDING_US_MAX: Final = 1_800_000
+# Above all instants and energies, which are whole numbers: infinity would be a float.
 _NEVER: Final = 1 << 200
 _ENERGY_UNITS_PER_KWH: Final = Decimal(ENERGY_UNITS_PER_KWH)
 _TIME_UNITS_PER_HOUR: Final = Decimal(TIME_UNITS_PER_HOUR)
@@ -251,6 +252,7 @@ class _Checker:
             clocked = changes[found - 1][1]
             until = changes[found][0] if found < len(changes) else (day + 1) * DAY_US
         if self._duration is not None:
+            # While it is reserved no time of the session has passed.
             thresholds, elapsed = self._duration.thresholds, max(0, start - self._charging_us)
             found = bisect_right(thresholds, elapsed)
             lasting = self._duration.masks[found]
@@ -276,6 +278,7 @@ class _Checker:
             current=(period.min_current, period.max_current),
         )
         note = NO_DATA_NOTES[self._policy.no_data]
+        # Once a CDR, not once a period.
         if missing and all(known.code != note.code for known in self.notes):
             spot = f"charging_periods[{index}].dimensions"
             self.notes.append(Note(note.code, note.message, spot))

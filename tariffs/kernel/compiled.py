@@ -9,10 +9,10 @@ One tariff version prices many sessions. What depends on the tariff alone is wor
   says which elements it allows; one `and` says which hold.
 * The choice of components becomes a look-up by mask and state. Most sessions see a few pairs.
 
-Example 1, a price: 0.49 per kWh with 19 % VAT. The denominator is 9 x 10^12 (what 1e-9 Wh and
-microseconds divide a price by) x 100 (two decimals) x 100 (percent). A unit of 1e-9 Wh then costs
-44,100 and its VAT 8,379. 10 kWh are 10^13 units: 4.90 and 0.931 exactly. With prices that include
-19 % the denominator also has the factor 119, so that 1.19 is exactly 1.00 and 0.19.
+Example 1, a price: 0.49 per kWh with 19 % VAT. The denominator is 9 x 10^12 (which 1e-9 Wh in a
+kWh and microseconds in an hour both divide) x 100 (two decimals) x 100 (percent). A unit of 1e-9
+Wh then costs 44,100 and its VAT 8,379. 10 kWh are 10^13 units: 4.90 and 0.931 exactly. With prices
+that include 19 % the denominator also has the factor 119, so that 1.19 is exactly 1.00 and 0.19.
 
 Example 2, a choice. Element 1: energy 0.30, at night. Element 2: energy 0.49 and time 1.00.
 Element 3: a session fee of 2.00.

@@ -15,13 +15,13 @@ The order:
    hold. Four causes (clock, duration, energy, measurements) each keep a mask of the elements that
    they allow. What all four allow, and the state, choose the components: per dimension the first
    element of the list that has a price for it (`CompiledTariff.select`).
-3. `runs_of` adds up what each component counts, however often it came and went in between.
+3. `runs_of` says what each component counts; neighbouring stretches of one component are one run.
 4. `settle` makes of that what is owed: steps, adjustments, limits, taxes, one rounding.
 
 Two examples, prices before taxes. 10 kWh are drawn evenly from 21:30 to 22:30. Element 1 is energy
 at 0.30 from 22:00 to 06:00; element 2 is energy at 0.50 and a session fee of 1.00:
 
-    FLAT    1.00             element 2; element 1 has no fee, so it also holds at night
+    FLAT    1.00             element 2, once; element 1 has no fee to take its place at night
     ENERGY  5 kWh x 0.50     element 2, until 22:00
     ENERGY  5 kWh x 0.30     element 1, from 22:00 on             total 5.00
 

@@ -20,10 +20,10 @@ Without parking the 12 min become 20, by the step of charging: 0.40. Where parki
 no element prices it at that hour, it counts nowhere: only what a component prices is in the sum
 (ocpi #546; the same example of the texts has had the totals 0.78, 0.80 and 0.73).
 
-Step 0 rounds nothing, a fee has no step, and an exact multiple stays: 60 min are not "more than
-one hour". A reservation is rounded by itself, as in the worked examples of the texts. Also a step
-of 1 Wh rounds: 115.2 Wh are billed as 116 (a NOTE of the text). Only `billed` is raised; `volume`
-stays as metered, and taxes per kWh, the energy balance and `energy_wh` go by that.
+Step 0 rounds nothing, a fee has no step, and an exact multiple stays: 60 min of a step of 10 min
+are billed as 60. A reservation is rounded by itself, as in the worked examples of the texts. Also
+a step of 1 Wh rounds: 115.2 Wh are billed as 116 (a NOTE of the text). Only `billed` is raised;
+`volume` stays as metered, and taxes per kWh, the energy balance and `energy_wh` go by that.
 
 How finely the kernel cuts must never show in a total, so nothing here may depend on the number of
 runs (test_cutting_more_finely_changes_no_total). The editions are held to their own digits by

@@ -37,8 +37,8 @@ since 1970 holds today's microseconds only nearly, and decimals are slower.
 What contradicts itself is refused here and never repaired: registers or times that fall, readings
 that do not begin with 0 at the start and end with the session, a reservation after charging. The
 fold of the ledger has repaired what can be repaired, with a flag; a second repair would be silent.
-Readings stay as they came until a cut asks for them, because most sessions have many and few cuts.
-tests/tariffs/kernel/test_timeline.py holds each of these sentences, test_pricing.py the sums.
+Readings stay as they came until a cut asks for them, because most sessions have many of them and
+few cuts. tests/tariffs/kernel/test_timeline.py holds these rules, test_pricing.py the sums.
 """
 
 from __future__ import annotations

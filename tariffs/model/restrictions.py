@@ -45,6 +45,7 @@ def _season_applies(start: str | None, end: str | None, today: date) -> bool:
     """Tell whether *today* lies in the season, which may reach over the end of the year."""
     if start is None or end is None:
         return True
+    # MM-DD compares as text, and 02-29 keeps its place in years that have no such day.
     now = f"{today:%m-%d}"
     return start <= now < end if start < end else now >= start or now < end
 

@@ -29,6 +29,7 @@ _WHOLE_MAX: Final = 10**12
 _ENCODER: Final = msgspec.json.Encoder()
 
 
+# Unknown fields are forbidden everywhere here: the reader notes them, so it must get such a CDR.
 class _Dimension(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     type: str
     volume: Any

@@ -98,6 +98,7 @@ class _TariffWriter:
         }
         if is_oldest:
             for key in _ONLY_NEWER:
+                # Nothing is lost of a party: in 2.1.1 it stands in the address of the object.
                 if fields.pop(key) is not None and key not in {"country_code", "party_id"}:
                     self._lose(key, f"OCPI 2.1.1 has no {key}")
         return {key: value for key, value in fields.items() if value is not None}

@@ -254,6 +254,8 @@ class _Importer:
         ]
         waits = {(price.conditions or _NO_CONDITIONS).min_idle_time or 0 for price in prices}
         first = self.tariff.idle_time.prices[0] if self.tariff.idle_time.prices else None
+        # A grace is said in two ways: minIdleTime on the prices, or a first price of 0 up to
+        # maxIdleTime.
         free = _free_until(first) if first is not None else None
         if free:
             waits = {max(wait, free) for wait in waits}
