@@ -12,7 +12,8 @@ from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.facts.stored import stored_facts
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.station_fold import StationFold
+from ledger.sessions.station_fold import fold_station
+from ledger.sessions.told import told
 
 
 class StationHistory(NamedTuple):
@@ -37,8 +38,7 @@ def station_history(
         if until_position is None or fact.position <= until_position
     ]
     traits = StationTraits() if not facts else declarations.traits(station_id, _last(facts))
-    fold = StationFold(station_id, traits)
-    fold.add(facts)
+    fold = fold_station(station_id, told(facts), traits)
     found = [
         session for transaction in fold.transactions() for session in fold.sessions(transaction)
     ]

@@ -15,9 +15,11 @@ import pytest
 
 from ingest.facts.translate import translate
 from ledger.facts.station_facts import StationFact
+from ledger.facts.station_traits import StationTraits
 from ledger.log.envelope import Frame
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.station_fold import StationFold, StationTraits
+from ledger.sessions.station_fold import StationFold, fold_station
+from ledger.sessions.told import told
 from tests.tree import VECTORS
 
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -103,9 +105,7 @@ class Story:
 
     def fold(self, facts: Iterable[StationFact] | None = None) -> StationFold:
         """Return a fold of *facts* (default: all of the story)."""
-        fold = StationFold("CS-1", self.traits)
-        fold.add(self.facts() if facts is None else facts)
-        return fold
+        return fold_station("CS-1", told(self.facts() if facts is None else facts), self.traits)
 
     def sessions(self) -> list[ChargingSession]:
         """Return every session, by start."""

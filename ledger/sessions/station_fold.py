@@ -28,44 +28,42 @@ is a session of its own without energy, held as unmatched_stop.
            one from 08:00 to 09:00 with 5,000 Wh
 
 Nothing is settled when a frame arrives: its owner would depend on the order of arrival, and a
-station that empties its queue after an outage would be billed otherwise. Facts are kept, sessions
-are folded from them when asked for. Folding a station anew for each frame would cost the square of
-its sessions, so windows and owners are kept up to date and `add` names what may have changed.
+station that empties its queue after an outage would be billed otherwise. So the fold is a function
+of all that was told, in four stages, each of the one before alone:
+
+1. whose a frame is by its id: from the starts of its transaction;
+2. windows: from starts and stops (a further reading moves no border), in a row at each place;
+3. which window takes each loose frame;
+4. a session: from its own frames, those it took, its window, and what the station said around it.
+
+Folding a station anew for each record would cost the square of its sessions. A fold may be given
+the last one: a stage whose input is the very same returns what it returned then. What changed is
+what is not the same as in the last fold; nobody keeps books on it.
 
 What must stay true, and where it is held (tests/ledger/sessions/test_station_fold.py and
 tests/quirks/test_quirks_identity.py):
 
-* The same facts give the same sessions in any order and repetition, and `remove` undoes `add`.
-* What `add` and `remove` return names every transaction whose sessions changed; the worker looks
-  at no other.
+* The same facts give the same sessions in any order and repetition, with whatever last fold.
+* `changed` names every transaction whose sessions changed; the worker looks at no other.
 * An id that we did not give closes none of several sessions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple
 
-from ledger.facts.station_facts import (
-    FrameSetAside,
-    QueueReported,
-    SessionEnded,
-    SessionFact,
-    SessionStarted,
-    SessionUpdated,
-    StationBooted,
-    StationFact,
-)
+from ledger.facts.station_facts import QueueReported, SessionEnded, SessionFact
 from ledger.facts.station_traits import StationTraits
-from ledger.sessions.bystanders import (
-    Bystanders,
-    by_place,
-    changed_by_boots,
-    changed_by_reports,
-    changed_by_statuses,
+from ledger.sessions.loose_frames import (
+    LooseFrame,
+    SessionFrame,
+    Window,
+    fits,
+    loose_frame_of,
+    windows_of,
 )
-from ledger.sessions.loose_frames import SessionFrame, windows_of
-from ledger.sessions.matching import Matching
 from ledger.sessions.segments import (
     Segment,
     Source,
@@ -76,255 +74,121 @@ from ledger.sessions.segments import (
 )
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import Surroundings, fold_session
+from ledger.sessions.told import StationTold, TransactionTold
 
-__all__ = ["StationFold", "StationTraits"]
-
-Kind = tuple[Source, type]
-"""A frame may tell several facts, each of another type."""
-_NOTHING: Final[frozenset[Kind]] = frozenset()
+WindowKey = tuple[str, int]
+"""A transaction, and which of its sessions."""
 
 
-class _Transaction:
-    """The facts that carry one transaction reference (and own it)."""
+class Spoken(NamedTuple):
+    """The first stage: what the frames of one transaction say by themselves.
 
-    __slots__ = ("facts", "is_placed", "place", "starts")
+    `windows` are those of its sessions, oldest first, without the next one's start.
+    """
 
-    def __init__(self) -> None:
-        self.facts: list[SessionFact | QueueReported] = []
-        self.starts: list[SessionStarted] = []
-        self.place: int | None = None
-        self.is_placed = False
+    told: TransactionTold
+    own: tuple[SessionFact | QueueReported, ...]
+    loose: tuple[LooseFrame, ...]
+    windows: tuple[Window, ...]
 
-    def settle(self) -> None:
-        """Work out the place anew: the starts'."""
-        self.starts = [fact for fact in self.facts if isinstance(fact, SessionStarted)]
-        places = [place_of(start) for start in self.starts]
-        # Starts of one reference may contradict each other: the lowest, whichever came first.
-        self.place = min((place for place in places if place is not None), default=None)
-        self.is_placed = bool(places) and None not in places
+
+class Matched(NamedTuple):
+    """The third stage: who takes each loose frame (None: nobody), and so what each took."""
+
+    takers: Mapping[Source, str | None]
+    taken: Mapping[str | None, tuple[LooseFrame, ...]]
+    foreign: frozenset[str]
+    """Transactions of which a frame names a place that is not its own."""
 
 
 class StationFold:
-    """The facts of one station. Adding never raises; the order of adding does not matter.
+    """The sessions of one station and its unmatched frames. Made by `fold_station`, never changed.
 
-    What is taken out again leaves no trace.
+    `changed` are the transactions whose sessions may differ from those of the last fold.
     """
 
-    def __init__(self, station_id: str, traits: StationTraits) -> None:
-        self.station_id, self.traits = station_id, traits
-        self.set_aside: dict[str, int] = {}
-        self._transactions: dict[str, _Transaction] = {}
-        self._around = Bystanders()
-        self._matching = Matching(traits)
-        self._folded: dict[str, tuple[ChargingSession, ...]] = {}
+    __slots__ = ("_sessions", "changed", "matched", "spoken", "station_id", "told", "traits",
+                 "windows")  # fmt: skip
 
-    def add(self, facts: Iterable[StationFact]) -> set[str]:
-        """Add *facts* and return the transactions whose sessions may have changed."""
-        touched: set[str] = set()
-        slow: list[StationFact] = []
-        transactions = self._transactions
-        for fact in facts:
-            # One more reading at its own place moves no border: the way of nearly every frame.
-            if type(fact) is SessionUpdated:
-                transaction = transactions.get(fact.transaction_ref or "")
-                if (
-                    transaction is not None
-                    and transaction.is_placed
-                    and fact.evse_id == transaction.place
-                ):
-                    transaction.facts.append(fact)
-                    touched.add(fact.transaction_ref or "")
-                    continue
-            slow.append(fact)
-        if slow:
-            self._add_slowly(slow, touched)
-        self._forget_folds(touched)
-        return touched
-
-    def remove(self, facts: Iterable[StationFact]) -> set[str]:
-        """Take *facts* out again and return the transactions whose sessions may have changed."""
-        touched: set[str] = set()
-        gone: dict[str, set[Kind]] = {}
-        around: list[StationFact] = []
-        for fact in facts:
-            if isinstance(
-                fact, SessionStarted | SessionUpdated | SessionEnded | QueueReported
-            ) and (fact.transaction_ref or not isinstance(fact, QueueReported)):
-                gone.setdefault(fact.transaction_ref or "", set()).add(
-                    (source_of(fact), type(fact))
-                )
-            else:
-                around.append(fact)
-        for reference, kinds in gone.items():
-            for source, kind in kinds:
-                if kind in (SessionUpdated, SessionEnded):
-                    touched |= self._matching.release(source)
-            if reference in self._transactions:
-                self._settle(reference, touched, without=kinds)
-        self._around.remove(around)
-        self._note_around(around, touched)
-        self._forget_folds(touched)
-        return touched
+    def __init__(
+        self,
+        station_id: str,
+        told: StationTold,
+        traits: StationTraits,
+        stages: tuple[Mapping[str, Spoken], Mapping[WindowKey, Window], Matched],
+        last: StationFold | None,
+    ) -> None:
+        self.station_id, self.told, self.traits = station_id, told, traits
+        self.spoken, self.windows, self.matched = stages
+        self.changed = _changed(last, self)
+        self._sessions: dict[str, tuple[ChargingSession, ...]] = {}
+        if last is not None:
+            self._sessions.update(last.unchanged(self.changed))
 
     def sessions(self, transaction: str) -> tuple[ChargingSession, ...]:
-        """Return the sessions of *transaction*, folded from the facts known, oldest first."""
-        folded = self._folded.get(transaction)
-        if folded is None:
-            folded = self._folded[transaction] = tuple(
+        """Return the sessions of *transaction*, oldest first. The fourth stage, done when asked."""
+        found = self._sessions.get(transaction)
+        if found is None:
+            found = self._sessions[transaction] = tuple(
                 fold_session(segment, self._surroundings(segment, index, transaction))
                 for index, segment in enumerate(self._segments(transaction))
                 if segment.starts or segment.updates or segment.ends
             )
-        return folded
+        return found
+
+    def unchanged(
+        self, changed: frozenset[str]
+    ) -> Iterator[tuple[str, tuple[ChargingSession, ...]]]:
+        """Yield the sessions that were folded already, but for those of *changed*."""
+        return ((key, found) for key, found in self._sessions.items() if key not in changed)
 
     def transactions(self) -> tuple[str, ...]:
         """Return every transaction with sessions or unmatched frames, sorted."""
-        return tuple(
-            sorted({*self._transactions, *(f.transaction_ref or "" for f in self.unmatched())})
-        )
+        own = {transaction for transaction, spoken in self.spoken.items() if spoken.own}
+        return tuple(sorted({*own, *(loose.reference for loose in self._unmatched())}))
 
     def unmatched(self) -> tuple[SessionFrame, ...]:
         """Return the unmatched frames: no session, or several, could have meant them."""
-        return tuple(self._matching.unmatched())
+        return tuple(loose.frame for loose in self._unmatched())
 
-    def facts(self) -> list[StationFact]:
-        """Return every fact kept, in log order."""
-        own = [fact for transaction in self._transactions.values() for fact in transaction.facts]
-        kept: list[StationFact] = [*own, *self._matching.loose(), *self._around.facts()]
-        return sorted(kept, key=lambda fact: (fact.position, fact.line))
+    def _unmatched(self) -> tuple[LooseFrame, ...]:
+        return self.matched.taken.get(None, ())
 
-    def _forget_folds(self, touched: set[str]) -> None:
-        for transaction in touched:
-            self._folded.pop(transaction, None)
-
-    def _add_slowly(self, facts: Sequence[StationFact], touched: set[str]) -> None:
-        """Add facts that may move the borders of sessions: starts first, they say whose is what."""
-        starts = [fact for fact in facts if isinstance(fact, SessionStarted)]
-        for start in starts:
-            self._own(start.transaction_ref, start, touched)
-        for reference in {start.transaction_ref for start in starts}:
-            self._settle(reference, touched)
-        others = [fact for fact in facts if isinstance(fact, SessionUpdated | SessionEnded)]
-        self._add_others(others, touched)
-        around: list[StationFact] = []
-        for fact in facts:
-            match fact:
-                case SessionStarted() | SessionUpdated() | SessionEnded():
-                    pass
-                case QueueReported(transaction_ref=str(reference)) if reference:
-                    self._own(reference, fact, touched)
-                case FrameSetAside():
-                    self.set_aside[fact.reason] = self.set_aside.get(fact.reason, 0) + 1
-                case _:
-                    around.append(fact)
-        self._around.add(around)
-        self._note_around(around, touched)
-
-    def _add_others(self, facts: Iterable[SessionFrame], touched: set[str]) -> None:
-        moved: set[str] = set()
-        loose: list[SessionFrame] = []
-        for fact in facts:
-            if not self._is_owned(fact):
-                loose.append(fact)
-                continue
-            reference = fact.transaction_ref or ""
-            self._own(reference, fact, touched)
-            if self._moves_borders(fact):
-                moved.add(reference)
-        # Windows first: the loose frames are fitted to them.
-        for reference in moved:
-            self._lay(reference, touched)
-        for frame in loose:
-            touched |= self._matching.take(frame)
-
-    def _is_owned(self, fact: SessionFrame) -> bool:
-        """Return True when the reference of *fact* is one that the station may use for it.
-
-        A numbered event carries the station's own reference. Otherwise the reference must be one
-        that we gave at a start, and the place must not contradict that start.
-        """
-        if not fact.transaction_ref:
-            return False
-        if fact.seq_no is not None:
-            return True
-        transaction = self._transactions.get(fact.transaction_ref)
-        if transaction is None or not transaction.starts:
-            return False
-        place = place_of(fact)
-        return place is None or transaction.place in (None, place)
-
-    def _moves_borders(self, fact: SessionFrame) -> bool:
-        """Return True when a window changes with *fact*: a stop, or the first to name a place."""
-        if isinstance(fact, SessionEnded):
-            return True
-        transaction = self._transactions[fact.transaction_ref or ""]
-        return not transaction.is_placed and place_of(fact) is not None
-
-    def _own(self, reference: str, fact: SessionFact | QueueReported, touched: set[str]) -> None:
-        self._transactions.setdefault(reference, _Transaction()).facts.append(fact)
-        touched.add(reference)
-
-    def _settle(
-        self, reference: str, touched: set[str], *, without: set[Kind] | frozenset[Kind] = _NOTHING
-    ) -> None:
-        """Sort the facts of *reference* anew after a start came, or after facts went."""
-        transaction = self._transactions[reference]
-        if without:
-            transaction.facts = [
-                f for f in transaction.facts if (source_of(f), type(f)) not in without
-            ]
-        transaction.settle()
-        kept: list[SessionFact | QueueReported] = []
-        for fact in transaction.facts:
-            # A new start may contradict a place, and one that went leaves frames without an owner.
-            is_loose = isinstance(fact, SessionUpdated | SessionEnded) and not self._is_owned(fact)
-            if is_loose and isinstance(fact, SessionUpdated | SessionEnded):
-                touched |= self._matching.take(fact)
-            else:
-                kept.append(fact)
-        transaction.facts = kept
-        for fact in self._matching.loose_of(reference):
-            if self._is_owned(fact):
-                touched |= self._matching.release(source_of(fact))
-                transaction.facts.append(fact)
-        touched.add(reference)
-        self._lay(reference, touched)
-        if not transaction.facts:
-            del self._transactions[reference]
-
-    def _lay(self, reference: str, touched: set[str]) -> None:
-        segments = split_segments(reference, self._transactions[reference].facts, self.traits)
-        touched |= self._matching.lay(reference, windows_of(segments, self.traits))
-
-    def _note_around(self, facts: Sequence[StationFact], touched: set[str]) -> None:
-        """Name the transactions that *facts* may change which by themselves belong to none."""
-        matching, folded = self._matching, self._folded
-        for place, statuses in by_place(facts).items():
-            touched |= changed_by_statuses(matching.transactions_at(place), statuses, folded)
-        boots = [fact for fact in facts if isinstance(fact, StationBooted)]
-        if boots:
-            touched |= changed_by_boots(matching.transactions(), boots, folded)
-        if any(isinstance(fact, QueueReported) for fact in facts):
-            touched |= changed_by_reports(self._transactions, folded)
+    def inputs(self, transaction: str) -> tuple[object, ...]:
+        """Return all that the sessions of *transaction* are made of."""
+        spoken = self.spoken.get(transaction)
+        windows = [
+            self.windows[transaction, index]
+            for index in range(len(spoken.windows) if spoken else 0)
+        ]
+        return (
+            spoken.told if spoken else None,
+            windows,
+            self.matched.taken.get(transaction),
+            [each for each in self._unmatched() if each.reference == transaction],
+            transaction in self.matched.foreign,
+            [self.told.statuses.get(window.place) for window in windows],
+            self.told.boots,
+            self.told.reports,
+        )
 
     def _segments(self, transaction: str) -> list[Segment]:
-        """Return the sessions of *transaction* with what was attached to them."""
-        found = self._transactions.get(transaction)
-        if found is not None and any(not isinstance(f, QueueReported) for f in found.facts):
-            attached = self._matching.attached(transaction)
-            return split_segments(transaction, [*found.facts, *attached], self.traits)
+        """Return the sessions of *transaction* with what they took."""
+        spoken = self.spoken.get(transaction)
+        if spoken and any(not isinstance(fact, QueueReported) for fact in spoken.own):
+            taken = (loose.frame for loose in self.matched.taken.get(transaction, ()))
+            return split_segments(transaction, [*spoken.own, *taken], self.traits)
         return self._unmatched_segments(transaction)
 
     def _unmatched_segments(self, transaction: str) -> list[Segment]:
         """Return stops that nobody owns, each as a session of its own that a person must judge."""
-        loose = self._matching.unmatched_of(transaction)
-        ends = [fact for fact in loose if isinstance(fact, SessionEnded)]
-        # A reading of nobody is unattributed energy; only a stop claims that somebody charged.
+        loose = [each.frame for each in self._unmatched() if each.reference == transaction]
+        ends = [frame for frame in loose if isinstance(frame, SessionEnded)]
         if not ends:
             return []
         if not is_without_id(transaction):
             return split_segments(transaction, loose, self.traits)
-        # Without an id only their content tells two stops from one that came twice (quirk 5).
+        # All stops without an id share their reference, so only what they say tells them apart.
         by_content: dict[object, Segment] = {}
         for end in ends:
             content = (end.occurred_at, end.meter_stop_wh, place_of(end))
@@ -333,23 +197,166 @@ class StationFold:
         return list(by_content.values())
 
     def _surroundings(self, segment: Segment, index: int, transaction: str) -> Surroundings:
-        window = self._matching.window(transaction, index) if segment.starts else None
-        attached = self._matching.attached(transaction)
+        window = self.windows.get((transaction, index)) if segment.starts else None
+        taken = [loose.frame for loose in self.matched.taken.get(transaction, ())]
+        statuses = self.told.statuses.get(window.place, ()) if window else ()
+        spoken = self.spoken.get(transaction)
         return Surroundings(
             station_id=self.station_id,
             traits=self.traits,
-            statuses=self._around.statuses(window.place) if window else (),
-            boots=list(self._around.boots.values()),
+            statuses=list({(each.position, each.line): each for each in statuses}.values()),
+            boots=self.told.boots,
             queue_empty_at=tuple(
-                report.received_at
-                for report in self._around.reports.values()
-                if not report.messages_in_queue
+                report.received_at for report in self.told.reports if not report.messages_in_queue
             ),
             next_start_at=window.next_start_at if window else None,
-            attached=frozenset(source_of(fact) for fact in attached),
+            attached=frozenset(map(source_of, taken)),
             foreign_ids=frozenset(
-                source_of(fact) for fact in attached if not is_without_id(fact.transaction_ref)
+                source_of(frame) for frame in taken if not is_without_id(frame.transaction_ref)
             ),
-            has_foreign_connector=transaction in self._transactions
-            and self._matching.has_foreign_place(transaction),
+            has_foreign_connector=bool(spoken and spoken.own)
+            and transaction in self.matched.foreign,
         )
+
+
+def fold_station(
+    station_id: str,
+    told: StationTold,
+    traits: StationTraits,
+    last: StationFold | None = None,
+) -> StationFold:
+    """Return the sessions that *told* makes, and its unmatched frames.
+
+    Pure and total; order and repetition do not matter. *last* is an earlier fold of the same
+    station with the same traits: it saves work and changes nothing.
+    """
+    known = {} if last is None else last.spoken
+    spoken = {
+        reference: _speak(reference, said, traits, known.get(reference))
+        for reference, said in told.transactions.items()
+    }
+    is_same = last is not None and _same_windows(spoken, last.spoken)
+    windows = last.windows if last is not None and is_same else _in_rows(spoken)
+    matched = _match(spoken, windows, traits, last)
+    return StationFold(station_id, told, traits, (spoken, windows, matched), last)
+
+
+def _speak(
+    reference: str, told: TransactionTold, traits: StationTraits, last: Spoken | None
+) -> Spoken:
+    """First and second stage: sort the frames of one transaction, and lay its windows."""
+    if last is not None and last.told is told:
+        return last
+    places = [place_of(start) for start in told.starts]
+    place = min((each for each in places if each is not None), default=None)
+
+    def is_owned(fact: SessionFrame) -> bool:
+        """A numbered event carries the station's own reference; others one that we gave."""
+        if fact.seq_no is not None or not reference:
+            return bool(reference)
+        return bool(told.starts) and (place is None or place_of(fact) in (None, place))
+
+    updates = [fact for fact in told.updates if is_owned(fact)]
+    ends = [fact for fact in told.ends if is_owned(fact)]
+    loose: list[SessionFrame] = []
+    if len(updates) < len(told.updates) or len(ends) < len(told.ends):
+        loose += [fact for fact in told.updates if not is_owned(fact)]
+        loose += [fact for fact in told.ends if not is_owned(fact)]
+    is_placed = None not in places
+    if last is not None and is_placed and _same_borders(last.told, told):
+        windows = last.windows  # a further reading moves no border
+    else:
+        borders: list[SessionFact] = [*told.starts, *ends]
+        if not is_placed:
+            borders += updates
+        windows = tuple(windows_of(split_segments(reference, borders, traits), traits))
+    return Spoken(
+        told,
+        (*told.starts, *updates, *ends, *told.reports),
+        tuple(loose_frame_of(frame, traits) for frame in loose),
+        windows,
+    )
+
+
+def _same_borders(last: TransactionTold, told: TransactionTold) -> bool:
+    return last.starts is told.starts and last.ends is told.ends
+
+
+def _same_windows(spoken: Mapping[str, Spoken], last: Mapping[str, Spoken]) -> bool:
+    return spoken.keys() == last.keys() and all(
+        each.windows is last[reference].windows for reference, each in spoken.items()
+    )
+
+
+def _in_rows(spoken: Mapping[str, Spoken]) -> dict[WindowKey, Window]:
+    """Second stage: tell every window when the next one at its place begins."""
+    windows = {
+        (reference, index): window
+        for reference, each in spoken.items()
+        for index, window in enumerate(each.windows)
+    }
+    rows: dict[int, list[tuple[object, WindowKey]]] = {}
+    for key, window in windows.items():
+        if window.place is not None:
+            rows.setdefault(window.place, []).append((window.starts_at, key))
+    for row in rows.values():
+        row.sort()
+        for (_, key), (_, after) in pairwise(row):
+            windows[key] = windows[key]._replace(next_start_at=windows[after].starts_at)
+    return windows
+
+
+def _match(
+    spoken: Mapping[str, Spoken],
+    windows: Mapping[WindowKey, Window],
+    traits: StationTraits,
+    last: StationFold | None,
+) -> Matched:
+    """Third stage: exactly one window that fits takes a loose frame."""
+    loose = [frame for each in spoken.values() for frame in each.loose]
+    known: Mapping[Source, str | None] = {}
+    if last is not None and last.windows is windows:
+        known = last.matched.takers
+    takers: dict[Source, str | None] = {}
+    taken: dict[str | None, dict[Source, LooseFrame]] = {}
+    for each in loose:
+        source = source_of(each.frame)
+        if source in known:
+            taker = known[source]
+        else:
+            fitting = [w for w in windows.values() if fits(each, w, traits)]
+            taker = fitting[0].transaction_ref if len(fitting) == 1 else None
+        takers[source] = taker
+        taken.setdefault(taker, {})[source] = each
+    return Matched(
+        takers,
+        {
+            taker: tuple(frame for _, frame in sorted(frames.items(), key=lambda item: item[0]))
+            for taker, frames in taken.items()
+        },
+        frozenset(
+            each.reference
+            for each in loose
+            if each.place is not None and takers[source_of(each.frame)] != each.reference
+        ),
+    )
+
+
+def _changed(last: StationFold | None, now: StationFold) -> frozenset[str]:
+    """Return the transactions whose sessions are not made of the same as in the *last* fold."""
+    if last is None:
+        return frozenset(_named(now))
+    return frozenset(
+        transaction
+        for transaction in {*_named(last), *_named(now)}
+        if not _is_same(last.inputs(transaction), now.inputs(transaction))
+    )
+
+
+def _named(fold: StationFold) -> Iterable[str]:
+    return {*fold.spoken, *(each.reference for each in fold.matched.taken.get(None, ()))}
+
+
+def _is_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    # What was told is compared as an object: two that are equal would have to be read through.
+    return one[0] is other[0] and one[1:] == other[1:]

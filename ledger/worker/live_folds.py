@@ -15,7 +15,8 @@ from typing import Final
 from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.station_fold import StationFold
+from ledger.sessions.station_fold import fold_station
+from ledger.sessions.told import NOTHING, StationTold, told, without
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.session_rows import BEGINNING
 
@@ -43,7 +44,7 @@ class LiveFold:
     )
 
     def __init__(self, station_id: str, traits: StationTraits, horizon: datetime) -> None:
-        self._fold = StationFold(station_id, traits)
+        self._fold = fold_station(station_id, NOTHING, traits)
         self._transactions: dict[str, list[StationFact]] = {}
         self._loose: list[tuple[datetime, int, StationFact]] = []
         self._taken: dict[str, int] = {}
@@ -86,35 +87,38 @@ class LiveFold:
         """
         stale: list[StationFact] = []
         for transaction in self._transactions.keys() - transactions:
-            self.changed.add(transaction)
             stale += self._transactions.pop(transaction)
             self._taken.pop(transaction, None)
         self.horizon = horizon
         while self._loose and self._loose[0][0] < horizon:
             stale.append(heappop(self._loose)[2])
-        if stale:
-            self.changed |= self._fold.remove(stale)
         earlier: list[StationFact] = []
         for transaction in (*sorted(transactions), NO_TRANSACTION):
             for fact in self._news(shelf, transaction):
                 (earlier if fact.position != position else self._brought).append(fact)
-        self.changed |= self._fold.add(earlier)
+        self._fold_anew(told(earlier, without(self._fold.told, stale)))
 
-    def turn(self) -> set[str]:
+    def turn(self) -> frozenset[str]:
         """Add what the record brought; return the transactions whose sessions that may change."""
-        touched = self._fold.add(self._brought)
-        self._brought = []
-        self.changed |= touched
-        return touched
+        brought, self._brought = self._brought, []
+        return self._fold_anew(told(brought, self._fold.told))
 
     def catch_up(self, shelf: FactShelf, transaction: str) -> None:
         """Take the facts of *transaction* that the shelf is about to hand over to the table."""
         if self.holds(transaction):
-            self.changed |= self._fold.add(self._news(shelf, transaction))
+            self._fold_anew(told(self._news(shelf, transaction), self._fold.told))
 
     def stored(self) -> None:
         """Count from the start again: the shelf is empty now."""
         self._taken.clear()
+
+    def _fold_anew(self, now: StationTold) -> frozenset[str]:
+        if now is self._fold.told:
+            return frozenset()
+        last = self._fold
+        self._fold = fold_station(last.station_id, now, last.traits, last)
+        self.changed |= self._fold.changed
+        return self._fold.changed
 
     def _news(self, shelf: FactShelf, transaction: str) -> list[StationFact]:
         """Return the facts of *transaction* that are not yet held, and hold them."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.facts.flags import Flag
-from ledger.sessions.station_fold import StationTraits
+from ledger.facts.station_traits import StationTraits
 from tests.station_story import Story16, Story201, at, issue_frames, stamp, wh
 
 BOTH = pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])

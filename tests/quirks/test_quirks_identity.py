@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from ledger.facts.flags import Flag
-from ledger.sessions.station_fold import StationTraits
+from ledger.facts.station_traits import StationTraits
+from ledger.sessions.station_fold import fold_station
+from ledger.sessions.told import told
 from tests.station_story import Story16, Story201, at, issue_frames, minutes_to, stamp, wh
 
 BOTH = pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])
@@ -264,7 +266,8 @@ def test_quirk_25_an_end_before_its_start_is_one_session(version: Version) -> No
 
     backwards = story.fold([])
     for fact in reversed(story.facts()):
-        backwards.add([fact])
+        now = told([fact], backwards.told)
+        backwards = fold_station("CS-1", now, story.traits, backwards)
 
     assert backwards.sessions(in_order.transaction_ref) == (in_order,)
     assert in_order.flags == ()

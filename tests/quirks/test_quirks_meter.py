@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ledger.facts.flags import Flag
-from ledger.sessions.station_fold import StationTraits
+from ledger.facts.station_traits import StationTraits
 from tests.station_story import (
     AC,
     Story16,

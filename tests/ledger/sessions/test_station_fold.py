@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from ledger.facts.station_facts import StationFact
 from ledger.sessions.session import ChargingSession
+from ledger.sessions.station_fold import fold_station
+from ledger.sessions.told import told, without
 from tests.station_story import Story16, Story201, sessions_of, wh
 
 MINUTES = st.integers(-30, 200)
@@ -62,7 +64,7 @@ def stories_201(draw: st.DrawFn) -> Story201:
 def _folded(story: Story16 | Story201, batches: list[list[StationFact]]) -> list[ChargingSession]:
     fold = story.fold([])
     for batch in batches:
-        fold.add(batch)
+        fold = fold_station("CS-1", told(batch, fold.told), story.traits, fold)
         for transaction in fold.transactions():
             fold.sessions(transaction)  # a fold in between leaves no trace
     return sessions_of(fold)
@@ -122,31 +124,35 @@ def test_no_session_ever_has_negative_energy_or_goes_back_in_time(
 
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(stories_16(), stories_201()), st.data())
-def test_touched_names_every_transaction_whose_sessions_change_as_facts_come_and_go(
+def test_changed_names_every_transaction_whose_sessions_change_as_facts_come_and_go(
     story: Story16 | Story201, data: st.DataObject
 ) -> None:
     fold = story.fold([])
     kept: list[StationFact] = []
     known: dict[str, list[bytes]] = {}
     for fact in data.draw(st.permutations(story.facts())):
-        taken_out = data.draw(st.sets(st.sampled_from(kept), max_size=3)) if kept else set()
-        for change, facts in ((fold.remove, sorted(taken_out, key=_place)), (fold.add, [fact])):
-            touched = change(facts)
-            kept = (
-                [each for each in kept if each not in taken_out]
-                if change == fold.remove
-                else [*kept, fact]
-            )
-            anew = story.fold(kept)
+        gone = data.draw(st.lists(st.sampled_from(kept), max_size=3)) if kept else []
+        for now in (without(fold.told, gone), told([fact], without(fold.told, gone))):
+            fold = fold_station("CS-1", now, story.traits, fold)
+            anew = fold_station("CS-1", now, story.traits)
             for transaction in {*fold.transactions(), *anew.transactions(), *known}:
-                told = _encoded(list(anew.sessions(transaction)))
-                assert transaction in touched or told == known.get(transaction, [])
-                assert _encoded(list(fold.sessions(transaction))) == told
-                known[transaction] = told
+                sessions = _encoded(list(anew.sessions(transaction)))
+                assert transaction in fold.changed or sessions == known.get(transaction, [])
+                assert _encoded(list(fold.sessions(transaction))) == sessions
+                known[transaction] = sessions
+        kept = [*(each for each in kept if each not in gone), fact]
 
 
-def _place(fact: StationFact) -> tuple[int, int]:
-    return fact.position, fact.line
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(stories_16(), stories_201()), st.data())
+def test_what_is_taken_out_leaves_no_trace(story: Story16 | Story201, data: st.DataObject) -> None:
+    facts = story.facts()
+    gone = data.draw(st.lists(st.sampled_from(facts), max_size=5)) if facts else []
+    left = [fact for fact in facts if not any(fact is each for each in gone)]
+
+    fold = fold_station("CS-1", without(told(facts), gone), story.traits)
+
+    assert _encoded(sessions_of(fold)) == _encoded(sessions_of(story.fold(left)))
 
 
 def test_a_reused_id_makes_a_session_for_each_start() -> None:

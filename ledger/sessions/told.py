@@ -1,0 +1,126 @@
+"""What one station told, sorted by what it can say: the input of the fold.
+
+It is never changed. Adding makes a new one that shares everything it does not name with the old
+one, so that the fold sees at a glance (by `is`) where nothing new was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from ledger.facts.station_facts import (
+    ConnectorStatusChanged,
+    QueueReported,
+    SessionEnded,
+    SessionStarted,
+    SessionUpdated,
+    StationBooted,
+    StationFact,
+)
+
+
+class TransactionTold(NamedTuple):
+    """The facts that name one transaction, rightly or not."""
+
+    starts: tuple[SessionStarted, ...] = ()
+    updates: tuple[SessionUpdated, ...] = ()
+    ends: tuple[SessionEnded, ...] = ()
+    reports: tuple[QueueReported, ...] = ()
+
+
+class StationTold(NamedTuple):
+    """Transactions by reference ("": none), connector states by place, boots, queue reports."""
+
+    transactions: Mapping[str, TransactionTold] = MappingProxyType({})
+    statuses: Mapping[int | None, tuple[ConnectorStatusChanged, ...]] = MappingProxyType({})
+    boots: tuple[StationBooted, ...] = ()
+    reports: tuple[QueueReported, ...] = ()
+
+
+NOTHING: Final = StationTold()
+_SILENT: Final = TransactionTold()
+_FIELDS: Final[Mapping[type, str]] = MappingProxyType(
+    {
+        SessionStarted: "starts",
+        SessionUpdated: "updates",
+        SessionEnded: "ends",
+        QueueReported: "reports",
+    }
+)
+
+
+def told(facts: Iterable[StationFact], before: StationTold = NOTHING) -> StationTold:
+    """Return *before* with *facts*; a frame that was set aside tells nothing."""
+    transactions: dict[str, dict[str, list[StationFact]]] = {}
+    statuses: dict[int | None, list[ConnectorStatusChanged]] = {}
+    boots: list[StationBooted] = []
+    reports: list[QueueReported] = []
+    for fact in facts:
+        field, reference = _FIELDS.get(type(fact)), getattr(fact, "transaction_ref", None) or ""
+        if field is not None and (reference or field != "reports"):
+            transactions.setdefault(reference, {}).setdefault(field, []).append(fact)
+        elif isinstance(fact, QueueReported):
+            reports.append(fact)
+        elif isinstance(fact, ConnectorStatusChanged):
+            statuses.setdefault(place_of_status(fact), []).append(fact)
+        elif isinstance(fact, StationBooted):
+            boots.append(fact)
+    if not (transactions or statuses or boots or reports):
+        return before
+    return StationTold(
+        dict(before.transactions)
+        | {
+            reference: _extended(before.transactions.get(reference, _SILENT), news)
+            for reference, news in transactions.items()
+        },
+        dict(before.statuses)
+        | {place: (*before.statuses.get(place, ()), *news) for place, news in statuses.items()},
+        (*before.boots, *boots) if boots else before.boots,
+        (*before.reports, *reports) if reports else before.reports,
+    )
+
+
+def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
+    """Return *known* without the very facts in *gone*."""
+    if not gone:
+        return known
+    ids = {id(fact) for fact in gone}
+    references = {getattr(fact, "transaction_ref", None) or "" for fact in gone}
+    places = {place_of_status(f) for f in gone if isinstance(f, ConnectorStatusChanged)}
+    transactions = dict(known.transactions)
+    for reference in references & transactions.keys():
+        said = transactions[reference]
+        left = TransactionTold(
+            tuple(fact for fact in said.starts if id(fact) not in ids),
+            tuple(fact for fact in said.updates if id(fact) not in ids),
+            tuple(fact for fact in said.ends if id(fact) not in ids),
+            tuple(fact for fact in said.reports if id(fact) not in ids),
+        )
+        if any(left):
+            transactions[reference] = left
+        else:
+            del transactions[reference]
+    statuses = dict(known.statuses)
+    for place in places:
+        statuses[place] = tuple(f for f in statuses.get(place, ()) if id(f) not in ids)
+    boots = tuple(fact for fact in known.boots if id(fact) not in ids)
+    reports = tuple(fact for fact in known.reports if id(fact) not in ids)
+    return StationTold(
+        transactions,
+        statuses,
+        boots if len(boots) < len(known.boots) else known.boots,
+        reports if len(reports) < len(known.reports) else known.reports,
+    )
+
+
+def place_of_status(fact: ConnectorStatusChanged) -> int | None:
+    """Return the place whose state *fact* tells."""
+    return fact.evse_id if fact.evse_id is not None else fact.connector_id
+
+
+def _extended(before: TransactionTold, news: Mapping[str, list[StationFact]]) -> TransactionTold:
+    return before._replace(
+        **{name: (*getattr(before, name), *facts) for name, facts in news.items()}
+    )
