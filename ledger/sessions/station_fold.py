@@ -74,7 +74,7 @@ from ledger.sessions.segments import (
 )
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import Surroundings, fold_session
-from ledger.sessions.told import StationTold, TransactionTold
+from ledger.sessions.told import SILENT, StationTold, TransactionTold
 
 WindowKey = tuple[str, int]
 """A transaction, and which of its sessions."""
@@ -90,6 +90,7 @@ class Spoken(NamedTuple):
     own: tuple[SessionFact | QueueReported, ...]
     loose: tuple[LooseFrame, ...]
     windows: tuple[Window, ...]
+    is_settled: bool
 
 
 class Matched(NamedTuple):
@@ -154,6 +155,11 @@ class StationFold:
     def _unmatched(self) -> tuple[LooseFrame, ...]:
         return self.matched.taken.get(None, ())
 
+    def windows_of(self, transaction: str) -> tuple[Window, ...]:
+        """Return the windows of the sessions of *transaction*, without the next one's start."""
+        spoken = self.spoken.get(transaction)
+        return spoken.windows if spoken else ()
+
     def inputs(self, transaction: str) -> tuple[object, ...]:
         """Return all that the sessions of *transaction* are made of."""
         spoken = self.spoken.get(transaction)
@@ -163,6 +169,7 @@ class StationFold:
         ]
         return (
             spoken.told if spoken else None,
+            bool(spoken and spoken.is_settled),
             windows,
             self.matched.taken.get(transaction),
             [each for each in self._unmatched() if each.reference == transaction],
@@ -175,6 +182,8 @@ class StationFold:
     def _segments(self, transaction: str) -> list[Segment]:
         """Return the sessions of *transaction* with what they took."""
         spoken = self.spoken.get(transaction)
+        if spoken and spoken.is_settled:
+            return []
         if spoken and any(not isinstance(fact, QueueReported) for fact in spoken.own):
             taken = (loose.frame for loose in self.matched.taken.get(transaction, ()))
             return split_segments(transaction, [*spoken.own, *taken], self.traits)
@@ -232,8 +241,14 @@ def fold_station(
     """
     known = {} if last is None else last.spoken
     spoken = {
-        reference: _speak(reference, said, traits, known.get(reference))
-        for reference, said in told.transactions.items()
+        reference: _speak(
+            reference,
+            told.transactions.get(reference, SILENT),
+            traits,
+            known.get(reference),
+            settled=told.settled.get(reference),
+        )
+        for reference in {**told.settled, **told.transactions}
     }
     is_same = last is not None and _same_windows(spoken, last.spoken)
     windows = last.windows if last is not None and is_same else _in_rows(spoken)
@@ -242,19 +257,24 @@ def fold_station(
 
 
 def _speak(
-    reference: str, told: TransactionTold, traits: StationTraits, last: Spoken | None
+    reference: str,
+    told: TransactionTold,
+    traits: StationTraits,
+    last: Spoken | None,
+    *,
+    settled: tuple[Window, ...] | None,
 ) -> Spoken:
     """First and second stage: sort the frames of one transaction, and lay its windows."""
-    if last is not None and last.told is told:
+    if last is not None and last.told is told and last.is_settled == (settled is not None):
         return last
-    places = [place_of(start) for start in told.starts]
+    places = [window.place for window in settled] if settled else list(map(place_of, told.starts))
     place = min((each for each in places if each is not None), default=None)
 
     def is_owned(fact: SessionFrame) -> bool:
         """A numbered event carries the station's own reference; others one that we gave."""
         if fact.seq_no is not None or not reference:
             return bool(reference)
-        return bool(told.starts) and (place is None or place_of(fact) in (None, place))
+        return bool(places) and (place is None or place_of(fact) in (None, place))
 
     updates = [fact for fact in told.updates if is_owned(fact)]
     ends = [fact for fact in told.ends if is_owned(fact)]
@@ -263,7 +283,10 @@ def _speak(
         loose += [fact for fact in told.updates if not is_owned(fact)]
         loose += [fact for fact in told.ends if not is_owned(fact)]
     is_placed = None not in places
-    if last is not None and is_placed and _same_borders(last.told, told):
+    frames = tuple(loose_frame_of(frame, traits) for frame in loose)
+    if settled is not None:
+        return Spoken(told, (), frames, settled, is_settled=True)
+    if last is not None and is_placed and not last.is_settled and _same_borders(last.told, told):
         windows = last.windows  # a further reading moves no border
     else:
         borders: list[SessionFact] = [*told.starts, *ends]
@@ -273,8 +296,9 @@ def _speak(
     return Spoken(
         told,
         (*told.starts, *updates, *ends, *told.reports),
-        tuple(loose_frame_of(frame, traits) for frame in loose),
+        frames,
         windows,
+        is_settled=False,
     )
 
 

@@ -19,6 +19,7 @@ from ledger.facts.station_facts import (
     StationBooted,
     StationFact,
 )
+from ledger.sessions.loose_frames import Window
 
 
 class TransactionTold(NamedTuple):
@@ -31,16 +32,21 @@ class TransactionTold(NamedTuple):
 
 
 class StationTold(NamedTuple):
-    """Transactions by reference ("": none), connector states by place, boots, queue reports."""
+    """Transactions by reference ("": none), connector states by place, boots, queue reports.
+
+    Of a transaction in `settled` the windows of its sessions stand for its facts: nothing that is
+    still to come changes them, but they bound others, and take the loose frames that fit.
+    """
 
     transactions: Mapping[str, TransactionTold] = MappingProxyType({})
     statuses: Mapping[int | None, tuple[ConnectorStatusChanged, ...]] = MappingProxyType({})
     boots: tuple[StationBooted, ...] = ()
     reports: tuple[QueueReported, ...] = ()
+    settled: Mapping[str, tuple[Window, ...]] = MappingProxyType({})
 
 
 NOTHING: Final = StationTold()
-_SILENT: Final = TransactionTold()
+SILENT: Final = TransactionTold()
 _FIELDS: Final[Mapping[type, str]] = MappingProxyType(
     {
         SessionStarted: "starts",
@@ -72,14 +78,28 @@ def told(facts: Iterable[StationFact], before: StationTold = NOTHING) -> Station
     return StationTold(
         dict(before.transactions)
         | {
-            reference: _extended(before.transactions.get(reference, _SILENT), news)
+            reference: _extended(before.transactions.get(reference, SILENT), news)
             for reference, news in transactions.items()
         },
         dict(before.statuses)
         | {place: (*before.statuses.get(place, ()), *news) for place, news in statuses.items()},
         (*before.boots, *boots) if boots else before.boots,
         (*before.reports, *reports) if reports else before.reports,
+        before.settled,
     )
+
+
+def settled(
+    known: StationTold, windows: Mapping[str, tuple[Window, ...]], facts: Collection[StationFact]
+) -> StationTold:
+    """Return *known* with *windows* of transactions in place of their *facts*."""
+    return without(known, facts)._replace(settled={**known.settled, **windows})
+
+
+def unsettled(known: StationTold, transactions: Collection[str]) -> StationTold:
+    """Return *known* without the windows of *transactions*, whose facts then have to be told."""
+    kept = {key: each for key, each in known.settled.items() if key not in transactions}
+    return known if len(kept) == len(known.settled) else known._replace(settled=kept)
 
 
 def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
@@ -112,6 +132,7 @@ def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
         statuses,
         boots if len(boots) < len(known.boots) else known.boots,
         reports if len(reports) < len(known.reports) else known.reports,
+        known.settled,
     )
 
 

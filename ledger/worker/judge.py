@@ -104,7 +104,11 @@ class Judge:
             for transaction in (
                 transactions | {row.transaction_ref for row in rows} | {NO_TRANSACTION}
             ):
-                if live is None or not live.holds(transaction):
+                is_needed = live is None or not (
+                    live.holds(transaction)
+                    or (live.is_settled(transaction) and transaction not in transactions)
+                )
+                if is_needed:
                     wanted[station_id, transaction] = BEGINNING
             if (station_id, NO_TRANSACTION) in wanted:
                 unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
@@ -148,6 +152,7 @@ class Judge:
             elif session_id in seen.changed:
                 self._review(row, found.session, memory, moment)
         memory.settle()
+        self._folds.settle(station_id, _decided_for_good(memory, seen.transactions))
         return True
 
     def _look(
@@ -164,7 +169,7 @@ class Judge:
         horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
         traits = self._rater.traits(station_id, moment.at)
         live = self._folds.open(station_id, traits, horizon)
-        live.follow(self._shelf, transactions, horizon, moment.position)
+        live.follow(self._shelf, transactions, named, horizon, moment.position)
         decided = [
             row
             for row in rows
@@ -287,7 +292,7 @@ class Judge:
         traits = self._rater.traits(row.station_id, moment.at)
         live = LiveFold(row.station_id, traits, horizon)
         transactions = {other.transaction_ref for other in around} - {NO_TRANSACTION}
-        live.follow(self._shelf, transactions, horizon, moment.position)
+        live.follow(self._shelf, transactions, transactions, horizon, moment.position)
         live.turn()
         sessions = {session.session_id: session for session in live.sessions(row.transaction_ref)}
         return sessions.get(row.session_id)
@@ -354,6 +359,15 @@ def _transactions_in_mind(
         or row.transaction_ref in named
         or any(_is_neighbour(row, other) for other in unfinished)
     }
+
+
+def _decided_for_good(memory: StationMemory, transactions: Collection[str]) -> set[str]:
+    """Return those of *transactions* of which every session is decided for good."""
+    states: dict[str, set[bool]] = {each: set() for each in transactions}
+    for row in memory.rows.values():
+        if row.transaction_ref in states:
+            states[row.transaction_ref].add(row.state in DECIDED)
+    return {transaction for transaction, each in states.items() if each == {True}}
 
 
 def _is_neighbour(row: SessionRow, other: SessionRow) -> bool:

@@ -16,7 +16,7 @@ from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
-from ledger.sessions.told import NOTHING, StationTold, told, without
+from ledger.sessions.told import NOTHING, StationTold, settled, told, unsettled, without
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.session_rows import BEGINNING
 
@@ -37,6 +37,7 @@ class LiveFold:
         "_is_loaded",
         "_loose",
         "_numbers",
+        "_settled",
         "_taken",
         "_transactions",
         "changed",
@@ -47,6 +48,7 @@ class LiveFold:
         self._fold = fold_station(station_id, NOTHING, traits)
         self._transactions: dict[str, list[StationFact]] = {}
         self._loose: list[tuple[datetime, int, StationFact]] = []
+        self._settled: set[str] = set()
         self._taken: dict[str, int] = {}
         self._brought: list[StationFact] = []
         self._is_loaded = False
@@ -68,6 +70,23 @@ class LiveFold:
         """Whether the facts of *transaction* need not be read."""
         return transaction == NO_TRANSACTION or transaction in self._transactions
 
+    def is_settled(self, transaction: str) -> bool:
+        """Whether windows stand for the facts of *transaction*."""
+        return transaction in self._settled
+
+    def settle(self, transactions: Collection[str]) -> None:
+        """Keep the windows of *transactions* alone: their sessions are decided for good."""
+        windows, facts = {}, []
+        for transaction in self._transactions.keys() & transactions:
+            windows[transaction] = self._fold.windows_of(transaction)
+            facts += self._transactions.pop(transaction)
+            self._taken.pop(transaction, None)
+        if windows:
+            self._settled |= windows.keys()
+            changed = set(self.changed)
+            self._fold_anew(settled(self._fold.told, windows, facts))
+            self.changed = changed
+
     def has_facts(self, transaction: str) -> bool:
         """Whether any fact of *transaction* is known."""
         return bool(
@@ -79,12 +98,21 @@ class LiveFold:
         return self._fold.sessions(transaction)
 
     def follow(
-        self, shelf: FactShelf, transactions: Collection[str], horizon: datetime, position: int
+        self,
+        shelf: FactShelf,
+        transactions: Collection[str],
+        named: Collection[str],
+        horizon: datetime,
+        position: int,
     ) -> None:
         """Hold *transactions* and what came since *horizon*, as known before *position*.
 
-        What the record there brings waits for `turn`.
+        What the record there brings waits for `turn`. What is settled stays so unless it is
+        among the *named*.
         """
+        gone = {each for each in self._settled if each in named or each not in transactions}
+        self._settled -= gone
+        transactions = set(transactions) - self._settled
         stale: list[StationFact] = []
         for transaction in self._transactions.keys() - transactions:
             stale += self._transactions.pop(transaction)
@@ -96,7 +124,8 @@ class LiveFold:
         for transaction in (*sorted(transactions), NO_TRANSACTION):
             for fact in self._news(shelf, transaction):
                 (earlier if fact.position != position else self._brought).append(fact)
-        self._fold_anew(told(earlier, without(self._fold.told, stale)))
+        left = without(unsettled(self._fold.told, gone), stale)
+        self._fold_anew(told(earlier, left))
 
     def turn(self) -> frozenset[str]:
         """Add what the record brought; return the transactions whose sessions that may change."""
@@ -164,6 +193,13 @@ class LiveFolds:
         self._open[station_id] = live
         self._used.add(station_id)
         return live
+
+    def settle(self, station_id: str, transactions: Collection[str]) -> None:
+        """Keep of *transactions* the windows alone."""
+        live = self._open.get(station_id)
+        if live is not None and transactions:
+            live.settle(transactions)
+            self._used.add(station_id)
 
     def close(self, station_id: str) -> None:
         """Forget the station's fold."""
