@@ -338,6 +338,8 @@ def _match(
 ) -> Matched:
     """Third stage: exactly one window that fits takes a loose frame."""
     loose = [frame for each in spoken.values() for frame in each.loose]
+    if last is not None and not loose and not last.matched.takers:
+        return last.matched
     known: Mapping[Source, str | None] = {}
     if last is not None and last.windows is windows:
         known = last.matched.takers
@@ -370,10 +372,28 @@ def _changed(last: StationFold | None, now: StationFold) -> frozenset[str]:
     """Return the transactions whose sessions are not made of the same as in the *last* fold."""
     if last is None:
         return frozenset(_named(now))
+    if _same_around(last, now):
+        return frozenset(
+            transaction
+            for transaction, spoken in now.spoken.items()
+            if spoken is not last.spoken.get(transaction)
+        )
     return frozenset(
         transaction
         for transaction in {*_named(last), *_named(now)}
         if not _is_same(last.inputs(transaction), now.inputs(transaction))
+    )
+
+
+def _same_around(last: StationFold, now: StationFold) -> bool:
+    """Whether only what transactions themselves told may differ; none went."""
+    return (
+        last.windows is now.windows
+        and last.matched is now.matched
+        and last.told.statuses is now.told.statuses
+        and last.told.boots is now.told.boots
+        and last.told.reports is now.told.reports
+        and last.spoken.keys() <= now.spoken.keys()
     )
 
 

@@ -81,8 +81,12 @@ def told(facts: Iterable[StationFact], before: StationTold = NOTHING) -> Station
             reference: _extended(before.transactions.get(reference, SILENT), news)
             for reference, news in transactions.items()
         },
-        dict(before.statuses)
-        | {place: (*before.statuses.get(place, ()), *news) for place, news in statuses.items()},
+        {
+            **before.statuses,
+            **{place: (*before.statuses.get(place, ()), *news) for place, news in statuses.items()},
+        }
+        if statuses
+        else before.statuses,
         (*before.boots, *boots) if boots else before.boots,
         (*before.reports, *reports) if reports else before.reports,
         before.settled,
@@ -122,9 +126,12 @@ def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
             transactions[reference] = left
         else:
             del transactions[reference]
-    statuses = dict(known.statuses)
-    for place in places:
-        statuses[place] = tuple(f for f in statuses.get(place, ()) if id(f) not in ids)
+    statuses = known.statuses
+    if places:
+        statuses = {
+            place: tuple(fact for fact in some if place not in places or id(fact) not in ids)
+            for place, some in statuses.items()
+        }
     boots = tuple(fact for fact in known.boots if id(fact) not in ids)
     reports = tuple(fact for fact in known.reports if id(fact) not in ids)
     return StationTold(

@@ -16,7 +16,7 @@ from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
-from ledger.sessions.told import NOTHING, StationTold, settled, told, unsettled, without
+from ledger.sessions.told import NOTHING, settled, told, unsettled, without
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.session_rows import BEGINNING
 
@@ -39,6 +39,7 @@ class LiveFold:
         "_numbers",
         "_settled",
         "_taken",
+        "_told",
         "_transactions",
         "changed",
         "horizon",
@@ -46,6 +47,7 @@ class LiveFold:
 
     def __init__(self, station_id: str, traits: StationTraits, horizon: datetime) -> None:
         self._fold = fold_station(station_id, NOTHING, traits)
+        self._told = NOTHING
         self._transactions: dict[str, list[StationFact]] = {}
         self._loose: list[tuple[datetime, int, StationFact]] = []
         self._settled: set[str] = set()
@@ -76,6 +78,7 @@ class LiveFold:
 
     def settle(self, transactions: Collection[str]) -> None:
         """Keep the windows of *transactions* alone: their sessions are decided for good."""
+        self._fold_anew()
         windows, facts = {}, []
         for transaction in self._transactions.keys() & transactions:
             windows[transaction] = self._fold.windows_of(transaction)
@@ -83,9 +86,7 @@ class LiveFold:
             self._taken.pop(transaction, None)
         if windows:
             self._settled |= windows.keys()
-            changed = set(self.changed)
-            self._fold_anew(settled(self._fold.told, windows, facts))
-            self.changed = changed
+            self._told = settled(self._told, windows, facts)
 
     def has_facts(self, transaction: str) -> bool:
         """Whether any fact of *transaction* is known."""
@@ -95,6 +96,7 @@ class LiveFold:
 
     def sessions(self, transaction: str) -> tuple[ChargingSession, ...]:
         """Return the sessions of *transaction*."""
+        self._fold_anew()
         return self._fold.sessions(transaction)
 
     def follow(
@@ -124,28 +126,28 @@ class LiveFold:
         for transaction in (*sorted(transactions), NO_TRANSACTION):
             for fact in self._news(shelf, transaction):
                 (earlier if fact.position != position else self._brought).append(fact)
-        left = without(unsettled(self._fold.told, gone), stale)
-        self._fold_anew(told(earlier, left))
+        self._told = told(earlier, without(unsettled(self._told, gone), stale))
 
     def turn(self) -> frozenset[str]:
         """Add what the record brought; return the transactions whose sessions that may change."""
-        brought, self._brought = self._brought, []
-        return self._fold_anew(told(brought, self._fold.told))
+        self._told, self._brought = told(self._brought, self._told), []
+        return self._fold_anew()
 
     def catch_up(self, shelf: FactShelf, transaction: str) -> None:
         """Take the facts of *transaction* that the shelf is about to hand over to the table."""
         if self.holds(transaction):
-            self._fold_anew(told(self._news(shelf, transaction), self._fold.told))
+            self._told = told(self._news(shelf, transaction), self._told)
 
     def stored(self) -> None:
         """Count from the start again: the shelf is empty now."""
         self._taken.clear()
 
-    def _fold_anew(self, now: StationTold) -> frozenset[str]:
-        if now is self._fold.told:
+    def _fold_anew(self) -> frozenset[str]:
+        """Fold what was told since the last time; return what that may have changed."""
+        if self._told is self._fold.told:
             return frozenset()
         last = self._fold
-        self._fold = fold_station(last.station_id, now, last.traits, last)
+        self._fold = fold_station(last.station_id, self._told, last.traits, last)
         self.changed |= self._fold.changed
         return self._fold.changed
 
