@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.clock import SystemClock
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.wiring import opened
@@ -19,7 +19,7 @@ from ledger.master_data.stations import Station
 
 
 def apply(
-    *files: Path, dry_run: bool = False, by: str | None = None, place: ReadingPlace = READ_HERE
+    *files: Path, dry_run: bool = False, by: str | None = None, folder: ReadingFolder = READ_FOLDER
 ) -> int:
     """Declare the sites, stations, tokens, customers and tariff assignments of YAML files.
 
@@ -31,16 +31,16 @@ def apply(
         files: Files to read, in this order.
         dry_run: Show what would change, and change nothing.
         by: Who declares (default: your login).
-        place: Where.
+        folder: Where.
     """
     if not files:
         message = "apply needs at least one file"
         raise DeployError(message)
     texts = [(read_text(path), str(path)) for path in files]
-    with opened(place.settings(), is_new=True) as connection:
+    with opened(folder.settings(), is_new=True) as connection:
         who, now = by or login(), SystemClock().now()
         applied = apply_files(connection, texts, by=who, at=now, is_dry=dry_run)
-    if place.json:
+    if folder.json:
         print_json({"changes": [_row(each) for each in applied.planned], **_summary(applied)})
         return 0
     columns = {"": "left", "kind": "left", "key": "left", "holds from": "left", "what": "left"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json, print_rows, say, shown
 from deploy.running.wiring import opened
 from ledger.invoices.document import InvoiceDocument, Party, VatTotal
@@ -33,17 +33,19 @@ LINE_COLUMNS = {
 }
 
 
-def listed(*, customer: str | None = None, limit: int = 50, place: ReadingPlace = READ_HERE) -> int:
+def listed(
+    *, customer: str | None = None, limit: int = 50, folder: ReadingFolder = READ_FOLDER
+) -> int:
     """List issued invoices, the newest first.
 
     Args:
         customer: Only this customer's.
         limit: At most so many.
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection:
+    with opened(folder.settings()) as connection:
         invoices = list_invoices(connection, customer=customer, limit=limit)
-    if place.json:
+    if folder.json:
         print_json(invoices)
         return 0
     rows = [
@@ -67,16 +69,16 @@ def listed(*, customer: str | None = None, limit: int = 50, place: ReadingPlace 
     return 0
 
 
-def show(number: str, *, place: ReadingPlace = READ_HERE) -> int:
+def show(number: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
     """Show one invoice as it was issued. Times are local to the site.
 
     Args:
         number: The invoice's number.
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection:
+    with opened(folder.settings()) as connection:
         document = show_invoice(connection, number)
-    if place.json:
+    if folder.json:
         print_json(document)
         return 0
     print_document(document)

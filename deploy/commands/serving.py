@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from deploy.clock import SystemClock
-from deploy.commands.place import HERE, Place
+from deploy.commands.data_folder import FOLDER, DataFolder
 from deploy.output import say
 from deploy.running.wiring import System
 
@@ -16,7 +16,7 @@ def up(
     *,
     port: int | None = None,
     listen_host: str | None = None,
-    place: Place = HERE,
+    folder: DataFolder = FOLDER,
 ) -> int:
     """Serve charging stations, rate and invoice, until stopped.
 
@@ -27,9 +27,9 @@ def up(
     Args:
         port: Port for stations (setting `listen_port`).
         listen_host: Address for stations (setting `listen_host`).
-        place: Where.
+        folder: Where.
     """
-    settings = place.settings(listen_port=port, listen_host=listen_host)
+    settings = folder.settings(listen_port=port, listen_host=listen_host)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -18,7 +18,7 @@ from deploy.errors import DeployError
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
 from deploy.running import processes
-from deploy.running.parts import Part, ProductClock, Surroundings, write_log
+from deploy.running.parts import Part, PartContext, ProductClock, write_log
 from deploy.running.supervisor import Supervisor
 from deploy.settings import Settings
 from ledger.database import connect
@@ -75,7 +75,7 @@ class System:
             prepare(self.dsn, self.settings)
             self._supervisor = Supervisor(
                 PARTS,
-                Surroundings(settings=self.settings, clock=self.clock, dsn=self.dsn),
+                PartContext(settings=self.settings, clock=self.clock, dsn=self.dsn),
                 keep_database=server.ensure_running if server else _nothing,
                 told=self._told,
             )
@@ -87,7 +87,7 @@ class System:
     def __exit__(self, *_: object) -> None:
         self._exits.close()
 
-    def _told(self, name: str, news: object) -> Surroundings:
+    def _told(self, name: str, news: object) -> PartContext:
         """Take over what a part says of itself; a restarted server keeps its port."""
         if name == "stations":
             assert isinstance(news, processes.Ports)
@@ -98,7 +98,7 @@ class System:
                 for scheme, port in (("ws", news.listen_port), ("wss", news.tls_port))
                 if port is not None
             )
-        return Surroundings(settings=self.settings, clock=self.clock, dsn=self.dsn)
+        return PartContext(settings=self.settings, clock=self.clock, dsn=self.dsn)
 
 
 class DataFolderError(DeployError):

@@ -10,8 +10,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from deploy.clock import SystemClock
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.declaring import login, read_text
-from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say, utc
 from deploy.running.wiring import opened
@@ -43,7 +43,7 @@ def approve(
     file: Path | None = None,
     hash_: Hash = None,
     by: str | None = None,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Approve what was proposed of a tariff: a new version, or its retirement.
 
@@ -55,7 +55,7 @@ def approve(
         file: The file that you have read: it must say what was proposed.
         hash_: Its hash, or the beginning of it, as `tariff versions` shows it.
         by: Who approves (default: your login).
-        place: Where.
+        folder: Where.
     """
     if file is not None and hash_ is not None:
         message = "name the text by its file or by its hash, not by both"
@@ -63,10 +63,10 @@ def approve(
     read = hash_
     if file is not None:
         read = published(read_tariffs([(read_text(file), str(file))])[0]).sha256
-    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
         now = SystemClock().now()
         record = desk.approve(tariff, by=by or login(), at=now, sha256=read)
-    print_records("Approved", [record], is_json=place.json)
+    print_records("Approved", [record], is_json=folder.json)
     return 0
 
 
@@ -74,7 +74,7 @@ Reason = Annotated[str, Parameter(help="Why; it is kept with the decision.")]
 
 
 def reject(
-    tariff: str, *, reason: Reason, by: str | None = None, place: ReadingPlace = READ_HERE
+    tariff: str, *, reason: Reason, by: str | None = None, folder: ReadingFolder = READ_FOLDER
 ) -> int:
     """Turn down what was proposed of a tariff; its author takes it back in the same way.
 
@@ -82,11 +82,11 @@ def reject(
         tariff: The tariff's id.
         reason: Why; it is kept with the decision.
         by: Who rejects (default: your login).
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
         record = desk.reject(tariff, by=by or login(), at=SystemClock().now(), reason=reason)
-    print_records("Rejected", [record], is_json=place.json)
+    print_records("Rejected", [record], is_json=folder.json)
     return 0
 
 
@@ -95,7 +95,7 @@ def retire(
     *,
     holds_until: Annotated[datetime | None, Parameter(name="--from")] = None,
     by: str | None = None,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Let a tariff price nothing any more.
 
@@ -106,27 +106,27 @@ def retire(
         tariff: The tariff's id.
         holds_until: From when it holds no more (default: now). A time without zone is UTC.
         by: Who retires it (default: your login).
-        place: Where.
+        folder: Where.
     """
     if holds_until is not None and holds_until.tzinfo is None:
         holds_until = holds_until.replace(tzinfo=UTC)
     now = SystemClock().now()
-    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
         done = desk.retire(tariff, by=by or login(), at=now, holds_until=holds_until)
     if done.record is not None:
-        print_records("Proposed", [done.record], is_json=place.json)
-        if not place.json:
+        print_records("Proposed", [done.record], is_json=folder.json)
+        if not folder.json:
             say(f"It holds on until somebody else says: wattledger tariff approve {tariff}")
         return 0
     until = done.holds_until or now
-    if place.json:
+    if folder.json:
         print_json({"retired": tariff, "sha256": done.sha256, "holds_until": until})
     else:
         say(f"tariff {tariff} ({done.sha256[:HASH_SHOWN]}) holds until {utc(until)}")
     return 0
 
 
-def versions(tariff: str | None = None, *, place: ReadingPlace = READ_HERE) -> int:
+def versions(tariff: str | None = None, *, folder: ReadingFolder = READ_FOLDER) -> int:
     """List the versions that were proposed: their state, who asked and who approved.
 
     With --json each has its text. What was published with one pair of eyes stands in the
@@ -134,14 +134,14 @@ def versions(tariff: str | None = None, *, place: ReadingPlace = READ_HERE) -> i
 
     Args:
         tariff: Only this tariff's.
-        place: Where.
+        folder: Where.
     """
     with (
-        opened(place.settings()) as connection,
+        opened(folder.settings()) as connection,
         TariffRegister(connection.info.dsn) as register,
     ):
         records = list(register.records() if tariff is None else register.versions(tariff))
-    print_records("Versions", records, is_json=place.json)
+    print_records("Versions", records, is_json=folder.json)
     return 0
 
 

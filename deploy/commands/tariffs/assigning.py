@@ -19,7 +19,7 @@ _Names = Annotated[tuple[str, ...], Parameter(negative=(), group=ASSIGNED)]
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Assigning:
-    """The places and the drivers that a tariff is assigned to; each place with each driver."""
+    """Where a tariff holds and for which drivers; each site and station with each driver."""
 
     site: _Names = ()
     """A site's sessions."""
@@ -39,9 +39,9 @@ class Assigning:
     def assignments(self, tariff_id: str) -> tuple[Assignment, ...]:
         """Return the assignments of *tariff_id*; none where nothing was named."""
         return tuple(
-            Assignment(tariff=tariff_id, **place, **driver)
-            for place, driver in product(self._places(), self._drivers())
-            if place or driver
+            Assignment(tariff=tariff_id, **where, **driver)
+            for where, driver in product(self._sites_and_stations(), self._drivers())
+            if where or driver
         )
 
     @property
@@ -49,7 +49,7 @@ class Assigning:
         """Whether nothing was named."""
         return not (self.site or self.station or self.group or self.partner or self.token)
 
-    def _places(self) -> list[dict[str, str]]:
+    def _sites_and_stations(self) -> list[dict[str, str]]:
         named = [{"site": name} for name in self.site]
         return [*named, *({"station": name} for name in self.station)] or [{}]
 

@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from psycopg import Connection
 
 from deploy.clock import SystemClock
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.declaring import login, read_text
-from deploy.commands.place import READ_HERE, ReadingPlace
 from deploy.commands.tariffs.approval import print_records
 from deploy.commands.tariffs.assigning import TO_NOBODY, Assigning
 from deploy.errors import DeployError
@@ -34,7 +34,7 @@ def publish(
     by: str | None = None,
     dry_run: bool = False,
     to: Assigning = TO_NOBODY,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Publish tariff files as immutable versions.
 
@@ -48,7 +48,7 @@ def publish(
         by: Who publishes (default: your login).
         dry_run: Show what would be published, and publish nothing.
         to: Whose sessions it prices.
-        place: Where.
+        folder: Where.
     """
     if not files:
         message = "tariff publish needs at least one file"
@@ -58,9 +58,9 @@ def publish(
         valid_from = valid_from.replace(tzinfo=UTC)
     assignments = _assignments(texts, to)
     who, now = by or login(), SystemClock().now()
-    with opened(place.settings(), is_new=True) as connection:
+    with opened(folder.settings(), is_new=True) as connection:
         if load_declarations(connection).policy(now).four_eyes and not dry_run:
-            return _propose(connection, texts, assignments, who, now, valid_from, place)
+            return _propose(connection, texts, assignments, who, now, valid_from, folder)
         done = publish_files(
             connection,
             texts,
@@ -70,7 +70,7 @@ def publish(
             assignments=assignments,
             is_dry=dry_run,
         )
-    _print_published(done, len(files), is_dry=dry_run, is_json=place.json)
+    _print_published(done, len(files), is_dry=dry_run, is_json=folder.json)
     return 0
 
 
@@ -90,12 +90,12 @@ def _propose(
     by: str,
     at: datetime,
     holds_from: datetime | None,
-    place: ReadingPlace,
+    folder: ReadingFolder,
 ) -> int:
     with tariff_desk(connection) as desk:
         proposed = desk.propose(texts, assignments, by=by, at=at, holds_from=holds_from)
-    print_records("Proposed", proposed, is_json=place.json)
-    if not place.json:
+    print_records("Proposed", proposed, is_json=folder.json)
+    if not folder.json:
         say(f"{len(proposed)} of {len(texts)} proposed; nothing holds before somebody else says:")
         for record in proposed:
             say(f"  wattledger tariff approve {record.tariff_id} --hash {record.sha256[:12]}")

@@ -14,7 +14,7 @@ from cyclopts import Group, Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.tariffs.reading import compiled_tariff
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
@@ -75,7 +75,7 @@ def simulate(
     policy: str = DEFAULT.name,
     past: Past = _NO_PAST,
     reports: Reports = _NO_REPORTS,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Re-rate the past with a tariff: totals, customers, sites, winners and losers, old and new.
 
@@ -88,24 +88,24 @@ def simulate(
         policy: The named policy to price with.
         past: Which sessions.
         reports: What is written.
-        place: Where the books are.
+        folder: Where the books are.
     """
     chosen = policy_named(policy)
     new = compiled_tariff(file)
     old = None if against is None else bulk_tariff(compiled_tariff(against), policy=chosen)
     simulation = Simulation(bulk_tariff(new, policy=chosen), old, top=max(reports.top, 0))
     with ExitStack() as exits:
-        told = _progress(exits, is_shown=not place.json)
-        for chunk in _chunks(exits, past, new.tariff.currency, told, place):
+        told = _progress(exits, is_shown=not folder.json)
+        for chunk in _chunks(exits, past, new.tariff.currency, told, folder):
             simulation.add(chunk)
     result = simulation.result
     if reports.csv is not None:
-        _write(reports.csv, result_csv(result), is_quiet=place.json)
+        _write(reports.csv, result_csv(result), is_quiet=folder.json)
     if reports.html is not None:
         title = f"Back-test of {new.tariff.name or new.tariff.id}"
         page = simulation_html(result, title, top=reports.top)
-        _write(reports.html, page, is_quiet=place.json)
-    if place.json:
+        _write(reports.html, page, is_quiet=folder.json)
+    if folder.json:
         print_json(_content(result, reports.top))
         return 0
     for table in result_tables(result, top=reports.top):
@@ -116,13 +116,13 @@ def simulate(
 
 
 def _chunks(
-    exits: ExitStack, past: Past, currency: str, told: Told, place: ReadingPlace
+    exits: ExitStack, past: Past, currency: str, told: Told, folder: ReadingFolder
 ) -> Iterator[HistoryChunk]:
     match past:
         case Past(sessions=Path() as path, since=None, until=None):
             chunks = history_of_file(exits, path, currency, told)
         case Past(sessions=None, since=date() as since, until=date() as until):
-            connection = exits.enter_context(opened(place.settings()))
+            connection = exits.enter_context(opened(folder.settings()))
             chunks = history_of_books(connection, since, until, currency, told)
         case _:
             message = "tariff simulate needs --sessions FILE, or --from DATE and --to DATE"
