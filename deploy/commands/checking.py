@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 from projections.balances.energy import EnergyBalance, EnergyDay, energy_balance
 from projections.balances.trial import TrialBalance, trial_balance
 from projections.invoice_list import amount

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import msgspec
 
 from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Entity
 from ledger.desk.apply import Applied, apply_files
@@ -51,40 +52,6 @@ def apply(
     done = "would change, nothing was" if dry_run else "declared"
     say(f"{len(applied.planned)} {done}; version {applied.version} holds.")
     return 0
-
-
-def read_text(path: Path) -> str:
-    """Return a file's text.
-
-    Raises:
-        DeployError: If it cannot be read.
-    """
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise NotUtf8Error(path, error) from error
-    except OSError as error:
-        message = f"cannot read {path}: {error}"
-        raise DeployError(message) from error
-
-
-class NotUtf8Error(DeployError):
-    """A file holds bytes that are no UTF-8; `line` and `column` (from 1) say where."""
-
-    def __init__(self, path: Path, error: UnicodeDecodeError) -> None:
-        before = error.object[: error.start]
-        self.path, self.line = path, before.count(b"\n") + 1
-        self.column = error.start - before.rfind(b"\n")
-        self.why = "not UTF-8: save the file as UTF-8"
-        super().__init__(f"{path}:{self.line}:{self.column}: {self.why}")
-
-
-def login() -> str:
-    """Return the name under which this person works on this machine."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def _summary(applied: Applied) -> dict[str, int]:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from deploy.output import say
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 
 
 def demo(

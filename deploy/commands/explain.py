@@ -6,7 +6,7 @@ import sys
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 from projections.audit import trail
 from projections.audit.text import explanation_text
 

@@ -9,7 +9,7 @@ from itertools import islice
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import say
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 from ledger.log.envelope import Frame
 from projections.log_reading import (
     PlacedLine,

@@ -9,9 +9,10 @@ from cyclopts import Parameter
 
 from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.declaring import login
+from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import is_up, opened
+from deploy.running.opening import opened
+from deploy.running.owner import is_up
 from ledger.facts.flags import blockers_of, meaning_of
 from ledger.log.envelope import Choice
 from projections.sessions import held_sessions, list_sessions

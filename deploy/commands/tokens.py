@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json, print_rows
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 
 _UNKNOWN: LiteralString = """
 SELECT token_uid, station_id, first_seen_at, last_seen_at, times FROM unknown_token

@@ -8,11 +8,11 @@ from cyclopts import Parameter
 
 from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.declaring import login
+from deploy.commands.login import login
 from deploy.errors import DeployError
 from deploy.output import print_json, say
-from deploy.running.turns import work_off
-from deploy.running.wiring import is_up, opened
+from deploy.running.opening import opened
+from deploy.running.owner import is_up
 from ledger.desk.validations import session_of_token
 from ledger.desk.validations import validate as record_validation
 
@@ -41,6 +41,8 @@ def validate(
         by: Who shows it (default: your login).
         folder: Where.
     """
+    from deploy.running.turns import work_off  # noqa: PLC0415 - loads the whole worker
+
     settings = folder.settings()
     with opened(settings) as connection:
         if session is None:

@@ -27,7 +27,8 @@ from deploy.fleet.fleet import count_steps, run_fleet
 from deploy.fleet.plan import Place, plan_day
 from deploy.fleet.station import Tally
 from deploy.output import console
-from deploy.running.wiring import System, opened
+from deploy.running.opening import opened
+from deploy.running.wiring import System
 from deploy.settings import Settings
 from ledger.database import connect
 from ledger.declared.declarations import Declarations, Kind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,28 +10,16 @@ from cyclopts import Parameter
 
 from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.declaring import login, read_text
+from deploy.commands.login import login
+from deploy.commands.tariffs.records import HASH_SHOWN, print_records
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
-from deploy.output import print_json, print_rows, say, utc
-from deploy.running.wiring import opened
-from ledger.approvals.record import TariffRecord
+from deploy.output import print_json, say, utc
+from deploy.running.opening import opened
 from ledger.approvals.register import TariffRegister
 from ledger.desk.approvals import tariff_desk
 from ledger.desk.publish import read_tariffs
 from ledger.master_data.tariff_versions import published
-
-HASH_SHOWN = 12
-_COLUMNS = {
-    "tariff": "left",
-    "no.": "right",
-    "version": "left",
-    "state": "left",
-    "holds from": "left",
-    "until": "left",
-    "asked by": "left",
-    "approved by": "left",
-    "assigned to": "left",
-}
 
 Hash = Annotated[str | None, Parameter(name=["--hash"])]
 
@@ -143,44 +130,3 @@ def versions(tariff: str | None = None, *, folder: ReadingFolder = READ_FOLDER) 
         records = list(register.records() if tariff is None else register.versions(tariff))
     print_records("Versions", records, is_json=folder.json)
     return 0
-
-
-def print_records(title: str, records: Sequence[TariffRecord], *, is_json: bool) -> None:
-    """Print *records* as a table, or as JSON with the tariffs' texts."""
-    if is_json:
-        print_json([_row(record) | {"tariff": record.tariff} for record in records])
-        return
-    rows = [
-        [
-            record.tariff_id,
-            record.number,
-            record.sha256[:HASH_SHOWN],
-            record.state,
-            record.holds_from,
-            record.holds_until,
-            record.asked_by,
-            record.approved_by or None,
-            [each.key() for each in record.assigned],
-        ]
-        for record in records
-    ]
-    print_rows(title, _COLUMNS, rows)
-
-
-def _row(record: TariffRecord) -> dict[str, object]:
-    return {
-        "tariff_id": record.tariff_id,
-        "number": record.number,
-        "sha256": record.sha256,
-        "state": record.state,
-        "holds_from": record.holds_from,
-        "holds_until": record.holds_until,
-        "author": record.author,
-        "proposed_at": record.proposed_at,
-        "asked_by": record.asked_by,
-        "approved_by": record.approved_by or None,
-        "approved_at": record.approved_at,
-        "declared_version": record.declared_version,
-        "reason": record.reason or None,
-        "assignments": [each.key() for each in record.assigned],
-    }

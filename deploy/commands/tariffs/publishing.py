@@ -12,19 +12,19 @@ from psycopg import Connection
 
 from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.commands.declaring import login, read_text
-from deploy.commands.tariffs.approval import print_records
+from deploy.commands.login import login
 from deploy.commands.tariffs.assigning import TO_NOBODY, Assigning
+from deploy.commands.tariffs.records import HASH_SHOWN, print_records
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 from ledger.declared.store import load_declarations
 from ledger.desk.approvals import tariff_desk
 from ledger.desk.publish import Published, publish_files, read_tariffs
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import TariffVersion
 
-HASH_SHOWN = 12
 Start = Annotated[datetime | None, Parameter(name=["--from", "--valid-from"])]
 
 

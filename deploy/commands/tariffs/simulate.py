@@ -18,7 +18,7 @@ from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.tariffs.reading import compiled_tariff
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 from projections.history_reading import Told, history_of_books, history_of_file, save_history
 from tariffs.bulk.rating import bulk_tariff
 from tariffs.model.policy import DEFAULT, policy_named
