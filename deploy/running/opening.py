@@ -44,7 +44,9 @@ def opened(settings: Settings, *, is_new: bool = False) -> Iterator[psycopg.Conn
         make_folder(settings.data)
         dsn = settings.database_url
         if not dsn:
-            dsn = exits.enter_context(EmbeddedPostgres(settings.data)).dsn
+            keep_seconds = settings.database_idle_seconds
+            server = EmbeddedPostgres(settings.data, keep_seconds=keep_seconds)
+            dsn = exits.enter_context(server).dsn
         prepare(dsn, settings)
         yield exits.enter_context(connect(dsn))
 
