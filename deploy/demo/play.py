@@ -88,7 +88,7 @@ def demo_settings(data: Path | None) -> Settings:
         data = Path(tempfile.mkdtemp(prefix="wattledger-demo-"))
     elif data.exists() and any(data.iterdir()):
         raise UsedFolderError(data)
-    return Settings(data=data.absolute(), listen_port=0, partitions=4)
+    return Settings(data=data.absolute(), listen_port=0, partitions=4, database_idle_seconds=0)
 
 
 def play_day(settings: Settings, *, stations_max: int, seconds: float) -> DemoDay:
