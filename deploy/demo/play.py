@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.clock import FastClock
 from deploy.errors import DeployError
+from deploy.example_files import examples_folder
 from deploy.fleet.day import StationDay
 from deploy.fleet.fleet import count_steps, run_fleet
 from deploy.fleet.plan import Place, plan_day
@@ -36,7 +37,7 @@ from ledger.declared.store import load_declarations
 from ledger.desk.apply import apply_files
 from ledger.desk.publish import publish_files
 
-EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES: Final = examples_folder()
 MIDNIGHT: Final = datetime(2026, 3, 31, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
 """The last day of a month, so that the monthly invoices fall into the demo too."""
 DAY: Final = timedelta(hours=26)
