@@ -11,11 +11,10 @@ from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
-from projections.balances.energy import EnergyBalance, EnergyDay, energy_balance
-from projections.balances.trial import TrialBalance, trial_balance
-from projections.invoice_list import amount
 
 if TYPE_CHECKING:
+    from projections.balances.energy import EnergyBalance, EnergyDay
+    from projections.balances.trial import TrialBalance
     from projections.replay.replay import ReplayReport
 
 CONTEXT = 120
@@ -49,6 +48,9 @@ def balance(
         last_day: Up to and with this day.
         folder: Where.
     """
+    from projections.balances.energy import energy_balance
+    from projections.balances.trial import trial_balance
+
     with opened(folder.settings()) as connection:
         energy = energy_balance(
             connection, station_id=station, first_day=first_day, last_day=last_day
@@ -75,7 +77,7 @@ def replay(
         check: Compare (the only thing that a replay does so far).
         folder: Where.
     """
-    from deploy.running.replay import replay_and_compare  # noqa: PLC0415 - loads the whole worker
+    from deploy.running.replay import replay_and_compare
 
     if not check:
         message = "say --check: comparing is all that a replay does"
@@ -125,6 +127,8 @@ def _print_energy(energy: EnergyBalance) -> None:
 
 
 def _print_money(money: TrialBalance) -> None:
+    from projections.invoice_list import amount
+
     rows = [
         (
             each.account,

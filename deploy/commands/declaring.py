@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
-from ledger.declared.changes import PlannedChange
-from ledger.declared.declarations import Entity
-from ledger.desk.apply import Applied, apply_files
-from ledger.master_data.stations import Station
+
+if TYPE_CHECKING:
+    from ledger.declared.changes import PlannedChange
+    from ledger.declared.declarations import Entity
+    from ledger.desk.apply import Applied
 
 
 def apply(
@@ -34,6 +35,9 @@ def apply(
         by: Who declares (default: your login).
         folder: Where.
     """
+    from deploy.clock import SystemClock
+    from ledger.desk.apply import apply_files
+
     if not files:
         message = "apply needs at least one file"
         raise DeployError(message)
@@ -71,6 +75,8 @@ def _row(change: PlannedChange) -> dict[str, object]:
 
 def _difference(before: Entity | None, after: Entity | None) -> str:
     """Return what is new, field by field, without secrets."""
+    from ledger.master_data.stations import Station
+
     if after is None:
         return "withdrawn"
     parts = []

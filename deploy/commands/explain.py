@@ -7,8 +7,6 @@ import sys
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json
 from deploy.running.opening import opened
-from projections.audit import trail
-from projections.audit.text import explanation_text
 
 
 def explain(number: str, line: int | None = None, /, *, folder: ReadingFolder = READ_FOLDER) -> int:
@@ -22,6 +20,9 @@ def explain(number: str, line: int | None = None, /, *, folder: ReadingFolder = 
         line: Only this line.
         folder: Where.
     """
+    from projections.audit import trail
+    from projections.audit.text import explanation_text
+
     with opened(folder.settings()) as connection:
         explanation = trail.explain(connection, number, line)
     if folder.json:

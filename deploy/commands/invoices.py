@@ -5,7 +5,6 @@ from __future__ import annotations
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
-from projections.invoice_list import amount, list_invoices
 
 COLUMNS = {
     "invoice": "left",
@@ -28,6 +27,8 @@ def listed(
         limit: At most so many.
         folder: Where.
     """
+    from projections.invoice_list import amount, list_invoices
+
     with opened(folder.settings()) as connection:
         invoices = list_invoices(connection, customer=customer, limit=limit)
     if folder.json:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import sys
 from hashlib import sha256
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import say
 from deploy.running.opening import opened
-from ledger.log.envelope import Frame
-from projections.log_reading import (
-    PlacedLine,
-    describe,
-    parse_place,
-    read_all,
-    read_place,
-    read_station,
-)
+
+if TYPE_CHECKING:
+    from projections.log_reading import PlacedLine
 
 
 def show(
@@ -37,6 +32,9 @@ def show(
         limit: At most so many lines of a station.
         folder: Where.
     """
+    from ledger.log.envelope import Frame
+    from projections.log_reading import parse_place, read_place, read_station
+
     if (log_position is None) == (station is None):
         message = "say which: a position (PARTITION/POSITION) or --station STATION"
         raise DeployError(message)
@@ -62,6 +60,8 @@ def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -
         station: Only what is about this station.
         folder: Where.
     """
+    from projections.log_reading import read_all, read_station
+
     with opened(folder.settings()) as connection:
         lines = read_station(connection, station) if station else read_all(connection)
         for line in lines:
@@ -70,6 +70,8 @@ def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -
 
 
 def _print(placed: PlacedLine, *, is_json: bool) -> None:
+    from projections.log_reading import describe
+
     at = "/".join(str(part) for part in placed.at)
     if is_json:
         sys.stdout.write(f'{{"at":"{at}","line":{placed.text}}}\n')

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deploy.clock import SystemClock
 from deploy.commands.data_folder import FOLDER, DataFolder
 from deploy.output import say
-from deploy.running.wiring import System
+
+if TYPE_CHECKING:
+    from deploy.running.wiring import System
 
 
 def up(
@@ -29,6 +31,9 @@ def up(
         listen_host: Address for stations (setting `listen_host`).
         folder: Where.
     """
+    from deploy.clock import SystemClock
+    from deploy.running.wiring import System
+
     settings = folder.settings(listen_port=port, listen_host=listen_host)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

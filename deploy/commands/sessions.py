@@ -7,15 +7,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 from deploy.running.owner import is_up
-from ledger.facts.flags import blockers_of, meaning_of
-from ledger.log.envelope import Choice
-from projections.sessions import held_sessions, list_sessions
 
 State = Literal["open", "waiting", "rated", "held", "released", "written_off"]
 COLUMNS = {
@@ -44,6 +40,9 @@ def listed(
         limit: At most so many.
         folder: Where.
     """
+    from ledger.facts.flags import blockers_of, meaning_of
+    from projections.sessions import list_sessions
+
     with opened(folder.settings()) as connection:
         sessions = list_sessions(connection, state=state, station_id=station, limit=limit)
     if folder.json:
@@ -79,6 +78,8 @@ def held(*, limit: int = 200, folder: ReadingFolder = READ_FOLDER) -> int:
         limit: At most so many.
         folder: Where.
     """
+    from projections.sessions import held_sessions
+
     with opened(folder.settings()) as connection:
         waiting = held_sessions(connection, limit=limit)
     if folder.json:
@@ -142,8 +143,10 @@ def _choose(
     by: str | None,
     folder: ReadingFolder,
 ) -> int:
-    from deploy.running.turns import work_off  # noqa: PLC0415 - loads the whole worker
-    from ledger.desk.choices import choose, station_of  # noqa: PLC0415
+    from deploy.clock import SystemClock
+    from deploy.running.turns import work_off
+    from ledger.desk.choices import choose, station_of
+    from ledger.log.envelope import Choice
 
     settings = folder.settings()
     with opened(settings) as connection:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import LiteralString
 
 import msgspec
-from psycopg.rows import class_row
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json, print_rows
@@ -44,6 +43,8 @@ def unknown(*, limit: int = 100, folder: ReadingFolder = READ_FOLDER) -> int:
         limit: At most so many.
         folder: Where.
     """
+    from psycopg.rows import class_row
+
     with (
         opened(folder.settings()) as connection,
         connection.cursor(row_factory=class_row(UnknownToken)) as cursor,

@@ -6,15 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.errors import DeployError
 from deploy.output import print_json, say
 from deploy.running.opening import opened
 from deploy.running.owner import is_up
-from ledger.desk.validations import session_of_token
-from ledger.desk.validations import validate as record_validation
 
 Code = Annotated[str, Parameter(help="The code, as the tariff spells it.")]
 
@@ -41,7 +38,10 @@ def validate(
         by: Who shows it (default: your login).
         folder: Where.
     """
-    from deploy.running.turns import work_off  # noqa: PLC0415 - loads the whole worker
+    from deploy.clock import SystemClock
+    from deploy.running.turns import work_off
+    from ledger.desk.validations import session_of_token
+    from ledger.desk.validations import validate as record_validation
 
     settings = folder.settings()
     with opened(settings) as connection:

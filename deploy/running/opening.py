@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-
-import psycopg
+from typing import TYPE_CHECKING, Any
 
 from deploy.errors import DeployError
-from deploy.postgres import migrate
-from deploy.postgres.embedded import EmbeddedPostgres
 from deploy.running.owner import make_folder
 from deploy.settings import Settings
-from ledger.database import connect
-from ledger.log.postgres import PostgresEventLog
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 
 class NothingThereError(DeployError):
@@ -31,13 +27,16 @@ class NothingThereError(DeployError):
 
 
 @contextmanager
-def opened(settings: Settings, *, is_new: bool = False) -> Iterator[psycopg.Connection[Any]]:
+def opened(settings: Settings, *, is_new: bool = False) -> Iterator[Connection[Any]]:
     """Yield a connection to the books, beside a running system or with nothing running.
 
     Raises:
         NothingThereError: If the data folder is empty and *is_new* does not allow that.
         DeployError: If the database does not start.
     """
+    from deploy.postgres.embedded import EmbeddedPostgres
+    from ledger.database import connect
+
     if not (is_new or settings.database_url or (settings.data / "postgresql").exists()):
         raise NothingThereError(settings.data)
     with ExitStack() as exits:
@@ -53,14 +52,25 @@ def opened(settings: Settings, *, is_new: bool = False) -> Iterator[psycopg.Conn
 
 def prepare(dsn: str, settings: Settings) -> None:
     """Bring the tables up to date and make the event log if there is none."""
+    import psycopg
+
+    from deploy.postgres import migrate
+
     with psycopg.connect(dsn) as connection:
         migrate.apply(connection, "inputs")
         migrate.apply(connection, "books")
         row = connection.execute("SELECT count(*) FROM inputs.log_head").fetchone()
     if row == (0,):
-        asyncio.run(_make_log(dsn, settings.partitions))
+        _make_log(dsn, settings.partitions)
 
 
-async def _make_log(dsn: str, partitions: int) -> None:
-    log = await PostgresEventLog.open(dsn, partitions=partitions)
-    await log.close()
+def _make_log(dsn: str, partitions: int) -> None:
+    import asyncio
+
+    from ledger.log.postgres import PostgresEventLog
+
+    async def make() -> None:
+        log = await PostgresEventLog.open(dsn, partitions=partitions)
+        await log.close()
+
+    asyncio.run(make())

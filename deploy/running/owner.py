@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from deploy.errors import DeployError
 from deploy.settings import Settings
@@ -47,17 +48,15 @@ def make_folder(data: Path) -> None:
 
 @contextmanager
 def sole_owner(data: Path) -> Iterator[None]:
-    """Hold the folder's lock; it goes with the process, however that ends."""
-    make_folder(data)
-    try:
-        opened_lock = (data / "up.lock").open("a+")
-    except OSError as error:
-        raise DataFolderError(data, error) from error
-    with opened_lock as lock:
+    """Hold the folder's lock; it goes with the process, however that ends.
+
+    Raises:
+        AlreadyUpError: If another process holds it.
+    """
+    with _lock_file(data) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            lock.seek(0)
             raise AlreadyUpError(data, lock.read().strip()) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -71,8 +70,20 @@ def sole_owner(data: Path) -> Iterator[None]:
 
 def is_up(settings: Settings) -> bool:
     """Say whether a `wattledger up` serves the data folder at this moment."""
+    with _lock_file(settings.data) as lock:
+        try:
+            # Shared, so that commands that look at the same moment do not take each other for it.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def _lock_file(data: Path) -> TextIO:
+    make_folder(data)
     try:
-        with sole_owner(settings.data):
-            return False
-    except AlreadyUpError:
-        return True
+        lock = (data / "up.lock").open("a+")
+    except OSError as error:
+        raise DataFolderError(data, error) from error
+    lock.seek(0)
+    return lock

@@ -8,18 +8,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
-from deploy.commands.tariffs.records import HASH_SHOWN, print_records
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, say, utc
 from deploy.running.opening import opened
-from ledger.approvals.register import TariffRegister
-from ledger.desk.approvals import tariff_desk
-from ledger.desk.publish import read_tariffs
-from ledger.master_data.tariff_versions import published
 
 Hash = Annotated[str | None, Parameter(name=["--hash"])]
 
@@ -44,6 +38,12 @@ def approve(
         by: Who approves (default: your login).
         folder: Where.
     """
+    from deploy.clock import SystemClock
+    from deploy.commands.tariffs.records import print_records
+    from ledger.desk.approvals import tariff_desk
+    from ledger.desk.publish import read_tariffs
+    from ledger.master_data.tariff_versions import published
+
     if file is not None and hash_ is not None:
         message = "name the text by its file or by its hash, not by both"
         raise DeployError(message)
@@ -71,6 +71,10 @@ def reject(
         by: Who rejects (default: your login).
         folder: Where.
     """
+    from deploy.clock import SystemClock
+    from deploy.commands.tariffs.records import print_records
+    from ledger.desk.approvals import tariff_desk
+
     with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
         record = desk.reject(tariff, by=by or login(), at=SystemClock().now(), reason=reason)
     print_records("Rejected", [record], is_json=folder.json)
@@ -95,6 +99,10 @@ def retire(
         by: Who retires it (default: your login).
         folder: Where.
     """
+    from deploy.clock import SystemClock
+    from deploy.commands.tariffs.records import HASH_SHOWN, print_records
+    from ledger.desk.approvals import tariff_desk
+
     if holds_until is not None and holds_until.tzinfo is None:
         holds_until = holds_until.replace(tzinfo=UTC)
     now = SystemClock().now()
@@ -123,6 +131,9 @@ def versions(tariff: str | None = None, *, folder: ReadingFolder = READ_FOLDER) 
         tariff: Only this tariff's.
         folder: Where.
     """
+    from deploy.commands.tariffs.records import print_records
+    from ledger.approvals.register import TariffRegister
+
     with (
         opened(folder.settings()) as connection,
         TariffRegister(connection.info.dsn) as register,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from ledger.facts.token_uid import canonical_token
-from ledger.master_data.assignments import Assignment
+if TYPE_CHECKING:
+    from ledger.master_data.assignments import Assignment
+
 
 ASSIGNED = Group("Assign it to (each may be given several times)", sort_key=5)
 _Names = Annotated[tuple[str, ...], Parameter(negative=(), group=ASSIGNED)]
@@ -38,6 +39,8 @@ class Assigning:
 
     def assignments(self, tariff_id: str) -> tuple[Assignment, ...]:
         """Return the assignments of *tariff_id*; none where nothing was named."""
+        from ledger.master_data.assignments import Assignment
+
         return tuple(
             Assignment(tariff=tariff_id, **where, **driver)
             for where, driver in product(self._sites_and_stations(), self._drivers())
@@ -57,6 +60,8 @@ class Assigning:
         return list(self._named_drivers()) or [{}]
 
     def _named_drivers(self) -> Iterator[dict[str, str]]:
+        from ledger.facts.token_uid import canonical_token
+
         yield from ({"token_group": name} for name in self.group)
         yield from ({"partner": name} for name in self.partner)
         yield from ({"token": canonical_token(uid) or uid} for uid in self.token)

@@ -108,7 +108,7 @@ def export_tariff(
             None if exported.tariff is None else msgspec.json.format(ocpp_json(exported.tariff))
         )
         return _show(file, written, exported.notes, as_json=as_json)
-    from deploy.clock import SystemClock  # noqa: PLC0415 - it loads asyncio
+    from deploy.clock import SystemClock
 
     tariff = msgspec.structs.replace(
         tariff,

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from psycopg import Connection
 
-from deploy.clock import SystemClock
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.commands.tariffs.assigning import TO_NOBODY, Assigning
-from deploy.commands.tariffs.records import HASH_SHOWN, print_records
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
-from ledger.declared.store import load_declarations
-from ledger.desk.approvals import tariff_desk
-from ledger.desk.publish import Published, publish_files, read_tariffs
-from ledger.master_data.assignments import Assignment
-from ledger.master_data.tariff_versions import TariffVersion
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from ledger.desk.publish import Published
+    from ledger.master_data.assignments import Assignment
 
 Start = Annotated[datetime | None, Parameter(name=["--from", "--valid-from"])]
 
@@ -50,6 +48,10 @@ def publish(
         to: Whose sessions it prices.
         folder: Where.
     """
+    from deploy.clock import SystemClock
+    from ledger.declared.store import load_declarations
+    from ledger.desk.publish import publish_files
+
     if not files:
         message = "tariff publish needs at least one file"
         raise DeployError(message)
@@ -75,6 +77,8 @@ def publish(
 
 
 def _assignments(texts: Sequence[tuple[str, str]], to: Assigning) -> tuple[Assignment, ...]:
+    from ledger.desk.publish import read_tariffs
+
     if to.is_empty:
         return ()
     if len(texts) != 1:
@@ -92,6 +96,9 @@ def _propose(
     holds_from: datetime | None,
     folder: ReadingFolder,
 ) -> int:
+    from deploy.commands.tariffs.records import print_records
+    from ledger.desk.approvals import tariff_desk
+
     with tariff_desk(connection) as desk:
         proposed = desk.propose(texts, assignments, by=by, at=at, holds_from=holds_from)
     print_records("Proposed", proposed, is_json=folder.json)
@@ -103,6 +110,10 @@ def _propose(
 
 
 def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool) -> None:
+    from deploy.commands.tariffs.records import HASH_SHOWN
+    from ledger.master_data.assignments import Assignment
+    from ledger.master_data.tariff_versions import TariffVersion
+
     if is_json:
         print_json({"published": done.planned, "version": done.version})
         return

@@ -34,7 +34,7 @@ def compiled_tariff(path: Path) -> CompiledTariff:
 def monday_of(day: date | None) -> date:
     """Return the Monday of the week of *day*, by default of this week."""
     if day is None:
-        from deploy.clock import SystemClock  # noqa: PLC0415 - it loads asyncio
+        from deploy.clock import SystemClock
 
         day = SystemClock().now().date()
     return day - timedelta(days=day.weekday())

@@ -10,8 +10,9 @@ from importlib import import_module
 import pytest
 
 from deploy.commands.catalogue import COMMANDS, GROUPS, UNSAID, Command
+from tests.tree import EXAMPLES
 
-HEAVY = {"asyncio", "eventsourcing", "numpy", "ocpp", "psycopg", "websockets", "yaml"}
+HEAVY = {"asyncio", "eventsourcing", "numpy", "ocpp", "psycopg", "websockets"}
 BUILT_ON = {"deploy.commands.tariffs.explain": ["deploy.commands.price"]}
 SHOW_LOADED = """
 import sys
@@ -60,16 +61,24 @@ def test_help_of_the_whole_loads_no_command(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
-def test_a_command_is_loaded_alone(command: Command) -> None:
+def test_a_command_is_loaded_alone_and_its_libraries_when_it_works(
+    command: Command,
+) -> None:
     module = command.function.partition(":")[0]
 
     loaded = loaded_by(*command.words.split(), "--help")
 
     assert commands_in(loaded) == {module, *BUILT_ON.get(module, ())}
+    assert loaded & HEAVY == set()
 
 
 @pytest.mark.parametrize(
-    "arguments", [("station", "password"), ("tariff", "schema"), ("tariff", "lint", "--help")]
+    "arguments",
+    [
+        pytest.param(("station", "password"), id="station password"),
+        pytest.param(("tariff", "schema"), id="tariff schema"),
+        pytest.param(("tariff", "lint", str(EXAMPLES / "tariffs")), id="tariff lint"),
+    ],
 )
 def test_what_needs_no_database_loads_none(arguments: tuple[str, ...]) -> None:
-    assert loaded_by(*arguments) & (HEAVY - {"yaml"}) == set()
+    assert loaded_by(*arguments) & HEAVY == set()
