@@ -34,6 +34,7 @@ MODULES: Final = (
     "bench.ocpi",
     "bench.bulk",
     "bench.simulate",
+    "bench.start_up",
 )
 
 

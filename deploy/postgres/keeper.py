@@ -56,7 +56,7 @@ class Keeper:
 
     def __init__(self, data: Path, *, lock: int) -> None:
         self._lock = lock
-        self._users = ServerUsers(data)
+        self._users = ServerUsers(data, only_looks=True)
         self._server = RunningServer(data)
         self._server.hold_home()
         self._last_came, self._unused_since = 0, time.monotonic()
@@ -68,7 +68,7 @@ class Keeper:
         is_over = False
         while not is_over:
             self._told_to_end.wait(LOOK_SECONDS)
-            with suppress(FileNotFoundError):  # the folder went just now: the next look will see
+            with suppress(FileNotFoundError):  # the folder is being deleted: the next look will see
                 is_over = self._is_over()
 
     def _is_over(self) -> bool:

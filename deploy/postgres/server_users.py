@@ -17,14 +17,23 @@ class ServerUsers:
     kept after the last of them; it is written with each user that comes.
     """
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
-        self._users = open_lock(data / "postgresql.users")
+    def __init__(self, data: Path, *, only_looks: bool = False) -> None:
+        """Open the folder's files; who *only_looks* makes none, not even while others delete them.
+
+        Raises:
+            FileNotFoundError: If there are none and we only look.
+        """
+        self._data, self._flags = data, 0 if only_looks else os.O_CREAT
+        self._users = open_lock(data / "postgresql.users", self._flags)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep others from coming, and from starting and stopping the server, meanwhile."""
-        with open_lock(self._data / "postgresql.lock") as lock:
+        """Keep others from coming, and from starting and stopping the server, meanwhile.
+
+        Raises:
+            FileNotFoundError: If the file is gone and we only look.
+        """
+        with open_lock(self._data / "postgresql.lock", self._flags) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -64,9 +73,9 @@ class ServerUsers:
         return os.fstat(self._users.fileno()).st_mtime_ns
 
 
-def open_lock(path: Path) -> BinaryIO:
+def open_lock(path: Path, flags: int = os.O_CREAT) -> BinaryIO:
     """Return a file to lock; one that root makes is the folder's owner's, who may need it too."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o644)
     if os.geteuid() == 0:
         owner = path.parent.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

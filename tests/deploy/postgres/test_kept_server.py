@@ -99,10 +99,10 @@ def new_folder(parent: Path) -> Iterator[Callable[[str], Folder]]:
 
     yield give
     for folder in folders:
-        if folder.data.exists():
-            with EmbeddedPostgres(folder.data):
+        if not folder.is_at_rest():
+            with EmbeddedPostgres(folder.data):  # who keeps nothing ends what was kept
                 pass
-        until(folder.is_at_rest)
+            until(folder.is_at_rest)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def folder(new_folder: Callable[[str], Folder]) -> Folder:
     return new_folder("data")
 
 
-def until(is_so: Callable[[], bool], *, seconds: float = 20) -> None:
+def until(is_so: Callable[[], bool], *, seconds: float = 60) -> None:
     limit = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < limit
@@ -263,7 +263,8 @@ def test_up_takes_the_kept_server_over_and_ends_it_with_itself(folder: Folder) -
         time.sleep(SHORT + 1)
         assert folder.server.pid == taken == kept
 
-    until(folder.is_at_rest, seconds=3)
+    assert folder.server.processes() == set()
+    until(folder.is_at_rest)
 
 
 @pytest.mark.timeout(180)
