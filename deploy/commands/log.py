@@ -70,11 +70,11 @@ def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -
 
 
 def _print(placed: PlacedLine, *, is_json: bool) -> None:
-    from projections.log_reading import describe
-
     at = "/".join(str(part) for part in placed.at)
     if is_json:
         sys.stdout.write(f'{{"at":"{at}","line":{placed.text}}}\n')
     else:
+        from projections.log_reading import describe
+
         moment = f"{placed.line.received_at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
         say(f"{at}  {moment}Z  {describe(placed.line)}")
