@@ -23,7 +23,7 @@ from tests.tree import ROOT
 
 # A part that dies all the time would be started again only after a while: here it is at once.
 PROGRAM = """
-from deploy.running.processes import supervisor
+from deploy.running import supervisor
 supervisor.STEADY_SECONDS = 0.0
 supervisor.BACK_OFF_SECONDS = 0.05
 from deploy.cli import main
