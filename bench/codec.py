@@ -7,11 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from bench.frames import meter_values
-from bench.peer_station import PeerStation
+from bench.peers.frames import meter_values
+from bench.peers.station import PeerStation
 from bench.run import Row
 from ingest.answers import ocpp16
-from ingest.answers.answering import Desk
+from ingest.answers.answering import AnsweringParts
 from ingest.answers.sequences import Sequences
 from ingest.directory import StationAccess
 from ingest.facts.ocpp16 import _MeterValues as MeterValues
@@ -31,8 +31,8 @@ async def _rows(seconds: float) -> list[Row]:
     frame = meter_values("5d5c2e9a-6f0e-4a33-9f3a-0c5b8b1f7a10")
     peer = PeerStation("CP1", _Wire())
     theirs = await _rate(lambda: peer.route_message(frame), seconds)
-    raw, desk = frame.encode(), _desk()
-    ours = await _rate(lambda: _ours(raw, desk), seconds)
+    raw, parts = frame.encode(), _desk()
+    ours = await _rate(lambda: _ours(raw, parts), seconds)
     return [
         {
             "name": "codec_frames",
@@ -55,17 +55,17 @@ async def _rate(handle: Callable[[], Awaitable[object]], seconds: float) -> floa
     return count / spent
 
 
-async def _ours(raw: bytes, desk: Desk) -> bytes:
+async def _ours(raw: bytes, parts: AnsweringParts) -> bytes:
     """Do to one frame what the server and the worker do with it, short of log and fold."""
     message = codec.parse(raw)
     assert isinstance(message, Call)
     codec.decode(message.payload, MeterValues)
-    answer = await ocpp16.answer(message, desk)
+    answer = await ocpp16.answer(message, parts)
     return codec.encode_result(message.message_id, answer.payload)
 
 
-def _desk() -> Desk:
-    return Desk(
+def _desk() -> AnsweringParts:
+    return AnsweringParts(
         station=StationAccess(station_id="CP1", password_hashes=()),
         directory=FixedDirectory(),
         ids=MemoryIds(),

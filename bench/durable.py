@@ -20,10 +20,10 @@ from typing import Final
 import psycopg
 import uvloop
 
-from bench.frames import meter_values
-from bench.load import LoadStation, connect, wire_frame
+from bench.peers.frames import meter_values
+from bench.peers.load import LoadStation, connect, wire_frame
+from bench.peers.servers import Task, run_ours, run_peer, server_process
 from bench.run import Row
-from bench.servers import Task, run_ours, run_peer, server_process
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
 

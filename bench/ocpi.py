@@ -13,7 +13,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.decimal_rater import decimal_total
+from bench.peers.decimal_rater import decimal_total
 from bench.pricing import Row, bench_tariff
 from tariffs.cdr.pricing import price_cdr
 from tariffs.kernel.pricing import compile_tariff
@@ -107,7 +107,7 @@ def rows(seconds: float) -> list[Row]:
             "name": "ocpi_parse_and_price",
             "value": value,
             "unit": "CDRs/s",
-            "peer": "stdlib json and the same rules written plainly (bench/decimal_rater.py)",
+            "peer": "stdlib json and the same rules written plainly (bench/peers/decimal_rater.py)",
             "peer_value": peer_value,
             "ratio": value / peer_value,
         }

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.decimal_rater import decimal_total
+from bench.peers.decimal_rater import decimal_total
 from tariffs.kernel.pricing import compile_tariff, price_session
 from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
@@ -100,7 +100,7 @@ def rows(seconds: float) -> list[Row]:
             "name": name,
             "value": value,
             "unit": "sessions/s",
-            "peer": "the same rules written plainly in Decimal (bench/decimal_rater.py)",
+            "peer": "the same rules written plainly in Decimal (bench/peers/decimal_rater.py)",
             "peer_value": peer_value,
             "ratio": value / peer_value,
         }

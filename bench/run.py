@@ -30,6 +30,7 @@ MODULES: Final = (
     "bench.durable",
     "bench.tls_memory",
     "bench.worker",
+    "bench.worker_mix",
     "bench.pricing",
     "bench.ocpi",
     "bench.bulk",

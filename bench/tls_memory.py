@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bench.load import LoadStation, connect, wire_frame
+from bench.peers.load import LoadStation, connect, wire_frame
+from bench.peers.servers import Process, Task, run_ours, run_peer, server_process
 from bench.run import Row
-from bench.servers import Process, Task, run_ours, run_peer, server_process
 
 _CONNECTIONS: Final = 500
 _FIRST: Final = 50

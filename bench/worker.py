@@ -11,27 +11,16 @@ processor time of the worker and of all of PostgreSQL together, so that it is wh
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
-import psycopg
-
-from bench.frames import meter_values
+from bench.peers.frames import meter_values
+from bench.peers.worked_log import cpu_seconds, empty_log, fill, worked_off
+from bench.peers.worker import measure_peer
 from bench.run import Row
-from bench.worker_peer import measure_peer
-from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
-from ingest.facts.translate import translate
-from ledger.log.envelope import Frame, encode_line
-from ledger.log.postgres import append_lines
-from ledger.worker.worker import Worker
+from ledger.log.envelope import Frame
 
 _STATIONS: Final = 400
 _FRAMES_EACH: Final = 300
@@ -40,20 +29,15 @@ _READINGS: Final = 30
 _LINES_A_RECORD: Final = 100
 _PEER_FRAMES: Final = 3_000
 _MORNING: Final = datetime(2026, 3, 2, 7, tzinfo=UTC)
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 def rows(seconds: float) -> list[Row]:
     """Measure both sides; ours for at least *seconds* of processor time."""
-    data = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
-    try:
-        with EmbeddedPostgres(data) as postgres:
-            _fill_log(postgres.dsn)
-            ours = _measure(postgres, seconds)
-            frames = [frame for frame, _ in zip(_charging(), range(_PEER_FRAMES), strict=False)]
-            theirs = measure_peer(postgres.dsn, frames, lambda: _cpu_seconds(postgres))
-    finally:
-        shutil.rmtree(data)
+    with empty_log() as postgres:
+        fill(postgres, (*_starts(), *_charging()), lines_a_record=_LINES_A_RECORD)
+        ours = _measure(postgres, seconds)
+        frames = [frame for frame, _ in zip(_charging(), range(_PEER_FRAMES), strict=False)]
+        theirs = measure_peer(postgres.dsn, frames, lambda: cpu_seconds(postgres))
     return [
         {
             "name": "worker_frames",
@@ -70,37 +54,9 @@ def _measure(postgres: EmbeddedPostgres, seconds: float) -> float:
     """Work through the log, each time into new tables, until *seconds* are spent."""
     frames, spent, number = 0, 0.0, 0
     while spent < seconds:
-        schema, number = f"bench_{number}", number + 1
-        with psycopg.connect(postgres.dsn) as connection:
-            migrate.apply(connection, "books", schema=schema)
-        with Worker(postgres.dsn, partitions=[0], translate=translate, schema=schema) as worker:
-            before = _cpu_seconds(postgres)
-            while done := worker.run_once():
-                frames += done
-            spent += _cpu_seconds(postgres) - before
+        done, took = worked_off(postgres, f"bench_{number}")
+        frames, spent, number = frames + done, spent + took, number + 1
     return frames / spent
-
-
-def _cpu_seconds(postgres: EmbeddedPostgres) -> float:
-    """Return the processor time of this process and of the server's, those that ended included."""
-    spent = time.process_time()
-    for process in postgres.processes():
-        with suppress(FileNotFoundError):  # it ended meanwhile: its parent counts it
-            fields = Path(f"/proc/{process}/stat").read_text("ascii").rsplit(")", 1)[1].split()
-            own = int(fields[11]) + int(fields[12])
-            ended = int(fields[13]) + int(fields[14]) if process == postgres.pid else 0
-            spent += (own + ended) / _TICKS
-    return spent
-
-
-def _fill_log(dsn: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        migrate.apply(connection, "inputs")
-        connection.execute("SET search_path = inputs")
-        connection.execute("INSERT INTO log_head (partition) VALUES (0)")
-        lines = [encode_line(frame) for frame in (*_starts(), *_charging())]
-        for first in range(0, len(lines), _LINES_A_RECORD):
-            append_lines(connection, {0: lines[first : first + _LINES_A_RECORD]})
 
 
 def _starts() -> Iterator[Frame]:

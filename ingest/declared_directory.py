@@ -11,7 +11,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from ingest.clock import Clock
-from ingest.directory import StationAccess, TokenAccess, TokenStatus
+from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
 from ledger.database import connect_async
 from ledger.declared.declarations import Declaration, Declarations, Kind, decode_entity
 from ledger.declared.identities import canonical
@@ -20,7 +20,6 @@ from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 
 FRESH_SECONDS: Final = 0.5
 """How long an answer may lag behind a declaration, in real time."""
-UNFINISHED: Final = ["open", "waiting"]
 
 _NEWER: LiteralString = """
 SELECT version, kind, key, valid_from, body FROM declaration WHERE version > %s ORDER BY version
@@ -32,12 +31,12 @@ ON CONFLICT (token_uid, station_id) DO UPDATE
 SET last_seen_at = excluded.last_seen_at, times = unknown_token.times + 1
 """
 _WAITING: LiteralString = """
-SELECT DISTINCT partition FROM session WHERE state = ANY(%s)
+SELECT DISTINCT partition FROM unfinished_session
 UNION SELECT 0 WHERE EXISTS (SELECT FROM uninvoiced_session)
 """
 
 
-class Desk:
+class ReopenedConnection:
     """One asynchronous connection, opened again when it is lost, used by one at a time."""
 
     def __init__(self, dsn: str) -> None:
@@ -69,7 +68,7 @@ class DeclaredDirectory:
     """A `StationDirectory` over the newest declarations, and the `Waits` of the books."""
 
     def __init__(self, dsn: str, clock: Clock) -> None:
-        self._desk, self._clock = Desk(dsn), clock
+        self._connection, self._clock = ReopenedConnection(dsn), clock
         self._rows: list[Declaration] = []
         self._known = Declarations()
         self._stations: dict[str, str] = {}
@@ -96,27 +95,27 @@ class DeclaredDirectory:
             return None
         accepted = token.status is DeclaredStatus.ACCEPTED
         return TokenAccess(
-            status=TokenStatus.ACCEPTED if accepted else TokenStatus.BLOCKED,
+            status=AuthorizationStatus.ACCEPTED if accepted else AuthorizationStatus.BLOCKED,
             expires_at=token.expires_at,
             group=token.parent,
         )
 
     async def unknown_token(
         self, station_id: str, token_uid: str, *, seen_at: datetime
-    ) -> TokenStatus:
+    ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""
-        await self._desk.ask(_UNKNOWN, (token_uid, station_id, seen_at, seen_at))
+        await self._connection.ask(_UNKNOWN, (token_uid, station_id, seen_at, seen_at))
         policy = (await self._fresh()).policy(self._clock.now())
         refused = policy.unknown_tokens is UnknownTokens.REFUSE
-        return TokenStatus.INVALID if refused else TokenStatus.ACCEPTED
+        return AuthorizationStatus.INVALID if refused else AuthorizationStatus.ACCEPTED
 
     async def waits(self) -> set[int]:
         """Return the partitions that need ticks: unfinished sessions, months that must end."""
-        return {partition for (partition,) in await self._desk.ask(_WAITING, (UNFINISHED,))}
+        return {partition for (partition,) in await self._connection.ask(_WAITING, ())}
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._desk.close()
+        await self._connection.close()
 
     async def _fresh(self) -> Declarations:
         """Return the declarations, at most FRESH_SECONDS old."""
@@ -124,7 +123,7 @@ class DeclaredDirectory:
             return self._known
         async with self._refreshing:
             if time.monotonic() - self._looked >= FRESH_SECONDS:
-                rows = await self._desk.ask(_NEWER, (self._known.version,))
+                rows = await self._connection.ask(_NEWER, (self._known.version,))
                 if rows:
                     self._take(rows)
                 self._looked = time.monotonic()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class TokenStatus(StrEnum):
+class AuthorizationStatus(StrEnum):
     """What a station may do for a token. Both protocol versions use these words."""
 
     ACCEPTED = "Accepted"
@@ -35,17 +35,17 @@ class StationAccess:
 class TokenAccess:
     """What is declared about a token; `group` is the uid of its group or parent token."""
 
-    status: TokenStatus
+    status: AuthorizationStatus
     expires_at: datetime | None = None
     group: str | None = None
 
-    def status_at(self, moment: datetime) -> TokenStatus:
+    def status_at(self, moment: datetime) -> AuthorizationStatus:
         """Return the status at *moment*: an accepted token expires."""
-        if self.status is not TokenStatus.ACCEPTED:
+        if self.status is not AuthorizationStatus.ACCEPTED:
             return self.status
         if self.expires_at is not None and self.expires_at <= moment:
-            return TokenStatus.EXPIRED
-        return TokenStatus.ACCEPTED
+            return AuthorizationStatus.EXPIRED
+        return AuthorizationStatus.ACCEPTED
 
 
 class StationDirectory(Protocol):
@@ -59,5 +59,5 @@ class StationDirectory(Protocol):
 
     async def unknown_token(
         self, station_id: str, token_uid: str, *, seen_at: datetime
-    ) -> TokenStatus:
+    ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""

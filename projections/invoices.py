@@ -15,8 +15,8 @@ from eventsourcing.utils import get_topic
 from psycopg import Connection
 
 from ledger.invoices.invoice import Invoice
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import book_invoice
-from ledger.invoices.register import Books
 
 
 class InvoiceProjection:
@@ -26,8 +26,8 @@ class InvoiceProjection:
     topics: ClassVar = (get_topic(Invoice.Issued),)
 
     def project(
-        self, connection: Connection[Any], books: Books, page: Sequence[Notification]
+        self, connection: Connection[Any], issuer: InvoiceIssuer, page: Sequence[Notification]
     ) -> None:
         """Book the invoices that *page* tells of."""
         for notification in page:
-            book_invoice(connection, books.repository.get(UUID(str(notification.originator_id))))
+            book_invoice(connection, issuer.repository.get(UUID(str(notification.originator_id))))

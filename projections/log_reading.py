@@ -14,7 +14,7 @@ from ledger.log.event_log import Position, partition_of
 from ledger.log.format import unpack_payload
 from projections.errors import ProjectionError
 
-_PLACE: Final = re.compile(r"(\d+)/(\d+)(?:/(\d+))?")
+_POSITION: Final = re.compile(r"(\d+)/(\d+)(?:/(\d+))?")
 _READ: LiteralString = """
 SELECT position, codec, payload FROM log_batch
 WHERE partition = %s AND position >= %s ORDER BY position LIMIT %s
@@ -23,15 +23,15 @@ _PARTITIONS: LiteralString = "SELECT count(*) FROM log_head"
 _PAGE: Final = 200
 
 
-class BadPlaceError(ProjectionError):
-    """A place in the log reads partition/position or partition/position/line."""
+class BadPositionError(ProjectionError):
+    """A position in the log reads partition/position or partition/position/line."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        super().__init__(f"{text} is no place in the log: expected PARTITION/POSITION[/LINE]")
+        super().__init__(f"{text} is no position in the log: expected PARTITION/POSITION[/LINE]")
 
 
-class PlacedLine(NamedTuple):
+class LoggedLine(NamedTuple):
     """A line of the log, where it stands, and its text as stored."""
 
     at: Position
@@ -39,45 +39,45 @@ class PlacedLine(NamedTuple):
     text: str
 
 
-def parse_place(text: str) -> tuple[int, int, int | None]:
-    """Return partition, position and line (None: the whole record) of a place's text.
+def parse_position(text: str) -> tuple[int, int, int | None]:
+    """Return partition, position and line (None: the whole record) of a position's text.
 
     Raises:
-        BadPlaceError: If it is none.
+        BadPositionError: If it is none.
     """
-    match = _PLACE.fullmatch(text)
+    match = _POSITION.fullmatch(text)
     if match is None:
-        raise BadPlaceError(text)
+        raise BadPositionError(text)
     line = match[3]
     return int(match[1]), int(match[2]), None if line is None else int(line)
 
 
-def read_place(
+def read_position(
     connection: Connection[Any], partition: int, position: int, line: int | None
-) -> list[PlacedLine]:
+) -> list[LoggedLine]:
     """Return one record of the log, or one line of it; nothing where there is none."""
     return [
-        placed
-        for placed in _lines(connection, partition, position)
-        if placed.at.position == position and line in {None, placed.at.line}
+        logged
+        for logged in _lines(connection, partition, position)
+        if logged.at.position == position and line in {None, logged.at.line}
     ]
 
 
-def read_station(connection: Connection[Any], station: str) -> Iterator[PlacedLine]:
+def read_station(connection: Connection[Any], station: str) -> Iterator[LoggedLine]:
     """Yield every line about *station*, from the beginning."""
     partition = partition_of(station, partitions=count_partitions(connection))
-    for placed in read_partition(connection, partition):
-        if getattr(placed.line, "station", None) == station:
-            yield placed
+    for logged in read_partition(connection, partition):
+        if getattr(logged.line, "station", None) == station:
+            yield logged
 
 
-def read_all(connection: Connection[Any]) -> Iterator[PlacedLine]:
+def read_all(connection: Connection[Any]) -> Iterator[LoggedLine]:
     """Yield every line of the log, one partition after the other."""
     for partition in range(count_partitions(connection)):
         yield from read_partition(connection, partition)
 
 
-def read_partition(connection: Connection[Any], partition: int) -> Iterator[PlacedLine]:
+def read_partition(connection: Connection[Any], partition: int) -> Iterator[LoggedLine]:
     """Yield every line of a partition, in order."""
     start = 0
     while True:
@@ -115,11 +115,11 @@ def describe(line: LogLine) -> str:
             return f"{line.by} showed the code {line.code} for {whose}"
 
 
-def _lines(connection: Connection[Any], partition: int, start: int) -> Iterator[PlacedLine]:
+def _lines(connection: Connection[Any], partition: int, start: int) -> Iterator[LoggedLine]:
     for position, codec, payload in connection.execute(
         _READ, (partition, start, _PAGE), binary=True
     ):
         plain = unpack_payload(codec, payload)
         texts = plain.split(b"\n")
         for index, line in enumerate(decode_lines(plain)):
-            yield PlacedLine(Position(partition, position, index), line, texts[index].decode())
+            yield LoggedLine(Position(partition, position, index), line, texts[index].decode())

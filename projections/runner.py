@@ -15,7 +15,7 @@ import psycopg
 from eventsourcing.persistence import Notification
 from psycopg import Connection
 
-from ledger.invoices.register import Books
+from ledger.invoices.issuer import InvoiceIssuer
 
 PAGE: Final = 500
 LOOK_SECONDS: Final = 1.0
@@ -42,7 +42,7 @@ class Projection(Protocol):
         """The kinds of events it wants."""
 
     def project(
-        self, connection: Connection[Any], books: Books, page: Sequence[Notification]
+        self, connection: Connection[Any], issuer: InvoiceIssuer, page: Sequence[Notification]
     ) -> None:
         """Take *page* into account within the caller's transaction."""
 
@@ -54,7 +54,7 @@ class Runner:
         self, dsn: str, projections: Sequence[Projection], *, schema: str = "books"
     ) -> None:
         self._projections = tuple(projections)
-        self._books = Books(dsn)
+        self._issuer = InvoiceIssuer(dsn)
         self._connection: Connection[Any] = psycopg.connect(dsn, autocommit=True)
         path = psycopg.sql.SQL("SET search_path = {}, inputs")
         self._connection.execute(path.format(psycopg.sql.Identifier(schema)))
@@ -68,7 +68,7 @@ class Runner:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._books.close()
+        self._issuer.close()
         self._connection.close()
 
     def run(self, stop: threading.Event) -> None:
@@ -85,11 +85,11 @@ class Runner:
         with self._connection.transaction():
             self._connection.execute(BEGIN, (projection.name,))
             [(position,)] = self._connection.execute(LOAD, (projection.name,)).fetchall()
-            page = self._books.recorder.select_notifications(
+            page = self._issuer.recorder.select_notifications(
                 position, PAGE, topics=projection.topics, inclusive_of_start=False
             )
             if not page:
                 return 0
-            projection.project(self._connection, self._books, page)
+            projection.project(self._connection, self._issuer, page)
             self._connection.execute(ADVANCE, (page[-1].id, projection.name))
         return len(page)

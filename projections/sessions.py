@@ -10,19 +10,22 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from ledger.facts.station_facts import NO_ID
 from ledger.rating.decisions import SessionHeld, decode_decision
+from ledger.sessions.states import SessionState
 
 COUNTS: LiteralString = """
-SELECT state, count(*) FROM session WHERE state <> 'replaced' GROUP BY state ORDER BY state
+SELECT state, count(*) FROM listed_session GROUP BY state ORDER BY state
 """
 FLAGS: LiteralString = """
-SELECT flag, count(*) FROM session, unnest(flags) AS flag WHERE state <> 'replaced'
+SELECT flag, count(*) FROM listed_session, unnest(flags) AS flag
 GROUP BY flag ORDER BY flag
 """
 LIST: LiteralString = """
-SELECT session_id, station_id, evse_id, connector_id, token_uid, state, flags, reasons,
-       started_at, ended_at, energy_wh, register_wh
-FROM session WHERE state <> 'replaced' AND (%(state)s::text IS NULL OR state = %(state)s)
+SELECT session_id, station_id, nullif(nullif(transaction_ref, ''), %(no_id)s) AS transaction_id,
+       evse_id, connector_id, token_uid, state, flags, reasons, started_at, ended_at, stop_reason,
+       energy_wh, register_wh
+FROM listed_session WHERE (%(state)s::text IS NULL OR state = %(state)s)
 AND (%(station_id)s::text IS NULL OR station_id = %(station_id)s)
 ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
 """
@@ -34,10 +37,15 @@ WHERE session_id = ANY (%s) ORDER BY session_id, position DESC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSummary:
-    """One session in a list. Energies in Wh; `register_wh` is the last reading of an open one."""
+    """One session in a list. Energies in Wh; `register_wh` is the last reading of an open one.
+
+    `transaction_id` is the station's, as text; None where no frame named one. `stop_reason` is
+    the station's word for why it ended.
+    """
 
     session_id: str
     station_id: str
+    transaction_id: str | None
     evse_id: int | None
     connector_id: int | None
     token_uid: str | None
@@ -46,6 +54,7 @@ class SessionSummary:
     reasons: list[str]
     started_at: datetime | None
     ended_at: datetime | None
+    stop_reason: str | None
     energy_wh: Decimal | None
     register_wh: Decimal | None
 
@@ -77,13 +86,13 @@ def list_sessions(
 ) -> list[SessionSummary]:
     """Return sessions, the newest first."""
     with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
-        wanted = {"state": state, "station_id": station_id, "limit": limit}
+        wanted = {"state": state, "station_id": station_id, "limit": limit, "no_id": NO_ID}
         return cursor.execute(LIST, wanted).fetchall()
 
 
 def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[HeldSession]:
     """Return the held sessions with the reasons of the last decision about each."""
-    sessions = list_sessions(connection, state="held", limit=limit)
+    sessions = list_sessions(connection, state=SessionState.HELD, limit=limit)
     ids = [session.session_id for session in sessions]
     words: dict[str, tuple[str, ...]] = {}
     for session_id, body in connection.execute(LAST_DECISIONS, (ids,)):

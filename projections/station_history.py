@@ -12,7 +12,7 @@ from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.facts.stored import stored_facts
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.station_fold import StationBook
+from ledger.sessions.station_fold import StationFold
 
 
 class StationHistory(NamedTuple):
@@ -37,9 +37,11 @@ def station_history(
         if until_position is None or fact.position <= until_position
     ]
     traits = StationTraits() if not facts else declarations.traits(station_id, _last(facts))
-    book = StationBook(station_id, traits)
-    book.add(facts)
-    found = [session for stream in book.streams() for session in book.sessions(stream)]
+    fold = StationFold(station_id, traits)
+    fold.add(facts)
+    found = [
+        session for transaction in fold.transactions() for session in fold.sessions(transaction)
+    ]
     return StationHistory(facts, {session.session_id: session for session in found}, traits)
 
 

@@ -10,12 +10,12 @@ from typing import Final
 from tariffs.adjustments.adjustment import AtLeast, FeeCap, QuantityTax, Surcharge
 from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import Why
-from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
+from tariffs.kernel.priced import PricedLine, PricedSession
 from tariffs.model.reasons import duration_text
 from tariffs.model.tariff import Dimension, TaxIncluded
 from tariffs.quantities import money_of_minor, plain
 from tariffs.taxes.breakdown import tax_breakdown
-from tariffs.zones import TZDATA_VERSION, zone
+from tariffs.zones import zone
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TAXES: Final = {
@@ -28,20 +28,6 @@ _TAXES: Final = {
 def explain(session: PricedSession) -> str:
     """Return the whole explanation: head, a paragraph a line, totals, notes."""
     return "\n".join([*_head(session), *_lines(session), *_totals(session)]) + "\n"
-
-
-def explain_line(session: PricedSession, number: int) -> str:
-    """Return the paragraph of line *number*, counted from 1."""
-    return "\n".join(_line(session, number, session.lines[number - 1]))
-
-
-def provenance(session: PricedSession) -> str:
-    """Return what produced the result: versions and hashes that a re-pricing needs."""
-    policy = session.policy
-    return (
-        f"tariff {session.tariff_id} sha256 {session.tariff_hash}, policy {policy.name} "
-        f"{policy.version}, kernel {KERNEL_VERSION}, tzdata {TZDATA_VERSION}"
-    )
 
 
 def _head(session: PricedSession) -> Iterator[str]:
@@ -169,8 +155,8 @@ def _duration(microseconds: int) -> str:
 
 def _price(price: Decimal, currency: str) -> str:
     exponent = price.as_tuple().exponent
-    places = -exponent if isinstance(exponent, int) else 0
-    return f"{price:.{max(places, currency_exponent(currency))}f}"
+    decimals = -exponent if isinstance(exponent, int) else 0
+    return f"{price:.{max(decimals, currency_exponent(currency))}f}"
 
 
 def _minor(session: PricedSession, minor: int) -> str:

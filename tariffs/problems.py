@@ -1,4 +1,4 @@
-"""A problem in a file that a person wrote, with its place."""
+"""A problem in a file that a person wrote, with its spot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong at one place; line and column count from 1."""
+    """One thing that is wrong at one spot; line and column count from 1."""
 
     source: str
     line: int

@@ -13,7 +13,7 @@ from tariffs.errors import TariffError
 
 # Wide enough for every sum that a session can have; too wide a number raises and never rounds.
 EXACT: Final = Context(prec=80, traps=[InvalidOperation, Overflow])
-REPEATING_PLACES: Final = 18
+REPEATING_DECIMALS: Final = 18
 _NUMBER_DIGITS_MAX: Final = 40
 _NUMBER_EXPONENT_MAX: Final = 18
 
@@ -77,18 +77,18 @@ def money_of_minor(minor: int, currency: str) -> Money:
 
 
 def decimal_of_ratio(numerator: int, denominator: int) -> Decimal:
-    """Return the ratio as a Decimal: exact if it ends, else rounded to 18 places."""
+    """Return the ratio as a Decimal: exact if it ends, else rounded to 18 decimals."""
     ratio = Fraction(numerator, denominator)
-    rest, places = ratio.denominator, 0
+    rest, decimals = ratio.denominator, 0
     for prime in (2, 5):
         power = 0
         while rest % prime == 0:
             rest, power = rest // prime, power + 1
-        places = max(places, power)
+        decimals = max(decimals, power)
     if rest != 1:
-        places = REPEATING_PLACES
-    scaled = round_ratio(ratio.numerator * 10**places, ratio.denominator, RoundingMode.HALF_EVEN)
-    return Decimal(scaled).scaleb(-places, EXACT)
+        decimals = REPEATING_DECIMALS
+    scaled = round_ratio(ratio.numerator * 10**decimals, ratio.denominator, RoundingMode.HALF_EVEN)
+    return Decimal(scaled).scaleb(-decimals, EXACT)
 
 
 def plain(number: Decimal) -> Decimal:

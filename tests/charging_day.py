@@ -142,6 +142,8 @@ def stop16(
     station: str, minutes: float, ref: int, wh: int, *, received: float | None = None
 ) -> Timed:
     payload = {"transactionId": ref, "meterStop": wh, "timestamp": stamp(minutes)}
+    if ref > 0:
+        payload["reason"] = "EVDisconnected"
     return call(station, received or minutes, "StopTransaction", payload, {})
 
 

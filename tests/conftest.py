@@ -10,12 +10,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg.conninfo import make_conninfo
 
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
 
 NUMBERS = itertools.count(1)
+
+# How long an example takes says more about what else the machine does than about the example.
+settings.register_profile("wattledger", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wattledger")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token, TokenKind
 from ledger.rating.decide import decide
 from ledger.rating.decisions import Moment, SessionRated
-from ledger.sessions.session import ChargingSession, SessionPoint, SessionSpan, SessionState
+from ledger.sessions.session import ChargingSession, SessionPoint, SessionSpan
 from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 from tariffs.model.usage import Activity
 
@@ -116,7 +116,6 @@ def session(
         session_id=f"{station_id}/{number}/{started_at:%Y%m%dT%H%M%SZ}",
         station_id=station_id,
         transaction_ref=str(number),
-        state=SessionState.ENDED,
         evse_id=1,
         connector_id=1,
         token_uid=token_uid,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ingest.directory import StationAccess, TokenAccess, TokenStatus
+from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
 from ingest.edge.connection_epochs import Overtake
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import hash_password
@@ -102,7 +102,7 @@ class FixedDirectory:
 
     passwords: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, TokenAccess] = field(default_factory=dict)
-    policy: TokenStatus = TokenStatus.INVALID
+    policy: AuthorizationStatus = AuthorizationStatus.INVALID
     unknown: list[tuple[str, str]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     token_ignored: str = ""
@@ -124,7 +124,7 @@ class FixedDirectory:
 
     async def unknown_token(
         self, station_id: str, token_uid: str, *, seen_at: datetime
-    ) -> TokenStatus:
+    ) -> AuthorizationStatus:
         assert seen_at.tzinfo is UTC
         self.unknown.append((station_id, token_uid))
         return self.policy

@@ -17,7 +17,7 @@ from ingest.facts.translate import translate
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Frame
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.station_fold import StationBook, StationTraits
+from ledger.sessions.station_fold import StationFold, StationTraits
 from tests.tree import VECTORS
 
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -101,15 +101,15 @@ class Story:
             for fact in translate(frame, position=position, line=0)
         ]
 
-    def book(self, facts: Iterable[StationFact] | None = None) -> StationBook:
-        """Return a book of *facts* (default: all of the story)."""
-        book = StationBook("CS-1", self.traits)
-        book.add(self.facts() if facts is None else facts)
-        return book
+    def fold(self, facts: Iterable[StationFact] | None = None) -> StationFold:
+        """Return a fold of *facts* (default: all of the story)."""
+        fold = StationFold("CS-1", self.traits)
+        fold.add(self.facts() if facts is None else facts)
+        return fold
 
     def sessions(self) -> list[ChargingSession]:
         """Return every session, by start."""
-        return sessions_of(self.book())
+        return sessions_of(self.fold())
 
     def session(self) -> ChargingSession:
         """Return the only session."""
@@ -117,9 +117,11 @@ class Story:
         return session
 
 
-def sessions_of(book: StationBook) -> list[ChargingSession]:
-    """Return every session of *book*, by start."""
-    found = [session for stream in book.streams() for session in book.sessions(stream)]
+def sessions_of(fold: StationFold) -> list[ChargingSession]:
+    """Return every session of *fold*, by start."""
+    found = [
+        session for transaction in fold.transactions() for session in fold.sessions(transaction)
+    ]
     return sorted(found, key=lambda session: session.session_id.rsplit("/", 1)[-1])
 
 

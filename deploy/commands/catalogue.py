@@ -185,7 +185,7 @@ COMMANDS: Final = (
     ),
     Command(
         words="sessions list",
-        function="deploy.commands.sessions:listed",
+        function="deploy.commands.books.sessions:listed",
         summary="List charging sessions, the newest first. Times are UTC.",
         examples=(
             "sessions list --state rated",
@@ -194,7 +194,7 @@ COMMANDS: Final = (
     ),
     Command(
         words="sessions held",
-        function="deploy.commands.sessions:held",
+        function="deploy.commands.books.sessions:held",
         summary="List the sessions that wait for a person's decision, each with its reasons.",
         examples=(
             "sessions held",
@@ -203,7 +203,7 @@ COMMANDS: Final = (
     ),
     Command(
         words="sessions release",
-        function="deploy.commands.sessions:release",
+        function="deploy.commands.books.sessions:release",
         summary="Release a held session: it is rated as it is and invoiced; its flags stay on it.",
         examples=(
             "sessions release HB-07/812/20260331T103000Z --reason 'clock was right' --by anna",
@@ -211,7 +211,7 @@ COMMANDS: Final = (
     ),
     Command(
         words="sessions write-off",
-        function="deploy.commands.sessions:write_off",
+        function="deploy.commands.books.sessions:write_off",
         summary="Write a held session off: nothing is ever billed for it.",
         examples=(
             "sessions write-off HB-03/97/20260331T003703Z --reason 'meter was swapped' --by anna",
@@ -219,7 +219,7 @@ COMMANDS: Final = (
     ),
     Command(
         words="sessions validate",
-        function="deploy.commands.validation:validate",
+        function="deploy.commands.books.validation:validate",
         summary=(
             "Show a code for a session that is not rated yet: a voucher, a coupon, a hotel stay."
         ),
@@ -230,7 +230,7 @@ COMMANDS: Final = (
     ),
     Command(
         words="invoices",
-        function="deploy.commands.invoices:listed",
+        function="deploy.commands.books.invoices:listed",
         summary="List issued invoices, the newest first.",
         examples=(
             "invoices",
@@ -239,13 +239,13 @@ COMMANDS: Final = (
     ),
     Command(
         words="invoice show",
-        function="deploy.commands.invoice:show",
+        function="deploy.commands.books.invoice:show",
         summary="Show one invoice as it was issued. Times are local to the site.",
         examples=("invoice show HC-2026-000001",),
     ),
     Command(
         words="explain",
-        function="deploy.commands.explain:explain",
+        function="deploy.commands.books.explain:explain",
         summary="Explain an invoice, or one line of it, down to the raw frames behind it.",
         examples=(
             "explain HC-2026-000001",
@@ -292,7 +292,7 @@ COMMANDS: Final = (
     ),
     Command(
         words="balance",
-        function="deploy.commands.checking:balance",
+        function="deploy.commands.books.checking:balance",
         summary="Show where every metered Wh went, by station and day, and the trial balance.",
         examples=(
             "balance",
@@ -301,7 +301,7 @@ COMMANDS: Final = (
     ),
     Command(
         words="replay",
-        function="deploy.commands.checking:replay",
+        function="deploy.commands.books.checking:replay",
         summary=(
             "Read the log again from its start and compare every decision and "
             "document, byte for byte."

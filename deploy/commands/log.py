@@ -13,7 +13,7 @@ from deploy.output import say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
-    from projections.log_reading import PlacedLine
+    from projections.log_reading import LoggedLine
 
 
 def show(
@@ -33,14 +33,14 @@ def show(
         folder: Where.
     """
     from ledger.log.envelope import Frame
-    from projections.log_reading import parse_place, read_place, read_station
+    from projections.log_reading import parse_position, read_position, read_station
 
     if (log_position is None) == (station is None):
         message = "say which: a position (PARTITION/POSITION) or --station STATION"
         raise DeployError(message)
     with opened(folder.settings()) as connection:
         if log_position is not None:
-            lines = read_place(connection, *parse_place(log_position))
+            lines = read_position(connection, *parse_position(log_position))
         else:
             lines = list(islice(read_station(connection, station or ""), limit))
     if not lines:
@@ -69,12 +69,12 @@ def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -
     return 0
 
 
-def _print(placed: PlacedLine, *, is_json: bool) -> None:
-    at = "/".join(str(part) for part in placed.at)
+def _print(logged: LoggedLine, *, is_json: bool) -> None:
+    at = str(logged.at)
     if is_json:
-        sys.stdout.write(f'{{"at":"{at}","line":{placed.text}}}\n')
+        sys.stdout.write(f'{{"at":"{at}","line":{logged.text}}}\n')
     else:
         from projections.log_reading import describe
 
-        moment = f"{placed.line.received_at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
-        say(f"{at}  {moment}Z  {describe(placed.line)}")
+        moment = f"{logged.line.received_at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
+        say(f"{at}  {moment}Z  {describe(logged.line)}")

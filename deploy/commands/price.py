@@ -36,7 +36,7 @@ def price(
     """Price CDRs or sessions, say why for each line, and compare with what the CDR states.
 
     A CDR that carries its tariffs needs no --tariff. What cannot be priced is refused with its
-    place and reason, the others go on, and the command ends with 1.
+    spot and reason, the others go on, and the command ends with 1.
 
     Args:
         tariff: Tariffs (YAML; OCPI as .json or JSON Lines .jsonl), or folders of them.
@@ -95,7 +95,7 @@ def _print_json(outcome: Outcome | Refusal) -> None:
 
 def _content(outcome: Outcome | Refusal) -> dict[str, Any]:
     if isinstance(outcome, Refusal):
-        error = {"place": outcome.place or None, "message": outcome.why}
+        error = {"place": outcome.spot or None, "message": outcome.why}
         return {"id": outcome.id, "source": outcome.source, "error": error}
     report = report_of(
         outcome.priced,
@@ -116,8 +116,8 @@ def _print_text(outcome: Outcome | Refusal) -> None:
     if outcome.is_credit:
         say("credit: the total is taken back")
     for note in outcome.notes:
-        place = f" at {note.place}" if note.place else ""
-        say(f"note {note.code}{place}: {note.message}")
+        spot = f" at {note.spot}" if note.spot else ""
+        say(f"note {note.code}{spot}: {note.message}")
     for each in outcome.differences:
         say(
             f"differs {each.field}: stated {each.stated:f}, ours {each.ours:f} "

@@ -179,7 +179,7 @@ def _expected_flags(days: Sequence[StationDay]) -> set[str]:
 def _count_frames(connection: Connection[Any]) -> int:
     """Count the stations' calls in the log."""
     kinds = Counter(
-        placed.line.direction for placed in read_all(connection) if isinstance(placed.line, Frame)
+        logged.line.direction for logged in read_all(connection) if isinstance(logged.line, Frame)
     )
     return kinds["in"]
 

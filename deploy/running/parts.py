@@ -17,7 +17,7 @@ from deploy.clock import FastClock, SystemClock
 from deploy.settings import Settings
 
 LOG_FILE = "wattledger.log"
-ORPHAN_SECONDS = 15.0
+ALONE_SECONDS_MAX = 15.0
 
 ProductClock = SystemClock | FastClock
 
@@ -91,5 +91,5 @@ def _end_with_parent() -> None:
         return
     wait([parent.sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(ORPHAN_SECONDS)
+    threading.Event().wait(ALONE_SECONDS_MAX)
     os._exit(1)

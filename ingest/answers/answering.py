@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
-from ingest.directory import StationAccess, StationDirectory, TokenAccess, TokenStatus
+from ingest.directory import AuthorizationStatus, StationAccess, StationDirectory, TokenAccess
 from ingest.errors import IngestError
 from ingest.rpc.codec import Call, Fault, encode
-from ingest.rpc.fields import Fields
+from ingest.rpc.fields import PayloadFields
 from ledger.facts.token_uid import canonical_token
 
 
@@ -41,7 +41,7 @@ EMPTY = Answer(b"{}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class AnsweringParts:
     """The parts that answers to one station draw on."""
 
     station: StationAccess
@@ -61,7 +61,7 @@ class UnknownActionError(IngestError):
     """The protocol knows no such call from a station."""
 
 
-Respond = Callable[[Fields, Desk], Awaitable[Answer]]
+Respond = Callable[[PayloadFields, AnsweringParts], Awaitable[Answer]]
 
 
 class Dialect(Protocol):
@@ -72,7 +72,7 @@ class Dialect(Protocol):
     def error_code(self, fault: Fault, *, has_id: bool) -> str:
         """Return the CALLERROR code for a frame that could not be read."""
 
-    async def answer(self, call: Call, desk: Desk) -> Answer:
+    async def answer(self, call: Call, parts: AnsweringParts) -> Answer:
         """Return the answer to *call*, or raise UnknownActionError; content never fails it."""
 
 
@@ -80,41 +80,43 @@ def always(payload: Mapping[str, Any]) -> Respond:
     """Return a responder that gives *payload* whatever was sent."""
     answer = Answer(encode(payload)) if payload else EMPTY
 
-    async def respond(_fields: Fields, _desk: Desk) -> Answer:
+    async def respond(_fields: PayloadFields, _parts: AnsweringParts) -> Answer:
         return answer
 
     return respond
 
 
-async def heartbeat(_fields: Fields, desk: Desk) -> Answer:
+async def heartbeat(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Tell the time. A heartbeat only shows that the station lives, so it is not logged."""
-    return Answer(encode({"currentTime": timestamp(desk.clock.now())}), is_logged=False)
+    return Answer(encode({"currentTime": timestamp(parts.clock.now())}), is_logged=False)
 
 
-async def boot(_fields: Fields, desk: Desk) -> Answer:
+async def boot(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Accept: who may connect was decided before the upgrade."""
     return Answer(
         encode(
             {
-                "currentTime": timestamp(desk.clock.now()),
-                "interval": desk.heartbeat_seconds,
+                "currentTime": timestamp(parts.clock.now()),
+                "interval": parts.heartbeat_seconds,
                 "status": "Accepted",
             }
         )
     )
 
 
-async def look_up(token_uid: str | None, desk: Desk) -> tuple[TokenStatus, TokenAccess | None]:
+async def look_up(
+    token_uid: str | None, parts: AnsweringParts
+) -> tuple[AuthorizationStatus, TokenAccess | None]:
     """Return a token's present status and what is declared about it."""
     # No table holds a NUL, and none may stand between a station and its answer.
-    ignored = desk.station.token_ignored + "\0"
+    ignored = parts.station.token_ignored + "\0"
     uid = canonical_token(token_uid, ignored=ignored)
     if uid is None:
-        return TokenStatus.INVALID, None
-    now = desk.clock.now()
-    token = await desk.directory.token(uid)
+        return AuthorizationStatus.INVALID, None
+    now = parts.clock.now()
+    token = await parts.directory.token(uid)
     if token is None:
-        return await desk.directory.unknown_token(desk.station_id, uid, seen_at=now), None
+        return await parts.directory.unknown_token(parts.station_id, uid, seen_at=now), None
     return token.status_at(now), token
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from ingest.answers.answering import (
     Answer,
-    Desk,
+    AnsweringParts,
     Respond,
     UnknownActionError,
     always,
@@ -21,7 +21,7 @@ from ingest.answers.answering import (
 )
 from ingest.answers.transactions import content_key
 from ingest.rpc.codec import Call, Fault, encode
-from ingest.rpc.fields import Fields
+from ingest.rpc.fields import PayloadFields
 
 SUBPROTOCOL: Final = "ocpp1.6"
 _ID_TAG_MAX: Final = 20
@@ -32,7 +32,7 @@ def error_code(_fault: Fault, *, has_id: bool) -> str:  # noqa: ARG001 - 1.6 has
     return "FormationViolation"
 
 
-async def answer(call: Call, desk: Desk) -> Answer:
+async def answer(call: Call, parts: AnsweringParts) -> Answer:
     """Return the answer to *call*; its content never makes this fail.
 
     Raises:
@@ -41,32 +41,32 @@ async def answer(call: Call, desk: Desk) -> Answer:
     respond = ANSWERS.get(call.action)
     if respond is None:
         raise UnknownActionError
-    return await respond(Fields(call.payload), desk)
+    return await respond(PayloadFields(call.payload), parts)
 
 
-async def _authorize(fields: Fields, desk: Desk) -> Answer:
-    info = await _id_tag_info(fields.text("idTag"), desk)
+async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    info = await _id_tag_info(fields.text("idTag"), parts)
     return Answer(encode({"idTagInfo": info}), is_repeated=True)
 
 
-async def _start_transaction(fields: Fields, desk: Desk) -> Answer:
+async def _start_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Give the id of this content; the station charges or not by the token's status."""
-    info = await _id_tag_info(fields.text("idTag"), desk)
-    transaction_id = await desk.ids.assign(desk.station_id, content_key(fields))
+    info = await _id_tag_info(fields.text("idTag"), parts)
+    transaction_id = await parts.ids.assign(parts.station_id, content_key(fields))
     payload = {"idTagInfo": info, "transactionId": transaction_id}
     return Answer(encode(payload), is_repeated=True)
 
 
-async def _stop_transaction(fields: Fields, desk: Desk) -> Answer:
+async def _stop_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     id_tag = fields.text("idTag")
     if id_tag is None:
         return Answer(b"{}")
-    info = await _id_tag_info(id_tag, desk)
+    info = await _id_tag_info(id_tag, parts)
     return Answer(encode({"idTagInfo": info}), is_repeated=True)
 
 
-async def _id_tag_info(id_tag: str | None, desk: Desk) -> dict[str, str]:
-    status, token = await look_up(id_tag, desk)
+async def _id_tag_info(id_tag: str | None, parts: AnsweringParts) -> dict[str, str]:
+    status, token = await look_up(id_tag, parts)
     info: dict[str, str] = {"status": status}
     if token is not None and token.expires_at is not None:
         info["expiryDate"] = timestamp(token.expires_at)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ingest.answers.answering import (
     EMPTY,
     Answer,
-    Desk,
+    AnsweringParts,
     Question,
     Respond,
     UnknownActionError,
@@ -21,9 +21,9 @@ from ingest.answers.answering import (
     look_up,
     timestamp,
 )
-from ingest.directory import TokenStatus
+from ingest.directory import AuthorizationStatus
 from ingest.rpc.codec import Call, Fault, encode
-from ingest.rpc.fields import Fields
+from ingest.rpc.fields import PayloadFields
 
 SUBPROTOCOL: Final = "ocpp2.0.1"
 _ID_TOKEN_MAX: Final = 36
@@ -37,7 +37,7 @@ def error_code(fault: Fault, *, has_id: bool) -> str:
     return "FormatViolation" if has_id else "RpcFrameworkError"
 
 
-async def answer(call: Call, desk: Desk) -> Answer:
+async def answer(call: Call, parts: AnsweringParts) -> Answer:
     """Return the answer to *call*; its content never makes this fail.
 
     Raises:
@@ -46,44 +46,48 @@ async def answer(call: Call, desk: Desk) -> Answer:
     respond = ANSWERS.get(call.action)
     if respond is None:
         raise UnknownActionError
-    return await respond(Fields(call.payload), desk)
+    return await respond(PayloadFields(call.payload), parts)
 
 
-async def _authorize(fields: Fields, desk: Desk) -> Answer:
-    info = await _id_token_info(fields.nested("idToken"), desk)
+async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    info = await _id_token_info(fields.nested("idToken"), parts)
     return Answer(encode({"idTokenInfo": info}), is_repeated=True)
 
 
-async def _transaction_event(fields: Fields, desk: Desk) -> Answer:
+async def _transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Accept the event; ask what the station still holds if one before the last is missing."""
     is_offline = fields.is_true("offline")
-    question = _question(fields, desk, is_offline=is_offline)
+    question = _question(fields, parts, is_offline=is_offline)
     id_token = fields.nested("idToken")
     if id_token.text("idToken") is None:
         return EMPTY._replace(question=question)
     # What was charged offline is history: refusing it now would change nothing but the driver's
     # next charge (field notes, quirk 26).
-    info = {"status": TokenStatus.ACCEPTED} if is_offline else await _id_token_info(id_token, desk)
+    info = (
+        {"status": AuthorizationStatus.ACCEPTED}
+        if is_offline
+        else await _id_token_info(id_token, parts)
+    )
     return Answer(encode({"idTokenInfo": info}), is_repeated=True, question=question)
 
 
-def _question(fields: Fields, desk: Desk, *, is_offline: bool) -> Question | None:
+def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:
     """Return GetTransactionStatus for a transaction that ended with an event missing or offline."""
     transaction_id = fields.nested("transactionInfo").text("transactionId")
     if transaction_id is None:
         return None
-    desk.sequences.add(transaction_id, fields.integer("seqNo"))
+    parts.sequences.add(transaction_id, fields.integer("seqNo"))
     if fields.text("eventType") != "Ended" or len(transaction_id) > _TRANSACTION_ID_MAX:
         return None
-    if not is_offline and not desk.sequences.has_gap(transaction_id):
+    if not is_offline and not parts.sequences.has_gap(transaction_id):
         return None
     return Question("GetTransactionStatus", {"transactionId": transaction_id})
 
 
-async def _id_token_info(id_token: Fields, desk: Desk) -> dict[str, Any]:
+async def _id_token_info(id_token: PayloadFields, parts: AnsweringParts) -> dict[str, Any]:
     if id_token.text("type") == "NoAuthorization":
-        return {"status": TokenStatus.ACCEPTED}
-    status, token = await look_up(id_token.text("idToken"), desk)
+        return {"status": AuthorizationStatus.ACCEPTED}
+    status, token = await look_up(id_token.text("idToken"), parts)
     info: dict[str, Any] = {"status": status}
     if token is not None and token.expires_at is not None:
         info["cacheExpiryDateTime"] = timestamp(token.expires_at)

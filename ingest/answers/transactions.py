@@ -16,7 +16,7 @@ from typing import Protocol
 import psycopg
 
 from ingest.gathering import PATIENCE_SECONDS, Connect, Gatherer
-from ingest.rpc.fields import Fields
+from ingest.rpc.fields import PayloadFields
 from ledger.facts.token_uid import canonical_token
 
 _ORDINARY = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
@@ -57,7 +57,7 @@ class PostgresTransactionIds:
         await self._gatherer.close()
 
 
-def content_key(start: Fields) -> str:
+def content_key(start: PayloadFields) -> str:
     """Return what makes a StartTransaction itself: connector, token, time and meter.
 
     Readable JSON. What a station writes differently in the same message counts as the same:

@@ -12,7 +12,6 @@ import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ import psycopg
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from ingest.answers.answering import Answer, Desk, Dialect, Question, UnknownActionError
+from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
 from ingest.errors import IngestError
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, FrameError
@@ -44,21 +43,6 @@ class StationGoneError(IngestError):
         self.station_id, self.action, self.why = station_id, action, why
 
 
-@dataclass(slots=True)
-class Counters:
-    """What passed the edge since the server started."""
-
-    connected: int = 0
-    refused: int = 0
-    replaced: int = 0
-    received: int = 0
-    answered: int = 0
-    appended: int = 0
-    malformed: int = 0
-    unknown_actions: int = 0
-    calls_sent: int = 0
-
-
 class StationConnection:
     """The newest connection of a station, until a newer one fences it."""
 
@@ -68,20 +52,17 @@ class StationConnection:
         *,
         epoch: int,
         dialect: Dialect,
-        desk: Desk,
+        parts: AnsweringParts,
         log: EventLog,
-        counters: Counters,
     ) -> None:
         self.epoch = epoch
         self.is_fenced = False
         self.has_booted = epoch > 1
         self.heard_at = 0.0
-        self.last_frame_at: datetime | None = None
         self.closing_reason = ""
-        self._socket, self._dialect, self._desk, self._log = socket, dialect, desk, log
-        self._counters = counters
+        self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
         self._loop = asyncio.get_running_loop()
-        self._partition = partition_of(desk.station_id, partitions=log.partitions)
+        self._partition = partition_of(parts.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
         self._turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
@@ -91,7 +72,7 @@ class StationConnection:
     @property
     def station_id(self) -> str:
         """The station as declared."""
-        return self._desk.station_id
+        return self._parts.station_id
 
     @property
     def protocol(self) -> str:
@@ -133,7 +114,6 @@ class StationConnection:
         try:
             async with self._turn, asyncio.timeout(seconds):
                 await self._socket.send(frame, text=True)
-                self._counters.calls_sent += 1
                 answered = await self._calls[key]
         except TimeoutError:
             why = "too late"
@@ -168,14 +148,11 @@ class StationConnection:
     async def _take(self, raw: bytes) -> None:
         """Log one frame and answer it."""
         self.heard_at = self._loop.time()
-        self.last_frame_at = self._desk.clock.now()
-        self._counters.received += 1
         text = codec.text_of(raw)
         size_max = codec.FRAME_MAX if self.has_booted else codec.UNREGISTERED_FRAME_MAX
         try:
             message = codec.parse(raw if text.isascii() else text.encode(), size_max=size_max)
         except FrameError as error:
-            self._counters.malformed += 1
             code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
             await self._reply(text, codec.encode_error(error.message_id, code, str(error)))
             return
@@ -186,13 +163,12 @@ class StationConnection:
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
         repeat = self._repeats.get(raw) if self._repeats else None
-        if repeat is not None and self._desk.clock.now() - repeat[1] < _REPEAT_WITHIN:
+        if repeat is not None and self._parts.clock.now() - repeat[1] < _REPEAT_WITHIN:
             await self._reply(text, repeat[0])
             return
         try:
-            answer = await self._dialect.answer(call, self._desk)
+            answer = await self._dialect.answer(call, self._parts)
         except UnknownActionError:
-            self._counters.unknown_actions += 1
             problem = "this action is not known here"
             await self._reply(text, codec.encode_error(call.message_id, "NotImplemented", problem))
             return
@@ -216,7 +192,7 @@ class StationConnection:
         """Keep an answer that the same call would not surely get again."""
         if not answer.is_repeated or len(raw) > _REPEAT_SIZE_MAX:
             return
-        self._repeats[raw] = (reply, self._desk.clock.now())
+        self._repeats[raw] = (reply, self._parts.clock.now())
         if len(self._repeats) > _REPEATS_MAX:
             del self._repeats[next(iter(self._repeats))]
 
@@ -226,7 +202,6 @@ class StationConnection:
             await self._append(self._frame(text, reply.decode()))
         if not self.is_fenced:
             await self._socket.send(reply, text=True)
-            self._counters.answered += 1
 
     async def _settle(self, message: CallResult | CallError, text: str) -> None:
         """Hand an answer to the call that waits for it; keep one that nobody waits for."""
@@ -259,12 +234,10 @@ class StationConnection:
 
     async def _append(self, line: LogLine) -> None:
         await self._log.append(self._partition, encode_line(line))
-        if isinstance(line, Frame):
-            self._counters.appended += 1
 
     def _frame(self, text: str, reply: str | None, *, is_ours: bool = False) -> Frame:
         return Frame(
-            received_at=self._desk.clock.now(),
+            received_at=self._parts.clock.now(),
             station=self.station_id,
             protocol=self.protocol,
             epoch=self.epoch,
@@ -275,7 +248,7 @@ class StationConnection:
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:
         return ConnectionLine(
-            received_at=self._desk.clock.now(),
+            received_at=self._parts.clock.now(),
             station=self.station_id,
             protocol=self.protocol,
             epoch=self.epoch,

@@ -22,12 +22,12 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from ingest.answers import ocpp16, ocpp201
-from ingest.answers.answering import Desk, Dialect
+from ingest.answers.answering import AnsweringParts, Dialect
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
 from ingest.directory import StationAccess, StationDirectory
-from ingest.edge.connection import Counters, StationConnection
+from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.security import (
     Credentials,
@@ -112,7 +112,6 @@ class Server:
         clock: Clock,
         manners: Manners,
     ) -> None:
-        self.counters = Counters()
         self._log, self._directory, self._ids = log, directory, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._gate = Gate(time.monotonic)
@@ -201,7 +200,6 @@ class Server:
         return await self._directory.station(identity)
 
     def _refuse(self, socket: ServerConnection, status: http.HTTPStatus) -> Response:
-        self.counters.refused += 1
         response = socket.respond(status, f"{status.phrase}\n")
         if status is http.HTTPStatus.UNAUTHORIZED:
             response.headers["WWW-Authenticate"] = 'Basic realm="OCPP", charset="UTF-8"'
@@ -218,9 +216,8 @@ class Server:
                 socket,
                 epoch=await self._epochs.advance(station.station_id),
                 dialect=DIALECTS[socket.subprotocol],
-                desk=self._desk(station),
+                parts=self._parts(station),
                 log=self._log,
-                counters=self.counters,
             )
             if self._enter(connection):
                 await self._run(connection)
@@ -242,7 +239,6 @@ class Server:
         if before is not None and before.epoch > connection.epoch:
             return False
         self._newest[connection.station_id] = connection
-        self.counters.connected += 1
         if before is not None:
             self._fence(before)
         return True
@@ -257,12 +253,11 @@ class Server:
         if connection.is_fenced:
             return
         connection.is_fenced = True
-        self.counters.replaced += 1
         _LOGGER.warning("station %s connected again", connection.station_id)
         self._start(connection.close("replaced", code=CloseCode.POLICY_VIOLATION))
 
-    def _desk(self, station: StationAccess) -> Desk:
-        return Desk(
+    def _parts(self, station: StationAccess) -> AnsweringParts:
+        return AnsweringParts(
             station=station,
             directory=self._directory,
             ids=self._ids,

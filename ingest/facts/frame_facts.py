@@ -1,4 +1,4 @@
-"""What translating needs of any OCPP version: the call in a frame, its reply, its place."""
+"""What translating needs of any OCPP version: the call in a frame, its reply, its position."""
 
 from __future__ import annotations
 

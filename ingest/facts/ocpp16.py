@@ -21,6 +21,7 @@ from ingest.facts.lenient import (
 from ingest.facts.readings import read_meter_values
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
+    NO_ID,
     ChargingState,
     ConnectorStatusChanged,
     SessionEnded,
@@ -138,7 +139,6 @@ def _fact(call: RpcCall, frame: Frame, mark: Mark) -> StationFact | None:
 
 def _updated(values: _MeterValues, mark: Mark, oddities: Oddities) -> SessionUpdated:
     readings, signed, last_at = read_meter_values(values.meter_value, oddities)
-    ref = values.transaction_id
     connector_id = None if values.connector_id < 0 else values.connector_id
     if connector_id == 0:
         oddities.add(Flag.CONNECTOR_ZERO)
@@ -148,7 +148,7 @@ def _updated(values: _MeterValues, mark: Mark, oddities: Oddities) -> SessionUpd
         line=mark.line,
         received_at=mark.received_at,
         oddities=tuple(sorted(oddities)) if oddities else (),
-        transaction_ref=None if ref is None else str(ref),
+        transaction_ref=_reference(values.transaction_id),
         evse_id=connector_id,
         connector_id=connector_id,
         occurred_at=last_at,
@@ -185,11 +185,20 @@ def _started(
     )
 
 
+def _reference(transaction_id: int | None) -> str | None:
+    """Return the id as text; -1 stands for an unknown one, and stations send 0 for it too.
+
+    Source: OCPP 1.6 errata sheet, 3.18.
+    """
+    if transaction_id is None:
+        return None
+    return NO_ID if transaction_id in (-1, 0) else str(transaction_id)
+
+
 def _ended(payload: dict[str, Any], mark: Mark, oddities: Oddities) -> SessionEnded:
     """Translate StopTransaction.req with its transactionData."""
     meter_values = _lenient_list(payload.get("transactionData"), oddities)
     readings, signed, _ = read_meter_values(meter_values, oddities)
-    ref = read_int(payload.get("transactionId"))
     reason = read_text(payload.get("reason"))
     if reason is not None and reason not in _REASONS:
         oddities.add(Flag.ENUM_UNKNOWN)
@@ -199,7 +208,7 @@ def _ended(payload: dict[str, Any], mark: Mark, oddities: Oddities) -> SessionEn
         position=mark.position,
         line=mark.line,
         received_at=mark.received_at,
-        transaction_ref=None if ref is None else str(ref),
+        transaction_ref=_reference(read_int(payload.get("transactionId"))),
         evse_id=None,
         connector_id=None,
         token_uid=_token(payload, oddities),

@@ -11,7 +11,7 @@ from ingest.rpc import codec
 _DIGITS_MAX = 18
 
 
-class Fields:
+class PayloadFields:
     """The members of a JSON object; of anything else: none."""
 
     def __init__(self, payload: msgspec.Raw | bytes) -> None:
@@ -46,6 +46,6 @@ class Fields:
         raw = self._members.get(name)
         return raw is not None and bytes(raw).strip(b'"').lower() == b"true"
 
-    def nested(self, name: str) -> Fields:
+    def nested(self, name: str) -> PayloadFields:
         """Return the members of a member."""
-        return Fields(self._members.get(name, b"{}"))
+        return PayloadFields(self._members.get(name, b"{}"))

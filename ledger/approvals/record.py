@@ -107,7 +107,7 @@ class TariffRecord(Aggregate):
             sha256: The hash of the text that *by* has read, or the beginning of it.
 
         Raises:
-            IllegalMoveError: If nothing waits for approval.
+            IllegalTariffMoveError: If nothing waits for approval.
             FourEyesError: If *by* asked for it.
             ChangedTextError: If that is not the text which was proposed.
         """
@@ -125,7 +125,7 @@ class TariffRecord(Aggregate):
         """Turn the proposal (or the retirement) down; its author may take it back so.
 
         Raises:
-            IllegalMoveError: If nothing waits for approval.
+            IllegalTariffMoveError: If nothing waits for approval.
         """
         self._check(TariffAct.REJECT)
         self._reject(by=by, at=at, reason=reason)
@@ -134,7 +134,7 @@ class TariffRecord(Aggregate):
         """Ask that it prices nothing from *holds_until* on (None: from the approval on).
 
         Raises:
-            IllegalMoveError: If it does not hold.
+            IllegalTariffMoveError: If it does not hold.
         """
         self._check(TariffAct.RETIRE)
         self._ask_to_retire(by=by, at=at, holds_until=holds_until)
@@ -170,7 +170,7 @@ class TariffRecord(Aggregate):
 
     def _check(self, act: TariffAct) -> None:
         if (TariffState(self.state), act) not in MOVES:
-            raise IllegalMoveError(self.tariff_id, self.number, self.state, act)
+            raise IllegalTariffMoveError(self.tariff_id, self.number, self.state, act)
 
     def _move(self, act: TariffAct) -> None:
         self.state = MOVES[TariffState(self.state), act].value
@@ -180,7 +180,7 @@ def _is_same_person(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
 
 
-class IllegalMoveError(LedgerError):
+class IllegalTariffMoveError(LedgerError):
     """A version in this state cannot be approved, rejected or retired."""
 
     def __init__(self, tariff_id: str, number: int, state: str, act: TariffAct) -> None:

@@ -1,4 +1,4 @@
-"""The store of decisions: append them with their lines, journal entries and place in the queue."""
+"""The store of decisions: append them with their lines, journal entries and turn in the queue."""
 
 from __future__ import annotations
 

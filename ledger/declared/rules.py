@@ -144,7 +144,7 @@ def _token(key: str, token: Token, after: _Known) -> Iterator[str]:
     if canonical_token(key) != key:
         yield f"the uid must be spelt {canonical_token(key)!r}"
     yield from _named(after, Kind.CUSTOMER, token.customer)
-    yield from _named(after, Kind.TOKEN, token.parent)
+    yield from _named(after, Kind.TOKEN, token.parent, spelt=canonical_token(token.parent))
     if token.kind is TokenKind.ROAMING and not token.partner:
         yield "a roaming token names its partner"
 
@@ -166,8 +166,11 @@ def _tariff(key: str, version: TariffVersion) -> Iterator[str]:
         yield "the hash is not the tariff's"
 
 
-def _named(after: _Known, kind: Kind, key: str | None) -> Iterator[str]:
-    if key is not None and not after.has(kind, key):
+def _named(
+    after: _Known, kind: Kind, key: str | None, *, spelt: str | None = None
+) -> Iterator[str]:
+    """Yield a problem unless *key*, or what it is *spelt* as among the keys, is declared."""
+    if key is not None and not after.has(kind, spelt or key):
         yield f"there is no {kind.replace('_', ' ')} {key!r}"
 
 

@@ -25,7 +25,7 @@ from tariffs.problems import Problem
 
 
 class ProblemsError(LedgerError):
-    """Files that cannot be used as they are: every problem, each with its place."""
+    """Files that cannot be used as they are: every problem, each with its spot."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))

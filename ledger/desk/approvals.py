@@ -14,8 +14,8 @@ from typing import Any
 
 from psycopg import Connection
 
+from ledger.approvals.approvals import TariffApprovals, changes_of
 from ledger.approvals.record import TariffRecord
-from ledger.approvals.register import TariffRegister, changes_of
 from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.rules import problems_of
@@ -38,10 +38,10 @@ class Retirement:
 
 
 class TariffDesk:
-    """Takes proposals and approvals to the register, and to the books what was approved."""
+    """Takes proposals and approvals to the record, and to the books what was approved."""
 
-    def __init__(self, connection: Connection[Any], register: TariffRegister) -> None:
-        self._connection, self._register = connection, register
+    def __init__(self, connection: Connection[Any], approvals: TariffApprovals) -> None:
+        self._connection, self._approvals = connection, approvals
         self._finish()
 
     def propose(
@@ -66,7 +66,7 @@ class TariffDesk:
             if _planned(known, _changes(version, assignments, holds_from), at):
                 proposed.append(version)
         return tuple(
-            self._register.propose(version, assignments, by=by, at=at, holds_from=holds_from)
+            self._approvals.propose(version, assignments, by=by, at=at, holds_from=holds_from)
             for version in proposed
         )
 
@@ -82,10 +82,10 @@ class TariffDesk:
         Raises:
             LedgerError: If nothing waits, or this person or text may not approve it.
         """
-        record = self._register.pending(tariff_id)
+        record = self._approvals.pending(tariff_id)
         record.approve(by=by, at=at, sha256=record.sha256 if sha256 is None else sha256)
         _planned(load_declarations(self._connection), changes_of(record), at)
-        self._register.keep(record)
+        self._approvals.keep(record)
         self._declare(record)
         return record
 
@@ -95,9 +95,9 @@ class TariffDesk:
         Raises:
             NothingPendingError: If nothing waits.
         """
-        record = self._register.pending(tariff_id)
+        record = self._approvals.pending(tariff_id)
         record.reject(by=by, at=at, reason=reason)
-        self._register.keep(record)
+        self._approvals.keep(record)
         return record
 
     def retire(
@@ -122,9 +122,9 @@ class TariffDesk:
             raise StillAssignedError(tariff_id, end, places) from error
         record = None
         if known.policy(at).four_eyes:
-            record = self._register.adopt(found.entity, at=at, holds_from=found.valid_from)
+            record = self._approvals.adopt(found.entity, at=at, holds_from=found.valid_from)
             record.retire(by=by, at=at, holds_until=holds_until)
-            self._register.keep(record)
+            self._approvals.keep(record)
         else:
             declare_all(self._connection, (change,), by=by, at=at)
         return Retirement(
@@ -133,7 +133,7 @@ class TariffDesk:
 
     def _finish(self) -> None:
         """Declare what was approved and, after a crash, never declared."""
-        for record in self._register.records():
+        for record in self._approvals.records():
             if record.to_declare:
                 self._declare(record)
 
@@ -142,14 +142,14 @@ class TariffDesk:
         at = record.approved_at
         assert at is not None
         record.declared(declare_all(self._connection, changes_of(record), by=by, at=at))
-        self._register.keep(record)
+        self._approvals.keep(record)
 
 
 @contextmanager
 def tariff_desk(connection: Connection[Any]) -> Iterator[TariffDesk]:
     """Open the desk on the database of *connection*."""
-    with TariffRegister(connection.info.dsn) as register:
-        yield TariffDesk(connection, register)
+    with TariffApprovals(connection.info.dsn) as approvals:
+        yield TariffDesk(connection, approvals)
 
 
 def _changes(

@@ -11,6 +11,7 @@ from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
 from ledger.log.envelope import Choice
 from ledger.log.event_log import Position
+from ledger.sessions.states import SessionState
 
 
 class UnknownSessionError(LedgerError):
@@ -51,7 +52,7 @@ def choose(
         NotHeldError: If it is not held.
     """
     state, _ = _state_of(connection, session_id)
-    if state != "held":
+    if state != SessionState.HELD:
         raise NotHeldError(session_id, state)
     at = record(connection, choice, work_off=work_off)
     state, reasons = _state_of(connection, session_id)

@@ -20,7 +20,7 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import hash_password, password_matches
-from ledger.desk.yaml_places import Document, Path, read_document
+from ledger.desk.yaml_spots import Path, YamlDocument, read_document
 from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.stations import Station
@@ -56,21 +56,21 @@ class MasterData:
     changes: list[Change] = field(default_factory=list)
     passwords: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    _places: dict[tuple[Kind, str], tuple[Document, Path]] = field(default_factory=dict)
+    _spots: dict[tuple[Kind, str], tuple[YamlDocument, Path]] = field(default_factory=dict)
 
     def report(self, kind: Kind, key: str, message: str) -> Problem:
-        """Return a problem about a declared thing, with the place where it stands."""
-        document, path = self._places.get((kind, key), (Document("declared"), ()))
+        """Return a problem about a declared thing, with the spot where it stands."""
+        document, path = self._spots.get((kind, key), (YamlDocument("declared"), ()))
         document.report(path, message)
         return document.problems.pop()
 
-    def add(self, change: Change, document: Document, path: Path) -> None:
+    def add(self, change: Change, document: YamlDocument, path: Path) -> None:
         """Take *change* unless the same thing stands in the files already."""
         name = (change.kind, change.key)
-        if name in self._places:
+        if name in self._spots:
             document.report(path, f"{change.kind} {change.key} is declared twice")
             return
-        self._places[name] = (document, path)
+        self._spots[name] = (document, path)
         self.changes.append(change)
 
     def report_twins(self, known: Declarations) -> None:
@@ -97,7 +97,7 @@ def read_master_data(files: Iterable[tuple[str, str]], known: Declarations) -> M
     return data
 
 
-def _read_document(document: Document, known: Declarations, data: MasterData) -> None:
+def _read_document(document: YamlDocument, known: Declarations, data: MasterData) -> None:
     if document.value is None:
         return
     if not isinstance(document.value, dict):
@@ -130,7 +130,7 @@ def _with_canonical_token(assignment: Assignment) -> Assignment:
 
 
 def _bodies(
-    document: Document, section: str, kind: Kind, content: object
+    document: YamlDocument, section: str, kind: Kind, content: object
 ) -> Iterable[tuple[Path, str, object]]:
     """Yield path, key and body of each thing in a section."""
     if kind is Kind.POLICY:
@@ -149,7 +149,9 @@ def _bodies(
         document.report((section,), f"{section} must map each key to what is declared of it")
 
 
-def _entity(document: Document, path: Path, kind: Kind, body: object) -> Entity | _Broken | None:
+def _entity(
+    document: YamlDocument, path: Path, kind: Kind, body: object
+) -> Entity | _Broken | None:
     """Return the entity that *body* describes, None to withdraw, BROKEN after a problem."""
     if body is None:
         return None
@@ -160,7 +162,12 @@ def _entity(document: Document, path: Path, kind: Kind, body: object) -> Entity 
 
 
 def _station_body(
-    document: Document, path: Path, body: object, known: Declarations, key: str, data: MasterData
+    document: YamlDocument,
+    path: Path,
+    body: object,
+    known: Declarations,
+    key: str,
+    data: MasterData,
 ) -> object:
     """Return a station's *body* in the words of the books."""
     if not isinstance(body, dict):
@@ -183,7 +190,7 @@ def _station_body(
     return body
 
 
-def _connectors(document: Document, path: Path, count: str) -> list[dict[str, int]]:
+def _connectors(document: YamlDocument, path: Path, count: str) -> list[dict[str, int]]:
     """Return *count* connectors, one an EVSE, after reporting a count that is none."""
     if not count.isdecimal() or not 1 <= int(count) <= CONNECTORS_MAX:
         wanted = f"expected a number from 1 to {CONNECTORS_MAX}, or a list of connectors"
@@ -201,7 +208,7 @@ def _kept_hash(known: Declarations, key: str, password: str) -> str | None:
 
 
 def _converted(
-    document: Document, path: Path, wanted: type[Entity], body: dict[str, Any]
+    document: YamlDocument, path: Path, wanted: type[Entity], body: dict[str, Any]
 ) -> Entity | _Broken:
     """Return *body* as *wanted*, after reporting what about it does not fit."""
     names = {each.name: each for each in msgspec.structs.fields(wanted)}
@@ -237,7 +244,7 @@ def _choices(what: str, kind: object) -> str:
     return f" (expected {', '.join(name.lower() for name in choices)})" if choices else ""
 
 
-def _valid_from(document: Document) -> datetime | None:
+def _valid_from(document: YamlDocument) -> datetime | None:
     text = document.value.get(VALID_FROM)
     if text is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 
@@ -15,17 +15,17 @@ from ledger.errors import LedgerError
 from ledger.facts.token_uid import canonical_token
 from ledger.log.envelope import Validation
 from ledger.log.event_log import Position
+from ledger.sessions.states import UNDECIDED
 from tariffs.adjustments.adjustment import ValidationGrant
 from tariffs.adjustments.shared import CouponGrant
 
-OPEN_TO_VALIDATION: Final = ("open", "waiting", "held")
 _NAMED: LiteralString = """
 SELECT session_id, station_id, state, token_uid, started_at, first_fact_at, validations
 FROM session WHERE session_id = %s
 """
 _UNDER_WAY: LiteralString = """
 SELECT session_id, station_id, state, token_uid, started_at, first_fact_at, validations
-FROM session WHERE station_id = %s AND token_uid = %s AND state IN ('open', 'waiting')
+FROM unfinished_session WHERE station_id = %s AND token_uid = %s
 ORDER BY first_fact_at DESC, session_id DESC LIMIT 1
 """
 
@@ -128,7 +128,7 @@ def _session(connection: Connection[Any], session_id: str) -> _Session:
 
 
 def _refuse_if_late(session: _Session) -> None:
-    if session.state not in OPEN_TO_VALIDATION:
+    if session.state not in UNDECIDED:
         raise TooLateError(session.session_id, session.state)
 
 

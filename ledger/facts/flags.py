@@ -29,7 +29,7 @@ class Flag(StrEnum):
     # Who and what belongs to the session
     START_MISSING = "start_missing"
     STOP_LOST = "stop_lost"
-    ORPHAN_STOP = "orphan_stop"
+    UNMATCHED_STOP = "unmatched_stop"
     RESOLVED_BY_CONTEXT = "resolved_by_context"
     FOREIGN_STOP_ATTACHED = "foreign_stop_attached"
     FOREIGN_CONNECTOR = "foreign_connector"
@@ -108,7 +108,7 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.STOP_LOST: FlagRule(
         "The stop never arrived: the next session began on this connector.", True
     ),
-    _F.ORPHAN_STOP: FlagRule("A stop for a session that we never saw start.", True),
+    _F.UNMATCHED_STOP: FlagRule("A stop for a session that we never saw start.", True),
     _F.RESOLVED_BY_CONTEXT: FlagRule(
         "A frame without a valid id was attached by connector, time and meter: one candidate."
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -88,7 +89,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     """A transaction began at an EVSE. `transaction_ref` is the id the station uses for it.
 
     `seq_no` is None exactly when the protocol numbers nothing; then the id was given by us, and a
-    fact with an id that no start of this station carries is an orphan (ledger.sessions.orphans).
+    fact with an id that no start of this station carries is loose (ledger.sessions.loose_frames).
     Where a protocol knows no EVSEs, `evse_id` is the connector's number.
     """
 
@@ -192,8 +193,12 @@ SessionFact = SessionStarted | SessionUpdated | SessionEnded
 """The facts that carry readings and belong to one session."""
 
 
-def stream_of(fact: StationFact) -> str:
-    """Return the stream that *fact* is kept in: its transaction reference, or "" without one."""
+NO_ID: Final = "-"
+"""The `transaction_ref` by which a station says that it knows no id, as its protocol lets it."""
+
+
+def transaction_of(fact: StationFact) -> str:
+    """Return the transaction that *fact* is kept under, "" where it names none."""
     if isinstance(fact, ConnectorStatusChanged | StationBooted):
         return ""
     return fact.transaction_ref or ""

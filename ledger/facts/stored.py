@@ -25,7 +25,7 @@ def unpack_facts(packed: bytes) -> list[StationFact]:
 
 
 def stored_facts(connection: Connection[Any], station_id: str) -> list[StationFact]:
-    """Return every stored fact of *station_id*, in log order within each stream."""
+    """Return every stored fact of *station_id*, in log order within each transaction."""
     rows = connection.execute(
         "SELECT facts FROM fact WHERE station_id = %s ORDER BY position", (station_id,)
     )

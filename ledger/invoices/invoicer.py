@@ -11,8 +11,8 @@ from psycopg import Connection
 from ledger.database import connect
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
-from ledger.invoices.register import Books
 from ledger.log.envelope import decode_lines
 from ledger.log.format import unpack_payload
 
@@ -32,12 +32,12 @@ class Invoicer:
     """Issues what is due, by the time of the last records that the worker decided about."""
 
     def __init__(self, dsn: str) -> None:
-        self._connection, self._books = connect(dsn), Books(dsn)
+        self._connection, self._issuer = connect(dsn), InvoiceIssuer(dsn)
         self._declarations = Declarations()
 
     def close(self) -> None:
         """Let the connections go."""
-        self._books.close()
+        self._issuer.close()
         self._connection.close()
 
     def run(self, stop: threading.Event) -> None:
@@ -56,7 +56,7 @@ class Invoicer:
             self._declarations = load_declarations(self._connection)
         return issue_due(
             self._connection,
-            self._books,
+            self._issuer,
             self._declarations,
             up_to=up_to,
             complete_up_to=waiting_since(self._connection),

@@ -19,8 +19,8 @@ from ledger.books.journal import store_entries
 from ledger.declared.declarations import Declarations
 from ledger.invoices.document import read_document
 from ledger.invoices.invoice import Invoice
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import cause_of_month, cause_of_session, order_of
-from ledger.invoices.register import Books
 from tariffs.zones import zone
 
 _FURTHEST_AHEAD: Final = timedelta(hours=14)
@@ -39,7 +39,7 @@ class _Group(NamedTuple):
 
 def issue_due(
     connection: Connection[Any],
-    books: Books,
+    issuer: InvoiceIssuer,
     declarations: Declarations,
     *,
     up_to: datetime,
@@ -53,7 +53,7 @@ def issue_due(
 
     Args:
         connection: Outside a transaction; each invoice is booked in one of its own.
-        books: Where invoices are issued.
+        issuer: Where invoices are issued.
         declarations: For names and addresses as declared for *up_to*.
         up_to: The time of receipt of the last record that was decided about.
         complete_up_to: Every record received before that was decided about; *up_to* if None.
@@ -64,7 +64,7 @@ def issue_due(
         return ()  # another process issues now: it, or the next call here, finds what is due
     try:
         issued = [
-            _issue(connection, books, declarations, cause, session_ids, up_to)
+            _issue(connection, issuer, declarations, cause, session_ids, up_to)
             for cause, session_ids in _due(connection, declarations, complete_up_to)
         ]
     finally:
@@ -74,7 +74,7 @@ def issue_due(
 
 def _issue(
     connection: Connection[Any],
-    books: Books,
+    issuer: InvoiceIssuer,
     declarations: Declarations,
     cause: str,
     session_ids: Sequence[str],
@@ -82,7 +82,7 @@ def _issue(
 ) -> str | None:
     """Issue one invoice and book it; return its number unless it had been booked before."""
     sessions = rated_sessions(connection, session_ids)
-    invoice = books.issue(order_of(cause, sessions, declarations, at=up_to))
+    invoice = issuer.issue(order_of(cause, sessions, declarations, at=up_to))
     return invoice.number if book_invoice(connection, invoice) else None
 
 

@@ -20,6 +20,9 @@ class Position(NamedTuple):
     position: int
     line: int
 
+    def __str__(self) -> str:
+        return f"{self.partition}/{self.position}/{self.line}"
+
 
 class Record(NamedTuple):
     """One batch of lines as stored: `payload` is lines of JSON, already uncompressed."""

@@ -36,7 +36,7 @@ SET default_transaction_isolation = 'read committed'
 APPEND: LiteralString = """
 WITH given AS (
     SELECT * FROM unnest(%b::int4[], %b::int4[], %b::int4[], %b::text[], %b::bytea[])
-        AS given (partition, place, lines, codec, payload)
+        AS given (partition, rank, lines, codec, payload)
 ), added AS (
     SELECT partition, count(*) AS records FROM given GROUP BY partition
 ), locked AS MATERIALIZED (
@@ -48,7 +48,7 @@ WITH given AS (
     RETURNING log_head.partition, next_position - records AS first
 ), stored AS (
     INSERT INTO log_batch (partition, position, lines, codec, payload)
-    SELECT partition, first + place, lines, codec, payload FROM given JOIN head USING (partition)
+    SELECT partition, first + rank, lines, codec, payload FROM given JOIN head USING (partition)
 )
 SELECT partition, first, pg_notify('log_batch', '') FROM head
 """
@@ -107,7 +107,7 @@ class _Rows(NamedTuple):
     """The parameters of APPEND: one array a column."""
 
     partitions: list[int]
-    places: list[int]
+    ranks: list[int]
     lines: list[int]
     codecs: list[str]
     payloads: list[bytes]
@@ -297,10 +297,10 @@ def _first_positions(rows: _Rows, found: Sequence[tuple[int, int, str]]) -> dict
 def _rows(batches: Mapping[int, Sequence[Sequence[bytes]]]) -> _Rows:
     rows = _Rows([], [], [], [], [])
     for partition, records in batches.items():
-        for place, lines in enumerate(records):
+        for rank, lines in enumerate(records):
             codec, payload = pack_payload(lines)
             rows.partitions.append(partition)
-            rows.places.append(place)
+            rows.ranks.append(rank)
             rows.lines.append(len(lines))
             rows.codecs.append(codec)
             rows.payloads.append(payload)

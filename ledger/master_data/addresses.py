@@ -15,5 +15,5 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def lines(self) -> tuple[str, ...]:
         """Return the lines to print, without empty ones."""
-        place = f"{self.postal_code} {self.city}".strip()
-        return tuple(line for line in (self.street, place, self.country) if line)
+        town = f"{self.postal_code} {self.city}".strip()
+        return tuple(line for line in (self.street, town, self.country) if line)

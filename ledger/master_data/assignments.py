@@ -16,8 +16,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`tariff` (an id) prices the sessions of one driver side at one place.
 
     At most one of token (canonical uid), token group, roaming partner; at most one of station,
-    site; at least one in all. A missing side means "whoever" or "wherever". The driver's side goes
-    before the place, and the narrower condition before the wider one: see `keys_for`.
+    site; at least one in all. Groups compare without case. A missing side means "whoever" or
+    "wherever". The driver's side goes before the place, and the narrower condition before the
+    wider one: see `keys_for`.
     """
 
     tariff: str
@@ -37,7 +38,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Return the declaration key: the conditions, so that a new tariff replaces the old."""
         sides = (
             ("token", self.token),
-            ("token_group", self.token_group),
+            ("token_group", self.token_group and self.token_group.casefold()),
             ("partner", self.partner),
             ("station", self.station),
             ("site", self.site),
@@ -49,7 +50,8 @@ def keys_for(
     *, token: str | None, token_group: str | None, partner: str | None, station: str, site: str
 ) -> Iterator[str]:
     """Yield the keys of every assignment that may fit a session, the most specific first."""
-    drivers = [("token", token), ("token_group", token_group), ("partner", partner)]
+    group = token_group and token_group.casefold()
+    drivers = [("token", token), ("token_group", group), ("partner", partner)]
     given = [[(name, value)] for name, value in drivers if value is not None]
     for driver in [*given, []]:
         for place in ([("station", station)], [("site", site)], []):

@@ -27,9 +27,10 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A driver's token; its key is its uid as `ledger.facts.token_uid.canonical_token` spells it.
 
     `group` names the tariff group, `parent` the parent token by which one card ends another's
-    session. `customer` pays; without one the bearer gets an invoice per session. `partner` is the
-    roaming partner (its OCPI party, "NL-TNM") of a ROAMING token. `payment_method` is how its
-    sessions are paid, in the tariffs' words ("credit_card").
+    session; both keep their case on the wire and compare without it. `customer` pays; without one
+    the bearer gets an invoice per session. `partner` is the roaming partner (its OCPI party,
+    "NL-TNM") of a ROAMING token. `payment_method` is how its sessions are paid, in the tariffs'
+    words ("credit_card").
     """
 
     status: TokenStatus = TokenStatus.ACCEPTED
@@ -40,10 +41,6 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     customer: str | None = None
     partner: str | None = None
     payment_method: str | None = None
-
-    def may_charge(self, at: datetime) -> bool:
-        """Whether the token is accepted at the moment *at*."""
-        return self.status is TokenStatus.ACCEPTED and not self.has_expired(at)
 
     def has_expired(self, at: datetime) -> bool:
         """Whether the token's validity is over at the moment *at*."""

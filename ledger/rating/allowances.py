@@ -13,8 +13,8 @@ from typing import Any, LiteralString
 
 from psycopg import Connection, sql
 
-from ledger.rating.circumstances import AllowanceKey, Standing
 from ledger.rating.decisions import AllowanceUse, Payer, SessionRated, decode_decision
+from ledger.rating.entitlements import AllowanceKey, Standing
 from tariffs.adjustments.consumption import Consumption
 from tariffs.adjustments.shared import SharedBy
 from tariffs.adjustments.shared_grants import Claim
@@ -39,7 +39,7 @@ COPY allowance_use (key, period, number, session_id, before_wh, before_seconds, 
 """
 
 
-class AllowanceBook:
+class SharedStandings:
     """How keys stand within one transaction of a worker: read under a lock, written at its end."""
 
     def __init__(self, connection: Connection[Any]) -> None:
@@ -116,7 +116,7 @@ def key_of(
         case SharedBy.CUSTOMER if payer.customer is not None:
             whose = f"customer:{payer.customer}"
         case SharedBy.GROUP if groups:
-            whose = f"group:{groups[0]}"
+            whose = f"group:{groups[0].casefold()}"
         case SharedBy.EVERYBODY:
             whose = "everybody"
         case _:

@@ -8,7 +8,6 @@ from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.facts.flags import Flag, meaning_of
 from ledger.rating.basis import Basis, basis_of, start_of
-from ledger.rating.circumstances import NO_CIRCUMSTANCES, Circumstances
 from ledger.rating.decisions import (
     Moment,
     Reason,
@@ -18,9 +17,10 @@ from ledger.rating.decisions import (
     SessionWrittenOff,
     Waiting,
 )
+from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
 from ledger.rating.payers import token_objections
 from ledger.rating.rate import rate
-from ledger.sessions.session import ChargingSession, SessionState
+from ledger.sessions.session import ChargingSession
 from tariffs.errors import TariffError
 
 TIME_BLOCKERS = frozenset(
@@ -35,7 +35,7 @@ def decide(
     *,
     moment: Moment,
     heard_at: datetime | None = None,
-    circumstances: Circumstances = NO_CIRCUMSTANCES,
+    entitlements: Entitlements = NO_ENTITLEMENTS,
 ) -> SessionRated | SessionHeld | Waiting:
     """Rate *session* if it is complete; else say how long it waits, or hold it.
 
@@ -44,7 +44,7 @@ def decide(
         declarations: Master data as known at *moment*; looked up at the session's start.
         moment: The log record at which this is asked; its time is what the policy's waits end at.
         heard_at: When the station last said anything at all; the session's last fact if None.
-        circumstances: Codes shown for the session, and what others used of shared grants.
+        entitlements: Codes shown for the session, and what others used of shared grants.
     """
     basis, objections = basis_of(session, declarations)
     unsettled = _unsettled(session, basis)
@@ -56,7 +56,7 @@ def decide(
     )
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
-    return _rated_or_held(session, declarations, basis, moment, circumstances, release=None)
+    return _rated_or_held(session, declarations, basis, moment, entitlements, release=None)
 
 
 def release(
@@ -66,7 +66,7 @@ def release(
     moment: Moment,
     by: str,
     reason: str,
-    circumstances: Circumstances = NO_CIRCUMSTANCES,
+    entitlements: Entitlements = NO_ENTITLEMENTS,
 ) -> SessionRated | SessionHeld:
     """Rate a held *session* as it is, because a person says so; flags stay on it.
 
@@ -82,7 +82,7 @@ def release(
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
     chosen = Release(by=by, reason=reason)
-    return _rated_or_held(session, declarations, basis, moment, circumstances, release=chosen)
+    return _rated_or_held(session, declarations, basis, moment, entitlements, release=chosen)
 
 
 def write_off(
@@ -106,7 +106,7 @@ def _rated_or_held(
     declarations: Declarations,
     basis: Basis,
     moment: Moment,
-    circumstances: Circumstances,
+    entitlements: Entitlements,
     *,
     release: Release | None,
 ) -> SessionRated | SessionHeld:
@@ -117,7 +117,7 @@ def _rated_or_held(
             declarations,
             basis,
             moment=moment,
-            circumstances=circumstances,
+            entitlements=entitlements,
             release=release,
         )
     except (TariffError, LedgerError) as error:
@@ -131,9 +131,9 @@ def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Reason, .
     if basis is not None and not basis.depends_on_time():
         blockers -= TIME_BLOCKERS
     reasons = [Reason(flag, meaning_of(flag)) for flag in sorted(blockers)]
-    if session.state is SessionState.OPEN and Flag.STOP_LOST not in blockers:
+    if not session.is_ended and Flag.STOP_LOST not in blockers:
         reasons.append(Reason(Flag.STOP_LOST, "The stop never arrived."))
-    if session.state is SessionState.ENDED and session.energy_wh is None and not blockers:
+    if session.is_ended and session.energy_wh is None and not blockers:
         reasons.append(Reason("energy_unknown", "No energy is known to price."))
     return tuple(reasons)
 
@@ -147,7 +147,7 @@ def _wait_or_hold(
 ) -> SessionHeld | Waiting:
     policy = declarations.policy(moment.at)
     until = session.last_received_at + timedelta(seconds=policy.wait_s)
-    if session.state is SessionState.OPEN and Flag.STOP_LOST not in session.flags:
+    if not session.is_ended and Flag.STOP_LOST not in session.flags:
         heard = max(heard_at or session.last_received_at, session.last_received_at)
         until = heard + timedelta(seconds=policy.silence_s)
     if moment.at < until:

@@ -107,7 +107,7 @@ class AllowanceUse(msgspec.Struct, frozen=True, kw_only=True):
     """What a session found used of a grant that it shares with others, and what it used itself.
 
     `key` names tariff, grant and whose it is, `period` the day, night or month. `number` is this
-    use's place among all of that key and period, from 1: which session came before which is the
+    use's rank among all of that key and period, from 1: which session came before which is the
     one input of a rating that neither the log nor the declarations hold.
     """
 

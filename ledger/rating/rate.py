@@ -12,7 +12,6 @@ from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis
-from ledger.rating.circumstances import NO_CIRCUMSTANCES, AllowanceKey, Circumstances, Standing
 from ledger.rating.decisions import (
     AllowanceUse,
     Decided,
@@ -22,6 +21,7 @@ from ledger.rating.decisions import (
     Release,
     SessionRated,
 )
+from ledger.rating.entitlements import NO_ENTITLEMENTS, AllowanceKey, Entitlements, Standing
 from ledger.rating.payers import payer_of
 from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.adjustment import QuantityTax, Surcharge
@@ -43,7 +43,7 @@ def rate(
     basis: Basis,
     *,
     moment: Moment,
-    circumstances: Circumstances = NO_CIRCUMSTANCES,
+    entitlements: Entitlements = NO_ENTITLEMENTS,
     release: Release | None,
 ) -> SessionRated:
     """Return the decision that *session* costs what *basis* says.
@@ -58,11 +58,11 @@ def rate(
     usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
     usage = msgspec.structs.replace(
         usage,
-        validations=circumstances.validations,
+        validations=entitlements.validations,
         reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
     )
     policy = policy_named(declarations.policy(started_at).pricing)
-    found = _found(session.session_id, usage, basis, payer, uid, circumstances)
+    found = _found(session.session_id, usage, basis, payer, uid, entitlements)
     if found:
         usage = msgspec.structs.replace(usage, used=_used(found))
     priced = price_session(usage, basis.compiled(), policy=policy)
@@ -93,7 +93,7 @@ def _found(
     basis: Basis,
     payer: Payer,
     token_uid: str,
-    circumstances: Circumstances,
+    entitlements: Entitlements,
 ) -> tuple[_Found, ...]:
     claims = claims_of(usage, basis.compiled())
     if not claims:
@@ -103,7 +103,7 @@ def _found(
         key_of(claim, tariff_id=tariff_id, payer=payer, token_uid=token_uid, groups=usage.groups)
         for claim in claims
     ]
-    standings = circumstances.allowances.standings(session_id, keys)
+    standings = entitlements.allowances.standings(session_id, keys)
     return tuple(map(_Found, claims, keys, standings))
 
 

@@ -12,14 +12,14 @@ from ledger.facts.station_facts import (
     StationFact,
 )
 from ledger.sessions.segments import Source
-from ledger.sessions.session import ChargingSession, SessionState
+from ledger.sessions.session import ChargingSession
 
 Folded = Mapping[str, tuple[ChargingSession, ...]]
-"""The sessions by stream that were folded already."""
+"""The sessions by transaction that were folded already."""
 
 
 class Bystanders:
-    """What a station said about itself, by the place of its frames in the log."""
+    """What a station said about itself, by the position of its frames in the log."""
 
     def __init__(self) -> None:
         self.boots: dict[Source, StationBooted] = {}
@@ -68,15 +68,15 @@ def by_place(facts: Iterable[StationFact]) -> dict[int | None, list[ConnectorSta
 
 
 def changed_by_statuses(
-    streams: Iterable[str], statuses: Sequence[ConnectorStatusChanged], folded: Folded
+    transactions: Iterable[str], statuses: Sequence[ConnectorStatusChanged], folded: Folded
 ) -> set[str]:
-    """Return those of *streams* whose sessions may change where *statuses* come or go."""
+    """Return those of *transactions* whose sessions may change where *statuses* come or go."""
     earliest, latest, is_plain = _reach(statuses)
     touched: set[str] = set()
-    for stream in streams:
-        for session in folded.get(stream) or (None,):
+    for transaction in transactions:
+        for session in folded.get(transaction) or (None,):
             if session is None or session.ended_at is None or session.started_at is None:
-                touched.add(stream)
+                touched.add(transaction)
                 break
             clock, begins_at, ends_at = session.clock, session.started_at, session.ended_at
             if is_plain and not clock.offset and earliest >= clock.commissioned_on:
@@ -85,29 +85,31 @@ def changed_by_statuses(
                 if latest < begins_at and latest < session.first_received_at:
                     continue
             if any(_bears_on(status, session) for status in statuses):
-                touched.add(stream)
+                touched.add(transaction)
                 break
     return touched
 
 
 def changed_by_boots(
-    streams: Iterable[str], boots: Sequence[StationBooted], folded: Folded
+    transactions: Iterable[str], boots: Sequence[StationBooted], folded: Folded
 ) -> set[str]:
-    """Return those of *streams* whose sessions may have been interrupted by one of *boots*."""
+    """Return those of *transactions* whose sessions may have been interrupted by one of *boots*."""
     moments = [boot.received_at for boot in boots]
     return {
-        stream
-        for stream in streams
-        if stream not in folded or any(_spans_one(session, moments) for session in folded[stream])
+        transaction
+        for transaction in transactions
+        if transaction not in folded
+        or any(_spans_one(session, moments) for session in folded[transaction])
     }
 
 
-def changed_by_reports(streams: Iterable[str], folded: Folded) -> set[str]:
-    """Return those of *streams* with a gap that an empty queue may close."""
+def changed_by_reports(transactions: Iterable[str], folded: Folded) -> set[str]:
+    """Return those of *transactions* with a gap that an empty queue may close."""
     return {
-        stream
-        for stream in streams
-        if stream not in folded or any(session.missing_seq_nos for session in folded[stream])
+        transaction
+        for transaction in transactions
+        if transaction not in folded
+        or any(session.missing_seq_nos for session in folded[transaction])
     }
 
 
@@ -139,7 +141,7 @@ def _bears_on(status: ConnectorStatusChanged, session: ChargingSession) -> bool:
     is_dated = status.occurred_at is not None
     if is_dated and session.first_received_at <= status.received_at <= session.last_received_at:
         return True
-    if session.state is not SessionState.ENDED:
+    if not session.is_ended:
         return True
     if status.charging_state is None or session.started_at is None or session.ended_at is None:
         return False

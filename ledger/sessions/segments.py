@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from ledger.facts.station_clock import in_utc, zone_of
 from ledger.facts.station_facts import (
+    NO_ID,
     QueueReported,
     SessionEnded,
     SessionFact,
@@ -60,9 +61,9 @@ def rough_time(
     return fact.received_at if at < traits.commissioned_on else at
 
 
-def is_normative(transaction_ref: str | None) -> bool:
-    """Return True when the standard, not a fault, lets a frame come without our id."""
-    return transaction_ref in {None, "", "-1", "0"}
+def is_without_id(transaction_ref: str | None) -> bool:
+    """Return True when a frame names no transaction at all, rather than a foreign one."""
+    return transaction_ref in {None, "", NO_ID}
 
 
 def place_of(fact: SessionFact) -> int | None:
@@ -102,7 +103,7 @@ def split_segments(
         segment.is_reused = len(segments) > 1
     for fact in ordered:
         if not isinstance(fact, SessionStarted):
-            _place(fact, segments, bounds, traits)
+            _sort_in(fact, segments, bounds, traits)
     return segments
 
 
@@ -116,7 +117,7 @@ def _is_repeat(start: SessionStarted, segment: Segment) -> bool:
     )
 
 
-def _place(
+def _sort_in(
     fact: SessionUpdated | SessionEnded | QueueReported,
     segments: list[Segment],
     bounds: list[datetime],

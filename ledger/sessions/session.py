@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from ledger.facts.station_clock import SessionClock
 from ledger.meter.series import RegisterReading
 from tariffs.model.usage import Activity
-
-
-class SessionState(StrEnum):
-    """Whether the station said that the session ended."""
-
-    OPEN = "open"
-    ENDED = "ended"
 
 
 class SessionPoint(msgspec.Struct, frozen=True, array_like=True):
@@ -45,16 +37,15 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     """One charging session. Times are effective times in UTC; energies are exact Wh.
 
     `points` begin at the start with 0 and, once ended, stop at the end with `energy_wh`.
-    An OPEN session has `ended_at` None; `provisional_ended_at` is the last sign of it, and its
-    points end there, so that a person may release it as it is. `frames` are the (position, line)
-    of every fact in it, `unused_frames` those of stops that do not hold, `dropped` the register
-    readings that were not used. `blockers` are the flags that forbid automatic rating.
+    One that is under way has `ended_at` None; `provisional_ended_at` is the last sign of it, and
+    its points end there, so that a person may release it as it is. `frames` are the (position,
+    line) of every fact in it, `unused_frames` those of stops that do not hold, `dropped` the
+    register readings that were not used. `blockers` are the flags that forbid automatic rating.
     """
 
     session_id: str
     station_id: str
     transaction_ref: str
-    state: SessionState
     evse_id: int | None = None
     connector_id: int | None = None
     token_uid: str | None = None
@@ -83,9 +74,14 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     last_received_at: datetime
 
     @property
+    def is_ended(self) -> bool:
+        """True when the station said that the session ended."""
+        return self.ended_at is not None
+
+    @property
     def is_complete(self) -> bool:
         """True when the session ended and nothing forbids automatic rating."""
-        return self.state is SessionState.ENDED and not self.blockers
+        return self.is_ended and not self.blockers
 
     @property
     def duration(self) -> timedelta | None:

@@ -23,9 +23,9 @@ from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered
 from ledger.sessions.activity import fold_activity
-from ledger.sessions.segments import Segment, Source, is_normative, place_of, source_of
+from ledger.sessions.segments import Segment, Source, is_without_id, place_of, source_of
 from ledger.sessions.sequence import check_sequence
-from ledger.sessions.session import ChargingSession, SessionPoint, SessionState, session_id_of
+from ledger.sessions.session import ChargingSession, SessionPoint, session_id_of
 from ledger.sessions.session_end import choose_end
 
 _FREED = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
@@ -38,7 +38,7 @@ class Surroundings:
 
     `statuses` are its connector's, `next_start_at` the start of the next session there;
     `attached` are the frames that came without a valid id and were given to this session,
-    `foreign_ids` those of them whose id was neither ours nor the standard's -1.
+    `foreign_ids` those of them that name a transaction which is none of ours.
     """
 
     station_id: str
@@ -78,7 +78,7 @@ class _Fold:
         provisional_at = None if end else self._provisional_end(started_at, metered)
         until = ended_at or provisional_at
         missing = self._check_sequence(end)
-        self._note_circumstances(started_at, ended_at)
+        self._note_surroundings(started_at, ended_at)
         token_raw = self._token(end)
         evse_id, connector_id = self._place()
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
@@ -86,7 +86,6 @@ class _Fold:
             session_id=self._session_id(started_at, ended_at),
             station_id=self._around.station_id,
             transaction_ref=segment.transaction_ref,
-            state=SessionState.ENDED if end else SessionState.OPEN,
             evse_id=evse_id,
             connector_id=connector_id,
             token_uid=self._canonical(token_raw),
@@ -128,7 +127,7 @@ class _Fold:
 
     def _session_id(self, started_at: datetime | None, ended_at: datetime | None) -> str:
         ref = self._segment.transaction_ref
-        told_apart_by = ended_at if is_normative(ref) else None
+        told_apart_by = ended_at if is_without_id(ref) else None
         return session_id_of(self._around.station_id, ref, started_at, told_apart_by)
 
     def _place(self) -> tuple[int | None, int | None]:
@@ -166,7 +165,7 @@ class _Fold:
         """Return the start: of several that tell the same, the earliest by content."""
         starts = self._segment.starts
         if not starts:
-            self._flags.add(Flag.ORPHAN_STOP if self._is_orphan() else Flag.START_MISSING)
+            self._flags.add(Flag.UNMATCHED_STOP if self._is_unmatched() else Flag.START_MISSING)
             return None
         if len(starts) > 1:
             self._flags.add(Flag.DUPLICATE_START)
@@ -180,7 +179,7 @@ class _Fold:
             ),
         )
 
-    def _is_orphan(self) -> bool:
+    def _is_unmatched(self) -> bool:
         """Return True for stops without numbers: no start of ours will ever come for them."""
         return all(fact.seq_no is None for fact in self._facts)
 
@@ -236,7 +235,7 @@ class _Fold:
                 self._flags.add(Flag.SEQ_GAP_CLOSED)
         return checked.missing
 
-    def _note_circumstances(self, started_at: datetime | None, ended_at: datetime | None) -> None:
+    def _note_surroundings(self, started_at: datetime | None, ended_at: datetime | None) -> None:
         around, flags = self._around, self._flags
         sources = {source_of(fact) for fact in self._facts}
         if sources & around.attached:

@@ -23,12 +23,12 @@ from ledger.sessions.bystanders import (
     changed_by_reports,
     changed_by_statuses,
 )
-from ledger.sessions.orphans import Orphan, windows_of
-from ledger.sessions.reconciliation import Reconciliation
+from ledger.sessions.loose_frames import SessionFrame, windows_of
+from ledger.sessions.matching import Matching
 from ledger.sessions.segments import (
     Segment,
     Source,
-    is_normative,
+    is_without_id,
     place_of,
     source_of,
     split_segments,
@@ -36,14 +36,14 @@ from ledger.sessions.segments import (
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import Surroundings, fold_session
 
-__all__ = ["StationBook", "StationTraits"]
+__all__ = ["StationFold", "StationTraits"]
 
 Kind = tuple[Source, type]
 """A frame may tell several facts, each of another type."""
 _NOTHING: Final[frozenset[Kind]] = frozenset()
 
 
-class _Stream:
+class _Transaction:
     """The facts that carry one transaction reference (and own it)."""
 
     __slots__ = ("facts", "is_placed", "place", "starts")
@@ -62,7 +62,7 @@ class _Stream:
         self.is_placed = bool(places) and None not in places
 
 
-class StationBook:
+class StationFold:
     """The facts of one station. Adding never raises; the order of adding does not matter.
 
     What is taken out again leaves no trace.
@@ -71,21 +71,25 @@ class StationBook:
     def __init__(self, station_id: str, traits: StationTraits) -> None:
         self.station_id, self.traits = station_id, traits
         self.set_aside: dict[str, int] = {}
-        self._streams: dict[str, _Stream] = {}
+        self._transactions: dict[str, _Transaction] = {}
         self._around = Bystanders()
-        self._reconciled = Reconciliation(traits)
+        self._matching = Matching(traits)
         self._folded: dict[str, tuple[ChargingSession, ...]] = {}
 
     def add(self, facts: Iterable[StationFact]) -> set[str]:
-        """Add *facts* and return the streams whose sessions may have changed."""
+        """Add *facts* and return the transactions whose sessions may have changed."""
         touched: set[str] = set()
         slow: list[StationFact] = []
-        streams = self._streams
+        transactions = self._transactions
         for fact in facts:
             if type(fact) is SessionUpdated:
-                stream = streams.get(fact.transaction_ref or "")
-                if stream is not None and stream.is_placed and fact.evse_id == stream.place:
-                    stream.facts.append(fact)
+                transaction = transactions.get(fact.transaction_ref or "")
+                if (
+                    transaction is not None
+                    and transaction.is_placed
+                    and fact.evse_id == transaction.place
+                ):
+                    transaction.facts.append(fact)
                     touched.add(fact.transaction_ref or "")
                     continue
             slow.append(fact)
@@ -95,7 +99,7 @@ class StationBook:
         return touched
 
     def remove(self, facts: Iterable[StationFact]) -> set[str]:
-        """Take *facts* out again and return the streams whose sessions may have changed."""
+        """Take *facts* out again and return the transactions whose sessions may have changed."""
         touched: set[str] = set()
         gone: dict[str, set[Kind]] = {}
         around: list[StationFact] = []
@@ -111,42 +115,44 @@ class StationBook:
         for reference, kinds in gone.items():
             for source, kind in kinds:
                 if kind in (SessionUpdated, SessionEnded):
-                    touched |= self._reconciled.release(source)
-            if reference in self._streams:
+                    touched |= self._matching.release(source)
+            if reference in self._transactions:
                 self._settle(reference, touched, without=kinds)
         self._around.remove(around)
         self._note_around(around, touched)
         self._forget_folds(touched)
         return touched
 
-    def sessions(self, stream: str) -> tuple[ChargingSession, ...]:
-        """Return the sessions of *stream*, folded from the facts known, oldest first."""
-        folded = self._folded.get(stream)
+    def sessions(self, transaction: str) -> tuple[ChargingSession, ...]:
+        """Return the sessions of *transaction*, folded from the facts known, oldest first."""
+        folded = self._folded.get(transaction)
         if folded is None:
-            folded = self._folded[stream] = tuple(
-                fold_session(segment, self._surroundings(segment, index, stream))
-                for index, segment in enumerate(self._segments(stream))
+            folded = self._folded[transaction] = tuple(
+                fold_session(segment, self._surroundings(segment, index, transaction))
+                for index, segment in enumerate(self._segments(transaction))
                 if segment.starts or segment.updates or segment.ends
             )
         return folded
 
-    def streams(self) -> tuple[str, ...]:
-        """Return every stream with sessions or quarantined frames, sorted."""
-        return tuple(sorted({*self._streams, *(f.transaction_ref or "" for f in self.orphans())}))
+    def transactions(self) -> tuple[str, ...]:
+        """Return every transaction with sessions or unmatched frames, sorted."""
+        return tuple(
+            sorted({*self._transactions, *(f.transaction_ref or "" for f in self.unmatched())})
+        )
 
-    def orphans(self) -> tuple[Orphan, ...]:
-        """Return the quarantined frames: no session, or several, could have meant them."""
-        return tuple(self._reconciled.quarantined())
+    def unmatched(self) -> tuple[SessionFrame, ...]:
+        """Return the unmatched frames: no session, or several, could have meant them."""
+        return tuple(self._matching.unmatched())
 
     def facts(self) -> list[StationFact]:
         """Return every fact kept, in log order."""
-        own = [fact for stream in self._streams.values() for fact in stream.facts]
-        kept: list[StationFact] = [*own, *self._reconciled.loose(), *self._around.facts()]
+        own = [fact for transaction in self._transactions.values() for fact in transaction.facts]
+        kept: list[StationFact] = [*own, *self._matching.loose(), *self._around.facts()]
         return sorted(kept, key=lambda fact: (fact.position, fact.line))
 
     def _forget_folds(self, touched: set[str]) -> None:
-        for stream in touched:
-            self._folded.pop(stream, None)
+        for transaction in touched:
+            self._folded.pop(transaction, None)
 
     def _add_slowly(self, facts: Sequence[StationFact], touched: set[str]) -> None:
         """Add facts that may move the borders of sessions: starts first, they say whose is what."""
@@ -171,9 +177,9 @@ class StationBook:
         self._around.add(around)
         self._note_around(around, touched)
 
-    def _add_others(self, facts: Iterable[Orphan], touched: set[str]) -> None:
+    def _add_others(self, facts: Iterable[SessionFrame], touched: set[str]) -> None:
         moved: set[str] = set()
-        loose: list[Orphan] = []
+        loose: list[SessionFrame] = []
         for fact in facts:
             if not self._is_owned(fact):
                 loose.append(fact)
@@ -183,11 +189,11 @@ class StationBook:
             if self._moves_borders(fact):
                 moved.add(reference)
         for reference in moved:
-            self._place(reference, touched)
-        for orphan in loose:
-            touched |= self._reconciled.take(orphan)
+            self._lay(reference, touched)
+        for frame in loose:
+            touched |= self._matching.take(frame)
 
-    def _is_owned(self, fact: Orphan) -> bool:
+    def _is_owned(self, fact: SessionFrame) -> bool:
         """Return True when the reference of *fact* is one that the station may use for it.
 
         A numbered event carries the station's own reference. Otherwise the reference must be one
@@ -197,89 +203,91 @@ class StationBook:
             return False
         if fact.seq_no is not None:
             return True
-        stream = self._streams.get(fact.transaction_ref)
-        if stream is None or not stream.starts:
+        transaction = self._transactions.get(fact.transaction_ref)
+        if transaction is None or not transaction.starts:
             return False
         place = place_of(fact)
-        return place is None or stream.place in (None, place)
+        return place is None or transaction.place in (None, place)
 
-    def _moves_borders(self, fact: Orphan) -> bool:
+    def _moves_borders(self, fact: SessionFrame) -> bool:
         """Return True when a window changes with *fact*: a stop, or the first to name a place."""
         if isinstance(fact, SessionEnded):
             return True
-        stream = self._streams[fact.transaction_ref or ""]
-        return not stream.is_placed and place_of(fact) is not None
+        transaction = self._transactions[fact.transaction_ref or ""]
+        return not transaction.is_placed and place_of(fact) is not None
 
     def _own(self, reference: str, fact: SessionFact | QueueReported, touched: set[str]) -> None:
-        self._streams.setdefault(reference, _Stream()).facts.append(fact)
+        self._transactions.setdefault(reference, _Transaction()).facts.append(fact)
         touched.add(reference)
 
     def _settle(
         self, reference: str, touched: set[str], *, without: set[Kind] | frozenset[Kind] = _NOTHING
     ) -> None:
         """Sort the facts of *reference* anew after a start came, or after facts went."""
-        stream = self._streams[reference]
+        transaction = self._transactions[reference]
         if without:
-            stream.facts = [f for f in stream.facts if (source_of(f), type(f)) not in without]
-        stream.settle()
+            transaction.facts = [
+                f for f in transaction.facts if (source_of(f), type(f)) not in without
+            ]
+        transaction.settle()
         kept: list[SessionFact | QueueReported] = []
-        for fact in stream.facts:
-            is_orphan = isinstance(fact, SessionUpdated | SessionEnded) and not self._is_owned(fact)
-            if is_orphan and isinstance(fact, SessionUpdated | SessionEnded):
-                touched |= self._reconciled.take(fact)
+        for fact in transaction.facts:
+            is_loose = isinstance(fact, SessionUpdated | SessionEnded) and not self._is_owned(fact)
+            if is_loose and isinstance(fact, SessionUpdated | SessionEnded):
+                touched |= self._matching.take(fact)
             else:
                 kept.append(fact)
-        stream.facts = kept
-        for fact in self._reconciled.loose_of(reference):
+        transaction.facts = kept
+        for fact in self._matching.loose_of(reference):
             if self._is_owned(fact):
-                touched |= self._reconciled.release(source_of(fact))
-                stream.facts.append(fact)
+                touched |= self._matching.release(source_of(fact))
+                transaction.facts.append(fact)
         touched.add(reference)
-        self._place(reference, touched)
-        if not stream.facts:
-            del self._streams[reference]
+        self._lay(reference, touched)
+        if not transaction.facts:
+            del self._transactions[reference]
 
-    def _place(self, reference: str, touched: set[str]) -> None:
-        segments = split_segments(reference, self._streams[reference].facts, self.traits)
-        touched |= self._reconciled.place(reference, windows_of(segments, self.traits))
+    def _lay(self, reference: str, touched: set[str]) -> None:
+        segments = split_segments(reference, self._transactions[reference].facts, self.traits)
+        touched |= self._matching.lay(reference, windows_of(segments, self.traits))
 
     def _note_around(self, facts: Sequence[StationFact], touched: set[str]) -> None:
-        """Name the streams that *facts*, which belong to no session by themselves, may change."""
-        reconciled, folded = self._reconciled, self._folded
+        """Name the transactions that *facts* may change which by themselves belong to none."""
+        matching, folded = self._matching, self._folded
         for place, statuses in by_place(facts).items():
-            touched |= changed_by_statuses(reconciled.streams_at(place), statuses, folded)
+            touched |= changed_by_statuses(matching.transactions_at(place), statuses, folded)
         boots = [fact for fact in facts if isinstance(fact, StationBooted)]
         if boots:
-            touched |= changed_by_boots(reconciled.streams(), boots, folded)
+            touched |= changed_by_boots(matching.transactions(), boots, folded)
         if any(isinstance(fact, QueueReported) for fact in facts):
-            touched |= changed_by_reports(self._streams, folded)
+            touched |= changed_by_reports(self._transactions, folded)
 
-    def _segments(self, stream: str) -> list[Segment]:
-        """Return the sessions of *stream* with what was attached to them."""
-        found = self._streams.get(stream)
+    def _segments(self, transaction: str) -> list[Segment]:
+        """Return the sessions of *transaction* with what was attached to them."""
+        found = self._transactions.get(transaction)
         if found is not None and any(not isinstance(f, QueueReported) for f in found.facts):
-            attached = self._reconciled.attached(stream)
-            return split_segments(stream, [*found.facts, *attached], self.traits)
-        return self._orphan_segments(stream)
+            attached = self._matching.attached(transaction)
+            return split_segments(transaction, [*found.facts, *attached], self.traits)
+        return self._unmatched_segments(transaction)
 
-    def _orphan_segments(self, stream: str) -> list[Segment]:
+    def _unmatched_segments(self, transaction: str) -> list[Segment]:
         """Return stops that nobody owns, each as a session of its own that a person must judge."""
-        loose = self._reconciled.quarantined_of(stream)
+        loose = self._matching.unmatched_of(transaction)
         ends = [fact for fact in loose if isinstance(fact, SessionEnded)]
         if not ends:
             return []
-        if not is_normative(stream):
-            return split_segments(stream, loose, self.traits)
+        if not is_without_id(transaction):
+            return split_segments(transaction, loose, self.traits)
         by_content: dict[object, Segment] = {}
         for end in ends:
             content = (end.occurred_at, end.meter_stop_wh, place_of(end))
-            segment = by_content.setdefault(content, Segment(transaction_ref=stream))
+            segment = by_content.setdefault(content, Segment(transaction_ref=transaction))
             segment.ends.append(end)
         return list(by_content.values())
 
-    def _surroundings(self, segment: Segment, index: int, stream: str) -> Surroundings:
-        window = self._reconciled.window(stream, index) if segment.starts else None
-        attached = self._reconciled.attached(stream)
+    def _surroundings(self, segment: Segment, index: int, transaction: str) -> Surroundings:
+        window = self._matching.window(transaction, index) if segment.starts else None
+        attached = self._matching.attached(transaction)
         return Surroundings(
             station_id=self.station_id,
             traits=self.traits,
@@ -293,8 +301,8 @@ class StationBook:
             next_start_at=window.next_start_at if window else None,
             attached=frozenset(source_of(fact) for fact in attached),
             foreign_ids=frozenset(
-                source_of(fact) for fact in attached if not is_normative(fact.transaction_ref)
+                source_of(fact) for fact in attached if not is_without_id(fact.transaction_ref)
             ),
-            has_foreign_connector=stream in self._streams
-            and self._reconciled.has_foreign_place(stream),
+            has_foreign_connector=transaction in self._transactions
+            and self._matching.has_foreign_place(transaction),
         )

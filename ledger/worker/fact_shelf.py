@@ -13,36 +13,37 @@ from ledger.facts.station_facts import StationFact
 from ledger.facts.stored import pack_facts, unpack_facts
 
 SELECT: LiteralString = """
-SELECT fact.station_id, fact.stream, fact.facts
-FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS wanted (station_id, stream, since)
-JOIN fact ON fact.station_id = wanted.station_id AND fact.stream = wanted.stream
+SELECT fact.station_id, fact.transaction_ref, fact.facts
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[])
+    AS wanted (station_id, transaction_ref, since)
+JOIN fact ON fact.station_id = wanted.station_id AND fact.transaction_ref = wanted.transaction_ref
          AND fact.received_until >= wanted.since
 ORDER BY fact.position
 """
 COPY: LiteralString = """
-COPY fact (station_id, stream, partition, position, received_until, facts)
+COPY fact (station_id, transaction_ref, partition, position, received_until, facts)
 FROM STDIN (FORMAT binary)
 """
 COPY_TYPES = ("text", "text", "int4", "int8", "timestamptz", "bytea")
 
-StreamKey = tuple[str, str]
-"""A station and one of its streams."""
+TransactionKey = tuple[str, str]
+"""A station and one of its transactions."""
 
 
 class FactShelf:
-    """Facts by stream: stored ones are read when first asked for, new ones wait to be stored.
+    """Facts by transaction: stored ones are read when first asked for, new ones wait to be stored.
 
     What it says depends on the log alone, not on which facts are stored already.
     """
 
     def __init__(self, connection: Connection[Any], partition: int) -> None:
         self._connection, self._partition = connection, partition
-        self._stored: dict[StreamKey, list[StationFact]] = {}
-        self._since: dict[StreamKey, datetime] = {}
-        self.new: defaultdict[StreamKey, list[StationFact]] = defaultdict(list)
+        self._stored: dict[TransactionKey, list[StationFact]] = {}
+        self._since: dict[TransactionKey, datetime] = {}
+        self.new: defaultdict[TransactionKey, list[StationFact]] = defaultdict(list)
 
-    def fetch(self, wanted: Iterable[tuple[StreamKey, datetime]]) -> None:
-        """Read the stored facts of *wanted* streams, received since the moment given with each."""
+    def fetch(self, wanted: Iterable[tuple[TransactionKey, datetime]]) -> None:
+        """Read the stored facts of *wanted*, received since the moment given with each."""
         missing = {
             key: since
             for key, since in wanted
@@ -52,26 +53,35 @@ class FactShelf:
             return
         for key, since in missing.items():
             self._stored[key], self._since[key] = [], since
-        stations, streams = zip(*missing, strict=True)
-        parameters = (list(stations), list(streams), list(missing.values()))
-        for station_id, stream, packed in self._connection.execute(SELECT, parameters, binary=True):
-            self._stored[station_id, stream] += unpack_facts(packed)
+        stations, transactions = zip(*missing, strict=True)
+        parameters = (list(stations), list(transactions), list(missing.values()))
+        for station_id, transaction, packed in self._connection.execute(
+            SELECT, parameters, binary=True
+        ):
+            self._stored[station_id, transaction] += unpack_facts(packed)
 
-    def facts(self, key: StreamKey, since: datetime) -> list[StationFact]:
-        """Return the facts of one stream received at or after *since*, in log order."""
+    def facts(self, key: TransactionKey, since: datetime) -> list[StationFact]:
+        """Return the facts of one transaction received at or after *since*, in log order."""
         self.fetch([(key, since)])
         known = self._stored[key] + self.new.get(key, [])
         return [fact for fact in known if fact.received_at >= since]
 
     def store(self) -> None:
-        """Copy the new facts into the table, one row a stream, and forget everything."""
+        """Copy the new facts into the table, one row a transaction, and forget everything."""
         if self.new:
             with self._connection.cursor().copy(COPY) as copy:
                 copy.set_types(COPY_TYPES)
-                for (station_id, stream), facts in self.new.items():
+                for (station_id, transaction), facts in self.new.items():
                     until = max(fact.received_at for fact in facts)
                     position = facts[-1].position
-                    row = (station_id, stream, self._partition, position, until, pack_facts(facts))
+                    row = (
+                        station_id,
+                        transaction,
+                        self._partition,
+                        position,
+                        until,
+                        pack_facts(facts),
+                    )
                     copy.write_row(row)
         self._stored.clear()
         self._since.clear()

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 
@@ -19,9 +19,10 @@ from ledger.facts.token_uid import canonical_token
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
 from ledger.sessions.session import ChargingSession
-from ledger.worker.fact_shelf import FactShelf, StreamKey
+from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
+from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
-from ledger.worker.open_books import NO_STREAM, OpenBook, OpenBooks
+from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
 from ledger.worker.rater import Rater, Verdict
 from ledger.worker.session_rows import (
     BEGINNING,
@@ -31,30 +32,27 @@ from ledger.worker.session_rows import (
     StationMemory,
     load_around,
     load_session,
-    load_streams,
+    load_transactions,
 )
 
 logger = logging.getLogger(__name__)
 
-FINAL: Final = frozenset({"rated", "released", "written_off"})
-TO_VALIDATE: Final = frozenset({"open", "waiting", "held"})
-
 
 class Folded(NamedTuple):
-    """A session of the fold and the stream it came from."""
+    """A session of the fold and the transaction it came from."""
 
-    stream: str
+    transaction_ref: str
     session: ChargingSession
 
 
 class Seen(NamedTuple):
-    """What one look at a station's book showed.
+    """What one look at a station's fold showed.
 
-    `streams` were looked at, those `with_facts` have some; `folded` are their sessions by id,
+    `transactions` were looked at, those `with_facts` have some; `folded` are their sessions by id,
     `changed` the decided ones that would be billed otherwise with the record's facts.
     """
 
-    streams: set[str]
+    transactions: set[str]
     with_facts: set[str]
     folded: dict[str, Folded]
     changed: set[str]
@@ -68,13 +66,13 @@ class Judge:
     ) -> None:
         self._connection, self._shelf = connection, shelf
         self._rater, self._findings = rater, findings
-        self._books = OpenBooks(shelf)
+        self._folds = LiveFolds(shelf)
         self._recalled: set[tuple[str, str]] = set()
         self._inherited: dict[str, list[str]] = {}
 
     def recall(self, memories: dict[str, StationMemory], wanted: set[tuple[str, str]]) -> None:
-        """Bring back the decided sessions of *wanted* (station, stream) pairs, however old."""
-        recalled = load_streams(self._connection, wanted - self._recalled)
+        """Bring back the decided sessions of *wanted* (station, transaction) pairs, however old."""
+        recalled = load_transactions(self._connection, wanted - self._recalled)
         self._recalled |= wanted
         for row in recalled:
             if row.session_id not in self._findings.gone:
@@ -83,44 +81,46 @@ class Judge:
             memories[station_id].settle()
 
     def prefetch(
-        self, memories: Mapping[str, StationMemory], keys: Iterable[StreamKey], since: datetime
+        self, memories: Mapping[str, StationMemory], keys: Iterable[TransactionKey], since: datetime
     ) -> None:
         """Read the stored facts of the stations in *keys* at once; `judge` reads the rest."""
         named: defaultdict[str, set[str]] = defaultdict(set)
-        for station_id, stream in keys:
-            named[station_id].add(stream)
-        wanted: dict[StreamKey, datetime] = {}
-        for station_id, streams in named.items():
-            book = self._books.get(station_id)
+        for station_id, transaction in keys:
+            named[station_id].add(transaction)
+        wanted: dict[TransactionKey, datetime] = {}
+        for station_id, transactions in named.items():
+            live = self._folds.get(station_id)
             rows = memories[station_id].rows.values()
-            for stream in streams | {row.stream for row in rows} | {NO_STREAM}:
-                if book is None or not book.holds(stream):
-                    wanted[station_id, stream] = BEGINNING
-            if (station_id, NO_STREAM) in wanted:
+            for transaction in (
+                transactions | {row.transaction_ref for row in rows} | {NO_TRANSACTION}
+            ):
+                if live is None or not live.holds(transaction):
+                    wanted[station_id, transaction] = BEGINNING
+            if (station_id, NO_TRANSACTION) in wanted:
                 unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
-                wanted[station_id, NO_STREAM] = min([since - RECENT, *unfinished])
+                wanted[station_id, NO_TRANSACTION] = min([since - RECENT, *unfinished])
         self._shelf.fetch(wanted.items())
 
     def judge(
         self, station_id: str, memory: StationMemory, named: Collection[str], moment: Moment
     ) -> bool:
-        """Fold *station_id* and decide; *named* are the streams that this record has facts of.
+        """Fold *station_id* and decide; *named* are the transactions that this record has facts of.
 
         Only what may have come out differently since the last time is looked at. False where the
         fold failed: nothing is decided, the facts are kept for the next time.
         """
         self._recall(station_id, memory, named)
-        streams = _streams_in_mind(memory, named, moment)
-        rows = [row for row in memory.rows.values() if row.stream in streams]
+        transactions = _transactions_in_mind(memory, named, moment)
+        rows = [row for row in memory.rows.values() if row.transaction_ref in transactions]
         try:
             seen = self._look(station_id, memory, rows, named, moment)
         except Exception:
             # The fold is meant to be total; where it is not, one station must not stop the others.
             logger.exception("%s was not folded at %s", station_id, moment)
-            self._books.close(station_id)
+            self._folds.close(station_id)
             return False
         folded = seen.folded
-        fresh = {found.stream for key, found in folded.items() if key not in memory.rows}
+        fresh = {found.transaction_ref for key, found in folded.items() if key not in memory.rows}
         self._recall(station_id, memory, fresh)
         aliases = self._settle_vanished(memory, rows, seen)
         for session_id, found in folded.items():
@@ -132,6 +132,7 @@ class Judge:
                 row.validations = self._inherited.pop(session_id, [])
                 memory.rows[session_id] = row
             if row.is_unfinished:
+                row.follow(found.session)
                 row.describe(found.session, memory.heard_at)
                 self._conclude(row, self._rater.decide(found.session, row, moment, memory.heard_at))
             elif session_id in seen.changed:
@@ -148,28 +149,32 @@ class Judge:
         moment: Moment,
     ) -> Seen:
         """Fold what may have changed, and what may have waited long enough."""
-        streams = ({row.stream for row in rows} | set(named)) - {NO_STREAM}
+        transactions = ({row.transaction_ref for row in rows} | set(named)) - {NO_TRANSACTION}
         unfinished = [row for row in rows if row.is_unfinished]
         horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
         traits = self._rater.traits(station_id, moment.at)
-        book = self._books.open(station_id, traits, horizon)
-        book.follow(self._shelf, streams, horizon, moment.position)
+        live = self._folds.open(station_id, traits, horizon)
+        live.follow(self._shelf, transactions, horizon, moment.position)
         decided = [
             row
             for row in rows
-            if (not row.is_unfinished and row.stream in named)
-            or (row.state == "held" and NO_STREAM in named)
+            if (not row.is_unfinished and row.transaction_ref in named)
+            or (row.state is SessionState.HELD and NO_TRANSACTION in named)
         ]
-        before = {row.stream: book.sessions(row.stream) for row in decided}
-        touched = book.turn()
-        looked_at = {row.stream for row in unfinished if self._is_due(row, memory, moment)}
-        looked_at |= book.changed | set(named)
+        before = {row.transaction_ref: live.sessions(row.transaction_ref) for row in decided}
+        touched = live.turn()
+        looked_at = {row.transaction_ref for row in unfinished if self._is_due(row, memory, moment)}
+        # What is decided for good is looked at only where this record names it.
+        decided_for_good = {row.transaction_ref for row in rows if row.state in DECIDED}
+        looked_at |= (live.changed - decided_for_good) | set(named)
         folded = {
-            session.session_id: Folded(stream, session)
-            for stream in sorted(looked_at)
-            for session in book.sessions(stream)
+            session.session_id: Folded(transaction, session)
+            for transaction in sorted(looked_at)
+            for session in live.sessions(transaction)
         }
-        was = {s.session_id: s for stream in before.keys() & touched for s in before[stream]}
+        was = {
+            s.session_id: s for transaction in before.keys() & touched for s in before[transaction]
+        }
         changed = {
             row.session_id
             for row in decided
@@ -177,8 +182,8 @@ class Judge:
             and row.session_id in folded
             and _billed(was[row.session_id]) != _billed(folded[row.session_id].session)
         }
-        book.changed.clear()
-        known = {stream for stream in looked_at if book.has_facts(stream)}
+        live.changed.clear()
+        known = {transaction for transaction in looked_at if live.has_facts(transaction)}
         return Seen(looked_at, known, folded, changed)
 
     def _is_due(self, row: SessionRow, memory: StationMemory, moment: Moment) -> bool:
@@ -193,18 +198,19 @@ class Judge:
         A held session is decided again, at once: it is rated, or held for what is still wrong. A
         final decision stands; the session is flagged.
         """
-        if row.state != "held":
+        if row.state is not SessionState.HELD:
             self._mark_late(row, moment_at=moment.at)
             return
         verdict = self._rater.decide_again(session, row, moment, memory.heard_at)
-        is_news = verdict.state != "held" or list(verdict.reasons) != row.reasons
+        is_news = verdict.act is not SessionAct.HOLD or list(verdict.reasons) != row.reasons
         row.describe(session, memory.heard_at)
-        row.state = "held"
         self._conclude(row, verdict if is_news else None)
 
-    def _recall(self, station_id: str, memory: StationMemory, streams: Iterable[str]) -> None:
-        in_mind = {row.stream for row in memory.rows.values()}
-        missing = {(station_id, stream) for stream in streams if stream not in in_mind}
+    def _recall(self, station_id: str, memory: StationMemory, transactions: Iterable[str]) -> None:
+        in_mind = {row.transaction_ref for row in memory.rows.values()}
+        missing = {
+            (station_id, transaction) for transaction in transactions if transaction not in in_mind
+        }
         if missing - self._recalled:
             self.recall({station_id: memory}, missing)
 
@@ -214,7 +220,7 @@ class Judge:
         row = memory.rows.get(choice.session_id) or load_session(
             self._connection, choice.session_id
         )
-        if row is None or row.station_id != station_id or row.state != "held":
+        if row is None or row.station_id != station_id or row.state is not SessionState.HELD:
             return False
         if self._findings.has_decided(row.session_id, moment):
             return False
@@ -238,7 +244,7 @@ class Judge:
             row = memory.rows.get(validation.session_id) or load_session(
                 self._connection, validation.session_id
             )
-        if row is None or row.station_id != validation.station or row.state not in TO_VALIDATE:
+        if row is None or row.station_id != validation.station or row.state not in UNDECIDED:
             return None
         memory.rows[row.session_id] = row
         row.validations = sorted({*row.validations, validation.code})
@@ -249,16 +255,16 @@ class Judge:
     def use(self, version: int) -> None:
         """Decide with what was declared up to *version*: whatever waits is asked anew."""
         self._rater.use(version)
-        self._books.close_all()
+        self._folds.close_all()
 
     def before_storing(self) -> None:
         """Let the open books take what the shelf is about to hand over."""
-        self._books.before_storing()
+        self._folds.before_storing()
 
     def stored(self) -> None:
         """Forget what was looked up for the transaction that is now committed."""
         self._recalled.clear()
-        self._books.stored()
+        self._folds.stored()
 
     def _fold_around(
         self, row: SessionRow, rows: Iterable[SessionRow], moment: Moment
@@ -268,11 +274,11 @@ class Judge:
         unfinished = [other.first_fact_at for other in around if other.is_unfinished]
         horizon = min([row.first_fact_at, *unfinished])
         traits = self._rater.traits(row.station_id, moment.at)
-        book = OpenBook(row.station_id, traits, horizon)
-        streams = {other.stream for other in around} - {NO_STREAM}
-        book.follow(self._shelf, streams, horizon, moment.position)
-        book.turn()
-        sessions = {session.session_id: session for session in book.sessions(row.stream)}
+        live = LiveFold(row.station_id, traits, horizon)
+        transactions = {other.transaction_ref for other in around} - {NO_TRANSACTION}
+        live.follow(self._shelf, transactions, horizon, moment.position)
+        live.turn()
+        sessions = {session.session_id: session for session in live.sessions(row.transaction_ref)}
         return sessions.get(row.session_id)
 
     def _settle_vanished(
@@ -286,27 +292,27 @@ class Judge:
         aliases: set[str] = set()
         folded = seen.folded
         for row in rows:
-            if row.stream not in seen.streams or row.session_id in folded:
+            if row.transaction_ref not in seen.transactions or row.session_id in folded:
                 continue
             fresh = [
                 session_id
                 for session_id, found in folded.items()
-                if found.stream == row.stream
+                if found.transaction_ref == row.transaction_ref
                 and session_id not in memory.rows
                 and session_id not in aliases
             ]
-            if row.validations and fresh and row.state not in FINAL:
+            if row.validations and fresh and row.state not in DECIDED:
                 self._inherited[fresh[0]] = row.validations
             if row.is_unfinished:
                 del memory.rows[row.session_id]
                 self._findings.drop(row)
-            elif row.stream not in seen.with_facts:
-                continue  # its facts are quarantined ones, by now too old to be looked at
-            elif row.state in FINAL and fresh:
+            elif row.transaction_ref not in seen.with_facts:
+                continue  # its facts are unmatched ones, by now too old to be looked at
+            elif row.state in DECIDED and fresh:
                 aliases.add(fresh[0])
                 self._mark_late(row, moment_at=row.last_fact_at)
-            elif row.state == "held" and fresh:
-                row.state = "replaced"
+            elif row.state is SessionState.HELD and fresh:
+                row.state = moved(row.state, SessionAct.REPLACE)
                 self._findings.change(row)
         return aliases
 
@@ -318,21 +324,23 @@ class Judge:
 
     def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
         if verdict is not None:
-            row.state, row.reasons = verdict.state, list(verdict.reasons)
+            row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
             self._findings.decisions.append(verdict.decision)
         self._findings.change(row)
 
 
-def _streams_in_mind(memory: StationMemory, named: Collection[str], moment: Moment) -> set[str]:
-    """Return the streams that take part: unfinished or named, their neighbours, late ones."""
+def _transactions_in_mind(
+    memory: StationMemory, named: Collection[str], moment: Moment
+) -> set[str]:
+    """Return the transactions that take part: unfinished or named, their neighbours, late ones."""
     since = moment.at - RECENT
     unfinished = memory.unfinished()
     return {
-        row.stream
+        row.transaction_ref
         for row in memory.rows.values()
         if row.is_unfinished
         or row.last_fact_at >= since
-        or row.stream in named
+        or row.transaction_ref in named
         or any(_is_neighbour(row, other) for other in unfinished)
     }
 
@@ -355,8 +363,8 @@ def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow
         session_id=session.session_id,
         partition=moment.partition,
         station_id=session.station_id,
-        stream=found.stream,
-        state="open",
+        transaction_ref=found.transaction_ref,
+        state=SessionState.OPEN,
         first_fact_at=session.first_received_at,
         last_fact_at=session.last_received_at,
         heard_at=memory.heard_at,

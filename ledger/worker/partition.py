@@ -19,13 +19,13 @@ from ledger.facts.station_facts import (
     SessionStarted,
     SessionUpdated,
     StationFact,
-    stream_of,
+    transaction_of,
 )
 from ledger.log.envelope import Choice, Declared, Frame, Tick, Validation
 from ledger.log.event_log import Record
 from ledger.log.reading import numbered_lines
 from ledger.rating.decisions import Moment
-from ledger.worker.fact_shelf import FactShelf, StreamKey
+from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.judge import Judge
 from ledger.worker.rater import Rater
@@ -164,21 +164,21 @@ class PartitionWorker:
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
         """Read everything that the records will need from the database in a few statements."""
-        keys: set[StreamKey] = set()
+        keys: set[TransactionKey] = set()
         judged: set[str] = set()
         since = NEVER
         for entry in entries:
             if entry.facts or entry.choices or entry.validations:
                 since = min(since, entry.at)
             for fact in entry.facts:
-                keys.add((fact.station_id, stream_of(fact)))
+                keys.add((fact.station_id, transaction_of(fact)))
                 if type(fact) in ALWAYS_JUDGED:
                     judged.add(fact.station_id)
             keys.update((choice.station, "") for choice in entry.choices)
             keys.update((validation.station, "") for _, validation in entry.validations)
         self._remember({station_id for station_id, _ in keys}, since)
         known = {
-            (station_id, row.stream)
+            (station_id, row.transaction_ref)
             for station_id in {station_id for station_id, _ in keys}
             for row in self._memories[station_id].rows.values()
         }
@@ -202,7 +202,7 @@ class PartitionWorker:
             self._judge.use(entry.version)
         for line, validation in entry.validations:
             self._validate(validation, moment, line)
-        named = self._add(entry.facts)
+        named = self._add(entry)
         for station_id in sorted(named):
             self._judge_station(station_id, named[station_id], moment)
         if named:
@@ -232,41 +232,44 @@ class PartitionWorker:
             )
         )
 
-    def _add(self, facts: Sequence[StationFact]) -> dict[str, set[str]]:
-        """Shelve *facts*; return the streams, by station, that have to be judged.
+    def _add(self, entry: Entry) -> dict[str, set[str]]:
+        """Shelve the facts of *entry*; return the transactions, by station, that have to be judged.
 
-        A frame with an id that no start of its station carries is shelved without a stream: whose
-        it is, the fold of the station says.
+        A frame with an id that no start of its station carries is shelved without a transaction:
+        whose it is, the fold of the station says.
         """
         named: dict[str, set[str]] = {}
         new, memories, heard = self._shelf.new, self._memories, self._heard
-        for fact in facts:
+        wait = self._rater.wait(entry.at)
+        for fact in entry.facts:
             station_id = fact.station_id
             memory = memories[station_id]
             heard.add(station_id)
             memory.heard_at = max(memory.heard_at, fact.received_at)
-            if type(fact) is SessionUpdated and not memory.is_waiting:
-                stream = fact.transaction_ref or ""
-                rows = memory.plain.get(stream)
+            if type(fact) is SessionUpdated and not memory.is_overdue(entry.at, wait):
+                transaction = fact.transaction_ref or ""
+                rows = memory.plain.get(transaction)
                 if rows is not None:
-                    new[station_id, stream].append(fact)
+                    new[station_id, transaction].append(fact)
                     for row in rows:
                         row.read_on(fact)
+                        if not row.is_unfinished:
+                            self._findings.change(row)
                     continue
             if self._shelve(fact, memory):
-                named.setdefault(station_id, set()).add(stream_of(fact))
+                named.setdefault(station_id, set()).add(transaction_of(fact))
         return named
 
     def _shelve(self, fact: StationFact, memory: StationMemory) -> bool:
         """Shelve a fact that is more than one more reading; say whether it has to be judged."""
-        station_id, stream, kind = fact.station_id, stream_of(fact), type(fact)
+        station_id, transaction, kind = fact.station_id, transaction_of(fact), type(fact)
         if kind is SessionStarted:
-            memory.owned.add(stream)
-        is_owned = stream in memory.owned or getattr(fact, "seq_no", None) is not None
+            memory.owned.add(transaction)
+        is_owned = transaction in memory.owned or getattr(fact, "seq_no", None) is not None
         if isinstance(fact, FrameSetAside):
             self._set_aside[station_id, fact.reason] += 1
         else:
-            self._shelf.new[station_id, stream if is_owned else ""].append(fact)
+            self._shelf.new[station_id, transaction if is_owned else ""].append(fact)
         is_news = kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned)
         return memory.is_waiting or is_news
 

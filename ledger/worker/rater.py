@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import Connection
@@ -16,11 +16,11 @@ from ledger.declared.store import load_declarations
 from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
 from ledger.log.envelope import Choice
-from ledger.rating.allowances import AllowanceBook, RecordedAllowances
-from ledger.rating.circumstances import Circumstances
+from ledger.rating.allowances import RecordedAllowances, SharedStandings
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
     Decision,
+    DecisionKind,
     Moment,
     Reason,
     SessionHeld,
@@ -28,16 +28,26 @@ from ledger.rating.decisions import (
     Waiting,
     kind_of,
 )
+from ledger.rating.entitlements import Entitlements
 from ledger.sessions.session import ChargingSession
+from ledger.sessions.states import SessionAct, SessionState
 from ledger.worker.session_rows import SessionRow, StationMemory
 
 logger = logging.getLogger(__name__)
 
 
-class Verdict(NamedTuple):
-    """What was concluded about a session: its new state, why, and the decision to be stored."""
+ACT_OF: Final[Mapping[DecisionKind, SessionAct]] = {
+    DecisionKind.RATED: SessionAct.RATE,
+    DecisionKind.RELEASED: SessionAct.RELEASE,
+    DecisionKind.HELD: SessionAct.HOLD,
+    DecisionKind.WRITTEN_OFF: SessionAct.WRITE_OFF,
+}
 
-    state: str
+
+class Verdict(NamedTuple):
+    """What was concluded about a session: how it moves, why, and the decision to be stored."""
+
+    act: SessionAct
     reasons: tuple[str, ...]
     decision: Decision
 
@@ -49,7 +59,7 @@ class Rater:
         self, connection: Connection[Any], version: int, *, recorded_in: str | None = None
     ) -> None:
         self._connection = connection
-        self._allowances: AllowanceBook | RecordedAllowances = AllowanceBook(connection)
+        self._allowances: SharedStandings | RecordedAllowances = SharedStandings(connection)
         if recorded_in is not None:
             self._allowances = RecordedAllowances(connection, recorded_in)
         self._declarations = load_declarations(connection, version) if version else Declarations()
@@ -88,7 +98,7 @@ class Rater:
                 self._declarations,
                 moment=moment,
                 heard_at=heard_at,
-                circumstances=self._circumstances(row),
+                entitlements=self._entitlements(row),
             )
         except psycopg.Error:
             raise  # the transaction is lost, whatever it was about
@@ -125,19 +135,23 @@ class Rater:
                     moment=moment,
                     by=by,
                     reason=reason,
-                    circumstances=self._circumstances(row),
+                    entitlements=self._entitlements(row),
                 )
             )
         return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
 
-    def _circumstances(self, row: SessionRow) -> Circumstances:
-        return Circumstances(validations=tuple(row.validations), allowances=self._allowances)
+    def _entitlements(self, row: SessionRow) -> Entitlements:
+        return Entitlements(validations=tuple(row.validations), allowances=self._allowances)
 
     def _concluded(self, decision: Decision) -> Verdict:
         """Count what a rated session used of shared grants: the next one finds it."""
         if isinstance(decision, SessionRated):
             self._allowances.take(decision.allowances)
         return _verdict(decision)
+
+    def wait(self, at: datetime) -> timedelta:
+        """Return how long an ended session waits for what is missing."""
+        return timedelta(seconds=self._declarations.policy(at).wait_s)
 
     def wait_least(self, at: datetime) -> timedelta:
         """Return the shortest time after a fact that a time-out can come."""
@@ -147,7 +161,7 @@ class Rater:
     def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
         """Return when an unfinished session will have waited long enough."""
         policy = self._declarations.policy(at)
-        if row.state == "open" and Flag.STOP_LOST not in row.flags:
+        if row.state is SessionState.OPEN and Flag.STOP_LOST not in row.flags:
             heard = max(row.last_fact_at, memory.heard_at)
             return heard + timedelta(seconds=policy.silence_s)
         return row.last_fact_at + timedelta(seconds=policy.wait_s)
@@ -160,4 +174,4 @@ class Rater:
 
 def _verdict(decision: Decision) -> Verdict:
     reasons = decision.reasons if isinstance(decision, SessionHeld) else ()
-    return Verdict(kind_of(decision).value, tuple(reason.code for reason in reasons), decision)
+    return Verdict(ACT_OF[kind_of(decision)], tuple(reason.code for reason in reasons), decision)

@@ -36,7 +36,7 @@ ON CONFLICT (partition) DO NOTHING
 LOAD: LiteralString = """
 SELECT next_position, declared_version FROM worker_position WHERE partition = %s
 """
-CLAIM: LiteralString = """
+LOCK: LiteralString = """
 SELECT 1 FROM worker_position WHERE partition = %s AND next_position = %s FOR UPDATE
 """
 ADVANCE: LiteralString = """
@@ -160,7 +160,7 @@ class Worker:
         before = partition.lines_done
         until = monotonic() + self._group_seconds
         with _no_collector(), self._connection.transaction():
-            self._claim(partition)
+            self._lock(partition)
             partition.take(records, lambda: monotonic() < until)
             partition.store()
             reached = (partition.next_position, partition.version, partition.partition)
@@ -171,11 +171,11 @@ class Worker:
         self._lines = min(GROUP_LINES, 2 * max(self._lines, done) if is_whole else done)
         return done
 
-    def _claim(self, partition: PartitionWorker) -> None:
+    def _lock(self, partition: PartitionWorker) -> None:
         """Lock the position: a second worker waits here and then is fenced."""
-        place = (partition.partition, partition.next_position)
-        if self._connection.execute(CLAIM, place).fetchone() is None:
-            raise FencedError(*place)
+        expected = (partition.partition, partition.next_position)
+        if self._connection.execute(LOCK, expected).fetchone() is None:
+            raise FencedError(*expected)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Raw frames: the lines of the event log, by their place, exactly as they were stored."""
+"""Raw frames: the lines of the event log, by their position, exactly as they were stored."""
 
 from __future__ import annotations
 
@@ -6,35 +6,26 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, LiteralString
 
 import msgspec
 import zstandard
 from psycopg import Connection
+
+from ledger.log.event_log import Position
 
 READ: LiteralString = """
 SELECT position, codec, payload FROM log_batch WHERE partition = %s AND position = ANY (%s)
 """
 
 
-class Place(NamedTuple):
-    """Where a line stands in the log."""
-
-    partition: int
-    position: int
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.partition}/{self.position}/{self.line}"
-
-
-class RawFrame(msgspec.Struct, frozen=True, kw_only=True):
+class RawFrame(msgspec.Struct, frozen=True, kw_only=True, rename={"position": "place"}):
     """A frame as the station sent it; `sha256` is that of its text in UTF-8.
 
-    `place` is partition/position/line of the log (docs/event-log.md shows how to read it there).
+    `position` is partition/position/line of the log (docs/event-log.md shows how to read it there).
     """
 
-    place: str
+    position: str
     received_at: datetime
     protocol: str
     frame: str
@@ -47,28 +38,30 @@ class _Line(msgspec.Struct):
     protocol: str = ""
 
 
-def read_frames(connection: Connection[Any], places: Iterable[Place]) -> dict[Place, RawFrame]:
-    """Return the frames at *places*; a place without one is left out."""
-    wanted: defaultdict[int, set[Place]] = defaultdict(set)
-    for place in places:
-        wanted[place.partition].add(place)
-    found: dict[Place, RawFrame] = {}
-    for partition, in_it in wanted.items():
-        positions = sorted({place.position for place in in_it})
+def read_frames(
+    connection: Connection[Any], wanted: Iterable[Position]
+) -> dict[Position, RawFrame]:
+    """Return the frames at the *wanted* positions; one without a frame is left out."""
+    by_partition: defaultdict[int, set[Position]] = defaultdict(set)
+    for at in wanted:
+        by_partition[at.partition].add(at)
+    found: dict[Position, RawFrame] = {}
+    for partition, in_it in by_partition.items():
+        positions = sorted({at.position for at in in_it})
         rows = connection.execute(READ, (partition, positions), binary=True)
         for position, codec, payload in rows:
             plain = zstandard.decompress(payload) if codec == "json+zstd" else payload
             for number, text in enumerate(plain.split(b"\n")):
-                place = Place(partition, position, number)
-                if place in in_it:
-                    found[place] = _frame(place, text)
+                at = Position(partition, position, number)
+                if at in in_it:
+                    found[at] = _frame(at, text)
     return found
 
 
-def _frame(place: Place, text: bytes) -> RawFrame:
+def _frame(at: Position, text: bytes) -> RawFrame:
     line = msgspec.json.decode(text, type=_Line)
     return RawFrame(
-        place=str(place),
+        position=str(at),
         received_at=line.received_at,
         protocol=line.protocol,
         frame=line.frame,

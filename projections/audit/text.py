@@ -62,7 +62,7 @@ def _session(explained: ExplainedLine) -> Iterator[str]:
     rating, local = explained.rating, explained.line.starts_at
     yield "  What was decided"
     decided = _time(rating.decided_at.astimezone(local.tzinfo))
-    yield f"    session {rating.session_id}, rated at {decided} from log {rating.log_place}"
+    yield f"    session {rating.session_id}, rated at {decided} from log {rating.log_position}"
     yield f"    decision sha256 {rating.sha256}"
     yield (
         f"    master data version {rating.declared_version}, pricing {rating.kernel_version},"
@@ -114,8 +114,8 @@ def _reading(reading: UsedReading, local: datetime) -> str:
     if reading.frame is None:
         return words
     received = reading.frame.received_at.astimezone(local.tzinfo)
-    place, sha256 = reading.frame.place, reading.frame.sha256
-    return f"{words}  log {place} received {received:%H:%M:%S} sha256 {sha256[:16]}..."
+    position, sha256 = reading.frame.position, reading.frame.sha256
+    return f"{words}  log {position} received {received:%H:%M:%S} sha256 {sha256[:16]}..."
 
 
 def _frames(explained: ExplainedLine) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _frames(explained: ExplainedLine) -> Iterator[str]:
 
 
 def _frame(frame: RawFrame) -> Iterator[str]:
-    yield f"    log {frame.place}, received {frame.received_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"    log {frame.position}, received {frame.received_at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"    sha256 {frame.sha256}"
     yield f"    {frame.frame}"
 

@@ -15,10 +15,11 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import meaning_of
 from ledger.invoices.document import DocumentLine, InvoiceDocument, read_document
-from ledger.invoices.register import Books
+from ledger.invoices.issuer import InvoiceIssuer
+from ledger.log.event_log import Position
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.sessions.session import ChargingSession, SessionPoint
-from projections.audit.raw_frames import Place, RawFrame, read_frames
+from projections.audit.raw_frames import RawFrame, read_frames
 from projections.errors import ProjectionError
 from projections.station_history import station_history
 from tariffs.model.tariff import Dimension
@@ -56,13 +57,13 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Rating(msgspec.Struct, frozen=True, kw_only=True):
+class Rating(msgspec.Struct, frozen=True, kw_only=True, rename={"log_position": "log_place"}):
     """The decision behind a line, with everything it was taken from that is not a frame."""
 
     session_id: str
     station_id: str
     decided_at: datetime
-    log_place: str
+    log_position: str
     sha256: str
     declared_version: int
     kernel_version: str
@@ -162,11 +163,11 @@ def explain(connection: Connection[Any], number: str, line: int | None = None) -
 
 def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
     row = connection.execute(CAUSE, (number,)).fetchone()
-    books = Books(connection.info.dsn)
+    issuer = InvoiceIssuer(connection.info.dsn)
     try:
-        invoice = books.find(row[0]) if row else None
+        invoice = issuer.find(row[0]) if row else None
     finally:
-        books.close()
+        issuer.close()
     if invoice is None:
         raise UnknownInvoiceError(number)
     return invoice.document, invoice.sha256
@@ -184,7 +185,7 @@ class _Trail:
         )
         self._session = history.sessions.get(session_id)
         self._partition = moment.partition
-        self._frames = read_frames(connection, self._places())
+        self._frames = read_frames(connection, self._positions())
 
     def explained(self, line: DocumentLine) -> ExplainedLine:
         """Return *line* with all that is known of it."""
@@ -202,14 +203,14 @@ class _Trail:
             session_frames=len(frames),
         )
 
-    def _places(self) -> Iterable[Place]:
+    def _positions(self) -> Iterable[Position]:
         session = self._session
         if session is None:
             return
         for position, line in self._ends():
-            yield Place(self._partition, position, line)
+            yield Position(self._partition, position, line)
         for point in session.points:
-            yield Place(self._partition, point.position, point.line)
+            yield Position(self._partition, point.position, point.line)
 
     def _ends(self) -> Sequence[tuple[int, int]]:
         """Return where the frames stand that tell the session's first and last reading."""
@@ -220,7 +221,7 @@ class _Trail:
         return known[:1] + known[-1:]
 
     def _frame(self, position: int, line: int) -> RawFrame | None:
-        return self._frames.get(Place(self._partition, position, line))
+        return self._frames.get(Position(self._partition, position, line))
 
     def _readings(self, rated: RatedLine) -> Iterable[UsedReading]:
         """Yield the readings within the line's time, and the one before and after it."""
@@ -255,7 +256,7 @@ def _rating(decision: SessionRated) -> Rating:
         session_id=decision.session_id,
         station_id=decision.station_id,
         decided_at=moment.at,
-        log_place=f"{moment.partition}/{moment.position}",
+        log_position=f"{moment.partition}/{moment.position}",
         sha256=hash_decision(encode_decision(decision)),
         declared_version=decision.declared_version,
         kernel_version=decision.kernel_version,

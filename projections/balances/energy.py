@@ -20,6 +20,7 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.facts.station_clock import zone_of
 from ledger.rating.decisions import SessionRated, decode_decision
+from ledger.sessions.states import SessionState
 from ledger.sessions.station_energy import station_energy
 from projections.station_history import station_history
 
@@ -29,16 +30,16 @@ SELECT DISTINCT station_id FROM fact WHERE %(station)s::text IS NULL OR station_
 ORDER BY station_id
 """
 STATES: LiteralString = """
-SELECT session_id, state FROM session WHERE station_id = %s AND state <> 'replaced'
+SELECT session_id, state FROM listed_session WHERE station_id = %s
 """
 RATINGS: LiteralString = """
 SELECT body FROM session_decision WHERE station_id = %s AND kind IN ('rated', 'released')
 """
 PART_OF: Final[Mapping[str, str]] = {
-    "held": "held_for_decision_wh",
-    "written_off": "written_off_wh",
-    "waiting": "waiting_wh",
-    "open": "open_wh",
+    SessionState.HELD: "held_for_decision_wh",
+    SessionState.WRITTEN_OFF: "written_off_wh",
+    SessionState.WAITING: "waiting_wh",
+    SessionState.OPEN: "open_wh",
 }
 
 
@@ -140,7 +141,7 @@ def _station_days(
         if rating is not None:
             _share(rating, by_day, days)
             continue
-        part = PART_OF.get(states.get(session_id, "waiting"), "waiting_wh")
+        part = PART_OF.get(states.get(session_id, SessionState.WAITING), "waiting_wh")
         for day, energy_wh in by_day.items():
             days[day].add(part, energy_wh)
     for rating in rated.values():  # billed, and no register says so any more

@@ -16,8 +16,8 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.invoices.document import read_document, render_invoice
 from ledger.invoices.invoice import Invoice
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import order_of
-from ledger.invoices.register import Books
 from ledger.rating.decisions import SessionRated
 
 ISSUED = """
@@ -47,14 +47,14 @@ class InvoiceComparison:
         self._connection: Connection[Any] = psycopg.connect(dsn, autocommit=True)
         path = sql.SQL("SET search_path = {}, inputs").format(sql.Identifier(schema))
         self._connection.execute(path)
-        self._books = Books(dsn)
+        self._issuer = InvoiceIssuer(dsn)
         self._declarations = Declarations()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._books.close()
+        self._issuer.close()
         self._connection.close()
 
     def compare(self) -> Iterator[Comparison]:
@@ -62,7 +62,7 @@ class InvoiceComparison:
         known = {number for (number,) in self._connection.execute(
             "SELECT number FROM books.issued_invoice"
         )}  # fmt: skip
-        for _, invoice in self._books.invoices():
+        for _, invoice in self._issuer.invoices():
             number = invoice.number or ""
             again, sessions = self._rendered(invoice)
             yield Comparison("invoice document", number, invoice.document, again)

@@ -98,7 +98,7 @@ class NewWorker(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class ReplayDifference:
     """Something that came out otherwise: None where it is missing."""
 
     what: str
@@ -115,7 +115,7 @@ class ReplayReport:
     compared: int
     differences: int
     compared_by_kind: dict[str, int]
-    shown: tuple[Difference, ...]
+    shown: tuple[ReplayDifference, ...]
 
     @property
     def is_identical(self) -> bool:
@@ -187,7 +187,7 @@ def _drop(connection: Connection[Any], schema: str) -> None:
 
 def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> ReplayReport:
     compared: dict[str, int] = {}
-    differences, shown = 0, list[Difference]()
+    differences, shown = 0, list[ReplayDifference]()
     for what, (rows, key) in TABLES.items():
         parts = {
             "kept": _rows(rows, BOOKS),
@@ -200,13 +200,13 @@ def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> 
         differences += different
         if different:
             for name, kept, again in connection.execute(sql.SQL(SHOW).format(**parts)):
-                shown.append(Difference(what=what, key=name, kept=kept, again=again))
+                shown.append(ReplayDifference(what=what, key=name, kept=kept, again=again))
     with InvoiceComparison(dsn, schema) as invoices:
         for what, name, kept, again in chain(allowance_sums(connection), invoices.compare()):
             compared[what] = compared.get(what, 0) + 1
             if kept != again:
                 differences += 1
-                shown.append(Difference(what=what, key=name, kept=kept, again=again))
+                shown.append(ReplayDifference(what=what, key=name, kept=kept, again=again))
     return ReplayReport(
         lines=lines,
         compared=sum(compared.values()),

@@ -16,7 +16,7 @@ JSON: Final = frozenset({".json"})
 SIZE_MAX: Final = 64_000_000
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True):
+class PartnerDocument(msgspec.Struct, frozen=True, kw_only=True):
     """One file, or one line of JSON Lines; `source` is how people find it."""
 
     source: str
@@ -26,7 +26,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     in_folder: bool = False
 
 
-def documents_in(path: Path) -> Iterator[Document]:
+def documents_in(path: Path) -> Iterator[PartnerDocument]:
     """Yield the documents of a file, or of every file of a folder, without holding them all.
 
     Raises:
@@ -40,7 +40,7 @@ def documents_in(path: Path) -> Iterator[Document]:
         yield from _of_file(path, in_folder=False)
 
 
-def _of_file(path: Path, *, in_folder: bool) -> Iterator[Document]:
+def _of_file(path: Path, *, in_folder: bool) -> Iterator[PartnerDocument]:
     suffix = path.suffix.lower()
     try:
         if suffix in LINES:
@@ -53,14 +53,14 @@ def _of_file(path: Path, *, in_folder: bool) -> Iterator[Document]:
     except OSError as error:
         message = f"cannot read {path}: {error.strerror or error}"
         raise RoamingError(message) from error
-    yield Document(
+    yield PartnerDocument(
         source=str(path), path=path, data=data, is_yaml=suffix in YAML, in_folder=in_folder
     )
 
 
-def _lines(path: Path, *, in_folder: bool) -> Iterator[Document]:
+def _lines(path: Path, *, in_folder: bool) -> Iterator[PartnerDocument]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 source = f"{path}:{number}"
-                yield Document(source=source, path=path, data=line, in_folder=in_folder)
+                yield PartnerDocument(source=source, path=path, data=line, in_folder=in_folder)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from roaming_ocpi.audit.documents import Document, documents_in
+from roaming_ocpi.audit.documents import PartnerDocument, documents_in
 from roaming_ocpi.audit.tariffs import GivenTariff, Refusal, refusal_of
 from roaming_ocpi.errors import RoamingError
 from tariffs.cdr.cdr import Cdr
@@ -65,9 +65,9 @@ class PricingRun:
                 for document in documents_in(path):
                     yield from self._document(document)
             except RoamingError as error:
-                yield Refusal(source=str(path), place="", why=str(error))
+                yield Refusal(source=str(path), spot="", why=str(error))
 
-    def _document(self, document: Document) -> Iterator[Outcome | Refusal]:
+    def _document(self, document: PartnerDocument) -> Iterator[Outcome | Refusal]:
         if document.is_yaml:
             yield from self._session(document)
             return
@@ -91,10 +91,10 @@ class PricingRun:
         try:
             return self._cdr(fast.cdr, source, [said])
         except TariffError as error:
-            return refusal_of(source, _placed(error), fast.cdr.id)
+            return refusal_of(source, _spotted(error), fast.cdr.id)
 
     def _object(
-        self, document: Document, value: object, path: str, notes: list[Note]
+        self, document: PartnerDocument, value: object, path: str, notes: list[Note]
     ) -> Outcome | Refusal:
         identity = value.get("id") if isinstance(value, dict) else None
         known = identity if isinstance(identity, str) else None
@@ -104,7 +104,7 @@ class PricingRun:
             said = Note("ocpi_version", f"read as OCPI {read.version} ({shape})", path or None)
             return self._cdr(read.cdr, document.source, [*notes, said, *read.notes])
         except TariffError as error:
-            return refusal_of(document.source, _placed(error), known)
+            return refusal_of(document.source, _spotted(error), known)
 
     def _cdr(self, cdr: Cdr, source: str, notes: list[Note]) -> Outcome:
         tariffs = self._tariffs_for(cdr)
@@ -155,19 +155,19 @@ class PricingRun:
             if any(compiled is part for part in parts):
                 yield from self._notes.get(id(compiled), ())
 
-    def _session(self, document: Document) -> Iterator[Outcome | Refusal]:
+    def _session(self, document: PartnerDocument) -> Iterator[Outcome | Refusal]:
         """Price one of our YAML sessions: its name is the file's."""
         try:
             text = document.data.decode("utf-8")
         except UnicodeDecodeError as error:
-            yield Refusal(source=document.source, place="", why=f"not UTF-8: {error.reason}")
+            yield Refusal(source=document.source, spot="", why=f"not UTF-8: {error.reason}")
             return
         usage, problems = read_session_file(text, document.source)
         if usage is None:
             if not document.in_folder or "starts_at:" in text:
                 for problem in problems:
-                    place = f"{problem.line}:{problem.column}"
-                    yield Refusal(source=document.source, place=place, why=problem.message)
+                    spot = f"{problem.line}:{problem.column}"
+                    yield Refusal(source=document.source, spot=spot, why=problem.message)
             return
         notes: list[Note] = []
         try:
@@ -198,8 +198,8 @@ def _is_tariff(value: object) -> bool:
     return isinstance(value, dict) and "elements" in value and "charging_periods" not in value
 
 
-def _placed(error: TariffError) -> TariffError:
-    """Return *error* with the place of the CDR that it is about, if it has none."""
+def _spotted(error: TariffError) -> TariffError:
+    """Return *error* with the spot of the CDR that it is about, if it has none."""
     if isinstance(error, CurrencyDiffersError):
         return OcpiError("currency", str(error))
     if isinstance(error, UnknownZoneError):

@@ -1,4 +1,4 @@
-"""The tariffs that `wattledger price` was given, compiled, with their notes at their places."""
+"""The tariffs that `wattledger price` was given, compiled, with their notes where they belong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from roaming_ocpi.audit.documents import Document, documents_in
+from roaming_ocpi.audit.documents import PartnerDocument, documents_in
 from roaming_ocpi.errors import RoamingError
 from tariffs.errors import TariffError
 from tariffs.files.tariff_file import read_tariff_file
@@ -19,32 +19,32 @@ from tariffs.ocpi.versions import OcpiVersion
 
 
 class GivenTariff(msgspec.Struct, frozen=True, kw_only=True):
-    """One tariff, ready; its notes have the file in their places."""
+    """One tariff, ready; its notes say the file too."""
 
     compiled: CompiledTariff
     notes: tuple[Note, ...]
     source: str
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that could not be used: where it is, the place inside, and why."""
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, rename={"spot": "place"}):
+    """Something that could not be used: where it is, the spot inside, and why."""
 
     source: str
-    place: str
+    spot: str
     why: str
     id: str | None = None
 
     def __str__(self) -> str:
-        place = f" {self.place}:" if self.place else ""
-        return f"{self.source}:{place} {self.why}"
+        spot = f" {self.spot}:" if self.spot else ""
+        return f"{self.source}:{spot} {self.why}"
 
 
 def refusal_of(source: str, error: Exception, identity: str | None = None) -> Refusal:
-    """Return *error* as a refusal; its own place, if it has one, is kept."""
+    """Return *error* as a refusal; its own spot, if it has one, is kept."""
     if isinstance(error, OcpiError):
-        return Refusal(source=source, place=error.place, why=error.why, id=identity)
-    place = getattr(error, "place", "")
-    return Refusal(source=source, place=str(place), why=str(error), id=identity)
+        return Refusal(source=source, spot=error.spot, why=error.why, id=identity)
+    spot = getattr(error, "spot", "")
+    return Refusal(source=source, spot=str(spot), why=str(error), id=identity)
 
 
 def load_tariffs(
@@ -59,12 +59,12 @@ def load_tariffs(
                 for found in _tariffs(document, currency, version):
                     (refused if isinstance(found, Refusal) else given).append(found)  # type: ignore[arg-type]  # one list each
         except RoamingError as error:
-            refused.append(Refusal(source=str(path), place="", why=str(error)))
+            refused.append(Refusal(source=str(path), spot="", why=str(error)))
     return given, refused
 
 
 def _tariffs(
-    document: Document, currency: str | None, version: OcpiVersion | None
+    document: PartnerDocument, currency: str | None, version: OcpiVersion | None
 ) -> Iterator[GivenTariff | Refusal]:
     if document.is_yaml:
         yield from _of_yaml(document)
@@ -86,24 +86,24 @@ def _tariffs(
             continue
         shape = "given" if version else "told by its shape"
         said = Note("ocpi_version", f"read as OCPI {read.version} ({shape})", path or None)
-        placed = tuple(_placed(note, document.source) for note in (*notes, said, *read.notes))
-        yield GivenTariff(compiled=compiled, notes=placed, source=document.source)
+        spotted = tuple(_spotted(note, document.source) for note in (*notes, said, *read.notes))
+        yield GivenTariff(compiled=compiled, notes=spotted, source=document.source)
 
 
-def _of_yaml(document: Document) -> Iterator[GivenTariff | Refusal]:
+def _of_yaml(document: PartnerDocument) -> Iterator[GivenTariff | Refusal]:
     try:
         text = document.data.decode("utf-8")
     except UnicodeDecodeError as error:
-        yield Refusal(source=document.source, place="", why=f"not UTF-8: {error.reason}")
+        yield Refusal(source=document.source, spot="", why=f"not UTF-8: {error.reason}")
         return
     tariff, problems = read_tariff_file(text, document.source)
     if tariff is not None:
         yield GivenTariff(compiled=CompiledTariff(tariff), notes=(), source=document.source)
     elif not document.in_folder or "elements:" in text:
         for problem in problems:
-            place = f"{problem.line}:{problem.column}"
-            yield Refusal(source=document.source, place=place, why=problem.message)
+            spot = f"{problem.line}:{problem.column}"
+            yield Refusal(source=document.source, spot=spot, why=problem.message)
 
 
-def _placed(note: Note, source: str) -> Note:
-    return Note(note.code, note.message, f"{source}:{note.place}" if note.place else source)
+def _spotted(note: Note, source: str) -> Note:
+    return Note(note.code, note.message, f"{source}:{note.spot}" if note.spot else source)

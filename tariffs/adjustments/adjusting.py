@@ -58,7 +58,7 @@ def _concerns(adjustment: SessionAdjustment, usage: SessionUsage) -> bool:
     """Tell whether *adjustment* is for this session's driver and payment."""
     match adjustment:
         case GroupGrant():
-            return adjustment.group in usage.groups
+            return usage.is_in(adjustment.group)
         case ValidationGrant():
             return adjustment.code in usage.validations
         case Surcharge():

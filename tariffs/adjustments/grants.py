@@ -15,7 +15,7 @@ from tariffs.adjustments.sheet import Piece, Sheet
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import microseconds
 from tariffs.quantities import EXACT
-from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, scaled
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, decimals_of, scaled
 
 SECOND_UNITS = 1_000_000
 MINUTE_UNITS = 60_000_000
@@ -23,7 +23,7 @@ MINUTE_UNITS = 60_000_000
 
 def grant_share(grant: GroupGrant | ValidationGrant, sheet: Sheet) -> None:
     """Take a percentage of what is left, within the grant's limits per dimension."""
-    decimals = places(grant.percent)
+    decimals = decimals_of(grant.percent)
     percent, hundred = scaled(grant.percent, decimals), 100 * 10**decimals
     budgets: dict[Dimension, int | None] = {}
     for piece in sheet.of(grant.dimensions):

@@ -30,7 +30,7 @@ from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage, microseconds, moment_of
 from tariffs.quantities import EXACT, decimal_of_ratio, plain, round_ratio
-from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, places, scaled
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, decimals_of, scaled
 from tariffs.zones import zone
 
 EVER: Final = "ever"
@@ -63,7 +63,7 @@ def is_for(grant: SharedGrant, usage: SessionUsage) -> bool:
         case CouponGrant(code=code):
             return code in usage.validations
         case Allowance(members=members) | PeriodCap(members=members):
-            return members is None or members in usage.groups
+            return members is None or usage.is_in(members)
         case _:
             assert_never(grant)
 
@@ -194,7 +194,7 @@ class _Budget:
 def _lower(
     grant: Allowance | CouponGrant, sheet: Sheet, pieces: Sequence[Piece], budget: _Budget
 ) -> None:
-    decimals = places(grant.percent)
+    decimals = decimals_of(grant.percent)
     percent, hundred = scaled(grant.percent, decimals), 100 * 10**decimals
     for piece in pieces:
         dimension = piece.run.component.dimension

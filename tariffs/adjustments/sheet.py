@@ -15,7 +15,7 @@ from tariffs.kernel.compiled import CompiledTariff, Why
 from tariffs.kernel.rounding import Amounts
 from tariffs.kernel.tally import Run
 from tariffs.model.usage import SessionUsage
-from tariffs.taxes.taxes import places, scaled
+from tariffs.taxes.taxes import decimals_of, scaled
 
 
 class Piece(msgspec.Struct, gc=False):
@@ -87,7 +87,7 @@ class Sheet:
 
     def amount_of(self, money: Decimal) -> int:
         """Return an amount of money over the sheet's denominator."""
-        decimals = places(money)
+        decimals = decimals_of(money)
         whole: int = 10**decimals
         self.scale(whole // gcd(whole, self.amounts.denominator))
         return scaled(money, decimals) * (self.amounts.denominator // whole)

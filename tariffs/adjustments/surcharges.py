@@ -10,7 +10,7 @@ from tariffs.kernel.compiled import CompiledComponent, Why
 from tariffs.kernel.tally import Run
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import microseconds
-from tariffs.taxes.taxes import places, scaled
+from tariffs.taxes.taxes import decimals_of, scaled
 
 
 def add_surcharge(surcharge: Surcharge, sheet: Sheet) -> None:
@@ -22,7 +22,7 @@ def add_surcharge(surcharge: Surcharge, sheet: Sheet) -> None:
         _add_amount(surcharge, surcharge.amount, sheet)
     if surcharge.percent is None:
         return
-    decimals = places(surcharge.percent)
+    decimals = decimals_of(surcharge.percent)
     percent, hundred = scaled(surcharge.percent, decimals), 100 * 10**decimals
     for vat in dict.fromkeys(piece.run.component.vat for piece in owed):
         bases = [piece for piece in owed if piece.run.component.vat == vat]
@@ -34,7 +34,7 @@ def add_surcharge(surcharge: Surcharge, sheet: Sheet) -> None:
 
 def _add_amount(surcharge: Surcharge, amount: Decimal, sheet: Sheet) -> None:
     vat = surcharge.vat
-    decimals = 0 if vat is None else places(vat)
+    decimals = 0 if vat is None else decimals_of(vat)
     rate = 0 if vat is None else scaled(vat, decimals)
     hundred: int = 100 * 10**decimals
     stated = sheet.amount_of(amount)

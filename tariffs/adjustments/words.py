@@ -24,7 +24,7 @@ from tariffs.adjustments.shared_words import shared_label, shared_rule
 from tariffs.currencies import currency_exponent
 from tariffs.model.reasons import WORDS, duration_text
 from tariffs.model.tariff import Dimension
-from tariffs.taxes.taxes import places
+from tariffs.taxes.taxes import decimals_of
 
 _LABELS: Final = {
     FreeFirst: "free at first",
@@ -116,7 +116,7 @@ def _added(surcharge: Surcharge, currency: str) -> str:
 
 def amount_text(amount: Decimal, currency: str) -> str:
     """Return "18.00 EUR", with all decimals that the amount has."""
-    return f"{amount:.{max(places(amount), currency_exponent(currency))}f} {currency}"
+    return f"{amount:.{max(decimals_of(amount), currency_exponent(currency))}f} {currency}"
 
 
 def _costs(dimensions: tuple[str, ...]) -> str:

@@ -23,8 +23,8 @@ def check_columns(columns: SessionColumns) -> None:
     Raises:
         BrokenColumnsError: With the first thing that is wrong, and the first row of it.
     """
-    for place, what in _misshapen(columns):
-        raise BrokenColumnsError(place, what)
+    for where, what in _misshapen(columns):
+        raise BrokenColumnsError(where, what)
     for what, wrong in _wrong(columns):
         if wrong.any():
             raise BrokenColumnsError(int(np.argmax(wrong)), what)
@@ -93,6 +93,6 @@ class BrokenColumnsError(TariffError):
     """Columns that contradict themselves."""
 
     def __init__(self, where: str | int, what: str) -> None:
-        place = f"row {where}" if isinstance(where, int) else where
-        super().__init__(f"these columns of sessions are broken: {place}: {what}")
+        which = f"row {where}" if isinstance(where, int) else where
+        super().__init__(f"these columns of sessions are broken: {which}: {what}")
         self.where, self.what = where, what

@@ -110,8 +110,8 @@ def _without(
     easy = np.flatnonzero(~hard)
     rows = columns.only(easy)
     later = np.zeros(len(easy), dtype=np.bool_)
-    places = {int(row): i for i, row in enumerate(easy) if row in exact_rows}
-    part = _rated(rows, tariff, later, range(len(easy)) if places else range(0))
+    found = {int(row): i for i, row in enumerate(easy) if row in exact_rows}
+    part = _rated(rows, tariff, later, range(len(easy)) if found else range(0))
     before, tax = np.zeros(len(hard), dtype=np.int64), np.zeros(len(hard), dtype=np.int64)
     before[easy], tax[easy] = part.before_minor, part.tax_minor
     hard[easy] = later
@@ -120,7 +120,7 @@ def _without(
         tax_minor=tax,
         by_kernel=hard,
         refused={},
-        exact={row: part.exact[i] for row, i in places.items() if i in part.exact},
+        exact={row: part.exact[i] for row, i in found.items() if i in part.exact},
     )
 
 

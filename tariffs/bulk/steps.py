@@ -77,5 +77,5 @@ def _last_components(counted: Integers, volumes: Volumes, rows: Integers) -> Int
     """Return the component of the last volume of each of *rows* that counts."""
     if len(counted) == len(volumes.firsts):
         return volumes.component[rows]
-    places = np.where(counted > 0, np.arange(len(counted)), -1)
-    return volumes.component[np.maximum.reduceat(places, volumes.firsts)[rows]]
+    ranks = np.where(counted > 0, np.arange(len(counted)), -1)
+    return volumes.component[np.maximum.reduceat(ranks, volumes.firsts)[rows]]

@@ -132,7 +132,7 @@ def _bound_text(axis: Axis, bound: Decimal) -> str:
     return duration_text(int(bound)) if axis is Axis.DURATION else f"{bound:f} {axis.value}"
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class HourlyDifference(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch (UTC) in which two calendars disagree about one fee."""
 
     starts_at: datetime
@@ -141,14 +141,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     after: Stretch | None
 
 
-def differences(before: WeekCalendar, after: WeekCalendar, fee: Fee) -> Iterator[Difference]:
+def differences(before: WeekCalendar, after: WeekCalendar, fee: Fee) -> Iterator[HourlyDifference]:
     """Yield where two calendars of the same days bill *fee* differently."""
     olds, news = before.stretches.get(fee, ()), after.stretches.get(fee, ())
     instants = sorted({s.starts_at for s in (*olds, *news)} | {s.ends_at for s in (*olds, *news)})
     for starts_at, ends_at in pairwise(instants):
         old, new = _at(olds, starts_at), _at(news, starts_at)
         if not _same(old, new):
-            yield Difference(starts_at=starts_at, ends_at=ends_at, before=old, after=new)
+            yield HourlyDifference(starts_at=starts_at, ends_at=ends_at, before=old, after=new)
 
 
 def _at(stretches: Sequence[Stretch], instant: datetime) -> Stretch | None:
@@ -209,7 +209,7 @@ def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[str, ...]:
 
 
 def _notes(base: WeekCalendar, other: WeekCalendar, fee: Fee, when: str) -> Iterator[str]:
-    by_price: dict[HeldPrice | None, list[Difference]] = {}
+    by_price: dict[HeldPrice | None, list[HourlyDifference]] = {}
     for difference in differences(base, other, fee):
         price = None if difference.after is None else difference.after.price
         by_price.setdefault(price, []).append(difference)

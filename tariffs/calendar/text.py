@@ -22,14 +22,14 @@ _DAY_WIDTH: Final = 11
 _DAY_MINUTES: Final = 24 * 60
 
 
-class Segment(msgspec.Struct, frozen=True):
+class ShadedText(msgspec.Struct, frozen=True):
     """A run of characters; `shade` 0 (free) to 6 (dearest) is what a colour may say again."""
 
     text: str
     shade: int | None = None
 
 
-Line = tuple[Segment, ...]
+Line = tuple[ShadedText, ...]
 
 
 def calendar_text(compiled: CompiledTariff, base: WeekCalendar) -> tuple[Line, ...]:
@@ -37,21 +37,16 @@ def calendar_text(compiled: CompiledTariff, base: WeekCalendar) -> tuple[Line, .
     tariff = base.tariff
     title = tariff.id if tariff.name is None else f"{tariff.name} ({tariff.id})"
     lines: list[Line] = [
-        (Segment(f"{title}, week of {base.first_day.isoformat()}, {base.time_zone}"),),
-        (Segment(start_note(base.circumstances)),),
+        (ShadedText(f"{title}, week of {base.first_day.isoformat()}, {base.time_zone}"),),
+        (ShadedText(start_note(base.circumstances)),),
     ]
     for fee in base.fees:
         shown, band = telling(compiled, base, fee)
         lines += [(), *fee_lines(shown, fee, "" if band is None else band.text)]
     notes = footnotes(compiled, base)
     if notes:
-        lines += [(), *((Segment(f"* {note}"),) for note in notes)]
+        lines += [(), *((ShadedText(f"* {note}"),) for note in notes)]
     return tuple(lines)
-
-
-def plain_text(lines: tuple[Line, ...]) -> str:
-    """Return *lines* without colours."""
-    return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines) + "\n"
 
 
 def fee_lines(calendar: WeekCalendar, fee: Fee, when: str = "") -> Iterator[Line]:
@@ -61,37 +56,39 @@ def fee_lines(calendar: WeekCalendar, fee: Fee, when: str = "") -> Iterator[Line
     constant = calendar.constant(fee)
     if constant is not None:
         qualified = f"{fee.value}{when and f', {when}'}"
-        yield (Segment(f"{qualified}: {price_text(constant.price, fee, currency)} at all times"),)
+        yield (
+            ShadedText(f"{qualified}: {price_text(constant.price, fee, currency)} at all times"),
+        )
         return
     per_hour = 4 if calendar.slot_minutes(fee) == 15 else 2  # noqa: PLR2004 - quarters
-    yield (Segment(f"{fee.value}{when and f', {when}'}, {currency}{fee.unit}"),)
+    yield (ShadedText(f"{fee.value}{when and f', {when}'}, {currency}{fee.unit}"),)
     hours = "".join(f"{hour:02d}".ljust(3 * per_hour) for hour in range(0, 24, 3))
-    yield (Segment(" " * _DAY_WIDTH + hours.rstrip()),)
+    yield (ShadedText(" " * _DAY_WIDTH + hours.rstrip()),)
     for day in calendar.days:
         name = f"{DAY_NAMES[day.weekday()]} {day:%d.%m.}".ljust(_DAY_WIDTH)
         cells = [
-            _segment(calendar.cell(fee, day, time(m // 60, m % 60), 60 // per_hour), scale)
+            _shaded(calendar.cell(fee, day, time(m // 60, m % 60), 60 // per_hour), scale)
             for m in range(0, _DAY_MINUTES, 60 // per_hour)
         ]
-        yield (Segment(name), *_runs(cells))
+        yield (ShadedText(name), *_runs(cells))
     yield tuple(_legend(scale, calendar, fee))
 
 
-def _segment(stretches: tuple[Stretch, ...], scale: PriceScale) -> Segment:
+def _shaded(stretches: tuple[Stretch, ...], scale: PriceScale) -> ShadedText:
     if not stretches or not stretches[0].valid:
-        return Segment(MISSING)
+        return ShadedText(MISSING)
     shades = {scale.shade(scale.level_of(s)) for s in stretches}
     if len(shades) > 1:
-        return Segment(CHANGES_WITHIN, max(shades))
+        return ShadedText(CHANGES_WITHIN, max(shades))
     shade = shades.pop()
-    return Segment(SHADES[shade], shade)
+    return ShadedText(SHADES[shade], shade)
 
 
-def _runs(cells: list[Segment]) -> Iterator[Segment]:
-    held: Segment | None = None
+def _runs(cells: list[ShadedText]) -> Iterator[ShadedText]:
+    held: ShadedText | None = None
     for cell in cells:
         if held is not None and held.shade == cell.shade:
-            held = Segment(held.text + cell.text, held.shade)
+            held = ShadedText(held.text + cell.text, held.shade)
             continue
         if held is not None:
             yield held
@@ -100,21 +97,21 @@ def _runs(cells: list[Segment]) -> Iterator[Segment]:
         yield held
 
 
-def _legend(scale: PriceScale, calendar: WeekCalendar, fee: Fee) -> Iterator[Segment]:
-    yield Segment(" " * _DAY_WIDTH)
+def _legend(scale: PriceScale, calendar: WeekCalendar, fee: Fee) -> Iterator[ShadedText]:
+    yield ShadedText(" " * _DAY_WIDTH)
     cells = [
-        _segment(calendar.cell(fee, day, time(m // 60, m % 60), 15), scale)
+        _shaded(calendar.cell(fee, day, time(m // 60, m % 60), 15), scale)
         for day in calendar.days
         for m in range(0, _DAY_MINUTES, 15)
     ]
     seen = {cell.text for cell in cells}
     if SHADES[0] in seen:
-        yield Segment(f"{SHADES[0]} free  ", 0)
+        yield ShadedText(f"{SHADES[0]} free  ", 0)
     for level, prices in scale.legend(calendar.tariff.currency):
         shade = scale.shade(level)
-        yield Segment(SHADES[min(shade, LEVELS_MAX)], shade)
-        yield Segment(f" {prices}  ")
+        yield ShadedText(SHADES[min(shade, LEVELS_MAX)], shade)
+        yield ShadedText(f" {prices}  ")
     if CHANGES_WITHIN in seen:
-        yield Segment(f"{CHANGES_WITHIN} changes within  ")
+        yield ShadedText(f"{CHANGES_WITHIN} changes within  ")
     if MISSING in seen:
-        yield Segment("blank: no such hour, or the tariff does not hold")
+        yield ShadedText("blank: no such hour, or the tariff does not hold")

@@ -55,7 +55,7 @@ UNITS: Final[dict[Fee, str]] = {
     Fee.RESERVATION_TIME: "/h",
     Fee.RESERVATION_FLAT: "",
 }
-# The state in which the kernel is asked for a fee, and its place in the selection.
+# The state in which the kernel is asked for a fee, and its index in the selection.
 _ASKED: Final[dict[Fee, tuple[State, int]]] = {
     Fee.ENERGY: (State.CHARGING, 1),
     Fee.TIME: (State.CHARGING, 2),
@@ -270,8 +270,8 @@ def _units(value: Decimal | None, per_unit: int) -> int | None:
 
 def select(compiled: CompiledTariff, mask: int, fee: Fee) -> HeldPrice | None:
     """Return the price of *fee* that the kernel chooses among the elements in *mask*."""
-    state, place = _ASKED[fee]
-    return _held(compiled.select(mask, state)[place])
+    state, index = _ASKED[fee]
+    return _held(compiled.select(mask, state)[index])
 
 
 def _held(component: CompiledComponent | None) -> HeldPrice | None:

@@ -29,8 +29,8 @@ _Spans = tuple[tuple[time, time], ...]
 def amount_text(amount: Decimal, currency: str) -> str:
     """Return "0.49", with no fewer decimals than the currency has and none dropped."""
     exact = plain(amount)
-    places = max(CURRENCY_EXPONENTS.get(currency, 2), -int(exact.as_tuple().exponent))
-    return f"{exact:.{places}f}"
+    decimals = max(CURRENCY_EXPONENTS.get(currency, 2), -int(exact.as_tuple().exponent))
+    return f"{exact:.{decimals}f}"
 
 
 def price_text(price: HeldPrice | None, fee: Fee, currency: str) -> str:

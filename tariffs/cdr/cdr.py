@@ -107,15 +107,3 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             self.periods[-1].reservation_time is not None
             and all(period.reservation_time is not None for period in self.periods)
         )
-
-    @property
-    def stated_before_taxes(self) -> Decimal | None:
-        """Return the stated total before taxes."""
-        cost = self.stated.total_cost
-        return None if cost is None else cost.before_taxes
-
-    @property
-    def stated_after_taxes(self) -> Decimal | None:
-        """Return the stated total after taxes."""
-        cost = self.stated.total_cost
-        return None if cost is None else cost.after_taxes

@@ -27,8 +27,8 @@ from tariffs.quantities import (
 )
 
 Repricer = Callable[[PricingPolicy], PricedSession]
-_TIME_PLACES_MIN: Final = 2
-_ENERGY_PLACES_MIN: Final = 3
+_TIME_DECIMALS_MIN: Final = 2
+_ENERGY_DECIMALS_MIN: Final = 3
 _WATT_HOURS: Final = Decimal(1000)
 _HOUR_US: Final = 3_600_000_000
 _MODES: Final = {
@@ -116,8 +116,8 @@ class _Comparison:
         self, stated: Decimal, exact: Fraction, priced: PricedSession, name: str, side: str
     ) -> bool:
         """Tell whether *stated* is ours at its own digits, or as the policy rounds it."""
-        digits = max(self._exponent, _places(stated))
-        if any(stated == _rounded(exact, places) for places in {digits, self._exponent}):
+        digits = max(self._exponent, _decimals(stated))
+        if any(stated == _rounded(exact, decimals) for decimals in {digits, self._exponent}):
             return True
         if name != "total_cost":
             return False
@@ -128,7 +128,7 @@ class _Comparison:
     def _cost_difference(
         self, name: str, side: str, stated: Decimal, exact: Fraction
     ) -> Difference:
-        ours = _rounded(exact, max(self._exponent, _places(stated)))
+        ours = _rounded(exact, max(self._exponent, _decimals(stated)))
         if name == "total_cost":
             minor = self.priced.before_minor if side == "before_taxes" else self.priced.after_minor
             sign = -1 if self.cdr.is_credit else 1
@@ -161,7 +161,7 @@ class _Comparison:
     ) -> str:
         if policies:
             return f"the policy {' or '.join(policies)} gives what is stated"
-        digits = max(self._exponent, _places(stated))
+        digits = max(self._exponent, _decimals(stated))
         for mode, words in _MODES.items():
             if stated == _rounded(exact, digits, mode):
                 return f"ours {words} is what is stated"
@@ -242,14 +242,14 @@ def _negated(amount: Fraction | None) -> Fraction | None:
     return None if amount is None else -amount
 
 
-def _places(number: Decimal) -> int:
+def _decimals(number: Decimal) -> int:
     exponent = plain(number).as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def _rounded(exact: Fraction, places: int, mode: RoundingMode = RoundingMode.HALF_UP) -> Decimal:
-    whole = round_ratio(exact.numerator * 10**places, exact.denominator, mode)
-    return Decimal(whole).scaleb(-places, EXACT)
+def _rounded(exact: Fraction, decimals: int, mode: RoundingMode = RoundingMode.HALF_UP) -> Decimal:
+    whole = round_ratio(exact.numerator * 10**decimals, exact.denominator, mode)
+    return Decimal(whole).scaleb(-decimals, EXACT)
 
 
 def _volume_differences(cdr: Cdr) -> Iterator[Difference]:
@@ -263,17 +263,17 @@ def _volume_differences(cdr: Cdr) -> Iterator[Difference]:
     micros = (since.days * 86_400 + since.seconds) * 10**6 + since.microseconds
     lasted = decimal_of_ratio(micros, _HOUR_US)
     if stated.total_energy is not None and not _near(
-        stated.total_energy, energy, _ENERGY_PLACES_MIN
+        stated.total_energy, energy, _ENERGY_DECIMALS_MIN
     ):
         in_wh = _near(EXACT.multiply(stated.total_energy, _WATT_HOURS), energy, 0)
         why = "; the periods seem to be in Wh" if in_wh and energy else ""
         yield _volume("total_energy", stated.total_energy, energy, f"kWh{why}")
     if stated.total_time is not None:
         alternatives = (timed, lasted, EXACT.add(timed, reserved), EXACT.subtract(lasted, reserved))
-        if not any(_near(stated.total_time, each, _TIME_PLACES_MIN) for each in alternatives):
+        if not any(_near(stated.total_time, each, _TIME_DECIMALS_MIN) for each in alternatives):
             yield _volume("total_time", stated.total_time, timed or lasted, "hours")
     if stated.total_parking_time is not None and not _near(
-        stated.total_parking_time, parking, _TIME_PLACES_MIN
+        stated.total_parking_time, parking, _TIME_DECIMALS_MIN
     ):
         yield _volume("total_parking_time", stated.total_parking_time, parking, "hours")
 
@@ -286,8 +286,8 @@ def _sum(volumes: Iterator[Decimal | None]) -> Decimal:
     return plain(total)
 
 
-def _near(stated: Decimal, ours: Decimal, places_min: int) -> bool:
-    tolerance = Decimal(1).scaleb(-max(_places(stated), places_min))
+def _near(stated: Decimal, ours: Decimal, decimals_min: int) -> bool:
+    tolerance = Decimal(1).scaleb(-max(_decimals(stated), decimals_min))
     return abs(EXACT.subtract(stated, ours)) < tolerance
 
 

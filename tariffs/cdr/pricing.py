@@ -235,8 +235,8 @@ class _Checker:
         )
         note = NO_DATA_NOTES[self._policy.no_data]
         if missing and all(known.code != note.code for known in self.notes):
-            place = f"charging_periods[{index}].dimensions"
-            self.notes.append(Note(note.code, note.message, place))
+            spot = f"charging_periods[{index}].dimensions"
+            self.notes.append(Note(note.code, note.message, spot))
         return measured
 
 

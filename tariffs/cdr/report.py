@@ -37,7 +37,7 @@ def report_of(
         "lines": [_line(line) for line in priced.lines],
         "policy": {"name": priced.policy.name, "version": priced.policy.version},
         "notes": [
-            {"code": note.code, "message": note.message, "place": note.place} for note in notes
+            {"code": note.code, "message": note.message, "place": note.spot} for note in notes
         ],
         "differences": [_difference(each) for each in differences],
     }

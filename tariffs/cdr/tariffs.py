@@ -126,26 +126,26 @@ def _of_period(
     compiled: Sequence[CompiledTariff],
     notes: list[Note],
 ) -> CompiledTariff:
-    place = f"charging_periods[{index}].tariff_id"
+    spot = f"charging_periods[{index}].tariff_id"
     if tariff_id is None:
         found = [c for c in compiled if holds(c.tariff, cdr.starts_at)] or list(compiled)
         if len(found) > 1:
             message = f"no tariff is named; of {len(found)} that hold, the first was taken"
-            _add(notes, Note("tariff_chosen", f"{message}: {found[0].tariff.id!r}", place))
+            _add(notes, Note("tariff_chosen", f"{message}: {found[0].tariff.id!r}", spot))
         return found[0]
     named = [c for c in compiled if c.tariff.id.casefold() == tariff_id.casefold()]
     if not named:
         if len(compiled) > 1:
-            raise TariffMissingError(cdr.id, tariff_id, place)
+            raise TariffMissingError(cdr.id, tariff_id, spot)
         message = f"names the tariff {tariff_id!r}; the only one given is"
-        _add(notes, Note("other_tariff_id", f"{message} {compiled[0].tariff.id!r}", place))
+        _add(notes, Note("other_tariff_id", f"{message} {compiled[0].tariff.id!r}", spot))
         return compiled[0]
     at_start = [c for c in named if holds(c.tariff, cdr.starts_at)]
     at_period = [c for c in named if holds(c.tariff, cdr.periods[index].starts_at)]
     found = at_start or at_period or named
     if len(found) > 1 and any(c.tariff != found[0].tariff for c in found):
         message = f"{len(found)} versions of the tariff {tariff_id!r} hold; the first was taken"
-        _add(notes, Note("tariff_chosen", message, place))
+        _add(notes, Note("tariff_chosen", message, spot))
     return found[0]
 
 
@@ -162,7 +162,7 @@ def _check_validity(tariff: Tariff, cdr: Cdr, notes: list[Note]) -> None:
 
 
 def _add(notes: list[Note], note: Note) -> None:
-    """Add *note*, unless another place already says the same."""
+    """Add *note*, unless another spot already says the same."""
     if all(known.message != note.message for known in notes):
         notes.append(note)
 
@@ -170,12 +170,12 @@ def _add(notes: list[Note], note: Note) -> None:
 class TariffMissingError(TariffError):
     """A CDR, or a period of it, for which no tariff was given."""
 
-    def __init__(self, cdr_id: str, tariff_id: str | None, place: str) -> None:
+    def __init__(self, cdr_id: str, tariff_id: str | None, spot: str) -> None:
         if tariff_id is None:
             super().__init__(f"no tariff was given for {cdr_id!r}, and it carries none")
         else:
             super().__init__(f"the tariff {tariff_id!r} was not given")
-        self.cdr_id, self.tariff_id, self.place = cdr_id, tariff_id, place
+        self.cdr_id, self.tariff_id, self.spot = cdr_id, tariff_id, spot
 
 
 class MixedTariffsError(TariffError):

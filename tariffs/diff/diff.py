@@ -20,7 +20,7 @@ import msgspec
 from tariffs.calendar.circumstances import (
     Axis,
     AxisBand,
-    Difference,
+    HourlyDifference,
     bands_along,
     bands_text,
     differences,
@@ -187,13 +187,13 @@ class _Week:
                         pieces.setdefault(change, []).extend(cut)
             when = " and ".join(bands_text((band,)) for band in bands)
             for change, cut in pieces.items():
-                yield from _price_sentences(change, self._place(cut, when), self.currencies)
+                yield from _price_sentences(change, self._where(cut, when), self.currencies)
 
-    def _place(self, pieces: list[Piece], when: str) -> str:
+    def _where(self, pieces: list[Piece], when: str) -> str:
         windows = windows_text(pieces, self.base[0].days)
         return " ".join(part for part in ("" if windows == ALL_TIMES else windows, when) if part)
 
-    def _differences(self) -> Iterator[tuple[Fee, Difference, Circumstances]]:
+    def _differences(self) -> Iterator[tuple[Fee, HourlyDifference, Circumstances]]:
         points = {AT_START} | {b.circumstances for bands in self.bands.values() for b in bands}
         for point in sorted(points, key=repr):
             pair = self._pair(point)
@@ -211,7 +211,7 @@ class _Week:
             pieces = by_when.setdefault(self._when(points), [])
             pieces += local_pieces(starts_at, ends_at, self.time_zone)
         for when, pieces in by_when.items():
-            yield from _price_sentences(change, self._place(pieces, when), self.currencies)
+            yield from _price_sentences(change, self._where(pieces, when), self.currencies)
 
     def _when(self, points: set[Circumstances]) -> str:
         """Return at which point of a session a change holds; empty for always."""
@@ -276,11 +276,11 @@ def _prices(
     return tuple(None if s.price is None else s.price.price for s in cell)
 
 
-def _change_of(fee: Fee, difference: Difference) -> _Change:
+def _change_of(fee: Fee, difference: HourlyDifference) -> _Change:
     return _Change(fee, _unnamed(difference, old=True), _unnamed(difference, old=False))
 
 
-def _is_known(points: _Points, difference: Difference, alone: set[Circumstances]) -> bool:
+def _is_known(points: _Points, difference: HourlyDifference, alone: set[Circumstances]) -> bool:
     """Tell whether the same change was found over the stretch for one quantity alone."""
     return any(
         at & alone
@@ -289,7 +289,7 @@ def _is_known(points: _Points, difference: Difference, alone: set[Circumstances]
     )
 
 
-def _unnamed(difference: Difference, *, old: bool) -> HeldPrice | None:
+def _unnamed(difference: HourlyDifference, *, old: bool) -> HeldPrice | None:
     """Return the price of one side without the element that it comes from."""
     stretch = difference.before if old else difference.after
     if stretch is None or stretch.price is None:
@@ -298,10 +298,10 @@ def _unnamed(difference: Difference, *, old: bool) -> HeldPrice | None:
 
 
 def _price_sentences(
-    change: _Change, place: str, currencies: tuple[str, str]
+    change: _Change, where: str, currencies: tuple[str, str]
 ) -> Iterator[TariffChange]:
     old, new, fee = change.before, change.after, change.fee
-    subject = f"{fee.value} {place}" if place else fee.value
+    subject = f"{fee.value} {where}" if where else fee.value
     old_price = None if old is None else old.price
     new_price = None if new is None else new.price
     if old_price != new_price or (old is None) != (new is None) or currencies[0] != currencies[1]:

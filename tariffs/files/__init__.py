@@ -1,1 +1,1 @@
-"""Tariffs and sessions as YAML: read with every problem at its place, and written."""
+"""Tariffs and sessions as YAML: read with every problem at its spot, and written."""

@@ -75,8 +75,8 @@ def read_element(
     if restrictions.reservation is not None:
         for dimension in priced:
             if dimension in {Dimension.ENERGY, Dimension.PARKING_TIME}:
-                place = fields.key_node(dimension.lower())
-                notebook.complain(place, "a reservation can only have flat and time prices")
+                spot = fields.key_node(dimension.lower())
+                notebook.complain(spot, "a reservation can only have flat and time prices")
     if not components:
         return None
     return TariffElement(price_components=tuple(components), restrictions=restrictions, name=name)

@@ -22,7 +22,7 @@ from tariffs.zones import zone
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """A session and its expected totals, with the place where the total stands."""
+    """A session and its expected totals, with the spot where the total stands."""
 
     name: str
     usage: SessionUsage
@@ -106,7 +106,7 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
     fields.finish()
     if len(notebook.problems) > known or starts_at is None or ends_at is None or total is None:
         return None
-    place = fields.key_node("total")
+    spot = fields.key_node("total")
     if ends_at < starts_at:
         notebook.complain(fields.key_node("ends"), "it ends before it starts")
         return None
@@ -126,8 +126,8 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
         usage=usage,
         total=total,
         before_taxes=before,
-        line=place.line,
-        column=place.column,
+        line=spot.line,
+        column=spot.column,
     )
 
 

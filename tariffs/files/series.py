@@ -77,18 +77,18 @@ def _from_file(fields: Fields, notebook: Notebook) -> list[Price]:
     name = fields.text("file")
     if name is None:
         return []
-    place = fields.key_node("file")
+    spot = fields.key_node("file")
     if Path(name).name != name or Path(name).suffix not in {".csv", ".json"}:
-        notebook.complain(place, "the file must be a .csv or .json in the tariff's own folder")
+        notebook.complain(spot, "the file must be a .csv or .json in the tariff's own folder")
         return []
     path = Path(notebook.source).parent / name
     try:
         if path.stat().st_size > _BYTES_MAX:
-            notebook.complain(place, f"{name} is larger than {_BYTES_MAX} bytes")
+            notebook.complain(spot, f"{name} is larger than {_BYTES_MAX} bytes")
             return []
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        notebook.complain(place, f"{name} cannot be read: {error}")
+        notebook.complain(spot, f"{name} cannot be read: {error}")
         return []
     rows = _csv_rows(text) if path.suffix == ".csv" else _json_rows(text)
     prices = []

@@ -84,8 +84,8 @@ def read_holidays(fields: Fields, notebook: Notebook) -> HolidayCalendar | None:
     try:
         return look_up_holidays(country, region, known)
     except ValueError as error:
-        place = inner.key_node("country" if region is None else "region")
-        notebook.complain(place, str(error))
+        spot = inner.key_node("country" if region is None else "region")
+        notebook.complain(spot, str(error))
         return None
 
 

@@ -24,7 +24,7 @@ from tariffs.model.tariff import (
     TariffElement,
 )
 from tariffs.quantities import EXACT
-from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, factors_of, places
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, decimals_of, factors_of
 
 SECOND_US = 1_000_000
 
@@ -108,7 +108,6 @@ class CompiledTariff:
         "_components",
         "_selections",
         "bands",
-        "changes_every_session",
         "clock_restricted",
         "denominator",
         "exponent",
@@ -139,12 +138,11 @@ class CompiledTariff:
         series = tariff.price_series
         self.series: SeriesTable | None = None if series is None else SeriesTable(series)
         self._at_series_prices: dict[tuple[int, Decimal], CompiledComponent] = {}
-        self.changes_every_session: bool = len(grants) != len(self.line_adjustments)
         graces = [a for a in tariff.adjustments if isinstance(a, IdleGrace)]
         self.grace_us = max((grace.seconds for grace in graces), default=0) * SECOND_US
         spare = 1
         for grant in grants:
-            spare *= 100 * 10 ** places(grant.percent)
+            spare *= 100 * 10 ** decimals_of(grant.percent)
         self.factors: Factors = factors_of(tariff, grants=spare)
         self.denominator = self.factors.denominator
         self.bands: QuantityBands = quantity_bands(tariff.elements)

@@ -41,9 +41,9 @@ def limit_for(
         return None
     clamp = max if is_least else min
     unit = denominator // compiled.factors.price_scale
-    limited = clamp(before, scaled(limit.before_taxes, compiled.factors.price_places) * unit)
+    limited = clamp(before, scaled(limit.before_taxes, compiled.factors.price_decimals) * unit)
     if limit.after_taxes is not None:
-        after_limit = scaled(limit.after_taxes, compiled.factors.price_places) * unit
+        after_limit = scaled(limit.after_taxes, compiled.factors.price_decimals) * unit
         new_tax, scale = clamp(before + tax, after_limit) - limited, 1
     elif limited != before and before and policy.limit_tax is LimitTaxPolicy.PROPORTIONAL:
         new_tax, scale = tax * limited, before

@@ -24,12 +24,12 @@ from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_
 KERNEL_VERSION = "1"
 
 
-class Note(msgspec.Struct, frozen=True):
-    """Something a reader should know about a result: a stable code, a sentence, a place."""
+class Note(msgspec.Struct, frozen=True, rename={"spot": "place"}):
+    """Something a reader should know about a result: a stable code, a sentence, where."""
 
     code: str
     message: str
-    place: str | None = None
+    spot: str | None = None
 
 
 class PricedLine(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from tariffs.kernel.tally import Run
 from tariffs.model.policy import PricingPolicy, RoundingUnit
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import RoundingMode, round_ratio
-from tariffs.taxes.taxes import places, scaled
+from tariffs.taxes.taxes import decimals_of, scaled
 
 # Minor units of each line: before taxes, and tax.
 Shares = tuple[list[int], list[int]]
@@ -113,7 +113,7 @@ def round_parts(
             total = round_ratio(sum(numerators), minor, policy.rounding_mode)
         else:
             stated_minor = sum(minors[i] for i in group)
-            rate, hundred = scaled(vat, places(vat)), 100 * 10 ** places(vat)
+            rate, hundred = scaled(vat, decimals_of(vat)), 100 * 10 ** decimals_of(vat)
             divisor = hundred + rate if inclusive else hundred
             total = round_ratio(stated_minor * rate, divisor, policy.rounding_mode)
         for i, share in zip(group, apportion(numerators, minor, total), strict=True):

@@ -17,7 +17,7 @@ from tariffs.calendar.words import (
     weekday_numbers,
     windows_text,
 )
-from tariffs.lint.subject import LintSubject, Place, Rule, Said, Severity
+from tariffs.lint.subject import LintSubject, Rule, Said, Severity, Spot
 from tariffs.model.tariff import Dimension, Restrictions, TariffElement
 
 _TINY: Final = timedelta(minutes=5)
@@ -28,9 +28,9 @@ def never_applies(subject: LintSubject) -> Iterator[Said]:
     """Find elements whose restrictions contradict each other or the tariff's validity."""
     for index in range(len(subject.tariff.elements)):
         if subject.reach.is_complete and not subject.reach.ever_applies(index):
-            place: Place = ("elements", index, "restrictions")
+            spot: Spot = ("elements", index, "restrictions")
             yield (
-                place,
+                spot,
                 f"{subject.label(index)} can never apply: its restrictions exclude each other",
             )
 
@@ -38,7 +38,7 @@ def never_applies(subject: LintSubject) -> Iterator[Said]:
 def is_shadowed(subject: LintSubject) -> Iterator[Said]:
     """Find components that an earlier element always hides."""
     seen: set[tuple[int, Dimension]] = set()
-    for place, index, _, component, fee in subject.components():
+    for spot, index, _, component, fee in subject.components():
         key = (index, component.dimension)
         if key in seen or fee is None or not subject.reach.is_complete:
             continue
@@ -50,7 +50,7 @@ def is_shadowed(subject: LintSubject) -> Iterator[Said]:
                 f"{fee.value} of {subject.label(index)} is never billed: wherever it could be, "
                 f"{names} comes first"
             )
-            yield place, message
+            yield spot, message
 
 
 def has_repeated_component(subject: LintSubject) -> Iterator[Said]:
@@ -64,12 +64,12 @@ def has_repeated_component(subject: LintSubject) -> Iterator[Said]:
 
 def is_not_for_reservations(subject: LintSubject) -> Iterator[Said]:
     """Find energy and parking prices inside reservation elements."""
-    for place, index, _, component, fee in subject.components():
+    for spot, index, _, component, fee in subject.components():
         if fee is None:
             message = (
                 f"{subject.label(index)} is for reservations: {component.dimension} never counts"
             )
-            yield place, message
+            yield spot, message
 
 
 def has_gap(subject: LintSubject) -> Iterator[Said]:
@@ -90,7 +90,7 @@ def _gaps(subject: LintSubject, fees: tuple[Fee, ...]) -> Iterator[Said]:
             free = [s for s in stretches if s.price is None and not _is_tiny(s)]
             if free and any(s.price is not None for s in stretches):
                 message = f"{fee.value}{when and f', {when},'} is free {_windows(free, calendar)}"
-                found = (_first_place(subject, fee), message)
+                found = (_first_spot(subject, fee), message)
                 if found not in said:
                     said.add(found)
                     yield found
@@ -111,7 +111,7 @@ def has_tiny_window(subject: LintSubject) -> Iterator[Said]:
                     f"{fee.value} is {text} for minutes only, {_windows(stretches, calendar)}: "
                     "ends are exclusive, write 20:00 and not 19:59"
                 )
-                found = (_first_place(subject, fee), message)
+                found = (_first_spot(subject, fee), message)
                 if found not in said:
                     said.add(found)
                     yield found
@@ -130,8 +130,8 @@ def _windows(stretches: list[Stretch], calendar: WeekCalendar) -> str:
     return windows_text(pieces, calendar.days) + week
 
 
-def _first_place(subject: LintSubject, fee: Fee) -> Place:
-    return next((place for place, _, _, _, named in subject.components() if named is fee), ())
+def _first_spot(subject: LintSubject, fee: Fee) -> Spot:
+    return next((spot for spot, _, _, _, named in subject.components() if named is fee), ())
 
 
 def overlaps(subject: LintSubject) -> Iterator[Said]:

@@ -21,24 +21,24 @@ _PAID_FEES: Final = (Fee.TIME, Fee.PARKING_TIME, Fee.FLAT)
 def has_no_price_per_kwh_in_germany(subject: LintSubject) -> Iterator[Said]:
     """Find tariffs that cost something but not per kWh."""
     if subject.country == "DE" and not any(subject.priced(Fee.ENERGY)):
-        for place, _ in subject.priced(*_PAID_FEES):
+        for spot, _ in subject.priced(*_PAID_FEES):
             message = (
                 "ad hoc charging in Germany must show a price per kWh (PAngV s. 14), and prices by "
                 f"time or session alone are held not to be allowed: {_COUNSEL}"
             )
-            yield place, message
+            yield spot, message
             return
 
 
 def has_time_price_in_germany(subject: LintSubject) -> Iterator[Said]:
     """Find charging time beside energy."""
     if subject.country == "DE" and any(subject.priced(Fee.ENERGY)):
-        for place, _ in subject.priced(Fee.TIME):
+        for spot, _ in subject.priced(Fee.TIME):
             message = (
                 "charging time that is billed in Germany must be measured by calibrated means "
                 f"(Eichrecht): {_COUNSEL}"
             )
-            yield place, message
+            yield spot, message
 
 
 def has_split_energy_in_germany(subject: LintSubject) -> Iterator[Said]:
@@ -56,12 +56,12 @@ def has_split_energy_in_germany(subject: LintSubject) -> Iterator[Said]:
 def has_further_fees_in_germany(subject: LintSubject) -> Iterator[Said]:
     """Find fees that have to be shown beside the price per kWh."""
     if subject.country == "DE" and any(subject.priced(Fee.ENERGY)):
-        for place, _ in subject.priced(Fee.FLAT, Fee.PARKING_TIME):
+        for spot, _ in subject.priced(Fee.FLAT, Fee.PARKING_TIME):
             message = (
                 "this fee must be shown complete and next to the price per kWh before an ad hoc "
                 f"session starts (PAngV s. 14): {_COUNSEL}"
             )
-            yield place, message
+            yield spot, message
 
 
 def may_owe_excise_in_usa(subject: LintSubject) -> Iterator[Said]:
@@ -77,13 +77,13 @@ def may_owe_excise_in_usa(subject: LintSubject) -> Iterator[Said]:
 def hides_sales_tax_in_usa(subject: LintSubject) -> Iterator[Said]:
     """Find prices with taxes inside that nobody names."""
     if subject.country == "US" and subject.tariff.tax_included is TaxIncluded.YES:
-        for place, _, _, component, _ in subject.components():
+        for spot, _, _, component, _ in subject.components():
             if component.vat is None and component.price > 0:
                 message = (
                     "taxes are inside the price but not named: an invoice cannot state them apart: "
                     f"{_COUNSEL}"
                 )
-                yield place, message
+                yield spot, message
 
 
 RULES: Final = (

@@ -1,4 +1,4 @@
-"""Everything that looks wrong in a tariff, all at once, each with its place."""
+"""Everything that looks wrong in a tariff, all at once, each with its spot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tariffs.files.tariff_file import read_tariff_file
 from tariffs.files.yaml.reader import Mapping, Node, Scalar, Sequence, read_yaml
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.lint import elements, law, partners, prices
-from tariffs.lint.subject import Finding, Place, Rule, Severity, subject_of
+from tariffs.lint.subject import Finding, Rule, Severity, Spot, subject_of
 from tariffs.model.tariff import COMPONENT_DIMENSIONS, Tariff
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
@@ -37,7 +37,7 @@ _STEP: Final = re.compile(r"([A-Za-z_]+)|\[(\d+)\]", re.ASCII)
 _ORDER: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-class PlacedFinding(msgspec.Struct, frozen=True, kw_only=True):
+class FindingInFile(msgspec.Struct, frozen=True, kw_only=True):
     """A finding at a line and column (from 1) of a file."""
 
     source: str
@@ -48,13 +48,13 @@ class PlacedFinding(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
     def __str__(self) -> str:
-        place = f"{self.source}:{self.line}:{self.column}"
-        return f"{place}: {self.severity}: {self.message} [{self.rule}]"
+        spot = f"{self.source}:{self.line}:{self.column}"
+        return f"{spot}: {self.severity}: {self.message} [{self.rule}]"
 
 
-def unreadable(problem: Problem) -> PlacedFinding:
+def unreadable(problem: Problem) -> FindingInFile:
     """Return the finding that a file cannot be read because of *problem*."""
-    return PlacedFinding(
+    return FindingInFile(
         source=problem.source,
         line=problem.line,
         column=problem.column,
@@ -69,14 +69,14 @@ def lint_tariff(tariff: Tariff, *, country: str | None = None) -> tuple[Finding,
     try:
         compiled = CompiledTariff(tariff)
     except TariffError as error:
-        finding = Finding(rule=UNPRICEABLE, severity=Severity.ERROR, place=(), message=str(error))
+        finding = Finding(rule=UNPRICEABLE, severity=Severity.ERROR, spot=(), message=str(error))
         return (finding,)
     subject = subject_of(compiled, country=country)
     findings = [finding for rule in RULES for finding in rule.findings(subject)]
     return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))
 
 
-def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[PlacedFinding, ...]:
+def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[FindingInFile, ...]:
     """Return what looks wrong in a tariff file, in the file's order.
 
     A file that cannot be read has its problems only: rules need a tariff to look at.
@@ -85,7 +85,7 @@ def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[Pl
     findings = [unreadable(problem) for problem in problems]
     failing = [] if tariff is None else failing_examples(tariff, text, source)
     findings += [
-        PlacedFinding(
+        FindingInFile(
             source=problem.source,
             line=problem.line,
             column=problem.column,
@@ -99,15 +99,15 @@ def lint_file(text: str, source: str, *, country: str | None = None) -> tuple[Pl
     found = [] if tariff is None else [*lint_tariff(tariff, country=country)]
     if root is not None:
         found += _missing_units(root)
-    return _in_order([*findings, *_placed(found, root, source)])
+    return _in_order([*findings, *_spotted(found, root, source)])
 
 
-def _placed(findings: list[Finding], root: Node | None, source: str) -> tuple[PlacedFinding, ...]:
-    placed = []
+def _spotted(findings: list[Finding], root: Node | None, source: str) -> tuple[FindingInFile, ...]:
+    spotted = []
     for finding in findings:
-        line, column = (1, 1) if root is None else locate(root, finding.place)
-        placed.append(
-            PlacedFinding(
+        line, column = (1, 1) if root is None else locate(root, finding.spot)
+        spotted.append(
+            FindingInFile(
                 source=source,
                 line=line,
                 column=column,
@@ -116,45 +116,45 @@ def _placed(findings: list[Finding], root: Node | None, source: str) -> tuple[Pl
                 message=finding.message,
             )
         )
-    return _in_order(placed)
+    return _in_order(spotted)
 
 
-def _in_order(findings: list[PlacedFinding]) -> tuple[PlacedFinding, ...]:
+def _in_order(findings: list[FindingInFile]) -> tuple[FindingInFile, ...]:
     return tuple(sorted(findings, key=lambda f: (f.line, f.column, _ORDER[f.severity])))
 
 
-def lint_ocpi(data: bytes, source: str, *, country: str | None = None) -> tuple[PlacedFinding, ...]:
+def lint_ocpi(data: bytes, source: str, *, country: str | None = None) -> tuple[FindingInFile, ...]:
     """Return what looks wrong in a tariff of OCPI (JSON), with what had to be repaired."""
     tariff: Tariff | None = None
     try:
         tariff, notes = read_ocpi_tariff(data)
     except OcpiError as error:
-        found = [_ocpi_finding(UNREADABLE, Severity.ERROR, error.place, error.why)]
+        found = [_ocpi_finding(UNREADABLE, Severity.ERROR, error.spot, error.why)]
     except TariffError as error:
         found = [_ocpi_finding(UNPRICEABLE, Severity.ERROR, "", str(error))]
     else:
         found = [
-            _ocpi_finding(REPAIRED, Severity.WARNING, note.place or "", note.message)
+            _ocpi_finding(REPAIRED, Severity.WARNING, note.spot or "", note.message)
             for note in notes
         ]
         found += [
-            msgspec.structs.replace(finding, place=_ocpi_place(tariff, finding.place))
+            msgspec.structs.replace(finding, spot=_ocpi_spot(tariff, finding.spot))
             for finding in lint_tariff(tariff, country=country)
         ]
-    # JSON is YAML enough to have its places read.
+    # JSON is YAML enough to have its spots read.
     root, _ = read_yaml(data.decode("utf-8", "replace"), source)
-    return _placed(found, root, source)
+    return _spotted(found, root, source)
 
 
 def _ocpi_finding(rule: str, severity: Severity, path: str, message: str) -> Finding:
     steps = (key or int(index) for key, index in _STEP.findall(path))
     said = f"{path}: {message}" if path else message
-    return Finding(rule=rule, severity=severity, place=tuple(steps), message=said)
+    return Finding(rule=rule, severity=severity, spot=tuple(steps), message=said)
 
 
-def _ocpi_place(tariff: Tariff, place: Place) -> Place:
-    """Return where OCPI has what our files have at *place*."""
-    match place:
+def _ocpi_spot(tariff: Tariff, spot: Spot) -> Spot:
+    """Return where OCPI has what our files have at *spot*."""
+    match spot:
         case ("tariff",):
             return ("id",)
         case ("elements", int() as index, str() as key, *rest) if key != "restrictions":
@@ -162,13 +162,13 @@ def _ocpi_place(tariff: Tariff, place: Place) -> Place:
             for number, component in enumerate(components):
                 if component.dimension.lower() == key:
                     return ("elements", index, "price_components", number, *rest)
-    return place
+    return spot
 
 
-def locate(root: Node, place: Place) -> tuple[int, int]:
-    """Return line and column of *place*, or of the nearest thing above that the file has."""
+def locate(root: Node, spot: Spot) -> tuple[int, int]:
+    """Return line and column of *spot*, or of the nearest thing above that the file has."""
     node, found = root, (root.line, root.column)
-    for step in place:
+    for step in spot:
         match node:
             case Mapping(entries=entries) if isinstance(step, str) and step in entries:
                 key, node = entries[step]
@@ -197,7 +197,7 @@ def _missing_units(root: Node) -> Iterator[Finding]:
                 yield Finding(
                     rule=MISSING_UNIT,
                     severity=Severity.NOTE,
-                    place=("elements", index, key),
+                    spot=("elements", index, key),
                     message=message,
                 )
 
@@ -209,8 +209,3 @@ def _at(node: Node | None, key: str) -> Node | None:
 
 def _is_bare(text: str) -> bool:
     return text.strip().replace(".", "", 1).isdecimal()
-
-
-def worst(findings: tuple[PlacedFinding, ...]) -> Severity | None:
-    """Return the worst severity among *findings*, None for none."""
-    return min((f.severity for f in findings), key=_ORDER.__getitem__, default=None)

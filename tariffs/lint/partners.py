@@ -10,7 +10,7 @@ from tariffs.diff.words import adjustment_text
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity
 from tariffs.model.tariff import TaxIncluded
 from tariffs.quantities import decimal_of_ratio
-from tariffs.taxes.taxes import places
+from tariffs.taxes.taxes import decimals_of
 
 PRICE_PLACES_MAX: Final = 4
 ID_LENGTH_MAX: Final = 36
@@ -63,10 +63,10 @@ def has_seconds(subject: LintSubject) -> Iterator[Said]:
 
 def has_many_decimals(subject: LintSubject) -> Iterator[Said]:
     """Find prices with more decimals than OCPI's numbers."""
-    for place, _, _, component, _ in subject.components():
-        if places(component.price) > PRICE_PLACES_MAX:
+    for spot, _, _, component, _ in subject.components():
+        if decimals_of(component.price) > PRICE_PLACES_MAX:
             message = f"OCPI's numbers have {PRICE_PLACES_MAX} decimals: partners see fewer"
-            yield place, f"{component.price:f}: {message}"
+            yield spot, f"{component.price:f}: {message}"
 
 
 def needs_measured_power(subject: LintSubject) -> Iterator[Said]:
@@ -123,13 +123,13 @@ def has_inexact_net_price(subject: LintSubject) -> Iterator[Said]:
     """Find prices with taxes inside whose price before taxes has no end."""
     if subject.tariff.tax_included is not TaxIncluded.YES:
         return
-    for place, _, _, component, _ in subject.components():
+    for spot, _, _, component, _ in subject.components():
         if component.vat is None:
             continue
         net = Fraction(component.price) * 100 / (100 + Fraction(component.vat))
         if Fraction(decimal_of_ratio(net.numerator, net.denominator)) != net:
             message = "partners before OCPI 2.3.0 see a price before taxes, which is rounded here"
-            yield place, f"{component.price:f} with {component.vat:f} % inside: {message}"
+            yield spot, f"{component.price:f} with {component.vat:f} % inside: {message}"
 
 
 RULES: Final = (

@@ -11,7 +11,7 @@ from tariffs.adjustments.adjustment import FeeCap, Grant, GroupGrant, IdleGrace,
 from tariffs.adjustments.shared import PeriodCap
 from tariffs.calendar.week import Fee
 from tariffs.calendar.words import amount_text, duration_text
-from tariffs.lint.subject import LintSubject, Place, Rule, Said, Severity
+from tariffs.lint.subject import LintSubject, Rule, Said, Severity, Spot
 from tariffs.model.tariff import Dimension, ReservationRestriction, TaxIncluded
 
 # Currencies whose unit is worth about as much as a kWh costs two or three times.
@@ -28,44 +28,44 @@ _DAY_COST_MAX: Final = Decimal(100)
 
 def is_zero(subject: LintSubject) -> Iterator[Said]:
     """Find prices of zero."""
-    for place, _, _, component, fee in subject.components():
+    for spot, _, _, component, fee in subject.components():
         if component.price == 0 and not component.series and fee is not None:
-            yield place, f"{fee.value} costs 0 here, and hides the prices of later elements"
+            yield spot, f"{fee.value} costs 0 here, and hides the prices of later elements"
 
 
 def looks_like_minor_units(subject: LintSubject) -> Iterator[Said]:
     """Find prices per kWh that look like cents."""
     if subject.tariff.currency in _STRONG_CURRENCIES:
-        for place, component in subject.priced(Fee.ENERGY):
+        for spot, component in subject.priced(Fee.ENERGY):
             if component.price >= _ENERGY_PRICE_MAX:
                 shown = amount_text(component.price, subject.tariff.currency)
-                yield place, f"{shown} {subject.tariff.currency} per kWh: is it meant in cents?"
+                yield spot, f"{shown} {subject.tariff.currency} per kWh: is it meant in cents?"
 
 
 def looks_per_minute(subject: LintSubject) -> Iterator[Said]:
     """Find prices per hour that look like prices per minute."""
     if subject.tariff.currency in _STRONG_CURRENCIES:
-        for place, component in subject.priced(Fee.TIME, Fee.PARKING_TIME, Fee.RESERVATION_TIME):
+        for spot, component in subject.priced(Fee.TIME, Fee.PARKING_TIME, Fee.RESERVATION_TIME):
             if component.price < _HOUR_PRICE_MIN:
                 shown = amount_text(component.price, subject.tariff.currency)
                 message = f"{shown} {subject.tariff.currency} per hour: is it meant per minute?"
-                yield place, message
+                yield spot, message
 
 
 def has_odd_vat(subject: LintSubject) -> Iterator[Said]:
     """Find VAT rates that look like a fraction."""
-    for place, _, _, component, _ in subject.components():
+    for spot, _, _, component, _ in subject.components():
         if component.vat is not None and 0 < component.vat < 1:
-            yield place, f"a VAT of {component.vat:f} %: is {component.vat * 100:f} % meant?"
+            yield spot, f"a VAT of {component.vat:f} %: is {component.vat * 100:f} % meant?"
 
 
 def has_vat_in_part(subject: LintSubject) -> Iterator[Said]:
     """Find components without VAT beside others with it."""
     components = list(subject.components())
     if any(component.vat is not None for _, _, _, component, _ in components):
-        for place, _, _, component, _ in components:
+        for spot, _, _, component, _ in components:
             if component.vat is None and (component.price > 0 or component.series):
-                yield place, "no VAT is given here, but elsewhere: none applies, which is not 0 %"
+                yield spot, "no VAT is given here, but elsewhere: none applies, which is not 0 %"
 
 
 def has_no_vat(subject: LintSubject) -> Iterator[Said]:
@@ -78,22 +78,22 @@ def has_no_vat(subject: LintSubject) -> Iterator[Said]:
 
 def has_steps(subject: LintSubject) -> Iterator[Said]:
     """Find step sizes over 1."""
-    for place, _, _, component, fee in subject.components():
+    for spot, _, _, component, fee in subject.components():
         if component.step_size > 1 and component.dimension is not Dimension.FLAT:
             unit = "Wh" if fee is Fee.ENERGY else "s"
             message = (
                 f"step_size {component.step_size} {unit} bills started steps whole: OCPI advises "
                 "1, its editions differ on how steps count, and OCPI 3.0 has none"
             )
-            yield (*place, "step_size"), message
+            yield (*spot, "step_size"), message
 
 
 def has_idle_fee_without_grace(subject: LintSubject) -> Iterator[Said]:
     """Find parking prices from the first second after charging."""
     if not any(isinstance(a, IdleGrace) and a.seconds for a in subject.tariff.adjustments):
-        for place, _ in subject.priced(Fee.PARKING_TIME):
+        for spot, _ in subject.priced(Fee.PARKING_TIME):
             message = "parking costs from the second the vehicle stops asking for power: no grace"
-            yield place, message
+            yield spot, message
 
 
 def has_idle_fee_without_cap(subject: LintSubject) -> Iterator[Said]:
@@ -104,11 +104,11 @@ def has_idle_fee_without_cap(subject: LintSubject) -> Iterator[Said]:
         not cap.dimensions or Dimension.PARKING_TIME in cap.dimensions for cap in caps
     )
     if not is_capped and tariff.currency in _STRONG_CURRENCIES:
-        for place, component in subject.priced(Fee.PARKING_TIME):
+        for spot, component in subject.priced(Fee.PARKING_TIME):
             cost = component.price * _DAY_HOURS
             if cost > _DAY_COST_MAX:
                 shown = f"{amount_text(cost, tariff.currency)} {tariff.currency}"
-                yield place, f"at this price a day costs {shown}, and nothing caps it"
+                yield spot, f"at this price a day costs {shown}, and nothing caps it"
 
 
 def has_useless_grace(subject: LintSubject) -> Iterator[Said]:
@@ -132,15 +132,15 @@ def has_useless_grant(subject: LintSubject) -> Iterator[Said]:
         for _, _, _, component, fee in subject.components()
         if component.price > 0 or component.series
     }
-    for place, grant in _grants(subject):
+    for spot, grant in _grants(subject):
         for dimension in grant.dimensions:
             if str(dimension) not in fees:
-                yield place, f"a grant on {dimension.lower()}, which costs nothing here"
+                yield spot, f"a grant on {dimension.lower()}, which costs nothing here"
         if grant.percent == 0:
-            yield place, "a grant of 0 % changes nothing"
+            yield spot, "a grant of 0 % changes nothing"
 
 
-def _grants(subject: LintSubject) -> Iterator[tuple[Place, Grant]]:
+def _grants(subject: LintSubject) -> Iterator[tuple[Spot, Grant]]:
     for index, adjustment in enumerate(subject.tariff.adjustments):
         if isinstance(adjustment, GroupGrant | ValidationGrant):
             yield ("adjustments", index), adjustment
@@ -149,16 +149,16 @@ def _grants(subject: LintSubject) -> Iterator[tuple[Place, Grant]]:
 def has_several_flats(subject: LintSubject) -> Iterator[Said]:
     """Find further session fees that one session can meet besides the first."""
     flats = [
-        (place, index)
-        for place, index, _, component, fee in subject.components()
+        (spot, index)
+        for spot, index, _, component, fee in subject.components()
         if fee is Fee.FLAT and subject.reach.is_chosen(component.dimension, index)
     ]
-    for place, index in flats[1:]:
+    for spot, index in flats[1:]:
         message = (
             f"{subject.label(flats[0][1])} has a session fee too: a session that meets both pays "
             f"both ({subject.label(index)} as well), and OCPI leaves that open"
         )
-        yield place, message
+        yield spot, message
 
 
 def has_flat_only(subject: LintSubject) -> Iterator[Said]:

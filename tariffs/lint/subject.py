@@ -14,7 +14,7 @@ from tariffs.lint.reach import Reach, calendars_of, reach_of
 from tariffs.model.tariff import PriceComponent, Tariff, TariffElement
 
 # Keys and indices (from 0) from the top of the tariff to what a finding is about.
-Place = tuple[str | int, ...]
+Spot = tuple[str | int, ...]
 
 
 class Severity(StrEnum):
@@ -26,11 +26,11 @@ class Severity(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a rule found, at one place of the tariff."""
+    """One thing that a rule found, at one spot of the tariff."""
 
     rule: str
     severity: Severity
-    place: Place
+    spot: Spot
     message: str
 
 
@@ -47,20 +47,20 @@ class LintSubject(msgspec.Struct, frozen=True, kw_only=True):
     calendars: tuple[tuple[str, WeekCalendar], ...]
     country: str | None
 
-    def components(self) -> Iterator[tuple[Place, int, TariffElement, PriceComponent, Fee | None]]:
-        """Yield (place, element index, element, component, fee) of each component, in order."""
+    def components(self) -> Iterator[tuple[Spot, int, TariffElement, PriceComponent, Fee | None]]:
+        """Yield (spot, element index, element, component, fee) of each component, in order."""
         for index, element in enumerate(self.tariff.elements):
             reserved = element.restrictions.reservation is not None
             for component in element.price_components:
-                place = ("elements", index, component.dimension.lower())
+                spot = ("elements", index, component.dimension.lower())
                 fee = fee_of(component.dimension, reserved=reserved)
-                yield place, index, element, component, fee
+                yield spot, index, element, component, fee
 
-    def priced(self, *fees: Fee) -> Iterator[tuple[Place, PriceComponent]]:
-        """Yield (place, component) of the components of *fees* that cost something."""
-        for place, _, _, component, fee in self.components():
+    def priced(self, *fees: Fee) -> Iterator[tuple[Spot, PriceComponent]]:
+        """Yield (spot, component) of the components of *fees* that cost something."""
+        for spot, _, _, component, fee in self.components():
             if fee in fees and (component.price > 0 or component.series):
-                yield place, component
+                yield spot, component
 
     def label(self, index: int) -> str:
         """Return "element 3 (idle fee)"."""
@@ -80,8 +80,8 @@ def subject_of(compiled: CompiledTariff, *, country: str | None) -> LintSubject:
     )
 
 
-# A place and a sentence; the rule's table adds name and severity.
-Said = tuple[Place, str]
+# A spot and a sentence; the rule's table adds name and severity.
+Said = tuple[Spot, str]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,5 +94,5 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def findings(self, subject: LintSubject) -> Iterator[Finding]:
         """Yield what the rule finds."""
-        for place, message in self.check(subject):
-            yield Finding(rule=self.name, severity=self.severity, place=place, message=message)
+        for spot, message in self.check(subject):
+            yield Finding(rule=self.name, severity=self.severity, spot=spot, message=message)

@@ -20,7 +20,7 @@ from tariffs.model.tariff import (
 )
 from tariffs.quantities import is_sane, plain
 from tariffs.taxes.sales_taxes import STACK_MAX
-from tariffs.taxes.taxes import places
+from tariffs.taxes.taxes import decimals_of
 
 _ELEMENTS_MAX: Final = 10_000
 _STEP_MAX: Final = 10**9
@@ -41,7 +41,7 @@ def check_tariff(tariff: Tariff) -> None:
     """Refuse a tariff whose numbers cannot be priced.
 
     Raises:
-        UnpriceableTariffError: At the first thing that is wrong, with its place.
+        UnpriceableTariffError: At the first thing that is wrong, with its spot.
     """
     for why in _faults(tariff):
         raise UnpriceableTariffError(tariff.id, why)
@@ -73,7 +73,7 @@ def _shared_faults(tariff: Tariff) -> Iterator[str]:
             names.add(name)
         if isinstance(adjustment, PeriodCap):
             exponent = currency_exponent(tariff.currency)
-            if places(plain(adjustment.amount)) > exponent:
+            if decimals_of(plain(adjustment.amount)) > exponent:
                 yield f"adjustments[{index}]: the amount has more than {exponent} decimals"
 
 

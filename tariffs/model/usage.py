@@ -69,6 +69,10 @@ class SessionUsage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reverse_charge_vat_id: str | None = None
     used: tuple[Consumed, ...] = ()
 
+    def is_in(self, group: str) -> bool:
+        """Tell whether the token is in *group*; groups compare without case, as tokens do."""
+        return group.casefold() in {each.casefold() for each in self.groups}
+
 
 def microseconds(moment: datetime) -> int:
     """Return *moment* as whole microseconds since 1970 (exact, unlike a timestamp)."""

@@ -83,7 +83,7 @@ def read_ocpi_cdr(
     """Read an OCPI CDR from JSON, with a note for everything that was repaired.
 
     Raises:
-        OcpiError: If it cannot be priced; the error names the place.
+        OcpiError: If it cannot be priced; the error names the spot.
     """
     return cdr_of(decode_json(data), version=version)
 
@@ -100,7 +100,7 @@ def ocpi_cdr_of(value: object, path: str = "", *, version: OcpiVersion | None = 
     """Read an OCPI CDR, or an ended session, with all that it carries.
 
     Raises:
-        OcpiError: If it cannot be priced; the error names the place.
+        OcpiError: If it cannot be priced; the error names the spot.
     """
     notes: list[Note] = []
     fields = JsonFields(value, path, notes)
@@ -113,9 +113,9 @@ def ocpi_cdr_of(value: object, path: str = "", *, version: OcpiVersion | None = 
         currency = currency.upper()
     starts_at, ends_at = _moment(fields, _STARTS), _moment(fields, _ENDS)
     if ends_at < starts_at:
-        raise OcpiError(fields.place(_first(fields, _ENDS)), "lies before the start")
+        raise OcpiError(fields.spot(_first(fields, _ENDS)), "lies before the start")
     if is_beyond(starts_at, ends_at):
-        raise OcpiError(fields.place(_first(fields, _ENDS)), "lies years after the start")
+        raise OcpiError(fields.spot(_first(fields, _ENDS)), "lies years after the start")
     stated = stated_of(fields)
     periods = _periods(fields, starts_at, ends_at)
     tariffs = _tariffs(fields, currency)
@@ -147,14 +147,14 @@ def _first(fields: JsonFields, keys: tuple[str, ...]) -> str:
 def _moment(fields: JsonFields, keys: tuple[str, ...]) -> datetime:
     key = _first(fields, keys)
     if not fields.has(key) and key == _ENDS[0] and fields.has("status"):
-        raise OcpiError(fields.place(key), "is missing: the session has not ended")
+        raise OcpiError(fields.spot(key), "is missing: the session has not ended")
     return fields.required_moment(key)
 
 
 def _is_credit(fields: JsonFields) -> bool:
     value = fields.get("credit")
     if value is not None and not isinstance(value, bool):
-        raise OcpiError(fields.place("credit"), f"{shown(value)} is not true or false")
+        raise OcpiError(fields.spot("credit"), f"{shown(value)} is not true or false")
     return bool(value)
 
 
@@ -163,7 +163,7 @@ def _time_zone(fields: JsonFields) -> str | None:
     for key in ("cdr_location", "location"):
         value = fields.get(key)
         if isinstance(value, dict):
-            zone = JsonFields(value, fields.place(key), fields.notes).text("time_zone")
+            zone = JsonFields(value, fields.spot(key), fields.notes).text("time_zone")
             if zone is not None:
                 return zone
     return fields.text("time_zone")
@@ -187,12 +187,12 @@ def _periods(
         return (_whole(fields, starts_at, ends_at),)
     last = starts_at
     for index, period in enumerate(periods):
-        place = fields.place(f"charging_periods[{index}].start_date_time")
+        spot = fields.spot(f"charging_periods[{index}].start_date_time")
         if period.starts_at < last:
             before = "the CDR" if index == 0 else "the period before it"
-            raise OcpiError(place, f"is out of order: it lies before the start of {before}")
+            raise OcpiError(spot, f"is out of order: it lies before the start of {before}")
         if period.starts_at > ends_at:
-            raise OcpiError(place, "lies after the end of the CDR")
+            raise OcpiError(spot, "lies after the end of the CDR")
         last = period.starts_at
     if periods[0].starts_at > starts_at:
         message = "the first period starts after the CDR; the time before it is not priced"
@@ -207,10 +207,10 @@ def _check_volumes(
     odd = odd_volume(periods, ends_at)
     if odd is None:
         return
-    place = f"charging_periods[{odd.index}].dimensions"
+    spot = f"charging_periods[{odd.index}].dimensions"
     if odd.is_impossible:
-        raise OcpiError(fields.place(place), odd.why)
-    fields.note(place, "longer_than_period", f"{odd.why}; priced as sent")
+        raise OcpiError(fields.spot(spot), odd.why)
+    fields.note(spot, "longer_than_period", f"{odd.why}; priced as sent")
 
 
 def _whole(fields: JsonFields, starts_at: datetime, ends_at: datetime) -> ChargingPeriod:
@@ -218,12 +218,12 @@ def _whole(fields: JsonFields, starts_at: datetime, ends_at: datetime) -> Chargi
     key = _first(fields, ("total_energy", "kwh"))
     energy = fields.number(key)
     if energy is None:
-        raise OcpiError(fields.place("charging_periods"), "is missing or empty")
+        raise OcpiError(fields.spot("charging_periods"), "is missing or empty")
     parking = fields.number("total_parking_time")
     hours = fields.number("total_time")
     if hours is not None and parking is not None:
         if parking > hours:
-            raise OcpiError(fields.place("total_parking_time"), "is more than total_time")
+            raise OcpiError(fields.spot("total_parking_time"), "is more than total_time")
         hours = plain(EXACT.subtract(hours, parking))
     message = f"is missing or empty; priced as one period of the CDR's totals ({energy} kWh)"
     fields.note("charging_periods", "periods_missing", message)

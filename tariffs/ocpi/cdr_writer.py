@@ -88,7 +88,7 @@ def write_cdr(
 
 
 def _carried(carried: Mapping[str, Any], version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
-    """Return what the version has a place for; `auth_id` is what became the contract_id."""
+    """Return what the version has a spot for; `auth_id` is what became the contract_id."""
     said = {key: value for key, value in carried.items() if key in _CARRIED[version]}
     token = carried.get("cdr_token")
     if version is _OLDEST and "auth_id" not in said and isinstance(token, dict):
@@ -103,12 +103,12 @@ def _carried(carried: Mapping[str, Any], version: OcpiVersion, notes: list[Note]
 def _tariff(cdr: Cdr, index: int, version: OcpiVersion, notes: list[Note]) -> dict[str, Any]:
     written, lost = write_tariff(cdr.tariffs[index], version)
     prefix = f"tariffs[{index}]"
-    notes.extend(Note(note.code, note.message, f"{prefix}.{note.place}") for note in lost)
+    notes.extend(Note(note.code, note.message, f"{prefix}.{note.spot}") for note in lost)
     return written
 
 
 def _period(
-    period: ChargingPeriod, place: str, version: OcpiVersion, notes: list[Note]
+    period: ChargingPeriod, spot: str, version: OcpiVersion, notes: list[Note]
 ) -> dict[str, Any]:
     volumes = [
         (kind, volume)
@@ -118,7 +118,7 @@ def _period(
     dimensions = []
     for kind, volume in (*volumes, *period.others):
         if version is _OLDEST and kind not in _OLD_DIMENSIONS:
-            notes.append(Note("not_said", f"OCPI 2.1.1 has no dimension {kind}", place))
+            notes.append(Note("not_said", f"OCPI 2.1.1 has no dimension {kind}", spot))
         else:
             dimensions.append({"type": kind, "volume": plain(volume)})
     written: dict[str, Any] = {
@@ -127,7 +127,7 @@ def _period(
     }
     if period.tariff_id is not None:
         if version is _OLDEST:
-            notes.append(Note("not_said", "OCPI 2.1.1 has no tariff_id", f"{place}.tariff_id"))
+            notes.append(Note("not_said", "OCPI 2.1.1 has no tariff_id", f"{spot}.tariff_id"))
         else:
             written["tariff_id"] = period.tariff_id
     return written

@@ -42,7 +42,7 @@ def _cost(fields: JsonFields, key: str) -> StatedCost | None:
     if not isinstance(value, dict):
         before = fields.number(key, signed=True)
         return None if before is None else StatedCost(before_taxes=before)
-    price = JsonFields(value, fields.place(key), fields.notes)
+    price = JsonFields(value, fields.spot(key), fields.notes)
     new = "before_taxes" in value
     before = price.number("before_taxes" if new else "excl_vat", signed=True)
     after = price.number("after_taxes" if new else "incl_vat", signed=True)

@@ -22,11 +22,11 @@ class RepeatedKeys(dict[str, Any]):
 
 
 class OcpiError(TariffError):
-    """A partner's object that cannot be used, with the place as a JSON path ("" is the root)."""
+    """A partner's object that cannot be used, with the spot as a JSON path ("" is the root)."""
 
-    def __init__(self, place: str, why: str) -> None:
-        super().__init__(f"{place}: {why}" if place else why)
-        self.place, self.why = place, why
+    def __init__(self, spot: str, why: str) -> None:
+        super().__init__(f"{spot}: {why}" if spot else why)
+        self.spot, self.why = spot, why
 
 
 def decode_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is any shape until it is read

@@ -40,7 +40,7 @@ def element_of(fields: JsonFields) -> TariffElement:
     """Read a TariffElement."""
     components = tuple(_component(c) for c in fields.objects("price_components", required=True))
     if not components:
-        raise OcpiError(fields.place("price_components"), "is empty")
+        raise OcpiError(fields.spot("price_components"), "is empty")
     dimensions = [component.dimension for component in components]
     for index, dimension in enumerate(dimensions):
         if dimension in dimensions[:index]:
@@ -74,7 +74,7 @@ def _dimension(fields: JsonFields) -> Dimension:
     kind = fields.text("type", required=True) or ""
     dimension = _DIMENSIONS.get(kind.strip().upper())
     if dimension is None:
-        raise OcpiError(fields.place("type"), f"{shown(kind)} is not a tariff dimension")
+        raise OcpiError(fields.spot("type"), f"{shown(kind)} is not a tariff dimension")
     if kind != dimension:
         fields.note("type", "spelling", f"{kind!r} should be {dimension.value!r}")
     return dimension
@@ -87,10 +87,10 @@ def _restrictions(parent: JsonFields) -> Restrictions:
     if isinstance(value, list):
         if len(value) != 1:
             message = "is a list of several; OCPI has one object, and how they go together is open"
-            raise OcpiError(parent.place("restrictions"), message)
+            raise OcpiError(parent.spot("restrictions"), message)
         parent.note("restrictions", "restrictions_as_list", "restrictions were sent as a list")
         value = value[0]
-    fields = JsonFields(value, parent.place("restrictions"), parent.notes)
+    fields = JsonFields(value, parent.spot("restrictions"), parent.notes)
     restrictions = Restrictions(
         start_time=fields.time("start_time"),
         end_time=fields.time("end_time", is_end=True),
@@ -133,13 +133,13 @@ def _note_oddities(fields: JsonFields, restrictions: Restrictions) -> None:
 def _weekdays(fields: JsonFields) -> tuple[Weekday, ...]:
     days: set[Weekday] = set()
     for index, item in enumerate(fields.items("day_of_week")):
-        place = f"day_of_week[{index}]"
+        spot = f"day_of_week[{index}]"
         word = item.strip().upper() if isinstance(item, str) else ""
         found = [d for d in WEEKDAYS if word == d or (len(word) == _SHORT_DAY and d[:3] == word)]
         if not found:
-            raise OcpiError(fields.place(place), f"{shown(item)} is not a weekday")
+            raise OcpiError(fields.spot(spot), f"{shown(item)} is not a weekday")
         if item != found[0]:
-            fields.note(place, "spelling", f"{shown(item)} should be {found[0].value!r}")
+            fields.note(spot, "spelling", f"{shown(item)} should be {found[0].value!r}")
         days.add(found[0])
     return tuple(day for day in WEEKDAYS if day in days)
 
@@ -153,4 +153,4 @@ def _word(fields: JsonFields, key: str, words: Iterable[_Word]) -> _Word | None:
             if text != word:
                 fields.note(key, "spelling", f"{text!r} should be {word.value!r}")
             return word
-    raise OcpiError(fields.place(key), f"{shown(text)} is not {' or '.join(words)}")
+    raise OcpiError(fields.spot(key), f"{shown(text)} is not {' or '.join(words)}")

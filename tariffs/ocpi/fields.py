@@ -1,4 +1,4 @@
-"""Fields out of a partner's JSON: exact numbers, repairs that are noted, refusals with a place."""
+"""Fields out of a partner's JSON: exact numbers, repairs that are noted, refusals with a spot."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class JsonFields:
             for key in value.repeated:
                 self.note(key, "key_repeated", "the key stands twice; the last one holds")
 
-    def place(self, key: str) -> str:
+    def spot(self, key: str) -> str:
         """Return the path of *key*."""
         return f"{self.path}.{key}" if self.path else key
 
     def note(self, key: str, code: str, message: str) -> None:
         """Note a repair at *key*."""
-        self.notes.append(Note(code, message, self.place(key) if key else self.path))
+        self.notes.append(Note(code, message, self.spot(key) if key else self.path))
 
     def has(self, key: str) -> bool:
         """Tell whether *key* is there and not null."""
@@ -56,12 +56,12 @@ class JsonFields:
         value = self.get(key)
         if value is None:
             if required:
-                raise OcpiError(self.place(key), "is missing")
+                raise OcpiError(self.spot(key), "is missing")
             return None
         try:
             return reader(value)
         except ValueError as error:
-            raise OcpiError(self.place(key), str(error)) from None
+            raise OcpiError(self.spot(key), str(error)) from None
 
     def text(self, key: str, *, required: bool = False) -> str | None:
         """Return a text."""
@@ -91,7 +91,7 @@ class JsonFields:
         if number is None:
             return None
         if number != number.to_integral_value():
-            raise OcpiError(self.place(key), f"{number} is not a whole number")
+            raise OcpiError(self.spot(key), f"{number} is not a whole number")
         return int(number)
 
     def moment(self, key: str, *, required: bool = False) -> datetime | None:
@@ -102,7 +102,7 @@ class JsonFields:
         """Return a moment that must be there."""
         moment = self.moment(key, required=True)
         if moment is None:
-            raise OcpiError(self.place(key), "is missing")
+            raise OcpiError(self.spot(key), "is missing")
         return moment
 
     def time(self, key: str, *, is_end: bool = False) -> time | None:
@@ -146,16 +146,16 @@ class JsonFields:
         """Yield the objects of a list."""
         value = self.get(key)
         if value is not None and not isinstance(value, list | dict):
-            raise OcpiError(self.place(key), f"is not a list but {shown(value)}")
+            raise OcpiError(self.spot(key), f"is not a list but {shown(value)}")
         is_list = isinstance(value, list)
         for index, item in enumerate(self.items(key, required=required)):
-            place = f"{self.place(key)}[{index}]" if is_list else self.place(key)
-            yield JsonFields(item, place, self.notes)
+            spot = f"{self.spot(key)}[{index}]" if is_list else self.spot(key)
+            yield JsonFields(item, spot, self.notes)
 
     def object(self, key: str) -> JsonFields | None:
         """Return an object."""
         value = self.get(key)
-        return None if value is None else JsonFields(value, self.place(key), self.notes)
+        return None if value is None else JsonFields(value, self.spot(key), self.notes)
 
     def finish(self, *others: str) -> None:
         """Note every key that nobody took and that is not among the known *others*."""

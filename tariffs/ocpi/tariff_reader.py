@@ -54,7 +54,7 @@ def read_ocpi_tariff(
         The tariff, and a note for everything that was repaired.
 
     Raises:
-        OcpiError: If it cannot be priced; the error names the place.
+        OcpiError: If it cannot be priced; the error names the spot.
     """
     return tariff_of(decode_json(data), version=version, currency=currency)
 
@@ -81,7 +81,7 @@ def ocpi_tariff_of(
     """Read an OCPI tariff with all that it carries.
 
     Raises:
-        OcpiError: If it cannot be priced; the error names the place.
+        OcpiError: If it cannot be priced; the error names the spot.
     """
     notes: list[Note] = []
     fields = JsonFields(value, path, notes)
@@ -105,7 +105,7 @@ def ocpi_tariff_of(
     )
     fields.finish(*CARRIED)
     if not tariff.elements:
-        raise OcpiError(fields.place("elements"), "is empty")
+        raise OcpiError(fields.spot("elements"), "is empty")
     try:
         check_tariff(tariff)
     except UnpriceableTariffError as error:
@@ -130,11 +130,11 @@ def _told_apart(fields: JsonFields) -> tuple[list[JsonFields], dict[int, Any]]:
         if kind is None:
             priced.append(element)
             continue
-        place = f"elements[{index}].restrictions.booking"
+        spot = f"elements[{index}].restrictions.booking"
         if kind not in BOOKING_KINDS:
             message = f"{shown(kind)} is not {' or '.join(BOOKING_KINDS)}"
-            raise OcpiError(fields.place(place), message)
-        fields.note(place, "booking_not_priced", f"{kind} is kept; no CDR tells what it prices")
+            raise OcpiError(fields.spot(spot), message)
+        fields.note(spot, "booking_not_priced", f"{kind} is kept; no CDR tells what it prices")
         bookings[index] = element.value
     return priced, bookings
 
@@ -143,7 +143,7 @@ def _currency(fields: JsonFields, fallback: str | None) -> str:
     text = fields.text("currency")
     if not text:
         if fallback is None:
-            raise OcpiError(fields.place("currency"), "is missing")
+            raise OcpiError(fields.spot("currency"), "is missing")
         fields.note("currency", "currency_missing", f"is missing; {fallback} was taken")
         text = fallback
     elif text != text.upper():
@@ -152,7 +152,7 @@ def _currency(fields: JsonFields, fallback: str | None) -> str:
     try:
         currency_exponent(text)
     except UnknownCurrencyError as error:
-        raise OcpiError(fields.place("currency"), str(error)) from None
+        raise OcpiError(fields.spot("currency"), str(error)) from None
     return text
 
 
@@ -168,7 +168,7 @@ def _tax_included(fields: JsonFields, version: OcpiVersion) -> TaxIncluded:
     if spelled is None and isinstance(value, str) and value.upper() in set(TaxIncluded):
         spelled = TaxIncluded(value.upper())
     if spelled is None:
-        raise OcpiError(fields.place("tax_included"), f"{shown(value)} is not YES, NO or N/A")
+        raise OcpiError(fields.spot("tax_included"), f"{shown(value)} is not YES, NO or N/A")
     if value != spelled:
         fields.note("tax_included", "spelling", f"{shown(value)} should be {spelled.value!r}")
     return spelled
@@ -183,7 +183,7 @@ def _limit(fields: JsonFields, key: str) -> PriceLimit | None:
         before = fields.number(key, required=True)
         fields.note(key, "limit_as_number", "a price limit should be an object; read as before tax")
         return PriceLimit(before_taxes=before or Decimal(0))
-    limit = JsonFields(value, fields.place(key), fields.notes)
+    limit = JsonFields(value, fields.spot(key), fields.notes)
     new = "before_taxes" in value
     before = limit.number("before_taxes" if new else "excl_vat", required=True)
     after = limit.number("after_taxes" if new else "incl_vat")

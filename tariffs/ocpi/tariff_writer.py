@@ -100,8 +100,8 @@ class _TariffWriter:
                     self._lose(key, f"OCPI 2.1.1 has no {key}")
         return {key: value for key, value in fields.items() if value is not None}
 
-    def _lose(self, place: str, message: str, code: str = "not_said") -> None:
-        self.notes.append(Note(code, message, place))
+    def _lose(self, spot: str, message: str, code: str = "not_said") -> None:
+        self.notes.append(Note(code, message, spot))
 
     def _note_what_is_missing(self) -> None:
         tariff = self.tariff
@@ -115,8 +115,8 @@ class _TariffWriter:
             self._lose("name", f"the name {tariff.name!r} is not said")
         if not 0 < len(tariff.id) <= _ID_LENGTH_MAX:
             self._lose("id", f"an id of OCPI has 1 to {_ID_LENGTH_MAX} characters", "required")
-        for place, words in _unsayable(tariff):
-            self._lose(place, f"OCPI cannot say: {words}; the total will differ", "adjustment")
+        for spot, words in _unsayable(tariff):
+            self._lose(spot, f"OCPI cannot say: {words}; the total will differ", "adjustment")
 
     def _carried(self, carried: Mapping[str, Any]) -> dict[str, Any]:
         known = {"energy_mix", BOOKINGS}
@@ -165,7 +165,7 @@ class _TariffWriter:
                 self._lose(f"elements[{index}].restrictions.booking", message, "element_left_out")
         return written
 
-    def _without_holidays(self, place: str, element: TariffElement) -> Iterator[TariffElement]:
+    def _without_holidays(self, spot: str, element: TariffElement) -> Iterator[TariffElement]:
         """Yield *element*, and one more for each of its holidays: OCPI knows single days.
 
         Weekdays or holidays, as ours has it, is the first of both that holds.
@@ -174,7 +174,7 @@ class _TariffWriter:
         if r.season_start is not None:
             message = f"OCPI has no season that returns each year ({r.season_start} to "
             message += f"{r.season_end}); the element is left out"
-            self._lose(f"{place}.restrictions.season_start", message, "element_left_out")
+            self._lose(f"{spot}.restrictions.season_start", message, "element_left_out")
             return
         if not r.holidays:
             yield element
@@ -195,51 +195,51 @@ class _TariffWriter:
                 )
                 yield msgspec.structs.replace(element, restrictions=one)
 
-    def _element(self, place: str, element: TariffElement) -> dict[str, Any] | None:
+    def _element(self, spot: str, element: TariffElement) -> dict[str, Any] | None:
         restrictions = element.restrictions
         if self.version is OcpiVersion.V2_1_1:
             for key in ("reservation", "min_current", "max_current"):
                 if getattr(restrictions, key) is not None:
                     message = f"OCPI 2.1.1 has no {key}; the element is left out"
-                    self._lose(f"{place}.restrictions.{key}", message, "element_left_out")
+                    self._lose(f"{spot}.restrictions.{key}", message, "element_left_out")
                     return None
         kind = restrictions.reservation
         if kind is not None and kind.is_booking and self.version is not OcpiVersion.V2_3_0:
             message = f"OCPI {self.version.value} has no bookings; the element is left out"
-            self._lose(f"{place}.restrictions.reservation", message, "element_left_out")
+            self._lose(f"{spot}.restrictions.reservation", message, "element_left_out")
             return None
         if element.name is not None:
-            self._lose(f"{place}.name", f"the name {element.name!r} is not said")
+            self._lose(f"{spot}.name", f"the name {element.name!r} is not said")
         written: dict[str, Any] = {
             "price_components": [
-                self._component(f"{place}.price_components[{index}]", component)
+                self._component(f"{spot}.price_components[{index}]", component)
                 for index, component in enumerate(element.price_components)
             ]
         }
-        said = self._restrictions(f"{place}.restrictions", element)
+        said = self._restrictions(f"{spot}.restrictions", element)
         if said:
             written["restrictions"] = said
         return written
 
-    def _component(self, place: str, component: PriceComponent) -> dict[str, Any]:
-        price = self._price(place, component)
-        self._check_places(f"{place}.price", price)
+    def _component(self, spot: str, component: PriceComponent) -> dict[str, Any]:
+        price = self._price(spot, component)
+        self._check_places(f"{spot}.price", price)
         written: dict[str, Any] = {"type": component.dimension.value, "price": plain(price)}
         if component.vat is not None:
             if self.version is OcpiVersion.V2_1_1:
-                self._lose(f"{place}.vat", f"OCPI 2.1.1 has no vat ({component.vat:f} %)")
+                self._lose(f"{spot}.vat", f"OCPI 2.1.1 has no vat ({component.vat:f} %)")
             else:
                 written["vat"] = plain(component.vat)
         return {**written, "step_size": component.step_size}
 
-    def _price(self, place: str, component: PriceComponent) -> Decimal:
+    def _price(self, spot: str, component: PriceComponent) -> Decimal:
         """Return the price as the version states it: before 2.3.0 always before taxes."""
         is_newest = self.version is OcpiVersion.V2_3_0
         if is_newest or self.tariff.tax_included is not TaxIncluded.YES:
             return component.price
         if component.vat is None:
             message = "the price includes taxes that are not named; older versions cannot say so"
-            self._lose(f"{place}.price", message, "tax_included")
+            self._lose(f"{spot}.price", message, "tax_included")
             return component.price
         net = Fraction(component.price) * 100 / (100 + Fraction(component.vat))
         exact = decimal_of_ratio(net.numerator, net.denominator)
@@ -249,16 +249,16 @@ class _TariffWriter:
         minor = round_ratio(net.numerator * scale, net.denominator, RoundingMode.HALF_UP)
         rounded = Decimal(minor).scaleb(-_PLACES_MAX)
         message = f"{component.price:f} with {component.vat:f} % inside has no exact price before"
-        self._lose(f"{place}.price", f"{message} taxes; rounded to {rounded}", "rounded")
+        self._lose(f"{spot}.price", f"{message} taxes; rounded to {rounded}", "rounded")
         return rounded
 
-    def _check_places(self, place: str, number: Decimal) -> None:
+    def _check_places(self, spot: str, number: Decimal) -> None:
         exponent = plain(number).as_tuple().exponent
         if isinstance(exponent, int) and -exponent > _PLACES_MAX:
             message = f"OCPI's numbers have {_PLACES_MAX} decimals; {number:f} has more"
-            self._lose(place, message, "many_decimals")
+            self._lose(spot, message, "many_decimals")
 
-    def _restrictions(self, place: str, element: TariffElement) -> dict[str, Any]:
+    def _restrictions(self, spot: str, element: TariffElement) -> dict[str, Any]:
         written: dict[str, Any] = {}
         for field in msgspec.structs.fields(element.restrictions):
             value = getattr(element.restrictions, field.name)
@@ -269,7 +269,7 @@ class _TariffWriter:
                 case time():
                     if value.second or value.microsecond:
                         message = f"OCPI has times of whole minutes, not {value.isoformat()}"
-                        self._lose(f"{place}.{key}", message, "time_cut")
+                        self._lose(f"{spot}.{key}", message, "time_cut")
                     written[key] = f"{value:%H:%M}"
                 case Decimal():
                     written[key] = plain(value)
@@ -287,7 +287,7 @@ class _TariffWriter:
 
 
 def _unsayable(tariff: Tariff) -> Iterator[tuple[str, str]]:
-    """Yield (place, words) of every part of the price that no OCPI version can say."""
+    """Yield (spot, words) of every part of the price that no OCPI version can say."""
     if tariff.price_series is not None:
         yield "price_series", f"energy follows the prices of {tariff.price_series.name}"
     for index, adjustment in enumerate(tariff.adjustments):

@@ -45,13 +45,13 @@ _UNSAID: Final = ("name", "type", "country_code", "party_id", "last_updated")
 _VAT: Final = "VAT"
 
 
-def export_tariff(tariff: Tariff, *, places: int | None = None) -> OcppExport:
+def export_tariff(tariff: Tariff, *, decimals: int | None = None) -> OcppExport:
     """Return *tariff* in OCPP 2.1's structure.
 
     A price whose exact value per minute (or before taxes) has no end in decimals is refused; with
-    *places* it is rounded to so many decimals, half up, and a note says from what.
+    *decimals* it is rounded to so many decimals, half up, and a note says from what.
     """
-    exporter = _Exporter(tariff, places)
+    exporter = _Exporter(tariff, decimals)
     exported = exporter.exported()
     notes = exporter.notes
     return OcppExport(tariff=None if notes.refused else exported, notes=tuple(notes.all))
@@ -60,8 +60,8 @@ def export_tariff(tariff: Tariff, *, places: int | None = None) -> OcppExport:
 class _Exporter:
     """One export: the tariff, and the notes as they come."""
 
-    def __init__(self, tariff: Tariff, places: int | None) -> None:
-        self.tariff, self.places, self.notes = tariff, places, TranslationNotes()
+    def __init__(self, tariff: Tariff, decimals: int | None) -> None:
+        self.tariff, self.decimals, self.notes = tariff, decimals, TranslationNotes()
         graces = [a.seconds for a in tariff.adjustments if isinstance(a, IdleGrace)]
         self.grace_s = max(graces, default=0)
 
@@ -116,11 +116,11 @@ class _Exporter:
         self._note_prices_lost()
         for field in _UNSAID:
             if getattr(tariff, field) is not None:
-                notes.lose("field", field, f"OCPP has no place for {field}")
+                notes.lose("field", field, f"OCPP has no spot for {field}")
         for index, element in enumerate(tariff.elements):
             if element.name is not None:
-                place = f"elements[{index}].name"
-                notes.lose("element_name", place, f"the name {element.name!r} is not said")
+                spot = f"elements[{index}].name"
+                notes.lose("element_name", spot, f"the name {element.name!r} is not said")
 
     def _texts(self) -> Iterator[OcppText]:
         tariff, notes = self.tariff, self.notes
@@ -128,17 +128,17 @@ class _Exporter:
         if tariff.alt_url is not None:
             texts.append(("URI", "", tariff.alt_url))
         for index, (form, language, content) in enumerate(texts):
-            place = "alt_url" if form == "URI" else f"alt_text[{index}]"
+            spot = "alt_url" if form == "URI" else f"alt_text[{index}]"
             if index >= TEXTS_MAX:
-                notes.lose("too_many_texts", place, f"a tariff has at most {TEXTS_MAX} texts")
+                notes.lose("too_many_texts", spot, f"a tariff has at most {TEXTS_MAX} texts")
             elif len(content) > TEXT_LENGTH_MAX or len(language) > LANGUAGE_LENGTH_MAX:
                 message = f"a text has at most {TEXT_LENGTH_MAX} characters"
-                notes.lose("text_too_long", place, message)
+                notes.lose("text_too_long", spot, message)
             else:
                 yield OcppText(format=form, content=content, language=language or None)
 
     def _components(self, fee: Fee) -> list[tuple[str, PriceComponent, Restrictions]]:
-        """Return (place, component, restrictions) of each component of *fee* in order."""
+        """Return (spot, component, restrictions) of each component of *fee* in order."""
         return [
             (f"elements[{index}].{component.dimension}", component, element.restrictions)
             for index, element in enumerate(self.tariff.elements)
@@ -149,14 +149,14 @@ class _Exporter:
 
     def _fee(self, fee: Fee) -> OcppFee | None:
         components = []
-        for place, component, restrictions in self._components(fee):
+        for spot, component, restrictions in self._components(fee):
             if restrictions.reservation is ReservationRestriction.RESERVATION_EXPIRES:
                 message = "OCPP has no price of its own for a reservation that expired"
-                self.notes.lose("expired_reservation", place, message)
+                self.notes.lose("expired_reservation", spot, message)
             elif restrictions.reservation is not None and restrictions.reservation.is_booking:
-                self.notes.lose("booking", place, "OCPP has no bookings")
+                self.notes.lose("booking", spot, "OCPP has no bookings")
             else:
-                components.append((place, component, restrictions))
+                components.append((spot, component, restrictions))
         if not components:
             return None
         if fee is Fee.FLAT and len(components) > 1:
@@ -174,76 +174,76 @@ class _Exporter:
         """Return the one VAT of a fee; OCPP has taxes per fee, not per price."""
         vats = {component.vat for _, component, _ in components}
         if len(vats) > 1:
-            place = next(p for p, c, _ in components if c.vat != components[0][1].vat)
+            spot = next(p for p, c, _ in components if c.vat != components[0][1].vat)
             message = "OCPP taxes all prices of a fee alike; these have several VAT rates"
-            self.notes.refuse("several_vats", place, message)
+            self.notes.refuse("several_vats", spot, message)
         vat = components[0][1].vat
         if vat is None or self.tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
             return ()
         return (OcppTaxRate(type=_VAT, tax=plain(vat)),)
 
     def _price(
-        self, fee: Fee, place: str, component: PriceComponent, restrictions: Restrictions
+        self, fee: Fee, spot: str, component: PriceComponent, restrictions: Restrictions
     ) -> OcppPrice:
         if component.step_size > 1 and fee not in {Fee.FLAT, Fee.RESERVATION_FLAT}:
             message = f"the station bills the exact volume, not steps of {component.step_size}"
-            self.notes.lose("step_size", f"{place}.step_size", message)
+            self.notes.lose("step_size", f"{spot}.step_size", message)
         net = Fraction(component.price)
         if self.tariff.tax_included is TaxIncluded.YES:
             if component.vat is None:
                 message = "the price includes taxes that the tariff does not name"
-                self.notes.refuse("unknown_tax", place, message)
+                self.notes.refuse("unknown_tax", spot, message)
             net = net * 100 / (100 + Fraction(component.vat or 0))
-        conditions = self._conditions(fee, place, restrictions)
+        conditions = self._conditions(fee, spot, restrictions)
         match fee:
             case Fee.ENERGY:
                 return OcppPrice(
-                    price_kwh=self._exact(net, f"{place}.price", "kWh"), conditions=conditions
+                    price_kwh=self._exact(net, f"{spot}.price", "kWh"), conditions=conditions
                 )
             case Fee.TIME | Fee.PARKING_TIME | Fee.RESERVATION_TIME:
                 net /= MINUTES_PER_HOUR
                 return OcppPrice(
-                    price_minute=self._exact(net, f"{place}.price", "minute"),
+                    price_minute=self._exact(net, f"{spot}.price", "minute"),
                     conditions=conditions,
                 )
             case Fee.FLAT | Fee.RESERVATION_FLAT:
                 return OcppPrice(
-                    price_fixed=self._exact(net, f"{place}.price", "session"),
+                    price_fixed=self._exact(net, f"{spot}.price", "session"),
                     conditions=conditions,
                 )
 
-    def _exact(self, value: Fraction, place: str, unit: str) -> Decimal:
+    def _exact(self, value: Fraction, spot: str, unit: str) -> Decimal:
         """Return *value* if decimals can say it, else refuse it or round it with a note."""
         exact = decimal_of_ratio(value.numerator, value.denominator)
         if Fraction(exact) == value:
             return plain(exact)
         shown = f"{value.numerator}/{value.denominator} per {unit} before taxes"
-        if self.places is None:
+        if self.decimals is None:
             message = f"{shown} has no end in decimals; choose a price that divides"
-            self.notes.refuse("not_exact", place, message)
+            self.notes.refuse("not_exact", spot, message)
             return plain(exact)
         scaled = round_ratio(
-            value.numerator * 10**self.places, value.denominator, RoundingMode.HALF_UP
+            value.numerator * 10**self.decimals, value.denominator, RoundingMode.HALF_UP
         )
-        rounded = plain(Decimal(scaled).scaleb(-self.places, EXACT))
+        rounded = plain(Decimal(scaled).scaleb(-self.decimals, EXACT))
         message = f"{shown} is rounded to {rounded:f}: the station's cost will differ from ours"
-        self.notes.lose("rounded", place, message)
+        self.notes.lose("rounded", spot, message)
         return rounded
 
-    def _conditions(self, fee: Fee, place: str, r: Restrictions) -> OcppConditions | None:
+    def _conditions(self, fee: Fee, spot: str, r: Restrictions) -> OcppConditions | None:
         if fee in {Fee.FLAT, Fee.RESERVATION_FLAT}:
-            self._check_fixed(place, r)
+            self._check_fixed(spot, r)
         if r.holidays or r.season_start is not None:
             message = "OCPP has neither holidays nor seasons: write dates instead"
-            self.notes.refuse("recurring_days", place, message)
+            self.notes.refuse("recurring_days", spot, message)
         start, end = r.start_time, r.end_time
         if start is not None and start == end:
             message = "a window that ends where it starts is the whole day, and is left out"
-            self.notes.inform("whole_day", f"{place}.start_time", message)
+            self.notes.inform("whole_day", f"{spot}.start_time", message)
             start = end = None
         conditions = OcppConditions(
-            start_time_of_day=self._time(start, f"{place}.start_time"),
-            end_time_of_day=self._time(end, f"{place}.end_time"),
+            start_time_of_day=self._time(start, f"{spot}.start_time"),
+            end_time_of_day=self._time(end, f"{spot}.end_time"),
             day_of_week=tuple(day.capitalize() for day in r.day_of_week),
             valid_from_date=None if r.start_date is None else r.start_date.isoformat(),
             valid_to_date=None if r.end_date is None else r.end_date.isoformat(),
@@ -259,25 +259,25 @@ class _Exporter:
         )
         return None if conditions == OcppConditions() else conditions
 
-    def _check_fixed(self, place: str, r: Restrictions) -> None:
+    def _check_fixed(self, spot: str, r: Restrictions) -> None:
         """Refuse what a fixed fee cannot be conditioned on."""
         bounds = (r.min_kwh, r.max_kwh, r.min_current, r.max_current, r.min_power, r.max_power)
         if any(bound is not None for bound in (*bounds, r.min_duration, r.max_duration)):
             message = "a fixed fee of OCPP cannot depend on kWh, power, current or duration"
-            self.notes.refuse("fixed_fee_condition", place, message)
+            self.notes.refuse("fixed_fee_condition", spot, message)
         elif (r.start_time, r.end_time, r.start_date, r.end_date, r.day_of_week) != (
             *(None,) * 4,
             (),
         ):
             message = "OCPP looks at the start of the transaction only; ours holds whenever active"
-            self.notes.lose("fixed_fee_at_start", place, message)
+            self.notes.lose("fixed_fee_at_start", spot, message)
 
-    def _time(self, moment: time | None, place: str) -> str | None:
+    def _time(self, moment: time | None, spot: str) -> str | None:
         if moment is None:
             return None
         if moment.second or moment.microsecond:
             message = f"OCPP has times of whole minutes, not {moment.isoformat()}"
-            self.notes.refuse("time_with_seconds", place, message)
+            self.notes.refuse("time_with_seconds", spot, message)
         return f"{moment:%H:%M}"
 
 

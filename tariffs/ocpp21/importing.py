@@ -112,8 +112,8 @@ class _Importer:
         if tariff.currency not in CURRENCY_EXPONENTS:
             message = f"{tariff.currency!r} is not a currency of ISO 4217"
             notes.refuse("currency", "currency", message)
-        for place in _custom_data(msgspec.to_builtins(tariff)):
-            notes.lose("custom_data", place, "vendor data are not read")
+        for spot in _custom_data(msgspec.to_builtins(tariff)):
+            notes.lose("custom_data", spot, "vendor data are not read")
         elements = [e for fee, field, kind in _FIELDS for e in self._elements(fee, field, kind)]
         if not elements:
             notes.refuse("no_price", "$", "the tariff has no price")
@@ -139,11 +139,11 @@ class _Importer:
         encoded = next(f.encode_name for f in name if f.name == field)
         vat = self._vat(ocpp_fee.tax_rates, f"{encoded}.taxRates")
         for index, price in self._kept(ocpp_fee.prices, fee, encoded):
-            place = f"{encoded}.prices[{index}]"
+            spot = f"{encoded}.prices[{index}]"
             component = PriceComponent(
-                dimension=dimension, price=self._price(fee, price, place), vat=vat, step_size=0
+                dimension=dimension, price=self._price(fee, price, spot), vat=vat, step_size=0
             )
-            restrictions = self._restrictions(price.conditions or _NO_CONDITIONS, fee, place)
+            restrictions = self._restrictions(price.conditions or _NO_CONDITIONS, fee, spot)
             yield TariffElement(price_components=(component,), restrictions=restrictions)
 
     def _kept(
@@ -151,93 +151,93 @@ class _Importer:
     ) -> Iterator[tuple[int, OcppPrice]]:
         """Yield the prices that hold here; the free minutes of an idle fee become its grace."""
         for index, price in enumerate(prices):
-            place, conditions = f"{field}.prices[{index}]", price.conditions or _NO_CONDITIONS
+            spot, conditions = f"{field}.prices[{index}]", price.conditions or _NO_CONDITIONS
             kind = conditions.evse_kind
             if kind is not None and self.evse_kind not in {None, kind}:
                 message = f"this price for {kind} is left out: the tariff is for {self.evse_kind}"
-                self.notes.inform("other_evse_kind", place, message)
+                self.notes.inform("other_evse_kind", spot, message)
             elif (conditions.payment_brand or conditions.payment_recognition) and (
                 self.ignore_payment_fees
             ):
-                self.notes.lose("payment_fee", place, "a price for one way to pay is left out")
+                self.notes.lose("payment_fee", spot, "a price for one way to pay is left out")
             elif fee is Fee.PARKING_TIME and index == 0 and _free_until(price):
-                self.notes.inform("free_minutes", place, "free minutes become a grace period")
+                self.notes.inform("free_minutes", spot, "free minutes become a grace period")
             else:
                 yield index, price
 
-    def _price(self, fee: Fee, price: OcppPrice, place: str) -> Decimal:
+    def _price(self, fee: Fee, price: OcppPrice, spot: str) -> Decimal:
         given = (price.price_kwh, price.price_minute, price.price_fixed)
         wanted = {Fee.ENERGY: 0, Fee.FLAT: 2, Fee.RESERVATION_FLAT: 2}.get(fee, 1)
         value = given[wanted]
         if value is None or sum(number is not None for number in given) != 1:
             unit = ("priceKwh", "priceMinute", "priceFixed")[wanted]
-            self.notes.refuse("price_field", place, f"it needs {unit}, and no other price")
+            self.notes.refuse("price_field", spot, f"it needs {unit}, and no other price")
             return Decimal(0)
-        value = self._number(value, place)
+        value = self._number(value, spot)
         return plain(EXACT.multiply(value, Decimal(MINUTES_PER_HOUR))) if wanted == 1 else value
 
-    def _number(self, value: Decimal, place: str) -> Decimal:
+    def _number(self, value: Decimal, spot: str) -> Decimal:
         if not is_sane(value) or value < 0:
             message = f"{value} is negative, not finite or absurdly large"
-            self.notes.refuse("number", place, message)
+            self.notes.refuse("number", spot, message)
             return Decimal(0)
         return plain(value)
 
-    def _vat(self, rates: Sequence[OcppTaxRate], place: str) -> Decimal | None:
+    def _vat(self, rates: Sequence[OcppTaxRate], spot: str) -> Decimal | None:
         """Return the one percentage that stacked taxes amount to, exactly."""
         if not rates:
             return None
         factor = Decimal(1)
         for stack in sorted({rate.stack for rate in rates}):
-            level = sum((self._number(r.tax, place) for r in rates if r.stack == stack), Decimal(0))
+            level = sum((self._number(r.tax, spot) for r in rates if r.stack == stack), Decimal(0))
             share = EXACT.divide(level, Decimal(100))
             factor = EXACT.multiply(factor, EXACT.add(Decimal(1), share))
         vat = plain(EXACT.multiply(EXACT.subtract(factor, Decimal(1)), Decimal(100)))
         if len(rates) > 1:
             shown = ", ".join(f"{r.type} {plain(r.tax):f} % (stack {r.stack})" for r in rates)
-            self.notes.lose("taxes_combined", place, f"{shown} become one rate of {vat:f} %")
+            self.notes.lose("taxes_combined", spot, f"{shown} become one rate of {vat:f} %")
         elif rates[0].type.upper() != "VAT":
             message = f"the tax {rates[0].type!r} is read as VAT of {vat:f} %"
-            self.notes.inform("tax_name", place, message)
+            self.notes.inform("tax_name", spot, message)
         return vat
 
-    def _restrictions(self, c: OcppConditions, fee: Fee, place: str) -> Restrictions:
-        self._refuse_conditions(c, fee, place)
+    def _restrictions(self, c: OcppConditions, fee: Fee, spot: str) -> Restrictions:
+        self._refuse_conditions(c, fee, spot)
         reserved = fee in {Fee.RESERVATION_TIME, Fee.RESERVATION_FLAT}
         if fee is Fee.FLAT and c != _NO_CONDITIONS:
             message = "OCPP looks at the start of the transaction only; ours holds whenever active"
-            self.notes.inform("fixed_fee_at_start", place, message)
+            self.notes.inform("fixed_fee_at_start", spot, message)
         return Restrictions(
-            start_time=self._time(c.start_time_of_day, f"{place}.startTimeOfDay"),
-            end_time=self._time(c.end_time_of_day, f"{place}.endTimeOfDay"),
-            start_date=self._date(c.valid_from_date, f"{place}.validFromDate"),
-            end_date=self._date(c.valid_to_date, f"{place}.validToDate"),
-            min_kwh=self._thousandth(c.min_energy, f"{place}.minEnergy"),
-            max_kwh=self._thousandth(c.max_energy, f"{place}.maxEnergy"),
-            min_current=None if c.min_current is None else self._number(c.min_current, place),
-            max_current=None if c.max_current is None else self._number(c.max_current, place),
-            min_power=self._thousandth(c.min_power, f"{place}.minPower"),
-            max_power=self._thousandth(c.max_power, f"{place}.maxPower"),
+            start_time=self._time(c.start_time_of_day, f"{spot}.startTimeOfDay"),
+            end_time=self._time(c.end_time_of_day, f"{spot}.endTimeOfDay"),
+            start_date=self._date(c.valid_from_date, f"{spot}.validFromDate"),
+            end_date=self._date(c.valid_to_date, f"{spot}.validToDate"),
+            min_kwh=self._thousandth(c.min_energy, f"{spot}.minEnergy"),
+            max_kwh=self._thousandth(c.max_energy, f"{spot}.maxEnergy"),
+            min_current=None if c.min_current is None else self._number(c.min_current, spot),
+            max_current=None if c.max_current is None else self._number(c.max_current, spot),
+            min_power=self._thousandth(c.min_power, f"{spot}.minPower"),
+            max_power=self._thousandth(c.max_power, f"{spot}.maxPower"),
             min_duration=c.min_time,
             max_duration=c.max_time,
-            day_of_week=tuple(self._days(c.day_of_week, place)),
+            day_of_week=tuple(self._days(c.day_of_week, spot)),
             reservation=ReservationRestriction.RESERVATION if reserved else None,
         )
 
-    def _refuse_conditions(self, c: OcppConditions, fee: Fee, place: str) -> None:
+    def _refuse_conditions(self, c: OcppConditions, fee: Fee, spot: str) -> None:
         if c.min_charging_time is not None or c.max_charging_time is not None:
             message = "our durations count the whole session, not its charging time alone"
-            self.notes.refuse("charging_time_condition", place, message)
+            self.notes.refuse("charging_time_condition", spot, message)
         idle = c.min_idle_time is not None or c.max_idle_time is not None
         if idle and (fee is not Fee.PARKING_TIME or c.max_idle_time is not None):
             message = "idle time can only begin a parking price (a grace period), not end one"
-            self.notes.refuse("idle_time_condition", place, message)
+            self.notes.refuse("idle_time_condition", spot, message)
         if c.evse_kind is not None and self.evse_kind is None:
             message = f"this price is for {c.evse_kind} only: say for which kind to import"
-            self.notes.refuse("evse_kind", place, message)
+            self.notes.refuse("evse_kind", spot, message)
         if c.payment_brand is not None or c.payment_recognition is not None:
             message = "our model has no price for one way to pay"
-            self.notes.refuse("payment_fee", place, message)
+            self.notes.refuse("payment_fee", spot, message)
 
     def _grace_s(self) -> int:
         """Return the seconds for which every parking price waits; they must agree."""
@@ -256,57 +256,57 @@ class _Importer:
             self.notes.refuse("several_idle_times", "idleTime.prices", message)
         return max(waits, default=0)
 
-    def _limit(self, cost: OcppCost | None, place: str) -> PriceLimit | None:
+    def _limit(self, cost: OcppCost | None, spot: str) -> PriceLimit | None:
         if cost is None:
             return None
         if cost.tax_rates:
-            self.notes.lose("limit_taxes", f"{place}.taxRates", "taxes of a limit are not read")
+            self.notes.lose("limit_taxes", f"{spot}.taxRates", "taxes of a limit are not read")
         if cost.excl_tax is None:
             message = "our limits need the amount before taxes (exclTax)"
-            self.notes.refuse("limit_without_net", place, message)
+            self.notes.refuse("limit_without_net", spot, message)
             return None
-        after = None if cost.incl_tax is None else self._number(cost.incl_tax, place)
-        return PriceLimit(before_taxes=self._number(cost.excl_tax, place), after_taxes=after)
+        after = None if cost.incl_tax is None else self._number(cost.incl_tax, spot)
+        return PriceLimit(before_taxes=self._number(cost.excl_tax, spot), after_taxes=after)
 
     def _texts(self) -> tuple[tuple[tuple[str, str], ...], str | None]:
         texts: list[tuple[str, str]] = []
         url: str | None = None
         for index, text in enumerate(self.tariff.description):
-            place = f"description[{index}]"
+            spot = f"description[{index}]"
             if text.format in {"UTF8", "ASCII"}:
                 texts.append((text.language or UNDETERMINED_LANGUAGE, text.content))
             elif text.format == "URI" and url is None:
                 url = text.content
             else:
-                self.notes.lose("text_format", place, f"a text as {text.format} is not read")
+                self.notes.lose("text_format", spot, f"a text as {text.format} is not read")
         return tuple(texts), url
 
-    def _days(self, days: Sequence[str], place: str) -> Iterator[Weekday]:
+    def _days(self, days: Sequence[str], spot: str) -> Iterator[Weekday]:
         for day in days:
             if day.upper() not in WEEKDAYS:
-                self.notes.refuse("weekday", f"{place}.dayOfWeek", f"{day!r} is not a weekday")
+                self.notes.refuse("weekday", f"{spot}.dayOfWeek", f"{day!r} is not a weekday")
         yield from (day for day in WEEKDAYS if day.capitalize() in days)
 
-    def _thousandth(self, value: Decimal | None, place: str) -> Decimal | None:
+    def _thousandth(self, value: Decimal | None, spot: str) -> Decimal | None:
         if value is None:
             return None
-        return plain(self._number(value, place).scaleb(-3, EXACT))
+        return plain(self._number(value, spot).scaleb(-3, EXACT))
 
-    def _time(self, text: str | None, place: str) -> time | None:
+    def _time(self, text: str | None, spot: str) -> time | None:
         if text is None:
             return None
         if _TIME.fullmatch(text) is None:
-            self.notes.refuse("time", place, f"{text!r} is not a time as 21:00")
+            self.notes.refuse("time", spot, f"{text!r} is not a time as 21:00")
             return None
         return time.fromisoformat(text)
 
-    def _date(self, text: str | None, place: str) -> date | None:
+    def _date(self, text: str | None, spot: str) -> date | None:
         if text is None:
             return None
         try:
             return date.fromisoformat(text)
         except ValueError:
-            self.notes.refuse("date", place, f"{text!r} is not a date as 2026-03-29")
+            self.notes.refuse("date", spot, f"{text!r} is not a date as 2026-03-29")
             return None
 
     def _moment(self, text: str | None) -> datetime | None:
@@ -327,11 +327,11 @@ def _custom_data(value: object, path: str = "") -> Iterator[str]:
     """Yield the paths of all vendor data in a message."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            place = f"{path}.{key}" if path else str(key)
+            spot = f"{path}.{key}" if path else str(key)
             if key == "customData":
-                yield place
+                yield spot
             else:
-                yield from _custom_data(inner, place)
+                yield from _custom_data(inner, spot)
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
             yield from _custom_data(inner, f"{path}[{index}]")

@@ -21,10 +21,9 @@ TARIFF_ID_LENGTH_MAX: Final = 60
 TEXT_LENGTH_MAX: Final = 1024
 LANGUAGE_LENGTH_MAX: Final = 8
 TEXTS_MAX: Final = 10
-TAX_RATES_MAX: Final = 5
 
 
-class Severity(StrEnum):
+class TranslationSeverity(StrEnum):
     """What a note means for the translation.
 
     REFUSED: it would bill something else, so there is no translation. LOST: it cannot be said and
@@ -36,16 +35,16 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-class TranslationNote(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that one side cannot say as the other does: a stable code, a sentence, a place."""
+class TranslationNote(msgspec.Struct, frozen=True, kw_only=True, rename={"spot": "place"}):
+    """Something that one side cannot say as the other does: a stable code, a sentence, a spot."""
 
     code: str
-    severity: Severity
+    severity: TranslationSeverity
     message: str
-    place: str
+    spot: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.severity}: {self.message} [{self.code}]"
+        return f"{self.spot}: {self.severity}: {self.message} [{self.code}]"
 
 
 class _OcppObject(
@@ -170,27 +169,27 @@ class TranslationNotes:
     def __init__(self) -> None:
         self.all: list[TranslationNote] = []
 
-    def refuse(self, code: str, place: str, message: str) -> None:
+    def refuse(self, code: str, spot: str, message: str) -> None:
         """Note why there is no translation."""
-        self._add(Severity.REFUSED, code, place, message)
+        self._add(TranslationSeverity.REFUSED, code, spot, message)
 
-    def lose(self, code: str, place: str, message: str) -> None:
+    def lose(self, code: str, spot: str, message: str) -> None:
         """Note what is left out."""
-        self._add(Severity.LOST, code, place, message)
+        self._add(TranslationSeverity.LOST, code, spot, message)
 
-    def inform(self, code: str, place: str, message: str) -> None:
+    def inform(self, code: str, spot: str, message: str) -> None:
         """Note what is said in another way."""
-        self._add(Severity.INFO, code, place, message)
+        self._add(TranslationSeverity.INFO, code, spot, message)
 
-    def _add(self, severity: Severity, code: str, place: str, message: str) -> None:
-        note = TranslationNote(code=code, severity=severity, message=message, place=place)
+    def _add(self, severity: TranslationSeverity, code: str, spot: str, message: str) -> None:
+        note = TranslationNote(code=code, severity=severity, message=message, spot=spot)
         if note not in self.all:
             self.all.append(note)
 
     @property
     def refused(self) -> bool:
         """Tell whether any note refuses the translation."""
-        return any(note.severity is Severity.REFUSED for note in self.all)
+        return any(note.severity is TranslationSeverity.REFUSED for note in self.all)
 
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

@@ -32,10 +32,10 @@ class PastSession(msgspec.Struct, frozen=True, kw_only=True):
     billed_after_taxes: Decimal | None = None
 
 
-class Unread(msgspec.Struct, frozen=True):
+class Unread(msgspec.Struct, frozen=True, rename={"spot": "place"}):
     """A session that could not be read: where it stands, and why."""
 
-    place: str
+    spot: str
     why: str
 
 
@@ -96,13 +96,13 @@ class HistoryWriter:
     def __len__(self) -> int:
         return len(self._ids) + len(self._unread)
 
-    def add(self, session: PastSession, place: str) -> None:
+    def add(self, session: PastSession, spot: str) -> None:
         """Add *session*, or what is wrong with it."""
         try:
             billed = self._billed_minor(session)
             self._writer.add(session.usage)
         except TariffError as error:
-            self.add_unread(Unread(place, str(error)))
+            self.add_unread(Unread(spot, str(error)))
             return
         self._ids.append(session.id)
         self._customer.append(self._customers.setdefault(session.customer, len(self._customers)))
@@ -149,12 +149,12 @@ def chunks_of(
     currency: str,
     size: int = CHUNK_SESSIONS,
 ) -> Iterator[HistoryChunk]:
-    """Gather (place, session) pairs into chunks of at most *size*."""
+    """Gather (spot, session) pairs into chunks of at most *size*."""
     writer = HistoryWriter(currency)
-    for place, session in sessions:
+    for spot, session in sessions:
         match session:
             case PastSession():
-                writer.add(session, place)
+                writer.add(session, spot)
             case Unread():
                 writer.add_unread(session)
         if len(writer) >= size:

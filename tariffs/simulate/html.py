@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
-from tariffs.simulate.simulation import Change, SimulationResult
+from tariffs.simulate.simulation import BilledChange, SimulationResult
 from tariffs.simulate.tables import ResultTable, amount_of, percent_of, result_tables, sentences
 
 _WIDTH: Final = 760
@@ -77,7 +77,7 @@ def _table(table: ResultTable) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
-def _chart(months: Sequence[Change], result: SimulationResult) -> Iterator[str]:
+def _chart(months: Sequence[BilledChange], result: SimulationResult) -> Iterator[str]:
     """Yield a bar chart of the last months, old beside new."""
     months = months[-_BARS_MAX:]
     if not months:

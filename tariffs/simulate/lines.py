@@ -95,15 +95,15 @@ _DECODER: Final = msgspec.json.Decoder(SessionLine)
 def read_json_lines(
     lines: Iterable[bytes], source: str
 ) -> Iterator[tuple[str, PastSession | Unread]]:
-    """Yield every session of *lines* with its place; what cannot be read comes as Unread."""
+    """Yield every session of *lines* with its spot; what cannot be read comes as Unread."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        place = f"{source}:{number}"
+        spot = f"{source}:{number}"
         try:
-            yield place, _DECODER.decode(line).past()
+            yield spot, _DECODER.decode(line).past()
         except (msgspec.DecodeError, InvalidOperation, RecursionError) as error:
-            yield place, Unread(place, str(error))
+            yield spot, Unread(spot, str(error))
 
 
 def read_csv_lines(lines: Iterable[str], source: str) -> Iterator[tuple[str, PastSession | Unread]]:
@@ -120,19 +120,19 @@ def read_csv_lines(lines: Iterable[str], source: str) -> Iterator[tuple[str, Pas
         raise CsvHeadingError(source, unknown, missing)
     try:
         for row in rows:
-            place = f"{source}:{rows.line_num}"
+            spot = f"{source}:{rows.line_num}"
             if not row:
                 continue
             if len(row) != len(heading):
-                yield place, Unread(place, f"{len(row)} cells under {len(heading)} headings")
+                yield spot, Unread(spot, f"{len(row)} cells under {len(heading)} headings")
                 continue
             try:
-                yield place, _of_row(dict(zip(heading, row, strict=True)))
+                yield spot, _of_row(dict(zip(heading, row, strict=True)))
             except (ValueError, InvalidOperation) as error:
-                yield place, Unread(place, str(error) or "a number cannot be read")
+                yield spot, Unread(spot, str(error) or "a number cannot be read")
     except csv.Error as error:
-        place = f"{source}:{rows.line_num}"
-        yield place, Unread(place, str(error))
+        spot = f"{source}:{rows.line_num}"
+        yield spot, Unread(spot, str(error))
 
 
 def _of_row(row: dict[str, str]) -> PastSession:

@@ -1,4 +1,4 @@
-"""Back-testing a tariff: history re-rated, old against new, added up as it streams by.
+"""Back-testing a tariff: history re-rated, old against new, added up as it passes by.
 
 Amounts are what a customer owes, taxes included, in minor units. Memory grows with the number of
 customers and sites, never with that of sessions.
@@ -29,7 +29,7 @@ _UNITS_PER_MILLI_WH: Final = 10**6
 
 
 @dataclass(slots=True)
-class Change:
+class BilledChange:
     """What sessions cost before and after the change, in minor units."""
 
     name: str
@@ -72,13 +72,13 @@ class SimulationResult:
     """
 
     currency: str
-    total: Change = field(default_factory=lambda: Change("total"))
+    total: BilledChange = field(default_factory=lambda: BilledChange("total"))
     before_minor: tuple[int, int] = (0, 0)
-    customers: dict[str, Change] = field(default_factory=dict)
-    sites: dict[str, Change] = field(default_factory=dict)
-    months: dict[str, Change] = field(default_factory=dict)
-    signs: dict[Sign, Change] = field(
-        default_factory=lambda: {sign: Change(sign.value) for sign in Sign}
+    customers: dict[str, BilledChange] = field(default_factory=dict)
+    sites: dict[str, BilledChange] = field(default_factory=dict)
+    months: dict[str, BilledChange] = field(default_factory=dict)
+    signs: dict[Sign, BilledChange] = field(
+        default_factory=lambda: {sign: BilledChange(sign.value) for sign in Sign}
     )
     dearer: int = 0
     cheaper: int = 0
@@ -216,7 +216,9 @@ class Simulation:
         result.winners = heapq.nsmallest(self._top, result.winners + cheaper)
 
 
-def extremes(changes: Mapping[str, Change], top: int) -> tuple[list[Change], list[Change]]:
+def extremes(
+    changes: Mapping[str, BilledChange], top: int
+) -> tuple[list[BilledChange], list[BilledChange]]:
     """Return those who pay less, the most first, and those who pay more, the most first."""
     ranked = sorted(changes.values(), key=lambda change: (change.difference_minor, change.name))
     winners = [change for change in ranked[:top] if change.difference_minor < 0]
@@ -225,7 +227,7 @@ def extremes(changes: Mapping[str, Change], top: int) -> tuple[list[Change], lis
 
 
 def _add_up(
-    changes: dict[str, Change], names: tuple[str, ...], index: Integers, sums: Integers
+    changes: dict[str, BilledChange], names: tuple[str, ...], index: Integers, sums: Integers
 ) -> None:
     """Add the rows of *sums* (sessions, energy, old, new) to the change of each one's name."""
     totals = np.zeros((_SUMS, len(names)), dtype=np.int64)
@@ -236,7 +238,7 @@ def _add_up(
     for i, (sessions, energy, old, new) in rows:
         change = changes.get(names[i])
         if change is None:
-            change = changes[names[i]] = Change(names[i])
+            change = changes[names[i]] = BilledChange(names[i])
         change.sessions += sessions
         change.energy_milli_wh += energy
         change.old_minor += old

@@ -10,7 +10,13 @@ from decimal import Decimal
 from typing import Final
 
 from tariffs.quantities import decimal_of_ratio, money_of_minor, round_ratio
-from tariffs.simulate.simulation import Change, SessionChange, Sign, SimulationResult, extremes
+from tariffs.simulate.simulation import (
+    BilledChange,
+    SessionChange,
+    Sign,
+    SimulationResult,
+    extremes,
+)
 
 _MILLI_WH_PER_KWH: Final = 1_000_000
 _HEADINGS: Final = {
@@ -37,7 +43,7 @@ def amount_of(minor: int, currency: str, *, signed: bool = False) -> str:
     return f"{money_of_minor(minor, currency).amount:{'+' if signed else ''},f}"
 
 
-def percent_of(change: Change) -> str:
+def percent_of(change: BilledChange) -> str:
     """Return by how many percent the new price is higher, to a tenth; "-" from nothing."""
     if not change.old_minor:
         return "-"
@@ -62,7 +68,7 @@ def result_tables(result: SimulationResult, *, top: int = 10) -> list[ResultTabl
 
 
 def _changes(
-    title: str, heading: str, changes: Iterable[Change], result: SimulationResult
+    title: str, heading: str, changes: Iterable[BilledChange], result: SimulationResult
 ) -> ResultTable:
     rows = [
         (
@@ -113,7 +119,7 @@ def sentences(result: SimulationResult) -> list[str]:
     lines += result.notes
     if result.left_out:
         lines.append(f"{result.left_out:,} sessions are left out of both sides:")
-        lines += [f"  {unread.place}: {unread.why}" for unread in result.unread]
+        lines += [f"  {unread.spot}: {unread.why}" for unread in result.unread]
         if result.left_out > len(result.unread):
             lines.append(f"  and {result.left_out - len(result.unread):,} more")
     return lines
@@ -149,7 +155,7 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
-def _all_changes(result: SimulationResult) -> Iterator[tuple[str, Change]]:
+def _all_changes(result: SimulationResult) -> Iterator[tuple[str, BilledChange]]:
     yield "total", result.total
     for kind, changes in (
         ("customer", result.customers),
@@ -163,5 +169,5 @@ def _all_changes(result: SimulationResult) -> Iterator[tuple[str, Change]]:
     for session in (*result.winners, *result.losers):
         yield (
             "session",
-            Change(session.id, 1, 0, session.old_minor, session.new_minor),
+            BilledChange(session.id, 1, 0, session.old_minor, session.new_minor),
         )

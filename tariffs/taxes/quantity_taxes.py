@@ -16,7 +16,7 @@ from tariffs.kernel.rounding import Amounts
 from tariffs.kernel.tally import Run
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import EXACT
-from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, places, scaled
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, decimals_of, scaled
 
 
 def add_quantity_tax(
@@ -34,7 +34,7 @@ def add_quantity_tax(
     vat = Decimal(0) if tax.vat is None else tax.vat
     share = EXACT.add(Decimal(1), EXACT.divide(vat, Decimal(100)))
     rate = EXACT.multiply(tax.per_kwh, share)
-    decimals = places(rate)
+    decimals = decimals_of(rate)
     # Denominators are multiples of 9 x 10^12; only the decimals of the rate may be new.
     amounts.scale(10**decimals)
     owed = units * scaled(rate, decimals)

@@ -29,7 +29,7 @@ _VOLUME_FACTOR = {
 }
 
 
-def places(number: Decimal) -> int:
+def decimals_of(number: Decimal) -> int:
     """Return how many decimals *number* is written with."""
     exponent = number.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
@@ -43,13 +43,13 @@ def scaled(number: Decimal, decimals: int) -> int:
 class Factors(msgspec.Struct, frozen=True):
     """How the prices of one tariff become integers.
 
-    `price_scale` is 10^`price_places`, `hundred` 100 % at `vat_places` decimals.
+    `price_scale` is 10^`price_decimals`, `hundred` 100 % at `vat_decimals` decimals.
     `grants` is a spare factor in the denominator by which percentages of grants stay whole.
     """
 
-    price_places: int
+    price_decimals: int
     price_scale: int
-    vat_places: int
+    vat_decimals: int
     hundred: int
     inclusive: bool
     tax_denominator: int
@@ -74,17 +74,17 @@ class Factors(msgspec.Struct, frozen=True):
         return gross * (self.tax_denominator // divisor) * self._vat(vat)
 
     def _price(self, dimension: Dimension, price: Decimal) -> int:
-        return scaled(price, self.price_places) * _VOLUME_FACTOR[dimension] * self.grants
+        return scaled(price, self.price_decimals) * _VOLUME_FACTOR[dimension] * self.grants
 
     def _vat(self, vat: Decimal | None) -> int:
-        return 0 if vat is None else scaled(vat, self.vat_places)
+        return 0 if vat is None else scaled(vat, self.vat_decimals)
 
 
 def factors_of(tariff: Tariff, *, grants: int) -> Factors:
     """Choose the common denominator of *tariff*'s prices and taxes."""
     components = [c for element in tariff.elements for c in element.price_components]
     vats = [c.vat for c in components if c.vat is not None]
-    vat_places = max((places(vat) for vat in vats), default=0)
+    vat_decimals = max((decimals_of(vat) for vat in vats), default=0)
     inclusive = tariff.tax_included is TaxIncluded.YES
     limits = [limit for limit in (tariff.min_price, tariff.max_price) if limit is not None]
     prices = [c.price for c in components]
@@ -94,13 +94,13 @@ def factors_of(tariff: Tariff, *, grants: int) -> Factors:
         )
     prices.extend(limit.before_taxes for limit in limits)
     prices.extend(limit.after_taxes for limit in limits if limit.after_taxes is not None)
-    price_places = max((places(price) for price in prices), default=0)
-    hundred: int = 100 * 10**vat_places
-    divisors = [hundred, *(hundred + scaled(vat, vat_places) for vat in vats)]
+    price_decimals = max((decimals_of(price) for price in prices), default=0)
+    hundred: int = 100 * 10**vat_decimals
+    divisors = [hundred, *(hundred + scaled(vat, vat_decimals) for vat in vats)]
     return Factors(
-        price_places=price_places,
-        price_scale=10**price_places,
-        vat_places=vat_places,
+        price_decimals=price_decimals,
+        price_scale=10**price_decimals,
+        vat_decimals=vat_decimals,
         hundred=hundred,
         inclusive=inclusive,
         tax_denominator=lcm(*divisors) if inclusive else hundred,

@@ -54,10 +54,10 @@ def is_invoiced(connection: Connection) -> bool:
 
 def sessions_in_the_books(connection: Connection) -> Counter[Charged]:
     """Return the sessions with their energy, each as often as it is in the books."""
-    query = "SELECT station_id, stream, energy_wh FROM session WHERE state <> 'replaced'"
+    query = "SELECT station_id, transaction_ref, energy_wh FROM session WHERE state <> 'replaced'"
     return Counter(
-        Charged(station, stream, int(energy))
-        for station, stream, energy in connection.execute(query)
+        Charged(station, transaction, int(energy))
+        for station, transaction, energy in connection.execute(query)
     )
 
 

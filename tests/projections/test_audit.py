@@ -47,7 +47,7 @@ def test_every_reading_names_its_frame_as_it_stands_in_the_log(books: str) -> No
         explanation = explain(connection, number_of(books, "A"))
         for reading in explanation.lines[0].readings:
             assert reading.frame is not None
-            partition, position, number = map(int, reading.frame.place.split("/"))
+            partition, position, number = map(int, reading.frame.position.split("/"))
             [(codec, payload)] = connection.execute(
                 "SELECT codec, payload FROM log_batch WHERE partition = %s AND position = %s",
                 (partition, position),

@@ -120,8 +120,8 @@ def test_a_range_of_days_leaves_the_others_out(books: str) -> None:
 def test_a_lost_fact_is_seen(books: str) -> None:
     tamper(
         books,
-        """DELETE FROM fact WHERE station_id = 'CS-OLD-2' AND stream = '21'
-           AND position = (SELECT max(position) FROM fact WHERE stream = '21')""",
+        """DELETE FROM fact WHERE station_id = 'CS-OLD-2' AND transaction_ref = '21'
+           AND position = (SELECT max(position) FROM fact WHERE transaction_ref = '21')""",
     )
     with ask(books) as connection:
         assert not energy_balance(connection).is_balanced

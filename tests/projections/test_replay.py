@@ -106,7 +106,7 @@ def test_a_change_in_the_books_is_found(books: str, *, what: str, statement: str
 def test_a_changed_document_is_found(books: str) -> None:
     with psycopg.connect(books) as connection:
         connection.execute(
-            "UPDATE decisions.books_events SET state ="
+            "UPDATE decisions.invoices_events SET state ="
             " convert_to(replace(convert_from(state, 'UTF8'), 'Fleet Ltd', 'Fleet Inc'), 'UTF8')"
         )
 

@@ -45,3 +45,13 @@ def test_a_decided_session_is_held_no_more(books: str) -> None:
         assert [each.session.session_id for each in held_sessions(connection)] == [
             "CS-OLD-2/22/20260302T082000Z"
         ]
+
+
+def test_a_session_names_the_stations_transaction_and_why_it_stopped(books: str) -> None:
+    with ask(books) as connection:
+        listed = {each.transaction_id: each for each in list_sessions(connection)}
+
+    assert {"21", "22", "23", "A", "B"} <= set(listed)
+    assert listed["21"].session_id.split("/")[1] == "21"
+    assert listed["21"].stop_reason == "EVDisconnected"
+    assert (listed["22"].ended_at, listed["22"].stop_reason) == (None, None)

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from ledger.facts.flags import Flag
-from ledger.sessions.session import SessionState
 from ledger.sessions.station_fold import StationTraits
 from tests.station_story import (
     AC,
@@ -333,7 +332,7 @@ def test_quirk_16_a_batch_without_energy_changes_nothing(version: Version) -> No
 
     session = story.session()
 
-    assert session.state is SessionState.OPEN
+    assert not session.is_ended
     assert session.energy_wh == Decimal(2000)
     assert session.flags == ()
 
@@ -374,7 +373,7 @@ def test_quirk_38_micro_sessions_of_no_energy_are_sessions(version: Version) -> 
     story.start(0, 0, tx=2)
     story.stop(0.05, 0, tx=2)
 
-    sessions = sessions_of(story.book())
+    sessions = sessions_of(story.fold())
 
     assert len(sessions) == 2
     assert {session.flags for session in sessions} == {(Flag.ZERO_ENERGY,)}

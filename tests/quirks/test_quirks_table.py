@@ -9,7 +9,7 @@ from ledger.facts.flags import Flag
 from tests.tree import ROOT
 
 SOURCES = [*sorted((ROOT / "tests" / "quirks").glob("test_quirks_*.py"))]
-SOURCES.append(ROOT / "tests" / "ingest" / "test_edge_quirks.py")
+SOURCES.append(ROOT / "tests" / "ingest" / "edge" / "test_edge_quirks.py")
 
 
 class Row(NamedTuple):

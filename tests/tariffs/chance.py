@@ -135,9 +135,9 @@ def _spans(random: Random, start: datetime, length: int, unit: int) -> tuple[Usa
         spans.append(UsageSpan(start, Activity.RESERVATION))
         places.discard(0)
         activity = Activity.PARKING
-    for place in sorted(places):
+    for spot in sorted(places):
         activity = Activity.PARKING if activity is Activity.CHARGING else Activity.CHARGING
-        spans.append(UsageSpan(start + timedelta(microseconds=place), activity))
+        spans.append(UsageSpan(start + timedelta(microseconds=spot), activity))
     return tuple(spans)
 
 

@@ -1,4 +1,4 @@
-"""Money: exact until it is rounded in one place."""
+"""Money: exact until it is rounded in one spot."""
 
 from __future__ import annotations
 

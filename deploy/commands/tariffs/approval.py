@@ -132,12 +132,12 @@ def versions(tariff: str | None = None, *, folder: ReadingFolder = READ_FOLDER) 
         folder: Where.
     """
     from deploy.commands.tariffs.records import print_records
-    from ledger.approvals.register import TariffRegister
+    from ledger.approvals.approvals import TariffApprovals
 
     with (
         opened(folder.settings()) as connection,
-        TariffRegister(connection.info.dsn) as register,
+        TariffApprovals(connection.info.dsn) as approvals,
     ):
-        records = list(register.records() if tariff is None else register.versions(tariff))
+        records = list(approvals.records() if tariff is None else approvals.versions(tariff))
     print_records("Versions", records, is_json=folder.json)
     return 0

@@ -72,7 +72,7 @@ def import_tariff(
             print_json({"tariff": tariff.id, "file": text, "notes": noted})
             continue
         for note in noted:
-            complain(f"{file}: {note.place or '$'}: {note.message}")
+            complain(f"{file}: {note.spot or '$'}: {note.message}")
         if output is None:
             sys.stdout.write(text)
         else:
@@ -133,7 +133,7 @@ def _show(
         sys.stdout.write(msgspec.json.format(encoded).decode() + "\n")
     else:
         for note in notes:
-            complain(f"{file}: {note.place or '$'}: {note.message}")
+            complain(f"{file}: {note.spot or '$'}: {note.message}")
         if written is not None:
             sys.stdout.write(written.decode() + "\n")
     return int(written is None)
@@ -153,9 +153,9 @@ def _of_ocpi(
 
 def _of_ocpp(data: bytes) -> Iterable[tuple[Tariff, list[Note]]]:
     imported = read_ocpp_tariff(data)
-    notes = [Note(note.code, note.message, note.place) for note in imported.notes]
+    notes = [Note(note.code, note.message, note.spot) for note in imported.notes]
     if imported.tariff is None:
-        raise DeployError("\n".join(f"{note.place}: {note.message}" for note in notes))
+        raise DeployError("\n".join(f"{note.spot}: {note.message}" for note in notes))
     yield imported.tariff, notes
 
 

@@ -23,7 +23,7 @@ def compiled_tariff(path: Path) -> CompiledTariff:
     if path.suffix == ".json":
         read, notes = read_ocpi_tariff(text.encode())
         for note in notes:
-            complain(f"{path}: {note.place or '$'}: {note.message}")
+            complain(f"{path}: {note.spot or '$'}: {note.message}")
         return CompiledTariff(read)
     tariff, problems = read_tariff_file(text, str(path))
     if tariff is None:

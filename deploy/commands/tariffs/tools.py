@@ -17,7 +17,7 @@ from deploy.output import print_json, print_rows, say
 from tariffs.calendar.words import DAY_NAMES, amount_text, clock_text
 from tariffs.diff.diff import HourChange, TariffDiff, diff_tariffs
 from tariffs.files.schema import schema_text
-from tariffs.lint.linter import PlacedFinding, lint_file, lint_ocpi, unreadable
+from tariffs.lint.linter import FindingInFile, lint_file, lint_ocpi, unreadable
 from tariffs.lint.subject import Severity
 from tariffs.problems import Problem
 from tariffs.zones import zone
@@ -98,7 +98,7 @@ def diff(
     return 0
 
 
-def _lint(path: Path, country: str | None) -> tuple[PlacedFinding, ...]:
+def _lint(path: Path, country: str | None) -> tuple[FindingInFile, ...]:
     try:
         text = read_text(path)
     except NotUtf8Error as error:

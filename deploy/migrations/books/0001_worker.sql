@@ -8,24 +8,24 @@ CREATE TABLE worker_position (
     declared_version bigint  NOT NULL
 );
 
--- Facts as the translators gave them, msgpack and zstd, some of one stream in one row.
+-- Facts as the translators gave them, msgpack and zstd, some of one transaction in one row.
 CREATE TABLE fact (
     station_id     text        NOT NULL,
-    stream         text        NOT NULL,
+    transaction_ref text        NOT NULL,
     partition      integer     NOT NULL,
     position       bigint      NOT NULL,
     received_until timestamptz NOT NULL,
     facts          bytea       NOT NULL
 );
 ALTER TABLE fact ALTER COLUMN facts SET STORAGE EXTERNAL;
-CREATE INDEX fact_stream ON fact (station_id, stream, received_until);
+CREATE INDEX fact_transaction ON fact (station_id, transaction_ref, received_until);
 
 -- The sessions as they stand. `heard_at` is when the station last said anything at all.
 CREATE TABLE session (
     session_id      text        PRIMARY KEY,
     partition       integer     NOT NULL,
     station_id      text        NOT NULL,
-    stream          text        NOT NULL,
+    transaction_ref text        NOT NULL,
     state           text        NOT NULL CHECK (state IN (
         'open', 'waiting', 'rated', 'held', 'released', 'written_off', 'replaced'
     )),
@@ -37,16 +37,22 @@ CREATE TABLE session (
     token_uid       text,
     started_at      timestamptz,
     ended_at        timestamptz,
+    stop_reason     text,
     energy_wh       numeric,
     meter_start_wh  numeric,
     meter_stop_wh   numeric,
     register_wh     numeric,
     first_fact_at   timestamptz NOT NULL,
     last_fact_at    timestamptz NOT NULL,
-    heard_at        timestamptz NOT NULL
+    heard_at        timestamptz NOT NULL,
+    -- Codes that somebody showed for it: a voucher, a hotel stay.
+    validations     text[]      NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 70);
-CREATE INDEX session_station ON session (station_id, stream);
+CREATE INDEX session_station ON session (station_id, transaction_ref);
 CREATE INDEX session_unfinished ON session (partition) WHERE state IN ('open', 'waiting');
+-- Both as in ledger/sessions/states.py; a test compares them.
+CREATE VIEW unfinished_session AS SELECT * FROM session WHERE state IN ('open', 'waiting');
+CREATE VIEW listed_session AS SELECT * FROM session WHERE state <> 'replaced';
 
 -- Lines that say nothing we could use, by reason. They stay in the log.
 CREATE TABLE set_aside (

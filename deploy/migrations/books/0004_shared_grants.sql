@@ -1,6 +1,3 @@
--- Codes that were shown for a session (a shop's stamp, a coupon, a hotel stay), before it is rated.
-ALTER TABLE session ADD COLUMN validations text[] NOT NULL DEFAULT '{}';
-
 -- Who validated what, at which line of the log.
 CREATE TABLE validation (
     partition    integer     NOT NULL,

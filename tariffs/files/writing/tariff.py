@@ -94,13 +94,13 @@ class _FileWriter:
                 self._lose(f"adjustments[{index}]", "this adjustment is not written to files")
             yield from written
 
-    def _lose(self, place: str, message: str) -> None:
-        self.notes.append(Note("not_said", message, place))
+    def _lose(self, spot: str, message: str) -> None:
+        self.notes.append(Note("not_said", message, spot))
 
-    def _element(self, place: str, element: TariffElement) -> Iterator[str]:
+    def _element(self, spot: str, element: TariffElement) -> Iterator[str]:
         restrictions = element.restrictions
         if _never_holds(restrictions):
-            self._lose(place, "the element never holds and is left out")
+            self._lose(spot, "the element never holds and is left out")
             return
         lines = []
         if element.name is not None and element.name.strip():
@@ -112,13 +112,13 @@ class _FileWriter:
                 Dimension.PARKING_TIME,
             }:
                 if found:
-                    self._lose(place, f"a reservation has no {dimension} price; left out")
+                    self._lose(spot, f"a reservation has no {dimension} price; left out")
                 continue
             if len(found) > 1:
-                self._lose(place, f"{dimension} stands twice; only the first holds")
-            lines.extend(self._component(place, component) for component in found[:1])
+                self._lose(spot, f"{dimension} stands twice; only the first holds")
+            lines.extend(self._component(spot, component) for component in found[:1])
         if not any(not line.startswith("name:") for line in lines):
-            self._lose(place, "the element prices nothing and is left out")
+            self._lose(spot, "the element prices nothing and is left out")
             return
         said = list(_restrictions(restrictions))
         if said:
@@ -127,7 +127,7 @@ class _FileWriter:
         yield f"  - {lines[0]}"
         yield from (f"    {line}" for line in lines[1:])
 
-    def _component(self, place: str, component: PriceComponent) -> str:
+    def _component(self, spot: str, component: PriceComponent) -> str:
         key, price = component.dimension.lower(), f"{plain(component.price):f}"
         said = [f"price: {price} {_PER[component.dimension]}"]
         if component.series:
@@ -137,11 +137,11 @@ class _FileWriter:
             said.append(f"step_size: {component.step_size} {unit}")
         if component.vat is not None:
             if component.vat > _PERCENT_MAX:
-                self._lose(place, f"a VAT of {component.vat:f} % is not written to files")
+                self._lose(spot, f"a VAT of {component.vat:f} % is not written to files")
             else:
                 said.append(f"vat: {plain(component.vat):f} %")
         elif self.tariff.sales_taxes:
-            self._lose(place, f"{key} is without taxes; the file gives it those of the tariff")
+            self._lose(spot, f"{key} is without taxes; the file gives it those of the tariff")
         if len(said) == 1:
             return f"{key}: {price} {_PER[component.dimension]}"
         return f"{key}: {{{', '.join(said)}}}"

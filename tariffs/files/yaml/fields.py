@@ -1,4 +1,4 @@
-"""Typed fields out of a YAML tree; whatever is wrong is noted with its place, never raised."""
+"""Typed fields out of a YAML tree; whatever is wrong is noted with its spot, never raised."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Fields:
         return entry[1]
 
     def key_node(self, key: str) -> Node:
-        """Return the place of *key* itself (of the mapping, if it is absent)."""
+        """Return the spot of *key* itself (of the mapping, if it is absent)."""
         entry = self._entries.get(key)
         return self.node if entry is None else entry[0]
 
@@ -124,7 +124,7 @@ class Fields:
 def read_scalar(
     node: Node, reader: Callable[[str], _T], notebook: Notebook, what: str
 ) -> _T | None:
-    """Return *reader* of a scalar's text; a ValueError's sentence is noted at its place."""
+    """Return *reader* of a scalar's text; a ValueError's sentence is noted at its spot."""
     if not isinstance(node, Scalar):
         notebook.complain(node, f"{what!r} must be a single value")
         return None

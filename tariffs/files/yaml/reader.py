@@ -1,4 +1,4 @@
-"""YAML as a tree of texts with places: nothing guessed, nothing repeated, nothing unbounded.
+"""YAML as texts that know their spots: nothing guessed, nothing repeated, nothing unbounded.
 
 YAML's own types are not used: `21:00` stays a text (not 1260), `NO` stays NO (not false), `0.10`
 keeps its digits. Built from the C parser's events, so that aliases, tags and depth are refused
@@ -7,7 +7,6 @@ where they stand, before anything grows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -66,8 +65,8 @@ def read_yaml(text: str, source: str) -> tuple[Node | None, list[Problem]]:
         return None, builder.problems
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        return None, [Problem(source, *place, f"not YAML: {error.problem}")]
+        spot = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        return None, [Problem(source, *spot, f"not YAML: {error.problem}")]
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         return None, [Problem(source, line, 1, f"not YAML: {error.reason}")]
@@ -96,20 +95,20 @@ class _Builder:
         match event:
             case yaml.ScalarEvent():
                 self._check(event)
-                line, column = _place(event)
+                line, column = _spot(event)
                 self._add(Scalar(line, column, event.value, bool(event.style)))
             case yaml.SequenceStartEvent():
                 self._check(event)
-                self._enter(Sequence(*_place(event)))
+                self._enter(Sequence(*_spot(event)))
             case yaml.MappingStartEvent():
                 self._check(event)
-                self._enter(Mapping(*_place(event)))
+                self._enter(Mapping(*_spot(event)))
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 self._open.pop()
                 self._keys.pop()
             case yaml.AliasEvent():
                 self._complain(event, "aliases (*name) are not allowed; write the value out")
-                self._add(Scalar(*_place(event), text=""))
+                self._add(Scalar(*_spot(event), text=""))
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
@@ -126,9 +125,9 @@ class _Builder:
 
     def _enter(self, node: Sequence | Mapping) -> None:
         if len(self._open) >= DEPTH_MAX:
-            place = node.line, node.column
+            spot = node.line, node.column
             message = f"nested more than {DEPTH_MAX} levels deep"
-            self.problems.append(Problem(self._source, *place, message))
+            self.problems.append(Problem(self._source, *spot, message))
             raise _TooDeepError
         self._add(node)
         self._open.append(node)
@@ -162,24 +161,9 @@ class _Builder:
         mapping.entries[key.text] = (key, node)
 
     def _complain(self, event: yaml.Event, message: str) -> None:
-        self.problems.append(Problem(self._source, *_place(event), message))
+        self.problems.append(Problem(self._source, *_spot(event), message))
 
 
-def _place(event: yaml.Event) -> tuple[int, int]:
+def _spot(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """Yield *node* and everything below it."""
-    pending = [node]
-    while pending:
-        now = pending.pop()
-        yield now
-        match now:
-            case Scalar():
-                pass
-            case Sequence(items=items):
-                pending.extend(items)
-            case Mapping(entries=entries):
-                pending.extend(value for _, value in entries.values())

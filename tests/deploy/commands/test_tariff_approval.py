@@ -14,15 +14,15 @@ import pytest
 from deploy.cli import WRONG, run
 from deploy.running.opening import prepare
 from deploy.settings import NAMES, Settings
+from ledger.approvals.approvals import ContendedTariffError, NothingPendingError, TariffApprovals
 from ledger.approvals.record import (
     MOVES,
     ChangedTextError,
     FourEyesError,
-    IllegalMoveError,
+    IllegalTariffMoveError,
     TariffAct,
     TariffState,
 )
-from ledger.approvals.register import ContendedTariffError, NothingPendingError, TariffRegister
 from ledger.database import connect
 from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import apply_files
@@ -219,10 +219,10 @@ def test_what_a_crash_left_between_approval_and_declaration_is_finished(
     connection: psycopg.Connection[Any], desk: TariffDesk, database: str
 ) -> None:
     desk.propose([(text(), "tou.yaml")], FJORD, by="anna", at=NOW)
-    with TariffRegister(database) as register:
-        record = register.pending("tou")
+    with TariffApprovals(database) as approvals:
+        record = approvals.pending("tou")
         record.approve(by="ben", at=LATER, sha256=record.sha256)
-        register.keep(record)
+        approvals.keep(record)
     assert price_at(connection, LATER) is None
 
     with tariff_desk(connection):
@@ -233,12 +233,12 @@ def test_what_a_crash_left_between_approval_and_declaration_is_finished(
 
 def test_two_people_who_decide_at_once_do_not_both(desk: TariffDesk, database: str) -> None:
     desk.propose([(text(), "tou.yaml")], FJORD, by="anna", at=NOW)
-    with TariffRegister(database) as register:
-        stale = register.pending("tou")
+    with TariffApprovals(database) as approvals:
+        stale = approvals.pending("tou")
         desk.reject("tou", by="ben", at=NOW, reason="too dear")
         stale.approve(by="cora", at=NOW, sha256=stale.sha256)
         with pytest.raises(ContendedTariffError):
-            register.keep(stale)
+            approvals.keep(stale)
 
 
 @pytest.mark.parametrize(
@@ -248,8 +248,8 @@ def test_every_other_move_is_refused(
     desk: TariffDesk, database: str, state: TariffState, act: TariffAct
 ) -> None:
     desk.propose([(text(), "tou.yaml")], by="anna", at=NOW)
-    with TariffRegister(database) as register:
-        record = register.pending("tou")
+    with TariffApprovals(database) as approvals:
+        record = approvals.pending("tou")
     record.state = state.value
 
     acts: dict[TariffAct, Callable[[], None]] = {
@@ -257,7 +257,7 @@ def test_every_other_move_is_refused(
         TariffAct.REJECT: lambda: record.reject(by="ben", at=NOW, reason="no"),
         TariffAct.RETIRE: lambda: record.retire(by="ben", at=NOW, holds_until=None),
     }
-    with pytest.raises(IllegalMoveError):
+    with pytest.raises(IllegalTariffMoveError):
         acts[act]()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from ingest.directory import TokenAccess, TokenStatus
+from ingest.directory import AuthorizationStatus, TokenAccess
 from ingest.edge.server import DEFAULT_MANNERS
 from ingest.facts.translate import translate
 from ingest.rpc import codec
@@ -136,7 +136,6 @@ async def test_quirk_24_a_constant_sequence_number_is_no_gap() -> None:
         await station.call("Heartbeat", {})
 
     assert station.asked == []
-    assert edge.server.counters.calls_sent == 0
 
 
 async def test_quirk_26_what_happened_offline_is_not_refused() -> None:
@@ -341,7 +340,7 @@ async def test_quirk_37_a_call_that_crosses_ours_is_answered_while_we_wait() -> 
 def _knowing(token_uid: str) -> FixedDirectory:
     return FixedDirectory(
         dict.fromkeys(("CP1", "CP2"), PASSWORD),
-        tokens={token_uid: TokenAccess(status=TokenStatus.ACCEPTED)},
+        tokens={token_uid: TokenAccess(status=AuthorizationStatus.ACCEPTED)},
     )
 
 

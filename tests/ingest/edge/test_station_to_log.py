@@ -14,7 +14,7 @@ from ocpp.v201 import ChargePoint as ChargePoint201
 from websockets.asyncio.client import ClientConnection
 
 from ingest.answers.transactions import PostgresTransactionIds
-from ingest.directory import TokenAccess, TokenStatus
+from ingest.directory import AuthorizationStatus, TokenAccess
 from ingest.edge.connection_epochs import PostgresEpochs
 from ledger.database import connect_async
 from ledger.log.envelope import Connection, Frame, LogLine, decode_lines
@@ -63,7 +63,7 @@ async def test_a_charge_of_a_foreign_station_is_in_the_log_with_every_answer(
     ids = PostgresTransactionIds(lambda: connect_async(database))
     epochs = PostgresEpochs(lambda: connect_async(database))
     directory = FixedDirectory(
-        {"CP1": PASSWORD}, tokens={"good": TokenAccess(status=TokenStatus.ACCEPTED)}
+        {"CP1": PASSWORD}, tokens={"good": TokenAccess(status=AuthorizationStatus.ACCEPTED)}
     )
     async with await PostgresEventLog.open(database, partitions=4) as log:
         async with (

@@ -18,7 +18,7 @@ from ledger.facts.station_facts import (
     SessionUpdated,
     StationBooted,
     StationFact,
-    stream_of,
+    transaction_of,
 )
 from ledger.log.envelope import Frame
 
@@ -52,7 +52,7 @@ def test_a_start_takes_its_id_from_our_reply() -> None:
         meter_start_wh=Decimal(17),
         reservation_id=5,
     )
-    assert stream_of(fact) == "42"
+    assert transaction_of(fact) == "42"
 
 
 def test_a_start_without_our_reply_is_kept_under_its_content() -> None:
@@ -124,7 +124,7 @@ def test_signed_data_is_kept_as_text_and_never_read_as_a_number() -> None:
     ]
 
 
-def test_states_and_boots_belong_to_no_stream() -> None:
+def test_states_and_boots_belong_to_no_transaction() -> None:
     (state,) = _facts(
         '[2,"1","StatusNotification",{"connectorId":1,"errorCode":"NoError",'
         '"status":"SuspendedEV"}]'
@@ -138,7 +138,7 @@ def test_states_and_boots_belong_to_no_stream() -> None:
     assert (state.charging_state, state.occurred_at) == (ChargingState.SUSPENDED_EV, None)
     assert isinstance(boot, StationBooted)
     assert (boot.vendor, boot.model, boot.serial) == ("V", "M", "S")
-    assert stream_of(state) == stream_of(boot) == ""
+    assert transaction_of(state) == transaction_of(boot) == ""
 
 
 def test_what_bills_nothing_gives_no_fact() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, Fault, FrameError
-from ingest.rpc.fields import Fields
+from ingest.rpc.fields import PayloadFields
 
 
 class _Sample(msgspec.Struct):
@@ -87,7 +87,7 @@ def test_brackets_and_digits_inside_text_are_no_structure() -> None:
     message = codec.parse(frame)
 
     assert isinstance(message, Call)
-    assert Fields(message.payload).text("data") == text
+    assert PayloadFields(message.payload).text("data") == text
 
 
 def test_many_shallow_objects_are_no_deep_frame() -> None:
@@ -151,7 +151,7 @@ def test_no_input_does_worse_than_a_frame_error(frame: bytes) -> None:
 
 @given(JSON)
 def test_fields_of_anything_raise_nothing(payload: Any) -> None:  # noqa: ANN401 - any JSON
-    fields = Fields(codec.encode({"a": payload}))
+    fields = PayloadFields(codec.encode({"a": payload}))
 
     assert fields.text("a") is None or isinstance(payload, str | int)
     assert fields.integer("a") is None or isinstance(payload, str | int)

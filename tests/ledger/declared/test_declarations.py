@@ -21,7 +21,7 @@ from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import DeclaredConnector, Station, traits_of
 from ledger.master_data.tariff_versions import published
-from ledger.master_data.tokens import Token, TokenStatus
+from ledger.master_data.tokens import Token
 from tests.depot import ENERGY_ONLY, NOON, TIMED, changes, declared
 
 LATER = NOON + timedelta(days=1)
@@ -205,6 +205,7 @@ def assigned(tariff_id: str, **conditions: str) -> tuple[Kind, str, Entity, date
         pytest.param({"station": "ST-1"}, True, id="the station goes before the site"),
         pytest.param({"token": "anna-1"}, True, id="the token goes before the site"),
         pytest.param({"token_group": "residents", "site": "harbour"}, True, id="a group at a site"),
+        pytest.param({"token_group": "RESIDENTS"}, True, id="groups compare without case"),
         pytest.param({"token_group": "staff"}, False, id="another group does not fit"),
         pytest.param({"token": "anna-1", "site": "elsewhere"}, False, id="nor another site"),
         pytest.param({"partner": "NL-TNM"}, False, id="nor a partner of others"),
@@ -267,10 +268,10 @@ def test_an_assignment_names_one_driver_and_one_place_at_most() -> None:
         Assignment(tariff="energy")
 
 
-def test_a_token_may_charge_until_it_expires_or_is_blocked() -> None:
-    assert Token(expires_at=NOON).may_charge(NOON - timedelta(microseconds=1))
-    assert not Token(expires_at=NOON).may_charge(NOON)
-    assert not Token(status=TokenStatus.BLOCKED).may_charge(NOON)
+def test_a_token_expires_at_its_moment_and_not_before() -> None:
+    assert not Token(expires_at=NOON).has_expired(NOON - timedelta(microseconds=1))
+    assert Token(expires_at=NOON).has_expired(NOON)
+    assert not Token().has_expired(NOON)
 
 
 def test_the_fold_learns_of_a_station_what_was_declared() -> None:

@@ -15,9 +15,9 @@ from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.invoices.document import read_document, render_invoice
 from ledger.invoices.invoice import InvoiceAlreadyIssuedError
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from ledger.invoices.order import cause_of_month, cause_of_session, order_of
-from ledger.invoices.register import Books
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
 from ledger.rating.decisions import SessionRated
@@ -33,9 +33,9 @@ FREE_FOR_ALL = declared(
 
 
 @pytest.fixture
-def books(database: str) -> Iterator[Books]:
+def issuer(database: str) -> Iterator[InvoiceIssuer]:
     """The invoices of a fresh database."""
-    with Books(database) as application:
+    with InvoiceIssuer(database) as application:
         yield application
 
 
@@ -59,29 +59,31 @@ def column(connection: psycopg.Connection[Any], query: str) -> list[Any]:
 
 
 def test_a_customer_billed_per_session_gets_one_invoice_a_session_at_once(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     keep(connection, session(1), session(2, token_uid="nobody-1"))
 
-    numbers = issue_due(connection, books, DECLARED, up_to=NOON)
+    numbers = issue_due(connection, issuer, DECLARED, up_to=NOON)
 
     assert numbers == ("WL-2026-000001", "WL-2026-000002")
-    assert issue_due(connection, books, DECLARED, up_to=CHRISTMAS) == ()
-    documents = [read_document(invoice.document) for _, invoice in books.invoices()]
+    assert issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS) == ()
+    documents = [read_document(invoice.document) for _, invoice in issuer.invoices()]
     assert [each.buyer.name for each in documents] == ["Anna Arndt", "Bearer of token nobody-1"]
 
 
 def test_a_month_is_invoiced_an_hour_after_it_is_over_in_the_sellers_calendar(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     keep(connection, session(1, token_uid="fleet-1"), session(2, token_uid="fleet-1"))
     one_in_berlin = datetime(2026, 12, 1, 0, tzinfo=UTC)
 
-    before = issue_due(connection, books, DECLARED, up_to=one_in_berlin - timedelta(microseconds=1))
-    after = issue_due(connection, books, DECLARED, up_to=one_in_berlin)
+    before = issue_due(
+        connection, issuer, DECLARED, up_to=one_in_berlin - timedelta(microseconds=1)
+    )
+    after = issue_due(connection, issuer, DECLARED, up_to=one_in_berlin)
 
     assert (before, after) == ((), ("WL-2026-000001",))
-    ((_, invoice),) = books.invoices()
+    ((_, invoice),) = issuer.invoices()
     assert invoice.issued_on == date(2026, 12, 1)
     document = read_document(invoice.document)
     assert (document.month, len(document.sessions)) == ("2026-11", 2)
@@ -89,44 +91,44 @@ def test_a_month_is_invoiced_an_hour_after_it_is_over_in_the_sellers_calendar(
 
 
 def test_a_session_that_is_rated_just_after_midnight_goes_on_its_own_months_invoice(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     midnight_in_berlin = datetime(2026, 11, 30, 23, tzinfo=UTC)
     keep(connection, session(1, token_uid="fleet-1"))
-    early = issue_due(connection, books, DECLARED, up_to=midnight_in_berlin)
+    early = issue_due(connection, issuer, DECLARED, up_to=midnight_in_berlin)
     keep(connection, session(2, token_uid="fleet-1"))
 
-    issue_due(connection, books, DECLARED, up_to=midnight_in_berlin + timedelta(hours=1))
+    issue_due(connection, issuer, DECLARED, up_to=midnight_in_berlin + timedelta(hours=1))
 
     assert early == ()
-    ((_, invoice),) = books.invoices()
+    ((_, invoice),) = issuer.invoices()
     assert len(invoice.session_ids) == 2
 
 
 def test_no_month_is_invoiced_while_records_of_its_time_are_still_to_be_decided(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     keep(connection, session(1, token_uid="fleet-1"))
 
-    behind = issue_due(connection, books, DECLARED, up_to=CHRISTMAS, complete_up_to=NOON)
+    behind = issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS, complete_up_to=NOON)
 
     assert behind == ()
-    assert len(issue_due(connection, books, DECLARED, up_to=CHRISTMAS)) == 1
+    assert len(issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS)) == 1
 
 
 def test_a_session_rated_after_its_months_invoice_goes_on_the_next_one(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     keep(connection, session(1, token_uid="fleet-1"))
-    issue_due(connection, books, DECLARED, up_to=datetime(2026, 12, 2, tzinfo=UTC))
+    issue_due(connection, issuer, DECLARED, up_to=datetime(2026, 12, 2, tzinfo=UTC))
     (late,) = keep(connection, session(2, token_uid="fleet-1"))
 
-    assert issue_due(connection, books, DECLARED, up_to=CHRISTMAS) == ()
-    assert issue_due(connection, books, DECLARED, up_to=datetime(2027, 1, 2, tzinfo=UTC)) == (
+    assert issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS) == ()
+    assert issue_due(connection, issuer, DECLARED, up_to=datetime(2027, 1, 2, tzinfo=UTC)) == (
         "WL-2027-000001",
     )
 
-    invoice = books.find(
+    invoice = issuer.find(
         cause_of_month(legal_entity="depot", customer="fleet", currency="EUR", month="2026-12")
     )
     assert invoice is not None
@@ -134,7 +136,7 @@ def test_a_session_rated_after_its_months_invoice_goes_on_the_next_one(
 
 
 def test_months_that_end_while_nothing_runs_get_one_invoice_each(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     october, december = NOON - timedelta(days=30), NOON + timedelta(days=30)
     sessions = [
@@ -143,9 +145,9 @@ def test_months_that_end_while_nothing_runs_get_one_invoice_each(
     ]
     keep(connection, *sessions)
 
-    issue_due(connection, books, DECLARED, up_to=datetime(2027, 3, 1, tzinfo=UTC))
+    issue_due(connection, issuer, DECLARED, up_to=datetime(2027, 3, 1, tzinfo=UTC))
 
-    documents = [read_document(invoice.document) for _, invoice in books.invoices()]
+    documents = [read_document(invoice.document) for _, invoice in issuer.invoices()]
     assert [(each.month, len(each.sessions)) for each in documents] == [
         ("2026-10", 1),
         ("2026-11", 2),
@@ -154,29 +156,29 @@ def test_months_that_end_while_nothing_runs_get_one_invoice_each(
 
 
 def test_a_kill_between_issue_and_booking_is_made_good_by_the_next_call(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     (decision,) = keep(connection, session(1))
     order = order_of(cause_of_session(decision.session_id), [decision], DECLARED, at=NOON)
-    books.issue(order)  # and here the process died
+    issuer.issue(order)  # and here the process died
 
-    numbers = issue_due(connection, books, DECLARED, up_to=CHRISTMAS)
+    numbers = issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS)
 
     assert numbers == ("WL-2026-000001",)
-    assert len(list(books.invoices())) == 1
+    assert len(list(issuer.invoices())) == 1
     assert column(connection, "SELECT issued_on FROM issued_invoice") == [date(2026, 11, 10)]
     assert column(connection, "SELECT count(*) FROM uninvoiced_session") == [0]
 
 
 def test_a_kill_within_a_months_issue_leaves_later_sessions_to_the_next_month(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     (first,) = keep(connection, session(1, token_uid="fleet-1"))
     cause = cause_of_month(legal_entity="depot", customer="fleet", currency="EUR", month="2026-11")
-    books.issue(order_of(cause, [first], DECLARED, at=datetime(2026, 12, 1, tzinfo=UTC)))
+    issuer.issue(order_of(cause, [first], DECLARED, at=datetime(2026, 12, 1, tzinfo=UTC)))
     (late,) = keep(connection, session(2, token_uid="fleet-1"))
 
-    issue_due(connection, books, DECLARED, up_to=CHRISTMAS)
+    issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS)
 
     assert column(connection, "SELECT session_id FROM invoiced_session") == [first.session_id]
     assert column(connection, "SELECT session_id FROM uninvoiced_session") == [late.session_id]
@@ -189,7 +191,7 @@ def test_ten_issuers_at_once_leave_no_gap_and_issue_each_session_once(
     orders = [
         order_of(cause_of_session(each.session_id), [each], DECLARED, at=NOON) for each in decisions
     ]
-    applications = [Books(database) for _ in range(5)]
+    applications = [InvoiceIssuer(database) for _ in range(5)]
 
     def issue_all(index: int) -> list[str | None]:
         turned = orders[index:] + orders[:index]
@@ -212,7 +214,7 @@ def test_two_loops_at_once_book_each_invoice_once(
     keep(connection, *(session(number) for number in range(1, 9)))
 
     def loop(_: int) -> None:
-        with connect(database) as own, Books(database) as application:
+        with connect(database) as own, InvoiceIssuer(database) as application:
             for _attempt in range(3):
                 issue_due(own, application, DECLARED, up_to=NOON)
 
@@ -224,11 +226,11 @@ def test_two_loops_at_once_book_each_invoice_once(
 
 
 def test_an_issued_invoice_refuses_every_command(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     keep(connection, session(1))
-    issue_due(connection, books, DECLARED, up_to=NOON)
-    ((_, invoice),) = books.invoices()
+    issue_due(connection, issuer, DECLARED, up_to=NOON)
+    ((_, invoice),) = issuer.invoices()
 
     with pytest.raises(InvoiceAlreadyIssuedError):
         invoice.issue(number="WL-2026-000002", issued_on=date(2026, 11, 11), document=b"{}")
@@ -237,49 +239,49 @@ def test_an_issued_invoice_refuses_every_command(
 
 
 def test_dates_never_go_back_within_a_series(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     keep(connection, session(1))
-    issue_due(connection, books, DECLARED, up_to=NOON + timedelta(days=3))
+    issue_due(connection, issuer, DECLARED, up_to=NOON + timedelta(days=3))
     keep(connection, session(2))
-    issue_due(connection, books, DECLARED, up_to=NOON)  # a partition that lags behind
+    issue_due(connection, issuer, DECLARED, up_to=NOON)  # a partition that lags behind
 
-    assert [invoice.issued_on for _, invoice in books.invoices()] == [date(2026, 11, 13)] * 2
+    assert [invoice.issued_on for _, invoice in issuer.invoices()] == [date(2026, 11, 13)] * 2
 
 
 def test_a_free_session_makes_no_invoice_of_its_own_but_stands_on_the_months(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     free = [rated(session(1), FREE_FOR_ALL), rated(session(2, token_uid="fleet-1"), FREE_FOR_ALL)]
     store_decisions(connection, free)
 
-    numbers = issue_due(connection, books, FREE_FOR_ALL, up_to=CHRISTMAS)
+    numbers = issue_due(connection, issuer, FREE_FOR_ALL, up_to=CHRISTMAS)
 
     assert numbers == ("WL-2026-000001",)
-    ((_, invoice),) = books.invoices()
+    ((_, invoice),) = issuer.invoices()
     document = read_document(invoice.document)
     assert (document.buyer.name, document.gross_minor) == ("Fleet AG", 0)
     assert column(connection, "SELECT count(*) FROM posting") == [0]
 
 
 def test_a_roaming_session_is_owed_by_the_partner_and_not_invoiced_here(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     keep(connection, session(1, token_uid="guest-1"))
 
-    assert issue_due(connection, books, DECLARED, up_to=CHRISTMAS) == ()
+    assert issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS) == ()
     owed = connection.execute("SELECT account, party FROM posting WHERE amount_minor > 0")
     assert owed.fetchall() == [("receivable:partner:unbilled", "NL-TNM")]
 
 
 def test_every_document_renders_again_to_its_bytes_and_its_total_is_that_of_its_postings(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     keep(connection, session(1), session(2, token_uid="fleet-1"), session(3, token_uid="fleet-1"))
-    numbers = issue_due(connection, books, DECLARED, up_to=CHRISTMAS)
+    numbers = issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS)
 
     assert len(numbers) == 2
-    for _, invoice in books.invoices():
+    for _, invoice in issuer.invoices():
         sessions = rated_sessions(connection, invoice.session_ids)
         order = order_of(invoice.cause, sessions, DECLARED, at=invoice.issued_at)
         assert invoice.number is not None
@@ -300,12 +302,12 @@ def test_every_document_renders_again_to_its_bytes_and_its_total_is_that_of_its_
 
 
 def test_a_month_of_hundreds_of_sessions_is_one_save(
-    connection: psycopg.Connection[Any], books: Books
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     store_decisions(
         connection, [rated(session(number, token_uid="fleet-1")) for number in range(1, 1001)]
     )
 
-    assert issue_due(connection, books, DECLARED, up_to=CHRISTMAS) == ("WL-2026-000001",)
-    ((_, invoice),) = books.invoices()
+    assert issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS) == ("WL-2026-000001",)
+    ((_, invoice),) = issuer.invoices()
     assert len(invoice.document) > 600_000

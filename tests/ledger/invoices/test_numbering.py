@@ -12,10 +12,10 @@ import pytest
 
 from ledger.books.decisions_store import store_decisions
 from ledger.database import connect
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from ledger.invoices.numbering import NumberOrderError, NumberSeries
 from ledger.invoices.order import cause_of_session, order_of
-from ledger.invoices.register import Books
 from tests.depot import NOON, declared, rated, session
 from tests.tree import ROOT
 
@@ -25,10 +25,10 @@ DAY = date(2026, 11, 10)
 ISSUER = """
 import sys
 from ledger.database import connect
-from ledger.invoices.register import Books
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from tests.depot import NOON, declared
-with connect(sys.argv[1]) as connection, Books(sys.argv[1]) as books:
+with connect(sys.argv[1]) as connection, InvoiceIssuer(sys.argv[1]) as books:
     print("ready", flush=True)
     issue_due(connection, books, declared(), up_to=NOON)
 """
@@ -58,7 +58,7 @@ def test_a_number_is_refused_for_a_day_that_is_past_or_of_another_year(day: date
 
 def test_each_year_has_its_own_series_in_the_sellers_calendar(database: str) -> None:
     midnight_in_berlin = datetime(2026, 12, 31, 23, tzinfo=UTC)
-    with Books(database) as books:
+    with InvoiceIssuer(database) as books:
         numbers = []
         for number, at in enumerate(
             (midnight_in_berlin - timedelta(seconds=1), midnight_in_berlin), 1
@@ -71,7 +71,7 @@ def test_each_year_has_its_own_series_in_the_sellers_calendar(database: str) -> 
 
 
 def test_a_long_series_goes_on_from_its_snapshot(database: str) -> None:
-    with Books(database) as books:
+    with InvoiceIssuer(database) as books:
         for number in range(1, 121):
             decision = rated(session(number))
             order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
@@ -83,7 +83,7 @@ def test_a_long_series_goes_on_from_its_snapshot(database: str) -> None:
 def test_an_issuer_killed_again_and_again_leaves_no_gap_and_bills_nobody_twice(
     database: str,
 ) -> None:
-    with connect(database) as connection, Books(database) as books:
+    with connect(database) as connection, InvoiceIssuer(database) as books:
         store_decisions(connection, [rated(session(number)) for number in range(1, 201)])
         kills = 0
         for milliseconds in (0, 5, 20, 60, 120, 200, 300):

@@ -32,7 +32,7 @@ from ledger.rating.decisions import (
     kind_of,
 )
 from ledger.rating.rate import InconsistentRatingError, checked_rating
-from ledger.sessions.session import ChargingSession, SessionState
+from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.adjustment import GroupGrant
 from tests.depot import (
     ENERGY_ONLY,
@@ -118,7 +118,7 @@ def test_an_incomplete_session_waits_and_is_then_held_with_its_reasons() -> None
 
 
 def test_an_open_session_waits_for_its_station_until_the_silence_is_too_long() -> None:
-    charging = msgspec.structs.replace(session(), state=SessionState.OPEN, ended_at=None)
+    charging = msgspec.structs.replace(session(), ended_at=None)
     moment = moment_of(charging, hours=24)
     heard = charging.last_received_at + timedelta(hours=1)
 
@@ -127,9 +127,7 @@ def test_an_open_session_waits_for_its_station_until_the_silence_is_too_long() -
 
 
 def test_an_open_session_followed_by_another_waits_only_for_late_frames() -> None:
-    charging = msgspec.structs.replace(
-        session(blockers=[Flag.STOP_LOST]), state=SessionState.OPEN, ended_at=None
-    )
+    charging = msgspec.structs.replace(session(blockers=[Flag.STOP_LOST]), ended_at=None)
 
     assert held(charging, declared(), hours=1) == [Flag.STOP_LOST]
 
@@ -209,7 +207,6 @@ def test_an_open_session_is_released_to_its_last_sign() -> None:
     charging = session(blockers=[Flag.STOP_LOST])
     open_ = msgspec.structs.replace(
         charging,
-        state=SessionState.OPEN,
         ended_at=None,
         provisional_ended_at=charging.ended_at,
     )

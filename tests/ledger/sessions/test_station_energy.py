@@ -21,7 +21,7 @@ Version = type[Story16] | type[Story201]
 
 
 def _balance(story: Story16 | Story201) -> list[DayEnergy]:
-    return station_energy(story.facts(), sessions_of(story.book()), story.traits)
+    return station_energy(story.facts(), sessions_of(story.fold()), story.traits)
 
 
 @BOTH

@@ -12,7 +12,7 @@ from deploy.postgres import migrate
 from ingest.facts.translate import translate
 from ledger.rating.decide import decide
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.station_fold import StationBook
+from ledger.sessions.station_fold import StationFold
 from ledger.worker.worker import FencedError, Worker
 from tests.charging_day import (
     PARTITIONS,
@@ -232,7 +232,7 @@ def test_the_same_stop_again_after_the_decision_is_no_late_fact(database: str) -
 
     work(database)
 
-    [(flags,)] = rows(database, "SELECT flags FROM session WHERE stream = '11'")
+    [(flags,)] = rows(database, "SELECT flags FROM session WHERE transaction_ref = '11'")
     assert flags == []
 
 
@@ -265,7 +265,7 @@ def test_an_open_session_shows_its_register_while_it_charges(database: str) -> N
 
     work(database)
 
-    shown = "SELECT state, register_wh FROM session WHERE stream = '11'"
+    shown = "SELECT state, register_wh FROM session WHERE transaction_ref = '11'"
     assert rows(database, shown) == [("open", 3500)]
 
 
@@ -334,7 +334,7 @@ def test_a_session_that_cannot_be_rated_is_held_and_stops_no_other(
 
     assert states(day)["11"] == "held"
     assert states(day)["12"] == "rated"
-    [(reasons,)] = rows(day, "SELECT reasons FROM session WHERE stream = '11'")
+    [(reasons,)] = rows(day, "SELECT reasons FROM session WHERE transaction_ref = '11'")
     assert reasons == ["rating_failed"]
 
 
@@ -345,14 +345,14 @@ def states_by_id(dsn: str) -> dict[str, str]:
 def test_a_station_whose_fold_fails_is_set_aside_and_stops_no_other(
     day: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sessions = StationBook.sessions
+    sessions = StationFold.sessions
 
-    def fail(book: StationBook, stream: str) -> tuple[ChargingSession, ...]:
-        if book.station_id == "CS-OLD-1":
-            raise ZeroDivisionError(stream)
-        return sessions(book, stream)
+    def fail(fold: StationFold, transaction: str) -> tuple[ChargingSession, ...]:
+        if fold.station_id == "CS-OLD-1":
+            raise ZeroDivisionError(transaction)
+        return sessions(fold, transaction)
 
-    monkeypatch.setattr(StationBook, "sessions", fail)
+    monkeypatch.setattr(StationFold, "sessions", fail)
     work(day)
 
     assert states(day)["A"] == "rated"

@@ -268,3 +268,12 @@ def test_what_others_used_is_said(adjustment: str, used: Consumption, said: str)
 
     assert found == (period, used)
     assert standing_words(grant, *found, "EUR") == said
+
+
+@pytest.mark.parametrize(("group", "net"), [("Staff", 0), ("STAFF", 0), ("guests", 250)])
+def test_a_group_is_compared_without_case(group: str, net: int) -> None:
+    members = "  - {allowance: staff, free: [energy], kwh_max: 5, members: staff, per: day}"
+
+    priced = price_session(charging("5", groups=[group]), compiled(members))
+
+    assert priced.before_minor == net

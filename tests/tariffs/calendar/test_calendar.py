@@ -14,7 +14,7 @@ from tariffs.calendar.circumstances import footnotes
 from tariffs.calendar.html import PALETTE, calendar_html
 from tariffs.calendar.plot import busiest_day, day_plot
 from tariffs.calendar.scale import scale_of_prices
-from tariffs.calendar.text import calendar_text, plain_text
+from tariffs.calendar.text import calendar_text
 from tariffs.calendar.week import Circumstances, Fee, WeekCalendar, week_calendar
 from tariffs.calendar.words import local_pieces
 from tariffs.kernel.compiled import CompiledTariff
@@ -29,6 +29,7 @@ from tariffs.model.tariff import (
     TariffElement,
 )
 from tariffs.model.usage import SessionUsage, UsagePoint
+from tests.tariffs.plain_text import plain_text
 
 BERLIN = "Europe/Berlin"
 ORDINARY_MONDAY = date(2026, 3, 2)

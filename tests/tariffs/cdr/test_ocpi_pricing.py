@@ -103,7 +103,8 @@ def test_tandemdrive_s_cases_cost_what_they_state(path: Path) -> None:
         ]
         assert "leaves out: the tariff's least price" in found[0].reason
     else:
-        stated = checked.stated_before_taxes
+        assert checked.stated.total_cost is not None
+        stated = checked.stated.total_cost.before_taxes
         assert stated is not None
         assert priced.total_before_taxes.amount == stated.quantize(Decimal("0.01"))
         assert found == ()
@@ -144,7 +145,7 @@ def test_a_tariff_that_a_period_names_and_nobody_gave_is_missing() -> None:
     with pytest.raises(TariffMissingError) as missing:
         compared(checked, [tariff(id="a"), tariff(id="b")])
 
-    assert missing.value.place == "charging_periods[1].tariff_id"
+    assert missing.value.spot == "charging_periods[1].tariff_id"
 
 
 def test_the_only_tariff_prices_a_cdr_that_names_another_with_a_note() -> None:
@@ -192,7 +193,7 @@ def test_a_period_that_spans_a_change_of_price_is_noted(
     priced, _ = compared(cdr(("10:00", {"ENERGY": 10}, None)), [tariff(elements=priced_so)])
 
     [note] = priced.notes
-    assert (note.code, note.place) == ("period_spans_price_change", "charging_periods[0]")
+    assert (note.code, note.spot) == ("period_spans_price_change", "charging_periods[0]")
     assert where in note.message
     assert priced.total_before_taxes.amount == Decimal("5.00")
 

@@ -157,7 +157,7 @@ def test_what_a_file_cannot_say_is_noted() -> None:
 
     text, notes = write_tariff_file(tariff)
 
-    assert [note.place for note in notes] == ["country_code", "id", "elements[0]", "elements[1]"]
+    assert [note.spot for note in notes] == ["country_code", "id", "elements[0]", "elements[1]"]
     read, problems = read_tariff_file(text, "written")
     assert problems == []
     assert read is not None

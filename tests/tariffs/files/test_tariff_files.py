@@ -1,4 +1,4 @@
-"""Tariff and session files: every problem at its place, all of them at once."""
+"""Tariff and session files: every problem at its spot, all of them at once."""
 
 from __future__ import annotations
 

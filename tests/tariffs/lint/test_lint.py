@@ -17,7 +17,6 @@ from tariffs.lint.linter import (
     UNREADABLE,
     lint_file,
     lint_tariff,
-    worst,
 )
 from tariffs.lint.subject import Severity
 from tariffs.model.tariff import (
@@ -312,7 +311,7 @@ def test_a_shadowed_element_is_told_by_which() -> None:
 
     [unreachable] = [f for f in lint_tariff(tariff(night, day, SOUND)) if f.rule == "unreachable"]
 
-    assert unreachable.place == ("elements", 2, "energy")
+    assert unreachable.spot == ("elements", 2, "energy")
     assert unreachable.message.endswith("wherever it could be, element 1, element 2 comes first")
 
 
@@ -377,7 +376,7 @@ def test_findings_stand_at_line_and_column_in_the_order_of_the_file() -> None:
         (12, 5, "unreachable"),
     ]
     assert str(found[1]) == f"night.yaml:5:5: note: no unit: write 0.30 per kWh [{MISSING_UNIT}]"
-    assert worst(found) is Severity.ERROR
+    assert found[-1].severity is Severity.ERROR
 
 
 def test_a_file_that_cannot_be_read_has_all_its_problems_and_its_missing_units() -> None:
@@ -391,8 +390,4 @@ def test_a_file_that_cannot_be_read_has_all_its_problems_and_its_missing_units()
 
 def test_a_text_that_is_no_tariff_is_no_crash() -> None:
     for text in ("", "- 1", "a: &x [*x]", "[" * 1000, "elements: 3", "\0"):
-        assert worst(lint_file(text, "x")) is Severity.ERROR
-
-
-def test_nothing_found_has_no_worst() -> None:
-    assert worst(()) is None
+        assert Severity.ERROR in {each.severity for each in lint_file(text, "x")}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tariffs.calendar.html import calendar_html
-from tariffs.calendar.text import calendar_text, plain_text
+from tariffs.calendar.text import calendar_text
 from tariffs.calendar.week import week_calendar
 from tariffs.diff.diff import ChangeKind, diff_tariffs
 from tariffs.kernel.compiled import CompiledTariff
@@ -26,6 +26,7 @@ from tariffs.model.tariff import (
     TariffElement,
 )
 from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tests.tariffs.plain_text import plain_text
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -86,7 +87,7 @@ def total(tariff: Tariff, usage: SessionUsage) -> Decimal:
 @given(tariffs, usages())
 def test_what_lint_calls_dead_can_be_left_out(tariff: Tariff, usage: SessionUsage) -> None:
     dead = {
-        (finding.place[1], finding.place[2])
+        (finding.spot[1], finding.spot[2])
         for finding in lint_tariff(tariff)
         if finding.rule in {"unreachable", "never-applies"}
     }

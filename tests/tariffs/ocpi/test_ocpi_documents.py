@@ -95,19 +95,19 @@ def test_a_session_that_has_not_ended_is_refused_where_its_end_is_missing() -> N
     with pytest.raises(OcpiError, match="has not ended") as refused:
         read_ocpi_cdr(path.read_bytes())
 
-    assert refused.value.place == "end_date_time"
+    assert refused.value.spot == "end_date_time"
 
 
 @pytest.mark.skipif(not NDW, reason="the Dutch tariffs of ../shared are not on this machine")
 @pytest.mark.parametrize("path", NDW, ids=named)
 def test_dutch_tariffs_without_a_currency_need_one(path: Path) -> None:
     notes: list[Note] = []
-    for value, place in objects_in(decode_json(path.read_bytes()), notes):
+    for value, spot in objects_in(decode_json(path.read_bytes()), notes):
         assert isinstance(value, dict)
         if value["currency"] is None:
             with pytest.raises(OcpiError, match="currency: is missing"):
-                ocpi_tariff_of(value, place)
-        read = ocpi_tariff_of(value, place, currency="EUR")
+                ocpi_tariff_of(value, spot)
+        read = ocpi_tariff_of(value, spot, currency="EUR")
         assert read.tariff.currency == "EUR"
         assert read.version is OcpiVersion.V2_1_1
 
@@ -161,7 +161,7 @@ def test_a_cdr_of_2_2_1_loses_in_2_1_1_what_is_noted() -> None:
     assert written["total_cost"] == Decimal(3)
     assert written["auth_id"] == "DE8"
     assert [d["type"] for d in written["charging_periods"][0]["dimensions"]] == ["ENERGY", "TIME"]
-    assert {note.place for note in notes} >= {"cdr_location", "cdr_token", "total_cost"}
+    assert {note.spot for note in notes} >= {"cdr_location", "cdr_token", "total_cost"}
 
 
 def test_a_cdr_of_2_1_1_is_read() -> None:
@@ -216,7 +216,7 @@ def test_a_key_that_stands_twice_is_noted_where_it_stands() -> None:
     cdr, notes = read_ocpi_cdr(text.encode())
 
     assert cdr.periods[0].energy == 8
-    assert [(note.code, note.place) for note in notes] == [
+    assert [(note.code, note.spot) for note in notes] == [
         ("key_repeated", "charging_periods[0].dimensions[0].volume")
     ]
     assert CdrDecoder().decode(text.encode()) is None
@@ -241,11 +241,11 @@ def test_no_key_stands_twice_unnoticed(key: str, before: str, twice: str) -> Non
 
     assert CdrDecoder().decode(text.encode()) is None
     _, notes = read_ocpi_cdr(text.encode())
-    assert ("key_repeated", key) in [(note.code, note.place) for note in notes]
+    assert ("key_repeated", key) in [(note.code, note.spot) for note in notes]
 
 
 def test_fields_that_ocpi_does_not_have_are_noted() -> None:
-    assert [(n.code, n.place) for n in read(colour="blue").notes] == [("unknown_field", "colour")]
+    assert [(n.code, n.spot) for n in read(colour="blue").notes] == [("unknown_field", "colour")]
 
 
 @pytest.mark.parametrize(
@@ -276,12 +276,12 @@ def test_a_number_that_is_none_is_refused_where_it_stands(number: str) -> None:
     with pytest.raises(OcpiError) as refused:
         read_ocpi_cdr(text.encode())
 
-    assert refused.value.place == "charging_periods[0].dimensions[0].volume"
+    assert refused.value.spot == "charging_periods[0].dimensions[0].volume"
     assert len(str(refused.value)) < 300
 
 
 @pytest.mark.parametrize(
-    ("changes", "place"),
+    ("changes", "spot"),
     [
         ({"end_date_time": "2026-03-02T09:00:00Z"}, "end_date_time"),
         ({"end_date_time": "2096-03-02T09:00:00Z"}, "end_date_time"),
@@ -293,12 +293,12 @@ def test_a_number_that_is_none_is_refused_where_it_stands(number: str) -> None:
     ],
 )
 def test_what_makes_a_cdr_unusable_is_refused_with_its_place(
-    changes: dict[str, object], place: str
+    changes: dict[str, object], spot: str
 ) -> None:
     with pytest.raises(OcpiError) as refused:
         read(**changes)
 
-    assert refused.value.place == place
+    assert refused.value.spot == spot
 
 
 def test_a_cdr_without_periods_is_one_period_of_its_totals() -> None:
@@ -320,7 +320,7 @@ def test_hours_that_the_period_does_not_last_are_noted() -> None:
 
     [note] = read(charging_periods=periods).notes
 
-    assert (note.code, note.place) == ("longer_than_period", "charging_periods[0].dimensions")
+    assert (note.code, note.spot) == ("longer_than_period", "charging_periods[0].dimensions")
 
 
 def test_an_unknown_version_is_refused() -> None:

@@ -28,7 +28,7 @@ from tariffs.model.tariff import (
 )
 from tariffs.ocpp21.export import export_tariff
 from tariffs.ocpp21.importing import import_tariff
-from tariffs.ocpp21.messages import OcppTariff, SetDefaultTariff, Severity, ocpp_json
+from tariffs.ocpp21.messages import OcppTariff, SetDefaultTariff, TranslationSeverity, ocpp_json
 
 SCHEMA = json.loads(
     files("ocpp").joinpath("v21", "schemas", "SetDefaultTariffRequest.json").read_text("utf-8-sig")
@@ -78,7 +78,7 @@ FULL = Tariff(
 )
 
 
-def codes(notes: tuple[Any, ...], severity: Severity) -> list[str]:
+def codes(notes: tuple[Any, ...], severity: TranslationSeverity) -> list[str]:
     return [note.code for note in notes if note.severity is severity]
 
 
@@ -165,12 +165,12 @@ def test_a_price_that_does_not_divide_by_sixty_is_refused_with_the_fraction() ->
 def test_it_is_rounded_only_when_asked_and_then_a_note_says_from_what() -> None:
     tariff = Tariff(id="t", currency="EUR", elements=(element(Dimension.TIME, "2"),))
 
-    result = export_tariff(tariff, places=4)
+    result = export_tariff(tariff, decimals=4)
 
     assert result.tariff is not None
     assert result.tariff.charging_time is not None
     assert result.tariff.charging_time.prices[0].price_minute == Decimal("0.0333")
-    assert codes(result.notes, Severity.LOST) == ["rounded"]
+    assert codes(result.notes, TranslationSeverity.LOST) == ["rounded"]
     assert "1/30" in result.notes[0].message
 
 
@@ -228,7 +228,7 @@ def test_what_would_bill_something_else_is_refused(
     result = export_tariff(msgspec.structs.replace(FULL, **tariff_changes))
 
     assert result.tariff is None
-    assert code in codes(result.notes, Severity.REFUSED)
+    assert code in codes(result.notes, TranslationSeverity.REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_what_ocpp_cannot_say_is_noted(tariff_changes: dict[str, Any], code: str
     result = export_tariff(msgspec.structs.replace(FULL, **tariff_changes))
 
     assert result.tariff is not None
-    assert code in codes(result.notes, Severity.LOST)
+    assert code in codes(result.notes, TranslationSeverity.LOST)
 
 
 def test_a_plain_export_has_nothing_to_note() -> None:

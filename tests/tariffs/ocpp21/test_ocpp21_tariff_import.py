@@ -10,10 +10,10 @@ import pytest
 
 from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.ocpp21.importing import read_ocpp_tariff
-from tariffs.ocpp21.messages import Severity, TranslationNote
+from tariffs.ocpp21.messages import TranslationNote, TranslationSeverity
 
 
-def codes(notes: tuple[TranslationNote, ...], severity: Severity) -> list[str]:
+def codes(notes: tuple[TranslationNote, ...], severity: TranslationSeverity) -> list[str]:
     return [note.code for note in notes if note.severity is severity]
 
 
@@ -58,7 +58,7 @@ def test_stacked_taxes_become_one_exact_rate_with_a_note() -> None:
 
     assert result.tariff is not None
     assert result.tariff.elements[0].price_components[0].vat == Decimal("12.75")
-    assert codes(result.notes, Severity.LOST) == ["taxes_combined"]
+    assert codes(result.notes, TranslationSeverity.LOST) == ["taxes_combined"]
 
 
 def test_free_idle_minutes_before_a_price_are_a_grace_period() -> None:
@@ -88,7 +88,7 @@ def test_a_price_for_one_kind_of_evse_needs_to_know_which() -> None:
     direct = read_ocpp_tariff(ocpp(**energy(*prices)), evse_kind="DC")
 
     assert refused.tariff is None
-    assert codes(refused.notes, Severity.REFUSED) == ["evse_kind", "evse_kind"]
+    assert codes(refused.notes, TranslationSeverity.REFUSED) == ["evse_kind", "evse_kind"]
     assert direct.tariff is not None
     assert [e.price_components[0].price for e in direct.tariff.elements] == [Decimal("0.6")]
 
@@ -97,11 +97,11 @@ def test_a_fee_for_one_way_to_pay_is_refused_or_left_out_with_a_note() -> None:
     fee = {"prices": [{"priceFixed": 1, "conditions": {"paymentBrand": "AMEX"}}]}
     text = ocpp(**energy(), fixedFee=fee)
 
-    assert codes(read_ocpp_tariff(text).notes, Severity.REFUSED) == ["payment_fee"]
+    assert codes(read_ocpp_tariff(text).notes, TranslationSeverity.REFUSED) == ["payment_fee"]
     left_out = read_ocpp_tariff(text, ignore_payment_fees=True)
     assert left_out.tariff is not None
     assert len(left_out.tariff.elements) == 1
-    assert codes(left_out.notes, Severity.LOST) == ["payment_fee"]
+    assert codes(left_out.notes, TranslationSeverity.LOST) == ["payment_fee"]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_what_cannot_be_read_is_refused_with_a_code(text: bytes, code: str) -> N
     result = read_ocpp_tariff(text)
 
     assert result.tariff is None
-    assert code in codes(result.notes, Severity.REFUSED)
+    assert code in codes(result.notes, TranslationSeverity.REFUSED)
 
 
 def test_vendor_data_and_other_formats_are_noted() -> None:
@@ -154,7 +154,7 @@ def test_vendor_data_and_other_formats_are_noted() -> None:
     result = read_ocpp_tariff(text)
 
     assert result.tariff is not None
-    assert codes(result.notes, Severity.LOST) == [
+    assert codes(result.notes, TranslationSeverity.LOST) == [
         "custom_data",
         "custom_data",
         "text_format",

@@ -139,7 +139,7 @@ def test_sessions_without_an_old_price_and_lines_that_cannot_be_read_are_left_ou
 
     assert result.total.sessions == 5
     assert result.left_out == len(bad)
-    places = [unread.place for unread in result.unread]
+    places = [unread.spot for unread in result.unread]
     assert set(places) == {"s6", *(f"past.jsonl:{n}" for n in (6, 8, 9, 10, 11, 12))}
     assert any("Mars/Base" in line for line in sentences(result))
 
@@ -232,7 +232,7 @@ def test_csv_sessions_are_read_with_their_parking() -> None:
 
     assert chunk.ids == ("s1",)
     assert len(chunk.columns.usage(0).spans) == 2
-    assert [unread.place for unread in chunk.unread] == [f"past.csv:{n}" for n in (3, 4, 5)]
+    assert [unread.spot for unread in chunk.unread] == [f"past.csv:{n}" for n in (3, 4, 5)]
 
 
 def test_a_csv_with_another_heading_is_refused() -> None:

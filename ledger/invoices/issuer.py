@@ -23,10 +23,10 @@ _PAGE: Final = 500
 _SNAPSHOT_EVERY: Final = 50
 
 
-class Books(DecisionApplication):
+class InvoiceIssuer(DecisionApplication):
     """Issues invoices; several processes may do so at once. Close it after use."""
 
-    name = "books"
+    name = "invoices"
     snapshotting_intervals: ClassVar = {NumberSeries: _SNAPSHOT_EVERY}
 
     def find(self, cause: str) -> Invoice | None:

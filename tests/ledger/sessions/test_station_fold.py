@@ -60,12 +60,12 @@ def stories_201(draw: st.DrawFn) -> Story201:
 
 
 def _folded(story: Story16 | Story201, batches: list[list[StationFact]]) -> list[ChargingSession]:
-    book = story.book([])
+    fold = story.fold([])
     for batch in batches:
-        book.add(batch)
-        for stream in book.streams():
-            book.sessions(stream)  # a fold in between leaves no trace
-    return sessions_of(book)
+        fold.add(batch)
+        for transaction in fold.transactions():
+            fold.sessions(transaction)  # a fold in between leaves no trace
+    return sessions_of(fold)
 
 
 def _encoded(sessions: list[ChargingSession]) -> list[bytes]:
@@ -106,7 +106,7 @@ def test_a_book_rebuilt_from_stored_facts_tells_the_same(story: Story16 | Story2
 def test_no_session_ever_has_negative_energy_or_goes_back_in_time(
     story: Story16 | Story201,
 ) -> None:
-    for session in sessions_of(story.book()):
+    for session in sessions_of(story.fold()):
         energies = [point.energy_wh for point in session.points]
         moments = [point.at for point in session.points]
 
@@ -122,27 +122,27 @@ def test_no_session_ever_has_negative_energy_or_goes_back_in_time(
 
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(stories_16(), stories_201()), st.data())
-def test_touched_names_every_stream_whose_sessions_change_as_facts_come_and_go(
+def test_touched_names_every_transaction_whose_sessions_change_as_facts_come_and_go(
     story: Story16 | Story201, data: st.DataObject
 ) -> None:
-    book = story.book([])
+    fold = story.fold([])
     kept: list[StationFact] = []
     known: dict[str, list[bytes]] = {}
     for fact in data.draw(st.permutations(story.facts())):
         taken_out = data.draw(st.sets(st.sampled_from(kept), max_size=3)) if kept else set()
-        for change, facts in ((book.remove, sorted(taken_out, key=_place)), (book.add, [fact])):
+        for change, facts in ((fold.remove, sorted(taken_out, key=_place)), (fold.add, [fact])):
             touched = change(facts)
             kept = (
                 [each for each in kept if each not in taken_out]
-                if change == book.remove
+                if change == fold.remove
                 else [*kept, fact]
             )
-            anew = story.book(kept)
-            for stream in {*book.streams(), *anew.streams(), *known}:
-                told = _encoded(list(anew.sessions(stream)))
-                assert stream in touched or told == known.get(stream, [])
-                assert _encoded(list(book.sessions(stream))) == told
-                known[stream] = told
+            anew = story.fold(kept)
+            for transaction in {*fold.transactions(), *anew.transactions(), *known}:
+                told = _encoded(list(anew.sessions(transaction)))
+                assert transaction in touched or told == known.get(transaction, [])
+                assert _encoded(list(fold.sessions(transaction))) == told
+                known[transaction] = told
 
 
 def _place(fact: StationFact) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Frames without a valid transaction id: whose are they?
 
-They are reconciled inside their own station by connector, time window and meter. Exactly one
+They are matched inside their own station by connector, time window and meter. Exactly one
 candidate takes the frame, with a flag; otherwise it stays in quarantine. A foreign id alone never
-closes a session. Source: OCPP 1.6 errata 3.18 (transactionId -1).
+closes a session.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ledger.facts.station_facts import Measurand, SessionEnded, SessionFact, Ses
 from ledger.facts.station_traits import StationTraits
 from ledger.facts.token_uid import canonical_token
 from ledger.meter.series import PowerLimit
-from ledger.sessions.segments import Segment, is_normative, place_of, rough_time
+from ledger.sessions.segments import Segment, is_without_id, place_of, rough_time
 from ledger.sessions.session_end import SAME_STOP, stop_value_of
 
 _SLACK: Final = timedelta(seconds=60)
 
 
 class Window(NamedTuple):
-    """A session's place in its station's history, by its own frames only."""
+    """Where a session lies in its station's history, by its own frames only."""
 
-    stream: str
+    transaction_ref: str
     place: int | None
     starts_at: datetime
     ends_at: datetime | None
@@ -41,7 +41,7 @@ class Window(NamedTuple):
 
 
 def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Window]:
-    """Return the windows of those *segments* of one stream that have a start, without next ones."""
+    """Return the windows of those *segments* of one transaction that have a start, without next."""
     windows: list[Window] = []
     for segment in segments:
         if not segment.starts:
@@ -54,7 +54,7 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
             place = next((place for place in places if place is not None), None)
         windows.append(
             Window(
-                stream=segment.transaction_ref,
+                transaction_ref=segment.transaction_ref,
                 place=place,
                 starts_at=rough_time(start, traits),
                 ends_at=rough_time(end, traits) if end else None,
@@ -67,44 +67,44 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
     return windows
 
 
-Orphan = SessionUpdated | SessionEnded
+SessionFrame = SessionUpdated | SessionEnded
 
 
-class Claim(NamedTuple):
+class LooseFrame(NamedTuple):
     """A frame without a valid id, and what of it decides whose it is."""
 
-    orphan: Orphan
+    frame: SessionFrame
     reference: str
     place: int | None
     at: datetime
     value: Decimal | None
 
 
-def claim_of(orphan: Orphan, traits: StationTraits) -> Claim:
-    """Return what *orphan* claims."""
-    return Claim(
-        orphan=orphan,
-        reference=orphan.transaction_ref or "",
-        place=place_of(orphan),
-        at=rough_time(orphan, traits),
-        value=_register_of(orphan),
+def loose_frame_of(frame: SessionFrame, traits: StationTraits) -> LooseFrame:
+    """Return what *frame* claims."""
+    return LooseFrame(
+        frame=frame,
+        reference=frame.transaction_ref or "",
+        place=place_of(frame),
+        at=rough_time(frame, traits),
+        value=_register_of(frame),
     )
 
 
-def fits(claim: Claim, window: Window, traits: StationTraits) -> bool:
+def fits(loose: LooseFrame, window: Window, traits: StationTraits) -> bool:
     """Return True when the frame may belong to the session of *window*; place 0 is the station."""
-    orphan, at, value = claim.orphan, claim.at, claim.value
-    is_elsewhere = claim.place is not None and claim.place != window.place
-    if claim.place == 0 or is_elsewhere or at < window.starts_at - _SLACK:
+    frame, at, value = loose.frame, loose.at, loose.value
+    is_elsewhere = loose.place is not None and loose.place != window.place
+    if loose.place == 0 or is_elsewhere or at < window.starts_at - _SLACK:
         return False
-    if isinstance(orphan, SessionEnded):
+    if isinstance(frame, SessionEnded):
         if window.ends_at is not None:  # it has its stop: this may only be the same stop again
             return abs(at - window.ends_at) <= SAME_STOP and value == window.meter_stop_wh
-        if not _may_end(orphan, value, window, traits):
+        if not _may_end(frame, value, window, traits):
             return False
     if window.closes_at is not None and at > window.closes_at:
         return False
-    return _meter_fits(orphan, at, value, window, traits)
+    return _meter_fits(frame, at, value, window, traits)
 
 
 def _may_end(
@@ -114,11 +114,11 @@ def _may_end(
     token = canonical_token(end.token_uid, ignored=traits.token_ignored)
     if token and window.token_uid and token != window.token_uid:
         return False
-    return value is not None or is_normative(end.transaction_ref)
+    return value is not None or is_without_id(end.transaction_ref)
 
 
 def _meter_fits(
-    orphan: Orphan, at: datetime, value: Decimal | None, window: Window, traits: StationTraits
+    frame: SessionFrame, at: datetime, value: Decimal | None, window: Window, traits: StationTraits
 ) -> bool:
     """Return True unless the register contradicts the session's start."""
     start = window.meter_start_wh
@@ -128,7 +128,7 @@ def _meter_fits(
     if start <= value <= start + most:
         return True
     # readings may count from the session's start; a stop never does
-    return isinstance(orphan, SessionUpdated) and value <= most
+    return isinstance(frame, SessionUpdated) and value <= most
 
 
 def _register_of(fact: SessionFact) -> Decimal | None:

@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from ledger.facts.station_traits import StationTraits
-from ledger.sessions.orphans import Claim, Orphan, Window, claim_of, fits
+from ledger.sessions.loose_frames import LooseFrame, SessionFrame, Window, fits, loose_frame_of
 from ledger.sessions.segments import Source, source_of
 
 WindowKey = tuple[datetime, str, int]
-"""A window's start, its stream, and its number among the stream's sessions."""
+"""A window's start, its transaction, and its number among the transaction's sessions."""
 
 
-class Reconciliation:
+class Matching:
     """The windows of one station and the loose frames. What it says depends on them alone."""
 
     def __init__(self, traits: StationTraits) -> None:
@@ -26,112 +26,114 @@ class Reconciliation:
         self._own: dict[str, tuple[Window, ...]] = {}
         self._linked: dict[WindowKey, Window] = {}
         self._rows: dict[int, list[WindowKey]] = {}
-        self._claims: dict[Source, Claim] = {}
+        self._loose: dict[Source, LooseFrame] = {}
         self._fitting: dict[Source, list[Window]] = {}
         self._attached: dict[str | None, set[Source]] = {}
         self._named: dict[str, set[Source]] = {}
 
-    def window(self, stream: str, index: int) -> Window | None:
-        """Return the window of the session *index* of *stream*."""
-        own = self._own.get(stream, ())
-        return self._linked[own[index].starts_at, stream, index] if index < len(own) else None
+    def window(self, transaction: str, index: int) -> Window | None:
+        """Return the window of the session *index* of *transaction*."""
+        own = self._own.get(transaction, ())
+        return self._linked[own[index].starts_at, transaction, index] if index < len(own) else None
 
-    def streams_at(self, place: int | None) -> Iterable[str]:
-        """Return the streams with windows at *place*."""
+    def transactions_at(self, place: int | None) -> Iterable[str]:
+        """Return the transactions with windows at *place*."""
         if place is None:
-            return {stream for _, stream, _ in self._linked if self._has_no_place(stream)}
-        return {stream for _, stream, _ in self._rows.get(place, ())}
+            return {
+                transaction for _, transaction, _ in self._linked if self._has_no_place(transaction)
+            }
+        return {transaction for _, transaction, _ in self._rows.get(place, ())}
 
-    def streams(self) -> Iterable[str]:
-        """Return every stream with a window."""
+    def transactions(self) -> Iterable[str]:
+        """Return every transaction with a window."""
         return self._own.keys()
 
-    def attached(self, stream: str) -> list[Orphan]:
-        """Return the loose frames that were given to *stream*, in log order."""
-        return [self._claims[source].orphan for source in sorted(self._attached.get(stream, ()))]
+    def attached(self, transaction: str) -> list[SessionFrame]:
+        """Return the loose frames that were given to *transaction*, in log order."""
+        return [self._loose[source].frame for source in sorted(self._attached.get(transaction, ()))]
 
-    def quarantined(self) -> list[Orphan]:
+    def unmatched(self) -> list[SessionFrame]:
         """Return the loose frames that no session takes, or several could, in log order."""
-        return [self._claims[source].orphan for source in sorted(self._attached.get(None, ()))]
+        return [self._loose[source].frame for source in sorted(self._attached.get(None, ()))]
 
-    def quarantined_of(self, reference: str) -> list[Orphan]:
-        """Return those of the quarantined frames that carry *reference*."""
+    def unmatched_of(self, reference: str) -> list[SessionFrame]:
+        """Return those of the unmatched frames that carry *reference*."""
         sources = self._named.get(reference, set()) & self._attached.get(None, set())
-        return [self._claims[source].orphan for source in sorted(sources)]
+        return [self._loose[source].frame for source in sorted(sources)]
 
-    def loose_of(self, reference: str) -> list[Orphan]:
+    def loose_of(self, reference: str) -> list[SessionFrame]:
         """Return the loose frames that carry *reference*."""
-        return [self._claims[source].orphan for source in self._named.get(reference, ())]
+        return [self._loose[source].frame for source in self._named.get(reference, ())]
 
-    def loose(self) -> list[Orphan]:
+    def loose(self) -> list[SessionFrame]:
         """Return every loose frame."""
-        return [claim.orphan for claim in self._claims.values()]
+        return [loose.frame for loose in self._loose.values()]
 
-    def has_foreign_place(self, stream: str) -> bool:
-        """Return True when a frame with the id of *stream* names a place that is not its own."""
-        attached = self._attached.get(stream, set())
+    def has_foreign_place(self, transaction: str) -> bool:
+        """Return True when a frame with the id of *transaction* names a place not its own."""
+        attached = self._attached.get(transaction, set())
         return any(
-            self._claims[source].place is not None and source not in attached
-            for source in self._named.get(stream, ())
+            self._loose[source].place is not None and source not in attached
+            for source in self._named.get(transaction, ())
         )
 
-    def take(self, orphan: Orphan) -> set[str]:
-        """Fit a loose frame to the windows; return the streams that may have changed."""
-        source = source_of(orphan)
-        if source in self._claims:
+    def take(self, frame: SessionFrame) -> set[str]:
+        """Fit a loose frame to the windows; return the transactions that may have changed."""
+        source = source_of(frame)
+        if source in self._loose:
             self.release(source)
-        claim = self._claims[source] = claim_of(orphan, self._traits)
-        self._named.setdefault(claim.reference, set()).add(source)
+        loose = self._loose[source] = loose_frame_of(frame, self._traits)
+        self._named.setdefault(loose.reference, set()).add(source)
         windows = self._linked.values()
-        self._fitting[source] = [w for w in windows if fits(claim, w, self._traits)]
+        self._fitting[source] = [w for w in windows if fits(loose, w, self._traits)]
         target = self._target(source)
         self._attached.setdefault(target, set()).add(source)
-        return {claim.reference} if target is None else {claim.reference, target}
+        return {loose.reference} if target is None else {loose.reference, target}
 
     def release(self, source: Source) -> set[str]:
-        """Forget a loose frame; return the streams that may have changed."""
-        claim = self._claims.pop(source, None)
-        if claim is None:
+        """Forget a loose frame; return the transactions that may have changed."""
+        loose = self._loose.pop(source, None)
+        if loose is None:
             return set()
         target = self._target(source)
         del self._fitting[source]
         _discard(self._attached, target, source)
-        _discard(self._named, claim.reference, source)
-        return {claim.reference} if target is None else {claim.reference, target}
+        _discard(self._named, loose.reference, source)
+        return {loose.reference} if target is None else {loose.reference, target}
 
-    def place(self, stream: str, windows: Sequence[Window]) -> set[str]:
-        """Let *windows* be those of *stream*; return the streams that may have changed."""
-        known, fresh = self._own.get(stream, ()), tuple(windows)
+    def lay(self, transaction: str, windows: Sequence[Window]) -> set[str]:
+        """Let *windows* be those of *transaction*; return which transactions may have changed."""
+        known, fresh = self._own.get(transaction, ()), tuple(windows)
         if known == fresh:
             return set()
         before: dict[WindowKey, Window] = {}
         moved: set[WindowKey] = set()
-        for key, window in _keyed(stream, known):
+        for key, window in _keyed(transaction, known):
             before[key] = self._linked.pop(key)
             moved |= self._unlink(key, window)
-        for key, window in _keyed(stream, fresh):
+        for key, window in _keyed(transaction, fresh):
             self._linked[key] = window
             moved |= self._link(key, window)
         if fresh:
-            self._own[stream] = fresh
+            self._own[transaction] = fresh
         else:
-            del self._own[stream]
+            del self._own[transaction]
         for key in moved & self._linked.keys():
-            if key[1] != stream:
+            if key[1] != transaction:
                 before[key] = self._linked[key]
             self._linked[key] = self._linked[key]._replace(next_start_at=self._next(key))
         after = {key: self._linked[key] for key in (moved | before.keys()) & self._linked.keys()}
         gone = [window for key, window in before.items() if after.get(key) != window]
         came = [window for key, window in after.items() if before.get(key) != window]
-        touched = {window.stream for window in (*gone, *came)}
+        touched = {window.transaction_ref for window in (*gone, *came)}
         return touched | self._fit_again(gone, came)
 
     def _fit_again(self, gone: Sequence[Window], came: Sequence[Window]) -> set[str]:
         touched: set[str] = set()
-        for source, claim in self._claims.items():
+        for source, loose in self._loose.items():
             known = self._fitting[source]
             fitting = [window for window in known if window not in gone] if known else []
-            fitting += [window for window in came if fits(claim, window, self._traits)]
+            fitting += [window for window in came if fits(loose, window, self._traits)]
             if fitting == known:
                 continue
             target = self._target(source)
@@ -141,16 +143,18 @@ class Reconciliation:
                 _discard(self._attached, target, source)
                 self._attached.setdefault(new, set()).add(source)
                 touched |= {
-                    stream for stream in (target, new, claim.reference) if stream is not None
+                    transaction
+                    for transaction in (target, new, loose.reference)
+                    if transaction is not None
                 }
         return touched
 
     def _target(self, source: Source) -> str | None:
         fitting = self._fitting[source]
-        return fitting[0].stream if len(fitting) == 1 else None
+        return fitting[0].transaction_ref if len(fitting) == 1 else None
 
-    def _has_no_place(self, stream: str) -> bool:
-        return any(window.place is None for window in self._own[stream])
+    def _has_no_place(self, transaction: str) -> bool:
+        return any(window.place is None for window in self._own[transaction])
 
     def _link(self, key: WindowKey, window: Window) -> set[WindowKey]:
         """Put a window into the row of its place; return whose next start that sets."""
@@ -179,8 +183,10 @@ class Reconciliation:
         return row[index][0] if index < len(row) else None
 
 
-def _keyed(stream: str, windows: Sequence[Window]) -> list[tuple[WindowKey, Window]]:
-    return [((window.starts_at, stream, index), window) for index, window in enumerate(windows)]
+def _keyed(transaction: str, windows: Sequence[Window]) -> list[tuple[WindowKey, Window]]:
+    return [
+        ((window.starts_at, transaction, index), window) for index, window in enumerate(windows)
+    ]
 
 
 def _discard(index: dict[Any, set[Source]], key: str | None, source: Source) -> None:

@@ -1,4 +1,4 @@
-"""YAML as plain values that remember where they stand, so that a problem can say its place."""
+"""YAML as plain values that remember where they stand, so that a problem can say its spot."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _NULLS: Final = {"", "~", "null"}
 
 
 @dataclass(slots=True)
-class Document:
+class YamlDocument:
     """The values of a file, every scalar a text; problems are noted by path."""
 
     source: str
     value: Any = None
     problems: list[Problem] = field(default_factory=list)
-    _places: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _spots: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def report(self, path: Path, message: str) -> None:
         """Note a problem at *path*, or at the nearest thing above it that stands in the file."""
-        while path and path not in self._places:
+        while path and path not in self._spots:
             path = path[:-1]
-        line, column = self._places.get(path, (1, 1))
+        line, column = self._spots.get(path, (1, 1))
         self.problems.append(Problem(self.source, line, column, message))
 
     def take(self, node: Node, path: Path) -> Any:  # noqa: ANN401 - any YAML value
         """Return *node* as plain values and remember where each stands."""
-        self._places.setdefault(path, (node.line, node.column))
+        self._spots.setdefault(path, (node.line, node.column))
         match node:
             case Scalar():
                 is_null = not node.is_quoted and node.text in _NULLS
@@ -40,14 +40,14 @@ class Document:
             case Mapping():
                 values = {}
                 for name, (key, value) in node.entries.items():
-                    self._places[(*path, name)] = (key.line, key.column)
+                    self._spots[(*path, name)] = (key.line, key.column)
                     values[name] = self.take(value, (*path, name))
                 return values
 
 
-def read_document(text: str, source: str) -> Document:
+def read_document(text: str, source: str) -> YamlDocument:
     """Return the document of a file, with the problems of its YAML."""
-    document = Document(source)
+    document = YamlDocument(source)
     root, document.problems = read_yaml(text, source)
     if root is not None:
         document.value = document.take(root, ())

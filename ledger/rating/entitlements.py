@@ -42,11 +42,11 @@ class _NothingUsed:
 NOTHING_USED: Allowances = _NothingUsed()
 
 
-class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+class Entitlements(msgspec.Struct, frozen=True, kw_only=True):
     """`validations` are the codes shown for the session, `allowances` what others used before."""
 
     validations: tuple[str, ...] = ()
     allowances: Allowances = NOTHING_USED
 
 
-NO_CIRCUMSTANCES = Circumstances()
+NO_ENTITLEMENTS = Entitlements()

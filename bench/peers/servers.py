@@ -121,7 +121,7 @@ class _Directory:
     """Everyone may connect who knows the benchmark's password."""
 
     def __init__(self) -> None:
-        from bench.load import PASSWORD  # noqa: PLC0415 - only this process needs it
+        from bench.peers.load import PASSWORD  # noqa: PLC0415 - only this process needs it
         from ledger.declared.passwords import hash_password  # noqa: PLC0415
 
         self._hashes = (hash_password(PASSWORD),)
@@ -135,10 +135,10 @@ class _Directory:
         del token_uid
 
     async def unknown_token(self, station_id: str, token_uid: str, *, seen_at: datetime) -> Any:  # noqa: ANN401 - imported late
-        from ingest.directory import TokenStatus  # noqa: PLC0415
+        from ingest.directory import AuthorizationStatus  # noqa: PLC0415
 
         del station_id, token_uid, seen_at
-        return TokenStatus.INVALID
+        return AuthorizationStatus.INVALID
 
 
 async def _serve_peer(task: Task, pipe: Connection) -> None:
@@ -147,7 +147,7 @@ async def _serve_peer(task: Task, pipe: Connection) -> None:
     from websockets.exceptions import ConnectionClosed  # noqa: PLC0415
     from websockets.typing import Subprotocol  # noqa: PLC0415
 
-    from bench.peer_station import PeerStation  # noqa: PLC0415
+    from bench.peers.station import PeerStation  # noqa: PLC0415
 
     async def handle(socket: ServerConnection) -> None:
         assert socket.request is not None

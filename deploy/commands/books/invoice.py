@@ -14,7 +14,7 @@ def show(number: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         number: The invoice's number.
         folder: Where.
     """
-    from deploy.commands.invoice_text import print_document
+    from deploy.commands.books.invoice_text import print_document
     from projections.audit.trail import show_invoice
 
     with opened(folder.settings()) as connection:

@@ -1,4 +1,4 @@
-"""The register of tariff versions: proposals, approvals and retirements, with four eyes."""
+"""The tariff versions on record: proposals, approvals and retirements, with four eyes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tariffs.model.canonical import canonical_json
 _PAGE: Final = 500
 
 
-class TariffRegister(DecisionApplication):
+class TariffApprovals(DecisionApplication):
     """Keeps the record of every version that was proposed. Close it after use."""
 
     name = "tariffs"

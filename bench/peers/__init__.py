@@ -1,0 +1,1 @@
+"""What the measures are held against, and the load and frames that both sides get."""

@@ -1,0 +1,111 @@
+"""A log of its own for a measure, and the worker timed over it in processor time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from deploy.postgres import migrate
+from deploy.postgres.embedded import EmbeddedPostgres
+from ingest.facts.translate import translate
+from ledger.database import connect
+from ledger.desk.apply import apply_files
+from ledger.desk.publish import publish_files
+from ledger.log.envelope import LogLine, encode_line
+from ledger.log.postgres import append_lines
+from ledger.worker.worker import Worker
+
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_DECLARED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_TARIFF: Final = """
+tariff: energy-only
+currency: EUR
+vat: 19 %
+tax_included: NO
+elements:
+  - name: any time
+    energy: 0.49 per kWh
+"""
+_MASTER_DATA: Final = """
+legal_entities:
+  bench: {name: Bench, country: DE, time_zone: Europe/Berlin, invoice_prefix: BE}
+sites:
+  yard: {time_zone: Europe/Berlin, country: DE, legal_entity: bench, currency: EUR}
+customers:
+  fleet: {name: Fleet, invoicing: per_month}
+tokens:
+  a: {customer: fleet}
+tariff_assignments:
+  - {site: yard, tariff: energy-only}
+"""
+
+
+@contextmanager
+def empty_log() -> Iterator[EmbeddedPostgres]:
+    """Yield a server of its own with a log of one partition and nothing in it."""
+    data = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
+    try:
+        with EmbeddedPostgres(data) as postgres:
+            with psycopg.connect(postgres.dsn) as connection:
+                migrate.apply(connection, "inputs")
+                migrate.apply(connection, "books")
+                connection.execute("INSERT INTO inputs.log_head (partition) VALUES (0)")
+            yield postgres
+    finally:
+        shutil.rmtree(data)
+
+
+def declare(postgres: EmbeddedPostgres, stations: Iterable[str]) -> None:
+    """Declare *stations*, one token and the tariff that prices them: sessions are then rated."""
+    listed = "\n".join(f"  {each}: {{site: yard, connectors: 1}}" for each in stations)
+    with connect(postgres.dsn) as connection:
+        publish_files(connection, [(_TARIFF, "tariff.yaml")], by="bench", at=_DECLARED_AT)
+        files = [(f"{_MASTER_DATA}stations:\n{listed}\n", "stations.yaml")]
+        apply_files(connection, files, by="bench", at=_DECLARED_AT)
+
+
+def fill(postgres: EmbeddedPostgres, lines: Iterable[LogLine], *, lines_a_record: int) -> None:
+    """Append *lines* to the log."""
+    with connect(postgres.dsn, tables="inputs", autocommit=False) as connection:
+        record: list[bytes] = []
+        for line in lines:
+            record.append(encode_line(line))
+            if len(record) == lines_a_record:
+                append_lines(connection, {0: record})
+                record = []
+        if record:
+            append_lines(connection, {0: record})
+        connection.commit()
+
+
+def worked_off(postgres: EmbeddedPostgres, schema: str) -> tuple[int, float]:
+    """Work the whole log off into new tables; return its lines and the processor time it took."""
+    with psycopg.connect(postgres.dsn) as connection:
+        migrate.apply(connection, "books", schema=schema)
+    lines = 0
+    with Worker(postgres.dsn, partitions=[0], translate=translate, schema=schema) as worker:
+        before = cpu_seconds(postgres)
+        while done := worker.run_once():
+            lines += done
+        return lines, cpu_seconds(postgres) - before
+
+
+def cpu_seconds(postgres: EmbeddedPostgres) -> float:
+    """Return the processor time of this process and of the server's, those that ended included."""
+    spent = time.process_time()
+    for process in postgres.processes():
+        with suppress(FileNotFoundError):  # it ended meanwhile: its parent counts it
+            fields = Path(f"/proc/{process}/stat").read_text("ascii").rsplit(")", 1)[1].split()
+            own = int(fields[11]) + int(fields[12])
+            ended = int(fields[13]) + int(fields[14]) if process == postgres.pid else 0
+            spent += (own + ended) / _TICKS
+    return spent
