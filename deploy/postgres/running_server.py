@@ -59,14 +59,12 @@ class RunningServer:
 
     def end(self) -> None:
         """End the server if it runs, the friendly way first."""
+        pid = self.pid
         for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            pid = self.pid
-            if pid is None:
+            # Not the pid file tells: it goes a moment before the process.
+            if pid is None or not self._is_ours(pid):
                 break
-            with suppress(ProcessLookupError):
-                os.kill(pid, how)
-            with suppress(EmbeddedPostgresError):
-                self.wait_until(lambda: self.pid is None, "did not stop", STOP_SECONDS_MAX)
+            self._end_by(how, pid)
         self._remove_socket_directory()
 
     def hold_home(self) -> None:
@@ -105,6 +103,12 @@ class RunningServer:
             if time.monotonic() > limit:
                 raise EmbeddedPostgresError(otherwise, self.log)
             time.sleep(PAUSE_SECONDS)
+
+    def _end_by(self, how: signal.Signals, pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, how)
+        with suppress(EmbeddedPostgresError):
+            self.wait_until(lambda: not self._is_ours(pid), "did not stop", STOP_SECONDS_MAX)
 
     def _is_ours(self, pid: int) -> bool:
         try:
