@@ -19,6 +19,7 @@ from ingest.rpc import codec
 from ingest.rpc.codec import Call
 from tests.fakes import FixedClock, FixedDirectory, MemoryIds
 
+# Between two looks at the clock, so that looking costs nothing.
 _ROUND: Final = 200
 
 

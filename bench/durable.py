@@ -30,12 +30,14 @@ from deploy.postgres.embedded import EmbeddedPostgres
 _STATIONS: Final = 400
 _VARIETY: Final = 50
 _CONNECT_SECONDS: Final = 60
+# Connections and caches are warm before anything counts.
 _WARM_UP_SECONDS: Final = 0.5
 
 
 def rows(seconds: float) -> list[Row]:
     """Measure both sides for *seconds* each."""
     cores = sorted(os.sched_getaffinity(0))
+    # The server alone on one core: the stations that load it must not take its time.
     core = cores[0] if len(cores) > 1 else None
     if core is not None:
         os.sched_setaffinity(0, set(cores[1:]))

@@ -86,6 +86,7 @@ def rows(seconds: float) -> list[Row]:
     def peer(session: SessionUsage) -> object:
         return decimal_total(session, tariff)
 
+    # Equal before fast: a rate of wrong prices would mean nothing.
     for session in sessions:
         priced = price_session(session, compiled)
         paid = (priced.total_before_taxes.amount, priced.total_after_taxes.amount)

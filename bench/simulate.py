@@ -96,6 +96,7 @@ def history(columns: SessionColumns, sessions: int) -> Iterator[HistoryChunk]:
             ),
             ids=tuple(f"station-{n % 997}/{n}" for n in number.tolist()),
             customers=tuple(f"customer-{n}" for n in range(_CUSTOMERS)),
+            # A prime: neighbours in time get customers far apart.
             customer=number * 7_919 % _CUSTOMERS,
             sites=tuple(f"site-{n}" for n in range(_SITES)),
             site=number * 31 % _SITES,

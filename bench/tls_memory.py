@@ -66,6 +66,7 @@ def _measure(main: Callable[[Task, Connection], None], task: Task) -> float:
 
 async def _memory_of_connections(server: Process, certificate: str) -> float:
     tls = ssl.create_default_context(cafile=certificate)
+    # The certificate is for localhost, the stations connect to 127.0.0.1.
     tls.check_hostname = False
     stations: list[LoadStation] = []
     async with asyncio.timeout(_CONNECT_SECONDS):

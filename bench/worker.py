@@ -26,6 +26,7 @@ _STATIONS: Final = 400
 _FRAMES_EACH: Final = 300
 _ENDS_ONE_IN: Final = 10
 _READINGS: Final = 30
+# About what one flush of the server holds under load.
 _LINES_A_RECORD: Final = 100
 _PEER_FRAMES: Final = 3_000
 _MORNING: Final = datetime(2026, 3, 2, 7, tzinfo=UTC)

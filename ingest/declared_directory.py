@@ -30,6 +30,7 @@ VALUES (%s, %s, %s, %s)
 ON CONFLICT (token_uid, station_id) DO UPDATE
 SET last_seen_at = excluded.last_seen_at, times = unknown_token.times + 1
 """
+# A month ends without any frame: partition 0 gets the ticks that let its invoices become due.
 _WAITING: LiteralString = """
 SELECT DISTINCT partition FROM unfinished_session
 UNION SELECT 0 WHERE EXISTS (SELECT FROM uninvoiced_session)
@@ -122,6 +123,7 @@ class DeclaredDirectory:
         if time.monotonic() - self._looked < FRESH_SECONDS:
             return self._known
         async with self._refreshing:
+            # Whoever waited for the lock finds the answer of who had it.
             if time.monotonic() - self._looked >= FRESH_SECONDS:
                 rows = await self._connection.ask(_NEWER, (self._known.version,))
                 if rows:

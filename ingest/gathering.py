@@ -11,6 +11,7 @@ import psycopg
 K = TypeVar("K")
 V = TypeVar("V")
 
+# A database that was killed is back within a few seconds; a station waits longer than that.
 PATIENCE_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.1
 

@@ -21,5 +21,6 @@ async def connect_async(dsn: str, *, tables: str = TABLES) -> psycopg.AsyncConne
 
 
 def _options(tables: str) -> str:
+    # UTC, whatever the server's zone: what is printed or compared as text must not depend on it.
     path = tables.replace(" ", "")
     return f"-c search_path={path} -c timezone=UTC"

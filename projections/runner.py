@@ -84,6 +84,7 @@ class Runner:
     def _advance(self, projection: Projection) -> int:
         with self._connection.transaction():
             self._connection.execute(BEGIN, (projection.name,))
+            # FOR UPDATE: a rival waits here until the page and its position are written together.
             [(position,)] = self._connection.execute(LOAD, (projection.name,)).fetchall()
             page = self._issuer.recorder.select_notifications(
                 position, PAGE, topics=projection.topics, inclusive_of_start=False

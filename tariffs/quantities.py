@@ -32,6 +32,7 @@ def round_ratio(numerator: int, denominator: int, mode: RoundingMode = RoundingM
 
     HALF_UP takes a half away from zero, UP any rest away from zero, DOWN drops it.
     """
+    # Nearly every call, in one division.
     if mode is RoundingMode.HALF_UP and numerator >= 0:
         return (2 * numerator + denominator) // (2 * denominator)
     sign = -1 if numerator < 0 else 1
@@ -106,6 +107,7 @@ def read_number(text: str) -> Decimal:
     Raises:
         BadNumberError: If it is no number, not finite, or has absurdly many digits.
     """
+    # Decimal also reads 1_000 and digits of other scripts, which no reader of the file expects.
     if "_" in text or not text.isascii():
         raise BadNumberError(text, "is not a number")
     try:

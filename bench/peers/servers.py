@@ -62,6 +62,7 @@ class Process:
 def server_process(main: Callable[[Task, Connection], None], task: Task) -> Iterator[Process]:
     """Run *main* in a process of its own while the context lasts."""
     ours, theirs = multiprocessing.Pipe()
+    # Not forked: its memory would be shared with ours and not be counted.
     process = multiprocessing.get_context("spawn").Process(target=main, args=(task, theirs))
     process.start()
     try:

@@ -91,5 +91,6 @@ def _end_with_parent() -> None:
         return
     wait([parent.sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
+    # Nobody is left to kill a part that hangs.
     threading.Event().wait(ALONE_SECONDS_MAX)
     os._exit(1)

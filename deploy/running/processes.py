@@ -111,6 +111,7 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
         ready(_ports(settings, server.ports))
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
+        # Whatever ended the ticks must end this part too, or no time-out would ever come.
         if ticking.done():
             ticking.result()
         ticking.cancel()

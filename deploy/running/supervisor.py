@@ -17,6 +17,7 @@ from deploy.running.parts import LOG_FILE, Failure, Part, PartContext, run_part
 LOGGER = logging.getLogger("wattledger.supervisor")
 BACK_OFF_SECONDS = 0.25
 BACK_OFF_SECONDS_MAX = 10.0
+# Whoever ran that long has not failed to start: the pauses begin anew.
 STEADY_SECONDS = 30.0
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
@@ -58,6 +59,7 @@ class Supervisor:
     ) -> None:
         self._parts, self._part_context = parts, context
         self._keep_database, self._told = keep_database, told
+        # Not fork: a child would inherit the parent's threads' locks and open connections.
         self._context = multiprocessing.get_context("spawn")
         self._running: list[_Running] = []
         self._ready: set[str] = set()
@@ -87,6 +89,7 @@ class Supervisor:
     def stop(self) -> None:
         """End the parts in their order, each before the next. May be called again."""
         self._stopping.set()
+        # The watcher first, or it would start again what is being stopped.
         if self._watcher.is_alive():
             self._watcher.join()
         for running in self._running:
@@ -110,6 +113,7 @@ class Supervisor:
             target=run_part, args=(part, self._part_context, theirs), name=part.name
         )
         process.start()
+        # Ours would keep the pipe open, and the end of the part would not be seen on it.
         theirs.close()
         started = time.monotonic()
         return _Running(

@@ -24,6 +24,7 @@ from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
 
 SUBPROTOCOL: Final = "ocpp1.6"
+# CiString20Type: a longer parent would make the whole answer invalid.
 _ID_TAG_MAX: Final = 20
 
 
@@ -52,6 +53,7 @@ async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
 async def _start_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Give the id of this content; the station charges or not by the token's status."""
     info = await _id_tag_info(fields.text("idTag"), parts)
+    # Whatever the status: a station may charge all the same, and then needs an id to report with.
     transaction_id = await parts.ids.assign(parts.station_id, content_key(fields))
     payload = {"idTagInfo": info, "transactionId": transaction_id}
     return Answer(encode(payload), is_repeated=True)

@@ -26,6 +26,7 @@ from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
 
 SUBPROTOCOL: Final = "ocpp2.0.1"
+# A longer id would make our answer or call break its schema.
 _ID_TOKEN_MAX: Final = 36
 _TRANSACTION_ID_MAX: Final = 36
 
@@ -77,6 +78,7 @@ def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool)
     if transaction_id is None:
         return None
     parts.sequences.add(transaction_id, fields.integer("seqNo"))
+    # Only at the end: until then a missing event may simply be under way.
     if fields.text("eventType") != "Ended" or len(transaction_id) > _TRANSACTION_ID_MAX:
         return None
     if not is_offline and not parts.sequences.has_gap(transaction_id):
@@ -85,6 +87,7 @@ def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool)
 
 
 async def _id_token_info(id_token: PayloadFields, parts: AnsweringParts) -> dict[str, Any]:
+    # A start by button: there is no token to look up.
     if id_token.text("type") == "NoAuthorization":
         return {"status": AuthorizationStatus.ACCEPTED}
     status, token = await look_up(id_token.text("idToken"), parts)

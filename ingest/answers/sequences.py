@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 _TRANSACTIONS_MAX: Final = 64
+# A bit a number: a wild one would make an integer of its own size.
 _NUMBER_MAX: Final = 10_000
 
 

@@ -1,8 +1,30 @@
 """One station's WebSocket: its frames one by one, and our calls to it beside them.
 
-Persist, then answer: a frame is appended to the log, durably, before its answer goes out. Frames
-are taken in order, so the log has them in order; a call of ours waits in a task of its own and
-never holds up what the station sends (field notes, quirk 37).
+A station deletes a message from its memory once it is answered. An answer that is sooner than the
+commit loses energy with the next power failure; an answer that never comes, or an error, makes it
+send the same message for ever, and everything behind waits. So: persist, then answer, whatever the
+content says. Judging comes later, in the fold.
+
+    StartTransaction, the log is up     -> one line with frame and reply, then the reply goes out
+    StartTransaction, the log is away   -> no reply; the connection closes with "try again later",
+                                           and the station brings the message again
+    a MeterValues with value NaN        -> logged, answered {}; the fold flags the value
+    text that is no JSON                -> logged with the CALLERROR that goes out
+    a fault of ours while answering     -> logged, InternalError: it must not come back for ever
+
+Frames are taken in order, each answered before the next, so that the log has them in the station's
+order. Our own calls wait in tasks of their own: a station that gets GetTransactionStatus while it
+waits for an answer of ours must get that answer first, or both wait for each other (quirk 37).
+
+One identity may connect twice: half-open TCP, a balancer, an attacker (quirk 32). The epoch says
+which connection is the newest; an older one is fenced: what it still sends is not answered, so
+nothing that only it knows is taken as delivered.
+
+An answer about a token is given again to the same text on the same connection for ten minutes
+(quirk 33): in between the token may have been blocked. It is logged each time: that is what came.
+
+Tests: tests/ingest/edge/test_server.py (no answer before the frame is durable; a frame that cannot
+be made durable is not answered), tests/ingest/edge/test_edge_quirks.py.
 """
 
 from __future__ import annotations
@@ -29,6 +51,7 @@ from ledger.log.event_log import EventLog, LogError, partition_of
 
 CALL_SECONDS: Final = 30.0
 """How long a station may take to answer a call of ours."""
+# For repetitions, not for the next charge with the same token (quirk 33); some 32 KiB.
 _REPEAT_WITHIN: Final = timedelta(minutes=10)
 _REPEATS_MAX: Final = 8
 _REPEAT_SIZE_MAX: Final = 4096
@@ -57,6 +80,7 @@ class StationConnection:
     ) -> None:
         self.epoch = epoch
         self.is_fenced = False
+        # A station that only lost its connection does not boot again.
         self.has_booted = epoch > 1
         self.heard_at = 0.0
         self.closing_reason = ""
@@ -87,6 +111,7 @@ class StationConnection:
         try:
             while not self.is_fenced:
                 frame = await self._socket.recv(decode=False)
+                # What comes while we are fenced stays unanswered, so the station brings it again.
                 if not self.is_fenced:
                     await self._take(frame)
             why = "replaced"
@@ -112,6 +137,7 @@ class StationConnection:
         answered: tuple[CallResult | CallError, str] | None = None
         why = "connection closed"
         try:
+            # The time runs from our turn on: other calls' waiting is no silence of the station.
             async with self._turn, asyncio.timeout(seconds):
                 await self._socket.send(frame, text=True)
                 answered = await self._calls[key]
@@ -151,6 +177,7 @@ class StationConnection:
         text = codec.text_of(raw)
         size_max = codec.FRAME_MAX if self.has_booted else codec.UNREGISTERED_FRAME_MAX
         try:
+            # Read what the log keeps: bytes that were Latin-1 are UTF-8 by now.
             message = codec.parse(raw if text.isascii() else text.encode(), size_max=size_max)
         except FrameError as error:
             code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
@@ -162,6 +189,7 @@ class StationConnection:
             await self._settle(message, text)
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
+        # By the whole text: a message id alone is reused (quirk 33).
         repeat = self._repeats.get(raw) if self._repeats else None
         if repeat is not None and self._parts.clock.now() - repeat[1] < _REPEAT_WITHIN:
             await self._reply(text, repeat[0])
@@ -221,6 +249,7 @@ class StationConnection:
         for call in self._calls.values():
             if not call.done():
                 call.set_result(None)
+        # The end is the last line of a connection: answers that came stand before it.
         await asyncio.gather(*self._questions, return_exceptions=True)
         try:
             await self._append(self._line(is_open=False, why=why))

@@ -89,6 +89,7 @@ async def _advance(connection: psycopg.AsyncConnection, stations: Sequence[str])
     newest: dict[str, int] = dict(await cursor.fetchall())
     await connection.execute(_TELL, [list(newest), list(newest.values())])
     epochs = []
+    # Who asked last is the newest.
     for station_id in reversed(stations):
         epochs.append(newest[station_id])
         newest[station_id] -= 1

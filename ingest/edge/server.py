@@ -161,6 +161,7 @@ class Server:
             server_header=None,
             open_timeout=self._manners.open_seconds,
             close_timeout=self._manners.close_seconds,
+            # Ours in `_keep_alive`: an unanswered ping alone closes nobody (quirk 35).
             ping_interval=None,
             max_size=codec.FRAME_MAX,
             logger=_LOGGER,
@@ -236,6 +237,7 @@ class Server:
     def _enter(self, connection: StationConnection) -> bool:
         """Make *connection* its station's newest and fence the one before; False if it is older."""
         before = self._newest.get(connection.station_id)
+        # Two handshakes at once may come here in the other order than their epochs.
         if before is not None and before.epoch > connection.epoch:
             return False
         self._newest[connection.station_id] = connection
@@ -276,6 +278,7 @@ class Server:
                     self._start(connection.close("silent", code=CloseCode.GOING_AWAY))
                 else:
                     await connection.ping()
+                    # Frames get their turn between the pings of thousands.
                     await asyncio.sleep(0)
 
     async def _catch_up(self) -> None:

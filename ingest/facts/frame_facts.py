@@ -60,6 +60,7 @@ def call_of(text: str) -> RpcCall | SetAside:
         return SetAside("not_rpc")
     if message[0] in (_RESULT, _ERROR):
         return SetAside(None)
+    # As the codec reads it: what was acknowledged must count.
     if message[0] not in (CALL, str(CALL)) or len(message) < _CALL_LENGTH - 1:
         return SetAside("not_rpc")
     action = read_text(message[2])

@@ -18,6 +18,7 @@ from ledger.facts.flags import Flag
 Oddities = set[str]
 """Flags noted while one frame is read."""
 
+# What nearly every station sends, read without a further look.
 _PLAIN: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?", re.ASCII)
 _COMMA: Final = re.compile(r"-?[0-9]+,[0-9]+", re.ASCII)
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
@@ -148,6 +149,7 @@ def read_json(text: str) -> object:
     except (msgspec.DecodeError, RecursionError, ValueError):
         pass
     try:
+        # What the codec mends: a trailing NUL, a bare NaN. Such a frame was acknowledged.
         return json.loads(text.strip("\0 \t\r\n"), parse_float=Decimal, parse_constant=str)
     except (ValueError, RecursionError):
         return None

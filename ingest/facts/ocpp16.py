@@ -104,6 +104,7 @@ def translate(frame: Frame, *, position: int, line: int) -> list[StationFact]:
         return []
     mark = Mark(frame.station, position, line, frame.received_at)
     text = frame.frame
+    # Most frames are readings: one typed decode, and the lenient way for what breaks the schema.
     if '"MeterValues"' in text[:PEEK]:
         try:
             decoded = _METER_VALUES.decode(text)
@@ -139,6 +140,7 @@ def _fact(call: RpcCall, frame: Frame, mark: Mark) -> StationFact | None:
 
 def _updated(values: _MeterValues, mark: Mark, oddities: Oddities) -> SessionUpdated:
     readings, signed, last_at = read_meter_values(values.meter_value, oddities)
+    # Below 0 stands for one that could not be read.
     connector_id = None if values.connector_id < 0 else values.connector_id
     if connector_id == 0:
         oddities.add(Flag.CONNECTOR_ZERO)
@@ -166,6 +168,7 @@ def _started(
     given = read_int(reply_payload(frame.reply).get("transactionId"))
     if given is None:
         oddities.add(Flag.TRANSACTION_ID_UNKNOWN)
+        # By content: the same start sent again is still the same transaction.
         given_text = f"unnumbered-{connector_id}-{read_text(payload.get('timestamp'))}"
     else:
         given_text = str(given)
@@ -209,6 +212,7 @@ def _ended(payload: dict[str, Any], mark: Mark, oddities: Oddities) -> SessionEn
         line=mark.line,
         received_at=mark.received_at,
         transaction_ref=_reference(read_int(payload.get("transactionId"))),
+        # StopTransaction.req names no connector.
         evse_id=None,
         connector_id=None,
         token_uid=_token(payload, oddities),

@@ -38,6 +38,7 @@ _CHARGING_STATES: Final = {
 }
 _CONNECTOR_STATES: Final = {
     "Available": ChargingState.AVAILABLE,
+    # Occupied and reserved say nothing about whether energy flows.
     "Occupied": None,
     "Reserved": None,
     "Unavailable": ChargingState.UNAVAILABLE,
@@ -124,6 +125,7 @@ def translate(frame: Frame, *, position: int, line: int) -> list[StationFact]:
     text = frame.frame
     if frame.direction != "in":
         return _asked(frame, mark) if '"GetTransactionStatus"' in text[:PEEK] else []
+    # Most frames: one typed decode, and the lenient way for what breaks the schema.
     if '"TransactionEvent"' in text[:PEEK]:
         try:
             decoded = _EVENT.decode(text)

@@ -56,6 +56,7 @@ _OUTLET: Final = frozenset({None, "Outlet", "Cable"})
 _ELSEWHERE: Final = frozenset({"Body", "EV", "Inlet", "Upstream"})
 _PHASES: Final = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
 _LINE_TO_LINE: Final = frozenset({"L1-L2", "L2-L3", "L3-L1"})
+# A wild multiplier would write a number of its own length.
 _POWER_MAX: Final = 15
 
 

@@ -2,7 +2,20 @@
 
 The envelope is `[2, id, action, payload]` (CALL), `[3, id, payload]` (CALLRESULT) or
 `[4, id, code, description, details]` (CALLERROR). Payloads are handed on undecoded; `decode` makes
-them typed. Nothing is rounded: JSON numbers become Decimal where the type says so.
+them typed. JSON numbers become Decimal where the type says so: a float turns 3.456 into something
+near it, and money must leave with all its digits.
+
+A frame that is refused comes back, so everything is read that can be; what is refused is refused
+early, for one frame of deep brackets or a number of a million digits can stop a process:
+
+    [2,7,"Heartbeat",{}]                    -> a call with id 7, answered [3,7,...]
+    ["2","a"," Heartbeat ",{}] and a NUL    -> a call with id "a": an id stays as it came
+    [2,"a","MeterValues",{"v":NaN}]         -> a call; a bare NaN counts as null
+    [2,"a","MeterValues"                    -> FrameError NOT_JSON that still names id "a"
+
+A schema validator and a library's float are the obvious way. They answer CALLERROR to an extra
+field and round (measured: a total of 3.456 left as 3.5). Limits are cheap: counts and translations
+of bytes, which only a suspicious frame goes beyond. Tests: tests/ingest/rpc/test_codec.py.
 
 Source: OCPP 1.6-J section 4; OCPP 2.0.1 part 4, section 4.
 """
@@ -126,6 +139,7 @@ def check_limits(frame: bytes, *, size_max: int = FRAME_MAX) -> None:
     """
     if len(frame) > size_max:
         raise FrameError(Fault.TOO_LARGE, find_id(frame[:1024]))
+    # First what is cheap and lets nearly every frame pass: it counts what stands in texts too.
     if frame.count(b"[") + frame.count(b"{") > DEPTH_MAX and _is_too_deep(frame):
         raise FrameError(Fault.TOO_DEEP, find_id(frame))
     if _NUMBER_TOO_LONG in frame.translate(_DIGITS_AS_ZERO) and _has_long_number(frame):

@@ -79,6 +79,7 @@ class TariffApprovals(DecisionApplication):
             if _says(other) == _says(record):
                 return other
             other.reject(by=by, at=at, reason=f"replaced by version {record.number}")
+        # One save: never two proposals of a tariff that wait, and never none after a crash.
         self.keep(*waiting, record)
         return record
 

@@ -23,6 +23,7 @@ from tariffs.kernel.compiled import Why
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import plain
 
+# Owed from the end of the session on, asked for by the invoice: often in another month.
 RECEIVABLE_UNBILLED: Final = "receivable:unbilled"
 RECEIVABLE: Final = "receivable:invoiced"
 PARTNER_UNBILLED: Final = "receivable:partner:unbilled"
@@ -67,6 +68,7 @@ def entry_for(decision: Decision) -> JournalEntry | None:
         credits_[tax_account(decision.country, line)] -= line.tax_minor
     payer, currency = decision.payer, decision.currency
     owed = _posting(_UNBILLED[payer.kind], payer.party, currency, decision.gross_minor)
+    # Sorted: a replay compares postings by their number.
     legs = [owed, *(_posting(name, "", currency, credits_[name]) for name in sorted(credits_))]
     return _entry(f"rated:{decision.session_id}", decision.legal_entity, decision.moment.at, legs)
 
@@ -97,6 +99,7 @@ def _posting(account: str, party: str, currency: str, amount_minor: int) -> Post
 def _entry(
     cause: str, legal_entity: str, booked_at: datetime, legs: Iterable[Posting]
 ) -> JournalEntry | None:
+    # What is free moves no account; a leg of 0 is refused by the database.
     postings = tuple(leg for leg in legs if leg.amount_minor)
     if not postings:
         return None

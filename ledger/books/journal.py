@@ -43,6 +43,7 @@ class JournalEntry:
         totals: dict[str, int] = defaultdict(int)
         for posting in self.postings:
             totals[posting.currency] += posting.amount_minor
+        # Here and in the database: an entry that does not balance must not exist for a moment.
         for currency, total in totals.items():
             if total != 0:
                 raise UnbalancedEntryError(self.entry_id, total, currency)
@@ -63,6 +64,7 @@ def store_entries(connection: Connection[Any], entries: Sequence[JournalEntry]) 
         ) as copy:
             for entry in entries:
                 copy.write_row((entry.entry_id, entry.legal_entity, entry.booked_at))
+        # All legs in one statement: at its end the database checks that they balance.
         with cursor.copy(
             "COPY posting (entry_id, posting, account, party, currency, amount_minor) FROM STDIN"
         ) as copy:

@@ -17,6 +17,7 @@ import secrets
 from ledger.errors import LedgerError
 
 _COST, _BLOCK, _LANES = 4096, 8, 1
+# 16 to 20 bytes (security whitepaper edition 2, 2.3).
 _HEX_KEY = re.compile(rb"[0-9A-Fa-f]{32,40}")
 
 

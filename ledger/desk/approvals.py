@@ -84,6 +84,7 @@ class TariffDesk:
         """
         record = self._approvals.pending(tariff_id)
         record.approve(by=by, at=at, sha256=record.sha256 if sha256 is None else sha256)
+        # Refused now rather than after the record says that it holds.
         _planned(load_declarations(self._connection), changes_of(record), at)
         self._approvals.keep(record)
         self._declare(record)

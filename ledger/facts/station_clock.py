@@ -22,6 +22,7 @@ SKEW_MAX = timedelta(minutes=5)
 _STEADY = timedelta(seconds=90)
 _SPREAD_MIN = timedelta(minutes=10)
 _LIVE_MIN = 3
+# Zones lie on quarters of an hour.
 _QUARTER = timedelta(minutes=15)
 _ZERO = timedelta(0)
 _LATE = timedelta(hours=1)
@@ -104,6 +105,7 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
         flags.add(Flag.LATE_ARRIVAL)
     return SessionClock(
         offset,
+        # The least delay: distances within one boot are right, only the beginning is not known.
         min(unsynced, default=_ZERO),
         zone,
         traits.commissioned_on,
@@ -127,6 +129,7 @@ def _offset(
         return _ZERO, None
     received = [moment for moment, _ in sane]
     least, most = min(delay for _, delay in sane), max(delay for _, delay in sane)
+    # One late frame proves nothing: a clock that is wrong is wrong by the same for a while.
     steady = (
         len(sane) >= _LIVE_MIN
         and most - least <= _STEADY
@@ -136,6 +139,7 @@ def _offset(
     by_quarters = bool(rounded) and abs(least - rounded) <= _STEADY
     local = min(received).astimezone(zone_of(traits.time_zone)).utcoffset() or _ZERO
     if least < -SKEW_MAX:
+        # Ahead by exactly the offset of the site: local time, even if seen only once.
         if by_quarters and (steady or rounded == -local):
             return rounded, Flag.TZ_MISLABELLED
         return least, Flag.CLOCK_AHEAD

@@ -49,6 +49,7 @@ class ChargingState(StrEnum):
     FAULTED = "faulted"
 
 
+# gc=False: no fact leads back to itself, and the collector would walk millions of them.
 class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One sampled value in its base unit.
 

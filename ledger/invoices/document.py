@@ -236,6 +236,7 @@ class _Tax(NamedTuple):
     reverse_charge: bool
 
     def order(self) -> tuple[str, Decimal, str, bool]:
+        # No VAT is less than 0 %, and None does not sort.
         percent = Decimal(-1) if self.percent is None else self.percent
         return self.country, percent, self.name or "", self.reverse_charge
 

@@ -42,6 +42,7 @@ class Invoicer:
 
     def run(self, stop: threading.Event) -> None:
         """Issue what is due until *stop* is set."""
+        # By looking, not by notice: what makes a month due is time, which nobody announces.
         while not stop.wait(LOOK_SECONDS):
             self.run_once()
 
@@ -49,6 +50,7 @@ class Invoicer:
         """Issue what is due now; return the numbers."""
         if self._connection.execute(_IS_ANYTHING_RATED).fetchone() != (True,):
             return ()
+        # What time it is, the log says: nothing below the edges reads a clock.
         up_to = decided_up_to(self._connection)
         if up_to is None:
             return ()

@@ -20,6 +20,7 @@ from ledger.invoices.order import InvoiceOrder
 _ISSUED_TOPIC: Final = get_topic(Invoice.Issued)
 _ATTEMPTS_MAX: Final = 50
 _PAGE: Final = 500
+# A series grows for a year, and each invoice reads it anew.
 _SNAPSHOT_EVERY: Final = 50
 
 
@@ -41,6 +42,7 @@ class InvoiceIssuer(DecisionApplication):
         Raises:
             IssuingContendedError: If others were faster each time.
         """
+        # Optimistic: the save refuses a number that another issuer took since we read the series.
         for _ in range(_ATTEMPTS_MAX):
             issued = self.find(order.cause)
             if issued is not None:

@@ -113,6 +113,7 @@ def book_invoice(connection: Connection[Any], invoice: Invoice) -> bool:
             " ON CONFLICT (cause) DO NOTHING",
             row,
         )
+        # Booked before a kill or by another process: nothing is posted twice.
         if not booked.rowcount:
             return False
         connection.execute(
@@ -141,6 +142,7 @@ def _due(
         "SELECT legal_entity, customer, currency, billing_month, session_id"
         " FROM uninvoiced_session WHERE invoicing = 'per_month' AND billing_month < %s"
         " ORDER BY legal_entity, customer, currency, billing_month, session_id",
+        # A month may be over in Kiritimati and not yet in UTC; `_due_months` looks exactly.
         (f"{up_to + _FURTHEST_AHEAD:%Y-%m}",),
     ).fetchall()
     waiting: dict[_Group, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -159,6 +161,7 @@ def _due_months(
     for month in _months(min(months), running):
         pending += months.get(month, ())
         cause = cause_of_month(**group._asdict(), month=month)
+        # An issued invoice takes no more: what missed it goes on with the next month.
         if pending and not _is_booked(connection, cause):
             yield cause, pending
             pending = []

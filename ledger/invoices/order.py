@@ -65,6 +65,7 @@ def order_of(
         MixedInvoiceError: If the sessions do not belong on one invoice.
         SellerMissingError: If the legal entity was not declared.
     """
+    # The id breaks ties, so that a replay renders the same bytes.
     ordered = tuple(sorted(sessions, key=lambda s: (s.started_at, s.session_id)))
     if len({(s.legal_entity, s.currency, s.payer.customer) for s in ordered}) != 1:
         raise MixedInvoiceError(cause)

@@ -26,6 +26,7 @@ def read_records(
     connection: Connection[Any], partition: int, start: int, *, lines: int, records: int
 ) -> list[Record]:
     """Return the records from *start* on, until they hold *lines* lines or are *records* many."""
+    # Sizes first: the payloads of records that will not fit are never read.
     last, total = None, 0
     for position, count in connection.execute(SIZES, (partition, start, records)):
         last, total = position, total + count

@@ -16,6 +16,7 @@ _SECOND: Final = timedelta(seconds=1)
 _THOUSAND: Final = Decimal(1000)
 _POWER_MIN_WH: Final = Decimal(100)
 _COVERED_MIN: Final = Decimal("0.5")
+# Wide, as power is sampled now and then; a wrong unit is off by 1000.
 _LIKE: Final = (Decimal("0.5"), Decimal(2))
 _HOUR_S: Final = Decimal(3600)
 _SPACING_MAX: Final = Decimal("1.5")
@@ -75,6 +76,7 @@ def _power_integral(
         ((a.power_w + b.power_w) / 2 * _seconds(b.at - a.at) for a, b in pairwise(inside)),
         Decimal(0),
     )
+    # The time that no reading covers is taken to be like the time that they do.
     return watt_seconds / _HOUR_S * whole / covered
 
 
@@ -116,6 +118,7 @@ def sum_intervals(
 
 def _has_gap(moments: Sequence[datetime], ended_at: datetime | None) -> bool:
     gaps = [_seconds(b - a) for a, b in pairwise(moments)]
+    # The median: one gap must not become what is usual.
     usual = sorted(gaps)[len(gaps) // 2]
     if ended_at is not None:
         gaps.append(_seconds(ended_at - moments[-1]))

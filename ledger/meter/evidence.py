@@ -126,6 +126,7 @@ class _Gathering:
         if reading.value < 0:
             self._flags.add(Flag.READING_NEGATIVE)
             return
+        # Why else a reading was taken (clock, trigger) makes it no better and no worse.
         context = reading.context if reading.context in (_BEGIN, _END) else ReadingContext.PERIODIC
         key = (context, at)
         found = series.get(key)
@@ -193,6 +194,7 @@ def _sum(instant: _Instant) -> Decimal:
 def _ordered(readings: list[RegisterReading], flags: set[str]) -> tuple[RegisterReading, ...]:
     """Return *readings* by time then content; a repetition counts once, a negative never."""
     distinct: dict[tuple[datetime, Decimal], RegisterReading] = {}
+    # A repetition stands under its first line, which an invoice is then explained by.
     for reading in sorted(readings):
         if reading.value_wh < 0:
             flags.add(Flag.READING_NEGATIVE)

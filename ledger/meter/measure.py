@@ -1,7 +1,38 @@
 """Register readings to the energy of one session: exact, monotone, never negative.
 
-The energy is stop minus start of the same register. Readings in between only split it in time,
-and only after they are shown to count in the same frame of reference.
+A meter counts upwards for years, so the energy of a session should be its register at the stop
+less that at the start. Seen in the field: a register that falls to 0 for one reading or for good,
+or passes its last digit (quirk 9); a stop below its start or without a value (10); kWh labelled Wh
+(11); readings that count from the session's start between a start and a stop that count from the
+meter's (7); two registers in one sample (8); a rise after the stop (17). The last reading minus
+the first then gives -4,076 kWh (seen), or all that the meter ever counted.
+
+Readings are not equal in rank. What start and stop carry as their own comes before readings with
+the context Begin or End, and those before samples in between, which only split the energy in time.
+The way is always the same: find the start, then the stop, then see in which frame of reference the
+samples count, make the series monotone, and hold the result against physics: the connector's
+greatest power times the time, and the power that was measured.
+
+Registers in Wh, 22 kW, 08:00 to 09:00; the session's energy and points behind the arrow:
+
+    1,000 | 2,000, 0, 4,000 | 6,000            -> 5,000: 0, 1,000, 3,000, 5,000
+        reading_dip_dropped: one low value between two that agree is a dropout
+    9,998,000 | 9,999,500, 500 | 3,000         -> 5,000: 0, 1,500, 2,500, 5,000
+        meter_rollover at 10^7; not held, as the rise is small enough for the time
+    500,000 | 502,000, 0, 1,000 | 2,000        -> 4,000, held: meter_reset
+        what flowed between 502,000 and 0 is unknown and is not guessed
+    4,076,000 | 1,000, 2,500, 4,000 | 4,081,000 -> 5,000: 0, 1,000, 2,500, 4,000, 5,000
+        register_session_relative: with the start added, all readings lie between start and stop
+    1,000 | 3,000 | 900                        -> 2,000, held: meter_stop_estimated
+        with one more reading of 5,000 at 09:00 itself -> 4,000 and not held
+
+A doubt about how the energy lies in time is a flag; a doubt about how much there was holds the
+session. To sum all rises would be simpler, but then each spike is billed; and to count a fall as
+zero without a word hides a meter that was changed.
+
+What must stay true: never raises, never negative, no reading used twice. All that is set aside is
+in `dropped`, so that metered = sessions + unattributed to the Wh on each day
+(tests/ledger/sessions/test_station_energy.py; the cases are in tests/quirks/test_quirks_meter.py).
 """
 
 from __future__ import annotations
@@ -91,6 +122,7 @@ class _Measurement:
         unattributed = Decimal(0)
         if self._late:
             self._flags.add(Flag.POST_STOP_READINGS)
+            # The last one, not the highest: a spike is no energy.
             beyond = max(self._late, key=lambda r: (r.at, r.value_wh))
             if self._limit.allows(last.reading, beyond):
                 unattributed = beyond.value_wh - last.reading.value_wh
@@ -162,6 +194,7 @@ class _Measurement:
     ) -> list[RegisterReading]:
         """Return the samples in the frame of *start*; none where they count in another one."""
         samples = self._samples
+        # From 0 the life of the meter and the session count alike.
         if not samples or start.value_wh == 0:
             return samples
         last = max(samples[-1].at, self._ended_at or samples[-1].at)
@@ -175,14 +208,17 @@ class _Measurement:
         lifetime = fits(r.value_wh for r in samples)
         if lifetime == len(samples):
             return samples
+        # Readings behind a rollover count in the frame of the start too.
         rolled = sum(rollover_rise(start, r, self._limit) is not None for r in samples)
         lifetime += rolled
         relative = fits(r.value_wh + start.value_wh for r in samples)
         kilo = fits(r.value_wh * _THOUSAND for r in samples)
         is_rising = all(a.value_wh <= b.value_wh for a, b in pairwise(samples))
+        # Two frames do not mix: none fits the register, or all of them fit as relative.
         if relative > lifetime and is_rising and (lifetime == 0 or relative == len(samples)):
             self._flags.add(Flag.REGISTER_SESSION_RELATIVE)
             self._base = start.value_wh
+        # Not converted: the labels of start and stop may be the wrong ones (quirk 11).
         elif kilo > lifetime:
             self._flags.add(Flag.UNIT_SUSPECT)
             self._dropped |= set(samples)

@@ -16,6 +16,7 @@ _GRACE_S: Final = 60
 _SURPLUS: Final = Decimal("1.1")
 _TOLERANCE_WH: Final = Decimal(10)
 _COARSE_WH: Final = Decimal(1000)
+# A register ends at its digits or at its integer (field notes, quirk 9).
 _BOUNDARIES_WH: Final = (
     *(Decimal(10) ** n for n in range(6, 13)),
     Decimal(2) ** 32,
@@ -94,6 +95,7 @@ def rollover_rise(
         return None
     most = limit.energy_max_wh(earlier.at, later.at)
     for boundary in _BOUNDARIES_WH:
+        # Far from its end a register that falls was reset.
         if boundary * _HALF < earlier.value_wh <= boundary:
             rise = boundary - earlier.value_wh + later.value_wh
             if rise <= most:
@@ -149,6 +151,7 @@ def _is_spike(
     if index + 1 >= len(readings):
         return False
     current, following = readings[index], readings[index + 1]
+    # A jump that stays may be real; the physics of the whole session judges it.
     return (
         following.value_wh < current.value_wh
         and not limit.allows(previous, current)
@@ -170,6 +173,7 @@ def _return_index(
             continue
         if bounded:
             return back
+        # Higher again, but farther than power can bring it: that is another register.
         if limit.allows(previous, readings[back]):
             lows = readings[index:back]
             return None if _is_climb(lows, readings[back], limit) else back

@@ -20,6 +20,7 @@ from tariffs.adjustments.shared import SharedBy
 from tariffs.adjustments.shared_grants import Claim
 from tariffs.quantities import plain
 
+# An update that changes nothing: DO NOTHING would neither lock the row nor return it.
 _LOCK: LiteralString = """
 INSERT INTO allowance_head AS head (key, period, number, energy_wh, seconds, amount_minor, uses)
 VALUES (%s, %s, 0, 0, 0, 0, 0) ON CONFLICT (key, period) DO UPDATE SET key = excluded.key
@@ -52,6 +53,7 @@ class SharedStandings:
         keys: Sequence[AllowanceKey],
     ) -> tuple[Standing, ...]:
         """Return how *keys* stand; nobody else changes them until this transaction ends."""
+        # In one order, or two sessions with the same two keys would wait for each other.
         for key in sorted(set(keys) - self._standings.keys()):
             row = self._connection.execute(_LOCK, key).fetchone()
             assert row is not None
@@ -77,6 +79,7 @@ class SharedStandings:
             for key, (number, used) in sorted(self._standings.items()):
                 values = (number, used.energy_wh, used.seconds, used.amount_minor, used.uses)
                 cursor.execute(_ADVANCE, (*values, *key))
+        # The locks end with the transaction, and with them what is known.
         self._standings.clear()
 
 
@@ -115,6 +118,7 @@ def key_of(
     match claim.shared_by:
         case SharedBy.CUSTOMER if payer.customer is not None:
             whose = f"customer:{payer.customer}"
+        # Groups keep their case in the files and compare without it.
         case SharedBy.GROUP if groups:
             whose = f"group:{groups[0].casefold()}"
         case SharedBy.EVERYBODY:

@@ -1,4 +1,33 @@
-"""Rating: from a charging session and the master data of its time to a decision. Pure."""
+"""Rating: from a charging session and the master data of its time to a decision. Pure.
+
+When may a session be billed? Too early, and the message that was missing costs a credit note and a
+second invoice; too late, and its month is invoiced without it. And nothing that was only estimated
+may be billed without somebody knowing.
+
+There are three answers. Rated: its end is known, no flag of it blocks, the energy is known, and
+master data says by which tariff and who pays. Waiting: something is open that a further frame can
+settle. Held: it has waited long enough, or no frame can settle it; then a person decides. How long
+it waits is policy: an ended session `wait_s` (an hour) after its last fact, an open one until its
+station told nothing for `silence_s` (a day).
+
+10 kWh from 12:00 to 13:00 at 0.40 EUR before 19 % VAT:
+
+    nothing open                                -> rated: 4.76 EUR
+    sequence number missing, asked at 13:00     -> waiting until 14:00
+    the same, asked at 14:00                    -> held: seq_gap
+    no stop, last fact at 13:00                 -> waiting until 13:00 of the next day, then held
+    token that nobody declared                  -> held at once: token_unknown
+    clock never set, a price per kWh alone      -> rated: no time of day changes that price
+    clock never set, a price for parking too    -> waiting, then held: clock_unsynced
+
+Time comes in as an argument: the record's time of receipt, or a tick's. A clock read here would
+make a replay decide otherwise. A session is released as it is, flags and all, and the decision
+names who said so; what cannot be priced at all stays held even then.
+
+What must stay true: nothing is rated before its end is known, nothing raises (what the kernel
+refuses is held in its words), and the same inputs give the same bytes:
+tests/ledger/rating/test_rating.py and tests/ledger/sessions/test_states.py.
+"""
 
 from __future__ import annotations
 
@@ -77,6 +106,7 @@ def release(
         objections = (*objections, Reason("energy_unknown", "No energy is known to price."))
     if session.started_at is None:
         objections = (*objections, Reason("start_unknown", meaning_of(Flag.START_MISSING)))
+    # Any other objection to the token is what the person who releases overrules.
     if session.token_uid is None:
         objections = (*objections, *token_objections(declarations, None, start_of(session)))
     if basis is None or objections:
@@ -128,6 +158,7 @@ def _rated_or_held(
 def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Reason, ...]:
     """Return what new facts may still settle: an open end, blocking flags, no energy."""
     blockers = set(session.blockers)
+    # A clock that was never set makes no kWh dearer.
     if basis is not None and not basis.depends_on_time():
         blockers -= TIME_BLOCKERS
     reasons = [Reason(flag, meaning_of(flag)) for flag in sorted(blockers)]
@@ -147,6 +178,7 @@ def _wait_or_hold(
 ) -> SessionHeld | Waiting:
     policy = declarations.policy(moment.at)
     until = session.last_received_at + timedelta(seconds=policy.wait_s)
+    # A next session there proves the stop lost: nothing is worth a day of waiting then.
     if not session.is_ended and Flag.STOP_LOST not in session.flags:
         heard = max(heard_at or session.last_received_at, session.last_received_at)
         until = heard + timedelta(seconds=policy.silence_s)

@@ -61,6 +61,7 @@ def rate(
         validations=entitlements.validations,
         reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
     )
+    # As everything that prices: what held when the driver began, not when we decide.
     policy = policy_named(declarations.policy(started_at).pricing)
     found = _found(session.session_id, usage, basis, payer, uid, entitlements)
     if found:
@@ -176,6 +177,7 @@ def _decision(
 def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, str]:
     """Return start, end, energy and token, without which there is nothing to price."""
     started_at = session.started_at
+    # A person may release an open session: it is billed to its last sign.
     ended_at = session.ended_at or session.provisional_ended_at
     energy_wh, uid = session.energy_wh, session.token_uid
     if started_at is None or ended_at is None or energy_wh is None or uid is None:
@@ -248,6 +250,7 @@ def _component(line: PricedLine, priced: PricedSession) -> str:
     element = "-" if line.element_index is None else str(line.element_index)
     parts = [line.dimension.value, element, line.why.value]
     adjustments = priced.compiled.line_adjustments
+    # Its index tells two grants apart that say the same, as two for one group.
     parts += [str(i) for i, each in enumerate(adjustments) if each is line.adjustment]
     if isinstance(line.adjustment, Surcharge):
         parts.append("no-vat" if line.tax_percent is None else f"{line.tax_percent:f}")
@@ -262,6 +265,7 @@ def checked_rating(decision: SessionRated) -> SessionRated:
     Raises:
         InconsistentRatingError: If it does not.
     """
+    # Here, though the database checks it too: refused there, it would stop the whole partition.
     lines = decision.lines
     if len({(line.component, line.starts_at) for line in lines}) != len(lines):
         raise InconsistentRatingError(decision.session_id, "a component is billed twice")

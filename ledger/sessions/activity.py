@@ -37,6 +37,7 @@ def fold_activity(
     """
     spans = [SessionSpan(started_at, Activity.CHARGING)]
     has_charged = False
+    # At one moment the station's own number says which state came last.
     for at, _, state in sorted(set(changes)):
         if ended_at is not None and at > ended_at:
             break
@@ -49,6 +50,7 @@ def fold_activity(
             continue
         if activity is spans[-1].activity:
             continue
+        # A state that held already when the session began counts from there.
         begins = max(at, started_at)
         if begins == spans[-1].starts_at:
             spans.pop()

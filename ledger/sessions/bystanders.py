@@ -79,6 +79,8 @@ def changed_by_statuses(
                 touched.add(transaction)
                 break
             clock, begins_at, ends_at = session.clock, session.started_at, session.ended_at
+            # Most states lie far from most sessions; where no clock is corrected, their first and
+            # last moment say so at once.
             if is_plain and not clock.offset and earliest >= clock.commissioned_on:
                 if earliest > ends_at and earliest > session.last_received_at:
                     continue

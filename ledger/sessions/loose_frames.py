@@ -1,8 +1,19 @@
 """Frames without a valid transaction id: whose are they?
 
-They are matched inside their own station by connector, time window and meter. Exactly one
-candidate takes the frame, with a flag; otherwise it stays in quarantine. A foreign id alone never
-closes a session.
+They are matched inside their own station by place, time window, register and token. Exactly one
+candidate takes the frame, with a flag; otherwise it stays unmatched. A foreign id alone never
+closes a session: stations send 0, -1, ids of the day before and ids made of their clock (quirk 4),
+and a server that believes them ends the session of somebody who still charges.
+
+    session 1: connector 1 from 08:00, 1,000 Wh, token TAG-1, at most 22 kW
+    stop without id at 09:00 with 6,000 Wh                    -> session 1
+    the same by token TAG-2                                   -> unmatched: another's stop
+    the same with 40,000 Wh                                   -> unmatched: 39 kWh in one hour
+    session 1 ended at 09:00 with 6,000 Wh, told again 09:00:30 with id -1 -> the same stop
+    told again at 09:05                                       -> unmatched
+
+Readings may count from the session's start (quirk 7) and then lie below its register; a stop never
+does. The tests are those of quirks 2, 4, 5 and 19 (tests/quirks/test_quirks_identity.py).
 """
 
 from __future__ import annotations
@@ -19,6 +30,7 @@ from ledger.meter.series import PowerLimit
 from ledger.sessions.segments import Segment, is_without_id, place_of, rough_time
 from ledger.sessions.session_end import SAME_STOP, stop_value_of
 
+# As BEFORE_START of the meter: such a reading may stand in for the one at the start.
 _SLACK: Final = timedelta(seconds=60)
 
 
@@ -111,9 +123,11 @@ def _may_end(
     end: SessionEnded, value: Decimal | None, window: Window, traits: StationTraits
 ) -> bool:
     """Return False for another token's stop, and for a foreign one that names no register."""
+    # With a valid id anybody may stop a session (quirk 6); without one it is a reason to doubt.
     token = canonical_token(end.token_uid, ignored=traits.token_ignored)
     if token and window.token_uid and token != window.token_uid:
         return False
+    # An id of somebody else needs the register as a second witness.
     return value is not None or is_without_id(end.transaction_ref)
 
 

@@ -1,6 +1,21 @@
 """Where a station's sessions lie in time, and which of them takes each frame without a valid id.
 
-Both are kept up to date window by window: what did not change is not looked at again.
+A window reaches from a session's start to its stop; without a stop it ends where the next session
+at the same place starts, or is open. So one late start can shorten the window before it, and with
+that free or bind readings that came hours ago:
+
+    session 1 on connector 1: 08:00 to 09:00; session 2 there: from 10:00
+    reading without id at 09:02 -> in no window: unmatched
+    reading without id at 10:10 -> session 2
+    a stop with id 2 comes late and is dated 10:05 -> the reading of 10:10 is unmatched again
+
+Only a session's own frames bound its window. A stop that was matched bounds none, or one loose
+frame would decide about the next, and their order would count.
+
+To fit every loose frame to every window anew at each frame is the simple way, but for a station
+that empties a long queue its effort grows with the square. So both are kept up to date window by
+window, and what did not change is not looked at again. It must come to the same as doing all anew
+(test_touched_names_every_transaction_whose_sessions_change_as_facts_come_and_go).
 """
 
 from __future__ import annotations
@@ -151,6 +166,7 @@ class Matching:
 
     def _target(self, source: Source) -> str | None:
         fitting = self._fitting[source]
+        # Two candidates are as good as none: a wrong guess bills a stranger.
         return fitting[0].transaction_ref if len(fitting) == 1 else None
 
     def _has_no_place(self, transaction: str) -> bool:
@@ -158,6 +174,7 @@ class Matching:
 
     def _link(self, key: WindowKey, window: Window) -> set[WindowKey]:
         """Put a window into the row of its place; return whose next start that sets."""
+        # A session at no known place bounds no other and is bounded by none.
         if window.place is None:
             return {key}
         row = self._rows.setdefault(window.place, [])

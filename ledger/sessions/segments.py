@@ -126,6 +126,7 @@ def _sort_in(
     if len(segments) == 1:
         index = 0
     else:
+        # A report on the queue carries no time of the station.
         at = fact.received_at if isinstance(fact, QueueReported) else rough_time(fact, traits)
         index = max(sum(1 for bound in bounds if bound <= at) - 1, 0)
     segment = segments[index]

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import SessionFact, SessionStarted, SessionUpdated
 
+# A broken frame may carry any number, and the list is for people.
 _LISTED_MAX: Final = 100
 
 

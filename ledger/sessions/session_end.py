@@ -32,6 +32,7 @@ def stop_value_of(end: SessionEnded) -> Decimal | None:
         for reading in end.readings
         if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None
     ]
+    # The data of a stop may hold the readings of the whole session: the highest is the last.
     return max(values, default=None)
 
 
@@ -50,6 +51,7 @@ def choose_end(
         floor = start.meter_start_wh if start else None
         is_poor = value is None or (floor is not None and value < floor)
         at = clock.effective(end.occurred_at, end.received_at)
+        # By content first, by position only between equals: arrival chooses nothing.
         return is_poor, at, end.seq_no or 0, value or Decimal(0), source_of(end)
 
     chosen = min(ends, key=rank)

@@ -1,4 +1,40 @@
-"""The fold: from the set of facts of one session to the session. Total, pure, order-free."""
+"""The fold: from the set of facts of one session to the session. Total, pure, order-free.
+
+Billing asks when a session began and ended, how much energy flowed, who pays, and whether a person
+must look first. A station answers each of these several times, and differently: the stop comes
+twice with two times (quirk 2) or never (1), the start is sent again after a reconnect (3), the
+clock stands in 1970 or shows local time as UTC (20, 21), a message in between is missing (24).
+
+So each question has one rule over all the facts, and what does not agree becomes a flag; some
+flags forbid that the session is rated without a person (`ledger.facts.flags`). The start is the
+earliest one told; the stop is the first that is valid, not the first that came; times are the
+device's, corrected only by what all frames of the session show of its clock; the starter pays,
+whoever stops; the energy is what `ledger.meter.measure` makes of the registers.
+
+A 2.0.1 station sends event 0, Started, at 08:00 with 1,000 Wh and event 2, Ended, at 09:00 with
+6,000 Wh:
+
+    -> 5,000 Wh, 1 is missing: seq_gap, which blocks
+    event 1 comes ten minutes after the end      -> 5,000 Wh and no flag
+    or the station says its queue is empty now   -> seq_gap_closed, which does not block
+
+A start at 08:00 with 1,000 Wh, a reading of 3,000 Wh at 08:30, the connector free at 08:45, and
+at 10:00 the next start there with 3,500 Wh:
+
+    -> not ended: stop_lost, which blocks; 2,000 Wh until 08:45 (`provisional_ended_at`), which a
+       person may release. The 500 Wh that nobody saw flow are unattributed in the energy balance.
+
+The obvious way is a state machine that takes events as they come. It would need an answer for each
+event in each state, and ten messages of an offline queue can come in 3,628,800 orders. A set has
+none. The price is to fold a session from its beginning whenever a fact of it comes.
+
+An end is never invented: a guessed stop that is billed and then told otherwise costs a credit note
+and a second invoice. And nothing raises, for one odd frame would leave its whole station undecided.
+
+What must stay true: the same set, the same session, and energy that is never negative nor time
+that goes back (tests/ledger/sessions/test_station_fold.py); no content raises
+(tests/quirks/test_quirks_content.py).
+"""
 
 from __future__ import annotations
 
@@ -28,6 +64,7 @@ from ledger.sessions.sequence import check_sequence
 from ledger.sessions.session import ChargingSession, SessionPoint, session_id_of
 from ledger.sessions.session_end import choose_end
 
+# What shows the end of a session whose stop was lost (field notes, quirk 1).
 _FREED = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
 _ZERO = Decimal(0)
 
@@ -72,6 +109,7 @@ class _Fold:
         segment, start = self._segment, self._start
         end, started_at, ended_at = self._bounds()
         unused = {source_of(other) for other in segment.ends if other is not end}
+        # A stop that does not hold gives no reading either, or the balance would meter it too.
         used = [fact for fact in self._facts if source_of(fact) not in unused]
         evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
         metered = self._measured(evidence, started_at, ended_at)
@@ -133,6 +171,7 @@ class _Fold:
     def _place(self) -> tuple[int | None, int | None]:
         """Return EVSE and connector: the start's, else those of the first frame that names any."""
         candidates = [self._start, *self._facts] if self._start else self._facts
+        # Only the first frame names a place (quirk 27); none is ever invented.
         for fact in candidates:
             if place_of(fact) is not None:
                 return fact.evse_id, fact.connector_id
@@ -170,6 +209,7 @@ class _Fold:
         if len(starts) > 1:
             self._flags.add(Flag.DUPLICATE_START)
         return min(
+            # By content first, by position only between equals: arrival chooses nothing.
             starts,
             key=lambda fact: (
                 self._at(fact),
@@ -187,6 +227,7 @@ class _Fold:
         self, evidence: MeterEvidence, started_at: datetime | None, ended_at: datetime | None
     ) -> Metered:
         if started_at is None:
+            # Without a start nothing says which part of the register is this session's.
             return Metered(flags=evidence.flags)
         metered = measure(
             evidence,
@@ -211,6 +252,7 @@ class _Fold:
             for earlier, later in zip(metered.counted, metered.counted[1:], strict=False)
             if later.energy_wh > earlier.energy_wh
         ]
+        # A connector that was free before energy flowed tells of the time before the session.
         last_drawn = max(drawn, default=started_at)
         freed = [
             at
@@ -230,6 +272,7 @@ class _Fold:
         if checked.missing and end is not None:
             told = [report.received_at for report in self._segment.queue if _is_empty(report)]
             told += self._around.queue_empty_at
+            # An answer from before the stop came says nothing about what was queued behind it.
             if any(moment >= end.received_at for moment in told):
                 self._flags.discard(Flag.SEQ_GAP)
                 self._flags.add(Flag.SEQ_GAP_CLOSED)
@@ -248,6 +291,7 @@ class _Fold:
             flags.add(Flag.ID_REUSED)
         if any(fact.offline for fact in self._facts):
             flags.add(Flag.OFFLINE)
+        # A boot carries no time of the station: ours stands in.
         if started_at is not None and any(
             started_at < boot.received_at and (ended_at is None or boot.received_at < ended_at)
             for boot in around.boots
@@ -287,6 +331,7 @@ class _Fold:
             for status in self._around.statuses
             if status.charging_state is not None
             and start_at is not None
+            # What the connector did before the start belongs to whoever stood there.
             and (at := self._at(status)) >= start_at
         ]
         return changes

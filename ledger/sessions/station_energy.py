@@ -127,6 +127,7 @@ class _Balance:
                 continue
             owner = self._owner.get(source_of(fact))
             if owner is None:
+                # Place 0 is the sum of the others (quirk 19), and no place is no register.
                 if place_of(fact) not in (None, 0):
                     loose[place_of(fact)].append(fact)
             elif source_of(fact) not in owner.unused_frames:
@@ -159,12 +160,14 @@ class _Balance:
             begins = [r for r in near[-1:] if r.value_wh == session.meter_start_wh]
             around = [r for r in around if r not in begins]
         last = end or max((r.at for r in samples), default=start)
+        # As the meter does: what start and stop say counts at their moments, whenever it was read.
         readings = [
             *(r._replace(at=start) for r in begins),
             *(r._replace(value_wh=r.value_wh + base) for r in samples),
             *(r._replace(at=last) for r in ends if end is not None),
         ]
         blocks = [_Block(start, last, readings, is_session=True)] if readings else []
+        # A register that counts from the start says nothing comparable outside the session.
         return blocks + ([] if base else _lone_blocks(around))
 
     def _add_intervals(
@@ -176,6 +179,7 @@ class _Balance:
 
     def _add_timeline(self, blocks: list[_Block]) -> None:
         """Add the rises of one connector's register, session by session and between them."""
+        # A lone reading at the moment of a start goes first: what rose up to it is nobody's.
         blocks.sort(key=lambda block: (block.starts_at, block.is_session, block.ends_at))
         sessions = [block for block in blocks if block.is_session]
         previous: RegisterReading | None = None

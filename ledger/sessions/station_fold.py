@@ -1,4 +1,45 @@
-"""Everything one station said, kept as facts; sessions are folded from them on demand."""
+"""From everything that one station said to its sessions: whose is each frame?
+
+A frame names its transaction, and the name is often wrong. In OCPP 1.6 the server gives the ids; a
+station that was offline at the start has none and sends -1 at the stop (errata 3.18), others send
+0, the id before, or one that they made up (quirks 4 and 18). A stop of 1.6 names no connector. The
+stop may come before the start, twice, or days late (2, 23, 25). A frame given to the wrong session
+bills the wrong driver, and a frame thrown away loses energy.
+
+So there are two kinds of frames. One whose id the station may use is owned by its transaction: a
+numbered event of 2.0.1, or a frame with an id that we gave at a start of this very station, unless
+its place contradicts that start. All others are loose. Each session with a start has a window at
+its place, from its start to its stop or else to the next start there; a loose frame belongs to the
+one session into whose window it fits by place, time, register and token (`loose_frames`).
+
+Connector 1 starts id 1 at 08:00 with its register at 1,000 Wh, connector 2 id 2 at 50,000 Wh:
+
+    08:30 reading 3,000 Wh of connector 1 with id 0
+        -> the second reading of session 1, flag resolved_by_context
+    09:00 stop at 6,000 Wh with id 999
+        -> only the register of session 1 can stand there: it ends with 5,000 Wh, and is held
+           (foreign_stop_attached), for an id of nobody's may close nothing without a person
+
+Had connector 2 begun at 1,100 Wh, either could have been meant. Then both stay open, and the stop
+is a session of its own without energy, held as unmatched_stop.
+
+    09:00 stop with id 1, while its start is still on the way
+        -> session CS-1/1/no-start; once the start is known that session is gone, and there is
+           one from 08:00 to 09:00 with 5,000 Wh
+
+Nothing is settled when a frame arrives: its owner would depend on the order of arrival, and a
+station that empties its queue after an outage would be billed otherwise. Facts are kept, sessions
+are folded from them when asked for. Folding a station anew for each frame would cost the square of
+its sessions, so windows and owners are kept up to date and `add` names what may have changed.
+
+What must stay true, and where it is held (tests/ledger/sessions/test_station_fold.py and
+tests/quirks/test_quirks_identity.py):
+
+* The same facts give the same sessions in any order and repetition, and `remove` undoes `add`.
+* What `add` and `remove` return names every transaction whose sessions changed; the worker looks
+  at no other.
+* An id that we did not give closes none of several sessions.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +99,7 @@ class _Transaction:
         """Work out the place anew: the starts'."""
         self.starts = [fact for fact in self.facts if isinstance(fact, SessionStarted)]
         places = [place_of(start) for start in self.starts]
+        # Starts of one reference may contradict each other: the lowest, whichever came first.
         self.place = min((place for place in places if place is not None), default=None)
         self.is_placed = bool(places) and None not in places
 
@@ -82,6 +124,7 @@ class StationFold:
         slow: list[StationFact] = []
         transactions = self._transactions
         for fact in facts:
+            # One more reading at its own place moves no border: the way of nearly every frame.
             if type(fact) is SessionUpdated:
                 transaction = transactions.get(fact.transaction_ref or "")
                 if (
@@ -188,6 +231,7 @@ class StationFold:
             self._own(reference, fact, touched)
             if self._moves_borders(fact):
                 moved.add(reference)
+        # Windows first: the loose frames are fitted to them.
         for reference in moved:
             self._lay(reference, touched)
         for frame in loose:
@@ -232,6 +276,7 @@ class StationFold:
         transaction.settle()
         kept: list[SessionFact | QueueReported] = []
         for fact in transaction.facts:
+            # A new start may contradict a place, and one that went leaves frames without an owner.
             is_loose = isinstance(fact, SessionUpdated | SessionEnded) and not self._is_owned(fact)
             if is_loose and isinstance(fact, SessionUpdated | SessionEnded):
                 touched |= self._matching.take(fact)
@@ -274,10 +319,12 @@ class StationFold:
         """Return stops that nobody owns, each as a session of its own that a person must judge."""
         loose = self._matching.unmatched_of(transaction)
         ends = [fact for fact in loose if isinstance(fact, SessionEnded)]
+        # A reading of nobody is unattributed energy; only a stop claims that somebody charged.
         if not ends:
             return []
         if not is_without_id(transaction):
             return split_segments(transaction, loose, self.traits)
+        # Without an id only their content tells two stops from one that came twice (quirk 5).
         by_content: dict[object, Segment] = {}
         for end in ends:
             content = (end.occurred_at, end.meter_stop_wh, place_of(end))

@@ -64,6 +64,7 @@ class FactShelf:
         """Return the facts of one transaction received at or after *since*, in log order."""
         self.fetch([(key, since)])
         known = self._stored[key] + self.new.get(key, [])
+        # A row holds several facts, older ones too.
         return [fact for fact in known if fact.received_at >= since]
 
     def store(self) -> None:

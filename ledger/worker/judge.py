@@ -1,7 +1,17 @@
 """Judge one station at one record: fold its facts, find its sessions, decide what is complete.
 
-What is decided depends on the facts up to that record and the declarations in force there, never
-on how records were grouped or when a worker was restarted.
+A late start, a queue of yesterday or a free connector can change sessions that were looked at long
+ago, but to fold a station's whole past at each record is too much. So only a part is looked at:
+what is unfinished or named by the record, its neighbours, and what was heard of within RECENT.
+
+That part must hang on the record alone, never on what the worker still has in mind in a larger
+group or after a restart; a replay would decide otherwise. The record's own facts wait for `turn`:
+what a session was before them, and is with them, tells news from repetition.
+
+    held for a lost stop, the stop comes a day later -> decided again at that record: rated
+    rated, then another stop comes                   -> late_fact; the decision stands
+
+Tests: tests/ledger/worker/test_late_facts.py, test_worker_chance.py (any grouping, any restarts).
 """
 
 from __future__ import annotations
@@ -222,6 +232,7 @@ class Judge:
         )
         if row is None or row.station_id != station_id or row.state is not SessionState.HELD:
             return False
+        # A record holds one decision about a session: its position is in the key.
         if self._findings.has_decided(row.session_id, moment):
             return False
         memory.rows[row.session_id] = row

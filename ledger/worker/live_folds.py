@@ -154,6 +154,7 @@ class LiveFolds:
     def open(self, station_id: str, traits: StationTraits, horizon: datetime) -> LiveFold:
         """Return the station's fold, a new one where the open one cannot be continued."""
         live = self._open.pop(station_id, None)
+        # Loose frames from before its horizon were let go: it cannot take them up again.
         if live is None or live.traits != traits or horizon < live.horizon:
             live = LiveFold(station_id, traits, horizon)
         self._open[station_id] = live

@@ -48,6 +48,7 @@ class Translate(Protocol):
         """Return the facts in *frame*, which stands at *line* of the record at *position*."""
 
 
+# These move borders or close gaps. A reading in an open session decides nothing.
 ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 STATIONS_IN_MIND_MAX: Final = 20_000
@@ -93,6 +94,7 @@ class PartitionWorker:
         self._deadline = BEGINNING
         self._memories: dict[str, StationMemory] = {}
         self._heard: set[str] = set()
+        # Their time-outs come with a tick, without a frame that would bring them to mind.
         self._remember(unfinished_stations(connection, partition), NEVER)
 
     def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
@@ -112,6 +114,7 @@ class PartitionWorker:
         """Write what was found since the last time; the caller's transaction holds it together."""
         for station_id in self._heard:
             memory = self._memories[station_id]
+            # Kept with the rows, or a restart would find silence where there was none.
             for row in memory.unfinished():
                 row.heard_at = memory.heard_at
                 self._findings.change(row)
@@ -127,6 +130,7 @@ class PartitionWorker:
         self._validated.clear()
         for station_id in self._heard:
             memory = self._memories[station_id]
+            # Longer than a record can look back: what is in mind by chance must decide nothing.
             memory.let_go(memory.heard_at - 2 * RECENT)
             memory.settle()
         self._heard.clear()
@@ -198,15 +202,19 @@ class PartitionWorker:
         self.lines_done += entry.lines
         self._set_aside.update(entry.set_aside)
         if entry.version is not None:
+            # Another policy may wait less: the next tick looks at everything again.
             self.version, self._deadline = entry.version, BEGINNING
             self._judge.use(entry.version)
+        # Before the facts: a code may come in the record of its stop, which is rated with it.
         for line, validation in entry.validations:
             self._validate(validation, moment, line)
         named = self._add(entry)
         for station_id in sorted(named):
             self._judge_station(station_id, named[station_id], moment)
         if named:
+            # Never too late, so that most ticks need to look at nothing.
             self._deadline = min(self._deadline, entry.at + self._rater.wait_least(entry.at))
+        # After the facts: what they settled is no longer held, and needs no person.
         for choice in entry.choices:
             if not self._judge.choose(self._memories[choice.station], choice, moment):
                 self._set_aside[choice.station, "choice_without_held_session"] += 1
@@ -246,6 +254,7 @@ class PartitionWorker:
             memory = memories[station_id]
             heard.add(station_id)
             memory.heard_at = max(memory.heard_at, fact.received_at)
+            # The way of nearly every frame: no fold, no decision.
             if type(fact) is SessionUpdated and not memory.is_overdue(entry.at, wait):
                 transaction = fact.transaction_ref or ""
                 rows = memory.plain.get(transaction)
@@ -263,8 +272,10 @@ class PartitionWorker:
     def _shelve(self, fact: StationFact, memory: StationMemory) -> bool:
         """Shelve a fact that is more than one more reading; say whether it has to be judged."""
         station_id, transaction, kind = fact.station_id, transaction_of(fact), type(fact)
+        # At once, for the stop may stand in the same record.
         if kind is SessionStarted:
             memory.owned.add(transaction)
+        # A numbered event carries the station's own id, which needs no start of ours.
         is_owned = transaction in memory.owned or getattr(fact, "seq_no", None) is not None
         if isinstance(fact, FrameSetAside):
             self._set_aside[station_id, fact.reason] += 1

@@ -160,6 +160,7 @@ class Rater:
 
     def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
         """Return when an unfinished session will have waited long enough."""
+        # As `decide` waits: a later deadline would leave a session behind until something came.
         policy = self._declarations.policy(at)
         if row.state is SessionState.OPEN and Flag.STOP_LOST not in row.flags:
             heard = max(row.last_fact_at, memory.heard_at)

@@ -103,6 +103,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.register_wh = registers[-1] if registers else session.meter_start_wh
 
 
+# One statement for all rows; a COPY cannot update.
 UPSERT: LiteralString = """
 INSERT INTO session SELECT * FROM json_populate_recordset(NULL::session, %s::json)
 ON CONFLICT (session_id) DO UPDATE SET
@@ -116,6 +117,7 @@ ON CONFLICT (session_id) DO UPDATE SET
     last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at,
     validations = excluded.validations
 """
+# Whole transactions: with one session of two in mind a restart would fold another one.
 OF_STATIONS: LiteralString = """
 SELECT session.* FROM session JOIN (
     SELECT DISTINCT station_id, transaction_ref FROM session AS late
@@ -190,6 +192,7 @@ class StationMemory:
     def unfinished_of(self, token_uid: str | None) -> SessionRow | None:
         """Return the newest unfinished session of a token."""
         rows = [row for row in self.unfinished() if token_uid and row.token_uid == token_uid]
+        # The id breaks ties, so that a replay chooses the same.
         return max(rows, key=lambda row: (row.first_fact_at, row.session_id), default=None)
 
     def let_go(self, before: datetime) -> None:

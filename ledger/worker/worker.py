@@ -1,8 +1,38 @@
 """The worker: takes records from the event log and writes what follows from them, exactly once.
 
-Facts, sessions, decisions and the partition's position go down in one transaction; the position
-is locked first, and must still be what this worker left it at. So a restart repeats nothing, and a
-second worker on the same partition finds out at once.
+A worker is killed between any two statements, is started again, or is started twice by mistake.
+What it had half done must not stay, what it did must not be done again: a session rated twice is
+billed twice. The bookkeeping of whatever feeds it (an offset, an acknowledgement) cannot tell the
+two apart, for it is written before or after the effect, never with it.
+
+So everything that follows from a group of records goes down in one transaction together with the
+partition's position: facts, sessions, decisions, postings. The position is locked first and must
+still be what this worker left it at. Two records hold a start and its stop, the position is 3:
+
+    killed after the decision, before the commit
+        -> nothing is written, the position is still 3; the next worker comes to the same decision
+    killed after the commit
+        -> the position is 5; the next worker begins there
+    a second worker read 3 too, and comes to its turn later
+        -> it waits for the row's lock, finds 5 and ends with FencedError, having written nothing
+
+A transaction a record would be simpler, and each would pay for a commit, the reading of facts and
+the writing of rows. A group shares them, but is only a matter of effort: what is decided hangs on
+the border of the record, never on that of the group. One record holds what stations said in the
+same few milliseconds; a group is whatever was there when the worker looked:
+
+    a stop at 5,000 Wh in one record, another stop at 6,000 Wh in the next, one group or two
+        -> rated with the first, flagged late_fact with the second
+    both in one record
+        -> conflicting_stop: it waits, and is held if nothing settles it
+
+A group ends after a second of work, so that slow work is committed in small parts and a kill costs
+no more than that. A replay runs this same worker into a scratch schema.
+
+What must stay true, by the tests in tests/ledger/worker/test_worker.py: neither grouping nor
+restarts nor the number of workers change a byte; a rival is fenced; a transaction that fails
+leaves nothing. Under load with real kills: tests/faults/test_kill_nine.py. (Which partition's
+session uses a shared grant first is not in the log; it is recorded: `ledger.rating.allowances`.)
 """
 
 from __future__ import annotations
@@ -141,6 +171,7 @@ class Worker:
             try:
                 return self._advance(self._partitions[index])
             except psycopg.errors.DeadlockDetected:
+                # What it had in mind is rolled back: it begins anew from the tables.
                 self._partitions[index] = self._open(self._partitions[index].partition)
 
     def _advance(self, partition: PartitionWorker) -> int:

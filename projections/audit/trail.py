@@ -179,6 +179,7 @@ class _Trail:
     def __init__(self, connection: Connection[Any], session_id: str) -> None:
         [self._decision] = rated_sessions(connection, [session_id])
         decision, moment = self._decision, self._decision.moment
+        # With what was known then: later facts and declarations would explain another price.
         declarations = load_declarations(connection, decision.declared_version)
         history = station_history(
             connection, declarations, decision.station_id, until_position=moment.position

@@ -188,6 +188,7 @@ def _share(
     """
     free, billed = rating.free_wh, rating.billed_wh
     for number, day in enumerate(sorted(by_day), 1):
+        # The last day takes what is left, so that the days add up to the rating.
         is_last = number == len(by_day)
         free_here = free if is_last else min(by_day[day], free)
         billed_here = billed if is_last else min(by_day[day] - free_here, billed)

@@ -72,6 +72,7 @@ class InvoiceComparison:
                 known.discard(number)
                 yield self._row(invoice, sessions, again)
                 yield self._postings(invoice, sessions)
+        # Booked, and no invoice was issued under that number.
         for number in sorted(known):
             yield Comparison("invoice document", number, "booked", None)
 

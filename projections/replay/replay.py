@@ -142,6 +142,7 @@ def check_replay(
         connection.execute(
             "CREATE TEMP TABLE replay_until (partition integer PRIMARY KEY, position bigint)"
         )
+        # Fixed before the replay begins: the worker beside it goes on.
         connection.execute("INSERT INTO replay_until " + REACHED)
         until: dict[int, int] = dict(
             connection.execute("SELECT partition, position FROM replay_until").fetchall()
@@ -169,6 +170,7 @@ def _scratch(
     connection: Connection[Any], new_schema: Callable[[Connection[Any], str], object]
 ) -> Iterator[str]:
     """Make a schema that goes when this is over; drop what killed replays left behind."""
+    # A killed replay drops nothing; its schema bears the process id of a backend that is gone.
     for (stale,) in connection.execute(STALE).fetchall():
         _drop(connection, stale)
     schema = f"replay_{connection.info.backend_pid}"

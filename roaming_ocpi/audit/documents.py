@@ -34,6 +34,7 @@ def documents_in(path: Path) -> Iterator[PartnerDocument]:
     """
     if path.is_dir():
         known = YAML | LINES | JSON
+        # Sorted: file systems list in orders of their own, and output must not depend on it.
         for file in sorted(p for p in path.rglob("*") if p.suffix.lower() in known):
             yield from _of_file(file, in_folder=True)
     else:

@@ -71,6 +71,7 @@ class PricingRun:
         if document.is_yaml:
             yield from self._session(document)
             return
+        # The quick way tells the version by the shape; who named one is read by that one.
         if self._version is None:
             fast = self._decoder.decode(document.data)
             if fast is not None:
@@ -79,6 +80,7 @@ class PricingRun:
         notes: list[Note] = []
         try:
             for value, path in objects_in(decode_json(document.data), notes):
+                # A folder may hold CDRs beside their tariffs; a file given by name is meant.
                 if document.in_folder and _is_tariff(value):
                     continue
                 yield self._object(document, value, path, notes)
@@ -136,6 +138,7 @@ class PricingRun:
         given = [each.compiled for each in self._tariffs]
         ids = {compiled.tariff.id.casefold() for compiled in given}
         named = {p.tariff_id.casefold() for p in cdr.periods if p.tariff_id is not None}
+        # What was given counts, not the partner's own copy of it: that is what is checked.
         own = [t for t in cdr.tariffs if not given or t.id.casefold() in named - ids]
         return [*given, *(self._compiled(tariff) for tariff in own)]
 
@@ -191,6 +194,7 @@ class PricingRun:
         )
 
 
+# Emptied when full: each CDR may bring a tariff of its own.
 _CACHED_MAX: Final = 1000
 
 

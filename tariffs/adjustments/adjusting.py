@@ -1,6 +1,38 @@
 """Applying adjustments to a priced session, in the order of the tariff file.
 
-Each sees what the earlier ones left; none takes more than is left, so no total gets negative.
+Operators give away, cap and add in ways that OCPI has no words for, and combine them. A
+combination has no meaning of its own: half price and a cap of 12.00 is one contract in one order
+and another in the other. A fixed order of kinds would be right for some operators and silently
+wrong for others. So the file's order is the order, each adjustment sees what the earlier ones
+left, and none takes more than is left. No total gets negative, whatever somebody writes.
+
+Example 1, two hours of parking at 10.00, before taxes:
+
+    discount 50 %, then cap 12.00    20.00 - 10.00, the cap is not reached        10.00
+    cap 12.00, then discount 50 %    20.00 - 8.00 - 6.00                           6.00
+    group 10 %, then group 10 %      20.00 - 2.00 - 1.80: 19 % off, not 20 %      16.20
+
+Example 2, `at_least: 12.00` on the same parking:
+
+    after free_first: 1 h     10.00 are left, so a line of 2.00: 12.00
+    after free_first: 2 h     nothing is due, so nothing is raised: 0.00
+    after round_down: 3 h     nothing is left either, but it was not given away: 12.00
+
+"Due" is what nobody gave away. Rounding down forgives a rest and is no gift, so a least fee still
+holds. Fees in the field do so: four hours free, then whole steps of 5 min, at least 0.50.
+
+A cap takes from the piece on in which it is reached, in order of time: an invoice line for the
+third hour then says why it is lower, and the tax that goes with it is that of this hour. A day or
+a night is a window of the site's clock; runs are cut at all windows of all adjustments beforehand
+(see `tariffs.adjustments.sheet`), because a later adjustment must find the cuts of an earlier one.
+
+Which adjustments concern the session (its groups, codes, payment) is asked once, before anything
+is cut: most sessions have none, and then nothing here costs time. A grace is not here: it changes
+which component holds, and belongs to the cut (`tariffs.kernel.timeline`).
+
+Held by tests/tariffs/adjustments/test_adjustments.py: orders by chance never make a total negative
+or lines that do not add up, and a cap never raises a price. By hand: the cases named a-cap-*,
+a-discount-* and groups-stack-* in tests/cases.
 """
 
 from __future__ import annotations
@@ -46,6 +78,7 @@ def adjust(
     adjustments = [each for each in compiled.line_adjustments if _concerns(each, usage)]
     if not adjustments:
         return ()
+    # All windows before the first line: pieces are cut once, for every adjustment's bounds.
     windows = {id(each): _windows(each, usage) for each in adjustments}
     bounds = [bound for found in windows.values() for window in found for bound in window]
     sheet = Sheet(runs, amounts, usage, compiled, bounds)
@@ -104,6 +137,7 @@ def _cap(cap: FeeCap, sheet: Sheet, windows: Sequence[Window]) -> None:
     """Take what exceeds the cap, from the piece on in which it is reached."""
     together: dict[int, list[Piece]] = {}
     for piece in sheet.of(cap.dimensions):
+        # Its start tells: a piece was cut at every window and lies in one.
         window = window_of(windows, piece.starts_us) if windows else 0
         if window is not None:
             together.setdefault(window, []).append(piece)
@@ -118,6 +152,7 @@ def _cap_sum(cap: FeeCap, sheet: Sheet, pieces: Sequence[Piece]) -> None:
         if stated > room:
             factor = sheet.factor
             sheet.lower_by_share(piece, cap, piece.units, stated - room, stated)
+            # The share may have made every amount larger; the room is one of them.
             room = room * sheet.factor // factor
             stated = sheet.stated(piece)
         room -= stated
@@ -134,6 +169,8 @@ def _raise(least: AtLeast, sheet: Sheet) -> None:
     component = last.run.component
     before, tax = component.before_factor, component.tax_factor
     whole = before + tax if sheet.compiled.factors.inclusive else before
+    # Ours grows with the sheet's amounts, as the room of a cap does.
     missing *= sheet.make_divisible((missing * before, missing * tax), whole)
+    # No volume: what is added is money, and the energy or time was counted above.
     run = Run(component, last.starts_us, last.ends_us, 0, 0, least)
     sheet.raise_by(run, missing * before // whole, missing * tax // whole)

@@ -156,12 +156,14 @@ def is_given_away(adjustment: LineAdjustment) -> bool:
             return adjustment.percent == 100  # noqa: PLR2004 - percent: all of it
         case FreeFirst() | FreeBelow() | RoundDown():
             return True
+        # A cap makes a fee cheaper, but none of the volume free: energy below it stays billed.
         case FeeCap() | AtLeast() | Surcharge() | QuantityTax() | PeriodCap():
             return False
 
 
 def waives_least_price(adjustment: LineAdjustment) -> bool:
     """Tell whether a session with *adjustment* may cost less than the tariff's min_price."""
+    # A cap bounds a fee and rounding down forgives a rest: no gift, so min_price holds.
     return isinstance(
         adjustment, GroupGrant | ValidationGrant | FreeFirst | FreeBelow | Allowance | CouponGrant
     )

@@ -53,6 +53,7 @@ def _kind_faults(adjustment: Adjustment) -> Iterator[str]:
         case FeeCap():
             is_night = adjustment.per is CapPeriod.NIGHT
             times = adjustment.start_time, adjustment.end_time
+            # Wrong are a night without both times, and times without a night.
             if is_night == (None in times) or (is_night and times[0] == times[1]):
                 yield "a night, and only a night, needs two different times"
         case AtLeast(dimensions=()):

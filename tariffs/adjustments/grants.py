@@ -61,6 +61,7 @@ def free_below(free: FreeBelow, sheet: Sheet) -> None:
     """Give everything away if the session is too small or too short to be charged."""
     usage = sheet.usage
     duration = microseconds(usage.ends_at) - microseconds(usage.starts_at)
+    # As metered: neither what was given away before nor what a step adds makes a session small.
     energy = sum(
         run.volume
         for run in sheet.runs
@@ -72,6 +73,7 @@ def free_below(free: FreeBelow, sheet: Sheet) -> None:
     if is_short or is_small:
         for piece in sheet.of(()):
             sheet.lower(piece, free, piece.units, piece.before, piece.tax)
+            # Nothing is due any more, so no least fee later in the file can bring it back.
             piece.due = piece.units = 0
 
 
@@ -82,6 +84,7 @@ def round_down(rounding: RoundDown, sheet: Sheet) -> None:
     if rounding.dimensions == (Dimension.ENERGY,):
         unit = ENERGY_UNITS_PER_WH
     kept = sum(piece.units for piece in pieces)
+    # The sum of all pieces is cut once, as a step rounds up once: not a rest from each price.
     kept -= kept % (rounding.step * unit)
     for piece in pieces:
         stays = min(piece.units, kept)

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 
 import msgspec
 
+# Texts, for the model's Dimension stands above: the model of a tariff imports this file.
 _ENERGY: Final = "ENERGY"
 _TIMED: Final = frozenset({"TIME", "PARKING_TIME", "RESERVATION_TIME"})
 

@@ -1,7 +1,37 @@
 """Grants that sessions share: allowances, caps per period, coupons, each with what is left of it.
 
-What other sessions used before is a number of the usage; what this one uses is a number of the
-result. Whoever prices sessions one after the other adds them up (see `consumption`).
+50 free kWh a month for a household depend on what its other sessions used. A kernel that looked
+that up would not be pure, and a replay in another order would give other prices. So what others
+used before is a number of the usage (`SessionUsage.used`), and what this session uses is a number
+of the result (`PricedSession.consumed`). Who shares, and in which order, the ledger decides once
+and records; a replay hands in the same number and gets the same price.
+
+Example 1, an allowance of 50 kWh a month at 0.50, of which others used 40. A session of 20 kWh:
+
+    ENERGY      20 kWh x 0.50 = 10.00
+    allowance   10 kWh       -5.00     consumed: 10,000 Wh in 2026-05, 1 use
+
+Over a month's end the session has a part in each. 40 kWh evenly from 21:00 to 01:00 in Berlin on
+31 October, where 45 of October's 50 were used: 30 kWh lie in October and get the last 5, 10 kWh
+lie in November and are free: 12.50, and two entries are consumed.
+
+Example 2, a cap of 10.00 a day on parking at 6.00 per hour. The first session stands 66 min 39 s,
+exactly 6.665, and pays 6.67. The second, of two hours, is told 667 minor units and pays 3.33.
+Counted exactly it would have 3.335 left and pay 3.34, and the day would have cost 10.01.
+
+Energy and time are counted exactly, money in minor units: what the cap left, rounded half up by
+itself. A cap must therefore not be finer than the currency (`tariffs.model.checking`).
+
+What nothing lowers uses nothing up: a coupon on a session without energy stays whole. A coupon
+counts in the period in which its session begins, for a code is shown once; allowances and caps are
+cut at the site's midnight. A night has the date of its evening. A claim (`claims_of`) names every
+grant and period that a session may use, before it is priced: the ledger takes its locks by these.
+
+Why not one pot of money for an allowance: dear energy would use it up sooner than cheap energy,
+and a kWh is what was promised.
+
+Held by tests/tariffs/adjustments/test_shared_grants.py, above all
+test_sessions_priced_one_after_the_other_never_get_more_than_the_allowance.
 """
 
 from __future__ import annotations
@@ -119,6 +149,7 @@ def _redeem(coupon: CouponGrant, sheet: Sheet) -> None:
     lines = len(sheet.runs)
     pieces = sheet.of(coupon.dimensions)
     _lower(coupon, sheet, pieces, _Budget(coupon.kwh_max, coupon.minutes_max, NOTHING))
+    # A coupon that found nothing to lower is not used up.
     if len(sheet.runs) > lines:
         sheet.consumed.append(Consumed(shared_name(coupon), period, Consumption(uses=1)))
 
@@ -144,6 +175,7 @@ def _cap(cap: PeriodCap, sheet: Sheet, period: str, pieces: Sequence[Piece]) -> 
     """
     scale = sheet.compiled.minor_scale
     left_minor = scaled(cap.amount, sheet.compiled.exponent)
+    # More may be used than there is: the name goes on when a new version lowers the limit.
     left_minor = max(0, left_minor - _used(cap, period, sheet.usage).amount_minor)
     room = left_minor * (sheet.amounts.denominator // scale)
     paid = 0

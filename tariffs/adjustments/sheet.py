@@ -1,4 +1,43 @@
-"""The sheet that adjustments work on: exact lines, and what earlier ones left of each piece."""
+"""The sheet that adjustments work on: exact lines, and what earlier ones left of each piece.
+
+Adjustments follow one another, each on what is left, and each may ask for another part of the same
+line: the hours before midnight, the first 7 kWh, a third of an amount. Lines stand for the reader
+and must not change. So beside the lines the sheet keeps pieces: parts of a run that no window cuts
+any further, each with what is left of its amounts (`before`, `tax`) and of its volume.
+
+Three volumes of a piece differ after a while. `due` is what nobody gave away; `units` is `due`
+without what was rounded down; `step` is what OCPI's step size adds to be billed, which costs but
+was never used. What is given away is valued at what earlier adjustments left of the piece, evenly:
+half of the units are half of the amount.
+
+Example 1. Three hours of parking at 6.00 from 22:00, 20 % VAT, at most 5.00 a day. Midnight cuts
+the run into pieces of 12.00 and 6.00. Each day has its own cap, so two lines take 7.00 and 1.00:
+
+    PARKING_TIME  18.00     VAT 3.60
+    cap           -7.00     VAT -1.40     until midnight
+    cap           -1.00     VAT -0.20     after it; 10.00 and 2.00 are owed
+
+Example 2. A share may have no last digit, and the sheet never rounds. Where a share is not whole,
+every amount is written over a denominator that is as many times larger (`make_divisible`). 11 min
+of parking at 1.00 per hour, at most 0.10, of that the first 7 min free:
+
+    PARKING_TIME  11/60
+    cap           -1/12      0.10 are left, on 11 min
+    free_first    -7/110     7 of 11 min are 7/11 of 0.10; the denominator is now 11 times larger
+
+A cap asks for a share (what exceeds it of what is left), a grant for units. Both go through
+`lower`, which makes the line and takes from the piece, so lines and pieces cannot differ. What an
+adjustment adds (a surcharge) becomes a piece as well: later adjustments see it, but it has no
+volume.
+
+Why not change the lines in place: nobody could say any more which rule took what. Why not keep
+fractions per piece: one common denominator keeps the sum of all lines a sum of whole numbers,
+which is what rounding takes (`tariffs.kernel.rounding`).
+
+Whoever scales must scale all: lines, pieces, and numbers held by the caller (`factor` tells by how
+much). Held by test_no_order_of_adjustments_makes_a_total_negative_or_lines_not_add_up and by the
+cases a-cap-on-each-day-of-a-session and free-kwh-at-the-price-that-a-discount-left.
+"""
 
 from __future__ import annotations
 
@@ -94,6 +133,7 @@ class Sheet:
 
     def make_divisible(self, numbers: Sequence[int], divisor: int) -> int:
         """Scale so that *numbers* (amounts or sums of them) times the result divide whole."""
+        # No more than is needed: every share makes the denominator longer.
         factor = divisor // gcd(divisor, *numbers)
         self.scale(factor)
         return factor
@@ -135,10 +175,12 @@ class Sheet:
 def _pieces(run: Run, cutter: Cutter) -> Iterator[Piece]:
     """Yield the pieces of a run that costs something; the last has what the step adds."""
     component = run.component
+    # Asked also of what costs nothing: the cutter counts the register along.
     parts = cutter.parts(run)
     if component.why is not Why.PRICED or not component.before_factor:
         return
     for number, (starts, ends, volume) in enumerate(parts, start=1):
+        # What a step adds was not used at any time; it goes with the end, as OCPI bills it.
         step = run.billed - run.volume if number == len(parts) else 0
         billed = volume + step
         if billed:

@@ -24,6 +24,7 @@ def add_surcharge(surcharge: Surcharge, sheet: Sheet) -> None:
         return
     decimals = decimals_of(surcharge.percent)
     percent, hundred = scaled(surcharge.percent, decimals), 100 * 10**decimals
+    # Not a set, whose order may differ between processes: lines come in one order everywhere.
     for vat in dict.fromkeys(piece.run.component.vat for piece in owed):
         bases = [piece for piece in owed if piece.run.component.vat == vat]
         before, tax = (sum(p.before for p in bases), sum(p.tax for p in bases))
@@ -39,6 +40,7 @@ def _add_amount(surcharge: Surcharge, amount: Decimal, sheet: Sheet) -> None:
     hundred: int = 100 * 10**decimals
     stated = sheet.amount_of(amount)
     if sheet.compiled.factors.inclusive:
+        # An amount is stated as prices are: here with its tax inside.
         stated *= sheet.make_divisible((stated * hundred, stated * rate), hundred + rate)
         tax = stated * rate // (hundred + rate)
         sheet.raise_by(_run(surcharge, sheet, vat), stated - tax, tax)

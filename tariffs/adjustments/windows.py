@@ -30,6 +30,7 @@ def local_windows(usage: SessionUsage, start: time, end: time) -> list[Window]:
     """
     local = zone(usage.time_zone)
     day, last = (at.astimezone(local).date() for at in (usage.starts_at, usage.ends_at))
+    # The night that the session begins in may itself have begun the evening before.
     day -= _DAY
     windows = []
     while day <= last:
@@ -37,6 +38,8 @@ def local_windows(usage: SessionUsage, start: time, end: time) -> list[Window]:
         windows.append((_instant(day, start, usage), _instant(until, end, usage)))
         day += _DAY
     first, final = microseconds(usage.starts_at), microseconds(usage.ends_at)
+    # `<=`: a session of no length, and a surcharge at the end, lie in the window that begins
+    # there.
     return [(low, high) for low, high in windows if low <= final and high > first]
 
 
@@ -74,6 +77,8 @@ class Cutter:
         at, done = run.starts_us, 0
         for bound in self._bounds[low:high]:
             counted = self._counted(run, bound, is_energy=is_energy)
+            # This timeline does not know where the kernel pinned a threshold: it may be off by
+            # 1e-9 Wh.
             counted = min(max(counted, done), run.volume)
             yield at, bound, counted - done
             at, done = bound, counted

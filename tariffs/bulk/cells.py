@@ -61,6 +61,7 @@ class Cells:
         single = len(table.zone_at) == 1
         zones: Integers | int = 0 if single else zone[self.session]
         first = table.stretch_at(zones, self.starts_us)
+        # Ends are exclusive: a price that begins at the end holds for nothing of the cell.
         last = table.stretch_at(zones, self.ends_us() - 1)
         more = last - first
         if more.any():

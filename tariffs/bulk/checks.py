@@ -12,6 +12,7 @@ from tariffs.errors import TariffError
 from tariffs.kernel.compiled import State
 from tariffs.zones import zone_names
 
+# 100 MWh, as `tariffs.bulk.columns` writes at most.
 _UNITS_MAX: Final = 10**17
 _INSTANT_MAX: Final = 2**53  # microseconds: the year 2255
 _STATES: Final = [state for state in State if state is not State.GRACE]

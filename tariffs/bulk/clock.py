@@ -18,7 +18,9 @@ from tariffs.model.periods import DAY_US
 
 # 2^30 microseconds: 18 minutes, so that a cell of the grid rarely holds two boundaries.
 _GRID_BITS: Final = 30
+# Eight years: a table costs memory for each day and zone, and one odd date must not stretch it.
 _DAYS_MAX: Final = 3_000
+# One session of months under a tariff by the quarter-hour would be cut into thousands of cells.
 _CHANGES_MAX: Final = 512
 _NEVER: Final = np.iinfo(np.int64).max
 
@@ -71,6 +73,7 @@ class ClockTables:
         first = int(columns.starts_us.min()) // DAY_US
         last = int(columns.ends_us.max()) // DAY_US
         if last - first > _DAYS_MAX:
+            # Around most of them; who lies outside is not covered and goes to the kernel.
             middle = int(np.median(columns.starts_us)) // DAY_US
             first, last = middle - _DAYS_MAX // 2, middle + _DAYS_MAX // 2
         known = self._tables.get(columns.zones)

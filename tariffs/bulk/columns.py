@@ -29,6 +29,7 @@ Flags = NDArray[np.bool_]
 _REGISTER_PLACES: Final = 9
 _MILLI_PLACES: Final = 3
 _UNMEASURED: Final = -1
+# 100 MWh are 10^17 units: registers of all sizes fit into 64 bits with room for sums.
 _WH_MAX: Final = 10**8
 _ACTIVITY: Final = {
     State.CHARGING: Activity.CHARGING,
@@ -197,6 +198,7 @@ class ColumnWriter:
         points = line.points or [(line.start_us, 0), (line.end_us, 0)]
         if len(points) == 1:
             points = points * 2
+        # Such a row only keeps its place in line; the kernel prices the usage itself.
         if points[-1][1] > _WH_MAX * 10**_REGISTER_PLACES:
             points = [(at, 0) for at, _ in points]
         if _has_more(usage):

@@ -65,6 +65,7 @@ def _limit(
     before, after = amounts
     beyond = _beyond(before, _numerator(tariff, scale, limit.before_taxes), is_least=is_least)
     exact.before[beyond] = _minor(tariff, Fraction(limit.before_taxes))
+    # Both limits hold on their own, so nothing of the taxes needs to be known.
     if limit.after_taxes is not None:
         gross = _beyond(after, _numerator(tariff, scale, limit.after_taxes), is_least=is_least)
         exact.after[gross] = _minor(tariff, Fraction(limit.after_taxes))

@@ -68,6 +68,8 @@ class Registers:
                 after = (firsts + np.add.reduceat(below, firsts))[rows]
                 at[rows] = self._crossing(rows, after, threshold)
             for earlier in found:
+                # Two thresholds at one microsecond: which of them pins the register is for the
+                # kernel to say.
                 self._hard |= (at == earlier) & (at != NEVER)
             found.append(at)
         self._pins = list(zip(found, thresholds, strict=True))

@@ -18,6 +18,7 @@ from tariffs.bulk.columns import Integers
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff
 from tariffs.model.tariff import Dimension
 
+# Powers of ten, for a limb must divide what one minor unit is in the tariff's denominator.
 LIMBS: Final = (1, 1_000_000, 1_000_000_000)
 # 60 days: the readings of a chunk of sessions, put one after the other, stay below 2^63.
 DURATION_US_MAX: Final = 60 * 86_400_000_000

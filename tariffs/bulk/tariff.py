@@ -24,6 +24,8 @@ _THRESHOLDS_MAX: Final = 64
 _KNOWN: Final = (IdleGrace, GroupGrant, ValidationGrant)
 
 
+# What the tables are known to say. A field that the model gets later is missing here, so that its
+# tariffs go to the kernel until somebody teaches the tables.
 _FIELDS: Final[dict[type, str]] = {
     Tariff: "id currency elements tax_included min_price max_price start_date_time end_date_time"
     " adjustments name type country_code party_id alt_text alt_url last_updated holidays"
@@ -79,6 +81,7 @@ class ComponentTable:
 
     def number(self, component: CompiledComponent | None) -> int:
         """Return the number of *component*, which may be new."""
+        # By identity, as the kernel tells runs and fees apart.
         for i, known in enumerate(self.components):
             if known is component:
                 return i

@@ -55,6 +55,7 @@ class StatedCost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         """Return the amount with taxes; None if the CDR states none."""
         if not self.taxes or self.before_taxes is None:
             return self.gross
+        # 2.3.0 states no amount after taxes, only the taxes.
         after = self.before_taxes
         for tax in self.taxes:
             after = EXACT.add(after, tax.amount)

@@ -1,7 +1,38 @@
 """What a CDR states against what we get: each total that differs, by how much, and why.
 
-A stated total that another named policy, another way of rounding or a left-out limit reproduces
-says so: partners' systems sit on different editions.
+A partner's total that is a cent off is either a fault or another reading of the same text, and the
+answer to each is another one. Editions differ in steps, nobody says how to round, and limits get
+forgotten. Whoever only says "differs by 0.01" leaves the search to people, thousands of times. So
+each difference is tried against what is known to happen, and says the first thing that gives it
+exactly.
+
+First, what is no difference: a stated amount that is ours rounded half up to its own digits (at
+least those of the currency) or to the currency's, or that is the total as our policy rounds it. A
+partner who states 1.837 of our 1.83702 agrees.
+
+Then, in this order, the surest first:
+
+1. another named policy gives it: the whole CDR is priced again under each, once, and only now
+2. another mode of rounding gives it: half to even, down, up
+3. it is our amount after taxes where before was asked for, or the other way round
+4. a credit CDR, and the sign is the other one
+5. for the total only: a limit or surcharge is left out; its own parts add up to something else;
+   it is within one minor unit a period, so probably rounding
+
+Example 1. 7.293 kWh at 0.22 and 0.969 kWh at 0.24, VAT 21 %; stated are 1.83 and 2.21:
+
+    ours 1.84 and 2.22: "the policy round-per-line or round-per-period gives what is stated"
+
+Example 2. 1 kWh at 0.25 with min_price 0.50; stated is 0.25:
+
+    ours 0.50: "what is stated leaves out: the tariff's least price for a session"
+
+Why exact or not at all, except for the last reason: a tolerance would call every small fault
+rounding. Why the policies first: a policy is a reason that a partner can be asked about, and it
+tells which one to set for him. Volumes are compared apart, with a tolerance of their last digit,
+for times are no decimals; where they differ, the periods were priced, and the sentence says so.
+
+Held by tests/tariffs/cdr/test_ocpi_pricing.py (each reason by name).
 """
 
 from __future__ import annotations
@@ -93,6 +124,7 @@ class _Comparison:
     def __init__(self, cdr: Cdr, priced: PricedSession, reprice: Repricer) -> None:
         self.cdr, self.priced, self._reprice = cdr, priced, reprice
         self._exponent = currency_exponent(priced.currency)
+        # Every other policy prices the CDR anew, so not before something differs.
         self._others: dict[str, PricedSession] | None = None
 
     def differences(self) -> Iterator[Difference]:
@@ -163,6 +195,7 @@ class _Comparison:
             return f"the policy {' or '.join(policies)} gives what is stated"
         digits = max(self._exponent, _decimals(stated))
         for mode, words in _MODES.items():
+            # At the digits that were stated: a partner rounds once, to what he writes.
             if stated == _rounded(exact, digits, mode):
                 return f"ours {words} is what is stated"
         pair = costs_of(self.priced, is_credit=self.cdr.is_credit)[name]
@@ -177,6 +210,7 @@ class _Comparison:
         return "no named policy gives what is stated"
 
     def _total_reason(self, side: str, stated: Decimal, digits: int) -> str:
+        # What concerns the session as a whole: OCPI has no field for it beside the total.
         limits = [line for line in self.priced.lines if line.dimension is Dimension.SESSION]
         if limits:
             without = _pair(self.priced, [x for x in self.priced.lines if x not in limits])

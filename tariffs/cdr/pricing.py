@@ -1,4 +1,40 @@
-"""Check a partner's CDR: price each charging period as sent, at what holds where it starts."""
+"""Check a partner's CDR: price each charging period as sent, at what holds where it starts.
+
+For our own sessions we cut (`tariffs.kernel.pricing`). A partner's CDR is already cut: it states
+what each period had, and its total is a demand. Whoever cuts it anew prices another session: the
+registers in between are not known, and every difference would be our own guess. So a period is
+priced whole, by the elements that hold at its first instant, with its volumes as stated. OCPI
+wants a new period wherever the price changes (mod_cdrs, ChargingPeriod); where a partner did not
+cut, the total stays as sent and a note says where another price would have held.
+
+Example 1. 0.50 per kWh before 11:00, 0.30 from then on, 10 kWh from 10:00 to 12:00:
+
+    one period from 10:00         10 x 0.50 = 5.00, note period_spans_price_change
+    periods from 10:00 and 11:00  5 x 0.50 + 5 x 0.30 = 4.00, no note
+
+As our own session, with no reading at 11:00, it would be cut there and cost 4.00.
+
+Example 2. Times are stated in hours, and 22 minutes are no decimal. 3.00 per hour, step 60 s, a
+period from 10:00 to 10:22:
+
+    TIME 0.3667     22 min, as the period's own times say: 1.10, not a 23rd minute
+    TIME 0.38       22 min 48 s, for that is no rounding of 22 min: 23 min, 1.15
+
+The period's times stand in for the statement only within half of its last digit, and at most 1.8 s
+(half of 0.001 h).
+
+State follows from what was sent: RESERVATION_TIME is a reservation, PARKING_TIME without TIME is
+parking, all else is charging. Several tariffs share one walk and one budget of steps
+(`tariffs.cdr.tariffs`). From the runs on, everything is `settle`, as for our own sessions: one
+order, one rounding. A grace is not applied and a note says so: it would cut a period that was sent
+whole.
+
+Looking for another price is dearer than pricing. Each look-up also says until when, and until
+which energy, its answer holds; only a period that reaches further is looked at (`spans_note`).
+
+Held by tests/tariffs/kernel/test_worked_examples.py (the 38 examples of the texts) and
+tests/tariffs/cdr/test_ocpi_pricing.py.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +61,7 @@ from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
 UTC_NAME: Final = "UTC"
 # A stated duration that differs by less than its own rounding (and than this) is the period's.
 _ROUNDING_US_MAX: Final = 1_800_000
+# Above all instants and energies, which are whole numbers: infinity would be a float.
 _NEVER: Final = 1 << 200
 _ENERGY_UNITS_PER_KWH: Final = Decimal(ENERGY_UNITS_PER_KWH)
 _TIME_UNITS_PER_HOUR: Final = Decimal(TIME_UNITS_PER_HOUR)
@@ -72,6 +109,8 @@ def price_cdr(
         starts_at=cdr.starts_at,
         ends_at=cdr.ends_at,
         time_zone=zone_name or UTC_NAME,
+        # Registers are asked for only where something is cut within a period: days, nights, a
+        # series.
         points=_points(cdr) if chosen.tariff.adjustments or chosen.series is not None else (),
         reservation_expired=expired,
     )
@@ -161,6 +200,8 @@ class _Checker:
         if reserved is not None:
             state = self._reserved
         else:
+            # With both times in one period energy and fee are those of charging; only its parking
+            # time is parking.
             state = State.CHARGING if parked is None or hours is not None else State.PARKING
         flat, energy, timed = compiled.select(mask, state)
         if flat is not None and is_flat_due(flat, self._flats, self._policy):
@@ -173,6 +214,7 @@ class _Checker:
         if reserved is not None:
             self._add(timed, index, start, end, _duration(reserved, end - start))
         else:
+            # Of a period with both times, neither can be told from the period's length.
             lasts = end - start if hours is None or parked is None else None
             if hours:
                 self._add(timed, index, start, end, _duration(hours, lasts))
@@ -180,6 +222,7 @@ class _Checker:
                 if state is State.CHARGING:
                     timed = compiled.select(mask, State.PARKING)[2]
                 self._add(timed, index, start, end, _duration(parked, lasts))
+        # Most periods end where a price changes, as they should, and are not searched.
         if end > self._until or self._energy > self._energy_until:
             cut = Cut(index, period, state, start, end, begun, self._energy, masks)
             note = spans_note(cut, compiled, self._clock, self._charging_us, time_zone=self._zone)
@@ -209,6 +252,7 @@ class _Checker:
             clocked = changes[found - 1][1]
             until = changes[found][0] if found < len(changes) else (day + 1) * DAY_US
         if self._duration is not None:
+            # While it is reserved no time of the session has passed.
             thresholds, elapsed = self._duration.thresholds, max(0, start - self._charging_us)
             found = bisect_right(thresholds, elapsed)
             lasting = self._duration.masks[found]
@@ -234,6 +278,7 @@ class _Checker:
             current=(period.min_current, period.max_current),
         )
         note = NO_DATA_NOTES[self._policy.no_data]
+        # Once a CDR, not once a period.
         if missing and all(known.code != note.code for known in self.notes):
             spot = f"charging_periods[{index}].dimensions"
             self.notes.append(Note(note.code, note.message, spot))
@@ -252,6 +297,7 @@ def _duration(hours: Decimal, period_us: int | None) -> int:
         return units
     exponent = plain(hours).as_tuple().exponent
     half_digit = Decimal((0, (5,), int(exponent) - 1)) * TIME_UNITS_PER_HOUR
+    # Who states 0.4 h may mean 3 min more or less: that is no rounding, it is taken at its word.
     tolerance = min(half_digit, Decimal(_ROUNDING_US_MAX))
     return period_us if abs(stated - period_us) <= tolerance else units
 

@@ -55,6 +55,7 @@ def spans_note(
         masks = list(cut.masks)
         masks[kind] = mask
         for component, later in zip(now, _holding(cut, compiled, masks), strict=True):
+            # Another element at the same price and VAT changes nothing that is owed.
             if component is not later and _price(component) != _price(later):
                 where = _where(kind, at, time_zone)
                 message = (
@@ -88,6 +89,7 @@ def _changes(
             for at, mask in clock.changes(day):
                 if cut.start < at < cut.end:
                     yield _CLOCK, at, mask
+    # Measurements are no cause: a period states one range for all of its time.
     elapsed = (cut.start - charging_us, cut.end - charging_us)
     yield from _crossed(_DURATION, compiled.bands.duration, elapsed)
     yield from _crossed(_ENERGY, compiled.bands.energy, (cut.energy_before, cut.energy_after))

@@ -50,6 +50,7 @@ def price_with_changes(
     notes: list[Note] = list(joined.notes)
     stretches: list[Stretch] = []
     # A tariff that begins at the end of the session, or later, prices nothing of it.
+    # (At least a microsecond, so that a session of no length has its first tariff.)
     last = max(timeline.end_us, timeline.start_us + 1)
     bounds = [min(microseconds(starts_at), last) for starts_at, _ in spans]
     bounds.append(last)

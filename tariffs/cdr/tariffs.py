@@ -28,6 +28,7 @@ class JoinedTariff(CompiledTariff):
         tariffs = [part.tariff for part in parts]
         first = tariffs[0]
         for other in tariffs:
+            # One sum needs one reading of its prices; the joined tariff has one denominator.
             if other.tax_included is not first.tax_included:
                 raise MixedTariffsError(first, other, "one states prices with taxes, one without")
             if other.currency != first.currency:
@@ -133,6 +134,7 @@ def _of_period(
             message = f"no tariff is named; of {len(found)} that hold, the first was taken"
             _add(notes, Note("tariff_chosen", f"{message}: {found[0].tariff.id!r}", spot))
         return found[0]
+    # OCPI's ids are CiStrings: they compare without case.
     named = [c for c in compiled if c.tariff.id.casefold() == tariff_id.casefold()]
     if not named:
         if len(compiled) > 1:
@@ -142,6 +144,7 @@ def _of_period(
         return compiled[0]
     at_start = [c for c in named if holds(c.tariff, cdr.starts_at)]
     at_period = [c for c in named if holds(c.tariff, cdr.periods[index].starts_at)]
+    # The version at the start first: what was shown to the driver when he began (ocpi #326).
     found = at_start or at_period or named
     if len(found) > 1 and any(c.tariff != found[0].tariff for c in found):
         message = f"{len(found)} versions of the tariff {tariff_id!r} hold; the first was taken"

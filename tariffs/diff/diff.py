@@ -45,6 +45,7 @@ from tariffs.diff.words import setting_changes
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import Tariff
 
+# Bands multiply: four quantities of ten bands each would be 10,000 weeks.
 COMBINATIONS_MAX: Final = 200
 
 
@@ -195,6 +196,7 @@ class _Week:
 
     def _differences(self) -> Iterator[tuple[Fee, HourlyDifference, Circumstances]]:
         points = {AT_START} | {b.circumstances for bands in self.bands.values() for b in bands}
+        # A set has no order of its own, and sentences come in one order.
         for point in sorted(points, key=repr):
             pair = self._pair(point)
             for fee in self.fees:

@@ -220,6 +220,7 @@ def _is_holiday(node: Node) -> bool:
 def _season_of(text: str) -> str:
     """Read a day of every year, 11-01."""
     try:
+        # 2028 is a leap year: 02-29 is a day of the year.
         return f"{date.fromisoformat(f'2028-{text.strip()}'):%m-%d}"
     except ValueError:
         message = f"{text!r} is not a day of the year; write it as 11-01"
@@ -262,5 +263,6 @@ def _check_ranges(fields: Fields, restrictions: Restrictions, notebook: Notebook
     ):
         notebook.complain(fields.key_node("season_end"), "season_end equals season_start")
     if restrictions.start_time is not None and restrictions.start_time == restrictions.end_time:
+        # OCPI leaves it open and partners read it both ways; a file of ours can be clear.
         message = "end_time equals start_time; leave both out for the whole day"
         notebook.complain(fields.key_node("end_time"), message)

@@ -169,6 +169,7 @@ def moment_in(text: str, time_zone: str) -> datetime:
     first, second = (
         local.replace(tzinfo=zone(time_zone), fold=fold).astimezone(UTC) for fold in (0, 1)
     )
+    # Before and after a change of the clock: the two readings differ in the gap, too.
     if first != second:
         message = f"{text!r} comes twice or never where clocks change; write its offset as well"
         raise ValueError(message)

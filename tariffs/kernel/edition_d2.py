@@ -49,6 +49,7 @@ def _other(component: CompiledComponent, compiled: CompiledTariff) -> CompiledCo
     """Return the other price for time of the same element, if it has one."""
     if component.element_index is None or component.tariff_id != compiled.tariff.id:
         return None
+    # The same element's other price, whether or not its restrictions hold there: as printed.
     only = 1 << component.element_index
     other = compiled.select(only, _OTHER[component.dimension])[2]
     return None if other is None or other.why is not Why.PRICED else other

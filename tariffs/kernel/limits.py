@@ -40,12 +40,15 @@ def limit_for(
     if limit is None:
         return None
     clamp = max if is_least else min
+    # Whole: the limits' own decimals went into price_scale (`tariffs.taxes.taxes`).
     unit = denominator // compiled.factors.price_scale
     limited = clamp(before, scaled(limit.before_taxes, compiled.factors.price_decimals) * unit)
     if limit.after_taxes is not None:
         after_limit = scaled(limit.after_taxes, compiled.factors.price_decimals) * unit
         new_tax, scale = clamp(before + tax, after_limit) - limited, 1
+    # A session of 0.00 has no mix of rates to keep: a least price on it bears no tax.
     elif limited != before and before and policy.limit_tax is LimitTaxPolicy.PROPORTIONAL:
+        # A fraction over `before`; the caller writes everything over `before` times as much.
         new_tax, scale = tax * limited, before
     else:
         new_tax, scale = tax, 1

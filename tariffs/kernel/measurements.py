@@ -40,6 +40,7 @@ def measured_mask(
     ):
         if band is None:
             continue
+        # A bound must hold all the while: a minimum against the least, a maximum against the most.
         value = (low, high)[0 if lower else 1]
         if value is None:
             value = high if lower else low

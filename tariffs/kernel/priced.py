@@ -24,6 +24,7 @@ from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_
 KERNEL_VERSION = "1"
 
 
+# A spot was called a place once; JSON that others read keeps the old key.
 class Note(msgspec.Struct, frozen=True, rename={"spot": "place"}):
     """Something a reader should know about a result: a stable code, a sentence, where."""
 

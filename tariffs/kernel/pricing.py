@@ -1,8 +1,46 @@
 """The kernel: a session and a compiled tariff in, priced lines with their reasons out.
 
-Pure: no clock, no database, no float. Cut the session wherever another price may hold, let the
-first matching element per dimension supply its component, add up what each component counts,
-then steps, grants, limits, rounding. Source: OCPI 2.3.0, mod_tariffs and mod_cdrs.
+Pure: no clock, no database, no float. Source: OCPI 2.3.0, mod_tariffs and mod_cdrs.
+
+A session has no price of its own. A tariff is a list of elements, each with prices and with
+restrictions on when it holds: by the clock of the site, by how long or how much was charged, by
+power. All of these change while the session lasts, each at its own instants. So only a stretch in
+which none of them changes has a price, and the session is cut into such stretches. What then
+follows the sum (steps, adjustments, limits, taxes, rounding) gives another total in another order.
+
+The order:
+
+1. `timeline_of` checks the usage and finds where charging, parking and reservation begin.
+2. `stretches_of` collects as events every instant at which another element may begin or cease to
+   hold. Four causes (clock, duration, energy, measurements) each keep a mask of the elements that
+   they allow. What all four allow, and the state, choose the components: per dimension the first
+   element of the list that has a price for it (`CompiledTariff.select`).
+3. `runs_of` says what each component counts; neighbouring stretches of one component are one run.
+4. `settle` makes of that what is owed: steps, adjustments, limits, taxes, one rounding.
+
+Two examples, prices before taxes. 10 kWh are drawn evenly from 21:30 to 22:30. Element 1 is energy
+at 0.30 from 22:00 to 06:00; element 2 is energy at 0.50 and a session fee of 1.00:
+
+    FLAT    1.00             element 2, once; element 1 has no fee to take its place at night
+    ENERGY  5 kWh x 0.50     element 2, until 22:00
+    ENERGY  5 kWh x 0.30     element 1, from 22:00 on             total 5.00
+
+10.4 kWh at 0.50 with a step of 1000 Wh and 20 % VAT, max_price 5.00, an excise of 0.03 per kWh:
+
+    ENERGY  11 kWh x 0.50 = 5.50, VAT 1.10     the step comes before the limit
+    SESSION -0.50, VAT -0.10                   the limit, with its share of the VAT
+    TAX     10.4 kWh x 0.03 = 0.312            after the limit, on metered kWh, never on steps
+                                               total 5.00 and taxes 1.31
+
+Why not period by period as readings come: a reading every 15 minutes would price up to 15 minutes
+at the wrong side of 22:00. Why not in fixed slices of time: that is right only for tariffs whose
+windows lie on the slices, and slow. (The second kernel of the tests does it, as the plainest way.)
+Why per dimension: OCPI 2.1.1 can be read as if the first matching element priced everything; then
+a session that begins at night would pay no fee. 2.2 says per dimension, and everybody does it.
+
+What must stay true, and what holds it: lines add up to the energy and to the money, and cutting
+more finely changes nothing (tests/tariffs/kernel/test_pricing.py); two kernels that share no code
+agree (test_agreement.py); the examples of OCPI come out to the digit (test_worked_examples.py).
 """
 
 from __future__ import annotations
@@ -83,6 +121,7 @@ def stretches_of(
         if compiled.bands.measured:
             _add_measurements(timeline, compiled, policy, masks, events, notes)
     events.sort(key=_INSTANT)
+    # The end is an event too: what holds until then is added when the next one comes.
     events.append((end, _STATE, 0))
     return _walk(start, state, masks, events, select or compiled.select)
 
@@ -93,6 +132,7 @@ def _walk(
     """Return what holds from *start* until the last of the sorted *events*."""
     stretches: list[Stretch] = []
     current: object = None
+    # A session of no length has no stretch, but it may owe a fee and the energy of its readings.
     cursor, instant = start, start == events[-1][0]
     for at, kind, value in events:
         if at > cursor or instant:
@@ -117,6 +157,8 @@ def _add_thresholds(
     if duration is not None:
         masks[_DURATION] = duration.masks[0]
         for threshold, mask in zip(duration.thresholds, duration.masks[1:], strict=True):
+            # From the end of the reservation (the text is silent): who reserved early must not
+            # find the first hour used up.
             at = timeline.charging_us + threshold
             if at < timeline.end_us:
                 events.append((at, _DURATION, mask))
@@ -144,6 +186,7 @@ def _add_measurements(
         mask, incomplete = measured_mask(
             compiled,
             policy,
+            # A reading has one value; only a partner's CDR states the least and the most.
             power=(point.power_w, point.power_w),
             current=(point.current_a, point.current_a),
         )

@@ -1,4 +1,39 @@
-"""From exact amounts to minor units, line by line, so that lines always add up to the total."""
+"""From exact amounts to minor units, line by line, so that lines always add up to the total.
+
+Lines that are each rounded do not add up to their rounded sum. An invoice must show both, and a
+reader adds the lines. OCPI says nothing of rounding ("up to you", ocpi #401); law and contracts
+do, and not alike. So money is rounded once, where the policy says, and what is below is shared
+out.
+
+The default rounds two totals, before and after taxes; the tax is their difference. Each total is
+then shared out over the lines: first the whole minor units of each line (rounded down), then what
+is left, one by one, to the lines with the largest rests; of equal rests the earlier line gets it.
+
+Example 1. A fee, 1 kWh and 1 h at 0.335 each: exactly 1.005, so 1.01.
+
+    whole minor units   33 + 33 + 33 = 99, and 2 are left
+    shared out          34 + 34 + 33 = 101      round-per-line says 34 + 34 + 34 = 102
+
+Example 2. A CDR from the field, 7.293 kWh at 0.22 and, in a second period, 0.969 kWh at 0.24, VAT
+21 %: exactly 1.83702 and 0.3857742.
+
+    wattledger          161 + 23 = 184, tax 222 - 184 = 38
+    round-per-period    160 + 23 = 183, tax 21 % of 183 = 38        this is what the CPO billed
+
+A rest is counted upwards from the whole number below, also of negative amounts: 33.5 and -12.0
+with a total of 22 become 34 and -12.
+
+Why the largest rest and not "the last line bears it": with a hundred lines the last would bear
+half a unit of each. So no line is off by more than one unit. Why totals are rounded before lines:
+the total is what is paid; who rounds lines first moves it by as much as there are lines. Where
+lines are rounded (`round_parts`), the tax of a rate is rounded once on their sum, as EN 16931
+wants it on an invoice, and what adjustments took off a line is rounded together with that line.
+Apart, a fee of 1.004 that two grants lower by 0.505 and 0.499 would come to 100 - 51 - 50 = -1.
+
+`round_ratio` is the only function that rounds money. Lines must add up whatever the policy:
+tests/tariffs/kernel/test_pricing.py and tests/tariffs/adjustments/test_adjustments.py hold it
+under all of them. How shares fall: test_shares_add_up_and_no_line_is_off_by_more_than_one.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +107,7 @@ def apportion(numerators: Sequence[int], minor: int, total_minor: int) -> list[i
     if not left:
         return shares
     rests = [numerator % minor for numerator in numerators]
+    # The common case, without a sort.
     if left == 1 and (largest := max(rests)):
         shares[rests.index(largest)] += 1
     else:
@@ -173,5 +209,6 @@ def _rates(runs: Sequence[Run]) -> list[list[int]]:
     rates: dict[object, list[int]] = {}
     for i, run in enumerate(runs):
         vat = run.component.vat
+        # A limit or a tax per kWh has a tax that follows from no percentage: each stands alone.
         rates.setdefault(("alone", i) if vat is None else vat, []).append(i)
     return list(rates.values())

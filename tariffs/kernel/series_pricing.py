@@ -29,12 +29,14 @@ def _parts(run: Run, compiled: CompiledTariff, table: SeriesTable, cutter: Cutte
     if run.component.dimension is not Dimension.ENERGY:
         yield run
         return
+    # Asked also of runs that follow no series: the cutter counts the register along.
     parts = cutter.parts(run)
     if not run.component.follows_series:
         yield run
         return
     last: Run | None = None
     for starts, ends, volume in parts:
+        # A gap in the series does no harm while nothing flows.
         if not volume:
             continue
         price = table.price_at(starts)

@@ -1,4 +1,39 @@
-"""From runs to a priced session: steps, adjustments, limits, taxes and rounding, in this order."""
+"""From runs to a priced session: steps, adjustments, limits, taxes and rounding, in this order.
+
+What was counted is not yet what is owed. Six rules follow, and in another order they give another
+total: half of what a limit left is not the limit of a half. So there is one order for all tariffs:
+
+1. the price series, which only says what a counted kWh costs in its interval
+2. steps, because OCPI rounds volumes before anything costs
+3. adjustments, in the order of the file, on amounts with their steps
+4. min_price, then max_price, because they bound what the session costs after all that is ours
+5. reverse charge, then taxes per kWh: both belong to the state, not to the price
+6. one rounding, and perhaps coins
+
+From stage 3 on every change is a line of its own, and the lines before it stay as they were
+(reverse charge alone takes the tax of all of them). `runs` and `amounts` grow side by side, index
+by index, so that every cent has a line with its reason.
+
+Example 1, min_price 2.00 before taxes, 2 kWh at 0.40 with 20 % VAT:
+
+    alone                       0.80 + 0.16, then a line of 1.20 + 0.24: 2.00 and 0.40
+    policy limit-tax-unchanged  0.80 + 0.16, then a line of 1.20 + 0.00: 2.00 and 0.16
+    with a group at 50 %        0.40 + 0.08, and no line: something was given away
+    with a cap of 0.50          0.50 + 0.10, then a line of 1.50 + 0.30: a cap gives nothing away
+
+Example 2, 2 kWh at 1.19 with 19 % inside, for a business that owes the VAT itself: the line is
+2.00 before taxes in either case; its 0.38 become 0.00, and it owes 2.00, not 2.38.
+
+Why the limit's tax is in proportion: nobody says of which rate the missing 1.20 would have been,
+and the proportion leaves the session's own mix of rates as it is. Why a tax per kWh comes after
+the limits: a maximum is the operator's promise, and the excise is not his to give away. Why one
+rounding at the end: see `tariffs.kernel.rounding`.
+
+No stage may make a total negative or lines that do not add up, in whatever order the file has its
+adjustments: tests/tariffs/adjustments/test_adjustments.py tries orders by chance, under every
+policy. The limits hold exactly, before rounding (test_price_limits_hold); reverse charge leaves
+what is owed before taxes (test_reverse_charge_leaves_what_is_owed_before_taxes).
+"""
 
 from __future__ import annotations
 
@@ -47,6 +82,7 @@ def settle(
         notes = [*notes, *usage_notes(usage, compiled)]
     if compiled.series is not None:
         runs = price_by_series(runs, compiled, compiled.series, usage)
+    # After the series has cut: a step is billed at the price of the last interval.
     apply_steps(runs, policy.steps)
     if policy.steps is StepPolicy.AS_PRINTED_D2 and (note := exchange_prices(runs, compiled)):
         notes = [*notes, note]
@@ -92,6 +128,7 @@ def _rounded(
     scale = compiled.minor_scale
     if policy.rounding_unit is RoundingUnit.TOTAL:
         before, tax = round_total(amounts, scale, policy.rounding_mode)
+        # Lines share the total when somebody asks for them; a back-test never does.
         if policy.cash_minor == 1:
             return before, tax, None
         shares = share_out(amounts, scale, before, tax)
@@ -143,6 +180,7 @@ def _round_to_coins(
         runs.append(run)
         shares[0].append(max(rest, -before))
         shares[1].append(rest - max(rest, -before))
+        # Amounts stand beside runs; coins are no part of the exact price.
         amounts.befores.append(0)
         amounts.taxes.append(0)
 

@@ -58,6 +58,7 @@ def runs_of(stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPol
         if flat is not None and is_flat_due(flat, flats, policy):
             flats.append(flat)
             runs.append(Run(flat, at, at, 1, 1))
+        # By identity, not by price: two elements at one price are two reasons and stay two lines.
         if fed is None or fed.component is not energy:
             if fed is not None:
                 now = timeline.register_at(at)
@@ -75,6 +76,7 @@ def runs_of(stretches: Iterable[Stretch], timeline: Timeline, policy: PricingPol
         fed.close(timeline.end_us, timeline.total - register)
     if timed is not None:
         timed.close(timeline.end_us, timeline.end_us - timed.starts_us)
+    # A component that counted nothing must not be the last one, whose step and price decide.
     return [run for run in runs if run.volume]
 
 

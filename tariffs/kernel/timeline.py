@@ -1,4 +1,45 @@
-"""A usage as whole numbers in order, checked: what the kernel cuts."""
+"""A usage as whole numbers in order, checked: what the kernel cuts.
+
+Prices change at 22:00 sharp, at the fifth kWh, after an hour. Stations send registers when they
+like: each minute, each quarter of an hour, or only at both ends. So two questions have to be
+answered between readings: what was the register at this instant, and at which instant did the
+register reach this threshold. Whatever rounding does to the answers, the parts must add up to the
+energy that the meter showed.
+
+Instants are whole microseconds since 1970, registers whole 1e-9 Wh since the start. Between two
+readings the register rises linearly and is rounded down. A threshold is reached at the first
+microsecond at which the register has it, and from then on the register there *is* the threshold
+(`pinned`). Volumes are differences of registers, so they always add up.
+
+Example 1. 3 Wh within a second, one price until 1 Wh and another from there on:
+
+    register after 333,333 us     0.999999 Wh
+    register after 333,334 us     1.000002 Wh     so 1 Wh is reached here, and is pinned
+    volumes                       1 Wh and 2 Wh, not 1.000002 and 1.999998
+
+In the large: 8 kWh from 10:00 to 11:00 at 0.30 below 5 kWh and 0.60 above are cut at 10:37:30 and
+cost 5 x 0.30 + 3 x 0.60 = 3.30, though no reading lies there.
+
+Example 2. The first 10 minutes of every stretch of parking are a grace. Charging from 10:00,
+parking from 10:20, the end at 11:00, and in between charging once more:
+
+    charging 10:35 to 10:40     grace until 10:30, parking, charging, grace 10:40 to 10:50, parking
+    charging 10:30 to 10:30     grace until 10:30, then parking to the end
+
+What lasts no time is no stretch. Else a station that says "charging" and "parking" in one moment
+would give its driver another grace.
+
+Why not power x time for each stretch: stations round power, and the products would not add up to
+the register, which is what the meter is calibrated for. Why not round to the nearest: rounded
+down, no stretch has more than was metered by its end. Why whole numbers: a float of the seconds
+since 1970 holds today's microseconds only nearly, and decimals are slower.
+
+What contradicts itself is refused here and never repaired: registers or times that fall, readings
+that do not begin with 0 at the start and end with the session, a reservation after charging. The
+fold of the ledger has repaired what can be repaired, with a flag; a second repair would be silent.
+Readings stay as they came until a cut asks for them, because most sessions have many of them and
+few cuts. tests/tariffs/kernel/test_timeline.py holds these rules, test_pricing.py the sums.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +100,7 @@ class Timeline(msgspec.Struct, gc=False):
         if self.pinned is not None and instant_us in self.pinned:
             return self.pinned[instant_us]
         points = self.usage.points
+        # Of two readings at one moment the last stands: the search passes both.
         index = bisect_right(points, moment_of(instant_us), key=_AT)
         if index == 0:
             return 0
@@ -82,6 +124,7 @@ class Timeline(msgspec.Struct, gc=False):
         before, after = points[index - 1], points[index]
         at, register, gained = microseconds(before.at), _units(before), _units(after)
         ahead = (threshold - register) * (microseconds(after.at) - at)
+        # Rounded up: a microsecond earlier the register is still below the threshold.
         reached = at - (-ahead // (gained - register))
         if self.pinned is None:
             self.pinned = {}
@@ -139,6 +182,8 @@ def _total(usage: SessionUsage) -> int:
     at, register = usage.starts_at, points[0].energy_wh
     try:
         for point in points:
+            # `not >=` and not `<`: a NaN compares false, and is refused here if no trap refuses
+            # it.
             if point.at < at or not point.energy_wh >= register:
                 raise UnusableUsageError(usage, f"its readings run backwards at {point.at}")
             at, register = point.at, point.energy_wh

@@ -23,6 +23,8 @@ def usage_notes(usage: SessionUsage, compiled: CompiledTariff) -> Iterator[Note]
     calendar = compiled.tariff.holidays
     if calendar is not None:
         local = zone(usage.time_zone)
+        # By the site's own calendar: a session of New Year's Eve may have two years, or another
+        # one than UTC.
         years = {at.astimezone(local).year for at in (usage.starts_at, usage.ends_at)}
         for year in sorted(years - set(calendar.years)):
             message = f"the tariff does not know the holidays of {year}: none was assumed"

@@ -74,6 +74,7 @@ def reach_of(compiled: CompiledTariff) -> Reach:
         allowed = {quantity_mask(compiled, band.alone) for band in bands}
         masks = {mask & other for mask in masks for other in allowed}
         if len(masks) > MASKS_MAX:
+            # Sorted: the same tariff gets the same findings on every machine.
             masks, is_complete = set(sorted(masks)[:MASKS_MAX]), False
     winners: dict[Reached, set[int]] = {}
     for mask in masks:

@@ -73,6 +73,7 @@ def _shared_faults(tariff: Tariff) -> Iterator[str]:
             names.add(name)
         if isinstance(adjustment, PeriodCap):
             exponent = currency_exponent(tariff.currency)
+            # It is used up in minor units: a finer one would never be used up exactly.
             if decimals_of(plain(adjustment.amount)) > exponent:
                 yield f"adjustments[{index}]: the amount has more than {exponent} decimals"
 

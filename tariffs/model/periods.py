@@ -70,6 +70,7 @@ class WallClock:
         return changes[bisect_right(changes, instant_us, key=lambda change: change[0]) - 1][1]
 
     def _changes(self, day: int) -> Iterator[Change]:
+        # By UTC days, which all have 24 hours; local ones have 23 or 25, or begin at another hour.
         begin = EPOCH + timedelta(days=day)
         last: int | None = None
         for instant in sorted({begin, *self._instants(begin)}):
@@ -85,14 +86,19 @@ class WallClock:
         first = begin.astimezone(self._zone).date() - timedelta(days=1)
         candidates = [
             instant
+            # Two local dates touch a UTC day; one more on either side for offsets that change
+            # there.
             for offset in range(4)
             for boundary in self._boundaries
             for instant in self._instants_of(first + timedelta(days=offset), boundary)
         ]
+        # Where clocks jump they may jump over a boundary: the jump itself is one.
         candidates.extend(self._shifts(begin))
         yield from (instant for instant in candidates if begin <= instant < end)
 
     def _instants_of(self, day: date, boundary: time) -> Iterator[datetime]:
+        # In autumn a time comes twice. In spring both lie beside the gap, and a cut too many at
+        # which the mask stays the same is dropped.
         for fold in (0, 1):
             local = datetime.combine(day, boundary, tzinfo=self._zone).replace(fold=fold)
             yield local.astimezone(UTC)

@@ -19,6 +19,7 @@ from tariffs.model.usage import microseconds
 from tariffs.quantities import EXACT, is_sane, plain
 
 MINUTES: Final = (15, 30, 60)
+# Quarter-hours of five and a half years.
 PRICES_MAX: Final = 200_000
 _MINUTE_US: Final = 60_000_000
 _HUNDRED: Final = Decimal(100)

@@ -45,6 +45,7 @@ def _season_applies(start: str | None, end: str | None, today: date) -> bool:
     """Tell whether *today* lies in the season, which may reach over the end of the year."""
     if start is None or end is None:
         return True
+    # MM-DD compares as text, and 02-29 keeps its place in years that have no such day.
     now = f"{today:%m-%d}"
     return start <= now < end if start < end else now >= start or now < end
 
@@ -69,6 +70,7 @@ def clock_boundaries(restrictions: Restrictions) -> set[time]:
         restrictions.end_date,
     )
     if boundaries or any(by_day):
+        # Dates and weekdays change there, and a window without an end ends there.
         boundaries.add(MIDNIGHT)
     return boundaries
 
@@ -91,6 +93,7 @@ class Bands(msgspec.Struct, frozen=True):
 
 def bands_of(ranges: Sequence[tuple[int | None, int | None]]) -> Bands | None:
     """Build the bands of one quantity from each element's (min, max); None if none is bounded."""
+    # A bound of 0 divides nothing: every quantity begins there.
     thresholds = sorted({bound for pair in ranges for bound in pair if bound})
     if not any(bound is not None for pair in ranges for bound in pair):
         return None

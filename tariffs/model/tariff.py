@@ -94,6 +94,7 @@ class PriceComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     dimension: Dimension
     price: Decimal
     vat: Decimal | None = None
+    # OCPI requires it and advises 1; 3.0 will have none.
     step_size: int = 1
     series: bool = False
 

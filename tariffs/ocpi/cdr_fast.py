@@ -22,12 +22,14 @@ from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import is_sane, plain
 
+# Caches are emptied when they are full: what partners send has no bound.
 _NUMBERS_MAX: Final = 1 << 16
 _TARIFFS_MAX: Final = 1000
 _WHOLE_MAX: Final = 10**12
 _ENCODER: Final = msgspec.json.Encoder()
 
 
+# Unknown fields are forbidden everywhere here: the reader notes them, so it must get such a CDR.
 class _Dimension(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     type: str
     volume: Any

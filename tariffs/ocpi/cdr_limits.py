@@ -35,6 +35,7 @@ class OddVolume(msgspec.Struct, frozen=True):
 def odd_volume(periods: Sequence[ChargingPeriod], ends_at: datetime) -> OddVolume | None:
     """Return the last volume that is odd."""
     ends = ends_at
+    # From the end: a period ends where the one behind it starts.
     for index in range(len(periods) - 1, -1, -1):
         period = periods[index]
         energy, longest = period.energy, period.time

@@ -40,6 +40,7 @@ OTHERS: Final = (
     "POWER",
     "STATE_OF_CHARGE",
 )
+# A CDR of 2.1.1 says stop_date_time; its Session says start_datetime and end_datetime.
 _STARTS: Final = ("start_date_time", "start_datetime")
 _ENDS: Final = ("end_date_time", "stop_date_time", "end_datetime")
 _TIMES: Final = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
@@ -224,6 +225,7 @@ def _whole(fields: JsonFields, starts_at: datetime, ends_at: datetime) -> Chargi
     if hours is not None and parking is not None:
         if parking > hours:
             raise OcpiError(fields.spot("total_parking_time"), "is more than total_time")
+        # total_time is charging and parking together (a NOTE of mod_cdrs).
         hours = plain(EXACT.subtract(hours, parking))
     message = f"is missing or empty; priced as one period of the CDR's totals ({energy} kWh)"
     fields.note("charging_periods", "periods_missing", message)

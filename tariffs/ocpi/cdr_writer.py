@@ -172,6 +172,7 @@ def _cost(key: str, cost: StatedCost, version: OcpiVersion, notes: list[Note]) -
         ]
     elif cost.gross is not None and before is not None:
         amount = plain(EXACT.subtract(cost.gross, before))
+        # 2.2.1 states no rate: the amount is certain, a percentage would be a guess.
         written["taxes"] = [{"name": VAT, "amount": amount}]
     elif cost.gross is not None:
         notes.append(Note("not_said", "OCPI 2.3.0 states no amount with taxes alone", key))

@@ -52,6 +52,7 @@ def _cost(fields: JsonFields, key: str) -> StatedCost | None:
         message = "the amount before taxes is missing"
         fields.note(key, "cost_incomplete", message)
         return StatedCost(before_taxes=None, gross=after)
+    # With taxes the amount after them follows; a second statement of it might say another.
     return StatedCost(before_taxes=before, taxes=taxes, gross=None if taxes else after)
 
 

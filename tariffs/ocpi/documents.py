@@ -11,6 +11,7 @@ from tariffs.errors import TariffError
 from tariffs.kernel.priced import Note
 
 SIZE_MAX: Final = 16_000_000
+# As many digits as `tariffs.quantities` takes for a number: int() of a huge text is slow.
 _INTEGER_DIGITS_MAX: Final = 40
 _ROOT: Final = ""
 
@@ -38,6 +39,7 @@ def decode_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is any shape until i
     if len(data) > SIZE_MAX:
         raise OcpiError(_ROOT, f"larger than {SIZE_MAX:,} bytes")
     try:
+        # With a byte order mark, too, which RFC 8259 (8.1) lets a reader ignore.
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OcpiError(_ROOT, f"not JSON: {error}") from None
@@ -51,6 +53,7 @@ def decode_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is any shape until i
             parse_constant=Decimal,
             object_pairs_hook=_object,
         )
+        # json takes half a surrogate pair; writing it would fail, far from here.
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode()
     except RecursionError:

@@ -43,6 +43,7 @@ def element_of(fields: JsonFields) -> TariffElement:
         raise OcpiError(fields.spot("price_components"), "is empty")
     dimensions = [component.dimension for component in components]
     for index, dimension in enumerate(dimensions):
+        # OCPI does not say what a second one would mean (ocpi #402).
         if dimension in dimensions[:index]:
             message = f"{dimension} stands twice in one element; the first holds"
             fields.note(f"price_components[{index}]", "component_repeated", message)
@@ -116,6 +117,7 @@ def _restrictions(parent: JsonFields) -> Restrictions:
 def _note_oddities(fields: JsonFields, restrictions: Restrictions) -> None:
     """Note what is read by a choice of ours, and what can never hold."""
     start, end = restrictions.start_time, restrictions.end_time
+    # One engine in the field reads the whole day, another one never.
     if start is not None and start == end:
         message = "the window ends where it starts, which OCPI leaves open; read as the whole day"
         fields.note("end_time", "window_of_no_length", message)

@@ -80,6 +80,7 @@ class JsonFields:
 
     def number(self, key: str, *, required: bool = False, signed: bool = False) -> Decimal | None:
         """Return an exact number, not negative unless *signed*; one sent as text is repaired."""
+        # OCPI's own example of a CDR in 2.1.1 has a price as text, "2.00".
         if isinstance(self.get(key), str):
             message = f"the number {shown(self.value[key])} was sent as text"
             self.note(key, "number_as_text", message)

@@ -160,6 +160,7 @@ def _tax_included(fields: JsonFields, version: OcpiVersion) -> TaxIncluded:
     """Read 2.3.0's tax_included; older versions always state prices before taxes."""
     value = fields.get("tax_included")
     if value is None:
+        # Missing in the tariff that the text's own cdr_example of 2.3.0 embeds.
         if version is OcpiVersion.V2_3_0:
             message = "is missing, which OCPI 2.3.0 requires; prices are read as before taxes"
             fields.note("tax_included", "tax_included_missing", message)

@@ -28,6 +28,8 @@ from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import RoundingMode, decimal_of_ratio, plain, round_ratio
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+# OCPI, types: a number has four decimals unless mentioned; ids are CiString(36), a DisplayText has
+# 512 characters.
 _PLACES_MAX: Final = 4
 _ID_LENGTH_MAX: Final = 36
 _TEXT_LENGTH_MAX: Final = 512
@@ -96,6 +98,7 @@ class _TariffWriter:
         }
         if is_oldest:
             for key in _ONLY_NEWER:
+                # Nothing is lost of a party: in 2.1.1 it stands in the address of the object.
                 if fields.pop(key) is not None and key not in {"country_code", "party_id"}:
                     self._lose(key, f"OCPI 2.1.1 has no {key}")
         return {key: value for key, value in fields.items() if value is not None}

@@ -56,6 +56,7 @@ def version_of_tariff(value: Mapping[str, Any]) -> OcpiVersion:
     limits, validity or VAT. Between them it is 2.2.1.
     """
     limits = (value.get("min_price"), value.get("max_price"))
+    # Newest first: each version keeps the fields of the one before.
     if "tax_included" in value or "preauthorize_amount" in value:
         return OcpiVersion.V2_3_0
     if any(isinstance(limit, dict) and "before_taxes" in limit for limit in limits):

@@ -201,6 +201,7 @@ class _Exporter:
                     price_kwh=self._exact(net, f"{spot}.price", "kWh"), conditions=conditions
                 )
             case Fee.TIME | Fee.PARKING_TIME | Fee.RESERVATION_TIME:
+                # OCPP prices time per minute, OCPI per hour.
                 net /= MINUTES_PER_HOUR
                 return OcppPrice(
                     price_minute=self._exact(net, f"{spot}.price", "minute"),
@@ -255,6 +256,7 @@ class _Exporter:
             max_power=_thousandfold(r.max_power),
             min_time=r.min_duration,
             max_time=r.max_duration,
+            # The one way to say a grace: OCPI has no words for it, OCPP 2.1 has minIdleTime.
             min_idle_time=self.grace_s if self.grace_s and fee is Fee.PARKING_TIME else None,
         )
         return None if conditions == OcppConditions() else conditions

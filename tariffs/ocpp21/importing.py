@@ -141,7 +141,12 @@ class _Importer:
         for index, price in self._kept(ocpp_fee.prices, fee, encoded):
             spot = f"{encoded}.prices[{index}]"
             component = PriceComponent(
-                dimension=dimension, price=self._price(fee, price, spot), vat=vat, step_size=0
+                # OCPP knows no steps; the model's default of 1 would round each session up to a
+                # Wh.
+                dimension=dimension,
+                price=self._price(fee, price, spot),
+                vat=vat,
+                step_size=0,
             )
             restrictions = self._restrictions(price.conditions or _NO_CONDITIONS, fee, spot)
             yield TariffElement(price_components=(component,), restrictions=restrictions)
@@ -188,6 +193,7 @@ class _Importer:
         if not rates:
             return None
         factor = Decimal(1)
+        # Taxes of one stack add up; each higher stack is on all below it (OCPP 2.1, TaxRateType).
         for stack in sorted({rate.stack for rate in rates}):
             level = sum((self._number(r.tax, spot) for r in rates if r.stack == stack), Decimal(0))
             share = EXACT.divide(level, Decimal(100))
@@ -248,6 +254,8 @@ class _Importer:
         ]
         waits = {(price.conditions or _NO_CONDITIONS).min_idle_time or 0 for price in prices}
         first = self.tariff.idle_time.prices[0] if self.tariff.idle_time.prices else None
+        # A grace is said in two ways: minIdleTime on the prices, or a first price of 0 up to
+        # maxIdleTime.
         free = _free_until(first) if first is not None else None
         if free:
             waits = {max(wait, free) for wait in waits}

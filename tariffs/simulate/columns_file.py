@@ -22,6 +22,7 @@ from tariffs.bulk.columns import Flags, Integers, SessionColumns
 from tariffs.simulate.history import AMOUNT_MINOR_MAX, HistoryChunk
 
 FORMAT: Final = "wattledger-sessions-1"
+# An array's size is read before its bytes: a small zip can unpack to any size.
 _BYTES_MAX: Final = 2**29
 _PLAIN: Final = (
     *("starts_us", "ends_us", "zone", "group", "point_offsets", "point_us", "point_units"),

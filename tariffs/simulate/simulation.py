@@ -153,6 +153,7 @@ class Simulation:
 
     def _leave_out(self, unread: Unread) -> None:
         self.result.left_out += 1
+        # All are counted, some are named: a million broken rows must not fill the memory.
         if len(self.result.unread) < _UNREAD_SHOWN:
             self.result.unread.append(unread)
 

@@ -65,6 +65,9 @@ def reverse_charge(runs: list[Run], amounts: Amounts) -> None:
         if component.vat is None and not component.tax_factor:
             continue
         if id(component) not in freed:
+            # 0 %, not none: it is known that no tax is due, so a total after taxes can be told.
+            # One new component for each old one, for rounding tells lines of one component by
+            # identity.
             freed[id(component)] = msgspec.structs.replace(component, vat=Decimal(0), tax_factor=0)
         run.component = freed[id(component)]
     amounts.taxes[:] = [0] * len(amounts.taxes)

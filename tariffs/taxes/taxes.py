@@ -96,6 +96,7 @@ def factors_of(tariff: Tariff, *, grants: int) -> Factors:
     prices.extend(limit.after_taxes for limit in limits if limit.after_taxes is not None)
     price_decimals = max((decimals_of(price) for price in prices), default=0)
     hundred: int = 100 * 10**vat_decimals
+    # Taxes inside: net = gross x 100 / (100 + rate), so each rate divides the denominator.
     divisors = [hundred, *(hundred + scaled(vat, vat_decimals) for vat in vats)]
     return Factors(
         price_decimals=price_decimals,
