@@ -35,6 +35,7 @@ MODULES: Final = (
     "bench.ocpi",
     "bench.bulk",
     "bench.simulate",
+    "bench.start_up",
 )
 
 

@@ -6,17 +6,20 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 RIGHT = "right"
 
 
 def console() -> Console:
     """Return where results go; piped output is wide enough for every column."""
+    from rich.console import Console  # noqa: PLC0415 - what prints JSON starts without it
+
     return Console(width=None if sys.stdout.isatty() else 190, highlight=False)
 
 
@@ -28,6 +31,9 @@ def print_json(content: object) -> None:
 
 def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> None:
     """Print *rows* under *columns* (heading to "left" or "right"), or that there are none."""
+    from rich.table import Table  # noqa: PLC0415 - what prints JSON starts without it
+    from rich.text import Text  # noqa: PLC0415
+
     out = console()
     if not rows:
         out.print(f"{title}: none")
@@ -67,4 +73,6 @@ def say(text: str) -> None:
 
 def complain(text: str) -> None:
     """Print a problem."""
+    from rich.console import Console  # noqa: PLC0415 - what prints JSON starts without it
+
     Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)

@@ -49,6 +49,9 @@ class Settings:
 
     data: Path = _setting(DATA, "folder that keeps the database and the log files")  # noqa: RUF009 - a Path never changes
     database_url: str = _setting("", "an own PostgreSQL 15+; empty starts the embedded one")
+    database_idle_seconds: int = _setting(
+        60, "how long the embedded one outlives its last command; 0 stops it at once"
+    )
     listen_host: str = _setting("127.0.0.1", "address on which stations connect")
     listen_port: int = _setting(9000, "port for `ws://`; 0 picks a free one, -1 closes it")
     tls_port: int = _setting(-1, "port for `wss://`; -1 closes it")
@@ -71,6 +74,7 @@ class Settings:
             ("tls_port", -1, 65535),
             ("partitions", 1, 256),
             ("linger_ms", 0, 1000),
+            ("database_idle_seconds", 0, 86_400),
             ("heartbeat_seconds", 1, 86_400),
             ("tick_seconds", 1, 3600),
         ):

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from deploy.clock import SystemClock
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import opened
-from ledger.declared.changes import PlannedChange
-from ledger.declared.declarations import Entity
-from ledger.desk.apply import Applied, apply_files
-from ledger.master_data.stations import Station
+from deploy.running.opening import opened
+
+if TYPE_CHECKING:
+    from ledger.declared.changes import PlannedChange
+    from ledger.declared.declarations import Entity
+    from ledger.desk.apply import Applied
 
 
 def apply(
-    *files: Path, dry_run: bool = False, by: str | None = None, place: ReadingPlace = READ_HERE
+    *files: Path, dry_run: bool = False, by: str | None = None, folder: ReadingFolder = READ_FOLDER
 ) -> int:
     """Declare the sites, stations, tokens, customers and tariff assignments of YAML files.
 
@@ -31,16 +33,19 @@ def apply(
         files: Files to read, in this order.
         dry_run: Show what would change, and change nothing.
         by: Who declares (default: your login).
-        place: Where.
+        folder: Where.
     """
+    from deploy.clock import SystemClock
+    from ledger.desk.apply import apply_files
+
     if not files:
         message = "apply needs at least one file"
         raise DeployError(message)
     texts = [(read_text(path), str(path)) for path in files]
-    with opened(place.settings(), is_new=True) as connection:
+    with opened(folder.settings(), is_new=True) as connection:
         who, now = by or login(), SystemClock().now()
         applied = apply_files(connection, texts, by=who, at=now, is_dry=dry_run)
-    if place.json:
+    if folder.json:
         print_json({"changes": [_row(each) for each in applied.planned], **_summary(applied)})
         return 0
     columns = {"": "left", "kind": "left", "key": "left", "holds from": "left", "what": "left"}
@@ -51,40 +56,6 @@ def apply(
     done = "would change, nothing was" if dry_run else "declared"
     say(f"{len(applied.planned)} {done}; version {applied.version} holds.")
     return 0
-
-
-def read_text(path: Path) -> str:
-    """Return a file's text.
-
-    Raises:
-        DeployError: If it cannot be read.
-    """
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise NotUtf8Error(path, error) from error
-    except OSError as error:
-        message = f"cannot read {path}: {error}"
-        raise DeployError(message) from error
-
-
-class NotUtf8Error(DeployError):
-    """A file holds bytes that are no UTF-8; `line` and `column` (from 1) say where."""
-
-    def __init__(self, path: Path, error: UnicodeDecodeError) -> None:
-        before = error.object[: error.start]
-        self.path, self.line = path, before.count(b"\n") + 1
-        self.column = error.start - before.rfind(b"\n")
-        self.why = "not UTF-8: save the file as UTF-8"
-        super().__init__(f"{path}:{self.line}:{self.column}: {self.why}")
-
-
-def login() -> str:
-    """Return the name under which this person works on this machine."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def _summary(applied: Applied) -> dict[str, int]:
@@ -104,6 +75,8 @@ def _row(change: PlannedChange) -> dict[str, object]:
 
 def _difference(before: Entity | None, after: Entity | None) -> str:
     """Return what is new, field by field, without secrets."""
+    from ledger.master_data.stations import Station
+
     if after is None:
         return "withdrawn"
     parts = []

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from deploy.output import say
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 
 
 def demo(
@@ -32,9 +32,9 @@ def demo(
         seconds: Real time that the day of 26 hours takes.
     """
     # The fleet's libraries take as long to load as everything else: only the demo pays for them.
-    from deploy.demo.figures import collect_figures, explain_one_line  # noqa: PLC0415
-    from deploy.demo.play import demo_settings, play_day  # noqa: PLC0415
-    from deploy.demo.report import print_report  # noqa: PLC0415
+    from deploy.demo.figures import collect_figures, explain_one_line
+    from deploy.demo.play import demo_settings, play_day
+    from deploy.demo.report import print_report
 
     settings = demo_settings(data)
     say(f"A fleet of {stations} stations charges for a day; the data goes to {settings.data}")

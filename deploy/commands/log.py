@@ -5,64 +5,64 @@ from __future__ import annotations
 import sys
 from hashlib import sha256
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import say
-from deploy.running.wiring import opened
-from ledger.log.envelope import Frame
-from projections.log_reading import (
-    LoggedLine,
-    describe,
-    parse_position,
-    read_all,
-    read_position,
-    read_station,
-)
+from deploy.running.opening import opened
+
+if TYPE_CHECKING:
+    from projections.log_reading import LoggedLine
 
 
 def show(
-    place_in_log: str | None = None,
+    log_position: str | None = None,
     /,
     *,
     station: str | None = None,
     limit: int = 50,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Show raw frames, verbatim, with our answers: one record, or what a station said.
 
     Args:
-        place_in_log: PARTITION/POSITION or PARTITION/POSITION/LINE, as `explain` names it.
+        log_position: PARTITION/POSITION or PARTITION/POSITION/LINE, as `explain` names it.
         station: What this station said, from the beginning.
         limit: At most so many lines of a station.
-        place: Where.
+        folder: Where.
     """
-    if (place_in_log is None) == (station is None):
-        message = "say which: a place (PARTITION/POSITION) or --station STATION"
+    from ledger.log.envelope import Frame
+    from projections.log_reading import parse_position, read_position, read_station
+
+    if (log_position is None) == (station is None):
+        message = "say which: a position (PARTITION/POSITION) or --station STATION"
         raise DeployError(message)
-    with opened(place.settings()) as connection:
-        if place_in_log is not None:
-            lines = read_position(connection, *parse_position(place_in_log))
+    with opened(folder.settings()) as connection:
+        if log_position is not None:
+            lines = read_position(connection, *parse_position(log_position))
         else:
             lines = list(islice(read_station(connection, station or ""), limit))
     if not lines:
-        message = f"nothing stands there: {place_in_log or station}"
+        message = f"nothing stands there: {log_position or station}"
         raise DeployError(message)
     for line in lines:
-        _print(line, is_json=place.json)
-        if place_in_log is not None and isinstance(line.line, Frame) and not place.json:
+        _print(line, is_json=folder.json)
+        if log_position is not None and isinstance(line.line, Frame) and not folder.json:
             say(f"  sha256 {sha256(line.line.frame.encode()).hexdigest()}")
     return 0
 
 
-def export(*, station: str | None = None, place: ReadingPlace = READ_HERE) -> int:
-    """Write the log to standard output as lines of JSON, each with its place.
+def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -> int:
+    """Write the log to standard output as lines of JSON, each with its position.
 
     Args:
         station: Only what is about this station.
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection:
+    from projections.log_reading import read_all, read_station
+
+    with opened(folder.settings()) as connection:
         lines = read_station(connection, station) if station else read_all(connection)
         for line in lines:
             _print(line, is_json=True)
@@ -74,5 +74,7 @@ def _print(logged: LoggedLine, *, is_json: bool) -> None:
     if is_json:
         sys.stdout.write(f'{{"at":"{at}","line":{logged.text}}}\n')
     else:
+        from projections.log_reading import describe
+
         moment = f"{logged.line.received_at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
         say(f"{at}  {moment}Z  {describe(logged.line)}")

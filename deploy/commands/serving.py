@@ -5,18 +5,20 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deploy.clock import SystemClock
-from deploy.commands.place import HERE, Place
+from deploy.commands.data_folder import FOLDER, DataFolder
 from deploy.output import say
-from deploy.running.wiring import System
+
+if TYPE_CHECKING:
+    from deploy.running.wiring import System
 
 
 def up(
     *,
     port: int | None = None,
     listen_host: str | None = None,
-    place: Place = HERE,
+    folder: DataFolder = FOLDER,
 ) -> int:
     """Serve charging stations, rate and invoice, until stopped.
 
@@ -27,9 +29,12 @@ def up(
     Args:
         port: Port for stations (setting `listen_port`).
         listen_host: Address for stations (setting `listen_host`).
-        place: Where.
+        folder: Where.
     """
-    settings = place.settings(listen_port=port, listen_host=listen_host)
+    from deploy.clock import SystemClock
+    from deploy.running.wiring import System
+
+    settings = folder.settings(listen_port=port, listen_host=listen_host)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import LiteralString
 
 import msgspec
-from psycopg.rows import class_row
 
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json, print_rows
-from deploy.running.wiring import opened
+from deploy.running.opening import opened
 
 _UNKNOWN: LiteralString = """
 SELECT token_uid, station_id, first_seen_at, last_seen_at, times FROM unknown_token
@@ -35,21 +34,23 @@ class UnknownToken(msgspec.Struct, frozen=True, kw_only=True):
     times: int
 
 
-def unknown(*, limit: int = 100, place: ReadingPlace = READ_HERE) -> int:
+def unknown(*, limit: int = 100, folder: ReadingFolder = READ_FOLDER) -> int:
     """List tokens that stations showed and nobody declared, the latest first.
 
     What a station is answered for them is the policy's `unknown_tokens`.
 
     Args:
         limit: At most so many.
-        place: Where.
+        folder: Where.
     """
+    from psycopg.rows import class_row
+
     with (
-        opened(place.settings()) as connection,
+        opened(folder.settings()) as connection,
         connection.cursor(row_factory=class_row(UnknownToken)) as cursor,
     ):
         found = cursor.execute(_UNKNOWN, (limit,)).fetchall()
-    if place.json:
+    if folder.json:
         print_json(found)
         return 0
     print_rows("Unknown tokens", COLUMNS, [msgspec.structs.astuple(each) for each in found])

@@ -22,12 +22,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.clock import FastClock
 from deploy.errors import DeployError
+from deploy.example_files import examples_folder
 from deploy.fleet.day import StationDay
 from deploy.fleet.fleet import count_steps, run_fleet
 from deploy.fleet.plan import Place, plan_day
 from deploy.fleet.station import Tally
 from deploy.output import console
-from deploy.running.wiring import System, opened
+from deploy.running.opening import opened
+from deploy.running.wiring import System
 from deploy.settings import Settings
 from ledger.database import connect
 from ledger.declared.declarations import Declarations, Kind
@@ -35,7 +37,7 @@ from ledger.declared.store import load_declarations
 from ledger.desk.apply import apply_files
 from ledger.desk.publish import publish_files
 
-EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES: Final = examples_folder()
 MIDNIGHT: Final = datetime(2026, 3, 31, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
 """The last day of a month, so that the monthly invoices fall into the demo too."""
 DAY: Final = timedelta(hours=26)
@@ -87,7 +89,7 @@ def demo_settings(data: Path | None) -> Settings:
         data = Path(tempfile.mkdtemp(prefix="wattledger-demo-"))
     elif data.exists() and any(data.iterdir()):
         raise UsedFolderError(data)
-    return Settings(data=data.absolute(), listen_port=0, partitions=4)
+    return Settings(data=data.absolute(), listen_port=0, partitions=4, database_idle_seconds=0)
 
 
 def play_day(settings: Settings, *, stations_max: int, seconds: float) -> DemoDay:

@@ -17,13 +17,13 @@ from deploy.clock import FastClock, SystemClock
 from deploy.settings import Settings
 
 LOG_FILE = "wattledger.log"
-ORPHAN_SECONDS = 15.0
+ALONE_SECONDS_MAX = 15.0
 
 ProductClock = SystemClock | FastClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class PartContext:
     """What every part is given: where the database is, and which time it is."""
 
     settings: Settings
@@ -35,7 +35,7 @@ class RunPart(Protocol):
     """The work of a part: a module's function, for a new process must find it by name."""
 
     def __call__(
-        self, surroundings: Surroundings, stop: threading.Event, ready: Callable[[object], None]
+        self, context: PartContext, stop: threading.Event, ready: Callable[[object], None]
     ) -> None:
         """Work until *stop* is set; call *ready* once, with what others must know."""
 
@@ -55,9 +55,9 @@ class Failure:
     words: str
 
 
-def run_part(part: Part, surroundings: Surroundings, pipe: Connection) -> None:
+def run_part(part: Part, context: PartContext, pipe: Connection) -> None:
     """Be the process of *part*: end at SIGTERM, or when the supervisor is gone."""
-    write_log(surroundings.settings)
+    write_log(context.settings)
     stop = threading.Event()
     # Ctrl-C reaches the whole group: the supervisor decides in which order we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -66,7 +66,7 @@ def run_part(part: Part, surroundings: Surroundings, pipe: Connection) -> None:
     log = logging.getLogger(f"wattledger.{part.name}")
     log.info("started, process %s", os.getpid())
     try:
-        part.run(surroundings, stop, pipe.send)
+        part.run(context, stop, pipe.send)
     except Exception as error:
         log.exception("failed")
         with suppress(OSError):
@@ -92,5 +92,5 @@ def _end_with_parent() -> None:
     wait([parent.sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
     # Nobody is left to kill a part that hangs.
-    threading.Event().wait(ORPHAN_SECONDS)
+    threading.Event().wait(ALONE_SECONDS_MAX)
     os._exit(1)

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.errors import DeployError
-from deploy.running.parts import Surroundings
+from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,15 +58,15 @@ class BadCertificateError(DeployError):
         )
 
 
-def serve_stations(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+def serve_stations(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     """Serve charging stations: authenticate, log, answer; append the ticks."""
     import uvloop  # noqa: PLC0415 - only this process needs it
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_stations(surroundings, stop, ready))
+        runner.run(_serve_stations(context, stop, ready))
 
 
-async def _serve_stations(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+async def _serve_stations(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     from ingest.answers.transactions import PostgresTransactionIds  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
@@ -75,21 +75,21 @@ async def _serve_stations(surroundings: Surroundings, stop: threading.Event, rea
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
     from ledger.log.postgres import PostgresEventLog  # noqa: PLC0415
 
-    settings, clock = surroundings.settings, surroundings.clock
+    settings, clock = context.settings, context.clock
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with AsyncExitStack() as exits:
         log = await PostgresEventLog.open(
-            surroundings.dsn,
+            context.dsn,
             partitions=settings.partitions,
             linger_seconds=settings.linger_ms / 1000,
         )
         exits.push_async_callback(log.close)
-        directory = DeclaredDirectory(surroundings.dsn, clock)
+        directory = DeclaredDirectory(context.dsn, clock)
         exits.push_async_callback(directory.close)
-        ids = PostgresTransactionIds(lambda: connect_async(surroundings.dsn))
+        ids = PostgresTransactionIds(lambda: connect_async(context.dsn))
         exits.push_async_callback(ids.close)
-        epochs = PostgresEpochs(lambda: connect_async(surroundings.dsn))
+        epochs = PostgresEpochs(lambda: connect_async(context.dsn))
         exits.push_async_callback(epochs.close)
         listeners = _listeners(settings)
         try:
@@ -141,22 +141,22 @@ def _ports(settings: Settings, ports: Sequence[int]) -> Ports:
     return Ports(listen_port=plain, tls_port=left.pop(0) if left else None)
 
 
-def work(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+def work(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     """Turn the log into sessions, decisions and invoices."""
     from ingest.facts.translate import translate  # noqa: PLC0415 - only this process needs it
     from ledger.worker.worker import Worker  # noqa: PLC0415
 
-    partitions = range(surroundings.settings.partitions)
-    with Worker(surroundings.dsn, partitions=partitions, translate=translate) as worker:
+    partitions = range(context.settings.partitions)
+    with Worker(context.dsn, partitions=partitions, translate=translate) as worker:
         ready(None)
         worker.run(stop)
 
 
-def issue_invoices(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     """Issue invoices for what the worker rated."""
     from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415 - only this process needs it
 
-    invoicer = Invoicer(surroundings.dsn)
+    invoicer = Invoicer(context.dsn)
     ready(None)
     try:
         invoicer.run(stop)
@@ -164,11 +164,11 @@ def issue_invoices(surroundings: Surroundings, stop: threading.Event, ready: Rea
         invoicer.close()
 
 
-def project(surroundings: Surroundings, stop: threading.Event, ready: Ready) -> None:
+def project(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     """Keep the read models that follow the decisions up to date."""
     from projections.invoices import InvoiceProjection  # noqa: PLC0415 - only this process needs it
     from projections.runner import Runner  # noqa: PLC0415
 
-    with Runner(surroundings.dsn, [InvoiceProjection()]) as runner:
+    with Runner(context.dsn, [InvoiceProjection()]) as runner:
         ready(None)
         runner.run(stop)

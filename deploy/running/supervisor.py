@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from deploy.errors import DeployError
-from deploy.running.parts import LOG_FILE, Failure, Part, Surroundings, run_part
+from deploy.running.parts import LOG_FILE, Failure, Part, PartContext, run_part
 
 LOGGER = logging.getLogger("wattledger.supervisor")
 BACK_OFF_SECONDS = 0.25
@@ -52,12 +52,12 @@ class Supervisor:
     def __init__(
         self,
         parts: Sequence[Part],
-        surroundings: Surroundings,
+        context: PartContext,
         *,
         keep_database: Callable[[], object],
-        told: Callable[[str, object], Surroundings],
+        told: Callable[[str, object], PartContext],
     ) -> None:
-        self._parts, self._surroundings = parts, surroundings
+        self._parts, self._part_context = parts, context
         self._keep_database, self._told = keep_database, told
         # Not fork: a child would inherit the parent's threads' locks and open connections.
         self._context = multiprocessing.get_context("spawn")
@@ -83,7 +83,7 @@ class Supervisor:
                 continue
             late = failed or next(e for e in self._running if e.part.name not in self._ready)
             self.stop()
-            log = self._surroundings.settings.data / LOG_FILE
+            log = self._part_context.settings.data / LOG_FILE
             raise PartFailedError(late.part.name, late.why, log)
 
     def stop(self) -> None:
@@ -110,7 +110,7 @@ class Supervisor:
     def _spawn(self, part: Part, *, failures: int = 0, why: str = "") -> _Running:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=run_part, args=(part, self._surroundings, theirs), name=part.name
+            target=run_part, args=(part, self._part_context, theirs), name=part.name
         )
         process.start()
         # Ours would keep the pipe open, and the end of the part would not be seen on it.
@@ -156,7 +156,7 @@ class Supervisor:
                 if isinstance(news, Failure):
                     running.why = news.words
                     continue
-                self._surroundings = self._told(running.part.name, news)
+                self._part_context = self._told(running.part.name, news)
                 self._ready.add(running.part.name)
         except EOFError:
             running.pipe.close()

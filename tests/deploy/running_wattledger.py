@@ -25,6 +25,8 @@ class Wattledger:
         self.environment = {
             name: value for name, value in os.environ.items() if "WATTLEDGER" not in name
         }
+        # A test leaves no server behind.
+        self.environment["WATTLEDGER_DATABASE_IDLE_SECONDS"] = "0"
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""

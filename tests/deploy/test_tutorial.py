@@ -32,7 +32,11 @@ def follow(folder: Path) -> list[str]:
             done = subprocess.run(
                 [*WATTLEDGER, *words],
                 cwd=folder,
-                env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
+                env={
+                    "PYTHONPATH": str(ROOT),
+                    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+                    "WATTLEDGER_DATABASE_IDLE_SECONDS": "0",
+                },
                 capture_output=True,
                 text=True,
                 check=False,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.running.wiring import prepare
+from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ingest.declared_directory import DeclaredDirectory
 from ingest.directory import AuthorizationStatus

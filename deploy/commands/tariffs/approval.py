@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from deploy.clock import SystemClock
-from deploy.commands.declaring import login, read_text
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
-from deploy.output import print_json, print_rows, say, utc
-from deploy.running.wiring import opened
-from ledger.approvals.approvals import TariffApprovals
-from ledger.approvals.record import TariffRecord
-from ledger.desk.approvals import tariff_desk
-from ledger.desk.publish import read_tariffs
-from ledger.master_data.tariff_versions import published
-
-HASH_SHOWN = 12
-_COLUMNS = {
-    "tariff": "left",
-    "no.": "right",
-    "version": "left",
-    "state": "left",
-    "holds from": "left",
-    "until": "left",
-    "asked by": "left",
-    "approved by": "left",
-    "assigned to": "left",
-}
+from deploy.output import print_json, say, utc
+from deploy.running.opening import opened
 
 Hash = Annotated[str | None, Parameter(name=["--hash"])]
 
@@ -43,7 +24,7 @@ def approve(
     file: Path | None = None,
     hash_: Hash = None,
     by: str | None = None,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Approve what was proposed of a tariff: a new version, or its retirement.
 
@@ -55,18 +36,24 @@ def approve(
         file: The file that you have read: it must say what was proposed.
         hash_: Its hash, or the beginning of it, as `tariff versions` shows it.
         by: Who approves (default: your login).
-        place: Where.
+        folder: Where.
     """
+    from deploy.clock import SystemClock
+    from deploy.commands.tariffs.records import print_records
+    from ledger.desk.approvals import tariff_desk
+    from ledger.desk.publish import read_tariffs
+    from ledger.master_data.tariff_versions import published
+
     if file is not None and hash_ is not None:
         message = "name the text by its file or by its hash, not by both"
         raise DeployError(message)
     read = hash_
     if file is not None:
         read = published(read_tariffs([(read_text(file), str(file))])[0]).sha256
-    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
         now = SystemClock().now()
         record = desk.approve(tariff, by=by or login(), at=now, sha256=read)
-    print_records("Approved", [record], is_json=place.json)
+    print_records("Approved", [record], is_json=folder.json)
     return 0
 
 
@@ -74,7 +61,7 @@ Reason = Annotated[str, Parameter(help="Why; it is kept with the decision.")]
 
 
 def reject(
-    tariff: str, *, reason: Reason, by: str | None = None, place: ReadingPlace = READ_HERE
+    tariff: str, *, reason: Reason, by: str | None = None, folder: ReadingFolder = READ_FOLDER
 ) -> int:
     """Turn down what was proposed of a tariff; its author takes it back in the same way.
 
@@ -82,11 +69,15 @@ def reject(
         tariff: The tariff's id.
         reason: Why; it is kept with the decision.
         by: Who rejects (default: your login).
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+    from deploy.clock import SystemClock
+    from deploy.commands.tariffs.records import print_records
+    from ledger.desk.approvals import tariff_desk
+
+    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
         record = desk.reject(tariff, by=by or login(), at=SystemClock().now(), reason=reason)
-    print_records("Rejected", [record], is_json=place.json)
+    print_records("Rejected", [record], is_json=folder.json)
     return 0
 
 
@@ -95,7 +86,7 @@ def retire(
     *,
     holds_until: Annotated[datetime | None, Parameter(name="--from")] = None,
     by: str | None = None,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Let a tariff price nothing any more.
 
@@ -106,27 +97,31 @@ def retire(
         tariff: The tariff's id.
         holds_until: From when it holds no more (default: now). A time without zone is UTC.
         by: Who retires it (default: your login).
-        place: Where.
+        folder: Where.
     """
+    from deploy.clock import SystemClock
+    from deploy.commands.tariffs.records import HASH_SHOWN, print_records
+    from ledger.desk.approvals import tariff_desk
+
     if holds_until is not None and holds_until.tzinfo is None:
         holds_until = holds_until.replace(tzinfo=UTC)
     now = SystemClock().now()
-    with opened(place.settings()) as connection, tariff_desk(connection) as desk:
+    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
         done = desk.retire(tariff, by=by or login(), at=now, holds_until=holds_until)
     if done.record is not None:
-        print_records("Proposed", [done.record], is_json=place.json)
-        if not place.json:
+        print_records("Proposed", [done.record], is_json=folder.json)
+        if not folder.json:
             say(f"It holds on until somebody else says: wattledger tariff approve {tariff}")
         return 0
     until = done.holds_until or now
-    if place.json:
+    if folder.json:
         print_json({"retired": tariff, "sha256": done.sha256, "holds_until": until})
     else:
         say(f"tariff {tariff} ({done.sha256[:HASH_SHOWN]}) holds until {utc(until)}")
     return 0
 
 
-def versions(tariff: str | None = None, *, place: ReadingPlace = READ_HERE) -> int:
+def versions(tariff: str | None = None, *, folder: ReadingFolder = READ_FOLDER) -> int:
     """List the versions that were proposed: their state, who asked and who approved.
 
     With --json each has its text. What was published with one pair of eyes stands in the
@@ -134,53 +129,15 @@ def versions(tariff: str | None = None, *, place: ReadingPlace = READ_HERE) -> i
 
     Args:
         tariff: Only this tariff's.
-        place: Where.
+        folder: Where.
     """
+    from deploy.commands.tariffs.records import print_records
+    from ledger.approvals.approvals import TariffApprovals
+
     with (
-        opened(place.settings()) as connection,
+        opened(folder.settings()) as connection,
         TariffApprovals(connection.info.dsn) as approvals,
     ):
         records = list(approvals.records() if tariff is None else approvals.versions(tariff))
-    print_records("Versions", records, is_json=place.json)
+    print_records("Versions", records, is_json=folder.json)
     return 0
-
-
-def print_records(title: str, records: Sequence[TariffRecord], *, is_json: bool) -> None:
-    """Print *records* as a table, or as JSON with the tariffs' texts."""
-    if is_json:
-        print_json([_row(record) | {"tariff": record.tariff} for record in records])
-        return
-    rows = [
-        [
-            record.tariff_id,
-            record.number,
-            record.sha256[:HASH_SHOWN],
-            record.state,
-            record.holds_from,
-            record.holds_until,
-            record.asked_by,
-            record.approved_by or None,
-            [each.key() for each in record.assigned],
-        ]
-        for record in records
-    ]
-    print_rows(title, _COLUMNS, rows)
-
-
-def _row(record: TariffRecord) -> dict[str, object]:
-    return {
-        "tariff_id": record.tariff_id,
-        "number": record.number,
-        "sha256": record.sha256,
-        "state": record.state,
-        "holds_from": record.holds_from,
-        "holds_until": record.holds_until,
-        "author": record.author,
-        "proposed_at": record.proposed_at,
-        "asked_by": record.asked_by,
-        "approved_by": record.approved_by or None,
-        "approved_at": record.approved_at,
-        "declared_version": record.declared_version,
-        "reason": record.reason or None,
-        "assignments": [each.key() for each in record.assigned],
-    }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from ledger.facts.token_uid import canonical_token
-from ledger.master_data.assignments import Assignment
+if TYPE_CHECKING:
+    from ledger.master_data.assignments import Assignment
+
 
 ASSIGNED = Group("Assign it to (each may be given several times)", sort_key=5)
 _Names = Annotated[tuple[str, ...], Parameter(negative=(), group=ASSIGNED)]
@@ -19,7 +20,7 @@ _Names = Annotated[tuple[str, ...], Parameter(negative=(), group=ASSIGNED)]
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Assigning:
-    """The places and the drivers that a tariff is assigned to; each place with each driver."""
+    """Where a tariff holds and for which drivers; each site and station with each driver."""
 
     site: _Names = ()
     """A site's sessions."""
@@ -38,10 +39,12 @@ class Assigning:
 
     def assignments(self, tariff_id: str) -> tuple[Assignment, ...]:
         """Return the assignments of *tariff_id*; none where nothing was named."""
+        from ledger.master_data.assignments import Assignment
+
         return tuple(
-            Assignment(tariff=tariff_id, **place, **driver)
-            for place, driver in product(self._places(), self._drivers())
-            if place or driver
+            Assignment(tariff=tariff_id, **where, **driver)
+            for where, driver in product(self._sites_and_stations(), self._drivers())
+            if where or driver
         )
 
     @property
@@ -49,7 +52,7 @@ class Assigning:
         """Whether nothing was named."""
         return not (self.site or self.station or self.group or self.partner or self.token)
 
-    def _places(self) -> list[dict[str, str]]:
+    def _sites_and_stations(self) -> list[dict[str, str]]:
         named = [{"site": name} for name in self.site]
         return [*named, *({"station": name} for name in self.station)] or [{}]
 
@@ -57,6 +60,8 @@ class Assigning:
         return list(self._named_drivers()) or [{}]
 
     def _named_drivers(self) -> Iterator[dict[str, str]]:
+        from ledger.facts.token_uid import canonical_token
+
         yield from ({"token_group": name} for name in self.group)
         yield from ({"partner": name} for name in self.partner)
         yield from ({"token": canonical_token(uid) or uid} for uid in self.token)

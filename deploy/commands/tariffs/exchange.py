@@ -10,7 +10,6 @@ from typing import Annotated, Final, Literal
 import msgspec
 from cyclopts import Parameter
 
-from deploy.clock import SystemClock
 from deploy.commands.tariffs.reading import compiled_tariff
 from deploy.errors import DeployError
 from deploy.output import complain, print_json, say
@@ -109,6 +108,8 @@ def export_tariff(
             None if exported.tariff is None else msgspec.json.format(ocpp_json(exported.tariff))
         )
         return _show(file, written, exported.notes, as_json=as_json)
+    from deploy.clock import SystemClock
+
     tariff = msgspec.structs.replace(
         tariff,
         country_code=country_code or tariff.country_code,

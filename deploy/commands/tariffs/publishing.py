@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from psycopg import Connection
 
-from deploy.clock import SystemClock
-from deploy.commands.declaring import login, read_text
-from deploy.commands.place import READ_HERE, ReadingPlace
-from deploy.commands.tariffs.approval import print_records
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
 from deploy.commands.tariffs.assigning import TO_NOBODY, Assigning
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import opened
-from ledger.declared.store import load_declarations
-from ledger.desk.approvals import tariff_desk
-from ledger.desk.publish import Published, publish_files, read_tariffs
-from ledger.master_data.assignments import Assignment
-from ledger.master_data.tariff_versions import TariffVersion
+from deploy.running.opening import opened
 
-HASH_SHOWN = 12
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from ledger.desk.publish import Published
+    from ledger.master_data.assignments import Assignment
+
 Start = Annotated[datetime | None, Parameter(name=["--from", "--valid-from"])]
 
 
@@ -34,7 +32,7 @@ def publish(
     by: str | None = None,
     dry_run: bool = False,
     to: Assigning = TO_NOBODY,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Publish tariff files as immutable versions.
 
@@ -48,8 +46,12 @@ def publish(
         by: Who publishes (default: your login).
         dry_run: Show what would be published, and publish nothing.
         to: Whose sessions it prices.
-        place: Where.
+        folder: Where.
     """
+    from deploy.clock import SystemClock
+    from ledger.declared.store import load_declarations
+    from ledger.desk.publish import publish_files
+
     if not files:
         message = "tariff publish needs at least one file"
         raise DeployError(message)
@@ -58,9 +60,9 @@ def publish(
         valid_from = valid_from.replace(tzinfo=UTC)
     assignments = _assignments(texts, to)
     who, now = by or login(), SystemClock().now()
-    with opened(place.settings(), is_new=True) as connection:
+    with opened(folder.settings(), is_new=True) as connection:
         if load_declarations(connection).policy(now).four_eyes and not dry_run:
-            return _propose(connection, texts, assignments, who, now, valid_from, place)
+            return _propose(connection, texts, assignments, who, now, valid_from, folder)
         done = publish_files(
             connection,
             texts,
@@ -70,11 +72,13 @@ def publish(
             assignments=assignments,
             is_dry=dry_run,
         )
-    _print_published(done, len(files), is_dry=dry_run, is_json=place.json)
+    _print_published(done, len(files), is_dry=dry_run, is_json=folder.json)
     return 0
 
 
 def _assignments(texts: Sequence[tuple[str, str]], to: Assigning) -> tuple[Assignment, ...]:
+    from ledger.desk.publish import read_tariffs
+
     if to.is_empty:
         return ()
     if len(texts) != 1:
@@ -90,12 +94,15 @@ def _propose(
     by: str,
     at: datetime,
     holds_from: datetime | None,
-    place: ReadingPlace,
+    folder: ReadingFolder,
 ) -> int:
+    from deploy.commands.tariffs.records import print_records
+    from ledger.desk.approvals import tariff_desk
+
     with tariff_desk(connection) as desk:
         proposed = desk.propose(texts, assignments, by=by, at=at, holds_from=holds_from)
-    print_records("Proposed", proposed, is_json=place.json)
-    if not place.json:
+    print_records("Proposed", proposed, is_json=folder.json)
+    if not folder.json:
         say(f"{len(proposed)} of {len(texts)} proposed; nothing holds before somebody else says:")
         for record in proposed:
             say(f"  wattledger tariff approve {record.tariff_id} --hash {record.sha256[:12]}")
@@ -103,6 +110,10 @@ def _propose(
 
 
 def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool) -> None:
+    from deploy.commands.tariffs.records import HASH_SHOWN
+    from ledger.master_data.assignments import Assignment
+    from ledger.master_data.tariff_versions import TariffVersion
+
     if is_json:
         print_json({"published": done.planned, "version": done.version})
         return

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
-from deploy.clock import SystemClock
-from deploy.commands.declaring import read_text
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import complain
 from tariffs.files.tariff_file import read_tariff_file
@@ -34,5 +33,8 @@ def compiled_tariff(path: Path) -> CompiledTariff:
 
 def monday_of(day: date | None) -> date:
     """Return the Monday of the week of *day*, by default of this week."""
-    shown = SystemClock().now().date() if day is None else day
-    return shown - timedelta(days=shown.weekday())
+    if day is None:
+        from deploy.clock import SystemClock
+
+        day = SystemClock().now().date()
+    return day - timedelta(days=day.weekday())

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from deploy.commands.declaring import NotUtf8Error, read_text
 from deploy.commands.tariffs.reading import compiled_tariff, monday_of
+from deploy.commands.text_files import NotUtf8Error, read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from tariffs.calendar.words import DAY_NAMES, amount_text, clock_text

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from deploy.cli import WRONG, run
-from deploy.running.wiring import prepare
+from deploy.running.opening import prepare
 from deploy.settings import NAMES, Settings
 from ledger.approvals.approvals import ContendedTariffError, NothingPendingError, TariffApprovals
 from ledger.approvals.record import (

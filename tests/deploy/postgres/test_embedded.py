@@ -19,7 +19,8 @@ import pytest
 import deploy
 from deploy.errors import DeployError
 from deploy.postgres import embedded
-from deploy.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from deploy.postgres.embedded import EmbeddedPostgres
+from deploy.postgres.running_server import EmbeddedPostgresError
 from deploy.postgres.server_account import PASS_DIRECTORIES, NoServerAccountError, ServerAccount
 
 ROOT = Path(deploy.__file__).parents[1]

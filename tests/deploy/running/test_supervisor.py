@@ -15,7 +15,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from deploy.clock import SystemClock
-from deploy.running.wiring import PARTS, AlreadyUpError, System, is_up
+from deploy.running.owner import AlreadyUpError, is_up
+from deploy.running.wiring import PARTS, System
 from deploy.settings import Settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from deploy.running.wiring import prepare
+from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ledger.database import connect
 from ledger.declared.passwords import password_matches

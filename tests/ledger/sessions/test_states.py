@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from deploy.commands.sessions import State
+from deploy.commands.books.sessions import State
 from ledger.database import connect
 from ledger.sessions.states import (
     CAUSES,

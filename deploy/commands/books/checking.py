@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import opened
-from projections.balances.energy import EnergyBalance, EnergyDay, energy_balance
-from projections.balances.trial import TrialBalance, trial_balance
-from projections.invoice_list import amount
+from deploy.running.opening import opened
 
 if TYPE_CHECKING:
+    from projections.balances.energy import EnergyBalance, EnergyDay
+    from projections.balances.trial import TrialBalance
     from projections.replay.replay import ReplayReport
 
 CONTEXT = 120
@@ -37,7 +36,7 @@ def balance(
     station: str | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Show where every metered Wh went, by station and day, and the trial balance.
 
@@ -47,14 +46,17 @@ def balance(
         station: Only this station (the trial balance is always of everything).
         first_day: From this day on, in the site's calendar.
         last_day: Up to and with this day.
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection:
+    from projections.balances.energy import energy_balance
+    from projections.balances.trial import trial_balance
+
+    with opened(folder.settings()) as connection:
         energy = energy_balance(
             connection, station_id=station, first_day=first_day, last_day=last_day
         )
         money = trial_balance(connection)
-    if place.json:
+    if folder.json:
         print_json(_for_machines(energy, money))
     else:
         _print_energy(energy)
@@ -65,7 +67,7 @@ def balance(
 def replay(
     *,
     check: Annotated[bool, Parameter(negative=())] = False,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Read the log again from its start and compare every decision and document, byte for byte.
 
@@ -73,16 +75,16 @@ def replay(
 
     Args:
         check: Compare (the only thing that a replay does so far).
-        place: Where.
+        folder: Where.
     """
-    from deploy.running.replay import replay_and_compare  # noqa: PLC0415 - loads the whole worker
+    from deploy.running.replay import replay_and_compare
 
     if not check:
         message = "say --check: comparing is all that a replay does"
         raise DeployError(message)
-    with opened(place.settings()) as connection:
+    with opened(folder.settings()) as connection:
         report = replay_and_compare(connection.info.dsn)
-    if place.json:
+    if folder.json:
         print_json(report)
     else:
         _print_replay(report)
@@ -125,6 +127,8 @@ def _print_energy(energy: EnergyBalance) -> None:
 
 
 def _print_money(money: TrialBalance) -> None:
+    from projections.invoice_list import amount
+
     rows = [
         (
             each.account,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json
-from deploy.running.wiring import opened
-from projections.audit import trail
-from projections.audit.text import explanation_text
+from deploy.running.opening import opened
 
 
-def explain(number: str, line: int | None = None, /, *, place: ReadingPlace = READ_HERE) -> int:
+def explain(number: str, line: int | None = None, /, *, folder: ReadingFolder = READ_FOLDER) -> int:
     """Explain an invoice, or one line of it, down to the raw frames behind it.
 
     Shows the price element and its reason, the decision with every input, the charging periods, the
@@ -20,11 +18,14 @@ def explain(number: str, line: int | None = None, /, *, place: ReadingPlace = RE
     Args:
         number: The invoice's number.
         line: Only this line.
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection:
+    from projections.audit import trail
+    from projections.audit.text import explanation_text
+
+    with opened(folder.settings()) as connection:
         explanation = trail.explain(connection, number, line)
-    if place.json:
+    if folder.json:
         print_json(explanation)
     else:
         sys.stdout.write(explanation_text(explanation))

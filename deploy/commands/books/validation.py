@@ -6,15 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from deploy.clock import SystemClock
-from deploy.commands.declaring import login
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
 from deploy.errors import DeployError
 from deploy.output import print_json, say
-from deploy.running.turns import work_off
-from deploy.running.wiring import is_up, opened
-from ledger.desk.validations import session_of_token
-from ledger.desk.validations import validate as record_validation
+from deploy.running.opening import opened
+from deploy.running.owner import is_up
 
 Code = Annotated[str, Parameter(help="The code, as the tariff spells it.")]
 
@@ -26,7 +23,7 @@ def validate(
     token: str | None = None,
     station: str | None = None,
     by: str | None = None,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Show a code for a session that is not rated yet: a voucher, a coupon, a hotel stay.
 
@@ -39,9 +36,14 @@ def validate(
         token: The token whose session is under way.
         station: The station at which it is under way.
         by: Who shows it (default: your login).
-        place: Where.
+        folder: Where.
     """
-    settings = place.settings()
+    from deploy.clock import SystemClock
+    from deploy.running.turns import work_off
+    from ledger.desk.validations import session_of_token
+    from ledger.desk.validations import validate as record_validation
+
+    settings = folder.settings()
     with opened(settings) as connection:
         if session is None:
             if token is None or station is None:
@@ -56,7 +58,7 @@ def validate(
             at=SystemClock().now(),
             work_off=None if is_up(settings) else work_off,
         )
-    if place.json:
+    if folder.json:
         print_json(done)
     else:
         at = f"{done.at.partition}/{done.at.position}"

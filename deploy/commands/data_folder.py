@@ -1,4 +1,4 @@
-"""Where a command works: the options that all commands share."""
+"""Which data folder a command works on: the options that all commands share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHARED = Group("Where and how", sort_key=9)
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class DataFolder:
     """The data folder and the settings file."""
 
     data: Annotated[Path | None, Parameter(group=SHARED)] = None
@@ -32,12 +32,12 @@ class Place:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class ReadingPlace(Place):
-    """A place to read from."""
+class ReadingFolder(DataFolder):
+    """A folder to read from."""
 
     json: Annotated[bool, Parameter(negative=(), group=SHARED)] = False
     """Print JSON for machines instead of text."""
 
 
-HERE = Place()
-READ_HERE = ReadingPlace()
+FOLDER = DataFolder()
+READ_FOLDER = ReadingFolder()

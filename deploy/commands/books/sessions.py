@@ -7,14 +7,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from deploy.clock import SystemClock
-from deploy.commands.declaring import login
-from deploy.commands.place import READ_HERE, ReadingPlace
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
-from deploy.running.wiring import is_up, opened
-from ledger.facts.flags import blockers_of, meaning_of
-from ledger.log.envelope import Choice
-from projections.sessions import held_sessions, list_sessions
+from deploy.running.opening import opened
+from deploy.running.owner import is_up
 
 State = Literal["open", "waiting", "rated", "held", "released", "written_off"]
 COLUMNS = {
@@ -33,7 +30,7 @@ def listed(
     state: State | None = None,
     station: str | None = None,
     limit: int = 50,
-    place: ReadingPlace = READ_HERE,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """List charging sessions, the newest first. Times are UTC.
 
@@ -41,11 +38,14 @@ def listed(
         state: Only those in this state.
         station: Only those at this station.
         limit: At most so many.
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection:
+    from ledger.facts.flags import blockers_of, meaning_of
+    from projections.sessions import list_sessions
+
+    with opened(folder.settings()) as connection:
         sessions = list_sessions(connection, state=state, station_id=station, limit=limit)
-    if place.json:
+    if folder.json:
         print_json(sessions)
         return 0
     rows = [
@@ -71,16 +71,18 @@ def listed(
     return 0
 
 
-def held(*, limit: int = 200, place: ReadingPlace = READ_HERE) -> int:
+def held(*, limit: int = 200, folder: ReadingFolder = READ_FOLDER) -> int:
     """List the sessions that wait for a person's decision, each with its reasons.
 
     Args:
         limit: At most so many.
-        place: Where.
+        folder: Where.
     """
-    with opened(place.settings()) as connection:
+    from projections.sessions import held_sessions
+
+    with opened(folder.settings()) as connection:
         waiting = held_sessions(connection, limit=limit)
-    if place.json:
+    if folder.json:
         print_json(waiting)
         return 0
     columns = {"session": "left", "started": "left", "kWh": "right", "why it is held": "left"}
@@ -107,7 +109,7 @@ Reason = Annotated[str, Parameter(help="Why; it is kept with the decision.")]
 
 
 def release(
-    session: str, *, reason: Reason, by: str | None = None, place: ReadingPlace = READ_HERE
+    session: str, *, reason: Reason, by: str | None = None, folder: ReadingFolder = READ_FOLDER
 ) -> int:
     """Release a held session: it is rated as it is and invoiced; its flags stay on it.
 
@@ -115,13 +117,13 @@ def release(
         session: The session's id.
         reason: Why; it is kept with the decision.
         by: Who decides (default: your login).
-        place: Where.
+        folder: Where.
     """
-    return _choose(session, "release", reason, by, place)
+    return _choose(session, "release", reason, by, folder)
 
 
 def write_off(
-    session: str, *, reason: Reason, by: str | None = None, place: ReadingPlace = READ_HERE
+    session: str, *, reason: Reason, by: str | None = None, folder: ReadingFolder = READ_FOLDER
 ) -> int:
     """Write a held session off: nothing is ever billed for it.
 
@@ -129,9 +131,9 @@ def write_off(
         session: The session's id.
         reason: Why; it is kept with the decision.
         by: Who decides (default: your login).
-        place: Where.
+        folder: Where.
     """
-    return _choose(session, "write_off", reason, by, place)
+    return _choose(session, "write_off", reason, by, folder)
 
 
 def _choose(
@@ -139,12 +141,14 @@ def _choose(
     act: Literal["release", "write_off"],
     reason: str,
     by: str | None,
-    place: ReadingPlace,
+    folder: ReadingFolder,
 ) -> int:
-    from deploy.running.turns import work_off  # noqa: PLC0415 - loads the whole worker
-    from ledger.desk.choices import choose, station_of  # noqa: PLC0415
+    from deploy.clock import SystemClock
+    from deploy.running.turns import work_off
+    from ledger.desk.choices import choose, station_of
+    from ledger.log.envelope import Choice
 
-    settings = place.settings()
+    settings = folder.settings()
     with opened(settings) as connection:
         choice = Choice(
             received_at=SystemClock().now(),
@@ -157,7 +161,7 @@ def _choose(
         chosen = choose(
             connection, session, choice=choice, work_off=None if is_up(settings) else work_off
         )
-    if place.json:
+    if folder.json:
         print_json(chosen)
     else:
         at = f"{chosen.at.partition}/{chosen.at.position}"

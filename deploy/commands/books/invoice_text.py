@@ -1,26 +1,14 @@
-"""`wattledger invoices` and `wattledger invoice show`: what was billed."""
+"""An invoice as text for people."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from deploy.commands.place import READ_HERE, ReadingPlace
-from deploy.output import print_json, print_rows, say, shown
-from deploy.running.wiring import opened
+from deploy.output import print_rows, say, shown
 from ledger.invoices.document import InvoiceDocument, Party, VatTotal
-from projections.audit.trail import show_invoice
-from projections.invoice_list import amount, list_invoices
+from projections.invoice_list import amount
 
 QUANTITY_DIGITS = 4
-LIST_COLUMNS = {
-    "invoice": "left",
-    "date": "left",
-    "customer": "left",
-    "sessions": "right",
-    "net": "right",
-    "VAT": "right",
-    "total": "right",
-}
 LINE_COLUMNS = {
     "line": "right",
     "what": "left",
@@ -31,56 +19,6 @@ LINE_COLUMNS = {
     "VAT": "right",
     "net": "right",
 }
-
-
-def listed(*, customer: str | None = None, limit: int = 50, place: ReadingPlace = READ_HERE) -> int:
-    """List issued invoices, the newest first.
-
-    Args:
-        customer: Only this customer's.
-        limit: At most so many.
-        place: Where.
-    """
-    with opened(place.settings()) as connection:
-        invoices = list_invoices(connection, customer=customer, limit=limit)
-    if place.json:
-        print_json(invoices)
-        return 0
-    rows = [
-        (
-            each.number,
-            each.issued_on,
-            each.customer or "(bearer)",
-            each.sessions,
-            amount(each.net_minor, each.currency),
-            amount(each.tax_minor, each.currency),
-            amount(each.gross_minor, each.currency),
-        )
-        for each in invoices
-    ]
-    print_rows("Invoices", LIST_COLUMNS, rows)
-    if not rows:
-        say(
-            "A session is invoiced once it is rated, and only if it costs anything; for customers "
-            "invoiced per month, after the month. See: wattledger sessions"
-        )
-    return 0
-
-
-def show(number: str, *, place: ReadingPlace = READ_HERE) -> int:
-    """Show one invoice as it was issued. Times are local to the site.
-
-    Args:
-        number: The invoice's number.
-        place: Where.
-    """
-    with opened(place.settings()) as connection:
-        document = show_invoice(connection, number)
-    if place.json:
-        print_json(document)
-        return 0
-    print_document(document)
-    return 0
 
 
 def print_document(document: InvoiceDocument) -> None:

@@ -1,0 +1,1 @@
+"""What people read in the books and decide about them: invoices, sessions, balances, replay."""

@@ -1,0 +1,55 @@
+"""`wattledger invoices`: what was billed."""
+
+from __future__ import annotations
+
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.output import print_json, print_rows, say
+from deploy.running.opening import opened
+
+COLUMNS = {
+    "invoice": "left",
+    "date": "left",
+    "customer": "left",
+    "sessions": "right",
+    "net": "right",
+    "VAT": "right",
+    "total": "right",
+}
+
+
+def listed(
+    *, customer: str | None = None, limit: int = 50, folder: ReadingFolder = READ_FOLDER
+) -> int:
+    """List issued invoices, the newest first.
+
+    Args:
+        customer: Only this customer's.
+        limit: At most so many.
+        folder: Where.
+    """
+    from projections.invoice_list import amount, list_invoices
+
+    with opened(folder.settings()) as connection:
+        invoices = list_invoices(connection, customer=customer, limit=limit)
+    if folder.json:
+        print_json(invoices)
+        return 0
+    rows = [
+        (
+            each.number,
+            each.issued_on,
+            each.customer or "(bearer)",
+            each.sessions,
+            amount(each.net_minor, each.currency),
+            amount(each.tax_minor, each.currency),
+            amount(each.gross_minor, each.currency),
+        )
+        for each in invoices
+    ]
+    print_rows("Invoices", COLUMNS, rows)
+    if not rows:
+        say(
+            "A session is invoiced once it is rated, and only if it costs anything; for customers "
+            "invoiced per month, after the month. See: wattledger sessions"
+        )
+    return 0

@@ -1,0 +1,84 @@
+"""The commands as data say what the functions say, and keep what is not asked for unloaded."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from deploy.commands.catalogue import COMMANDS, GROUPS, UNSAID, Command
+from tests.tree import EXAMPLES
+
+HEAVY = {"asyncio", "eventsourcing", "numpy", "ocpp", "psycopg", "websockets"}
+BUILT_ON = {"deploy.commands.tariffs.explain": ["deploy.commands.price"]}
+SHOW_LOADED = """
+import sys
+from deploy.cli import run
+code = run(sys.argv[1:])
+print("loaded", *sorted(sys.modules), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that a command had loaded when it was done."""
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW_LOADED, *arguments], capture_output=True, text=True, check=True
+    )
+    return set(done.stderr.splitlines()[-1].split()[1:])
+
+
+def commands_in(modules: set[str]) -> set[str]:
+    functions = {command.function.partition(":")[0] for command in COMMANDS}
+    return modules & functions
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
+def test_the_help_in_a_line_is_the_first_line_of_the_function_s_own(command: Command) -> None:
+    module, _, name = command.function.partition(":")
+
+    documented = inspect.getdoc(getattr(import_module(module), name))
+
+    assert (documented or "").partition("\n")[0] == command.summary
+
+
+def test_every_command_of_two_words_belongs_to_a_group() -> None:
+    first_words = {first for first, _, last in (c.words.partition(" ") for c in COMMANDS) if last}
+
+    assert first_words == set(GROUPS)
+    assert set(UNSAID) <= first_words
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",), ("tariff", "--help")])
+def test_help_of_the_whole_loads_no_command(arguments: tuple[str, ...]) -> None:
+    loaded = loaded_by(*arguments)
+
+    assert commands_in(loaded) == set()
+    assert loaded & HEAVY == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
+def test_a_command_is_loaded_alone_and_its_libraries_when_it_works(
+    command: Command,
+) -> None:
+    module = command.function.partition(":")[0]
+
+    loaded = loaded_by(*command.words.split(), "--help")
+
+    assert commands_in(loaded) == {module, *BUILT_ON.get(module, ())}
+    assert loaded & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("station", "password"), id="station password"),
+        pytest.param(("tariff", "schema"), id="tariff schema"),
+        pytest.param(("tariff", "lint", str(EXAMPLES / "tariffs")), id="tariff lint"),
+    ],
+)
+def test_what_needs_no_database_loads_none(arguments: tuple[str, ...]) -> None:
+    assert loaded_by(*arguments) & HEAVY == set()
