@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -128,7 +129,7 @@ def _sort_in(
     else:
         # A report on the queue carries no time of the station.
         at = fact.received_at if isinstance(fact, QueueReported) else rough_time(fact, traits)
-        index = max(sum(1 for bound in bounds if bound <= at) - 1, 0)
+        index = max(bisect_right(bounds, at) - 1, 0)
     segment = segments[index]
     match fact:
         case SessionUpdated():

@@ -32,11 +32,11 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
+from ledger.worker.in_mind import decided_for_good, is_around, transactions_in_mind
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
 from ledger.worker.rater import Rater, Verdict
 from ledger.worker.session_rows import (
     BEGINNING,
-    NEXT_DAY,
     RECENT,
     SessionRow,
     StationMemory,
@@ -124,7 +124,7 @@ class Judge:
         fold failed: nothing is decided, the facts are kept for the next time.
         """
         self._recall(station_id, memory, named)
-        transactions = _transactions_in_mind(memory, named, moment)
+        transactions = transactions_in_mind(memory, named, moment)
         rows = [row for row in memory.rows.values() if row.transaction_ref in transactions]
         try:
             seen = self._look(station_id, memory, rows, named, moment)
@@ -152,7 +152,7 @@ class Judge:
             elif session_id in seen.changed:
                 self._review(row, found.session, memory, moment)
         memory.settle()
-        self._folds.settle(station_id, _decided_for_good(memory, seen.transactions))
+        self._folds.settle(station_id, decided_for_good(memory, seen.transactions))
         return True
 
     def _look(
@@ -180,8 +180,7 @@ class Judge:
         touched = live.turn()
         looked_at = {row.transaction_ref for row in unfinished if self._is_due(row, memory, moment)}
         # What is decided for good is looked at only where this record names it.
-        decided_for_good = {row.transaction_ref for row in rows if row.state in DECIDED}
-        looked_at |= (live.changed - decided_for_good) | set(named)
+        looked_at |= (live.changed - decided_for_good(memory, live.changed)) | set(named)
         folded = {
             session.session_id: Folded(transaction, session)
             for transaction in sorted(looked_at)
@@ -244,7 +243,7 @@ class Judge:
         for other in load_around(self._connection, row):
             if other.session_id not in self._findings.gone:
                 memory.rows.setdefault(other.session_id, other)
-        around = [other for other in memory.rows.values() if _is_around(other, row)]
+        around = [other for other in memory.rows.values() if is_around(other, row)]
         session = self._fold_around(row, around, moment)
         if session is None:
             return False
@@ -343,43 +342,6 @@ class Judge:
             row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
             self._findings.decisions.append(verdict.decision)
         self._findings.change(row)
-
-
-def _transactions_in_mind(
-    memory: StationMemory, named: Collection[str], moment: Moment
-) -> set[str]:
-    """Return the transactions that take part: unfinished or named, their neighbours, late ones."""
-    since = moment.at - RECENT
-    unfinished = memory.unfinished()
-    return {
-        row.transaction_ref
-        for row in memory.rows.values()
-        if row.is_unfinished
-        or row.last_fact_at >= since
-        or row.transaction_ref in named
-        or any(_is_neighbour(row, other) for other in unfinished)
-    }
-
-
-def _decided_for_good(memory: StationMemory, transactions: Collection[str]) -> set[str]:
-    """Return those of *transactions* of which every session is decided for good."""
-    states: dict[str, set[bool]] = {each: set() for each in transactions}
-    for row in memory.rows.values():
-        if row.transaction_ref in states:
-            states[row.transaction_ref].add(row.state in DECIDED)
-    return {transaction for transaction, each in states.items() if each == {True}}
-
-
-def _is_neighbour(row: SessionRow, other: SessionRow) -> bool:
-    """Whether *row* may be what came after *other* at the same place."""
-    is_same_place = None in (row.evse_id, other.evse_id) or row.evse_id == other.evse_id
-    return is_same_place and row.last_fact_at >= other.first_fact_at
-
-
-def _is_around(row: SessionRow, other: SessionRow) -> bool:
-    """Whether *row* may bear on *other*: `load_around` as a condition."""
-    until = other.last_fact_at + NEXT_DAY
-    return row.last_fact_at >= other.first_fact_at and row.first_fact_at <= until
 
 
 def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:

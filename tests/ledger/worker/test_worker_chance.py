@@ -20,6 +20,11 @@ from tests.charging_day import (
     charging_day,
     choose,
     declare_fleet,
+    event201,
+    everywhere,
+    meter16,
+    start16,
+    stop16,
     tick,
     write_log,
 )
@@ -51,6 +56,30 @@ def disturbed_day(version: int, chance: random.Random) -> list[Timed]:
     for minutes in (500, 700, 1_300, 2_200):
         lines += tick(minutes)
     return [*declared, *sorted(lines, key=lambda timed: timed[0])]
+
+
+def day_of_one_id(version: int, chance: random.Random) -> list[Timed]:
+    """Return a day of two stations that start one id again and again, disturbed in the same way."""
+    lines: list[Timed] = [*everywhere(version, -1)]
+    said: list[Timed] = []
+    for number in range(10):
+        begins, register = 25.0 * number, 1_000 + 900 * number
+        for at_minute, kind, seq in ((0, "Started", 0), (8, "Updated", 1), (15, "Ended", 2)):
+            minute, wh = begins + at_minute, register + 50 * at_minute
+            token = "FLEET1" if kind == "Started" else None
+            said.append(event201("CS-NEW-1", minute, kind, "R", seq, wh, token=token))
+        said.append(start16("CS-OLD-1", begins, 7, "FLEET1", register))
+        said.append(meter16("CS-OLD-1", begins + 9, chance.choice([7, -1, 99]), register + 400))
+        said.append(stop16("CS-OLD-1", begins + 15, chance.choice([7, 7, -1]), register + 700))
+    said = [timed for timed in said if chance.random() < 0.9]
+    said += [timed for timed in said if chance.random() < 0.15]
+    late = chance.choice([0, 5, 30, 400])
+    for received_at, station, line in said:
+        moved = received_at + timedelta(minutes=chance.uniform(0, late))
+        lines.append((moved, station, msgspec.structs.replace(line, received_at=moved)))
+    for minutes in (120, 300, 500, 1_300, 2_200):
+        lines += tick(minutes)
+    return sorted(lines, key=lambda timed: timed[0])
 
 
 def validate(chance: random.Random) -> Timed:
@@ -90,6 +119,18 @@ def test_a_disturbed_day_comes_out_the_same_however_it_is_worked_off(
 ) -> None:
     chance = random.Random(seed)
     day = disturbed_day(declare_fleet(database), chance)
+    assert_same_however_worked_off(database, day, chance)
+
+
+@pytest.mark.parametrize("seed", [4, 20, 97, 168])
+def test_an_id_that_is_started_again_and_again_comes_out_the_same(database: str, seed: int) -> None:
+    chance = random.Random(seed)
+    day = day_of_one_id(declare_fleet(database), chance)
+    assert_same_however_worked_off(database, day, chance)
+
+
+def assert_same_however_worked_off(database: str, day: list[Timed], chance: random.Random) -> None:
+    """Work *day* off at once, record by record and with restarts; compare every consequence."""
     write_log(database, day, lines_a_record=chance.choice([1, 2, 5, 20]))
     with psycopg.connect(database) as connection:
         migrate.apply(connection, "books", schema="singly")
