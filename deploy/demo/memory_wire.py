@@ -7,25 +7,23 @@ left out is the network, and that each line waits for its own commit.
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, cast
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosedOK
 from websockets.frames import Close, CloseCode
 
-from deploy.clock import SteppedClock
-from deploy.demo.gathered_log import GatheredLog
 from deploy.fleet.wire import StationRefusedError
 from ingest.answers.answering import Desk
 from ingest.answers.sequences import Sequences
-from ingest.answers.transactions import PostgresTransactionIds
-from ingest.declared_directory import DeclaredDirectory
+from ingest.answers.transactions import TransactionIds
+from ingest.clock import Clock
+from ingest.directory import StationDirectory
 from ingest.edge.connection import Counters, StationConnection
-from ingest.edge.connection_epochs import PostgresEpochs
+from ingest.edge.connection_epochs import Epochs
 from ingest.edge.server import DIALECTS
-from ledger.database import connect_async
 from ledger.declared.identities import canonical
+from ledger.log.event_log import EventLog
 
 _TURNS: Final = 20
 """More turns of the loop than a call of ours and its answer take."""
@@ -102,25 +100,18 @@ class MemoryWire:
     checks_frames = False
 
     def __init__(
-        self, dsn: str, *, log: GatheredLog, clock: SteppedClock, heartbeat_seconds: int
-    ) -> None:
-        self._log, self._clock, self._heartbeat_seconds = log, clock, heartbeat_seconds
-        self._directory = DeclaredDirectory(dsn, clock)
-        self._ids = PostgresTransactionIds(lambda: connect_async(dsn))
-        self._epochs = PostgresEpochs(lambda: connect_async(dsn))
-        self._sequences: dict[str, Sequences] = {}
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        *,
+        log: EventLog,
+        directory: StationDirectory,
+        ids: TransactionIds,
+        epochs: Epochs,
+        clock: Clock,
+        heartbeat_seconds: int,
     ) -> None:
-        for each in (self._epochs, self._ids, self._directory):
-            await each.close()
+        self._log, self._directory, self._ids, self._epochs = log, directory, ids, epochs
+        self._clock, self._heartbeat_seconds = clock, heartbeat_seconds
+        self._sequences: dict[str, Sequences] = {}
 
     async def open(self, station_id: str, password: str, subprotocol: str) -> MemoryLine:  # noqa: ARG002 - nobody asks for a password here
         """Connect a station.

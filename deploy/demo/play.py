@@ -10,8 +10,8 @@ import asyncio
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -38,7 +38,10 @@ from deploy.fleet.wire import WebSocketWire
 from deploy.output import console
 from deploy.running.wiring import System, opened
 from deploy.settings import Settings
-from ledger.database import connect
+from ingest.answers.transactions import PostgresTransactionIds
+from ingest.declared_directory import DeclaredDirectory
+from ingest.edge.connection_epochs import PostgresEpochs
+from ledger.database import connect, connect_async
 
 LAST_DAY: Final = date(2026, 3, 31)
 """The last day of a month, so that the monthly invoices fall into the demo too."""
@@ -134,10 +137,7 @@ async def _play(
         release_lost_stop, system.dsn, plans[LATE_STOP_STATION].station_id, at=looks_at
     )
     log = GatheredLog(partitions=system.settings.partitions)
-    heartbeat_seconds = system.settings.heartbeat_seconds
-    async with MemoryWire(
-        system.dsn, log=log, clock=clock, heartbeat_seconds=heartbeat_seconds
-    ) as wire:
+    async with _edge(system, log, clock) as wire:
         fleet = Fleet(plans, wire=wire)
         async with Conductor(system.dsn, clock=clock, fleet=fleet, log=log) as conductor:
             with _progress(f"{len(month.midnights) - 1} days of history", len(history)) as advance:
@@ -153,6 +153,26 @@ async def _play(
             with _progress("The last day and after", len(last_day)) as advance:
                 await _play_steps(conductor, last_day, advance)
     return fleet.tally, said_before
+
+
+@asynccontextmanager
+async def _edge(system: System, log: GatheredLog, clock: SteppedClock) -> AsyncIterator[MemoryWire]:
+    """Yield a way to the product's edge, which stands on the same tables as the running one."""
+    connect_edge = partial(connect_async, system.dsn)
+    async with AsyncExitStack() as exits:
+        directory = DeclaredDirectory(system.dsn, clock)
+        ids = PostgresTransactionIds(connect_edge)
+        epochs = PostgresEpochs(connect_edge)
+        for each in (directory, ids, epochs):
+            exits.push_async_callback(each.close)
+        yield MemoryWire(
+            log=log,
+            directory=directory,
+            ids=ids,
+            epochs=epochs,
+            clock=clock,
+            heartbeat_seconds=system.settings.heartbeat_seconds,
+        )
 
 
 async def _play_steps(

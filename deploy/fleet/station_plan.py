@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
-METER_EVERY = timedelta(minutes=5)
+METER_EVERY = timedelta(minutes=10)
 HEARTBEAT_EVERY = timedelta(hours=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
