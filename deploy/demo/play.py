@@ -46,7 +46,6 @@ from ledger.database import connect, connect_async
 LAST_DAY: Final = date(2026, 3, 31)
 """The last day of a month, so that the monthly invoices fall into the demo too."""
 TIME_ZONE: Final = "Europe/Berlin"
-HISTORY_DAYS_MAX: Final = LAST_DAY.day - 1
 SEED: Final = 20260331
 PERSON_LOOKS_AFTER: Final = timedelta(days=1, hours=10)
 """After the midnight of the day on which a stop was lost."""

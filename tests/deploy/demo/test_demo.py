@@ -92,6 +92,7 @@ def test_the_month_of_the_readme_comes_out_to_the_digit(tmp_path: Path) -> None:
     shown = shown.rpartition("```\n")[2]
     figures = demo.figures
     assert without_seconds(shown) in without_seconds(demo.output)
+    assert f"charge {figures['visits']} cars in March" in README
     assert {name: keys - figures[name].keys() for name, keys in KEYS.items()} == {
         name: set() for name in KEYS
     }
