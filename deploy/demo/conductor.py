@@ -19,6 +19,7 @@ from deploy.clock import SteppedClock
 from deploy.demo.gathered_log import GatheredLog
 from deploy.errors import DeployError
 from deploy.fleet.fleet import Fleet, FleetStep
+from deploy.fleet.station import Tally
 from deploy.fleet.station_plan import StepKind
 from ledger.database import connect
 from ledger.declared.store import load_declarations
@@ -29,12 +30,10 @@ from ledger.invoices.register import Books
 REST_SECONDS_MAX: Final = 600.0
 """Real time that a very slow machine may take over one step."""
 _LOOK_SECONDS: Final = 0.002
-_TELLING: Final = frozenset(
-    {StepKind.OFFLINE, StepKind.ONLINE, StepKind.STOPPED, StepKind.STOP_CAME, StepKind.LEFT}
-)
-"""Steps after which a session may be decided or the server has something left to do. After all
-others the answer is the last thing that happens, and when the worker takes a frame that decides
-nothing makes no difference."""
+_TELLING: Final = frozenset({StepKind.OFFLINE, StepKind.ONLINE, StepKind.LEFT})
+"""Steps after which, as after each stop, the server has something left to do or the worker to
+decide. After all others the answer is the last thing that happens, and when the worker takes a
+frame that decides nothing makes no difference."""
 
 _HEADS: LiteralString = "SELECT partition, next_position FROM log_head ORDER BY partition"
 _IS_AT_REST: LiteralString = """
@@ -63,14 +62,14 @@ class NotAtRestError(DeployError):
 
 
 class Conductor:
-    """Moves the clock and plays the fleet's steps.
+    """Moves the clock and plays the fleet's steps; `rest` is for the fleet to await at each stop.
 
     The system's part that issues invoices looks twice a second of real time, and the demo has no
     such time: its turn is taken here, at each rest, and it finds the lock taken meanwhile.
     """
 
-    def __init__(self, dsn: str, *, clock: SteppedClock, fleet: Fleet, log: GatheredLog) -> None:
-        self.clock, self._fleet, self._log = clock, fleet, log
+    def __init__(self, dsn: str, *, clock: SteppedClock, tally: Tally, log: GatheredLog) -> None:
+        self.clock, self._tally, self._log = clock, tally, log
         self._books = connect(dsn)
         self._declarations = load_declarations(self._books)
         self._register = Books(dsn)
@@ -92,12 +91,11 @@ class Conductor:
         self._register.close()
         self._books.close()  # and with it the lock
 
-    async def play(self, due: FleetStep) -> None:
-        """Let time pass until *due*, and play it."""
+    async def play(self, fleet: Fleet, due: FleetStep) -> None:
+        """Let time pass until *due*, and let *fleet* play it."""
         await self.pass_time(due.step.at)
-        await self._fleet.play(due)
+        await fleet.play(due)
         if due.step.kind in _TELLING:
-            await self._fleet.hear_out(due)
             await self.rest()
 
     async def pass_time(self, until: datetime) -> None:
@@ -129,14 +127,14 @@ class Conductor:
         self._take_stock()
 
     def _is_at_rest(self) -> bool:
-        said = self._fleet.tally.lines - self._known_lines
+        said = self._tally.lines - self._known_lines
         known = [list(self._known), list(self._known.values())]
         return self._books.execute(_IS_AT_REST, (said, *known)).fetchone() == (True,)
 
     def _take_stock(self) -> None:
         """Note how far the log is: what is said from here on must come after it."""
         self._known = dict(self._books.execute(_HEADS).fetchall())
-        self._known_lines = self._fleet.tally.lines
+        self._known_lines = self._tally.lines
 
     def _issue_invoices(self) -> None:
         """Issue what is due by the time of the last record, on the connection that may."""

@@ -10,7 +10,7 @@ import asyncio
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -136,22 +136,26 @@ async def _play(
         release_lost_stop, system.dsn, plans[LATE_STOP_STATION].station_id, at=looks_at
     )
     log = GatheredLog(partitions=system.settings.partitions)
-    async with _edge(system, log, clock) as wire:
-        fleet = Fleet(plans, wire=wire)
-        async with Conductor(system.dsn, clock=clock, fleet=fleet, log=log) as conductor:
-            with _progress(f"{len(month.midnights) - 1} days of history", len(history)) as advance:
-                await _play_steps(conductor, first_days, advance)
-                await conductor.pass_time(looks_at)
-                await conductor.let(release)
-                await _play_steps(conductor, other_days, advance)
-            await conductor.pass_time(month.last_day_at)
-            # What a fleet says is held against the schemas in tests: here it only takes time.
-            await fleet.move_to(WebSocketWire(system.addresses[0], checks_frames=False))
-            await conductor.rest()
-            said_before = replace(fleet.tally)
-            with _progress("The last day and after", len(last_day)) as advance:
-                await _play_steps(conductor, last_day, advance)
-    return fleet.tally, said_before
+    tally = Tally()
+    async with (
+        _edge(system, log, clock) as wire,
+        Conductor(system.dsn, clock=clock, tally=tally, log=log) as conductor,
+    ):
+        fleet = Fleet(plans, wire=wire, tally=tally, after_stop=conductor.rest)
+        play = partial(conductor.play, fleet)
+        with _progress(f"{len(month.midnights) - 1} days of history", len(history)) as advance:
+            await _play_steps(play, first_days, advance)
+            await conductor.pass_time(looks_at)
+            await conductor.let(release)
+            await _play_steps(play, other_days, advance)
+        await conductor.pass_time(month.last_day_at)
+        # What a fleet says is held against the schemas in tests: here it only takes time.
+        await fleet.move_to(WebSocketWire(system.addresses[0], checks_frames=False))
+        await conductor.rest()
+        said_before = replace(tally)
+        with _progress("The last day and after", len(last_day)) as advance:
+            await _play_steps(play, last_day, advance)
+    return tally, said_before
 
 
 @asynccontextmanager
@@ -175,10 +179,12 @@ async def _edge(system: System, log: GatheredLog, clock: SteppedClock) -> AsyncI
 
 
 async def _play_steps(
-    conductor: Conductor, steps: Sequence[FleetStep], advance: Callable[[], None]
+    play: Callable[[FleetStep], Awaitable[None]],
+    steps: Sequence[FleetStep],
+    advance: Callable[[], None],
 ) -> None:
     for due in steps:
-        await conductor.play(due)
+        await play(due)
         advance()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import ocpp.messages
 
-from deploy.fleet.station import StationClient, Tally
+from deploy.fleet.station import StationClient, Tally, nothing
 from deploy.fleet.station16 import Client16
 from deploy.fleet.station201 import Client201
 from deploy.fleet.station_plan import Protocol, StationPlan, Step, steps_of
@@ -29,15 +29,25 @@ class FleetStep:
 
 
 class Fleet:
-    """The stations of *plans*; whoever drives them says when the next step is due."""
+    """The stations of *plans*; whoever drives them says when the next step is due.
 
-    def __init__(self, plans: Sequence[StationPlan], *, wire: Wire) -> None:
+    *after_stop* is awaited whenever the server has answered a stop, before anything else is said.
+    """
+
+    def __init__(
+        self,
+        plans: Sequence[StationPlan],
+        *,
+        wire: Wire,
+        tally: Tally,
+        after_stop: Callable[[], Awaitable[None]] = nothing,
+    ) -> None:
         # A thread per validation costs more than the validation.
         ocpp.messages.ASYNC_VALIDATION = False
         logging.getLogger("ocpp").setLevel(logging.ERROR)
-        self.tally = Tally()
         self._clients = [
-            CLIENTS[plan.protocol](plan, wire=wire, tally=self.tally) for plan in plans
+            CLIENTS[plan.protocol](plan, wire=wire, tally=tally, after_stop=after_stop)
+            for plan in plans
         ]
 
     async def play(self, due: FleetStep) -> None:
@@ -47,10 +57,6 @@ class Fleet:
             StationRefusedError: If the station is refused or stays without an answer.
         """
         await self._clients[due.station].play(due.step)
-
-    async def hear_out(self, due: FleetStep) -> None:
-        """Return once the server has nothing more to say about a step that was played."""
-        await self._clients[due.station].hear_out()
 
     async def move_to(self, wire: Wire) -> None:
         """Let all stations go on over another wire."""
@@ -72,7 +78,8 @@ async def run_fleet(plans: Sequence[StationPlan], *, wire: Wire) -> Tally:
     Raises:
         StationRefusedError: If a station is refused or stays without an answer.
     """
-    fleet = Fleet(plans, wire=wire)
+    tally = Tally()
+    fleet = Fleet(plans, wire=wire, tally=tally)
     for due in fleet_steps(plans):
         await fleet.play(due)
-    return fleet.tally
+    return tally

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -41,11 +41,19 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One CALL to be: `build` is asked at sending time, when the transaction's id is known."""
+    """One CALL to be: `build` is asked at sending time, when the transaction's id is known.
+
+    `is_stop`: a charge is over with it, so that the server may have questions and decide.
+    """
 
     build: Callable[[], Any]
     then: Callable[[Any], None] | None = None
     is_heartbeat: bool = False
+    is_stop: bool = False
+
+
+async def nothing() -> None:
+    """Do nothing after a stop."""
 
 
 class StationClient(ABC):
@@ -54,9 +62,16 @@ class StationClient(ABC):
     subprotocol: ClassVar[str]
     charge_point_class: ClassVar[Callable[..., Any]]
 
-    def __init__(self, plan: StationPlan, *, wire: Wire, tally: Tally) -> None:
+    def __init__(
+        self,
+        plan: StationPlan,
+        *,
+        wire: Wire,
+        tally: Tally,
+        after_stop: Callable[[], Awaitable[None]],
+    ) -> None:
         self.plan, self.tally = plan, tally
-        self._wire = wire
+        self._wire, self._after_stop = wire, after_stop
         self._outbox: deque[Message] = deque()
         self._line: Line | None = None
         self._charge_point: Any = None
@@ -98,11 +113,6 @@ class StationClient(ABC):
         await self.close()
         self._wire = wire
 
-    async def hear_out(self) -> None:
-        """Return once the server has nothing more to say to what was sent."""
-        if self._line is not None:
-            await self._line.hear_out()
-
     async def close(self) -> None:
         """Close the connection, as a station does that loses its network."""
         if self._line is not None:
@@ -123,6 +133,9 @@ class StationClient(ABC):
             twice = self.plan.quirk is Quirk.DUPLICATES and message.then is not None
             for _ in range(2 if twice else 1):
                 await self._until_answered(message)
+                if message.is_stop and self._line is not None:
+                    await self._line.hear_out()
+                    await self._after_stop()
             self._outbox.popleft()
 
     async def _until_answered(self, message: Message) -> None:

@@ -69,10 +69,10 @@ class Client16(StationClient):
             case StepKind.STOPPED if visit.stop_is_lost:
                 pass
             case StepKind.STOPPED:
-                yield Message(build=lambda: self._stop(step, visit), then=lambda _: None)
+                yield self._stop(step, visit)
                 yield self._status(step, visit, ChargePointStatus.finishing)
             case StepKind.STOP_CAME:
-                yield Message(build=lambda: self._stop(step, visit), then=lambda _: None)
+                yield self._stop(step, visit)
             case StepKind.UNPLUGGED:
                 yield self._status(step, visit, ChargePointStatus.available)
             case _:
@@ -116,14 +116,17 @@ class Client16(StationClient):
             ],
         )
 
-    def _stop(self, step: Step, visit: Visit) -> Any:  # noqa: ANN401 - ocpp ships no types
-        return call.StopTransaction(
-            meter_stop=step.register_wh,
-            timestamp=self.station_time(visit.leaves_at),
-            transaction_id=self._transactions.get(visit.number, NO_TRANSACTION),
-            reason=Reason.ev_disconnected,
-            id_tag=visit.token_uid,
-        )
+    def _stop(self, step: Step, visit: Visit) -> Message:
+        def build() -> Any:  # noqa: ANN401 - ocpp ships no types
+            return call.StopTransaction(
+                meter_stop=step.register_wh,
+                timestamp=self.station_time(visit.leaves_at),
+                transaction_id=self._transactions.get(visit.number, NO_TRANSACTION),
+                reason=Reason.ev_disconnected,
+                id_tag=visit.token_uid,
+            )
+
+        return Message(build=build, then=lambda _: None, is_stop=True)
 
     def _status(self, step: Step, visit: Visit, status: ChargePointStatus) -> Message:
         return Message(

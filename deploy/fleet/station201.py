@@ -138,7 +138,11 @@ class Client201(StationClient):
             id_token={"id_token": visit.token_uid, "type": "ISO14443"} if started else None,
         )
         must_arrive = event != "Updated"
-        return Message(build=lambda: payload, then=(lambda _: None) if must_arrive else None)
+        return Message(
+            build=lambda: payload,
+            then=(lambda _: None) if must_arrive else None,
+            is_stop=event == "Ended",
+        )
 
     def _status(self, step: Step, visit: Visit, status: str) -> Message:
         return Message(

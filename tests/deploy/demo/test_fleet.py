@@ -85,11 +85,12 @@ async def play(plans: list[StationPlan]) -> tuple[list[Heard], Tally]:
     protocols = [Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")]
     async with serve(server.serve, "127.0.0.1", 0, subprotocols=protocols) as listening:
         port = next(iter(listening.sockets)).getsockname()[1]
-        fleet = Fleet(plans, wire=WebSocketWire(f"ws://127.0.0.1:{port}"))
+        tally = Tally()
+        fleet = Fleet(plans, wire=WebSocketWire(f"ws://127.0.0.1:{port}"), tally=tally)
         for due in fleet_steps(plans):
             server.now = due.step.at
             await fleet.play(due)
-    return server.heard, fleet.tally
+    return server.heard, tally
 
 
 def of(plans: list[StationPlan], quirk: Quirk) -> set[str]:

@@ -65,14 +65,17 @@ def plans() -> list[StationPlan]:
 
 
 async def play(plans: list[StationPlan], wire: Wire, parts: Parts) -> Tally:
-    fleet = Fleet(plans, wire=wire)
+    async def rest() -> None:
+        while sum(map(len, parts.log.records.values())) < tally.lines:  # noqa: ASYNC110 - the log tells nobody
+            await asyncio.sleep(0.001)
+
+    tally = Tally()
+    fleet = Fleet(plans, wire=wire, tally=tally, after_stop=rest)
     for due in fleet_steps(plans):
         parts.clock.moment = due.step.at
         await fleet.play(due)
-        await fleet.hear_out(due)
-        while sum(map(len, parts.log.records.values())) < fleet.tally.lines:  # noqa: ASYNC110 - the log tells nobody
-            await asyncio.sleep(0.001)
-    return fleet.tally
+        await rest()
+    return tally
 
 
 def comparable(lines: list[LogLine]) -> list[str]:
