@@ -21,7 +21,7 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-demo: $(VENV)/.run ## a simulated day end to end; JSON=FILE also writes the figures
+demo: $(VENV)/.run ## a simulated month end to end; JSON=FILE also writes the figures
 	$(BIN)/wattledger demo $(if $(JSON),--json $(JSON)) $(ARGS)
 
 up: $(VENV)/.run ## serve for real until stopped; DATA=folder

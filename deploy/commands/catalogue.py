@@ -314,7 +314,7 @@ COMMANDS: Final = (
     Command(
         words="demo",
         function="deploy.commands.demo:demo",
-        summary="Drive a simulated fleet through a day, and check that everything reconciles.",
+        summary="Drive a simulated fleet through a month, and check that everything reconciles.",
         examples=(
             "demo",
             "demo --json figures.json",

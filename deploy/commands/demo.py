@@ -1,4 +1,4 @@
-"""`wattledger demo`: a simulated day through the whole product."""
+"""`wattledger demo`: a simulated month through the whole product."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ def demo(
     data: Path | None = None,
     json: Path | None = None,
     stations: Annotated[int, Parameter(validator=Number(gte=9, lte=24))] = 24,
-    seconds: Annotated[float, Parameter(validator=Number(gte=5, lte=3600))] = 35,
+    days: Annotated[int, Parameter(validator=Number(gte=2, lte=30))] = 30,
 ) -> int:
-    """Drive a simulated fleet through a day, and check that everything reconciles.
+    """Drive a simulated fleet through a month, and check that everything reconciles.
 
-    Stations connect over real WebSockets to the same system that `wattledger up` starts; its clock
-    is passed in and runs fast. Exits 1 if anything does not reconcile.
+    It is the same system that `wattledger up` starts; its clock is passed in and stands until
+    everything is at rest, so the figures are the same on every machine. On the last day stations
+    connect over real WebSockets. Exits 1 if anything does not reconcile.
 
     Args:
         data: Empty folder for the data (default: a new temporary one, which stays).
         json: Also write the figures to this file, for machines.
         stations: How many stations take part.
-        seconds: Real time that the day of 26 hours takes.
+        days: How many days of history come before the last one.
     """
     # The fleet's libraries take as long to load as everything else: only the demo pays for them.
     from deploy.demo.figures import collect_figures, explain_one_line
-    from deploy.demo.play import demo_settings, play_day
+    from deploy.demo.play import demo_settings, play_month
     from deploy.demo.report import print_report
 
     settings = demo_settings(data)
-    say(f"A fleet of {stations} stations charges for a day; the data goes to {settings.data}")
-    day = play_day(settings, stations_max=stations, seconds=seconds)
+    say(f"A fleet of {stations} stations charges for a month; the data goes to {settings.data}")
+    month = play_month(settings, stations_max=stations, history_days=days)
     with opened(settings) as connection:
-        figures = collect_figures(connection, day)
+        figures = collect_figures(connection, month)
         explained = explain_one_line(connection)
     print_report(figures, explained)
     if json is not None:

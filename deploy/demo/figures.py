@@ -10,8 +10,9 @@ from typing import Any, Final, LiteralString
 import msgspec
 from psycopg import Connection
 
-from deploy.demo.play import DemoDay
-from deploy.fleet.day import Quirk, StationDay, steps_of
+from deploy.demo.late_stops import LateStop, find_late_stops
+from deploy.demo.play import LAST_DAY, DemoMonth
+from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, steps_of
 from deploy.running.replay import replay_and_compare
 from ledger.facts.flags import Flag
 from ledger.log.envelope import Frame
@@ -34,14 +35,19 @@ EXPECTED_FLAG: Final = {
     Quirk.WRONG_CLOCK: Flag.CLOCK_AHEAD,
     Quirk.ROLLOVER: Flag.METER_ROLLOVER,
     Quirk.LOST_STOP: Flag.STOP_LOST,
+    Quirk.LATE_STOP: Flag.LATE_FACT,
 }
 """What the books must say about each quirk of the fleet."""
 
 
 class Frames(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls of the fleet. Heartbeats stand apart: they are answered, and no log keeps them."""
+    """Calls of the fleet, `over_websockets` those of the last day and after.
+
+    Heartbeats stand apart: they are answered, and no log keeps them.
+    """
 
     sent: int
+    over_websockets: int
     answered: int
     logged: int
     refused: int
@@ -57,7 +63,11 @@ class Invoices(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
-    """The energy balance in Wh, beside what the simulated meters really gave out."""
+    """The energy balance in Wh, beside what the simulated meters really gave out.
+
+    `late_wh`, a part of the unattributed, is what a stop told after its session was billed;
+    `told_late_wh` what it really told.
+    """
 
     metered_wh: Decimal
     billed_wh: Decimal
@@ -65,7 +75,9 @@ class Energy(msgspec.Struct, frozen=True, kw_only=True):
     held_wh: Decimal
     unattributed_wh: Decimal
     difference_wh: Decimal
+    late_wh: Decimal
     delivered_wh: int
+    told_late_wh: int
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,36 +105,39 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     energy_balance: Energy
     trial_balance: Trial
     replay: Replay
+    late_stops: tuple[LateStop, ...]
     data: str
     real_seconds: float
     problems: tuple[str, ...] = ()
 
 
-def collect_figures(connection: Connection[Any], day: DemoDay) -> Figures:
-    """Read the books after the demo's day, replay the log, and name what does not agree."""
+def collect_figures(connection: Connection[Any], month: DemoMonth) -> Figures:
+    """Read the books at the end, replay the log, and name what does not agree."""
     replay = replay_and_compare(connection.info.dsn)
     figures = Figures(
-        stations=len(day.days),
-        visits=sum(len(station.visits) for station in day.days),
+        stations=len(month.plans),
+        visits=sum(len(station.visits) for station in month.plans),
         frames=Frames(
-            sent=day.tally.sent,
-            answered=day.tally.answered,
+            sent=month.tally.sent,
+            over_websockets=month.tally.sent - month.history.sent,
+            answered=month.tally.answered,
             logged=_count_frames(connection),
-            refused=day.tally.refused,
-            heartbeats=day.tally.heartbeats,
+            refused=month.tally.refused,
+            heartbeats=month.tally.heartbeats,
         ),
         sessions=session_counts(connection),
         flags=flag_counts(connection),
         invoices=_invoices(connection),
-        energy_balance=_energy(energy_balance(connection).total, day),
+        energy_balance=_energy(energy_balance(connection).total, month),
         trial_balance=Trial(
             difference_minor=sum(map(abs, trial_balance(connection).difference_minor.values()))
         ),
         replay=Replay(compared=replay.compared, differences=replay.differences),
-        data=str(day.settings.data),
-        real_seconds=round(day.real_seconds, 1),
+        late_stops=find_late_stops(connection),
+        data=str(month.settings.data),
+        real_seconds=round(month.real_seconds, 1),
     )
-    problems = tuple(find_problems(figures, day))
+    problems = tuple(find_problems(figures, month))
     return msgspec.structs.replace(figures, problems=problems)
 
 
@@ -141,28 +156,35 @@ def explain_one_line(connection: Connection[Any]) -> str:
     return explanation_text(explain(connection, number, line))
 
 
-def find_problems(figures: Figures, day: DemoDay) -> Iterator[str]:
+def find_problems(figures: Figures, month: DemoMonth) -> Iterator[str]:
     """Yield a sentence for everything that does not reconcile."""
     frames, energy, replay = figures.frames, figures.energy_balance, figures.replay
     trial_minor = figures.trial_balance.difference_minor
     sessions = sum(figures.sessions.values())
     unfinished = {"open", "waiting"} & figures.sessions.keys()
-    missing = sorted(_expected_flags(day.days) - figures.flags.keys())
+    missing = sorted(_expected_flags(month.plans) - figures.flags.keys())
+    late = [(each.issued_on <= LAST_DAY < each.stop_came_at.date()) for each in figures.late_stops]
     checks = {
         f"frames: {frames.sent} sent, {frames.answered} answered, {frames.logged} logged": (
             frames.sent == frames.answered == frames.logged > 0
         ),
-        f"stations were refused something: {day.tally.refusals[:3]}": frames.refused == 0,
-        "the system did not come to rest after the day": day.has_settled,
+        f"stations were refused something: {month.tally.refusals[:3]}": frames.refused == 0,
+        "the system did not come to rest at the end": month.has_settled,
         f"{figures.visits} cars charged, the books know {sessions} sessions": (
             sessions == figures.visits
         ),
         f"sessions are still {' and '.join(sorted(unfinished))}": not unfinished,
-        f"the fleet's day must raise the flags {', '.join(missing)}": not missing,
+        f"the fleet must raise the flags {', '.join(missing)}": not missing,
         "no invoice was issued": figures.invoices.count > 0,
+        "a session whose stop was lost must be billed in March, and the stop come in April": (
+            late == [True]
+        ),
         f"the energy balance is off by {energy.difference_wh} Wh": energy.difference_wh == 0,
         f"{energy.delivered_wh} Wh were delivered, {energy.metered_wh} Wh metered": (
             energy.delivered_wh == energy.metered_wh
+        ),
+        f"{energy.told_late_wh} Wh were told late, the books know {energy.late_wh}": (
+            energy.told_late_wh == energy.late_wh
         ),
         f"the trial balance is off by {trial_minor} minor units": trial_minor == 0,
         f"replay: {replay.differences} of {replay.compared} differ": (
@@ -172,8 +194,8 @@ def find_problems(figures: Figures, day: DemoDay) -> Iterator[str]:
     return (sentence for sentence, is_right in checks.items() if not is_right)
 
 
-def _expected_flags(days: Sequence[StationDay]) -> set[str]:
-    return {EXPECTED_FLAG[day.quirk].value for day in days if day.quirk and day.visits}
+def _expected_flags(plans: Sequence[StationPlan]) -> set[str]:
+    return {EXPECTED_FLAG[plan.quirk].value for plan in plans if plan.quirk and plan.visits}
 
 
 def _count_frames(connection: Connection[Any]) -> int:
@@ -193,7 +215,7 @@ def _invoices(connection: Connection[Any]) -> Invoices:
     )
 
 
-def _energy(total: EnergyDay, day: DemoDay) -> Energy:
+def _energy(total: EnergyDay, month: DemoMonth) -> Energy:
     return Energy(
         metered_wh=total.metered_wh,
         billed_wh=total.billed_wh,
@@ -201,18 +223,32 @@ def _energy(total: EnergyDay, day: DemoDay) -> Energy:
         held_wh=total.held_wh,
         unattributed_wh=total.unattributed_wh,
         difference_wh=total.difference_wh,
-        delivered_wh=sum(map(_delivered_wh, day.days)),
+        late_wh=total.late_wh,
+        delivered_wh=sum(map(_delivered_wh, month.plans)),
+        told_late_wh=sum(map(_told_late_wh, month.plans)),
     )
 
 
-def _delivered_wh(day: StationDay) -> int:
+def _delivered_wh(plan: StationPlan) -> int:
     """Return what the station's meters counted. What no frame told shows at the next start."""
     registers: dict[int, int] = {}
     total = 0
-    for step in steps_of(day):
-        if step.visit is None:
+    for step in steps_of(plan):
+        if step.visit is None or step.kind is StepKind.STOP_CAME:
             continue
         before = registers.get(step.visit.connector_id, step.register_wh)
-        total += (step.register_wh - before) % day.register_modulo_wh
+        total += (step.register_wh - before) % plan.register_modulo_wh
         registers[step.visit.connector_id] = step.register_wh
     return total
+
+
+def _told_late_wh(plan: StationPlan) -> int:
+    """Return what the car still drew between the last reading and a stop that came late."""
+    read: dict[int, int] = {}
+    late = 0
+    for step in steps_of(plan):
+        if step.visit is not None and step.kind in {StepKind.STARTED, StepKind.METERED}:
+            read[step.visit.number] = step.register_wh
+        if step.visit is not None and step.kind is StepKind.STOP_CAME:
+            late += step.register_wh - read[step.visit.number]
+    return late

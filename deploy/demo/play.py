@@ -1,7 +1,7 @@
-"""`wattledger demo`: a simulated fleet drives the real system through a day, then all is checked.
+"""`wattledger demo`: a simulated fleet drives the real system through a month, then all is checked.
 
 Nothing in the product knows of this module. It starts the very `System` that `wattledger up`
-starts; only the clock that it passes in runs faster.
+starts; only the clock that it passes in is another one, which the demo moves itself.
 """
 
 from __future__ import annotations
@@ -9,56 +9,50 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, LiteralString
-from zoneinfo import ZoneInfo
 
+import uvloop
 from psycopg import Connection
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.clock import FastClock
+from deploy.clock import SteppedClock
+from deploy.demo.conductor import Conductor
+from deploy.demo.gathered_log import GatheredLog
+from deploy.demo.held_session import release_lost_stop
+from deploy.demo.master_data import declare_fleet
+from deploy.demo.memory_wire import MemoryWire
 from deploy.errors import DeployError
-from deploy.example_files import examples_folder
-from deploy.fleet.day import StationDay
-from deploy.fleet.fleet import count_steps, run_fleet
-from deploy.fleet.plan import Place, plan_day
+from deploy.fleet.fleet import Fleet, FleetStep, fleet_steps
+from deploy.fleet.month import Month
+from deploy.fleet.planning import LATE_STOP_STATION, plan_month
 from deploy.fleet.station import Tally
+from deploy.fleet.station_plan import StationPlan
+from deploy.fleet.wire import WebSocketWire
 from deploy.output import console
 from deploy.running.opening import opened
 from deploy.running.wiring import System
 from deploy.settings import Settings
-from ledger.database import connect
-from ledger.declared.declarations import Declarations, Kind
-from ledger.declared.store import load_declarations
-from ledger.desk.apply import apply_files
-from ledger.desk.publish import publish_files
+from ingest.answers.transactions import PostgresTransactionIds
+from ingest.declared_directory import DeclaredDirectory
+from ingest.edge.connection_epochs import PostgresEpochs
+from ledger.database import connect, connect_async
 
-EXAMPLES: Final = examples_folder()
-MIDNIGHT: Final = datetime(2026, 3, 31, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
+LAST_DAY: Final = date(2026, 3, 31)
 """The last day of a month, so that the monthly invoices fall into the demo too."""
-DAY: Final = timedelta(hours=26)
-DECLARED_AT: Final = MIDNIGHT - timedelta(days=1)
+TIME_ZONE: Final = "Europe/Berlin"
 SEED: Final = 20260331
-LEAD_SECONDS: Final = 4.0
-"""Real time in which the processes start before the day begins."""
-SETTLE_SECONDS_MAX: Final = 30.0
-GUESTS: Final = {
-    "harbour": ("drivers", "roaming"),
-    "linden-court": ("resident",),
-    "quayside": ("london",),
-}
-"""Which token groups charge at which site."""
-
-
-class NoExamplesError(DeployError):
-    """The demo's files are not there: it runs from a clone of the repository."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"the demo reads {folder}, which is not there: run it in a clone")
+PERSON_LOOKS_AFTER: Final = timedelta(days=1, hours=10)
+"""After the midnight of the day on which a stop was lost."""
+TICK_SECONDS: Final = 3600
+FIRST_TRANSACTION: Final = 100_001
+SETTLE_SECONDS_MAX: Final = 60.0
 
 
 class UsedFolderError(DeployError):
@@ -69,18 +63,22 @@ class UsedFolderError(DeployError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DemoDay:
-    """What the demo did: the plan, what the fleet said, and how long it took."""
+class DemoMonth:
+    """What the demo did: the plan, what the fleet said, and how long it took.
+
+    `history` is what was said before the last day, without sockets.
+    """
 
     settings: Settings
-    days: Sequence[StationDay]
+    plans: Sequence[StationPlan]
     tally: Tally
+    history: Tally
     real_seconds: float
     has_settled: bool
 
 
 def demo_settings(data: Path | None) -> Settings:
-    """Return settings for a fresh folder: any free port, few partitions for one short day.
+    """Return settings for a fresh folder: any free port, few partitions, answers without linger.
 
     Raises:
         UsedFolderError: If *data* holds something already.
@@ -89,73 +87,115 @@ def demo_settings(data: Path | None) -> Settings:
         data = Path(tempfile.mkdtemp(prefix="wattledger-demo-"))
     elif data.exists() and any(data.iterdir()):
         raise UsedFolderError(data)
-    return Settings(data=data.absolute(), listen_port=0, partitions=4, database_idle_seconds=0)
+    return Settings(
+        data=data.absolute(),
+        listen_port=0,
+        partitions=4,
+        linger_ms=0,
+        tick_seconds=TICK_SECONDS,
+        database_idle_seconds=0,
+    )
 
 
-def play_day(settings: Settings, *, stations_max: int, seconds: float) -> DemoDay:
-    """Declare the demo's master data, run the system, and drive the fleet through the day.
+def play_month(settings: Settings, *, stations_max: int, history_days: int) -> DemoMonth:
+    """Declare the demo's master data, run the system, and drive the fleet through the month.
 
     Args:
         settings: Of a fresh folder.
         stations_max: How many of the declared stations take part.
-        seconds: Real time that the day takes.
+        history_days: How many days come before the last one.
     """
     began = time.monotonic()
+    month = Month.ending_on(LAST_DAY, history_days=history_days, time_zone=TIME_ZONE)
     with opened(settings, is_new=True) as connection:
-        places = _declare(connection)[:stations_max]
-        ends_at = MIDNIGHT + DAY
-        days = plan_day(places, midnight=MIDNIGHT, ends_at=ends_at, seed=SEED)
-        clock = FastClock(
-            origin=MIDNIGHT,
-            started=time.monotonic() + LEAD_SECONDS,
-            speed=DAY.total_seconds() / seconds,
-        )
-        with System(settings, clock) as system, _progress(count_steps(days)) as advance:
-            address = system.addresses[0]
-            tally = asyncio.run(run_fleet(days, address=address, clock=clock, on_step=advance))
+        briefs = declare_fleet(connection)[:stations_max]
+        # A new installation begins its ids at a random number: here they are always the same.
+        connection.execute("SELECT setval('transaction_number', %s)", (FIRST_TRANSACTION - 1,))
+        plans = plan_month(briefs, month, seed=SEED)
+        clock = SteppedClock.starting_at(month.starts_at, path=settings.data / "demo-clock")
+        with System(settings, clock) as system:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                tally, history = runner.run(_play(system, clock, plans, month))
             has_settled = _settle(system.dsn)
-    return DemoDay(
+    return DemoMonth(
         settings=settings,
-        days=days,
+        plans=plans,
         tally=tally,
+        history=history,
         real_seconds=time.monotonic() - began,
         has_settled=has_settled,
     )
 
 
-def _declare(connection: Connection[Any]) -> list[Place]:
-    """Publish the example tariffs, apply the example fleet; return the stations with their keys."""
-    tariffs = sorted([*EXAMPLES.glob("tariffs/*.yaml"), *EXAMPLES.glob("demo/*.yaml")])
-    fleet = EXAMPLES / "fleet.yaml"
-    if not tariffs or not fleet.is_file():
-        raise NoExamplesError(EXAMPLES)
-    texts = [(path.read_text("utf-8"), str(path)) for path in tariffs]
-    publish_files(connection, texts, by="demo", at=DECLARED_AT)
-    master_data = [(fleet.read_text("utf-8"), str(fleet))]
-    applied = apply_files(connection, master_data, by="demo", at=DECLARED_AT)
-    return _places(load_declarations(connection), applied.passwords)
+async def _play(
+    system: System, clock: SteppedClock, plans: Sequence[StationPlan], month: Month
+) -> tuple[Tally, Tally]:
+    """Play the history without sockets and the rest over WebSockets; return all and the first."""
+    looks_at = month.stop_lost_on + PERSON_LOOKS_AFTER
+    history, last_day = _split(fleet_steps(plans), month.last_day_at)
+    first_days, other_days = _split(history, looks_at)
+    release = partial(
+        release_lost_stop, system.dsn, plans[LATE_STOP_STATION].station_id, at=looks_at
+    )
+    log = GatheredLog(partitions=system.settings.partitions)
+    tally = Tally()
+    async with (
+        _edge(system, log, clock) as wire,
+        Conductor(system.dsn, clock=clock, tally=tally, log=log) as conductor,
+    ):
+        fleet = Fleet(plans, wire=wire, tally=tally, after_stop=conductor.rest)
+        play = partial(conductor.play, fleet)
+        with _progress(f"{len(month.midnights) - 1} days of history", len(history)) as advance:
+            await _play_steps(play, first_days, advance)
+            await conductor.pass_time(looks_at)
+            await conductor.let(release)
+            await _play_steps(play, other_days, advance)
+        await conductor.pass_time(month.last_day_at)
+        # What a fleet says is held against the schemas in tests: here it only takes time.
+        await fleet.move_to(WebSocketWire(system.addresses[0], checks_frames=False))
+        await conductor.rest()
+        said_before = replace(tally)
+        with _progress("The last day and after", len(last_day)) as advance:
+            await _play_steps(play, last_day, advance)
+    return tally, said_before
 
 
-def _places(known: Declarations, passwords: dict[str, str]) -> list[Place]:
-    tokens: dict[str | None, list[str]] = {}
-    for uid in known.keys(Kind.TOKEN):
-        token = known.token(uid, MIDNIGHT)
-        tokens.setdefault(token.group if token else None, []).append(uid.upper())
-    places = []
-    for station_id, password in passwords.items():
-        station = known.station(station_id, MIDNIGHT)
-        assert station is not None, station_id
-        guests = [uid for group in GUESTS[station.site] for uid in tokens[group]]
-        places.append(
-            Place(
-                station_id=station_id,
-                password=password,
-                connectors=len(station.connectors),
-                power_w_max=int(station.max_power_w or 22_080),
-                token_uids=guests,
-            )
+@asynccontextmanager
+async def _edge(system: System, log: GatheredLog, clock: SteppedClock) -> AsyncIterator[MemoryWire]:
+    """Yield a way to the product's edge, which stands on the same tables as the running one."""
+    connect_edge = partial(connect_async, system.dsn)
+    async with AsyncExitStack() as exits:
+        directory = DeclaredDirectory(system.dsn, clock)
+        ids = PostgresTransactionIds(connect_edge)
+        epochs = PostgresEpochs(connect_edge)
+        for each in (directory, ids, epochs):
+            exits.push_async_callback(each.close)
+        yield MemoryWire(
+            log=log,
+            directory=directory,
+            ids=ids,
+            epochs=epochs,
+            clock=clock,
+            heartbeat_seconds=system.settings.heartbeat_seconds,
         )
-    return places
+
+
+async def _play_steps(
+    play: Callable[[FleetStep], Awaitable[None]],
+    steps: Sequence[FleetStep],
+    advance: Callable[[], None],
+) -> None:
+    for due in steps:
+        await play(due)
+        advance()
+
+
+def _split(
+    steps: Sequence[FleetStep], at: datetime
+) -> tuple[Sequence[FleetStep], Sequence[FleetStep]]:
+    """Return the steps before *at*, and the others."""
+    index = bisect_left(steps, at, key=lambda due: due.step.at)
+    return steps[:index], steps[index:]
 
 
 def _settle(dsn: str) -> bool:
@@ -185,12 +225,11 @@ SELECT
 
 
 def _is_settled(connection: Connection[Any]) -> bool:
-    month = f"{MIDNIGHT + DAY / 2:%Y-%m}"
-    return connection.execute(_UNSETTLED, {"month": month}).fetchone() == (0,)
+    return connection.execute(_UNSETTLED, {"month": f"{LAST_DAY:%Y-%m}"}).fetchone() == (0,)
 
 
 @contextmanager
-def _progress(steps: int) -> Iterator[Any]:
+def _progress(what: str, steps: int) -> Iterator[Callable[[], None]]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -200,5 +239,5 @@ def _progress(steps: int) -> Iterator[Any]:
         transient=True,
     )
     with bar:
-        task = bar.add_task("The fleet's day", total=steps)
+        task = bar.add_task(what, total=steps)
         yield lambda: bar.advance(task)

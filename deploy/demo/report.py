@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-from deploy.demo.figures import Energy, Figures, Invoices
+from collections.abc import Mapping
+
+from deploy.demo.figures import Figures
 from deploy.output import print_rows, say
 from ledger.facts.flags import meaning_of
 
 
 def print_report(figures: Figures, explained: str) -> None:
     """Print what the demo did, what the books hold, and what does not agree."""
-    frames = figures.frames
-    say(
-        f"\n{figures.stations} stations, half of them OCPP 1.6J, half 2.0.1; {figures.visits} cars "
-        f"charged in a day that took {figures.real_seconds} s"
-    )
-    say(
-        f"Frames    {frames.sent} sent, {frames.answered} answered, {frames.logged} logged; "
-        f"{frames.heartbeats} heartbeats were answered and, by design, not logged\n"
-    )
-    counts = {"": "left", "sessions": "right"}
-    print_rows("Sessions by state", counts, list(figures.sessions.items()))
     flags = {"flag": "left", "sessions": "right", "meaning": "left"}
     rows = [(flag, count, meaning_of(flag)) for flag, count in figures.flags.items()]
-    print_rows("Flags: what was odd", flags, rows)
-    _print_invoices(figures.invoices)
-    _print_energy(figures.energy_balance)
-    say(f"Trial balance is off by {figures.trial_balance.difference_minor} minor units")
-    compared, differences = figures.replay.compared, figures.replay.differences
-    say(f"Replay of the whole log: {compared} consequences compared, {differences} differ\n")
+    print_rows("\nFlags: what was odd", flags, rows)
     say("One line explained (wattledger explain NUMBER LINE):\n")
     say(explained)
-    _print_end(figures)
-
-
-def _print_invoices(invoices: Invoices) -> None:
-    rows: list[tuple[object, ...]] = [
-        (currency, invoices.count_by_currency[currency], total)
-        for currency, total in invoices.total_by_currency.items()
-    ]
-    rows.append(("all", invoices.count, ""))
-    columns = {"invoices in": "left", "count": "right", "total": "right"}
-    print_rows("Invoices", columns, rows)
-
-
-def _print_energy(energy: Energy) -> None:
-    rows = [
-        ("metered", energy.metered_wh),
-        ("= billed", energy.billed_wh),
-        ("+ free by rule", energy.free_wh),
-        ("+ held", energy.held_wh),
-        ("+ unattributed", energy.unattributed_wh),
-        ("difference", energy.difference_wh),
-    ]
-    print_rows("Energy balance", {"": "left", "Wh": "right"}, rows)
-
-
-def _print_end(figures: Figures) -> None:
     data = f"--data {figures.data}"
     say(
         f"The data lies in {figures.data}; look around:\n"
@@ -63,7 +23,61 @@ def _print_end(figures: Figures) -> None:
         f"  wattledger sessions held {data}\n"
         f"  wattledger balance {data}\n"
     )
+    say(summary(figures))
     for problem in figures.problems:
         say(f"DOES NOT RECONCILE: {problem}")
     if not figures.problems:
         say("Everything reconciles.")
+
+
+def summary(figures: Figures) -> str:
+    """Return the figures in a few lines; README shows them, and they are the same everywhere."""
+    frames, energy, replay = figures.frames, figures.energy_balance, figures.replay
+    invoices = figures.invoices
+    totals = (
+        f"{invoices.count_by_currency[currency]} over {total} {currency}"
+        for currency, total in invoices.total_by_currency.items()
+    )
+    lines = [
+        (
+            f"{figures.stations} stations, half of them OCPP 1.6J, half 2.0.1; "
+            f"{figures.visits} cars charged in a month that took {figures.real_seconds} s"
+        ),
+        (
+            f"Frames    {frames.sent} sent, {frames.over_websockets} of them over WebSockets; "
+            f"{frames.answered} answered, {frames.logged} logged"
+        ),
+        f"          {frames.heartbeats} heartbeats were answered and, by design, not logged",
+        f"Sessions  {_counts(figures.sessions)}",
+        f"Flags     {_counts(figures.flags)}",
+        f"Invoices  {invoices.count}: {', '.join(totals)}",
+        (
+            f"Energy    {energy.metered_wh} Wh metered = {energy.billed_wh} billed"
+            f" + {energy.free_wh} free by rule + {energy.held_wh} held"
+            f" + {energy.unattributed_wh} unattributed; difference {energy.difference_wh}"
+        ),
+    ]
+    for each in figures.late_stops:
+        lines += [
+            f"Late      {each.session_id}",
+            (
+                "          lost its stop and was released on its readings: "
+                f"{each.invoice} of {each.issued_on} bills them"
+            ),
+            (
+                f"          The stop came on {each.stop_came_at:%Y-%m-%d} with {energy.late_wh} Wh "
+                "more, which stand among the unattributed"
+            ),
+        ]
+    lines += [
+        f"Trial     balance is off by {figures.trial_balance.difference_minor} minor units",
+        (
+            f"Replay    of the whole log: {replay.compared} consequences compared, "
+            f"{replay.differences} differ"
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

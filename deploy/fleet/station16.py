@@ -15,8 +15,8 @@ from ocpp.v16.enums import (
     TriggerMessageStatus,
 )
 
-from deploy.fleet.day import Step, StepKind, Visit
 from deploy.fleet.station import Message, StationClient
+from deploy.fleet.station_plan import Step, StepKind, Visit
 
 NO_TRANSACTION = -1
 
@@ -24,14 +24,17 @@ NO_TRANSACTION = -1
 class Station16(ChargePoint):  # type: ignore[misc]  # ocpp ships no types
     """The `ocpp` package's station, which also refuses politely what it cannot do."""
 
+    client: StationClient
+
     @on(Action.trigger_message)  # type: ignore[untyped-decorator]  # ocpp ships no types
     def on_trigger_message(self, **_: Any) -> Any:  # noqa: ANN401 - ocpp ships no types
         """Answer that nothing can be triggered."""
+        self.client.was_asked()
         return call_result.TriggerMessage(status=TriggerMessageStatus.not_implemented)
 
 
 class Client16(StationClient):
-    """Plays a day in OCPP 1.6."""
+    """Plays a station in OCPP 1.6."""
 
     subprotocol = "ocpp1.6"
     charge_point_class = Station16
@@ -66,8 +69,10 @@ class Client16(StationClient):
             case StepKind.STOPPED if visit.stop_is_lost:
                 pass
             case StepKind.STOPPED:
-                yield Message(build=lambda: self._stop(step, visit), then=lambda _: None)
+                yield self._stop(step, visit)
                 yield self._status(step, visit, ChargePointStatus.finishing)
+            case StepKind.STOP_CAME:
+                yield self._stop(step, visit)
             case StepKind.UNPLUGGED:
                 yield self._status(step, visit, ChargePointStatus.available)
             case _:
@@ -77,7 +82,7 @@ class Client16(StationClient):
         return call.BootNotification(
             charge_point_vendor="Simulated",
             charge_point_model="One-Six",
-            charge_point_serial_number=self.day.station_id,
+            charge_point_serial_number=self.plan.station_id,
             firmware_version="1.6.0",
         )
 
@@ -111,14 +116,17 @@ class Client16(StationClient):
             ],
         )
 
-    def _stop(self, step: Step, visit: Visit) -> Any:  # noqa: ANN401 - ocpp ships no types
-        return call.StopTransaction(
-            meter_stop=step.register_wh,
-            timestamp=self.station_time(step.at),
-            transaction_id=self._transactions.get(visit.number, NO_TRANSACTION),
-            reason=Reason.ev_disconnected,
-            id_tag=visit.token_uid,
-        )
+    def _stop(self, step: Step, visit: Visit) -> Message:
+        def build() -> Any:  # noqa: ANN401 - ocpp ships no types
+            return call.StopTransaction(
+                meter_stop=step.register_wh,
+                timestamp=self.station_time(visit.leaves_at),
+                transaction_id=self._transactions.get(visit.number, NO_TRANSACTION),
+                reason=Reason.ev_disconnected,
+                id_tag=visit.token_uid,
+            )
+
+        return Message(build=build, then=lambda _: None, is_stop=True)
 
     def _status(self, step: Step, visit: Visit, status: ChargePointStatus) -> Message:
         return Message(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,8 @@ from ocpp.routing import on
 from ocpp.v201 import ChargePoint, call, call_result
 from ocpp.v201.enums import Action
 
-from deploy.fleet.day import Step, StepKind, Visit
 from deploy.fleet.station import Message, StationClient
+from deploy.fleet.station_plan import Step, StepKind, Visit
 
 _ENERGY = "Energy.Active.Import.Register"
 _NAMESPACE = uuid.UUID("6f6f1c0e-6a39-4ad1-93f1-0d0b1a1f5a10")
@@ -27,16 +28,18 @@ class Station201(ChargePoint):  # type: ignore[misc]  # ocpp ships no types
     @on(Action.get_transaction_status)  # type: ignore[untyped-decorator]  # ocpp ships no types
     def on_get_transaction_status(self, **_: Any) -> Any:  # noqa: ANN401 - ocpp ships no types
         """Say whether messages wait."""
+        self.client.was_asked()
         return call_result.GetTransactionStatus(messages_in_queue=self.client.has_queue)
 
     @on(Action.trigger_message)  # type: ignore[untyped-decorator]  # ocpp ships no types
     def on_trigger_message(self, **_: Any) -> Any:  # noqa: ANN401 - ocpp ships no types
         """Answer that nothing can be triggered."""
+        self.client.was_asked()
         return call_result.TriggerMessage(status="NotImplemented")
 
 
 class Client201(StationClient):
-    """Plays a day in OCPP 2.0.1."""
+    """Plays a station in OCPP 2.0.1."""
 
     subprotocol = "ocpp2.0.1"
     charge_point_class = Station201
@@ -71,6 +74,9 @@ class Client201(StationClient):
                 yield self._event(step, visit, "Updated", "ChargingStateChanged", "SuspendedEV")
             case StepKind.STOPPED if not visit.stop_is_lost:
                 yield self._event(step, visit, "Ended", "EVDeparted", None)
+            case StepKind.STOP_CAME:
+                stopped = replace(step, at=visit.leaves_at)
+                yield self._event(stopped, visit, "Ended", "EVDeparted", None, was_kept=True)
             case StepKind.UNPLUGGED:
                 yield self._status(step, visit, "Available")
             case _:
@@ -81,19 +87,26 @@ class Client201(StationClient):
             charging_station={
                 "vendor_name": "Simulated",
                 "model": "Two-Zero-One",
-                "serial_number": self.day.station_id,
+                "serial_number": self.plan.station_id,
                 "firmware_version": "2.0.1",
             },
             reason="PowerUp",
         )
 
     def _event(
-        self, step: Step, visit: Visit, event: str, trigger: str, state: str | None
+        self,
+        step: Step,
+        visit: Visit,
+        event: str,
+        trigger: str,
+        state: str | None,
+        *,
+        was_kept: bool = False,
     ) -> Message:
         """Return a TransactionEvent; its sequence number is taken now, when it happens."""
         seq_no = self._seq_nos[visit.number]
         self._seq_nos[visit.number] += 1
-        transaction_id = uuid.uuid5(_NAMESPACE, f"{self.day.station_id}/{visit.number}")
+        transaction_id = uuid.uuid5(_NAMESPACE, f"{self.plan.station_id}/{visit.number}")
         context = {"Started": "Transaction.Begin", "Ended": "Transaction.End"}
         energy = {
             "value": _kwh(step.register_wh),
@@ -120,12 +133,16 @@ class Client201(StationClient):
             meter_value=[
                 {"timestamp": self.station_time(step.at), "sampled_value": [energy, power]}
             ],
-            offline=True if self.is_offline else None,
+            offline=True if self.is_offline or was_kept else None,
             evse={"id": visit.connector_id, "connector_id": 1} if started else None,
             id_token={"id_token": visit.token_uid, "type": "ISO14443"} if started else None,
         )
         must_arrive = event != "Updated"
-        return Message(build=lambda: payload, then=(lambda _: None) if must_arrive else None)
+        return Message(
+            build=lambda: payload,
+            then=(lambda _: None) if must_arrive else None,
+            is_stop=event == "Ended",
+        )
 
     def _status(self, step: Step, visit: Visit, status: str) -> Message:
         return Message(

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
-from deploy.clock import FastClock, SystemClock
+from deploy.clock import SteppedClock, SystemClock
 from deploy.settings import Settings
 
 LOG_FILE = "wattledger.log"
 ALONE_SECONDS_MAX = 15.0
 
-ProductClock = SystemClock | FastClock
+ProductClock = SystemClock | SteppedClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,8 @@ from tariffs.zones import zone
 _FURTHEST_AHEAD: Final = timedelta(hours=14)
 """No calendar is further ahead of UTC (Kiritimati)."""
 _DECEMBER: Final = 12
-_ISSUING_LOCK: Final = 0x69737375  # "issu"
+ISSUING_LOCK: Final = 0x69737375  # "issu"
+"""An advisory lock: who holds it issues, everybody else leaves that alone meanwhile."""
 
 
 class _Group(NamedTuple):
@@ -59,7 +60,7 @@ def issue_due(
         complete_up_to: Every record received before that was decided about; *up_to* if None.
     """
     complete_up_to = min(up_to, complete_up_to or up_to)
-    locked = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ISSUING_LOCK,)).fetchone()
+    locked = connection.execute("SELECT pg_try_advisory_lock(%s)", (ISSUING_LOCK,)).fetchone()
     if locked is None or not locked[0]:
         return ()  # another process issues now: it, or the next call here, finds what is due
     try:
@@ -68,7 +69,7 @@ def issue_due(
             for cause, session_ids in _due(connection, declarations, complete_up_to)
         ]
     finally:
-        connection.execute("SELECT pg_advisory_unlock(%s)", (_ISSUING_LOCK,))
+        connection.execute("SELECT pg_advisory_unlock(%s)", (ISSUING_LOCK,))
     return tuple(number for number in issued if number)
 
 

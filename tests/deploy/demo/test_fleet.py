@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count, pairwise
 from typing import Any, NamedTuple
 
@@ -12,16 +12,16 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from deploy.clock import FastClock
-from deploy.fleet.day import Quirk, StationDay, StepKind, steps_of
-from deploy.fleet.fleet import run_fleet
-from deploy.fleet.plan import Place, plan_day
+from deploy.fleet.fleet import Fleet, fleet_steps
+from deploy.fleet.month import Month
+from deploy.fleet.planning import StationBrief, plan_month
 from deploy.fleet.station import Tally
+from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, steps_of
+from deploy.fleet.wire import WebSocketWire
 
-MIDNIGHT = datetime(2026, 3, 31, tzinfo=UTC)
-DAY = timedelta(hours=26)
-PLACES = [
-    Place(
+MONTH = Month.ending_on(date(2026, 3, 31), history_days=3, time_zone="Europe/Berlin")
+BRIEFS = [
+    StationBrief(
         station_id=f"S-{number}",
         password="secret",
         connectors=2,
@@ -44,9 +44,10 @@ class Heard(NamedTuple):
 class AcceptingServer:
     """Answers every call with the least that its action allows."""
 
-    def __init__(self, clock: FastClock) -> None:
+    def __init__(self) -> None:
         self.heard: list[Heard] = []
-        self._clock, self._ids = clock, count(1)
+        self.now = MONTH.starts_at
+        self._ids = count(1)
 
     async def serve(self, socket: ServerConnection) -> None:
         """Answer one station until it goes."""
@@ -54,7 +55,7 @@ class AcceptingServer:
         station = socket.request.path.lstrip("/")
         async for message in socket:
             _, message_id, action, payload = json.loads(message)
-            self.heard.append(Heard(station, action, payload, self._clock.now()))
+            self.heard.append(Heard(station, action, payload, self.now))
             answer = self._answer(action, str(socket.subprotocol))
             await socket.send(json.dumps([3, message_id, answer]))
 
@@ -75,26 +76,29 @@ class AcceptingServer:
 
 
 @pytest.fixture(scope="module")
-def days() -> list[StationDay]:
-    return plan_day(PLACES, midnight=MIDNIGHT, ends_at=MIDNIGHT + DAY, seed=1)
+def plans() -> list[StationPlan]:
+    return plan_month(BRIEFS, MONTH, seed=1)
 
 
-async def play(days: list[StationDay]) -> tuple[list[Heard], Tally]:
-    clock = FastClock.starting_now(MIDNIGHT, speed=DAY.total_seconds() / 4)
-    server = AcceptingServer(clock)
+async def play(plans: list[StationPlan]) -> tuple[list[Heard], Tally]:
+    server = AcceptingServer()
     protocols = [Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")]
     async with serve(server.serve, "127.0.0.1", 0, subprotocols=protocols) as listening:
         port = next(iter(listening.sockets)).getsockname()[1]
-        tally = await run_fleet(days, address=f"ws://127.0.0.1:{port}", clock=clock)
+        tally = Tally()
+        fleet = Fleet(plans, wire=WebSocketWire(f"ws://127.0.0.1:{port}"), tally=tally)
+        for due in fleet_steps(plans):
+            server.now = due.step.at
+            await fleet.play(due)
     return server.heard, tally
 
 
-def of(days: list[StationDay], quirk: Quirk) -> set[str]:
-    return {day.station_id for day in days if day.quirk is quirk}
+def of(plans: list[StationPlan], quirk: Quirk) -> set[str]:
+    return {plan.station_id for plan in plans if plan.quirk is quirk}
 
 
-async def test_the_fleet_misbehaves_as_planned(days: list[StationDay]) -> None:
-    heard, tally = await play(days)
+async def test_the_fleet_misbehaves_as_planned(plans: list[StationPlan]) -> None:
+    heard, tally = await play(plans)
 
     assert tally.sent == tally.answered
     assert tally.sent + tally.heartbeats == len(heard)
@@ -104,42 +108,61 @@ async def test_the_fleet_misbehaves_as_planned(days: list[StationDay]) -> None:
         if each.action == "StartTransaction" or each.payload.get("eventType") == "Started"
     )
     assert {station for (station, _), times in starts.items() if times == 2} == of(
-        days, Quirk.DUPLICATES
+        plans, Quirk.DUPLICATES
     )
     stops = Counter(each.station for each in heard if each.action == "StopTransaction")
-    visits = {day.station_id: len(day.visits) for day in days}
-    [forgetful] = of(days, Quirk.LOST_STOP)
+    visits = {plan.station_id: len(plan.visits) for plan in plans}
+    [forgetful] = of(plans, Quirk.LOST_STOP)
     assert stops[forgetful] == visits[forgetful] - 1
     late = {
         each.station
         for each in heard
         if (told := each.payload.get("timestamp"))
-        and each.at - datetime.fromisoformat(told) > timedelta(hours=3)
+        and each.at - datetime.fromisoformat(told) > timedelta(hours=1)
     }
-    assert late >= of(days, Quirk.OFFLINE)
+    assert late >= of(plans, Quirk.OFFLINE)
 
 
-def test_the_same_seed_gives_the_same_day(days: list[StationDay]) -> None:
-    assert plan_day(PLACES, midnight=MIDNIGHT, ends_at=MIDNIGHT + DAY, seed=1) == days
-    assert plan_day(PLACES, midnight=MIDNIGHT, ends_at=MIDNIGHT + DAY, seed=2) != days
+async def test_a_late_stop_comes_days_after_everything_else(plans: list[StationPlan]) -> None:
+    heard, _ = await play(plans)
+
+    *_, boot, stop = heard
+    assert {boot.station, stop.station} == of(plans, Quirk.LATE_STOP)
+    assert boot.action == "BootNotification"
+    assert stop.payload["eventType"] == "Ended"
+    assert stop.payload["offline"]
+    assert stop.at - datetime.fromisoformat(stop.payload["timestamp"]) > timedelta(days=3)
 
 
-def test_nobody_charges_at_two_places_at_once(days: list[StationDay]) -> None:
+def test_the_same_seed_gives_the_same_month(plans: list[StationPlan]) -> None:
+    assert plan_month(BRIEFS, MONTH, seed=1) == plans
+    assert plan_month(BRIEFS, MONTH, seed=2) != plans
+
+
+def test_days_begin_at_midnight_when_the_clocks_change() -> None:
+    utc = [f"{midnight:%d %H:%M}" for midnight in MONTH.midnights]
+
+    assert utc == ["27 23:00", "28 23:00", "29 22:00", "30 22:00"]
+
+
+def test_nobody_charges_at_two_stations_at_once(plans: list[StationPlan]) -> None:
     visits = sorted(
-        (visit.token_uid, visit.arrives_at, visit.leaves_at) for day in days for visit in day.visits
+        (visit.token_uid, visit.arrives_at, visit.leaves_at)
+        for plan in plans
+        for visit in plan.visits
     )
 
     for (token, _, left_at), (next_token, arrives_at, _) in pairwise(visits):
         assert token != next_token or arrives_at > left_at
 
 
-def test_one_register_rolls_over_and_none_runs_backwards_else(days: list[StationDay]) -> None:
-    for day in days:
+def test_one_register_rolls_over_and_none_runs_backwards_else(plans: list[StationPlan]) -> None:
+    for plan in plans:
         registers: dict[int, int] = {}
         falls = 0
-        for step in steps_of(day):
-            if step.visit is None or step.kind is StepKind.PLUGGED:
+        for step in steps_of(plan):
+            if step.visit is None or step.kind in {StepKind.PLUGGED, StepKind.STOP_CAME}:
                 continue
             falls += step.register_wh < registers.get(step.visit.connector_id, 0)
             registers[step.visit.connector_id] = step.register_wh
-        assert bool(falls) == (day.quirk is Quirk.ROLLOVER)
+        assert bool(falls) == (plan.quirk is Quirk.ROLLOVER)

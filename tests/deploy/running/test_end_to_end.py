@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.clock import SystemClock
-from deploy.fleet.day import Protocol, StationDay, Visit
 from deploy.fleet.fleet import run_fleet
-from deploy.fleet.station import StationRefusedError
+from deploy.fleet.station_plan import Protocol, StationPlan, Visit
+from deploy.fleet.wire import StationRefusedError, WebSocketWire
 from tests.deploy.running_wattledger import Wattledger
 from tests.tree import EXAMPLES
 
@@ -32,19 +31,12 @@ tariff_assignments:
 """
 
 
-class _HurriedClock(SystemClock):
-    """A station that has its day behind it and tells it without pauses."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Not wait."""
-
-
 @pytest.fixture
 def wattledger(tmp_path: Path) -> Wattledger:
     return Wattledger(tmp_path / "data")
 
 
-def charge_of(station_id: str, password: str, protocol: Protocol, at: datetime) -> StationDay:
+def charge_of(station_id: str, password: str, protocol: Protocol, at: datetime) -> StationPlan:
     visit = Visit(
         number=1,
         connector_id=1,
@@ -54,13 +46,14 @@ def charge_of(station_id: str, password: str, protocol: Protocol, at: datetime) 
         power_w=11_000,
         wanted_wh=8_000,
     )
-    return StationDay(
+    return StationPlan(
         station_id=station_id,
         password=password,
         protocol=protocol,
         visits=(visit,),
-        boots_at=at - timedelta(minutes=1),
-        ends_at=at,
+        boots=(at - timedelta(minutes=1),),
+        beats_from=visit.leaves_at,
+        ends_at=visit.leaves_at + timedelta(minutes=1),
         register_start_wh=1_000,
     )
 
@@ -80,13 +73,13 @@ async def test_a_station_connects_charges_and_its_driver_gets_an_invoice(
     wattledger: Wattledger, tmp_path: Path
 ) -> None:
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
-    days = [
+    plans = [
         charge_of("CS-16", "depot-secret-16", Protocol.OCPP16, at),
         charge_of("CS-201", "depot-secret-201", Protocol.OCPP201, at),
     ]
     with wattledger.up() as (_, address):
         declare(wattledger, tmp_path)
-        tally = await run_fleet(days, address=address, clock=_HurriedClock())
+        tally = await run_fleet(plans, wire=WebSocketWire(address))
         beside = wattledger.until("invoices")
     alone = wattledger.read("invoices")
 
@@ -102,12 +95,12 @@ async def test_a_station_connects_charges_and_its_driver_gets_an_invoice(
 @pytest.mark.timeout(180)
 async def test_a_wrong_password_is_refused(wattledger: Wattledger, tmp_path: Path) -> None:
     at = datetime.now(UTC) - timedelta(hours=2)
-    day = charge_of("CS-16", "somebody else's", Protocol.OCPP16, at)
+    plan = charge_of("CS-16", "somebody else's", Protocol.OCPP16, at)
 
     with wattledger.up() as (_, address):
         declare(wattledger, tmp_path)
         with pytest.raises(StationRefusedError, match="401"):
-            await run_fleet([day], address=address, clock=_HurriedClock())
+            await run_fleet([plan], wire=WebSocketWire(address))
 
 
 @pytest.mark.timeout(180)

@@ -19,7 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from deploy.clock import FastClock, SystemClock
+from deploy.clock import SystemClock
 from deploy.running.wiring import System
 from deploy.settings import Settings
 from ledger.database import connect as psycopg_connect
@@ -120,19 +120,3 @@ def test_the_books_may_be_in_somebody_else_s_postgresql(tmp_path: Path, database
 
     assert status == 401
     assert not (tmp_path / "data" / "postgresql").exists()
-
-
-def test_a_fast_clock_shows_the_same_time_wherever_it_was_copied_to() -> None:
-    clock = FastClock.starting_now(NOW, speed=3600)
-    copy = FastClock(origin=clock.origin, started=clock.started, speed=clock.speed)
-
-    assert abs(clock.now() - copy.now()) < timedelta(hours=1)
-    assert clock.now() >= NOW
-
-
-async def test_a_fast_clock_sleeps_its_own_time() -> None:
-    clock = FastClock.starting_now(NOW, speed=36_000)
-
-    await clock.sleep(3600)
-
-    assert clock.now() - NOW >= timedelta(minutes=59)

@@ -1,15 +1,15 @@
-"""What really happens at one station in a day: cars come, charge, wait and go."""
+"""What really happens at one station: cars come, charge, wait and go."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
-METER_EVERY = timedelta(minutes=5)
+METER_EVERY = timedelta(minutes=10)
 HEARTBEAT_EVERY = timedelta(hours=1)
-_STEP_SECONDS = int(METER_EVERY.total_seconds())
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Protocol(StrEnum):
@@ -27,11 +27,15 @@ class Quirk(StrEnum):
     WRONG_CLOCK = "wrong_clock"
     ROLLOVER = "rollover"
     LOST_STOP = "lost_stop"
+    LATE_STOP = "late_stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One car at one connector. It takes `power_w` until it nears `wanted_wh`, then less."""
+    """One car at one connector. It takes `power_w` until it nears `wanted_wh`, then less.
+
+    A lost stop is never told, or so late that nobody waits for it any more: at `stop_comes_at`.
+    """
 
     number: int
     connector_id: int
@@ -40,22 +44,30 @@ class Visit:
     leaves_at: datetime
     power_w: int
     wanted_wh: int
+    meter_every: timedelta = METER_EVERY
     stop_is_lost: bool = False
+    stop_comes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StationDay:
-    """A station, its credentials and its day. `outage` is when its network is down."""
+class StationPlan:
+    """A station, its credentials and what happens there until `ends_at`.
+
+    It boots at each of `boots` and says that it lives from `beats_from` on. During `outages` (from,
+    to) its network is down. Its clock is off by `clock_error` from `clock_wrong_from` on.
+    """
 
     station_id: str
     password: str
     protocol: Protocol
     visits: tuple[Visit, ...]
-    boots_at: datetime
+    boots: tuple[datetime, ...]
+    beats_from: datetime
     ends_at: datetime
     quirk: Quirk | None = None
-    outage: tuple[datetime, datetime] | None = None
+    outages: tuple[tuple[datetime, datetime], ...] = ()
     clock_error: timedelta = timedelta(0)
+    clock_wrong_from: datetime = NEVER
     register_start_wh: int = 0
     register_modulo_wh: int = 10**12
 
@@ -73,6 +85,8 @@ class StepKind(IntEnum):
     SUSPENDED = 7
     STOPPED = 8
     UNPLUGGED = 9
+    STOP_CAME = 10
+    LEFT = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,23 +100,24 @@ class Step:
     power_w: int = 0
 
 
-def steps_of(day: StationDay) -> list[Step]:
+def steps_of(plan: StationPlan) -> list[Step]:
     """Return everything that happens at the station, in order of time."""
-    steps = [Step(at=day.boots_at, kind=StepKind.BOOTED)]
-    if day.outage:
-        lost_at, back_at = day.outage
+    steps = [Step(at=at, kind=StepKind.BOOTED) for at in plan.boots]
+    for lost_at, back_at in plan.outages:
         steps += [Step(at=lost_at, kind=StepKind.OFFLINE), Step(at=back_at, kind=StepKind.ONLINE)]
-    beat_at = day.boots_at + HEARTBEAT_EVERY
-    while beat_at < day.ends_at:
+    beat_at = plan.beats_from + HEARTBEAT_EVERY
+    while beat_at < plan.ends_at:
         steps.append(Step(at=beat_at, kind=StepKind.BEAT))
         beat_at += HEARTBEAT_EVERY
     registers: dict[int, int] = {}
-    for visit in sorted(day.visits, key=lambda visit: visit.arrives_at):
-        register = registers.get(visit.connector_id, day.register_start_wh)
-        for step in _visit_steps(visit, register, day.register_modulo_wh):
+    for visit in sorted(plan.visits, key=lambda visit: visit.arrives_at):
+        register = registers.get(visit.connector_id, plan.register_start_wh)
+        for step in _visit_steps(visit, register, plan.register_modulo_wh):
             steps.append(step)
             register = step.register_wh
         registers[visit.connector_id] = register
+    last = max(step.at for step in steps)
+    steps += [Step(at=at, kind=StepKind.LEFT) for at in {plan.ends_at, max(plan.ends_at, last)}]
     return sorted(steps, key=lambda step: (step.at, step.kind))
 
 
@@ -118,10 +133,11 @@ def _visit_steps(visit: Visit, register_wh: int, modulo_wh: int) -> Iterator[Ste
     yield step(visit.arrives_at, StepKind.PLUGGED)
     at = visit.arrives_at + timedelta(seconds=40)
     yield step(at, StepKind.STARTED, power_w(visit, 0))
-    while at + METER_EVERY < visit.leaves_at:
-        at += METER_EVERY
+    while at + visit.meter_every < visit.leaves_at:
+        at += visit.meter_every
         power = 0 if is_full else power_w(visit, delivered_ws)
-        delivered_ws = min(delivered_ws + power * _STEP_SECONDS, wanted_ws)
+        drawn_ws = power * int(visit.meter_every.total_seconds())
+        delivered_ws = min(delivered_ws + drawn_ws, wanted_ws)
         yield step(at, StepKind.METERED, power)
         if not is_full and delivered_ws == wanted_ws:
             is_full = True
@@ -131,6 +147,8 @@ def _visit_steps(visit: Visit, register_wh: int, modulo_wh: int) -> Iterator[Ste
     delivered_ws = min(delivered_ws + power * rest_seconds, wanted_ws)
     yield step(visit.leaves_at, StepKind.STOPPED)
     yield step(visit.leaves_at + timedelta(seconds=30), StepKind.UNPLUGGED)
+    if visit.stop_comes_at is not None:
+        yield step(visit.stop_comes_at, StepKind.STOP_CAME)
 
 
 def power_w(visit: Visit, delivered_ws: int) -> int:
