@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import compile_tariff
 from tariffs.model.policy import DEFAULT, policy_named
+from tariffs.model.price_series import PriceSeries
+from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
 from tariffs.ocpi.cdr_reader import cdr_of
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.tariff_reader import tariff_of
@@ -257,6 +260,38 @@ def test_the_policy_that_gives_the_stated_total_is_named() -> None:
     assert "round-per-period" in found.policies
     assert "round-per-period" in found.reason
     assert found.difference == Decimal("-0.01")
+
+
+@pytest.mark.parametrize("begins", ["10:00", "11:00"])
+def test_energy_is_priced_in_its_own_period_where_the_first_begins_after_the_cdr(
+    begins: str,
+) -> None:
+    """10 kWh from 11:00 to 12:00: five at 0.10, five at 0.50."""
+    prices = ("0.10", "0.10", "0.10", "0.50")
+    first = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    by_series = Tariff(
+        id="t",
+        currency="EUR",
+        elements=(
+            TariffElement(
+                price_components=(
+                    PriceComponent(dimension=Dimension.ENERGY, price=Decimal(0), series=True),
+                )
+            ),
+        ),
+        price_series=PriceSeries(
+            name="spot",
+            minutes=30,
+            prices=tuple(
+                (first + timedelta(minutes=30 * i), Decimal(each)) for i, each in enumerate(prices)
+            ),
+        ),
+    )
+    checked = cdr(("11:00", {"ENERGY": 10}, None), start_date_time=f"2026-03-02T{begins}:00Z")
+
+    priced = price_cdr(checked, compile_tariff(by_series))
+
+    assert priced.total_before_taxes.amount == Decimal("3.00")
 
 
 def test_every_stated_part_is_compared() -> None:
