@@ -228,7 +228,7 @@ def _lower(
 ) -> None:
     decimals = decimals_of(grant.percent)
     percent, hundred = scaled(grant.percent, decimals), 100 * 10**decimals
-    for piece in pieces:
+    for piece in pieces if percent else ():
         dimension = piece.run.component.dimension
         units = covered(piece, budget.left(dimension))
         if units is None or not piece.before:

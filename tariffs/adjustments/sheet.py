@@ -141,7 +141,10 @@ class Sheet:
     def lower(
         self, piece: Piece, adjustment: LineAdjustment, units: int, before: int, tax: int
     ) -> None:
-        """Take amounts off a piece, by a line of their own."""
+        """Take amounts off a piece, by a line of their own; nothing makes no line."""
+        # A line of 0.00 would waive the least price of a session to which nothing was given.
+        if not before and not tax:
+            return
         run = Run(piece.run.component, piece.starts_us, piece.ends_us, units, units, adjustment)
         self.add(run, -before, -tax)
         piece.before -= before

@@ -175,6 +175,20 @@ def test_a_coupon_that_lowers_nothing_is_not_used_up() -> None:
     assert price_session(usage, compiled(COUPON)).consumed == ()
 
 
+@pytest.mark.parametrize(
+    "adjustment",
+    [
+        "  - {coupon: SUMMER, discount: 0 %, on: [energy], uses_max: 2}",
+        "  - {allowance: home, discount: 0 %, on: [energy], kwh_max: 50}",
+    ],
+)
+def test_a_grant_of_nothing_makes_no_line_and_uses_nothing_up(adjustment: str) -> None:
+    priced = price_session(charging("20", validations=["SUMMER"]), compiled(adjustment))
+
+    assert [line.adjustment for line in priced.lines] == [None]
+    assert priced.consumed == ()
+
+
 def test_the_claims_of_a_session_name_each_grant_and_period_that_it_touches() -> None:
     members = "  - {allowance: staff, free: [energy], kwh_max: 5, members: staff, per: day}"
     known = compiled(ALLOWANCE, CAP, COUPON, members)
