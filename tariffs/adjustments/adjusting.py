@@ -58,7 +58,7 @@ from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
 from tariffs.adjustments.shared_grants import apply_shared, is_for, shared_windows
 from tariffs.adjustments.sheet import Piece, Sheet
 from tariffs.adjustments.surcharges import add_surcharge
-from tariffs.adjustments.windows import Window, local_windows, window_of
+from tariffs.adjustments.windows import Window, local_windows, window_of, within
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.rounding import Amounts
 from tariffs.kernel.tally import Run
@@ -138,7 +138,8 @@ def _cap(cap: FeeCap, sheet: Sheet, windows: Sequence[Window]) -> None:
     together: dict[int, list[Piece]] = {}
     for piece in sheet.of(cap.dimensions):
         # Its start tells: a piece was cut at every window and lies in one.
-        window = window_of(windows, piece.starts_us) if windows else 0
+        instant = within(sheet.usage, piece.starts_us)
+        window = window_of(windows, instant) if windows else 0
         if window is not None:
             together.setdefault(window, []).append(piece)
     for pieces in together.values():

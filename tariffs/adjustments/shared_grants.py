@@ -55,7 +55,7 @@ from tariffs.adjustments.shared import (
     shared_name,
 )
 from tariffs.adjustments.sheet import Piece, Sheet
-from tariffs.adjustments.windows import Window, local_windows, window_of
+from tariffs.adjustments.windows import Window, local_windows, window_of, within
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage, microseconds, moment_of
@@ -121,8 +121,8 @@ def used_before(
     grant: SharedGrant, instant_us: int, usage: SessionUsage
 ) -> tuple[str, Consumption]:
     """Return the period that an instant of the session lies in, and what others used of it."""
-    if isinstance(grant, CouponGrant):
-        instant_us = microseconds(usage.starts_at)
+    is_coupon = isinstance(grant, CouponGrant)
+    instant_us = microseconds(usage.starts_at) if is_coupon else within(usage, instant_us)
     period = _period_at(grant, instant_us, shared_windows(grant, usage), usage) or ""
     return period, _used(grant, period, usage)
 
@@ -264,7 +264,8 @@ def _by_period(
     """Yield the grant's pieces, period by period, each in order of time."""
     together: dict[str, list[Piece]] = {}
     for piece in sorted(sheet.of(grant.dimensions), key=lambda piece: piece.starts_us):
-        period = _period_at(grant, piece.starts_us, windows, sheet.usage)
+        instant = within(sheet.usage, piece.starts_us)
+        period = _period_at(grant, instant, windows, sheet.usage)
         if period is not None:
             together.setdefault(period, []).append(piece)
     yield from together.items()

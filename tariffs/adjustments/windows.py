@@ -38,10 +38,19 @@ def local_windows(usage: SessionUsage, start: time, end: time) -> list[Window]:
         bounds = instant_of(day, start, usage.time_zone), instant_of(until, end, usage.time_zone)
         windows.append((microseconds(bounds[0]), microseconds(bounds[1])))
         day += _DAY
-    first, final = microseconds(usage.starts_at), microseconds(usage.ends_at)
-    # `<=`: a session of no length, and a surcharge at the end, lie in the window that begins
-    # there.
+    first = microseconds(usage.starts_at)
+    final = within(usage, microseconds(usage.ends_at))
     return [(low, high) for low, high in windows if low <= final and high > first]
+
+
+def within(usage: SessionUsage, instant_us: int) -> int:
+    """Return in which instant of the session what is owed at *instant_us* counts.
+
+    What is owed at its end (a surcharge) belongs to the day that ends there, not to the next; in a
+    session of no length, to the day that begins.
+    """
+    first, final = microseconds(usage.starts_at), microseconds(usage.ends_at)
+    return max(first, min(instant_us, final - 1))
 
 
 def window_of(windows: Sequence[Window], instant_us: int) -> int | None:

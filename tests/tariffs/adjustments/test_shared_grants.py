@@ -149,6 +149,20 @@ def test_a_cap_per_night_leaves_the_day_alone() -> None:
     assert priced.consumed == (money("cap/n", "2026-11-10", 300),)
 
 
+def test_what_is_owed_at_midnight_counts_in_the_day_that_ends_and_is_claimed_there() -> None:
+    # From 23:00 until midnight in Berlin; the surcharge is owed at the end.
+    usage = charging("2", starts_at=datetime(2026, 11, 10, 22, tzinfo=UTC))
+    known = compiled("  - {surcharge: 1.00}", "  - {shared_cap: all, amount: 1.50}")
+
+    priced = price_session(usage, known)
+
+    assert priced.before_minor == 150
+    assert priced.consumed == (money("cap/all", "2026-11-10", 150),)
+    assert [claim.period for claim in claims_of(usage, known)] == ["2026-11-10"]
+    [cap] = known.shared
+    assert used_before(cap, microseconds(usage.ends_at), usage)[0] == "2026-11-10"
+
+
 @pytest.mark.parametrize(
     ("uses", "validations", "net", "counted"),
     [
