@@ -233,9 +233,7 @@ def _lower(
         units = covered(piece, budget.left(dimension))
         if units is None or not piece.before:
             continue
-        before, tax = piece.before, piece.tax
-        if units < piece.volume:
-            before, tax = sheet.units_cost(piece, units)
+        before, tax = sheet.units_cost(piece, units)
         factor = sheet.make_divisible((before * percent, tax * percent), hundred)
         before, tax = before * factor * percent // hundred, tax * factor * percent // hundred
         sheet.lower(piece, grant, units, before, tax)
