@@ -32,7 +32,7 @@ rounding. Why the policies first: a policy is a reason that a partner can be ask
 tells which one to set for him. Volumes are compared apart, with a tolerance of their last digit,
 for times are no decimals; where they differ, the periods were priced, and the sentence says so.
 
-Held by tests/tariffs/cdr/test_ocpi_pricing.py (each reason by name).
+Held by tests/tariffs/cdr/test_differences.py (each reason by name).
 """
 
 from __future__ import annotations
