@@ -298,6 +298,36 @@ def test_what_others_used_is_said(adjustment: str, used: Consumption, said: str)
     assert standing_words(grant, *found, "EUR") == said
 
 
+@pytest.mark.parametrize(
+    ("adjustment", "free"),
+    [
+        pytest.param("{group: staff, free: [time, parking_time], minutes_max: 60}", 2, id="group"),
+        pytest.param(
+            "{validation: SUMMER, free: [time, parking_time], minutes_max: 60}", 2, id="validation"
+        ),
+        pytest.param(
+            "{allowance: home, free: [time, parking_time], minutes_max: 60}", 1, id="allowance"
+        ),
+        pytest.param(
+            "{coupon: SUMMER, free: [time, parking_time], minutes_max: 60, uses_max: 1}",
+            1,
+            id="coupon",
+        ),
+        pytest.param("{free_first: 60 min, on: [time, parking_time]}", 1, id="free_first"),
+    ],
+)
+def test_minutes_are_for_each_kind_of_time_or_for_all_of_them(adjustment: str, free: int) -> None:
+    text = HEAD.replace("parking_time:", "time: 6.00 per h\n    parking_time:")
+    read, problems = read_tariff_file(f"{text}  - {adjustment}", "shared.yaml")
+    assert read is not None, problems
+    usage = charging("0", hours=2, parked=2, validations=["SUMMER"], groups=["staff"])
+
+    priced = price_session(usage, compile_tariff(read))
+
+    # Four hours at 6.00, of which one or two are free.
+    assert priced.before_minor == 2400 - 600 * free
+
+
 @pytest.mark.parametrize(("group", "net"), [("Staff", 0), ("STAFF", 0), ("guests", 250)])
 def test_a_group_is_compared_without_case(group: str, net: int) -> None:
     members = "  - {allowance: staff, free: [energy], kwh_max: 5, members: staff, per: day}"

@@ -1,4 +1,4 @@
-"""CDRs checked: several tariffs, spans, credit, limits, and why a stated total differs."""
+"""CDRs checked: gaps, several tariffs, spans, credit, and what is told."""
 
 from __future__ import annotations
 
