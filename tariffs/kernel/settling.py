@@ -37,7 +37,7 @@ what is owed before taxes (test_reverse_charge_leaves_what_is_owed_before_taxes)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -45,6 +45,7 @@ import msgspec
 
 from tariffs.adjustments.adjusting import adjust
 from tariffs.adjustments.adjustment import waives_least_price
+from tariffs.adjustments.capped_lines import CappedLines, apart, cap_uses
 from tariffs.adjustments.consumption import Consumed
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.kernel.edition_d2 import exchange_prices
@@ -58,6 +59,7 @@ from tariffs.kernel.usage_notes import usage_notes
 from tariffs.model.policy import LeastPricePolicy, PricingPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage
+from tariffs.quantities import round_ratio
 from tariffs.taxes.quantity_taxes import add_quantity_tax, reverse_charge
 
 _REASONS: Final = {
@@ -91,9 +93,8 @@ def settle(
         [run.billed * run.component.tax_factor for run in runs],
         compiled.denominator,
     )
-    consumed: tuple[Consumed, ...] = ()
-    if compiled.line_adjustments:
-        consumed = adjust(runs, amounts, usage, compiled)
+    adjusts = bool(compiled.line_adjustments)
+    consumed, capped = adjust(runs, amounts, usage, compiled) if adjusts else ([], [])
     if tariff.min_price is not None or tariff.max_price is not None:
         _add_limits(runs, amounts, compiled, policy, ends_us)
     if usage.reverse_charge_vat_id is not None:
@@ -102,7 +103,9 @@ def settle(
         if usage.reverse_charge_vat_id is not None:
             tax = msgspec.structs.replace(tax, vat=None)  # noqa: PLW2901 - its VAT is not ours either
         add_quantity_tax(tax, runs, amounts, compiled)
-    before_minor, tax_minor, shares = _rounded(runs, amounts, compiled, policy, ends_us)
+    before_minor, tax_minor, shares = _rounded(runs, amounts, compiled, policy, ends_us, capped)
+    if shares is not None:
+        consumed += _used(capped, shares, compiled, policy, usage)
     return PricedSession(
         compiled=compiled,
         usage=usage,
@@ -112,7 +115,7 @@ def settle(
         before_minor=before_minor,
         tax_minor=tax_minor,
         shares=shares,
-        consumed=consumed,
+        consumed=tuple(consumed),
         notes=tuple(notes) if notes else (),
     )
 
@@ -123,21 +126,42 @@ def _rounded(
     compiled: CompiledTariff,
     policy: PricingPolicy,
     ends_us: int,
+    capped: Sequence[CappedLines],
 ) -> tuple[int, int, Shares | None]:
     """Return what is owed before taxes and the tax, and the lines' shares where they are known."""
     scale = compiled.minor_scale
     if policy.rounding_unit is RoundingUnit.TOTAL:
         before, tax = round_total(amounts, scale, policy.rounding_mode)
         # Lines share the total when somebody asks for them; a back-test never does.
-        if policy.cash_minor == 1:
+        if policy.cash_minor == 1 and not capped:
             return before, tax, None
-        shares = share_out(amounts, scale, before, tax)
+        together = apart([each.lines for each in capped])
+        shares = share_out(amounts, scale, before, tax, together=together)
     else:
         shares = round_parts(runs, amounts, compiled, policy)
     if policy.cash_minor > 1:
         run = _session_run(Why.CASH, compiled, ends_us)
         _round_to_coins(runs, amounts, shares, policy, run)
     return sum(shares[0]), sum(shares[1]), shares
+
+
+def _used(
+    capped: Sequence[CappedLines],
+    shares: Shares,
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    usage: SessionUsage,
+) -> Iterator[Consumed]:
+    """Yield what is used of shared caps: what their lines owe, as the tariff states its prices."""
+    befores, taxes = shares
+    for each in capped:
+        owed = sum(befores[i] for i in each.lines)
+        if compiled.factors.inclusive and usage.reverse_charge_vat_id is not None:
+            # The tax that the customer pays in our place is part of a cap with taxes as well.
+            owed = round_ratio(*each.exact.as_integer_ratio(), policy.rounding_mode)
+        elif compiled.factors.inclusive:
+            owed += sum(taxes[i] for i in each.lines)
+        yield from cap_uses(each, owed)
 
 
 def _add_limits(
