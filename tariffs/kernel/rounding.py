@@ -241,6 +241,6 @@ def _rates(runs: Sequence[Run]) -> list[list[int]]:
     rates: dict[object, list[int]] = {}
     for i, run in enumerate(runs):
         vat = run.component.vat
-        # A limit or a tax per kWh has a tax that follows from no percentage: each stands alone.
+        # A tax per kWh, or one of a limit against the rates, follows from no percentage: alone.
         rates.setdefault(("alone", i) if vat is None else vat, []).append(i)
     return list(rates.values())

@@ -25,9 +25,10 @@ Example 2, 2 kWh at 1.19 with 19 % inside, for a business that owes the VAT itse
 2.00 before taxes in either case; its 0.38 become 0.00, and it owes 2.00, not 2.38.
 
 Why the limit's tax is in proportion: nobody says of which rate the missing 1.20 would have been,
-and the proportion leaves the session's own mix of rates as it is. Why a tax per kWh comes after
-the limits: a maximum is the operator's promise, and the excise is not his to give away. Why one
-rounding at the end: see `tariffs.kernel.rounding`.
+and the proportion leaves the session's own mix of rates as it is: a line for each, at its rate. A
+least price on nothing at all bears the first rate that the tariff states. Why a tax per kWh comes
+after the limits: a maximum is the operator's promise, and the excise is not his to give away. Why
+one rounding at the end: see `tariffs.kernel.rounding`.
 
 No stage may make a total negative or lines that do not add up, in whatever order the file has its
 adjustments: tests/tariffs/adjustments/test_adjustments.py tries orders by chance, under every
@@ -171,24 +172,18 @@ def _add_limits(
     policy: PricingPolicy,
     ends_us: int,
 ) -> None:
-    """Add a line for what min_price or max_price change."""
+    """Add a line per rate of VAT for what min_price or max_price change."""
     waived = any(run.adjustment and waives_least_price(run.adjustment) for run in runs)
     if policy.least_price is LeastPricePolicy.WITH_ENERGY:
         waived = waived or not any(run.component.dimension is Dimension.ENERGY for run in runs)
     for why in (Why.MAX_PRICE,) if waived else (Why.MIN_PRICE, Why.MAX_PRICE):
-        limited = limit_for(
-            compiled,
-            policy,
-            why,
-            before=sum(amounts.befores),
-            tax=sum(amounts.taxes),
-            denominator=amounts.denominator,
-        )
+        limited = limit_for(compiled, policy, why, runs, amounts)
         if limited is not None:
             amounts.scale(limited.scale)
-            amounts.befores.append(limited.before)
-            amounts.taxes.append(limited.tax)
-            runs.append(_session_run(why, compiled, ends_us))
+            for vat, before, tax in limited.parts:
+                amounts.befores.append(before)
+                amounts.taxes.append(tax)
+                runs.append(_session_run(why, compiled, ends_us, vat=vat))
 
 
 def _round_to_coins(
@@ -209,7 +204,9 @@ def _round_to_coins(
         amounts.taxes.append(0)
 
 
-def _session_run(why: Why, compiled: CompiledTariff, ends_us: int) -> Run:
+def _session_run(
+    why: Why, compiled: CompiledTariff, ends_us: int, *, vat: Decimal | None = None
+) -> Run:
     """Return the run of a line that concerns the session as a whole."""
     component = CompiledComponent(
         why=why,
@@ -217,7 +214,7 @@ def _session_run(why: Why, compiled: CompiledTariff, ends_us: int) -> Run:
         element_index=None,
         element_name=None,
         price=Decimal(0),
-        vat=None,
+        vat=vat,
         step_units=0,
         before_factor=0,
         tax_factor=0,

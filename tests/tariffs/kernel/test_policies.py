@@ -128,6 +128,16 @@ def test_the_tax_under_a_price_limit_follows_it_or_stays() -> None:
     assert priced(most, session(), "limit-tax-unchanged").tax_minor == 100
 
 
+def test_where_tax_is_unchanged_a_limit_after_taxes_still_holds() -> None:
+    both = msgspec.structs.replace(
+        tariff(element(component(Dimension.ENERGY, "1", "10"))),
+        max_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal("5.60")),
+    )
+
+    assert priced(both, session(), "wattledger").tax_minor == 50
+    assert priced(both, session(), "limit-tax-unchanged").tax_minor == 60
+
+
 @pytest.mark.parametrize("kind", [kind for kind in ReservationRestriction if kind.is_booking])
 def test_what_is_restricted_to_bookings_holds_for_no_session(kind: ReservationRestriction) -> None:
     booked = tariff(
