@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -31,6 +32,33 @@ def zone(name: str) -> ZoneInfo:
     path = files("tzdata").joinpath("zoneinfo", *name.split("/"))
     with path.open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
+
+
+def instant_of(day: date, clock: time, name: str) -> datetime:
+    """Return when (UTC) the clocks of a zone first show *clock* on *day*, or jump over it.
+
+    A restriction begins or ceases to hold there too: what holds is asked of the local time.
+    """
+    local = datetime.combine(day, clock, tzinfo=zone(name))
+    instant = local.astimezone(UTC)
+    if instant.astimezone(zone(name)).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return instant
+    # Left out in spring: with the offset from before it lies after the jump, with that from after
+    # it before the jump.
+    return clock_change(local.replace(fold=1).astimezone(UTC), instant, name)
+
+
+def clock_change(low: datetime, high: datetime, name: str) -> datetime:
+    """Return where (to the second) the offset of *low* ends, which *high* no longer has."""
+    local = zone(name)
+    before = low.astimezone(local).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+        if middle.astimezone(local).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 class UnknownZoneError(TariffError):

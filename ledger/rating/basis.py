@@ -12,8 +12,10 @@ from ledger.master_data.sites import Site
 from ledger.master_data.tariff_versions import TariffVersion
 from ledger.rating.decisions import Reason
 from ledger.sessions.session import ChargingSession
+from tariffs.adjustments.adjustment import reads_time
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import compile_tariff
+from tariffs.model.restrictions import clock_boundaries
 from tariffs.model.tariff import Dimension, Restrictions, Tariff
 
 _COMPILED_MAX = 256
@@ -59,24 +61,20 @@ def _compile(key: CompiledKey) -> CompiledTariff:
 
 def depends_on_time(tariff: Tariff) -> bool:
     """Whether *tariff* looks at the clock, at durations, or charges for time."""
-    return any(
-        _is_timed(element.restrictions)
-        or any(component.dimension in _TIMED for component in element.price_components)
-        for element in tariff.elements
+    return (
+        tariff.price_series is not None
+        or any(map(reads_time, tariff.adjustments))
+        or any(
+            _is_timed(element.restrictions)
+            or any(component.dimension in _TIMED for component in element.price_components)
+            for element in tariff.elements
+        )
     )
 
 
 def _is_timed(restrictions: Restrictions) -> bool:
-    conditions = (
-        restrictions.start_time,
-        restrictions.end_time,
-        restrictions.start_date,
-        restrictions.end_date,
-        restrictions.min_duration,
-        restrictions.max_duration,
-        restrictions.day_of_week or None,
-    )
-    return any(condition is not None for condition in conditions)
+    durations = (restrictions.min_duration, restrictions.max_duration)
+    return bool(clock_boundaries(restrictions)) or durations != (None, None)
 
 
 def basis_of(

@@ -30,11 +30,14 @@ from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
 from tariffs.adjustments.shared_grants import Claim, claims_of, used_before
 from tariffs.adjustments.shared_words import standing_words
 from tariffs.adjustments.words import adjustment_label
+from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.kernel.pricing import price_session
 from tariffs.model.policy import policy_named
 from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
 from tariffs.zones import TZDATA_VERSION, zone
+
+_LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
 
 
 def rate(
@@ -252,7 +255,8 @@ def _component(line: PricedLine, priced: PricedSession) -> str:
     adjustments = priced.compiled.line_adjustments
     # Its index tells two grants apart that say the same, as two for one group.
     parts += [str(i) for i, each in enumerate(adjustments) if each is line.adjustment]
-    if isinstance(line.adjustment, Surcharge):
+    # Both have a line for each rate of VAT.
+    if isinstance(line.adjustment, Surcharge) or line.why in _LIMITS:
         parts.append("no-vat" if line.tax_percent is None else f"{line.tax_percent:f}")
     if isinstance(line.adjustment, QuantityTax):
         parts.append(line.adjustment.name)

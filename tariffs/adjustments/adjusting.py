@@ -52,13 +52,14 @@ from tariffs.adjustments.adjustment import (
     Surcharge,
     ValidationGrant,
 )
+from tariffs.adjustments.capped_lines import CappedLines
 from tariffs.adjustments.consumption import Consumed
 from tariffs.adjustments.grants import free_below, free_first, grant_share, round_down
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
 from tariffs.adjustments.shared_grants import apply_shared, is_for, shared_windows
 from tariffs.adjustments.sheet import Piece, Sheet
 from tariffs.adjustments.surcharges import add_surcharge
-from tariffs.adjustments.windows import Window, local_windows, window_of
+from tariffs.adjustments.windows import Window, local_windows, window_of, within
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.rounding import Amounts
 from tariffs.kernel.tally import Run
@@ -69,22 +70,23 @@ _MIDNIGHT = time(0)
 
 def adjust(
     runs: list[Run], amounts: Amounts, usage: SessionUsage, compiled: CompiledTariff
-) -> tuple[Consumed, ...]:
+) -> tuple[list[Consumed], list[CappedLines]]:
     """Add the lines that the tariff's adjustments make to *runs* and *amounts*.
 
     Returns:
-        What the session used of the grants that it shares.
+        What the session used of the grants that it shares, and the lines that shared caps bound:
+        what those use is known when lines are rounded.
     """
     adjustments = [each for each in compiled.line_adjustments if _concerns(each, usage)]
     if not adjustments:
-        return ()
+        return [], []
     # All windows before the first line: pieces are cut once, for every adjustment's bounds.
     windows = {id(each): _windows(each, usage) for each in adjustments}
     bounds = [bound for found in windows.values() for window in found for bound in window]
     sheet = Sheet(runs, amounts, usage, compiled, bounds)
     for adjustment in adjustments:
         _apply(adjustment, sheet, windows[id(adjustment)])
-    return tuple(sheet.consumed)
+    return sheet.consumed, sheet.capped
 
 
 def _concerns(adjustment: SessionAdjustment, usage: SessionUsage) -> bool:
@@ -138,7 +140,8 @@ def _cap(cap: FeeCap, sheet: Sheet, windows: Sequence[Window]) -> None:
     together: dict[int, list[Piece]] = {}
     for piece in sheet.of(cap.dimensions):
         # Its start tells: a piece was cut at every window and lies in one.
-        window = window_of(windows, piece.starts_us) if windows else 0
+        instant = within(sheet.usage, piece.starts_us)
+        window = window_of(windows, instant) if windows else 0
         if window is not None:
             together.setdefault(window, []).append(piece)
     for pieces in together.values():

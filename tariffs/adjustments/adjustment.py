@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap, SharedGrant
+from tariffs.adjustments.shared import Allowance, CouponGrant, Per, PeriodCap, SharedGrant
 
 
 class IdleGrace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="idle_grace"):
@@ -158,6 +158,22 @@ def is_given_away(adjustment: LineAdjustment) -> bool:
             return True
         # A cap makes a fee cheaper, but none of the volume free: energy below it stays billed.
         case FeeCap() | AtLeast() | Surcharge() | QuantityTax() | PeriodCap():
+            return False
+
+
+def reads_time(adjustment: Adjustment) -> bool:
+    """Tell whether *adjustment* asks when or how long, even where nothing costs by the hour."""
+    match adjustment:
+        case FeeCap():
+            return adjustment.per is not CapPeriod.SESSION
+        case FreeBelow():
+            return adjustment.seconds is not None
+        case Allowance() | PeriodCap() | CouponGrant():
+            return adjustment.per is not Per.EVER
+        # Their minutes and graces are of time that has a price, and that price tells already.
+        case IdleGrace() | GroupGrant() | ValidationGrant() | FreeFirst() | RoundDown():
+            return False
+        case AtLeast() | Surcharge():
             return False
 
 

@@ -19,8 +19,9 @@ Example 2, a cap of 10.00 a day on parking at 6.00 per hour. The first session s
 exactly 6.665, and pays 6.67. The second, of two hours, is told 667 minor units and pays 3.33.
 Counted exactly it would have 3.335 left and pay 3.34, and the day would have cost 10.01.
 
-Energy and time are counted exactly, money in minor units: what the cap left, rounded half up by
-itself. A cap must therefore not be finer than the currency (`tariffs.model.checking`).
+Energy and time are counted exactly, money in minor units: what the lines under the cap owe once
+the session is rounded (`tariffs.adjustments.capped_lines`), before adjustments that come later in
+the file. A cap must therefore not be finer than the currency (`tariffs.model.checking`).
 
 What nothing lowers uses nothing up: a coupon on a session without energy stays whole. A coupon
 counts in the period in which its session begins, for a code is shown once; allowances and caps are
@@ -31,7 +32,8 @@ Why not one pot of money for an allowance: dear energy would use it up sooner th
 and a kWh is what was promised.
 
 Held by tests/tariffs/adjustments/test_shared_grants.py, above all
-test_sessions_priced_one_after_the_other_never_get_more_than_the_allowance.
+test_sessions_priced_one_after_the_other_never_get_more_than_the_allowance; caps to the cent by
+test_capped_lines.py.
 """
 
 from __future__ import annotations
@@ -39,10 +41,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import time
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final, assert_never
 
 import msgspec
 
+from tariffs.adjustments.capped_lines import CappedLines
 from tariffs.adjustments.consumption import NOTHING, Consumed, Consumption
 from tariffs.adjustments.grants import MINUTE_UNITS, SECOND_UNITS, covered, give_away
 from tariffs.adjustments.shared import (
@@ -55,11 +59,11 @@ from tariffs.adjustments.shared import (
     shared_name,
 )
 from tariffs.adjustments.sheet import Piece, Sheet
-from tariffs.adjustments.windows import Window, local_windows, window_of
+from tariffs.adjustments.windows import Window, local_windows, window_of, within
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage, microseconds, moment_of
-from tariffs.quantities import EXACT, decimal_of_ratio, plain, round_ratio
+from tariffs.quantities import EXACT, decimal_of_ratio, plain
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, decimals_of, scaled
 from tariffs.zones import zone
 
@@ -121,8 +125,8 @@ def used_before(
     grant: SharedGrant, instant_us: int, usage: SessionUsage
 ) -> tuple[str, Consumption]:
     """Return the period that an instant of the session lies in, and what others used of it."""
-    if isinstance(grant, CouponGrant):
-        instant_us = microseconds(usage.starts_at)
+    is_coupon = isinstance(grant, CouponGrant)
+    instant_us = microseconds(usage.starts_at) if is_coupon else within(usage, instant_us)
     period = _period_at(grant, instant_us, shared_windows(grant, usage), usage) or ""
     return period, _used(grant, period, usage)
 
@@ -136,8 +140,7 @@ def apply_shared(grant: SharedGrant, sheet: Sheet, windows: Sequence[Window]) ->
             for period, pieces in _by_period(grant, sheet, windows):
                 _allow(grant, sheet, period, pieces)
         case PeriodCap():
-            for period, pieces in _by_period(grant, sheet, windows):
-                _cap(grant, sheet, period, pieces)
+            _cap(grant, sheet, windows)
         case _:
             assert_never(grant)
 
@@ -168,16 +171,30 @@ def _allow(allowance: Allowance, sheet: Sheet, period: str, pieces: Sequence[Pie
         sheet.consumed.append(Consumed(shared_name(allowance), period, consumption))
 
 
-def _cap(cap: PeriodCap, sheet: Sheet, period: str, pieces: Sequence[Piece]) -> None:
-    """Take what exceeds the rest of the cap; what remains to be paid counts in whole minor units.
-
-    What earlier sessions paid is counted as rounded, so that the period's sum is exactly the cap.
-    """
+def _cap(cap: PeriodCap, sheet: Sheet, windows: Sequence[Window]) -> None:
+    """Take what exceeds the rest of the cap, period by period, and note what is left."""
     scale = sheet.compiled.minor_scale
+    periods = [
+        (
+            period,
+            Fraction(_cap_period(cap, sheet, period, pieces) * scale, sheet.amounts.denominator),
+        )
+        for period, pieces in _by_period(cap, sheet, windows)
+    ]
+    if not periods:
+        return
+    lines = sheet.lines_of(cap.dimensions)
+    stated = Fraction(sum(map(sheet.stated_line, lines)) * scale, sheet.amounts.denominator)
+    outside = stated - sum(left for _, left in periods)
+    sheet.capped.append(CappedLines(shared_name(cap), lines, tuple(periods), outside))
+
+
+def _cap_period(cap: PeriodCap, sheet: Sheet, period: str, pieces: Sequence[Piece]) -> int:
+    """Take what exceeds the rest of the cap in one period, and return what is left to be paid."""
     left_minor = scaled(cap.amount, sheet.compiled.exponent)
     # More may be used than there is: the name goes on when a new version lowers the limit.
     left_minor = max(0, left_minor - _used(cap, period, sheet.usage).amount_minor)
-    room = left_minor * (sheet.amounts.denominator // scale)
+    room = left_minor * (sheet.amounts.denominator // sheet.compiled.minor_scale)
     paid = 0
     for piece in pieces:
         stated = sheet.stated(piece)
@@ -189,10 +206,7 @@ def _cap(cap: PeriodCap, sheet: Sheet, period: str, pieces: Sequence[Piece]) -> 
             stated = sheet.stated(piece)
         room -= stated
         paid += stated
-    amount_minor = round_ratio(paid, sheet.amounts.denominator // scale)
-    if amount_minor:
-        consumption = Consumption(amount_minor=amount_minor, uses=1)
-        sheet.consumed.append(Consumed(shared_name(cap), period, consumption))
+    return paid
 
 
 class _Budget:
@@ -228,14 +242,12 @@ def _lower(
 ) -> None:
     decimals = decimals_of(grant.percent)
     percent, hundred = scaled(grant.percent, decimals), 100 * 10**decimals
-    for piece in pieces:
+    for piece in pieces if percent else ():
         dimension = piece.run.component.dimension
         units = covered(piece, budget.left(dimension))
         if units is None or not piece.before:
             continue
-        before, tax = piece.before, piece.tax
-        if units < piece.volume:
-            before, tax = sheet.units_cost(piece, units)
+        before, tax = sheet.units_cost(piece, units)
         factor = sheet.make_divisible((before * percent, tax * percent), hundred)
         before, tax = before * factor * percent // hundred, tax * factor * percent // hundred
         sheet.lower(piece, grant, units, before, tax)
@@ -264,7 +276,8 @@ def _by_period(
     """Yield the grant's pieces, period by period, each in order of time."""
     together: dict[str, list[Piece]] = {}
     for piece in sorted(sheet.of(grant.dimensions), key=lambda piece: piece.starts_us):
-        period = _period_at(grant, piece.starts_us, windows, sheet.usage)
+        instant = within(sheet.usage, piece.starts_us)
+        period = _period_at(grant, instant, windows, sheet.usage)
         if period is not None:
             together.setdefault(period, []).append(piece)
     yield from together.items()

@@ -48,6 +48,7 @@ from math import gcd
 import msgspec
 
 from tariffs.adjustments.adjustment import LineAdjustment
+from tariffs.adjustments.capped_lines import CappedLines
 from tariffs.adjustments.consumption import Consumed
 from tariffs.adjustments.windows import Cutter
 from tariffs.kernel.compiled import CompiledTariff, Why
@@ -94,6 +95,7 @@ class Sheet:
         self.runs, self.amounts, self.usage, self.compiled = runs, amounts, usage, compiled
         self.factor = 1
         self.consumed: list[Consumed] = []
+        self.capped: list[CappedLines] = []
         self.pieces: list[Piece] = []
         cutter = Cutter(usage, bounds)
         for run in runs:
@@ -141,7 +143,10 @@ class Sheet:
     def lower(
         self, piece: Piece, adjustment: LineAdjustment, units: int, before: int, tax: int
     ) -> None:
-        """Take amounts off a piece, by a line of their own."""
+        """Take amounts off a piece, by a line of their own; nothing makes no line."""
+        # A line of 0.00 would waive the least price of a session to which nothing was given.
+        if not before and not tax:
+            return
         run = Run(piece.run.component, piece.starts_us, piece.ends_us, units, units, adjustment)
         self.add(run, -before, -tax)
         piece.before -= before
@@ -164,6 +169,19 @@ class Sheet:
         self.runs.append(run)
         self.amounts.befores.append(before)
         self.amounts.taxes.append(tax)
+
+    def lines_of(self, dimensions: Sequence[str]) -> tuple[int, ...]:
+        """Return the lines of *dimensions* so far, of all if none is named, by index."""
+        return tuple(
+            i
+            for i, run in enumerate(self.runs)
+            if not dimensions or run.component.dimension in dimensions
+        )
+
+    def stated_line(self, index: int) -> int:
+        """Return what a line adds or takes as the tariff states its prices."""
+        tax = self.amounts.taxes[index] if self.compiled.factors.inclusive else 0
+        return self.amounts.befores[index] + tax
 
     def of(self, dimensions: Sequence[str]) -> list[Piece]:
         """Return the pieces of *dimensions*, of all if none is named."""

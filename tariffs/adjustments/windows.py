@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import time, timedelta
 
 from tariffs.kernel.tally import Run
 from tariffs.kernel.timeline import timeline_of
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage, microseconds
-from tariffs.zones import zone
+from tariffs.zones import instant_of, zone
 
 # From (inclusive) and until (exclusive), in microseconds since 1970.
 Window = tuple[int, int]
@@ -35,18 +35,22 @@ def local_windows(usage: SessionUsage, start: time, end: time) -> list[Window]:
     windows = []
     while day <= last:
         until = day if end > start else day + _DAY
-        windows.append((_instant(day, start, usage), _instant(until, end, usage)))
+        bounds = instant_of(day, start, usage.time_zone), instant_of(until, end, usage.time_zone)
+        windows.append((microseconds(bounds[0]), microseconds(bounds[1])))
         day += _DAY
-    first, final = microseconds(usage.starts_at), microseconds(usage.ends_at)
-    # `<=`: a session of no length, and a surcharge at the end, lie in the window that begins
-    # there.
+    first = microseconds(usage.starts_at)
+    final = within(usage, microseconds(usage.ends_at))
     return [(low, high) for low, high in windows if low <= final and high > first]
 
 
-def _instant(day: date, clock: time, usage: SessionUsage) -> int:
-    """Return when the site's clock shows *clock*, first time that it does."""
-    local = datetime.combine(day, clock, tzinfo=zone(usage.time_zone))
-    return microseconds(local.astimezone(UTC))
+def within(usage: SessionUsage, instant_us: int) -> int:
+    """Return in which instant of the session what is owed at *instant_us* counts.
+
+    What is owed at its end (a surcharge) belongs to the day that ends there, not to the next; in a
+    session of no length, to the day that begins.
+    """
+    first, final = microseconds(usage.starts_at), microseconds(usage.ends_at)
+    return max(first, min(instant_us, final - 1))
 
 
 def window_of(windows: Sequence[Window], instant_us: int) -> int | None:

@@ -12,6 +12,7 @@ from tariffs.bulk.columns import Flags, Integers
 from tariffs.bulk.scale import Scale, TaxClass
 from tariffs.bulk.sums import Amount, Sums
 from tariffs.bulk.tariff import BulkTariff
+from tariffs.kernel.limits import rate_on_nothing
 from tariffs.model.tariff import PriceLimit
 from tariffs.quantities import round_ratio
 
@@ -64,26 +65,35 @@ def _limit(
     """Put the limit in the place of what lies beyond it; return where anything changed."""
     before, after = amounts
     beyond = _beyond(before, _numerator(tariff, scale, limit.before_taxes), is_least=is_least)
-    exact.before[beyond] = _minor(tariff, Fraction(limit.before_taxes))
-    # Both limits hold on their own, so nothing of the taxes needs to be known.
+    changed = beyond
     if limit.after_taxes is not None:
+        # Where the limit before taxes leaves the price, that after taxes moves the tax alone.
         gross = _beyond(after, _numerator(tariff, scale, limit.after_taxes), is_least=is_least)
         exact.after[gross] = _minor(tariff, Fraction(limit.after_taxes))
-        return beyond | gross
+        changed = beyond | gross
     rows = np.flatnonzero(beyond)
     if not len(rows):
-        return beyond
-    # Taxes stay the same share of the amount, which one class alone decides.
+        return changed
+    exact.before[rows] = _minor(tariff, Fraction(limit.before_taxes))
+    # Each rate keeps its share of the price, which one class alone decides.
     only = sums.only_class()[rows]
     free = ~before.positive()[rows]
     hard[rows[(only < 0) & ~free]] = True
-    afters = [
-        _minor(tariff, Fraction(limit.before_taxes) * _with_tax(each)) for each in scale.weights
-    ]
+    afters = [_after(tariff, limit, _with_tax(each), is_least=is_least) for each in scale.weights]
     table = np.array(afters, dtype=np.int64)
-    untaxed = _minor(tariff, Fraction(limit.before_taxes))
-    exact.after[rows] = np.where(free, untaxed, table[np.maximum(only, 0)])
-    return beyond
+    vat = rate_on_nothing(tariff.compiled.tariff)
+    on_nothing = _after(tariff, limit, 1 + Fraction(vat or 0) / 100, is_least=is_least)
+    exact.after[rows] = np.where(free, on_nothing, table[np.maximum(only, 0)])
+    return changed
+
+
+def _after(tariff: BulkTariff, limit: PriceLimit, with_tax: Fraction, *, is_least: bool) -> int:
+    """Return what is owed after taxes where the price is at its limit, in minor units."""
+    after = Fraction(limit.before_taxes) * with_tax
+    if limit.after_taxes is not None:
+        clamp = max if is_least else min
+        after = clamp(after, Fraction(limit.after_taxes))
+    return _minor(tariff, after)
 
 
 def _with_tax(tax_class: TaxClass) -> Fraction:

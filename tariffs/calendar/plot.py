@@ -8,9 +8,10 @@ from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from html import escape
 from typing import Final
 
-from tariffs.calendar.week import Fee, Stretch, WeekCalendar, local_midnight
+from tariffs.calendar.week import Fee, Stretch, WeekCalendar
 from tariffs.calendar.words import amount_text, clock_text, local_pieces, price_text
-from tariffs.zones import zone
+from tariffs.model.restrictions import MIDNIGHT
+from tariffs.zones import instant_of, zone
 
 _WIDTH: Final = 760
 _HEIGHT: Final = 240
@@ -60,8 +61,8 @@ class _Plot:
 
     def __init__(self, calendar: WeekCalendar, fee: Fee, day: date) -> None:
         self.calendar, self.fee, self.day = calendar, fee, day
-        self.begin = local_midnight(day, calendar.time_zone)
-        self.end = local_midnight(day + timedelta(days=1), calendar.time_zone)
+        self.begin = instant_of(day, MIDNIGHT, calendar.time_zone)
+        self.end = instant_of(day + timedelta(days=1), MIDNIGHT, calendar.time_zone)
         self.stretches = tuple(
             s
             for s in calendar.stretches[fee]

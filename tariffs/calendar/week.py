@@ -17,12 +17,12 @@ import msgspec
 
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, State, Why
 from tariffs.model.periods import DAY_US
-from tariffs.model.restrictions import SECOND_US, Bands
+from tariffs.model.restrictions import MIDNIGHT, SECOND_US, Bands
 from tariffs.model.tariff import Dimension, Tariff
 from tariffs.model.usage import microseconds, moment_of
 from tariffs.quantities import EXACT
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH
-from tariffs.zones import zone
+from tariffs.zones import instant_of, zone
 
 WEEK_DAYS: Final = 7
 QUARTER: Final = timedelta(minutes=15)
@@ -202,8 +202,8 @@ def week_calendar(
         UnknownZoneError: If *time_zone* does not exist.
     """
     local_days = tuple(first_day + timedelta(days=i) for i in range(days))
-    begin = local_midnight(first_day, time_zone)
-    end = local_midnight(first_day + timedelta(days=days), time_zone)
+    begin = instant_of(first_day, MIDNIGHT, time_zone)
+    end = instant_of(first_day + timedelta(days=days), MIDNIGHT, time_zone)
     allowed = quantity_mask(compiled, circumstances)
     changes = list(_changes(compiled, time_zone, begin, end))
     return WeekCalendar(
@@ -285,15 +285,6 @@ def _held(component: CompiledComponent | None) -> HeldPrice | None:
         element_index=component.element_index,
         element_name=component.element_name,
     )
-
-
-def local_midnight(day: date, time_zone: str) -> datetime:
-    """Return the first instant (UTC) of local *day*, also where midnight itself is left out."""
-    midnight = datetime.combine(day, time(0), tzinfo=zone(time_zone)).astimezone(UTC)
-    # A zone that skips 00:00-01:00: the naive conversion lands an hour into the day before.
-    while midnight.astimezone(zone(time_zone)).date() < day:
-        midnight += QUARTER
-    return midnight
 
 
 def _changes(

@@ -12,7 +12,7 @@ from tariffs.calendar.week import Fee, HeldPrice, fee_of
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.model.tariff import WEEKDAYS, Restrictions, TariffElement, Weekday
 from tariffs.quantities import plain
-from tariffs.zones import zone
+from tariffs.zones import clock_change, zone
 
 DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 ALL_TIMES: Final = "at all times"
@@ -97,13 +97,7 @@ def _steady(
     if last.astimezone(zone(time_zone)).utcoffset() == offset:
         yield starts_at, ends_at
         return
-    low, high = starts_at, ends_at
-    while high - low > timedelta(seconds=1):
-        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
-        if middle.astimezone(zone(time_zone)).utcoffset() == offset:
-            low = middle
-        else:
-            high = middle
+    high = clock_change(starts_at, ends_at, time_zone)
     yield starts_at, high
     yield from _steady(high, ends_at, time_zone)
 

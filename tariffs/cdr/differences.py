@@ -7,8 +7,8 @@ each difference is tried against what is known to happen, and says the first thi
 exactly.
 
 First, what is no difference: a stated amount that is ours rounded half up to its own digits (at
-least those of the currency) or to the currency's, or that is the total as our policy rounds it. A
-partner who states 1.837 of our 1.83702 agrees.
+least those of the currency), or that is the total as our policy rounds it. A partner who states
+1.837 of our 1.83702 agrees. A credit CDR takes its total back, and everything is compared so.
 
 Then, in this order, the surest first:
 
@@ -32,7 +32,7 @@ rounding. Why the policies first: a policy is a reason that a partner can be ask
 tells which one to set for him. Volumes are compared apart, with a tolerance of their last digit,
 for times are no decimals; where they differ, the periods were priced, and the sentence says so.
 
-Held by tests/tariffs/cdr/test_ocpi_pricing.py (each reason by name).
+Held by tests/tariffs/cdr/test_differences.py (each reason by name).
 """
 
 from __future__ import annotations
@@ -148,23 +148,24 @@ class _Comparison:
         self, stated: Decimal, exact: Fraction, priced: PricedSession, name: str, side: str
     ) -> bool:
         """Tell whether *stated* is ours at its own digits, or as the policy rounds it."""
-        digits = max(self._exponent, _decimals(stated))
-        if any(stated == _rounded(exact, decimals) for decimals in {digits, self._exponent}):
+        if stated == _rounded(exact, max(self._exponent, _decimals(stated))):
             return True
-        if name != "total_cost":
-            return False
+        return name == "total_cost" and stated == self._signed(self._total(priced, side))
+
+    def _signed(self, amount: Decimal) -> Decimal:
+        """Return *amount* as the CDR states its total: a credit CDR negates it."""
+        return EXACT.minus(amount) if self.cdr.is_credit else amount
+
+    def _total(self, priced: PricedSession, side: str) -> Decimal:
         minor = priced.before_minor if side == "before_taxes" else priced.after_minor
-        sign = -1 if self.cdr.is_credit else 1
-        return stated == Decimal(sign * minor).scaleb(-self._exponent, EXACT)
+        return Decimal(minor).scaleb(-self._exponent, EXACT)
 
     def _cost_difference(
         self, name: str, side: str, stated: Decimal, exact: Fraction
     ) -> Difference:
         ours = _rounded(exact, max(self._exponent, _decimals(stated)))
         if name == "total_cost":
-            minor = self.priced.before_minor if side == "before_taxes" else self.priced.after_minor
-            sign = -1 if self.cdr.is_credit else 1
-            ours = Decimal(sign * minor).scaleb(-self._exponent, EXACT)
+            ours = self._signed(self._total(self.priced, side))
         policies = tuple(self._policies_that_give(stated, name, side))
         return Difference(
             field=f"{name}.{side}",
@@ -210,12 +211,14 @@ class _Comparison:
         return "no named policy gives what is stated"
 
     def _total_reason(self, side: str, stated: Decimal, digits: int) -> str:
+        # All else is compared as the original stated it: a credit CDR negates the total alone.
+        paid = self._signed(stated)
         # What concerns the session as a whole: OCPI has no field for it beside the total.
         limits = [line for line in self.priced.lines if line.dimension is Dimension.SESSION]
         if limits:
             without = _pair(self.priced, [x for x in self.priced.lines if x not in limits])
             exact = without.before if side == "before_taxes" else without.after
-            if exact is not None and abs(stated) == _rounded(exact, digits):
+            if exact is not None and paid == _rounded(exact, digits):
                 return f"what is stated leaves out: {limits[0].reason}"
         parts = [getattr(self.cdr.stated, part) for part in _COSTS[1:]]
         amounts = [
@@ -226,12 +229,12 @@ class _Comparison:
         known = [Fraction(amount) for amount in amounts if amount is not None]
         if known and len(known) == len(amounts):
             total = sum(known, Fraction(0))
-            if _rounded(total, digits) != stated:
+            # Some partners negate the parts of a credit CDR too; they add up all the same.
+            if _rounded(total, digits) not in (stated, paid):
                 return f"its own parts add up to {_rounded(total, digits):f}, not to what is stated"
         one = Decimal(1).scaleb(-self._exponent)
-        minor = self.priced.before_minor if side == "before_taxes" else self.priced.after_minor
-        ours = Decimal(minor).scaleb(-self._exponent, EXACT)
-        if abs(EXACT.subtract(abs(stated), ours)) <= one * len(self.cdr.periods):
+        off = EXACT.subtract(paid, self._total(self.priced, side))
+        if abs(off) <= one * len(self.cdr.periods):
             return "no named policy gives it; within one minor unit a period, so probably rounding"
         return "no named policy gives what is stated"
 

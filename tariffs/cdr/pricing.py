@@ -120,6 +120,9 @@ def price_cdr(
 def _points(cdr: Cdr) -> tuple[UsagePoint, ...]:
     """Return the registers at the bounds of the periods, for what needs to know when."""
     points = [UsagePoint(cdr.starts_at, Decimal(0))]
+    if cdr.periods and cdr.periods[0].starts_at > cdr.starts_at:
+        # Nothing flowed in the gap: else the first period's energy would be spread over it.
+        points.append(UsagePoint(cdr.periods[0].starts_at, Decimal(0)))
     total = Decimal(0)
     ends = [*(period.starts_at for period in cdr.periods[1:]), cdr.ends_at]
     for period, at in zip(cdr.periods, ends, strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from tariffs.cdr.tariffs import JoinedTariff, MixedTariffsError
+from tariffs.cdr.tariffs import JoinedTariff
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Selection
 from tariffs.kernel.priced import Note, PricedSession
 from tariffs.kernel.pricing import price_session, stretches_of
@@ -44,7 +44,6 @@ def price_with_changes(
     parts = list({id(compiled): compiled for _, compiled in spans}.values())
     if len(parts) == 1:
         return price_session(usage, parts[0], policy=policy)
-    _check_parts(parts)
     joined = JoinedTariff(parts)
     timeline = timeline_of(usage, 0)
     notes: list[Note] = list(joined.notes)
@@ -59,16 +58,6 @@ def price_with_changes(
         stretches.extend(_within(window, _stretches(timeline, joined, part, policy, notes)))
     runs = runs_of(stretches, timeline, policy)
     return settle(runs, joined, policy, usage=usage, ends_us=timeline.end_us, notes=notes)
-
-
-def _check_parts(parts: Sequence[CompiledTariff]) -> None:
-    """Refuse what the joined tariff would leave out without a word."""
-    first = parts[0].tariff
-    for part in parts:
-        tariff = part.tariff
-        beyond = (tariff.adjustments, tariff.quantity_taxes, tariff.sales_taxes, part.series)
-        if any(beyond) or tariff.holidays is not None:
-            raise MixedTariffsError(first, tariff, f"{tariff.id!r} has rules that OCPI cannot say")
 
 
 def _stretches(

@@ -33,7 +33,8 @@ class JoinedTariff(CompiledTariff):
                 raise MixedTariffsError(first, other, "one states prices with taxes, one without")
             if other.currency != first.currency:
                 raise MixedTariffsError(first, other, "they are in different currencies")
-            if other.adjustments or other.price_series is not None or other.quantity_taxes:
+            if _is_beyond_ocpi(other):
+                # It would be left out without a word.
                 why = f"{other.id!r} has what OCPI cannot say, which needs a session of its own"
                 raise MixedTariffsError(first, other, why)
         self.notes: list[Note] = []
@@ -82,6 +83,11 @@ class JoinedTariff(CompiledTariff):
         message = f"the tariffs of the session have different {name}s; none was applied"
         self.notes.append(Note("limits_of_several_tariffs", message))
         return None
+
+
+def _is_beyond_ocpi(tariff: Tariff) -> bool:
+    beyond = (tariff.adjustments, tariff.quantity_taxes, tariff.sales_taxes)
+    return any(beyond) or tariff.price_series is not None or tariff.holidays is not None
 
 
 def choose_tariffs(

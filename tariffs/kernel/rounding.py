@@ -23,6 +23,9 @@ Example 2. A CDR from the field, 7.293 kWh at 0.22 and, in a second period, 0.96
 A rest is counted upwards from the whole number below, also of negative amounts: 33.5 and -12.0
 with a total of 22 become 34 and -12.
 
+What a shared cap bounds gets its share together, and then shares that out: a cap of 10.00 that is
+reached leaves 10.00 on its lines, whatever rests the other lines of the session have.
+
 Why the largest rest and not "the last line bears it": with a hundred lines the last would bear
 half a unit of each. So no line is off by more than one unit. Why totals are rounded before lines:
 the total is what is paid; who rounds lines first moves it by as much as there are lines. Where
@@ -85,13 +88,42 @@ def cash_rest(after_minor: int, policy: PricingPolicy) -> int:
     return coins * policy.cash_minor - after_minor
 
 
-def share_out(amounts: Amounts, scale: int, before_minor: int, tax_minor: int) -> Shares:
-    """Share rounded totals out over the lines: (before taxes, tax) of each in minor units."""
+def share_out(
+    amounts: Amounts,
+    scale: int,
+    before_minor: int,
+    tax_minor: int,
+    *,
+    together: Sequence[Sequence[int]] = (),
+) -> Shares:
+    """Share rounded totals out over the lines: (before taxes, tax) of each in minor units.
+
+    Lines that are *together* (groups of indices, none in two of them) get their share as one.
+    """
     minor = amounts.denominator // scale
     return (
-        apportion(amounts.befores, minor, before_minor),
-        apportion(amounts.taxes, minor, tax_minor),
+        _apportion_groups(amounts.befores, minor, before_minor, together),
+        _apportion_groups(amounts.taxes, minor, tax_minor, together),
     )
+
+
+def _apportion_groups(
+    numerators: Sequence[int], minor: int, total_minor: int, together: Sequence[Sequence[int]]
+) -> list[int]:
+    """Share *total_minor* out over groups and single lines, then each group's over its lines."""
+    if not together:
+        return apportion(numerators, minor, total_minor)
+    grouped = {i for group in together for i in group}
+    alone = ([i] for i in range(len(numerators)) if i not in grouped)
+    # Of equal rests the earlier one gets it, also of groups.
+    groups = sorted([*map(list, together), *alone])
+    sums = [sum(numerators[i] for i in group) for group in groups]
+    shares = [0] * len(numerators)
+    for group, whole in zip(groups, apportion(sums, minor, total_minor), strict=True):
+        within = apportion([numerators[i] for i in group], minor, whole)
+        for i, share in zip(group, within, strict=True):
+            shares[i] = share
+    return shares
 
 
 def apportion(numerators: Sequence[int], minor: int, total_minor: int) -> list[int]:
@@ -209,6 +241,6 @@ def _rates(runs: Sequence[Run]) -> list[list[int]]:
     rates: dict[object, list[int]] = {}
     for i, run in enumerate(runs):
         vat = run.component.vat
-        # A limit or a tax per kWh has a tax that follows from no percentage: each stands alone.
+        # A tax per kWh, or one of a limit against the rates, follows from no percentage: alone.
         rates.setdefault(("alone", i) if vat is None else vat, []).append(i)
     return list(rates.values())

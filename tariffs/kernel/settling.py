@@ -25,9 +25,10 @@ Example 2, 2 kWh at 1.19 with 19 % inside, for a business that owes the VAT itse
 2.00 before taxes in either case; its 0.38 become 0.00, and it owes 2.00, not 2.38.
 
 Why the limit's tax is in proportion: nobody says of which rate the missing 1.20 would have been,
-and the proportion leaves the session's own mix of rates as it is. Why a tax per kWh comes after
-the limits: a maximum is the operator's promise, and the excise is not his to give away. Why one
-rounding at the end: see `tariffs.kernel.rounding`.
+and the proportion leaves the session's own mix of rates as it is: a line for each, at its rate. A
+least price on nothing at all bears the first rate that the tariff states. Why a tax per kWh comes
+after the limits: a maximum is the operator's promise, and the excise is not his to give away. Why
+one rounding at the end: see `tariffs.kernel.rounding`.
 
 No stage may make a total negative or lines that do not add up, in whatever order the file has its
 adjustments: tests/tariffs/adjustments/test_adjustments.py tries orders by chance, under every
@@ -37,7 +38,7 @@ what is owed before taxes (test_reverse_charge_leaves_what_is_owed_before_taxes)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -45,6 +46,7 @@ import msgspec
 
 from tariffs.adjustments.adjusting import adjust
 from tariffs.adjustments.adjustment import waives_least_price
+from tariffs.adjustments.capped_lines import CappedLines, apart, cap_uses
 from tariffs.adjustments.consumption import Consumed
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.kernel.edition_d2 import exchange_prices
@@ -58,6 +60,7 @@ from tariffs.kernel.usage_notes import usage_notes
 from tariffs.model.policy import LeastPricePolicy, PricingPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage
+from tariffs.quantities import round_ratio
 from tariffs.taxes.quantity_taxes import add_quantity_tax, reverse_charge
 
 _REASONS: Final = {
@@ -91,9 +94,8 @@ def settle(
         [run.billed * run.component.tax_factor for run in runs],
         compiled.denominator,
     )
-    consumed: tuple[Consumed, ...] = ()
-    if compiled.line_adjustments:
-        consumed = adjust(runs, amounts, usage, compiled)
+    adjusts = bool(compiled.line_adjustments)
+    consumed, capped = adjust(runs, amounts, usage, compiled) if adjusts else ([], [])
     if tariff.min_price is not None or tariff.max_price is not None:
         _add_limits(runs, amounts, compiled, policy, ends_us)
     if usage.reverse_charge_vat_id is not None:
@@ -102,7 +104,9 @@ def settle(
         if usage.reverse_charge_vat_id is not None:
             tax = msgspec.structs.replace(tax, vat=None)  # noqa: PLW2901 - its VAT is not ours either
         add_quantity_tax(tax, runs, amounts, compiled)
-    before_minor, tax_minor, shares = _rounded(runs, amounts, compiled, policy, ends_us)
+    before_minor, tax_minor, shares = _rounded(runs, amounts, compiled, policy, ends_us, capped)
+    if shares is not None:
+        consumed += _used(capped, shares, compiled, policy, usage)
     return PricedSession(
         compiled=compiled,
         usage=usage,
@@ -112,7 +116,7 @@ def settle(
         before_minor=before_minor,
         tax_minor=tax_minor,
         shares=shares,
-        consumed=consumed,
+        consumed=tuple(consumed),
         notes=tuple(notes) if notes else (),
     )
 
@@ -123,21 +127,42 @@ def _rounded(
     compiled: CompiledTariff,
     policy: PricingPolicy,
     ends_us: int,
+    capped: Sequence[CappedLines],
 ) -> tuple[int, int, Shares | None]:
     """Return what is owed before taxes and the tax, and the lines' shares where they are known."""
     scale = compiled.minor_scale
     if policy.rounding_unit is RoundingUnit.TOTAL:
         before, tax = round_total(amounts, scale, policy.rounding_mode)
         # Lines share the total when somebody asks for them; a back-test never does.
-        if policy.cash_minor == 1:
+        if policy.cash_minor == 1 and not capped:
             return before, tax, None
-        shares = share_out(amounts, scale, before, tax)
+        together = apart([each.lines for each in capped])
+        shares = share_out(amounts, scale, before, tax, together=together)
     else:
         shares = round_parts(runs, amounts, compiled, policy)
     if policy.cash_minor > 1:
         run = _session_run(Why.CASH, compiled, ends_us)
         _round_to_coins(runs, amounts, shares, policy, run)
     return sum(shares[0]), sum(shares[1]), shares
+
+
+def _used(
+    capped: Sequence[CappedLines],
+    shares: Shares,
+    compiled: CompiledTariff,
+    policy: PricingPolicy,
+    usage: SessionUsage,
+) -> Iterator[Consumed]:
+    """Yield what is used of shared caps: what their lines owe, as the tariff states its prices."""
+    befores, taxes = shares
+    for each in capped:
+        owed = sum(befores[i] for i in each.lines)
+        if compiled.factors.inclusive and usage.reverse_charge_vat_id is not None:
+            # The tax that the customer pays in our place is part of a cap with taxes as well.
+            owed = round_ratio(*each.exact.as_integer_ratio(), policy.rounding_mode)
+        elif compiled.factors.inclusive:
+            owed += sum(taxes[i] for i in each.lines)
+        yield from cap_uses(each, owed)
 
 
 def _add_limits(
@@ -147,24 +172,18 @@ def _add_limits(
     policy: PricingPolicy,
     ends_us: int,
 ) -> None:
-    """Add a line for what min_price or max_price change."""
+    """Add a line per rate of VAT for what min_price or max_price change."""
     waived = any(run.adjustment and waives_least_price(run.adjustment) for run in runs)
     if policy.least_price is LeastPricePolicy.WITH_ENERGY:
         waived = waived or not any(run.component.dimension is Dimension.ENERGY for run in runs)
     for why in (Why.MAX_PRICE,) if waived else (Why.MIN_PRICE, Why.MAX_PRICE):
-        limited = limit_for(
-            compiled,
-            policy,
-            why,
-            before=sum(amounts.befores),
-            tax=sum(amounts.taxes),
-            denominator=amounts.denominator,
-        )
+        limited = limit_for(compiled, policy, why, runs, amounts)
         if limited is not None:
             amounts.scale(limited.scale)
-            amounts.befores.append(limited.before)
-            amounts.taxes.append(limited.tax)
-            runs.append(_session_run(why, compiled, ends_us))
+            for vat, before, tax in limited.parts:
+                amounts.befores.append(before)
+                amounts.taxes.append(tax)
+                runs.append(_session_run(why, compiled, ends_us, vat=vat))
 
 
 def _round_to_coins(
@@ -185,7 +204,9 @@ def _round_to_coins(
         amounts.taxes.append(0)
 
 
-def _session_run(why: Why, compiled: CompiledTariff, ends_us: int) -> Run:
+def _session_run(
+    why: Why, compiled: CompiledTariff, ends_us: int, *, vat: Decimal | None = None
+) -> Run:
     """Return the run of a line that concerns the session as a whole."""
     component = CompiledComponent(
         why=why,
@@ -193,7 +214,7 @@ def _session_run(why: Why, compiled: CompiledTariff, ends_us: int) -> Run:
         element_index=None,
         element_name=None,
         price=Decimal(0),
-        vat=None,
+        vat=vat,
         step_units=0,
         before_factor=0,
         tax_factor=0,

@@ -24,8 +24,8 @@ def usage_notes(usage: SessionUsage, compiled: CompiledTariff) -> Iterator[Note]
     if calendar is not None:
         local = zone(usage.time_zone)
         # By the site's own calendar: a session of New Year's Eve may have two years, or another
-        # one than UTC.
-        years = {at.astimezone(local).year for at in (usage.starts_at, usage.ends_at)}
-        for year in sorted(years - set(calendar.years)):
+        # one than UTC; a car that stands for long may have more.
+        first, last = (at.astimezone(local).year for at in (usage.starts_at, usage.ends_at))
+        for year in sorted(set(range(first, last + 1)) - set(calendar.years)):
             message = f"the tariff does not know the holidays of {year}: none was assumed"
             yield Note(UNKNOWN_HOLIDAYS, message)

@@ -13,6 +13,7 @@ from tariffs.calendar.week import Fee
 from tariffs.calendar.words import amount_text, duration_text
 from tariffs.lint.subject import LintSubject, Rule, Said, Severity, Spot
 from tariffs.model.tariff import Dimension, ReservationRestriction, TaxIncluded
+from tariffs.quantities import EXACT, plain
 
 # Currencies whose unit is worth about as much as a kWh costs two or three times.
 _STRONG_CURRENCIES: Final = frozenset({"EUR", "USD", "GBP", "CHF", "CAD", "AUD", "NZD", "SGD"})
@@ -183,6 +184,27 @@ def has_crossed_limits(subject: LintSubject) -> Iterator[Said]:
             yield ("max_price",), "min_price has an amount after taxes, max_price has none"
 
 
+def has_limits_against_rates(subject: LintSubject) -> Iterator[Said]:
+    """Find limits of which the amount after taxes asks for a tax that no rate gives."""
+    components = [component for _, _, _, component, _ in subject.components()]
+    if all(component.vat is None for component in components):
+        return
+    rates = sorted({component.vat or Decimal(0) for component in components})
+    low, high = subject.tariff.min_price, subject.tariff.max_price
+    for name, limit, rate, sign in (
+        ("min_price", low, rates[0], 1),
+        ("max_price", high, rates[-1], -1),
+    ):
+        if limit is None or limit.after_taxes is None:
+            continue
+        share = EXACT.add(Decimal(1), EXACT.divide(rate, Decimal(100)))
+        after = plain(EXACT.multiply(limit.before_taxes, share))
+        if sign * (limit.after_taxes - after) > 0:
+            more = "more" if sign > 0 else "less"
+            said = f"where it holds, a session at {rate:f} % is charged {more} tax than {rate:f} %"
+            yield (name,), f"{said}: that would be {after:f} after taxes"
+
+
 def bills_empty_sessions(subject: LintSubject) -> Iterator[Said]:
     """Find a least price, which sessions without energy pay as well."""
     low = subject.tariff.min_price
@@ -313,6 +335,12 @@ RULES: Final = (
         severity=Severity.ERROR,
         reason="No session can cost at least more than it costs at most.",
         check=has_crossed_limits,
+    ),
+    Rule(
+        name="limits-against-rates",
+        severity=Severity.WARNING,
+        reason="An amount after taxes that contradicts the rates makes tax that nobody owes.",
+        check=has_limits_against_rates,
     ),
     Rule(
         name="empty-sessions-pay",

@@ -29,7 +29,10 @@ MASKS_MAX: Final = 20_000
 _DAY: Final = timedelta(days=1)
 _WEEK_DAYS: Final = 7
 _LEAP_DAY: Final = "02-29"
+# A leap year and a common one, whatever other years the tariff names: dates and weekdays meet
+# otherwise in each, and a tariff without an end lives to see both.
 _LEAP_YEAR: Final = 2028
+_COMMON_YEAR: Final = 2026
 _HOLIDAYS_MAX: Final = 25
 # A Monday; tariffs without dates are looked at in this week.
 _ANY_MONDAY: Final = date(2024, 1, 1)
@@ -133,7 +136,7 @@ def _weeks(tariff: Tariff) -> Iterator[tuple[date, int]]:
 def _recurring(tariff: Tariff, years: set[int]) -> Iterator[date]:
     """Yield where seasons begin and end, and a year of holidays with the days after them."""
     restrictions = [element.restrictions for element in tariff.elements]
-    for year in years or {_ANY_MONDAY.year, _LEAP_YEAR}:
+    for year in years | {_ANY_MONDAY.year, _LEAP_YEAR, _COMMON_YEAR}:
         for text in {t for r in restrictions for t in (r.season_start, r.season_end) if t}:
             is_missing = text == _LEAP_DAY and not isleap(year)
             yield date.fromisoformat(f"{year}-{'03-01' if is_missing else text}")

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from tariffs.model.restrictions import clock_applies, clock_boundaries
 from tariffs.model.tariff import Restrictions
 from tariffs.model.usage import EPOCH, microseconds
-from tariffs.zones import zone
+from tariffs.zones import clock_change, zone
 
 DAY_US = 86_400_000_000
 INTERPOLATION = "linear between readings"
@@ -109,13 +109,7 @@ class WallClock:
             low, high = begin + hour * _HOUR, begin + (hour + 1) * _HOUR
             if self._offset(low) == self._offset(high):
                 continue
-            while high - low > timedelta(seconds=1):
-                middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
-                if self._offset(middle) == self._offset(low):
-                    low = middle
-                else:
-                    high = middle
-            yield high
+            yield clock_change(low, high, self._zone.key)
 
     def _offset(self, instant: datetime) -> timedelta | None:
         return instant.astimezone(self._zone).utcoffset()

@@ -49,7 +49,7 @@ class NoDataPolicy(StrEnum):
 
 
 class LimitTaxPolicy(StrEnum):
-    """What a limit before taxes does to the taxes when no limit after taxes is given."""
+    """What a limit before taxes does to the taxes, which a limit after taxes then bounds."""
 
     PROPORTIONAL = "proportional"
     UNCHANGED = "unchanged"

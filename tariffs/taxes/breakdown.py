@@ -25,7 +25,12 @@ def tax_breakdown(session: PricedSession) -> tuple[NamedTax, ...]:
     """Return the taxes that the tariff names, with what the session owes of each."""
     tariff = session.compiled.tariff
     combined = combined_percent(tariff.sales_taxes)
-    minor = sum(line.tax_minor for line in session.lines if line.tax_percent == combined)
+    # A line without a rate has a tax only where a price limit or coins changed that of the others.
+    minor = sum(
+        line.tax_minor
+        for line in session.lines
+        if line.tax_percent in (combined, None) and not isinstance(line.adjustment, QuantityTax)
+    )
     parts = shares(tariff.sales_taxes)
     whole = lcm(*(part.denominator for part in parts)) if parts else 1
     numerators = [minor * int(part * whole) for part in parts]

@@ -34,15 +34,18 @@ from ledger.rating.decisions import (
 from ledger.rating.rate import InconsistentRatingError, checked_rating
 from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.adjustment import GroupGrant
+from tariffs.model.tariff import Dimension, PriceLimit
 from tests.depot import (
     ENERGY_ONLY,
     FREE,
     NOON,
     TIMED,
+    component,
     declared,
     moment_of,
     rated,
     session,
+    tariff,
 )
 from tests.tree import ROOT
 
@@ -93,6 +96,30 @@ def test_energy_is_billed_or_free_and_nothing_else(milli: int, minutes: int, par
 
     assert decision.billed_wh + decision.free_wh == decision.energy_wh
     assert decision.billed_wh == decision.energy_wh
+
+
+def test_a_price_limit_has_a_line_for_each_rate_of_tax() -> None:
+    mixed = msgspec.structs.replace(
+        tariff(
+            "mixed",
+            component(Dimension.ENERGY, "2.00"),
+            component(Dimension.PARKING_TIME, "12.00", vat=Decimal(7)),
+        ),
+        max_price=PriceLimit(before_taxes=Decimal(16)),
+    )
+    here = declared(
+        (Kind.TARIFF, "mixed", published(mixed), BEGINNING),
+        (Kind.ASSIGNMENT, "site=harbour", Assignment(tariff="mixed", site="harbour"), BEGINNING),
+    )
+
+    decision = rated(session(parked_minutes=60), here)
+
+    limits = [line for line in decision.lines if line.why == "max_price"]
+    assert [(line.component, line.net_minor, line.tax_minor) for line in limits] == [
+        ("SESSION/-/max_price/19", -1000, -190),
+        ("SESSION/-/max_price/7", -600, -42),
+    ]
+    assert (decision.net_minor, decision.tax_minor) == (1600, 232)
 
 
 def test_free_energy_is_free_by_rule() -> None:

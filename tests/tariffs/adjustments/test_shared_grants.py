@@ -149,6 +149,20 @@ def test_a_cap_per_night_leaves_the_day_alone() -> None:
     assert priced.consumed == (money("cap/n", "2026-11-10", 300),)
 
 
+def test_what_is_owed_at_midnight_counts_in_the_day_that_ends_and_is_claimed_there() -> None:
+    # From 23:00 until midnight in Berlin; the surcharge is owed at the end.
+    usage = charging("2", starts_at=datetime(2026, 11, 10, 22, tzinfo=UTC))
+    known = compiled("  - {surcharge: 1.00}", "  - {shared_cap: all, amount: 1.50}")
+
+    priced = price_session(usage, known)
+
+    assert priced.before_minor == 150
+    assert priced.consumed == (money("cap/all", "2026-11-10", 150),)
+    assert [claim.period for claim in claims_of(usage, known)] == ["2026-11-10"]
+    [cap] = known.shared
+    assert used_before(cap, microseconds(usage.ends_at), usage)[0] == "2026-11-10"
+
+
 @pytest.mark.parametrize(
     ("uses", "validations", "net", "counted"),
     [
@@ -173,6 +187,20 @@ def test_a_coupon_that_lowers_nothing_is_not_used_up() -> None:
     usage = charging("0", parked=1, validations=["SUMMER"])
 
     assert price_session(usage, compiled(COUPON)).consumed == ()
+
+
+@pytest.mark.parametrize(
+    "adjustment",
+    [
+        "  - {coupon: SUMMER, discount: 0 %, on: [energy], uses_max: 2}",
+        "  - {allowance: home, discount: 0 %, on: [energy], kwh_max: 50}",
+    ],
+)
+def test_a_grant_of_nothing_makes_no_line_and_uses_nothing_up(adjustment: str) -> None:
+    priced = price_session(charging("20", validations=["SUMMER"]), compiled(adjustment))
+
+    assert [line.adjustment for line in priced.lines] == [None]
+    assert priced.consumed == ()
 
 
 def test_the_claims_of_a_session_name_each_grant_and_period_that_it_touches() -> None:
@@ -268,6 +296,36 @@ def test_what_others_used_is_said(adjustment: str, used: Consumption, said: str)
 
     assert found == (period, used)
     assert standing_words(grant, *found, "EUR") == said
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "free"),
+    [
+        pytest.param("{group: staff, free: [time, parking_time], minutes_max: 60}", 2, id="group"),
+        pytest.param(
+            "{validation: SUMMER, free: [time, parking_time], minutes_max: 60}", 2, id="validation"
+        ),
+        pytest.param(
+            "{allowance: home, free: [time, parking_time], minutes_max: 60}", 1, id="allowance"
+        ),
+        pytest.param(
+            "{coupon: SUMMER, free: [time, parking_time], minutes_max: 60, uses_max: 1}",
+            1,
+            id="coupon",
+        ),
+        pytest.param("{free_first: 60 min, on: [time, parking_time]}", 1, id="free_first"),
+    ],
+)
+def test_minutes_are_for_each_kind_of_time_or_for_all_of_them(adjustment: str, free: int) -> None:
+    text = HEAD.replace("parking_time:", "time: 6.00 per h\n    parking_time:")
+    read, problems = read_tariff_file(f"{text}  - {adjustment}", "shared.yaml")
+    assert read is not None, problems
+    usage = charging("0", hours=2, parked=2, validations=["SUMMER"], groups=["staff"])
+
+    priced = price_session(usage, compile_tariff(read))
+
+    # Four hours at 6.00, of which one or two are free.
+    assert priced.before_minor == 2400 - 600 * free
 
 
 @pytest.mark.parametrize(("group", "net"), [("Staff", 0), ("STAFF", 0), ("guests", 250)])

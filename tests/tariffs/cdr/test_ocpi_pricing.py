@@ -1,13 +1,15 @@
-"""CDRs checked: several tariffs, spans, credit, limits, and why a stated total differs."""
+"""CDRs checked: gaps, several tariffs, spans, credit, and what is told."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tariffs.cdr.cdr import Cdr
@@ -15,13 +17,17 @@ from tariffs.cdr.differences import Difference, differences_of
 from tariffs.cdr.pricing import price_cdr
 from tariffs.cdr.report import report_of
 from tariffs.cdr.tariffs import MixedTariffsError, TariffMissingError
+from tariffs.holiday_calendar import HolidayCalendar
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import compile_tariff
 from tariffs.model.policy import DEFAULT, policy_named
+from tariffs.model.price_series import PriceSeries
+from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
 from tariffs.ocpi.cdr_reader import cdr_of
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.tariff_reader import tariff_of
+from tariffs.taxes.sales_taxes import SalesTax
 from tests.tree import VECTORS
 
 TANDEM = VECTORS / "tandemdrive-ocpi-tariffs" / "ocpi-tariffs" / "test_data"
@@ -178,6 +184,23 @@ def test_tariffs_with_and_without_taxes_are_not_mixed() -> None:
 
 
 @pytest.mark.parametrize(
+    "beyond",
+    [
+        {"sales_taxes": (SalesTax(name="GST", percent=Decimal(5)),)},
+        {"holidays": HolidayCalendar(country="DE", years=(2026,), days=())},
+    ],
+)
+def test_what_ocpi_cannot_say_is_never_left_out_of_a_session_of_two_tariffs(
+    beyond: dict[str, object],
+) -> None:
+    checked = cdr(("10:00", {"ENERGY": 10}, "a"), ("11:00", {"ENERGY": 10}, "b"))
+    known = msgspec.structs.replace(tariff(id="b").tariff, **beyond)
+
+    with pytest.raises(MixedTariffsError, match="OCPI cannot say"):
+        compared(checked, [tariff(id="a"), compile_tariff(known)])
+
+
+@pytest.mark.parametrize(
     ("restrictions", "where"),
     [
         ({"end_time": "11:00"}, "2026-03-02 11:00:00"),
@@ -223,59 +246,36 @@ def test_a_credit_cdr_takes_the_total_back() -> None:
     assert found == ()
 
 
-@pytest.mark.parametrize(
-    ("stated", "field", "reason"),
-    [
-        pytest.param({"excl_vat": 2.75}, "before_taxes", "after taxes", id="gross for net"),
-        pytest.param(
-            {"excl_vat": 2.5, "incl_vat": 9}, "after_taxes", "no named policy", id="wrong"
-        ),
-        pytest.param({"excl_vat": 2.51}, "before_taxes", "probably rounding", id="a cent"),
-    ],
-)
-def test_a_stated_total_that_differs_has_a_reason(
-    stated: dict[str, float], field: str, reason: str
+@pytest.mark.parametrize("begins", ["10:00", "11:00"])
+def test_energy_is_priced_in_its_own_period_where_the_first_begins_after_the_cdr(
+    begins: str,
 ) -> None:
-    checked = cdr(("10:00", {"ENERGY": 10}, None), total_cost=stated)
-
-    _, [found] = compared(checked, [tariff()])
-
-    assert found.field == f"total_cost.{field}"
-    assert reason in found.reason
-
-
-def test_the_policy_that_gives_the_stated_total_is_named() -> None:
-    """Two periods of 0.504 EUR: 1.01 as a total, 1.00 if each period is rounded."""
-    checked = cdr(
-        ("10:00", {"ENERGY": 2.016}, None),
-        ("11:00", {"ENERGY": 2.016}, None),
-        total_cost={"excl_vat": 1.00},
+    """10 kWh from 11:00 to 12:00: five at 0.10, five at 0.50."""
+    prices = ("0.10", "0.10", "0.10", "0.50")
+    first = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    by_series = Tariff(
+        id="t",
+        currency="EUR",
+        elements=(
+            TariffElement(
+                price_components=(
+                    PriceComponent(dimension=Dimension.ENERGY, price=Decimal(0), series=True),
+                )
+            ),
+        ),
+        price_series=PriceSeries(
+            name="spot",
+            minutes=30,
+            prices=tuple(
+                (first + timedelta(minutes=30 * i), Decimal(each)) for i, each in enumerate(prices)
+            ),
+        ),
     )
+    checked = cdr(("11:00", {"ENERGY": 10}, None), start_date_time=f"2026-03-02T{begins}:00Z")
 
-    _, [found] = compared(checked, [tariff()])
+    priced = price_cdr(checked, compile_tariff(by_series))
 
-    assert "round-per-period" in found.policies
-    assert "round-per-period" in found.reason
-    assert found.difference == Decimal("-0.01")
-
-
-def test_every_stated_part_is_compared() -> None:
-    parts = {
-        "total_energy_cost": {"excl_vat": 2.5},
-        "total_fixed_cost": {"excl_vat": 1},
-        "total_time_cost": {"excl_vat": 1},
-        "total_parking_cost": {"excl_vat": 0},
-        "total_reservation_cost": {"excl_vat": 0},
-    }
-    checked = cdr(("10:00", {"ENERGY": 10, "TIME": 2}, None), total_energy=10000, **parts)
-
-    _, found = compared(checked, [tariff()])
-
-    assert [each.field for each in found] == [
-        "total_fixed_cost.before_taxes",
-        "total_time_cost.before_taxes",
-        "total_energy",
-    ]
+    assert priced.total_before_taxes.amount == Decimal("3.00")
 
 
 def test_an_amount_of_which_only_the_gross_is_known_is_told_so() -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tariffs.explain import explain
+from tariffs.holiday_calendar import HolidayCalendar
 from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import compile_tariff, price_session
@@ -127,6 +128,16 @@ def test_the_tax_under_a_price_limit_follows_it_or_stays() -> None:
     assert priced(most, session(), "limit-tax-unchanged").tax_minor == 100
 
 
+def test_where_tax_is_unchanged_a_limit_after_taxes_still_holds() -> None:
+    both = msgspec.structs.replace(
+        tariff(element(component(Dimension.ENERGY, "1", "10"))),
+        max_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal("5.60")),
+    )
+
+    assert priced(both, session(), "wattledger").tax_minor == 50
+    assert priced(both, session(), "limit-tax-unchanged").tax_minor == 60
+
+
 @pytest.mark.parametrize("kind", [kind for kind in ReservationRestriction if kind.is_booking])
 def test_what_is_restricted_to_bookings_holds_for_no_session(kind: ReservationRestriction) -> None:
     booked = tariff(
@@ -139,6 +150,22 @@ def test_what_is_restricted_to_bookings_holds_for_no_session(kind: ReservationRe
 
     assert priced(booked, session(), "wattledger").before_minor == 400
     assert priced(booked, reserved, "wattledger").before_minor == 0
+
+
+def test_every_year_of_a_session_needs_its_holidays() -> None:
+    calendar = HolidayCalendar(country="CH", years=(2025, 2027), days=())
+    known = msgspec.structs.replace(
+        tariff(element(component(Dimension.ENERGY, "0.4"))), holidays=calendar
+    )
+    long = SessionUsage(
+        starts_at=datetime(2025, 12, 1, tzinfo=UTC),
+        ends_at=datetime(2027, 1, 31, tzinfo=UTC),
+        time_zone="Europe/Zurich",
+    )
+
+    [note] = priced(known, long, "wattledger").notes
+
+    assert "the holidays of 2026" in note.message
 
 
 def test_every_policy_is_found_by_its_name() -> None:

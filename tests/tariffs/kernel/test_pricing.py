@@ -250,6 +250,43 @@ def test_price_limits_hold(
     assert priced.taxes_exact >= 0
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    tariffs(),
+    sessions(),
+    st.decimals("0", "5", places=2),
+    st.decimals("5", "9", places=2),
+    st.none() | st.decimals("0", "1", places=2),
+    st.sampled_from(TaxIncluded),
+)
+def test_price_limits_hold_after_taxes_and_tax_stays_at_the_rates(
+    tariff: Tariff,
+    usage: SessionUsage,
+    low: Decimal,
+    high: Decimal,
+    tax: Decimal | None,
+    included: TaxIncluded,
+) -> None:
+    def limit(before: Decimal) -> PriceLimit:
+        return PriceLimit(before_taxes=before, after_taxes=None if tax is None else before + tax)
+
+    limited = msgspec.structs.replace(
+        tariff, tax_included=included, min_price=limit(low), max_price=limit(high)
+    )
+
+    priced = price_session(usage, compile_tariff(limited))
+
+    if tax is not None:
+        assert Fraction(low + tax) <= priced.after_exact <= Fraction(high + tax)
+    for line in priced.lines:
+        # Without a rate stands only what a limit after taxes moves against the rates.
+        if line.tax_percent is not None:
+            due = line.before_numerator * Fraction(line.tax_percent) / 100
+            assert line.tax_numerator == due
+        elif tax is None:
+            assert not line.tax_numerator
+
+
 def session_of(points: Sequence[UsagePoint], minutes: int = 60) -> SessionUsage:
     return SessionUsage(
         starts_at=DAYS[0],

@@ -193,6 +193,10 @@ EXAMPLES: Mapping[str, tuple[Tariff, Tariff]] = {
             max_price=PriceLimit(before_taxes=Decimal(9), after_taxes=Decimal(10)),
         ),
     ),
+    "limits-against-rates": (
+        tariff(SOUND, min_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal(6))),
+        tariff(SOUND, max_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal(6))),
+    ),
     "empty-sessions-pay": (
         tariff(SOUND, min_price=PriceLimit(before_taxes=Decimal("0.5"))),
         tariff(SOUND, min_price=PriceLimit(before_taxes=Decimal(0))),

@@ -1,0 +1,194 @@
+"""Which parts of a tariff read the time, so that a wrong clock could change what it costs."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from ledger.declared.declarations import BEGINNING, Kind
+from ledger.facts.flags import Flag
+from ledger.master_data.tariff_versions import published
+from ledger.rating.basis import depends_on_time
+from ledger.rating.decide import decide
+from ledger.rating.decisions import SessionHeld
+from tariffs.adjustments.adjustment import (
+    Adjustment,
+    AtLeast,
+    CapPeriod,
+    FeeCap,
+    FreeBelow,
+    FreeFirst,
+    GroupGrant,
+    IdleGrace,
+    QuantityTax,
+    RoundDown,
+    Surcharge,
+    ValidationGrant,
+)
+from tariffs.adjustments.shared import Allowance, CouponGrant, Per, PeriodCap
+from tariffs.holiday_calendar import HolidayCalendar
+from tariffs.model.price_series import PriceSeries
+from tariffs.model.tariff import (
+    Dimension,
+    PriceComponent,
+    PriceLimit,
+    ReservationRestriction,
+    Restrictions,
+    Tariff,
+    TariffElement,
+    Weekday,
+)
+from tests.depot import ENERGY_ONLY, NOON, declared, moment_of, rated, session
+
+ENERGY = ("ENERGY",)
+TEN = Decimal(10)
+EVENING, MORNING = time(22), time(6)
+
+
+def restricted(restrictions: Restrictions, dimension: Dimension = Dimension.ENERGY) -> Tariff:
+    component = PriceComponent(dimension=dimension, price=Decimal("0.40"))
+    element = TariffElement(price_components=(component,), restrictions=restrictions)
+    return Tariff(id="t", currency="EUR", elements=(element,))
+
+
+def adjusted(*adjustments: Adjustment) -> Tariff:
+    return msgspec.structs.replace(ENERGY_ONLY, adjustments=adjustments)
+
+
+@pytest.mark.parametrize(
+    "tariff",
+    [
+        pytest.param(restricted(Restrictions(start_time=time(8))), id="from a time of day"),
+        pytest.param(restricted(Restrictions(end_time=time(8))), id="until a time of day"),
+        pytest.param(restricted(Restrictions(start_date=date(2026, 1, 1))), id="from a date"),
+        pytest.param(restricted(Restrictions(end_date=date(2026, 1, 1))), id="until a date"),
+        pytest.param(restricted(Restrictions(min_duration=60)), id="after a duration"),
+        pytest.param(restricted(Restrictions(max_duration=60)), id="until a duration"),
+        pytest.param(restricted(Restrictions(day_of_week=(Weekday.SUNDAY,))), id="on a weekday"),
+        pytest.param(restricted(Restrictions(holidays=(date(2026, 1, 1),))), id="on a holiday"),
+        pytest.param(
+            restricted(Restrictions(season_start="11-01", season_end="04-01")), id="in a season"
+        ),
+        pytest.param(restricted(Restrictions(), Dimension.TIME), id="a price for time"),
+        pytest.param(restricted(Restrictions(), Dimension.PARKING_TIME), id="a price for parking"),
+        pytest.param(
+            msgspec.structs.replace(
+                ENERGY_ONLY, price_series=PriceSeries(name="spot", minutes=60, prices=())
+            ),
+            id="a price series",
+        ),
+        pytest.param(adjusted(FreeBelow(seconds=60)), id="free below a duration"),
+        pytest.param(adjusted(FeeCap(amount=TEN, per=CapPeriod.DAY)), id="a cap by day"),
+        pytest.param(
+            adjusted(FeeCap(amount=TEN, per=CapPeriod.NIGHT, start_time=EVENING, end_time=MORNING)),
+            id="by night",
+        ),
+        pytest.param(adjusted(PeriodCap(name="c", amount=TEN)), id="a shared cap by day"),
+        pytest.param(
+            adjusted(
+                PeriodCap(name="c", amount=TEN, per=Per.NIGHT, start_time=EVENING, end_time=MORNING)
+            ),
+            id="a shared cap by night",
+        ),
+        pytest.param(
+            adjusted(PeriodCap(name="c", amount=TEN, per=Per.MONTH)), id="a shared cap by month"
+        ),
+        pytest.param(
+            adjusted(Allowance(name="a", dimensions=ENERGY, kwh_max=TEN)),
+            id="an allowance by month",
+        ),
+        pytest.param(
+            adjusted(Allowance(name="a", dimensions=ENERGY, kwh_max=TEN, per=Per.DAY)),
+            id="an allowance by day",
+        ),
+        pytest.param(
+            adjusted(CouponGrant(code="c", dimensions=ENERGY, uses_max=1, per=Per.DAY)),
+            id="a coupon by day",
+        ),
+        pytest.param(
+            adjusted(CouponGrant(code="c", dimensions=ENERGY, uses_max=1, per=Per.MONTH)),
+            id="a coupon by month",
+        ),
+        pytest.param(
+            adjusted(Surcharge(amount=TEN), FeeCap(amount=TEN, per=CapPeriod.DAY)),
+            id="only the second",
+        ),
+    ],
+)
+def test_what_reads_the_clock_or_a_duration_depends_on_time(tariff: Tariff) -> None:
+    assert depends_on_time(tariff)
+
+
+@pytest.mark.parametrize(
+    "tariff",
+    [
+        pytest.param(ENERGY_ONLY, id="a price per kWh alone"),
+        pytest.param(restricted(Restrictions(), Dimension.FLAT), id="a fee"),
+        pytest.param(restricted(Restrictions(min_kwh=TEN)), id="after some kWh"),
+        pytest.param(restricted(Restrictions(max_kwh=TEN)), id="until some kWh"),
+        pytest.param(restricted(Restrictions(min_power=TEN)), id="by power"),
+        pytest.param(restricted(Restrictions(max_current=TEN)), id="by current"),
+        pytest.param(
+            restricted(
+                Restrictions(reservation=ReservationRestriction.RESERVATION), Dimension.FLAT
+            ),
+            id="a fee for a reservation",
+        ),
+        pytest.param(
+            msgspec.structs.replace(
+                ENERGY_ONLY,
+                min_price=PriceLimit(before_taxes=TEN),
+                max_price=PriceLimit(before_taxes=TEN),
+                quantity_taxes=(QuantityTax(name="excise", per_kwh=TEN),),
+                holidays=HolidayCalendar(country="DE", years=(2026,), days=()),
+            ),
+            id="limits, taxes and holidays that no element asks for",
+        ),
+        pytest.param(adjusted(IdleGrace(seconds=60)), id="a grace where parking has no price"),
+        pytest.param(
+            adjusted(GroupGrant(group="g", dimensions=ENERGY, minutes_max=TEN)), id="group"
+        ),
+        pytest.param(adjusted(ValidationGrant(code="c", dimensions=ENERGY)), id="a validation"),
+        pytest.param(
+            adjusted(FreeFirst(dimensions=("TIME",), seconds=60)), id="minutes without a price"
+        ),
+        pytest.param(adjusted(FreeFirst(dimensions=ENERGY, kwh=TEN)), id="the first kWh"),
+        pytest.param(adjusted(FreeBelow(kwh=TEN)), id="free below some kWh"),
+        pytest.param(adjusted(RoundDown(dimensions=ENERGY, step=500)), id="rounded down"),
+        pytest.param(adjusted(FeeCap(amount=TEN)), id="a cap by session"),
+        pytest.param(adjusted(AtLeast(amount=TEN, dimensions=ENERGY)), id="a least fee"),
+        pytest.param(adjusted(Surcharge(amount=TEN)), id="a surcharge"),
+        pytest.param(
+            adjusted(PeriodCap(name="c", amount=TEN, per=Per.EVER)), id="a shared cap for ever"
+        ),
+        pytest.param(
+            adjusted(Allowance(name="a", dimensions=ENERGY, kwh_max=TEN, per=Per.EVER)),
+            id="an allowance for ever",
+        ),
+        pytest.param(
+            adjusted(CouponGrant(code="c", dimensions=ENERGY, uses_max=1)), id="a coupon for ever"
+        ),
+    ],
+)
+def test_what_reads_neither_does_not(tariff: Tariff) -> None:
+    assert not depends_on_time(tariff)
+
+
+def test_a_wrong_clock_holds_a_session_whose_price_a_cap_by_day_decides() -> None:
+    capped = adjusted(FeeCap(amount=Decimal(3), per=CapPeriod.DAY))
+    here = declared((Kind.TARIFF, "energy", published(capped), BEGINNING))
+    charging = session(energy_wh="20000", minutes=120, blockers=[Flag.CLOCK_UNSYNCED])
+
+    decision = decide(charging, here, moment=moment_of(charging, hours=1))
+
+    assert isinstance(decision, SessionHeld)
+    assert [reason.code for reason in decision.reasons] == [Flag.CLOCK_UNSYNCED]
+    # The same session costs 3.00 at noon and 6.00 around midnight.
+    midnight = datetime(2026, 11, 10, 22, tzinfo=UTC)
+    assert [
+        rated(session(energy_wh="20000", minutes=120, started_at=at), here).net_minor
+        for at in (NOON, midnight)
+    ] == [300, 600]
