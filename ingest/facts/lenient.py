@@ -105,11 +105,9 @@ def _micros(match: re.Match[str]) -> str:
     return f"{match[1]}.{match[2][:6]:0<6}"
 
 
-def read_int(raw: object) -> int | None:
+def read_int(raw: object, _oddities: Oddities | None = None) -> int | None:
     """Return *raw* as an integer where it is one in any notation, else None."""
-    if isinstance(raw, bool):
-        return None
-    if isinstance(raw, int):
+    if type(raw) is int:  # and no bool
         return raw
     if isinstance(raw, str):
         raw = raw.strip()
@@ -121,7 +119,7 @@ def read_int(raw: object) -> int | None:
     return None
 
 
-def read_text(raw: object) -> str | None:
+def read_text(raw: object, _oddities: Oddities | None = None) -> str | None:
     """Return *raw* as text; numbers keep their digits, everything else is None."""
     if isinstance(raw, str):
         return raw
