@@ -61,7 +61,7 @@ async def _ours(raw: bytes, parts: AnsweringParts) -> bytes:
     message = codec.parse(raw)
     assert isinstance(message, Call)
     codec.decode(message.payload, MeterValuesRequest)
-    answer = await ocpp16.answer(message, parts)
+    answer = await ocpp16.DIALECT.answer(message, parts)
     return codec.encode_result(message.message_id, answer.payload)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -13,8 +12,7 @@ from ingest.facts.parts import States, among, at, read_place, read_register, sta
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall
 from ingest.facts.samples import MeterValue, TextSample
-from ingest.facts.told import MeterValuesAt, Telling, Told, strictly
-from ingest.facts.version import OcppVersion, Table
+from ingest.facts.told import MeterValuesAt, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
     NO_ID,
@@ -122,16 +120,6 @@ def _serial(call: RpcCall) -> str | None:
     return read_text(payload.get("chargePointSerialNumber") or payload.get("chargeBoxSerialNumber"))
 
 
-def _look_for_list(name: str) -> Callable[[RpcCall], None]:
-    """Return a look at whether the meter values under *name* are a list, as they should."""
-
-    def look(call: RpcCall) -> None:
-        if not isinstance(call.payload.get(name, []), list | None):
-            call.oddities.add(Flag.MALFORMED_FRAME)
-
-    return look
-
-
 CALLS: Final[Table] = {
     "MeterValues": Telling(
         SessionUpdated,
@@ -140,7 +128,6 @@ CALLS: Final[Table] = {
             "connector_id": at("connectorId", _read_connector),
         },
         meter_values=MeterValuesAt(name="meterValue", shape=TextSample),
-        look=_look_for_list("meterValue"),
         strict=strictly(MeterValuesRequest, _tell_meter_values),
     ),
     "StartTransaction": Telling(
@@ -166,7 +153,6 @@ CALLS: Final[Table] = {
             "reason": at("reason", among(_REASONS)),
         },
         meter_values=MeterValuesAt(name="transactionData", shape=TextSample, is_dating=False),
-        look=_look_for_list("transactionData"),
     ),
     "StatusNotification": Telling(
         ConnectorStatusChanged,
@@ -187,4 +173,3 @@ CALLS: Final[Table] = {
         },
     ),
 }
-VERSION: Final = OcppVersion(calls=CALLS)

@@ -12,8 +12,7 @@ from ingest.facts.parts import States, at, read_place, read_truth, state_among
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, NumberSample
-from ingest.facts.told import Kinds, MeterValuesAt, Telling, Told, strictly
-from ingest.facts.version import OcppVersion, Table
+from ingest.facts.told import Kinds, MeterValuesAt, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
     ChargingState,
@@ -90,15 +89,13 @@ def _tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
         "readings": readings,
         "signed": signed,
     }
-    match event.event_type.casefold():
-        case "started":
-            return Told(SessionStarted, parts | {"reservation_id": event.reservation_id}, oddities)
-        case "ended":
-            return Told(SessionEnded, parts | {"reason": info.stopped_reason}, oddities)
-        case "updated":
-            pass
-        case _:
-            oddities.add(Flag.ENUM_UNKNOWN)
+    kind = event.event_type.casefold()
+    if kind == "started":
+        return Told(SessionStarted, parts | {"reservation_id": event.reservation_id}, oddities)
+    if kind == "ended":
+        return Told(SessionEnded, parts | {"reason": info.stopped_reason}, oddities)
+    if kind != "updated":
+        oddities.add(Flag.ENUM_UNKNOWN)
     return Told(SessionUpdated, parts, oddities)
 
 
@@ -216,4 +213,3 @@ ANSWERED: Final[Table] = {
         look=_look_at_answer,
     ),
 }
-VERSION: Final = OcppVersion(calls=CALLS, answered=ANSWERED)

@@ -11,9 +11,6 @@ from ledger.facts.flags import Flag
 
 _SIGNED: Final = "SignedData"
 _ABSENT: Final = msgspec.Raw()
-_NOTHING: Final = frozenset({None, "null"})
-
-
 Measured = tuple[str | None, str | None, int, str | None]
 """What was measured: value, unit, the power of ten that the value is multiplied with, signed form.
 
@@ -22,7 +19,7 @@ No value: signed data stands in its place. No unit: the measurand's default.
 
 
 class Sample(msgspec.Struct, rename="camel", gc=False, kw_only=True):
-    """A sampled value; words are as sent, None where not sent. Two shapes add how much it was."""
+    """A sampled value; words are as sent, None where not sent. A shape says what was measured."""
 
     context: str | None = None
     measurand: str | None = None
@@ -36,6 +33,12 @@ class Sample(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     @classmethod
     def read(cls, sent: dict[str, Any], oddities: Oddities) -> Self:
         """Return what can be read of a sampled value that breaks its schema."""
+        words = ("context", "measurand", "phase", "location")
+        told = {name: read_text(sent.get(name)) for name in words}
+        return cls(**told, **cls._read_measured(sent, oddities))
+
+    @staticmethod
+    def _read_measured(sent: dict[str, Any], oddities: Oddities) -> dict[str, Any]:
         raise NotImplementedError
 
 
@@ -52,66 +55,56 @@ class TextSample(Sample, rename="camel", gc=False, kw_only=True):
             return None, self.unit, 0, self.value
         return self.value, self.unit, 0, None
 
-    @classmethod
-    def read(cls, sent: dict[str, Any], oddities: Oddities) -> Self:
-        """Return what can be read of a sampled value that breaks its schema."""
+    @staticmethod
+    def _read_measured(sent: dict[str, Any], oddities: Oddities) -> dict[str, Any]:
         value = read_text(sent.get("value"))
         if value is None:
             oddities.add(Flag.MALFORMED_FRAME)
         elif not isinstance(sent.get("value"), str):
             oddities.add(Flag.VALUE_ODD)
-        return cls(
-            value=value or "",
-            unit=read_text(sent.get("unit")),
-            format=read_text(sent.get("format")),
-            **_words(sent),
-        )
+        told = {name: read_text(sent.get(name)) for name in ("unit", "format")}
+        return {"value": value or "", **told}
 
 
-class Unit(msgspec.Struct, gc=False):
-    """2.0.1: a unit and the power of ten that the value is to be multiplied with."""
-
+class _Unit(msgspec.Struct, gc=False):
     unit: str | None = None
     multiplier: int = 0
+
+
+_NO_UNIT: Final = _Unit()
 
 
 class NumberSample(Sample, rename="camel", gc=False, kw_only=True):
     """2.0.1: the value is a number, its unit and its signed form are objects beside it."""
 
     raw_value: msgspec.Raw = msgspec.field(name="value")
-    unit_of_measure: Unit | None = None
+    unit_of_measure: _Unit | None = None
     signed_meter_value: msgspec.Raw = _ABSENT
 
     def measured(self) -> Measured:
         """Return what was measured: the number's own text, in its quotes where it came in some."""
-        unit, signed = self.unit_of_measure, None
+        unit, signed = self.unit_of_measure or _NO_UNIT, None
         if self.signed_meter_value is not _ABSENT:
             signed = _written(self.signed_meter_value)
-        return (
-            _written(self.raw_value),
-            None if unit is None else unit.unit,
-            0 if unit is None else unit.multiplier,
-            None if signed in _NOTHING else signed,
-        )
+        value = _written(self.raw_value)
+        return value, unit.unit, unit.multiplier, None if signed == "null" else signed
 
-    @classmethod
-    def read(cls, sent: dict[str, Any], oddities: Oddities) -> Self:
-        """Return what can be read of a sampled value that breaks its schema."""
+    @staticmethod
+    def _read_measured(sent: dict[str, Any], oddities: Oddities) -> dict[str, Any]:
         raw, unit = sent.get("value"), read_object(sent.get("unitOfMeasure"))
         if isinstance(raw, str):
             oddities.add(Flag.VALUE_ODD)
         name = read_text(unit.get("unit"))
         if name is None:  # seen: 1.6's field in a 2.0.1 frame
             name = read_text(sent.get("unit"))
+        told = {
+            "raw_value": msgspec.Raw((read_text(raw) or "").encode()),
+            "unit_of_measure": _Unit(name, read_int(unit.get("multiplier")) or 0),
+        }
         signed = sent.get("signedMeterValue")
-        return cls(
-            raw_value=msgspec.Raw((read_text(raw) or "").encode()),
-            unit_of_measure=Unit(name, read_int(unit.get("multiplier")) or 0),
-            signed_meter_value=(
-                _ABSENT if signed is None else msgspec.Raw(msgspec.json.encode(signed))
-            ),
-            **_words(sent),
-        )
+        if signed is not None:
+            told["signed_meter_value"] = msgspec.Raw(msgspec.json.encode(signed))
+        return told
 
 
 S = TypeVar("S", bound=Sample)
@@ -126,22 +119,14 @@ class MeterValue(msgspec.Struct, Generic[S], rename="camel", gc=False):
 
 def lenient_meter_values(raw: object, shape: type[S], oddities: Oddities) -> list[MeterValue[S]]:
     """Return what can be read of meter values that break their schema."""
-    return [
-        MeterValue(
-            timestamp=read_text(sent.get("timestamp")) or "",
-            sampled_value=[
-                shape.read(read_object(sample), oddities)
-                for sample in read_list(sent.get("sampledValue"))
-            ],
-        )
-        for sent in map(read_object, read_list(raw))
-    ]
-
-
-def _words(sent: dict[str, Any]) -> dict[str, str | None]:
-    return {
-        name: read_text(sent.get(name)) for name in ("context", "measurand", "phase", "location")
-    }
+    if shape is TextSample and raw is not None and not isinstance(raw, list):
+        oddities.add(Flag.MALFORMED_FRAME)
+    found = []
+    for sent in map(read_object, read_list(raw)):
+        samples = map(read_object, read_list(sent.get("sampledValue")))
+        timestamp = read_text(sent.get("timestamp")) or ""
+        found.append(MeterValue(timestamp, [shape.read(sample, oddities) for sample in samples]))
+    return found
 
 
 def _written(raw: msgspec.Raw) -> str:

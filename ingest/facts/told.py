@@ -60,9 +60,10 @@ def strictly(payload: Any, tell: Callable[[Any, Oddities], Told]) -> Strict:  # 
 
 
 class Telling:
-    """What one action tells: a fact, and how its parts are read from a call that may be broken.
+    """What one action tells: which fact, and how its parts are read from a call.
 
-    Where a protocol knows no EVSEs, parts name the connector alone: it stands for one.
+    Where a protocol knows no EVSEs, *parts* name the connector alone: it stands for one. *look*
+    sees the call first; it may note what is odd, or say why the call tells nothing.
     """
 
     def __init__(
@@ -74,15 +75,7 @@ class Telling:
         look: Callable[[RpcCall], SetAside | None] | None = None,
         strict: Strict | None = None,
     ) -> None:
-        """Check *parts* against *fact*.
-
-        Args:
-            fact: Which fact it is.
-            parts: By the names of the fact's fields.
-            meter_values: Where its sampled values stand.
-            look: Sees the call first; it may note what is odd, or say why the call tells nothing.
-            strict: A faster way to the same.
-        """
+        """Check *parts*, which are named as the fields of *fact*."""
         self.strict = strict
         self._fact, self._parts, self._meter_values, self._look = fact, parts, meter_values, look
         self._is_without_evse = "connector_id" in parts and "evse_id" not in parts
@@ -92,18 +85,13 @@ class Telling:
         if meter_values is not None:
             given |= {"readings", "signed", *(("occurred_at",) if meter_values.is_dating else ())}
         wanted = {each.name: each.required for each in fields(fact) if each.name not in _HEAD}
-        missing = {name for name, is_required in wanted.items() if is_required} - given
-        assert given <= wanted.keys(), f"{fact.__name__} has no {given - wanted.keys()}"
-        assert not missing, f"{fact.__name__} needs {missing}"
+        wrong = given - wanted.keys() | {n for n, required in wanted.items() if required} - given
+        assert not wrong, f"{fact.__name__}: {wrong}"
 
     def having(self, fact: type[StationFact] | None = None, **parts: Part) -> Telling:
         """Return the same with *parts* replaced or added, and perhaps as another *fact*."""
-        return Telling(
-            fact or self._fact,
-            {**self._parts, **parts},
-            meter_values=self._meter_values,
-            look=self._look,
-        )
+        values, look = self._meter_values, self._look
+        return Telling(fact or self._fact, {**self._parts, **parts}, meter_values=values, look=look)
 
     def tell(self, call: RpcCall) -> Told | SetAside:
         """Return what *call* tells. Never raises."""
@@ -145,6 +133,10 @@ class Kinds(NamedTuple):
             call.oddities.add(Flag.ENUM_UNKNOWN)
             telling = self.otherwise
         return telling.tell(call)
+
+
+Table = Mapping[str, Telling | Kinds]
+"""What each action tells."""
 
 
 def fact_of(told: Told | SetAside, frame: Frame, position: int, line: int) -> list[StationFact]:

@@ -6,21 +6,74 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from ingest.facts import ocpp16, ocpp201
-from ingest.facts.rpc_call import SetAside
-from ingest.facts.told import fact_of
-from ingest.facts.version import OcppVersion
+from ingest.facts.rpc_call import CALL, RpcCall, SetAside, call_of
+from ingest.facts.told import Table, Told, fact_of
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Frame
 
+_PEEK: Final = 120
+"""The characters in which a call's action stands when its message id has a normal length."""
+
+
+class OcppVersion:
+    """What the calls of a station tell (`calls`), and its answers to calls of ours (`answered`)."""
+
+    def __init__(self, calls: Table, answered: Table) -> None:
+        self._calls, self._answered = calls, answered
+        self._strict = [
+            (f'"{action}"', action, telling.strict)
+            for action, telling in calls.items()
+            if telling.strict is not None
+        ]
+
+    def translate(self, frame: Frame, position: int, line: int) -> list[StationFact]:
+        """Return the facts in *frame*; one that breaks its schema gives what can be read."""
+        text = frame.frame
+        head = text[:_PEEK]
+        if frame.direction != "in":
+            if not any(f'"{action}"' in head for action in self._answered):
+                return []
+            call = call_of(text, frame.reply)
+            # What we sent is never odd.
+            told = SetAside(None) if isinstance(call, SetAside) else _told(self._answered, call)
+            return fact_of(told, frame, position, line)
+        # Most frames: one typed decode, and the lenient way for what breaks the schema.
+        for quoted, action, strict in self._strict:
+            if quoted in head:
+                try:
+                    kind, _, found, payload = strict.decoder.decode(text)
+                except (msgspec.DecodeError, RecursionError, ValueError):
+                    continue
+                if kind == CALL and found == action:
+                    return fact_of(strict.tell(payload, set()), frame, position, line)
+        call = call_of(text, frame.reply)
+        told = call if isinstance(call, SetAside) else _told(self._calls, call)
+        return fact_of(told, frame, position, line)
+
+
+def _told(table: Table, call: RpcCall) -> Told | SetAside:
+    telling = table.get(call.action)
+    # Billing has no use for most actions.
+    return SetAside(None) if telling is None else telling.tell(call)
+
+
 VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(
-    {"ocpp1.6": ocpp16.VERSION, "ocpp2.0.1": ocpp201.VERSION}
+    {
+        "ocpp1.6": OcppVersion(ocpp16.CALLS, {}),
+        "ocpp2.0.1": OcppVersion(ocpp201.CALLS, ocpp201.ANSWERED),
+    }
 )
 
 
 def translate(frame: Frame, *, position: int, line: int) -> list[StationFact]:
-    """Return the facts in *frame*. Never raises: an unknown protocol sets the frame aside."""
+    """Return the facts in *frame*, which stands at *position* and *line* of its partition.
+
+    Never raises: an unknown protocol sets the frame aside.
+    """
     version = VERSIONS.get(frame.protocol)
-    if version is not None:
-        return version.translate(frame, position, line)
-    return fact_of(SetAside("unknown_protocol"), frame, position, line)
+    if version is None:
+        return fact_of(SetAside("unknown_protocol"), frame, position, line)
+    return version.translate(frame, position, line)
