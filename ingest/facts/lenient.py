@@ -24,6 +24,7 @@ _COMMA: Final = re.compile(r"-?[0-9]+,[0-9]+", re.ASCII)
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
 _DIGITS_MAX: Final = 28
 _MAGNITUDE_MAX: Final = 15
+_INT_MAX: Final = 10 ** (_MAGNITUDE_MAX + 1)
 _TIME_CHARACTERS_MIN: Final = 16
 _FRACTION: Final = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)", re.ASCII)
 _INT64_MAX: Final = 2**63
@@ -44,6 +45,8 @@ def read_number(raw: object, oddities: Oddities) -> Decimal | None:
         if _COMMA.fullmatch(text):
             oddities.add(Flag.DECIMAL_COMMA)
             text = text.replace(",", ".")
+    elif type(raw) is int and abs(raw) < _INT_MAX:
+        return Decimal(raw)
     elif isinstance(raw, int | Decimal) and not isinstance(raw, bool):
         text = str(raw)
     else:

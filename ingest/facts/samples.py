@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
+from msgspec.json import encode
 
 from ingest.facts.lenient import Oddities, read_int, read_list, read_object, read_text
 from ledger.facts.flags import Flag
@@ -18,31 +19,16 @@ No value: signed data stands in its place. No unit: the measurand's default.
 """
 
 
-class Sample(msgspec.Struct, rename="camel", gc=False, kw_only=True):
-    """A sampled value; words are as sent, None where not sent. A shape says what was measured."""
+class SampleWords(msgspec.Struct, rename="camel", gc=False, kw_only=True):
+    """A sampled value; words are as sent, None where not sent. A shape adds what was measured."""
 
     context: str | None = None
     measurand: str | None = None
     phase: str | None = None
     location: str | None = None
 
-    def measured(self) -> Measured:
-        """Return what was measured."""
-        raise NotImplementedError
 
-    @classmethod
-    def read(cls, sent: dict[str, Any], oddities: Oddities) -> Self:
-        """Return what can be read of a sampled value that breaks its schema."""
-        words = ("context", "measurand", "phase", "location")
-        told = {name: read_text(sent.get(name)) for name in words}
-        return cls(**told, **cls._read_measured(sent, oddities))
-
-    @staticmethod
-    def _read_measured(sent: dict[str, Any], oddities: Oddities) -> dict[str, Any]:
-        raise NotImplementedError
-
-
-class TextSample(Sample, rename="camel", gc=False, kw_only=True):
+class TextSample(SampleWords, rename="camel", gc=False, kw_only=True):
     """1.6: the value is text, and signed data stands in its place."""
 
     value: str
@@ -55,15 +41,15 @@ class TextSample(Sample, rename="camel", gc=False, kw_only=True):
             return None, self.unit, 0, self.value
         return self.value, self.unit, 0, None
 
-    @staticmethod
-    def _read_measured(sent: dict[str, Any], oddities: Oddities) -> dict[str, Any]:
+    @classmethod
+    def read(cls, sent: dict[str, Any], oddities: Oddities) -> Self:
+        """Return what can be read of a sampled value that breaks its schema."""
         value = read_text(sent.get("value"))
         if value is None:
             oddities.add(Flag.MALFORMED_FRAME)
         elif not isinstance(sent.get("value"), str):
             oddities.add(Flag.VALUE_ODD)
-        told = {name: read_text(sent.get(name)) for name in ("unit", "format")}
-        return {"value": value or "", **told}
+        return cls(value=value or "", **_words(sent, "unit", "format"))
 
 
 class _Unit(msgspec.Struct, gc=False):
@@ -74,7 +60,7 @@ class _Unit(msgspec.Struct, gc=False):
 _NO_UNIT: Final = _Unit()
 
 
-class NumberSample(Sample, rename="camel", gc=False, kw_only=True):
+class NumberSample(SampleWords, rename="camel", gc=False, kw_only=True):
     """2.0.1: the value is a number, its unit and its signed form are objects beside it."""
 
     raw_value: msgspec.Raw = msgspec.field(name="value")
@@ -89,25 +75,26 @@ class NumberSample(Sample, rename="camel", gc=False, kw_only=True):
         value = _written(self.raw_value)
         return value, unit.unit, unit.multiplier, None if signed == "null" else signed
 
-    @staticmethod
-    def _read_measured(sent: dict[str, Any], oddities: Oddities) -> dict[str, Any]:
+    @classmethod
+    def read(cls, sent: dict[str, Any], oddities: Oddities) -> Self:
+        """Return what can be read of a sampled value that breaks its schema."""
         raw, unit = sent.get("value"), read_object(sent.get("unitOfMeasure"))
         if isinstance(raw, str):
             oddities.add(Flag.VALUE_ODD)
         name = read_text(unit.get("unit"))
         if name is None:  # seen: 1.6's field in a 2.0.1 frame
             name = read_text(sent.get("unit"))
-        told = {
-            "raw_value": msgspec.Raw((read_text(raw) or "").encode()),
-            "unit_of_measure": _Unit(name, read_int(unit.get("multiplier")) or 0),
-        }
         signed = sent.get("signedMeterValue")
-        if signed is not None:
-            told["signed_meter_value"] = msgspec.Raw(msgspec.json.encode(signed))
-        return told
+        return cls(
+            raw_value=msgspec.Raw((read_text(raw) or "").encode()),
+            unit_of_measure=_Unit(name, read_int(unit.get("multiplier")) or 0),
+            signed_meter_value=_ABSENT if signed is None else msgspec.Raw(encode(signed)),
+            **_words(sent),
+        )
 
 
-S = TypeVar("S", bound=Sample)
+Sample = TextSample | NumberSample
+S = TypeVar("S", TextSample, NumberSample)
 
 
 class MeterValue(msgspec.Struct, Generic[S], rename="camel", gc=False):
@@ -117,16 +104,23 @@ class MeterValue(msgspec.Struct, Generic[S], rename="camel", gc=False):
     sampled_value: list[S]
 
 
-def lenient_meter_values(raw: object, shape: type[S], oddities: Oddities) -> list[MeterValue[S]]:
+def lenient_meter_values(
+    raw: object, shape: type[Sample], oddities: Oddities
+) -> list[MeterValue[Any]]:
     """Return what can be read of meter values that break their schema."""
     if shape is TextSample and raw is not None and not isinstance(raw, list):
         oddities.add(Flag.MALFORMED_FRAME)
-    found = []
+    found: list[MeterValue[Any]] = []
     for sent in map(read_object, read_list(raw)):
         samples = map(read_object, read_list(sent.get("sampledValue")))
         timestamp = read_text(sent.get("timestamp")) or ""
         found.append(MeterValue(timestamp, [shape.read(sample, oddities) for sample in samples]))
     return found
+
+
+def _words(sent: dict[str, Any], *more: str) -> dict[str, str | None]:
+    names = ("context", "measurand", "phase", "location", *more)
+    return {name: read_text(sent.get(name)) for name in names}
 
 
 def _written(raw: msgspec.Raw) -> str:

@@ -96,8 +96,7 @@ class Telling:
     def tell(self, call: RpcCall) -> Told | SetAside:
         """Return what *call* tells. Never raises."""
         payload, oddities = call.payload, call.oddities
-        nothing = None if self._look is None else self._look(call)
-        if nothing is not None:
+        if self._look is not None and (nothing := self._look(call)) is not None:
             return nothing
         parts: dict[str, Any] = {}
         for part, name, inner, read in self._steps:
@@ -146,10 +145,8 @@ def fact_of(told: Told | SetAside, frame: Frame, position: int, line: int) -> li
             return []
         told = Told(FrameSetAside, {"reason": told.reason}, set())
     parts = told.parts
-    parts["station_id"] = frame.station
-    parts["position"] = position
-    parts["line"] = line
-    parts["received_at"] = frame.received_at
+    parts["station_id"], parts["received_at"] = frame.station, frame.received_at
+    parts["position"], parts["line"] = position, line
     if told.oddities and told.fact not in _OF_NO_SESSION:
         parts["oddities"] = tuple(sorted(told.oddities))
     return [told.fact(**parts)]

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from ingest.facts import ocpp16, ocpp201
-from ingest.facts.rpc_call import CALL, RpcCall, SetAside, call_of
-from ingest.facts.told import Table, Told, fact_of
+from ingest.facts.rpc_call import CALL, SetAside, call_of
+from ingest.facts.told import Table, fact_of
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Frame
 
@@ -31,33 +31,28 @@ class OcppVersion:
 
     def translate(self, frame: Frame, position: int, line: int) -> list[StationFact]:
         """Return the facts in *frame*; one that breaks its schema gives what can be read."""
-        text = frame.frame
-        head = text[:_PEEK]
+        text, table = frame.frame, self._calls
         if frame.direction != "in":
-            if not any(f'"{action}"' in head for action in self._answered):
+            table = self._answered
+            if not any(f'"{action}"' in text[:_PEEK] for action in table):
                 return []
-            call = call_of(text, frame.reply)
-            # What we sent is never odd.
-            told = SetAside(None) if isinstance(call, SetAside) else _told(self._answered, call)
-            return fact_of(told, frame, position, line)
-        # Most frames: one typed decode, and the lenient way for what breaks the schema.
-        for quoted, action, strict in self._strict:
-            if quoted in head:
-                try:
-                    kind, _, found, payload = strict.decoder.decode(text)
-                except (msgspec.DecodeError, RecursionError, ValueError):
-                    continue
-                if kind == CALL and found == action:
-                    return fact_of(strict.tell(payload, set()), frame, position, line)
+        else:
+            # Most frames: one typed decode, and the lenient way for what breaks the schema.
+            for quoted, action, strict in self._strict:
+                if quoted in text[:_PEEK]:
+                    try:
+                        kind, _, found, payload = strict.decoder.decode(text)
+                    except (msgspec.DecodeError, RecursionError, ValueError):
+                        continue
+                    if kind == CALL and found == action:
+                        return fact_of(strict.tell(payload, set()), frame, position, line)
         call = call_of(text, frame.reply)
-        told = call if isinstance(call, SetAside) else _told(self._calls, call)
-        return fact_of(told, frame, position, line)
-
-
-def _told(table: Table, call: RpcCall) -> Told | SetAside:
-    telling = table.get(call.action)
-    # Billing has no use for most actions.
-    return SetAside(None) if telling is None else telling.tell(call)
+        if isinstance(call, SetAside):
+            # What we sent is never odd.
+            return fact_of(call, frame, position, line) if table is self._calls else []
+        telling = table.get(call.action)
+        # Billing has no use for most actions.
+        return [] if telling is None else fact_of(telling.tell(call), frame, position, line)
 
 
 VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(
