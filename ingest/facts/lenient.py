@@ -28,6 +28,10 @@ _INT_MAX: Final = 10 ** (_MAGNITUDE_MAX + 1)
 _TIME_CHARACTERS_MIN: Final = 16
 _FRACTION: Final = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)", re.ASCII)
 _INT64_MAX: Final = 2**63
+# A backslash or a whole surrogate pair; or half of a pair alone, which no text can hold.
+_HALF: Final = re.compile(
+    r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 _UNTYPED: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -149,8 +153,10 @@ def read_json(text: str) -> object:
         return _UNTYPED.decode(text)
     except (msgspec.DecodeError, RecursionError, ValueError):
         pass
+    # What the codec mends: a trailing NUL, a bare NaN. Such a frame was acknowledged. Half of a
+    # surrogate pair was not, but stands in the log too, and its fact must be one that can be kept.
+    text = _HALF.sub(lambda found: found[1] or "\\ufffd", text.strip("\0 \t\r\n"))
     try:
-        # What the codec mends: a trailing NUL, a bare NaN. Such a frame was acknowledged.
-        return json.loads(text.strip("\0 \t\r\n"), parse_float=Decimal, parse_constant=str)
+        return json.loads(text, parse_float=Decimal, parse_constant=str)
     except (ValueError, RecursionError):
         return None

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.facts.translate import VERSIONS, translate
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import Fact, StationFact
+from ledger.facts.station_facts import Fact, SessionEnded, StationFact
 from ledger.log.envelope import Frame
 
 Direction = Literal["in", "out"]
@@ -72,6 +73,36 @@ def test_no_frame_makes_a_translator_raise_and_every_fact_can_be_stored(
 
     assert all(isinstance(fact, Fact) for fact in facts)
     assert msgspec.json.decode(msgspec.json.encode(facts), type=list[StationFact]) == facts
+
+
+@pytest.mark.parametrize(
+    ("protocol", "action", "payload"),
+    [
+        ("ocpp1.6", "StopTransaction", '{"transactionId":1,"idTag":"A\\ud83d","reason":"\\udead"}'),
+        ("ocpp2.0.1", "MeterValues", '{"meterValue":{"sampledValue":{"value":"\\ud800"}}}'),
+        (
+            "ocpp2.0.1",
+            "MeterValues",
+            '{"meterValue":{"sampledValue":{"value":1,"signedMeterValue":["\\uDFFF"]}}}',
+        ),
+    ],
+)
+def test_half_of_a_surrogate_pair_stops_nothing_and_its_fact_can_be_stored(
+    protocol: str, action: str, payload: str
+) -> None:
+    facts = _facts(protocol, f'[2,"1","{action}",{payload}]')
+
+    assert len(facts) == 1
+    assert msgspec.json.decode(msgspec.json.encode(facts), type=list[StationFact]) == facts
+
+
+def test_whole_pairs_and_backslashes_stay_as_they_are_beside_half_of_a_pair() -> None:
+    (fact,) = _facts(
+        "ocpp1.6", r'[2,"1","StopTransaction",{"idTag":"\ud83d\ude00\\ud800","x":"\ud800"}]'
+    )
+
+    assert isinstance(fact, SessionEnded)
+    assert fact.token_uid == "\N{GRINNING FACE}\\ud800"
 
 
 @given(protocol=protocols, action=st.sampled_from(ACTIONS), payload=payloads)
