@@ -93,19 +93,15 @@ def read_time(raw: object, oddities: Oddities) -> datetime | None:
     text = raw.strip() if isinstance(raw, str) else ""
     if len(text) >= _TIME_CHARACTERS_MIN:  # a date alone is no moment
         try:
-            at = _parse_time(text)
+            try:
+                at = datetime.fromisoformat(text)
+            except ValueError:
+                at = datetime.fromisoformat(_FRACTION.sub(_micros, text.upper()))
             return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     oddities.add(Flag.TIME_UNREADABLE)
     return None
-
-
-def _parse_time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.fromisoformat(_FRACTION.sub(_micros, text.upper()))
 
 
 def _micros(match: re.Match[str]) -> str:

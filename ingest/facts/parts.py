@@ -53,7 +53,7 @@ def state_among(states: States) -> Reader:
     """Return a reader of the name of a state; an unknown one is odd."""
 
     def read(raw: object, oddities: Oddities) -> ChargingState | None:
-        name = read_text(raw)
+        name = raw if isinstance(raw, str) else read_text(raw)
         if name not in states:
             oddities.add(Flag.ENUM_UNKNOWN)
         return states.get(name)

@@ -26,7 +26,7 @@ _NOWHERE: Final = At("", None, lambda _raw, _oddities: None)
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """What a call told: a fact's name and its parts, by the names of that fact's fields."""
+    """What a call told: which fact, its parts by the names of its fields, and what was odd."""
 
     fact: type[StationFact]
     parts: dict[str, Any]
@@ -138,8 +138,8 @@ Table = Mapping[str, Telling | Kinds]
 """What each action tells."""
 
 
-def fact_of(told: Told | SetAside, frame: Frame, position: int, line: int) -> list[StationFact]:
-    """Return the fact that *told* is, as a list that is empty where it is none."""
+def fact_of(told: Told | SetAside, frame: Frame, *, position: int, line: int) -> list[StationFact]:
+    """Return the fact that *told* is, or nothing. The one place that makes facts of frames."""
     if isinstance(told, SetAside):
         if told.reason is None:
             return []

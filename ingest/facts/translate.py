@@ -19,9 +19,9 @@ _PEEK: Final = 120
 
 
 class OcppVersion:
-    """What the calls of a station tell (`calls`), and its answers to calls of ours (`answered`)."""
+    """What the calls of a station tell, and what its answers to calls of ours do (`answered`)."""
 
-    def __init__(self, calls: Table, answered: Table) -> None:
+    def __init__(self, *, calls: Table, answered: Table) -> None:
         self._calls, self._answered = calls, answered
         self._strict = [
             (f'"{action}"', action, telling.strict)
@@ -29,7 +29,7 @@ class OcppVersion:
             if telling.strict is not None
         ]
 
-    def translate(self, frame: Frame, position: int, line: int) -> list[StationFact]:
+    def translate(self, frame: Frame, *, position: int, line: int) -> list[StationFact]:
         """Return the facts in *frame*; one that breaks its schema gives what can be read."""
         text, table = frame.frame, self._calls
         if frame.direction != "in":
@@ -45,20 +45,23 @@ class OcppVersion:
                     except (msgspec.DecodeError, RecursionError, ValueError):
                         continue
                     if kind == CALL and found == action:
-                        return fact_of(strict.tell(payload, set()), frame, position, line)
+                        told = strict.tell(payload, set())
+                        return fact_of(told, frame, position=position, line=line)
         call = call_of(text, frame.reply)
         if isinstance(call, SetAside):
             # What we sent is never odd.
-            return fact_of(call, frame, position, line) if table is self._calls else []
+            aside = SetAside(None) if table is self._answered else call
+            return fact_of(aside, frame, position=position, line=line)
         telling = table.get(call.action)
-        # Billing has no use for most actions.
-        return [] if telling is None else fact_of(telling.tell(call), frame, position, line)
+        if telling is None:  # billing has no use for most actions
+            return []
+        return fact_of(telling.tell(call), frame, position=position, line=line)
 
 
 VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(
     {
-        "ocpp1.6": OcppVersion(ocpp16.CALLS, {}),
-        "ocpp2.0.1": OcppVersion(ocpp201.CALLS, ocpp201.ANSWERED),
+        "ocpp1.6": OcppVersion(calls=ocpp16.CALLS, answered={}),
+        "ocpp2.0.1": OcppVersion(calls=ocpp201.CALLS, answered=ocpp201.ANSWERED),
     }
 )
 
@@ -70,5 +73,5 @@ def translate(frame: Frame, *, position: int, line: int) -> list[StationFact]:
     """
     version = VERSIONS.get(frame.protocol)
     if version is None:
-        return fact_of(SetAside("unknown_protocol"), frame, position, line)
-    return version.translate(frame, position, line)
+        return fact_of(SetAside("unknown_protocol"), frame, position=position, line=line)
+    return version.translate(frame, position=position, line=line)

@@ -40,12 +40,12 @@ def _telling(action: str) -> Telling:
 
 
 NEXT: Final = OcppVersion(
-    {
+    calls={
         **facts201.CALLS,
         # Not OCPP 2.1's: a place that moved, to see one entry replaced.
         "MeterValues": _telling("MeterValues").having(evse_id=at("evse.id", read_int)),
     },
-    facts201.ANSWERED,
+    answered=facts201.ANSWERED,
 )
 NEXT_DIALECT: Final = replace(
     answers201.DIALECT,
@@ -57,7 +57,7 @@ NEXT_DIALECT: Final = replace(
 def _facts(action: str, payload: object) -> list[StationFact]:
     text = json.dumps([2, "1", action, payload])
     frame = Frame(received_at=NOON, station="CS-1", protocol="ocpp2.1", epoch=1, frame=text)
-    return NEXT.translate(frame, 7, 3)
+    return NEXT.translate(frame, position=7, line=3)
 
 
 def test_an_entry_that_was_replaced_is_read_where_it_now_stands() -> None:
