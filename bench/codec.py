@@ -14,7 +14,7 @@ from ingest.answers import ocpp16
 from ingest.answers.answering import AnsweringParts
 from ingest.answers.sequences import Sequences
 from ingest.directory import StationAccess
-from ingest.facts.ocpp16 import _MeterValues as MeterValues
+from ingest.facts.ocpp16 import MeterValuesRequest
 from ingest.rpc import codec
 from ingest.rpc.codec import Call
 from tests.fakes import FixedClock, FixedDirectory, MemoryIds
@@ -60,8 +60,8 @@ async def _ours(raw: bytes, parts: AnsweringParts) -> bytes:
     """Do to one frame what the server and the worker do with it, short of log and fold."""
     message = codec.parse(raw)
     assert isinstance(message, Call)
-    codec.decode(message.payload, MeterValues)
-    answer = await ocpp16.answer(message, parts)
+    codec.decode(message.payload, MeterValuesRequest)
+    answer = await ocpp16.DIALECT.answer(message, parts)
     return codec.encode_result(message.message_id, answer.payload)
 
 

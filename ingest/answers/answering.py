@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
-from ingest.directory import AuthorizationStatus, StationAccess, StationDirectory, TokenAccess
+from ingest.directory import AuthorizationStatus, StationAccess, StationDirectory
 from ingest.errors import IngestError
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
@@ -37,7 +37,7 @@ class Answer(NamedTuple):
     question: Question | None = None
 
 
-EMPTY = Answer(b"{}")
+EMPTY: Final = Answer(b"{}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +64,63 @@ class UnknownActionError(IngestError):
 Respond = Callable[[PayloadFields, AnsweringParts], Awaitable[Answer]]
 
 
-class Dialect(Protocol):
-    """How to answer in one OCPP version; the modules `ocpp16` and `ocpp201` are dialects."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How to answer in one OCPP version: a table from action to responder, and words for errors.
 
-    SUBPROTOCOL: str
+    The last three are CALLERROR codes for a frame that could not be read.
+    """
+
+    subprotocol: str
+    answers: Mapping[str, Respond]
+    unreadable: str
+    without_id: str
+    unknown_type: str
 
     def error_code(self, fault: Fault, *, has_id: bool) -> str:
         """Return the CALLERROR code for a frame that could not be read."""
+        if fault is Fault.UNKNOWN_TYPE:
+            return self.unknown_type
+        return self.unreadable if has_id else self.without_id
 
     async def answer(self, call: Call, parts: AnsweringParts) -> Answer:
-        """Return the answer to *call*, or raise UnknownActionError; content never fails it."""
+        """Return the answer to *call*; its content never makes this fail.
+
+        Raises:
+            UnknownActionError: If no station may send such a call.
+        """
+        respond = self.answers.get(call.action)
+        if respond is None:
+            raise UnknownActionError
+        return await respond(PayloadFields(call.payload), parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenWords:
+    """How a version writes what a token may do; a longer group would break the whole answer."""
+
+    info: str
+    expires_at: str
+    group: Callable[[str], Mapping[str, Any]]
+    group_max: int
+
+    async def about(self, token_uid: str | None, parts: AnsweringParts) -> dict[str, Any]:
+        """Return a token's present status and what is declared about it."""
+        # No table holds a NUL, and none may stand between a station and its answer.
+        uid = canonical_token(token_uid, ignored=parts.station.token_ignored + "\0")
+        if uid is None:
+            return {self.info: {"status": AuthorizationStatus.INVALID}}
+        now = parts.clock.now()
+        token = await parts.directory.token(uid)
+        if token is None:
+            status = await parts.directory.unknown_token(parts.station_id, uid, seen_at=now)
+            return {self.info: {"status": status}}
+        info: dict[str, Any] = {"status": token.status_at(now)}
+        if token.expires_at is not None:
+            info[self.expires_at] = timestamp(token.expires_at)
+        if token.group and len(token.group) <= self.group_max:
+            info |= self.group(token.group)
+        return {self.info: info}
 
 
 def always(payload: Mapping[str, Any]) -> Respond:
@@ -93,31 +140,8 @@ async def heartbeat(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
 
 async def boot(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Accept: who may connect was decided before the upgrade."""
-    return Answer(
-        encode(
-            {
-                "currentTime": timestamp(parts.clock.now()),
-                "interval": parts.heartbeat_seconds,
-                "status": "Accepted",
-            }
-        )
-    )
-
-
-async def look_up(
-    token_uid: str | None, parts: AnsweringParts
-) -> tuple[AuthorizationStatus, TokenAccess | None]:
-    """Return a token's present status and what is declared about it."""
-    # No table holds a NUL, and none may stand between a station and its answer.
-    ignored = parts.station.token_ignored + "\0"
-    uid = canonical_token(token_uid, ignored=ignored)
-    if uid is None:
-        return AuthorizationStatus.INVALID, None
-    now = parts.clock.now()
-    token = await parts.directory.token(uid)
-    if token is None:
-        return await parts.directory.unknown_token(parts.station_id, uid, seen_at=now), None
-    return token.status_at(now), token
+    now, seconds = timestamp(parts.clock.now()), parts.heartbeat_seconds
+    return Answer(encode({"currentTime": now, "interval": seconds, "status": "Accepted"}))
 
 
 def timestamp(moment: datetime) -> str:

@@ -12,47 +12,32 @@ from ingest.answers.answering import (
     EMPTY,
     Answer,
     AnsweringParts,
+    Dialect,
     Question,
     Respond,
-    UnknownActionError,
+    TokenWords,
     always,
     boot,
     heartbeat,
-    look_up,
-    timestamp,
 )
 from ingest.directory import AuthorizationStatus
-from ingest.rpc.codec import Call, Fault, encode
+from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
 
-SUBPROTOCOL: Final = "ocpp2.0.1"
-# A longer id would make our answer or call break its schema.
-_ID_TOKEN_MAX: Final = 36
+_TOKEN: Final = TokenWords(
+    info="idTokenInfo",
+    expires_at="cacheExpiryDateTime",
+    group=lambda uid: {"groupIdToken": {"idToken": uid, "type": "Central"}},
+    group_max=36,
+)
+_ACCEPTED: Final = {_TOKEN.info: {"status": AuthorizationStatus.ACCEPTED}}
+# A longer id would make our call break its schema.
 _TRANSACTION_ID_MAX: Final = 36
 
 
-def error_code(fault: Fault, *, has_id: bool) -> str:
-    """Return the CALLERROR code for a frame that could not be read (part 4, 4.3)."""
-    if fault is Fault.UNKNOWN_TYPE:
-        return "MessageTypeNotSupported"
-    return "FormatViolation" if has_id else "RpcFrameworkError"
-
-
-async def answer(call: Call, parts: AnsweringParts) -> Answer:
-    """Return the answer to *call*; its content never makes this fail.
-
-    Raises:
-        UnknownActionError: If no station may send such a call.
-    """
-    respond = ANSWERS.get(call.action)
-    if respond is None:
-        raise UnknownActionError
-    return await respond(PayloadFields(call.payload), parts)
-
-
 async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    info = await _id_token_info(fields.nested("idToken"), parts)
-    return Answer(encode({"idTokenInfo": info}), is_repeated=True)
+    info = await _token_info(fields.nested("idToken"), parts)
+    return Answer(encode(info), is_repeated=True)
 
 
 async def _transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
@@ -64,12 +49,8 @@ async def _transaction_event(fields: PayloadFields, parts: AnsweringParts) -> An
         return EMPTY._replace(question=question)
     # What was charged offline is history: refusing it now would change nothing but the driver's
     # next charge (field notes, quirk 26).
-    info = (
-        {"status": AuthorizationStatus.ACCEPTED}
-        if is_offline
-        else await _id_token_info(id_token, parts)
-    )
-    return Answer(encode({"idTokenInfo": info}), is_repeated=True, question=question)
+    info = _ACCEPTED if is_offline else await _token_info(id_token, parts)
+    return Answer(encode(info), is_repeated=True, question=question)
 
 
 def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:
@@ -86,47 +67,41 @@ def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool)
     return Question("GetTransactionStatus", {"transactionId": transaction_id})
 
 
-async def _id_token_info(id_token: PayloadFields, parts: AnsweringParts) -> dict[str, Any]:
+async def _token_info(id_token: PayloadFields, parts: AnsweringParts) -> Mapping[str, Any]:
     # A start by button: there is no token to look up.
     if id_token.text("type") == "NoAuthorization":
-        return {"status": AuthorizationStatus.ACCEPTED}
-    status, token = await look_up(id_token.text("idToken"), parts)
-    info: dict[str, Any] = {"status": status}
-    if token is not None and token.expires_at is not None:
-        info["cacheExpiryDateTime"] = timestamp(token.expires_at)
-    if token is not None and token.group and len(token.group) <= _ID_TOKEN_MAX:
-        info["groupIdToken"] = {"idToken": token.group, "type": "Central"}
-    return info
+        return _ACCEPTED
+    return await _TOKEN.about(id_token.text("idToken"), parts)
 
 
-_EMPTY: Final = always({})
-_REJECTED: Final = always({"status": "Rejected"})
-_FAILED: Final = always({"status": "Failed"})
 ANSWERS: Final[Mapping[str, Respond]] = {
     "Authorize": _authorize,
     "BootNotification": boot,
-    "ClearedChargingLimit": _EMPTY,
     "DataTransfer": always({"status": "UnknownVendorId"}),
-    "FirmwareStatusNotification": _EMPTY,
     "Get15118EVCertificate": always({"status": "Failed", "exiResponse": ""}),
-    "GetCertificateStatus": _FAILED,
+    "GetCertificateStatus": always({"status": "Failed"}),
     "Heartbeat": heartbeat,
-    "LogStatusNotification": _EMPTY,
-    "MeterValues": _EMPTY,
-    "NotifyChargingLimit": _EMPTY,
-    "NotifyCustomerInformation": _EMPTY,
-    "NotifyDisplayMessages": _EMPTY,
-    "NotifyEVChargingNeeds": _REJECTED,
-    "NotifyEVChargingSchedule": _REJECTED,
-    "NotifyEvent": _EMPTY,
-    "NotifyMonitoringReport": _EMPTY,
-    "NotifyReport": _EMPTY,
-    "PublishFirmwareStatusNotification": _EMPTY,
-    "ReportChargingProfiles": _EMPTY,
-    "ReservationStatusUpdate": _EMPTY,
-    "SecurityEventNotification": _EMPTY,
-    "SignCertificate": _REJECTED,
-    "StatusNotification": _EMPTY,
+    "NotifyEVChargingNeeds": always({"status": "Rejected"}),
+    "NotifyEVChargingSchedule": always({"status": "Rejected"}),
+    "SignCertificate": always({"status": "Rejected"}),
     "TransactionEvent": _transaction_event,
-}
+    **dict.fromkeys(
+        (
+            "ClearedChargingLimit", "FirmwareStatusNotification", "LogStatusNotification",
+            "MeterValues", "NotifyChargingLimit", "NotifyCustomerInformation",
+            "NotifyDisplayMessages", "NotifyEvent", "NotifyMonitoringReport", "NotifyReport",
+            "PublishFirmwareStatusNotification", "ReportChargingProfiles",
+            "ReservationStatusUpdate", "SecurityEventNotification", "StatusNotification",
+        ),
+        always({}),
+    ),
+}  # fmt: skip
 """Certificates and charging schedules are not served yet; their calls get a plain no."""
+DIALECT: Final = Dialect(
+    subprotocol="ocpp2.0.1",
+    answers=ANSWERS,
+    # Part 4, 4.3.
+    unreadable="FormatViolation",
+    without_id="RpcFrameworkError",
+    unknown_type="MessageTypeNotSupported",
+)

@@ -101,7 +101,7 @@ class StationConnection:
     @property
     def protocol(self) -> str:
         """The subprotocol that both sides agreed on."""
-        return self._dialect.SUBPROTOCOL
+        return self._dialect.subprotocol
 
     async def run(self) -> None:
         """Take frames until the connection closes; the log gets its beginning and its end."""

@@ -42,8 +42,7 @@ from ledger.declared.identities import canonical
 from ledger.log.event_log import EventLog, LogError
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
-    ocpp201.SUBPROTOCOL: ocpp201,
-    ocpp16.SUBPROTOCOL: ocpp16,
+    dialect.subprotocol: dialect for dialect in (ocpp201.DIALECT, ocpp16.DIALECT)
 }
 """Newest first: that is the order of preference. OCPP 2.1 will be one more."""
 

@@ -24,9 +24,14 @@ _COMMA: Final = re.compile(r"-?[0-9]+,[0-9]+", re.ASCII)
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
 _DIGITS_MAX: Final = 28
 _MAGNITUDE_MAX: Final = 15
+_INT_MAX: Final = 10 ** (_MAGNITUDE_MAX + 1)
 _TIME_CHARACTERS_MIN: Final = 16
 _FRACTION: Final = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)", re.ASCII)
 _INT64_MAX: Final = 2**63
+# A backslash or a whole surrogate pair; or half of a pair alone, which no text can hold.
+_HALF: Final = re.compile(
+    r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 _UNTYPED: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -44,6 +49,8 @@ def read_number(raw: object, oddities: Oddities) -> Decimal | None:
         if _COMMA.fullmatch(text):
             oddities.add(Flag.DECIMAL_COMMA)
             text = text.replace(",", ".")
+    elif type(raw) is int and abs(raw) < _INT_MAX:
+        return Decimal(raw)
     elif isinstance(raw, int | Decimal) and not isinstance(raw, bool):
         text = str(raw)
     else:
@@ -86,7 +93,10 @@ def read_time(raw: object, oddities: Oddities) -> datetime | None:
     text = raw.strip() if isinstance(raw, str) else ""
     if len(text) >= _TIME_CHARACTERS_MIN:  # a date alone is no moment
         try:
-            at = _parse_time(text)
+            try:
+                at = datetime.fromisoformat(text)
+            except ValueError:
+                at = datetime.fromisoformat(_FRACTION.sub(_micros, text.upper()))
             return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
@@ -94,22 +104,13 @@ def read_time(raw: object, oddities: Oddities) -> datetime | None:
     return None
 
 
-def _parse_time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.fromisoformat(_FRACTION.sub(_micros, text.upper()))
-
-
 def _micros(match: re.Match[str]) -> str:
     return f"{match[1]}.{match[2][:6]:0<6}"
 
 
-def read_int(raw: object) -> int | None:
+def read_int(raw: object, _oddities: Oddities | None = None) -> int | None:
     """Return *raw* as an integer where it is one in any notation, else None."""
-    if isinstance(raw, bool):
-        return None
-    if isinstance(raw, int):
+    if type(raw) is int:  # and no bool
         return raw
     if isinstance(raw, str):
         raw = raw.strip()
@@ -121,7 +122,7 @@ def read_int(raw: object) -> int | None:
     return None
 
 
-def read_text(raw: object) -> str | None:
+def read_text(raw: object, _oddities: Oddities | None = None) -> str | None:
     """Return *raw* as text; numbers keep their digits, everything else is None."""
     if isinstance(raw, str):
         return raw
@@ -148,8 +149,10 @@ def read_json(text: str) -> object:
         return _UNTYPED.decode(text)
     except (msgspec.DecodeError, RecursionError, ValueError):
         pass
+    # What the codec mends: a trailing NUL, a bare NaN. Such a frame was acknowledged. Half of a
+    # surrogate pair was not, but stands in the log too, and its fact must be one that can be kept.
+    text = _HALF.sub(lambda found: found[1] or "\\ufffd", text.strip("\0 \t\r\n"))
     try:
-        # What the codec mends: a trailing NUL, a bare NaN. Such a frame was acknowledged.
-        return json.loads(text.strip("\0 \t\r\n"), parse_float=Decimal, parse_constant=str)
+        return json.loads(text, parse_float=Decimal, parse_constant=str)
     except (ValueError, RecursionError):
         return None

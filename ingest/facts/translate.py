@@ -1,34 +1,77 @@
-"""From a logged frame to facts: the translator of its protocol version."""
+"""From a logged frame to facts: by the tables of its protocol version."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from ingest.facts import ocpp16, ocpp201
-from ledger.facts.station_facts import FrameSetAside, StationFact
+from ingest.facts.rpc_call import CALL, SetAside, call_of
+from ingest.facts.told import Table, fact_of
+from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Frame
 
-TRANSLATORS: Final[Mapping[str, Callable[..., list[StationFact]]]] = MappingProxyType(
+_PEEK: Final = 120
+"""The characters in which a call's action stands when its message id has a normal length."""
+
+
+class OcppVersion:
+    """What the calls of a station tell, and what its answers to calls of ours do (`answered`)."""
+
+    def __init__(self, *, calls: Table, answered: Table) -> None:
+        self._calls, self._answered = calls, answered
+        self._strict = [
+            (f'"{action}"', action, telling.strict)
+            for action, telling in calls.items()
+            if telling.strict is not None
+        ]
+
+    def translate(self, frame: Frame, *, position: int, line: int) -> list[StationFact]:
+        """Return the facts in *frame*; one that breaks its schema gives what can be read."""
+        text, table = frame.frame, self._calls
+        if frame.direction != "in":
+            table = self._answered
+            if not any(f'"{action}"' in text[:_PEEK] for action in table):
+                return []
+        else:
+            # Most frames: one typed decode, and the lenient way for what breaks the schema.
+            for quoted, action, strict in self._strict:
+                if quoted in text[:_PEEK]:
+                    try:
+                        kind, _, found, payload = strict.decoder.decode(text)
+                    except (msgspec.DecodeError, RecursionError, ValueError):
+                        continue
+                    if kind == CALL and found == action:
+                        told = strict.tell(payload, set())
+                        return fact_of(told, frame, position=position, line=line)
+        call = call_of(text, frame.reply)
+        if isinstance(call, SetAside):
+            # What we sent is never odd.
+            aside = SetAside(None) if table is self._answered else call
+            return fact_of(aside, frame, position=position, line=line)
+        telling = table.get(call.action)
+        if telling is None:  # billing has no use for most actions
+            return []
+        return fact_of(telling.tell(call), frame, position=position, line=line)
+
+
+VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(
     {
-        "ocpp1.6": ocpp16.translate,
-        "ocpp2.0.1": ocpp201.translate,
+        "ocpp1.6": OcppVersion(calls=ocpp16.CALLS, answered={}),
+        "ocpp2.0.1": OcppVersion(calls=ocpp201.CALLS, answered=ocpp201.ANSWERED),
     }
 )
 
 
 def translate(frame: Frame, *, position: int, line: int) -> list[StationFact]:
-    """Return the facts in *frame*. Never raises: an unknown protocol sets the frame aside."""
-    translator = TRANSLATORS.get(frame.protocol)
-    if translator is None:
-        return [
-            FrameSetAside(
-                station_id=frame.station,
-                position=position,
-                line=line,
-                received_at=frame.received_at,
-                reason="unknown_protocol",
-            )
-        ]
-    return translator(frame, position=position, line=line)
+    """Return the facts in *frame*, which stands at *position* and *line* of its partition.
+
+    Never raises: an unknown protocol sets the frame aside.
+    """
+    version = VERSIONS.get(frame.protocol)
+    if version is None:
+        return fact_of(SetAside("unknown_protocol"), frame, position=position, line=line)
+    return version.translate(frame, position=position, line=line)

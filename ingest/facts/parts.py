@@ -1,0 +1,79 @@
+"""Parts of facts: where a version has one, and by which reader; and readers that know words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from ingest.facts.lenient import Oddities, read_int, read_number, read_text
+from ingest.facts.rpc_call import RpcCall
+from ledger.facts.flags import Flag
+from ledger.facts.station_facts import ChargingState
+
+Reader = Callable[[object, Oddities], Any]
+"""Returns what JSON of any type says, and notes what is odd; most are in `lenient`."""
+
+
+class At(NamedTuple):
+    """A part that `read` makes of what stands under `name`, or under `inner` in that."""
+
+    name: str
+    inner: str | None
+    read: Reader
+
+
+def at(path: str, read: Reader) -> At:
+    """Return a part that *read* makes of what stands at *path*: "name" or "name.inner"."""
+    name, _, inner = path.partition(".")
+    return At(name, inner or None, read)
+
+
+FromCall = Callable[[RpcCall], Any]
+Part = At | FromCall | None
+"""How one part of a fact is read: at a path, from the whole call, or not at all."""
+
+
+def among(words: Collection[str]) -> Reader:
+    """Return a reader of text; what is none of the known *words* is odd."""
+
+    def read(raw: object, oddities: Oddities) -> str | None:
+        found = read_text(raw)
+        if found is not None and found not in words:
+            oddities.add(Flag.ENUM_UNKNOWN)
+        return found
+
+    return read
+
+
+States = Mapping[str | None, ChargingState | None]
+
+
+def state_among(states: States) -> Reader:
+    """Return a reader of the name of a state; an unknown one is odd."""
+
+    def read(raw: object, oddities: Oddities) -> ChargingState | None:
+        name = raw if isinstance(raw, str) else read_text(raw)
+        if name not in states:
+            oddities.add(Flag.ENUM_UNKNOWN)
+        return states.get(name)
+
+    return read
+
+
+def read_truth(raw: object, _oddities: Oddities) -> bool:
+    """Return whether *raw* is true, also as text."""
+    return raw in (True, "true")
+
+
+def read_place(raw: object, oddities: Oddities) -> int | None:
+    """Return the number of a place; 0 is the whole station, which is odd."""
+    number = read_int(raw)
+    if number == 0:
+        oddities.add(Flag.CONNECTOR_ZERO)
+    return number
+
+
+def read_register(raw: object, oddities: Oddities) -> Decimal | None:
+    """Return the exact number in *raw*; none at all is not odd."""
+    return None if raw is None else read_number(raw, oddities)
