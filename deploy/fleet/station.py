@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from websockets.exceptions import ConnectionClosed
 
 from deploy.fleet.station_plan import Quirk, StationPlan, Step, StepKind
-from deploy.fleet.wire import Line, StationRefusedError, Wire
+from deploy.fleet.wire import OpenWire, StationRefusedError, Wire
 
 LOGGER = logging.getLogger("wattledger.fleet")
 ANSWER_SECONDS_MAX = 120.0
@@ -73,7 +73,7 @@ class StationClient(ABC):
         self.plan, self.tally = plan, tally
         self._wire, self._after_stop = wire, after_stop
         self._outbox: deque[Message] = deque()
-        self._line: Line | None = None
+        self._line: OpenWire | None = None
         self._charge_point: Any = None
         self._receiver: asyncio.Task[None] | None = None
         self._message_ids = count(1)

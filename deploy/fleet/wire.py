@@ -22,7 +22,7 @@ class StationRefusedError(DeployError):
         super().__init__(f"{station_id} was refused: {why}")
 
 
-class Line(Protocol):
+class OpenWire(Protocol):
     """An open connection, as the package `ocpp` and a station use it."""
 
     async def recv(self) -> str | bytes:
@@ -45,7 +45,7 @@ class Wire(Protocol):
     def checks_frames(self) -> bool:
         """Whether what a station says and hears is held against OCPP's schemas."""
 
-    async def open(self, station_id: str, password: str, subprotocol: str) -> Line:
+    async def open(self, station_id: str, password: str, subprotocol: str) -> OpenWire:
         """Connect a station.
 
         Raises:
@@ -53,7 +53,7 @@ class Wire(Protocol):
         """
 
 
-class WebSocketLine:
+class OpenWebSocket:
     """A real WebSocket."""
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -87,7 +87,7 @@ class WebSocketWire:
     def __init__(self, address: str, *, checks_frames: bool = True) -> None:
         self._address, self.checks_frames = address, checks_frames
 
-    async def open(self, station_id: str, password: str, subprotocol: str) -> WebSocketLine:
+    async def open(self, station_id: str, password: str, subprotocol: str) -> OpenWebSocket:
         """Connect a station.
 
         Raises:
@@ -103,4 +103,4 @@ class WebSocketWire:
             )
         except InvalidStatus as error:
             raise StationRefusedError(station_id, str(error)) from error
-        return WebSocketLine(socket)
+        return OpenWebSocket(socket)
