@@ -1,4 +1,4 @@
-"""Time as ingest sees it: a part that is passed in, so that a day can pass quickly."""
+"""Time as ingest sees it: a part that is passed in, so that a month can pass quickly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The product's clock; `deploy.clock` has the real one and a fast one."""
+    """The product's clock; `deploy.clock` has the real one and a stepped one."""
 
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""

@@ -1,4 +1,4 @@
-"""How the parts become one system: what `wattledger up` starts, and the demo with a fast clock."""
+"""How the parts become one system: what `wattledger up` starts, and the demo with its clock."""
 
 from __future__ import annotations
 
