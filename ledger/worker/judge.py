@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -316,17 +316,18 @@ class Judge:
                 and session_id not in memory.rows
                 and session_id not in aliases
             ]
-            if row.validations and fresh and row.state not in DECIDED:
-                self._inherited[fresh[0]] = row.validations
+            heir = _nearest(row, [folded[session_id].session for session_id in fresh])
+            if row.validations and heir and row.state not in DECIDED:
+                self._inherited[heir] = row.validations
             if row.is_unfinished:
                 del memory.rows[row.session_id]
                 self._findings.drop(row)
             elif row.transaction_ref not in seen.with_facts:
                 continue  # its facts are unmatched ones, by now too old to be looked at
-            elif row.state in DECIDED and fresh:
-                aliases.add(fresh[0])
+            elif row.state in DECIDED and heir:
+                aliases.add(heir)
                 self._mark_late(row, moment_at=row.last_fact_at)
-            elif row.state is SessionState.HELD and fresh:
+            elif row.state is SessionState.HELD and heir:
                 row.state = moved(row.state, SessionAct.REPLACE)
                 self._findings.change(row)
         return aliases
@@ -356,6 +357,21 @@ def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow
         last_fact_at=session.last_received_at,
         heard_at=memory.heard_at,
     )
+
+
+def _nearest(row: SessionRow, sessions: Sequence[ChargingSession]) -> str | None:
+    """Return which of *sessions* goes on what *row* began: the one whose start lies nearest.
+
+    A record may bring an older session under the same reference beside the moved start.
+    """
+    began = row.started_at or row.first_fact_at
+    return min(
+        (
+            (abs((each.started_at or each.first_received_at) - began), each.session_id)
+            for each in sessions
+        ),
+        default=(None, None),
+    )[1]
 
 
 def _billed(session: ChargingSession) -> tuple[object, ...]:

@@ -170,3 +170,30 @@ def test_deciding_again_does_not_depend_on_grouping_or_restarts(lost_stop: str) 
     with psycopg.connect(lost_stop) as connection:
         connection.execute("SET search_path = other, inputs")
         assert connection.execute(query.encode()).fetchall() == once
+
+
+def test_a_moved_start_goes_on_its_own_session_and_an_older_one_is_rated_beside_it(
+    database: str,
+) -> None:
+    version = declare_fleet(database)
+    first = [
+        event201("CS-NEW-1", 120, "Started", "R", 0, 9000, token="FLEET1"),
+        event201("CS-NEW-1", 150, "Ended", "R", 1, 14_000),
+    ]
+    write_log(database, [*everywhere(version, -1), *first])
+    work(database)
+    late = [
+        event201("CS-NEW-1", 10, "Started", "R", 0, 1000, token="FLEET1", received=200),
+        event201("CS-NEW-1", 30, "Ended", "R", 1, 3000, received=200),
+        event201("CS-NEW-1", 119.5, "Started", "R", 0, 9000, token="FLEET1", received=200),
+    ]
+    write_log(database, late, lines_a_record=10)
+    work(database)
+
+    rated = rows(database, "SELECT session_id, body FROM session_decision ORDER BY position")
+
+    assert [session_id for session_id, _ in rated] == [
+        "CS-NEW-1/R/20260302T090000Z",
+        "CS-NEW-1/R/20260302T071000Z",
+    ]
+    assert decided(database) == ["rated", "rated"]
