@@ -13,8 +13,8 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
-from ledger.log.envelope import decode_lines
 from ledger.log.format import unpack_payload
+from ledger.log.reading import numbered_lines
 
 LOOK_SECONDS: Final = 0.5
 _IS_ANYTHING_RATED: LiteralString = "SELECT EXISTS (SELECT FROM uninvoiced_session)"
@@ -76,8 +76,10 @@ def waiting_since(connection: Connection[Any]) -> datetime | None:
 
 
 def _received(connection: Connection[Any], records: LiteralString) -> list[datetime]:
+    # A line that cannot be read is set aside by the worker; it must not stop invoicing either.
     return [
         line.received_at
         for codec, payload in connection.execute(records, binary=True)
-        for line in decode_lines(unpack_payload(codec, payload))
+        for _, line in numbered_lines(unpack_payload(codec, payload))
+        if line is not None
     ]
