@@ -101,9 +101,11 @@ class Judge:
         for station_id, transactions in named.items():
             live = self._folds.get(station_id)
             rows = memories[station_id].rows.values()
-            for transaction in (
-                transactions | {row.transaction_ref for row in rows} | {NO_TRANSACTION}
-            ):
+            unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
+            horizon = min([since - RECENT, *unfinished])
+            # What was over before takes no part (`transactions_in_mind`): it is not read again.
+            recent = {row.transaction_ref for row in rows if row.last_fact_at >= horizon}
+            for transaction in transactions | recent | {NO_TRANSACTION}:
                 is_needed = live is None or not (
                     live.holds(transaction)
                     or (live.is_settled(transaction) and transaction not in transactions)
@@ -111,8 +113,7 @@ class Judge:
                 if is_needed:
                     wanted[station_id, transaction] = BEGINNING
             if (station_id, NO_TRANSACTION) in wanted:
-                unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
-                wanted[station_id, NO_TRANSACTION] = min([since - RECENT, *unfinished])
+                wanted[station_id, NO_TRANSACTION] = horizon
         self._shelf.fetch(wanted.items())
 
     def judge(
