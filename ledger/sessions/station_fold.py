@@ -125,6 +125,11 @@ class StationFold:
     def _unmatched(self) -> tuple[LooseFrame, ...]:
         return self.matched.taken.get(None, ())
 
+    def may_settle(self, transaction: str) -> bool:
+        """Whether the windows of *transaction* can stand for its facts: no other may take one."""
+        spoken = self.spoken.get(transaction)
+        return spoken is not None and not spoken.loose
+
     def windows_of(self, transaction: str) -> tuple[Window, ...]:
         """Return the windows of the sessions of *transaction*, without the next one's start."""
         spoken = self.spoken.get(transaction)

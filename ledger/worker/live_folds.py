@@ -81,6 +81,8 @@ class LiveFold:
         self._fold_anew()
         windows, facts = {}, []
         for transaction in self._transactions.keys() & transactions:
+            if not self._fold.may_settle(transaction):
+                continue
             windows[transaction] = self._fold.windows_of(transaction)
             facts += self._transactions.pop(transaction)
             self._taken.pop(transaction, None)

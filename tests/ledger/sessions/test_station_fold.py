@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ledger.facts.station_facts import StationFact
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
-from ledger.sessions.told import told, without
+from ledger.sessions.told import settled, told, without
 from tests.station_story import Story16, Story201, sessions_of, wh
 
 MINUTES = st.integers(-30, 200)
@@ -153,6 +153,24 @@ def test_what_is_taken_out_leaves_no_trace(story: Story16 | Story201, data: st.D
     fold = fold_station("CS-1", without(told(facts), gone), story.traits)
 
     assert _encoded(sessions_of(fold)) == _encoded(sessions_of(story.fold(left)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(stories_16(), stories_201()))
+def test_windows_stand_for_the_facts_of_what_is_settled(story: Story16 | Story201) -> None:
+    fold = story.fold()
+    for transaction in fold.transactions():
+        sessions = fold.sessions(transaction)
+        if not (fold.may_settle(transaction) and sessions and all(s.is_ended for s in sessions)):
+            continue
+        facts = [fact for some in fold.told.transactions[transaction] for fact in some]
+        now = settled(fold.told, {transaction: fold.windows_of(transaction)}, facts)
+        after = fold_station("CS-1", now, story.traits, fold)
+
+        assert after.sessions(transaction) == ()
+        assert after.unmatched() == fold.unmatched()
+        for other in {*fold.transactions()} - {transaction}:
+            assert _encoded(list(after.sessions(other))) == _encoded(list(fold.sessions(other)))
 
 
 def test_a_reused_id_makes_a_session_for_each_start() -> None:
