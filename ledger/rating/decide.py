@@ -76,13 +76,14 @@ def decide(
         entitlements: Codes shown for the session, and what others used of shared grants.
     """
     basis, objections = basis_of(session, declarations)
-    unsettled = _unsettled(session, basis)
-    if unsettled:
-        return _wait_or_hold(session, declarations, (*unsettled, *objections), moment, heard_at)
+    # Named whatever else is open: who releases the session must see that its token may not charge.
     objections = (
         *objections,
         *token_objections(declarations, session.token_uid, start_of(session)),
     )
+    unsettled = _unsettled(session, basis)
+    if unsettled:
+        return _wait_or_hold(session, declarations, (*unsettled, *objections), moment, heard_at)
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
     return _rated_or_held(session, declarations, basis, moment, entitlements, release=None)

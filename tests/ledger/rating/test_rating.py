@@ -144,6 +144,16 @@ def test_an_incomplete_session_waits_and_is_then_held_with_its_reasons() -> None
     assert held(charging, declared(), hours=1) == ["seq_gap"]
 
 
+def test_whoever_releases_a_session_sees_also_that_its_token_was_blocked() -> None:
+    blocked = Token(customer="anna", status=TokenStatus.BLOCKED)
+    here = declared((Kind.TOKEN, "anna-1", blocked, BEGINNING))
+
+    assert held(session(blockers=[Flag.METER_RESET]), here, hours=1) == [
+        "meter_reset",
+        "token_blocked",
+    ]
+
+
 def test_an_open_session_waits_for_its_station_until_the_silence_is_too_long() -> None:
     charging = msgspec.structs.replace(session(), ended_at=None)
     moment = moment_of(charging, hours=24)
