@@ -171,14 +171,14 @@ class EmbeddedPostgres(RunningServer):
 
     def _clear_remains(self) -> None:
         """Remove what a killed server left: its other processes, and misleading pid files."""
-        if self._process is not None:
-            self._process.poll()
         with suppress(EmbeddedPostgresError):
             self.wait_until(lambda: not self.processes(), "is still ending", 5.0)
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.wait_until(lambda: not self.processes(), "has processes that do not end")
+        if self._process is not None:
+            self._process.wait()  # a process leaves its directory a moment before it is over
         # Their pid may meanwhile belong to another program, which PostgreSQL takes for a server.
         (self.home / "postmaster.pid").unlink(missing_ok=True)
         (self.sockets / f"{SOCKET}.lock").unlink(missing_ok=True)
