@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -171,6 +172,31 @@ def test_windows_stand_for_the_facts_of_what_is_settled(story: Story16 | Story20
         assert after.unmatched() == fold.unmatched()
         for other in {*fold.transactions()} - {transaction}:
             assert _encoded(list(after.sessions(other))) == _encoded(list(fold.sessions(other)))
+
+
+@pytest.mark.parametrize("what", ["a state", "a boot"])
+@pytest.mark.parametrize("has_loose", [False, True])
+def test_what_the_station_says_beside_a_transaction_changes_its_session(
+    what: str, *, has_loose: bool
+) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.sample(20, wh(4000))
+    if has_loose:
+        story.sample(15, wh(3000), tx=None)
+    known, fold = story.facts(), story.fold()
+    before = _encoded(list(fold.sessions("1")))
+    if what == "a state":
+        story.state(10, "SuspendedEV")
+    else:
+        story.boot(30)
+
+    news = [fact for fact in story.facts() if fact not in known]
+    fold = fold_station("CS-1", told(news, fold.told), story.traits, fold)
+
+    assert "1" in fold.changed
+    assert _encoded(list(fold.sessions("1"))) != before
+    assert _encoded(sessions_of(fold)) == _encoded(sessions_of(story.fold()))
 
 
 def test_a_reused_id_makes_a_session_for_each_start() -> None:
