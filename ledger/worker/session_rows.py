@@ -62,6 +62,11 @@ class SessionRow(msgspec.Struct, kw_only=True):
         return self.state in UNFINISHED
 
     @property
+    def has_start(self) -> bool:
+        """True where the station told its start, and so may use its id."""
+        return self.started_at is not None
+
+    @property
     def lacks_end(self) -> bool:
         """True where only its stop, another session or time can move it: no reading does."""
         is_held = self.state is SessionState.HELD and self.ended_at is None
@@ -165,7 +170,8 @@ class StationMemory:
         transactions: dict[str, list[SessionRow]] = {}
         for row in self.rows.values():
             transactions.setdefault(row.transaction_ref, []).append(row)
-        self.owned = set(transactions)
+        # A stop of nobody's makes a session too, but its id is no more the station's than before.
+        self.owned = {row.transaction_ref for row in self.rows.values() if row.has_start}
         self.waiting_since = min(
             (row.last_fact_at for row in self.rows.values() if row.state is SessionState.WAITING),
             default=None,
