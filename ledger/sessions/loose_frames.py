@@ -56,9 +56,9 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
     """Return the windows of those *segments* of one transaction that have a start, without next."""
     windows: list[Window] = []
     for segment in segments:
-        if not segment.starts:
+        if segment.starts_at is None:
             continue
-        start = min(segment.starts, key=lambda fact: rough_time(fact, traits))
+        start = segment.starts[0]
         end = min(segment.ends, key=lambda fact: rough_time(fact, traits), default=None)
         place = place_of(start)
         if place is None:
@@ -68,7 +68,7 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
             Window(
                 transaction_ref=segment.transaction_ref,
                 place=place,
-                starts_at=rough_time(start, traits),
+                starts_at=segment.starts_at,
                 ends_at=rough_time(end, traits) if end else None,
                 next_start_at=None,
                 meter_start_wh=start.meter_start_wh,

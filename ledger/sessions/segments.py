@@ -15,6 +15,7 @@ from ledger.facts.station_facts import (
     SessionFact,
     SessionStarted,
     SessionUpdated,
+    StationFact,
 )
 from ledger.facts.station_traits import StationTraits
 
@@ -27,7 +28,11 @@ Source = tuple[int, int]
 
 @dataclass(slots=True, kw_only=True)
 class Segment:
-    """The facts of one session: each frame once."""
+    """The facts of one session: each frame once.
+
+    `starts_at` is about when it began, None without a start. Facts of its reference dated before
+    `facts_from` belong to the session before it; None: it is the first one, and those are its own.
+    """
 
     transaction_ref: str
     starts: list[SessionStarted] = field(default_factory=list)
@@ -35,6 +40,18 @@ class Segment:
     ends: list[SessionEnded] = field(default_factory=list)
     queue: list[QueueReported] = field(default_factory=list)
     is_reused: bool = False
+    starts_at: datetime | None = None
+    facts_from: datetime | None = None
+
+    def take(self, frames: Iterable[SessionUpdated | SessionEnded]) -> None:
+        """Add *frames* that do not name it, each once."""
+        for frame in frames:
+            if isinstance(frame, SessionUpdated):
+                self.updates.append(frame)
+            else:
+                self.ends.append(frame)
+        self.updates.sort(key=source_of)
+        self.ends.sort(key=source_of)
 
     @property
     def facts(self) -> list[SessionFact]:
@@ -72,15 +89,25 @@ def place_of(fact: SessionFact) -> int | None:
     return fact.evse_id if fact.evse_id is not None else fact.connector_id
 
 
+def dated(fact: StationFact, traits: StationTraits) -> datetime:
+    """Return the time by which *fact* is sorted into the sessions of its reference."""
+    if isinstance(fact, SessionUpdated | SessionStarted | SessionEnded):
+        return rough_time(fact, traits)
+    return fact.received_at  # a report on the queue carries no time of the station
+
+
 def split_segments(
     transaction_ref: str,
     facts: Iterable[SessionFact | QueueReported],
     traits: StationTraits,
+    *,
+    is_tail: bool = False,
 ) -> list[Segment]:
     """Return the sessions among the *facts* of one reference, oldest first.
 
     A start that lies more than a minute from the one before opens the next session; everything
     else belongs to the last start not later than it. Without a start all is one session.
+    *is_tail*: earlier sessions of the reference are not among these, which begin with a start.
     """
     distinct: dict[tuple[Source, type], SessionFact | QueueReported] = {}
     for fact in facts:
@@ -95,13 +122,20 @@ def split_segments(
     bounds: list[datetime] = []
     for at, _, start in starts:
         if not segments or (at - bounds[-1] > SAME_START and not _is_repeat(start, segments[-1])):
-            segments.append(Segment(transaction_ref=transaction_ref))
+            is_first = not segments and not is_tail
+            segments.append(
+                Segment(
+                    transaction_ref=transaction_ref,
+                    starts_at=at,
+                    facts_from=None if is_first else at,
+                )
+            )
             bounds.append(at)
         segments[-1].starts.append(start)
     if not segments:
         segments, bounds = [Segment(transaction_ref=transaction_ref)], []
     for segment in segments:
-        segment.is_reused = len(segments) > 1
+        segment.is_reused = is_tail or len(segments) > 1
     for fact in ordered:
         if not isinstance(fact, SessionStarted):
             _sort_in(fact, segments, bounds, traits)
@@ -124,13 +158,9 @@ def _sort_in(
     bounds: list[datetime],
     traits: StationTraits,
 ) -> None:
-    if len(segments) == 1:
-        index = 0
-    else:
-        # A report on the queue carries no time of the station.
-        at = fact.received_at if isinstance(fact, QueueReported) else rough_time(fact, traits)
-        index = max(bisect_right(bounds, at) - 1, 0)
-    segment = segments[index]
+    segment = segments[0]
+    if len(segments) > 1:
+        segment = segments[max(bisect_right(bounds, dated(fact, traits)) - 1, 0)]
     match fact:
         case SessionUpdated():
             segment.updates.append(fact)

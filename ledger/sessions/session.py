@@ -9,6 +9,7 @@ import msgspec
 
 from ledger.facts.station_clock import SessionClock
 from ledger.meter.series import RegisterReading
+from ledger.sessions.loose_frames import Window
 from tariffs.model.usage import Activity
 
 
@@ -41,6 +42,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     its points end there, so that a person may release it as it is. `frames` are the (position,
     line) of every fact in it, `unused_frames` those of stops that do not hold, `dropped` the
     register readings that were not used. `blockers` are the flags that forbid automatic rating.
+    Facts of its reference dated before `facts_from` are an earlier session's; None: it is the
+    first one. `window` is where it lies by its own frames, None without a start.
     """
 
     session_id: str
@@ -72,6 +75,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     clock: SessionClock = SessionClock()
     first_received_at: datetime
     last_received_at: datetime
+    facts_from: datetime | None = None
+    window: Window | None = None
 
     @property
     def is_ended(self) -> bool:

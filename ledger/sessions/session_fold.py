@@ -59,6 +59,7 @@ from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered
 from ledger.sessions.activity import fold_activity
+from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import Segment, Source, is_without_id, place_of, source_of
 from ledger.sessions.sequence import check_sequence
 from ledger.sessions.session import ChargingSession, SessionPoint, session_id_of
@@ -73,7 +74,7 @@ _ZERO = Decimal(0)
 class Surroundings:
     """What else of the station bears on one session.
 
-    `statuses` are its connector's, `next_start_at` the start of the next session there;
+    `statuses` are its connector's, `window` where it lies and when the next session starts there;
     `attached` are the frames that came without a valid id and were given to this session,
     `foreign_ids` those of them that name a transaction which is none of ours.
     """
@@ -83,10 +84,20 @@ class Surroundings:
     statuses: Sequence[ConnectorStatusChanged] = ()
     boots: Sequence[StationBooted] = ()
     queue_empty_at: tuple[datetime, ...] = ()
-    next_start_at: datetime | None = None
+    window: Window | None = None
     attached: frozenset[Source] = frozenset()
     foreign_ids: frozenset[Source] = frozenset()
     has_foreign_connector: bool = False
+
+    @property
+    def next_start_at(self) -> datetime | None:
+        """When the next session starts at its place."""
+        return self.window.next_start_at if self.window else None
+
+    @property
+    def own_window(self) -> Window | None:
+        """Where it lies by its own frames alone."""
+        return self.window._replace(next_start_at=None) if self.window else None
 
 
 def fold_session(segment: Segment, around: Surroundings) -> ChargingSession:
@@ -150,6 +161,8 @@ class _Fold:
             clock=self._clock,
             first_received_at=min(fact.received_at for fact in self._facts),
             last_received_at=max(fact.received_at for fact in self._facts),
+            facts_from=segment.facts_from,
+            window=self._around.own_window,
         )
 
     def _bounds(self) -> tuple[SessionEnded | None, datetime | None, datetime | None]:

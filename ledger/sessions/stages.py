@@ -5,9 +5,11 @@ Each is a function of the stage before it. `ledger.sessions.station_fold` says w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from ledger.facts.station_facts import QueueReported, SessionFact
 from ledger.facts.station_traits import StationTraits
@@ -19,35 +21,62 @@ from ledger.sessions.loose_frames import (
     loose_frame_of,
     windows_of,
 )
-from ledger.sessions.segments import Source, place_of, source_of, split_segments
-from ledger.sessions.told import TransactionTold
+from ledger.sessions.segments import (
+    Segment,
+    Source,
+    dated,
+    place_of,
+    rough_time,
+    source_of,
+    split_segments,
+)
+from ledger.sessions.told import Settled, TransactionTold
 
-WindowKey = tuple[str, int]
-"""A transaction, and which of its sessions."""
+WindowKey = tuple[str, datetime]
+"""A transaction, and when the window of one of its sessions opens."""
 
 
 class Spoken(NamedTuple):
     """The first stage: what the frames of one transaction say by themselves.
 
-    `windows` are those of its sessions, oldest first, without the next one's start.
+    `windows` are those of its sessions, oldest first, without the next one's start; `own` are its
+    facts but for those of sessions that are settled.
     """
 
     told: TransactionTold
     own: tuple[SessionFact | QueueReported, ...]
     loose: tuple[LooseFrame, ...]
     windows: tuple[Window, ...]
-    is_settled: bool
+    settled: Settled | None
+
+    @property
+    def is_tail(self) -> bool:
+        """Whether `own` are those of later sessions alone."""
+        return self.settled is not None
+
+    def window_of(self, at: datetime) -> Window | None:
+        """Return the window of the session that what is dated *at* belongs to by its id."""
+        return _last_before(at, self.windows)
 
 
 class Matched(NamedTuple):
-    """The third stage: who takes each loose frame (None: nobody), and so what each took."""
+    """The third stage: which window takes each loose frame (None: no one), so what each took."""
 
-    takers: Mapping[Source, str | None]
-    taken: Mapping[str | None, tuple[LooseFrame, ...]]
-    foreign: frozenset[str]
-    """Transactions of which a frame names a place that is not its own."""
+    takers: Mapping[Source, WindowKey | None]
+    taken: Mapping[WindowKey | None, tuple[LooseFrame, ...]]
+    foreign: frozenset[WindowKey]
+    """Sessions with a frame that names their id, and a place that is not theirs."""
 
 
+class Opening(NamedTuple):
+    """Where a session began: from `starts_at` on frames with its id may be its own."""
+
+    starts_at: datetime
+    place: int | None
+
+
+_Told = TypeVar("_Told", bound=SessionFact | QueueReported)
+_Row = TypeVar("_Row", Window, Opening)
 NOTHING_LOOSE: Final = Matched({}, {}, frozenset())
 
 
@@ -56,81 +85,105 @@ def speak(
     told: TransactionTold,
     traits: StationTraits,
     last: Spoken | None,
-    *,
-    settled: tuple[Window, ...] | None,
+    settled: Settled | None,
 ) -> Spoken:
     """First and second stage: sort the frames of one transaction, and lay its windows."""
-    if last is not None and last.told is told and last.is_settled == (settled is not None):
+    if last is not None and last.told is told and last.settled is settled:
         return last
-    places = [window.place for window in settled] if settled else list(map(place_of, told.starts))
-    place = min((each for each in places if each is not None), default=None)
+    starts = _unsettled(told.starts, settled, traits)
+    known = settled.windows if settled else ()
+    places = [
+        *(Opening(window.starts_at, window.place) for window in known),
+        *map(_opening, split_segments(reference, starts, traits) if starts else ()),
+    ]
 
     def is_owned(fact: SessionFrame) -> bool:
         """A numbered event carries the station's own reference; others one that we gave."""
         if fact.seq_no is not None or not reference:
             return bool(reference)
-        return bool(places) and (place is None or place_of(fact) in (None, place))
+        at = places[0].starts_at if len(places) == 1 else rough_time(fact, traits)
+        session = _last_before(at, places)
+        return session is not None and (
+            session.place is None or place_of(fact) in (None, session.place)
+        )
 
-    updates = [fact for fact in told.updates if is_owned(fact)]
-    ends = [fact for fact in told.ends if is_owned(fact)]
+    owned = [fact for fact in told.updates if is_owned(fact)]
+    stops = [fact for fact in told.ends if is_owned(fact)]
     loose: list[SessionFrame] = []
-    if len(updates) < len(told.updates) or len(ends) < len(told.ends):
+    if len(owned) < len(told.updates) or len(stops) < len(told.ends):
         loose += [fact for fact in told.updates if not is_owned(fact)]
         loose += [fact for fact in told.ends if not is_owned(fact)]
-    is_placed = None not in places
-    frames = tuple(loose_frame_of(frame, traits) for frame in loose)
-    if settled is not None:
-        return Spoken(told, (), frames, settled, is_settled=True)
-    if last is not None and is_placed and not last.is_settled and _same_borders(last.told, told):
+    updates, ends = _unsettled(owned, settled, traits), _unsettled(stops, settled, traits)
+    reports = _unsettled(told.reports, settled, traits)
+    is_placed = all(each.place is not None for each in places)
+    if last is not None and is_placed and _same_borders(last, told, settled):
         windows = last.windows  # a further reading moves no border
     else:
-        borders: list[SessionFact] = [*told.starts, *ends]
+        borders: list[SessionFact] = [*starts, *ends]
         if not is_placed:
             borders += updates
-        windows = tuple(windows_of(split_segments(reference, borders, traits), traits))
-    return Spoken(
-        told,
-        (*told.starts, *updates, *ends, *told.reports),
-        frames,
-        windows,
-        is_settled=False,
+        segments = split_segments(reference, borders, traits, is_tail=settled is not None)
+        windows = (*known, *windows_of(segments, traits))
+    frames = tuple(loose_frame_of(frame, traits) for frame in loose)
+    return Spoken(told, (*starts, *updates, *ends, *reports), frames, windows, settled)
+
+
+def _unsettled(
+    facts: Sequence[_Told], settled: Settled | None, traits: StationTraits
+) -> Sequence[_Told]:
+    """Return those of *facts* that are no settled session's."""
+    if settled is None or not facts:
+        return facts
+    until = settled.until
+    return [fact for fact in facts if until is not None and dated(fact, traits) >= until]
+
+
+def _opening(segment: Segment) -> Opening:
+    starts_at = segment.starts_at
+    assert starts_at is not None, "only starts were split"
+    return Opening(starts_at, place_of(segment.starts[0]))
+
+
+def _last_before(at: datetime, rows: Sequence[_Row]) -> _Row | None:
+    """Return the last of *rows* that begins not after *at*, the first one if all do."""
+    if not rows:
+        return None
+    return rows[max(bisect_right(rows, at, key=lambda row: row.starts_at) - 1, 0)]
+
+
+def _same_borders(last: Spoken, told: TransactionTold, settled: Settled | None) -> bool:
+    return (
+        last.settled is settled and last.told.starts is told.starts and last.told.ends is told.ends
     )
-
-
-def _same_borders(last: TransactionTold, told: TransactionTold) -> bool:
-    return last.starts is told.starts and last.ends is told.ends
 
 
 def same_windows(spoken: Mapping[str, Spoken], last: Mapping[str, Spoken]) -> bool:
-    """Whether every transaction has the very windows that it had."""
+    """Whether every transaction has the windows that it had."""
     return spoken.keys() == last.keys() and all(
-        each.windows is last[reference].windows for reference, each in spoken.items()
+        each.windows is last[reference].windows or each.windows == last[reference].windows
+        for reference, each in spoken.items()
     )
 
 
-def in_rows(spoken: Mapping[str, Spoken]) -> dict[WindowKey, Window]:
+def in_rows(windows: Iterable[Window]) -> dict[WindowKey, Window]:
     """Second stage: tell every window when the next one at its place begins."""
-    windows = {
-        (reference, index): window
-        for reference, each in spoken.items()
-        for index, window in enumerate(each.windows)
-    }
-    rows: dict[int, list[tuple[object, WindowKey]]] = {}
-    for key, window in windows.items():
+    found = {(window.transaction_ref, window.starts_at): window for window in windows}
+    rows: dict[int, list[tuple[datetime, WindowKey]]] = {}
+    for key, window in found.items():
         if window.place is not None:
             rows.setdefault(window.place, []).append((window.starts_at, key))
     for row in rows.values():
         row.sort()
-        for (_, key), (_, after) in pairwise(row):
-            windows[key] = windows[key]._replace(next_start_at=windows[after].starts_at)
-    return windows
+        for (_, key), (starts_at, _) in pairwise(row):
+            found[key] = found[key]._replace(next_start_at=starts_at)
+    return found
 
 
 def match(
     spoken: Mapping[str, Spoken],
     windows: Mapping[WindowKey, Window],
     traits: StationTraits,
-    known: Mapping[Source, str | None],
+    known: Mapping[Source, WindowKey | None],
 ) -> Matched:
     """Third stage: exactly one window that fits takes a loose frame.
 
@@ -139,26 +192,27 @@ def match(
     loose = [frame for each in spoken.values() for frame in each.loose]
     if not loose:
         return NOTHING_LOOSE
-    takers: dict[Source, str | None] = {}
-    taken: dict[str | None, dict[Source, LooseFrame]] = {}
+    takers: dict[Source, WindowKey | None] = {}
+    taken: dict[WindowKey | None, dict[Source, LooseFrame]] = {}
+    foreign: set[WindowKey] = set()
     for each in loose:
         source = source_of(each.frame)
         if source in known:
             taker = known[source]
         else:
-            fitting = [w for w in windows.values() if fits(each, w, traits)]
-            taker = fitting[0].transaction_ref if len(fitting) == 1 else None
+            fitting = [key for key, window in windows.items() if fits(each, window, traits)]
+            taker = fitting[0] if len(fitting) == 1 else None
         takers[source] = taker
         taken.setdefault(taker, {})[source] = each
+        if each.place is not None and (taker is None or taker[0] != each.reference):
+            named = spoken[each.reference].window_of(each.at)
+            if named is not None:
+                foreign.add((each.reference, named.starts_at))
     return Matched(
         takers,
         {
             taker: tuple(frame for _, frame in sorted(frames.items(), key=lambda item: item[0]))
             for taker, frames in taken.items()
         },
-        frozenset(
-            each.reference
-            for each in loose
-            if each.place is not None and takers[source_of(each.frame)] != each.reference
-        ),
+        frozenset(foreign),
     )

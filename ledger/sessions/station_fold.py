@@ -38,12 +38,15 @@ of all that was told, in four stages, each of the one before alone:
 
 Folding a station anew for each record would cost the square of its sessions. A fold may be given
 the last one: a stage whose input is the very same returns what it returned then. What changed is
-what is not the same as in the last fold; nobody keeps books on it.
+what is not the same as in the last fold; nobody keeps books on it. Of sessions that are decided
+for good only the windows need to be told (`told.Settled`): what was dated before the next start of
+their id is theirs and can be left out.
 
 What must stay true, and where it is held (tests/ledger/sessions/test_station_fold.py and
 tests/quirks/test_quirks_identity.py):
 
 * The same facts give the same sessions in any order and repetition, with whatever last fold.
+* Windows in place of the facts of an id's first sessions change no other session.
 * `changed` names every transaction whose sessions changed; the worker looks at no other.
 * An id that we did not give closes none of several sessions.
 """
@@ -54,11 +57,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ledger.facts.station_facts import QueueReported, SessionEnded
 from ledger.facts.station_traits import StationTraits
-from ledger.sessions.loose_frames import (
-    LooseFrame,
-    SessionFrame,
-    Window,
-)
+from ledger.sessions.loose_frames import LooseFrame, SessionFrame, Window
 from ledger.sessions.segments import (
     Segment,
     is_without_id,
@@ -101,8 +100,8 @@ class StationFold:
         found = self._sessions.get(transaction)
         if found is None:
             found = self._sessions[transaction] = tuple(
-                fold_session(segment, self._surroundings(segment, index, transaction))
-                for index, segment in enumerate(self._segments(transaction))
+                fold_session(segment, self._surroundings(segment))
+                for segment in self._segments(transaction)
                 if segment.starts or segment.updates or segment.ends
             )
         return found
@@ -125,30 +124,24 @@ class StationFold:
     def _unmatched(self) -> tuple[LooseFrame, ...]:
         return self.matched.taken.get(None, ())
 
-    def may_settle(self, transaction: str) -> bool:
-        """Whether the windows of *transaction* can stand for its facts: no other may take one."""
+    def loose(self, transaction: str) -> tuple[LooseFrame, ...]:
+        """Return the frames that name *transaction* and may be another's."""
         spoken = self.spoken.get(transaction)
-        return spoken is not None and not spoken.loose
-
-    def windows_of(self, transaction: str) -> tuple[Window, ...]:
-        """Return the windows of the sessions of *transaction*, without the next one's start."""
-        spoken = self.spoken.get(transaction)
-        return spoken.windows if spoken else ()
+        return spoken.loose if spoken else ()
 
     def inputs(self, transaction: str) -> tuple[object, ...]:
         """Return all that the sessions of *transaction* are made of."""
         spoken = self.spoken.get(transaction)
-        windows = [
-            self.windows[transaction, index]
-            for index in range(len(spoken.windows) if spoken else 0)
-        ]
+        keys = [(transaction, each.starts_at) for each in spoken.windows] if spoken else []
+        windows = [self.windows[key] for key in keys]
+        taken, foreign = self.matched.taken, self.matched.foreign
         return (
             spoken.told if spoken else None,
-            bool(spoken and spoken.is_settled),
+            spoken.settled if spoken else None,
             windows,
-            self.matched.taken.get(transaction),
+            [taken.get(key) for key in keys] if taken else None,
             [each for each in self._unmatched() if each.reference == transaction],
-            transaction in self.matched.foreign,
+            [key for key in keys if key in foreign],
             [self.told.statuses.get(window.place) for window in windows],
             self.told.boots,
             self.told.reports,
@@ -157,12 +150,18 @@ class StationFold:
     def _segments(self, transaction: str) -> list[Segment]:
         """Return the sessions of *transaction* with what they took."""
         spoken = self.spoken.get(transaction)
-        if spoken and spoken.is_settled:
-            return []
-        if spoken and any(not isinstance(fact, QueueReported) for fact in spoken.own):
-            taken = (loose.frame for loose in self.matched.taken.get(transaction, ()))
-            return split_segments(transaction, [*spoken.own, *taken], self.traits)
-        return self._unmatched_segments(transaction)
+        if spoken is None or all(isinstance(fact, QueueReported) for fact in spoken.own):
+            return self._unmatched_segments(transaction)
+        segments = split_segments(transaction, spoken.own, self.traits, is_tail=spoken.is_tail)
+        for segment in segments if self.matched.taken else ():
+            segment.take(each.frame for each in self._taken(segment))
+        return segments
+
+    def _taken(self, segment: Segment) -> tuple[LooseFrame, ...]:
+        """Return the loose frames that the window of *segment* took."""
+        if segment.starts_at is None:
+            return ()
+        return self.matched.taken.get((segment.transaction_ref, segment.starts_at), ())
 
     def _unmatched_segments(self, transaction: str) -> list[Segment]:
         """Return stops that nobody owns, each as a session of its own that a person must judge."""
@@ -180,11 +179,12 @@ class StationFold:
             segment.ends.append(end)
         return list(by_content.values())
 
-    def _surroundings(self, segment: Segment, index: int, transaction: str) -> Surroundings:
-        window = self.windows.get((transaction, index)) if segment.starts else None
-        taken = [loose.frame for loose in self.matched.taken.get(transaction, ())]
+    def _surroundings(self, segment: Segment) -> Surroundings:
+        starts_at = segment.starts_at
+        key = None if starts_at is None else (segment.transaction_ref, starts_at)
+        window = self.windows[key] if key else None
+        taken = [loose.frame for loose in self._taken(segment)]
         statuses = self.told.statuses.get(window.place, ()) if window else ()
-        spoken = self.spoken.get(transaction)
         return Surroundings(
             station_id=self.station_id,
             traits=self.traits,
@@ -193,13 +193,12 @@ class StationFold:
             queue_empty_at=tuple(
                 report.received_at for report in self.told.reports if not report.messages_in_queue
             ),
-            next_start_at=window.next_start_at if window else None,
+            window=window,
             attached=frozenset(map(source_of, taken)),
             foreign_ids=frozenset(
                 source_of(frame) for frame in taken if not is_without_id(frame.transaction_ref)
             ),
-            has_foreign_connector=bool(spoken and spoken.own)
-            and transaction in self.matched.foreign,
+            has_foreign_connector=key in self.matched.foreign,
         )
 
 
@@ -221,12 +220,16 @@ def fold_station(
             told.transactions.get(reference, SILENT),
             traits,
             known.get(reference),
-            settled=told.settled.get(reference),
+            told.settled.get(reference),
         )
         for reference in {**told.settled, **told.transactions}
     }
     is_same = last is not None and same_windows(spoken, last.spoken)
-    windows = last.windows if last is not None and is_same else in_rows(spoken)
+    windows = (
+        last.windows
+        if last is not None and is_same
+        else in_rows(window for each in spoken.values() for window in each.windows)
+    )
     takers = last.matched.takers if last is not None and is_same else {}
     matched = match(spoken, windows, traits, takers)
     return StationFold(station_id, told, traits, (spoken, windows, matched), last)

@@ -7,6 +7,7 @@ one, so that the fold sees at a glance (by `is`) where nothing new was told.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -31,18 +32,29 @@ class TransactionTold(NamedTuple):
     reports: tuple[QueueReported, ...] = ()
 
 
+class Settled(NamedTuple):
+    """The sessions of a transaction that are decided for good: windows stand for their facts.
+
+    Nothing that is still to come changes them, but they bound others, and take the loose frames
+    that fit. Theirs is what is dated before `until` (None: all that the transaction told), but for
+    frames from another place; of the sessions before them not even the windows are kept.
+    """
+
+    windows: tuple[Window, ...] = ()
+    until: datetime | None = None
+
+
 class StationTold(NamedTuple):
     """Transactions by reference ("": none), connector states by place, boots, queue reports.
 
-    Of a transaction in `settled` the windows of its sessions stand for its facts: nothing that is
-    still to come changes them, but they bound others, and take the loose frames that fit.
+    Of a transaction in `settled` the facts of those sessions may be left out.
     """
 
     transactions: Mapping[str, TransactionTold] = MappingProxyType({})
     statuses: Mapping[int | None, tuple[ConnectorStatusChanged, ...]] = MappingProxyType({})
     boots: tuple[StationBooted, ...] = ()
     reports: tuple[QueueReported, ...] = ()
-    settled: Mapping[str, tuple[Window, ...]] = MappingProxyType({})
+    settled: Mapping[str, Settled] = MappingProxyType({})
 
 
 NOTHING: Final = StationTold()
@@ -93,17 +105,13 @@ def told(facts: Iterable[StationFact], before: StationTold = NOTHING) -> Station
     )
 
 
-def settled(
-    known: StationTold, windows: Mapping[str, tuple[Window, ...]], facts: Collection[StationFact]
-) -> StationTold:
-    """Return *known* with *windows* of transactions in place of their *facts*."""
-    return without(known, facts)._replace(settled={**known.settled, **windows})
-
-
-def unsettled(known: StationTold, transactions: Collection[str]) -> StationTold:
-    """Return *known* without the windows of *transactions*, whose facts then have to be told."""
-    kept = {key: each for key, each in known.settled.items() if key not in transactions}
-    return known if len(kept) == len(known.settled) else known._replace(settled=kept)
+def settled(known: StationTold, parts: Mapping[str, Settled | None]) -> StationTold:
+    """Return *known* with these *parts* of transactions settled; None: nothing of it is."""
+    if not parts:
+        return known
+    now = {reference: part for reference, part in parts.items() if part is not None}
+    kept = {key: part for key, part in known.settled.items() if key not in parts}
+    return known._replace(settled={**kept, **now})
 
 
 def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:

@@ -1,8 +1,8 @@
 """Judge one station at one record: fold its facts, find its sessions, decide what is complete.
 
 A late start, a queue of yesterday or a free connector can change sessions that were looked at long
-ago, but to fold a station's whole past at each record is too much. So only a part is looked at:
-what is unfinished or named by the record, its neighbours, and what was heard of within RECENT.
+ago, but to fold a station's whole past at each record is too much. So only a part is looked at
+(`ledger.worker.extent`).
 
 That part must hang on the record alone, never on what the worker still has in mind in a larger
 group or after a restart; a replay would decide otherwise. The record's own facts wait for `turn`:
@@ -17,33 +17,32 @@ Tests: tests/ledger/worker/test_late_facts.py, test_worker_chance.py (any groupi
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from psycopg import Connection
 
 from ledger.facts.flags import Flag
+from ledger.facts.station_facts import StationFact
 from ledger.facts.token_uid import canonical_token
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
-from ledger.worker.fact_shelf import FactShelf, TransactionKey
+from ledger.worker.extent import Extent, is_around
+from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.findings import Findings
-from ledger.worker.in_mind import decided_for_good, is_around, transactions_in_mind
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
 from ledger.worker.rater import Rater, Verdict
+from ledger.worker.recollection import Recollection
 from ledger.worker.session_rows import (
-    BEGINNING,
     RECENT,
     SessionRow,
-    StationMemory,
     load_around,
-    load_session,
-    load_transactions,
+    load_sessions,
 )
+from ledger.worker.station_memory import StationMemory
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +58,15 @@ class Seen(NamedTuple):
     """What one look at a station's fold showed.
 
     `transactions` were looked at, those `with_facts` have some; `folded` are their sessions by id,
-    `changed` the decided ones that would be billed otherwise with the record's facts.
+    `changed` the decided ones that would be billed otherwise with the record's facts, `vanished`
+    the rows of sessions that are none any more.
     """
 
     transactions: set[str]
     with_facts: set[str]
     folded: dict[str, Folded]
     changed: set[str]
+    vanished: list[SessionRow]
 
 
 class Judge:
@@ -77,67 +78,37 @@ class Judge:
         self._connection, self._shelf = connection, shelf
         self._rater, self._findings = rater, findings
         self._folds = LiveFolds(shelf)
-        self._recalled: set[tuple[str, str]] = set()
+        self.recollection = Recollection(connection, shelf, findings, self._folds, rater.traits)
         self._inherited: dict[str, list[str]] = {}
 
-    def recall(self, memories: dict[str, StationMemory], wanted: set[tuple[str, str]]) -> None:
-        """Bring back the decided sessions of *wanted* (station, transaction) pairs, however old."""
-        recalled = load_transactions(self._connection, wanted - self._recalled)
-        self._recalled |= wanted
-        for row in recalled:
-            if row.session_id not in self._findings.gone:
-                memories[row.station_id].rows.setdefault(row.session_id, row)
-        for station_id in {row.station_id for row in recalled}:
-            memories[station_id].settle()
-
-    def prefetch(
-        self, memories: Mapping[str, StationMemory], keys: Iterable[TransactionKey], since: datetime
-    ) -> None:
-        """Read the stored facts of the stations in *keys* at once; `judge` reads the rest."""
-        named: defaultdict[str, set[str]] = defaultdict(set)
-        for station_id, transaction in keys:
-            named[station_id].add(transaction)
-        wanted: dict[TransactionKey, datetime] = {}
-        for station_id, transactions in named.items():
-            live = self._folds.get(station_id)
-            rows = memories[station_id].rows.values()
-            unfinished = [row.first_fact_at for row in rows if row.is_unfinished]
-            horizon = min([since - RECENT, *unfinished])
-            # What was over before takes no part (`transactions_in_mind`): it is not read again.
-            recent = {row.transaction_ref for row in rows if row.last_fact_at >= horizon}
-            for transaction in transactions | recent | {NO_TRANSACTION}:
-                is_needed = live is None or not (
-                    live.holds(transaction)
-                    or (live.is_settled(transaction) and transaction not in transactions)
-                )
-                if is_needed:
-                    wanted[station_id, transaction] = BEGINNING
-            if (station_id, NO_TRANSACTION) in wanted:
-                wanted[station_id, NO_TRANSACTION] = horizon
-        self._shelf.fetch(wanted.items())
-
     def judge(
-        self, station_id: str, memory: StationMemory, named: Collection[str], moment: Moment
+        self,
+        station_id: str,
+        memory: StationMemory,
+        named: Mapping[str, Sequence[StationFact]],
+        moment: Moment,
     ) -> bool:
-        """Fold *station_id* and decide; *named* are the transactions that this record has facts of.
+        """Fold *station_id* and decide; *named* are the record's facts by transaction.
 
         Only what may have come out differently since the last time is looked at. False where the
         fold failed: nothing is decided, the facts are kept for the next time.
         """
-        self._recall(station_id, memory, named)
-        transactions = transactions_in_mind(memory, named, moment)
-        rows = [row for row in memory.rows.values() if row.transaction_ref in transactions]
+        extent = self.recollection.extent(station_id, memory, named, moment)
         try:
-            seen = self._look(station_id, memory, rows, named, moment)
+            seen = self._look(station_id, memory, extent, named, moment)
         except Exception:
             # The fold is meant to be total; where it is not, one station must not stop the others.
             logger.exception("%s was not folded at %s", station_id, moment)
             self._folds.close(station_id)
             return False
         folded = seen.folded
-        fresh = {found.transaction_ref for key, found in folded.items() if key not in memory.rows}
-        self._recall(station_id, memory, fresh)
-        aliases = self._settle_vanished(memory, rows, seen)
+        unknown = [
+            key
+            for key, found in folded.items()
+            if key not in memory.rows and found.transaction_ref not in memory.covered
+        ]
+        self.recollection.sessions(memory, unknown)
+        aliases = self._settle_vanished(memory, seen)
         for session_id, found in folded.items():
             if session_id in aliases:
                 continue
@@ -152,25 +123,42 @@ class Judge:
                 self._conclude(row, self._rater.decide(found.session, row, moment, memory.heard_at))
             elif session_id in seen.changed:
                 self._review(row, found.session, memory, moment)
+            if row.lie(found.session):
+                self._findings.change(row)
         memory.settle()
-        self._folds.settle(station_id, decided_for_good(memory, seen.transactions))
+        self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
         return True
+
+    def _settle(
+        self,
+        station_id: str,
+        memory: StationMemory,
+        transactions: Iterable[str],
+        extent: Mapping[str, Extent],
+    ) -> None:
+        """Let the fold keep windows alone of what is decided for good."""
+        decided = {
+            transaction: extent[transaction].decided(rows)
+            for transaction in transactions
+            if (rows := memory.of_transaction.get(transaction))
+        }
+        self._folds.settle(station_id, decided)
 
     def _look(
         self,
         station_id: str,
         memory: StationMemory,
-        rows: list[SessionRow],
-        named: Collection[str],
+        extent: Mapping[str, Extent],
+        named: Mapping[str, Sequence[StationFact]],
         moment: Moment,
     ) -> Seen:
         """Fold what may have changed, and what may have waited long enough."""
-        transactions = ({row.transaction_ref for row in rows} | set(named)) - {NO_TRANSACTION}
+        rows = [row for each in extent.values() for row in each.folded]
         unfinished = [row for row in rows if row.is_unfinished]
         horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
         traits = self._rater.traits(station_id, moment.at)
         live = self._folds.open(station_id, traits, horizon)
-        live.follow(self._shelf, transactions, named, horizon, moment.position)
+        live.follow(self._shelf, extent, horizon, moment.position)
         decided = [
             row
             for row in rows
@@ -179,27 +167,28 @@ class Judge:
         ]
         before = {row.transaction_ref: live.sessions(row.transaction_ref) for row in decided}
         touched = live.turn()
-        looked_at = {row.transaction_ref for row in unfinished if self._is_due(row, memory, moment)}
+        due = {row.transaction_ref for row in unfinished if self._is_due(row, memory, moment)}
         # What is decided for good is looked at only where this record names it.
-        looked_at |= (live.changed - decided_for_good(memory, live.changed)) | set(named)
+        looked_at = sorted(
+            due | named.keys() | {key for key in live.changed if not _is_decided(extent.get(key))}
+        )
         folded = {
             session.session_id: Folded(transaction, session)
-            for transaction in sorted(looked_at)
+            for transaction in looked_at
             for session in live.sessions(transaction)
         }
-        was = {
-            s.session_id: s for transaction in before.keys() & touched for s in before[transaction]
-        }
-        changed = {
-            row.session_id
-            for row in decided
-            if row.session_id in was
-            and row.session_id in folded
-            and _billed(was[row.session_id]) != _billed(folded[row.session_id].session)
-        }
         live.changed.clear()
+        was = [s for transaction in before.keys() & touched for s in before[transaction]]
+        changed = _billed_otherwise(was, folded) & {row.session_id for row in decided}
+        vanished = [
+            row
+            for transaction in looked_at
+            if transaction in extent
+            for row in extent[transaction].folded
+            if row.session_id not in folded
+        ]
         known = {transaction for transaction in looked_at if live.has_facts(transaction)}
-        return Seen(looked_at, known, folded, changed)
+        return Seen(set(looked_at), known, folded, changed, vanished)
 
     def _is_due(self, row: SessionRow, memory: StationMemory, moment: Moment) -> bool:
         """Whether the time alone may decide an unfinished session."""
@@ -221,20 +210,10 @@ class Judge:
         row.describe(session, memory.heard_at)
         self._conclude(row, verdict if is_news else None)
 
-    def _recall(self, station_id: str, memory: StationMemory, transactions: Iterable[str]) -> None:
-        in_mind = {row.transaction_ref for row in memory.rows.values()}
-        missing = {
-            (station_id, transaction) for transaction in transactions if transaction not in in_mind
-        }
-        if missing - self._recalled:
-            self.recall({station_id: memory}, missing)
-
     def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
         """Follow a person's *choice* about a held session; say whether that was possible."""
         station_id = choice.station
-        row = memory.rows.get(choice.session_id) or load_session(
-            self._connection, choice.session_id
-        )
+        row = self._row(memory, choice.session_id)
         if row is None or row.station_id != station_id or row.state is not SessionState.HELD:
             return False
         # A record holds one decision about a session: its position is in the key.
@@ -257,9 +236,7 @@ class Judge:
         if validation.session_id is None:
             row = memory.unfinished_of(canonical_token(validation.token))
         else:
-            row = memory.rows.get(validation.session_id) or load_session(
-                self._connection, validation.session_id
-            )
+            row = self._row(memory, validation.session_id)
         if row is None or row.station_id != validation.station or row.state not in UNDECIDED:
             return None
         memory.rows[row.session_id] = row
@@ -267,6 +244,10 @@ class Judge:
         self._findings.change(row)
         memory.settle()
         return row
+
+    def _row(self, memory: StationMemory, session_id: str) -> SessionRow | None:
+        known = memory.rows.get(session_id)
+        return known or next(iter(load_sessions(self._connection, [session_id])), None)
 
     def use(self, version: int) -> None:
         """Decide with what was declared up to *version*: whatever waits is asked anew."""
@@ -279,27 +260,27 @@ class Judge:
 
     def stored(self) -> None:
         """Forget what was looked up for the transaction that is now committed."""
-        self._recalled.clear()
         self._folds.stored()
 
     def _fold_around(
-        self, row: SessionRow, rows: Iterable[SessionRow], moment: Moment
+        self, row: SessionRow, around: Sequence[SessionRow], moment: Moment
     ) -> ChargingSession | None:
-        """Return the session of *row*, folded among *rows*, with what was known then."""
-        around = list(rows)
+        """Return the session of *row*, folded among those *around*, with what was known then."""
         unfinished = [other.first_fact_at for other in around if other.is_unfinished]
         horizon = min([row.first_fact_at, *unfinished])
         traits = self._rater.traits(row.station_id, moment.at)
         live = LiveFold(row.station_id, traits, horizon)
-        transactions = {other.transaction_ref for other in around} - {NO_TRANSACTION}
-        live.follow(self._shelf, transactions, transactions, horizon, moment.position)
+        extent: dict[str, Extent] = {}
+        for transaction in {other.transaction_ref for other in around} - {NO_TRANSACTION}:
+            rows = [other for other in around if other.transaction_ref == transaction]
+            begins = min(other.begins for other in rows)
+            extent[transaction] = Extent(rows, begins, begins)
+        live.follow(self._shelf, extent, horizon, moment.position)
         live.turn()
         sessions = {session.session_id: session for session in live.sessions(row.transaction_ref)}
         return sessions.get(row.session_id)
 
-    def _settle_vanished(
-        self, memory: StationMemory, rows: list[SessionRow], seen: Seen
-    ) -> set[str]:
+    def _settle_vanished(self, memory: StationMemory, seen: Seen) -> set[str]:
         """Deal with rows that the fold no longer knows; return sessions that are decided already.
 
         A session's id holds its start, and a late fact may move that. What was decided stays
@@ -307,9 +288,7 @@ class Judge:
         """
         aliases: set[str] = set()
         folded = seen.folded
-        for row in rows:
-            if row.transaction_ref not in seen.transactions or row.session_id in folded:
-                continue
+        for row in seen.vanished:
             fresh = [
                 session_id
                 for session_id, found in folded.items()
@@ -327,6 +306,8 @@ class Judge:
                 continue  # its facts are unmatched ones, by now too old to be looked at
             elif row.state in DECIDED and heir:
                 aliases.add(heir)
+                row.lie(folded[heir].session)
+                row.first_fact_at = min(row.first_fact_at, folded[heir].session.first_received_at)
                 self._mark_late(row, moment_at=row.last_fact_at)
             elif row.state is SessionState.HELD and heir:
                 row.state = moved(row.state, SessionAct.REPLACE)
@@ -344,6 +325,10 @@ class Judge:
             row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
             self._findings.decisions.append(verdict.decision)
         self._findings.change(row)
+
+
+def _is_decided(extent: Extent | None) -> bool:
+    return extent is not None and extent.is_decided
 
 
 def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:
@@ -373,6 +358,15 @@ def _nearest(row: SessionRow, sessions: Sequence[ChargingSession]) -> str | None
         ),
         default=(None, None),
     )[1]
+
+
+def _billed_otherwise(was: Iterable[ChargingSession], folded: Mapping[str, Folded]) -> set[str]:
+    """Return which sessions would be billed otherwise now."""
+    return {
+        before.session_id
+        for before in was
+        if (now := folded.get(before.session_id)) and _billed(before) != _billed(now.session)
+    }
 
 
 def _billed(session: ChargingSession) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ decision which folds are open.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
@@ -14,9 +14,11 @@ from typing import Final
 
 from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
+from ledger.sessions.segments import dated
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
-from ledger.sessions.told import NOTHING, settled, told, unsettled, without
+from ledger.sessions.told import NOTHING, Settled, settled, told, without
+from ledger.worker.extent import Extent
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.session_rows import BEGINNING
 
@@ -25,33 +27,37 @@ FACTS_OPEN_MAX: Final = 20_000
 """Facts in open folds at the end of a transaction, about; folds not used lately are closed."""
 
 
+class Held:
+    """What a fold holds of one transaction: `facts` dated from `facts_from` on (None: none).
+
+    And from `told_from` on those that may be another's. `taken` is how many of the facts that wait
+    to be stored are among `facts`; -1: they are still to be read.
+    """
+
+    __slots__ = ("facts", "facts_from", "taken", "told_from")
+
+    def __init__(self, told_from: datetime) -> None:
+        self.told_from = told_from
+        self.facts: list[StationFact] = []
+        self.facts_from: datetime | None = told_from
+        self.taken = -1
+
+
 class LiveFold:
-    """One station's fold, and which facts it holds: whole transactions, and of "" the recent ones.
+    """One station's fold, and which facts it holds: of transactions, and of "" the recent ones.
 
     `changed` are the transactions whose sessions may have changed since they were last looked at.
     """
 
-    __slots__ = (
-        "_brought",
-        "_fold",
-        "_is_loaded",
-        "_loose",
-        "_numbers",
-        "_settled",
-        "_taken",
-        "_told",
-        "_transactions",
-        "changed",
-        "horizon",
-    )
+    __slots__ = ("_brought", "_fold", "_held", "_is_loaded", "_loose", "_loose_taken", "_numbers",
+                 "_told", "changed", "horizon")  # fmt: skip
 
     def __init__(self, station_id: str, traits: StationTraits, horizon: datetime) -> None:
         self._fold = fold_station(station_id, NOTHING, traits)
         self._told = NOTHING
-        self._transactions: dict[str, list[StationFact]] = {}
+        self._held: dict[str, Held] = {}
         self._loose: list[tuple[datetime, int, StationFact]] = []
-        self._settled: set[str] = set()
-        self._taken: dict[str, int] = {}
+        self._loose_taken = 0
         self._brought: list[StationFact] = []
         self._is_loaded = False
         self._numbers = count()
@@ -66,69 +72,77 @@ class LiveFold:
     @property
     def size(self) -> int:
         """How many facts it holds, and one for the fold itself."""
-        return 1 + len(self._loose) + sum(map(len, self._transactions.values()))
+        return 1 + len(self._loose) + sum(len(held.facts) for held in self._held.values())
 
-    def holds(self, transaction: str) -> bool:
-        """Whether the facts of *transaction* need not be read."""
-        return transaction == NO_TRANSACTION or transaction in self._transactions
-
-    def is_settled(self, transaction: str) -> bool:
-        """Whether windows stand for the facts of *transaction*."""
-        return transaction in self._settled
-
-    def settle(self, transactions: Collection[str]) -> None:
-        """Keep the windows of *transactions* alone: their sessions are decided for good."""
-        self._fold_anew()
-        windows, facts = {}, []
-        for transaction in self._transactions.keys() & transactions:
-            if not self._fold.may_settle(transaction):
-                continue
-            windows[transaction] = self._fold.windows_of(transaction)
-            facts += self._transactions.pop(transaction)
-            self._taken.pop(transaction, None)
-        if windows:
-            self._settled |= windows.keys()
-            self._told = settled(self._told, windows, facts)
+    def lacks(self, transaction: str, extent: Extent) -> datetime | None:
+        """Return from when on facts of *transaction* have to be read, None: of no time."""
+        held = self._held.get(transaction)
+        if held is None or extent.told_from < held.told_from:
+            return extent.told_from
+        needed = extent.facts_from
+        if needed is None or (held.facts_from is not None and held.facts_from <= needed):
+            return None
+        return needed
 
     def has_facts(self, transaction: str) -> bool:
         """Whether any fact of *transaction* is known."""
-        return bool(
-            self._loose if transaction == NO_TRANSACTION else self._transactions.get(transaction)
-        )
+        held = self._held.get(transaction)
+        return bool(held and held.facts)
 
     def sessions(self, transaction: str) -> tuple[ChargingSession, ...]:
-        """Return the sessions of *transaction*."""
+        """Return the sessions of *transaction* that are folded from facts."""
         self._fold_anew()
         return self._fold.sessions(transaction)
+
+    def settle(self, decided: Mapping[str, Extent]) -> None:
+        """Let go of facts that are not needed now that so much of transactions is *decided*."""
+        self._fold_anew()
+        gone: list[StationFact] = []
+        parts: dict[str, Settled | None] = {}
+        for transaction, extent in decided.items():
+            held, until = self._held.get(transaction), extent.facts_from
+            if held is None or held.facts_from is None:
+                continue
+            if until is not None and until <= held.facts_from:
+                continue
+            loose = {id(each.frame) for each in self._fold.loose(transaction)}
+            held.facts_from = until
+            gone += self._drop(held, until, loose)
+            parts[transaction] = extent.part
+        if parts:
+            self._told = settled(without(self._told, gone), parts)
+            last = self._fold
+            self._fold = fold_station(last.station_id, self._told, last.traits, last)
 
     def follow(
         self,
         shelf: FactShelf,
-        transactions: Collection[str],
-        named: Collection[str],
+        extent: Mapping[str, Extent],
         horizon: datetime,
         position: int,
     ) -> None:
-        """Hold *transactions* and what came since *horizon*, as known before *position*.
+        """Hold what *extent* says and what came since *horizon*, as known before *position*.
 
-        What the record there brings waits for `turn`. What is settled stays so unless it is
-        among the *named*.
+        What the record there brings waits for `turn`.
         """
-        gone = {each for each in self._settled if each in named or each not in transactions}
-        self._settled -= gone
-        transactions = set(transactions) - self._settled
         stale: list[StationFact] = []
-        for transaction in self._transactions.keys() - transactions:
-            stale += self._transactions.pop(transaction)
-            self._taken.pop(transaction, None)
+        parts: dict[str, Settled | None] = {}
+        for transaction in self._held.keys() - extent.keys():
+            stale += self._held.pop(transaction).facts
+            parts[transaction] = None
         self.horizon = horizon
         while self._loose and self._loose[0][0] < horizon:
             stale.append(heappop(self._loose)[2])
-        earlier: list[StationFact] = []
-        for transaction in (*sorted(transactions), NO_TRANSACTION):
-            for fact in self._news(shelf, transaction):
-                (earlier if fact.position != position else self._brought).append(fact)
-        self._told = told(earlier, without(unsettled(self._told, gone), stale))
+        news = self._loose_news(shelf)
+        for transaction in sorted(extent):
+            stale += self._stretch(transaction, extent[transaction])
+            news += self._news(shelf, transaction, extent[transaction])
+            part = extent[transaction].part
+            if part != self._told.settled.get(transaction):
+                parts[transaction] = part
+        earlier = [fact for fact in news if fact.position != position]
+        self._brought += [fact for fact in news if fact.position == position]
+        self._told = told(earlier, settled(without(self._told, stale), parts))
 
     def turn(self) -> frozenset[str]:
         """Add what the record brought; return the transactions whose sessions that may change."""
@@ -137,12 +151,16 @@ class LiveFold:
 
     def catch_up(self, shelf: FactShelf, transaction: str) -> None:
         """Take the facts of *transaction* that the shelf is about to hand over to the table."""
-        if self.holds(transaction):
-            self._told = told(self._news(shelf, transaction), self._told)
+        if transaction == NO_TRANSACTION:
+            self._told = told(self._loose_news(shelf), self._told)
+        elif (held := self._held.get(transaction)) and held.facts_from is not None:
+            self._told = told(self._brought_of(shelf, transaction, held), self._told)
 
     def stored(self) -> None:
         """Count from the start again: the shelf is empty now."""
-        self._taken.clear()
+        self._loose_taken = 0
+        for held in self._held.values():
+            held.taken = 0
 
     def _fold_anew(self) -> frozenset[str]:
         """Fold what was told since the last time; return what that may have changed."""
@@ -153,24 +171,69 @@ class LiveFold:
         self.changed |= self._fold.changed
         return self._fold.changed
 
-    def _news(self, shelf: FactShelf, transaction: str) -> list[StationFact]:
+    def _stretch(self, transaction: str, extent: Extent) -> list[StationFact]:
+        """Hold no more of *transaction* than *extent* says, or read anew; return what goes."""
+        held = self._held.get(transaction)
+        if held is None or extent.told_from < held.told_from:
+            self._held[transaction] = Held(extent.told_from)
+            return held.facts if held else []
+        gone: list[StationFact] = []
+        if extent.told_from > held.told_from:
+            held.told_from = extent.told_from
+            gone = self._drop(held, extent.told_from, ())
+            if held.facts_from is not None:
+                held.facts_from = max(held.facts_from, held.told_from)
+        needed = extent.facts_from
+        if needed is not None and (held.facts_from is None or needed < held.facts_from):
+            gone += [fact for fact in held.facts if dated(fact, self.traits) >= needed]
+            held.facts = [fact for fact in held.facts if dated(fact, self.traits) < needed]
+            held.facts_from, held.taken = needed, -1
+        return gone
+
+    def _drop(self, held: Held, until: datetime | None, kept: Collection[int]) -> list[StationFact]:
+        """Let go of facts dated before *until* (None: of all) but those *kept*; return them."""
+        facts, held.facts = held.facts, []
+        gone: list[StationFact] = []
+        for fact in facts:
+            is_late = until is not None and dated(fact, self.traits) >= until
+            (held.facts if is_late or id(fact) in kept else gone).append(fact)
+        return gone
+
+    def _news(self, shelf: FactShelf, transaction: str, extent: Extent) -> list[StationFact]:
         """Return the facts of *transaction* that are not yet held, and hold them."""
+        held = self._held[transaction]
+        if held.facts_from is None:
+            return []
+        if held.taken >= 0:
+            return self._brought_of(shelf, transaction, held)
+        self.changed.add(transaction)
         key = (self._fold.station_id, transaction)
+        facts = shelf.facts(key, extent.received_since(held.facts_from))
+        held.taken = len(shelf.new.get(key, ()))
+        return self._hold(held, facts)
+
+    def _brought_of(self, shelf: FactShelf, transaction: str, held: Held) -> list[StationFact]:
+        """Return what waits on the shelf and is not yet held, and hold it."""
+        brought = shelf.new.get((self._fold.station_id, transaction), [])
+        news, held.taken = brought[held.taken :], len(brought)
+        return self._hold(held, news)
+
+    def _hold(self, held: Held, facts: list[StationFact]) -> list[StationFact]:
+        begins = held.facts_from
+        if begins is not None and begins != BEGINNING:
+            facts = [fact for fact in facts if dated(fact, self.traits) >= begins]
+        held.facts += facts
+        return facts
+
+    def _loose_news(self, shelf: FactShelf) -> list[StationFact]:
+        """Return what came since the horizon without a transaction, and hold it."""
+        key = (self._fold.station_id, NO_TRANSACTION)
         brought = shelf.new.get(key, [])
-        taken = self._taken.get(transaction, 0)
-        self._taken[transaction] = len(brought)
-        if transaction == NO_TRANSACTION:
-            news = brought[taken:] if self._is_loaded else shelf.facts(key, self.horizon)
-            self._is_loaded = True
-            facts = [fact for fact in news if fact.received_at >= self.horizon]
-            for fact in facts:
-                heappush(self._loose, (fact.received_at, next(self._numbers), fact))
-        elif transaction in self._transactions:
-            facts = brought[taken:]
-            self._transactions[transaction] += facts
-        else:
-            self.changed.add(transaction)
-            facts = self._transactions[transaction] = shelf.facts(key, BEGINNING)
+        news = brought[self._loose_taken :] if self._is_loaded else shelf.facts(key, self.horizon)
+        self._loose_taken, self._is_loaded = len(brought), True
+        facts = [fact for fact in news if fact.received_at >= self.horizon]
+        for fact in facts:
+            heappush(self._loose, (fact.received_at, next(self._numbers), fact))
         return facts
 
 
@@ -198,11 +261,11 @@ class LiveFolds:
         self._used.add(station_id)
         return live
 
-    def settle(self, station_id: str, transactions: Collection[str]) -> None:
-        """Keep of *transactions* the windows alone."""
+    def settle(self, station_id: str, decided: Mapping[str, Extent]) -> None:
+        """Let go of the facts of what is *decided* for good."""
         live = self._open.get(station_id)
-        if live is not None and transactions:
-            live.settle(transactions)
+        if live is not None and decided:
+            live.settle(decided)
             self._used.add(station_id)
 
     def close(self, station_id: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -25,18 +25,23 @@ from ledger.log.envelope import Choice, Declared, Frame, Tick, Validation
 from ledger.log.event_log import Record
 from ledger.log.reading import numbered_lines
 from ledger.rating.decisions import Moment
+from ledger.sessions.segments import dated
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.judge import Judge
+from ledger.worker.live_folds import NO_TRANSACTION
 from ledger.worker.rater import Rater
+from ledger.worker.recollection import Named
 from ledger.worker.session_rows import (
     BEGINNING,
+    NEVER,
     RECENT,
-    StationMemory,
+    SessionRow,
     load_stations,
     store_rows,
     unfinished_stations,
 )
+from ledger.worker.station_memory import StationMemory
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +55,6 @@ class Translate(Protocol):
 
 # These move borders or close gaps. A reading in an open session decides nothing.
 ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
-NEVER: Final = datetime.max.replace(tzinfo=UTC)
 STATIONS_IN_MIND_MAX: Final = 20_000
 
 
@@ -91,7 +95,7 @@ class PartitionWorker:
         self._judge = Judge(connection, self._shelf, self._rater, self._findings)
         self._set_aside: Counter[tuple[str, str]] = Counter()
         self._validated: list[tuple[object, ...]] = []
-        self._deadline = BEGINNING
+        self._deadline, self._waits = BEGINNING, (0, 0)
         self._memories: dict[str, StationMemory] = {}
         self._heard: set[str] = set()
         # Their time-outs come with a tick, without a frame that would bring them to mind.
@@ -168,33 +172,57 @@ class PartitionWorker:
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
         """Read everything that the records will need from the database in a few statements."""
-        keys: set[TransactionKey] = set()
+        facts: defaultdict[str, defaultdict[str, list[StationFact]]]
+        facts = defaultdict(lambda: defaultdict(list))
         judged: set[str] = set()
         since = NEVER
         for entry in entries:
             if entry.facts or entry.choices or entry.validations:
                 since = min(since, entry.at)
             for fact in entry.facts:
-                keys.add((fact.station_id, transaction_of(fact)))
+                facts[fact.station_id][transaction_of(fact)].append(fact)
                 if type(fact) in ALWAYS_JUDGED:
                     judged.add(fact.station_id)
-            keys.update((choice.station, "") for choice in entry.choices)
-            keys.update((validation.station, "") for _, validation in entry.validations)
-        self._remember({station_id for station_id, _ in keys}, since)
-        known = {
-            (station_id, row.transaction_ref)
-            for station_id in {station_id for station_id, _ in keys}
-            for row in self._memories[station_id].rows.values()
-        }
-        self._judge.recall(self._memories, {key for key in keys - known if key[1]})
-        judged.update(key[0] for key in keys if self._memories[key[0]].is_waiting)
-        self._judge.prefetch(self._memories, (key for key in keys if key[0] in judged), since)
+            for choice in entry.choices:
+                facts[choice.station][NO_TRANSACTION] += ()
+            for _, validation in entry.validations:
+                facts[validation.station][NO_TRANSACTION] += ()
+        self._remember(facts.keys(), since)
+        self._recall(facts, since)
+        judged.update(station for station in facts if self._memories[station].is_waiting)
+        self._judge.recollection.prefetch(
+            self._memories, {station_id: facts[station_id] for station_id in judged}, since
+        )
+
+    def _recall(self, facts: Named, since: datetime) -> None:
+        """Have the sessions in mind that *facts* may belong to, however old."""
+        wanted: dict[TransactionKey, datetime] = {}
+        for station_id, transactions in facts.items():
+            memory = self._memories[station_id]
+            for transaction, some in transactions.items():
+                # All of its sessions are in mind, as nearly always: then no date is asked for.
+                if not memory.lacks(transaction, BEGINNING):
+                    continue
+                traits = self._rater.traits(station_id, since)
+                at = min(dated(fact, traits) for fact in some) if some else BEGINNING
+                if memory.lacks(transaction, at):
+                    wanted[station_id, transaction] = at
+        self._judge.recollection.recall(self._memories, wanted)
 
     def _remember(self, stations: Iterable[str], at: datetime) -> None:
-        unknown = set(stations) - self._memories.keys()
-        if unknown:
-            since = at if at is NEVER else at - RECENT
-            self._memories.update(load_stations(self._connection, unknown, since=since))
+        """Have in mind what was heard of shortly before *at*, and what is unfinished."""
+        since = at if at is NEVER else at - RECENT
+        unknown: dict[str, list[SessionRow]] = {}
+        for station_id in stations:
+            memory = self._memories.setdefault(station_id, StationMemory())
+            if since < memory.since or at is NEVER:
+                unknown[station_id] = []
+        if not unknown:
+            return
+        for row in load_stations(self._connection, unknown, since=since):
+            unknown[row.station_id].append(row)
+        for station_id, rows in unknown.items():
+            self._memories[station_id].absorb(rows, since)
 
     def _walk(self, entry: Entry) -> None:
         """Take one record into account and judge the stations that it may have changed."""
@@ -211,15 +239,17 @@ class PartitionWorker:
         named = self._add(entry)
         for station_id in sorted(named):
             self._judge_station(station_id, named[station_id], moment)
-        if named:
             # Never too late, so that most ticks need to look at nothing.
-            self._deadline = min(self._deadline, entry.at + self._rater.wait_least(entry.at))
+            self._deadline = self._earliest(station_id, entry.at, self._deadline)
         # After the facts: what they settled is no longer held, and needs no person.
         for choice in entry.choices:
             if not self._judge.choose(self._memories[choice.station], choice, moment):
                 self._set_aside[choice.station, "choice_without_held_session"] += 1
-        if entry.tick is not None and entry.tick >= self._deadline:
-            self._time_out(msgspec.structs.replace(moment, at=entry.tick))
+        if entry.tick is not None:
+            if self._waits != self._rater.waits(entry.tick):
+                self._deadline = BEGINNING  # another policy holds by now, and may wait less
+            if entry.tick >= self._deadline:
+                self._time_out(msgspec.structs.replace(moment, at=entry.tick))
 
     def _validate(self, validation: Validation, moment: Moment, line: int) -> None:
         """Note a code before the record's facts are judged: it may come with the stop."""
@@ -240,13 +270,13 @@ class PartitionWorker:
             )
         )
 
-    def _add(self, entry: Entry) -> dict[str, set[str]]:
-        """Shelve the facts of *entry*; return the transactions, by station, that have to be judged.
+    def _add(self, entry: Entry) -> dict[str, dict[str, list[StationFact]]]:
+        """Shelve the facts of *entry*; return those that are judged, by station and transaction.
 
         A frame with an id that no start of its station carries is shelved without a transaction:
         whose it is, the fold of the station says.
         """
-        named: dict[str, set[str]] = {}
+        named: dict[str, dict[str, list[StationFact]]] = {}
         new, memories, heard = self._shelf.new, self._memories, self._heard
         wait = self._rater.wait(entry.at)
         for fact in entry.facts:
@@ -256,18 +286,29 @@ class PartitionWorker:
             memory.heard_at = max(memory.heard_at, fact.received_at)
             # The way of nearly every frame: no fold, no decision.
             if type(fact) is SessionUpdated and not memory.is_overdue(entry.at, wait):
-                transaction = fact.transaction_ref or ""
-                rows = memory.plain.get(transaction)
-                if rows is not None:
-                    new[station_id, transaction].append(fact)
-                    for row in rows:
-                        row.read_on(fact)
-                        if not row.is_unfinished:
-                            self._findings.change(row)
+                row = self._row_read_on(fact, memory, entry.at)
+                if row is not None:
+                    new[station_id, row.transaction_ref].append(fact)
+                    row.read_on(fact)
+                    if not row.is_unfinished:
+                        self._findings.change(row)
                     continue
             if self._shelve(fact, memory):
-                named.setdefault(station_id, set()).add(transaction_of(fact))
+                transactions = named.setdefault(station_id, {})
+                transactions.setdefault(transaction_of(fact), []).append(fact)
         return named
+
+    def _row_read_on(
+        self, fact: SessionUpdated, memory: StationMemory, at: datetime
+    ) -> SessionRow | None:
+        """Return the row of the session that *fact* only is one more reading of."""
+        transaction = fact.transaction_ref or NO_TRANSACTION
+        rows = memory.plain.get(transaction)
+        if rows is None:
+            return None
+        if len(rows) == 1 and rows[0].facts_from is None:
+            return rows[0]
+        return memory.plain_row(transaction, fact, self._rater.traits(fact.station_id, at))
 
     def _shelve(self, fact: StationFact, memory: StationMemory) -> bool:
         """Shelve a fact that is more than one more reading; say whether it has to be judged."""
@@ -287,18 +328,28 @@ class PartitionWorker:
     def _time_out(self, moment: Moment) -> None:
         """Judge the sessions that waited long enough; find when the next one will have."""
         due = []
-        self._deadline = NEVER
-        for station_id, memory in self._memories.items():
-            deadlines = [
-                self._rater.deadline(row, memory, moment.at) for row in memory.unfinished()
-            ]
-            if deadlines and min(deadlines) <= moment.at:
+        self._deadline, self._waits = NEVER, self._rater.waits(moment.at)
+        for station_id in self._memories:
+            deadline = self._earliest(station_id, moment.at, NEVER)
+            if deadline <= moment.at:
                 due.append(station_id)
-            self._deadline = min([self._deadline, *deadlines])
+            self._deadline = min(self._deadline, deadline)
         for station_id in sorted(due):
-            self._judge_station(station_id, (), moment)
+            self._judge_station(station_id, {}, moment)
 
-    def _judge_station(self, station_id: str, named: Collection[str], moment: Moment) -> None:
+    def _earliest(self, station_id: str, at: datetime, deadline: datetime) -> datetime:
+        """Return *deadline*, or when the first session of a station will have waited long enough.
+
+        As of *at*: a session may be older than the record that makes it wait.
+        """
+        memory = self._memories[station_id]
+        for row in memory.unfinished():
+            deadline = min(deadline, self._rater.deadline(row, memory, at))
+        return deadline
+
+    def _judge_station(
+        self, station_id: str, named: Mapping[str, Sequence[StationFact]], moment: Moment
+    ) -> None:
         if not self._judge.judge(station_id, self._memories[station_id], named, moment):
             self._set_aside[station_id, "not_folded"] += 1
 

@@ -31,7 +31,8 @@ from ledger.rating.decisions import (
 from ledger.rating.entitlements import Entitlements
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionAct, SessionState
-from ledger.worker.session_rows import SessionRow, StationMemory
+from ledger.worker.session_rows import SessionRow
+from ledger.worker.station_memory import StationMemory
 
 logger = logging.getLogger(__name__)
 
@@ -153,10 +154,10 @@ class Rater:
         """Return how long an ended session waits for what is missing."""
         return timedelta(seconds=self._declarations.policy(at).wait_s)
 
-    def wait_least(self, at: datetime) -> timedelta:
-        """Return the shortest time after a fact that a time-out can come."""
+    def waits(self, at: datetime) -> tuple[int, int]:
+        """Return the seconds after which a session times out: an ended one, and an open one."""
         policy = self._declarations.policy(at)
-        return timedelta(seconds=min(policy.wait_s, policy.silence_s))
+        return policy.wait_s, policy.silence_s
 
     def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
         """Return when an unfinished session will have waited long enough."""

@@ -1,8 +1,8 @@
-"""The rows of `session` that the worker has in mind: unfinished ones, and those just decided."""
+"""Rows of `session`, as the worker reads and writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, LiteralString
@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.facts.station_facts import Measurand, SessionUpdated
+from ledger.sessions.loose_frames import Window
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import (
     UNFINISHED,
@@ -23,6 +24,7 @@ from ledger.sessions.states import (
 RECENT: Final = timedelta(hours=2)
 """How long a decided session stays a candidate for frames that name no transaction of ours."""
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
 NEXT_DAY: Final = timedelta(days=1)
 """How long after an open session's last fact the next start on its connector still bounds it."""
 
@@ -52,9 +54,18 @@ class SessionRow(msgspec.Struct, kw_only=True):
     last_fact_at: datetime
     heard_at: datetime
     validations: list[str] = []
+    facts_from: datetime | None = None
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         self.state = SessionState(self.state)  # a column's text
+        if self.window is not None and not isinstance(self.window, Window):
+            self.window = msgspec.convert(self.window, Window)  # a column's JSON
+
+    @property
+    def begins(self) -> datetime:
+        """From when on what its transaction tells is no earlier session's."""
+        return self.facts_from or BEGINNING
 
     @property
     def is_unfinished(self) -> bool:
@@ -91,6 +102,12 @@ class SessionRow(msgspec.Struct, kw_only=True):
         elif not session.is_ended and self.state is SessionState.WAITING:
             self.state = moved(self.state, SessionAct.REOPEN)
 
+    def lie(self, session: ChargingSession) -> bool:
+        """Take over where the session lies among others; say whether that moved."""
+        before = self.facts_from, self.window
+        self.facts_from, self.window = session.facts_from, session.window
+        return before != (self.facts_from, self.window)
+
     def describe(self, session: ChargingSession, heard_at: datetime) -> None:
         """Take over what the fold says of an undecided session."""
         self.flags, self.blockers = list(session.flags), list(session.blockers)
@@ -104,6 +121,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.first_fact_at = session.first_received_at
         self.last_fact_at = session.last_received_at
         self.heard_at = heard_at
+        self.lie(session)
         registers = [p.register_wh for p in session.points if p.register_wh is not None]
         self.register_wh = registers[-1] if registers else session.meter_start_wh
 
@@ -120,17 +138,24 @@ ON CONFLICT (session_id) DO UPDATE SET
     meter_start_wh = excluded.meter_start_wh, meter_stop_wh = excluded.meter_stop_wh,
     register_wh = excluded.register_wh, first_fact_at = excluded.first_fact_at,
     last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at,
-    validations = excluded.validations
+    validations = excluded.validations, facts_from = excluded.facts_from,
+    "window" = excluded."window"
 """
-# Whole transactions: with one session of two in mind a restart would fold another one.
+# Of a transaction every session from some on: with one left out another one would be folded. Stops
+# without an id share theirs, and have nothing else in common.
 OF_STATIONS: LiteralString = """
 SELECT session.* FROM session JOIN (
-    SELECT DISTINCT station_id, transaction_ref FROM session AS late
+    SELECT station_id, transaction_ref, array_agg(session_id) AS session_ids,
+           min(coalesce(facts_from, '-infinity')) AS begins
+    FROM session AS late
     WHERE station_id = ANY (%s) AND (state = ANY (%s) OR last_fact_at >= least(%s, (
         SELECT min(first_fact_at) FROM unfinished_session AS unfinished
         WHERE unfinished.station_id = late.station_id
     )))
-) AS in_mind USING (station_id, transaction_ref)
+    GROUP BY station_id, transaction_ref
+) AS late USING (station_id, transaction_ref)
+WHERE coalesce(session.facts_from, '-infinity') >= late.begins
+  AND (transaction_ref NOT IN ('', '-') OR session_id = ANY (session_ids))
 """
 AROUND: LiteralString = """
 SELECT * FROM session
@@ -139,80 +164,20 @@ WHERE station_id = %s AND last_fact_at >= %s AND first_fact_at <= %s
 UNFINISHED_STATIONS: LiteralString = """
 SELECT DISTINCT station_id FROM unfinished_session WHERE partition = %s
 """
-OF_SESSION: LiteralString = "SELECT * FROM session WHERE session_id = %s"
-OF_TRANSACTIONS: LiteralString = """
-SELECT session.* FROM session
-JOIN unnest(%s::text[], %s::text[]) AS wanted (station_id, transaction_ref)
-    USING (station_id, transaction_ref)
+OF_SESSIONS: LiteralString = "SELECT * FROM session WHERE session_id = ANY (%s)"
+# From the session on that what is dated then belongs to: all of them, where none began by then.
+SINCE: LiteralString = """
+SELECT session.* FROM unnest(%s::text[], %s::text[], %s::timestamptz[])
+    AS wanted (station_id, transaction_ref, at)
+CROSS JOIN LATERAL (
+    SELECT max(facts_from) AS begins FROM session AS older
+    WHERE older.station_id = wanted.station_id AND older.state <> 'replaced'
+      AND older.transaction_ref = wanted.transaction_ref AND older.facts_from <= wanted.at
+) AS known
+JOIN session ON session.station_id = wanted.station_id
+    AND session.transaction_ref = wanted.transaction_ref
+    AND (known.begins IS NULL OR session.facts_from >= known.begins)
 """
-
-
-class StationMemory:
-    """What the worker has in mind about one station.
-
-    `plain` are the transactions whose sessions all lack their end, with their rows: a reading in
-    one of them changes no decision and needs no fold. `owned` are the transactions whose frames
-    carry an id that the station may use. `waiting_since` is the last fact of the session that has
-    waited longest, None where none waits.
-    """
-
-    __slots__ = ("heard_at", "owned", "plain", "rows", "waiting_since")
-
-    def __init__(self) -> None:
-        self.rows: dict[str, SessionRow] = {}
-        self.plain: dict[str, list[SessionRow]] = {}
-        self.owned: set[str] = set()
-        self.waiting_since: datetime | None = None
-        self.heard_at = BEGINNING
-
-    def settle(self) -> None:
-        """Work out again what the rows mean for the frames to come."""
-        transactions: dict[str, list[SessionRow]] = {}
-        for row in self.rows.values():
-            transactions.setdefault(row.transaction_ref, []).append(row)
-        # A stop of nobody's makes a session too, but its id is no more the station's than before.
-        self.owned = {row.transaction_ref for row in self.rows.values() if row.has_start}
-        self.waiting_since = min(
-            (row.last_fact_at for row in self.rows.values() if row.state is SessionState.WAITING),
-            default=None,
-        )
-        self.plain = {
-            transaction: rows
-            for transaction, rows in transactions.items()
-            if all(row.lacks_end for row in rows)
-        }
-
-    @property
-    def is_waiting(self) -> bool:
-        """True while an ended session waits for what is missing."""
-        return self.waiting_since is not None
-
-    def is_overdue(self, at: datetime, wait: timedelta) -> bool:
-        """Whether at *at* a session has waited for as long as *wait*: then time decides it."""
-        return self.waiting_since is not None and self.waiting_since + wait <= at
-
-    def unfinished(self) -> list[SessionRow]:
-        """Return the rows that no decision was taken about."""
-        return [row for row in self.rows.values() if row.is_unfinished]
-
-    def unfinished_of(self, token_uid: str | None) -> SessionRow | None:
-        """Return the newest unfinished session of a token."""
-        rows = [row for row in self.unfinished() if token_uid and row.token_uid == token_uid]
-        # The id breaks ties, so that a replay chooses the same.
-        return max(rows, key=lambda row: (row.first_fact_at, row.session_id), default=None)
-
-    def let_go(self, before: datetime) -> None:
-        """Forget transactions that were over before *before* and before every unfinished session.
-
-        A transaction is in mind with all its sessions or not at all.
-        """
-        since = min([before, *(row.first_fact_at for row in self.unfinished())])
-        kept = {
-            row.transaction_ref
-            for row in self.rows.values()
-            if row.is_unfinished or row.last_fact_at >= since
-        }
-        self.rows = {key: row for key, row in self.rows.items() if row.transaction_ref in kept}
 
 
 def unfinished_stations(connection: Connection[Any], partition: int) -> list[str]:
@@ -222,26 +187,19 @@ def unfinished_stations(connection: Connection[Any], partition: int) -> list[str
 
 def load_stations(
     connection: Connection[Any], stations: Iterable[str], *, since: datetime
-) -> dict[str, StationMemory]:
-    """Return what `session` holds of *stations*: the transactions with something new.
+) -> list[SessionRow]:
+    """Return the rows of *stations* with something new, and what came after each by its id.
 
-    That is: with an unfinished session, or with a fact since then or since the first unfinished
-    session began.
+    That is: unfinished, or with a fact since then or since the first unfinished session began.
     """
-    found = {station_id: StationMemory() for station_id in stations}
     cursor = connection.cursor(row_factory=class_row(SessionRow))
-    for row in cursor.execute(OF_STATIONS, (list(found), list(UNFINISHED), since)):
-        found[row.station_id].rows[row.session_id] = row
-    for memory in found.values():
-        memory.heard_at = max((row.heard_at for row in memory.rows.values()), default=BEGINNING)
-        memory.settle()
-    return found
+    return cursor.execute(OF_STATIONS, (list(stations), list(UNFINISHED), since)).fetchall()
 
 
-def load_session(connection: Connection[Any], session_id: str) -> SessionRow | None:
-    """Return one row."""
+def load_sessions(connection: Connection[Any], session_ids: Iterable[str]) -> list[SessionRow]:
+    """Return the rows of *session_ids*."""
     cursor = connection.cursor(row_factory=class_row(SessionRow))
-    return cursor.execute(OF_SESSION, (session_id,)).fetchone()
+    return cursor.execute(OF_SESSIONS, (list(session_ids),)).fetchall()
 
 
 def load_around(connection: Connection[Any], row: SessionRow) -> list[SessionRow]:
@@ -251,16 +209,17 @@ def load_around(connection: Connection[Any], row: SessionRow) -> list[SessionRow
     return cursor.execute(AROUND, (row.station_id, row.first_fact_at, until)).fetchall()
 
 
-def load_transactions(
-    connection: Connection[Any], wanted: Iterable[tuple[str, str]]
+def load_since(
+    connection: Connection[Any], wanted: Mapping[tuple[str, str], datetime]
 ) -> list[SessionRow]:
-    """Return every row of the *wanted* (station, transaction) pairs, however old."""
-    pairs = sorted(wanted)
-    if not pairs:
-        return []
+    """Return the rows of (station, transaction) pairs, however old.
+
+    Those from the session on that something dated as given with each belongs to.
+    """
     cursor = connection.cursor(row_factory=class_row(SessionRow))
-    parameters = ([station for station, _ in pairs], [transaction for _, transaction in pairs])
-    return cursor.execute(OF_TRANSACTIONS, parameters).fetchall()
+    stations, transactions = zip(*wanted, strict=True)
+    parameters = (list(stations), list(transactions), list(wanted.values()))
+    return cursor.execute(SINCE, parameters).fetchall()
 
 
 def store_rows(

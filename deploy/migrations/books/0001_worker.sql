@@ -46,9 +46,13 @@ CREATE TABLE session (
     last_fact_at    timestamptz NOT NULL,
     heard_at        timestamptz NOT NULL,
     -- Codes that somebody showed for it: a voucher, a hotel stay.
-    validations     text[]      NOT NULL DEFAULT '{}'
+    validations     text[]      NOT NULL DEFAULT '{}',
+    -- Facts of its reference dated before are an earlier session's. Null: it is the first one.
+    facts_from      timestamptz,
+    -- Where it lies in its station's history by its own frames (ledger/sessions/loose_frames.py).
+    "window"        json
 ) WITH (fillfactor = 70);
-CREATE INDEX session_station ON session (station_id, transaction_ref);
+CREATE INDEX session_station ON session (station_id, transaction_ref, facts_from);
 CREATE INDEX session_unfinished ON session (partition) WHERE state IN ('open', 'waiting');
 -- Both as in ledger/sessions/states.py; a test compares them.
 CREATE VIEW unfinished_session AS SELECT * FROM session WHERE state IN ('open', 'waiting');

@@ -1,0 +1,113 @@
+"""How far back a look at a station goes: rules about its sessions' rows alone.
+
+A late start or a free connector can change sessions that were looked at long ago, but not all of
+a station's past can be folded for each record. So a session takes part that is unfinished, was
+heard of within RECENT, is the neighbour of an unfinished one, or is named by the record; and, of
+the same transaction, whatever came after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from ledger.rating.decisions import Moment
+from ledger.sessions.segments import is_without_id
+from ledger.sessions.states import DECIDED
+from ledger.sessions.told import Settled
+from ledger.worker.session_rows import BEGINNING, NEXT_DAY, RECENT, SessionRow
+from ledger.worker.station_memory import StationMemory
+
+
+class Extent(NamedTuple):
+    """Which sessions of a transaction take part: `rows`, and what is dated from `told_from` on.
+
+    From `facts_from` on facts are needed, before it windows will do; None: for all of them.
+    """
+
+    rows: list[SessionRow]
+    told_from: datetime
+    facts_from: datetime | None
+
+    @property
+    def folded(self) -> list[SessionRow]:
+        """The rows of those of which facts are needed."""
+        begins = self.facts_from
+        return [row for row in self.rows if begins is not None and row.begins >= begins]
+
+    @property
+    def part(self) -> Settled | None:
+        """What is told of the sessions whose facts are not needed; None: of all they are."""
+        begins = self.facts_from
+        if begins == BEGINNING:
+            return None
+        windows = [
+            row.window
+            for row in self.rows
+            if row.window is not None and (begins is None or row.begins < begins)
+        ]
+        return Settled(tuple(sorted(windows, key=lambda window: window.starts_at)), begins)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether all sessions that take part are decided for good."""
+        return bool(self.rows) and all(row.state in DECIDED for row in self.rows)
+
+    def decided(self, rows: Sequence[SessionRow]) -> Extent:
+        """Return what is still needed of it, now that its *rows* were decided."""
+        rows = [row for row in rows if row.begins >= self.told_from]
+        needed = (row.begins for row in rows if row.state not in DECIDED)
+        return Extent(rows, self.told_from, min(needed, default=None))
+
+    def received_since(self, begins: datetime) -> datetime:
+        """Return since when facts were received that are dated *begins* or later."""
+        if begins == BEGINNING:
+            return BEGINNING
+        # A report on the queue may have come before anything else of its session.
+        received = (row.first_fact_at for row in self.rows if row.begins >= begins)
+        return min([begins, *received])
+
+
+def extents(
+    memory: StationMemory, named: Mapping[str, datetime], moment: Moment
+) -> dict[str, Extent]:
+    """Return the transactions that take part; *named* tells since when the record concerns one."""
+    since = moment.at - RECENT
+    unfinished = memory.unfinished()
+    found: dict[str, Extent] = {}
+    for transaction, rows in memory.of_transaction.items():
+        in_mind = [
+            row
+            for row in rows
+            if row.is_unfinished
+            or row.last_fact_at >= since
+            or any(_is_neighbour(row, other) for other in unfinished)
+        ]
+        begins = [row.begins for row in in_mind]
+        if transaction in named:
+            begins.append(named[transaction])
+        if not begins:
+            continue
+        told_from = min(begins)
+        if not is_without_id(transaction):
+            in_mind = [row for row in rows if row.begins >= told_from]
+        needed = [row.begins for row in in_mind if row.state not in DECIDED]
+        if transaction in named:
+            needed.append(named[transaction])
+        found[transaction] = Extent(in_mind, told_from, min(needed, default=None))
+    for transaction in named.keys() - found.keys():
+        found[transaction] = Extent([], BEGINNING, BEGINNING)
+    return found
+
+
+def _is_neighbour(row: SessionRow, other: SessionRow) -> bool:
+    """Whether *row* may be what came after *other* at the same place."""
+    is_same_place = None in (row.evse_id, other.evse_id) or row.evse_id == other.evse_id
+    return is_same_place and row.last_fact_at >= other.first_fact_at
+
+
+def is_around(row: SessionRow, other: SessionRow) -> bool:
+    """Whether *row* may bear on *other*: `load_around` as a condition."""
+    until = other.last_fact_at + NEXT_DAY
+    return row.last_fact_at >= other.first_fact_at and row.first_fact_at <= until

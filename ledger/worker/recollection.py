@@ -1,0 +1,127 @@
+"""Bring back to mind what a record may change: rows of sessions, and stored facts.
+
+It decides nothing: how much is in mind already, by chance or by a larger group, shows in no result.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from ledger.facts.station_facts import StationFact
+from ledger.facts.station_traits import StationTraits
+from ledger.rating.decisions import Moment
+from ledger.worker.extent import Extent, extents
+from ledger.worker.fact_shelf import FactShelf, TransactionKey
+from ledger.worker.findings import Findings
+from ledger.worker.live_folds import NO_TRANSACTION, LiveFolds
+from ledger.worker.session_rows import (
+    RECENT,
+    SessionRow,
+    load_sessions,
+    load_since,
+    load_stations,
+)
+from ledger.worker.station_memory import StationMemory
+
+Named = Mapping[str, Mapping[str, Sequence[StationFact]]]
+"""Facts of records by station and transaction."""
+
+
+class Recollection:
+    """Reads rows into the memories of stations, and facts onto the shelf."""
+
+    def __init__(
+        self,
+        connection: Connection[Any],
+        shelf: FactShelf,
+        findings: Findings,
+        folds: LiveFolds,
+        traits: Callable[[str, datetime], StationTraits],
+    ) -> None:
+        self._connection, self._shelf, self._findings = connection, shelf, findings
+        self._folds, self._traits = folds, traits
+
+    def recall(
+        self, memories: Mapping[str, StationMemory], wanted: Mapping[TransactionKey, datetime]
+    ) -> None:
+        """Bring back the sessions that what is dated so belongs to, and later ones, however old."""
+        if not wanted:
+            return
+        rows: defaultdict[str, list[SessionRow]] = defaultdict(list)
+        for row in load_since(self._connection, wanted):
+            if row.session_id not in self._findings.gone:
+                rows[row.station_id].append(row)
+        dates: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+        for (station_id, transaction), at in wanted.items():
+            dates[station_id][transaction] = at
+        for station_id, transactions in dates.items():
+            memories[station_id].learn(rows[station_id], transactions)
+
+    def prefetch(
+        self, memories: Mapping[str, StationMemory], named: Named, since: datetime
+    ) -> None:
+        """Read the stored facts of the *named* stations at once; `judge` reads the rest."""
+        wanted: dict[TransactionKey, datetime] = {}
+        for station_id, facts in named.items():
+            live, memory = self._folds.get(station_id), memories[station_id]
+            traits = self._traits(station_id, since)
+            dates = _dates(memory, facts, traits)
+            unfinished = [row.first_fact_at for row in memory.unfinished()]
+            horizon = min([since - RECENT, *unfinished])
+            moment = Moment(partition=0, position=0, at=since)
+            for transaction, extent in extents(memory, dates, moment).items():
+                begins = live.lacks(transaction, extent) if live else extent.told_from
+                if begins is not None:
+                    wanted[station_id, transaction] = extent.received_since(begins)
+            if live is None:
+                wanted[station_id, NO_TRANSACTION] = horizon
+        self._shelf.fetch(wanted.items())
+
+    def extent(
+        self,
+        station_id: str,
+        memory: StationMemory,
+        named: Mapping[str, Sequence[StationFact]],
+        moment: Moment,
+    ) -> dict[str, Extent]:
+        """Return which transactions take part and how far back; have all their rows in mind."""
+        traits = self._traits(station_id, moment.at)
+        begun = [row.first_fact_at for row in memory.unfinished()]
+        since = min([moment.at - RECENT, *begun])
+        if since < memory.since:
+            rows = load_stations(self._connection, [station_id], since=since)
+            memory.absorb((r for r in rows if r.session_id not in self._findings.gone), since)
+        while True:
+            dates = _dates(memory, named, traits)
+            extent = extents(memory, dates, moment)
+            lacking = {
+                (station_id, transaction): each.told_from
+                for transaction, each in extent.items()
+                if memory.lacks(transaction, each.told_from)
+            }
+            if not lacking:
+                return extent
+            self.recall({station_id: memory}, lacking)
+
+    def sessions(self, memory: StationMemory, session_ids: Iterable[str]) -> None:
+        """Bring back rows by their own ids, as of stops that name no transaction."""
+        unknown = list(session_ids)
+        for row in load_sessions(self._connection, unknown) if unknown else ():
+            if row.session_id not in self._findings.gone:
+                memory.rows[row.session_id] = row
+
+
+def _dates(
+    memory: StationMemory, named: Mapping[str, Sequence[StationFact]], traits: StationTraits
+) -> dict[str, datetime]:
+    """Return since when sessions of the transactions in *named* are concerned."""
+    return {
+        transaction: memory.date(facts, transaction, traits)
+        for transaction, facts in named.items()
+        if transaction != NO_TRANSACTION
+    }

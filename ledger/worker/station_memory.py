@@ -1,0 +1,183 @@
+"""What the worker has in mind about a station: the sessions that a frame may still change.
+
+An id that is started again and again has many sessions, and what is dated after a start concerns
+no session before it. So of a transaction the last sessions are in mind, none of them left out;
+`covered` says from when on.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from ledger.facts.station_facts import SessionFact, StationFact
+from ledger.facts.station_traits import StationTraits
+from ledger.sessions.segments import dated, is_without_id
+from ledger.sessions.states import SessionState
+from ledger.worker.session_rows import BEGINNING, NEVER, SessionRow
+
+
+class StationMemory:
+    """Rows by session and by transaction, there oldest first and without replaced ones.
+
+    `plain` are the transactions whose last sessions all lack their end, with these rows: a reading
+    in one of them changes no decision and needs no fold. `owned` are the transactions whose frames
+    carry an id that the station may use. `waiting_since` is the last fact of the session that has
+    waited longest, None where none waits. `covered` says from when on all sessions of a
+    transaction are in mind (BEGINNING: all), `since` from when on everything heard of is.
+    """
+
+    __slots__ = (
+        "covered",
+        "heard_at",
+        "of_transaction",
+        "owned",
+        "plain",
+        "rows",
+        "since",
+        "waiting_since",
+    )
+
+    def __init__(self) -> None:
+        self.rows: dict[str, SessionRow] = {}
+        self.of_transaction: dict[str, list[SessionRow]] = {}
+        self.plain: dict[str, list[SessionRow]] = {}
+        self.owned: set[str] = set()
+        self.covered: dict[str, datetime] = {}
+        self.waiting_since: datetime | None = None
+        self.heard_at, self.since = BEGINNING, NEVER
+
+    def settle(self) -> None:
+        """Work out again what the rows mean for the frames to come."""
+        transactions: dict[str, list[SessionRow]] = {}
+        self.owned, self.waiting_since = set(), None
+        for row in self.rows.values():
+            if row.state is SessionState.REPLACED:
+                continue
+            transactions.setdefault(row.transaction_ref, []).append(row)
+            # A stop of nobody's makes a session too, but its id is no more the station's for it.
+            if row.started_at is not None:
+                self.owned.add(row.transaction_ref)
+            if row.state is SessionState.WAITING and (
+                self.waiting_since is None or row.last_fact_at < self.waiting_since
+            ):
+                self.waiting_since = row.last_fact_at
+        self.plain = {}
+        for transaction, rows in transactions.items():
+            if len(rows) > 1:
+                rows.sort(key=_begins)
+            lacking = len(rows)
+            while lacking and rows[lacking - 1].lacks_end:
+                lacking -= 1
+            if lacking < len(rows):
+                self.plain[transaction] = rows[lacking:]
+        self.of_transaction = transactions
+
+    def absorb(self, rows: Iterable[SessionRow], since: datetime) -> None:
+        """Have in mind what was heard of *since* then, and every later session of each one's id."""
+        self.since = min(self.since, since)
+        for row in rows:
+            self.rows.setdefault(row.session_id, row)
+            self.heard_at = max(self.heard_at, row.heard_at)
+            if not is_without_id(row.transaction_ref):
+                known = self.covered.get(row.transaction_ref, row.begins)
+                self.covered[row.transaction_ref] = min(known, row.begins)
+        self.settle()
+
+    def learn(self, rows: Iterable[SessionRow], wanted: Mapping[str, datetime]) -> None:
+        """Have in mind what was read of the *wanted* transactions for something dated then."""
+        begins: dict[str, datetime] = {}
+        for row in rows:
+            self.rows.setdefault(row.session_id, row)
+            known = begins.get(row.transaction_ref, row.begins)
+            begins[row.transaction_ref] = min(known, row.begins)
+        for transaction, at in wanted.items():
+            # Where none began by then, all of them were read.
+            first = begins.get(transaction, BEGINNING)
+            self.covered[transaction] = first if first <= at else BEGINNING
+        self.settle()
+
+    def lacks(self, transaction: str, at: datetime) -> bool:
+        """Whether sessions may be missing that something dated *at* belongs to."""
+        covered = self.covered.get(transaction)
+        return not is_without_id(transaction) and (covered is None or at < covered)
+
+    def is_split(self, transaction: str) -> bool:
+        """Whether it takes a date to know which session of *transaction* is meant."""
+        rows = self.of_transaction.get(transaction)
+        return bool(rows and rows[-1].facts_from is not None)
+
+    def date(
+        self, facts: Iterable[StationFact], transaction: str, traits: StationTraits
+    ) -> datetime:
+        """Return since when the sessions of *transaction* are concerned by *facts*."""
+        if not self.is_split(transaction):
+            return BEGINNING
+        return self.begins(transaction, min(dated(fact, traits) for fact in facts))
+
+    def begins(self, transaction: str, at: datetime) -> datetime:
+        """Return from when on the session tells that something dated *at* belongs to."""
+        rows = self.of_transaction.get(transaction, ())
+        index = bisect_right(rows, at, key=_begins)
+        return rows[index - 1].begins if index else BEGINNING
+
+    def plain_row(
+        self, transaction: str, fact: SessionFact, traits: StationTraits
+    ) -> SessionRow | None:
+        """Return the row of a session without end that *fact* is one more reading of."""
+        rows = self.plain[transaction]
+        index = bisect_right(rows, dated(fact, traits), key=_begins)
+        return rows[index - 1] if index else None
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while an ended session waits for what is missing."""
+        return self.waiting_since is not None
+
+    def is_overdue(self, at: datetime, wait: timedelta) -> bool:
+        """Whether at *at* a session has waited for as long as *wait*: then time decides it."""
+        return self.waiting_since is not None and self.waiting_since + wait <= at
+
+    def unfinished(self) -> list[SessionRow]:
+        """Return the rows that no decision was taken about."""
+        return [row for row in self.rows.values() if row.is_unfinished]
+
+    def unfinished_of(self, token_uid: str | None) -> SessionRow | None:
+        """Return the newest unfinished session of a token."""
+        rows = [row for row in self.unfinished() if token_uid and row.token_uid == token_uid]
+        # The id breaks ties, so that a replay chooses the same.
+        return max(rows, key=lambda row: (row.first_fact_at, row.session_id), default=None)
+
+    def let_go(self, before: datetime) -> None:
+        """Forget sessions that were over before *before* and before every unfinished session.
+
+        What came after one that stays stays too.
+        """
+        since = min([before, *(row.first_fact_at for row in self.unfinished())])
+        self.since = max(self.since, since)
+        kept: dict[str, datetime] = {}
+        for row in self.rows.values():
+            if row.is_unfinished or row.last_fact_at >= since:
+                known = kept.get(row.transaction_ref, row.begins)
+                kept[row.transaction_ref] = min(known, row.begins)
+        self.covered = {
+            transaction: max(covered, kept[transaction])
+            for transaction, covered in self.covered.items()
+            if transaction in kept
+        }
+        self.rows = {
+            key: row
+            for key, row in self.rows.items()
+            if row.transaction_ref in kept
+            and row.begins >= kept[row.transaction_ref]
+            and (
+                not is_without_id(row.transaction_ref)
+                or row.is_unfinished
+                or row.last_fact_at >= since
+            )
+        }
+
+
+def _begins(row: SessionRow) -> datetime:
+    return row.begins
