@@ -136,7 +136,6 @@ class PartitionWorker:
             memory = self._memories[station_id]
             # Longer than a record can look back: what is in mind by chance must decide nothing.
             memory.let_go(memory.heard_at - 2 * RECENT)
-            memory.settle()
         self._heard.clear()
         self._lighten()
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from ledger.facts.station_facts import SessionFact, StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import SessionState
 from ledger.worker.session_rows import BEGINNING, NEVER, SessionRow
+
+_FEW: Final = 8
 
 
 class StationMemory:
@@ -31,6 +34,7 @@ class StationMemory:
     __slots__ = (
         "covered",
         "heard_at",
+        "kept",
         "of_transaction",
         "owned",
         "plain",
@@ -46,7 +50,7 @@ class StationMemory:
         self.owned: set[str] = set()
         self.covered: dict[str, datetime] = {}
         self.waiting_since: datetime | None = None
-        self.heard_at, self.since = BEGINNING, NEVER
+        self.heard_at, self.since, self.kept = BEGINNING, NEVER, 0
 
     def settle(self) -> None:
         """Work out again what the rows mean for the frames to come."""
@@ -96,7 +100,8 @@ class StationMemory:
             # Where none began by then, all of them were read.
             first = begins.get(transaction, BEGINNING)
             self.covered[transaction] = first if first <= at else BEGINNING
-        self.settle()
+        if begins:
+            self.settle()
 
     def lacks(self, transaction: str, at: datetime) -> bool:
         """Whether sessions may be missing that something dated *at* belongs to."""
@@ -152,8 +157,10 @@ class StationMemory:
     def let_go(self, before: datetime) -> None:
         """Forget sessions that were over before *before* and before every unfinished session.
 
-        What came after one that stays stays too.
+        What came after one that stays stays too. Only where enough came to be worth it.
         """
+        if len(self.rows) < self.kept + _FEW:
+            return
         since = min([before, *(row.first_fact_at for row in self.unfinished())])
         self.since = max(self.since, since)
         kept: dict[str, datetime] = {}
@@ -177,6 +184,8 @@ class StationMemory:
                 or row.last_fact_at >= since
             )
         }
+        self.kept = len(self.rows)
+        self.settle()
 
 
 def _begins(row: SessionRow) -> datetime:
