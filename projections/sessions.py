@@ -12,7 +12,9 @@ from psycopg.rows import class_row
 
 from ledger.facts.station_facts import NO_ID
 from ledger.rating.decisions import SessionHeld, decode_decision
+from ledger.rating.english import ENGLISH
 from ledger.sessions.states import SessionState
+from tariffs.phrases.phrase import Phrase
 
 COUNTS: LiteralString = """
 SELECT state, count(*) FROM listed_session GROUP BY state ORDER BY state
@@ -61,10 +63,11 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldSession:
-    """A session that waits for a person, and why, in words."""
+    """A session that waits for a person, and why: in words, and as codes with parameters."""
 
     session: SessionSummary
     reasons: tuple[str, ...]
+    codes: tuple[Phrase, ...]
 
 
 def session_counts(connection: Connection[Any]) -> dict[str, int]:
@@ -94,12 +97,13 @@ def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[He
     """Return the held sessions with the reasons of the last decision about each."""
     sessions = list_sessions(connection, state=SessionState.HELD, limit=limit)
     ids = [session.session_id for session in sessions]
-    words: dict[str, tuple[str, ...]] = {}
+    codes: dict[str, tuple[Phrase, ...]] = {}
     for session_id, body in connection.execute(LAST_DECISIONS, (ids,)):
         decision = decode_decision(body)
         if isinstance(decision, SessionHeld):
-            words[session_id] = tuple(reason.words for reason in decision.reasons)
+            codes[session_id] = decision.reasons
     return [
-        HeldSession(session=session, reasons=words.get(session.session_id, ()))
+        HeldSession(session=session, reasons=tuple(map(ENGLISH.words, found)), codes=found)
         for session in sessions
+        for found in (codes.get(session.session_id, ()),)
     ]

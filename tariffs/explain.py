@@ -10,9 +10,10 @@ from typing import Final
 from tariffs.adjustments.adjustment import AtLeast, FeeCap, QuantityTax, Surcharge
 from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import Why
-from tariffs.kernel.priced import PricedLine, PricedSession
-from tariffs.model.reasons import duration_text
+from tariffs.kernel.priced import Note, PricedLine, PricedSession
 from tariffs.model.tariff import Dimension, TaxIncluded
+from tariffs.phrases.english import ENGLISH
+from tariffs.phrases.wording import duration_text
 from tariffs.quantities import money_of_minor, plain
 from tariffs.taxes.breakdown import tax_breakdown
 from tariffs.zones import zone
@@ -52,7 +53,7 @@ def _line(session: PricedSession, number: int, line: PricedLine) -> Iterator[str
         yield f"   {local_text(session, line.starts_at)} to {local_text(session, line.ends_at)}"
     elif line.dimension is not Dimension.SESSION:
         yield f"   {local_text(session, line.starts_at)}"
-    yield f"   {line.reason}"
+    yield f"   {ENGLISH.joined(line.reasons, line.context)}"
     interpolated = interpolated_ends(session, line)
     if interpolated:
         yield f"   register interpolated between readings at its {' and '.join(interpolated)}"
@@ -125,8 +126,14 @@ def _totals(session: PricedSession) -> Iterator[str]:
     yield f"total {after.amount:f} {session.currency}{known}"
     if session.free_wh:
         yield f"free by rule {session.free_wh:f} Wh of {session.energy_wh:f} Wh"
-    for note in session.notes:
+    for note in notes_of(session):
         yield f"note {note.code}: {note.message}"
+
+
+def notes_of(session: PricedSession) -> tuple[Note, ...]:
+    """Return what a reader should know of *session* and of what it was priced from, in words."""
+    said = (Note(note.code, ENGLISH.words(note)) for note in session.notes)
+    return (*session.remarks, *said)
 
 
 def interpolated_ends(session: PricedSession, line: PricedLine) -> list[str]:

@@ -112,7 +112,7 @@ def _print_text(outcome: Outcome | Refusal) -> None:
         complain(str(outcome))
         return
     say(f"== {outcome.id or 'without an id'} ({outcome.source})")
-    say(explain(msgspec.structs.replace(outcome.priced, notes=())).rstrip())
+    say(explain(msgspec.structs.replace(outcome.priced, notes=(), remarks=())).rstrip())
     if outcome.is_credit:
         say("credit: the total is taken back")
     for note in outcome.notes:

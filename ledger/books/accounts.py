@@ -19,7 +19,6 @@ from typing import Final
 
 from ledger.books.journal import JournalEntry, Posting
 from ledger.rating.decisions import Decision, PayerKind, RatedLine, SessionRated
-from tariffs.kernel.compiled import Why
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import plain
 
@@ -53,7 +52,7 @@ def vat_account(country: str, percent: Decimal | None) -> str:
 
 def tax_account(country: str, line: RatedLine) -> str:
     """Return where the tax of *line* is owed: VAT by rate, a tax per kWh by its name."""
-    if line.why == Why.TAX.value:
+    if line.is_tax:
         return f"tax:{country}:{line.element_name}"
     return vat_account(country, line.tax_percent)
 

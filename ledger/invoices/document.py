@@ -1,10 +1,13 @@
-"""The invoice document: canonical bytes made only of the order, the number and the date."""
+"""The invoice document: canonical bytes made only of the order, the number and the date.
+
+It repeats no decision: a session stands there by the hash of its rating, whose lines are the
+invoice's. `ledger.invoices.shown` puts both together, in words.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -14,29 +17,10 @@ from ledger.invoices.order import InvoiceOrder
 from ledger.master_data.addresses import Address
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from tariffs.currencies import currency_exponent
-from tariffs.kernel.compiled import Why
 from tariffs.model.canonical import canonical_json
-from tariffs.model.tariff import Dimension
-from tariffs.zones import zone
+from tariffs.phrases.phrase import Phrase, phrase
 
 DOCUMENT_SCHEMA: Final = 1
-
-UNITS: Final = {
-    Dimension.FLAT: "session",
-    Dimension.ENERGY: "kWh",
-    Dimension.TIME: "h",
-    Dimension.PARKING_TIME: "h",
-    Dimension.RESERVATION_TIME: "h",
-    Dimension.SESSION: "session",
-}
-DESCRIPTIONS: Final = {
-    Dimension.FLAT: "Session fee",
-    Dimension.ENERGY: "Energy",
-    Dimension.TIME: "Charging time",
-    Dimension.PARKING_TIME: "Parking time",
-    Dimension.RESERVATION_TIME: "Reservation time",
-    Dimension.SESSION: "Price limit",
-}
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,44 +32,16 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None = None
 
 
-class DocumentLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line; `rated_line` is its number in the session's rating, times are local to the site.
+class BilledSession(msgspec.Struct, frozen=True, kw_only=True):
+    """One charging session on the invoice, by reference: its decision is stored once, elsewhere.
 
-    `quantity` is exact, `unit_price` before or after VAT as the tariff states it.
+    `rating_sha256` is the hash of the decision's bytes, and so part of what the document's own hash
+    covers: the `lines` lines of the rating are the invoice's, in their order.
     """
 
-    line: int
     session_id: str
-    rated_line: int
-    description: str
-    reason: str
-    starts_at: datetime
-    ends_at: datetime
-    quantity: Decimal
-    unit: str
-    unit_price: Decimal
-    vat_percent: Decimal | None
-    net_minor: int
-    vat_minor: int
-    gross_minor: int
-
-
-class DocumentSession(msgspec.Struct, frozen=True, kw_only=True):
-    """One charging session on the invoice; `rating_sha256` names the decision behind its lines."""
-
-    session_id: str
-    station_id: str
-    evse_id: int | None
-    token_uid: str | None
-    starts_at: datetime
-    ends_at: datetime
-    time_zone: str
-    energy_wh: Decimal
-    meter_start_wh: Decimal | None
-    meter_stop_wh: Decimal | None
-    tariff_id: str
-    tariff_hash: str
     rating_sha256: str
+    lines: int
     gross_minor: int
 
 
@@ -105,23 +61,26 @@ class VatTotal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice as issued. Amounts are whole minor units: `currency_exponent` decimals."""
+    """An invoice as issued. Amounts are whole minor units: `currency_exponent` decimals.
+
+    `buyer` None: whoever bears the token `bearer`.
+    """
 
     schema: int
     number: str
     issued_on: date
     month: str | None
     seller: Party
-    buyer: Party
+    buyer: Party | None
+    bearer: str | None
     currency: str
     currency_exponent: int
-    sessions: tuple[DocumentSession, ...]
-    lines: tuple[DocumentLine, ...]
+    sessions: tuple[BilledSession, ...]
     vat: tuple[VatTotal, ...]
     net_minor: int
     vat_minor: int
     gross_minor: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Phrase, ...] = ()
 
 
 def render_invoice(order: InvoiceOrder, *, number: str, issued_on: date) -> bytes:
@@ -136,9 +95,9 @@ def read_document(document: bytes | str) -> InvoiceDocument:
 
 def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> InvoiceDocument:
     """Return the document of *order*. Totals are sums of lines: nothing is rounded again."""
-    lines = tuple(_lines(order))
+    lines = [line for session in order.sessions for line in session.lines]
     net_minor = sum(line.net_minor for line in lines)
-    vat_minor = sum(line.vat_minor for line in lines)
+    vat_minor = sum(line.tax_minor for line in lines)
     seller = order.seller
     return InvoiceDocument(
         schema=DOCUMENT_SCHEMA,
@@ -147,10 +106,10 @@ def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> Invoice
         month=order.month,
         seller=Party(name=seller.name, vat_id=seller.vat_id, address=seller.address),
         buyer=_buyer(order),
+        bearer=order.payer.party if order.buyer is None else None,
         currency=order.currency,
         currency_exponent=currency_exponent(order.currency),
         sessions=tuple(_session(session) for session in order.sessions),
-        lines=lines,
         vat=_vat(order),
         net_minor=net_minor,
         vat_minor=vat_minor,
@@ -159,72 +118,26 @@ def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> Invoice
     )
 
 
-def _notes(order: InvoiceOrder) -> tuple[str, ...]:
-    """Return what an invoice must say in words (Directive 2006/112/EC, art. 226 (11a))."""
+def _notes(order: InvoiceOrder) -> tuple[Phrase, ...]:
+    """Return what an invoice must say (Directive 2006/112/EC, art. 226 (11a))."""
     ids = {each.reverse_charge_vat_id for each in order.sessions if each.reverse_charge_vat_id}
-    return tuple(f"Reverse charge: the buyer, VAT id {each}, owes the VAT." for each in sorted(ids))
+    return tuple(phrase("buyer_owes_vat", vat_id=each) for each in sorted(ids))
 
 
-def _buyer(order: InvoiceOrder) -> Party:
+def _buyer(order: InvoiceOrder) -> Party | None:
     buyer = order.buyer
     if buyer is None:
-        return Party(name=f"Bearer of token {order.payer.party}")
+        return None
     return Party(name=buyer.name, vat_id=buyer.vat_id, address=buyer.address, email=buyer.email)
 
 
-def _session(session: SessionRated) -> DocumentSession:
-    local = zone(session.time_zone)
-    return DocumentSession(
+def _session(session: SessionRated) -> BilledSession:
+    return BilledSession(
         session_id=session.session_id,
-        station_id=session.station_id,
-        evse_id=session.evse_id,
-        token_uid=session.token_uid,
-        starts_at=session.started_at.astimezone(local),
-        ends_at=session.ended_at.astimezone(local),
-        time_zone=session.time_zone,
-        energy_wh=session.energy_wh,
-        meter_start_wh=session.meter_start_wh,
-        meter_stop_wh=session.meter_stop_wh,
-        tariff_id=session.tariff_id,
-        tariff_hash=session.tariff_hash,
         rating_sha256=hash_decision(encode_decision(session)),
+        lines=len(session.lines),
         gross_minor=session.gross_minor,
     )
-
-
-def _lines(order: InvoiceOrder) -> Iterator[DocumentLine]:
-    number = 0
-    for session in order.sessions:
-        for rated in session.lines:
-            number += 1
-            yield _line(number, session, rated)
-
-
-def _line(number: int, session: SessionRated, rated: RatedLine) -> DocumentLine:
-    local = zone(session.time_zone)
-    return DocumentLine(
-        line=number,
-        session_id=session.session_id,
-        rated_line=rated.line,
-        description=_description(rated),
-        reason=rated.reason,
-        starts_at=rated.starts_at.astimezone(local),
-        ends_at=rated.ends_at.astimezone(local),
-        quantity=rated.billed_volume,
-        unit=UNITS[rated.dimension],
-        unit_price=rated.unit_price,
-        vat_percent=rated.tax_percent,
-        net_minor=rated.net_minor,
-        vat_minor=rated.tax_minor,
-        gross_minor=rated.net_minor + rated.tax_minor,
-    )
-
-
-def _description(rated: RatedLine) -> str:
-    what = DESCRIPTIONS[rated.dimension]
-    if rated.grant is not None:
-        return f"{what}: {rated.grant}"
-    return f"{what} ({rated.element_name})" if rated.element_name else what
 
 
 class _Tax(NamedTuple):
@@ -242,7 +155,7 @@ class _Tax(NamedTuple):
 
 
 def _tax_of(session: SessionRated, line: RatedLine) -> _Tax:
-    if line.why == Why.TAX.value:
+    if line.is_tax:
         return _Tax(session.country, None, line.element_name, reverse_charge=False)
     reverse = session.reverse_charge_vat_id is not None
     return _Tax(session.country, line.tax_percent, None, reverse)

@@ -10,13 +10,13 @@ from ledger.declared.declarations import Declarations, TariffInForce
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.sites import Site
 from ledger.master_data.tariff_versions import TariffVersion
-from ledger.rating.decisions import Reason
 from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.adjustment import reads_time
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import compile_tariff
 from tariffs.model.restrictions import clock_boundaries
 from tariffs.model.tariff import Dimension, Restrictions, Tariff
+from tariffs.phrases.phrase import Phrase, phrase
 
 _COMPILED_MAX = 256
 _TIMED = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
@@ -79,24 +79,23 @@ def _is_timed(restrictions: Restrictions) -> bool:
 
 def basis_of(
     session: ChargingSession, declarations: Declarations
-) -> tuple[Basis | None, tuple[Reason, ...]]:
+) -> tuple[Basis | None, tuple[Phrase, ...]]:
     """Return what prices *session*, or the one reason why nothing does."""
     at = start_of(session)
     station_id = session.station_id
     station = declarations.station(station_id, at)
     if station is None:
-        return None, (Reason("station_undeclared", f"Station {station_id} was not declared."),)
+        return None, (phrase("station_undeclared", station=station_id),)
     site = declarations.site(station.site, at)
     entity = declarations.legal_entity(site.legal_entity, at) if site else None
     if site is None or entity is None:
-        words = f"Site {station.site} or its legal entity was not declared."
-        return None, (Reason("site_undeclared", words),)
+        return None, (phrase("site_undeclared", site=station.site),)
     tariff = declarations.tariff_for(station_id, session.token_uid, at)
     if tariff is None:
-        return None, (Reason("tariff_missing", "No tariff was in force at the start."),)
-    if tariff.version.tariff.currency != site.currency:
-        words = f"The tariff is in {tariff.version.tariff.currency}, the site in {site.currency}."
-        return None, (Reason("currency_mismatch", words),)
+        return None, (phrase("tariff_missing"),)
+    stated = tariff.version.tariff.currency
+    if stated != site.currency:
+        return None, (phrase("currency_mismatch", tariff_in=stated, site_in=site.currency),)
     return Basis(station.site, site, entity, tariff), ()
 
 

@@ -25,7 +25,7 @@ make a replay decide otherwise. A session is released as it is, flags and all, a
 names who said so; what cannot be priced at all stays held even then.
 
 What must stay true: nothing is rated before its end is known, nothing raises (what the kernel
-refuses is held in its words), and the same inputs give the same bytes:
+refuses is held with its message), and the same inputs give the same bytes:
 tests/ledger/rating/test_rating.py and tests/ledger/sessions/test_states.py.
 """
 
@@ -35,11 +35,10 @@ from datetime import datetime, timedelta
 
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
-from ledger.facts.flags import Flag, meaning_of
+from ledger.facts.flags import Flag
 from ledger.rating.basis import Basis, basis_of, start_of
 from ledger.rating.decisions import (
     Moment,
-    Reason,
     Release,
     SessionHeld,
     SessionRated,
@@ -51,6 +50,7 @@ from ledger.rating.payers import token_objections
 from ledger.rating.rate import rate
 from ledger.sessions.session import ChargingSession
 from tariffs.errors import TariffError
+from tariffs.phrases.phrase import Phrase, bounded, phrase
 
 TIME_BLOCKERS = frozenset(
     {Flag.TIME_UNREADABLE, Flag.CLOCK_UNSYNCED, Flag.CLOCK_AHEAD, Flag.CLOCK_BEHIND}
@@ -104,9 +104,9 @@ def release(
     """
     basis, objections = basis_of(session, declarations)
     if session.energy_wh is None:
-        objections = (*objections, Reason("energy_unknown", "No energy is known to price."))
+        objections = (*objections, phrase("energy_unknown"))
     if session.started_at is None:
-        objections = (*objections, Reason("start_unknown", meaning_of(Flag.START_MISSING)))
+        objections = (*objections, phrase("start_unknown"))
     # Any other objection to the token is what the person who releases overrules.
     if session.token_uid is None:
         objections = (*objections, *token_objections(declarations, None, start_of(session)))
@@ -141,7 +141,7 @@ def _rated_or_held(
     *,
     release: Release | None,
 ) -> SessionRated | SessionHeld:
-    """Return the rating; what the kernel refuses is held with its words, and stops nothing else."""
+    """Return the rating; what the kernel refuses is held with its message, and stops nothing."""
     try:
         return rate(
             session,
@@ -152,28 +152,33 @@ def _rated_or_held(
             release=release,
         )
     except (TariffError, LedgerError) as error:
-        reason = Reason("pricing_refused", f"The session could not be priced: {error}.")
+        reason = phrase("pricing_refused", message=bounded(str(error)))
         return _held(session, declarations, (reason,), moment)
 
 
-def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Reason, ...]:
+def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Phrase, ...]:
     """Return what new facts may still settle: an open end, blocking flags, no energy."""
     blockers = set(session.blockers)
     # A clock that was never set makes no kWh dearer.
     if basis is not None and not basis.depends_on_time():
         blockers -= TIME_BLOCKERS
-    reasons = [Reason(flag, meaning_of(flag)) for flag in sorted(blockers)]
+    reasons = [_blocked(flag) for flag in sorted(blockers)]
     if not session.is_ended and Flag.STOP_LOST not in blockers:
-        reasons.append(Reason(Flag.STOP_LOST, "The stop never arrived."))
+        reasons.append(phrase("stop_lost"))
     if session.is_ended and session.energy_wh is None and not blockers:
-        reasons.append(Reason("energy_unknown", "No energy is known to price."))
+        reasons.append(phrase("energy_unknown"))
     return tuple(reasons)
+
+
+def _blocked(flag: str) -> Phrase:
+    # The code of a flag is its name. A lost stop has two: its own, and that nothing came any more.
+    return phrase("stop_lost", shown_by="next_session") if flag == Flag.STOP_LOST else Phrase(flag)
 
 
 def _wait_or_hold(
     session: ChargingSession,
     declarations: Declarations,
-    reasons: tuple[Reason, ...],
+    reasons: tuple[Phrase, ...],
     moment: Moment,
     heard_at: datetime | None,
 ) -> SessionHeld | Waiting:
@@ -191,7 +196,7 @@ def _wait_or_hold(
 def _held(
     session: ChargingSession,
     declarations: Declarations,
-    reasons: tuple[Reason, ...],
+    reasons: tuple[Phrase, ...],
     moment: Moment,
 ) -> SessionHeld:
     return SessionHeld(

@@ -1,7 +1,8 @@
 """Decisions about sessions: what we concluded, from what, in canonical bytes.
 
 A decision names the log record at which it was taken and every input that is not in the log, so
-that a replay takes it again and compares it byte for byte.
+that a replay takes it again and compares it byte for byte. Why it is so, it says in codes with
+parameters (`tariffs.phrases`); the words are made when somebody reads them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -18,6 +19,10 @@ from ledger.master_data.customers import Invoicing
 from tariffs.adjustments.consumption import Consumption
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import Dimension
+from tariffs.phrases.phrase import Phrase
+from tariffs.phrases.wording import Context
+
+TAX: Final = "tax"
 
 
 class DecisionKind(StrEnum):
@@ -35,13 +40,6 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     position: int
     at: datetime
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """Why a session is held: a stable code (often a flag) and a sentence."""
-
-    code: str
-    words: str
 
 
 class PayerKind(StrEnum):
@@ -65,22 +63,21 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
     invoicing: Invoicing | None
 
 
-class RatedLine(msgspec.Struct, frozen=True, kw_only=True):
+class RatedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One priced line. Volumes in kWh, hours or counts; prices per kWh, hour or once.
 
     `component` names what the line is about; no other line of the session has it in the same
     period. `element` counts from 0. `net` and `tax` are exact; the minor amounts of all lines add
-    up to the session's totals. `tax_percent` None: no VAT applies. `grant` names what lowered it.
+    up to the session's totals. `tax_percent` None: no VAT applies. `reasons` say why it stands
+    here, without what the line says itself (`context`).
     """
 
     line: int
     component: str
     dimension: Dimension
-    element: int | None
-    element_name: str | None
-    why: str
-    reason: str
-    grant: str | None
+    element: int | None = None
+    element_name: str | None = None
+    reasons: tuple[Phrase, ...]
     starts_at: datetime
     ends_at: datetime
     volume: Decimal
@@ -88,9 +85,23 @@ class RatedLine(msgspec.Struct, frozen=True, kw_only=True):
     unit_price: Decimal
     net: Decimal
     tax: Decimal
-    tax_percent: Decimal | None
+    tax_percent: Decimal | None = None
     net_minor: int
     tax_minor: int
+
+    @property
+    def is_tax(self) -> bool:
+        """Whether the line is a tax of its own (per kWh), not a price with its VAT."""
+        return bool(self.reasons) and self.reasons[0].code == TAX
+
+    def context(self, currency: str) -> Context:
+        """Return what the line says itself, for the words of its reasons."""
+        return {
+            "element": self.element,
+            "name": self.element_name,
+            "dimension": self.dimension.value,
+            "currency": currency,
+        }
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True, tag_field="decision"):
@@ -160,7 +171,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     lines: tuple[RatedLine, ...]
     net_minor: int
     tax_minor: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Phrase, ...] = ()
     release: Release | None = None
     validations: tuple[str, ...] = ()
     allowances: tuple[AllowanceUse, ...] = ()
@@ -178,7 +189,7 @@ class SessionHeld(Decided, frozen=True, kw_only=True, tag="held"):
 
     started_at: datetime | None
     energy_wh: Decimal | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Phrase, ...]
 
 
 class SessionWrittenOff(Decided, frozen=True, kw_only=True, tag="written_off"):
@@ -193,7 +204,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing is decided yet. `until`: when the session will be held if nothing changes."""
 
     until: datetime
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Phrase, ...]
 
 
 Decision = SessionRated | SessionHeld | SessionWrittenOff

@@ -8,7 +8,8 @@ from ledger.declared.declarations import Declarations
 from ledger.master_data.customers import Invoicing
 from ledger.master_data.policies import UnknownTokens
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
-from ledger.rating.decisions import Payer, PayerKind, Reason
+from ledger.rating.decisions import Payer, PayerKind
+from tariffs.phrases.phrase import Phrase, phrase
 
 
 def payer_of(declarations: Declarations, uid: str, at: datetime) -> Payer:
@@ -34,34 +35,34 @@ def payer_of(declarations: Declarations, uid: str, at: datetime) -> Payer:
 
 def token_objections(
     declarations: Declarations, uid: str | None, at: datetime
-) -> tuple[Reason, ...]:
+) -> tuple[Phrase, ...]:
     """Return why a session of *uid* that began at *at* may not be rated without a person."""
     objection = _objection(declarations, uid, at)
     return () if objection is None else (objection,)
 
 
-def _objection(declarations: Declarations, uid: str | None, at: datetime) -> Reason | None:
+def _objection(declarations: Declarations, uid: str | None, at: datetime) -> Phrase | None:
     if uid is None:
-        return Reason("token_missing", "No token was given: nobody is known to pay.")
+        return phrase("token_missing")
     token = declarations.token(uid, at)
     if token is None:
         if declarations.policy(at).unknown_tokens is UnknownTokens.ACCEPT_AND_RATE:
             return None
-        return Reason("token_unknown", f"The token {uid} was not declared at the start.")
+        return phrase("token_unknown", token=uid)
     return _objection_to(declarations, uid, token, at)
 
 
 def _objection_to(
     declarations: Declarations, uid: str, token: Token, at: datetime
-) -> Reason | None:
+) -> Phrase | None:
     if token.status is TokenStatus.BLOCKED:
-        return Reason("token_blocked", f"The token {uid} was blocked at the start.")
+        return phrase("token_blocked", token=uid)
     if token.has_expired(at):
-        return Reason("token_expired", f"The token {uid} had expired at the start.")
+        return phrase("token_expired", token=uid)
     customer = _customer_of(declarations, token, at)
     if customer is None or declarations.customer(customer, at) is not None:
         return None
-    return Reason("customer_unknown", f"Customer {customer} was not declared at the start.")
+    return phrase("customer_unknown", customer=customer)
 
 
 def _customer_of(declarations: Declarations, token: Token | None, at: datetime) -> str | None:

@@ -28,13 +28,13 @@ from tariffs.adjustments.adjustment import QuantityTax, Surcharge
 from tariffs.adjustments.consumption import NOTHING, Consumed
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
 from tariffs.adjustments.shared_grants import Claim, claims_of, used_before
-from tariffs.adjustments.shared_words import standing_words
-from tariffs.adjustments.words import adjustment_label
+from tariffs.adjustments.shared_phrases import standing_phrase
 from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.kernel.pricing import price_session
 from tariffs.model.policy import policy_named
 from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
+from tariffs.phrases.phrase import Phrase
 from tariffs.zones import TZDATA_VERSION, zone
 
 _LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
@@ -169,7 +169,7 @@ def _decision(
         lines=tuple(_line(number, line, priced) for number, line in enumerate(priced.lines, 1)),
         net_minor=priced.before_minor,
         tax_minor=priced.tax_minor,
-        notes=tuple(note.message for note in priced.notes),
+        notes=priced.notes,
         release=release,
         validations=usage.validations,
         payment_method=usage.payment_method,
@@ -223,9 +223,7 @@ def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
         dimension=line.dimension,
         element=line.element_index,
         element_name=line.component.element_name,
-        why=line.why.value,
-        reason=_reason(line, priced),
-        grant=None if line.adjustment is None else adjustment_label(line.adjustment),
+        reasons=_reasons(line, priced),
         starts_at=line.starts_at,
         ends_at=line.ends_at,
         volume=line.volume,
@@ -239,13 +237,13 @@ def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
     )
 
 
-def _reason(line: PricedLine, priced: PricedSession) -> str:
+def _reasons(line: PricedLine, priced: PricedSession) -> tuple[Phrase, ...]:
     """Return why the line stands here, and what others had used where a grant is shared."""
     grant = line.adjustment
     if not isinstance(grant, Allowance | PeriodCap | CouponGrant):
-        return line.reason
+        return line.reasons
     period, used = used_before(grant, line.run.starts_us, priced.usage)
-    return f"{line.reason}; {standing_words(grant, period, used, priced.currency)}"
+    return (*line.reasons, standing_phrase(grant, period, used, priced.currency))
 
 
 def _component(line: PricedLine, priced: PricedSession) -> str:

@@ -22,7 +22,6 @@ from ledger.rating.decisions import (
     Decision,
     DecisionKind,
     Moment,
-    Reason,
     SessionHeld,
     SessionRated,
     Waiting,
@@ -33,6 +32,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionAct, SessionState
 from ledger.worker.session_rows import SessionRow
 from ledger.worker.station_memory import StationMemory
+from tariffs.phrases.phrase import Phrase, bounded, phrase
 
 logger = logging.getLogger(__name__)
 
@@ -106,11 +106,12 @@ class Rater:
         except Exception as error:
             # One session must not stop all others; a person sees it among the held ones.
             logger.exception("%s was not rated", session.session_id)
-            words = f"Rating it failed: {type(error).__name__}: {error}"
-            return self._held(session, moment, (Reason("rating_failed", words),))
+            name, message = type(error).__name__, bounded(str(error))
+            failed = phrase("rating_failed", error=name, message=message)
+            return self._held(session, moment, (failed,))
 
     def _held(
-        self, session: ChargingSession, moment: Moment, reasons: tuple[Reason, ...]
+        self, session: ChargingSession, moment: Moment, reasons: tuple[Phrase, ...]
     ) -> SessionHeld:
         return SessionHeld(
             session_id=session.session_id,

@@ -14,10 +14,12 @@ from psycopg import Connection
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import meaning_of
-from ledger.invoices.document import DocumentLine, InvoiceDocument, read_document
+from ledger.invoices.document import read_document
 from ledger.invoices.issuer import InvoiceIssuer
+from ledger.invoices.shown import InvoiceLine, ShownInvoice, shown_invoice
 from ledger.log.event_log import Position
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
+from ledger.rating.english import line_label, line_words
 from ledger.sessions.session import ChargingSession, SessionPoint
 from projections.audit.raw_frames import RawFrame, read_frames
 from projections.errors import ProjectionError
@@ -99,7 +101,7 @@ class UsedReading(msgspec.Struct, frozen=True, kw_only=True):
 class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True):
     """One invoice line with everything under it. `session_frames` counts the session's frames."""
 
-    line: DocumentLine
+    line: InvoiceLine
     price: Price
     rating: Rating
     periods: tuple[Period, ...]
@@ -123,13 +125,20 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[ExplainedLine, ...]
 
 
-def show_invoice(connection: Connection[Any], number: str) -> InvoiceDocument:
-    """Return the document of invoice *number* from its bytes as issued.
+def show_invoice(connection: Connection[Any], number: str) -> ShownInvoice:
+    """Return invoice *number* from its bytes as issued and the ratings that they name.
 
     Raises:
         UnknownInvoiceError: If there is none.
+        OtherRatingError: If a rating is not the one that was invoiced.
     """
-    return read_document(_issued(connection, number)[0])
+    return _shown(connection, _issued(connection, number)[0])
+
+
+def _shown(connection: Connection[Any], text: str) -> ShownInvoice:
+    document = read_document(text)
+    sessions = rated_sessions(connection, [each.session_id for each in document.sessions])
+    return shown_invoice(document, sessions)
 
 
 def explain(connection: Connection[Any], number: str, line: int | None = None) -> Explanation:
@@ -140,7 +149,7 @@ def explain(connection: Connection[Any], number: str, line: int | None = None) -
         UnknownLineError: If it has no such line.
     """
     text, sha256 = _issued(connection, number)
-    document = read_document(text)
+    document = _shown(connection, text)
     chosen = [each for each in document.lines if line in {None, each.line}]
     if not chosen and line is not None:
         raise UnknownLineError(number, line, len(document.lines))
@@ -188,7 +197,7 @@ class _Trail:
         self._partition = moment.partition
         self._frames = read_frames(connection, self._positions())
 
-    def explained(self, line: DocumentLine) -> ExplainedLine:
+    def explained(self, line: InvoiceLine) -> ExplainedLine:
         """Return *line* with all that is known of it."""
         decision = self._decision
         [rated] = [each for each in decision.lines if each.line == line.rated_line]
@@ -246,8 +255,8 @@ def _price(decision: SessionRated, rated: RatedLine) -> Price:
         assignment=decision.assignment,
         element=rated.element,
         element_name=rated.element_name,
-        grant=rated.grant,
-        reason=rated.reason,
+        grant=line_label(rated, decision.currency),
+        reason=line_words(rated, decision.currency),
     )
 
 

@@ -16,6 +16,7 @@ from tariffs.cdr.differences import Difference, differences_of
 from tariffs.cdr.pricing import CurrencyDiffersError, price_cdr
 from tariffs.cdr.tariffs import TariffMissingError, holds
 from tariffs.errors import TariffError
+from tariffs.explain import notes_of
 from tariffs.files.session_file import read_session_file
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.priced import Note, PricedSession
@@ -128,7 +129,7 @@ class PricingRun:
             id=cdr.id or None,
             source=source,
             priced=priced,
-            notes=(*notes, *priced.notes),
+            notes=(*notes, *notes_of(priced)),
             differences=differences_of(cdr, priced, reprice),
             is_credit=cdr.is_credit,
         )
@@ -190,7 +191,7 @@ class PricingRun:
             id=document.path.stem,
             source=document.source,
             priced=priced,
-            notes=(*notes, *found[0].notes, *priced.notes),
+            notes=(*notes, *found[0].notes, *notes_of(priced)),
         )
 
 

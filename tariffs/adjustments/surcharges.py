@@ -62,6 +62,5 @@ def _run(surcharge: Surcharge, sheet: Sheet, vat: Decimal | None) -> Run:
         before_factor=0,
         tax_factor=0,
         tariff_id=sheet.compiled.tariff.id,
-        reason="",
     )
     return Run(component, at, at, 0, 0, surcharge)

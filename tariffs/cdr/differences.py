@@ -49,6 +49,7 @@ from tariffs.currencies import currency_exponent
 from tariffs.kernel.priced import PricedLine, PricedSession
 from tariffs.model.policy import POLICIES, PricingPolicy
 from tariffs.model.tariff import Dimension, TaxIncluded
+from tariffs.phrases.english import ENGLISH
 from tariffs.quantities import (
     EXACT,
     RoundingMode,
@@ -219,7 +220,8 @@ class _Comparison:
             without = _pair(self.priced, [x for x in self.priced.lines if x not in limits])
             exact = without.before if side == "before_taxes" else without.after
             if exact is not None and paid == _rounded(exact, digits):
-                return f"what is stated leaves out: {limits[0].reason}"
+                said = ENGLISH.joined(limits[0].reasons, limits[0].context)
+                return f"what is stated leaves out: {said}"
         parts = [getattr(self.cdr.stated, part) for part in _COSTS[1:]]
         amounts = [
             part.before_taxes if side == "before_taxes" else part.after_taxes

@@ -48,13 +48,14 @@ from tariffs.cdr.spans import Cut, spans_note
 from tariffs.cdr.tariffs import JoinedTariff, choose_tariffs
 from tariffs.errors import TariffError
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, State
-from tariffs.kernel.measurements import NO_DATA_NOTES, measured_mask
+from tariffs.kernel.measurements import measured_mask, no_data_note
 from tariffs.kernel.priced import Note, PricedSession
 from tariffs.kernel.settling import settle
 from tariffs.kernel.tally import Run, is_flat_due
 from tariffs.model.periods import DAY_US
 from tariffs.model.policy import DEFAULT, PricingPolicy
 from tariffs.model.usage import SessionUsage, UsagePoint, microseconds
+from tariffs.phrases.english import ENGLISH
 from tariffs.quantities import EXACT, plain
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
 
@@ -114,7 +115,7 @@ def price_cdr(
         points=_points(cdr) if chosen.tariff.adjustments or chosen.series is not None else (),
         reservation_expired=expired,
     )
-    return settle(runs, chosen, policy, usage=usage, ends_us=checker.ends_us, notes=checker.notes)
+    return settle(runs, chosen, policy, usage=usage, ends_us=checker.ends_us, remarks=checker.notes)
 
 
 def _points(cdr: Cdr) -> tuple[UsagePoint, ...]:
@@ -280,11 +281,11 @@ class _Checker:
             power=_watts(period.min_power, period.max_power),
             current=(period.min_current, period.max_current),
         )
-        note = NO_DATA_NOTES[self._policy.no_data]
+        note = no_data_note(self._policy)
         # Once a CDR, not once a period.
         if missing and all(known.code != note.code for known in self.notes):
             spot = f"charging_periods[{index}].dimensions"
-            self.notes.append(Note(note.code, note.message, spot))
+            self.notes.append(Note(note.code, ENGLISH.words(note), spot))
         return measured
 
 

@@ -7,8 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import msgspec
+
 from tariffs.cdr.differences import CostPair, Difference, costs_of
 from tariffs.kernel.priced import Note, PricedLine, PricedSession
+from tariffs.phrases.english import ENGLISH
 from tariffs.quantities import decimal_of_ratio, money_of_minor
 
 
@@ -72,7 +75,8 @@ def _line(line: PricedLine) -> dict[str, Any]:
             "amount": _text(line.tax_amount.amount),
         },
         "period": {"starts_at": _moment(line, "start"), "ends_at": _moment(line, "end")},
-        "reason": line.reason,
+        "reason": ENGLISH.joined(line.reasons, line.context),
+        "codes": [msgspec.to_builtins(ENGLISH.whole(each, line.context)) for each in line.reasons],
     }
 
 

@@ -15,9 +15,11 @@ from tariffs.cdr.cdr import ChargingPeriod
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, State
 from tariffs.kernel.priced import Note
 from tariffs.model.periods import DAY_US, WallClock
-from tariffs.model.reasons import WORDS, duration_text, element_text
 from tariffs.model.restrictions import Bands
 from tariffs.model.usage import moment_of
+from tariffs.phrases.english import ENGLISH
+from tariffs.phrases.phrase import phrase
+from tariffs.phrases.wording import duration_text
 from tariffs.quantities import decimal_of_ratio
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH
 from tariffs.zones import zone
@@ -113,10 +115,9 @@ def _price(component: CompiledComponent | None) -> tuple[Decimal, Decimal | None
 def _named(component: CompiledComponent | None) -> str:
     if component is None or component.element_index is None:
         return "no element"
-    return (
-        f"{element_text(component.element_index, component.element_name)} for "
-        + (WORDS[component.dimension])
-    )
+    index, name = component.element_index, component.element_name
+    said = phrase("element", element=index, name=name or None, dimension=component.dimension.value)
+    return ENGLISH.words(said)
 
 
 def _where(kind: int, at: int, time_zone: str) -> str:

@@ -14,13 +14,14 @@ from itertools import pairwise
 
 from tariffs.cdr.tariffs import JoinedTariff
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Selection
-from tariffs.kernel.priced import Note, PricedSession
+from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import price_session, stretches_of
 from tariffs.kernel.settling import settle
 from tariffs.kernel.tally import Stretch, runs_of
 from tariffs.kernel.timeline import Timeline, UnusableUsageError, timeline_of
 from tariffs.model.policy import DEFAULT, PricingPolicy
 from tariffs.model.usage import SessionUsage, microseconds
+from tariffs.phrases.phrase import Phrase
 
 
 def price_with_changes(
@@ -46,7 +47,7 @@ def price_with_changes(
         return price_session(usage, parts[0], policy=policy)
     joined = JoinedTariff(parts)
     timeline = timeline_of(usage, 0)
-    notes: list[Note] = list(joined.notes)
+    notes: list[Phrase] = []
     stretches: list[Stretch] = []
     # A tariff that begins at the end of the session, or later, prices nothing of it.
     # (At least a microsecond, so that a session of no length has its first tariff.)
@@ -57,7 +58,15 @@ def price_with_changes(
         part = parts.index(compiled)
         stretches.extend(_within(window, _stretches(timeline, joined, part, policy, notes)))
     runs = runs_of(stretches, timeline, policy)
-    return settle(runs, joined, policy, usage=usage, ends_us=timeline.end_us, notes=notes)
+    return settle(
+        runs,
+        joined,
+        policy,
+        usage=usage,
+        ends_us=timeline.end_us,
+        notes=notes,
+        remarks=joined.notes,
+    )
 
 
 def _stretches(
@@ -65,7 +74,7 @@ def _stretches(
     joined: JoinedTariff,
     part: int,
     policy: PricingPolicy,
-    notes: list[Note],
+    notes: list[Phrase],
 ) -> list[Stretch]:
     """Return what would hold if one part priced the whole session."""
     mask = joined.masks[part]
@@ -77,7 +86,7 @@ def _stretches(
         flat, energy, timed = joined.select(allowed & mask, state)
         return named(flat), joined.named(energy, part), named(timed)
 
-    said: list[Note] = []
+    said: list[Phrase] = []
     stretches = stretches_of(timeline, joined, policy, said, select=select)
     notes.extend(note for note in said if note not in notes)
     return stretches

@@ -15,7 +15,6 @@ from tariffs.cdr.cdr import Cdr
 from tariffs.errors import TariffError
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff
 from tariffs.kernel.priced import Note
-from tariffs.model.reasons import priced_reason, restrictions_text
 from tariffs.model.tariff import PriceLimit, Tariff
 
 
@@ -69,12 +68,8 @@ class JoinedTariff(CompiledTariff):
         tariff_id, index = self.parts[part].tariff.id, component.element_index
         if index is None:
             return msgspec.structs.replace(component, tariff_id=tariff_id)
-        when = restrictions_text(self.tariff.elements[index].restrictions)
         index -= self._offsets[part]
-        reason = priced_reason(component.dimension, index, component.element_name, when)
-        return msgspec.structs.replace(
-            component, tariff_id=tariff_id, element_index=index, reason=reason
-        )
+        return msgspec.structs.replace(component, tariff_id=tariff_id, element_index=index)
 
     def _limit(self, name: str, limits: list[PriceLimit | None]) -> PriceLimit | None:
         """Return the limit that all tariffs share; OCPI does not say what others would do."""

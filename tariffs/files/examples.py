@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tariffs.adjustments.words import amount_text
+from tariffs.adjustments.phrases import amount_text
 from tariffs.errors import TariffError
 from tariffs.files.session_file import zone_of
 from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_scalar

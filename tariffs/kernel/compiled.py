@@ -50,7 +50,7 @@ from tariffs.model.canonical import tariff_hash
 from tariffs.model.checking import check_tariff
 from tariffs.model.periods import WallClock
 from tariffs.model.price_series import SeriesTable
-from tariffs.model.reasons import grace_reason, priced_reason, restrictions_text, unpriced_reason
+from tariffs.model.reasons import grace_reason, priced_reason, unpriced_reason
 from tariffs.model.restrictions import QuantityBands, clock_boundaries, quantity_bands
 from tariffs.model.tariff import (
     Dimension,
@@ -59,6 +59,7 @@ from tariffs.model.tariff import (
     Tariff,
     TariffElement,
 )
+from tariffs.phrases.phrase import Phrase
 from tariffs.quantities import EXACT
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, decimals_of, factors_of
 
@@ -76,7 +77,7 @@ class State(IntEnum):
 
 
 class Why(StrEnum):
-    """Why a line stands where it stands; `tariffs.explain` makes the sentence."""
+    """Why a line stands where it stands, in the fewest kinds; its phrases say more."""
 
     PRICED = "priced"
     UNPRICED = "unpriced"
@@ -108,7 +109,7 @@ class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     before_factor: int
     tax_factor: int
     tariff_id: str
-    reason: str
+    reasons: tuple[Phrase, ...] = ()
     for_reservation: bool = False
     follows_series: bool = False
 
@@ -249,8 +250,7 @@ class CompiledTariff:
                 price=total,
                 before_factor=self.factors.before(component.dimension, total, component.vat),
                 tax_factor=self.factors.tax(component.dimension, total, component.vat),
-                reason=f"{component.reason}; {series.formula(price)}"
-                + (f", plus {component.price:f}" if component.price else ""),
+                reasons=(*component.reasons, series.formula(price, component.price)),
             )
         return found or component
 
@@ -301,9 +301,7 @@ class CompiledTariff:
                 before_factor=self.factors.before(dimension, component.price, component.vat),
                 tax_factor=self.factors.tax(dimension, component.price, component.vat),
                 tariff_id=self.tariff.id,
-                reason=priced_reason(
-                    dimension, index, element.name, restrictions_text(element.restrictions)
-                ),
+                reasons=(priced_reason(element.restrictions),),
                 for_reservation=reserved,
                 follows_series=component.series,
             )
@@ -326,9 +324,9 @@ class CompiledTariff:
                 before_factor=0,
                 tax_factor=0,
                 tariff_id=self.tariff.id,
-                reason=grace_reason(graces[0].reason)
-                if why is Why.GRACE
-                else unpriced_reason(dimension),
+                reasons=(
+                    grace_reason(graces[0].reason) if why is Why.GRACE else unpriced_reason(),
+                ),
             )
         return compiled
 

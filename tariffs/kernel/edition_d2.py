@@ -13,19 +13,15 @@ from typing import Final
 import msgspec
 
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, State, Why
-from tariffs.kernel.priced import Note
 from tariffs.kernel.tally import Run
 from tariffs.model.tariff import Dimension
+from tariffs.phrases.phrase import Phrase, phrase
 
-EXCHANGED: Final = Note(
-    "prices_exchanged",
-    "the session ends in free time: as the example of v2.2.1-d2 prints it, charging bears the "
-    "price of parking and parking that of charging; later editions correct this",
-)
+EXCHANGED: Final = phrase("prices_exchanged")
 _OTHER: Final = {Dimension.TIME: State.PARKING, Dimension.PARKING_TIME: State.CHARGING}
 
 
-def exchange_prices(runs: Sequence[Run], compiled: CompiledTariff) -> Note | None:
+def exchange_prices(runs: Sequence[Run], compiled: CompiledTariff) -> Phrase | None:
     """Exchange the prices of charging and parking where free time ends the session."""
     timed = [run for run in runs if run.component.dimension in _OTHER]
     if not timed or timed[-1].component.why is not Why.UNPRICED:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
 
 from tariffs.kernel.compiled import CompiledTariff
-from tariffs.kernel.priced import Note
 from tariffs.model.policy import NoDataPolicy, PricingPolicy
 from tariffs.model.restrictions import Bands
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import EXACT
 
 # The least and the most that was measured in a stretch, in W or A.
 Range = tuple[Decimal | None, Decimal | None]
 
-NO_DATA_NOTES: Final = {
-    NoDataPolicy.IGNORE_RESTRICTION: Note(
-        "restriction_without_data",
-        "a power or current restriction was ignored where nothing was measured",
-    ),
-    NoDataPolicy.SKIP_ELEMENT: Note(
-        "restriction_without_data",
-        "elements with a power or current restriction were skipped where nothing was measured",
-    ),
-}
+
+def no_data_note(policy: PricingPolicy) -> Phrase:
+    """Say what *policy* did with restrictions on what nobody measured."""
+    return phrase("restriction_without_data", policy=policy.no_data.value)
 
 
 def measured_mask(

@@ -11,13 +11,15 @@ import msgspec
 
 from tariffs.adjustments.adjustment import LineAdjustment, is_given_away
 from tariffs.adjustments.consumption import Consumed
-from tariffs.adjustments.words import adjustment_reason
+from tariffs.adjustments.phrases import adjustment_phrase
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Why
 from tariffs.kernel.rounding import Amounts, Shares, share_out
 from tariffs.kernel.tally import Run
 from tariffs.model.policy import PricingPolicy
 from tariffs.model.tariff import Dimension, TaxIncluded
 from tariffs.model.usage import SessionUsage, moment_of
+from tariffs.phrases.phrase import Phrase, phrase
+from tariffs.phrases.wording import Context
 from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_UNITS_PER_HOUR
 
@@ -26,7 +28,7 @@ KERNEL_VERSION = "1"
 
 # A spot was called a place once; JSON that others read keeps the old key.
 class Note(msgspec.Struct, frozen=True, rename={"spot": "place"}):
-    """Something a reader should know about a result: a stable code, a sentence, where."""
+    """Something a reader should know about a document that was read: code, sentence, where."""
 
     code: str
     message: str
@@ -55,7 +57,7 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def why(self) -> Why:
-        """Return why the line stands here, as a code; `tariffs.explain` has the sentence."""
+        """Return why the line stands here, as one code; `reasons` say it in full."""
         return self.run.why
 
     @property
@@ -64,13 +66,24 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
         return self.run.adjustment
 
     @property
-    def reason(self) -> str:
-        """Return why the line stands here, as a sentence."""
-        reason = self.run.component.reason
+    def reasons(self) -> tuple[Phrase, ...]:
+        """Return why the line stands here; what the line says itself (`context`) is left out."""
         adjustment, added = self.run.adjustment, self.run.billed - self.run.volume
         if adjustment is not None:
-            return adjustment_reason(adjustment, self.currency)
-        return f"{reason}; {step_reason(self.dimension, added)}" if added else reason
+            return (adjustment_phrase(adjustment, self.currency),)
+        reasons = self.run.component.reasons
+        return (*reasons, step_phrase(self.dimension, added)) if added else reasons
+
+    @property
+    def context(self) -> Context:
+        """Return what the line says itself, for the words of its reasons."""
+        component = self.run.component
+        return {
+            "element": component.element_index,
+            "name": component.element_name,
+            "dimension": component.dimension.value,
+            "currency": self.currency,
+        }
 
     @property
     def dimension(self) -> Dimension:
@@ -134,7 +147,8 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     `runs` are what was counted and `amounts` what it costs exactly, side by side; `before_minor`
     and `tax_minor` are owed, in minor units of the currency. `shares` are the minor units of each
     line where the policy rounds lines; where it rounds the total, the lines share that.
-    `consumed` is what the session used of grants that it shares.
+    `consumed` is what the session used of grants that it shares. `notes` are about the price,
+    `remarks` about the document that it was priced from.
     """
 
     compiled: CompiledTariff
@@ -145,7 +159,8 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     before_minor: int
     tax_minor: int
     shares: Shares | None
-    notes: tuple[Note, ...]
+    notes: tuple[Phrase, ...] = ()
+    remarks: tuple[Note, ...] = ()
     consumed: tuple[Consumed, ...] = ()
 
     @property
@@ -266,11 +281,12 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         ]
 
 
-def step_reason(dimension: Dimension, added_units: int) -> str:
+def step_phrase(dimension: Dimension, added_units: int) -> Phrase:
     """Say what the step adds to a line's volume."""
     if dimension is Dimension.ENERGY:
-        return f"step size adds {decimal_of_ratio(added_units, ENERGY_UNITS_PER_WH):f} Wh"
-    return f"step size adds {decimal_of_ratio(added_units, TIME_UNITS_PER_HOUR // 3600):f} s"
+        return phrase("step_of_energy", wh=decimal_of_ratio(added_units, ENERGY_UNITS_PER_WH))
+    seconds = decimal_of_ratio(added_units, TIME_UNITS_PER_HOUR // 3600)
+    return phrase("step_of_time", seconds=seconds)
 
 
 def volume_of(dimension: Dimension, units: int) -> Decimal:

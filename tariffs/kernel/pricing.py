@@ -50,14 +50,15 @@ from operator import itemgetter
 from typing import Final
 
 from tariffs.kernel.compiled import CompiledTariff, Selection
-from tariffs.kernel.measurements import NO_DATA_NOTES, measured_mask
-from tariffs.kernel.priced import Note, PricedSession
+from tariffs.kernel.measurements import measured_mask, no_data_note
+from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.settling import settle
 from tariffs.kernel.tally import Stretch, runs_of
 from tariffs.kernel.timeline import Timeline, timeline_of
 from tariffs.model.policy import DEFAULT, PricingPolicy
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import SessionUsage, microseconds
+from tariffs.phrases.phrase import Phrase
 
 # What an event changes: one of the four masks, or the state.
 _CLOCK, _DURATION, _ENERGY, _MEASURED, _STATE = range(5)
@@ -87,7 +88,7 @@ def price_session(
         UnknownZoneError: If its time zone does not exist.
     """
     timeline = timeline_of(usage, compiled.grace_us)
-    notes: list[Note] = []
+    notes: list[Phrase] = []
     stretches = stretches_of(timeline, compiled, policy, notes)
     runs = runs_of(stretches, timeline, policy)
     return settle(runs, compiled, policy, usage=usage, ends_us=timeline.end_us, notes=notes)
@@ -97,7 +98,7 @@ def stretches_of(
     timeline: Timeline,
     compiled: CompiledTariff,
     policy: PricingPolicy,
-    notes: list[Note],
+    notes: list[Phrase],
     *,
     select: Select | None = None,
 ) -> list[Stretch]:
@@ -176,7 +177,7 @@ def _add_measurements(
     policy: PricingPolicy,
     masks: list[int],
     events: list[_Event],
-    notes: list[Note],
+    notes: list[Phrase],
 ) -> None:
     """Add what power and current allow from each reading until the next."""
     missing = False
@@ -196,4 +197,4 @@ def _add_measurements(
         elif at < timeline.end_us:
             events.append((at, _MEASURED, mask))
     if missing or not points:
-        notes.append(NO_DATA_NOTES[policy.no_data])
+        notes.append(no_data_note(policy))

@@ -60,13 +60,14 @@ from tariffs.kernel.usage_notes import usage_notes
 from tariffs.model.policy import LeastPricePolicy, PricingPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import round_ratio
 from tariffs.taxes.quantity_taxes import add_quantity_tax, reverse_charge
 
 _REASONS: Final = {
-    Why.MIN_PRICE: "the tariff's least price for a session",
-    Why.MAX_PRICE: "the tariff's most for a session",
-    Why.CASH: "rounded to what can be paid in cash",
+    Why.MIN_PRICE: phrase("min_price"),
+    Why.MAX_PRICE: phrase("max_price"),
+    Why.CASH: phrase("cash"),
 }
 
 
@@ -77,7 +78,8 @@ def settle(
     *,
     usage: SessionUsage,
     ends_us: int,
-    notes: Sequence[Note] = (),
+    notes: Sequence[Phrase] = (),
+    remarks: Sequence[Note] = (),
 ) -> PricedSession:
     """Turn what was counted into what is owed."""
     tariff = compiled.tariff
@@ -94,8 +96,7 @@ def settle(
         [run.billed * run.component.tax_factor for run in runs],
         compiled.denominator,
     )
-    adjusts = bool(compiled.line_adjustments)
-    consumed, capped = adjust(runs, amounts, usage, compiled) if adjusts else ([], [])
+    consumed, capped = adjust(runs, amounts, usage, compiled)
     if tariff.min_price is not None or tariff.max_price is not None:
         _add_limits(runs, amounts, compiled, policy, ends_us)
     if usage.reverse_charge_vat_id is not None:
@@ -117,7 +118,8 @@ def settle(
         tax_minor=tax_minor,
         shares=shares,
         consumed=tuple(consumed),
-        notes=tuple(notes) if notes else (),
+        notes=tuple(notes),
+        remarks=tuple(remarks),
     )
 
 
@@ -219,6 +221,6 @@ def _session_run(
         before_factor=0,
         tax_factor=0,
         tariff_id=compiled.tariff.id,
-        reason=_REASONS[why],
+        reasons=(_REASONS[why],),
     )
     return Run(component, ends_us, ends_us, 1, 1)

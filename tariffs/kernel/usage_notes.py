@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from tariffs.kernel.compiled import CompiledTariff
-from tariffs.kernel.priced import Note
 from tariffs.model.usage import SessionUsage
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.zones import zone
 
-REVERSE_CHARGE: Final = "reverse_charge"
-UNKNOWN_HOLIDAYS: Final = "unknown_holidays"
 
-
-def usage_notes(usage: SessionUsage, compiled: CompiledTariff) -> Iterator[Note]:
+def usage_notes(usage: SessionUsage, compiled: CompiledTariff) -> Iterator[Phrase]:
     """Yield the notes that *usage* brings with it."""
     vat_id = usage.reverse_charge_vat_id
     if vat_id is not None:
-        message = f"reverse charge: the customer, VAT id {vat_id}, owes the VAT"
-        yield Note(REVERSE_CHARGE, message)
+        yield phrase("reverse_charge", vat_id=vat_id)
     calendar = compiled.tariff.holidays
     if calendar is not None:
         local = zone(usage.time_zone)
@@ -27,5 +22,4 @@ def usage_notes(usage: SessionUsage, compiled: CompiledTariff) -> Iterator[Note]
         # one than UTC; a car that stands for long may have more.
         first, last = (at.astimezone(local).year for at in (usage.starts_at, usage.ends_at))
         for year in sorted(set(range(first, last + 1)) - set(calendar.years)):
-            message = f"the tariff does not know the holidays of {year}: none was assumed"
-            yield Note(UNKNOWN_HOLIDAYS, message)
+            yield phrase("unknown_holidays", year=year)

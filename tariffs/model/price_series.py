@@ -16,6 +16,7 @@ import msgspec
 
 from tariffs.errors import TariffError
 from tariffs.model.usage import microseconds
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import EXACT, is_sane, plain
 
 MINUTES: Final = (15, 30, 60)
@@ -49,15 +50,21 @@ class PriceSeries(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             paid = max(paid, self.floor)
         return plain(paid)
 
-    def formula(self, price: Decimal) -> str:
-        """Return how *price* becomes what is paid: "spot 0.10 + 5 % + 0.08, at least 0.15"."""
-        text = f"{self.name} {price:f}"
-        if self.percent:
-            text += f" + {self.percent:f} %"
-        if self.markup:
-            text += f" + {self.markup:f}"
-        limits = (("at least", self.floor), ("at most", self.cap))
-        return ", ".join([text, *(f"{word} {at:f}" for word, at in limits if at is not None)])
+    def formula(self, price: Decimal, own: Decimal) -> Phrase:
+        """Say how *price* becomes what is paid: "spot 0.10 + 5 % + 0.08, at least 0.15".
+
+        `own` is what the component that follows the series states beside it.
+        """
+        return phrase(
+            "series",
+            series=self.name,
+            price=price,
+            percent=self.percent or None,
+            markup=self.markup or None,
+            floor=self.floor,
+            cap=self.cap,
+            own=own or None,
+        )
 
 
 class SeriesTable:

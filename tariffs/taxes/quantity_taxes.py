@@ -50,7 +50,6 @@ def add_quantity_tax(
         before_factor=0,
         tax_factor=0,
         tariff_id=compiled.tariff.id,
-        reason="",
     )
     runs.append(Run(component, fed[0].starts_us, fed[-1].ends_us, units, units, tax))
     amounts.befores.append(0)

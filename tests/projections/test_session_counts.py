@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from projections.sessions import flag_counts, held_sessions, list_sessions, session_counts
+from tariffs.phrases.phrase import phrase
 from tests.charging_day import choose
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
 
@@ -36,6 +37,11 @@ def test_a_held_session_says_why_in_words(books: str) -> None:
 
     assert set(held) == {"22", "B"}
     assert held["B"].reasons == ("Sequence numbers are missing; messages may still come.",)
+    assert held["B"].codes == (phrase("seq_gap"),)
+    assert held["22"].reasons == (
+        "The stop never arrived: the next session began on this connector.",
+    )
+    assert held["22"].codes == (phrase("stop_lost", shown_by="next_session"),)
 
 
 def test_a_decided_session_is_held_no_more(books: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from deploy.output import print_rows, say, shown
-from ledger.invoices.document import InvoiceDocument, Party, VatTotal
+from ledger.invoices.document import Party, VatTotal
+from ledger.invoices.shown import ShownInvoice
 from projections.invoice_list import amount
 
 QUANTITY_DIGITS = 4
@@ -21,7 +22,7 @@ LINE_COLUMNS = {
 }
 
 
-def print_document(document: InvoiceDocument) -> None:
+def print_document(document: ShownInvoice) -> None:
     """Print an invoice as text."""
     month = f", sessions of {document.month}" if document.month else ""
     say(f"Invoice {document.number} of {document.issued_on}{month}")

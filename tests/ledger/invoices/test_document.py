@@ -5,19 +5,22 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from ledger.declared.declarations import BEGINNING, Kind
-from ledger.invoices.document import InvoiceDocument, read_document, render_invoice
+from ledger.invoices.document import InvoiceDocument, Party, read_document, render_invoice
 from ledger.invoices.order import (
     MixedInvoiceError,
     cause_of_month,
     cause_of_session,
     order_of,
 )
+from ledger.invoices.shown import OtherRatingError, shown_invoice
 from ledger.master_data.tariff_versions import published
-from ledger.rating.decisions import encode_decision, hash_decision
+from ledger.rating.decisions import SessionRated, encode_decision, hash_decision
 from tariffs.model.tariff import Dimension
+from tariffs.phrases.phrase import phrase
 from tests.depot import NOON, component, declared, rated, session, tariff
 
 TWO_RATES = declared(
@@ -37,13 +40,16 @@ TWO_RATES = declared(
 DAY = date(2026, 12, 1)
 
 
-def document(*tokens: str) -> InvoiceDocument:
-    ratings = [
+def ratings(*tokens: str) -> list[SessionRated]:
+    return [
         rated(session(number, token_uid=token, energy_wh="7293"), TWO_RATES)
         for number, token in enumerate(tokens, 1)
     ]
+
+
+def document(*tokens: str) -> InvoiceDocument:
     cause = cause_of_month(legal_entity="depot", customer="fleet", currency="EUR", month="2026-11")
-    order = order_of(cause, ratings, TWO_RATES, at=NOON)
+    order = order_of(cause, ratings(*tokens), TWO_RATES, at=NOON)
     return read_document(render_invoice(order, number="WL-2026-000007", issued_on=DAY))
 
 
@@ -51,7 +57,6 @@ def test_totals_are_sums_of_lines_at_every_level() -> None:
     """A header that differs from its lines, a VAT summary a cent off: peer faults 20 and 23."""
     invoice = document("fleet-1", "fleet-1", "fleet-1")
 
-    assert invoice.gross_minor == sum(line.gross_minor for line in invoice.lines)
     assert invoice.gross_minor == sum(each.gross_minor for each in invoice.sessions)
     assert invoice.net_minor == sum(each.net_minor for each in invoice.vat)
     assert invoice.vat_minor == sum(each.vat_minor for each in invoice.vat)
@@ -69,12 +74,24 @@ def test_sessions_of_two_customers_do_not_share_an_invoice() -> None:
         document("fleet-1", "anna-1")
 
 
-def test_a_document_says_who_what_when_and_why() -> None:
+def test_a_shown_invoice_has_every_line_of_its_sessions_once_and_they_add_up() -> None:
+    tokens = ("fleet-1", "fleet-1", "fleet-1")
+
+    shown = shown_invoice(document(*tokens), ratings(*tokens))
+
+    assert [line.line for line in shown.lines] == list(range(1, 7))
+    assert [line.rated_line for line in shown.lines] == [1, 2] * 3
+    assert shown.gross_minor == sum(line.gross_minor for line in shown.lines)
+    assert shown.net_minor == sum(line.net_minor for line in shown.lines)
+    assert shown.vat_minor == sum(line.vat_minor for line in shown.lines)
+
+
+def test_an_invoice_says_who_what_when_and_why() -> None:
     decision = rated(session(energy_wh="7293"))
     order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
     rendered = render_invoice(order, number="WL-2026-000001", issued_on=date(2026, 11, 10))
 
-    invoice = read_document(rendered)
+    invoice = shown_invoice(read_document(rendered), [decision])
 
     assert (invoice.seller.name, invoice.seller.vat_id) == ("Depot GmbH", "DE123456789")
     assert (invoice.buyer.name, invoice.month) == ("Anna Arndt", None)
@@ -85,4 +102,27 @@ def test_a_document_says_who_what_when_and_why() -> None:
     assert (line.description, line.quantity, line.unit) == ("Energy", Decimal("7.293"), "kWh")
     assert (line.unit_price, line.vat_percent) == (Decimal("0.40"), Decimal(19))
     assert (line.net_minor, line.vat_minor, line.gross_minor) == (292, 55, 347)
-    assert line.reason == decision.lines[0].reason
+    assert line.reason == "element 1, the first for energy here, without restrictions"
+    assert line.codes == (phrase("priced", element=0, dimension="ENERGY"),)
+
+
+def test_who_has_no_customer_is_named_by_the_token() -> None:
+    decision = rated(session(token_uid="nobody-1"))
+    order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
+    rendered = render_invoice(order, number="WL-2026-000001", issued_on=DAY)
+
+    invoice = shown_invoice(read_document(rendered), [decision])
+
+    assert invoice.buyer == Party(name="Bearer of token nobody-1")
+
+
+def test_another_rating_than_the_invoiced_one_is_not_shown_as_it() -> None:
+    """The document's hash covers its lines through the hash of each rating."""
+    invoiced = ratings("fleet-1")
+    [line, *others] = invoiced[0].lines
+    dearer = msgspec.structs.replace(
+        invoiced[0], lines=(msgspec.structs.replace(line, net_minor=line.net_minor + 1), *others)
+    )
+
+    with pytest.raises(OtherRatingError):
+        shown_invoice(document("fleet-1"), [dearer])

@@ -31,10 +31,12 @@ from ledger.rating.decisions import (
     encode_decision,
     kind_of,
 )
+from ledger.rating.english import ENGLISH
 from ledger.rating.rate import InconsistentRatingError, checked_rating
 from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.adjustment import GroupGrant
 from tariffs.model.tariff import Dimension, PriceLimit
+from tariffs.phrases.phrase import phrase
 from tests.depot import (
     ENERGY_ONLY,
     FREE,
@@ -114,7 +116,7 @@ def test_a_price_limit_has_a_line_for_each_rate_of_tax() -> None:
 
     decision = rated(session(parked_minutes=60), here)
 
-    limits = [line for line in decision.lines if line.why == "max_price"]
+    limits = [line for line in decision.lines if line.reasons == (phrase("max_price"),)]
     assert [(line.component, line.net_minor, line.tax_minor) for line in limits] == [
         ("SESSION/-/max_price/19", -1000, -190),
         ("SESSION/-/max_price/7", -600, -42),
@@ -313,7 +315,7 @@ def test_the_bytes_do_not_depend_on_hash_seed_zone_or_locale(environment: dict[s
     assert ran.stdout == encode_decision(rated(session(parked_minutes=3, energy_wh="1234.5")))
 
 
-def test_what_the_kernel_refuses_is_held_in_its_words_and_raises_nothing() -> None:
+def test_what_the_kernel_refuses_is_held_with_its_message_and_raises_nothing() -> None:
     charging = session()
     backwards = msgspec.structs.replace(charging, points=charging.points[::-1])
 
@@ -321,7 +323,7 @@ def test_what_the_kernel_refuses_is_held_in_its_words_and_raises_nothing() -> No
 
     assert isinstance(decision, SessionHeld)
     assert [reason.code for reason in decision.reasons] == ["pricing_refused"]
-    assert "could not be priced" in decision.reasons[0].words
+    assert ENGLISH.words(decision.reasons[0]).startswith("The session could not be priced: ")
 
 
 def test_two_grants_for_one_group_are_two_components() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -326,7 +327,7 @@ def test_a_session_that_cannot_be_rated_is_held_and_stops_no_other(
 ) -> None:
     def fail_once(session: ChargingSession, *given: Any, **named: Any) -> Any:  # noqa: ANN401
         if session.transaction_ref == "11" and session.is_complete:
-            raise ZeroDivisionError(session.session_id)
+            raise ZeroDivisionError("a station's \ud800\0 " + "x" * 600)
         return decide(session, *given, **named)
 
     monkeypatch.setattr("ledger.worker.rater.decide", fail_once)
@@ -336,6 +337,14 @@ def test_a_session_that_cannot_be_rated_is_held_and_stops_no_other(
     assert states(day)["12"] == "rated"
     [(reasons,)] = rows(day, "SELECT reasons FROM session WHERE transaction_ref = '11'")
     assert reasons == ["rating_failed"]
+    [(body,)] = rows(
+        day, "SELECT body FROM session_decision WHERE kind = 'held' AND session_id LIKE '%/11/%'"
+    )
+    [reason] = json.loads(body)["reasons"]
+    said = reason["parameters"]
+    assert (reason["code"], said["error"]) == ("rating_failed", "ZeroDivisionError")
+    assert said["message"].startswith("a station's ? xxx")
+    assert len(said["message"]) < 500
 
 
 def states_by_id(dsn: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from tariffs.adjustments.consumption import Consumed, Consumption
 from tariffs.adjustments.shared import SharedBy, shared_name
 from tariffs.adjustments.shared_grants import Claim, claims_of, used_before
-from tariffs.adjustments.shared_words import standing_words
+from tariffs.adjustments.shared_phrases import standing_phrase
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.files.writing.adjustments import adjustment_lines
 from tariffs.kernel.compiled import CompiledTariff
@@ -19,6 +19,7 @@ from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import compile_tariff, price_session
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan, microseconds
+from tariffs.phrases.english import ENGLISH
 
 HEAD = """
 tariff: shared
@@ -295,7 +296,8 @@ def test_what_others_used_is_said(adjustment: str, used: Consumption, said: str)
     found = used_before(grant, microseconds(usage.starts_at), usage)
 
     assert found == (period, used)
-    assert standing_words(grant, *found, "EUR") == said
+    standing = standing_phrase(grant, *found, "EUR")
+    assert ENGLISH.words(standing, {"currency": "EUR"}) == said
 
 
 @pytest.mark.parametrize(

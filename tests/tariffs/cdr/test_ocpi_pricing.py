@@ -27,6 +27,7 @@ from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElemen
 from tariffs.ocpi.cdr_reader import cdr_of
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.tariff_reader import tariff_of
+from tariffs.phrases.english import ENGLISH
 from tariffs.taxes.sales_taxes import SalesTax
 from tests.tree import VECTORS
 
@@ -131,7 +132,8 @@ def test_each_period_is_priced_by_the_tariff_that_it_names() -> None:
         ("day", 0),
     ]
     assert priced.total_before_taxes.amount == Decimal("9.00")
-    assert priced.lines[2].reason.startswith("element 1,")
+    third = priced.lines[2]
+    assert ENGLISH.joined(third.reasons, third.context).startswith("element 1,")
 
 
 def test_a_step_is_never_applied_between_two_tariffs() -> None:
@@ -157,7 +159,7 @@ def test_a_tariff_that_a_period_names_and_nobody_gave_is_missing() -> None:
 def test_the_only_tariff_prices_a_cdr_that_names_another_with_a_note() -> None:
     priced, _ = compared(cdr(("10:00", {"ENERGY": 10}, "other")), [tariff()])
 
-    assert [note.code for note in priced.notes] == ["other_tariff_id"]
+    assert [note.code for note in priced.remarks] == ["other_tariff_id"]
 
 
 def test_the_version_that_is_valid_at_the_start_is_taken() -> None:
@@ -167,13 +169,13 @@ def test_the_version_that_is_valid_at_the_start_is_taken() -> None:
     priced, _ = compared(cdr(("10:00", {"ENERGY": 10}, "t")), [old, new])
 
     assert priced.total_before_taxes.amount == Decimal("3.00")
-    assert priced.notes == ()
+    assert priced.remarks == ()
 
 
 def test_a_tariff_out_of_its_validity_is_noted() -> None:
     priced, _ = compared(cdr(("10:00", {"ENERGY": 10}, None)), [tariff(end_date_time="2025-01-01")])
 
-    assert [note.code for note in priced.notes] == ["tariff_not_valid"]
+    assert [note.code for note in priced.remarks] == ["tariff_not_valid"]
 
 
 def test_tariffs_with_and_without_taxes_are_not_mixed() -> None:
@@ -215,7 +217,7 @@ def test_a_period_that_spans_a_change_of_price_is_noted(
 
     priced, _ = compared(cdr(("10:00", {"ENERGY": 10}, None)), [tariff(elements=priced_so)])
 
-    [note] = priced.notes
+    [note] = priced.remarks
     assert (note.code, note.spot) == ("period_spans_price_change", "charging_periods[0]")
     assert where in note.message
     assert priced.total_before_taxes.amount == Decimal("5.00")
@@ -227,7 +229,7 @@ def test_a_period_that_ends_where_the_price_changes_is_not_noted() -> None:
 
     priced, _ = compared(checked, [tariff(elements=priced_so)])
 
-    assert priced.notes == ()
+    assert priced.remarks == ()
     assert priced.total_before_taxes.amount == Decimal("8.00")
 
 

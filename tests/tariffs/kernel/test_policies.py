@@ -24,6 +24,7 @@ from tariffs.model.tariff import (
     TariffElement,
 )
 from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.phrases.english import ENGLISH
 
 START = datetime(2026, 5, 4, 10, tzinfo=UTC)
 
@@ -165,7 +166,7 @@ def test_every_year_of_a_session_needs_its_holidays() -> None:
 
     [note] = priced(known, long, "wattledger").notes
 
-    assert "the holidays of 2026" in note.message
+    assert "the holidays of 2026" in ENGLISH.words(note)
 
 
 def test_every_policy_is_found_by_its_name() -> None:

@@ -22,6 +22,7 @@ from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.tariff_writer import encode_ocpi, write_tariff
 from tariffs.ocpi.versions import OcpiVersion
+from tariffs.phrases.english import ENGLISH
 
 TARIFF: dict[str, Any] = {
     "country_code": "DE",
@@ -214,7 +215,7 @@ def priced_or_refused(data: bytes) -> bool:
     prices = any(c.price for t in read.cdr.tariffs for e in t.elements for c in e.price_components)
     if billable and prices and not priced.before_minor:
         assert priced.lines  # a zero has a line that says why
-        assert all(line.reason for line in priced.lines)
+        assert all(ENGLISH.joined(line.reasons, line.context) for line in priced.lines)
     return True
 
 

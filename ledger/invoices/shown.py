@@ -1,0 +1,194 @@
+"""An invoice as people read it: the document with the lines of the ratings it names, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from ledger.errors import LedgerError
+from ledger.invoices.document import InvoiceDocument, Party, VatTotal
+from ledger.invoices.english import ENGLISH
+from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
+from ledger.rating.english import line_label, line_words
+from tariffs.model.tariff import Dimension
+from tariffs.phrases.phrase import Phrase, phrase
+from tariffs.zones import zone
+
+UNITS: Final = {
+    Dimension.FLAT: "session",
+    Dimension.ENERGY: "kWh",
+    Dimension.TIME: "h",
+    Dimension.PARKING_TIME: "h",
+    Dimension.RESERVATION_TIME: "h",
+    Dimension.SESSION: "session",
+}
+
+
+class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line; `rated_line` is its number in the session's rating, times are local to the site.
+
+    `quantity` is exact, `unit_price` before or after VAT as the tariff states it. `codes` say what
+    `reason` says, in no language.
+    """
+
+    line: int
+    session_id: str
+    rated_line: int
+    description: str
+    reason: str
+    codes: tuple[Phrase, ...]
+    starts_at: datetime
+    ends_at: datetime
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    vat_percent: Decimal | None
+    net_minor: int
+    vat_minor: int
+    gross_minor: int
+
+
+class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """One charging session on the invoice; `rating_sha256` names the decision behind its lines."""
+
+    session_id: str
+    station_id: str
+    evse_id: int | None
+    token_uid: str | None
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    energy_wh: Decimal
+    meter_start_wh: Decimal | None
+    meter_stop_wh: Decimal | None
+    tariff_id: str
+    tariff_hash: str
+    rating_sha256: str
+    gross_minor: int
+
+
+class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice with everything that a reader is told. Amounts are whole minor units."""
+
+    schema: int
+    number: str
+    issued_on: date
+    month: str | None
+    seller: Party
+    buyer: Party
+    currency: str
+    currency_exponent: int
+    sessions: tuple[InvoicedSession, ...]
+    lines: tuple[InvoiceLine, ...]
+    vat: tuple[VatTotal, ...]
+    net_minor: int
+    vat_minor: int
+    gross_minor: int
+    notes: tuple[str, ...]
+    codes: tuple[Phrase, ...]
+
+
+def shown_invoice(document: InvoiceDocument, sessions: Sequence[SessionRated]) -> ShownInvoice:
+    """Return *document* with the lines of *sessions*, the ratings that it names, in its order.
+
+    Raises:
+        OtherRatingError: If one of them is not the rating that was invoiced.
+    """
+    for billed, session in zip(document.sessions, sessions, strict=True):
+        if hash_decision(encode_decision(session)) != billed.rating_sha256:
+            raise OtherRatingError(document.number, billed.session_id)
+    return ShownInvoice(
+        schema=document.schema,
+        number=document.number,
+        issued_on=document.issued_on,
+        month=document.month,
+        seller=document.seller,
+        buyer=_buyer(document),
+        currency=document.currency,
+        currency_exponent=document.currency_exponent,
+        sessions=tuple(map(_session, sessions)),
+        lines=tuple(_lines(sessions)),
+        vat=document.vat,
+        net_minor=document.net_minor,
+        vat_minor=document.vat_minor,
+        gross_minor=document.gross_minor,
+        notes=tuple(map(ENGLISH.words, document.notes)),
+        codes=document.notes,
+    )
+
+
+def _buyer(document: InvoiceDocument) -> Party:
+    if document.buyer is not None:
+        return document.buyer
+    return Party(name=ENGLISH.words(phrase("bearer", token=document.bearer)))
+
+
+def _session(session: SessionRated) -> InvoicedSession:
+    local = zone(session.time_zone)
+    return InvoicedSession(
+        session_id=session.session_id,
+        station_id=session.station_id,
+        evse_id=session.evse_id,
+        token_uid=session.token_uid,
+        starts_at=session.started_at.astimezone(local),
+        ends_at=session.ended_at.astimezone(local),
+        time_zone=session.time_zone,
+        energy_wh=session.energy_wh,
+        meter_start_wh=session.meter_start_wh,
+        meter_stop_wh=session.meter_stop_wh,
+        tariff_id=session.tariff_id,
+        tariff_hash=session.tariff_hash,
+        rating_sha256=hash_decision(encode_decision(session)),
+        gross_minor=session.gross_minor,
+    )
+
+
+def _lines(sessions: Sequence[SessionRated]) -> Iterator[InvoiceLine]:
+    rated = ((session, line) for session in sessions for line in session.lines)
+    for number, (session, line) in enumerate(rated, 1):
+        yield _line(number, session, line)
+
+
+def _line(number: int, session: SessionRated, rated: RatedLine) -> InvoiceLine:
+    local, context = zone(session.time_zone), rated.context(session.currency)
+    return InvoiceLine(
+        line=number,
+        session_id=session.session_id,
+        rated_line=rated.line,
+        description=_description(rated, session.currency),
+        reason=line_words(rated, session.currency),
+        codes=tuple(ENGLISH.whole(each, context) for each in rated.reasons),
+        starts_at=rated.starts_at.astimezone(local),
+        ends_at=rated.ends_at.astimezone(local),
+        quantity=rated.billed_volume,
+        unit=UNITS[rated.dimension],
+        unit_price=rated.unit_price,
+        vat_percent=rated.tax_percent,
+        net_minor=rated.net_minor,
+        vat_minor=rated.tax_minor,
+        gross_minor=rated.net_minor + rated.tax_minor,
+    )
+
+
+def _description(rated: RatedLine, currency: str) -> str:
+    dimension, label = rated.dimension.value, line_label(rated, currency)
+    if label is None:
+        said = phrase("fee", dimension=dimension, name=rated.element_name or None)
+    else:
+        said = phrase("adjusted_fee", dimension=dimension, label=label)
+    return ENGLISH.words(said)
+
+
+class OtherRatingError(LedgerError):
+    """A session's rating is not the one whose hash the invoice holds."""
+
+    def __init__(self, number: str, session_id: str) -> None:
+        super().__init__(
+            f"invoice {number} was issued for another rating of {session_id} than is stored: "
+            "run `wattledger replay --check`"
+        )
+        self.number, self.session_id = number, session_id

@@ -1,0 +1,42 @@
+"""Why sessions wait or are held, in English: the one place of the ledger's sentences.
+
+A flag that forbids rating is a code, too, and its meaning what it says.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.facts.flags import RULES, Flag
+from ledger.rating.decisions import RatedLine
+from tariffs.phrases import english
+
+SENTENCES: Final = {
+    **{flag.value: rule.meaning for flag, rule in RULES.items() if rule.blocks},
+    "stop_lost": "The stop never arrived{shown_by:word lost_stop}.",
+    "start_unknown": RULES[Flag.START_MISSING].meaning,
+    "energy_unknown": "No energy is known to price.",
+    "token_missing": "No token was given: nobody is known to pay.",
+    "token_unknown": "The token {token} was not declared at the start.",
+    "token_blocked": "The token {token} was blocked at the start.",
+    "token_expired": "The token {token} had expired at the start.",
+    "customer_unknown": "Customer {customer} was not declared at the start.",
+    "station_undeclared": "Station {station} was not declared.",
+    "site_undeclared": "Site {site} or its legal entity was not declared.",
+    "tariff_missing": "No tariff was in force at the start.",
+    "currency_mismatch": "The tariff is in {tariff_in}, the site in {site_in}.",
+    "pricing_refused": "The session could not be priced: {message}.",
+    "rating_failed": "Rating it failed: {error}: {message}",
+}
+_WORDS: Final = {"lost_stop.next_session": ": the next session began on this connector"}
+ENGLISH: Final = english.ENGLISH.extended(SENTENCES | _WORDS)
+
+
+def line_words(line: RatedLine, currency: str) -> str:
+    """Return why *line* stands where it stands."""
+    return ENGLISH.joined(line.reasons, line.context(currency))
+
+
+def line_label(line: RatedLine, currency: str) -> str | None:
+    """Return what lowered or raised a fee, as it stands on a bill beside it; None for a price."""
+    return ENGLISH.label(line.reasons[0], line.context(currency)) if line.reasons else None

@@ -1,0 +1,1 @@
+"""Codes with parameters, of which words are made when somebody reads them."""

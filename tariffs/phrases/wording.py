@@ -1,0 +1,159 @@
+"""Words made of phrases: a table from code to template, which a catalogue may replace.
+
+A template names its parameters in braces, each with how it is shown:
+
+    {energy}                    the text or number as it is, a phrase in its own words
+    {group:quoted}              'residents'
+    {element:ordinal}           counted from 1, as people do
+    {seconds:duration}          2 h 30 min
+    {per:word period}           the table's word for "period.day"
+    {percent:share}             the table's "share.all" for 100, else its "share.part"
+    {uses:times}                the table's "times.once" or "times.many"
+    {dimensions:costs}          the table's "costs.one" or "costs.several"
+    {sizes:/ or }               several, with what joins them after the slash
+    {name:? (*)}                what stands around it if it is there; left out, it says nothing
+
+They combine in this order: `{members:quoted?, for members of the group *}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from string import Formatter
+from typing import Final, NamedTuple
+
+from tariffs.phrases.phrase import Phrase
+
+_MINUTE: Final = 60
+_WHOLE: Final = Decimal(100)
+
+Templates = Mapping[str, str]
+Part = str | int | Phrase
+Context = Mapping[str, str | int | None]
+NO_CONTEXT: Final[Context] = {}
+
+
+# What needs no words of a language, and what chooses between two templates of it.
+_STYLES: Final[Mapping[str, Callable[[str], str]]] = {
+    "": str,
+    "quoted": repr,
+    "ordinal": lambda text: str(int(text) + 1),
+    "duration": lambda text: duration_text(int(text)),
+}
+_CHOICES: Final[Mapping[str, Callable[[str], str]]] = {
+    "share": lambda text: "all" if Decimal(text) == _WHOLE else "part",
+    "times": lambda text: "once" if text == "1" else "many",
+}
+
+
+class _Field(NamedTuple):
+    """One parameter of a template, and how it is shown."""
+
+    name: str
+    style: str
+    joint: str
+    around: str
+
+
+class Wording:
+    """Makes words of phrases, by one language's table of templates.
+
+    `labels` are the short names that stand on a bill beside a fee, by the same codes.
+    """
+
+    def __init__(self, templates: Templates, labels: Templates) -> None:
+        self._templates, self._labels = templates, labels
+        self._pieces: dict[str, tuple[tuple[str, _Field | None], ...]] = {}
+
+    def extended(self, templates: Templates) -> Wording:
+        """Return this wording with the sentences of a further layer."""
+        return Wording({**self._templates, **templates}, self._labels)
+
+    def words(self, said: Phrase, context: Context = NO_CONTEXT) -> str:
+        """Return *said* as words; an unknown code is its own word, for decisions outlive tables."""
+        return self._filled(self._templates.get(said.code, said.code), said, context)
+
+    def joined(self, said: Sequence[Phrase], context: Context = NO_CONTEXT) -> str:
+        """Return several phrases about one thing as one text."""
+        return self._templates["joint"].join(self.words(each, context) for each in said)
+
+    def label(self, said: Phrase, context: Context = NO_CONTEXT) -> str | None:
+        """Return what stands on a bill beside the fee; None where nothing does."""
+        template = self._labels.get(said.code)
+        return None if template is None else self._filled(template, said, context)
+
+    def word(self, kind: str, value: str) -> str | None:
+        """Return the word for one *value* of a *kind* ("day", "MONDAY"), None if there is none."""
+        return self._templates.get(f"{kind}.{value}")
+
+    def parameters_of(self, code: str) -> frozenset[str]:
+        """Return the parameters that the words or the label of *code* need, or may have."""
+        found = (self._templates.get(code, ""), self._labels.get(code, ""))
+        return frozenset(
+            field.name for text in found for _, field in self._parsed(text) if field is not None
+        )
+
+    def whole(self, said: Phrase, context: Context) -> Phrase:
+        """Return *said* with the parameters that *context* has for it."""
+        known = self.parameters_of(said.code) - said.parameters.keys()
+        added = {name: value for name in known if (value := context.get(name)) is not None}
+        return Phrase(said.code, {**added, **said.parameters}) if added else said
+
+    def _parsed(self, template: str) -> tuple[tuple[str, _Field | None], ...]:
+        pieces = self._pieces.get(template)
+        if pieces is None:
+            pieces = self._pieces[template] = tuple(
+                (text, None if name is None else _field(name, spec or ""))
+                for text, name, spec, _ in Formatter().parse(template)
+            )
+        return pieces
+
+    def _filled(self, template: str, said: Phrase, context: Context) -> str:
+        text = ""
+        for before, field in self._parsed(template):
+            text += before
+            if field is not None:
+                value = said.parameters.get(field.name, context.get(field.name))
+                text += self._shown(field, value, context)
+        return text
+
+    def _shown(self, field: _Field, value: Part | tuple[Part, ...] | None, context: Context) -> str:
+        if value is None or value == ():
+            return ""
+        if field.style == "costs":
+            text = self._costs(value, context)
+        else:
+            each = value if isinstance(value, tuple) else (value,)
+            text = field.joint.join(self._part(field.style, part, context) for part in each)
+        return field.around.replace("*", text) if field.around else text
+
+    def _part(self, style: str, part: Part, context: Context) -> str:
+        if isinstance(part, Phrase):
+            return self.words(part, context)
+        text = str(part)
+        if style.startswith("word "):
+            return self.word(style[5:], text) or text
+        if style in _CHOICES:
+            return self._templates[f"{style}.{_CHOICES[style](text)}"].replace("*", text)
+        return _STYLES[style](text)
+
+    def _costs(self, value: Part | tuple[Part, ...], context: Context) -> str:
+        each = value if isinstance(value, tuple) else (value,)
+        key = "costs.several" if len(each) > 1 else "costs.one"
+        words = (self._part("word dimension", part, context) for part in each)
+        return self._templates[key].replace("*", self._templates["costs.and"].join(words))
+
+
+def _field(name: str, spec: str) -> _Field:
+    shown, _, around = spec.partition("?")
+    style, _, joint = shown.partition("/")
+    return _Field(name, style, joint, around)
+
+
+def duration_text(seconds: int) -> str:
+    """Return "2 h 30 min", "45 s"."""
+    minutes, rest = divmod(seconds, _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    parts = [f"{n} {unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
+    return " ".join(parts) or "0 s"

@@ -1,0 +1,105 @@
+"""Codes and their words: nothing is said without a code, and no code without its words."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from enum import StrEnum
+from string import Formatter
+
+import pytest
+
+from ledger.facts.flags import RULES, Flag
+from ledger.invoices import english as invoices
+from ledger.rating import english as rating
+from tariffs.adjustments.adjustment import CapPeriod
+from tariffs.adjustments.shared import Per, SharedBy
+from tariffs.model.policy import NoDataPolicy
+from tariffs.model.tariff import Dimension, ReservationRestriction, Weekday
+from tariffs.phrases import english as tariffs
+from tariffs.phrases.phrase import phrase
+from tests.test_tidy import SOURCES
+
+WORDING = invoices.ENGLISH
+SENTENCES = {**tariffs.SENTENCES, **rating.SENTENCES, **invoices.SENTENCES}
+CONTEXT = {"element", "name", "dimension", "currency"}
+"""What a line says itself, for the words of its reasons."""
+PLAIN = {flag.value for flag, rule in RULES.items() if rule.blocks} | {
+    kind.value.lower() for kind in ReservationRestriction
+}
+"""Codes that are words of the model; they have no parameters."""
+
+
+def said_in_the_sources() -> dict[str, set[frozenset[str]]]:
+    """Return the parameters that each code is given, wherever a phrase is made of it."""
+    found: dict[str, set[frozenset[str]]] = defaultdict(set)
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in {"phrase", "Phrase"}
+                and node.args
+                and isinstance(code := node.args[0], ast.Constant)
+            ):
+                names = (keyword.arg for keyword in node.keywords)
+                found[str(code.value)].add(frozenset(name for name in names if name))
+    return found
+
+
+SAID = said_in_the_sources()
+
+
+def test_each_code_has_words_and_all_words_have_a_code() -> None:
+    assert SAID.keys() | PLAIN == SENTENCES.keys()
+    assert tariffs.LABELS.keys() <= SAID.keys()
+
+
+@pytest.mark.parametrize("code", sorted(SAID))
+def test_a_code_is_given_exactly_the_parameters_that_its_words_name(code: str) -> None:
+    """What the context of a line has, it need not be given; two places may each give a part."""
+    wanted = WORDING.parameters_of(code)
+    given = frozenset[str]().union(*SAID[code])
+
+    assert given <= wanted
+    assert wanted - given <= CONTEXT
+
+
+@pytest.mark.parametrize("code", sorted(PLAIN - SAID.keys()))
+def test_a_flag_and_a_kind_of_reservation_need_no_parameters(code: str) -> None:
+    assert WORDING.parameters_of(code) == frozenset()
+
+
+def test_a_flag_says_the_same_as_a_reason() -> None:
+    for flag, rule in RULES.items():
+        if rule.blocks and flag is not Flag.STOP_LOST:
+            assert rating.SENTENCES[flag] == rule.meaning
+    lost = rating.ENGLISH.words(phrase("stop_lost", shown_by="next_session"))
+    assert lost == RULES[Flag.STOP_LOST].meaning
+
+
+@pytest.mark.parametrize(
+    ("kind", "enums"),
+    [
+        ("dimension", [Dimension]),
+        ("fee", [Dimension]),
+        ("day", [Weekday]),
+        ("period", [Per, CapPeriod]),
+        ("sharing", [SharedBy]),
+        ("no_data", [NoDataPolicy]),
+    ],
+)
+def test_each_word_of_the_model_has_a_word(kind: str, enums: list[type[StrEnum]]) -> None:
+    for member in (member for enum in enums for member in enum):
+        assert WORDING.word(kind, member.value) is not None
+
+
+def test_each_kind_of_word_that_a_sentence_asks_for_is_known() -> None:
+    kinds = {
+        spec.partition("?")[0].partition("/")[0].removeprefix("word ")
+        for text in (*SENTENCES.values(), *tariffs.LABELS.values())
+        for _, _, spec, _ in Formatter().parse(text)
+        if spec and spec.startswith("word ")
+    }
+
+    assert kinds == {"dimension", "fee", "day", "period", "sharing", "no_data", "lost_stop"}
