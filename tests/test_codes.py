@@ -9,6 +9,7 @@ from string import Formatter
 
 import pytest
 
+from ledger.approvals import english as approvals
 from ledger.facts.flags import RULES, Flag
 from ledger.invoices import english as invoices
 from ledger.rating import english as rating
@@ -20,8 +21,13 @@ from tariffs.phrases import english as tariffs
 from tariffs.phrases.phrase import phrase
 from tests.test_tidy import SOURCES
 
-WORDING = invoices.ENGLISH
-SENTENCES = {**tariffs.SENTENCES, **rating.SENTENCES, **invoices.SENTENCES}
+WORDING = invoices.ENGLISH.extended(approvals.SENTENCES)
+SENTENCES = {
+    **tariffs.SENTENCES,
+    **rating.SENTENCES,
+    **invoices.SENTENCES,
+    **approvals.SENTENCES,
+}
 CONTEXT = {"element", "name", "dimension", "currency"}
 """What a line says itself, for the words of its reasons."""
 PLAIN = {flag.value for flag, rule in RULES.items() if rule.blocks} | {

@@ -78,7 +78,7 @@ class TariffApprovals(DecisionApplication):
         for other in waiting:
             if _says(other) == _says(record):
                 return other
-            other.reject(by=by, at=at, reason=f"replaced by version {record.number}")
+            other.replace(by=by, at=at, number=record.number)
         # One save: never two proposals of a tariff that wait, and never none after a crash.
         self.keep(*waiting, record)
         return record

@@ -77,6 +77,7 @@ class TariffRecord(Aggregate):
         self.to_declare = False
         self.declared_version: int | None = None
         self.reason = ""
+        self.replaced_by: int | None = None
 
     @staticmethod
     def create_id(*, tariff_id: str, number: int) -> UUID:
@@ -130,6 +131,15 @@ class TariffRecord(Aggregate):
         self._check(TariffAct.REJECT)
         self._reject(by=by, at=at, reason=reason)
 
+    def replace(self, *, by: str, at: datetime, number: int) -> None:
+        """Give the proposal up for version *number*, which *by* proposes in its place.
+
+        Raises:
+            IllegalTariffMoveError: If nothing waits for approval.
+        """
+        self._check(TariffAct.REJECT)
+        self._replace(by=by, at=at, number=number)
+
     def retire(self, *, by: str, at: datetime, holds_until: datetime | None) -> None:
         """Ask that it prices nothing from *holds_until* on (None: from the approval on).
 
@@ -161,6 +171,11 @@ class TariffRecord(Aggregate):
     @event("Rejected")
     def _reject(self, by: str, at: datetime, reason: str) -> None:  # noqa: ARG002 - in the event
         self.reason = reason
+        self._move(TariffAct.REJECT)
+
+    @event("Replaced")
+    def _replace(self, by: str, at: datetime, number: int) -> None:  # noqa: ARG002 - in the event
+        self.replaced_by = number
         self._move(TariffAct.REJECT)
 
     @event("RetirementProposed")

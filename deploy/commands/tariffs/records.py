@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy.output import print_json, print_rows
+from ledger.approvals.english import codes_of, reason_of
 from ledger.approvals.record import TariffRecord
 
 HASH_SHOWN = 12
@@ -57,6 +58,7 @@ def _row(record: TariffRecord) -> dict[str, object]:
         "approved_by": record.approved_by or None,
         "approved_at": record.approved_at,
         "declared_version": record.declared_version,
-        "reason": record.reason or None,
+        "reason": reason_of(record),
+        "codes": codes_of(record),
         "assignments": [each.key() for each in record.assigned],
     }

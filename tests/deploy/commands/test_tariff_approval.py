@@ -15,6 +15,7 @@ from deploy.cli import WRONG, run
 from deploy.running.opening import prepare
 from deploy.settings import NAMES, Settings
 from ledger.approvals.approvals import ContendedTariffError, NothingPendingError, TariffApprovals
+from ledger.approvals.english import reason_of
 from ledger.approvals.record import (
     MOVES,
     ChangedTextError,
@@ -148,6 +149,21 @@ def test_a_rejected_version_is_over(desk: TariffDesk) -> None:
 
     with pytest.raises(NothingPendingError):
         desk.approve("tou", by="ben", at=LATER, sha256=None)
+
+
+def test_a_newer_proposal_takes_the_place_of_one_that_waits_and_says_which(
+    database: str, desk: TariffDesk
+) -> None:
+    desk.propose([(text("4.50"), "tou.yaml")], FJORD, by="anna", at=NOW)
+    desk.propose([(text("9.50"), "tou.yaml")], FJORD, by="anna", at=LATER)
+
+    with TariffApprovals(database) as approvals:
+        first, second = approvals.versions("tou")
+
+    assert (first.state, first.reason, first.replaced_by) == ("rejected", "", 2)
+    assert reason_of(first) == "replaced by version 2"
+    assert (second.state, reason_of(second)) == ("proposed", None)
+    assert reason_of(desk.reject("tou", by="ben", at=LATER, reason="too dear")) == "too dear"
 
 
 def test_an_assignment_to_nowhere_is_refused_before_anybody_approves(desk: TariffDesk) -> None:
