@@ -72,7 +72,8 @@ class Wording:
 
     def words(self, said: Phrase, context: Context = NO_CONTEXT) -> str:
         """Return *said* as words; an unknown code is its own word, for decisions outlive tables."""
-        return self._filled(self._templates.get(said.code, said.code), said, context)
+        template = self._templates.get(said.code)
+        return said.code if template is None else self._filled(template, said, context)
 
     def joined(self, said: Sequence[Phrase], context: Context = NO_CONTEXT) -> str:
         """Return several phrases about one thing as one text."""

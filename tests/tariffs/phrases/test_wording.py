@@ -88,7 +88,7 @@ def test_what_the_context_says_stands_in_but_never_over_what_is_given() -> None:
 
 
 def test_a_code_that_no_table_has_any_more_is_its_own_word() -> None:
-    assert Wording(WORDS, {}).joined([phrase("gone"), phrase("kwh", kwh=7)]) == "gone; 7 kWh"
+    assert Wording(WORDS, {}).joined([phrase("g{ne"), phrase("kwh", kwh=7)]) == "g{ne; 7 kWh"
 
 
 def test_a_phrase_is_the_same_again_and_its_parameters_come_in_one_order() -> None:
