@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tariffs.phrases.phrase import Phrase
+
 
 class LedgerError(Exception):
-    """Something that the ledger refuses."""
+    """Something that the ledger refuses. `said` is why, where a decision keeps it."""
+
+    said: Phrase | None = None

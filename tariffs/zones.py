@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tariffs.errors import TariffError
+from tariffs.phrases.phrase import phrase
 
 TZDATA_VERSION: Final = version("tzdata")
 
@@ -65,5 +66,5 @@ class UnknownZoneError(TariffError):
     """A time zone that does not exist."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no time zone {name!r}")
-        self.name = name
+        super().__init__(name)
+        self.name, self.said = name, phrase("unknown_zone", zone=name)

@@ -25,7 +25,7 @@ make a replay decide otherwise. A session is released as it is, flags and all, a
 names who said so; what cannot be priced at all stays held even then.
 
 What must stay true: nothing is rated before its end is known, nothing raises (what the kernel
-refuses is held with its message), and the same inputs give the same bytes:
+refuses is held with its reason), and the same inputs give the same bytes:
 tests/ledger/rating/test_rating.py and tests/ledger/sessions/test_states.py.
 """
 
@@ -141,7 +141,7 @@ def _rated_or_held(
     *,
     release: Release | None,
 ) -> SessionRated | SessionHeld:
-    """Return the rating; what the kernel refuses is held with its message, and stops nothing."""
+    """Return the rating; what the kernel refuses is held with its reason, and stops nothing."""
     try:
         return rate(
             session,
@@ -152,7 +152,7 @@ def _rated_or_held(
             release=release,
         )
     except (TariffError, LedgerError) as error:
-        reason = phrase("pricing_refused", message=bounded(str(error)))
+        reason = phrase("pricing_refused", why=error.said or bounded(str(error)))
         return _held(session, declarations, (reason,), moment)
 
 

@@ -25,7 +25,12 @@ SENTENCES: Final = {
     "site_undeclared": "Site {site} or its legal entity was not declared.",
     "tariff_missing": "No tariff was in force at the start.",
     "currency_mismatch": "The tariff is in {tariff_in}, the site in {site_in}.",
-    "pricing_refused": "The session could not be priced: {message}.",
+    "pricing_refused": "The session could not be priced: {why}.",
+    "rating_inconsistent": "{session}: {what}",
+    "billed_twice": "a component is billed twice",
+    "net_not_of_lines": "the net total is not that of its lines",
+    "tax_not_of_lines": "the tax is not that of its lines",
+    "rating_incomplete": "{session} lacks its start, end, energy or token",
     "rating_failed": "Rating it failed: {error}: {message}",
 }
 _WORDS: Final = {"lost_stop.next_session": ": the next session began on this connector"}

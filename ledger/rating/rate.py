@@ -21,6 +21,7 @@ from ledger.rating.decisions import (
     Release,
     SessionRated,
 )
+from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import NO_ENTITLEMENTS, AllowanceKey, Entitlements, Standing
 from ledger.rating.payers import payer_of
 from ledger.sessions.session import ChargingSession
@@ -34,7 +35,7 @@ from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.kernel.pricing import price_session
 from tariffs.model.policy import policy_named
 from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
-from tariffs.phrases.phrase import Phrase
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.zones import TZDATA_VERSION, zone
 
 _LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
@@ -270,25 +271,26 @@ def checked_rating(decision: SessionRated) -> SessionRated:
     # Here, though the database checks it too: refused there, it would stop the whole partition.
     lines = decision.lines
     if len({(line.component, line.starts_at) for line in lines}) != len(lines):
-        raise InconsistentRatingError(decision.session_id, "a component is billed twice")
+        raise InconsistentRatingError(decision.session_id, phrase("billed_twice"))
     if sum(line.net_minor for line in lines) != decision.net_minor:
-        raise InconsistentRatingError(decision.session_id, "the net total is not that of its lines")
+        raise InconsistentRatingError(decision.session_id, phrase("net_not_of_lines"))
     if sum(line.tax_minor for line in lines) != decision.tax_minor:
-        raise InconsistentRatingError(decision.session_id, "the tax is not that of its lines")
+        raise InconsistentRatingError(decision.session_id, phrase("tax_not_of_lines"))
     return decision
 
 
 class InconsistentRatingError(LedgerError):
     """Pricing gave lines that contradict each other or their totals."""
 
-    def __init__(self, session_id: str, what: str) -> None:
-        super().__init__(f"{session_id}: {what}")
+    def __init__(self, session_id: str, what: Phrase) -> None:
         self.session_id, self.what = session_id, what
+        self.said = phrase("rating_inconsistent", session=session_id, what=what)
+        super().__init__(ENGLISH.words(self.said))
 
 
 class UnpriceableSessionError(LedgerError):
     """A session without start, end, energy or token cannot be priced."""
 
     def __init__(self, session_id: str) -> None:
-        super().__init__(f"{session_id} lacks its start, end, energy or token")
-        self.session_id = session_id
+        self.session_id, self.said = session_id, phrase("rating_incomplete", session=session_id)
+        super().__init__(ENGLISH.words(self.said))

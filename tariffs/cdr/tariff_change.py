@@ -21,7 +21,7 @@ from tariffs.kernel.tally import Stretch, runs_of
 from tariffs.kernel.timeline import Timeline, UnusableUsageError, timeline_of
 from tariffs.model.policy import DEFAULT, PricingPolicy
 from tariffs.model.usage import SessionUsage, microseconds
-from tariffs.phrases.phrase import Phrase
+from tariffs.phrases.phrase import Phrase, phrase
 
 
 def price_with_changes(
@@ -39,9 +39,9 @@ def price_with_changes(
         MixedTariffsError: If two tariffs differ in currency or taxes, or one has rules beyond OCPI.
     """
     if not spans or spans[0][0] > usage.starts_at:
-        raise UnusableUsageError(usage, "no tariff holds at its start")
+        raise UnusableUsageError(usage, phrase("no_tariff_at_start"))
     if any(later < earlier for (earlier, _), (later, _) in pairwise(spans)):
-        raise UnusableUsageError(usage, "its tariffs are not in the order of time")
+        raise UnusableUsageError(usage, phrase("tariffs_out_of_order"))
     parts = list({id(compiled): compiled for _, compiled in spans}.values())
     if len(parts) == 1:
         return price_session(usage, parts[0], policy=policy)

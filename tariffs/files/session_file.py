@@ -9,6 +9,7 @@ from tariffs.files.yaml.fields import Fields, Notebook
 from tariffs.files.yaml.reader import Node, read_yaml
 from tariffs.kernel.timeline import UnusableUsageError, timeline_of
 from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.phrases.english import ENGLISH
 from tariffs.problems import Problem
 from tariffs.zones import zone_names
 
@@ -62,7 +63,7 @@ def read_session(root: Node, notebook: Notebook) -> SessionUsage | None:
     try:
         timeline_of(usage, 0)
     except UnusableUsageError as error:
-        notebook.complain(root, error.why)
+        notebook.complain(root, ENGLISH.words(error.why))
     return usage
 
 

@@ -56,6 +56,7 @@ import msgspec
 from tariffs.errors import TariffError
 from tariffs.kernel.compiled import State
 from tariffs.model.usage import Activity, SessionUsage, UsagePoint, microseconds, moment_of
+from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import EXACT
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH
 
@@ -143,7 +144,7 @@ def timeline_of(usage: SessionUsage, grace_us: int) -> Timeline:
         usage = _in_utc(usage)
     start, end = microseconds(usage.starts_at), microseconds(usage.ends_at)
     if not start <= end <= start + _DURATION_US_MAX:
-        raise UnusableUsageError(usage, "its end lies before its start or years after it")
+        raise UnusableUsageError(usage, phrase("end_before_start"))
     total = _total(usage)
     if not usage.spans:
         return Timeline(usage, start, end, total, _CHARGING, (), start)
@@ -185,16 +186,16 @@ def _total(usage: SessionUsage) -> int:
             # `not >=` and not `<`: a NaN compares false, and is refused here if no trap refuses
             # it.
             if point.at < at or not point.energy_wh >= register:
-                raise UnusableUsageError(usage, f"its readings run backwards at {point.at}")
+                raise UnusableUsageError(usage, phrase("readings_backwards", at=str(point.at)))
             at, register = point.at, point.energy_wh
         scaled = EXACT.multiply(register, _UNITS_PER_WH)
     except ArithmeticError:
-        raise UnusableUsageError(usage, "a reading of it is no energy") from None
+        raise UnusableUsageError(usage, phrase("reading_no_energy")) from None
     if not scaled < _ENERGY_UNITS_MAX:
-        raise UnusableUsageError(usage, f"it has an energy of {register} Wh")
+        raise UnusableUsageError(usage, phrase("energy_absurd", wh=str(register)))
     first = points[0]
     if first.energy_wh or first.at != usage.starts_at or at != usage.ends_at:
-        raise UnusableUsageError(usage, "its readings do not begin with 0 and end with the session")
+        raise UnusableUsageError(usage, phrase("readings_incomplete"))
     return int(scaled)
 
 
@@ -211,7 +212,7 @@ def _states(usage: SessionUsage) -> tuple[State, list[tuple[int, State]]]:
         now = span.starts_at
         to = _STATE[span.activity]
         if changes and now < at:
-            raise UnusableUsageError(usage, f"its spans run backwards at {now}")
+            raise UnusableUsageError(usage, phrase("spans_backwards", at=str(now)))
         if now <= start:
             state = last = to
         elif now < end and to is not last:
@@ -230,7 +231,7 @@ def _states(usage: SessionUsage) -> tuple[State, list[tuple[int, State]]]:
 def _check_reservation(usage: SessionUsage, to: State, last: State) -> None:
     """Refuse a reservation that begins after charging did."""
     if to is _RESERVATION and last is not _RESERVATION:
-        raise UnusableUsageError(usage, "a reservation cannot follow charging")
+        raise UnusableUsageError(usage, phrase("reservation_after_charging"))
 
 
 def _with_grace(
@@ -252,6 +253,7 @@ def _with_grace(
 class UnusableUsageError(TariffError):
     """A usage that cannot be priced because it contradicts itself."""
 
-    def __init__(self, usage: SessionUsage, why: str) -> None:
-        super().__init__(f"the session from {usage.starts_at} cannot be priced: {why}")
+    def __init__(self, usage: SessionUsage, why: Phrase) -> None:
+        super().__init__(usage, why)
         self.usage, self.why = usage, why
+        self.said = phrase("unusable_usage", starts_at=str(usage.starts_at), why=why)

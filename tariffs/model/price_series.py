@@ -127,5 +127,7 @@ class MissingPriceError(TariffError):
     """A session took energy in an interval for which the series has no price."""
 
     def __init__(self, tariff_id: str, series: str, at: datetime) -> None:
-        super().__init__(f"tariff {tariff_id!r}: {series} has no price for {at:%Y-%m-%d %H:%M} UTC")
+        super().__init__(tariff_id, series, at)
         self.tariff_id, self.series, self.at = tariff_id, series, at
+        when = f"{at:%Y-%m-%d %H:%M}"
+        self.said = phrase("price_missing", tariff=tariff_id, series=series, at=when)

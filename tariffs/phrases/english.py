@@ -87,6 +87,20 @@ _NOTES: Final = {
     "reverse_charge": "reverse charge: the customer, VAT id {vat_id}, owes the VAT",
     "unknown_holidays": "the tariff does not know the holidays of {year}: none was assumed",
 }
+_REFUSALS: Final = {
+    "unusable_usage": "the session from {starts_at} cannot be priced: {why}",
+    "end_before_start": "its end lies before its start or years after it",
+    "readings_backwards": "its readings run backwards at {at}",
+    "reading_no_energy": "a reading of it is no energy",
+    "energy_absurd": "it has an energy of {wh} Wh",
+    "readings_incomplete": "its readings do not begin with 0 and end with the session",
+    "spans_backwards": "its spans run backwards at {at}",
+    "reservation_after_charging": "a reservation cannot follow charging",
+    "no_tariff_at_start": "no tariff holds at its start",
+    "tariffs_out_of_order": "its tariffs are not in the order of time",
+    "price_missing": "tariff {tariff:quoted}: {series} has no price for {at} UTC",
+    "unknown_zone": "there is no time zone {zone:quoted}",
+}
 _WORDS: Final = {
     "dimension.FLAT": "the session fee",
     "dimension.ENERGY": "energy",
@@ -124,7 +138,7 @@ _WORDS: Final = {
     "joint": "; ",
 }
 
-SENTENCES: Final = _WHEN | _LINES | _ADJUSTMENTS | _SHARED | _NOTES
+SENTENCES: Final = _WHEN | _LINES | _ADJUSTMENTS | _SHARED | _NOTES | _REFUSALS
 LABELS: Final = {
     "tax": "{name}",
     "group": "group {group}",

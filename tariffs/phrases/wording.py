@@ -97,9 +97,11 @@ class Wording:
 
     def whole(self, said: Phrase, context: Context) -> Phrase:
         """Return *said* with the parameters that *context* has for it."""
-        known = self.parameters_of(said.code) - said.parameters.keys()
-        added = {name: value for name in known if (value := context.get(name)) is not None}
-        return Phrase(said.code, {**added, **said.parameters}) if added else said
+        known = {**context, **said.parameters}
+        # In the order of names: a set's would differ from process to process.
+        names = sorted(self.parameters_of(said.code) | said.parameters.keys())
+        parameters = {name: value for name in names if (value := known.get(name)) is not None}
+        return Phrase(said.code, parameters)
 
     def _parsed(self, template: str) -> tuple[tuple[str, _Field | None], ...]:
         pieces = self._pieces.get(template)

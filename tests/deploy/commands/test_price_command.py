@@ -108,6 +108,18 @@ def test_the_json_has_what_a_script_needs(
             "tax": {"percent": "10", "amount": "0.25"},
             "period": {"starts_at": "2026-03-02T10:00:00Z", "ends_at": "2026-03-02T11:00:00Z"},
             "reason": "element 1, the first for energy whose restrictions hold: 08:00 to 20:00",
+            "codes": [
+                {
+                    "code": "priced_when",
+                    "parameters": {
+                        "dimension": "ENERGY",
+                        "element": 0,
+                        "when": [
+                            {"code": "clock", "parameters": {"start": "08:00", "end": "20:00"}}
+                        ],
+                    },
+                }
+            ],
         }
     ]
     assert report["policy"] == {"name": "wattledger", "version": "1"}

@@ -315,7 +315,7 @@ def test_the_bytes_do_not_depend_on_hash_seed_zone_or_locale(environment: dict[s
     assert ran.stdout == encode_decision(rated(session(parked_minutes=3, energy_wh="1234.5")))
 
 
-def test_what_the_kernel_refuses_is_held_with_its_message_and_raises_nothing() -> None:
+def test_what_the_kernel_refuses_is_held_with_its_reason_and_raises_nothing() -> None:
     charging = session()
     backwards = msgspec.structs.replace(charging, points=charging.points[::-1])
 
@@ -323,7 +323,31 @@ def test_what_the_kernel_refuses_is_held_with_its_message_and_raises_nothing() -
 
     assert isinstance(decision, SessionHeld)
     assert [reason.code for reason in decision.reasons] == ["pricing_refused"]
-    assert ENGLISH.words(decision.reasons[0]).startswith("The session could not be priced: ")
+    [reason] = decision.reasons
+    at = str(charging.points[0].at)
+    backwards_at = phrase("readings_backwards", at=at)
+    starts_at = str(charging.started_at)
+    assert reason == phrase(
+        "pricing_refused", why=phrase("unusable_usage", starts_at=starts_at, why=backwards_at)
+    )
+    assert ENGLISH.words(reason) == (
+        f"The session could not be priced: the session from {starts_at} cannot be priced: "
+        f"its readings run backwards at {at}."
+    )
+
+
+def test_what_is_refused_without_a_code_is_held_with_its_message_cut_short() -> None:
+    charging, gone = session(), Policy(pricing="gone " * 200)
+    known = declared((Kind.POLICY, POLICY_KEY, gone, BEGINNING))
+
+    decision = decide(charging, known, moment=moment_of(charging))
+
+    assert isinstance(decision, SessionHeld)
+    [reason] = decision.reasons
+    why = reason.parameters["why"]
+    assert isinstance(why, str)
+    assert (why[:24], len(why)) == ("there is no policy 'gone", 500)
+    assert ENGLISH.words(reason) == f"The session could not be priced: {why}."
 
 
 def test_two_grants_for_one_group_are_two_components() -> None:
