@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
 
-from ledger.facts.station_facts import QueueReported, SessionFact
+from ledger.facts.station_facts import QueueReported, SessionFact, SessionStarted
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import (
     LooseFrame,
@@ -22,7 +22,6 @@ from ledger.sessions.loose_frames import (
     windows_of,
 )
 from ledger.sessions.segments import (
-    Segment,
     Source,
     dated,
     place_of,
@@ -94,7 +93,7 @@ def speak(
     known = settled.windows if settled else ()
     places = [
         *(Opening(window.starts_at, window.place) for window in known),
-        *map(_opening, split_segments(reference, starts, traits) if starts else ()),
+        *_openings(reference, starts, traits),
     ]
 
     def is_owned(fact: SessionFrame) -> bool:
@@ -138,10 +137,16 @@ def _unsettled(
     return [fact for fact in facts if until is not None and dated(fact, traits) >= until]
 
 
-def _opening(segment: Segment) -> Opening:
-    starts_at = segment.starts_at
-    assert starts_at is not None, "only starts were split"
-    return Opening(starts_at, place_of(segment.starts[0]))
+def _openings(
+    reference: str, starts: Sequence[SessionStarted], traits: StationTraits
+) -> list[Opening]:
+    """Return when and where each session of *starts* begins, in order."""
+    if len(starts) <= 1:
+        return [Opening(rough_time(start, traits), place_of(start)) for start in starts]
+    return [
+        Opening(rough_time(segment.starts[0], traits), place_of(segment.starts[0]))
+        for segment in split_segments(reference, starts, traits)
+    ]
 
 
 def _last_before(at: datetime, rows: Sequence[_Row]) -> _Row | None:

@@ -243,7 +243,7 @@ def _changed(last: StationFold | None, now: StationFold) -> frozenset[str]:
         return frozenset(
             transaction
             for transaction, spoken in now.spoken.items()
-            if spoken is not last.spoken.get(transaction)
+            if spoken is not last.spoken.get(transaction) or _moved(spoken, last, now)
         )
     return frozenset(
         transaction
@@ -253,15 +253,22 @@ def _changed(last: StationFold | None, now: StationFold) -> frozenset[str]:
 
 
 def _same_around(last: StationFold, now: StationFold) -> bool:
-    """Whether only what transactions themselves told may differ; none went."""
+    """Whether only what transactions themselves told, and windows, may differ; none went."""
     return (
-        last.windows is now.windows
-        and last.matched is now.matched
+        last.matched is now.matched
         and last.told.statuses is now.told.statuses
         and last.told.boots is now.told.boots
         and last.told.reports is now.told.reports
         and last.spoken.keys() <= now.spoken.keys()
     )
+
+
+def _moved(spoken: Spoken, last: StationFold, now: StationFold) -> bool:
+    """Whether the next session at its place begins at another time than it did."""
+    if last.windows is now.windows:
+        return False
+    keys = [(window.transaction_ref, window.starts_at) for window in spoken.windows]
+    return any(last.windows[key] != now.windows[key] for key in keys)
 
 
 def _named(fold: StationFold) -> Iterable[str]:
