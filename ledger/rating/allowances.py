@@ -30,6 +30,7 @@ _ADVANCE: LiteralString = """
 UPDATE allowance_head SET number = %s, energy_wh = %s, seconds = %s, amount_minor = %s, uses = %s
 WHERE key = %s AND period = %s
 """
+_LOCK_ALL: LiteralString = "LOCK TABLE allowance_head IN SHARE ROW EXCLUSIVE MODE"
 _RECORDED: LiteralString = """
 SELECT body FROM {schema}.session_decision
 WHERE session_id = %s AND kind IN ('rated', 'released')
@@ -106,6 +107,14 @@ class RecordedAllowances:
 
     def store(self) -> None:
         """Write nothing."""
+
+
+def lock_all(connection: Connection[Any]) -> None:
+    """Wait until nobody holds a key; until the transaction's end nobody else gets one.
+
+    Before any key is locked, or two that do so would wait for each other.
+    """
+    connection.execute(_LOCK_ALL)
 
 
 def key_of(

@@ -38,6 +38,7 @@ session uses a shared grant first is not in the log; it is recorded: `ledger.rat
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,11 +46,14 @@ from time import monotonic
 from typing import Any, Final, LiteralString, Self
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import Connection, IsolationLevel, sql
 
 from ledger.errors import LedgerError
 from ledger.log.reading import read_records
+from ledger.rating.allowances import lock_all
 from ledger.worker.partition import PartitionWorker, Translate
+
+logger = logging.getLogger(__name__)
 
 GROUP_LINES: Final = 8_000
 """Lines that one transaction takes at most, but for the last record's rest."""
@@ -57,6 +61,8 @@ GROUP_RECORDS: Final = 4_000
 GROUP_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 1.0
 """How long `run` waits for the log's notification before it looks by itself."""
+LOST: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
+"""How a group ends that needs what another worker holds; the second where `lock_timeout` is set."""
 CHANNEL: LiteralString = "log_batch"
 
 BEGIN: LiteralString = """
@@ -117,6 +123,8 @@ class Worker:
         self._until, self._recorded_in = until or {}, recorded_in
         self._translate = translate
         self._connection = psycopg.connect(dsn, autocommit=True)
+        # A lock that was waited for must show what its last holder wrote.
+        self._connection.isolation_level = IsolationLevel.READ_COMMITTED
         use_schema(self._connection, schema)
         self._partitions = [self._open(partition) for partition in sorted(set(partitions))]
 
@@ -166,16 +174,27 @@ class Worker:
         )
 
     def _take_turn(self, index: int) -> int:
-        """Advance one partition; where two workers wait for each other's allowances, once more."""
+        """Advance one partition; a group that lost a lock to another worker is taken once more."""
+        partition, is_alone = self._partitions[index], False
         while True:
+            position = partition.next_position
             try:
-                return self._advance(self._partitions[index])
-            except psycopg.errors.DeadlockDetected:
+                return self._advance(partition, is_alone=is_alone)
+            except LOST as error:
+                name = type(error).__name__
+                logger.warning("%s at %s/%s: once more, alone", name, partition.partition, position)
                 # What it had in mind is rolled back: it begins anew from the tables.
-                self._partitions[index] = self._open(self._partitions[index].partition)
+                partition = self._partitions[index] = self._open(partition.partition)
+                if partition.next_position != position:
+                    raise FencedError(partition.partition, position) from error
+                is_alone = True
 
-    def _advance(self, partition: PartitionWorker) -> int:
-        """Take one group of records, if there is one, in one transaction."""
+    def _advance(self, partition: PartitionWorker, *, is_alone: bool) -> int:
+        """Take one group of records, if there is one, in one transaction.
+
+        *is_alone*: while no other worker holds a shared grant. What a group needs is known only as
+        it is rated, so its locks come in any order; alone it cannot lose twice.
+        """
         wanted = self._group_records
         if partition.partition in self._until:
             wanted = min(wanted, self._until[partition.partition] - partition.next_position)
@@ -192,6 +211,8 @@ class Worker:
         until = monotonic() + self._group_seconds
         with _no_collector(), self._connection.transaction():
             self._lock(partition)
+            if is_alone:
+                lock_all(self._connection)
             partition.take(records, lambda: monotonic() < until)
             partition.store()
             reached = (partition.next_position, partition.version, partition.partition)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from deploy.postgres import migrate
 from deploy.running.replay import replay_and_compare
@@ -17,9 +20,10 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
 from ledger.log.event_log import partition_of
+from ledger.master_data.customers import Customer
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token
-from ledger.worker.worker import Worker
+from ledger.worker.worker import FencedError, Worker
 from projections.replay.replay import BOOKS, check_replay
 from tariffs.files.tariff_file import read_tariff_file
 from tests.charging_day import (
@@ -65,6 +69,10 @@ def fleet(database: str) -> str:
         Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING),
         Change(kind=Kind.TOKEN, key="home1", entity=resident),
         Change(kind=Kind.TOKEN, key="home2", entity=resident),
+        Change(kind=Kind.CUSTOMER, key="taxi", entity=Customer(name="Taxi Ltd")),
+        Change(kind=Kind.TOKEN, key="taxi1", entity=Token(customer="taxi")),
+        Change(kind=Kind.CUSTOMER, key="gate", entity=Customer(name="Gate Ltd")),
+        Change(kind=Kind.TOKEN, key="gate1", entity=Token(customer="gate")),
     ]
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("SET search_path = books, inputs")
@@ -110,6 +118,12 @@ def used(dsn: str, key: str = "allowance/home") -> list[tuple[str, Decimal]]:
         "SELECT period, sum(used_wh) FROM allowance_use"
         f" WHERE key LIKE '%{key}%' GROUP BY period ORDER BY period"
     )
+    return [tuple(row) for row in ask_all(dsn, query)]
+
+
+def standings(dsn: str, key: str) -> list[tuple[int, int]]:
+    """Return number and amount used before of every use of *key*."""
+    query = f"SELECT number, before_minor FROM allowance_use WHERE key LIKE '%{key}' ORDER BY 1"
     return [tuple(row) for row in ask_all(dsn, query)]
 
 
@@ -214,31 +228,110 @@ def test_workers_that_run_at_once_never_give_more_than_there_is(fleet: str) -> N
     assert report.is_identical, report.shown
 
 
-def test_two_groups_that_wait_for_each_other_are_both_done(fleet: str) -> None:
-    home, paid = charge(ONE, 1, "HOME1", 2), charge(ONE, 2, "FLEET1", 2, minutes=80)
-    write_log(fleet, [*home, *paid, *charge(TWO, 3, "FLEET1", 2)])
-    write_log(fleet, charge(TWO, 4, "HOME2", 2, minutes=80))
-    first = partition_of(ONE, partitions=PARTITIONS)
-    with psycopg.connect(fleet) as rival:
-        rival.execute("SET search_path = books")
-        # A rival that holds the second key and then wants the first, as another worker would.
-        rival.execute("SET deadlock_timeout = '10s'")
-        lock = (
-            "INSERT INTO allowance_head VALUES (%s, '2026-03-02', 0, 0, 0, 0, 0)"
-            " ON CONFLICT (key, period) DO UPDATE SET key = excluded.key"
-        )
-        rival.execute(lock, ("DAY/cap/energy/customer:fleet",))
-        worker = threading.Thread(target=work, args=(fleet, [first]))
+def write_opposed(dsn: str, *tokens: str) -> None:
+    """Log a session of each token at both stations, in the opposite order at the second."""
+    lines: list[Timed] = []
+    for n, (one, two) in enumerate(zip(tokens, reversed(tokens), strict=True)):
+        lines += charge(ONE, 100 + n, one, 2, minutes=10 + 70 * n)
+        lines += charge(TWO, 200 + n, two, 2, minutes=10 + 70 * n)
+    write_log(dsn, sorted(lines, key=lambda timed: timed[0]), lines_a_record=1)
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+WAITING_ALONE = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'ShareRowExclusiveLock'"
+DEADLOCKS = "SELECT sum(deadlocks)::int FROM pg_stat_database WHERE TRUE"
+
+
+def await_count(dsn: str, query: str, count: int) -> None:
+    """Return when *query* counts *count* things of this database."""
+    here = f"{query} AND {'database' if 'pg_locks' in query else 'datid'} = ("
+    here += "SELECT oid FROM pg_database WHERE datname = current_database())"
+    until = monotonic() + 60
+    with ask(dsn) as connection:
+        while connection.execute(here.encode()).fetchone() != (count,):
+            assert monotonic() < until, query
+            sleep(0.01)
+
+
+@contextmanager
+def holder(dsn: str, whose: str) -> Iterator[psycopg.Connection[Any]]:
+    """Yield a connection that holds a key of the day's cap until it rolls back."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SET search_path = books")
+        key = f"DAY/cap/energy/{whose}"
+        head = "INSERT INTO allowance_head VALUES (%s, '2026-03-02', 0, 0, 0, 0, 0)"
+        connection.execute(head, (key,))
+        yield connection
+
+
+def test_workers_that_wait_for_each_other_rate_everything_once(
+    fleet: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Each needs the other's first key for its last session; in between it is held at a gate, so
+    # that neither comes to its last before both have their first.
+    write_opposed(fleet, "FLEET1", "GATE1", "TAXI1")
+    threads = [
+        threading.Thread(target=work, args=(fleet, [number]), kwargs={"group_seconds": 600})
+        for number in range(PARTITIONS)
+    ]
+    with holder(fleet, "customer:gate") as gate:
+        for thread in threads:
+            thread.start()
+        await_count(fleet, WAITING, PARTITIONS)
+        gate.rollback()
+    for thread in threads:
+        thread.join()
+
+    assert [record.message.split(" at ")[0] for record in caplog.records] == ["DeadlockDetected"]
+    await_count(fleet, DEADLOCKS, 1)
+    assert len(nets(fleet)) == 6
+    for customer in ("fleet", "gate", "taxi"):
+        assert standings(fleet, f"cap/energy/customer:{customer}") == [(1, 0), (2, 80)], customer
+    report = replay_and_compare(fleet)
+    assert report.is_identical, report.shown
+
+
+def test_a_group_that_lost_a_lock_goes_alone(fleet: str, caplog: pytest.LogCaptureFixture) -> None:
+    # Alone it holds every key before it needs the first: it cannot lose again, whoever else works.
+    write_opposed(fleet, "TAXI1", "FLEET1")
+    impatient = make_conninfo(fleet, options="-c lock_timeout=50ms")
+    with holder(fleet, "customer:fleet") as rival:
+        worker = threading.Thread(target=work, args=(impatient,))
         worker.start()
-        while not rival.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
-            pass
-        rival.execute(lock, ("DAY/cap/energy/customer:home",))
+        await_count(fleet, WAITING_ALONE, 1)
         rival.rollback()
         worker.join()
-    work(fleet, [1 - first])
 
+    assert {record.message.split(" at ")[0] for record in caplog.records} == {"LockNotAvailable"}
     assert len(nets(fleet)) == 4
     assert replay_and_compare(fleet).is_identical
+
+
+def test_a_worker_that_was_replaced_while_it_lost_a_lock_is_fenced(fleet: str) -> None:
+    write_opposed(fleet, "TAXI1", "FLEET1")
+    first = partition_of(ONE, partitions=PARTITIONS)
+    impatient = make_conninfo(fleet, options="-c lock_timeout=50ms")
+    with (
+        holder(fleet, "customer:fleet") as rival,
+        Worker(impatient, partitions=[first], translate=translate) as worker,
+    ):
+        moved = threading.Thread(target=take_over, args=(rival, fleet, first))
+        moved.start()
+        with pytest.raises(FencedError):
+            worker.run_once()
+        moved.join()
+
+
+def take_over(rival: psycopg.Connection[Any], dsn: str, partition: int) -> None:
+    """Move the partition on as another worker, while the first one waits; then release the key."""
+    await_count(dsn, WAITING_ALONE, 1)
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SET search_path = books")
+        connection.execute(
+            "UPDATE worker_position SET next_position = next_position + 1 WHERE partition = %s",
+            (partition,),
+        )
+    rival.rollback()
 
 
 @pytest.mark.parametrize(
