@@ -38,11 +38,29 @@ WHERE session_id = ANY (%s) ORDER BY session_id, position DESC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCost:
+    """What a session costs from its start to `until`: final as rated, else so far.
+
+    Amounts in minor units. Where it has no price, `codes` say why: what it would be held for if
+    it ended now.
+    """
+
+    is_final: bool
+    until: datetime | None = None
+    currency: str | None = None
+    net_minor: int | None = None
+    tax_minor: int | None = None
+    gross_minor: int | None = None
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSummary:
     """One session in a list. Energies in Wh; `register_wh` is the last reading of an open one.
 
     `transaction_id` is the station's, as text; None where no frame named one. `stop_reason` is
-    the station's word for why it ended.
+    the station's word for why it ended. `cost` is None for what is held or written off, and where
+    it was not asked for (`projections.session_costs`).
     """
 
     session_id: str
@@ -59,6 +77,7 @@ class SessionSummary:
     stop_reason: str | None
     energy_wh: Decimal | None
     register_wh: Decimal | None
+    cost: SessionCost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Everything a station's facts tell: the fold over its whole stored history."""
+"""What a station's stored facts tell: the fold over all of them, or over those of now alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from ledger.declared.declarations import Declarations
 from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.facts.stored import stored_facts
+from ledger.rating.decisions import Moment
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import told
+from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.findings import Findings
+from ledger.worker.live_folds import LiveFold, LiveFolds
+from ledger.worker.recollection import Recollection
+from ledger.worker.session_rows import RECENT, SessionRow, load_stations
+from ledger.worker.station_memory import StationMemory
 
 
 class StationHistory(NamedTuple):
@@ -47,3 +54,39 @@ def station_history(
 
 def _last(facts: list[StationFact]) -> datetime:
     return max(fact.received_at for fact in facts)
+
+
+class StationNow(NamedTuple):
+    """The rows of a station's unfinished sessions, what they are by now, from how many facts."""
+
+    unfinished: list[SessionRow]
+    sessions: dict[str, ChargingSession]
+    facts: int
+
+
+def station_now(
+    connection: Connection[Any], declarations: Declarations, station_id: str, since: datetime
+) -> StationNow:
+    """Fold what bears on the unfinished sessions of a station, as the worker folds it.
+
+    What it costs hangs on what is going on there, not on what is long decided. *since*: no later
+    than RECENT before the station was last heard.
+    """
+    shelf, memory = FactShelf(connection, 0), StationMemory()
+    memory.absorb(load_stations(connection, [station_id], since=since), since)
+    # Of no record, so that every fact was known before it.
+    moment = Moment(partition=0, position=-1, at=memory.heard_at)
+    recollection = Recollection(
+        connection, shelf, Findings(), LiveFolds(shelf), declarations.traits
+    )
+    extent = recollection.extent(station_id, memory, {}, moment)
+    firsts = [row.first_fact_at for row in memory.unfinished()]
+    horizon = min([moment.at - RECENT, *firsts])
+    live = LiveFold(station_id, declarations.traits(station_id, moment.at), horizon)
+    live.follow(shelf, extent, horizon, moment.position)
+    sessions = {
+        session.session_id: session
+        for transaction in extent
+        for session in live.sessions(transaction)
+    }
+    return StationNow(memory.unfinished(), sessions, live.size - 1)

@@ -186,7 +186,7 @@ COMMANDS: Final = (
     Command(
         words="sessions list",
         function="deploy.commands.books.sessions:listed",
-        summary="List charging sessions, the newest first. Times are UTC.",
+        summary="List charging sessions and what they cost, the newest first. Times are UTC.",
         examples=(
             "sessions list --state rated",
             "sessions --json",

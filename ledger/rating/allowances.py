@@ -9,6 +9,7 @@ they are the sum of what the decisions before it used.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, LiteralString
 
 from psycopg import Connection, sql
@@ -25,6 +26,10 @@ _LOCK: LiteralString = """
 INSERT INTO allowance_head AS head (key, period, number, energy_wh, seconds, amount_minor, uses)
 VALUES (%s, %s, 0, 0, 0, 0, 0) ON CONFLICT (key, period) DO UPDATE SET key = excluded.key
 RETURNING head.number, head.energy_wh, head.seconds, head.amount_minor, head.uses
+"""
+_READ: LiteralString = """
+SELECT number, energy_wh, seconds, amount_minor, uses FROM allowance_head
+WHERE key = %s AND period = %s
 """
 _ADVANCE: LiteralString = """
 UPDATE allowance_head SET number = %s, energy_wh = %s, seconds = %s, amount_minor = %s, uses = %s
@@ -58,14 +63,7 @@ class SharedStandings:
         for key in sorted(set(keys) - self._standings.keys()):
             row = self._connection.execute(_LOCK, key).fetchone()
             assert row is not None
-            number, energy_wh, seconds, amount_minor, uses = row
-            used = Consumption(
-                energy_wh=plain(energy_wh),
-                seconds=plain(seconds),
-                amount_minor=amount_minor,
-                uses=uses,
-            )
-            self._standings[key] = Standing(number, used)
+            self._standings[key] = _standing(*row)
         return tuple(self._standings[key] for key in keys)
 
     def take(self, uses: Iterable[AllowanceUse]) -> None:
@@ -82,6 +80,18 @@ class SharedStandings:
                 cursor.execute(_ADVANCE, (*values, *key))
         # The locks end with the transaction, and with them what is known.
         self._standings.clear()
+
+
+class ReadAllowances:
+    """How keys stand at the moment: read, never locked or used."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+
+    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:  # noqa: ARG002 - for all the same
+        """Return how *keys* stand; another session may use them at any time."""
+        rows = [self._connection.execute(_READ, key).fetchone() for key in keys]
+        return tuple(_standing(*row) if row else Standing() for row in rows)
 
 
 class RecordedAllowances:
@@ -107,6 +117,15 @@ class RecordedAllowances:
 
     def store(self) -> None:
         """Write nothing."""
+
+
+def _standing(
+    number: int, energy_wh: Decimal, seconds: Decimal, amount_minor: int, uses: int
+) -> Standing:
+    used = Consumption(
+        energy_wh=plain(energy_wh), seconds=plain(seconds), amount_minor=amount_minor, uses=uses
+    )
+    return Standing(number, used)
 
 
 def lock_all(connection: Connection[Any]) -> None:

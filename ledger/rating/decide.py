@@ -75,12 +75,7 @@ def decide(
         heard_at: When the station last said anything at all; the session's last fact if None.
         entitlements: Codes shown for the session, and what others used of shared grants.
     """
-    basis, objections = basis_of(session, declarations)
-    # Named whatever else is open: who releases the session must see that its token may not charge.
-    objections = (
-        *objections,
-        *token_objections(declarations, session.token_uid, start_of(session)),
-    )
+    basis, objections = objections_to(session, declarations)
     unsettled = _unsettled(session, basis)
     if unsettled:
         return _wait_or_hold(session, declarations, (*unsettled, *objections), moment, heard_at)
@@ -152,22 +147,42 @@ def _rated_or_held(
             release=release,
         )
     except (TariffError, LedgerError) as error:
-        reason = phrase("pricing_refused", why=error.said or bounded(str(error)))
-        return _held(session, declarations, (reason,), moment)
+        return _held(session, declarations, (refused(error),), moment)
+
+
+def refused(error: TariffError | LedgerError) -> Phrase:
+    """Return that a session could not be priced, and why."""
+    return phrase("pricing_refused", why=error.said or bounded(str(error)))
+
+
+def objections_to(
+    session: ChargingSession, declarations: Declarations
+) -> tuple[Basis | None, tuple[Phrase, ...]]:
+    """Return what prices *session*, and all that the declarations have against rating it."""
+    basis, objections = basis_of(session, declarations)
+    # Named whatever else is open: who releases the session must see that its token may not charge.
+    token = token_objections(declarations, session.token_uid, start_of(session))
+    return basis, (*objections, *token)
 
 
 def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Phrase, ...]:
     """Return what new facts may still settle: an open end, blocking flags, no energy."""
+    reasons = list(blocking(session, basis))
+    lost = Flag.STOP_LOST
+    if not session.is_ended and lost not in {reason.code for reason in reasons}:
+        reasons.append(phrase("stop_lost"))
+    if session.is_ended and session.energy_wh is None and not reasons:
+        reasons.append(phrase("energy_unknown"))
+    return tuple(reasons)
+
+
+def blocking(session: ChargingSession, basis: Basis | None) -> tuple[Phrase, ...]:
+    """Return the flags of *session* that forbid its price by *basis*, with their meanings."""
     blockers = set(session.blockers)
     # A clock that was never set makes no kWh dearer.
     if basis is not None and not basis.depends_on_time():
         blockers -= TIME_BLOCKERS
-    reasons = [_blocked(flag) for flag in sorted(blockers)]
-    if not session.is_ended and Flag.STOP_LOST not in blockers:
-        reasons.append(phrase("stop_lost"))
-    if session.is_ended and session.energy_wh is None and not blockers:
-        reasons.append(phrase("energy_unknown"))
-    return tuple(reasons)
+    return tuple(_blocked(flag) for flag in sorted(blockers))
 
 
 def _blocked(flag: str) -> Phrase:

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-from typing import NamedTuple
-
 import msgspec
 
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
-from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis
 from ledger.rating.decisions import (
     AllowanceUse,
     Decided,
     Moment,
-    Payer,
     RatedLine,
     Release,
     SessionRated,
 )
 from ledger.rating.english import ENGLISH
-from ledger.rating.entitlements import NO_ENTITLEMENTS, AllowanceKey, Entitlements, Standing
-from ledger.rating.payers import payer_of
+from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
+from ledger.rating.session_price import SessionPrice, price_of
 from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.adjustment import QuantityTax, Surcharge
-from tariffs.adjustments.consumption import NOTHING, Consumed
+from tariffs.adjustments.consumption import NOTHING
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
-from tariffs.adjustments.shared_grants import Claim, claims_of, used_before
+from tariffs.adjustments.shared_grants import used_before
 from tariffs.adjustments.shared_phrases import standing_phrase
 from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
-from tariffs.kernel.pricing import price_session
-from tariffs.model.policy import policy_named
-from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
 from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.zones import TZDATA_VERSION, zone
 
@@ -57,20 +48,7 @@ def rate(
         InconsistentRatingError: If a component were billed twice, or totals were not their lines'.
         TariffError: If the kernel refuses the session or the tariff.
     """
-    started_at, ended_at, energy_wh, uid = _essentials(session)
-    payer = payer_of(declarations, uid, started_at)
-    usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
-    usage = msgspec.structs.replace(
-        usage,
-        validations=entitlements.validations,
-        reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
-    )
-    # As everything that prices: what held when the driver began, not when we decide.
-    policy = policy_named(declarations.policy(started_at).pricing)
-    found = _found(session.session_id, usage, basis, payer, uid, entitlements)
-    if found:
-        usage = msgspec.structs.replace(usage, used=_used(found))
-    priced = price_session(usage, basis.compiled(), policy=policy)
+    price = price_of(session, declarations, basis, entitlements)
     decided = Decided(
         session_id=session.session_id,
         station_id=session.station_id,
@@ -78,46 +56,11 @@ def rate(
         declared_version=declarations.version,
         flags=session.flags,
     )
-    decision = _decision(decided, session, basis, priced, payer, energy_wh, release)
-    if found:
-        decision = msgspec.structs.replace(decision, allowances=_uses(found, priced))
-    return checked_rating(decision)
+    return checked_rating(_decision(decided, session, basis, price, release))
 
 
-class _Found(NamedTuple):
-    """A grant that the session shares, and how it stood when the session was rated."""
-
-    claim: Claim
-    key: AllowanceKey
-    standing: Standing
-
-
-def _found(
-    session_id: str,
-    usage: SessionUsage,
-    basis: Basis,
-    payer: Payer,
-    token_uid: str,
-    entitlements: Entitlements,
-) -> tuple[_Found, ...]:
-    claims = claims_of(usage, basis.compiled())
-    if not claims:
-        return ()
-    tariff_id = basis.tariff.version.tariff.id
-    keys = [
-        key_of(claim, tariff_id=tariff_id, payer=payer, token_uid=token_uid, groups=usage.groups)
-        for claim in claims
-    ]
-    standings = entitlements.allowances.standings(session_id, keys)
-    return tuple(map(_Found, claims, keys, standings))
-
-
-def _used(found: tuple[_Found, ...]) -> tuple[Consumed, ...]:
-    return tuple(Consumed(claim.name, claim.period, standing.used) for claim, _, standing in found)
-
-
-def _uses(found: tuple[_Found, ...], priced: PricedSession) -> tuple[AllowanceUse, ...]:
-    consumed = {(each.name, each.period): each.consumption for each in priced.consumed}
+def _uses(price: SessionPrice) -> tuple[AllowanceUse, ...]:
+    consumed = {(each.name, each.period): each.consumption for each in price.priced.consumed}
     return tuple(
         AllowanceUse(
             key=key.key,
@@ -126,7 +69,7 @@ def _uses(found: tuple[_Found, ...], priced: PricedSession) -> tuple[AllowanceUs
             used_before=standing.used,
             used=consumed.get((claim.name, claim.period), NOTHING),
         )
-        for claim, key, standing in found
+        for claim, key, standing in price.found
     )
 
 
@@ -134,11 +77,10 @@ def _decision(
     decided: Decided,
     session: ChargingSession,
     basis: Basis,
-    priced: PricedSession,
-    payer: Payer,
-    energy_wh: Decimal,
+    price: SessionPrice,
     release: Release | None,
 ) -> SessionRated:
+    priced, energy_wh = price.priced, price.energy_wh
     usage, policy = priced.usage, priced.policy
     calendar = zone(basis.legal_entity.time_zone)
     return SessionRated(
@@ -150,7 +92,7 @@ def _decision(
         evse_id=session.evse_id,
         connector_id=session.connector_id,
         token_uid=session.token_uid,
-        payer=payer,
+        payer=price.payer,
         started_at=usage.starts_at,
         ended_at=usage.ends_at,
         billing_month=f"{usage.ends_at.astimezone(calendar):%Y-%m}",
@@ -173,48 +115,10 @@ def _decision(
         notes=priced.notes,
         release=release,
         validations=usage.validations,
+        allowances=_uses(price),
         payment_method=usage.payment_method,
         reverse_charge_vat_id=usage.reverse_charge_vat_id,
     )
-
-
-def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, str]:
-    """Return start, end, energy and token, without which there is nothing to price."""
-    started_at = session.started_at
-    # A person may release an open session: it is billed to its last sign.
-    ended_at = session.ended_at or session.provisional_ended_at
-    energy_wh, uid = session.energy_wh, session.token_uid
-    if started_at is None or ended_at is None or energy_wh is None or uid is None:
-        raise UnpriceableSessionError(session.session_id)
-    return started_at, ended_at, energy_wh, uid
-
-
-def _usage_of(
-    session: ChargingSession,
-    declarations: Declarations,
-    basis: Basis,
-    *,
-    started_at: datetime,
-    ended_at: datetime,
-) -> SessionUsage:
-    token = declarations.token(session.token_uid, started_at) if session.token_uid else None
-    return SessionUsage(
-        starts_at=started_at,
-        ends_at=ended_at,
-        time_zone=basis.site.time_zone,
-        points=tuple(UsagePoint(p.at, p.energy_wh, p.power_w) for p in session.points),
-        spans=tuple(UsageSpan(span.starts_at, span.activity) for span in session.spans),
-        groups=(token.group,) if token and token.group else (),
-        payment_method=token.payment_method if token else None,
-    )
-
-
-def _reverse_charge_vat_id(
-    declarations: Declarations, payer: Payer, started_at: datetime
-) -> str | None:
-    """Return under which VAT id the buyer owes the VAT itself; None: the seller owes it."""
-    customer = declarations.customer(payer.customer, started_at) if payer.customer else None
-    return customer.vat_id if customer and customer.reverse_charge else None
 
 
 def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
@@ -285,12 +189,4 @@ class InconsistentRatingError(LedgerError):
     def __init__(self, session_id: str, what: Phrase) -> None:
         self.session_id, self.what = session_id, what
         self.said = phrase("rating_inconsistent", session=session_id, what=what)
-        super().__init__(ENGLISH.words(self.said))
-
-
-class UnpriceableSessionError(LedgerError):
-    """A session without start, end, energy or token cannot be priced."""
-
-    def __init__(self, session_id: str) -> None:
-        self.session_id, self.said = session_id, phrase("rating_incomplete", session=session_id)
         super().__init__(ENGLISH.words(self.said))

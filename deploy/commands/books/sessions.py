@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -13,6 +13,9 @@ from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 from deploy.running.owner import is_up
 
+if TYPE_CHECKING:
+    from projections.sessions import SessionCost
+
 State = Literal["open", "waiting", "rated", "held", "released", "written_off"]
 COLUMNS = {
     "session": "left",
@@ -21,6 +24,7 @@ COLUMNS = {
     "started": "left",
     "ended": "left",
     "kWh": "right",
+    "cost": "right",
     "flags": "left",
 }
 
@@ -32,7 +36,7 @@ def listed(
     limit: int = 50,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
-    """List charging sessions, the newest first. Times are UTC.
+    """List charging sessions and what they cost, the newest first. Times are UTC.
 
     Args:
         state: Only those in this state.
@@ -41,10 +45,12 @@ def listed(
         folder: Where.
     """
     from ledger.facts.flags import blockers_of, meaning_of
+    from projections.session_costs import with_costs
     from projections.sessions import list_sessions
 
     with opened(folder.settings()) as connection:
-        sessions = list_sessions(connection, state=state, station_id=station, limit=limit)
+        found = list_sessions(connection, state=state, station_id=station, limit=limit)
+        sessions = with_costs(connection, found)
     if folder.json:
         print_json(sessions)
         return 0
@@ -56,6 +62,7 @@ def listed(
             each.started_at,
             each.ended_at,
             _kwh(each.energy_wh),
+            _cost(each.cost),
             each.flags,
         )
         for each in sessions
@@ -99,6 +106,18 @@ def held(*, limit: int = 200, folder: ReadingFolder = READ_FOLDER) -> int:
     if rows:
         say("Decide with: wattledger sessions release|write-off SESSION --reason WHY")
     return 0
+
+
+def _cost(cost: SessionCost | None) -> str | None:
+    """Return what is to be paid, taxes included; that of an open session may still change."""
+    from tariffs.quantities import money_of_minor
+
+    if cost is None:
+        return None
+    if cost.gross_minor is None or cost.currency is None:
+        return f"none yet: {', '.join(cost.codes)}"
+    money = money_of_minor(cost.gross_minor, cost.currency)
+    return str(money) if cost.is_final else f"{money} so far"
 
 
 def _kwh(energy_wh: Decimal | None) -> Decimal | None:

@@ -1,0 +1,60 @@
+"""What an open session costs so far: by the same fold, terms and kernel as its rating.
+
+It is the price that the session would have if its station had said at its last sign that it ended:
+with the stop, and no other news, it is the rated price to the minor unit. Who shares a grant sees
+what is left of it now; nothing is used, so two open sessions may both see the rest.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from ledger.declared.declarations import Declarations
+from ledger.errors import LedgerError
+from ledger.rating.decide import blocking, objections_to, refused
+from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
+from ledger.rating.session_price import price_of
+from ledger.sessions.session import ChargingSession
+from tariffs.errors import TariffError
+from tariffs.phrases.phrase import Phrase, phrase
+
+
+class PriceSoFar(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session costs from its start to `until`: its end, or the last sign of an open one."""
+
+    until: datetime
+    currency: str
+    net_minor: int
+    tax_minor: int
+
+
+class NoPrice(msgspec.Struct, frozen=True):
+    """Why a session has no price without a person: what it would be held for if it ended now."""
+
+    reasons: tuple[Phrase, ...]
+
+
+def price_so_far(
+    session: ChargingSession,
+    declarations: Declarations,
+    entitlements: Entitlements = NO_ENTITLEMENTS,
+) -> PriceSoFar | NoPrice:
+    """Return what *session* costs as far as it is known, or why it has no price. Never raises."""
+    basis, objections = objections_to(session, declarations)
+    objections = (*blocking(session, basis), *objections)
+    if session.energy_wh is None and not objections:
+        objections = (phrase("energy_unknown"),)
+    if basis is None or objections:
+        return NoPrice(objections)
+    try:
+        priced = price_of(session, declarations, basis, entitlements).priced
+    except (TariffError, LedgerError) as error:
+        return NoPrice((refused(error),))
+    return PriceSoFar(
+        until=priced.usage.ends_at,
+        currency=priced.currency,
+        net_minor=priced.before_minor,
+        tax_minor=priced.tax_minor,
+    )

@@ -1,0 +1,143 @@
+"""What a session costs: its facts as the kernel takes them, and the kernel's price of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from ledger.declared.declarations import Declarations
+from ledger.errors import LedgerError
+from ledger.rating.allowances import key_of
+from ledger.rating.basis import Basis
+from ledger.rating.decisions import Payer
+from ledger.rating.english import ENGLISH
+from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
+from ledger.rating.payers import payer_of
+from ledger.sessions.session import ChargingSession
+from tariffs.adjustments.consumption import Consumed
+from tariffs.adjustments.shared_grants import Claim, claims_of
+from tariffs.kernel.priced import PricedSession
+from tariffs.kernel.pricing import price_session
+from tariffs.model.policy import policy_named
+from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
+from tariffs.phrases.phrase import phrase
+
+
+class FoundShared(NamedTuple):
+    """A grant that the session shares, and how it stood when the session was priced."""
+
+    claim: Claim
+    key: AllowanceKey
+    standing: Standing
+
+
+class SessionPrice(NamedTuple):
+    """What a session costs, who owes it, and what it found used of shared grants."""
+
+    priced: PricedSession
+    payer: Payer
+    energy_wh: Decimal
+    found: tuple[FoundShared, ...]
+
+
+def price_of(
+    session: ChargingSession,
+    declarations: Declarations,
+    basis: Basis,
+    entitlements: Entitlements,
+) -> SessionPrice:
+    """Return what *session* costs by *basis*: until its end, or the last sign of an open one.
+
+    Raises:
+        UnpriceableSessionError: If its start, end, energy or token is unknown.
+        TariffError: If the kernel refuses the session or the tariff.
+    """
+    started_at, ended_at, energy_wh, uid = _essentials(session)
+    payer = payer_of(declarations, uid, started_at)
+    usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
+    usage = msgspec.structs.replace(
+        usage,
+        validations=entitlements.validations,
+        reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
+    )
+    # As everything that prices: what held when the driver began, not when we decide.
+    policy = policy_named(declarations.policy(started_at).pricing)
+    found = _found(session.session_id, usage, basis, payer, uid, entitlements)
+    if found:
+        usage = msgspec.structs.replace(usage, used=_used(found))
+    priced = price_session(usage, basis.compiled(), policy=policy)
+    return SessionPrice(priced, payer, energy_wh, found)
+
+
+def _found(
+    session_id: str,
+    usage: SessionUsage,
+    basis: Basis,
+    payer: Payer,
+    token_uid: str,
+    entitlements: Entitlements,
+) -> tuple[FoundShared, ...]:
+    claims = claims_of(usage, basis.compiled())
+    if not claims:
+        return ()
+    tariff_id = basis.tariff.version.tariff.id
+    keys = [
+        key_of(claim, tariff_id=tariff_id, payer=payer, token_uid=token_uid, groups=usage.groups)
+        for claim in claims
+    ]
+    standings = entitlements.allowances.standings(session_id, keys)
+    return tuple(map(FoundShared, claims, keys, standings))
+
+
+def _used(found: tuple[FoundShared, ...]) -> tuple[Consumed, ...]:
+    return tuple(Consumed(claim.name, claim.period, standing.used) for claim, _, standing in found)
+
+
+def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, str]:
+    """Return start, end, energy and token, without which there is nothing to price."""
+    started_at = session.started_at
+    # A person may release an open session: it is billed to its last sign.
+    ended_at = session.ended_at or session.provisional_ended_at
+    energy_wh, uid = session.energy_wh, session.token_uid
+    if started_at is None or ended_at is None or energy_wh is None or uid is None:
+        raise UnpriceableSessionError(session.session_id)
+    return started_at, ended_at, energy_wh, uid
+
+
+def _usage_of(
+    session: ChargingSession,
+    declarations: Declarations,
+    basis: Basis,
+    *,
+    started_at: datetime,
+    ended_at: datetime,
+) -> SessionUsage:
+    token = declarations.token(session.token_uid, started_at) if session.token_uid else None
+    return SessionUsage(
+        starts_at=started_at,
+        ends_at=ended_at,
+        time_zone=basis.site.time_zone,
+        points=tuple(UsagePoint(p.at, p.energy_wh, p.power_w) for p in session.points),
+        spans=tuple(UsageSpan(span.starts_at, span.activity) for span in session.spans),
+        groups=(token.group,) if token and token.group else (),
+        payment_method=token.payment_method if token else None,
+    )
+
+
+def _reverse_charge_vat_id(
+    declarations: Declarations, payer: Payer, started_at: datetime
+) -> str | None:
+    """Return under which VAT id the buyer owes the VAT itself; None: the seller owes it."""
+    customer = declarations.customer(payer.customer, started_at) if payer.customer else None
+    return customer.vat_id if customer and customer.reverse_charge else None
+
+
+class UnpriceableSessionError(LedgerError):
+    """A session without start, end, energy or token cannot be priced."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id, self.said = session_id, phrase("rating_incomplete", session=session_id)
+        super().__init__(ENGLISH.words(self.said))
