@@ -16,7 +16,6 @@ from tariffs.phrases.english import ENGLISH
 from tariffs.phrases.wording import duration_text
 from tariffs.quantities import money_of_minor, plain
 from tariffs.taxes.breakdown import tax_breakdown
-from tariffs.zones import zone
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TAXES: Final = {
@@ -147,7 +146,7 @@ def interpolated_ends(session: PricedSession, line: PricedLine) -> list[str]:
 
 def local_text(session: PricedSession, moment: datetime) -> str:
     """Return *moment* in the site's time, with its offset: autumn repeats an hour."""
-    local = moment.astimezone(zone(session.usage.time_zone))
+    local = moment.astimezone(session.usage.zone)
     offset = f"{local:%z}"
     seconds = f"{local:%H:%M:%S}"
     if local.microsecond:

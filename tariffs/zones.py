@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -35,27 +35,26 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(file, key=name)
 
 
-def instant_of(day: date, clock: time, name: str) -> datetime:
+def instant_of(day: date, clock: time, local_zone: tzinfo) -> datetime:
     """Return when (UTC) the clocks of a zone first show *clock* on *day*, or jump over it.
 
     A restriction begins or ceases to hold there too: what holds is asked of the local time.
     """
-    local = datetime.combine(day, clock, tzinfo=zone(name))
+    local = datetime.combine(day, clock, tzinfo=local_zone)
     instant = local.astimezone(UTC)
-    if instant.astimezone(zone(name)).replace(tzinfo=None) == local.replace(tzinfo=None):
+    if instant.astimezone(local_zone).replace(tzinfo=None) == local.replace(tzinfo=None):
         return instant
     # Left out in spring: with the offset from before it lies after the jump, with that from after
     # it before the jump.
-    return clock_change(local.replace(fold=1).astimezone(UTC), instant, name)
+    return clock_change(local.replace(fold=1).astimezone(UTC), instant, local_zone)
 
 
-def clock_change(low: datetime, high: datetime, name: str) -> datetime:
+def clock_change(low: datetime, high: datetime, local_zone: tzinfo) -> datetime:
     """Return where (to the second) the offset of *low* ends, which *high* no longer has."""
-    local = zone(name)
-    before = low.astimezone(local).utcoffset()
+    before = low.astimezone(local_zone).utcoffset()
     while high - low > timedelta(seconds=1):
         middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
-        if middle.astimezone(local).utcoffset() == before:
+        if middle.astimezone(local_zone).utcoffset() == before:
             low = middle
         else:
             high = middle

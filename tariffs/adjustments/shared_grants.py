@@ -65,7 +65,6 @@ from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage, microseconds, moment_of
 from tariffs.quantities import EXACT, decimal_of_ratio, plain
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, decimals_of, scaled
-from tariffs.zones import zone
 
 EVER: Final = "ever"
 _MIDNIGHT: Final = time(0)
@@ -310,4 +309,4 @@ def _period_at(
 
 
 def _local(instant_us: int, usage: SessionUsage, form: str) -> str:
-    return moment_of(instant_us).astimezone(zone(usage.time_zone)).strftime(form)
+    return moment_of(instant_us).astimezone(usage.zone).strftime(form)

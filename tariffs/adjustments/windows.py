@@ -13,7 +13,7 @@ from tariffs.kernel.tally import Run
 from tariffs.kernel.timeline import timeline_of
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import SessionUsage, microseconds
-from tariffs.zones import instant_of, zone
+from tariffs.zones import instant_of
 
 # From (inclusive) and until (exclusive), in microseconds since 1970.
 Window = tuple[int, int]
@@ -28,14 +28,14 @@ def local_windows(usage: SessionUsage, start: time, end: time) -> list[Window]:
 
     An end that is not after its start lies on the next day; both 00:00 is each whole day.
     """
-    local = zone(usage.time_zone)
+    local = usage.zone
     day, last = (at.astimezone(local).date() for at in (usage.starts_at, usage.ends_at))
     # The night that the session begins in may itself have begun the evening before.
     day -= _DAY
     windows = []
     while day <= last:
         until = day if end > start else day + _DAY
-        bounds = instant_of(day, start, usage.time_zone), instant_of(until, end, usage.time_zone)
+        bounds = instant_of(day, start, local), instant_of(until, end, local)
         windows.append((microseconds(bounds[0]), microseconds(bounds[1])))
         day += _DAY
     first = microseconds(usage.starts_at)

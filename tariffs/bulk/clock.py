@@ -15,6 +15,7 @@ import numpy as np
 from tariffs.bulk.columns import Flags, Integers, SessionColumns
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.periods import DAY_US
+from tariffs.zones import zone
 
 # 2^30 microseconds: 18 minutes, so that a cell of the grid rarely holds two boundaries.
 _GRID_BITS: Final = 30
@@ -117,9 +118,9 @@ class ClockTables:
             changes_a_day=a_day,
         )
 
-    def _add_stretches(self, zone: str, days: range, at_us: list[int], mask_ids: list[int]) -> None:
-        """Append where the mask changes on *days* in *zone*, the first instant included."""
-        clock = self._compiled.clock(zone)
+    def _add_stretches(self, name: str, days: range, at_us: list[int], mask_ids: list[int]) -> None:
+        """Append where the mask changes on *days* in the zone *name*, the first included."""
+        clock = self._compiled.clock(zone(name))
         last: int | None = None
         for day in days:
             for at, mask in clock.changes(day):

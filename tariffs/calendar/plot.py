@@ -61,8 +61,8 @@ class _Plot:
 
     def __init__(self, calendar: WeekCalendar, fee: Fee, day: date) -> None:
         self.calendar, self.fee, self.day = calendar, fee, day
-        self.begin = instant_of(day, MIDNIGHT, calendar.time_zone)
-        self.end = instant_of(day + timedelta(days=1), MIDNIGHT, calendar.time_zone)
+        self.begin = instant_of(day, MIDNIGHT, zone(calendar.time_zone))
+        self.end = instant_of(day + timedelta(days=1), MIDNIGHT, zone(calendar.time_zone))
         self.stretches = tuple(
             s
             for s in calendar.stretches[fee]

@@ -202,8 +202,8 @@ def week_calendar(
         UnknownZoneError: If *time_zone* does not exist.
     """
     local_days = tuple(first_day + timedelta(days=i) for i in range(days))
-    begin = instant_of(first_day, MIDNIGHT, time_zone)
-    end = instant_of(first_day + timedelta(days=days), MIDNIGHT, time_zone)
+    begin = instant_of(first_day, MIDNIGHT, zone(time_zone))
+    end = instant_of(first_day + timedelta(days=days), MIDNIGHT, zone(time_zone))
     allowed = quantity_mask(compiled, circumstances)
     changes = list(_changes(compiled, time_zone, begin, end))
     return WeekCalendar(
@@ -291,7 +291,7 @@ def _changes(
     compiled: CompiledTariff, time_zone: str, begin: datetime, end: datetime
 ) -> Iterator[tuple[datetime, int, bool]]:
     """Yield (instant, mask, whether the tariff is valid) at the begin and at every change."""
-    clock = compiled.clock(time_zone)
+    clock = compiled.clock(zone(time_zone))
     begin_us, end_us = microseconds(begin), microseconds(end)
     instants = {begin_us}
     for day in range(begin_us // DAY_US, (end_us - 1) // DAY_US + 1):

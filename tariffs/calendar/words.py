@@ -97,7 +97,7 @@ def _steady(
     if last.astimezone(zone(time_zone)).utcoffset() == offset:
         yield starts_at, ends_at
         return
-    high = clock_change(starts_at, ends_at, time_zone)
+    high = clock_change(starts_at, ends_at, zone(time_zone))
     yield starts_at, high
     yield from _steady(high, ends_at, time_zone)
 

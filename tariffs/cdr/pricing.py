@@ -58,6 +58,7 @@ from tariffs.model.usage import SessionUsage, UsagePoint, microseconds
 from tariffs.phrases.english import ENGLISH
 from tariffs.quantities import EXACT, plain
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
+from tariffs.zones import zone
 
 UTC_NAME: Final = "UTC"
 # A stated duration that differs by less than its own rounding (and than this) is the period's.
@@ -172,7 +173,7 @@ class _Checker:
         self.ends_us = microseconds(cdr.ends_at)
         self._cdr, self._compiled, self._parts, self._policy = cdr, compiled, parts, policy
         self._zone = time_zone
-        self._clock = compiled.clock(time_zone) if compiled.clock_restricted else None
+        self._clock = compiled.clock(zone(time_zone)) if compiled.clock_restricted else None
         self._reserved = State.RESERVATION_EXPIRED if expired else State.RESERVATION
         self._flats: list[CompiledComponent] = []
         self._runs: list[Run] = []

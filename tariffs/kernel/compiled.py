@@ -38,6 +38,7 @@ breaks both (test_cutting_more_finely_changes_no_total, test_cases).
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
@@ -187,7 +188,7 @@ class CompiledTariff:
         self.bands: QuantityBands = quantity_bands(tariff.elements)
         self.has_bands = self.bands.measured or any((self.bands.duration, self.bands.energy))
         self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
-        self._clocks: dict[str, WallClock] = {}
+        self._clocks: dict[tzinfo, WallClock] = {}
         self._selections: dict[int, Selection] = {}
         self._components: dict[tuple[int, Dimension, bool], CompiledComponent] = {}
 
@@ -196,12 +197,12 @@ class CompiledTariff:
         """Return the mask of every element."""
         return (1 << len(self.tariff.elements)) - 1
 
-    def clock(self, time_zone: str) -> WallClock:
-        """Return the elements that the wall clock of *time_zone* allows, cached by day."""
-        clock = self._clocks.get(time_zone)
+    def clock(self, zone: tzinfo) -> WallClock:
+        """Return the elements that the wall clock of *zone* allows, cached by day."""
+        clock = self._clocks.get(zone)
         if clock is None:
             restrictions = tuple(element.restrictions for element in self.tariff.elements)
-            clock = self._clocks[time_zone] = WallClock(restrictions, time_zone)
+            clock = self._clocks[zone] = WallClock(restrictions, zone)
         return clock
 
     def select(self, mask: int, state: int) -> Selection:

@@ -113,7 +113,7 @@ def stretches_of(
     for at, to in timeline.changes:
         events.append((at, _STATE, to))
     if compiled.clock_restricted:
-        clock = compiled.clock(timeline.usage.time_zone)
+        clock = compiled.clock(timeline.usage.zone)
         masks[_CLOCK], later = clock.within(start, end)
         for at, mask in later:
             events.append((at, _CLOCK, mask))

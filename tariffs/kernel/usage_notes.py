@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.usage import SessionUsage
 from tariffs.phrases.phrase import Phrase, phrase
-from tariffs.zones import zone
 
 
 def usage_notes(usage: SessionUsage, compiled: CompiledTariff) -> Iterator[Phrase]:
@@ -17,7 +16,7 @@ def usage_notes(usage: SessionUsage, compiled: CompiledTariff) -> Iterator[Phras
         yield phrase("reverse_charge", vat_id=vat_id)
     calendar = compiled.tariff.holidays
     if calendar is not None:
-        local = zone(usage.time_zone)
+        local = usage.zone
         # By the site's own calendar: a session of New Year's Eve may have two years, or another
         # one than UTC; a car that stands for long may have more.
         first, last = (at.astimezone(local).year for at in (usage.starts_at, usage.ends_at))

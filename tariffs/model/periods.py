@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from tariffs.model.restrictions import clock_applies, clock_boundaries
 from tariffs.model.tariff import Restrictions
 from tariffs.model.usage import EPOCH, microseconds
-from tariffs.zones import clock_change, zone
+from tariffs.zones import clock_change
 
 DAY_US = 86_400_000_000
 INTERPOLATION = "linear between readings"
@@ -34,9 +34,9 @@ class WallClock:
 
     __slots__ = ("_boundaries", "_days", "_restrictions", "_zone")
 
-    def __init__(self, restrictions: Sequence[Restrictions], time_zone: str) -> None:
+    def __init__(self, restrictions: Sequence[Restrictions], zone: tzinfo) -> None:
         self._restrictions = restrictions
-        self._zone = zone(time_zone)
+        self._zone = zone
         boundaries: set[time] = set()
         for restriction in restrictions:
             boundaries |= clock_boundaries(restriction)
@@ -109,7 +109,7 @@ class WallClock:
             low, high = begin + hour * _HOUR, begin + (hour + 1) * _HOUR
             if self._offset(low) == self._offset(high):
                 continue
-            yield clock_change(low, high, self._zone.key)
+            yield clock_change(low, high, self._zone)
 
     def _offset(self, instant: datetime) -> timedelta | None:
         return instant.astimezone(self._zone).utcoffset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -10,6 +10,8 @@ from typing import Final
 import msgspec
 
 from tariffs.adjustments.consumption import Consumed
+from tariffs.offsets import UtcOffsets, zone_with
+from tariffs.zones import zone
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
@@ -47,14 +49,15 @@ class UsageSpan(msgspec.Struct, frozen=True, gc=False):
 
 
 class SessionUsage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One session as the kernel prices it.
+    """One session as the kernel prices it, at a site in `time_zone`.
 
     The first point lies at `starts_at` with 0 Wh, the last at `ends_at` with the total; no points
     means no energy. No spans means charging all the time. `groups` are the token's groups,
     `validations` the codes (a shop's stamp, a hotel stay) shown for this session, `payment_method`
     how it is paid. `reverse_charge_vat_id` is the VAT id of a business customer who owes the VAT
     in the supplier's place; whether that is so, the ledger knows. `used` is what other sessions
-    used before of the tariff's shared grants: nothing, where one is not named.
+    used before of the tariff's shared grants: nothing, where one is not named. `offsets` are what
+    the site's clocks showed, where that was settled before; else tzdata is asked.
     """
 
     starts_at: datetime
@@ -68,6 +71,16 @@ class SessionUsage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     payment_method: str | None = None
     reverse_charge_vat_id: str | None = None
     used: tuple[Consumed, ...] = ()
+    offsets: UtcOffsets = ()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The site's time zone.
+
+        Raises:
+            UnknownZoneError: If there is none of that name.
+        """
+        return zone_with(self.offsets) if self.offsets else zone(self.time_zone)
 
     def is_in(self, group: str) -> bool:
         """Tell whether the token is in *group*; groups compare without case, as tokens do."""

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from tariffs.zones import instant_of
+from tariffs.zones import instant_of, zone
 
 
 @pytest.mark.parametrize(
-    ("day", "clock", "zone", "instant"),
+    ("day", "clock", "name", "instant"),
     [
         pytest.param("2026-03-02", "22:00", "Europe/Berlin", "2026-03-02T21:00", id="winter"),
         pytest.param("2026-03-29", "02:00", "Europe/Berlin", "2026-03-29T01:00", id="at the jump"),
@@ -22,8 +22,8 @@ from tariffs.zones import instant_of
     ],
 )
 def test_a_time_that_is_left_out_is_where_the_clocks_jump(
-    day: str, clock: str, zone: str, instant: str
+    day: str, clock: str, name: str, instant: str
 ) -> None:
-    found = instant_of(date.fromisoformat(day), time.fromisoformat(clock), zone)
+    found = instant_of(date.fromisoformat(day), time.fromisoformat(clock), zone(name))
 
     assert found == datetime.fromisoformat(instant).replace(tzinfo=UTC)

@@ -1,0 +1,124 @@
+"""UTC offsets of a time zone as values: what its clocks showed over one session.
+
+A tzdata that is younger may say of the same zone and the same days something else: governments
+change their minds, and a mistake is corrected years later. Who wrote down the offsets that held
+over a session can price it again without any tzdata, and gets the same.
+
+One offset is enough but for a session near a change of the clocks:
+
+    10 November in Berlin       [[null, 3600]]
+    25 October 2026             [[null, 7200], ["2026-10-25T01:00:00Z", 3600]]
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+
+from tariffs.zones import clock_change, zone
+
+MARGIN: Final = timedelta(days=2)
+"""How far around a session its offsets reach: to the bounds of the days and nights it lies in."""
+_LONGEST: Final = timedelta(days=3660)
+# No zone ever had two changes within a day.
+_STEP: Final = timedelta(days=1)
+_ZERO: Final = timedelta(0)
+# With the margin, and any offset, still within what can be reckoned with.
+_FIRST: Final = datetime.min.replace(tzinfo=UTC) + MARGIN + _STEP
+_LAST: Final = datetime.max.replace(tzinfo=UTC) - MARGIN - _STEP
+
+
+class UtcOffset(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """From `starts_at` on (None: from before the session) clocks are `seconds` ahead of UTC."""
+
+    starts_at: datetime | None
+    seconds: int
+
+
+UtcOffsets = tuple[UtcOffset, ...]
+"""At least one; the first from None, the others in order."""
+
+
+def offsets_over(name: str, starts_at: datetime, ends_at: datetime) -> UtcOffsets:
+    """Return the offsets of the zone *name* over a session, and `MARGIN` around it.
+
+    Of what is longer than anything that can be priced only the first ten years are looked at.
+
+    Raises:
+        UnknownZoneError: If tzdata has no such zone.
+    """
+    local = zone(name)
+    low = min(max(starts_at, _FIRST), _LAST) - MARGIN
+    high = min(ends_at, _LAST, low + min(_LONGEST, _LAST - low)) + MARGIN
+    return (UtcOffset(None, _seconds(local, low)), *_changes(local, low, high))
+
+
+def _changes(local: tzinfo, low: datetime, high: datetime) -> Iterator[UtcOffset]:
+    while low < high:
+        later = min(low + _STEP, high)
+        if _seconds(local, later) != _seconds(local, low):
+            at = clock_change(low, later, local)
+            yield UtcOffset(at, _seconds(local, at))
+        low = later
+
+
+def _seconds(local: tzinfo, at: datetime) -> int:
+    offset = at.astimezone(local).utcoffset()
+    return int((offset or _ZERO).total_seconds())
+
+
+@lru_cache(maxsize=1024)
+def zone_with(offsets: UtcOffsets) -> tzinfo:
+    """Return the zone that has these *offsets* and no others."""
+    first, *later = (timedelta(seconds=each.seconds) for each in offsets)
+    return RecordedZone(offsets) if later else timezone(first)
+
+
+class RecordedZone(tzinfo):
+    """A zone of recorded offsets; equal to another with the same ones."""
+
+    def __init__(self, offsets: UtcOffsets) -> None:
+        self._key = offsets
+        self._offsets = [timedelta(seconds=each.seconds) for each in offsets]
+        moments = [each.starts_at for each in offsets[1:]]
+        self._starts = [at.astimezone(UTC).replace(tzinfo=None) for at in moments if at]
+        # PEP 495: of the times that come twice, or never, those of fold 0 have the offset before.
+        changes = list(zip(self._starts, pairwise(self._offsets), strict=True))
+        self._walls = (
+            [at + max(before_after) for at, before_after in changes],
+            [at + min(before_after) for at, before_after in changes],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RecordedZone) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def fromutc(self, dt: datetime) -> datetime:
+        """Return the local time of a moment that is given in UTC."""
+        moment = dt.replace(tzinfo=None)
+        index = bisect_right(self._starts, moment)
+        local = dt + self._offsets[index]
+        is_second = index and moment - self._starts[index - 1] < (
+            self._offsets[index - 1] - self._offsets[index]
+        )
+        return local.replace(fold=1 if is_second else 0)
+
+    def utcoffset(self, dt: datetime | None) -> timedelta:
+        """Return how far the clocks that show *dt* are ahead of UTC."""
+        if dt is None:
+            return self._offsets[0]
+        return self._offsets[bisect_right(self._walls[dt.fold], dt.replace(tzinfo=None, fold=0))]
+
+    def dst(self, dt: datetime | None) -> None:
+        """Return that summer time is not told apart."""
+
+    def tzname(self, dt: datetime | None) -> None:
+        """Return that there is no name."""
