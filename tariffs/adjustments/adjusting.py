@@ -126,7 +126,7 @@ def _apply(adjustment: SessionAdjustment, sheet: Sheet, windows: Sequence[Window
 
 
 def _windows(adjustment: SessionAdjustment, usage: SessionUsage) -> list[Window]:
-    """Return within what a cap counts; [] for the whole session."""
+    """Return within what a cap counts, but for one that counts within the session."""
     if isinstance(adjustment, Allowance | PeriodCap | CouponGrant):
         return shared_windows(adjustment, usage)
     if not isinstance(adjustment, FeeCap) or adjustment.per is CapPeriod.SESSION:
@@ -141,7 +141,7 @@ def _cap(cap: FeeCap, sheet: Sheet, windows: Sequence[Window]) -> None:
     for piece in sheet.of(cap.dimensions):
         # Its start tells: a piece was cut at every window and lies in one.
         instant = within(sheet.usage, piece.starts_us)
-        window = window_of(windows, instant) if windows else 0
+        window = 0 if cap.per is CapPeriod.SESSION else window_of(windows, instant)
         if window is not None:
             together.setdefault(window, []).append(piece)
     for pieces in together.values():
