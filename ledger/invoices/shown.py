@@ -16,7 +16,6 @@ from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, ha
 from ledger.rating.english import line_label, line_words
 from tariffs.model.tariff import Dimension
 from tariffs.phrases.phrase import Phrase, phrase
-from tariffs.zones import zone
 
 UNITS: Final = {
     Dimension.FLAT: "session",
@@ -128,7 +127,7 @@ def _buyer(document: InvoiceDocument) -> Party:
 
 
 def _session(session: SessionRated) -> InvoicedSession:
-    local = zone(session.time_zone)
+    local = session.local_zone
     return InvoicedSession(
         session_id=session.session_id,
         station_id=session.station_id,
@@ -154,7 +153,7 @@ def _lines(sessions: Sequence[SessionRated]) -> Iterator[InvoiceLine]:
 
 
 def _line(number: int, session: SessionRated, rated: RatedLine) -> InvoiceLine:
-    local, context = zone(session.time_zone), rated.context(session.currency)
+    local, context = session.local_zone, rated.context(session.currency)
     return InvoiceLine(
         line=number,
         session_id=session.session_id,

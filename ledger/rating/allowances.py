@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, LiteralString
 
-from psycopg import Connection, sql
+from psycopg import Connection
 
-from ledger.rating.decisions import AllowanceUse, Payer, SessionRated, decode_decision
+from ledger.rating.decisions import AllowanceUse, Payer, SessionRated
 from ledger.rating.entitlements import AllowanceKey, Standing
 from tariffs.adjustments.consumption import Consumption
 from tariffs.adjustments.shared import SharedBy
@@ -36,10 +36,6 @@ UPDATE allowance_head SET number = %s, energy_wh = %s, seconds = %s, amount_mino
 WHERE key = %s AND period = %s
 """
 _LOCK_ALL: LiteralString = "LOCK TABLE allowance_head IN SHARE ROW EXCLUSIVE MODE"
-_RECORDED: LiteralString = """
-SELECT body FROM {schema}.session_decision
-WHERE session_id = %s AND kind IN ('rated', 'released')
-"""
 _USE_COPY: LiteralString = """
 COPY allowance_use (key, period, number, session_id, before_wh, before_seconds, before_minor,
     before_uses, used_wh, used_seconds, used_minor, used_uses) FROM STDIN
@@ -92,31 +88,6 @@ class ReadAllowances:
         """Return how *keys* stand; another session may use them at any time."""
         rows = [self._connection.execute(_READ, key).fetchone() for key in keys]
         return tuple(_standing(*row) if row else Standing() for row in rows)
-
-
-class RecordedAllowances:
-    """How keys stood when the recorded decisions were taken: for a replay, in any order."""
-
-    def __init__(self, connection: Connection[Any], schema: str) -> None:
-        self._connection = connection
-        self._query = sql.SQL(_RECORDED).format(schema=sql.Identifier(schema))
-
-    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:
-        """Return what the recorded decision about the session found; nothing if there is none."""
-        row = self._connection.execute(self._query, (session_id,)).fetchone()
-        decision = decode_decision(row[0]) if row else None
-        uses = decision.allowances if isinstance(decision, SessionRated) else ()
-        found = {
-            AllowanceKey(use.key, use.period): Standing(use.number - 1, use.used_before)
-            for use in uses
-        }
-        return tuple(found.get(key, Standing()) for key in keys)
-
-    def take(self, uses: Iterable[AllowanceUse]) -> None:
-        """Keep nothing: each decision brings its own standing."""
-
-    def store(self) -> None:
-        """Write nothing."""
 
 
 def _standing(

@@ -7,7 +7,7 @@ parameters (`tariffs.phrases`); the words are made when somebody reads them.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -19,6 +19,7 @@ from ledger.master_data.customers import Invoicing
 from tariffs.adjustments.consumption import Consumption
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import Dimension
+from tariffs.offsets import UtcOffsets, zone_with
 from tariffs.phrases.phrase import Phrase
 from tariffs.phrases.wording import Context
 
@@ -129,6 +130,13 @@ class AllowanceUse(msgspec.Struct, frozen=True, kw_only=True):
     used: Consumption
 
 
+class ZoneOffsets(msgspec.Struct, frozen=True, array_like=True):
+    """What the clocks of the time zone `zone` showed over the session, by the decision's tzdata."""
+
+    zone: str
+    offsets: UtcOffsets
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """Who let a held session be rated as it is, and why."""
 
@@ -142,6 +150,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     `billing_month` ("2026-11") is the month of the end in the legal entity's calendar. Defaults are
     not written: a field that is added later, with a default, changes no byte of older decisions.
     `reverse_charge_vat_id`: under this VAT id the buyer owes the VAT in the seller's place.
+    `offsets` are those of the site's zone and of the legal entity's, each once: with them a replay
+    under another tzdata comes to the same.
     """
 
     site_id: str
@@ -167,6 +177,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     policy: str
     policy_version: str
     tzdata_version: str
+    offsets: tuple[ZoneOffsets, ...]
     currency: str
     lines: tuple[RatedLine, ...]
     net_minor: int
@@ -177,6 +188,11 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     allowances: tuple[AllowanceUse, ...] = ()
     payment_method: str | None = None
     reverse_charge_vat_id: str | None = None
+
+    @property
+    def local_zone(self) -> tzinfo:
+        """Return the site's time zone as it was known when the session was rated."""
+        return zone_with({each.zone: each.offsets for each in self.offsets}[self.time_zone])
 
     @property
     def gross_minor(self) -> int:

@@ -27,7 +27,6 @@ from tariffs.adjustments.shared_phrases import standing_phrase
 from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.phrases.phrase import Phrase, phrase
-from tariffs.zones import TZDATA_VERSION, zone
 
 _LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
 
@@ -82,7 +81,6 @@ def _decision(
 ) -> SessionRated:
     priced, energy_wh = price.priced, price.energy_wh
     usage, policy = priced.usage, priced.policy
-    calendar = zone(basis.legal_entity.time_zone)
     return SessionRated(
         **msgspec.structs.asdict(decided),
         site_id=basis.site_id,
@@ -95,7 +93,7 @@ def _decision(
         payer=price.payer,
         started_at=usage.starts_at,
         ended_at=usage.ends_at,
-        billing_month=f"{usage.ends_at.astimezone(calendar):%Y-%m}",
+        billing_month=f"{usage.ends_at.astimezone(price.calendar):%Y-%m}",
         meter_start_wh=session.meter_start_wh,
         meter_stop_wh=session.meter_stop_wh,
         energy_wh=energy_wh,
@@ -107,7 +105,8 @@ def _decision(
         kernel_version=KERNEL_VERSION,
         policy=policy.name,
         policy_version=policy.version,
-        tzdata_version=TZDATA_VERSION,
+        tzdata_version=price.tzdata_version,
+        offsets=price.offsets,
         currency=priced.currency,
         lines=tuple(_line(number, line, priced) for number, line in enumerate(priced.lines, 1)),
         net_minor=priced.before_minor,

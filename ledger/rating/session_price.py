@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis
-from ledger.rating.decisions import Payer
+from ledger.rating.decisions import Payer, ZoneOffsets
 from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
 from ledger.rating.payers import payer_of
@@ -23,6 +23,7 @@ from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import price_session
 from tariffs.model.policy import policy_named
 from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
+from tariffs.offsets import zone_with
 from tariffs.phrases.phrase import phrase
 
 
@@ -35,12 +36,18 @@ class FoundShared(NamedTuple):
 
 
 class SessionPrice(NamedTuple):
-    """What a session costs, who owes it, and what it found used of shared grants."""
+    """What a session costs, who owes it, and what it found: uses of shared grants, time zones.
+
+    `calendar` is the legal entity's zone.
+    """
 
     priced: PricedSession
     payer: Payer
     energy_wh: Decimal
     found: tuple[FoundShared, ...]
+    offsets: tuple[ZoneOffsets, ...]
+    tzdata_version: str
+    calendar: tzinfo
 
 
 def price_of(
@@ -58,8 +65,15 @@ def price_of(
     started_at, ended_at, energy_wh, uid = _essentials(session)
     payer = payer_of(declarations, uid, started_at)
     usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
+    names = basis.site.time_zone, basis.legal_entity.time_zone
+    readings = {
+        name: entitlements.zones.read(session.session_id, name, started_at, ended_at)
+        for name in names
+    }
+    site, calendar = (readings[name] for name in names)
     usage = msgspec.structs.replace(
         usage,
+        offsets=site.offsets,
         validations=entitlements.validations,
         reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
     )
@@ -69,7 +83,15 @@ def price_of(
     if found:
         usage = msgspec.structs.replace(usage, used=_used(found))
     priced = price_session(usage, basis.compiled(), policy=policy)
-    return SessionPrice(priced, payer, energy_wh, found)
+    return SessionPrice(
+        priced=priced,
+        payer=payer,
+        energy_wh=energy_wh,
+        found=found,
+        offsets=tuple(ZoneOffsets(name, each.offsets) for name, each in readings.items()),
+        tzdata_version=site.tzdata_version,
+        calendar=zone_with(calendar.offsets),
+    )
 
 
 def _found(

@@ -16,7 +16,7 @@ from ledger.declared.store import load_declarations
 from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
 from ledger.log.envelope import Choice
-from ledger.rating.allowances import RecordedAllowances, SharedStandings
+from ledger.rating.allowances import SharedStandings
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
     Decision,
@@ -27,7 +27,8 @@ from ledger.rating.decisions import (
     Waiting,
     kind_of,
 )
-from ledger.rating.entitlements import Entitlements
+from ledger.rating.entitlements import PINNED_ZONES, Entitlements
+from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, RecordedZones
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionAct, SessionState
 from ledger.worker.session_rows import SessionRow
@@ -61,8 +62,10 @@ class Rater:
     ) -> None:
         self._connection = connection
         self._allowances: SharedStandings | RecordedAllowances = SharedStandings(connection)
+        self._zones = PINNED_ZONES
         if recorded_in is not None:
-            self._allowances = RecordedAllowances(connection, recorded_in)
+            recorded = RecordedDecisions(connection, recorded_in)
+            self._allowances, self._zones = RecordedAllowances(recorded), RecordedZones(recorded)
         self._declarations = load_declarations(connection, version) if version else Declarations()
 
     def use(self, version: int) -> None:
@@ -143,7 +146,9 @@ class Rater:
         return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
 
     def _entitlements(self, row: SessionRow) -> Entitlements:
-        return Entitlements(validations=tuple(row.validations), allowances=self._allowances)
+        return Entitlements(
+            validations=tuple(row.validations), allowances=self._allowances, zones=self._zones
+        )
 
     def _concluded(self, decision: Decision) -> Verdict:
         """Count what a rated session used of shared grants: the next one finds it."""
