@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_traits import StationTraits
+from ledger.facts.station_traits import StationTraits, zone_of
+from tariffs.offsets import UtcOffsets, zone_with
 
 SKEW_MAX = timedelta(minutes=5)
 """Beyond this a device time later than its receipt is the clock's fault."""
@@ -25,6 +24,7 @@ _LIVE_MIN = 3
 # Zones lie on quarters of an hour.
 _QUARTER = timedelta(minutes=15)
 _ZERO = timedelta(0)
+_UTC = StationTraits()
 _LATE = timedelta(hours=1)
 
 Pair = tuple[datetime, datetime]
@@ -35,7 +35,7 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
     """How one session's device times become effective times.
 
     `offset` is added to sane times, `unsynced_offset` to times before the station's
-    commissioning; `zone` is what naive times are in.
+    commissioning; `zone` is what naive times are in, with `offsets` where they were recorded.
     """
 
     offset: timedelta = _ZERO
@@ -43,6 +43,7 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
     zone: str = "UTC"
     commissioned_on: datetime = datetime(2015, 1, 1, tzinfo=UTC)
     flags: tuple[str, ...] = ()
+    offsets: UtcOffsets = ()
 
     def effective(self, occurred_at: datetime | None, received_at: datetime) -> datetime:
         """Return when it happened, in UTC: the device's time, corrected only where impossible."""
@@ -50,19 +51,11 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
             return received_at
         at = occurred_at
         if at.tzinfo is not UTC:
-            at = in_utc(at, zone_of(self.zone), received_at)
+            local = zone_with(self.offsets) if self.offsets else zone_of(self.zone)
+            at = in_utc(at, local, received_at)
         if at < self.commissioned_on:
             return at + self.unsynced_offset
         return at + self.offset if self.offset else at
-
-
-@lru_cache(maxsize=512)
-def zone_of(name: str) -> tzinfo:
-    """Return the zone *name*, UTC when there is none of that name."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
 
 
 def in_utc(at: datetime, zone: tzinfo, received_at: datetime) -> datetime:
@@ -81,14 +74,17 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
     """Return the clock that the *pairs* of one session show. Their order does not matter."""
     pairs = list(pairs)
     flags: set[str] = set()
-    zone = "UTC" if traits.naive_is_utc else traits.time_zone
+    # Whose zone naive times are in: the station's own, or plain UTC.
+    naive_in = _UTC if traits.naive_is_utc else traits
     if any(at.tzinfo is None for at, _ in pairs):
         flags.add(Flag.ZONE_MISSING)
-        zone = _naive_zone(pairs, zone)
+        if _fits_utc_alone(pairs, naive_in.zone):
+            naive_in = _UTC
+    local = naive_in.zone
     sane: list[tuple[datetime, timedelta]] = []
     unsynced: list[timedelta] = []
     for occurred_at, received_at in pairs:
-        at = in_utc(occurred_at, zone_of(zone), received_at)
+        at = in_utc(occurred_at, local, received_at)
         if at < traits.commissioned_on:
             unsynced.append(received_at - at)
         else:
@@ -107,18 +103,19 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
         offset,
         # The least delay: distances within one boot are right, only the beginning is not known.
         min(unsynced, default=_ZERO),
-        zone,
+        naive_in.time_zone,
         traits.commissioned_on,
         tuple(sorted(flags)),
+        naive_in.offsets,
     )
 
 
-def _naive_zone(pairs: list[Pair], zone: str) -> str:
-    """Return the zone of naive times: UTC only where live messages fit it and not *zone*."""
+def _fits_utc_alone(pairs: list[Pair], zone: tzinfo) -> bool:
+    """Whether the naive times are UTC: only where live messages fit it and not *zone*."""
     naive = [(at, received) for at, received in pairs if at.tzinfo is None]
-    as_local = min(abs(received - in_utc(at, zone_of(zone), received)) for at, received in naive)
+    as_local = min(abs(received - in_utc(at, zone, received)) for at, received in naive)
     as_utc = min(abs(received - at.replace(tzinfo=UTC)) for at, received in naive)
-    return "UTC" if as_utc <= _STEADY < as_local else zone
+    return as_utc <= _STEADY < as_local
 
 
 def _offset(
@@ -137,7 +134,7 @@ def _offset(
     )
     rounded = _QUARTER * round(least / _QUARTER)
     by_quarters = bool(rounded) and abs(least - rounded) <= _STEADY
-    local = min(received).astimezone(zone_of(traits.time_zone)).utcoffset() or _ZERO
+    local = min(received).astimezone(traits.zone).utcoffset() or _ZERO
     if least < -SKEW_MAX:
         # Ahead by exactly the offset of the site: local time, even if seen only once.
         if by_quarters and (steady or rounded == -local):

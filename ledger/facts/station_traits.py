@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
 import msgspec
+
+from tariffs.offsets import UtcOffsets, zone_with
+from tariffs.zones import UnknownZoneError, zone
 
 POWER_DEFAULT_W = Decimal(500_000)
 """The most that any connector of today delivers; used where nothing is declared."""
@@ -16,7 +19,8 @@ class StationTraits(msgspec.Struct, frozen=True, kw_only=True):
 
     `max_power_w` is one connector's. `clock_offset_s` (added to device times) and `naive_is_utc`
     override what is learnt; `register_factor` corrects a model that labels kWh as Wh (1000).
-    `token_ignored` are signs that the model puts into tokens.
+    `token_ignored` are signs that the model puts into tokens. `offsets` are what clocks in
+    `time_zone` showed, where that was recorded; else tzdata is asked.
     """
 
     time_zone: str = "UTC"
@@ -27,3 +31,17 @@ class StationTraits(msgspec.Struct, frozen=True, kw_only=True):
     naive_is_utc: bool = False
     register_factor: Decimal | None = None
     token_ignored: str = ""
+    offsets: UtcOffsets = ()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of times that the station tells without one; UTC where it is unknown."""
+        return zone_with(self.offsets) if self.offsets else zone_of(self.time_zone)
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the zone *name*, UTC when there is none of that name."""
+    try:
+        return zone(name)
+    except UnknownZoneError:
+        return UTC

@@ -25,6 +25,7 @@ _TIMED = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
 class Basis(NamedTuple):
     """Everything that a price needs and that is declared."""
 
+    station_zone: str
     site_id: str
     site: Site
     legal_entity: LegalEntity
@@ -96,7 +97,8 @@ def basis_of(
     stated = tariff.version.tariff.currency
     if stated != site.currency:
         return None, (phrase("currency_mismatch", tariff_in=stated, site_in=site.currency),)
-    return Basis(station.site, site, entity, tariff), ()
+    station_zone = station.time_zone or site.time_zone
+    return Basis(station_zone, station.site, site, entity, tariff), ()
 
 
 def start_of(session: ChargingSession) -> datetime:

@@ -150,8 +150,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     `billing_month` ("2026-11") is the month of the end in the legal entity's calendar. Defaults are
     not written: a field that is added later, with a default, changes no byte of older decisions.
     `reverse_charge_vat_id`: under this VAT id the buyer owes the VAT in the seller's place.
-    `offsets` are those of the site's zone and of the legal entity's, each once: with them a replay
-    under another tzdata comes to the same.
+    `offsets` are those of the site's zone and the legal entity's, and of the station's where its
+    times needed that, each once: with them a replay under another tzdata comes to the same.
     """
 
     site_id: str
@@ -200,20 +200,30 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
         return self.net_minor + self.tax_minor
 
 
-class SessionHeld(Decided, frozen=True, kw_only=True, tag="held"):
-    """A session is not rated until new facts or a person settle its reasons."""
+class SessionHeld(Decided, frozen=True, kw_only=True, tag="held", omit_defaults=True):
+    """A session is not rated until new facts or a person settle its reasons.
+
+    `offsets` are those of the station's zone, from `tzdata_version`, where its times needed them.
+    """
 
     started_at: datetime | None
     energy_wh: Decimal | None
     reasons: tuple[Phrase, ...]
+    tzdata_version: str | None = None
+    offsets: tuple[ZoneOffsets, ...] = ()
 
 
-class SessionWrittenOff(Decided, frozen=True, kw_only=True, tag="written_off"):
-    """A person decided that a held session is never billed; its energy is given away."""
+class SessionWrittenOff(Decided, frozen=True, kw_only=True, tag="written_off", omit_defaults=True):
+    """A person decided that a held session is never billed; its energy is given away.
+
+    `tzdata_version` and `offsets` as in SessionHeld.
+    """
 
     energy_wh: Decimal | None
     by: str
     reason: str
+    tzdata_version: str | None = None
+    offsets: tuple[ZoneOffsets, ...] = ()
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,14 +7,12 @@ on the decision, and taken from there by a replay.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from ledger.rating.time_zones import PINNED_ZONES, Zones
 from tariffs.adjustments.consumption import NOTHING, Consumption
-from tariffs.offsets import UtcOffsets, offsets_over
-from tariffs.zones import TZDATA_VERSION
 
 
 class AllowanceKey(NamedTuple):
@@ -47,43 +45,6 @@ class _NothingUsed:
 
 
 NOTHING_USED: Allowances = _NothingUsed()
-
-
-class ZoneReading(NamedTuple):
-    """What a version of tzdata says of a zone over a session."""
-
-    tzdata_version: str
-    offsets: UtcOffsets
-
-
-class Zones(Protocol):
-    """Knows what the clocks of time zones show (`ledger.rating.recorded` for a replay)."""
-
-    def read(
-        self, session_id: str, zone: str, starts_at: datetime, ends_at: datetime
-    ) -> ZoneReading:
-        """Return the offsets of *zone* over a session.
-
-        Raises:
-            UnknownZoneError: If there is none of that name.
-        """
-
-
-class _PinnedZones:
-    """Zones as the pinned tzdata knows them."""
-
-    def read(
-        self,
-        session_id: str,  # noqa: ARG002 - the same for all
-        zone: str,
-        starts_at: datetime,
-        ends_at: datetime,
-    ) -> ZoneReading:
-        """Return what tzdata says today."""
-        return ZoneReading(TZDATA_VERSION, offsets_over(zone, starts_at, ends_at))
-
-
-PINNED_ZONES: Zones = _PinnedZones()
 
 
 class Entitlements(msgspec.Struct, frozen=True, kw_only=True):

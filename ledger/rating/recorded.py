@@ -1,43 +1,86 @@
 """What the recorded decisions found: the inputs that a replay takes from nowhere else.
 
-How shared grants stood hangs on which worker came first; what a time zone was depends on the tzdata
-of that day. Both are recorded, and a replay of any order of partitions, under any tzdata, comes to
-the same bytes.
+How shared grants stood hangs on which worker came first; what a time zone was, on the tzdata of
+that day. Both are recorded, and a replay comes to the same bytes in any order of partitions and
+under any tzdata.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, LiteralString
 
 from psycopg import Connection, sql
 
-from ledger.rating.decisions import AllowanceUse, SessionRated, decode_decision
-from ledger.rating.entitlements import PINNED_ZONES, AllowanceKey, Standing, ZoneReading
+from ledger.rating.decisions import (
+    AllowanceUse,
+    Decision,
+    SessionRated,
+    decode_decision,
+)
+from ledger.rating.entitlements import AllowanceKey, Standing
+from ledger.rating.time_zones import PINNED_ZONES, TOLD_BY_ZONE, ZoneReading
+from tariffs.offsets import MARGIN, UtcOffset, UtcOffsets
+from tariffs.zones import TZDATA_VERSION
 
-_RECORDED: LiteralString = """
+_OF_SESSION: LiteralString = """
+SELECT body FROM {schema}.session_decision WHERE session_id = %s ORDER BY position
+"""
+_TOLD_BY_ZONE: LiteralString = """
 SELECT body FROM {schema}.session_decision
-WHERE session_id = %s AND kind IN ('rated', 'released')
+JOIN {schema}.session AS session USING (session_id)
+WHERE session.station_id = %s AND session.flags && %s::text[]
 """
 
 
 class RecordedDecisions:
-    """The ratings in *schema*, by session; the one that was asked for last is kept."""
+    """The decisions in *schema*; those about the session asked for last are kept."""
 
     def __init__(self, connection: Connection[Any], schema: str) -> None:
         self._connection = connection
-        self._query = sql.SQL(_RECORDED).format(schema=sql.Identifier(schema))
-        self._last: tuple[str, SessionRated | None] = ("", None)
+        name = sql.Identifier(schema)
+        self._of_session = sql.SQL(_OF_SESSION).format(schema=name)
+        self._told_by_zone = sql.SQL(_TOLD_BY_ZONE).format(schema=name)
+        self._last: tuple[str, tuple[Decision, ...]] = ("", ())
+        self._clocks: dict[tuple[str, str], UtcOffsets] = {}
 
-    def rating(self, session_id: str) -> SessionRated | None:
-        """Return how the session was rated; None if it was not."""
+    def of(self, session_id: str) -> tuple[Decision, ...]:
+        """Return every decision about a session, the first one first."""
         if self._last[0] != session_id:
-            row = self._connection.execute(self._query, (session_id,)).fetchone()
-            decision = decode_decision(row[0]) if row else None
-            found = decision if isinstance(decision, SessionRated) else None
-            self._last = session_id, found
+            rows = self._connection.execute(self._of_session, (session_id,))
+            self._last = session_id, tuple(decode_decision(body) for (body,) in rows)
         return self._last[1]
+
+    def clock(self, station_id: str, zone: str) -> UtcOffsets:
+        """Return what the station's *zone* was where times were found by it; () as of today.
+
+        All decisions of the station give one zone: about sessions whose times do not need it, it
+        says nothing, nor is it asked.
+        """
+        known = self._clocks.get((station_id, zone))
+        if known is None:
+            flags = list(map(str, TOLD_BY_ZONE))
+            rows = self._connection.execute(self._told_by_zone, (station_id, flags))
+            decisions = [decode_decision(body) for (body,) in rows]
+            known = self._clocks[station_id, zone] = _joined(decisions, zone)
+        return known
+
+
+def _joined(decisions: Iterable[Decision], zone: str) -> UtcOffsets:
+    """Return the offsets that *decisions* recorded of *zone*, each from its session's time on."""
+    changes: list[UtcOffset] = []
+    is_of_today = True
+    for decision in sorted(decisions, key=attrgetter("moment.at")):
+        began = getattr(decision, "started_at", None) or decision.moment.at
+        for first, *later in (each.offsets for each in decision.offsets if each.zone == zone):
+            is_of_today = is_of_today and decision.tzdata_version == TZDATA_VERSION
+            changes += [UtcOffset(began - MARGIN, first.seconds), *later]
+    if is_of_today:
+        return ()
+    changes.sort(key=attrgetter("starts_at"))
+    return UtcOffset(None, changes[0].seconds), *changes[1:]
 
 
 class RecordedAllowances:
@@ -47,11 +90,12 @@ class RecordedAllowances:
         self._decisions = decisions
 
     def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:
-        """Return what the recorded decision about the session found; nothing if there is none."""
-        rated = self._decisions.rating(session_id)
+        """Return what the recorded rating of the session found; nothing if there is none."""
         found = {
             AllowanceKey(use.key, use.period): Standing(use.number - 1, use.used_before)
-            for use in (rated.allowances if rated else ())
+            for decision in self._decisions.of(session_id)
+            if isinstance(decision, SessionRated)
+            for use in decision.allowances
         }
         return tuple(found.get(key, Standing()) for key in keys)
 
@@ -63,21 +107,19 @@ class RecordedAllowances:
 
 
 class RecordedZones:
-    """What time zones were when the recorded decisions were taken; else what they are today."""
+    """What time zones were at a recorded decision; what they are today, where there is none."""
 
-    def __init__(self, decisions: RecordedDecisions) -> None:
-        self._decisions = decisions
+    def __init__(self, decisions: RecordedDecisions, session_id: str, position: int) -> None:
+        self._decisions, self._session_id, self._position = decisions, session_id, position
 
-    def read(
-        self, session_id: str, zone: str, starts_at: datetime, ends_at: datetime
-    ) -> ZoneReading:
-        """Return what the recorded decision about the session took *zone* to be.
+    def read(self, zone: str, starts_at: datetime, ends_at: datetime) -> ZoneReading:
+        """Return what the decision at this position took *zone* to be.
 
         Raises:
             UnknownZoneError: If none is recorded, and there is none of that name.
         """
-        rated = self._decisions.rating(session_id)
-        for each in rated.offsets if rated else ():
-            if rated and each.zone == zone:
-                return ZoneReading(rated.tzdata_version, each.offsets)
-        return PINNED_ZONES.read(session_id, zone, starts_at, ends_at)
+        for decision in self._decisions.of(self._session_id):
+            for each in decision.offsets if decision.moment.position == self._position else ():
+                if each.zone == zone and decision.tzdata_version is not None:
+                    return ZoneReading(decision.tzdata_version, each.offsets)
+        return PINNED_ZONES.read(zone, starts_at, ends_at)

@@ -12,10 +12,11 @@ from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis
-from ledger.rating.decisions import Payer, ZoneOffsets
+from ledger.rating.decisions import Payer
 from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
 from ledger.rating.payers import payer_of
+from ledger.rating.time_zones import ReadZones, read_zones
 from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.consumption import Consumed
 from tariffs.adjustments.shared_grants import Claim, claims_of
@@ -45,8 +46,7 @@ class SessionPrice(NamedTuple):
     payer: Payer
     energy_wh: Decimal
     found: tuple[FoundShared, ...]
-    offsets: tuple[ZoneOffsets, ...]
-    tzdata_version: str
+    read: ReadZones
     calendar: tzinfo
 
 
@@ -65,15 +65,11 @@ def price_of(
     started_at, ended_at, energy_wh, uid = _essentials(session)
     payer = payer_of(declarations, uid, started_at)
     usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
-    names = basis.site.time_zone, basis.legal_entity.time_zone
-    readings = {
-        name: entitlements.zones.read(session.session_id, name, started_at, ended_at)
-        for name in names
-    }
-    site, calendar = (readings[name] for name in names)
+    names = site, calendar = basis.site.time_zone, basis.legal_entity.time_zone
+    read = read_zones(session, basis.station_zone, names, entitlements.zones)
     usage = msgspec.structs.replace(
         usage,
-        offsets=site.offsets,
+        offsets=read.of(site),
         validations=entitlements.validations,
         reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
     )
@@ -88,9 +84,8 @@ def price_of(
         payer=payer,
         energy_wh=energy_wh,
         found=found,
-        offsets=tuple(ZoneOffsets(name, each.offsets) for name, each in readings.items()),
-        tzdata_version=site.tzdata_version,
-        calendar=zone_with(calendar.offsets),
+        read=read,
+        calendar=zone_with(read.of(calendar)),
     )
 
 

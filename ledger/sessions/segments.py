@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ledger.facts.station_clock import in_utc, zone_of
+from ledger.facts.station_clock import in_utc
 from ledger.facts.station_facts import (
     NO_ID,
     QueueReported,
@@ -75,7 +75,7 @@ def rough_time(
     if at is None:
         return fact.received_at
     if at.tzinfo is not UTC:
-        at = in_utc(at, zone_of(traits.time_zone), fact.received_at)
+        at = in_utc(at, traits.zone, fact.received_at)
     return fact.received_at if at < traits.commissioned_on else at
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_clock import SessionClock, zone_of
+from ledger.facts.station_clock import SessionClock
 from ledger.facts.station_facts import (
     SessionEnded,
     SessionFact,
@@ -24,7 +24,7 @@ from ledger.facts.station_facts import (
     SessionUpdated,
     StationFact,
 )
-from ledger.facts.station_traits import StationTraits
+from ledger.facts.station_traits import StationTraits, zone_of
 from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import BEFORE_START
 from ledger.meter.series import PowerLimit, RegisterReading, rollover_rise

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import psycopg
 from psycopg import Connection
 
@@ -27,8 +28,9 @@ from ledger.rating.decisions import (
     Waiting,
     kind_of,
 )
-from ledger.rating.entitlements import PINNED_ZONES, Entitlements
+from ledger.rating.entitlements import Entitlements
 from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, RecordedZones
+from ledger.rating.time_zones import PINNED_ZONES, Zones, with_zones
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionAct, SessionState
 from ledger.worker.session_rows import SessionRow
@@ -62,10 +64,10 @@ class Rater:
     ) -> None:
         self._connection = connection
         self._allowances: SharedStandings | RecordedAllowances = SharedStandings(connection)
-        self._zones = PINNED_ZONES
+        self._recorded: RecordedDecisions | None = None
         if recorded_in is not None:
-            recorded = RecordedDecisions(connection, recorded_in)
-            self._allowances, self._zones = RecordedAllowances(recorded), RecordedZones(recorded)
+            self._recorded = RecordedDecisions(connection, recorded_in)
+            self._allowances = RecordedAllowances(self._recorded)
         self._declarations = load_declarations(connection, version) if version else Declarations()
 
     def use(self, version: int) -> None:
@@ -75,14 +77,18 @@ class Rater:
 
     def traits(self, station_id: str, at: datetime) -> StationTraits:
         """Return what the fold has to know of a station."""
-        return self._declarations.traits(station_id, at)
+        traits = self._declarations.traits(station_id, at)
+        if self._recorded is None:
+            return traits
+        clock = self._recorded.clock(station_id, traits.time_zone)
+        return msgspec.structs.replace(traits, offsets=clock) if clock else traits
 
     def decide(
         self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
     ) -> Verdict | None:
         """Return what is concluded about *session*, None while it has to wait."""
         decided = self._decide(session, row, moment, heard_at)
-        return None if isinstance(decided, Waiting) else self._concluded(decided)
+        return None if isinstance(decided, Waiting) else self._concluded(decided, session)
 
     def decide_again(
         self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
@@ -91,7 +97,7 @@ class Rater:
         decided = self._decide(session, row, moment, heard_at)
         if isinstance(decided, Waiting):
             decided = self._held(session, moment, decided.reasons)
-        return self._concluded(decided)
+        return self._concluded(decided, session)
 
     def _decide(
         self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
@@ -102,7 +108,7 @@ class Rater:
                 self._declarations,
                 moment=moment,
                 heard_at=heard_at,
-                entitlements=self._entitlements(row),
+                entitlements=self._entitlements(row, moment),
             )
         except psycopg.Error:
             raise  # the transaction is lost, whatever it was about
@@ -132,29 +138,40 @@ class Rater:
     ) -> Verdict:
         """Return what a person's *choice* makes of a held session."""
         known, by, reason = self._declarations, choice.by, choice.reason
-        if choice.choice == "release":
-            return self._concluded(
-                release(
-                    session,
-                    known,
-                    moment=moment,
-                    by=by,
-                    reason=reason,
-                    entitlements=self._entitlements(row),
-                )
-            )
-        return _verdict(write_off(session, known, moment=moment, by=by, reason=reason))
+        if choice.choice != "release":
+            given_up = write_off(session, known, moment=moment, by=by, reason=reason)
+            return self._concluded(given_up, session)
+        entitlements = self._entitlements(row, moment)
+        released = release(
+            session, known, moment=moment, by=by, reason=reason, entitlements=entitlements
+        )
+        return self._concluded(released, session)
 
-    def _entitlements(self, row: SessionRow) -> Entitlements:
+    def _entitlements(self, row: SessionRow, moment: Moment) -> Entitlements:
         return Entitlements(
-            validations=tuple(row.validations), allowances=self._allowances, zones=self._zones
+            validations=tuple(row.validations),
+            allowances=self._allowances,
+            zones=self._zones(row.session_id, moment),
         )
 
-    def _concluded(self, decision: Decision) -> Verdict:
-        """Count what a rated session used of shared grants: the next one finds it."""
+    def _zones(self, session_id: str, moment: Moment) -> Zones:
+        if self._recorded is None:
+            return PINNED_ZONES
+        return RecordedZones(self._recorded, session_id, moment.position)
+
+    def _concluded(self, decision: Decision, session: ChargingSession) -> Verdict:
+        """Count what a rated session used of shared grants; note what zones others used."""
+        moment = decision.moment
         if isinstance(decision, SessionRated):
             self._allowances.take(decision.allowances)
-        return _verdict(decision)
+        else:
+            traits = self._declarations.traits(session.station_id, moment.at)
+            zones = self._zones(session.session_id, moment)
+            decision = with_zones(decision, session, traits.time_zone, zones)
+        reasons = decision.reasons if isinstance(decision, SessionHeld) else ()
+        return Verdict(
+            ACT_OF[kind_of(decision)], tuple(reason.code for reason in reasons), decision
+        )
 
     def wait(self, at: datetime) -> timedelta:
         """Return how long an ended session waits for what is missing."""
@@ -178,8 +195,3 @@ class Rater:
         """Write *decisions* with their lines and journal entries in the caller's transaction."""
         store_decisions(self._connection, decisions)
         self._allowances.store()
-
-
-def _verdict(decision: Decision) -> Verdict:
-    reasons = decision.reasons if isinstance(decision, SessionHeld) else ()
-    return Verdict(ACT_OF[kind_of(decision)], tuple(reason.code for reason in reasons), decision)

@@ -18,7 +18,7 @@ from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
-from ledger.facts.station_clock import zone_of
+from ledger.facts.station_traits import zone_of
 from ledger.rating.decisions import SessionRated, decode_decision
 from ledger.sessions.states import SessionState
 from ledger.sessions.station_energy import station_energy

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from ledger.facts.station_clock import SessionClock, in_utc, learn_clock, zone_of
+from ledger.facts.station_clock import SessionClock, in_utc, learn_clock
+from ledger.facts.station_traits import zone_of
 from tests.station_story import AC, at
 
 LATE = timedelta(hours=5)

@@ -1,0 +1,235 @@
+"""What time zones said is recorded: a replay under another tzdata gives the same bytes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from deploy.postgres import migrate
+from ledger.declared.changes import Change
+from ledger.declared.declarations import Kind
+from ledger.declared.store import declare
+from ledger.master_data.tariff_versions import published
+from ledger.rating.decisions import Decision, SessionHeld, SessionRated, decode_decision
+from tariffs.files.tariff_file import read_tariff_file
+from tariffs.offsets import UtcOffset
+from tests.charging_day import (
+    MORNING,
+    PARTITIONS,
+    Timed,
+    at,
+    choose,
+    declare_fleet,
+    event201,
+    everywhere,
+    start16,
+    stop16,
+    tick,
+    write_log,
+)
+from tests.projections.books_of_a_day import ask, tamper, work
+from tests.tree import ROOT
+
+DOCTORED = "2099.1"
+TARIFF = """
+tariff: DAY
+currency: EUR
+vat: 19 %
+elements:
+  - energy: 0.30 per kWh
+    restrictions: {start_time: "00:00", end_time: "08:00"}
+  - energy: 0.40 per kWh
+adjustments:
+  - {allowance: home, free: [energy], kwh_max: 50, members: residents}
+"""
+# 2026-04-01 00:00 in Berlin is 22:00 UTC the day before: 29 days and 15 hours into the log.
+MIDNIGHT = 29 * 24 * 60 + 15 * 60
+REPLAY = """
+import json, sys
+from deploy.running.replay import replay_and_compare
+from tariffs.zones import TZDATA_VERSION
+report = replay_and_compare(sys.argv[1])
+print(json.dumps([TZDATA_VERSION, report.is_identical, report.compared_by_kind, str(report.shown)]))
+"""
+WORK = f"""
+import json, sys
+from ingest.facts.translate import translate
+from ledger.worker.worker import Worker
+from tariffs.zones import TZDATA_VERSION
+with Worker(sys.argv[1], partitions=range({PARTITIONS}), translate=translate, schema="other") as w:
+    while w.run_once():
+        pass
+print(json.dumps(TZDATA_VERSION))
+"""
+
+
+@pytest.fixture
+def books(database: str) -> str:
+    """Sessions whose price, month or times are found with the help of Berlin's time."""
+    declare_fleet(database)
+    tariff, problems = read_tariff_file(TARIFF, "day.yaml")
+    assert tariff is not None, problems
+    change = Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SET search_path = books, inputs")
+        version = declare(connection, [change], by="test", at=MORNING)
+    lines: list[Timed] = [
+        *everywhere(version, 0),
+        # From 08:01 until 08:50: after eight in Berlin, before it in London.
+        *charge("CS-OLD-1", 1, "FLEET1", 1),
+        *charge("CS-OLD-1", 2, "HOME1", 200),
+        # Local times without a zone: rated, held and released, held and written off.
+        *naive("CS-NEW-1", "A", "BEARER1", 10),
+        *naive("CS-NEW-1", "B", "STRANGER", 100),
+        *naive("CS-NEW-2", "C", "STRANGER", 10),
+        choose("CS-NEW-1/B/20260302T084000Z", "release", 500),
+        choose("CS-NEW-2/C/20260302T071000Z", "write_off", 500),
+        # Over the hour that spring leaves out, and past the end of March in Berlin.
+        *charge("CS-OLD-2", 3, "BEARER1", 26 * 24 * 60 + 17 * 60),
+        *charge("CS-OLD-2", 4, "HOME1", MIDNIGHT - 20),
+        *tick(MIDNIGHT + 10_000),
+    ]
+    write_log(database, sorted(lines, key=lambda timed: timed[0]), lines_a_record=1)
+    work(database)
+    return database
+
+
+def charge(station: str, ref: int, token: str, minutes: float) -> list[Timed]:
+    return [
+        start16(station, minutes, ref, token, ref * 10_000),
+        stop16(station, minutes + 49, ref, ref * 10_000 + 2_000),
+    ]
+
+
+def naive(station: str, ref: str, token: str, minutes: float) -> list[Timed]:
+    """Return a session of a station that tells Berlin's time and no zone."""
+    events = [
+        event201(station, minutes, "Started", ref, 0, 0, token=token),
+        event201(station, minutes + 20, "Updated", ref, 1, 1_000),
+        event201(station, minutes + 40, "Ended", ref, 2, 2_000),
+    ]
+    return [
+        (moment, name, msgspec.structs.replace(line, frame=localised(line.frame)))  # type: ignore[union-attr] # all are frames
+        for moment, name, line in events
+    ]
+
+
+def localised(frame: str) -> str:
+    found = json.loads(frame)
+    payload = found[3]
+    for told in (payload, *payload["meterValue"]):
+        hour = int(told["timestamp"][11:13]) + 1
+        told["timestamp"] = f"{told['timestamp'][:11]}{hour:02d}{told['timestamp'][13:-1]}"
+    return json.dumps(found)
+
+
+@pytest.fixture
+def doctored(tmp_path: Path) -> Path:
+    """A tzdata in which Berlin has always had London's time, to be found before ours."""
+    package = tmp_path / "tzdata"
+    shutil.copytree(str(files("tzdata")), package, ignore=shutil.ignore_patterns("__pycache__"))
+    zones = package / "zoneinfo" / "Europe"
+    shutil.copy(zones / "London", zones / "Berlin")
+    metadata = tmp_path / f"tzdata-{DOCTORED}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: tzdata\nVersion: {DOCTORED}\n")
+    return tmp_path
+
+
+def run_with(tzdata: Path, script: str, dsn: str) -> Any:  # noqa: ANN401 - any JSON
+    path = os.pathsep.join([str(tzdata), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", script, dsn],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONTZPATH": str(tzdata / "tzdata/zoneinfo")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def decisions(dsn: str, schema: str = "books") -> dict[tuple[str, str], Decision]:
+    """Return every decision by transaction and kind."""
+    query = f"SELECT split_part(session_id, '/', 2), kind, body FROM {schema}.session_decision"
+    with ask(dsn) as connection:
+        rows = connection.execute(query.encode()).fetchall()
+    return {(str(ref), str(kind)): decode_decision(str(body)) for ref, kind, body in rows}
+
+
+def rated(dsn: str, ref: str, schema: str = "books") -> SessionRated:
+    decision = decisions(dsn, schema)[ref, "rated"]
+    assert isinstance(decision, SessionRated)
+    return decision
+
+
+def test_a_replay_under_another_tzdata_gives_the_same_bytes(books: str, doctored: Path) -> None:
+    kinds = {kind for _, kind in decisions(books)}
+    assert kinds == {"rated", "held", "released", "written_off"}
+
+    version, is_identical, compared, shown = run_with(doctored, REPLAY, books)
+
+    assert version == DOCTORED
+    assert is_identical, shown
+    # Seven sessions, of which two were held first; documents name local times too.
+    assert compared["decision"] == 9
+    assert compared["invoice document"] == 5
+
+
+def test_new_decisions_under_another_tzdata_differ_and_say_so(books: str, doctored: Path) -> None:
+    with psycopg.connect(books, autocommit=True) as connection:
+        migrate.apply(connection, "books", schema="other")
+
+    run_with(doctored, WORK, books)
+
+    # London is at 07:01 where Berlin is at 08:01, and ends its March an hour later.
+    assert [rated(books, "1").net_minor, rated(books, "1", "other").net_minor] == [80, 60]
+    months = [rated(books, "4").billing_month, rated(books, "4", "other").billing_month]
+    assert months == ["2026-04", "2026-03"]
+    uses = [rated(books, "4").allowances[0].period, rated(books, "4", "other").allowances[0].period]
+    assert uses == ["2026-03", "2026-03"]
+    # An hour ahead of us: the station's clock is taken to be wrong.
+    assert "tz_mislabelled" not in rated(books, "A").flags
+    assert "tz_mislabelled" in rated(books, "A", "other").flags
+    for ref in ("1", "2", "3", "4"):
+        assert rated(books, ref).tzdata_version == importlib.metadata.version("tzdata")
+        assert rated(books, ref, "other").tzdata_version == DOCTORED
+
+
+def test_a_decision_names_the_offsets_it_used(books: str) -> None:
+    spring = UtcOffset(at(26 * 24 * 60 + 18 * 60), 7200)
+
+    assert [each.offsets for each in rated(books, "1").offsets] == [(UtcOffset(None, 3600),)]
+    assert [each.offsets for each in rated(books, "3").offsets] == [(UtcOffset(None, 3600), spring)]
+    held = decisions(books)["C", "held"]
+    assert isinstance(held, SessionHeld)
+    assert [(each.zone, each.offsets) for each in held.offsets] == [
+        ("Europe/Berlin", (UtcOffset(None, 3600),))
+    ]
+    assert held.tzdata_version == importlib.metadata.version("tzdata")
+
+
+def test_offsets_that_were_tampered_with_change_what_a_replay_finds(
+    books: str, doctored: Path
+) -> None:
+    tamper(
+        books,
+        "UPDATE session_decision SET body = replace(body, '[null,3600]', '[null,0]')"
+        " WHERE kind = 'rated' AND session_id LIKE 'CS-OLD-1/1/%'",
+    )
+
+    _, is_identical, _, shown = run_with(doctored, REPLAY, books)
+
+    assert not is_identical
+    assert "rated line" in shown
