@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -23,15 +23,15 @@ import msgspec
 
 from tariffs.zones import clock_change, zone
 
-MARGIN: Final = timedelta(days=2)
+_MARGIN_DAYS: Final = 2
 """How far around a session its offsets reach: to the bounds of the days and nights it lies in."""
-_LONGEST: Final = timedelta(days=3660)
+_DAYS_MAX: Final = 3660
 # No zone ever had two changes within a day.
 _STEP: Final = timedelta(days=1)
 _ZERO: Final = timedelta(0)
 # With the margin, and any offset, still within what can be reckoned with.
-_FIRST: Final = datetime.min.replace(tzinfo=UTC) + MARGIN + _STEP
-_LAST: Final = datetime.max.replace(tzinfo=UTC) - MARGIN - _STEP
+_FIRST_DAY: Final = 1 + _MARGIN_DAYS + 1
+_LAST_DAY: Final = date.max.toordinal() - _MARGIN_DAYS - 2
 
 
 class UtcOffset(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -46,17 +46,35 @@ UtcOffsets = tuple[UtcOffset, ...]
 
 
 def offsets_over(name: str, starts_at: datetime, ends_at: datetime) -> UtcOffsets:
-    """Return the offsets of the zone *name* over a session, and `MARGIN` around it.
+    """Return the offsets of the zone *name* from two days (UTC) before a session until two after.
 
     Of what is longer than anything that can be priced only the first ten years are looked at.
 
     Raises:
         UnknownZoneError: If tzdata has no such zone.
     """
-    local = zone(name)
-    low = min(max(starts_at, _FIRST), _LAST) - MARGIN
-    high = min(ends_at, _LAST, low + min(_LONGEST, _LAST - low)) + MARGIN
+    first = min(max(starts_at.astimezone(UTC).toordinal(), _FIRST_DAY), _LAST_DAY)
+    last = min(ends_at.astimezone(UTC).toordinal(), _LAST_DAY, first + _DAYS_MAX)
+    return _offsets(name, first - _MARGIN_DAYS, max(last, first) + 1 + _MARGIN_DAYS)
+
+
+def covered_from(starts_at: datetime, offsets: UtcOffsets) -> datetime:
+    """Return from when on the *offsets* over a session that began at *starts_at* hold."""
+    day = max(starts_at.astimezone(UTC).toordinal(), _FIRST_DAY) - _MARGIN_DAYS
+    # They may begin earlier: where the station was heard before its session's start.
+    changes = [each.starts_at - _STEP for each in offsets[1:] if each.starts_at]
+    return min([_midnight(day), *changes])
+
+
+# Of one day there are many sessions.
+@lru_cache(maxsize=4096)
+def _offsets(name: str, first: int, until: int) -> UtcOffsets:
+    local, low, high = zone(name), _midnight(first), _midnight(until)
     return (UtcOffset(None, _seconds(local, low)), *_changes(local, low, high))
+
+
+def _midnight(day: int) -> datetime:
+    return datetime.fromordinal(day).replace(tzinfo=UTC)
 
 
 def _changes(local: tzinfo, low: datetime, high: datetime) -> Iterator[UtcOffset]:

@@ -22,7 +22,7 @@ from ledger.rating.decisions import (
 )
 from ledger.rating.entitlements import AllowanceKey, Standing
 from ledger.rating.time_zones import PINNED_ZONES, TOLD_BY_ZONE, ZoneReading
-from tariffs.offsets import MARGIN, UtcOffset, UtcOffsets
+from tariffs.offsets import UtcOffset, UtcOffsets, covered_from
 from tariffs.zones import TZDATA_VERSION
 
 _OF_SESSION: LiteralString = """
@@ -76,7 +76,7 @@ def _joined(decisions: Iterable[Decision], zone: str) -> UtcOffsets:
         began = getattr(decision, "started_at", None) or decision.moment.at
         for first, *later in (each.offsets for each in decision.offsets if each.zone == zone):
             is_of_today = is_of_today and decision.tzdata_version == TZDATA_VERSION
-            changes += [UtcOffset(began - MARGIN, first.seconds), *later]
+            changes += [UtcOffset(covered_from(began, (first, *later)), first.seconds), *later]
     if is_of_today:
         return ()
     changes.sort(key=attrgetter("starts_at"))
