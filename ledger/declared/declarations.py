@@ -159,10 +159,20 @@ class Declarations:
         station = self.station(station_id, at)
         if station is None:
             return None
-        uid = canonical_token(token_uid)
-        token = self.token(uid, at) if uid else None
+        token = self.token(token_uid, at) if token_uid else None
+        return self.tariff_of(station_id, station, token_uid, token, at)
+
+    def tariff_of(
+        self,
+        station_id: str,
+        station: Station,
+        token_uid: str | None,
+        token: Token | None,
+        at: datetime,
+    ) -> TariffInForce | None:
+        """Return the tariff for *station* and *token*, as `tariff_for`, with both looked up."""
         keys = keys_for(
-            token=uid,
+            token=canonical_token(token_uid),
             token_group=token.group if token else None,
             partner=token.partner if token else None,
             station=station_id,

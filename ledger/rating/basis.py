@@ -1,4 +1,7 @@
-"""What a session is priced by: site, legal entity and tariff as in force at its start."""
+"""What a session is priced by: site, legal entity and tariff as in force at its start.
+
+Its terms are looked up once, when it is decided, and handed on: nothing keeps them longer.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import NamedTuple
 
 from ledger.declared.declarations import Declarations, TariffInForce
 from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.policies import Policy
 from ledger.master_data.sites import Site
 from ledger.master_data.tariff_versions import TariffVersion
+from ledger.rating.payers import Driver, driver_of
 from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.adjustment import reads_time
 from tariffs.kernel.compiled import CompiledTariff
@@ -38,6 +43,21 @@ class Basis(NamedTuple):
     def depends_on_time(self) -> bool:
         """Whether a session that is shifted or stretched in time could have another price."""
         return depends_on_time(self.tariff.version.tariff)
+
+
+class Terms(NamedTuple):
+    """What the declarations up to `version` say of one session, at its start.
+
+    `basis` prices it; where there is none, `objections` say why. `driver` is who charges, `policy`
+    what held then.
+    """
+
+    version: int
+    at: datetime
+    basis: Basis | None
+    objections: tuple[Phrase, ...]
+    driver: Driver
+    policy: Policy
 
 
 class CompiledKey:
@@ -78,11 +98,20 @@ def _is_timed(restrictions: Restrictions) -> bool:
     return bool(clock_boundaries(restrictions)) or durations != (None, None)
 
 
-def basis_of(
-    session: ChargingSession, declarations: Declarations
+def terms_of(session: ChargingSession, declarations: Declarations) -> Terms:
+    """Return the terms of *session*."""
+    # For a start that never came, when we first heard of it.
+    at = session.started_at or session.first_received_at
+    driver = driver_of(declarations, session.token_uid, at)
+    basis, objections = _basis_of(session, declarations, driver, at)
+    policy = declarations.policy(at)
+    return Terms(declarations.version, at, basis, objections, driver, policy)
+
+
+def _basis_of(
+    session: ChargingSession, declarations: Declarations, driver: Driver, at: datetime
 ) -> tuple[Basis | None, tuple[Phrase, ...]]:
     """Return what prices *session*, or the one reason why nothing does."""
-    at = start_of(session)
     station_id = session.station_id
     station = declarations.station(station_id, at)
     if station is None:
@@ -91,7 +120,7 @@ def basis_of(
     entity = declarations.legal_entity(site.legal_entity, at) if site else None
     if site is None or entity is None:
         return None, (phrase("site_undeclared", site=station.site),)
-    tariff = declarations.tariff_for(station_id, session.token_uid, at)
+    tariff = declarations.tariff_of(station_id, station, driver.uid, driver.token, at)
     if tariff is None:
         return None, (phrase("tariff_missing"),)
     stated = tariff.version.tariff.currency
@@ -99,8 +128,3 @@ def basis_of(
         return None, (phrase("currency_mismatch", tariff_in=stated, site_in=site.currency),)
     station_zone = station.time_zone or site.time_zone
     return Basis(station_zone, station.site, site, entity, tariff), ()
-
-
-def start_of(session: ChargingSession) -> datetime:
-    """Return when *session* began; for a start that never came, when we first heard of it."""
-    return session.started_at or session.first_received_at

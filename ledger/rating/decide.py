@@ -36,7 +36,7 @@ from datetime import datetime, timedelta
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.facts.flags import Flag
-from ledger.rating.basis import Basis, basis_of, start_of
+from ledger.rating.basis import Basis, Terms, terms_of
 from ledger.rating.decisions import (
     Moment,
     Release,
@@ -75,13 +75,14 @@ def decide(
         heard_at: When the station last said anything at all; the session's last fact if None.
         entitlements: Codes shown for the session, and what others used of shared grants.
     """
-    basis, objections = objections_to(session, declarations)
+    terms = terms_of(session, declarations)
+    basis, objections = terms.basis, objections_of(terms)
     unsettled = _unsettled(session, basis)
     if unsettled:
         return _wait_or_hold(session, declarations, (*unsettled, *objections), moment, heard_at)
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
-    return _rated_or_held(session, declarations, basis, moment, entitlements, release=None)
+    return _rated_or_held(session, declarations, basis, terms, moment, entitlements, release=None)
 
 
 def release(
@@ -97,18 +98,19 @@ def release(
 
     What cannot be priced at all (no start, no energy, no tariff) stays held, with that reason.
     """
-    basis, objections = basis_of(session, declarations)
+    terms = terms_of(session, declarations)
+    basis, objections = terms.basis, terms.objections
     if session.energy_wh is None:
         objections = (*objections, phrase("energy_unknown"))
     if session.started_at is None:
         objections = (*objections, phrase("start_unknown"))
     # Any other objection to the token is what the person who releases overrules.
     if session.token_uid is None:
-        objections = (*objections, *token_objections(declarations, None, start_of(session)))
+        objections = (*objections, *token_objections(terms.driver, terms.policy, terms.at))
     if basis is None or objections:
         return _held(session, declarations, objections, moment)
     chosen = Release(by=by, reason=reason)
-    return _rated_or_held(session, declarations, basis, moment, entitlements, release=chosen)
+    return _rated_or_held(session, declarations, basis, terms, moment, entitlements, release=chosen)
 
 
 def write_off(
@@ -131,6 +133,7 @@ def _rated_or_held(
     session: ChargingSession,
     declarations: Declarations,
     basis: Basis,
+    terms: Terms,
     moment: Moment,
     entitlements: Entitlements,
     *,
@@ -140,8 +143,8 @@ def _rated_or_held(
     try:
         return rate(
             session,
-            declarations,
             basis,
+            terms,
             moment=moment,
             entitlements=entitlements,
             release=release,
@@ -155,14 +158,10 @@ def refused(error: TariffError | LedgerError) -> Phrase:
     return phrase("pricing_refused", why=error.said or bounded(str(error)))
 
 
-def objections_to(
-    session: ChargingSession, declarations: Declarations
-) -> tuple[Basis | None, tuple[Phrase, ...]]:
-    """Return what prices *session*, and all that the declarations have against rating it."""
-    basis, objections = basis_of(session, declarations)
+def objections_of(terms: Terms) -> tuple[Phrase, ...]:
+    """Return all that the declarations have against rating a session without a person."""
     # Named whatever else is open: who releases the session must see that its token may not charge.
-    token = token_objections(declarations, session.token_uid, start_of(session))
-    return basis, (*objections, *token)
+    return (*terms.objections, *token_objections(terms.driver, terms.policy, terms.at))
 
 
 def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Phrase, ...]:

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from ledger.declared.declarations import Declarations
-from ledger.master_data.customers import Invoicing
-from ledger.master_data.policies import UnknownTokens
+from ledger.master_data.customers import Customer, Invoicing
+from ledger.master_data.policies import Policy, UnknownTokens
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.rating.decisions import Payer, PayerKind
 from tariffs.phrases.phrase import Phrase, phrase
 
 
-def payer_of(declarations: Declarations, uid: str, at: datetime) -> Payer:
-    """Return who pays for a session of token *uid* that began at *at*.
+class Driver(NamedTuple):
+    """Who charges, as declared at the session's start: the token, and whose customer's it is.
+
+    `customer_id` is the token's or its parent's, declared or not; `customer` None: it is not.
+    """
+
+    uid: str | None
+    token: Token | None = None
+    customer_id: str | None = None
+    customer: Customer | None = None
+
+
+def driver_of(declarations: Declarations, uid: str | None, at: datetime) -> Driver:
+    """Return who charges with the token *uid* in a session that began at *at*."""
+    token = declarations.token(uid, at) if uid is not None else None
+    customer_id = _customer_of(declarations, token, at)
+    customer = declarations.customer(customer_id, at) if customer_id else None
+    return Driver(uid, token, customer_id, customer)
+
+
+def payer_of(driver: Driver, uid: str) -> Payer:
+    """Return who pays for a session of *driver*, whose token is *uid*.
 
     A roaming token's session is owed by its partner; it is invoiced here only if the token names a
     customer, else settled with the partner. Without customer or partner, the bearer gets an
     invoice per session.
     """
-    token = declarations.token(uid, at)
-    customer_id = _customer_of(declarations, token, at)
-    customer = declarations.customer(customer_id, at) if customer_id else None
+    _, token, customer_id, customer = driver
     invoicing = customer.invoicing if customer else None
     if token and token.kind is TokenKind.ROAMING:
         party = token.partner or customer_id or uid
@@ -33,34 +52,30 @@ def payer_of(declarations: Declarations, uid: str, at: datetime) -> Payer:
     return Payer(kind=PayerKind.BEARER, party=uid, customer=None, invoicing=Invoicing.PER_SESSION)
 
 
-def token_objections(
-    declarations: Declarations, uid: str | None, at: datetime
-) -> tuple[Phrase, ...]:
-    """Return why a session of *uid* that began at *at* may not be rated without a person."""
-    objection = _objection(declarations, uid, at)
+def token_objections(driver: Driver, policy: Policy, at: datetime) -> tuple[Phrase, ...]:
+    """Return why a session of *driver* that began at *at* may not be rated without a person."""
+    objection = _objection(driver, policy, at)
     return () if objection is None else (objection,)
 
 
-def _objection(declarations: Declarations, uid: str | None, at: datetime) -> Phrase | None:
+def _objection(driver: Driver, policy: Policy, at: datetime) -> Phrase | None:
+    uid, token = driver.uid, driver.token
     if uid is None:
         return phrase("token_missing")
-    token = declarations.token(uid, at)
     if token is None:
-        if declarations.policy(at).unknown_tokens is UnknownTokens.ACCEPT_AND_RATE:
+        if policy.unknown_tokens is UnknownTokens.ACCEPT_AND_RATE:
             return None
         return phrase("token_unknown", token=uid)
-    return _objection_to(declarations, uid, token, at)
+    return _objection_to(driver, uid, token, at)
 
 
-def _objection_to(
-    declarations: Declarations, uid: str, token: Token, at: datetime
-) -> Phrase | None:
+def _objection_to(driver: Driver, uid: str, token: Token, at: datetime) -> Phrase | None:
     if token.status is TokenStatus.BLOCKED:
         return phrase("token_blocked", token=uid)
     if token.has_expired(at):
         return phrase("token_expired", token=uid)
-    customer = _customer_of(declarations, token, at)
-    if customer is None or declarations.customer(customer, at) is not None:
+    customer = driver.customer_id
+    if customer is None or driver.customer is not None:
         return None
     return phrase("customer_unknown", customer=customer)
 

@@ -13,7 +13,8 @@ import msgspec
 
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
-from ledger.rating.decide import blocking, objections_to, refused
+from ledger.rating.basis import terms_of
+from ledger.rating.decide import blocking, objections_of, refused
 from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
 from ledger.rating.session_price import price_of
 from ledger.sessions.session import ChargingSession
@@ -42,14 +43,14 @@ def price_so_far(
     entitlements: Entitlements = NO_ENTITLEMENTS,
 ) -> PriceSoFar | NoPrice:
     """Return what *session* costs as far as it is known, or why it has no price. Never raises."""
-    basis, objections = objections_to(session, declarations)
-    objections = (*blocking(session, basis), *objections)
+    terms = terms_of(session, declarations)
+    objections = (*blocking(session, terms.basis), *objections_of(terms))
     if session.energy_wh is None and not objections:
         objections = (phrase("energy_unknown"),)
-    if basis is None or objections:
+    if terms.basis is None or objections:
         return NoPrice(objections)
     try:
-        priced = price_of(session, declarations, basis, entitlements).priced
+        priced = price_of(session, terms.basis, terms, entitlements).priced
     except (TariffError, LedgerError) as error:
         return NoPrice((refused(error),))
     return PriceSoFar(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
-from ledger.rating.basis import Basis
+from ledger.rating.basis import Basis, Terms
 from ledger.rating.decisions import (
     AllowanceUse,
     Decided,
@@ -33,26 +32,26 @@ _LIMITS = (Why.MIN_PRICE, Why.MAX_PRICE)
 
 def rate(
     session: ChargingSession,
-    declarations: Declarations,
     basis: Basis,
+    terms: Terms,
     *,
     moment: Moment,
     entitlements: Entitlements = NO_ENTITLEMENTS,
     release: Release | None,
 ) -> SessionRated:
-    """Return the decision that *session* costs what *basis* says.
+    """Return the decision that *session* costs what *basis*, that of its *terms*, says.
 
     Raises:
         UnpriceableSessionError: If its start, end, energy or token is unknown.
         InconsistentRatingError: If a component were billed twice, or totals were not their lines'.
         TariffError: If the kernel refuses the session or the tariff.
     """
-    price = price_of(session, declarations, basis, entitlements)
+    price = price_of(session, basis, terms, entitlements)
     decided = Decided(
         session_id=session.session_id,
         station_id=session.station_id,
         moment=moment,
-        declared_version=declarations.version,
+        declared_version=terms.version,
         flags=session.flags,
     )
     return checked_rating(_decision(decided, session, basis, price, release))

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
+from ledger.master_data.customers import Customer
+from ledger.master_data.tokens import Token
 from ledger.rating.allowances import key_of
-from ledger.rating.basis import Basis
+from ledger.rating.basis import Basis, Terms
 from ledger.rating.decisions import Payer
 from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
@@ -51,10 +52,7 @@ class SessionPrice(NamedTuple):
 
 
 def price_of(
-    session: ChargingSession,
-    declarations: Declarations,
-    basis: Basis,
-    entitlements: Entitlements,
+    session: ChargingSession, basis: Basis, terms: Terms, entitlements: Entitlements
 ) -> SessionPrice:
     """Return what *session* costs by *basis*: until its end, or the last sign of an open one.
 
@@ -63,18 +61,18 @@ def price_of(
         TariffError: If the kernel refuses the session or the tariff.
     """
     started_at, ended_at, energy_wh, uid = _essentials(session)
-    payer = payer_of(declarations, uid, started_at)
-    usage = _usage_of(session, declarations, basis, started_at=started_at, ended_at=ended_at)
+    payer = payer_of(terms.driver, uid)
+    usage = _usage_of(session, basis, terms.driver.token, started_at=started_at, ended_at=ended_at)
     names = site, calendar = basis.site.time_zone, basis.legal_entity.time_zone
     read = read_zones(session, basis.station_zone, names, entitlements.zones)
     usage = msgspec.structs.replace(
         usage,
         offsets=read.of(site),
         validations=entitlements.validations,
-        reverse_charge_vat_id=_reverse_charge_vat_id(declarations, payer, started_at),
+        reverse_charge_vat_id=_reverse_charge_vat_id(terms.driver.customer),
     )
     # As everything that prices: what held when the driver began, not when we decide.
-    policy = policy_named(declarations.policy(started_at).pricing)
+    policy = policy_named(terms.policy.pricing)
     found = _found(session.session_id, usage, basis, payer, uid, entitlements)
     if found:
         usage = msgspec.structs.replace(usage, used=_used(found))
@@ -126,13 +124,12 @@ def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, 
 
 def _usage_of(
     session: ChargingSession,
-    declarations: Declarations,
     basis: Basis,
+    token: Token | None,
     *,
     started_at: datetime,
     ended_at: datetime,
 ) -> SessionUsage:
-    token = declarations.token(session.token_uid, started_at) if session.token_uid else None
     return SessionUsage(
         starts_at=started_at,
         ends_at=ended_at,
@@ -144,11 +141,8 @@ def _usage_of(
     )
 
 
-def _reverse_charge_vat_id(
-    declarations: Declarations, payer: Payer, started_at: datetime
-) -> str | None:
+def _reverse_charge_vat_id(customer: Customer | None) -> str | None:
     """Return under which VAT id the buyer owes the VAT itself; None: the seller owes it."""
-    customer = declarations.customer(payer.customer, started_at) if payer.customer else None
     return customer.vat_id if customer and customer.reverse_charge else None
 
 

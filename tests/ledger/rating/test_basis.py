@@ -8,9 +8,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from ledger.declared.declarations import BEGINNING, Kind
+from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Kind
 from ledger.facts.flags import Flag
 from ledger.master_data.tariff_versions import published
+from ledger.master_data.tokens import Token
 from ledger.rating.basis import depends_on_time
 from ledger.rating.decide import decide
 from ledger.rating.decisions import SessionHeld
@@ -192,3 +193,27 @@ def test_a_wrong_clock_holds_a_session_whose_price_a_cap_by_day_decides() -> Non
         rated(session(energy_wh="20000", minutes=120, started_at=at), here).net_minor
         for at in (NOON, midnight)
     ] == [300, 600]
+
+
+class Counting(Declarations):
+    """Declarations that note what was looked up."""
+
+    def __init__(self, known: Declarations) -> None:
+        super().__init__(
+            row for kind in Kind for key in known.keys(kind) for row in known.history(kind, key)
+        )
+        self.asked: list[tuple[Kind, str, datetime]] = []
+
+    def in_force(self, kind: Kind, key: str, at: datetime) -> Declaration | None:
+        self.asked.append((kind, key, at))
+        return super().in_force(kind, key, at)
+
+
+@pytest.mark.parametrize("token", ["anna-1", "guest-1", "nobody-1", "card-2", "stranger", None])
+def test_the_terms_of_a_session_are_looked_up_once(token: str | None) -> None:
+    child = (Kind.TOKEN, "card-2", Token(parent="anna-1"), BEGINNING)
+    known, charging = Counting(declared(child)), session(token_uid=token)
+
+    decide(charging, known, moment=moment_of(charging))
+
+    assert len(known.asked) == len(set(known.asked)) > 0
