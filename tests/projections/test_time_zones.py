@@ -182,7 +182,7 @@ def test_a_replay_under_another_tzdata_gives_the_same_bytes(books: str, doctored
 
     assert version == DOCTORED
     assert is_identical, shown
-    # Seven sessions, of which two were held first; documents name local times too.
+    # Seven sessions, of which two were held first.
     assert compared["decision"] == 9
     assert compared["invoice document"] == 5
 
