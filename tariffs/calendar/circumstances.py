@@ -143,12 +143,27 @@ class HourlyDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 def differences(before: WeekCalendar, after: WeekCalendar, fee: Fee) -> Iterator[HourlyDifference]:
     """Yield where two calendars of the same days bill *fee* differently."""
+    for starts_at, ends_at, old, new in _side_by_side(before, after, fee):
+        if not _same(old, new):
+            yield HourlyDifference(starts_at=starts_at, ends_at=ends_at, before=old, after=new)
+
+
+def overlaps(
+    before: WeekCalendar, after: WeekCalendar, fee: Fee
+) -> Iterator[tuple[Stretch, Stretch]]:
+    """Yield which stretches of two calendars of the same days hold at the same time."""
+    for _, _, old, new in _side_by_side(before, after, fee):
+        if old is not None and new is not None:
+            yield old, new
+
+
+def _side_by_side(
+    before: WeekCalendar, after: WeekCalendar, fee: Fee
+) -> Iterator[tuple[datetime, datetime, Stretch | None, Stretch | None]]:
     olds, news = before.stretches.get(fee, ()), after.stretches.get(fee, ())
     instants = sorted({s.starts_at for s in (*olds, *news)} | {s.ends_at for s in (*olds, *news)})
     for starts_at, ends_at in pairwise(instants):
-        old, new = _at(olds, starts_at), _at(news, starts_at)
-        if not _same(old, new):
-            yield HourlyDifference(starts_at=starts_at, ends_at=ends_at, before=old, after=new)
+        yield starts_at, ends_at, _at(olds, starts_at), _at(news, starts_at)
 
 
 def _at(stretches: Sequence[Stretch], instant: datetime) -> Stretch | None:

@@ -24,6 +24,7 @@ from tariffs.calendar.circumstances import (
     bands_along,
     bands_text,
     differences,
+    overlaps,
 )
 from tariffs.calendar.week import (
     AT_START,
@@ -47,6 +48,9 @@ from tariffs.model.tariff import Tariff
 
 # Bands multiply: four quantities of ten bands each would be 10,000 weeks.
 COMBINATIONS_MAX: Final = 200
+_COUNTED_OTHERWISE: Final = (
+    "other elements hold than before; each bills its own once, so one session may owe more or fewer"
+)
 
 
 class ChangeKind(StrEnum):
@@ -135,10 +139,13 @@ class _Week:
         # The week shows what the elements say; the validity is a setting of its own.
         self.before, self.after = _always_valid(before), _always_valid(after)
         self.bands = bands_along((before.tariff, after.tariff))
+        self._looked_at: dict[Circumstances, tuple[WeekCalendar, WeekCalendar]] = {}
         self.base = self._pair(AT_START)
         self.fees = tuple(f for f in Fee if any(f in week.stretches for week in self.base))
 
     def _pair(self, circumstances: Circumstances) -> tuple[WeekCalendar, WeekCalendar]:
+        if (known := self._looked_at.get(circumstances)) is not None:
+            return known
         old, new = (
             week_calendar(
                 compiled,
@@ -148,6 +155,7 @@ class _Week:
             )
             for compiled in (self.before, self.after)
         )
+        self._looked_at[circumstances] = old, new
         return old, new
 
     def price_changes(self) -> Iterator[TariffChange]:
@@ -165,6 +173,22 @@ class _Week:
                 if change.fee is fee:
                     yield from self._sentences(change, atoms)
         yield from self._combined(found)
+        for fee in (Fee.FLAT, Fee.RESERVATION_FLAT):
+            if fee in self.fees and self._is_counted_otherwise(fee):
+                sentence = f"{fee.value}: {_COUNTED_OTHERWISE}"
+                yield TariffChange(kind=ChangeKind.PRICE, sentence=sentence)
+
+    def _is_counted_otherwise(self, fee: Fee) -> bool:
+        """Tell whether elements with a fee of their own hold where others, or one, did.
+
+        Each element's fee is billed once, so that two of one price cost more than one.
+        """
+        told: set[tuple[int, int]] = set()
+        for old, new in self._looked_at.values():
+            for before, after in overlaps(old, new, fee):
+                if before.price is not None and after.price is not None:
+                    told.add((before.price.element_index, after.price.element_index))
+        return len(told) > min(len({old for old, _ in told}), len({new for _, new in told}))
 
     def _combined(self, found: _Found) -> Iterator[TariffChange]:
         """Yield what differs only where the bands of several quantities meet."""
