@@ -1,4 +1,4 @@
-"""`worker_full_mix`, `worker_hard_cases`: where every session ends, and where it hurts.
+"""`worker_full_mix`, `bytes_a_line`, `worker_hard_cases`: every session ends; and where it hurts.
 
 Full mix: 400 stations, sessions of a start, 20 MeterValues of 1.3 kB and a stop, every one rated;
 lines a CPU second of worker and PostgreSQL together over 100,000 lines and over ten times as many:
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bench.peers.frames import meter_values
-from bench.peers.worked_log import declare, empty_log, fill, worked_off
+from bench.peers.worked_log import declare, empty_log, fill, size_of, worked_off
 from bench.run import Row
 from ledger.log.envelope import Frame, LogLine, Tick
 
@@ -26,18 +26,19 @@ _SHORT: Final = 100_000
 _LONG: Final = 1_000_000
 _HARD_EVENTS: Final = 2_000
 _ROUNDS: Final = 3
+_BYTES_MAX: Final = 150.0
 _MORNING: Final = datetime(2026, 3, 2, 7, tzinfo=UTC)
 _METER_VALUES: Final = meter_values("%s")
 
 
 def rows(_seconds: float) -> list[Row]:
-    """Measure both rows; each log is worked off once or a few times, however long that takes."""
-    return [_full_mix(), _hard_cases()]
+    """Measure all rows; each log is worked off once or a few times, however long that takes."""
+    return [*_full_mix(), _hard_cases()]
 
 
-def _full_mix() -> Row:
-    short, long = _mix_rate(_SHORT), _mix_rate(_LONG)
-    return {
+def _full_mix() -> list[Row]:
+    (short, _), (long, bytes_a_line) = _mix(_SHORT), _mix(_LONG)
+    rate: Row = {
         "name": "worker_full_mix",
         "value": long,
         "unit": "lines per CPU second, every session ends and is rated; a million lines",
@@ -45,17 +46,27 @@ def _full_mix() -> Row:
         "peer_value": short,
         "ratio": long / short,
     }
+    size: Row = {
+        "name": "bytes_a_line",
+        "value": bytes_a_line,
+        "unit": "bytes of PostgreSQL a line: log, facts, sessions, decisions, books, indexes",
+        "peer": "at most",
+        "peer_value": _BYTES_MAX,
+        "ratio": _BYTES_MAX / bytes_a_line,
+    }
+    return [rate, size]
 
 
-def _mix_rate(lines: int) -> float:
+def _mix(lines: int) -> tuple[float, float]:
+    """Return lines a CPU second, and the bytes that a line takes in the end."""
     with empty_log() as postgres:
         declare(postgres, [_station(number) for number in range(_STATIONS)])
-        fill(postgres, _mix(lines), lines_a_record=_LINES_A_RECORD)
+        fill(postgres, _mixed(lines), lines_a_record=_LINES_A_RECORD)
         done, spent = worked_off(postgres, "mix")
-    return done / spent
+        return done / spent, size_of(postgres, "inputs", "mix") / lines
 
 
-def _mix(lines: int) -> Iterator[LogLine]:
+def _mixed(lines: int) -> Iterator[LogLine]:
     """Yield sessions of 400 stations, one step of each after the other."""
     steps = _READINGS + 2
     for count in range(lines):

@@ -99,6 +99,18 @@ def worked_off(postgres: EmbeddedPostgres, schema: str) -> tuple[int, float]:
         return lines, cpu_seconds(postgres) - before
 
 
+def size_of(postgres: EmbeddedPostgres, *schemas: str) -> int:
+    """Return the bytes that all tables of *schemas* take, with their indexes."""
+    with psycopg.connect(postgres.dsn) as connection:
+        found = connection.execute(
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE c.relkind = 'r' AND n.nspname = ANY (%s)",
+            (list(schemas),),
+        )
+        return int(found.fetchall()[0][0])
+
+
 def cpu_seconds(postgres: EmbeddedPostgres) -> float:
     """Return the processor time of this process and of the server's, those that ended included."""
     spent = time.process_time()
