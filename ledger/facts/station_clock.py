@@ -60,6 +60,8 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
 
 def in_utc(at: datetime, zone: tzinfo, received_at: datetime) -> datetime:
     """Return *at* in UTC; a naive time is in *zone*, of two readings the one nearer to receipt."""
+    if at.tzinfo is UTC:  # nearly always
+        return at
     try:
         if at.tzinfo is not None:
             return at.astimezone(UTC)

@@ -55,7 +55,7 @@ class Spoken(NamedTuple):
 
     def window_of(self, at: datetime) -> Window | None:
         """Return the window of the session that what is dated *at* belongs to by its id."""
-        return _last_before(at, self.windows)
+        return _last_before(at, self.windows) if self.windows else None
 
 
 class Matched(NamedTuple):
@@ -100,11 +100,10 @@ def speak(
         """A numbered event carries the station's own reference; others one that we gave."""
         if fact.seq_no is not None or not reference:
             return bool(reference)
-        at = places[0].starts_at if len(places) == 1 else rough_time(fact, traits)
-        session = _last_before(at, places)
-        return session is not None and (
-            session.place is None or place_of(fact) in (None, session.place)
-        )
+        if not places:
+            return False
+        session = places[0] if len(places) == 1 else _last_before(rough_time(fact, traits), places)
+        return session.place is None or place_of(fact) in (None, session.place)
 
     owned = [fact for fact in told.updates if is_owned(fact)]
     stops = [fact for fact in told.ends if is_owned(fact)]
@@ -149,10 +148,8 @@ def _openings(
     ]
 
 
-def _last_before(at: datetime, rows: Sequence[_Row]) -> _Row | None:
-    """Return the last of *rows* that begins not after *at*, the first one if all do."""
-    if not rows:
-        return None
+def _last_before(at: datetime, rows: Sequence[_Row]) -> _Row:
+    """Return the last of *rows* (some) that begins not after *at*, the first one if all do."""
     return rows[max(bisect_right(rows, at, key=lambda row: row.starts_at) - 1, 0)]
 
 
