@@ -22,8 +22,9 @@ from ledger.facts.station_facts import (
     transaction_of,
 )
 from ledger.log.envelope import Choice, Declared, Frame, Tick, Validation
-from ledger.log.event_log import Record
+from ledger.log.event_log import Record, Stamp
 from ledger.log.reading import numbered_lines
+from ledger.log.repeats import LastSequences
 from ledger.rating.decisions import Moment
 from ledger.sessions.segments import dated
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
@@ -71,6 +72,22 @@ class Entry:
     tick: datetime | None = None
     lines: int = 0
     set_aside: list[tuple[str, str]] = field(default_factory=list)
+    stamp: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Where the worker stands in a partition: all that it must know again after a restart.
+
+    `position` is the next record's, `version` that of the declarations that hold, `last_at` when
+    the last record was received that says a time; `sequences` tell a repeat.
+    """
+
+    partition: int
+    position: int
+    version: int
+    last_at: datetime | None
+    sequences: LastSequences
 
 
 class PartitionWorker:
@@ -79,14 +96,14 @@ class PartitionWorker:
     def __init__(
         self,
         connection: Connection[Any],
-        partition: int,
-        position: int,
-        version: int,
+        begin: Reached,
         *,
         translate: Translate,
         recorded_in: str | None = None,
     ) -> None:
-        self.partition, self.next_position, self.version = partition, position, version
+        partition, version = begin.partition, begin.version
+        self.partition, self.next_position, self.version = partition, begin.position, version
+        self._last_at, self._sequences = begin.last_at, begin.sequences
         self.lines_done = 0
         self._connection, self._translate = connection, translate
         self._shelf = FactShelf(connection, partition)
@@ -101,6 +118,17 @@ class PartitionWorker:
         # Their time-outs come with a tick, without a frame that would bring them to mind.
         self._remember(unfinished_stations(connection, partition), NEVER)
 
+    @property
+    def reached(self) -> Reached:
+        """Where this partition stands now; to be stored with what `store` writes."""
+        return Reached(
+            partition=self.partition,
+            position=self.next_position,
+            version=self.version,
+            last_at=self._last_at,
+            sequences=self._sequences,
+        )
+
     def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
         """Work through *records*, which continue where the last ones ended.
 
@@ -109,7 +137,11 @@ class PartitionWorker:
         entries = [self._read(record) for record in records]
         self._prepare(entries)
         for entry in entries:
-            self._walk(entry)
+            self.lines_done += entry.lines
+            if self._sequences.takes(entry.stamp):
+                self._walk(entry)
+            else:
+                self._set_aside["", "repeated"] += entry.lines
             self.next_position = entry.position + 1
             if not has_time():
                 break
@@ -141,7 +173,7 @@ class PartitionWorker:
 
     def _read(self, record: Record) -> Entry:
         """Decode and translate one record; what says nothing is counted, never raised."""
-        entry = Entry(record.position)
+        entry = Entry(record.position, stamp=record.stamp)
         for index, line in numbered_lines(record.payload):
             entry.lines += 1
             if line is None:
@@ -226,8 +258,9 @@ class PartitionWorker:
     def _walk(self, entry: Entry) -> None:
         """Take one record into account and judge the stations that it may have changed."""
         moment = Moment(partition=self.partition, position=entry.position, at=entry.at)
-        self.lines_done += entry.lines
         self._set_aside.update(entry.set_aside)
+        if entry.at > BEGINNING:
+            self._last_at = entry.at
         if entry.version is not None:
             # Another policy may wait less: the next tick looks at everything again.
             self.version, self._deadline = entry.version, BEGINNING

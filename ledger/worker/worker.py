@@ -40,7 +40,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Final, LiteralString, Self
@@ -49,9 +49,10 @@ import psycopg
 from psycopg import Connection, IsolationLevel, sql
 
 from ledger.errors import LedgerError
-from ledger.log.reading import read_records
+from ledger.log.event_log import FollowedLog, Stamp
+from ledger.log.repeats import LastSequences
 from ledger.rating.allowances import lock_all
-from ledger.worker.partition import PartitionWorker, Translate
+from ledger.worker.partition import PartitionWorker, Reached, Translate
 
 logger = logging.getLogger(__name__)
 
@@ -60,23 +61,26 @@ GROUP_LINES: Final = 8_000
 GROUP_RECORDS: Final = 4_000
 GROUP_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 1.0
-"""How long `run` waits for the log's notification before it looks by itself."""
+"""How long `run` waits for the log to have more before it looks by itself."""
 LOST: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
 """How a group ends that needs what another worker holds; the second where `lock_timeout` is set."""
-CHANNEL: LiteralString = "log_batch"
 
 BEGIN: LiteralString = """
 INSERT INTO worker_position (partition, next_position, declared_version) VALUES (%s, 0, 0)
 ON CONFLICT (partition) DO NOTHING
 """
 LOAD: LiteralString = """
-SELECT next_position, declared_version FROM worker_position WHERE partition = %s
+SELECT next_position, declared_version, last_at, producers, sequences
+FROM worker_position WHERE partition = %s
 """
+REACHED: LiteralString = "SELECT partition, next_position FROM worker_position"
 LOCK: LiteralString = """
 SELECT 1 FROM worker_position WHERE partition = %s AND next_position = %s FOR UPDATE
 """
 ADVANCE: LiteralString = """
-UPDATE worker_position SET next_position = %s, declared_version = %s WHERE partition = %s
+UPDATE worker_position SET next_position = %s, declared_version = %s, last_at = %s,
+    producers = %s, sequences = %s
+WHERE partition = %s
 """
 
 
@@ -95,11 +99,11 @@ class Worker:
         self,
         dsn: str,
         *,
+        log: FollowedLog,
         partitions: Collection[int],
         translate: Translate,
         schema: str = "books",
         group_records: int = GROUP_RECORDS,
-        until: Mapping[int, int] | None = None,
         recorded_in: str | None = None,
         group_seconds: float = GROUP_SECONDS,
     ) -> None:
@@ -107,20 +111,21 @@ class Worker:
 
         Args:
             dsn: The database with the schema `inputs`.
+            log: What to read; it stays the caller's to close.
             partitions: Which partitions to follow; no other worker may follow them.
             translate: What a frame says, as facts: `ingest.facts.translate.translate`.
             schema: Where the tables are that the worker writes: `books`, or a replay's scratch.
             group_records: How many records a transaction takes at most.
-            until: Where to stop, by partition: the first position that is not taken any more.
             recorded_in: The schema whose decisions say what sessions found used of grants that
                 they share: a replay takes that order from there. None: this worker settles it.
             group_seconds: After how long a transaction takes no further record, so that slow
                 work is committed in small parts. Grouping changes no decision.
         """
-        self._group_records = group_records
+        self._log, self._group_records = log, group_records
         self._lines = GROUP_LINES
         self._group_seconds = group_seconds
-        self._until, self._recorded_in = until or {}, recorded_in
+        self.records_done = 0
+        self._recorded_in = recorded_in
         self._translate = translate
         self._connection = psycopg.connect(dsn, autocommit=True)
         # A lock that was waited for must show what its last holder wrote.
@@ -152,23 +157,25 @@ class Worker:
         Raises:
             FencedError: If another worker took over a partition.
         """
-        self._connection.execute(f"LISTEN {CHANNEL}")
         while not stop.is_set():
             if not self.run_once():
-                for _ in self._connection.notifies(timeout=WAIT_SECONDS, stop_after=1):
-                    pass
+                self._log.wait(WAIT_SECONDS)
 
     def _open(self, partition: int) -> PartitionWorker:
         self._connection.execute(BEGIN, (partition,))
         found = self._connection.execute(LOAD, (partition,)).fetchone()
         if found is None:
             raise FencedError(partition, 0)
-        position, version = found
+        position, version, last_at, producers, sequences = found
         return PartitionWorker(
             self._connection,
-            partition,
-            position,
-            version,
+            Reached(
+                partition=partition,
+                position=position,
+                version=version,
+                last_at=last_at,
+                sequences=LastSequences(map(Stamp, producers, sequences)),
+            ),
             translate=self._translate,
             recorded_in=self._recorded_in,
         )
@@ -195,15 +202,11 @@ class Worker:
         *is_alone*: while no other worker holds a shared grant. What a group needs is known only as
         it is rated, so its locks come in any order; alone it cannot lose twice.
         """
-        wanted = self._group_records
-        if partition.partition in self._until:
-            wanted = min(wanted, self._until[partition.partition] - partition.next_position)
-        records = read_records(
-            self._connection,
+        records = self._log.read(
             partition.partition,
             partition.next_position,
+            records=self._group_records,
             lines=self._lines,
-            records=max(wanted, 0),
         )
         if not records:
             return 0
@@ -215,9 +218,9 @@ class Worker:
                 lock_all(self._connection)
             partition.take(records, lambda: monotonic() < until)
             partition.store()
-            reached = (partition.next_position, partition.version, partition.partition)
-            self._connection.execute(ADVANCE, reached)
+            self._connection.execute(ADVANCE, _row(partition.reached))
         done = partition.lines_done - before
+        self.records_done += partition.next_position - records[0].position
         # What was read and not reached is read again: read no more than could be done.
         is_whole = partition.next_position > records[-1].position
         self._lines = min(GROUP_LINES, 2 * max(self._lines, done) if is_whole else done)
@@ -230,6 +233,18 @@ class Worker:
             raise FencedError(*expected)
 
 
+def _row(reached: Reached) -> tuple[object, ...]:
+    kept = reached.sequences.kept()
+    return (
+        reached.position,
+        reached.version,
+        reached.last_at,
+        [stamp.producer for stamp in kept],
+        [stamp.sequence for stamp in kept],
+        reached.partition,
+    )
+
+
 @contextmanager
 def _no_collector() -> Iterator[None]:
     """Keep the collector of cycles from walking thousands of facts, which form none."""
@@ -240,6 +255,12 @@ def _no_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def has_caught_up(connection: Connection[Any], ends: Sequence[int]) -> bool:
+    """Say whether the worker has taken all of a log that ended at *ends*, by partition."""
+    reached = dict(connection.execute(REACHED).fetchall())
+    return all(reached.get(partition, 0) >= end for partition, end in enumerate(ends))
 
 
 def use_schema(connection: Connection[Any], schema: str) -> None:
