@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -17,7 +16,6 @@ from ledger.database import connect
 from ledger.log import outbox
 from ledger.log.event_log import (
     EventLog,
-    LogUnavailableError,
     NewRecord,
     Position,
     Stamp,
@@ -26,10 +24,10 @@ from ledger.log.event_log import (
 from ledger.log.outbox import NotCarriedError, NoTransactionError, carried_to, carry, put
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.log.repeats import LastSequences
+from tests.faulty_log import FaultyLog, die
 
 Connection = psycopg.Connection[Any]
 PARTITIONS = 3
-SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -65,23 +63,6 @@ def taken(log: EventLog, partition: int = 0) -> list[bytes]:
     last = LastSequences()
     records = log.read(partition, 0, records=10_000)
     return [record.payload for record in records if last.takes(record.stamp)]
-
-
-class FaultyLog:
-    """A log in front of *log* whose process dies, or whose answer is lost, at an append."""
-
-    def __init__(self, log: EventLog, fault: str) -> None:
-        self.partitions, self._log, self._fault = log.partitions, log, fault
-
-    def append(self, records: Sequence[NewRecord]) -> Sequence[Position]:
-        if self._fault == "killed before the append":
-            os.kill(os.getpid(), signal.SIGKILL)
-        positions = self._log.append(records)
-        if self._fault == "killed after the append":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self._fault == "the answer is lost":
-            raise LogUnavailableError(self._fault)
-        return positions
 
 
 def test_a_line_appears_with_its_row_or_not_at_all(
@@ -168,13 +149,6 @@ def say_and_die(dsn: str, _: str) -> None:
     with connect(dsn) as connection, connection.transaction():
         put(connection, {0: b"unsaid"}, partitions=PARTITIONS)
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def die(target: Any, dsn: str, fault: str) -> None:  # noqa: ANN401 - a function for a process
-    process = SPAWN.Process(target=target, args=(dsn, fault))
-    process.start()
-    process.join(30)
-    assert process.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
