@@ -161,13 +161,11 @@ def work(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     from ingest.facts.translate import translate  # noqa: PLC0415 - only this process needs it
     from ledger.worker.worker import Worker  # noqa: PLC0415
 
-    partitions = range(context.settings.partitions)
-    with (
-        _event_log(context) as log,
-        Worker(context.dsn, log=log, partitions=partitions, translate=translate) as worker,
-    ):
-        ready(None)
-        worker.run(stop)
+    with _event_log(context) as log:
+        partitions = range(log.partitions)
+        with Worker(context.dsn, log=log, partitions=partitions, translate=translate) as worker:
+            ready(None)
+            worker.run(stop)
 
 
 def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready) -> None:

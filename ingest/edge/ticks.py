@@ -102,7 +102,7 @@ class Ticker:
         return True
 
     def _connected(self) -> Connection[Any]:
-        if self._connection is None:
+        if self._connection is None or self._connection.closed:
             self._connection = connect(self._dsn)
         return self._connection
 

@@ -78,13 +78,12 @@ def waiting_since(connection: Connection[Any], log: EventLog) -> datetime | None
     comes out that is too early, never one that is too late.
     """
     reached = dict(connection.execute(_REACHED).fetchall())
-    ends = log.ends()
     # A line that cannot be read is set aside by the worker; it must not stop invoicing either.
     return min(
         (
             line.received_at
-            for partition, position in reached.items()
-            if position < ends[partition]
+            for partition, end in enumerate(log.ends())
+            if (position := reached.get(partition, 0)) < end
             for record in log.read(partition, position, records=1)
             for _, line in numbered_lines(record.payload)
             if line is not None

@@ -62,12 +62,15 @@ _WAITING: LiteralString = """
 SELECT sequence, partition, line FROM outbox WHERE position IS NULL ORDER BY sequence LIMIT %s
 """
 _NOTE: LiteralString = """
-UPDATE outbox SET position = carried.position
+UPDATE outbox SET position = carried.position, line = ''
 FROM unnest(%s::bigint[], %s::bigint[]) AS carried (sequence, position)
 WHERE outbox.sequence = carried.sequence
 """
 _FORGET: LiteralString = "DELETE FROM outbox WHERE position IS NOT NULL AND sequence <= %s"
 _WHERE: LiteralString = "SELECT partition, position FROM outbox WHERE sequence = %s"
+
+_LET_DOWN: Final = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
+"""The database is away, another carrier takes too long, or the server gave this one up."""
 
 
 class NotCarriedError(LogError):
@@ -126,7 +129,7 @@ def carry(connection: Connection[Any], log: EventLog) -> None:
     try:
         while _carry_some(connection, log) == CARRIED_AT_ONCE:
             pass
-    except (LogError, psycopg.errors.LockNotAvailable) as error:
+    except (LogError, *_LET_DOWN) as error:
         raise NotCarriedError(error) from error
 
 

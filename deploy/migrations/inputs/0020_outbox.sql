@@ -4,7 +4,7 @@
 CREATE TABLE outbox (
     sequence  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     partition integer NOT NULL CHECK (partition >= 0),
-    line      bytea NOT NULL,
+    line      bytea NOT NULL, -- empty once carried: what was said stands in the log alone
     position  bigint
 );
 COMMENT ON COLUMN outbox.sequence IS

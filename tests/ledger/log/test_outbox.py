@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import psycopg
@@ -229,7 +229,11 @@ def test_a_carrier_that_stands_still_does_not_hold_up_the_others_for_ever(
             return super().append(records)
 
     def carry_slowly() -> None:
-        with connect(database) as own, PostgresEventLog(database) as to, suppress(psycopg.Error):
+        with (
+            closing(connect(database)) as own,
+            PostgresEventLog(database) as to,
+            pytest.raises(NotCarriedError),
+        ):
             carry(own, Slow(to, ""))  # type: ignore[arg-type]  # as above
 
     slow = threading.Thread(target=carry_slowly)
@@ -243,6 +247,7 @@ def test_a_carrier_that_stands_still_does_not_hold_up_the_others_for_ever(
 
     assert stored(log) == [b"1", b"1"]
     assert taken(log) == [b"1"]
+    assert connection.execute("SELECT position, line FROM outbox").fetchall() == [(0, b"")]
 
 
 @pytest.mark.parametrize(
