@@ -158,8 +158,8 @@ class Worker:
             FencedError: If another worker took over a partition.
         """
         while not stop.is_set():
-            if not self.run_once():
-                self._log.wait(WAIT_SECONDS)
+            # Also while there is much to do, or what the log tells meanwhile would pile up.
+            self._log.wait(0 if self.run_once() else WAIT_SECONDS)
 
     def _open(self, partition: int) -> PartitionWorker:
         self._connection.execute(BEGIN, (partition,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from deploy.clock import SystemClock
 from ingest.edge.ticks import Ticker, keep_ticking
 from ledger.database import connect
 from ledger.log.envelope import Tick, decode_lines, encode_line
@@ -18,8 +20,12 @@ from ledger.log.event_log import LogUnavailableError
 from ledger.log.outbox import NotCarriedError, put
 from ledger.log.postgres import PostgresEventLog, make_log
 from tests.fakes import NOON, FixedClock
+from tests.faults.running_system import wait_until
 
 PARTITIONS = 3
+INTERVAL = 0.4
+LATE_SECONDS_MAX = 5
+SPAWN = multiprocessing.get_context("spawn")
 NewTicker = Callable[..., Ticker]
 
 
@@ -177,6 +183,40 @@ def test_ticks_do_not_pile_up_while_the_log_is_away(
 
     [(waiting,)] = connection.execute("SELECT count(*) FROM outbox").fetchall()
     assert (waiting, ticks(log)) == (1, {})
+
+
+def tick_for_ever(dsn: str, holder: str) -> None:
+    """Be a server that does nothing but tick."""
+    with PostgresEventLog(dsn) as log:
+        ticker = Ticker(dsn, log, holder=holder, seconds=INTERVAL)
+        asyncio.run(keep_ticking(ticker, SystemClock(), seconds=INTERVAL))
+
+
+def test_when_the_server_that_ticks_is_killed_another_one_goes_on(
+    log: PostgresEventLog, connection: psycopg.Connection[Any], database: str
+) -> None:
+    servers = {
+        name: SPAWN.Process(target=tick_for_ever, args=(database, name)) for name in ("a", "b")
+    }
+    for server in servers.values():
+        server.start()
+    try:
+        wait_until(lambda: len(ticks(log).get(1, ())) > 2, "ticks")
+        [(holder,)] = connection.execute("SELECT holder FROM lease").fetchall()
+        servers[holder].kill()
+        servers[holder].join()
+        before = ticks(log)[1]
+        wait_until(lambda: len(ticks(log)[1]) > len(before), "another one ticks")
+        after_it = ticks(log)[1][len(before)]
+    finally:
+        for server in servers.values():
+            server.kill()
+            server.join()
+
+    [(successor,)] = connection.execute("SELECT holder FROM lease").fetchall()
+    assert successor != holder
+    # Its lease lasts one interval and a half, and the other one looks once an interval.
+    assert after_it - before[-1] < timedelta(seconds=2.5 * INTERVAL + LATE_SECONDS_MAX)
 
 
 async def test_a_tick_that_fails_is_missed_and_the_next_one_comes(

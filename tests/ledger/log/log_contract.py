@@ -313,7 +313,8 @@ class LogContract:
     ) -> None:
         reader = open_log()
         reader.wait(0)
-        log.append([NewRecord(1, [b"{}"])])
+        log.append([NewRecord(1, [b"{}"]), NewRecord(2, [b"{}"])])
+        assert reader.read(2, 0, records=1)
 
         began = time.monotonic()
         reader.wait(10)
