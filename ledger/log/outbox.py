@@ -39,9 +39,10 @@ from ledger.log.event_log import (
 )
 
 PRODUCER: Final = "outbox"
-LINE_BYTES_MAX: Final = 1 << 20
+LINE_BYTES_MAX: Final = 1 << 16
 """What somebody says may be that long. A line that no log takes would stop all behind it."""
 CARRIED_AT_ONCE: Final = 200
+"""Which is also what a carrier holds in memory: 13 MB at the most."""
 CARRIED_KEPT: Final = 1_000
 """So many carried lines stay, for those who wrote them to see where they went."""
 PATIENCE_SECONDS: Final = 20
