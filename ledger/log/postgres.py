@@ -225,15 +225,8 @@ class PostgresEventLog:
 
 
 def make_log(connection: psycopg.Connection[Any], partitions: int) -> int:
-    """Make the log in a migrated database if there is none; return how many partitions it has.
-
-    Raises:
-        LogNotDurableError: If the server does not keep what it confirms.
-    """
+    """Make the log in a migrated database if there is none; return how many partitions it has."""
     connection.execute(SESSION)
-    for setting, value in connection.execute(DURABLE, (list(NEEDED_SETTINGS),)).fetchall():
-        if value != "on":
-            raise LogNotDurableError(setting, value)
     if found := _count(connection):
         return found
     with connection.transaction():
@@ -241,6 +234,18 @@ def make_log(connection: psycopg.Connection[Any], partitions: int) -> int:
         if not _count(connection):
             connection.execute(MAKE, (partitions,))
         return _count(connection)
+
+
+def check_durable(connection: psycopg.Connection[Any]) -> None:
+    """Refuse a server that does not keep what it confirms.
+
+    Raises:
+        LogNotDurableError: If it would lose something.
+    """
+    connection.execute(SESSION)
+    for setting, value in connection.execute(DURABLE, (list(NEEDED_SETTINGS),)).fetchall():
+        if value != "on":
+            raise LogNotDurableError(setting, value)
 
 
 def _count(connection: psycopg.Connection[Any]) -> int:

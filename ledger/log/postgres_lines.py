@@ -34,7 +34,7 @@ from ledger.log.event_log import (
     Position,
     check_line,
 )
-from ledger.log.postgres import APPEND, SESSION, AppendRows, make_log
+from ledger.log.postgres import APPEND, SESSION, AppendRows, check_durable, make_log
 
 LINGER_SECONDS: Final = 0.005
 LINES_ENOUGH: Final = 100  # a partition with that many waiting lines ends the linger
@@ -199,6 +199,7 @@ class PostgresLineWriter:
 
 def _make(dsn: str, partitions: int) -> int:
     with psycopg.connect(dsn, autocommit=True) as connection:
+        check_durable(connection)
         return make_log(connection, partitions)
 
 
