@@ -300,13 +300,15 @@ class LogContract:
     ) -> None:
         reader = open_log()
         reader.wait(0)  # from here on it hears of everything
-        threading.Timer(0.2, lambda: log.append([NewRecord(1, [b"{}"])])).start()
+        adding = threading.Timer(0.2, lambda: log.append([NewRecord(1, [b"{}"])]))
+        adding.start()
 
         began = time.monotonic()
         while not reader.read(1, 0, records=1):
             reader.wait(10)
 
         assert time.monotonic() - began < 5
+        adding.join()
 
     def test_what_came_before_somebody_waits_wakes_him_too(
         self, log: EventLog, open_log: OpenLog
