@@ -16,7 +16,7 @@ import pytest
 
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
-from ledger.log import postgres
+from ledger.log import postgres, postgres_lines
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.log.postgres_lines import PostgresLineWriter
 from tests.edge import open_edge
@@ -76,7 +76,7 @@ async def test_control_without_waiting_for_the_commit_answered_frames_are_lost(
 ) -> None:
     durable = postgres.SESSION
     monkeypatch.setattr(
-        postgres,
+        postgres_lines,
         "SESSION",
         durable.replace("synchronous_commit = on", "synchronous_commit = off"),
     )
