@@ -27,7 +27,7 @@ from ledger.invoices.invoicer import decided_up_to
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import ISSUING_LOCK, issue_due
 from ledger.log.event_log import EventLog
-from ledger.worker.worker import has_caught_up
+from ledger.worker.position import has_caught_up
 
 REST_SECONDS_MAX: Final = 600.0
 """Real time that a very slow machine may take over one step."""

@@ -44,7 +44,7 @@ from ingest.declared_directory import DeclaredDirectory
 from ingest.edge.connection_epochs import PostgresEpochs
 from ledger.database import connect_async
 from ledger.log.event_log import EventLog
-from ledger.worker.worker import has_caught_up
+from ledger.worker.position import has_caught_up
 
 LAST_DAY: Final = date(2026, 3, 31)
 """The last day of a month, so that the monthly invoices fall into the demo too."""

@@ -24,13 +24,13 @@ from ledger.facts.station_facts import (
 from ledger.log.envelope import Choice, Declared, Frame, Tick, Validation
 from ledger.log.event_log import Record, Stamp
 from ledger.log.reading import numbered_lines
-from ledger.log.repeats import LastSequences
 from ledger.rating.decisions import Moment
 from ledger.sessions.segments import dated
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.judge import Judge
 from ledger.worker.live_folds import NO_TRANSACTION
+from ledger.worker.position import Reached
 from ledger.worker.rater import Rater
 from ledger.worker.recollection import Named
 from ledger.worker.session_rows import (
@@ -75,21 +75,6 @@ class Entry:
     stamp: Stamp | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """Where the worker stands in a partition: all that it must know again after a restart.
-
-    `position` is the next record's, `version` that of the declarations that hold, `last_at` when
-    the last record was received that says a time; `sequences` tell a repeat.
-    """
-
-    partition: int
-    position: int
-    version: int
-    last_at: datetime | None
-    sequences: LastSequences
-
-
 class PartitionWorker:
     """Follows one partition; `take` works in memory, `store` writes it all down."""
 
@@ -121,13 +106,8 @@ class PartitionWorker:
     @property
     def reached(self) -> Reached:
         """Where this partition stands now; to be stored with what `store` writes."""
-        return Reached(
-            partition=self.partition,
-            position=self.next_position,
-            version=self.version,
-            last_at=self._last_at,
-            sequences=self._sequences,
-        )
+        last_at, sequences = self._last_at, self._sequences
+        return Reached(self.partition, self.next_position, self.version, last_at, sequences)
 
     def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
         """Work through *records*, which continue where the last ones ended.

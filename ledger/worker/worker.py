@@ -40,19 +40,19 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Final, LiteralString, Self
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg import Connection, IsolationLevel, sql
 
 from ledger.errors import LedgerError
-from ledger.log.event_log import FollowedLog, Stamp
-from ledger.log.repeats import LastSequences
+from ledger.log.event_log import FollowedLog
 from ledger.rating.allowances import lock_all
-from ledger.worker.partition import PartitionWorker, Reached, Translate
+from ledger.worker.partition import PartitionWorker, Translate
+from ledger.worker.position import load_position, lock_position, store_position
 
 logger = logging.getLogger(__name__)
 
@@ -64,24 +64,6 @@ WAIT_SECONDS: Final = 1.0
 """How long `run` waits for the log to have more before it looks by itself."""
 LOST: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
 """How a group ends that needs what another worker holds; the second where `lock_timeout` is set."""
-
-BEGIN: LiteralString = """
-INSERT INTO worker_position (partition, next_position, declared_version) VALUES (%s, 0, 0)
-ON CONFLICT (partition) DO NOTHING
-"""
-LOAD: LiteralString = """
-SELECT next_position, declared_version, last_at, producers, sequences
-FROM worker_position WHERE partition = %s
-"""
-REACHED: LiteralString = "SELECT partition, next_position FROM worker_position"
-LOCK: LiteralString = """
-SELECT 1 FROM worker_position WHERE partition = %s AND next_position = %s FOR UPDATE
-"""
-ADVANCE: LiteralString = """
-UPDATE worker_position SET next_position = %s, declared_version = %s, last_at = %s,
-    producers = %s, sequences = %s
-WHERE partition = %s
-"""
 
 
 class FencedError(LedgerError):
@@ -162,20 +144,12 @@ class Worker:
             self._log.wait(0 if self.run_once() else WAIT_SECONDS)
 
     def _open(self, partition: int) -> PartitionWorker:
-        self._connection.execute(BEGIN, (partition,))
-        found = self._connection.execute(LOAD, (partition,)).fetchone()
-        if found is None:
+        reached = load_position(self._connection, partition)
+        if reached is None:
             raise FencedError(partition, 0)
-        position, version, last_at, producers, sequences = found
         return PartitionWorker(
             self._connection,
-            Reached(
-                partition=partition,
-                position=position,
-                version=version,
-                last_at=last_at,
-                sequences=LastSequences(map(Stamp, producers, sequences)),
-            ),
+            reached,
             translate=self._translate,
             recorded_in=self._recorded_in,
         )
@@ -218,7 +192,7 @@ class Worker:
                 lock_all(self._connection)
             partition.take(records, lambda: monotonic() < until)
             partition.store()
-            self._connection.execute(ADVANCE, _row(partition.reached))
+            store_position(self._connection, partition.reached)
         done = partition.lines_done - before
         self.records_done += partition.next_position - records[0].position
         # What was read and not reached is read again: read no more than could be done.
@@ -229,20 +203,8 @@ class Worker:
     def _lock(self, partition: PartitionWorker) -> None:
         """Lock the position: a second worker waits here and then is fenced."""
         expected = (partition.partition, partition.next_position)
-        if self._connection.execute(LOCK, expected).fetchone() is None:
+        if not lock_position(self._connection, *expected):
             raise FencedError(*expected)
-
-
-def _row(reached: Reached) -> tuple[object, ...]:
-    kept = reached.sequences.kept()
-    return (
-        reached.position,
-        reached.version,
-        reached.last_at,
-        [stamp.producer for stamp in kept],
-        [stamp.sequence for stamp in kept],
-        reached.partition,
-    )
 
 
 @contextmanager
@@ -255,12 +217,6 @@ def _no_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def has_caught_up(connection: Connection[Any], ends: Sequence[int]) -> bool:
-    """Say whether the worker has taken all of a log that ended at *ends*, by partition."""
-    reached = dict(connection.execute(REACHED).fetchall())
-    return all(reached.get(partition, 0) >= end for partition, end in enumerate(ends))
 
 
 def use_schema(connection: Connection[Any], schema: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ledger.log.postgres import PostgresEventLog
-from ledger.worker.worker import has_caught_up
+from ledger.worker.position import has_caught_up
 from tests.faults.books_check import (
     assert_money_is_counted_once,
     is_invoiced,
