@@ -38,6 +38,7 @@ from tests.charging_day import (
     stop16,
     write_log,
 )
+from tests.ledger.worker.test_worker import new_worker
 from tests.projections.books_of_a_day import ask, replayed, tamper
 
 ONE, TWO = "CS-OLD-1", "CS-NEW-1"
@@ -97,10 +98,7 @@ def charge(
 
 def work(dsn: str, partitions: Iterable[int] = range(PARTITIONS), **options: Any) -> None:  # noqa: ANN401 - handed on
     for partition in partitions:
-        with (
-            PostgresEventLog(dsn) as log,
-            Worker(dsn, log=log, partitions=[partition], translate=translate, **options) as worker,
-        ):
+        with new_worker(dsn, partitions=[partition], **options) as worker:
             while worker.run_once():
                 pass
 
@@ -318,8 +316,7 @@ def test_a_worker_that_was_replaced_while_it_lost_a_lock_is_fenced(fleet: str) -
     impatient = make_conninfo(fleet, options="-c lock_timeout=50ms")
     with (
         holder(fleet, "customer:fleet") as rival,
-        PostgresEventLog(fleet) as log,
-        Worker(impatient, log=log, partitions=[first], translate=translate) as worker,
+        new_worker(impatient, partitions=[first]) as worker,
     ):
         moved = threading.Thread(target=take_over, args=(rival, fleet, first))
         moved.start()
