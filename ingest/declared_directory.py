@@ -30,11 +30,6 @@ VALUES (%s, %s, %s, %s)
 ON CONFLICT (token_uid, station_id) DO UPDATE
 SET last_seen_at = excluded.last_seen_at, times = unknown_token.times + 1
 """
-# A month ends without any frame: partition 0 gets the ticks that let its invoices become due.
-_WAITING: LiteralString = """
-SELECT DISTINCT partition FROM unfinished_session
-UNION SELECT 0 WHERE EXISTS (SELECT FROM uninvoiced_session)
-"""
 
 
 class ReopenedConnection:
@@ -66,7 +61,7 @@ class ReopenedConnection:
 
 
 class DeclaredDirectory:
-    """A `StationDirectory` over the newest declarations, and the `Waits` of the books."""
+    """A `StationDirectory` over the newest declarations."""
 
     def __init__(self, dsn: str, clock: Clock) -> None:
         self._connection, self._clock = ReopenedConnection(dsn), clock
@@ -109,10 +104,6 @@ class DeclaredDirectory:
         policy = (await self._fresh()).policy(self._clock.now())
         refused = policy.unknown_tokens is UnknownTokens.REFUSE
         return AuthorizationStatus.INVALID if refused else AuthorizationStatus.ACCEPTED
-
-    async def waits(self) -> set[int]:
-        """Return the partitions that need ticks: unfinished sessions, months that must end."""
-        return {partition for (partition,) in await self._connection.ask(_WAITING, ())}
 
     async def close(self) -> None:
         """Close the connection."""

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, LiteralString, NamedTuple
-
-from psycopg import Connection
+from typing import Final, NamedTuple
 
 from ledger.log.envelope import Choice, Declared, Frame, LogLine, Tick, Validation, decode_lines
 from ledger.log.envelope import Connection as ConnectionLine
-from ledger.log.event_log import Position, partition_of
-from ledger.log.format import unpack_payload
+from ledger.log.event_log import EventLog, Position, Record, partition_of
 from projections.errors import ProjectionError
 
 _POSITION: Final = re.compile(r"(\d+)/(\d+)(?:/(\d+))?")
-_READ: LiteralString = """
-SELECT position, codec, payload FROM log_batch
-WHERE partition = %s AND position >= %s ORDER BY position LIMIT %s
-"""
-_PARTITIONS: LiteralString = "SELECT count(*) FROM log_head"
 _PAGE: Final = 200
 
 
@@ -53,45 +45,37 @@ def parse_position(text: str) -> tuple[int, int, int | None]:
 
 
 def read_position(
-    connection: Connection[Any], partition: int, position: int, line: int | None
+    log: EventLog, partition: int, position: int, line: int | None
 ) -> list[LoggedLine]:
     """Return one record of the log, or one line of it; nothing where there is none."""
     return [
         logged
-        for logged in _lines(connection, partition, position)
-        if logged.at.position == position and line in {None, logged.at.line}
+        for record in log.read_at(partition, [position]).values()
+        for logged in _lines(record)
+        if line in {None, logged.at.line}
     ]
 
 
-def read_station(connection: Connection[Any], station: str) -> Iterator[LoggedLine]:
+def read_station(log: EventLog, station: str) -> Iterator[LoggedLine]:
     """Yield every line about *station*, from the beginning."""
-    partition = partition_of(station, partitions=count_partitions(connection))
-    for logged in read_partition(connection, partition):
+    for logged in read_partition(log, partition_of(station, partitions=log.partitions)):
         if getattr(logged.line, "station", None) == station:
             yield logged
 
 
-def read_all(connection: Connection[Any]) -> Iterator[LoggedLine]:
+def read_all(log: EventLog) -> Iterator[LoggedLine]:
     """Yield every line of the log, one partition after the other."""
-    for partition in range(count_partitions(connection)):
-        yield from read_partition(connection, partition)
+    for partition in range(log.partitions):
+        yield from read_partition(log, partition)
 
 
-def read_partition(connection: Connection[Any], partition: int) -> Iterator[LoggedLine]:
-    """Yield every line of a partition, in order."""
+def read_partition(log: EventLog, partition: int) -> Iterator[LoggedLine]:
+    """Yield every line of a partition, in order; what is there twice comes twice."""
     start = 0
-    while True:
-        page = list(_lines(connection, partition, start))
-        if not page:
-            return
-        yield from page
-        start = page[-1].at.position + 1
-
-
-def count_partitions(connection: Connection[Any]) -> int:
-    """Return how many partitions the log has."""
-    row = connection.execute(_PARTITIONS).fetchone()
-    return int(row[0]) if row else 0
+    while page := log.read(partition, start, records=_PAGE):
+        for record in page:
+            yield from _lines(record)
+        start = page[-1].position + 1
 
 
 def describe(line: LogLine) -> str:
@@ -115,11 +99,8 @@ def describe(line: LogLine) -> str:
             return f"{line.by} showed the code {line.code} for {whose}"
 
 
-def _lines(connection: Connection[Any], partition: int, start: int) -> Iterator[LoggedLine]:
-    for position, codec, payload in connection.execute(
-        _READ, (partition, start, _PAGE), binary=True
-    ):
-        plain = unpack_payload(codec, payload)
-        texts = plain.split(b"\n")
-        for index, line in enumerate(decode_lines(plain)):
-            yield LoggedLine(Position(partition, position, index), line, texts[index].decode())
+def _lines(record: Record) -> Iterator[LoggedLine]:
+    texts = record.payload.split(b"\n")
+    for index, line in enumerate(decode_lines(record.payload)):
+        at = Position(record.partition, record.position, index)
+        yield LoggedLine(at, line, texts[index].decode())

@@ -12,14 +12,13 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-from psycopg import Connection
 
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
 from ledger.log.envelope import Choice, Declared, Frame, LogLine, Tick, encode_line
-from ledger.log.event_log import partition_of
-from ledger.log.format import pack_payload
+from ledger.log.event_log import NewRecord, partition_of
+from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Customer, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
@@ -246,29 +245,18 @@ def choose(session_id: str, choice: str, minutes: float) -> Timed:
 
 
 def write_log(dsn: str, lines: Sequence[Timed], *, lines_a_record: int = 3) -> None:
-    """Append *lines* to the log, some in each record, in the log's own format."""
+    """Append *lines* to the log, some in each record; make the log if there is none."""
     by_partition: dict[int, list[bytes]] = {number: [] for number in range(PARTITIONS)}
     for _, station, line in lines:
         number = partition_of(station, partitions=PARTITIONS)
         by_partition[number].append(encode_line(line))
-    with psycopg.connect(dsn) as connection:
-        connection.execute("SET search_path = inputs")
-        for number, encoded in by_partition.items():
-            groups = range(0, len(encoded), lines_a_record)
-            append(connection, number, [encoded[i : i + lines_a_record] for i in groups])
-
-
-def append(connection: Connection[Any], partition: int, records: Sequence[Sequence[bytes]]) -> None:
-    """Append *records* to one partition."""
-    connection.execute(
-        "INSERT INTO log_head (partition) VALUES (%s) ON CONFLICT DO NOTHING", (partition,)
-    )
-    for record in records:
-        codec, payload = pack_payload(record)
-        connection.execute(
-            "WITH head AS (UPDATE log_head SET next_position = next_position + 1"
-            " WHERE partition = %s RETURNING partition, next_position - 1 AS position)"
-            " INSERT INTO log_batch (partition, position, lines, codec, payload)"
-            " SELECT partition, position, %s, %s, %s FROM head",
-            (partition, len(record), codec, payload),
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        make_log(connection, PARTITIONS)
+    with PostgresEventLog(dsn) as log:
+        log.append(
+            [
+                NewRecord(number, encoded[i : i + lines_a_record])
+                for number, encoded in by_partition.items()
+                for i in range(0, len(encoded), lines_a_record)
+            ]
         )

@@ -18,7 +18,7 @@ from ingest.answers.transactions import TransactionIds
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
 from ledger.log.envelope import Connection, Frame
-from ledger.log.event_log import EventLog
+from ledger.log.event_log import LineWriter
 from tests.fakes import FixedClock, FixedDirectory, MemoryEpochs, MemoryIds, MemoryLog
 from tests.tree import VECTORS
 
@@ -88,7 +88,7 @@ class Station:
 @asynccontextmanager
 async def open_edge(
     *,
-    log: EventLog | None = None,
+    log: LineWriter | None = None,
     ids: TransactionIds | None = None,
     epochs: Epochs | None = None,
     directory: FixedDirectory | None = None,

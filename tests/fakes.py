@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from ingest.edge.connection_epochs import Overtake
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import hash_password
 from ledger.log.envelope import LogLine, decode_lines
-from ledger.log.event_log import Position, Record
+from ledger.log.event_log import Position
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ class FixedClock:
 
 @dataclass
 class MemoryLog:
-    """An event log of one record a line. `gate`, when given, holds appends back until it is set."""
+    """Takes lines, each as a record. `gate`, when given, holds appends back until it is set."""
 
     partitions: int = 4
     gate: asyncio.Event | None = None
@@ -52,12 +52,8 @@ class MemoryLog:
         kept.append(line)
         return Position(partition, len(kept) - 1, 0)
 
-    async def read(self, partition: int, start: int, *, limit: int) -> Sequence[Record]:
-        kept = self.records.get(partition, [])[start : start + limit]
-        return [Record(partition, start + index, line + b"\n") for index, line in enumerate(kept)]
-
-    async def end(self, partition: int) -> int:
-        return len(self.records.get(partition, []))
+    async def close(self) -> None:
+        """There is nothing to close."""
 
     def lines(self) -> list[LogLine]:
         """Return all lines, partition after partition."""

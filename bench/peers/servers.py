@@ -108,11 +108,11 @@ async def _serve_ours(task: Task, pipe: Connection) -> None:
 
 @asynccontextmanager
 async def _log(task: Task) -> AsyncIterator[Any]:
-    from ledger.log.postgres import PostgresEventLog  # noqa: PLC0415 - only this process needs it
+    from ledger.log.postgres_lines import PostgresLineWriter  # noqa: PLC0415
     from tests.fakes import MemoryLog  # noqa: PLC0415
 
     if task.dsn:
-        async with await PostgresEventLog.open(task.dsn, partitions=PARTITIONS) as log:
+        async with await PostgresLineWriter.open(task.dsn, partitions=PARTITIONS) as log:
             yield log
     else:
         yield MemoryLog()

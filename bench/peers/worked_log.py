@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +22,12 @@ from ledger.database import connect
 from ledger.desk.apply import apply_files
 from ledger.desk.publish import publish_files
 from ledger.log.envelope import LogLine, encode_line
-from ledger.log.postgres import append_lines
+from ledger.log.event_log import NewRecord
+from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.worker.worker import Worker
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_RECORDS_AT_ONCE: Final = 100
 _DECLARED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _TARIFF: Final = """
 tariff: energy-only
@@ -58,7 +61,7 @@ def empty_log() -> Iterator[EmbeddedPostgres]:
             with psycopg.connect(postgres.dsn) as connection:
                 migrate.apply(connection, "inputs")
                 migrate.apply(connection, "books")
-                connection.execute("INSERT INTO inputs.log_head (partition) VALUES (0)")
+                make_log(connection, 1)
             yield postgres
     finally:
         shutil.rmtree(data)
@@ -67,24 +70,24 @@ def empty_log() -> Iterator[EmbeddedPostgres]:
 def declare(postgres: EmbeddedPostgres, stations: Iterable[str]) -> None:
     """Declare *stations*, one token and the tariff that prices them: sessions are then rated."""
     listed = "\n".join(f"  {each}: {{site: yard, connectors: 1}}" for each in stations)
-    with connect(postgres.dsn) as connection:
-        publish_files(connection, [(_TARIFF, "tariff.yaml")], by="bench", at=_DECLARED_AT)
-        files = [(f"{_MASTER_DATA}stations:\n{listed}\n", "stations.yaml")]
-        apply_files(connection, files, by="bench", at=_DECLARED_AT)
+    tariffs = [(_TARIFF, "tariff.yaml")]
+    files = [(f"{_MASTER_DATA}stations:\n{listed}\n", "stations.yaml")]
+    with connect(postgres.dsn) as connection, PostgresEventLog(postgres.dsn) as log:
+        publish_files(connection, tariffs, log=log, by="bench", at=_DECLARED_AT)
+        apply_files(connection, files, log=log, by="bench", at=_DECLARED_AT)
 
 
 def fill(postgres: EmbeddedPostgres, lines: Iterable[LogLine], *, lines_a_record: int) -> None:
     """Append *lines* to the log."""
-    with connect(postgres.dsn, tables="inputs", autocommit=False) as connection:
-        record: list[bytes] = []
-        for line in lines:
-            record.append(encode_line(line))
-            if len(record) == lines_a_record:
-                append_lines(connection, {0: record})
-                record = []
-        if record:
-            append_lines(connection, {0: record})
-        connection.commit()
+    encoded = map(encode_line, lines)
+    with PostgresEventLog(postgres.dsn) as log:
+        while some := list(islice(encoded, _RECORDS_AT_ONCE * lines_a_record)):
+            log.append(
+                [
+                    NewRecord(0, some[i : i + lines_a_record])
+                    for i in range(0, len(some), lines_a_record)
+                ]
+            )
 
 
 def worked_off(postgres: EmbeddedPostgres, schema: str) -> tuple[int, float]:
@@ -92,7 +95,10 @@ def worked_off(postgres: EmbeddedPostgres, schema: str) -> tuple[int, float]:
     with psycopg.connect(postgres.dsn) as connection:
         migrate.apply(connection, "books", schema=schema)
     lines = 0
-    with Worker(postgres.dsn, partitions=[0], translate=translate, schema=schema) as worker:
+    with (
+        PostgresEventLog(postgres.dsn) as log,
+        Worker(postgres.dsn, log=log, partitions=[0], translate=translate, schema=schema) as worker,
+    ):
         before = cpu_seconds(postgres)
         while done := worker.run_once():
             lines += done

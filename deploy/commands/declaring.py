@@ -12,7 +12,7 @@ from deploy.commands.login import login
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.opening import opened
+from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
     from ledger.declared.changes import PlannedChange
@@ -42,9 +42,9 @@ def apply(
         message = "apply needs at least one file"
         raise DeployError(message)
     texts = [(read_text(path), str(path)) for path in files]
-    with opened(folder.settings(), is_new=True) as connection:
+    with opened_with_log(folder.settings(), is_new=True) as (connection, log):
         who, now = by or login(), SystemClock().now()
-        applied = apply_files(connection, texts, by=who, at=now, is_dry=dry_run)
+        applied = apply_files(connection, texts, log=log, by=who, at=now, is_dry=dry_run)
     if folder.json:
         print_json({"changes": [_row(each) for each in applied.planned], **_summary(applied)})
         return 0

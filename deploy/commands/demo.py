@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from deploy.output import say
-from deploy.running.opening import opened
+from deploy.running.opening import opened_with_log
 
 
 def demo(
@@ -40,9 +40,9 @@ def demo(
     settings = demo_settings(data)
     say(f"A fleet of {stations} stations charges for a month; the data goes to {settings.data}")
     month = play_month(settings, stations_max=stations, history_days=days)
-    with opened(settings) as connection:
-        figures = collect_figures(connection, month)
-        explained = explain_one_line(connection)
+    with opened_with_log(settings) as (connection, log):
+        figures = collect_figures(connection, log, month)
+        explained = explain_one_line(connection, log)
     print_report(figures, explained)
     if json is not None:
         encoded = msgspec.json.Encoder(decimal_format="number").encode(figures)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import say
-from deploy.running.opening import opened
+from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
     from projections.log_reading import LoggedLine
@@ -38,11 +38,11 @@ def show(
     if (log_position is None) == (station is None):
         message = "say which: a position (PARTITION/POSITION) or --station STATION"
         raise DeployError(message)
-    with opened(folder.settings()) as connection:
+    with opened_with_log(folder.settings()) as (_, log):
         if log_position is not None:
-            lines = read_position(connection, *parse_position(log_position))
+            lines = read_position(log, *parse_position(log_position))
         else:
-            lines = list(islice(read_station(connection, station or ""), limit))
+            lines = list(islice(read_station(log, station or ""), limit))
     if not lines:
         message = f"nothing stands there: {log_position or station}"
         raise DeployError(message)
@@ -62,8 +62,8 @@ def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -
     """
     from projections.log_reading import read_all, read_station
 
-    with opened(folder.settings()) as connection:
-        lines = read_station(connection, station) if station else read_all(connection)
+    with opened_with_log(folder.settings()) as (_, log):
+        lines = read_station(log, station) if station else read_all(log)
         for line in lines:
             _print(line, is_json=True)
     return 0

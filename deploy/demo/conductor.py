@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, LiteralString, Self
 
 from deploy.clock import SteppedClock
-from deploy.demo.gathered_log import GatheredLog
+from deploy.demo.gathered_log import GatheredLines
 from deploy.errors import DeployError
 from deploy.fleet.fleet import Fleet, FleetStep
 from deploy.fleet.station import Tally
@@ -26,26 +26,18 @@ from ledger.declared.store import load_declarations
 from ledger.invoices.invoicer import decided_up_to
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import ISSUING_LOCK, issue_due
+from ledger.log.event_log import EventLog
+from ledger.worker.position import has_caught_up
 
 REST_SECONDS_MAX: Final = 600.0
 """Real time that a very slow machine may take over one step."""
 _LOOK_SECONDS: Final = 0.002
+_PAGE: Final = 500
 _TELLING: Final = frozenset({StepKind.OFFLINE, StepKind.ONLINE, StepKind.LEFT})
 """Steps after which, as after each stop, the server has something left to do or the worker to
 decide. After all others the answer is the last thing that happens, and when the worker takes a
 frame that decides nothing makes no difference."""
 
-_HEADS: LiteralString = "SELECT partition, next_position FROM log_head ORDER BY partition"
-_IS_AT_REST: LiteralString = """
-SELECT NOT EXISTS (
-    SELECT FROM log_head LEFT JOIN worker_position USING (partition)
-    WHERE log_head.next_position <> coalesce(worker_position.next_position, 0)
-) AND %s <= (
-    SELECT coalesce(sum(lines), 0) FROM log_batch
-    JOIN unnest(%s::int[], %s::bigint[]) AS known (partition, next_position) USING (partition)
-    WHERE log_batch.position >= known.next_position
-)
-"""
 _MAY_BE_DUE: LiteralString = """
 SELECT EXISTS (
     SELECT FROM uninvoiced_session WHERE invoicing = 'per_session' OR billing_month < %(month)s
@@ -68,13 +60,24 @@ class Conductor:
     such time: its turn is taken here, at each rest, and it finds the lock taken meanwhile.
     """
 
-    def __init__(self, dsn: str, *, clock: SteppedClock, tally: Tally, log: GatheredLog) -> None:
-        self.clock, self._tally, self._log = clock, tally, log
+    def __init__(
+        self, dsn: str, *, clock: SteppedClock, tally: Tally, gathered: GatheredLines, log: EventLog
+    ) -> None:
+        """Connect to *dsn*.
+
+        Args:
+            dsn: The running system's database.
+            clock: What is to be moved.
+            tally: What the fleet counts.
+            gathered: Lines that are to be stored at each rest.
+            log: The system's event log; it stays the caller's to close.
+        """
+        self.clock, self._tally, self._gathered, self._log = clock, tally, gathered, log
         self._books = connect(dsn)
         self._declarations = load_declarations(self._books)
         self._issuer = InvoiceIssuer(dsn)
-        self._known: dict[int, int] = {}
-        self._known_lines = 0
+        self._known = [0] * log.partitions
+        self._logged_lines = self._known_lines = 0
 
     async def __aenter__(self) -> Self:
         self._books.execute("SELECT pg_advisory_lock(%s)", (ISSUING_LOCK,))
@@ -122,19 +125,29 @@ class Conductor:
         self._issue_invoices()
 
     async def _work_off(self) -> None:
-        self._log.store(self._books)
+        self._gathered.store(self._log)
         await self._until(self._is_at_rest, "the log is not worked off")
-        self._take_stock()
+        self._known_lines, self._logged_lines = self._tally.lines, 0
 
     def _is_at_rest(self) -> bool:
-        said = self._tally.lines - self._known_lines
-        known = [list(self._known), list(self._known.values())]
-        return self._books.execute(_IS_AT_REST, (said, *known)).fetchone() == (True,)
+        ends = self._read_on()
+        is_all_logged = self._logged_lines >= self._tally.lines - self._known_lines
+        return is_all_logged and has_caught_up(self._books, ends)
+
+    def _read_on(self) -> Sequence[int]:
+        """Count the lines that came into the log since the last time; return where it ends."""
+        ends = self._log.ends()
+        for partition, end in enumerate(ends):
+            while self._known[partition] < end:
+                for record in self._log.read(partition, self._known[partition], records=_PAGE):
+                    self._logged_lines += record.payload.count(b"\n") + 1
+                    self._known[partition] = record.position + 1
+        return ends
 
     def _take_stock(self) -> None:
         """Note how far the log is: what is said from here on must come after it."""
-        self._known = dict(self._books.execute(_HEADS).fetchall())
-        self._known_lines = self._tally.lines
+        self._read_on()
+        self._known_lines, self._logged_lines = self._tally.lines, 0
 
     def _issue_invoices(self) -> None:
         """Issue what is due by the time of the last record, on the connection that may."""

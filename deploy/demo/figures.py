@@ -16,6 +16,7 @@ from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, steps_of
 from deploy.running.replay import replay_and_compare
 from ledger.facts.flags import Flag
 from ledger.log.envelope import Frame
+from ledger.log.event_log import EventLog
 from projections.audit.text import explanation_text
 from projections.audit.trail import explain, show_invoice
 from projections.balances.energy import EnergyDay, energy_balance
@@ -111,9 +112,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
 
 
-def collect_figures(connection: Connection[Any], month: DemoMonth) -> Figures:
+def collect_figures(connection: Connection[Any], log: EventLog, month: DemoMonth) -> Figures:
     """Read the books at the end, replay the log, and name what does not agree."""
-    replay = replay_and_compare(connection.info.dsn)
+    replay = replay_and_compare(connection.info.dsn, log)
     figures = Figures(
         stations=len(month.plans),
         visits=sum(len(station.visits) for station in month.plans),
@@ -121,7 +122,7 @@ def collect_figures(connection: Connection[Any], month: DemoMonth) -> Figures:
             sent=month.tally.sent,
             over_websockets=month.tally.sent - month.history.sent,
             answered=month.tally.answered,
-            logged=_count_frames(connection),
+            logged=_count_frames(log),
             refused=month.tally.refused,
             heartbeats=month.tally.heartbeats,
         ),
@@ -141,7 +142,7 @@ def collect_figures(connection: Connection[Any], month: DemoMonth) -> Figures:
     return msgspec.structs.replace(figures, problems=problems)
 
 
-def explain_one_line(connection: Connection[Any]) -> str:
+def explain_one_line(connection: Connection[Any], log: EventLog) -> str:
     """Return the explanation of one billed line: an idle fee if there is one."""
     row = connection.execute(_TELLING_LINE).fetchone()
     if row is None:
@@ -153,7 +154,7 @@ def explain_one_line(connection: Connection[Any]) -> str:
         for each in document.lines
         if (each.session_id, each.rated_line) == (session_id, rated_line)
     ]
-    return explanation_text(explain(connection, number, line))
+    return explanation_text(explain(connection, log, number, line))
 
 
 def find_problems(figures: Figures, month: DemoMonth) -> Iterator[str]:
@@ -198,10 +199,10 @@ def _expected_flags(plans: Sequence[StationPlan]) -> set[str]:
     return {EXPECTED_FLAG[plan.quirk].value for plan in plans if plan.quirk and plan.visits}
 
 
-def _count_frames(connection: Connection[Any]) -> int:
+def _count_frames(log: EventLog) -> int:
     """Count the stations' calls in the log."""
     kinds = Counter(
-        logged.line.direction for logged in read_all(connection) if isinstance(logged.line, Frame)
+        logged.line.direction for logged in read_all(log) if isinstance(logged.line, Frame)
     )
     return kinds["in"]
 

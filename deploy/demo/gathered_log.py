@@ -1,19 +1,14 @@
-"""An event log that gathers lines until they are stored together, as records of the real one."""
+"""Lines for the event log, gathered until they are stored together as its records."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
 
-from psycopg import Connection
-
-from ledger.log.event_log import Position, Record
-from ledger.log.postgres import append_lines
+from ledger.log.event_log import EventLog, NewRecord, Position
 
 
-class GatheredLog:
-    """An `EventLog` for those who need no answer from the disk: nothing is lost but a demo."""
+class GatheredLines:
+    """A `LineWriter` for those who need no answer from the disk: nothing is lost but a demo."""
 
     def __init__(self, *, partitions: int) -> None:
         self._partitions = partitions
@@ -30,16 +25,11 @@ class GatheredLog:
         lines.append(line)
         return Position(partition, -1, len(lines) - 1)
 
-    async def read(self, partition: int, start: int, *, limit: int) -> Sequence[Record]:  # noqa: ARG002 - as EventLog
-        """Return nothing: what was stored is in the real log."""
-        return ()
+    async def close(self) -> None:
+        """There is nothing to close; what was not stored goes."""
 
-    async def end(self, partition: int) -> int:  # noqa: ARG002 - as EventLog
-        """Return where nothing is yet."""
-        return 0
-
-    def store(self, connection: Connection[Any]) -> None:
-        """Store what was gathered: a record for each partition, all in one commit."""
+    def store(self, log: EventLog) -> None:
+        """Store what was gathered in *log*: a record for each partition, all at once."""
         if self._lines:
-            append_lines(connection, self._lines)
+            log.append([NewRecord(*each) for each in self._lines.items()])
             self._lines.clear()

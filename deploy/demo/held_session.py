@@ -9,6 +9,7 @@ from deploy.errors import DeployError
 from ledger.database import connect
 from ledger.desk.choices import choose
 from ledger.log.envelope import Choice
+from ledger.log.event_log import EventLog
 from projections.sessions import held_sessions
 
 BY: Final = "mara"
@@ -22,7 +23,7 @@ class NothingHeldError(DeployError):
         super().__init__(f"no session of {station_id} is held at {at:%Y-%m-%d %H:%M} UTC")
 
 
-def release_lost_stop(dsn: str, station_id: str, *, at: datetime) -> str:
+def release_lost_stop(dsn: str, log: EventLog, station_id: str, *, at: datetime) -> str:
     """Release the held session of *station_id* on its readings; return its id.
 
     It is what `wattledger sessions release` does beside a running system.
@@ -46,4 +47,5 @@ def release_lost_stop(dsn: str, station_id: str, *, at: datetime) -> str:
             by=BY,
             reason=REASON,
         )
-        return choose(connection, waiting[0], choice=choice, work_off=None).session_id
+        done = choose(connection, waiting[0], choice=choice, log=log, work_off=None)
+        return done.session_id

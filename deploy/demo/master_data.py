@@ -15,6 +15,7 @@ from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import apply_files
 from ledger.desk.publish import publish_files
+from ledger.log.event_log import EventLog
 
 EXAMPLES: Final = examples_folder()
 DECLARED_AT: Final = datetime(2026, 2, 27, 9, tzinfo=UTC)
@@ -33,16 +34,16 @@ class NoExamplesError(DeployError):
         super().__init__(f"the demo reads {folder}, which is not there: run it in a clone")
 
 
-def declare_fleet(connection: Connection[Any]) -> list[StationBrief]:
+def declare_fleet(connection: Connection[Any], log: EventLog) -> list[StationBrief]:
     """Publish the example tariffs, apply the example fleet; return the stations with their keys."""
     tariffs = sorted([*EXAMPLES.glob("tariffs/*.yaml"), *EXAMPLES.glob("demo/*.yaml")])
     fleet = EXAMPLES / "fleet.yaml"
     if not tariffs or not fleet.is_file():
         raise NoExamplesError(EXAMPLES)
     texts = [(path.read_text("utf-8"), str(path)) for path in tariffs]
-    publish_files(connection, texts, by="demo", at=DECLARED_AT)
+    publish_files(connection, texts, log=log, by="demo", at=DECLARED_AT)
     master_data = [(fleet.read_text("utf-8"), str(fleet))]
-    applied = apply_files(connection, master_data, by="demo", at=DECLARED_AT)
+    applied = apply_files(connection, master_data, log=log, by="demo", at=DECLARED_AT)
     return _briefs(load_declarations(connection), applied.passwords)
 
 

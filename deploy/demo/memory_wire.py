@@ -23,7 +23,7 @@ from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.server import DIALECTS
 from ledger.declared.identities import canonical
-from ledger.log.event_log import EventLog
+from ledger.log.event_log import LineWriter
 
 _TURNS: Final = 20
 """More turns of the loop than a call of ours and its answer take."""
@@ -102,7 +102,7 @@ class MemoryWire:
     def __init__(
         self,
         *,
-        log: EventLog,
+        log: LineWriter,
         directory: StationDirectory,
         ids: TransactionIds,
         epochs: Epochs,

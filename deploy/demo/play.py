@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.clock import SteppedClock
 from deploy.demo.conductor import Conductor
-from deploy.demo.gathered_log import GatheredLog
+from deploy.demo.gathered_log import GatheredLines
 from deploy.demo.held_session import release_lost_stop
 from deploy.demo.master_data import declare_fleet
 from deploy.demo.memory_wire import MemoryWire
@@ -36,13 +36,15 @@ from deploy.fleet.station import Tally
 from deploy.fleet.station_plan import StationPlan
 from deploy.fleet.wire import WebSocketWire
 from deploy.output import console
-from deploy.running.opening import opened
+from deploy.running.opening import opened_with_log
 from deploy.running.wiring import System
 from deploy.settings import Settings
 from ingest.answers.transactions import PostgresTransactionIds
 from ingest.declared_directory import DeclaredDirectory
 from ingest.edge.connection_epochs import PostgresEpochs
-from ledger.database import connect, connect_async
+from ledger.database import connect_async
+from ledger.log.event_log import EventLog
+from ledger.worker.position import has_caught_up
 
 LAST_DAY: Final = date(2026, 3, 31)
 """The last day of a month, so that the monthly invoices fall into the demo too."""
@@ -107,16 +109,16 @@ def play_month(settings: Settings, *, stations_max: int, history_days: int) -> D
     """
     began = time.monotonic()
     month = Month.ending_on(LAST_DAY, history_days=history_days, time_zone=TIME_ZONE)
-    with opened(settings, is_new=True) as connection:
-        briefs = declare_fleet(connection)[:stations_max]
+    with opened_with_log(settings, is_new=True) as (connection, log):
+        briefs = declare_fleet(connection, log)[:stations_max]
         # A new installation begins its ids at a random number: here they are always the same.
         connection.execute("SELECT setval('transaction_number', %s)", (FIRST_TRANSACTION - 1,))
         plans = plan_month(briefs, month, seed=SEED)
         clock = SteppedClock.starting_at(month.starts_at, path=settings.data / "demo-clock")
         with System(settings, clock) as system:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                tally, history = runner.run(_play(system, clock, plans, month))
-            has_settled = _settle(system.dsn)
+                tally, history = runner.run(_play(system, clock, plans, month, log))
+            has_settled = _settle(connection, log)
     return DemoMonth(
         settings=settings,
         plans=plans,
@@ -128,20 +130,24 @@ def play_month(settings: Settings, *, stations_max: int, history_days: int) -> D
 
 
 async def _play(
-    system: System, clock: SteppedClock, plans: Sequence[StationPlan], month: Month
+    system: System,
+    clock: SteppedClock,
+    plans: Sequence[StationPlan],
+    month: Month,
+    log: EventLog,
 ) -> tuple[Tally, Tally]:
     """Play the history without sockets and the rest over WebSockets; return all and the first."""
     looks_at = month.stop_lost_on + PERSON_LOOKS_AFTER
     history, last_day = _split(fleet_steps(plans), month.last_day_at)
     first_days, other_days = _split(history, looks_at)
     release = partial(
-        release_lost_stop, system.dsn, plans[LATE_STOP_STATION].station_id, at=looks_at
+        release_lost_stop, system.dsn, log, plans[LATE_STOP_STATION].station_id, at=looks_at
     )
-    log = GatheredLog(partitions=system.settings.partitions)
+    gathered = GatheredLines(partitions=system.settings.partitions)
     tally = Tally()
     async with (
-        _edge(system, log, clock) as wire,
-        Conductor(system.dsn, clock=clock, tally=tally, log=log) as conductor,
+        _edge(system, gathered, clock) as wire,
+        Conductor(system.dsn, clock=clock, tally=tally, gathered=gathered, log=log) as conductor,
     ):
         fleet = Fleet(plans, wire=wire, tally=tally, after_stop=conductor.rest)
         play = partial(conductor.play, fleet)
@@ -161,7 +167,9 @@ async def _play(
 
 
 @asynccontextmanager
-async def _edge(system: System, log: GatheredLog, clock: SteppedClock) -> AsyncIterator[MemoryWire]:
+async def _edge(
+    system: System, gathered: GatheredLines, clock: SteppedClock
+) -> AsyncIterator[MemoryWire]:
     """Yield a way to the product's edge, which stands on the same tables as the running one."""
     connect_edge = partial(connect_async, system.dsn)
     async with AsyncExitStack() as exits:
@@ -171,7 +179,7 @@ async def _edge(system: System, log: GatheredLog, clock: SteppedClock) -> AsyncI
         for each in (directory, ids, epochs):
             exits.push_async_callback(each.close)
         yield MemoryWire(
-            log=log,
+            log=gathered,
             directory=directory,
             ids=ids,
             epochs=epochs,
@@ -198,22 +206,19 @@ def _split(
     return steps[:index], steps[index:]
 
 
-def _settle(dsn: str) -> bool:
+def _settle(connection: Connection[Any], log: EventLog) -> bool:
     """Wait until all that came is worked off and nothing waits; say whether that was so."""
     limit = time.monotonic() + SETTLE_SECONDS_MAX
-    with connect(dsn) as connection:
-        while time.monotonic() < limit:
-            if _is_settled(connection):
-                return True
-            time.sleep(0.2)
+    while time.monotonic() < limit:
+        if has_caught_up(connection, log.ends()) and _is_settled(connection):
+            return True
+        time.sleep(0.2)
     return False
 
 
 _UNSETTLED: LiteralString = """
 SELECT
     (SELECT count(*) FROM session WHERE state IN ('open', 'waiting'))
-    + (SELECT count(*) FROM log_head LEFT JOIN worker_position USING (partition)
-       WHERE log_head.next_position <> coalesce(worker_position.next_position, 0))
     + (SELECT count(*) FROM uninvoiced_session WHERE invoicing = 'per_session')
     -- What was rated after its month's invoice waits for the next month's.
     + (SELECT count(*) FROM uninvoiced_session AS waiting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from deploy.settings import Settings
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+    from ledger.log.event_log import EventLog
 
 
 class NothingThereError(DeployError):
@@ -34,8 +36,32 @@ def opened(settings: Settings, *, is_new: bool = False) -> Iterator[Connection[A
         NothingThereError: If the data folder is empty and *is_new* does not allow that.
         DeployError: If the database does not start.
     """
-    from deploy.postgres.embedded import EmbeddedPostgres
     from ledger.database import connect
+
+    with _database(settings, is_new=is_new) as dsn, connect(dsn) as connection:
+        yield connection
+
+
+@contextmanager
+def opened_with_log(
+    settings: Settings, *, is_new: bool = False
+) -> Iterator[tuple[Connection[Any], EventLog]]:
+    """Yield a connection to the books and the event log (see `opened`)."""
+    from deploy.running.log_store import open_event_log
+    from ledger.database import connect
+
+    with (
+        _database(settings, is_new=is_new) as dsn,
+        connect(dsn) as connection,
+        closing(open_event_log(dsn)) as log,
+    ):
+        yield connection, log
+
+
+@contextmanager
+def _database(settings: Settings, *, is_new: bool) -> Iterator[str]:
+    """Yield where the database is, started where it is ours and brought up to date."""
+    from deploy.postgres.embedded import EmbeddedPostgres
 
     if not (is_new or settings.database_url or (settings.data / "postgresql").exists()):
         raise NothingThereError(settings.data)
@@ -47,7 +73,7 @@ def opened(settings: Settings, *, is_new: bool = False) -> Iterator[Connection[A
             server = EmbeddedPostgres(settings.data, keep_seconds=keep_seconds)
             dsn = exits.enter_context(server).dsn
         prepare(dsn, settings)
-        yield exits.enter_context(connect(dsn))
+        yield dsn
 
 
 def prepare(dsn: str, settings: Settings) -> None:
@@ -55,22 +81,9 @@ def prepare(dsn: str, settings: Settings) -> None:
     import psycopg
 
     from deploy.postgres import migrate
+    from deploy.running.log_store import make_event_log
 
     with psycopg.connect(dsn) as connection:
         migrate.apply(connection, "inputs")
         migrate.apply(connection, "books")
-        row = connection.execute("SELECT count(*) FROM inputs.log_head").fetchone()
-    if row == (0,):
-        _make_log(dsn, settings.partitions)
-
-
-def _make_log(dsn: str, partitions: int) -> None:
-    import asyncio
-
-    from ledger.log.postgres import PostgresEventLog
-
-    async def make() -> None:
-        log = await PostgresEventLog.open(dsn, partitions=partitions)
-        await log.close()
-
-    asyncio.run(make())
+        make_event_log(connection, settings)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.errors import DeployError
@@ -16,6 +17,7 @@ from deploy.settings import Settings
 
 if TYPE_CHECKING:
     from ingest.edge.server import Listener
+    from ledger.log.event_log import EventLog
 
 Ready = Callable[[object], None]
 
@@ -67,23 +69,18 @@ def serve_stations(context: PartContext, stop: threading.Event, ready: Ready) ->
 
 
 async def _serve_stations(context: PartContext, stop: threading.Event, ready: Ready) -> None:
+    from deploy.running.log_store import open_line_writer  # noqa: PLC0415
     from ingest.answers.transactions import PostgresTransactionIds  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.server import Manners, serve  # noqa: PLC0415
-    from ingest.edge.ticks import keep_ticking  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
-    from ledger.log.postgres import PostgresEventLog  # noqa: PLC0415
 
     settings, clock = context.settings, context.clock
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with AsyncExitStack() as exits:
-        log = await PostgresEventLog.open(
-            context.dsn,
-            partitions=settings.partitions,
-            linger_seconds=settings.linger_ms / 1000,
-        )
+        log = await open_line_writer(context.dsn, settings)
         exits.push_async_callback(log.close)
         directory = DeclaredDirectory(context.dsn, clock)
         exits.push_async_callback(directory.close)
@@ -105,9 +102,7 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
         except OSError as error:
             raise CannotListenError(settings, error) from error
         exits.push_async_callback(server.close)
-        ticking = asyncio.create_task(
-            keep_ticking(log, clock, directory, seconds=settings.tick_seconds)
-        )
+        ticking = asyncio.create_task(_tick(context))
         ready(_ports(settings, server.ports))
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +111,26 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
             ticking.result()
         ticking.cancel()
     stop.set()
+
+
+async def _tick(context: PartContext) -> None:
+    """Tick until cancelled, where this server is the one that does."""
+    from ingest.edge.ticks import Ticker, keep_ticking  # noqa: PLC0415
+
+    seconds = context.settings.tick_seconds
+    # One server a data folder: after a restart it is the same holder.
+    holder = f"{socket.gethostname()}:{context.settings.data}"
+    with (
+        _event_log(context) as log,
+        closing(Ticker(context.dsn, log, holder=holder, seconds=seconds)) as ticker,
+    ):
+        await keep_ticking(ticker, context.clock, seconds=seconds)
+
+
+def _event_log(context: PartContext) -> AbstractContextManager[EventLog]:
+    from deploy.running.log_store import open_event_log  # noqa: PLC0415
+
+    return closing(open_event_log(context.dsn))
 
 
 def _listeners(settings: Settings) -> list[Listener]:
@@ -146,22 +161,20 @@ def work(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     from ingest.facts.translate import translate  # noqa: PLC0415 - only this process needs it
     from ledger.worker.worker import Worker  # noqa: PLC0415
 
-    partitions = range(context.settings.partitions)
-    with Worker(context.dsn, partitions=partitions, translate=translate) as worker:
-        ready(None)
-        worker.run(stop)
+    with _event_log(context) as log:
+        partitions = range(log.partitions)
+        with Worker(context.dsn, log=log, partitions=partitions, translate=translate) as worker:
+            ready(None)
+            worker.run(stop)
 
 
 def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     """Issue invoices for what the worker rated."""
     from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415 - only this process needs it
 
-    invoicer = Invoicer(context.dsn)
-    ready(None)
-    try:
+    with _event_log(context) as log, closing(Invoicer(context.dsn, log)) as invoicer:
+        ready(None)
         invoicer.run(stop)
-    finally:
-        invoicer.close()
 
 
 def project(context: PartContext, stop: threading.Event, ready: Ready) -> None:

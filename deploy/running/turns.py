@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from ingest.facts.translate import translate
 from ledger.invoices.invoicer import Invoicer
+from ledger.log.event_log import EventLog
 from ledger.worker.worker import Worker
 
 
-def work_off(dsn: str, partitions: int) -> None:
-    """Take turns until nothing is left to do."""
-    with Worker(dsn, partitions=range(partitions), translate=translate) as worker:
+def work_off(dsn: str, log: EventLog) -> None:
+    """Take turns until nothing is left to do.
+
+    Safe beside a running system: the worker's position and the invoicer's lock exclude each other.
+    """
+    partitions = range(log.partitions)
+    with Worker(dsn, log=log, partitions=partitions, translate=translate) as worker:
         while worker.run_once():
             pass
-    invoicer = Invoicer(dsn)
+    invoicer = Invoicer(dsn, log)
     try:
         invoicer.run_once()
     finally:

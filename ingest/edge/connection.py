@@ -47,7 +47,7 @@ from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, FrameError
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.envelope import Frame, LogLine, encode_line
-from ledger.log.event_log import EventLog, LogError, partition_of
+from ledger.log.event_log import LineWriter, LogError, partition_of
 
 CALL_SECONDS: Final = 30.0
 """How long a station may take to answer a call of ours."""
@@ -76,7 +76,7 @@ class StationConnection:
         epoch: int,
         dialect: Dialect,
         parts: AnsweringParts,
-        log: EventLog,
+        log: LineWriter,
     ) -> None:
         self.epoch = epoch
         self.is_fenced = False

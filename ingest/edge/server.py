@@ -39,7 +39,7 @@ from ingest.edge.security import (
 from ingest.errors import IngestError
 from ingest.rpc import codec
 from ledger.declared.identities import canonical
-from ledger.log.event_log import EventLog, LogError
+from ledger.log.event_log import LineWriter, LogError
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.subprotocol: dialect for dialect in (ocpp201.DIALECT, ocpp16.DIALECT)
@@ -104,7 +104,7 @@ class Server:
     def __init__(
         self,
         *,
-        log: EventLog,
+        log: LineWriter,
         directory: StationDirectory,
         ids: TransactionIds,
         epochs: Epochs,
@@ -298,7 +298,7 @@ class Server:
 
 async def serve(
     *,
-    log: EventLog,
+    log: LineWriter,
     directory: StationDirectory,
     ids: TransactionIds,
     epochs: Epochs,

@@ -1,7 +1,8 @@
 """Declaring: master data and tariffs into the database, with a marker in the event log.
 
-The marker stands in every partition and is written in the transaction of what it announces, so a
-replay knows at which record which declarations held.
+The marker stands in every partition, so a replay knows at which record which declarations held. It
+is put into the outbox in the transaction of what it announces: neither is ever there without the
+other, and until it is in the log nothing is priced by what it announces.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from ledger.declared.store import declare, load_declarations, load_version
 from ledger.desk.master_data_files import MasterData, read_master_data
 from ledger.errors import LedgerError
 from ledger.log.envelope import Declared, encode_line
-from ledger.log.postgres import append_lines
+from ledger.log.event_log import EventLog
+from ledger.log.outbox import carry, put
 from tariffs.problems import Problem
 
 
@@ -50,6 +52,7 @@ def apply_files(
     connection: Connection[Any],
     files: Sequence[tuple[str, str]],
     *,
+    log: EventLog,
     by: str,
     at: datetime,
     is_dry: bool = False,
@@ -65,24 +68,36 @@ def apply_files(
     problems = [*data.problems, *_rule_problems(known, planned, data)]
     if problems:
         raise ProblemsError(problems)
-    if is_dry or not planned:
+    if is_dry:
         version = load_version(connection)
     else:
-        version = declare_all(connection, data.changes, by=by, at=at)
+        # Also where nothing is new: what a killed command declared may wait for its markers.
+        version = declare_all(connection, data.changes, log=log, by=by, at=at)
     return Applied(planned=planned, version=version, passwords=data.passwords)
 
 
 def declare_all(
-    connection: Connection[Any], changes: Sequence[Change], *, by: str, at: datetime
+    connection: Connection[Any],
+    changes: Sequence[Change],
+    *,
+    log: EventLog,
+    by: str,
+    at: datetime,
 ) -> int:
-    """Declare *changes* and mark that in every partition of the log; return the new version."""
+    """Declare *changes* and mark that in every partition of *log*; return the new version.
+
+    Raises:
+        InvalidDeclarationError: If the result would not hold together; nothing is written.
+        NotCarriedError: If it is declared, and the log cannot take the markers now.
+    """
     with connection.transaction():
         before = load_version(connection)
         version = declare(connection, changes, by=by, at=at)
         if version != before:
             line = encode_line(Declared(received_at=at, version=version))
-            partitions = connection.execute("SELECT partition FROM log_head").fetchall()
-            append_lines(connection, {partition: [line] for (partition,) in partitions})
+            markers = dict.fromkeys(range(log.partitions), line)
+            put(connection, markers, partitions=log.partitions)
+    carry(connection, log)
     return version
 
 

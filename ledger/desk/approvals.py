@@ -23,6 +23,7 @@ from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import declare_all
 from ledger.desk.publish import read_tariffs
 from ledger.errors import LedgerError
+from ledger.log.event_log import EventLog
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import TariffVersion, published
 
@@ -40,8 +41,10 @@ class Retirement:
 class TariffDesk:
     """Takes proposals and approvals to the record, and to the books what was approved."""
 
-    def __init__(self, connection: Connection[Any], approvals: TariffApprovals) -> None:
-        self._connection, self._approvals = connection, approvals
+    def __init__(
+        self, connection: Connection[Any], approvals: TariffApprovals, log: EventLog
+    ) -> None:
+        self._connection, self._approvals, self._log = connection, approvals, log
         self._finish()
 
     def propose(
@@ -127,7 +130,7 @@ class TariffDesk:
             record.retire(by=by, at=at, holds_until=holds_until)
             self._approvals.keep(record)
         else:
-            declare_all(self._connection, (change,), by=by, at=at)
+            declare_all(self._connection, (change,), log=self._log, by=by, at=at)
         return Retirement(
             tariff_id=tariff_id, sha256=found.entity.sha256, holds_until=holds_until, record=record
         )
@@ -142,15 +145,16 @@ class TariffDesk:
         by = f"{record.asked_by} and {record.approved_by}"
         at = record.approved_at
         assert at is not None
-        record.declared(declare_all(self._connection, changes_of(record), by=by, at=at))
+        changes = changes_of(record)
+        record.declared(declare_all(self._connection, changes, log=self._log, by=by, at=at))
         self._approvals.keep(record)
 
 
 @contextmanager
-def tariff_desk(connection: Connection[Any]) -> Iterator[TariffDesk]:
-    """Open the desk on the database of *connection*."""
+def tariff_desk(connection: Connection[Any], log: EventLog) -> Iterator[TariffDesk]:
+    """Open the desk on the database of *connection*, with *log* for the markers."""
     with TariffApprovals(connection.info.dsn) as approvals:
-        yield TariffDesk(connection, approvals)
+        yield TariffDesk(connection, approvals, log)
 
 
 def _changes(

@@ -10,7 +10,7 @@ from psycopg import Connection
 from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
 from ledger.log.envelope import Choice
-from ledger.log.event_log import Position
+from ledger.log.event_log import EventLog, Position
 from ledger.sessions.states import SessionState
 
 
@@ -41,9 +41,14 @@ class Chosen:
 
 
 def choose(
-    connection: Connection[Any], session_id: str, *, choice: Choice, work_off: WorkOff | None
+    connection: Connection[Any],
+    session_id: str,
+    *,
+    choice: Choice,
+    log: EventLog,
+    work_off: WorkOff | None,
 ) -> Chosen:
-    """Record *choice* in the log and return what it led to.
+    """Record *choice* in *log* and return what it led to.
 
     Where no system is up, *work_off* takes the worker's turn.
 
@@ -54,7 +59,7 @@ def choose(
     state, _ = _state_of(connection, session_id)
     if state != SessionState.HELD:
         raise NotHeldError(session_id, state)
-    at = record(connection, choice, work_off=work_off)
+    at = record(connection, choice, log=log, work_off=work_off)
     state, reasons = _state_of(connection, session_id)
     return Chosen(session_id=session_id, state=state, reasons=tuple(reasons), at=at)
 

@@ -14,6 +14,7 @@ from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import ProblemsError, declare_all
 from ledger.errors import LedgerError
+from ledger.log.event_log import EventLog
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
 from tariffs.files.examples import failing_examples
@@ -40,6 +41,7 @@ def publish_files(
     connection: Connection[Any],
     files: Sequence[tuple[str, str]],
     *,
+    log: EventLog,
     by: str,
     at: datetime,
     valid_from: datetime | None = None,
@@ -67,9 +69,10 @@ def publish_files(
     if known.policy(at).four_eyes and not is_dry:
         raise SecondPairOfEyesError
     planned = plan_changes(known, changes, at=at)
-    if is_dry or not planned:
+    if is_dry:
         return Published(planned=planned, version=known.version)
-    return Published(planned=planned, version=declare_all(connection, changes, by=by, at=at))
+    version = declare_all(connection, changes, log=log, by=by, at=at)
+    return Published(planned=planned, version=version)
 
 
 def read_tariffs(files: Sequence[tuple[str, str]]) -> list[Tariff]:

@@ -1,4 +1,7 @@
-"""Recording what a person says: a line of the log, and what the worker makes of it."""
+"""Recording what a person says: a line of the log, and what the worker makes of it.
+
+The line goes through the outbox: it comes into the log once, however often that has to be tried.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from psycopg import Connection
 
 from ledger.errors import LedgerError
 from ledger.log.envelope import Choice, Validation, encode_line
-from ledger.log.event_log import Position, partition_of
-from ledger.log.postgres import append_lines
+from ledger.log.event_log import EventLog, Position, partition_of
+from ledger.log.outbox import carried_to, carry, put
 
 WAIT_SECONDS_MAX: Final = 20.0
 
@@ -27,31 +30,39 @@ class NotTakenYetError(LedgerError):
         )
 
 
-WorkOff = Callable[[str, int], None]
-"""Takes the worker's and the invoicer's turn over a database and its number of partitions."""
+WorkOff = Callable[[str, EventLog], None]
+"""Takes the worker's and the invoicer's turn over a database and its log."""
 
 
 def record(
-    connection: Connection[Any], line: Choice | Validation, *, work_off: WorkOff | None
+    connection: Connection[Any],
+    line: Choice | Validation,
+    *,
+    log: EventLog,
+    work_off: WorkOff | None,
 ) -> Position:
     """Append *line* to its station's partition; return once the worker has taken it.
 
     Args:
         connection: To the books.
         line: What was said.
+        log: Where it is to stand.
         work_off: How the worker's turn is taken where no system is up; None waits for the one
             that is.
 
     Raises:
+        NotCarriedError: If the log cannot take it now.
         NotTakenYetError: If the worker does not take it in time.
     """
-    (partitions,) = connection.execute("SELECT count(*) FROM log_head").fetchone() or (0,)
-    partition = partition_of(line.station, partitions=partitions)
+    partition = partition_of(line.station, partitions=log.partitions)
     with connection.transaction():
-        positions = append_lines(connection, {partition: [encode_line(line)]})
-    at = Position(partition, positions[partition], 0)
+        lines = {partition: encode_line(line)}
+        [number] = put(connection, lines, partitions=log.partitions)
+    carry(connection, log)
+    at = carried_to(connection, number)
+    assert at is not None, number
     if work_off is not None:
-        work_off(connection.info.dsn, partitions)
+        work_off(connection.info.dsn, log)
     _wait_for(connection, at)
     return at
 

@@ -14,7 +14,7 @@ from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
 from ledger.facts.token_uid import canonical_token
 from ledger.log.envelope import Validation
-from ledger.log.event_log import Position
+from ledger.log.event_log import EventLog, Position
 from ledger.sessions.states import UNDECIDED
 from tariffs.adjustments.adjustment import ValidationGrant
 from tariffs.adjustments.shared import CouponGrant
@@ -95,9 +95,10 @@ def validate(
     code: str,
     by: str,
     at: datetime,
+    log: EventLog,
     work_off: WorkOff | None,
 ) -> Validated:
-    """Record that *code* was shown for a session, and return what it has then.
+    """Record in *log* that *code* was shown for a session, and return what it has then.
 
     Raises:
         UnknownSessionError: If there is no such session.
@@ -111,7 +112,7 @@ def validate(
     line = Validation(
         received_at=at, station=session.station_id, session_id=session_id, code=code, by=by
     )
-    position = record(connection, line, work_off=work_off)
+    position = record(connection, line, log=log, work_off=work_off)
     session = _session(connection, session_id)
     if code not in session.codes:
         _refuse_if_late(session)

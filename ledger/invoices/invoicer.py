@@ -13,26 +13,21 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
-from ledger.log.format import unpack_payload
+from ledger.log.event_log import EventLog
 from ledger.log.reading import numbered_lines
 
 LOOK_SECONDS: Final = 0.5
 _IS_ANYTHING_RATED: LiteralString = "SELECT EXISTS (SELECT FROM uninvoiced_session)"
-_LAST_RECORDS: LiteralString = """
-SELECT codec, payload FROM worker_position
-JOIN log_batch USING (partition) WHERE position = next_position - 1
-"""
-_NEXT_RECORDS: LiteralString = """
-SELECT codec, payload FROM worker_position
-JOIN log_batch USING (partition) WHERE position = next_position
-"""
+_DECIDED_UP_TO: LiteralString = "SELECT max(last_at) FROM worker_position"
+_REACHED: LiteralString = "SELECT partition, next_position FROM worker_position"
 
 
 class Invoicer:
     """Issues what is due, by the time of the last records that the worker decided about."""
 
-    def __init__(self, dsn: str) -> None:
-        self._connection, self._issuer = connect(dsn), InvoiceIssuer(dsn)
+    def __init__(self, dsn: str, log: EventLog) -> None:
+        """Connect to *dsn*; *log* stays the caller's to close."""
+        self._connection, self._issuer, self._log = connect(dsn), InvoiceIssuer(dsn), log
         self._declarations = Declarations()
 
     def close(self) -> None:
@@ -54,6 +49,7 @@ class Invoicer:
         up_to = decided_up_to(self._connection)
         if up_to is None:
             return ()
+        complete_up_to = waiting_since(self._connection, self._log)
         if load_version(self._connection) != self._declarations.version:
             self._declarations = load_declarations(self._connection)
         return issue_due(
@@ -61,25 +57,36 @@ class Invoicer:
             self._issuer,
             self._declarations,
             up_to=up_to,
-            complete_up_to=waiting_since(self._connection),
+            complete_up_to=complete_up_to,
         )
 
 
 def decided_up_to(connection: Connection[Any]) -> datetime | None:
-    """Return the latest time of receipt in the last record of each partition, None at first."""
-    return max(_received(connection, _LAST_RECORDS), default=None)
+    """Return the latest time of receipt of the last record that was taken of each partition.
+
+    None where nothing was taken yet.
+    """
+    (up_to,) = connection.execute(_DECIDED_UP_TO).fetchone() or (None,)
+    return up_to
 
 
-def waiting_since(connection: Connection[Any]) -> datetime | None:
-    """Return the earliest time of receipt of what the worker has not taken yet, None if nothing."""
-    return min(_received(connection, _NEXT_RECORDS), default=None)
+def waiting_since(connection: Connection[Any], log: EventLog) -> datetime | None:
+    """Return the earliest time of receipt of what the worker has not taken yet, None if nothing.
 
-
-def _received(connection: Connection[Any], records: LiteralString) -> list[datetime]:
+    A month is not invoiced while a record of its time is still to be decided, so the log is asked
+    for the record that is next where the worker stands. Should the worker take it meanwhile, a time
+    comes out that is too early, never one that is too late.
+    """
+    reached = dict(connection.execute(_REACHED).fetchall())
     # A line that cannot be read is set aside by the worker; it must not stop invoicing either.
-    return [
-        line.received_at
-        for codec, payload in connection.execute(records, binary=True)
-        for _, line in numbered_lines(unpack_payload(codec, payload))
-        if line is not None
-    ]
+    return min(
+        (
+            line.received_at
+            for partition, end in enumerate(log.ends())
+            if (position := reached.get(partition, 0)) < end
+            for record in log.read(partition, position, records=1)
+            for _, line in numbered_lines(record.payload)
+            if line is not None
+        ),
+        default=None,
+    )

@@ -1,1 +1,1 @@
-"""The event log: its lines, the port, how records are stored, and the store in PostgreSQL."""
+"""The event log: its lines, the ports, records and repeats, the outbox, the PostgreSQL store."""

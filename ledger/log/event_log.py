@@ -1,9 +1,20 @@
-"""The event log as its users see it. Tests hold every store to this port."""
+"""The event log as its users see it. Tests hold every store to these ports.
+
+Two ports, for a record holds many lines and they come in two ways. A station's frames come one by
+one on an event loop and share records and commits: `LineWriter`. Whoever follows the log, and
+whoever has a whole record to add, goes through `EventLog`, which blocks.
+
+An append whose answer was lost may have been stored. So a record that is sent again until it is
+known to be there carries a *stamp*: who made it, and the how-manieth of his it is. Stores keep it
+and need not look at it; a reader that acts on what it reads drops what it took already
+(`ledger.log.repeats`). A line of a station needs none: not answered, the station says it again,
+and the fold takes a frame that is there twice.
+"""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ledger.errors import LedgerError
@@ -11,6 +22,14 @@ from ledger.errors import LedgerError
 
 class LogError(LedgerError):
     """The event log does not take or give what it was asked to."""
+
+
+class LogUnavailableError(LogError):
+    """The log cannot be read, or what was to be stored may or may not be: nobody knows."""
+
+
+class UnfitLineError(LogError):
+    """A line that would not be one line of the log, or a partition that the log has not."""
 
 
 class Position(NamedTuple):
@@ -24,12 +43,28 @@ class Position(NamedTuple):
         return f"{self.partition}/{self.position}/{self.line}"
 
 
+class Stamp(NamedTuple):
+    """Who made a record, and its number: ascending in each partition, from 1, gaps allowed."""
+
+    producer: str
+    sequence: int
+
+
 class Record(NamedTuple):
     """One batch of lines as stored: `payload` is lines of JSON, already uncompressed."""
 
     partition: int
     position: int
     payload: bytes
+    stamp: Stamp | None = None
+
+
+class NewRecord(NamedTuple):
+    """Lines that are to be one record."""
+
+    partition: int
+    lines: Sequence[bytes]
+    stamp: Stamp | None = None
 
 
 def partition_of(station_id: str, *, partitions: int) -> int:
@@ -38,8 +73,78 @@ def partition_of(station_id: str, *, partitions: int) -> int:
     return zlib.crc32(station_id.encode()) % partitions
 
 
-class EventLog(Protocol):
-    """Append lines durably, read them back in order. There is no update and no delete."""
+def check_line(line: bytes, partition: int, *, partitions: int) -> None:
+    """Refuse what no store takes.
+
+    Raises:
+        UnfitLineError: If *line* is empty or holds a line feed, or there is no such partition.
+    """
+    if not line or b"\n" in line:
+        message = "a line of the event log is not empty and holds no line feed"
+        raise UnfitLineError(message)
+    if not 0 <= partition < partitions:
+        message = f"the event log has no partition {partition}"
+        raise UnfitLineError(message)
+
+
+class FollowedLog(Protocol):
+    """What whoever follows a log needs of it. Calls block.
+
+    Positions count from 0 in each partition, without gaps.
+    """
+
+    def read(
+        self, partition: int, start: int, *, records: int, lines: int | None = None
+    ) -> Sequence[Record]:
+        """Return the records of *partition* from position *start* on, in order.
+
+        They are *records* many at most, and end with the one that reaches *lines* lines in all;
+        none where the partition ends.
+
+        Raises:
+            LogUnavailableError: If the log cannot be asked; so do all other calls.
+        """
+
+    def wait(self, seconds: float) -> None:
+        """Return when there may be more to read than at the last call, at the latest in *seconds*.
+
+        The first call may return at once. It is a hint and may come for nothing.
+        """
+
+
+class EventLog(FollowedLog, Protocol):
+    """Records by partition and position. There is no update and no delete. Calls block.
+
+    One object serves one thread.
+    """
+
+    @property
+    def partitions(self) -> int:
+        """The number of partitions, fixed when the log was made."""
+
+    def ends(self) -> Sequence[int]:
+        """Return, by partition, the position that its next record will get."""
+
+    def read_at(self, partition: int, positions: Collection[int]) -> Mapping[int, Record]:
+        """Return the records at *positions* that there are, by position."""
+
+    def append(self, records: Sequence[NewRecord]) -> Sequence[Position]:
+        """Store *records*, each as one; return their first lines' positions once they are durable.
+
+        Those of one partition are stored in the order given. After an error any of them, in each
+        partition the first ones, may be stored.
+
+        Raises:
+            LogUnavailableError: If nobody knows whether they are stored.
+            UnfitLineError: If one holds no line or an unfit one; then none is stored.
+        """
+
+    def close(self) -> None:
+        """Let the connections go. May be called again."""
+
+
+class LineWriter(Protocol):
+    """Appends single lines for those who wait on an event loop until they are durable."""
 
     @property
     def partitions(self) -> int:
@@ -48,12 +153,13 @@ class EventLog(Protocol):
     async def append(self, partition: int, line: bytes) -> Position:
         """Store *line* (one line of JSON, no line feed); return once it is durable.
 
-        Lines of one partition that wait at the same time share one record and one commit.
-        A cancelled call may still have been stored.
+        Lines of one partition that wait at the same time share one record and one commit; they keep
+        the order of the calls. A cancelled call may still have been stored.
+
+        Raises:
+            LogUnavailableError: If it may not have been stored. Nothing sends it again.
+            UnfitLineError: If it is none, or there is no such partition.
         """
 
-    async def read(self, partition: int, start: int, *, limit: int) -> Sequence[Record]:
-        """Return up to *limit* records of *partition* from position *start* on, in order."""
-
-    async def end(self, partition: int) -> int:
-        """Return the position that the partition's next record will get."""
+    async def close(self) -> None:
+        """Store what waits, then let the connections go."""

@@ -1,50 +1,38 @@
-"""The event log in PostgreSQL: group commits, one transaction a flush, no gaps.
+"""The event log in PostgreSQL: its tables, its records, and how the next position is taken.
 
-A station may be answered only when its frame cannot be lost any more, that is after a commit that
-reached the disk. A disk of the measured kind does 1,609 such commits a second; 10,000 stations that
-send ten frames a minute each would want 1,667. And readers follow positions: one that becomes
-visible after a higher one would be passed over for ever.
+Readers follow positions: a record that becomes visible after one with a higher position would be
+passed over for ever. So the position is taken under the lock of the partition's row in `log_head`,
+which is held until the commit. A sequence would be faster and have no lock, but leaves gaps at each
+rollback and lets a higher number appear first; a reader could not tell a gap from a record that is
+still on its way.
 
-So lines that wait at the same moment share a record and all records a commit. The first line opens
-a linger of 5 ms; 100 lines of one partition end it early; what comes while a commit runs goes with
-the next one. Three lines wait together, two of partition 0 and one of partition 1; a fourth later:
-
-    lines a, b (0), c (1)  -> one commit: a at 0/0/0, b at 0/0/1, c at 1/0/0
-    line d (0)             -> the next commit: d at 0/1/0
-
-The position is taken under the lock of the partition's row in `log_head`, which is held until the
-commit. A sequence would be faster and have no lock, but leaves gaps at each rollback and lets a
-higher number appear first; a reader could not tell a gap from a record that is still on its way.
-
-A failed commit may or may not have stored its lines. Nothing is sent again from here: the station
-gets no answer and sends its frame again, and the fold takes a frame that is there twice.
-
-What must stay true: tests/ledger/log/log_contract.py (order, no gaps, readers that follow miss
-nothing), and tests/faults/test_durability.py: what was answered is there after a kill of the
-server, and with `synchronous_commit` off it is not. Tables: deploy/migrations/inputs/0001_log.sql.
+What must stay true: tests/ledger/log/log_contract.py. The tables are made by
+deploy/migrations/inputs/0001_log.sql; test_log_port.py sees that no other module names them.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, LiteralString, NamedTuple, Self
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, LiteralString, NamedTuple, Self
 
 import psycopg
 
-from ledger.log.event_log import LogError, Position, Record
+from ledger.log.event_log import (
+    LogError,
+    LogUnavailableError,
+    NewRecord,
+    Position,
+    Record,
+    Stamp,
+    UnfitLineError,
+    check_line,
+)
 from ledger.log.format import pack_payload, unpack_payload
 
-LINGER_SECONDS: Final = 0.005
-LINES_ENOUGH: Final = 100  # a partition with that many waiting lines ends the linger
-# A record is read and judged whole, whatever its size.
-RECORD_LINES_MAX: Final = 1_000
-RECORD_BYTES_MAX: Final = 1 << 20
-# Beyond that stations wait for their answers instead of our memory growing.
-WAITING_BYTES_MAX: Final = 32 << 20
-# A server that was killed under load was back after 2 s (measured).
-PATIENCE_SECONDS: Final = 10.0
-RETRY_SECONDS: Final = 0.1
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 CHANNEL: Final = "log_batch"
 NEEDED_SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -57,8 +45,9 @@ SET default_transaction_isolation = 'read committed'
 # position is read from the row as it is once the lock is ours.
 APPEND: LiteralString = """
 WITH given AS (
-    SELECT * FROM unnest(%b::int4[], %b::int4[], %b::int4[], %b::text[], %b::bytea[])
-        AS given (partition, rank, lines, codec, payload)
+    SELECT * FROM unnest(
+        %b::int4[], %b::int4[], %b::int4[], %b::text[], %b::bytea[], %b::text[], %b::int8[]
+    ) AS given (partition, rank, lines, codec, payload, producer, sequence)
 ), added AS (
     SELECT partition, count(*) AS records FROM given GROUP BY partition
 ), locked AS MATERIALIZED (
@@ -69,33 +58,29 @@ WITH given AS (
     FROM locked JOIN added USING (partition) WHERE log_head.partition = locked.partition
     RETURNING log_head.partition, next_position - records AS first
 ), stored AS (
-    INSERT INTO log_batch (partition, position, lines, codec, payload)
-    SELECT partition, first + rank, lines, codec, payload FROM given JOIN head USING (partition)
+    INSERT INTO log_batch (partition, position, lines, codec, payload, producer, sequence)
+    SELECT partition, first + rank, lines, codec, payload, producer, sequence
+    FROM given JOIN head USING (partition)
 )
 SELECT partition, first, pg_notify('log_batch', '') FROM head
 """
+PARTITIONS: LiteralString = "SELECT count(*) FROM log_head"
+ENDS: LiteralString = "SELECT next_position FROM log_head ORDER BY partition"
 READ: LiteralString = """
-SELECT position, codec, payload FROM log_batch
+SELECT position, codec, payload, producer, sequence FROM log_batch
 WHERE partition = %s AND position >= %s ORDER BY position LIMIT %s
 """
-END: LiteralString = "SELECT next_position FROM log_head WHERE partition = %s"
+SIZES: LiteralString = """
+SELECT lines FROM log_batch WHERE partition = %s AND position >= %s ORDER BY position LIMIT %s
+"""
+READ_AT: LiteralString = """
+SELECT position, codec, payload, producer, sequence FROM log_batch
+WHERE partition = %s AND position = ANY (%s)
+"""
+DURABLE: LiteralString = "SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name"
+# Two processes that open a new log at once must not both make its partitions.
+LOCK: LiteralString = "LOCK TABLE log_head IN SHARE ROW EXCLUSIVE MODE"
 MAKE: LiteralString = "INSERT INTO log_head (partition) SELECT generate_series(0, %s - 1)"
-
-
-class LogUnavailableError(LogError):
-    """The lines could not be stored, or nobody knows: whoever sent them gets no answer."""
-
-    def __init__(self, lines: int, why: str) -> None:
-        self.lines, self.why = lines, why
-        super().__init__(f"{lines} lines may not be in the event log: {why}")
-
-
-class PartitionsMismatchError(LogError):
-    """The log was made with another number of partitions, which its order depends on."""
-
-    def __init__(self, found: int, wanted: int) -> None:
-        self.found, self.wanted = found, wanted
-        super().__init__(f"the event log has {found} partitions, not {wanted}; set partitions back")
 
 
 class LogNotDurableError(LogError):
@@ -106,26 +91,7 @@ class LogNotDurableError(LogError):
         super().__init__(f"PostgreSQL runs with {setting}={value}; the event log needs it on")
 
 
-class UnfitLineError(LogError):
-    """A line that would not be one line of the log, or a partition that the log has not."""
-
-
-class _Batch:
-    """Lines of one partition that become one record, and who waits for each."""
-
-    __slots__ = ("lines", "size", "waiters")
-
-    def __init__(self) -> None:
-        self.lines: list[bytes] = []
-        self.waiters: list[asyncio.Future[Position]] = []
-        self.size = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self.size >= RECORD_BYTES_MAX or len(self.lines) >= RECORD_LINES_MAX
-
-
-class _Rows(NamedTuple):
+class AppendRows(NamedTuple):
     """The parameters of APPEND: one array a column."""
 
     partitions: list[int]
@@ -133,243 +99,176 @@ class _Rows(NamedTuple):
     lines: list[int]
     codecs: list[str]
     payloads: list[bytes]
+    producers: list[str | None]
+    sequences: list[int | None]
+
+    @classmethod
+    def of(cls, records: Sequence[NewRecord]) -> Self:
+        """Return *records* as rows; those of one partition keep their order."""
+        rows = cls([], [], [], [], [], [], [])
+        ranks: dict[int, int] = {}
+        for partition, lines, stamp in records:
+            codec, payload = pack_payload(lines)
+            rows.partitions.append(partition)
+            rows.ranks.append(ranks.get(partition, 0))
+            rows.lines.append(len(lines))
+            rows.codecs.append(codec)
+            rows.payloads.append(payload)
+            rows.producers.append(stamp.producer if stamp else None)
+            rows.sequences.append(stamp.sequence if stamp else None)
+            ranks[partition] = rows.ranks[-1] + 1
+        return rows
+
+    def positions(self, found: Sequence[tuple[int, int, str]]) -> list[Position]:
+        """Return where each record went, from what APPEND returned.
+
+        Raises:
+            UnfitLineError: If the log has lost a partition.
+        """
+        first = {partition: position for partition, position, _ in found}
+        if lacking := set(self.partitions) - first.keys():
+            message = f"the event log has no partition {min(lacking)}"
+            raise UnfitLineError(message)
+        return [
+            Position(partition, first[partition] + rank, 0)
+            for partition, rank in zip(self.partitions, self.ranks, strict=True)
+        ]
 
 
 class PostgresEventLog:
-    """An `EventLog` in PostgreSQL. Made by `open`; belongs to one event loop."""
+    """An `EventLog` in PostgreSQL. It connects when it is first asked."""
 
-    def __init__(self, dsn: str, *, partitions: int, linger_seconds: float) -> None:
-        self._dsn, self._partitions, self._linger = dsn, partitions, linger_seconds
-        self._waiting: dict[int, list[_Batch]] = {}
-        self._waiting_bytes = 0
-        self._since = 0.0
-        self._enough = asyncio.Event()
-        self._room = asyncio.Event()
-        self._flusher: asyncio.Task[None] | None = None
-        self._writer: psycopg.AsyncConnection[Any] | None = None
-        self._reader: psycopg.AsyncConnection[Any] | None = None
-        self._reading = asyncio.Lock()
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: psycopg.Connection[Any] | None = None
+        self._partitions = 0
+        self._listens = False
 
-    @classmethod
-    async def open(
-        cls, dsn: str, *, partitions: int, linger_seconds: float = LINGER_SECONDS
-    ) -> Self:
-        """Open the log in the migrated database *dsn*; the first one fixes its partitions.
+    def __enter__(self) -> Self:
+        return self
 
-        Raises:
-            PartitionsMismatchError: If the log has another number of partitions.
-            LogNotDurableError: If the server does not keep what it confirms.
-        """
-        log = cls(dsn, partitions=partitions, linger_seconds=linger_seconds)
-        log._writer = await _connect(dsn)
-        try:
-            await _prepare(log._writer, partitions)
-        except BaseException:
-            await log._writer.close()
-            raise
-        return log
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def partitions(self) -> int:
         """The number of partitions, fixed when the log was made."""
+        if not self._partitions:
+            with self._connected() as connection:
+                ((count,),) = connection.execute(PARTITIONS).fetchall()
+            self._partitions = int(count)
         return self._partitions
 
-    async def append(self, partition: int, line: bytes) -> Position:
-        """Store *line*; return its position once it is durable (see `EventLog.append`).
+    def ends(self) -> list[int]:
+        """Return, by partition, the position that its next record will get."""
+        with self._connected() as connection:
+            return [position for (position,) in connection.execute(ENDS)]
 
-        Raises:
-            LogUnavailableError: If it may not have been stored.
-            UnfitLineError: If it is empty or holds a line feed.
-        """
-        _check_line(line, partition, self._partitions)
-        while self._waiting_bytes >= WAITING_BYTES_MAX:
-            self._room.clear()
-            await self._room.wait()
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            self._since = loop.time()
-        batches = self._waiting.setdefault(partition, [])
-        if not batches or batches[-1].is_full:
-            batches.append(_Batch())
-        batch = batches[-1]
-        waiter: asyncio.Future[Position] = loop.create_future()
-        batch.lines.append(line)
-        batch.waiters.append(waiter)
-        batch.size += len(line)
-        self._waiting_bytes += len(line)
-        if len(batch.lines) >= LINES_ENOUGH or batch.is_full:
-            self._enough.set()
-        if self._flusher is None or self._flusher.done():
-            self._flusher = loop.create_task(self._flush_while_waiting())
-        return await waiter  # cancelling it leaves the line in its batch
+    def read(
+        self, partition: int, start: int, *, records: int, lines: int | None = None
+    ) -> list[Record]:
+        """Return the records of *partition* from position *start* on (see `EventLog.read`)."""
+        with self._connected() as connection:
+            if lines is not None:
+                # Sizes first: the payloads of records that will not fit are never read.
+                sizes = connection.execute(SIZES, (partition, start, records)).fetchall()
+                records = _records_until(lines, [size for (size,) in sizes])
+            rows = connection.execute(READ, (partition, start, records), binary=True)
+            return [_record(partition, *row) for row in rows]
 
-    async def read(self, partition: int, start: int, *, limit: int) -> Sequence[Record]:
-        """Return up to *limit* records of *partition* from position *start* on, in order."""
-        rows = await self._ask(READ, (partition, start, limit))
-        return [
-            Record(partition, position, unpack_payload(codec, payload))
-            for position, codec, payload in rows
-        ]
+    def read_at(self, partition: int, positions: Collection[int]) -> Mapping[int, Record]:
+        """Return the records at *positions* that there are, by position."""
+        with self._connected() as connection:
+            rows = connection.execute(READ_AT, (partition, list(positions)), binary=True)
+            return {row[0]: _record(partition, *row) for row in rows}
 
-    async def end(self, partition: int) -> int:
-        """Return the position that the partition's next record will get."""
-        ((position,),) = await self._ask(END, (partition,))
-        return int(position)
+    def append(self, records: Sequence[NewRecord]) -> list[Position]:
+        """Store *records* in one commit (see `EventLog.append`)."""
+        for partition, lines, _ in records:
+            for line in lines or (b"",):
+                check_line(line, partition, partitions=self.partitions)
+        if not records:
+            return []
+        rows = AppendRows.of(records)
+        with self._connected() as connection:
+            return rows.positions(connection.execute(APPEND, rows).fetchall())
 
-    async def close(self) -> None:
-        """Store what waits, then close the connections."""
-        if self._flusher is not None:
-            self._enough.set()
-            await self._flusher
-        for connection in (self._writer, self._reader):
-            if connection is not None:
-                await connection.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def _flush_while_waiting(self) -> None:
-        while self._waiting:
-            rest = self._since + self._linger - asyncio.get_running_loop().time()
-            if rest > 0 and not self._enough.is_set():
-                try:
-                    async with asyncio.timeout(rest):
-                        await self._enough.wait()
-                except TimeoutError:
-                    pass
-            batches, self._waiting = self._waiting, {}
-            self._enough.clear()
-            self._waiting_bytes = 0
-            self._room.set()
-            await self._flush(batches)
-
-    async def _flush(self, batches: Mapping[int, Sequence[_Batch]]) -> None:
-        """Store *batches* in one transaction and tell everyone who waits for them."""
-        try:
-            first = await self._store(
-                _rows({partition: [b.lines for b in some] for partition, some in batches.items()})
-            )
-        except BaseException as error:
-            count = sum(len(batch.lines) for some in batches.values() for batch in some)
-            for waiter in (w for some in batches.values() for batch in some for w in batch.waiters):
-                if not waiter.done():
-                    waiter.set_exception(LogUnavailableError(count, str(error)))
-            if isinstance(error, Exception):
+    def wait(self, seconds: float) -> None:
+        """Return when there may be more to read (see `EventLog.wait`)."""
+        with self._connected() as connection:
+            if not self._listens:
+                # What came before nobody told us: the caller looks again.
+                connection.execute(f"LISTEN {CHANNEL}")
+                self._listens = True
                 return
-            raise
-        for partition, some in batches.items():
-            for position, batch in enumerate(some, start=first[partition]):
-                for index, waiter in enumerate(batch.waiters):
-                    if not waiter.done():
-                        waiter.set_result(Position(partition, position, index))
+            for _ in connection.notifies(timeout=seconds, stop_after=1):
+                pass
 
-    async def _store(self, rows: _Rows) -> dict[int, int]:
-        """Return the position of each partition's first record, once they are durable.
+    def close(self) -> None:
+        """Let the connection go; the next call would make another."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._listens = None, False
 
-        Nothing is sent a second time: after a failure the lines may or may not be stored, and the
-        stations, which get no answer, send them again.
-        """
-        if self._writer is None or self._writer.closed:
-            self._writer = await _connect_patiently(self._dsn)
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection[Any]]:
+        """Yield the connection; after an error the next call begins on a new one."""
         try:
-            cursor = await self._writer.execute(APPEND, rows)
-            return _first_positions(rows, await cursor.fetchall())
-        except BaseException:
-            # What it has sent is unknown; the next flush begins on a new connection.
-            await self._writer.close()
-            raise
-
-    async def _ask(self, query: LiteralString, parameters: Sequence[object]) -> list[Any]:
-        async with self._reading:
-            if self._reader is None or self._reader.closed:
-                self._reader = await _connect(self._dsn)
-            cursor = self._reader.cursor(binary=True)
-            await cursor.execute(query, parameters)
-            return await cursor.fetchall()
+            if self._connection is None:
+                self._connection = psycopg.connect(self._dsn, autocommit=True)
+                self._connection.execute(SESSION)
+            yield self._connection
+        except psycopg.Error as error:
+            self.close()
+            message = f"the event log cannot be read, or may not have stored the lines: {error}"
+            raise LogUnavailableError(message) from error
 
 
-def append_lines(
-    connection: psycopg.Connection[Any], lines: Mapping[int, Sequence[bytes]]
-) -> dict[int, int]:
-    """Append *lines* by partition, one record each, in the caller's transaction.
+def make_log(connection: psycopg.Connection[Any], partitions: int) -> int:
+    """Make the log in a migrated database if there is none; return how many partitions it has."""
+    connection.execute(SESSION)
+    if found := _count(connection):
+        return found
+    with connection.transaction():
+        connection.execute(LOCK)
+        if not _count(connection):
+            connection.execute(MAKE, (partitions,))
+        return _count(connection)
 
-    For markers that must appear together with what they announce. Appending to these partitions
-    waits until the caller commits. Returns the position of each partition's record.
+
+def check_durable(connection: psycopg.Connection[Any]) -> None:
+    """Refuse a server that does not keep what it confirms.
 
     Raises:
-        UnfitLineError: If a line is empty or holds a line feed, or a partition does not exist.
+        LogNotDurableError: If it would lose something.
     """
-    for partition, some in lines.items():
-        for line in some:
-            _check_line(line, partition, partition + 1)
-    rows = _rows({partition: [some] for partition, some in lines.items() if some})
-    return _first_positions(rows, connection.execute(APPEND, rows).fetchall())
-
-
-def _first_positions(rows: _Rows, found: Sequence[tuple[int, int, str]]) -> dict[int, int]:
-    first = {partition: position for partition, position, _ in found}
-    if lacking := set(rows.partitions) - first.keys():
-        message = f"the event log has no partition {min(lacking)}"
-        raise UnfitLineError(message)
-    return first
-
-
-def _rows(batches: Mapping[int, Sequence[Sequence[bytes]]]) -> _Rows:
-    rows = _Rows([], [], [], [], [])
-    for partition, records in batches.items():
-        for rank, lines in enumerate(records):
-            codec, payload = pack_payload(lines)
-            rows.partitions.append(partition)
-            rows.ranks.append(rank)
-            rows.lines.append(len(lines))
-            rows.codecs.append(codec)
-            rows.payloads.append(payload)
-    return rows
-
-
-def _check_line(line: bytes, partition: int, partitions: int) -> None:
-    if not line or b"\n" in line:
-        message = "a line of the event log is not empty and holds no line feed"
-        raise UnfitLineError(message)
-    if not 0 <= partition < partitions:
-        message = f"the event log has no partition {partition}"
-        raise UnfitLineError(message)
-
-
-async def _connect(dsn: str) -> psycopg.AsyncConnection[Any]:
-    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
-    await connection.execute(SESSION)
-    return connection
-
-
-async def _connect_patiently(dsn: str) -> psycopg.AsyncConnection[Any]:
-    """Connect to a server that may be starting again; nothing is sent yet, so waiting is safe."""
-    loop = asyncio.get_running_loop()
-    limit = loop.time() + PATIENCE_SECONDS
-    while True:
-        try:
-            return await _connect(dsn)
-        except psycopg.OperationalError:
-            if loop.time() > limit:
-                raise
-        await asyncio.sleep(RETRY_SECONDS)
-
-
-async def _prepare(connection: psycopg.AsyncConnection[Any], partitions: int) -> None:
-    for setting in NEEDED_SETTINGS:
-        cursor = await connection.execute("SELECT current_setting(%s)", (setting,))
-        ((value,),) = await cursor.fetchall()
+    connection.execute(SESSION)
+    for setting, value in connection.execute(DURABLE, (list(NEEDED_SETTINGS),)).fetchall():
         if value != "on":
             raise LogNotDurableError(setting, value)
-    async with connection.transaction():
-        # Two processes that open a new log at once must not both make its partitions.
-        await connection.execute("LOCK TABLE log_head IN SHARE ROW EXCLUSIVE MODE")
-        cursor = await connection.execute("SELECT count(*) FROM log_head")
-        ((found,),) = await cursor.fetchall()
-        if found == 0:
-            await connection.execute(MAKE, (partitions,))
-        elif found != partitions:
-            raise PartitionsMismatchError(found, partitions)
+
+
+def _count(connection: psycopg.Connection[Any]) -> int:
+    ((count,),) = connection.execute(PARTITIONS).fetchall()
+    return int(count)
+
+
+def _records_until(lines: int, sizes: Sequence[int]) -> int:
+    """Return how many records it takes to reach *lines*, or how many there are."""
+    for count, size in enumerate(sizes, 1):
+        lines -= size
+        if lines <= 0:
+            return count
+    return len(sizes)
+
+
+def _record(
+    partition: int,
+    position: int,
+    codec: Any,  # noqa: ANN401 - a row of the table
+    payload: bytes,
+    producer: str | None,
+    sequence: int,
+) -> Record:
+    stamp = None if producer is None else Stamp(producer, sequence)
+    return Record(partition, position, unpack_payload(codec, payload), stamp)

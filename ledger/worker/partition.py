@@ -22,7 +22,7 @@ from ledger.facts.station_facts import (
     transaction_of,
 )
 from ledger.log.envelope import Choice, Declared, Frame, Tick, Validation
-from ledger.log.event_log import Record
+from ledger.log.event_log import Record, Stamp
 from ledger.log.reading import numbered_lines
 from ledger.rating.decisions import Moment
 from ledger.sessions.segments import dated
@@ -30,6 +30,7 @@ from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.judge import Judge
 from ledger.worker.live_folds import NO_TRANSACTION
+from ledger.worker.position import Reached
 from ledger.worker.rater import Rater
 from ledger.worker.recollection import Named
 from ledger.worker.session_rows import (
@@ -71,6 +72,7 @@ class Entry:
     tick: datetime | None = None
     lines: int = 0
     set_aside: list[tuple[str, str]] = field(default_factory=list)
+    stamp: Stamp | None = None
 
 
 class PartitionWorker:
@@ -79,14 +81,14 @@ class PartitionWorker:
     def __init__(
         self,
         connection: Connection[Any],
-        partition: int,
-        position: int,
-        version: int,
+        begin: Reached,
         *,
         translate: Translate,
         recorded_in: str | None = None,
     ) -> None:
-        self.partition, self.next_position, self.version = partition, position, version
+        partition, version = begin.partition, begin.version
+        self.partition, self.next_position, self.version = partition, begin.position, version
+        self._last_at, self._sequences = begin.last_at, begin.sequences
         self.lines_done = 0
         self._connection, self._translate = connection, translate
         self._shelf = FactShelf(connection, partition)
@@ -101,6 +103,12 @@ class PartitionWorker:
         # Their time-outs come with a tick, without a frame that would bring them to mind.
         self._remember(unfinished_stations(connection, partition), NEVER)
 
+    @property
+    def reached(self) -> Reached:
+        """Where this partition stands now; to be stored with what `store` writes."""
+        last_at, sequences = self._last_at, self._sequences
+        return Reached(self.partition, self.next_position, self.version, last_at, sequences)
+
     def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
         """Work through *records*, which continue where the last ones ended.
 
@@ -109,7 +117,11 @@ class PartitionWorker:
         entries = [self._read(record) for record in records]
         self._prepare(entries)
         for entry in entries:
-            self._walk(entry)
+            self.lines_done += entry.lines
+            if self._sequences.takes(entry.stamp):
+                self._walk(entry)
+            else:
+                self._set_aside["", "repeated"] += entry.lines
             self.next_position = entry.position + 1
             if not has_time():
                 break
@@ -141,7 +153,7 @@ class PartitionWorker:
 
     def _read(self, record: Record) -> Entry:
         """Decode and translate one record; what says nothing is counted, never raised."""
-        entry = Entry(record.position)
+        entry = Entry(record.position, stamp=record.stamp)
         for index, line in numbered_lines(record.payload):
             entry.lines += 1
             if line is None:
@@ -226,8 +238,9 @@ class PartitionWorker:
     def _walk(self, entry: Entry) -> None:
         """Take one record into account and judge the stations that it may have changed."""
         moment = Moment(partition=self.partition, position=entry.position, at=entry.at)
-        self.lines_done += entry.lines
         self._set_aside.update(entry.set_aside)
+        if entry.at > BEGINNING:
+            self._last_at = entry.at
         if entry.version is not None:
             # Another policy may wait less: the next tick looks at everything again.
             self.version, self._deadline = entry.version, BEGINNING

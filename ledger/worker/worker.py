@@ -40,18 +40,19 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Final, LiteralString, Self
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg import Connection, IsolationLevel, sql
 
 from ledger.errors import LedgerError
-from ledger.log.reading import read_records
+from ledger.log.event_log import FollowedLog
 from ledger.rating.allowances import lock_all
 from ledger.worker.partition import PartitionWorker, Translate
+from ledger.worker.position import load_position, lock_position, store_position
 
 logger = logging.getLogger(__name__)
 
@@ -60,24 +61,9 @@ GROUP_LINES: Final = 8_000
 GROUP_RECORDS: Final = 4_000
 GROUP_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 1.0
-"""How long `run` waits for the log's notification before it looks by itself."""
+"""How long `run` waits for the log to have more before it looks by itself."""
 LOST: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
 """How a group ends that needs what another worker holds; the second where `lock_timeout` is set."""
-CHANNEL: LiteralString = "log_batch"
-
-BEGIN: LiteralString = """
-INSERT INTO worker_position (partition, next_position, declared_version) VALUES (%s, 0, 0)
-ON CONFLICT (partition) DO NOTHING
-"""
-LOAD: LiteralString = """
-SELECT next_position, declared_version FROM worker_position WHERE partition = %s
-"""
-LOCK: LiteralString = """
-SELECT 1 FROM worker_position WHERE partition = %s AND next_position = %s FOR UPDATE
-"""
-ADVANCE: LiteralString = """
-UPDATE worker_position SET next_position = %s, declared_version = %s WHERE partition = %s
-"""
 
 
 class FencedError(LedgerError):
@@ -95,11 +81,11 @@ class Worker:
         self,
         dsn: str,
         *,
+        log: FollowedLog,
         partitions: Collection[int],
         translate: Translate,
         schema: str = "books",
         group_records: int = GROUP_RECORDS,
-        until: Mapping[int, int] | None = None,
         recorded_in: str | None = None,
         group_seconds: float = GROUP_SECONDS,
     ) -> None:
@@ -107,20 +93,21 @@ class Worker:
 
         Args:
             dsn: The database with the schema `inputs`.
+            log: What to read; it stays the caller's to close.
             partitions: Which partitions to follow; no other worker may follow them.
             translate: What a frame says, as facts: `ingest.facts.translate.translate`.
             schema: Where the tables are that the worker writes: `books`, or a replay's scratch.
             group_records: How many records a transaction takes at most.
-            until: Where to stop, by partition: the first position that is not taken any more.
             recorded_in: The schema whose decisions say what sessions found used of grants that
                 they share: a replay takes that order from there. None: this worker settles it.
             group_seconds: After how long a transaction takes no further record, so that slow
                 work is committed in small parts. Grouping changes no decision.
         """
-        self._group_records = group_records
+        self._log, self._group_records = log, group_records
         self._lines = GROUP_LINES
         self._group_seconds = group_seconds
-        self._until, self._recorded_in = until or {}, recorded_in
+        self.records_done = 0
+        self._recorded_in = recorded_in
         self._translate = translate
         self._connection = psycopg.connect(dsn, autocommit=True)
         # A lock that was waited for must show what its last holder wrote.
@@ -152,23 +139,17 @@ class Worker:
         Raises:
             FencedError: If another worker took over a partition.
         """
-        self._connection.execute(f"LISTEN {CHANNEL}")
         while not stop.is_set():
-            if not self.run_once():
-                for _ in self._connection.notifies(timeout=WAIT_SECONDS, stop_after=1):
-                    pass
+            # Also while there is much to do, or what the log tells meanwhile would pile up.
+            self._log.wait(0 if self.run_once() else WAIT_SECONDS)
 
     def _open(self, partition: int) -> PartitionWorker:
-        self._connection.execute(BEGIN, (partition,))
-        found = self._connection.execute(LOAD, (partition,)).fetchone()
-        if found is None:
+        reached = load_position(self._connection, partition)
+        if reached is None:
             raise FencedError(partition, 0)
-        position, version = found
         return PartitionWorker(
             self._connection,
-            partition,
-            position,
-            version,
+            reached,
             translate=self._translate,
             recorded_in=self._recorded_in,
         )
@@ -195,15 +176,11 @@ class Worker:
         *is_alone*: while no other worker holds a shared grant. What a group needs is known only as
         it is rated, so its locks come in any order; alone it cannot lose twice.
         """
-        wanted = self._group_records
-        if partition.partition in self._until:
-            wanted = min(wanted, self._until[partition.partition] - partition.next_position)
-        records = read_records(
-            self._connection,
+        records = self._log.read(
             partition.partition,
             partition.next_position,
+            records=self._group_records,
             lines=self._lines,
-            records=max(wanted, 0),
         )
         if not records:
             return 0
@@ -215,9 +192,9 @@ class Worker:
                 lock_all(self._connection)
             partition.take(records, lambda: monotonic() < until)
             partition.store()
-            reached = (partition.next_position, partition.version, partition.partition)
-            self._connection.execute(ADVANCE, reached)
+            store_position(self._connection, partition.reached)
         done = partition.lines_done - before
+        self.records_done += partition.next_position - records[0].position
         # What was read and not reached is read again: read no more than could be done.
         is_whole = partition.next_position > records[-1].position
         self._lines = min(GROUP_LINES, 2 * max(self._lines, done) if is_whole else done)
@@ -226,7 +203,7 @@ class Worker:
     def _lock(self, partition: PartitionWorker) -> None:
         """Lock the position: a second worker waits here and then is fenced."""
         expected = (partition.partition, partition.next_position)
-        if self._connection.execute(LOCK, expected).fetchone() is None:
+        if not lock_position(self._connection, *expected):
             raise FencedError(*expected)
 
 

@@ -6,17 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, LiteralString
 
 import msgspec
-import zstandard
-from psycopg import Connection
 
-from ledger.log.event_log import Position
-
-READ: LiteralString = """
-SELECT position, codec, payload FROM log_batch WHERE partition = %s AND position = ANY (%s)
-"""
+from ledger.log.event_log import EventLog, Position
 
 
 class RawFrame(msgspec.Struct, frozen=True, kw_only=True, rename={"position": "place"}):
@@ -38,20 +31,16 @@ class _Line(msgspec.Struct):
     protocol: str = ""
 
 
-def read_frames(
-    connection: Connection[Any], wanted: Iterable[Position]
-) -> dict[Position, RawFrame]:
-    """Return the frames at the *wanted* positions; one without a frame is left out."""
+def read_frames(log: EventLog, wanted: Iterable[Position]) -> dict[Position, RawFrame]:
+    """Return the frames of *log* at the *wanted* positions; one without a frame is left out."""
     by_partition: defaultdict[int, set[Position]] = defaultdict(set)
     for at in wanted:
         by_partition[at.partition].add(at)
     found: dict[Position, RawFrame] = {}
     for partition, in_it in by_partition.items():
-        positions = sorted({at.position for at in in_it})
-        rows = connection.execute(READ, (partition, positions), binary=True)
-        for position, codec, payload in rows:
-            plain = zstandard.decompress(payload) if codec == "json+zstd" else payload
-            for number, text in enumerate(plain.split(b"\n")):
+        records = log.read_at(partition, {at.position for at in in_it})
+        for position, record in records.items():
+            for number, text in enumerate(record.payload.split(b"\n")):
                 at = Position(partition, position, number)
                 if at in in_it:
                     found[at] = _frame(at, text)

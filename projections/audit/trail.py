@@ -17,7 +17,7 @@ from ledger.facts.flags import meaning_of
 from ledger.invoices.document import read_document
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.shown import InvoiceLine, ShownInvoice, shown_invoice
-from ledger.log.event_log import Position
+from ledger.log.event_log import EventLog, Position
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.rating.english import line_label, line_words
 from ledger.sessions.session import ChargingSession, SessionPoint
@@ -141,8 +141,10 @@ def _shown(connection: Connection[Any], text: str) -> ShownInvoice:
     return shown_invoice(document, sessions)
 
 
-def explain(connection: Connection[Any], number: str, line: int | None = None) -> Explanation:
-    """Explain invoice *number*, or its *line* alone, down to the raw frames.
+def explain(
+    connection: Connection[Any], log: EventLog, number: str, line: int | None = None
+) -> Explanation:
+    """Explain invoice *number*, or its *line* alone, down to the raw frames in *log*.
 
     Raises:
         UnknownInvoiceError: If there is no such invoice.
@@ -154,7 +156,7 @@ def explain(connection: Connection[Any], number: str, line: int | None = None) -
     if not chosen and line is not None:
         raise UnknownLineError(number, line, len(document.lines))
     trails = {
-        session_id: _Trail(connection, session_id)
+        session_id: _Trail(connection, log, session_id)
         for session_id in dict.fromkeys(each.session_id for each in chosen)
     }
     return Explanation(
@@ -185,7 +187,7 @@ def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
 class _Trail:
     """What led to one session's lines: its decision, and the fold of what was known then."""
 
-    def __init__(self, connection: Connection[Any], session_id: str) -> None:
+    def __init__(self, connection: Connection[Any], log: EventLog, session_id: str) -> None:
         [self._decision] = rated_sessions(connection, [session_id])
         decision, moment = self._decision, self._decision.moment
         # With what was known then: later facts and declarations would explain another price.
@@ -195,7 +197,7 @@ class _Trail:
         )
         self._session = history.sessions.get(session_id)
         self._partition = moment.partition
-        self._frames = read_frames(connection, self._positions())
+        self._frames = read_frames(log, self._positions())
 
     def explained(self, line: InvoiceLine) -> ExplainedLine:
         """Return *line* with all that is known of it."""

@@ -7,7 +7,7 @@ person's release) is taken from where it was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -16,6 +16,7 @@ from typing import Any, Final, LiteralString, Protocol
 import psycopg
 from psycopg import Connection, sql
 
+from ledger.log.event_log import FollowedLog, Record
 from projections.replay.allowances import allowance_sums
 from projections.replay.invoices import InvoiceComparison
 
@@ -23,10 +24,6 @@ SHOWN_MAX: Final = 20
 BOOKS: Final = "books"
 
 REACHED: LiteralString = "SELECT partition, next_position FROM books.worker_position"
-LINES: LiteralString = """
-SELECT coalesce(sum(lines), 0)::bigint FROM inputs.log_batch JOIN replay_until USING (partition)
-WHERE log_batch.position < replay_until.position
-"""
 STALE: LiteralString = """
 SELECT nspname FROM pg_namespace WHERE nspname ~ '^replay_[0-9]+$' AND NOT EXISTS (
     SELECT FROM pg_stat_activity WHERE 'replay_' || pid = nspname
@@ -75,11 +72,15 @@ TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
 """What is compared by name: its rows of a schema, and their key."""
 
 Progress = Callable[[int, int], None]
-"""Called with the lines replayed and the lines in all."""
+"""Called with the records replayed and the records in all."""
 
 
 class ReplayWorker(Protocol):
     """What a replay needs of the worker: `ledger.worker.worker.Worker`."""
+
+    @property
+    def records_done(self) -> int:
+        """How many records were done."""
 
     def run_once(self) -> int:
         """Take one group of records; return how many lines were done."""
@@ -92,9 +93,27 @@ class NewWorker(Protocol):
     """Makes the worker that writes into a scratch schema."""
 
     def __call__(
-        self, dsn: str, *, partitions: Collection[int], schema: str, until: Mapping[int, int]
+        self, dsn: str, *, log: FollowedLog, partitions: Collection[int], schema: str
     ) -> ReplayWorker:
-        """Return a worker on *partitions* that stops before the positions *until*."""
+        """Return a worker on *partitions* of *log*."""
+
+
+class LogUpTo:
+    """A log as it was when it ended at some positions: a replay goes no further than the books."""
+
+    def __init__(self, log: FollowedLog, until: Mapping[int, int]) -> None:
+        """Let each partition of *log* end before its position in *until*."""
+        self._log, self._until = log, until
+
+    def read(
+        self, partition: int, start: int, *, records: int, lines: int | None = None
+    ) -> Sequence[Record]:
+        """Return records as `FollowedLog.read`."""
+        records = min(records, self._until[partition] - start)
+        return self._log.read(partition, start, records=records, lines=lines) if records > 0 else ()
+
+    def wait(self, seconds: float) -> None:
+        """Return at once: no more comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +144,17 @@ class ReplayReport:
 
 def check_replay(
     dsn: str,
+    log: FollowedLog,
     *,
     new_schema: Callable[[Connection[Any], str], object],
     new_worker: NewWorker,
     progress: Progress | None = None,
 ) -> ReplayReport:
-    """Replay the log up to where the books are, and compare.
+    """Replay *log* up to where the books are, and compare.
 
     Args:
         dsn: The database with `inputs`, `books` and `decisions`; it may be in use.
+        log: What the books follow from.
         new_schema: Makes the tables of the books in a schema of the given name.
         new_worker: Makes the worker that fills it.
         progress: Told after every transaction how far the replay is.
@@ -147,22 +168,24 @@ def check_replay(
         until: dict[int, int] = dict(
             connection.execute("SELECT partition, position FROM replay_until").fetchall()
         )
-        lines = int(connection.execute(LINES).fetchall()[0][0])
         with _scratch(connection, new_schema) as schema:
-            worker = new_worker(dsn, partitions=until, schema=schema, until=until)
+            followed = LogUpTo(log, until)
+            worker = new_worker(dsn, log=followed, partitions=until, schema=schema)
             try:
-                _replay(worker, lines, progress)
+                lines = _replay(worker, sum(until.values()), progress)
             finally:
                 worker.close()
             return _compare(connection, dsn, schema, lines)
 
 
-def _replay(worker: ReplayWorker, lines: int, progress: Progress | None) -> None:
-    done = 0
+def _replay(worker: ReplayWorker, records: int, progress: Progress | None) -> int:
+    """Let *worker* do all that it is to do; return how many lines that was."""
+    lines = 0
     while taken := worker.run_once():
-        done += taken
+        lines += taken
         if progress is not None:
-            progress(done, lines)
+            progress(worker.records_done, records)
+    return lines
 
 
 @contextmanager

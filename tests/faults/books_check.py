@@ -10,41 +10,29 @@ from typing import Any
 import psycopg
 
 from ledger.log.envelope import Frame, decode_lines
-from ledger.log.format import unpack_payload
+from ledger.log.event_log import EventLog
 from tests.faults.load_station import Charged, Exchange
 
 Connection = psycopg.Connection[Any]
 
 
-def logged_exchanges(connection: Connection) -> set[Exchange]:
-    """Return every frame in the log with its reply; fail on a gap."""
+def logged_exchanges(log: EventLog) -> set[Exchange]:
+    """Return every frame in *log* with its reply; fail on a gap."""
     found = set()
-    query = "SELECT partition, position, codec, payload FROM log_batch ORDER BY partition, position"
-    following: Counter[int] = Counter()
-    for partition, position, codec, payload in connection.execute(query, binary=True):
-        assert position == following[partition], f"a gap in partition {partition}"
-        following[partition] += 1
-        for line in decode_lines(unpack_payload(codec, payload)):
-            if isinstance(line, Frame) and line.reply is not None:
-                found.add(Exchange(line.station, line.frame, line.reply))
-    heads = dict(connection.execute("SELECT partition, next_position FROM log_head").fetchall())
-    assert {n: heads[n] for n in following} == dict(following)
+    for partition, end in enumerate(log.ends()):
+        for position in range(end):
+            [record] = log.read(partition, position, records=1)
+            assert record.position == position, f"a gap in partition {partition}"
+            for line in decode_lines(record.payload):
+                if isinstance(line, Frame) and line.reply is not None:
+                    found.add(Exchange(line.station, line.frame, line.reply))
     return found
 
 
-def lost(acknowledged: Iterable[Exchange], connection: Connection) -> list[Exchange]:
-    """Return what was answered and is not in the log."""
-    logged = logged_exchanges(connection)
+def lost(acknowledged: Iterable[Exchange], log: EventLog) -> list[Exchange]:
+    """Return what was answered and is not in *log*."""
+    logged = logged_exchanges(log)
     return [exchange for exchange in acknowledged if exchange not in logged]
-
-
-def is_caught_up(connection: Connection) -> bool:
-    """Say whether the worker has done the whole log."""
-    behind = connection.execute(
-        "SELECT count(*) FROM log_head LEFT JOIN worker_position USING (partition)"
-        " WHERE log_head.next_position <> coalesce(worker_position.next_position, 0)"
-    ).fetchone()
-    return behind == (0,)
 
 
 def is_invoiced(connection: Connection) -> bool:

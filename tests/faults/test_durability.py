@@ -16,9 +16,9 @@ import pytest
 
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
-from ledger.database import connect
-from ledger.log import postgres
-from ledger.log.postgres import PostgresEventLog
+from ledger.log import postgres, postgres_lines
+from ledger.log.postgres import PostgresEventLog, make_log
+from ledger.log.postgres_lines import PostgresLineWriter
 from tests.edge import open_edge
 from tests.fakes import FixedDirectory
 from tests.faults.books_check import lost
@@ -38,20 +38,16 @@ def server() -> Iterator[EmbeddedPostgres]:
         with psycopg.connect(server.dsn) as connection:
             migrate.apply(connection, "inputs")
             migrate.apply(connection, "books")
-        asyncio.run(make_log(server.dsn))
+            make_log(connection, 2)
         yield server
     shutil.rmtree(data)
-
-
-async def make_log(dsn: str) -> None:
-    await (await PostgresEventLog.open(dsn, partitions=2)).close()
 
 
 async def lost_over_kills(server: EmbeddedPostgres) -> tuple[int, int]:
     """Kill all of PostgreSQL some times under load; return how much was answered and is lost."""
     directory = FixedDirectory({each.name: each.password for each in identities(COUNT)})
     async with (
-        await PostgresEventLog.open(server.dsn, partitions=2) as log,
+        await PostgresLineWriter.open(server.dsn, partitions=2) as log,
         open_edge(log=log, directory=directory) as edge,
     ):
         fleet = stations(COUNT, lambda: f"ws://127.0.0.1:{edge.server.ports[0]}")
@@ -62,8 +58,8 @@ async def lost_over_kills(server: EmbeddedPostgres) -> tuple[int, int]:
                 await asyncio.to_thread(server.ensure_running)
             await progress(fleet)
     acknowledged: list[Exchange] = [each for station in fleet for each in station.acknowledged]
-    with connect(server.dsn) as connection:
-        return len(acknowledged), len(lost(acknowledged, connection))
+    with PostgresEventLog(server.dsn) as event_log:
+        return len(acknowledged), len(lost(acknowledged, event_log))
 
 
 async def test_what_was_answered_is_there_after_postgres_was_killed(
@@ -80,7 +76,7 @@ async def test_control_without_waiting_for_the_commit_answered_frames_are_lost(
 ) -> None:
     durable = postgres.SESSION
     monkeypatch.setattr(
-        postgres,
+        postgres_lines,
         "SESSION",
         durable.replace("synchronous_commit = on", "synchronous_commit = off"),
     )

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.log.postgres import PostgresEventLog
+from ledger.worker.position import has_caught_up
 from tests.faults.books_check import (
     assert_money_is_counted_once,
-    is_caught_up,
     is_invoiced,
     lost,
     sessions_in_the_books,
@@ -51,11 +52,15 @@ def assert_nothing_lost_and_nothing_twice(
 ) -> None:
     acknowledged: list[Exchange] = [each for station in fleet for each in station.acknowledged]
     charged: list[Charged] = [each for station in fleet for each in station.charged]
-    with system.connection() as connection:
-        wait_until(lambda: is_caught_up(connection), "the worker has done the log", seconds_max)
+    with system.connection() as connection, PostgresEventLog(system.database.dsn) as log:
+        wait_until(
+            lambda: has_caught_up(connection, log.ends()),
+            "the worker has done the log",
+            seconds_max,
+        )
         wait_until(lambda: is_invoiced(connection), "everything is invoiced", seconds_max)
 
-        assert lost(acknowledged, connection) == []
+        assert lost(acknowledged, log) == []
         assert sessions_in_the_books(connection) == Counter(charged)
         assert_money_is_counted_once(connection)
     system.command("replay", "--check")

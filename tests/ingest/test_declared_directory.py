@@ -14,6 +14,7 @@ from ingest.declared_directory import DeclaredDirectory
 from ingest.directory import AuthorizationStatus
 from ledger.database import connect
 from ledger.desk.apply import apply_files
+from ledger.log.postgres import PostgresEventLog
 from tests.fakes import FixedClock
 
 DECLARED = """
@@ -28,9 +29,10 @@ tokens:
 @pytest.fixture
 def declared(database: str, tmp_path: Path) -> str:
     prepare(database, Settings(data=tmp_path, partitions=1))
-    with connect(database) as connection:
+    with connect(database) as connection, PostgresEventLog(database) as log:
         declared_at = datetime(2026, 3, 1, tzinfo=UTC)
-        apply_files(connection, [(DECLARED, "tokens.yaml")], by="a test", at=declared_at)
+        files = [(DECLARED, "tokens.yaml")]
+        apply_files(connection, files, log=log, by="a test", at=declared_at)
     return database
 
 

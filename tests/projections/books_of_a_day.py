@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 
 import psycopg
 
+from deploy.running.replay import replay_and_compare
 from ingest.facts.translate import translate
 from ledger.invoices.invoicer import Invoicer
+from ledger.log.postgres import PostgresEventLog
 from ledger.worker.worker import Worker
+from projections.replay.replay import Progress, ReplayReport
 from tests.charging_day import PARTITIONS, Timed, charging_day, declare_fleet, write_log
 
 
 def work(dsn: str) -> None:
     """Let the worker and the invoicing do all that there is to do."""
-    with Worker(dsn, partitions=range(PARTITIONS), translate=translate, group_records=2) as worker:
-        while worker.run_once():
-            pass
-    invoicer = Invoicer(dsn)
-    try:
-        invoicer.run_once()
-    finally:
-        invoicer.close()
+    partitions = range(PARTITIONS)
+    with PostgresEventLog(dsn) as log:
+        with Worker(
+            dsn, log=log, partitions=partitions, translate=translate, group_records=2
+        ) as worker:
+            while worker.run_once():
+                pass
+        with closing(Invoicer(dsn, log)) as invoicer:
+            invoicer.run_once()
 
 
 def books_of_a_day(dsn: str, *more: Timed) -> str:
@@ -37,6 +42,12 @@ def go_on(dsn: str, lines: Sequence[Timed]) -> None:
     if lines:
         write_log(dsn, lines)
         work(dsn)
+
+
+def replayed(dsn: str, progress: Progress | None = None) -> ReplayReport:
+    """Replay the log and compare."""
+    with PostgresEventLog(dsn) as log:
+        return replay_and_compare(dsn, log, progress=progress)
 
 
 def ask(dsn: str) -> psycopg.Connection[tuple[object, ...]]:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from ledger.log.envelope import Frame, decode_lines
-from ledger.log.format import unpack_payload
+from ledger.log.postgres import PostgresEventLog
+from projections.audit import trail
 from projections.audit.text import explanation_text
-from projections.audit.trail import UnknownInvoiceError, UnknownLineError, explain, show_invoice
+from projections.audit.trail import (
+    Explanation,
+    UnknownInvoiceError,
+    UnknownLineError,
+    show_invoice,
+)
 from tests.charging_day import choose
 from tests.projections.books_of_a_day import ask, books_of_a_day
 
@@ -21,6 +29,13 @@ HELD = "CS-OLD-2/22/20260302T082000Z"
 @pytest.fixture
 def books(database: str) -> str:
     return books_of_a_day(database, choose(HELD, "release", 300))
+
+
+def explain(
+    connection: psycopg.Connection[Any], number: str, line: int | None = None
+) -> Explanation:
+    with PostgresEventLog(connection.info.dsn) as log:
+        return trail.explain(connection, log, number, line)
 
 
 def number_of(dsn: str, session: str) -> str:
@@ -48,11 +63,9 @@ def test_every_reading_names_its_frame_as_it_stands_in_the_log(books: str) -> No
         for reading in explanation.lines[0].readings:
             assert reading.frame is not None
             partition, position, number = map(int, reading.frame.position.split("/"))
-            [(codec, payload)] = connection.execute(
-                "SELECT codec, payload FROM log_batch WHERE partition = %s AND position = %s",
-                (partition, position),
-            ).fetchall()
-            line = decode_lines(unpack_payload(codec, payload))[number]  # type: ignore[arg-type]  # from the table
+            with PostgresEventLog(books) as log:
+                [record] = log.read(partition, position, records=1)
+            line = decode_lines(record.payload)[number]
             assert isinstance(line, Frame)
             assert line.frame == reading.frame.frame
             assert line.received_at == reading.frame.received_at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from time import monotonic, sleep
@@ -14,12 +14,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from deploy.postgres import migrate
-from deploy.running.replay import replay_and_compare
 from ingest.facts.translate import translate
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
-from ledger.log.event_log import partition_of
+from ledger.log.event_log import FollowedLog, partition_of
+from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.customers import Customer
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token
@@ -38,7 +38,8 @@ from tests.charging_day import (
     stop16,
     write_log,
 )
-from tests.projections.books_of_a_day import ask, tamper
+from tests.ledger.worker.test_worker import new_worker
+from tests.projections.books_of_a_day import ask, replayed, tamper
 
 ONE, TWO = "CS-OLD-1", "CS-NEW-1"
 DAY = 24 * 60
@@ -97,7 +98,7 @@ def charge(
 
 def work(dsn: str, partitions: Iterable[int] = range(PARTITIONS), **options: Any) -> None:  # noqa: ANN401 - handed on
     for partition in partitions:
-        with Worker(dsn, partitions=[partition], translate=translate, **options) as worker:
+        with new_worker(dsn, partitions=[partition], **options) as worker:
             while worker.run_once():
                 pass
 
@@ -148,7 +149,7 @@ def test_two_cards_of_a_household_share_fifty_kwh_over_two_partitions(
 
     assert nets(fleet) == expected
     assert used(fleet) == [("2026-03", Decimal(50_000))]
-    report = replay_and_compare(fleet)
+    report = replayed(fleet)
     assert report.is_identical, report.shown
     assert report.compared_by_kind["allowance use"] == 4
 
@@ -162,11 +163,13 @@ def test_a_replay_finds_the_same_in_any_order_of_partitions(
         write_log(fleet, charge(ONE, 10 + n, "HOME1", 4, minutes=100 + 70 * n))
     work(fleet, [1, 0])
 
-    report = check_replay(
-        fleet,
-        new_schema=lambda connection, schema: migrate.apply(connection, "books", schema=schema),
-        new_worker=in_turn(is_reversed=is_reversed),
-    )
+    with PostgresEventLog(fleet) as log:
+        report = check_replay(
+            fleet,
+            log,
+            new_schema=lambda connection, schema: migrate.apply(connection, "books", schema=schema),
+            new_worker=in_turn(is_reversed=is_reversed),
+        )
 
     assert report.is_identical, report.shown
 
@@ -179,7 +182,7 @@ def test_a_month_ends_at_the_sites_midnight(fleet: str) -> None:
 
     assert used(fleet) == [("2026-03", Decimal(50_000)), ("2026-04", Decimal(20_000))]
     assert nets(fleet) == {"1": 0, "2": 400}
-    assert replay_and_compare(fleet).is_identical
+    assert replayed(fleet).is_identical
 
 
 def test_a_session_that_is_rated_late_uses_what_its_own_month_left(fleet: str) -> None:
@@ -192,7 +195,7 @@ def test_a_session_that_is_rated_late_uses_what_its_own_month_left(fleet: str) -
 
     assert used(fleet) == [("2026-03", Decimal(50_000)), ("2026-04", Decimal(20_000))]
     assert nets(fleet) == {"1": 200, "2": 0, "3": 0}
-    assert replay_and_compare(fleet).is_identical
+    assert replayed(fleet).is_identical
 
 
 def test_a_days_cap_counts_what_the_customer_paid_elsewhere(fleet: str) -> None:
@@ -201,7 +204,7 @@ def test_a_days_cap_counts_what_the_customer_paid_elsewhere(fleet: str) -> None:
     work(fleet)
 
     assert sum(nets(fleet).values()) == 900
-    assert replay_and_compare(fleet).is_identical
+    assert replayed(fleet).is_identical
 
 
 def test_workers_that_run_at_once_never_give_more_than_there_is(fleet: str) -> None:
@@ -224,7 +227,7 @@ def test_workers_that_run_at_once_never_give_more_than_there_is(fleet: str) -> N
         fleet, "SELECT count(*), max(number) FROM allowance_use WHERE key LIKE '%allowance/home%'"
     )
     assert numbers == last == 40
-    report = replay_and_compare(fleet)
+    report = replayed(fleet)
     assert report.is_identical, report.shown
 
 
@@ -287,7 +290,7 @@ def test_workers_that_wait_for_each_other_rate_everything_once(
     assert len(nets(fleet)) == 6
     for customer in ("fleet", "gate", "taxi"):
         assert standings(fleet, f"cap/energy/customer:{customer}") == [(1, 0), (2, 80)], customer
-    report = replay_and_compare(fleet)
+    report = replayed(fleet)
     assert report.is_identical, report.shown
 
 
@@ -304,7 +307,7 @@ def test_a_group_that_lost_a_lock_goes_alone(fleet: str, caplog: pytest.LogCaptu
 
     assert {record.message.split(" at ")[0] for record in caplog.records} == {"LockNotAvailable"}
     assert len(nets(fleet)) == 4
-    assert replay_and_compare(fleet).is_identical
+    assert replayed(fleet).is_identical
 
 
 def test_a_worker_that_was_replaced_while_it_lost_a_lock_is_fenced(fleet: str) -> None:
@@ -313,7 +316,7 @@ def test_a_worker_that_was_replaced_while_it_lost_a_lock_is_fenced(fleet: str) -
     impatient = make_conninfo(fleet, options="-c lock_timeout=50ms")
     with (
         holder(fleet, "customer:fleet") as rival,
-        Worker(impatient, partitions=[first], translate=translate) as worker,
+        new_worker(impatient, partitions=[first]) as worker,
     ):
         moved = threading.Thread(target=take_over, args=(rival, fleet, first))
         moved.start()
@@ -355,7 +358,7 @@ def test_a_changed_standing_is_found(fleet: str, *, what: set[str], statement: s
     work(fleet)
     tamper(fleet, statement)
 
-    report = replay_and_compare(fleet)
+    report = replayed(fleet)
 
     assert not report.is_identical
     assert {each.what for each in report.shown} <= what
@@ -381,10 +384,10 @@ class _InTurn:
 
 def in_turn(*, is_reversed: bool) -> Any:  # noqa: ANN401 - a factory with keywords
     def new_worker(
-        dsn: str, *, partitions: Collection[int], schema: str, until: Mapping[int, int]
+        dsn: str, *, log: FollowedLog, partitions: Collection[int], schema: str
     ) -> _InTurn:
         order = sorted(partitions, reverse=is_reversed)
-        options: dict[str, Any] = {"schema": schema, "until": until, "recorded_in": BOOKS}
+        options: dict[str, Any] = {"log": log, "schema": schema, "recorded_in": BOOKS}
         return _InTurn(
             [Worker(dsn, partitions=[number], translate=translate, **options) for number in order]
         )

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.opening import opened
+from deploy.running.opening import opened, opened_with_log
 
 if TYPE_CHECKING:
     from projections.balances.energy import EnergyBalance, EnergyDay
@@ -82,8 +82,8 @@ def replay(
     if not check:
         message = "say --check: comparing is all that a replay does"
         raise DeployError(message)
-    with opened(folder.settings()) as connection:
-        report = replay_and_compare(connection.info.dsn)
+    with opened_with_log(folder.settings()) as (connection, log):
+        report = replay_and_compare(connection.info.dsn, log)
     if folder.json:
         print_json(report)
     else:

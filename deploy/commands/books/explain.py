@@ -6,7 +6,7 @@ import sys
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.output import print_json
-from deploy.running.opening import opened
+from deploy.running.opening import opened_with_log
 
 
 def explain(number: str, line: int | None = None, /, *, folder: ReadingFolder = READ_FOLDER) -> int:
@@ -23,8 +23,8 @@ def explain(number: str, line: int | None = None, /, *, folder: ReadingFolder = 
     from projections.audit import trail
     from projections.audit.text import explanation_text
 
-    with opened(folder.settings()) as connection:
-        explanation = trail.explain(connection, number, line)
+    with opened_with_log(folder.settings()) as (connection, log):
+        explanation = trail.explain(connection, log, number, line)
     if folder.json:
         print_json(explanation)
     else:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
-from deploy.running.opening import opened
+from deploy.running.opening import opened, opened_with_log
 from deploy.running.owner import is_up
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _choose(
     from ledger.log.envelope import Choice
 
     settings = folder.settings()
-    with opened(settings) as connection:
+    with opened_with_log(settings) as (connection, log):
         choice = Choice(
             received_at=SystemClock().now(),
             station=station_of(connection, session),
@@ -178,7 +178,11 @@ def _choose(
             reason=reason,
         )
         chosen = choose(
-            connection, session, choice=choice, work_off=None if is_up(settings) else work_off
+            connection,
+            session,
+            choice=choice,
+            log=log,
+            work_off=None if is_up(settings) else work_off,
         )
     if folder.json:
         print_json(chosen)

@@ -10,7 +10,7 @@ from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.errors import DeployError
 from deploy.output import print_json, say
-from deploy.running.opening import opened
+from deploy.running.opening import opened_with_log
 from deploy.running.owner import is_up
 
 Code = Annotated[str, Parameter(help="The code, as the tariff spells it.")]
@@ -44,7 +44,7 @@ def validate(
     from ledger.desk.validations import validate as record_validation
 
     settings = folder.settings()
-    with opened(settings) as connection:
+    with opened_with_log(settings) as (connection, log):
         if session is None:
             if token is None or station is None:
                 message = "name the session, or the token and the station of one under way"
@@ -56,6 +56,7 @@ def validate(
             code=code,
             by=by or login(),
             at=SystemClock().now(),
+            log=log,
             work_off=None if is_up(settings) else work_off,
         )
     if folder.json:

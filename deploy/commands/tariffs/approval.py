@@ -13,7 +13,7 @@ from deploy.commands.login import login
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, say, utc
-from deploy.running.opening import opened
+from deploy.running.opening import opened, opened_with_log
 
 Hash = Annotated[str | None, Parameter(name=["--hash"])]
 
@@ -50,7 +50,10 @@ def approve(
     read = hash_
     if file is not None:
         read = published(read_tariffs([(read_text(file), str(file))])[0]).sha256
-    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
+    with (
+        opened_with_log(folder.settings()) as (connection, log),
+        tariff_desk(connection, log) as desk,
+    ):
         now = SystemClock().now()
         record = desk.approve(tariff, by=by or login(), at=now, sha256=read)
     print_records("Approved", [record], is_json=folder.json)
@@ -75,7 +78,10 @@ def reject(
     from deploy.commands.tariffs.records import print_records
     from ledger.desk.approvals import tariff_desk
 
-    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
+    with (
+        opened_with_log(folder.settings()) as (connection, log),
+        tariff_desk(connection, log) as desk,
+    ):
         record = desk.reject(tariff, by=by or login(), at=SystemClock().now(), reason=reason)
     print_records("Rejected", [record], is_json=folder.json)
     return 0
@@ -106,7 +112,10 @@ def retire(
     if holds_until is not None and holds_until.tzinfo is None:
         holds_until = holds_until.replace(tzinfo=UTC)
     now = SystemClock().now()
-    with opened(folder.settings()) as connection, tariff_desk(connection) as desk:
+    with (
+        opened_with_log(folder.settings()) as (connection, log),
+        tariff_desk(connection, log) as desk,
+    ):
         done = desk.retire(tariff, by=by or login(), at=now, holds_until=holds_until)
     if done.record is not None:
         print_records("Proposed", [done.record], is_json=folder.json)

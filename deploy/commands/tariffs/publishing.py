@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -15,11 +15,10 @@ from deploy.commands.tariffs.assigning import TO_NOBODY, Assigning
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.opening import opened
+from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
+    from ledger.approvals.record import TariffRecord
     from ledger.desk.publish import Published
     from ledger.master_data.assignments import Assignment
 
@@ -50,30 +49,32 @@ def publish(
     """
     from deploy.clock import SystemClock
     from ledger.declared.store import load_declarations
+    from ledger.desk.approvals import tariff_desk
     from ledger.desk.publish import publish_files
 
     if not files:
         message = "tariff publish needs at least one file"
         raise DeployError(message)
     texts = [(read_text(path), str(path)) for path in files]
-    if valid_from is not None and valid_from.tzinfo is None:
-        valid_from = valid_from.replace(tzinfo=UTC)
+    holds_from = _utc(valid_from)
     assignments = _assignments(texts, to)
     who, now = by or login(), SystemClock().now()
-    with opened(folder.settings(), is_new=True) as connection:
+    with opened_with_log(folder.settings(), is_new=True) as (connection, log):
         if load_declarations(connection).policy(now).four_eyes and not dry_run:
-            return _propose(connection, texts, assignments, who, now, valid_from, folder)
+            with tariff_desk(connection, log) as desk:
+                proposed = desk.propose(texts, assignments, by=who, at=now, holds_from=holds_from)
+            _print_proposed(proposed, len(files), is_json=folder.json)
+            return 0
         done = publish_files(
-            connection,
-            texts,
-            by=who,
-            at=now,
-            valid_from=valid_from,
-            assignments=assignments,
-            is_dry=dry_run,
-        )
+            connection, texts, log=log, by=who, at=now,
+            valid_from=holds_from, assignments=assignments, is_dry=dry_run,
+        )  # fmt: skip
     _print_published(done, len(files), is_dry=dry_run, is_json=folder.json)
     return 0
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 def _assignments(texts: Sequence[tuple[str, str]], to: Assigning) -> tuple[Assignment, ...]:
@@ -87,26 +88,14 @@ def _assignments(texts: Sequence[tuple[str, str]], to: Assigning) -> tuple[Assig
     return to.assignments(read_tariffs(texts)[0].id)
 
 
-def _propose(
-    connection: Connection[Any],
-    texts: Sequence[tuple[str, str]],
-    assignments: Sequence[Assignment],
-    by: str,
-    at: datetime,
-    holds_from: datetime | None,
-    folder: ReadingFolder,
-) -> int:
+def _print_proposed(proposed: Sequence[TariffRecord], files: int, *, is_json: bool) -> None:
     from deploy.commands.tariffs.records import print_records
-    from ledger.desk.approvals import tariff_desk
 
-    with tariff_desk(connection) as desk:
-        proposed = desk.propose(texts, assignments, by=by, at=at, holds_from=holds_from)
-    print_records("Proposed", proposed, is_json=folder.json)
-    if not folder.json:
-        say(f"{len(proposed)} of {len(texts)} proposed; nothing holds before somebody else says:")
+    print_records("Proposed", proposed, is_json=is_json)
+    if not is_json:
+        say(f"{len(proposed)} of {files} proposed; nothing holds before somebody else says:")
         for record in proposed:
             say(f"  wattledger tariff approve {record.tariff_id} --hash {record.sha256[:12]}")
-    return 0
 
 
 def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool) -> None:

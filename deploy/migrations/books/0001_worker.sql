@@ -5,7 +5,12 @@
 CREATE TABLE worker_position (
     partition        integer PRIMARY KEY,
     next_position    bigint  NOT NULL,
-    declared_version bigint  NOT NULL
+    declared_version bigint  NOT NULL,
+    -- When the last record was received that was taken and says a time.
+    last_at          timestamptz,
+    -- The last sequence taken of each producer, so that a repeat is dropped; the latest last.
+    producers        text[]   NOT NULL DEFAULT '{}',
+    sequences        bigint[] NOT NULL DEFAULT '{}'
 );
 
 -- Facts as the translators gave them, msgpack and zstd, some of one transaction in one row.

@@ -13,11 +13,18 @@ CREATE TABLE log_batch (
     lines integer NOT NULL CHECK (lines > 0),
     codec text NOT NULL CHECK (codec IN ('json', 'json+zstd')),
     payload bytea NOT NULL,
-    PRIMARY KEY (partition, position)
+    producer text,
+    sequence bigint CHECK (sequence > 0),
+    PRIMARY KEY (partition, position),
+    CHECK ((producer IS NULL) = (sequence IS NULL))
 );
 ALTER TABLE log_batch ALTER COLUMN payload SET STORAGE EXTERNAL;
 COMMENT ON COLUMN log_batch.payload IS
     'Lines of JSON with line feeds between them; with codec json+zstd compressed by zstd.';
+
+COMMENT ON COLUMN log_batch.sequence IS
+    'Ascending for each producer in a partition: a record whose number is not above the last one''s '
+    'is there a second time, and readers drop it. Null where nothing is sent twice.';
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

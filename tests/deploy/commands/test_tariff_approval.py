@@ -34,6 +34,7 @@ from ledger.desk.approvals import (
     tariff_desk,
 )
 from ledger.desk.publish import SecondPairOfEyesError, publish_files
+from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.assignments import Assignment
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -58,14 +59,21 @@ def text(price: str = "4.50") -> str:
 @pytest.fixture
 def connection(database: str, tmp_path: Path) -> Iterator[psycopg.Connection[Any]]:
     prepare(database, Settings(data=tmp_path, partitions=3))
-    with connect(database) as connection:
-        apply_files(connection, [(SITE, "site.yaml"), (POLICY, "policy.yaml")], by="root", at=NOW)
+    with connect(database) as connection, PostgresEventLog(database) as log:
+        files = [(SITE, "site.yaml"), (POLICY, "policy.yaml")]
+        apply_files(connection, files, log=log, by="root", at=NOW)
         yield connection
 
 
 @pytest.fixture
-def desk(connection: psycopg.Connection[Any]) -> Iterator[TariffDesk]:
-    with tariff_desk(connection) as desk:
+def log(database: str) -> Iterator[PostgresEventLog]:
+    with PostgresEventLog(database) as log:
+        yield log
+
+
+@pytest.fixture
+def desk(connection: psycopg.Connection[Any], log: PostgresEventLog) -> Iterator[TariffDesk]:
+    with tariff_desk(connection, log) as desk:
         yield desk
 
 
@@ -202,12 +210,14 @@ def test_a_tariff_that_is_assigned_does_not_retire(desk: TariffDesk) -> None:
 
 
 def test_a_version_from_before_four_eyes_retires_with_four(
-    connection: psycopg.Connection[Any],
+    connection: psycopg.Connection[Any], log: PostgresEventLog
 ) -> None:
     _policy(connection, four_eyes=False)
-    publish_files(connection, [(text(), "tou.yaml")], by="anna", at=NOW + timedelta(hours=2))
+    publish_files(
+        connection, [(text(), "tou.yaml")], log=log, by="anna", at=NOW + timedelta(hours=2)
+    )
     _policy(connection, four_eyes=True, hours=3)
-    with tariff_desk(connection) as desk:
+    with tariff_desk(connection, log) as desk:
         desk.retire("tou", by="anna", at=LATER, holds_until=None)
         assert load_declarations(connection).tariff("tou", LATER) is not None
         desk.approve("tou", by="ben", at=LATER, sha256=None)
@@ -216,14 +226,14 @@ def test_a_version_from_before_four_eyes_retires_with_four(
 
 
 def test_with_one_pair_of_eyes_a_tariff_is_published_and_retired_at_once(
-    connection: psycopg.Connection[Any],
+    connection: psycopg.Connection[Any], log: PostgresEventLog
 ) -> None:
     with pytest.raises(SecondPairOfEyesError):
-        publish_files(connection, [(text(), "tou.yaml")], by="anna", at=NOW)
+        publish_files(connection, [(text(), "tou.yaml")], log=log, by="anna", at=NOW)
     _policy(connection, four_eyes=False)
 
-    publish_files(connection, [(text(), "tou.yaml")], by="anna", at=LATER)
-    with tariff_desk(connection) as desk:
+    publish_files(connection, [(text(), "tou.yaml")], log=log, by="anna", at=LATER)
+    with tariff_desk(connection, log) as desk:
         assert desk.retire("tou", by="anna", at=LATER, holds_until=APRIL).record is None
 
     known = load_declarations(connection)
@@ -232,7 +242,7 @@ def test_with_one_pair_of_eyes_a_tariff_is_published_and_retired_at_once(
 
 
 def test_what_a_crash_left_between_approval_and_declaration_is_finished(
-    connection: psycopg.Connection[Any], desk: TariffDesk, database: str
+    connection: psycopg.Connection[Any], desk: TariffDesk, database: str, log: PostgresEventLog
 ) -> None:
     desk.propose([(text(), "tou.yaml")], FJORD, by="anna", at=NOW)
     with TariffApprovals(database) as approvals:
@@ -241,7 +251,7 @@ def test_what_a_crash_left_between_approval_and_declaration_is_finished(
         approvals.keep(record)
     assert price_at(connection, LATER) is None
 
-    with tariff_desk(connection):
+    with tariff_desk(connection, log):
         pass
 
     assert price_at(connection, LATER) == "4.5"
@@ -306,4 +316,5 @@ def test_the_commands_take_a_tariff_from_proposal_to_force(
 def _policy(connection: psycopg.Connection[Any], *, four_eyes: bool, hours: int = 1) -> None:
     policy = f"policy: {{four_eyes: {str(four_eyes).lower()}}}"
     at = NOW + timedelta(hours=hours)
-    apply_files(connection, [(policy, "policy.yaml")], by="root", at=at)
+    with PostgresEventLog(connection.info.dsn) as log:
+        apply_files(connection, [(policy, "policy.yaml")], log=log, by="root", at=at)

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 
 from deploy.cli import WRONG, run
-from deploy.running.replay import replay_and_compare
 from deploy.settings import NAMES
 from ingest.facts.translate import translate
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
 from ledger.log.envelope import Validation
+from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.tariff_versions import published
 from ledger.worker.worker import Worker
 from tariffs.files.tariff_file import read_tariff_file
@@ -31,7 +31,7 @@ from tests.charging_day import (
     stop16,
     write_log,
 )
-from tests.projections.books_of_a_day import ask, work
+from tests.projections.books_of_a_day import ask, replayed, work
 
 STATION = "CS-OLD-1"
 SESSION = f"{STATION}/1/20260302T070100Z"
@@ -110,7 +110,7 @@ def test_a_code_that_is_shown_before_the_stop_lowers_the_price(
         [(body,)] = connection.execute("SELECT body FROM session_decision").fetchall()
     assert who == "till"
     assert '"validations":["SHOP"]' in str(body)
-    assert replay_and_compare(place).is_identical
+    assert replayed(place).is_identical
 
 
 def test_a_rated_session_is_not_validated_any_more(
@@ -164,7 +164,7 @@ def test_a_coupon_for_one_session_is_used_up(books: str) -> None:
     work(books)
 
     assert nets(books) == {"1": 0, "2": 400}
-    assert replay_and_compare(books).is_identical
+    assert replayed(books).is_identical
 
 
 @pytest.mark.parametrize("records", [1, 1000])
@@ -174,9 +174,13 @@ def test_a_line_that_comes_too_late_or_finds_no_session_is_set_aside(
     stop = stop16(STATION, 61, 1, 10_000)
     late = [stop, shown("SHOP", 65, session=SESSION), shown("SHOP", 66, token="FLEET1")]
     write_log(books, late, lines_a_record=1)
-    with Worker(
-        books, partitions=range(PARTITIONS), translate=translate, group_records=records
-    ) as worker:
+    partitions = range(PARTITIONS)
+    with (
+        PostgresEventLog(books) as log,
+        Worker(
+            books, log=log, partitions=partitions, translate=translate, group_records=records
+        ) as worker,
+    ):
         while worker.run_once():
             pass
 
@@ -189,4 +193,4 @@ def test_a_code_that_comes_with_the_stop_counts(books: str) -> None:
     work(books)
 
     assert nets(books) == {"1": 200}
-    assert replay_and_compare(books).is_identical
+    assert replayed(books).is_identical

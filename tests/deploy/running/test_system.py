@@ -24,6 +24,7 @@ from deploy.running.wiring import System
 from deploy.settings import Settings
 from ledger.database import connect as psycopg_connect
 from ledger.desk.apply import apply_files
+from ledger.log.postgres import PostgresEventLog
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STATION = """
@@ -85,8 +86,12 @@ def test_a_station_charges_over_tls_alone_with_its_password(tmp_path: Path) -> N
     )
     trusted = ssl.create_default_context(cafile=str(certificate))
 
-    with System(settings, SystemClock()) as system, psycopg_connect(system.dsn) as books:
-        apply_files(books, [(STATION, "station.yaml")], by="test", at=NOW)
+    with (
+        System(settings, SystemClock()) as system,
+        psycopg_connect(system.dsn) as books,
+        PostgresEventLog(system.dsn) as log,
+    ):
+        apply_files(books, [(STATION, "station.yaml")], log=log, by="test", at=NOW)
         [address] = system.addresses
         stranger = knock(address, trusted)
         answer = boot(address, trusted)

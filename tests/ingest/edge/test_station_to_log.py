@@ -20,6 +20,7 @@ from ledger.database import connect_async
 from ledger.log.envelope import Connection, Frame, LogLine, decode_lines
 from ledger.log.event_log import partition_of
 from ledger.log.postgres import PostgresEventLog
+from ledger.log.postgres_lines import PostgresLineWriter
 from tests.edge import PASSWORD, open_edge
 from tests.fakes import FixedDirectory
 
@@ -65,7 +66,7 @@ async def test_a_charge_of_a_foreign_station_is_in_the_log_with_every_answer(
     directory = FixedDirectory(
         {"CP1": PASSWORD}, tokens={"good": TokenAccess(status=AuthorizationStatus.ACCEPTED)}
     )
-    async with await PostgresEventLog.open(database, partitions=4) as log:
+    async with await PostgresLineWriter.open(database, partitions=4) as log:
         async with (
             open_edge(log=log, ids=ids, epochs=epochs, directory=directory) as edge,
             edge.station(protocol=protocol) as station,
@@ -74,7 +75,7 @@ async def test_a_charge_of_a_foreign_station_is_in_the_log_with_every_answer(
             reading = asyncio.create_task(point.start())
             await charge(point)
             reading.cancel()
-        lines = await _lines(log)
+        lines = _lines(database)
     await ids.close()
     await epochs.close()
 
@@ -85,8 +86,9 @@ async def test_a_charge_of_a_foreign_station_is_in_the_log_with_every_answer(
     assert [line.is_open for line in lines if isinstance(line, Connection)] == [True, False]
 
 
-async def _lines(log: PostgresEventLog) -> list[LogLine]:
-    records = await log.read(partition_of("CP1", partitions=4), 0, limit=100)
+def _lines(dsn: str) -> list[LogLine]:
+    with PostgresEventLog(dsn) as log:
+        records = log.read(partition_of("CP1", partitions=4), 0, records=100)
     return [line for record in records for line in decode_lines(record.payload)]
 
 

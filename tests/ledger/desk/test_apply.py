@@ -16,7 +16,8 @@ from ledger.declared.store import load_declarations
 from ledger.desk.apply import Applied, ProblemsError, apply_files
 from ledger.desk.publish import publish_files
 from ledger.log.envelope import Declared
-from projections.log_reading import read_all
+from ledger.log.postgres import PostgresEventLog
+from projections.log_reading import LoggedLine, read_all
 from tests.tree import EXAMPLES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -37,7 +38,13 @@ def connection(database: str, tmp_path: Path) -> Iterator[psycopg.Connection[Any
 
 def apply(connection: psycopg.Connection[Any], *texts: str, is_dry: bool = False) -> Applied:
     files = [(text, f"{number}.yaml") for number, text in enumerate(texts, start=1)]
-    return apply_files(connection, files, by="a test", at=NOW, is_dry=is_dry)
+    with PostgresEventLog(connection.info.dsn) as log:
+        return apply_files(connection, files, log=log, by="a test", at=NOW, is_dry=is_dry)
+
+
+def logged(connection: psycopg.Connection[Any]) -> list[LoggedLine]:
+    with PostgresEventLog(connection.info.dsn) as log:
+        return list(read_all(log))
 
 
 def problems(connection: psycopg.Connection[Any], *texts: str) -> list[str]:
@@ -53,7 +60,8 @@ def test_the_example_fleet_is_declared_once_and_then_changes_nothing(
     tariffs = [(path.read_text(), path.name) for path in files]
     fleet = (EXAMPLES / "fleet.yaml").read_text()
 
-    publish_files(connection, tariffs, by="a test", at=NOW)
+    with PostgresEventLog(connection.info.dsn) as log:
+        publish_files(connection, tariffs, log=log, by="a test", at=NOW)
     first = apply(connection, fleet)
     second = apply(connection, fleet)
 
@@ -69,7 +77,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(
 
     assert [each.key for each in planned.planned] == ["acme", "fjord"]
     assert load_declarations(connection).version == 0
-    assert list(read_all(connection)) == []
+    assert logged(connection) == []
 
 
 def test_every_partition_of_the_log_is_told_which_version_holds(
@@ -77,7 +85,7 @@ def test_every_partition_of_the_log_is_told_which_version_holds(
 ) -> None:
     applied = apply(connection, SITE)
 
-    told = [(each.at.partition, each.line) for each in read_all(connection)]
+    told = [(each.at.partition, each.line) for each in logged(connection)]
     marker = Declared(received_at=NOW, version=applied.version)
     assert told == [(0, marker), (1, marker), (2, marker)]
 

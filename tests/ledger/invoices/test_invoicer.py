@@ -2,25 +2,80 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
 
 from ledger.database import connect
-from ledger.invoices.invoicer import waiting_since
+from ledger.invoices.invoicer import decided_up_to, waiting_since
 from ledger.log.envelope import Tick, encode_line
-from ledger.log.postgres import append_lines
+from ledger.log.event_log import NewRecord
+from ledger.log.postgres import PostgresEventLog, make_log
+from ledger.worker.worker import Worker
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-def test_a_line_that_nobody_can_read_does_not_stop_the_invoicer(database: str) -> None:
-    lines = [b'{"kind":"not of this version"}', b"no JSON", encode_line(Tick(received_at=NOON))]
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        make_log(connection, 2)
     with connect(database) as connection:
-        connection.execute("INSERT INTO log_head (partition) VALUES (0)")
-        connection.execute(
-            "INSERT INTO worker_position (partition, next_position, declared_version)"
-            " VALUES (0, 0, 0)"
-        )
-        with connection.transaction():
-            append_lines(connection, {0: lines})
+        yield connection
 
-        assert waiting_since(connection) == NOON
+
+@pytest.fixture
+def log(database: str, connection: psycopg.Connection[Any]) -> Iterator[PostgresEventLog]:
+    assert not connection.closed
+    with PostgresEventLog(database) as log:
+        yield log
+
+
+def ticks(*minutes: float) -> list[bytes]:
+    return [encode_line(Tick(received_at=NOON + timedelta(minutes=each))) for each in minutes]
+
+
+def take(dsn: str, log: PostgresEventLog, records: int) -> None:
+    """Let the worker take some records of each partition."""
+    with Worker(
+        dsn, log=log, partitions=range(2), translate=lambda *_, **__: (), group_records=records
+    ) as worker:
+        worker.run_once()
+
+
+def test_a_line_that_nobody_can_read_does_not_stop_the_invoicer(
+    connection: psycopg.Connection[Any], log: PostgresEventLog
+) -> None:
+    log.append([NewRecord(0, [b'{"kind":"not of this version"}', b"no JSON", *ticks(0)])])
+
+    assert waiting_since(connection, log) == NOON
+
+
+def test_the_time_is_that_of_the_last_record_which_says_one(
+    connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
+) -> None:
+    assert decided_up_to(connection) is None
+    log.append([NewRecord(0, ticks(2, 1)), NewRecord(0, [b"no JSON"]), NewRecord(1, ticks(-5))])
+
+    take(database, log, 1)
+    first = decided_up_to(connection)
+    take(database, log, 1)
+
+    assert (first, decided_up_to(connection)) == (NOON + timedelta(minutes=2),) * 2
+
+
+def test_what_is_still_to_be_decided_holds_its_month_open(
+    connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
+) -> None:
+    log.append([NewRecord(0, ticks(0)), NewRecord(0, ticks(7, 5)), NewRecord(1, ticks(60))])
+
+    take(database, log, 1)
+    waiting = waiting_since(connection, log)
+    take(database, log, 1)
+
+    assert decided_up_to(connection) == NOON + timedelta(minutes=60)
+    assert waiting == NOON + timedelta(minutes=5)
+    assert waiting_since(connection, log) is None

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
 
-from ledger.log import postgres
-from ledger.log.event_log import EventLog
-from ledger.log.postgres import (
-    LogNotDurableError,
-    LogUnavailableError,
-    PostgresEventLog,
-    append_lines,
-)
-from tests.ledger.log.log_contract import PARTITIONS, LogContract, OpenLog, lines_of
+from ledger.log import postgres, postgres_lines
+from ledger.log.event_log import EventLog, LineWriter, LogUnavailableError, NewRecord
+from ledger.log.postgres import LogNotDurableError, PostgresEventLog, make_log
+from ledger.log.postgres_lines import PostgresLineWriter
+from tests.ledger.log.log_contract import PARTITIONS, LogContract, OpenLog, OpenWriter, lines_of
 
 
 async def kill_whoever_waits_for_a_lock(connection: psycopg.AsyncConnection) -> None:
@@ -29,23 +25,35 @@ async def kill_whoever_waits_for_a_lock(connection: psycopg.AsyncConnection) -> 
 
 class TestPostgresEventLog(LogContract):
     @pytest.fixture
-    async def opened(self) -> AsyncIterator[list[PostgresEventLog]]:
+    def made(self, database: str) -> str:
+        """A database with a log in it."""
+        with psycopg.connect(database, autocommit=True) as connection:
+            assert make_log(connection, PARTITIONS) == PARTITIONS
+        return database
+
+    @pytest.fixture
+    def open_log(self, made: str) -> Iterator[OpenLog]:
         logs: list[PostgresEventLog] = []
-        yield logs
+
+        def another() -> EventLog:
+            logs.append(PostgresEventLog(made))
+            return logs[-1]
+
+        yield another
         for log in logs:
-            await log.close()
+            log.close()
 
     @pytest.fixture
-    def open_log(self, database: str, opened: list[PostgresEventLog]) -> OpenLog:
-        async def another() -> EventLog:
-            opened.append(await PostgresEventLog.open(database, partitions=PARTITIONS))
-            return opened[-1]
+    async def open_writer(self, made: str) -> AsyncIterator[OpenWriter]:
+        writers: list[PostgresLineWriter] = []
 
-        return another
+        async def another(*, partitions: int = PARTITIONS) -> LineWriter:
+            writers.append(await PostgresLineWriter.open(made, partitions=partitions))
+            return writers[-1]
 
-    @pytest.fixture
-    def open_log_with(self, database: str) -> Callable[[int], Awaitable[EventLog]]:
-        return lambda partitions: PostgresEventLog.open(database, partitions=partitions)
+        yield another
+        for writer in writers:
+            await writer.close()
 
     @pytest.mark.parametrize(
         "change",
@@ -55,117 +63,125 @@ class TestPostgresEventLog(LogContract):
             pytest.param("TRUNCATE inputs.log_batch", id="truncate"),
         ],
     )
-    async def test_what_was_recorded_cannot_be_changed(
-        self, log: EventLog, database: str, change: str
+    def test_what_was_recorded_cannot_be_changed(
+        self, log: EventLog, made: str, change: str
     ) -> None:
-        await log.append(0, b"{}")
+        log.append([NewRecord(0, [b"{}"])])
 
-        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
-            with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="stays"):
-                await connection.execute(change.encode())
+        with (
+            psycopg.connect(made, autocommit=True) as connection,
+            pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="stays"),
+        ):
+            connection.execute(change.encode())
 
-        assert await lines_of(log, 0) == [b"{}"]
-
-    async def test_a_listener_wakes_once_the_record_can_be_read(
-        self, log: EventLog, database: str
-    ) -> None:
-        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
-            await connection.execute(f"LISTEN {postgres.CHANNEL}")
-            appending = asyncio.create_task(log.append(1, b"{}"))
-            async for _ in connection.notifies(timeout=10, stop_after=1):
-                assert await lines_of(log, 1) == [b"{}"]
-            await appending
+        assert lines_of(log, 0) == [b"{}"]
 
     async def test_lines_that_are_not_stored_are_answered_with_an_error(
-        self, log: EventLog, database: str
+        self, writer: LineWriter, log: EventLog, made: str
     ) -> None:
-        async with await psycopg.AsyncConnection.connect(database) as connection:
+        async with await psycopg.AsyncConnection.connect(made) as connection:
             await connection.execute("LOCK TABLE inputs.log_head")
-            appending = [asyncio.create_task(log.append(n % 2, b"%d" % n)) for n in range(10)]
+            appending = [asyncio.create_task(writer.append(n % 2, b"%d" % n)) for n in range(10)]
             await asyncio.sleep(0.1)
             await kill_whoever_waits_for_a_lock(connection)
             results = await asyncio.gather(*appending, return_exceptions=True)
 
         assert all(isinstance(result, LogUnavailableError) for result in results)
-        position = await log.append(0, b"later")
-        assert (position.position, await lines_of(log, 0)) == (0, [b"later"])
-        assert await lines_of(log, 1) == []
+        assert str(results[0]).startswith("10 lines may not be in the event log")
+        position = await writer.append(0, b"later")
+        assert (position.position, lines_of(log, 0)) == (0, [b"later"])
+        assert lines_of(log, 1) == []
 
-    async def test_the_log_waits_for_a_server_that_comes_back(
-        self, log: EventLog, database: str, monkeypatch: pytest.MonkeyPatch
+    async def test_a_record_that_is_not_stored_is_answered_with_an_error(
+        self, log: EventLog, made: str
     ) -> None:
-        name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
-        admin = psycopg.conninfo.make_conninfo(database, dbname="postgres")
-        monkeypatch.setattr(postgres, "PATIENCE_SECONDS", 0.3)
+        log.ends()
+        async with await psycopg.AsyncConnection.connect(made) as connection:
+            await connection.execute("LOCK TABLE inputs.log_head")
+            appending = asyncio.create_task(
+                asyncio.to_thread(log.append, [NewRecord(0, [b"first"])])
+            )
+            await asyncio.sleep(0.2)
+            await kill_whoever_waits_for_a_lock(connection)
+            with pytest.raises(LogUnavailableError, match="may not have stored"):
+                await appending
+
+        assert log.append([NewRecord(0, [b"later"])])[0].position == 0
+
+    def test_a_reader_whose_connection_was_lost_is_told_and_reads_on(
+        self, log: EventLog, made: str
+    ) -> None:
+        log.append([NewRecord(0, [b"{}"])])
+        log.wait(0)
+        with psycopg.connect(made, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+        with pytest.raises(LogUnavailableError):
+            log.read(0, 0, records=1)
+
+        assert lines_of(log, 0) == [b"{}"]
+        log.wait(0)
+        log.append([NewRecord(1, [b"{}"])])
+        log.wait(10)
+
+    async def test_the_writer_waits_for_a_server_that_comes_back(
+        self, writer: LineWriter, open_log: OpenLog, made: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = psycopg.conninfo.conninfo_to_dict(made)["dbname"]
+        admin = psycopg.conninfo.make_conninfo(made, dbname="postgres")
+        monkeypatch.setattr(postgres_lines, "PATIENCE_SECONDS", 0.3)
         async with await psycopg.AsyncConnection.connect(admin, autocommit=True) as connection:
             await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS off")
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
             with pytest.raises(LogUnavailableError):
-                await log.append(0, b"noticed")
+                await writer.append(0, b"noticed")
             with pytest.raises(LogUnavailableError, match="not currently accepting"):
-                await log.append(0, b"out of patience")
-            appending = asyncio.create_task(log.append(0, b"patient"))
+                await writer.append(0, b"out of patience")
+            appending = asyncio.create_task(writer.append(0, b"patient"))
             await asyncio.sleep(0.15)
             await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS on")
 
         assert (await appending).position == 0
-        assert await lines_of(log, 0) == [b"patient"]
+        assert lines_of(open_log(), 0) == [b"patient"]
 
-    async def test_closing_stores_what_waits(self, open_log: OpenLog, database: str) -> None:
-        log = await PostgresEventLog.open(database, partitions=PARTITIONS, linger_seconds=60)
-        appending = asyncio.create_task(log.append(0, b"last"))
+    async def test_closing_does_not_wait_for_the_linger(self, made: str, log: EventLog) -> None:
+        writer = await PostgresLineWriter.open(made, partitions=PARTITIONS, linger_seconds=60)
+        appending = asyncio.create_task(writer.append(0, b"last"))
         await asyncio.sleep(0)
 
-        await log.close()
+        async with asyncio.timeout(10):
+            await writer.close()
 
         assert appending.done()
-        assert await lines_of(await open_log(), 0) == [b"last"]
-
-    async def test_markers_appear_together_with_what_they_announce(
-        self, log: EventLog, database: str
-    ) -> None:
-        await log.append(1, b"before")
-        with psycopg.connect(database) as connection:
-            connection.execute("SET search_path = inputs")
-            positions = append_lines(connection, {0: [b"a", b"b"], 1: [b"c"], 2: []})
-            after = asyncio.create_task(log.append(0, b"after"))
-            await asyncio.sleep(0.05)
-            assert (after.done(), await log.read(0, 0, limit=10)) == (False, [])
-
-        assert positions == {0: 0, 1: 1}
-        assert (await after).position == 1
-        assert await lines_of(log, 0) == [b"a", b"b", b"after"]
-        assert await lines_of(log, 1) == [b"before", b"c"]
-
-    async def test_a_marker_for_a_partition_that_does_not_exist_is_refused(
-        self, log: EventLog, database: str
-    ) -> None:
-        with psycopg.connect(database) as connection:
-            connection.execute("SET search_path = inputs")
-            with pytest.raises(postgres.UnfitLineError):
-                append_lines(connection, {0: [b"a"], PARTITIONS: [b"b"]})
-            connection.rollback()
-
-        assert await log.end(0) == 0
+        assert lines_of(log, 0) == [b"last"]
 
     async def test_a_log_that_lost_its_partitions_fails_in_words(
-        self, log: EventLog, database: str
+        self, writer: LineWriter, made: str
     ) -> None:
-        with psycopg.connect(database) as connection:
+        with psycopg.connect(made) as connection:
             connection.execute("DELETE FROM inputs.log_head")
 
         with pytest.raises(LogUnavailableError, match="no partition 0"):
-            await log.append(0, b"{}")
+            await writer.append(0, b"{}")
+
+    async def test_a_writer_makes_the_log_if_there_is_none(self, database: str) -> None:
+        async with await PostgresLineWriter.open(database, partitions=3) as writer:
+            await writer.append(2, b"{}")
+        with psycopg.connect(database, autocommit=True) as connection:
+            assert make_log(connection, 5) == 3
 
     async def test_a_session_that_need_not_be_durable_is_made_durable(self, database: str) -> None:
         name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
 
-        async with await PostgresEventLog.open(database, partitions=PARTITIONS) as log:
-            position = await log.append(0, b"{}")
+        async with await PostgresLineWriter.open(database, partitions=PARTITIONS) as writer:
+            position = await writer.append(0, b"{}")
 
         assert position.position == 0
 
@@ -175,4 +191,4 @@ class TestPostgresEventLog(LogContract):
         monkeypatch.setattr(postgres, "NEEDED_SETTINGS", ("fsync", "ssl"))
 
         with pytest.raises(LogNotDurableError, match="ssl=off"):
-            await PostgresEventLog.open(database, partitions=PARTITIONS)
+            await PostgresLineWriter.open(database, partitions=PARTITIONS)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ledger.log.envelope import Frame, LogLine, Tick, decode_lines, encode_line
-from ledger.log.postgres import PostgresEventLog
+from ledger.log.postgres_lines import PostgresLineWriter
 from tests.tree import DOCS
 
 DOCUMENT = DOCS / "event-log.md"
@@ -70,7 +70,7 @@ def recipes() -> list[str]:
 async def log_dsn(database: str) -> str:
     """A log with a compressed record, then a short one that is not compressed."""
     long: list[LogLine] = [frame(0, padding=5000), Tick(received_at=NOON), frame(1)]
-    async with await PostgresEventLog.open(database, partitions=1) as log:
+    async with await PostgresLineWriter.open(database, partitions=1) as log:
         await asyncio.gather(*(log.append(0, encode_line(line)) for line in long))
         await log.append(0, encode_line(frame(2, station="DE-ABC-2")))
         await log.append(0, encode_line(frame(3)))

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.postgres import migrate
 from ingest.facts.translate import translate
+from ledger.log.postgres import PostgresEventLog
 from ledger.worker.worker import Worker
 from tests.charging_day import (
     PARTITIONS,
@@ -28,13 +29,17 @@ GAPPY = "CS-NEW-1/C/20260302T071000Z"
 
 
 def work(dsn: str, *, group_records: int = 64, schema: str = "books") -> None:
-    with Worker(
-        dsn,
-        partitions=range(PARTITIONS),
-        translate=translate,
-        group_records=group_records,
-        schema=schema,
-    ) as worker:
+    with (
+        PostgresEventLog(dsn) as log,
+        Worker(
+            dsn,
+            log=log,
+            partitions=range(PARTITIONS),
+            translate=translate,
+            group_records=group_records,
+            schema=schema,
+        ) as worker,
+    ):
         while worker.run_once():
             pass
 

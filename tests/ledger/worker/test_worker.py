@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -11,13 +13,14 @@ import pytest
 
 from deploy.postgres import migrate
 from ingest.facts.translate import translate
+from ledger.log.event_log import NewRecord
+from ledger.log.postgres import PostgresEventLog
 from ledger.rating.decide import decide
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import StationFold
 from ledger.worker.worker import FencedError, Worker
 from tests.charging_day import (
     PARTITIONS,
-    append,
     at,
     charging_day,
     choose,
@@ -49,8 +52,16 @@ def day(database: str) -> str:
     return database
 
 
+@contextmanager
+def new_worker(dsn: str, **options: Any) -> Iterator[Worker]:  # noqa: ANN401 - handed on
+    """Yield a worker on the log in *dsn*, by default on all partitions."""
+    chosen = {"partitions": ALL, "translate": translate, **options}
+    with PostgresEventLog(dsn) as log, Worker(dsn, **{"log": log, **chosen}) as worker:
+        yield worker
+
+
 def work(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
-    with Worker(dsn, **{"partitions": ALL, "translate": translate, **options}) as worker:
+    with new_worker(dsn, **options) as worker:
         done = total = worker.run_once()
         while done:
             done = worker.run_once()
@@ -103,7 +114,7 @@ def test_grouping_and_restarts_change_no_byte(day: str, *, records: int, restart
 
 
 def one_group(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
-    with Worker(dsn, partitions=ALL, translate=translate, **options) as worker:
+    with new_worker(dsn, **options) as worker:
         return worker.run_once()
 
 
@@ -119,8 +130,8 @@ def test_one_worker_a_partition_concludes_what_one_for_all_does(day: str) -> Non
 
 def test_a_second_worker_on_a_partition_is_fenced_and_writes_nothing(day: str) -> None:
     with (
-        Worker(day, partitions=ALL, translate=translate, group_records=1) as first,
-        Worker(day, partitions=ALL, translate=translate, group_records=1) as second,
+        new_worker(day, group_records=1) as first,
+        new_worker(day, group_records=1) as second,
     ):
         first.run_once()
         before = consequences(day)
@@ -238,9 +249,8 @@ def test_the_same_stop_again_after_the_decision_is_no_late_fact(database: str) -
 
 
 def test_lines_that_say_nothing_are_counted_and_stop_nobody(day: str) -> None:
-    with psycopg.connect(day) as connection:
-        connection.execute("SET search_path = inputs")
-        append(connection, 0, [[b"{no json", b'{"kind":"riddle"}'], [b"\xff\xfe"]])
+    with PostgresEventLog(day) as log:
+        log.append([NewRecord(0, [b"{no json", b'{"kind":"riddle"}']), NewRecord(0, [b"\xff\xfe"])])
     later = start16("CS-OLD-1", 400, 31, "FLEET1", 8000)
     write_log(day, [later])
 
@@ -272,7 +282,7 @@ def test_an_open_session_shows_its_register_while_it_charges(database: str) -> N
 
 def test_a_running_worker_follows_what_is_appended(day: str) -> None:
     stop = threading.Event()
-    with Worker(day, partitions=ALL, translate=translate) as worker:
+    with new_worker(day) as worker:
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
         write_log(day, [start16("CS-OLD-1", 400, 31, "FLEET1", 8000)])

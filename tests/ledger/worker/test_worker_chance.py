@@ -12,6 +12,7 @@ import pytest
 from deploy.postgres import migrate
 from ingest.facts.translate import translate
 from ledger.log.envelope import Validation
+from ledger.log.postgres import PostgresEventLog
 from ledger.worker.worker import Worker
 from tests.charging_day import (
     PARTITIONS,
@@ -103,13 +104,17 @@ def restarted(dsn: str, schema: str, chance: random.Random) -> None:
         done = 1
         while done:
             records = chance.choice([1, 2, 3])
-            with Worker(
-                dsn,
-                partitions=[partition],
-                translate=translate,
-                schema=schema,
-                group_records=records,
-            ) as one:
+            with (
+                PostgresEventLog(dsn) as log,
+                Worker(
+                    dsn,
+                    log=log,
+                    partitions=[partition],
+                    translate=translate,
+                    schema=schema,
+                    group_records=records,
+                ) as one,
+            ):
                 done = one.run_once()
 
 

@@ -8,13 +8,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from ingest.facts.translate import translate
+from ledger.log.postgres import PostgresEventLog
 from ledger.sessions.segments import Segment
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import Surroundings, fold_session
-from ledger.worker.worker import Worker
 from tests.charging_day import (
-    PARTITIONS,
     Timed,
     at,
     declare_fleet,
@@ -26,7 +24,7 @@ from tests.charging_day import (
     tick,
     write_log,
 )
-from tests.ledger.worker.test_worker import consequences, new_schema, rows, work
+from tests.ledger.worker.test_worker import consequences, new_schema, new_worker, rows, work
 
 FOLDS_A_SESSION = 6
 """At its start, at the neighbour's next start, at the stop, as it was before; states may add."""
@@ -90,14 +88,11 @@ def test_slow_work_is_committed_record_by_record_and_decides_the_same(database: 
     schema = new_schema(database, "slowly")
 
     groups = 0
-    with Worker(
-        database, partitions=range(PARTITIONS), translate=translate, schema=schema, group_seconds=0
-    ) as slow:
+    with new_worker(database, schema=schema, group_seconds=0) as slow:
         while slow.run_once():
             groups += 1
-    records = rows(database, "SELECT max(position) + 1 FROM log_batch")
-
-    assert records == [(groups,)]
+    with PostgresEventLog(database) as log:
+        assert groups == max(log.ends())
     assert consequences(database, schema) == consequences(database)
 
 

@@ -1,0 +1,74 @@
+"""Where the worker stands in a partition: stored with what follows from the records before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.log.event_log import Stamp
+from ledger.log.repeats import LastSequences
+
+_BEGIN: LiteralString = """
+INSERT INTO worker_position (partition, next_position, declared_version) VALUES (%s, 0, 0)
+ON CONFLICT (partition) DO NOTHING
+"""
+_LOAD: LiteralString = """
+SELECT next_position, declared_version, last_at, producers, sequences
+FROM worker_position WHERE partition = %s
+"""
+_LOCK: LiteralString = """
+SELECT 1 FROM worker_position WHERE partition = %s AND next_position = %s FOR UPDATE
+"""
+_STORE: LiteralString = """
+UPDATE worker_position SET next_position = %s, declared_version = %s, last_at = %s,
+    producers = %s, sequences = %s
+WHERE partition = %s
+"""
+_ALL: LiteralString = "SELECT partition, next_position FROM worker_position"
+
+
+class Reached(NamedTuple):
+    """All that the worker must know again of a partition after a restart.
+
+    `position` is the next record's, `version` that of the declarations that hold, `last_at` when
+    the last record was received that says a time; `sequences` tell a repeat.
+    """
+
+    partition: int
+    position: int
+    version: int
+    last_at: datetime | None
+    sequences: LastSequences
+
+
+def load_position(connection: Connection[Any], partition: int) -> Reached | None:
+    """Return where the worker stands, at first the beginning; None if the row was taken away."""
+    connection.execute(_BEGIN, (partition,))
+    found = connection.execute(_LOAD, (partition,)).fetchone()
+    if found is None:
+        return None
+    position, version, last_at, producers, sequences = found
+    last = LastSequences(map(Stamp, producers, sequences))
+    return Reached(partition, position, version, last_at, last)
+
+
+def lock_position(connection: Connection[Any], partition: int, position: int) -> bool:
+    """Lock the row for the transaction; say whether it is still at *position*."""
+    return connection.execute(_LOCK, (partition, position)).fetchone() is not None
+
+
+def store_position(connection: Connection[Any], reached: Reached) -> None:
+    """Write where the worker stands now."""
+    kept = reached.sequences.kept()
+    producers, sequences = [each.producer for each in kept], [each.sequence for each in kept]
+    row = (reached.position, reached.version, reached.last_at, producers, sequences)
+    connection.execute(_STORE, (*row, reached.partition))
+
+
+def has_caught_up(connection: Connection[Any], ends: Sequence[int]) -> bool:
+    """Say whether the worker has taken all of a log that ended at *ends*, by partition."""
+    reached = dict(connection.execute(_ALL).fetchall())
+    return all(reached.get(partition, 0) >= end for partition, end in enumerate(ends))
