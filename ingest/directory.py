@@ -33,7 +33,7 @@ class StationAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAccess:
-    """What is declared about a token; `group` is the uid of its group or parent token."""
+    """What is declared about a token; `group` is the uid of its parent token, as it is spelt."""
 
     status: AuthorizationStatus
     expires_at: datetime | None = None
@@ -54,10 +54,10 @@ class StationDirectory(Protocol):
     async def station(self, identity: str) -> StationAccess | None:
         """Return who may connect as *identity* (canonical), or None."""
 
-    async def token(self, token_uid: str) -> TokenAccess | None:
-        """Return what is declared about *token_uid* (a `canonical_token`), or None."""
+    async def token(self, subject_id: str) -> TokenAccess | None:
+        """Return what is declared about the token whose subject this is, or None."""
 
     async def unknown_token(
-        self, station_id: str, token_uid: str, *, seen_at: datetime
+        self, station_id: str, subject_id: str, *, seen_at: datetime
     ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""

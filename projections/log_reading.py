@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from ledger.log.envelope import Choice, Declared, Frame, LogLine, Tick, Validation, decode_lines
+from ledger.log.envelope import (
+    Choice,
+    Declared,
+    Frame,
+    LogLine,
+    Tick,
+    Validation,
+    decode_lines,
+    encode_line,
+)
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.event_log import Position, partition_of
 from ledger.log.format import unpack_payload
+from ledger.persons.store import opened_frames
 from projections.errors import ProjectionError
 
 _POSITION: Final = re.compile(r"(\d+)/(\d+)(?:/(\d+))?")
@@ -92,6 +102,17 @@ def count_partitions(connection: Connection[Any]) -> int:
     """Return how many partitions the log has."""
     row = connection.execute(_PARTITIONS).fetchone()
     return int(row[0]) if row else 0
+
+
+def as_they_came(connection: Connection[Any], lines: Sequence[LoggedLine]) -> list[LoggedLine]:
+    """Return *lines* with their frames as they came, as far as nobody in them was erased."""
+    shut = [line for _, line, _ in lines if isinstance(line, Frame)]
+    originals = iter(opened_frames(connection, shut))
+    return [
+        logged._replace(line=line, text=encode_line(line).decode())
+        for logged in lines
+        for line in [next(originals) if isinstance(logged.line, Frame) else logged.line]
+    ]
 
 
 def describe(line: LogLine) -> str:

@@ -119,12 +119,12 @@ class FixedDirectory:
                 )
         return None
 
-    async def token(self, token_uid: str) -> TokenAccess | None:
-        return self.tokens.get(token_uid)
+    async def token(self, subject_id: str) -> TokenAccess | None:
+        return self.tokens.get(subject_id)
 
     async def unknown_token(
-        self, station_id: str, token_uid: str, *, seen_at: datetime
+        self, station_id: str, subject_id: str, *, seen_at: datetime
     ) -> AuthorizationStatus:
         assert seen_at.tzinfo is UTC
-        self.unknown.append((station_id, token_uid))
+        self.unknown.append((station_id, subject_id))
         return self.policy

@@ -20,6 +20,7 @@ from ledger.log.envelope import Frame
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import StationFold, fold_station
 from ledger.sessions.told import told
+from tests.at_the_edge import sealed
 from tests.tree import VECTORS
 
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -60,8 +61,8 @@ class Story:
 
     protocol = ""
 
-    def __init__(self, traits: StationTraits = AC) -> None:
-        self.traits = traits
+    def __init__(self, traits: StationTraits = AC, *, ignored: str = "") -> None:
+        self.traits, self.ignored = traits, ignored
         self.frames: list[Frame] = []
 
     def send(
@@ -83,17 +84,16 @@ class Story:
         self, text: str, received: float, *, reply: str | None = None, direction: Any = "in"
     ) -> None:
         """Log a frame as it is."""
-        self.frames.append(
-            Frame(
-                received_at=at(received),
-                station="CS-1",
-                protocol=self.protocol,
-                epoch=1,
-                frame=text,
-                reply=reply,
-                direction=direction,
-            )
+        frame = Frame(
+            received_at=at(received),
+            station="CS-1",
+            protocol=self.protocol,
+            epoch=1,
+            frame=text,
+            reply=reply,
+            direction=direction,
         )
+        self.frames.append(sealed(frame, ignored=self.ignored))
 
     def facts(self) -> list[StationFact]:
         """Return the facts of all frames."""
@@ -185,8 +185,8 @@ class Story201(Story):
 
     protocol = "ocpp2.0.1"
 
-    def __init__(self, traits: StationTraits = AC) -> None:
-        super().__init__(traits)
+    def __init__(self, traits: StationTraits = AC, *, ignored: str = "") -> None:
+        super().__init__(traits, ignored=ignored)
         self._next: dict[object, int] = {}
 
     def event(  # noqa: PLR0913

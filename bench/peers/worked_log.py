@@ -23,6 +23,7 @@ from ledger.desk.publish import publish_files
 from ledger.log.envelope import LogLine, encode_line
 from ledger.log.postgres import append_lines
 from ledger.worker.worker import Worker
+from tests.at_the_edge import keep_named_subjects
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _DECLARED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,6 +58,7 @@ def empty_log() -> Iterator[EmbeddedPostgres]:
         with EmbeddedPostgres(data) as postgres:
             with psycopg.connect(postgres.dsn) as connection:
                 migrate.apply(connection, "inputs")
+                migrate.apply(connection, "persons")
                 migrate.apply(connection, "books")
                 connection.execute("INSERT INTO inputs.log_head (partition) VALUES (0)")
             yield postgres
@@ -69,6 +71,7 @@ def declare(postgres: EmbeddedPostgres, stations: Iterable[str]) -> None:
     listed = "\n".join(f"  {each}: {{site: yard, connectors: 1}}" for each in stations)
     with connect(postgres.dsn) as connection:
         publish_files(connection, [(_TARIFF, "tariff.yaml")], by="bench", at=_DECLARED_AT)
+        keep_named_subjects(connection, "a")
         files = [(f"{_MASTER_DATA}stations:\n{listed}\n", "stations.yaml")]
         apply_files(connection, files, by="bench", at=_DECLARED_AT)
 

@@ -42,6 +42,7 @@ from deploy.settings import Settings
 from ingest.answers.transactions import PostgresTransactionIds
 from ingest.declared_directory import DeclaredDirectory
 from ingest.edge.connection_epochs import PostgresEpochs
+from ingest.persons.subjects import PostgresSubjects
 from ledger.database import connect, connect_async
 
 LAST_DAY: Final = date(2026, 3, 31)
@@ -166,13 +167,15 @@ async def _edge(system: System, log: GatheredLog, clock: SteppedClock) -> AsyncI
     connect_edge = partial(connect_async, system.dsn)
     async with AsyncExitStack() as exits:
         directory = DeclaredDirectory(system.dsn, clock)
+        subjects = PostgresSubjects(connect_edge)
         ids = PostgresTransactionIds(connect_edge)
         epochs = PostgresEpochs(connect_edge)
-        for each in (directory, ids, epochs):
+        for each in (directory, subjects, ids, epochs):
             exits.push_async_callback(each.close)
         yield MemoryWire(
             log=log,
             directory=directory,
+            subjects=subjects,
             ids=ids,
             epochs=epochs,
             clock=clock,

@@ -58,6 +58,7 @@ def prepare(dsn: str, settings: Settings) -> None:
 
     with psycopg.connect(dsn) as connection:
         migrate.apply(connection, "inputs")
+        migrate.apply(connection, "persons")
         migrate.apply(connection, "books")
         row = connection.execute("SELECT count(*) FROM inputs.log_head").fetchone()
     if row == (0,):

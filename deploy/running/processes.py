@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.errors import DeployError
@@ -72,6 +73,7 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.server import Manners, serve  # noqa: PLC0415
     from ingest.edge.ticks import keep_ticking  # noqa: PLC0415
+    from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
     from ledger.log.postgres import PostgresEventLog  # noqa: PLC0415
 
@@ -80,26 +82,24 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with AsyncExitStack() as exits:
         log = await PostgresEventLog.open(
-            context.dsn,
-            partitions=settings.partitions,
-            linger_seconds=settings.linger_ms / 1000,
+            context.dsn, partitions=settings.partitions, linger_seconds=settings.linger_ms / 1000
         )
         exits.push_async_callback(log.close)
+        connect = partial(connect_async, context.dsn)
         directory = DeclaredDirectory(context.dsn, clock)
-        exits.push_async_callback(directory.close)
-        ids = PostgresTransactionIds(lambda: connect_async(context.dsn))
-        exits.push_async_callback(ids.close)
-        epochs = PostgresEpochs(lambda: connect_async(context.dsn))
-        exits.push_async_callback(epochs.close)
-        listeners = _listeners(settings)
+        subjects = PostgresSubjects(connect)
+        ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
+        for each in (directory, subjects, ids, epochs):
+            exits.push_async_callback(each.close)
         try:
             server = await serve(
                 log=log,
                 directory=directory,
+                subjects=subjects,
                 ids=ids,
                 epochs=epochs,
                 clock=clock,
-                listeners=listeners,
+                listeners=_listeners(settings),
                 manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
             )
         except OSError as error:

@@ -37,6 +37,7 @@ from ingest.edge.security import (
     basic_credentials,
 )
 from ingest.errors import IngestError
+from ingest.persons.subjects import Subjects
 from ingest.rpc import codec
 from ledger.declared.identities import canonical
 from ledger.log.event_log import EventLog, LogError
@@ -106,12 +107,13 @@ class Server:
         *,
         log: EventLog,
         directory: StationDirectory,
+        subjects: Subjects,
         ids: TransactionIds,
         epochs: Epochs,
         clock: Clock,
         manners: Manners,
     ) -> None:
-        self._log, self._directory, self._ids = log, directory, ids
+        self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._gate = Gate(time.monotonic)
         self._newest: dict[str, StationConnection] = {}
@@ -261,6 +263,7 @@ class Server:
         return AnsweringParts(
             station=station,
             directory=self._directory,
+            subjects=self._subjects,
             ids=self._ids,
             clock=self._clock,
             sequences=self._sequences.setdefault(station.station_id, Sequences()),
@@ -300,6 +303,7 @@ async def serve(
     *,
     log: EventLog,
     directory: StationDirectory,
+    subjects: Subjects,
     ids: TransactionIds,
     epochs: Epochs,
     clock: Clock,
@@ -308,7 +312,13 @@ async def serve(
 ) -> Server:
     """Start to serve stations and return the running server."""
     server = Server(
-        log=log, directory=directory, ids=ids, epochs=epochs, clock=clock, manners=manners
+        log=log,
+        directory=directory,
+        subjects=subjects,
+        ids=ids,
+        epochs=epochs,
+        clock=clock,
+        manners=manners,
     )
     await server.listen(listeners)
     return server

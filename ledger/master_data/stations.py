@@ -49,7 +49,6 @@ def traits_of(station: Station, site: Site | None) -> StationTraits:
         clock_offset_s=station.clock_offset_s,
         naive_is_utc=station.naive_is_utc,
         register_factor=station.register_factor,
-        token_ignored=station.token_ignored,
     )
     if station.commissioned_on is None:
         return known

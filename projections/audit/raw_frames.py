@@ -12,7 +12,9 @@ import msgspec
 import zstandard
 from psycopg import Connection
 
+from ledger.log.envelope import Frame
 from ledger.log.event_log import Position
+from ledger.persons.store import opened_frames
 
 READ: LiteralString = """
 SELECT position, codec, payload FROM log_batch WHERE partition = %s AND position = ANY (%s)
@@ -22,6 +24,7 @@ SELECT position, codec, payload FROM log_batch WHERE partition = %s AND position
 class RawFrame(msgspec.Struct, frozen=True, kw_only=True, rename={"position": "place"}):
     """A frame as the station sent it; `sha256` is that of its text in UTF-8.
 
+    `is_original` False: somebody in it was erased, and `frame` has a subject id in their place.
     `position` is partition/position/line of the log (docs/event-log.md shows how to read it there).
     """
 
@@ -30,12 +33,7 @@ class RawFrame(msgspec.Struct, frozen=True, kw_only=True, rename={"position": "p
     protocol: str
     frame: str
     sha256: str
-
-
-class _Line(msgspec.Struct):
-    received_at: datetime
-    frame: str
-    protocol: str = ""
+    is_original: bool = True
 
 
 def read_frames(
@@ -45,7 +43,7 @@ def read_frames(
     by_partition: defaultdict[int, set[Position]] = defaultdict(set)
     for at in wanted:
         by_partition[at.partition].add(at)
-    found: dict[Position, RawFrame] = {}
+    found: dict[Position, Frame] = {}
     for partition, in_it in by_partition.items():
         positions = sorted({at.position for at in in_it})
         rows = connection.execute(READ, (partition, positions), binary=True)
@@ -54,16 +52,17 @@ def read_frames(
             for number, text in enumerate(plain.split(b"\n")):
                 at = Position(partition, position, number)
                 if at in in_it:
-                    found[at] = _frame(at, text)
-    return found
+                    found[at] = msgspec.json.decode(text, type=Frame)
+    originals = opened_frames(connection, list(found.values()))
+    return {at: _raw(at, frame) for at, frame in zip(found, originals, strict=True)}
 
 
-def _frame(at: Position, text: bytes) -> RawFrame:
-    line = msgspec.json.decode(text, type=_Line)
+def _raw(at: Position, frame: Frame) -> RawFrame:
     return RawFrame(
         position=str(at),
-        received_at=line.received_at,
-        protocol=line.protocol,
-        frame=line.frame,
-        sha256=sha256(line.frame.encode()).hexdigest(),
+        received_at=frame.received_at,
+        protocol=frame.protocol,
+        frame=frame.frame,
+        sha256=sha256(frame.frame.encode()).hexdigest(),
+        is_original=not frame.sealed,
     )

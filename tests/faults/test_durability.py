@@ -37,6 +37,7 @@ def server() -> Iterator[EmbeddedPostgres]:
     with EmbeddedPostgres(data, settings=LAZY) as server:
         with psycopg.connect(server.dsn) as connection:
             migrate.apply(connection, "inputs")
+            migrate.apply(connection, "persons")
             migrate.apply(connection, "books")
         asyncio.run(make_log(server.dsn))
         yield server

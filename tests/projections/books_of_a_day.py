@@ -42,7 +42,7 @@ def go_on(dsn: str, lines: Sequence[Timed]) -> None:
 def ask(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     """Return a connection that finds the books."""
     connection = psycopg.connect(dsn, autocommit=True)
-    connection.execute("SET search_path = books, inputs")
+    connection.execute("SET search_path = books, inputs, persons")
     return connection
 
 

@@ -75,7 +75,7 @@ def fleet(database: str) -> str:
         Change(kind=Kind.TOKEN, key="gate1", entity=Token(customer="gate")),
     ]
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs")
+        connection.execute("SET search_path = books, inputs, persons")
         version = declare(connection, changes, by="test", at=MORNING)
     write_log(database, list(everywhere(version, 0)))
     return database

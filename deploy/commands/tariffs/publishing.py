@@ -98,9 +98,11 @@ def _propose(
 ) -> int:
     from deploy.commands.tariffs.records import print_records
     from ledger.desk.approvals import tariff_desk
+    from ledger.desk.person_exchange import exchange_assignments
 
+    assigned = exchange_assignments(connection, assignments)
     with tariff_desk(connection) as desk:
-        proposed = desk.propose(texts, assignments, by=by, at=at, holds_from=holds_from)
+        proposed = desk.propose(texts, assigned, by=by, at=at, holds_from=holds_from)
     print_records("Proposed", proposed, is_json=folder.json)
     if not folder.json:
         say(f"{len(proposed)} of {len(texts)} proposed; nothing holds before somebody else says:")
@@ -113,9 +115,10 @@ def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool
     from deploy.commands.tariffs.records import HASH_SHOWN
     from ledger.master_data.assignments import Assignment
     from ledger.master_data.tariff_versions import TariffVersion
+    from ledger.persons.store import readable
 
     if is_json:
-        print_json({"published": done.planned, "version": done.version})
+        print_json({"published": done.planned, "version": done.version}, names=done.names)
         return
     rows = [
         (each.key, each.after.sha256[:HASH_SHOWN], each.valid_from)
@@ -123,7 +126,7 @@ def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool
         if isinstance(each.after, TariffVersion)
     ]
     assigned = [
-        (each.after.tariff, each.key, each.valid_from)
+        (each.after.tariff, readable(each.key, done.names), each.valid_from)
         for each in done.planned
         if isinstance(each.after, Assignment)
     ]
