@@ -42,6 +42,7 @@ def erase(
     *,
     kind: Kind | None = None,
     yes: Annotated[bool, Parameter(negative=())] = False,
+    everywhere: Annotated[bool, Parameter(negative=())] = False,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Erase a token's bearer or a customer with all tokens, for good.
@@ -54,6 +55,8 @@ def erase(
         name: The token, or the customer's key.
         kind: Which, where both have this name.
         yes: Do it. Without this, only say what would be erased, and exit 1.
+        everywhere: Take along what any station said that no rule understands, for it may name
+            somebody; else only where the person charged.
         folder: Where.
     """
     from ledger.desk.erasure import erase_person, find_person
@@ -61,7 +64,7 @@ def erase(
     with opened(folder.settings()) as connection:
         person = find_person(connection, name, kind)
         if yes:
-            erase_person(connection, person)
+            erase_person(connection, person, is_everywhere=everywhere)
     if folder.json:
         print_json(msgspec.to_builtins(person) | {"is_erased": yes})
     else:

@@ -26,6 +26,7 @@ _STATIONS: LiteralString = """
 SELECT station_id FROM session WHERE token_uid = ANY (%(tokens)s)
 UNION SELECT station_id FROM unknown_token WHERE token_uid = ANY (%(tokens)s) ORDER BY station_id
 """
+_TEXTS: LiteralString = "SELECT subject FROM subject WHERE kind = 'station'"
 _SESSIONS: LiteralString = "SELECT count(*) FROM listed_session WHERE token_uid = ANY (%s)"
 _INVOICES: LiteralString = """
 SELECT count(DISTINCT number) FROM issued_invoice LEFT JOIN invoiced_session USING (number)
@@ -91,18 +92,25 @@ def find_person(connection: Connection[Any], name: str, kind: PersonKind | None 
     return _person(connection, "token", subject, None, {subject.id})
 
 
-def erase_person(connection: Connection[Any], person: Person) -> None:
+def erase_person(
+    connection: Connection[Any], person: Person, *, is_everywhere: bool = False
+) -> None:
     """Delete every row that names *person*: subject, tokens, details, texts nobody understands.
 
     A running server may still use what it remembers for half a minute.
+
+    Args:
+        connection: To the tables of persons.
+        person: From `find_person`.
+        is_everywhere: Take the texts of every station along, not only where the person charged.
     """
     with connection.transaction():
-        stations = [station_holder(station) for station in person.stations]
-        texts = find(connection, stations).values()
-        erase(
-            connection,
-            [person.subject, *person.tokens.values(), *(subject.id for subject in texts)],
-        )
+        if is_everywhere:
+            texts = {subject for (subject,) in connection.execute(_TEXTS)}
+        else:
+            stations = [station_holder(station) for station in person.stations]
+            texts = {subject.id for subject in find(connection, stations).values()}
+        erase(connection, [person.subject, *person.tokens.values(), *texts])
 
 
 def _customer(connection: Connection[Any], name: str, subject: Subject) -> Person:

@@ -103,7 +103,7 @@ def _propose(
     assigned = exchange_assignments(connection, assignments)
     with tariff_desk(connection) as desk:
         proposed = desk.propose(texts, assigned, by=by, at=at, holds_from=holds_from)
-    print_records("Proposed", proposed, is_json=folder.json)
+    print_records("Proposed", proposed, connection, is_json=folder.json)
     if not folder.json:
         say(f"{len(proposed)} of {len(texts)} proposed; nothing holds before somebody else says:")
         for record in proposed:

@@ -84,6 +84,17 @@ def start(id_tag: str, more: str = "") -> str:
             id="signed data in base64",
         ),
         pytest.param(
+            f'[2,"1","MeterValues",{{"value":{json.dumps(json.dumps({"ocmf": OCMF}))}}}]',
+            ["04a1b2c3d4"],
+            id="signed data in JSON in a text",
+        ),
+        pytest.param(
+            f'[2,"1","MeterValues",{{"value":"{base64.b64encode(OCMF.encode()).decode()}",'
+            '"format":"SignedData"}]',
+            ["04a1b2c3d4"],
+            id="signed data of 1.6 in base64",
+        ),
+        pytest.param(
             '[2,"1","DataTransfer",{"vendorId":"V","data":{"uid":"04A1B2","x":[{}]},"n":1}]',
             ["04a1b2"],
             id="what a vendor says of a token",
@@ -107,6 +118,15 @@ def test_who_stands_in_a_frame_is_found(text: str, names: list[str]) -> None:
 
     assert cuts is not None
     assert [cuts.holder_of(cut).name for cut in cuts.frame] == names
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["idTag", "parentIdTag", "idToken", "groupIdToken", "additionalIdToken", "data", "techInfo",
+     "certificate", "exiRequest"],
+)  # fmt: skip
+def test_each_name_alone_is_reason_to_look(name: str) -> None:
+    assert frame_cuts(frame_of(f'[2,"1","X",{{"{name}" : "04A1"}}]'), ignored="") is not None
 
 
 @pytest.mark.parametrize(
