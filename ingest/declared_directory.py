@@ -15,6 +15,7 @@ from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
 from ledger.database import connect_async
 from ledger.declared.declarations import Declaration, Declarations, Kind, decode_entity
 from ledger.declared.identities import canonical
+from ledger.facts.token_uid import TokenHabits
 from ledger.master_data.policies import UnknownTokens
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 from ledger.persons.store import SPELT
@@ -87,7 +88,7 @@ class DeclaredDirectory:
         return StationAccess(
             station_id=station_id,
             password_hashes=(declared.password_hash,),
-            token_ignored=declared.token_ignored,
+            token_habits=TokenHabits(declared.token_ignored, declared.token_suffix_from),
         )
 
     async def token(self, subject_id: str) -> TokenAccess | None:

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
+
 
 class AuthorizationStatus(StrEnum):
     """What a station may do for a token. Both protocol versions use these words."""
@@ -23,12 +25,12 @@ class StationAccess:
 
     `station_id` is the identity as declared; the log and all books use it, however the station
     spells it in its URL. `password_hashes` are of `ledger.declared.passwords`; while a password is
-    being changed there are two. `token_ignored` are characters that the model adds to tokens.
+    being changed there are two. `token_habits` are what the model makes of tokens.
     """
 
     station_id: str
     password_hashes: tuple[str, ...]
-    token_ignored: str = ""
+    token_habits: TokenHabits = NO_HABITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

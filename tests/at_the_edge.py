@@ -15,6 +15,7 @@ import msgspec
 import psycopg
 
 from ingest.persons.sealer import cut_out, frame_cuts
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import Frame
 from ledger.master_data.customers import Customer, PersonDetails
 from ledger.persons.holders import Holder, HolderKind, customer_holder, token_holder
@@ -38,9 +39,9 @@ def named_subject(holder: Holder) -> Subject:
     return Subject(name, _key_of(name))
 
 
-def sealed(frame: Frame, *, ignored: str = "") -> Frame:
+def sealed(frame: Frame, habits: TokenHabits = NO_HABITS) -> Frame:
     """Return *frame* as the edge would log it."""
-    cuts = frame_cuts(frame, ignored=ignored, is_unread=True)
+    cuts = frame_cuts(frame, habits, is_unread=True)
     if cuts is None:
         return frame
     return cut_out(frame, cuts, {each: named_subject(each) for each in cuts.holders()})

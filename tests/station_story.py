@@ -16,6 +16,7 @@ import pytest
 from ingest.facts.translate import translate
 from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import Frame
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import StationFold, fold_station
@@ -61,8 +62,8 @@ class Story:
 
     protocol = ""
 
-    def __init__(self, traits: StationTraits = AC, *, ignored: str = "") -> None:
-        self.traits, self.ignored = traits, ignored
+    def __init__(self, traits: StationTraits = AC, habits: TokenHabits = NO_HABITS) -> None:
+        self.traits, self.habits = traits, habits
         self.frames: list[Frame] = []
 
     def send(
@@ -93,7 +94,7 @@ class Story:
             reply=reply,
             direction=direction,
         )
-        self.frames.append(sealed(frame, ignored=self.ignored))
+        self.frames.append(sealed(frame, self.habits))
 
     def facts(self) -> list[StationFact]:
         """Return the facts of all frames."""
@@ -185,8 +186,8 @@ class Story201(Story):
 
     protocol = "ocpp2.0.1"
 
-    def __init__(self, traits: StationTraits = AC, *, ignored: str = "") -> None:
-        super().__init__(traits, ignored=ignored)
+    def __init__(self, traits: StationTraits = AC, habits: TokenHabits = NO_HABITS) -> None:
+        super().__init__(traits, habits)
         self._next: dict[object, int] = {}
 
     def event(  # noqa: PLR0913

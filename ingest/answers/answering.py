@@ -99,7 +99,7 @@ class Dialect:
 
 async def subject_of(token_uid: str | None, parts: AnsweringParts) -> str | None:
     """Return the subject id of a token as the station writes it, None where it says nothing."""
-    holder = token_holder(token_uid, ignored=parts.station.token_ignored)
+    holder = token_holder(token_uid, parts.station.token_habits)
     if holder is None:
         return None
     return (await parts.subjects.of([holder]))[holder].id

@@ -283,9 +283,9 @@ class StationConnection:
             reply=reply,
             direction="out" if is_ours else "in",
         )
-        ignored = self._parts.station.token_ignored
-        subjects = self._parts.subjects
-        line = await sealed_frame(frame, subjects, ignored=ignored, is_unread=is_unread)
+        parts = self._parts
+        habits = parts.station.token_habits
+        line = await sealed_frame(frame, parts.subjects, habits, is_unread=is_unread)
         await self._append(line)
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:

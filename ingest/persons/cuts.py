@@ -18,10 +18,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ingest.facts.rpc_call import SetAside, call_of
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.persons.holders import Holder, token_holder
 
 TOKENS_MAX: Final = 16
@@ -69,31 +70,39 @@ class _Value(NamedTuple):
     text: str
 
 
-def cuts_in(text: str, *, ignored: str = "", beside: Sequence[PersonCut] = ()) -> list[PersonCut]:
+def cuts_in(
+    text: str, habits: TokenHabits = NO_HABITS, beside: Sequence[PersonCut] = ()
+) -> list[PersonCut]:
     """Return what is to be cut out of *text*, in its order. Never raises.
 
     Args:
         text: A frame, or the reply to one.
-        ignored: Characters that the station's model puts into tokens.
+        habits: What the station's model makes of tokens.
         beside: What is cut out of the frame, where *text* is the reply to it.
     """
     if not beside and not any(map(text.__contains__, _WORTH)):
         return []
     values = list(_values(text))
-    cuts = [cut for value in values if (cut := _token_cut(value, ignored)) is not None]
-    found = dict.fromkeys(cut.holder for cut in (*beside, *cuts) if cut.holder is not None)
-    # A frame of a million tokens must not make a million rows: the others are the station's.
-    holders = list(found)[:TOKENS_MAX]
-    cuts = [cut if cut.holder in holders else cut._replace(holder=None) for cut in cuts]
+    cuts = [cut for value in values if (cut := _token_cut(value, habits)) is not None]
+    holders = _unique((*beside, *cuts))
     taken = {cut.start for cut in cuts}
     id_at = at.end() - 1 if (at := _ID.match(text)) else -1
     cuts += [
         cut
         for value in values
         if value.start not in taken
-        and (cut := _text_cut(value, holders, ignored, is_id=value.start == id_at)) is not None
+        and (cut := _text_cut(value, holders, habits, is_id=value.start == id_at)) is not None
     ]
+    # A frame of a million tokens must not make a million rows: the others are the station's.
+    known = _unique((*beside, *cuts))
+    cuts = [cut if cut.holder in known else cut._replace(holder=None) for cut in cuts]
     return sorted(cuts, key=lambda cut: cut.start)
+
+
+def _unique(cuts: Iterable[PersonCut]) -> list[Holder]:
+    """Return the first tokens that are cut out, each once."""
+    found = dict.fromkeys(cut.holder for cut in cuts if cut.holder is not None)
+    return list(found)[:TOKENS_MAX]
 
 
 def whole_cut(text: str) -> list[PersonCut]:
@@ -103,10 +112,10 @@ def whole_cut(text: str) -> list[PersonCut]:
     return []
 
 
-def _token_cut(value: _Value, ignored: str) -> PersonCut | None:
+def _token_cut(value: _Value, habits: TokenHabits) -> PersonCut | None:
     if value.name not in _TOKENS:
         return None
-    holder = token_holder(value.text, ignored=ignored)
+    holder = token_holder(value.text, habits)
     if holder is None:
         return None
     raw, length_max = value.text, _LENGTH_MAX.get(value.name)
@@ -115,7 +124,7 @@ def _token_cut(value: _Value, ignored: str) -> PersonCut | None:
 
 
 def _text_cut(
-    value: _Value, holders: list[Holder], ignored: str, *, is_id: bool
+    value: _Value, holders: list[Holder], habits: TokenHabits, *, is_id: bool
 ) -> PersonCut | None:
     """Return how a text is cut in which somebody stands, or may stand."""
     is_free = value.name in _FREE
@@ -127,7 +136,7 @@ def _text_cut(
                 return PersonCut(value.start, value.end, holder)
     if is_id:
         return None
-    within = _holder_within(value.text, ignored)
+    within = _holder_within(value.text, habits)
     if within is not None:
         return PersonCut(value.start, value.end, within)
     if is_free and value.text:
@@ -137,11 +146,11 @@ def _text_cut(
     return None
 
 
-def _holder_within(text: str, ignored: str) -> Holder | None:
+def _holder_within(text: str, habits: TokenHabits) -> Holder | None:
     """Return the first token in a text that holds JSON, or JSON in base64."""
     for plain in (text, *map(_decoded, _BASE64.findall(text))):
         for found in _WITHIN.finditer(plain):
-            holder = token_holder(found[1] or found[2], ignored=ignored)
+            holder = token_holder(found[1] or found[2], habits)
             if holder is not None:
                 return holder
     return None

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ingest.persons.cuts import PersonCut, cuts_in, whole_cut
 from ingest.persons.subjects import Subjects
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import Frame, Sealed
 from ledger.persons.holders import Holder, station_holder
 from ledger.persons.sealing import Subject, frame_hmac, placeholder, seal
@@ -30,7 +31,9 @@ class FrameCuts(NamedTuple):
         return cut.holder or self.station
 
 
-def frame_cuts(frame: Frame, *, ignored: str, is_unread: bool = False) -> FrameCuts | None:
+def frame_cuts(
+    frame: Frame, habits: TokenHabits = NO_HABITS, *, is_unread: bool = False
+) -> FrameCuts | None:
     """Return what is to be cut out of *frame*, None where that is nothing.
 
     `is_unread`: nobody could read it as a message.
@@ -39,16 +42,16 @@ def frame_cuts(frame: Frame, *, ignored: str, is_unread: bool = False) -> FrameC
     if is_unread and (whole := whole_cut(frame.frame)):
         # Our answer repeats the id that was found in it.
         return FrameCuts(station, whole, [PersonCut(0, len(reply), None)] if reply else [])
-    cuts = cuts_in(frame.frame, ignored=ignored)
-    reply_cuts = cuts_in(reply, ignored=ignored, beside=cuts)
+    cuts = cuts_in(frame.frame, habits)
+    reply_cuts = cuts_in(reply, habits, beside=cuts)
     return FrameCuts(station, cuts, reply_cuts) if cuts or reply_cuts else None
 
 
 async def sealed_frame(
-    frame: Frame, subjects: Subjects, *, ignored: str, is_unread: bool = False
+    frame: Frame, subjects: Subjects, habits: TokenHabits = NO_HABITS, *, is_unread: bool = False
 ) -> Frame:
     """Return *frame* as the log keeps it. Most have nobody in them and come back as they are."""
-    cuts = frame_cuts(frame, ignored=ignored, is_unread=is_unread)
+    cuts = frame_cuts(frame, habits, is_unread=is_unread)
     if cuts is None:
         return frame
     return cut_out(frame, cuts, await subjects.of(cuts.holders()))

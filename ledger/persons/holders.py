@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from ledger.facts.token_uid import canonical_token
+from ledger.facts.token_uid import NO_HABITS, TokenHabits, canonical_token
 
 NAME_MAX: Final = 200
 """Characters of a name: an index takes a few thousand bytes, a frame may hold a million."""
@@ -31,15 +31,15 @@ class Holder(NamedTuple):
     spelt: str
 
 
-def token_holder(raw: str | None, *, ignored: str = "") -> Holder | None:
+def token_holder(raw: str | None, habits: TokenHabits = NO_HABITS) -> Holder | None:
     """Return the holder that the token *raw* is, None where it says nothing.
 
     Args:
         raw: The token as a station or a file writes it.
-        ignored: Characters that the station's model puts into tokens.
+        habits: What the station's model makes of tokens.
     """
-    # No table holds a NUL, nor half of a surrogate pair.
-    name = canonical_token(raw, ignored=ignored + "\0")
+    # No table holds a NUL, and none may stand between a station and its answer.
+    name = canonical_token(raw, habits._replace(ignored=habits.ignored + "\0"))
     return None if raw is None or name is None else _holder(HolderKind.TOKEN, name, raw)
 
 
