@@ -36,7 +36,7 @@ def named_subject(holder: Holder) -> Subject:
     """Return the subject of *holder*: its own name; a station's is marked as such."""
     is_station = holder.kind is HolderKind.STATION
     name = f"station:{holder.name}" if is_station else holder.name
-    return Subject(name, _key_of(name))
+    return Subject(name, named_key(name))
 
 
 def sealed(frame: Frame, habits: TokenHabits = NO_HABITS) -> Frame:
@@ -50,7 +50,7 @@ def sealed(frame: Frame, habits: TokenHabits = NO_HABITS) -> Frame:
 def original(frame: Frame) -> Frame:
     """Return a logged *frame* as it came."""
     shut = (*frame.sealed, *frame.reply_sealed)
-    return opened(frame, {each.subject: _key_of(each.subject) for each in shut})
+    return opened(frame, {each.subject: named_key(each.subject) for each in shut})
 
 
 def keep_named_subjects(connection: psycopg.Connection[Any], *tokens: str) -> None:
@@ -80,5 +80,6 @@ def _keep(connection: psycopg.Connection[Any], holder: Holder) -> Subject:
     return subject
 
 
-def _key_of(name: str) -> bytes:
+def named_key(name: str) -> bytes:
+    """Return the key of the subject of that name."""
     return sha512(name.encode()).digest()

@@ -71,21 +71,37 @@ def placeholder(subject_id: str) -> str:
     return encode(subject_id).decode()
 
 
-def restored(text: str, sealed: Iterable[Sealed], keys: Mapping[str, bytes]) -> str:
+class Restored(NamedTuple):
+    """A text with what its keys opened back in place, and what stayed shut in it."""
+
+    text: str
+    shut: tuple[Sealed, ...]
+
+
+def restored(text: str, sealed: Iterable[Sealed], keys: Mapping[str, bytes]) -> Restored:
     """Return *text* with what was *sealed* back in its place, where its key is among *keys*.
 
     Raises:
         BrokenSealError: If something was changed.
     """
-    for part in sorted(sealed, key=lambda each: each.at, reverse=True):
-        key = keys.get(part.subject)
+    pieces: list[str] = []
+    shut: list[Sealed] = []
+    at = length = 0
+    for part in sealed:
         stands = placeholder(part.subject)
-        if not text.startswith(stands, part.at):
+        if part.at < at or not text.startswith(stands, part.at):
             raise BrokenSealError(part.subject)
-        if key is not None:
-            opened = unseal(Subject(part.subject, key), part.cut)
-            text = text[: part.at] + opened + text[part.at + len(stands) :]
-    return text
+        before = text[at : part.at]
+        length += len(before)
+        if part.subject in keys:
+            original = unseal(Subject(part.subject, keys[part.subject]), part.cut)
+        else:
+            original = stands
+            shut.append(replace(part, at=length))
+        pieces += [before, original]
+        length += len(original)
+        at = part.at + len(stands)
+    return Restored("".join([*pieces, text[at:]]), tuple(shut))
 
 
 def opened(frame: Frame, keys: Mapping[str, bytes]) -> Frame:
@@ -94,20 +110,20 @@ def opened(frame: Frame, keys: Mapping[str, bytes]) -> Frame:
     Raises:
         BrokenSealError: If it does not come back as it was.
     """
-    shut = _shut(frame.sealed, keys)
-    original = replace(
-        frame,
-        frame=restored(frame.frame, frame.sealed, keys),
-        reply=None if frame.reply is None else restored(frame.reply, frame.reply_sealed, keys),
-        sealed=shut,
-        reply_sealed=_shut(frame.reply_sealed, keys),
-        hmac=frame.hmac if shut else None,
-    )
+    text, shut = restored(frame.frame, frame.sealed, keys)
     if frame.hmac is not None and frame.sealed and not shut:
         first = frame.sealed[0].subject
-        if not hmac.compare_digest(frame.hmac, frame_hmac(keys[first], original.frame)):
+        if not hmac.compare_digest(frame.hmac, frame_hmac(keys[first], text)):
             raise BrokenSealError(first)
-    return original
+    reply, reply_shut = restored(frame.reply or "", frame.reply_sealed, keys)
+    return replace(
+        frame,
+        frame=text,
+        reply=None if frame.reply is None else reply,
+        sealed=shut,
+        reply_sealed=reply_shut,
+        hmac=frame.hmac if len(shut) == len(frame.sealed) else None,
+    )
 
 
 def frame_hmac(key: bytes, frame: str) -> str:
@@ -122,7 +138,3 @@ def blob_reference(subject: Subject, content: bytes) -> str:
     """Return the name of a blob: the same content of the same person has the same."""
     digest = hmac.new(subject.key, b"blob:" + content, hashlib.sha256).hexdigest()
     return f"b-{digest[:_REFERENCE_CHARACTERS]}"
-
-
-def _shut(sealed: tuple[Sealed, ...], keys: Mapping[str, bytes]) -> tuple[Sealed, ...]:
-    return tuple(part for part in sealed if part.subject not in keys)

@@ -17,7 +17,7 @@ from ledger.persons.sealing import (
     seal,
     unseal,
 )
-from tests.at_the_edge import original, sealed
+from tests.at_the_edge import named_key, original, sealed
 from tests.ingest.persons.frames import AUTHORIZE
 
 ANNA, BEN = new_subject(), new_subject()
@@ -55,6 +55,17 @@ def test_without_its_key_a_frame_stays_as_it_is_kept() -> None:
     line = sealed(AUTHORIZE)
 
     assert opened(line, {}) == line
+
+
+def test_what_one_key_opens_stays_shut_for_the_others() -> None:
+    frame = replace(AUTHORIZE, frame=AUTHORIZE.frame.replace("}]", ',"parentIdTag":"04BB","x":1}]'))
+    line = sealed(frame)
+    first = line.sealed[0].subject
+    halfway = opened(line, {first: named_key(first)})
+
+    assert '"04A1B2C3"' in halfway.frame
+    assert [part.subject for part in halfway.sealed] == ["04bb"]
+    assert original(halfway) == original(line) == frame
 
 
 def test_the_hash_of_a_frame_is_no_oracle_for_who_guesses_tokens() -> None:
