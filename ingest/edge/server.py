@@ -57,6 +57,9 @@ _DEFLATE = ServerPerMessageDeflateFactory(
 )
 _IDENTITY_MAX: Final = 255
 _LOGGER = logging.getLogger(__name__)
+# The library writes every frame at debug level, with whoever stands in it.
+_SOCKETS_LOGGER = logging.getLogger(f"{__name__}.sockets")
+_SOCKETS_LOGGER.setLevel(logging.INFO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +168,7 @@ class Server:
             # Ours in `_keep_alive`: an unanswered ping alone closes nobody (quirk 35).
             ping_interval=None,
             max_size=codec.FRAME_MAX,
-            logger=_LOGGER,
+            logger=_SOCKETS_LOGGER,
         )
 
     async def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
