@@ -11,25 +11,32 @@ import psycopg
 
 from ledger.log.envelope import Frame, decode_lines
 from ledger.log.format import unpack_payload
+from ledger.persons.sealing import opened
+from ledger.persons.store import keys_of
+from tests.at_the_edge import named_key
 from tests.faults.load_station import Charged, Exchange
 
 Connection = psycopg.Connection[Any]
 
 
 def logged_exchanges(connection: Connection) -> set[Exchange]:
-    """Return every frame in the log with its reply; fail on a gap."""
-    found = set()
+    """Return every frame in the log with its reply, as they came; fail on a gap."""
+    found: list[Frame] = []
     query = "SELECT partition, position, codec, payload FROM log_batch ORDER BY partition, position"
     following: Counter[int] = Counter()
     for partition, position, codec, payload in connection.execute(query, binary=True):
         assert position == following[partition], f"a gap in partition {partition}"
         following[partition] += 1
-        for line in decode_lines(unpack_payload(codec, payload)):
-            if isinstance(line, Frame) and line.reply is not None:
-                found.add(Exchange(line.station, line.frame, line.reply))
+        lines = decode_lines(unpack_payload(codec, payload))
+        found += [each for each in lines if isinstance(each, Frame) and each.reply is not None]
     heads = dict(connection.execute("SELECT partition, next_position FROM log_head").fetchall())
     assert {n: heads[n] for n in following} == dict(following)
-    return found
+    subjects = {part.subject for frame in found for part in (*frame.sealed, *frame.reply_sealed)}
+    keys = {each: named_key(each) for each in subjects} | keys_of(connection, subjects)
+    return {
+        Exchange(frame.station, frame.frame, frame.reply or "")
+        for frame in (opened(sealed, keys) for sealed in found)
+    }
 
 
 def lost(acknowledged: Iterable[Exchange], connection: Connection) -> list[Exchange]:
