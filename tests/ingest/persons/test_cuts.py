@@ -182,6 +182,15 @@ def test_a_token_is_odd_from_one_character_more_than_its_standard_allows(
     assert [part.is_odd for part in line.sealed] == [is_odd]
 
 
+@pytest.mark.parametrize(("token", "cuts"), [("04A", 1), ("04A1", 2)])
+def test_a_token_is_looked_for_within_an_id_from_four_characters_on(token: str, cuts: int) -> None:
+    text = f'[2,"of {token}","Authorize",{{"idTag":"{token}"}}]'
+    found = frame_cuts(frame_of(text))
+
+    assert found is not None
+    assert len(found.frame) == cuts
+
+
 def test_a_frame_of_a_million_tokens_makes_a_few_subjects() -> None:
     tags = ",".join(f'"idTag":"T{number}"' for number in range(5000))
     line, subjects = logged(frame_of(f'[2,"1","Authorize",{{{tags}}}]'))

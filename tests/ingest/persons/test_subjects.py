@@ -82,6 +82,15 @@ async def test_an_erased_token_that_comes_again_is_somebody_new(database: str) -
     assert {after.id, after.key}.isdisjoint({before.id, before.key})
 
 
+async def test_a_token_as_long_as_a_frame_has_a_subject_too(database: str) -> None:
+    subjects = opened_subjects(database)
+    long = [token("é" * 300_000 + end) for end in "ab"]
+    found = await subjects.of([*long, token("x\ud800\0y")])
+    await subjects.close()
+
+    assert len({subject.id for subject in found.values()}) == 3
+
+
 def test_what_is_declared_is_spelt_as_declared(database: str) -> None:
     with connect(database) as connection:
         seen = find_or_make(connection, [token("04ab")])
