@@ -6,6 +6,7 @@ so that a replay gives the same bytes before and after.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, Literal, LiteralString
 
 import msgspec
@@ -150,7 +151,9 @@ def _person(
         name=name or names[subject.id],
         subject=subject.id,
         details=details,
-        tokens={names[each]: each for each in sorted(tokens) if each in names},
+        tokens={
+            name: each for each, name in sorted(names.items(), key=itemgetter(1)) if each in tokens
+        },
         stations=tuple(station for (station,) in stations),
         sessions=sessions,
         invoices=invoices,
