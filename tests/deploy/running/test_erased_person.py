@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from deploy.running.opening import opened
 from deploy.settings import Settings
+from ledger.facts.stored import unpack_facts
 from tests.deploy.running_wattledger import Wattledger
 from tests.tree import EXAMPLES
 
@@ -138,7 +139,9 @@ def cells(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
         )
         for (value,) in connection.execute(query):
             text = str(value)
-            if kind == "bytea":
+            if column == "facts":
+                text = str(unpack_facts(bytes(value)))
+            elif kind == "bytea":
                 raw = bytes(value)
                 packed = raw.startswith(b"\x28\xb5\x2f\xfd")
                 text = (zstandard.decompress(raw) if packed else raw).decode("latin-1")
