@@ -17,6 +17,7 @@ from ingest.directory import StationAccess
 from ingest.facts.ocpp16 import MeterValuesRequest
 from ingest.rpc import codec
 from ingest.rpc.codec import Call
+from tests.at_the_edge import NamedSubjects
 from tests.fakes import FixedClock, FixedDirectory, MemoryIds
 
 # Between two looks at the clock, so that looking costs nothing.
@@ -69,6 +70,7 @@ def _desk() -> AnsweringParts:
     return AnsweringParts(
         station=StationAccess(station_id="CP1", password_hashes=()),
         directory=FixedDirectory(),
+        subjects=NamedSubjects(),
         ids=MemoryIds(),
         clock=FixedClock(),
         sequences=Sequences(),

@@ -21,6 +21,7 @@ from bench.peers.worker import measure_peer
 from bench.run import Row
 from deploy.postgres.embedded import EmbeddedPostgres
 from ledger.log.envelope import Frame
+from tests.at_the_edge import sealed
 
 _STATIONS: Final = 400
 _FRAMES_EACH: Final = 300
@@ -99,7 +100,7 @@ def _charging() -> Iterator[Frame]:
 
 
 def _frame(number: int, step: int, text: str, reply: str) -> Frame:
-    return Frame(
+    frame = Frame(
         received_at=_MORNING + timedelta(seconds=30 * step + 1),
         station=f"B{number:04d}",
         protocol="ocpp1.6",
@@ -107,6 +108,7 @@ def _frame(number: int, step: int, text: str, reply: str) -> Frame:
         frame=text,
         reply=reply,
     )
+    return sealed(frame)
 
 
 def _text(step: int) -> str:

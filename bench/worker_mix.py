@@ -18,6 +18,7 @@ from bench.peers.frames import meter_values
 from bench.peers.worked_log import declare, empty_log, fill, size_of, worked_off
 from bench.run import Row
 from ledger.log.envelope import Frame, LogLine, Tick
+from tests.at_the_edge import sealed
 
 _STATIONS: Final = 400
 _READINGS: Final = 20
@@ -193,7 +194,7 @@ def _event(
 def _frame(
     station: str, step: float, text: str, answer: str, *, protocol: str = "ocpp1.6"
 ) -> Frame:
-    return Frame(
+    frame = Frame(
         received_at=_MORNING + timedelta(seconds=30 * step + 1),
         station=station,
         protocol=protocol,
@@ -201,6 +202,7 @@ def _frame(
         frame=text,
         reply=f'[3,"1",{answer}]',
     )
+    return sealed(frame)
 
 
 def _text(step: float) -> str:

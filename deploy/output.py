@@ -23,10 +23,16 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 190, highlight=False)
 
 
-def print_json(content: object) -> None:
-    """Print *content* as JSON: decimals as exact text, times as ISO 8601."""
+def print_json(content: object, *, names: Mapping[str, str] | None = None) -> None:
+    """Print *content* as JSON: decimals as exact text, times as ISO 8601.
+
+    Subject ids in it are replaced by their *names*.
+    """
     encoded = msgspec.json.encode(content, order="deterministic")
-    sys.stdout.write(msgspec.json.format(encoded, indent=2).decode() + "\n")
+    text = msgspec.json.format(encoded, indent=2).decode()
+    for subject_id, name in (names or {}).items():
+        text = text.replace(subject_id, msgspec.json.encode(name).decode()[1:-1])
+    sys.stdout.write(text + "\n")
 
 
 def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> None:

@@ -15,8 +15,10 @@ from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
 from ledger.database import connect_async
 from ledger.declared.declarations import Declaration, Declarations, Kind, decode_entity
 from ledger.declared.identities import canonical
+from ledger.facts.token_uid import TokenHabits
 from ledger.master_data.policies import UnknownTokens
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
+from ledger.persons.store import SPELT
 
 FRESH_SECONDS: Final = 0.5
 """How long an answer may lag behind a declaration, in real time."""
@@ -81,26 +83,30 @@ class DeclaredDirectory:
         return StationAccess(
             station_id=station_id,
             password_hashes=(declared.password_hash,),
-            token_ignored=declared.token_ignored,
+            token_habits=TokenHabits(declared.token_ignored, declared.token_suffix_from),
         )
 
-    async def token(self, token_uid: str) -> TokenAccess | None:
-        """Return what is declared about *token_uid*, or None."""
-        token = (await self._fresh()).token(token_uid, self._clock.now())
+    async def token(self, subject_id: str) -> TokenAccess | None:
+        """Return what is declared about the token whose subject this is, or None."""
+        token = (await self._fresh()).token(subject_id, self._clock.now())
         if token is None:
             return None
+        group = None
+        if token.parent is not None:
+            rows = await self._connection.ask(SPELT, (token.parent,))
+            group = rows[0][0] if rows else None  # erased meanwhile
         accepted = token.status is DeclaredStatus.ACCEPTED
         return TokenAccess(
             status=AuthorizationStatus.ACCEPTED if accepted else AuthorizationStatus.BLOCKED,
             expires_at=token.expires_at,
-            group=token.parent,
+            group=group,
         )
 
     async def unknown_token(
-        self, station_id: str, token_uid: str, *, seen_at: datetime
+        self, station_id: str, subject_id: str, *, seen_at: datetime
     ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""
-        await self._connection.ask(_UNKNOWN, (token_uid, station_id, seen_at, seen_at))
+        await self._connection.ask(_UNKNOWN, (subject_id, station_id, seen_at, seen_at))
         policy = (await self._fresh()).policy(self._clock.now())
         refused = policy.unknown_tokens is UnknownTokens.REFUSE
         return AuthorizationStatus.INVALID if refused else AuthorizationStatus.ACCEPTED

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
+
 
 class AuthorizationStatus(StrEnum):
     """What a station may do for a token. Both protocol versions use these words."""
@@ -23,17 +25,17 @@ class StationAccess:
 
     `station_id` is the identity as declared; the log and all books use it, however the station
     spells it in its URL. `password_hashes` are of `ledger.declared.passwords`; while a password is
-    being changed there are two. `token_ignored` are characters that the model adds to tokens.
+    being changed there are two. `token_habits` are what the model makes of tokens.
     """
 
     station_id: str
     password_hashes: tuple[str, ...]
-    token_ignored: str = ""
+    token_habits: TokenHabits = NO_HABITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAccess:
-    """What is declared about a token; `group` is the uid of its group or parent token."""
+    """What is declared about a token; `group` is the uid of its parent token, as it is spelt."""
 
     status: AuthorizationStatus
     expires_at: datetime | None = None
@@ -54,10 +56,10 @@ class StationDirectory(Protocol):
     async def station(self, identity: str) -> StationAccess | None:
         """Return who may connect as *identity* (canonical), or None."""
 
-    async def token(self, token_uid: str) -> TokenAccess | None:
-        """Return what is declared about *token_uid* (a `canonical_token`), or None."""
+    async def token(self, subject_id: str) -> TokenAccess | None:
+        """Return what is declared about the token whose subject this is, or None."""
 
     async def unknown_token(
-        self, station_id: str, token_uid: str, *, seen_at: datetime
+        self, station_id: str, subject_id: str, *, seen_at: datetime
     ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-TABLES = "books, inputs"
+TABLES = "books, inputs, persons"
 """Where unqualified names are looked up, in this order."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 from psycopg import Connection
 
 from ledger.declared.store import load_declarations
+from ledger.persons.store import names_of
 from projections.errors import ProjectionError
 from projections.history import past_sessions, rated_between
 from tariffs.simulate.columns_file import read_columns_file, write_columns_file
@@ -73,6 +75,15 @@ def history_of_books(
             told(done, total)
 
     return chunks_of(sessions(), currency)
+
+
+def with_names(
+    connection: Connection[Any], chunks: Iterator[HistoryChunk]
+) -> Iterator[HistoryChunk]:
+    """Yield *chunks* with the names of those customers and tokens that were not erased."""
+    for chunk in chunks:
+        names = names_of(connection, chunk.customers)
+        yield replace(chunk, customers=tuple(names.get(each, each) for each in chunk.customers))
 
 
 def save_history(path: Path, chunks: Iterator[HistoryChunk]) -> int:

@@ -13,11 +13,12 @@ from psycopg.rows import class_row
 from tariffs.currencies import currency_exponent
 
 _LIST: LiteralString = """
-SELECT number, issued_on, issued_at, legal_entity, customer, currency,
+SELECT number, issued_on, issued_at, legal_entity, coalesce(name, customer) AS customer,
+       customer AS subject, currency,
        net_minor, tax_minor, gross_minor, sha256,
        (SELECT count(*) FROM invoiced_session AS s WHERE s.number = i.number) AS sessions
-FROM issued_invoice AS i
-WHERE (%(customer)s::text IS NULL OR customer = %(customer)s)
+FROM issued_invoice AS i LEFT JOIN subject ON subject = customer
+WHERE (%(customer)s::text IS NULL OR %(customer)s IN (name, customer))
 ORDER BY number DESC LIMIT %(limit)s
 """
 _TOTALS: LiteralString = """
@@ -27,13 +28,17 @@ GROUP BY currency ORDER BY currency
 
 
 class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice in a list; amounts in whole minor units."""
+    """An invoice in a list; amounts in whole minor units.
+
+    `customer` is the customer's key, or its `subject` once that is erased.
+    """
 
     number: str
     issued_on: date
     issued_at: datetime
     legal_entity: str
     customer: str | None
+    subject: str | None
     currency: str
     net_minor: int
     tax_minor: int

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
-from ledger.log.envelope import Choice, Declared, Frame, LogLine, Tick, Validation, decode_lines
+from psycopg import Connection
+
+from ledger.log.envelope import (
+    Choice,
+    Declared,
+    Frame,
+    LogLine,
+    Tick,
+    Validation,
+    decode_lines,
+    encode_line,
+)
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.event_log import EventLog, Position, Record, partition_of
+from ledger.persons.store import opened_frames
 from projections.errors import ProjectionError
 
 _POSITION: Final = re.compile(r"(\d+)/(\d+)(?:/(\d+))?")
@@ -76,6 +88,17 @@ def read_partition(log: EventLog, partition: int) -> Iterator[LoggedLine]:
         for record in page:
             yield from _lines(record)
         start = page[-1].position + 1
+
+
+def as_they_came(connection: Connection[Any], lines: Sequence[LoggedLine]) -> list[LoggedLine]:
+    """Return *lines* with their frames as they came, as far as nobody in them was erased."""
+    shut = [line for _, line, _ in lines if isinstance(line, Frame)]
+    originals = iter(opened_frames(connection, shut))
+    return [
+        logged._replace(line=line, text=encode_line(line).decode())
+        for logged in lines
+        for line in [next(originals) if isinstance(logged.line, Frame) else logged.line]
+    ]
 
 
 def describe(line: LogLine) -> str:

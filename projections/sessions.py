@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.facts.station_facts import NO_ID
+from ledger.persons.store import names_in, readable
 from ledger.rating.decisions import SessionHeld, decode_decision
 from ledger.rating.english import ENGLISH
 from ledger.sessions.states import SessionState
@@ -25,9 +26,10 @@ GROUP BY flag ORDER BY flag
 """
 LIST: LiteralString = """
 SELECT session_id, station_id, nullif(nullif(transaction_ref, ''), %(no_id)s) AS transaction_id,
-       evse_id, connector_id, token_uid, state, flags, reasons, started_at, ended_at, stop_reason,
-       energy_wh, register_wh
-FROM listed_session WHERE (%(state)s::text IS NULL OR state = %(state)s)
+       evse_id, connector_id, coalesce(name, token_uid) AS token_uid, token_uid AS subject, state,
+       flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh
+FROM listed_session LEFT JOIN subject ON subject = token_uid
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
 AND (%(station_id)s::text IS NULL OR station_id = %(station_id)s)
 ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
 """
@@ -58,8 +60,9 @@ class SessionCost:
 class SessionSummary:
     """One session in a list. Energies in Wh; `register_wh` is the last reading of an open one.
 
-    `transaction_id` is the station's, as text; None where no frame named one. `stop_reason` is
-    the station's word for why it ended. `cost` is None for what is held or written off, and where
+    `token_uid` is the token, or its `subject` once the person is erased. `transaction_id` is the
+    station's, as text; None where no frame named one. `stop_reason` is the station's word for why
+    it ended. `cost` is None for what is held or written off, and where
     it was not asked for (`projections.session_costs`).
     """
 
@@ -69,6 +72,7 @@ class SessionSummary:
     evse_id: int | None
     connector_id: int | None
     token_uid: str | None
+    subject: str | None
     state: str
     flags: list[str]
     reasons: list[str]
@@ -121,8 +125,13 @@ def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[He
         decision = decode_decision(body)
         if isinstance(decision, SessionHeld):
             codes[session_id] = decision.reasons
+    names = names_in(connection, list(codes.values()))
     return [
-        HeldSession(session=session, reasons=tuple(map(ENGLISH.words, found)), codes=found)
+        HeldSession(
+            session=session,
+            reasons=tuple(readable(ENGLISH.words(each), names) for each in found),
+            codes=found,
+        )
         for session in sessions
         for found in (codes.get(session.session_id, ()),)
     ]

@@ -28,6 +28,7 @@ from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token
 from tariffs.adjustments.adjustment import GroupGrant, ValidationGrant
 from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
+from tests.at_the_edge import keep_customer, keep_named_subjects, sealed
 
 PARTITIONS = 2
 MORNING = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -72,12 +73,6 @@ def declare_fleet(dsn: str) -> int:
         Change(kind=Kind.LEGAL_ENTITY, key="watt", entity=seller),
         Change(kind=Kind.SITE, key="yard", entity=site),
         *(Change(kind=Kind.STATION, key=key, entity=Station(site="yard")) for key in STATIONS),
-        Change(kind=Kind.CUSTOMER, key="fleet", entity=Customer(name="Fleet Ltd")),
-        Change(
-            kind=Kind.CUSTOMER,
-            key="home",
-            entity=Customer(name="A Resident", invoicing=Invoicing.PER_MONTH),
-        ),
         Change(kind=Kind.TOKEN, key="fleet1", entity=Token(customer="fleet")),
         Change(kind=Kind.TOKEN, key="bearer1", entity=Token()),
         Change(kind=Kind.TOKEN, key="home1", entity=Token(customer="home", group="residents")),
@@ -90,7 +85,16 @@ def declare_fleet(dsn: str) -> int:
         ),
     ]
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs")
+        connection.execute("SET search_path = books, inputs, persons")
+        keep_named_subjects(connection, "fleet1", "bearer1", "home1")
+        fleet = Customer(details=keep_customer(connection, "fleet", "Fleet Ltd"))
+        home = Customer(
+            details=keep_customer(connection, "home", "A Resident"), invoicing=Invoicing.PER_MONTH
+        )
+        changes += [
+            Change(kind=Kind.CUSTOMER, key="fleet", entity=fleet),
+            Change(kind=Kind.CUSTOMER, key="home", entity=home),
+        ]
         return declare(connection, changes, by="test", at=MORNING - timedelta(days=1))
 
 
@@ -107,6 +111,7 @@ def call(
         frame=text,
         reply=json.dumps([3, f"{action}-{minutes}", reply]),
     )
+    line = sealed(line)
     return line.received_at, station, line
 
 

@@ -48,6 +48,7 @@ def template_database(postgres_dsn: str) -> str:
         connection.execute(f"CREATE DATABASE {name}")
     with psycopg.connect(make_conninfo(postgres_dsn, dbname=name)) as connection:
         migrate.apply(connection, "inputs")
+        migrate.apply(connection, "persons")
         migrate.apply(connection, "books")
     return name
 

@@ -61,8 +61,8 @@ THINGS: dict[tuple[Kind, str], Entity] = {
         time_zone="Europe/Berlin", country="DE", legal_entity="depot", currency="EUR"
     ),
     (Kind.STATION, "ST-1"): Station(site="harbour"),
-    (Kind.CUSTOMER, "anna"): Customer(name="Anna Arndt"),
-    (Kind.CUSTOMER, "fleet"): Customer(name="Fleet AG", invoicing=Invoicing.PER_MONTH),
+    (Kind.CUSTOMER, "anna"): Customer(details="Anna Arndt"),
+    (Kind.CUSTOMER, "fleet"): Customer(details="Fleet AG", invoicing=Invoicing.PER_MONTH),
     (Kind.TOKEN, "anna-1"): Token(customer="anna"),
     (Kind.TOKEN, "fleet-1"): Token(customer="fleet"),
     (Kind.TOKEN, "nobody-1"): Token(),

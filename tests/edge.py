@@ -19,6 +19,7 @@ from ingest.edge.connection_epochs import Epochs
 from ingest.edge.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
 from ledger.log.envelope import Connection, Frame
 from ledger.log.event_log import LineWriter
+from tests.at_the_edge import NamedSubjects, original
 from tests.fakes import FixedClock, FixedDirectory, MemoryEpochs, MemoryIds, MemoryLog
 from tests.tree import VECTORS
 
@@ -49,8 +50,8 @@ class Edge:
         return _station(self, name, protocol, password, user or name, options)
 
     def frames(self) -> list[Frame]:
-        """Return the logged frames."""
-        return [line for line in self.log.lines() if isinstance(line, Frame)]
+        """Return the logged frames as they came."""
+        return [original(line) for line in self.log.lines() if isinstance(line, Frame)]
 
     def connections(self) -> list[Connection]:
         """Return the logged connection changes."""
@@ -102,6 +103,7 @@ async def open_edge(
     server = await serve(
         log=log,
         directory=directory,
+        subjects=NamedSubjects(),
         ids=ids or MemoryIds(),
         epochs=epochs or MemoryEpochs(),
         clock=clock,

@@ -11,6 +11,7 @@ from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
 from ingest.edge.connection_epochs import Overtake
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import hash_password
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import LogLine, decode_lines
 from ledger.log.event_log import Position
 
@@ -101,7 +102,7 @@ class FixedDirectory:
     policy: AuthorizationStatus = AuthorizationStatus.INVALID
     unknown: list[tuple[str, str]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
-    token_ignored: str = ""
+    token_habits: TokenHabits = NO_HABITS
 
     async def station(self, identity: str) -> StationAccess | None:
         for station_id, password in self.passwords.items():
@@ -111,16 +112,16 @@ class FixedDirectory:
                 return StationAccess(
                     station_id=station_id,
                     password_hashes=(self.hashes[station_id],),
-                    token_ignored=self.token_ignored,
+                    token_habits=self.token_habits,
                 )
         return None
 
-    async def token(self, token_uid: str) -> TokenAccess | None:
-        return self.tokens.get(token_uid)
+    async def token(self, subject_id: str) -> TokenAccess | None:
+        return self.tokens.get(subject_id)
 
     async def unknown_token(
-        self, station_id: str, token_uid: str, *, seen_at: datetime
+        self, station_id: str, subject_id: str, *, seen_at: datetime
     ) -> AuthorizationStatus:
         assert seen_at.tzinfo is UTC
-        self.unknown.append((station_id, token_uid))
+        self.unknown.append((station_id, subject_id))
         return self.policy

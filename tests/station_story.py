@@ -16,10 +16,12 @@ import pytest
 from ingest.facts.translate import translate
 from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import Frame
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import StationFold, fold_station
 from ledger.sessions.told import told
+from tests.at_the_edge import sealed
 from tests.tree import VECTORS
 
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -60,8 +62,8 @@ class Story:
 
     protocol = ""
 
-    def __init__(self, traits: StationTraits = AC) -> None:
-        self.traits = traits
+    def __init__(self, traits: StationTraits = AC, habits: TokenHabits = NO_HABITS) -> None:
+        self.traits, self.habits = traits, habits
         self.frames: list[Frame] = []
 
     def send(
@@ -83,17 +85,16 @@ class Story:
         self, text: str, received: float, *, reply: str | None = None, direction: Any = "in"
     ) -> None:
         """Log a frame as it is."""
-        self.frames.append(
-            Frame(
-                received_at=at(received),
-                station="CS-1",
-                protocol=self.protocol,
-                epoch=1,
-                frame=text,
-                reply=reply,
-                direction=direction,
-            )
+        frame = Frame(
+            received_at=at(received),
+            station="CS-1",
+            protocol=self.protocol,
+            epoch=1,
+            frame=text,
+            reply=reply,
+            direction=direction,
         )
+        self.frames.append(sealed(frame, self.habits))
 
     def facts(self) -> list[StationFact]:
         """Return the facts of all frames."""
@@ -185,8 +186,8 @@ class Story201(Story):
 
     protocol = "ocpp2.0.1"
 
-    def __init__(self, traits: StationTraits = AC) -> None:
-        super().__init__(traits)
+    def __init__(self, traits: StationTraits = AC, habits: TokenHabits = NO_HABITS) -> None:
+        super().__init__(traits, habits)
         self._next: dict[object, int] = {}
 
     def event(  # noqa: PLR0913

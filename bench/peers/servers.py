@@ -91,12 +91,14 @@ def run_peer(task: Task, pipe: Connection) -> None:
 
 async def _serve_ours(task: Task, pipe: Connection) -> None:
     from ingest.edge.server import Listener, serve  # noqa: PLC0415 - only this process needs it
+    from tests.at_the_edge import NamedSubjects  # noqa: PLC0415
     from tests.fakes import FixedClock, MemoryEpochs, MemoryIds  # noqa: PLC0415
 
     async with _log(task) as log:
         server = await serve(
             log=log,
             directory=_Directory(),
+            subjects=NamedSubjects(),
             ids=MemoryIds(),
             epochs=MemoryEpochs(),
             clock=FixedClock(),
@@ -132,13 +134,13 @@ class _Directory:
 
         return StationAccess(station_id=identity, password_hashes=self._hashes)
 
-    async def token(self, token_uid: str) -> None:
-        del token_uid
+    async def token(self, subject_id: str) -> None:
+        del subject_id
 
-    async def unknown_token(self, station_id: str, token_uid: str, *, seen_at: datetime) -> Any:  # noqa: ANN401 - imported late
+    async def unknown_token(self, station_id: str, subject_id: str, *, seen_at: datetime) -> Any:  # noqa: ANN401 - imported late
         from ingest.directory import AuthorizationStatus  # noqa: PLC0415
 
-        del station_id, token_uid, seen_at
+        del station_id, subject_id, seen_at
         return AuthorizationStatus.INVALID
 
 

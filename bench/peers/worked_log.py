@@ -25,6 +25,7 @@ from ledger.log.envelope import LogLine, encode_line
 from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.worker.worker import Worker
+from tests.at_the_edge import keep_named_subjects
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _RECORDS_AT_ONCE: Final = 100
@@ -60,6 +61,7 @@ def empty_log() -> Iterator[EmbeddedPostgres]:
         with EmbeddedPostgres(data) as postgres:
             with psycopg.connect(postgres.dsn) as connection:
                 migrate.apply(connection, "inputs")
+                migrate.apply(connection, "persons")
                 migrate.apply(connection, "books")
                 make_log(connection, 1)
             yield postgres
@@ -74,6 +76,7 @@ def declare(postgres: EmbeddedPostgres, stations: Iterable[str]) -> None:
     files = [(f"{_MASTER_DATA}stations:\n{listed}\n", "stations.yaml")]
     with connect(postgres.dsn) as connection, PostgresEventLog(postgres.dsn) as log:
         publish_files(connection, tariffs, log=log, by="bench", at=_DECLARED_AT)
+        keep_named_subjects(connection, "a")
         apply_files(connection, files, log=log, by="bench", at=_DECLARED_AT)
 
 

@@ -25,6 +25,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "sessions": "Charging sessions.",
         "invoice": "One invoice.",
         "tokens": "Tokens of drivers.",
+        "person": "Who a token or a customer is, and erasing them.",
         "log": "The raw event log.",
         "station": "Credentials for stations.",
     }
@@ -259,6 +260,24 @@ COMMANDS: Final = (
         examples=(
             "tokens unknown",
             "tokens unknown --json",
+        ),
+    ),
+    Command(
+        words="person show",
+        function="deploy.commands.person:show",
+        summary="Show what is kept of a token's bearer or a customer, and what refers to it.",
+        examples=(
+            "person show 04AABBCCDD",
+            "person show ada --json",
+        ),
+    ),
+    Command(
+        words="person erase",
+        function="deploy.commands.person:erase",
+        summary="Erase a token's bearer or a customer with all tokens, for good.",
+        examples=(
+            "person erase 04AABBCCDD",
+            "person erase ada --kind customer --yes",
         ),
     ),
     Command(

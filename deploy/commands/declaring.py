@@ -46,12 +46,14 @@ def apply(
         who, now = by or login(), SystemClock().now()
         applied = apply_files(connection, texts, log=log, by=who, at=now, is_dry=dry_run)
     if folder.json:
-        print_json({"changes": [_row(each) for each in applied.planned], **_summary(applied)})
+        print_json(
+            {"changes": [_row(each, applied) for each in applied.planned], **_summary(applied)}
+        )
         return 0
     columns = {"": "left", "kind": "left", "key": "left", "holds from": "left", "what": "left"}
     if applied.planned:
         title = "Would change" if dry_run else "Changed"
-        rows = [list(_row(each).values()) for each in applied.planned]
+        rows = [list(_row(each, applied).values()) for each in applied.planned]
         print_rows(title, columns, rows)
     done = "would change, nothing was" if dry_run else "declared"
     say(f"{len(applied.planned)} {done}; version {applied.version} holds.")
@@ -62,14 +64,16 @@ def _summary(applied: Applied) -> dict[str, int]:
     return {"version": applied.version}
 
 
-def _row(change: PlannedChange) -> dict[str, object]:
+def _row(change: PlannedChange, applied: Applied) -> dict[str, object]:
+    from ledger.persons.store import readable
+
     act = "+" if change.before is None else "-" if change.after is None else "~"
     return {
         "act": act,
         "kind": str(change.kind),
-        "key": change.key,
+        "key": readable(change.key, applied.names),
         "valid_from": change.valid_from,
-        "what": _difference(change.before, change.after),
+        "what": readable(_difference(change.before, change.after), applied.names),
     }
 
 

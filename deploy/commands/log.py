@@ -26,6 +26,8 @@ def show(
 ) -> int:
     """Show raw frames, verbatim, with our answers: one record, or what a station said.
 
+    Who was erased has a subject id in their place.
+
     Args:
         log_position: PARTITION/POSITION or PARTITION/POSITION/LINE, as `explain` names it.
         station: What this station said, from the beginning.
@@ -33,16 +35,17 @@ def show(
         folder: Where.
     """
     from ledger.log.envelope import Frame
-    from projections.log_reading import parse_position, read_position, read_station
+    from projections.log_reading import as_they_came, parse_position, read_position, read_station
 
     if (log_position is None) == (station is None):
         message = "say which: a position (PARTITION/POSITION) or --station STATION"
         raise DeployError(message)
-    with opened_with_log(folder.settings()) as (_, log):
+    with opened_with_log(folder.settings()) as (connection, log):
         if log_position is not None:
             lines = read_position(log, *parse_position(log_position))
         else:
             lines = list(islice(read_station(log, station or ""), limit))
+        lines = as_they_came(connection, lines)
     if not lines:
         message = f"nothing stands there: {log_position or station}"
         raise DeployError(message)
@@ -55,6 +58,8 @@ def show(
 
 def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -> int:
     """Write the log to standard output as lines of JSON, each with its position.
+
+    Lines are as they are stored: persons are sealed in them.
 
     Args:
         station: Only what is about this station.

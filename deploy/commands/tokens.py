@@ -12,7 +12,9 @@ from deploy.output import print_json, print_rows
 from deploy.running.opening import opened
 
 _UNKNOWN: LiteralString = """
-SELECT token_uid, station_id, first_seen_at, last_seen_at, times FROM unknown_token
+SELECT coalesce(name, token_uid) AS token_uid, token_uid AS subject, station_id,
+       first_seen_at, last_seen_at, times
+FROM unknown_token LEFT JOIN subject ON subject = token_uid
 ORDER BY last_seen_at DESC, token_uid, station_id LIMIT %s
 """
 COLUMNS = {
@@ -25,9 +27,10 @@ COLUMNS = {
 
 
 class UnknownToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A token that a station showed and nobody declared."""
+    """A token that a station showed and nobody declared; its subject once it is erased."""
 
     token_uid: str
+    subject: str
     station_id: str
     first_seen_at: datetime
     last_seen_at: datetime
@@ -53,5 +56,9 @@ def unknown(*, limit: int = 100, folder: ReadingFolder = READ_FOLDER) -> int:
     if folder.json:
         print_json(found)
         return 0
-    print_rows("Unknown tokens", COLUMNS, [msgspec.structs.astuple(each) for each in found])
+    print_rows("Unknown tokens", COLUMNS, [_row(each) for each in found])
     return 0
+
+
+def _row(each: UnknownToken) -> tuple[object, ...]:
+    return each.token_uid, each.station_id, each.first_seen_at, each.last_seen_at, each.times

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import sha512
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +14,15 @@ from psycopg import Connection
 from deploy.errors import DeployError
 from deploy.example_files import examples_folder
 from deploy.fleet.planning import StationBrief
-from ledger.declared.declarations import Declarations, Kind
+from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
-from ledger.desk.apply import apply_files
+from ledger.desk.apply import Applied, apply_files
+from ledger.desk.master_data_files import read_master_data
 from ledger.desk.publish import publish_files
 from ledger.log.event_log import EventLog
+from ledger.persons.holders import customer_holder, token_holder
+from ledger.persons.sealing import Subject
+from ledger.persons.store import MAKE
 
 EXAMPLES: Final = examples_folder()
 DECLARED_AT: Final = datetime(2026, 2, 27, 9, tzinfo=UTC)
@@ -43,17 +50,33 @@ def declare_fleet(connection: Connection[Any], log: EventLog) -> list[StationBri
     texts = [(path.read_text("utf-8"), str(path)) for path in tariffs]
     publish_files(connection, texts, log=log, by="demo", at=DECLARED_AT)
     master_data = [(fleet.read_text("utf-8"), str(fleet))]
+    _give_subjects(connection, master_data)
     applied = apply_files(connection, master_data, log=log, by="demo", at=DECLARED_AT)
-    return _briefs(load_declarations(connection), applied.passwords)
+    return _briefs(load_declarations(connection), applied)
 
 
-def _briefs(known: Declarations, passwords: dict[str, str]) -> list[StationBrief]:
+def _give_subjects(connection: Connection[Any], files: Sequence[tuple[str, str]]) -> None:
+    """Give everyone declared a subject that sorts as the name: invoices are numbered in its order.
+
+    Subjects are random otherwise, and the demo's figures are to be the same each time.
+    """
+    data = read_master_data(files, Declarations())
+    tokens = map(token_holder, sorted(data.spelt.values()))
+    holders = [*filter(None, tokens), *map(customer_holder, sorted(data.details))]
+    for number, holder in enumerate(holders):
+        subject = Subject(f"p-{number:032x}", sha512(holder.name.encode()).digest())
+        row = (str(holder.kind), holder.name, holder.spelt, *subject)
+        connection.execute(MAKE, [[column] for column in row])
+
+
+def _briefs(known: Declarations, applied: Applied) -> list[StationBrief]:
     tokens: dict[str | None, list[str]] = {}
-    for uid in known.keys(Kind.TOKEN):
-        token = known.token(uid, DECLARED_AT)
-        tokens.setdefault(token.group if token else None, []).append(uid.upper())
+    # By name: subject ids are random, and the month must be the same each time.
+    for subject, uid in sorted(applied.names.items(), key=itemgetter(1)):
+        if token := known.token(subject, DECLARED_AT):
+            tokens.setdefault(token.group, []).append(uid.upper())
     briefs = []
-    for station_id, password in passwords.items():
+    for station_id, password in applied.passwords.items():
         station = known.station(station_id, DECLARED_AT)
         assert station is not None, station_id
         guests = [uid for group in GUESTS[station.site] for uid in tokens[group]]

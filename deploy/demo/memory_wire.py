@@ -22,6 +22,7 @@ from ingest.directory import StationDirectory
 from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.server import DIALECTS
+from ingest.persons.subjects import Subjects
 from ledger.declared.identities import canonical
 from ledger.log.event_log import LineWriter
 
@@ -104,12 +105,14 @@ class MemoryWire:
         *,
         log: LineWriter,
         directory: StationDirectory,
+        subjects: Subjects,
         ids: TransactionIds,
         epochs: Epochs,
         clock: Clock,
         heartbeat_seconds: int,
     ) -> None:
-        self._log, self._directory, self._ids, self._epochs = log, directory, ids, epochs
+        self._log, self._directory, self._subjects = log, directory, subjects
+        self._ids, self._epochs = ids, epochs
         self._clock, self._heartbeat_seconds = clock, heartbeat_seconds
         self._sequences: dict[str, Sequences] = {}
 
@@ -132,6 +135,7 @@ class MemoryWire:
             parts=AnsweringParts(
                 station=access,
                 directory=self._directory,
+                subjects=self._subjects,
                 ids=self._ids,
                 clock=self._clock,
                 sequences=self._sequences.setdefault(access.station_id, Sequences()),

@@ -42,6 +42,7 @@ from deploy.settings import Settings
 from ingest.answers.transactions import PostgresTransactionIds
 from ingest.declared_directory import DeclaredDirectory
 from ingest.edge.connection_epochs import PostgresEpochs
+from ingest.persons.subjects import PostgresSubjects
 from ledger.database import connect_async
 from ledger.log.event_log import EventLog
 from ledger.worker.position import has_caught_up
@@ -174,13 +175,15 @@ async def _edge(
     connect_edge = partial(connect_async, system.dsn)
     async with AsyncExitStack() as exits:
         directory = DeclaredDirectory(system.dsn, clock)
+        subjects = PostgresSubjects(connect_edge)
         ids = PostgresTransactionIds(connect_edge)
         epochs = PostgresEpochs(connect_edge)
-        for each in (directory, ids, epochs):
+        for each in (directory, subjects, ids, epochs):
             exits.push_async_callback(each.close)
         yield MemoryWire(
             log=gathered,
             directory=directory,
+            subjects=subjects,
             ids=ids,
             epochs=epochs,
             clock=clock,

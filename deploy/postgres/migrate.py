@@ -16,7 +16,7 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 LOCK = 0x77617474  # "watt": one migration at a time in a database
 
-MigrationSet = Literal["inputs", "books"]
+MigrationSet = Literal["inputs", "persons", "books"]
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS migration (

@@ -85,5 +85,6 @@ def prepare(dsn: str, settings: Settings) -> None:
 
     with psycopg.connect(dsn) as connection:
         migrate.apply(connection, "inputs")
+        migrate.apply(connection, "persons")
         migrate.apply(connection, "books")
         make_event_log(connection, settings)

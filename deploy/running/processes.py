@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, closing
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.errors import DeployError
@@ -74,6 +75,7 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.server import Manners, serve  # noqa: PLC0415
+    from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
     settings, clock = context.settings, context.clock
@@ -82,21 +84,21 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
     async with AsyncExitStack() as exits:
         log = await open_line_writer(context.dsn, settings)
         exits.push_async_callback(log.close)
+        connect = partial(connect_async, context.dsn)
         directory = DeclaredDirectory(context.dsn, clock)
-        exits.push_async_callback(directory.close)
-        ids = PostgresTransactionIds(lambda: connect_async(context.dsn))
-        exits.push_async_callback(ids.close)
-        epochs = PostgresEpochs(lambda: connect_async(context.dsn))
-        exits.push_async_callback(epochs.close)
-        listeners = _listeners(settings)
+        subjects = PostgresSubjects(connect)
+        ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
+        for each in (directory, subjects, ids, epochs):
+            exits.push_async_callback(each.close)
         try:
             server = await serve(
                 log=log,
                 directory=directory,
+                subjects=subjects,
                 ids=ids,
                 epochs=epochs,
                 clock=clock,
-                listeners=listeners,
+                listeners=_listeners(settings),
                 manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
             )
         except OSError as error:

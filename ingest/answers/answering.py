@@ -12,9 +12,10 @@ from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
 from ingest.directory import AuthorizationStatus, StationAccess, StationDirectory
 from ingest.errors import IngestError
+from ingest.persons.subjects import Subjects
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
-from ledger.facts.token_uid import canonical_token
+from ledger.persons.holders import token_holder
 
 
 class Question(NamedTuple):
@@ -46,6 +47,7 @@ class AnsweringParts:
 
     station: StationAccess
     directory: StationDirectory
+    subjects: Subjects
     ids: TransactionIds
     clock: Clock
     sequences: Sequences
@@ -95,6 +97,14 @@ class Dialect:
         return await respond(PayloadFields(call.payload), parts)
 
 
+async def subject_of(token_uid: str | None, parts: AnsweringParts) -> str | None:
+    """Return the subject id of a token as the station writes it, None where it says nothing."""
+    holder = token_holder(token_uid, parts.station.token_habits)
+    if holder is None:
+        return None
+    return (await parts.subjects.of([holder]))[holder].id
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenWords:
     """How a version writes what a token may do; a longer group would break the whole answer."""
@@ -104,16 +114,14 @@ class TokenWords:
     group: Callable[[str], Mapping[str, Any]]
     group_max: int
 
-    async def about(self, token_uid: str | None, parts: AnsweringParts) -> dict[str, Any]:
-        """Return a token's present status and what is declared about it."""
-        # No table holds a NUL, and none may stand between a station and its answer.
-        uid = canonical_token(token_uid, ignored=parts.station.token_ignored + "\0")
-        if uid is None:
+    async def about(self, subject_id: str | None, parts: AnsweringParts) -> dict[str, Any]:
+        """Return the present status of a token (`subject_of`) and what is declared about it."""
+        if subject_id is None:
             return {self.info: {"status": AuthorizationStatus.INVALID}}
         now = parts.clock.now()
-        token = await parts.directory.token(uid)
+        token = await parts.directory.token(subject_id)
         if token is None:
-            status = await parts.directory.unknown_token(parts.station_id, uid, seen_at=now)
+            status = await parts.directory.unknown_token(parts.station_id, subject_id, seen_at=now)
             return {self.info: {"status": status}}
         info: dict[str, Any] = {"status": token.status_at(now)}
         if token.expires_at is not None:

@@ -18,6 +18,7 @@ from ingest.answers.answering import (
     always,
     boot,
     heartbeat,
+    subject_of,
 )
 from ingest.answers.transactions import content_key
 from ingest.rpc.codec import encode
@@ -32,15 +33,16 @@ _TOKEN: Final = TokenWords(
 
 
 async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    info = await _TOKEN.about(fields.text("idTag"), parts)
+    info = await _TOKEN.about(await subject_of(fields.text("idTag"), parts), parts)
     return Answer(encode(info), is_repeated=True)
 
 
 async def _start_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Give the id of this content; the station charges or not by the token's status."""
-    info = await _TOKEN.about(fields.text("idTag"), parts)
+    token = await subject_of(fields.text("idTag"), parts)
+    info = await _TOKEN.about(token, parts)
     # Whatever the status: a station may charge all the same, and then needs an id to report with.
-    transaction_id = await parts.ids.assign(parts.station_id, content_key(fields))
+    transaction_id = await parts.ids.assign(parts.station_id, content_key(fields, token))
     return Answer(encode(info | {"transactionId": transaction_id}), is_repeated=True)
 
 

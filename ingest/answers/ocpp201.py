@@ -19,6 +19,7 @@ from ingest.answers.answering import (
     always,
     boot,
     heartbeat,
+    subject_of,
 )
 from ingest.directory import AuthorizationStatus
 from ingest.rpc.codec import encode
@@ -71,7 +72,7 @@ async def _token_info(id_token: PayloadFields, parts: AnsweringParts) -> Mapping
     # A start by button: there is no token to look up.
     if id_token.text("type") == "NoAuthorization":
         return _ACCEPTED
-    return await _TOKEN.about(id_token.text("idToken"), parts)
+    return await _TOKEN.about(await subject_of(id_token.text("idToken"), parts), parts)
 
 
 ANSWERS: Final[Mapping[str, Respond]] = {

@@ -17,7 +17,6 @@ import psycopg
 
 from ingest.gathering import PATIENCE_SECONDS, Connect, Gatherer
 from ingest.rpc.fields import PayloadFields
-from ledger.facts.token_uid import canonical_token
 
 _ORDINARY = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 _KNOWN = """
@@ -57,8 +56,8 @@ class PostgresTransactionIds:
         await self._gatherer.close()
 
 
-def content_key(start: PayloadFields) -> str:
-    """Return what makes a StartTransaction itself: connector, token, time and meter.
+def content_key(start: PayloadFields, token: str | None) -> str:
+    """Return what makes a StartTransaction itself: connector, token (its subject), time and meter.
 
     Readable JSON. What a station writes differently in the same message counts as the same:
     "1" and 1, the token's case and blanks.
@@ -66,7 +65,7 @@ def content_key(start: PayloadFields) -> str:
     return json.dumps(
         [
             _number(start.text("connectorId")),
-            canonical_token(start.text("idTag")),
+            token,
             (start.text("timestamp") or "").strip(),
             _number(start.text("meterStart")),
         ]

@@ -20,6 +20,8 @@ One identity may connect twice: half-open TCP, a balancer, an attacker (quirk 32
 which connection is the newest; an older one is fenced: what it still sends is not answered, so
 nothing that only it knows is taken as delivered.
 
+What tells who somebody is never reaches the log in clear: `ingest.persons`.
+
 An answer about a token is given again to the same text on the same connection for ten minutes
 (quirk 33): in between the token may have been blocked. It is logged each time: that is what came.
 
@@ -43,6 +45,7 @@ from websockets.exceptions import ConnectionClosed
 
 from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
 from ingest.errors import IngestError
+from ingest.persons.sealer import sealed_frame
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, FrameError
 from ledger.log.envelope import Connection as ConnectionLine
@@ -148,7 +151,7 @@ class StationConnection:
         finally:
             del self._calls[key]
         reply = None if answered is None else answered[1]
-        await self._append(self._frame(frame.decode(), reply, is_ours=True))
+        await self._append_frame(frame.decode(), reply, is_ours=True)
         if answered is None:
             raise StationGoneError(self.station_id, action, why)
         return answered[0]
@@ -181,7 +184,8 @@ class StationConnection:
             message = codec.parse(raw if text.isascii() else text.encode(), size_max=size_max)
         except FrameError as error:
             code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
-            await self._reply(text, codec.encode_error(error.message_id, code, str(error)))
+            reply = codec.encode_error(error.message_id, code, str(error))
+            await self._reply(text, reply, is_unread=True)
             return
         if isinstance(message, Call):
             await self._answer(message, raw, text)
@@ -224,10 +228,12 @@ class StationConnection:
         if len(self._repeats) > _REPEATS_MAX:
             del self._repeats[next(iter(self._repeats))]
 
-    async def _reply(self, text: str, reply: bytes, *, is_logged: bool = True) -> None:
+    async def _reply(
+        self, text: str, reply: bytes, *, is_logged: bool = True, is_unread: bool = False
+    ) -> None:
         """Make the frame and its reply durable, then send the reply, if still the newest."""
         if is_logged:
-            await self._append(self._frame(text, reply.decode()))
+            await self._append_frame(text, reply.decode(), is_unread=is_unread)
         if not self.is_fenced:
             await self._socket.send(reply, text=True)
 
@@ -235,7 +241,7 @@ class StationConnection:
         """Hand an answer to the call that waits for it; keep one that nobody waits for."""
         call = self._calls.get(message.message_id)
         if call is None or call.done():
-            await self._append(self._frame(text, None))
+            await self._append_frame(text, None)
         else:
             call.set_result((message, text))
 
@@ -264,8 +270,11 @@ class StationConnection:
     async def _append(self, line: LogLine) -> None:
         await self._log.append(self._partition, encode_line(line))
 
-    def _frame(self, text: str, reply: str | None, *, is_ours: bool = False) -> Frame:
-        return Frame(
+    async def _append_frame(
+        self, text: str, reply: str | None, *, is_ours: bool = False, is_unread: bool = False
+    ) -> None:
+        """Log a frame, without what tells who somebody is."""
+        frame = Frame(
             received_at=self._parts.clock.now(),
             station=self.station_id,
             protocol=self.protocol,
@@ -274,6 +283,10 @@ class StationConnection:
             reply=reply,
             direction="out" if is_ours else "in",
         )
+        parts = self._parts
+        habits = parts.station.token_habits
+        line = await sealed_frame(frame, parts.subjects, habits, is_unread=is_unread)
+        await self._append(line)
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:
         return ConnectionLine(

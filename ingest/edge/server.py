@@ -37,6 +37,7 @@ from ingest.edge.security import (
     basic_credentials,
 )
 from ingest.errors import IngestError
+from ingest.persons.subjects import Subjects
 from ingest.rpc import codec
 from ledger.declared.identities import canonical
 from ledger.log.event_log import LineWriter, LogError
@@ -56,6 +57,9 @@ _DEFLATE = ServerPerMessageDeflateFactory(
 )
 _IDENTITY_MAX: Final = 255
 _LOGGER = logging.getLogger(__name__)
+# The library writes every frame at debug level, with whoever stands in it.
+_SOCKETS_LOGGER = logging.getLogger(f"{__name__}.sockets")
+_SOCKETS_LOGGER.setLevel(logging.INFO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +110,13 @@ class Server:
         *,
         log: LineWriter,
         directory: StationDirectory,
+        subjects: Subjects,
         ids: TransactionIds,
         epochs: Epochs,
         clock: Clock,
         manners: Manners,
     ) -> None:
-        self._log, self._directory, self._ids = log, directory, ids
+        self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._gate = Gate(time.monotonic)
         self._newest: dict[str, StationConnection] = {}
@@ -163,7 +168,7 @@ class Server:
             # Ours in `_keep_alive`: an unanswered ping alone closes nobody (quirk 35).
             ping_interval=None,
             max_size=codec.FRAME_MAX,
-            logger=_LOGGER,
+            logger=_SOCKETS_LOGGER,
         )
 
     async def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
@@ -261,6 +266,7 @@ class Server:
         return AnsweringParts(
             station=station,
             directory=self._directory,
+            subjects=self._subjects,
             ids=self._ids,
             clock=self._clock,
             sequences=self._sequences.setdefault(station.station_id, Sequences()),
@@ -300,6 +306,7 @@ async def serve(
     *,
     log: LineWriter,
     directory: StationDirectory,
+    subjects: Subjects,
     ids: TransactionIds,
     epochs: Epochs,
     clock: Clock,
@@ -308,7 +315,13 @@ async def serve(
 ) -> Server:
     """Start to serve stations and return the running server."""
     server = Server(
-        log=log, directory=directory, ids=ids, epochs=epochs, clock=clock, manners=manners
+        log=log,
+        directory=directory,
+        subjects=subjects,
+        ids=ids,
+        epochs=epochs,
+        clock=clock,
+        manners=manners,
     )
     await server.listen(listeners)
     return server

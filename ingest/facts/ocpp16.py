@@ -24,7 +24,6 @@ from ledger.facts.station_facts import (
     StationBooted,
 )
 
-_TOKEN_MAX: Final = 20
 _STATES: Final[States] = {
     "Available": ChargingState.AVAILABLE,
     "Preparing": ChargingState.PREPARING,
@@ -101,13 +100,6 @@ def _read_connector(raw: object, oddities: Oddities) -> int | None:
     return None if number is None or number < 0 else number
 
 
-def _read_token(raw: object, oddities: Oddities) -> str | None:
-    token = read_text(raw)
-    if token is not None and (token != token.strip() or len(token) > _TOKEN_MAX):
-        oddities.add(Flag.TOKEN_ODD)
-    return token
-
-
 def _moment(call: RpcCall) -> datetime | None:
     """Return the required time of a transaction message; a missing one is unreadable too."""
     if "timestamp" not in call.payload:
@@ -135,7 +127,7 @@ CALLS: Final[Table] = {
         {
             "transaction_ref": _started_reference,
             "connector_id": at("connectorId", read_int),
-            "token_uid": at("idTag", _read_token),
+            "token_uid": at("idTag", read_text),
             "occurred_at": _moment,
             "meter_start_wh": at("meterStart", read_register),
             "reservation_id": at("reservationId", read_int),
@@ -147,7 +139,7 @@ CALLS: Final[Table] = {
             "transaction_ref": at("transactionId", _read_reference),
             # StopTransaction.req names no connector.
             "connector_id": None,
-            "token_uid": at("idTag", _read_token),
+            "token_uid": at("idTag", read_text),
             "occurred_at": _moment,
             "meter_stop_wh": at("meterStop", read_register),
             "reason": at("reason", among(_REASONS)),

@@ -81,7 +81,7 @@ def _tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
         "transaction_ref": info.transaction_id,
         "evse_id": evse.id if evse else None,
         "connector_id": evse.connector_id if evse else None,
-        "token_uid": _token_of(token.id_token, token.type, oddities) if token else None,
+        "token_uid": _token_of(token.id_token, token.type) if token else None,
         "occurred_at": _read_moment(event.timestamp, oddities) or last_at,
         "charging_state": _read_charging_state(info.charging_state, oddities),
         "seq_no": event.seq_no,
@@ -120,18 +120,14 @@ def _read_connector(evse: object, _oddities: Oddities) -> int | None:
     return read_int(evse.get("connectorId"))
 
 
-def _read_token(raw: object, oddities: Oddities) -> str | None:
+def _read_token(raw: object, _oddities: Oddities) -> str | None:
     token = read_object(raw)
     uid = read_text(token.get("idToken"))
-    return _token_of(uid, read_text(token.get("type")), oddities) if uid else None
+    return _token_of(uid, read_text(token.get("type"))) if uid else None
 
 
-def _token_of(uid: str, kind: str | None, oddities: Oddities) -> str | None:
-    if kind == _ANONYMOUS:
-        return None
-    if uid != uid.strip():
-        oddities.add(Flag.TOKEN_ODD)
-    return uid
+def _token_of(uid: str, kind: str | None) -> str | None:
+    return None if kind == _ANONYMOUS else uid
 
 
 def _answered(name: str, call: RpcCall) -> bool | None:

@@ -145,8 +145,18 @@ def fact_of(told: Told | SetAside, frame: Frame, *, position: int, line: int) ->
             return []
         told = Told(FrameSetAside, {"reason": told.reason}, set())
     parts = told.parts
+    if parts.get("token_uid") is not None:
+        parts["token_uid"] = _subject(parts["token_uid"], frame, told.oddities)
     parts["station_id"], parts["received_at"] = frame.station, frame.received_at
     parts["position"], parts["line"] = position, line
     if told.oddities and told.fact not in _OF_NO_SESSION:
         parts["oddities"] = tuple(sorted(told.oddities))
     return [told.fact(**parts)]
+
+
+def _subject(token: str, frame: Frame, oddities: Oddities) -> str | None:
+    """Return the subject that stands in a token's place; what nobody cut out there is no token."""
+    found = [each for each in frame.sealed if each.subject == token]
+    if any(each.is_odd for each in found):
+        oddities.add(Flag.TOKEN_ODD)
+    return token if found else None

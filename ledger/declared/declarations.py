@@ -15,7 +15,6 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from ledger.facts.station_traits import StationTraits
-from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment, keys_for
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
@@ -44,9 +43,9 @@ class Kind(StrEnum):
     STATION = "station"
     """(identity) Station"""
     CUSTOMER = "customer"
-    """(id) Customer"""
+    """(its subject id) Customer"""
     TOKEN = "token"  # noqa: S105 - the name of a kind, no secret
-    """(canonical uid) Token"""
+    """(its subject id) Token"""
     TARIFF = "tariff"
     """(tariff id) TariffVersion"""
     ASSIGNMENT = "assignment"
@@ -128,10 +127,9 @@ class Declarations:
         """Return the customer as declared for *at*."""
         return self._entity(Kind.CUSTOMER, customer_id, at, Customer)
 
-    def token(self, uid: str, at: datetime) -> Token | None:
-        """Return the token *uid*, in whatever spelling, as declared for *at*."""
-        canonical = canonical_token(uid)
-        return self._entity(Kind.TOKEN, canonical, at, Token) if canonical else None
+    def token(self, subject_id: str, at: datetime) -> Token | None:
+        """Return the token whose subject this is, as declared for *at*."""
+        return self._entity(Kind.TOKEN, subject_id, at, Token)
 
     def policy(self, at: datetime) -> Policy:
         """Return the policy as declared for *at*, or the default one."""
@@ -172,7 +170,7 @@ class Declarations:
     ) -> TariffInForce | None:
         """Return the tariff for *station* and *token*, as `tariff_for`, with both looked up."""
         keys = keys_for(
-            token=canonical_token(token_uid),
+            token=token_uid,
             token_group=token.group if token else None,
             partner=token.partner if token else None,
             station=station_id,

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Declarations, Entity, Kind
-from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
@@ -91,7 +90,7 @@ def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:
         case Station():
             yield from _station(entity, after)
         case Token():
-            yield from _token(key, entity, after)
+            yield from _token(entity, after)
         case Customer():
             yield from _customer(entity)
         case Assignment():
@@ -127,8 +126,6 @@ def _station(station: Station, after: _Known) -> Iterator[str]:
 
 
 def _customer(customer: Customer) -> Iterator[str]:
-    if not customer.name.strip():
-        yield "a customer needs a name"
     if customer.reverse_charge and not (customer.vat_id or "").strip():
         yield "reverse_charge needs the customer's vat_id"
 
@@ -140,11 +137,9 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield f"there is no pricing policy {policy.pricing!r}"
 
 
-def _token(key: str, token: Token, after: _Known) -> Iterator[str]:
-    if canonical_token(key) != key:
-        yield f"the uid must be spelt {canonical_token(key)!r}"
+def _token(token: Token, after: _Known) -> Iterator[str]:
     yield from _named(after, Kind.CUSTOMER, token.customer)
-    yield from _named(after, Kind.TOKEN, token.parent, spelt=canonical_token(token.parent))
+    yield from _named(after, Kind.TOKEN, token.parent)
     if token.kind is TokenKind.ROAMING and not token.partner:
         yield "a roaming token names its partner"
 
@@ -155,8 +150,6 @@ def _assignment(key: str, assignment: Assignment, after: _Known) -> Iterator[str
     yield from _named(after, Kind.TARIFF, assignment.tariff)
     yield from _named(after, Kind.STATION, assignment.station)
     yield from _named(after, Kind.SITE, assignment.site)
-    if assignment.token is not None and canonical_token(assignment.token) != assignment.token:
-        yield f"the uid must be spelt {canonical_token(assignment.token)!r}"
 
 
 def _tariff(key: str, version: TariffVersion) -> Iterator[str]:
@@ -166,11 +159,9 @@ def _tariff(key: str, version: TariffVersion) -> Iterator[str]:
         yield "the hash is not the tariff's"
 
 
-def _named(
-    after: _Known, kind: Kind, key: str | None, *, spelt: str | None = None
-) -> Iterator[str]:
-    """Yield a problem unless *key*, or what it is *spelt* as among the keys, is declared."""
-    if key is not None and not after.has(kind, spelt or key):
+def _named(after: _Known, kind: Kind, key: str | None) -> Iterator[str]:
+    """Yield a problem unless *key* is declared."""
+    if key is not None and not after.has(kind, key):
         yield f"there is no {kind.replace('_', ' ')} {key!r}"
 
 

@@ -19,10 +19,12 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.rules import problems_of
 from ledger.declared.store import declare, load_declarations, load_version
 from ledger.desk.master_data_files import MasterData, read_master_data
+from ledger.desk.person_exchange import exchange_persons
 from ledger.errors import LedgerError
 from ledger.log.envelope import Declared, encode_line
 from ledger.log.event_log import EventLog
 from ledger.log.outbox import carry, put
+from ledger.persons.store import readable
 from tariffs.problems import Problem
 
 
@@ -40,12 +42,14 @@ class ProblemsError(LedgerError):
 class Applied:
     """What was declared, or would be: the changes and the version that holds then.
 
-    `passwords` are the plain ones that the files gave, by station; they are kept nowhere.
+    `passwords` are the plain ones that the files gave, by station; they are kept nowhere. `names`
+    say whom a subject id in `planned` stands for.
     """
 
     planned: tuple[PlannedChange, ...]
     version: int
     passwords: dict[str, str] = field(default_factory=dict, repr=False)
+    names: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def apply_files(
@@ -64,16 +68,22 @@ def apply_files(
     """
     known = load_declarations(connection)
     data = read_master_data(files, known)
-    planned = plan_changes(known, data.changes, at=at)
-    problems = [*data.problems, *_rule_problems(known, planned, data)]
+    if data.problems:
+        # Nobody gets a subject id because of a file that is not used.
+        is_dry = True
+    changes, names = exchange_persons(
+        connection, data.changes, spelt=data.spelt, details=data.details, is_dry=is_dry
+    )
+    planned = plan_changes(known, changes, at=at)
+    problems = [*data.problems, *_rule_problems(known, planned, data, names)]
     if problems:
         raise ProblemsError(problems)
     if is_dry:
         version = load_version(connection)
     else:
         # Also where nothing is new: what a killed command declared may wait for its markers.
-        version = declare_all(connection, data.changes, log=log, by=by, at=at)
-    return Applied(planned=planned, version=version, passwords=data.passwords)
+        version = declare_all(connection, changes, log=log, by=by, at=at)
+    return Applied(planned=planned, version=version, passwords=data.passwords, names=names)
 
 
 def declare_all(
@@ -102,9 +112,12 @@ def declare_all(
 
 
 def _rule_problems(
-    known: Declarations, planned: Sequence[PlannedChange], data: MasterData
+    known: Declarations,
+    planned: Sequence[PlannedChange],
+    data: MasterData,
+    names: dict[str, str],
 ) -> list[Problem]:
     return [
-        data.report(problem.kind, problem.key, problem.message)
+        data.report(problem.kind, readable(problem.key, names), readable(problem.message, names))
         for problem in problems_of(known, planned)
     ]

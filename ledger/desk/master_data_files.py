@@ -23,6 +23,7 @@ from ledger.declared.passwords import hash_password, password_matches
 from ledger.desk.yaml_spots import Path, YamlDocument, read_document
 from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
+from ledger.master_data.customers import CustomerEntry, PersonDetails
 from ledger.master_data.stations import Station
 from tariffs.problems import Problem
 
@@ -51,11 +52,16 @@ class _Broken(Enum):
 
 @dataclass(slots=True)
 class MasterData:
-    """What files declare: the changes, where each stands, and every problem."""
+    """What files declare: the changes, where each stands, and every problem.
+
+    `spelt` says how the files write the tokens that they declare, `details` who the customers are.
+    """
 
     changes: list[Change] = field(default_factory=list)
     passwords: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    spelt: dict[str, str] = field(default_factory=dict)
+    details: dict[str, PersonDetails] = field(default_factory=dict)
     _spots: dict[tuple[Kind, str], tuple[YamlDocument, Path]] = field(default_factory=dict)
 
     def report(self, kind: Kind, key: str, message: str) -> Problem:
@@ -67,6 +73,8 @@ class MasterData:
     def add(self, change: Change, document: YamlDocument, path: Path) -> None:
         """Take *change* unless the same thing stands in the files already."""
         name = (change.kind, change.key)
+        if change.kind is Kind.TOKEN:
+            self.spelt[change.key] = str(path[-1])
         if name in self._spots:
             document.report(path, f"{change.kind} {change.key} is declared twice")
             return
@@ -117,11 +125,24 @@ def _read_document(document: YamlDocument, known: Declarations, data: MasterData
             entity = _entity(document, path, kind, body)
             if entity is _Broken.BROKEN:
                 continue
-            if isinstance(entity, Assignment):
-                entity = _with_canonical_token(entity)
-                key = entity.key()  # noqa: PLW2901 - an assignment is known by its conditions
-            change = Change(kind=kind, key=key, entity=entity, valid_from=valid_from)
+            key, declared = _declared(key, entity, data)  # noqa: PLW2901 - see there
+            change = Change(kind=kind, key=key, entity=declared, valid_from=valid_from)
             data.add(change, document, path)
+
+
+def _declared(
+    key: str, entity: Entity | CustomerEntry | None, data: MasterData
+) -> tuple[str, Entity | None]:
+    """Return what is declared under which key: an assignment is known by its conditions."""
+    match entity:
+        case Assignment():
+            assignment = _with_canonical_token(entity)
+            return assignment.key(), assignment
+        case CustomerEntry():
+            data.details.setdefault(key, entity.details())
+            return key, entity.customer()
+        case _:
+            return key, entity
 
 
 def _with_canonical_token(assignment: Assignment) -> Assignment:
@@ -143,7 +164,11 @@ def _bodies(
             yield (section, index), str(index), body
     elif isinstance(content, dict):
         for name, body in content.items():
-            key = (canonical_token(name) if kind is Kind.TOKEN else None) or name
+            key = canonical_token(name) if kind is Kind.TOKEN else name
+            if key is None:
+                stands_for_none = f"stations send {name!r} where there is no token: it names nobody"
+                document.report((section, name), stands_for_none)
+                continue
             yield (section, name), key, body
     elif content is not None:
         document.report((section,), f"{section} must map each key to what is declared of it")
@@ -151,14 +176,19 @@ def _bodies(
 
 def _entity(
     document: YamlDocument, path: Path, kind: Kind, body: object
-) -> Entity | _Broken | None:
+) -> Entity | CustomerEntry | _Broken | None:
     """Return the entity that *body* describes, None to withdraw, BROKEN after a problem."""
     if body is None:
         return None
     if not isinstance(body, dict):
         document.report(path, "expected names and values")
         return _Broken.BROKEN
-    return _converted(document, path, ENTITY_OF[kind], body)
+    wanted = CustomerEntry if kind is Kind.CUSTOMER else ENTITY_OF[kind]
+    entity = _converted(document, path, wanted, body)
+    if isinstance(entity, CustomerEntry) and not entity.name.strip():
+        document.report((*path, "name"), "a customer needs a name")
+        return _Broken.BROKEN
+    return entity
 
 
 def _station_body(
@@ -208,8 +238,8 @@ def _kept_hash(known: Declarations, key: str, password: str) -> str | None:
 
 
 def _converted(
-    document: YamlDocument, path: Path, wanted: type[Entity], body: dict[str, Any]
-) -> Entity | _Broken:
+    document: YamlDocument, path: Path, wanted: type[Entity | CustomerEntry], body: dict[str, Any]
+) -> Entity | CustomerEntry | _Broken:
     """Return *body* as *wanted*, after reporting what about it does not fit."""
     names = {each.name: each for each in msgspec.structs.fields(wanted)}
     wrong = [name for name in body if name not in names]

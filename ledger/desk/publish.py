@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import ProblemsError, declare_all
+from ledger.desk.person_exchange import exchange_persons
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
 from ledger.master_data.assignments import Assignment
@@ -31,10 +32,14 @@ class SecondPairOfEyesError(LedgerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What was published, or would be: unchanged tariffs do not appear."""
+    """What was published, or would be: unchanged tariffs do not appear.
+
+    `names` say which token a subject id in `planned` stands for.
+    """
 
     planned: tuple[PlannedChange, ...]
     version: int
+    names: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def publish_files(
@@ -57,22 +62,23 @@ def publish_files(
         SecondPairOfEyesError: If the policy wants four eyes: `ledger.desk.approvals` proposes then.
     """
     tariffs = read_tariffs(files)
-    changes = [
+    wanted = [
         Change(kind=Kind.TARIFF, key=tariff.id, entity=published(tariff), valid_from=valid_from)
         for tariff in tariffs
     ]
-    changes += [
+    wanted += [
         Change(kind=Kind.ASSIGNMENT, key=each.key(), entity=each, valid_from=valid_from)
         for each in assignments
     ]
     known = load_declarations(connection)
     if known.policy(at).four_eyes and not is_dry:
         raise SecondPairOfEyesError
+    changes, names = exchange_persons(connection, wanted, is_dry=is_dry)
     planned = plan_changes(known, changes, at=at)
     if is_dry:
-        return Published(planned=planned, version=known.version)
+        return Published(planned=planned, version=known.version, names=names)
     version = declare_all(connection, changes, log=log, by=by, at=at)
-    return Published(planned=planned, version=version)
+    return Published(planned=planned, version=version, names=names)
 
 
 def read_tariffs(files: Sequence[tuple[str, str]]) -> list[Tariff]:

@@ -12,9 +12,10 @@ from ledger.declared.store import load_declarations
 from ledger.desk.choices import UnknownSessionError
 from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
-from ledger.facts.token_uid import canonical_token
 from ledger.log.envelope import Validation
 from ledger.log.event_log import EventLog, Position
+from ledger.persons.holders import token_holder
+from ledger.persons.store import find
 from ledger.sessions.states import UNDECIDED
 from tariffs.adjustments.adjustment import ValidationGrant
 from tariffs.adjustments.shared import CouponGrant
@@ -82,7 +83,11 @@ def session_of_token(connection: Connection[Any], station_id: str, token: str) -
     Raises:
         NoSessionOfTokenError: If there is none.
     """
-    row = connection.execute(_UNDER_WAY, (station_id, canonical_token(token))).fetchone()
+    holder = token_holder(token)
+    subjects = list(find(connection, [holder] if holder else []).values())
+    row = None
+    if subjects:
+        row = connection.execute(_UNDER_WAY, (station_id, subjects[0].id)).fetchone()
     if row is None:
         raise NoSessionOfTokenError(token, station_id)
     return str(row[0])

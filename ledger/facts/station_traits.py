@@ -19,8 +19,7 @@ class StationTraits(msgspec.Struct, frozen=True, kw_only=True):
 
     `max_power_w` is one connector's. `clock_offset_s` (added to device times) and `naive_is_utc`
     override what is learnt; `register_factor` corrects a model that labels kWh as Wh (1000).
-    `token_ignored` are signs that the model puts into tokens. `offsets` are what clocks in
-    `time_zone` showed, where that was recorded; else tzdata is asked.
+    `offsets` are what clocks in `time_zone` showed, where that was recorded; else tzdata is asked.
     """
 
     time_zone: str = "UTC"
@@ -30,7 +29,6 @@ class StationTraits(msgspec.Struct, frozen=True, kw_only=True):
     clock_offset_s: int | None = None
     naive_is_utc: bool = False
     register_factor: Decimal | None = None
-    token_ignored: str = ""
     offsets: UtcOffsets = ()
 
     @property

@@ -24,12 +24,13 @@ DOCUMENT_SCHEMA: Final = 1
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):
-    """A seller or buyer as printed."""
+    """A seller or buyer. A buyer's name is its subject id; `details` refers to who that is."""
 
     name: str
     vat_id: str | None = None
     address: Address = Address()
     email: str | None = None
+    details: str | None = None
 
 
 class BilledSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,8 @@ class VatTotal(msgspec.Struct, frozen=True, kw_only=True):
 class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice as issued. Amounts are whole minor units: `currency_exponent` decimals.
 
-    `buyer` None: whoever bears the token `bearer`.
+    `buyer` None: whoever bears the token `bearer`. Persons are subject ids here, so that the bytes
+    outlive them; `ledger.invoices.shown` puts in who they are.
     """
 
     schema: int
@@ -125,10 +127,10 @@ def _notes(order: InvoiceOrder) -> tuple[Phrase, ...]:
 
 
 def _buyer(order: InvoiceOrder) -> Party | None:
-    buyer = order.buyer
-    if buyer is None:
+    buyer, customer = order.buyer, order.payer.customer
+    if buyer is None or customer is None:
         return None
-    return Party(name=buyer.name, vat_id=buyer.vat_id, address=buyer.address, email=buyer.email)
+    return Party(name=customer, vat_id=buyer.vat_id, details=buyer.details)
 
 
 def _session(session: SessionRated) -> BilledSession:

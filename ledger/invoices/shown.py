@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.errors import LedgerError
 from ledger.invoices.document import InvoiceDocument, Party, VatTotal
 from ledger.invoices.english import ENGLISH
+from ledger.master_data.customers import PersonDetails
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.rating.english import line_label, line_words
 from tariffs.model.tariff import Dimension
@@ -91,8 +94,14 @@ class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     codes: tuple[Phrase, ...]
 
 
-def shown_invoice(document: InvoiceDocument, sessions: Sequence[SessionRated]) -> ShownInvoice:
+def shown_invoice(
+    document: InvoiceDocument,
+    sessions: Sequence[SessionRated],
+    details: Mapping[str, PersonDetails] = MappingProxyType({}),
+) -> ShownInvoice:
     """Return *document* with the lines of *sessions*, the ratings that it names, in its order.
+
+    *details* say who a buyer is; one who was erased stays a subject id.
 
     Raises:
         OtherRatingError: If one of them is not the rating that was invoiced.
@@ -106,7 +115,7 @@ def shown_invoice(document: InvoiceDocument, sessions: Sequence[SessionRated]) -
         issued_on=document.issued_on,
         month=document.month,
         seller=document.seller,
-        buyer=_buyer(document),
+        buyer=_buyer(document, details),
         currency=document.currency,
         currency_exponent=document.currency_exponent,
         sessions=tuple(map(_session, sessions)),
@@ -120,9 +129,13 @@ def shown_invoice(document: InvoiceDocument, sessions: Sequence[SessionRated]) -
     )
 
 
-def _buyer(document: InvoiceDocument) -> Party:
-    if document.buyer is not None:
-        return document.buyer
+def _buyer(document: InvoiceDocument, details: Mapping[str, PersonDetails]) -> Party:
+    buyer = document.buyer
+    if buyer is not None:
+        person = details.get(buyer.details or "")
+        if person is None:
+            return buyer
+        return replace(buyer, name=person.name, address=person.address, email=person.email)
     return Party(name=ENGLISH.words(phrase("bearer", token=document.bearer)))
 
 

@@ -17,12 +17,29 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_def
     v: int = SCHEMA_VERSION
 
 
+class Sealed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A JSON value that was cut out of a text, for it tells who somebody is.
+
+    At character `at` of the text as it is kept stands the JSON text of `subject` in its place;
+    `cut` is the value's own JSON text, sealed with the subject's key (`ledger.persons.sealing`).
+    `is_odd`: a token with blanks around it, or longer than its standard allows.
+    """
+
+    subject: str
+    at: int
+    cut: str
+    is_odd: bool = False
+
+
 class Frame(Line, frozen=True, kw_only=True, tag="frame"):
-    """A frame to or from a station, verbatim.
+    """A frame to or from a station, verbatim but for what tells who somebody is.
 
     `frame` is the text of the WebSocket message; `reply` the text we answered with (it holds the
     transaction id we gave); `epoch` numbers the station's connections, ascending. With `direction`
     "out" the frame is a call of ours and `reply` what the station answered, None if it did not.
+
+    Tokens are cut out of both: `sealed` and `reply_sealed` have them, and give the exact text back
+    while their keys exist. `hmac` is the hash of the frame as it came, under the first one's key.
     """
 
     station: str
@@ -31,6 +48,9 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     frame: str
     reply: str | None = None
     direction: Literal["in", "out"] = "in"
+    sealed: tuple[Sealed, ...] = ()
+    reply_sealed: tuple[Sealed, ...] = ()
+    hmac: str | None = None
 
 
 class Connection(Line, frozen=True, kw_only=True, tag="connection"):
@@ -66,7 +86,8 @@ class Choice(Line, frozen=True, kw_only=True, tag="choice"):
 class Validation(Line, frozen=True, kw_only=True, tag="validation"):
     """Somebody showed `code` for a session that is not rated yet: a voucher, a hotel stay.
 
-    `session_id` names it, or else `token` the unfinished session of that token at the station.
+    `session_id` names it, or else `token` (a subject id) the unfinished session of that token at
+    the station.
     """
 
     station: str

@@ -15,7 +15,7 @@ ONE_EACH = (
 class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`tariff` (an id) prices the sessions of one driver side at one place.
 
-    At most one of token (canonical uid), token group, roaming partner; at most one of station,
+    At most one of token (its subject id), token group, roaming partner; at most one of station,
     site; at least one in all. Groups compare without case. A missing side means "whoever" or
     "wherever". The driver's side goes before the place, and the narrower condition before the
     wider one: see `keys_for`.

@@ -24,7 +24,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `password_hash` is salted scrypt (ledger.declared.passwords), None where it may not connect.
     `max_power_w` is one connector's. The fields from `time_zone` on correct a model's quirks; see
-    StationTraits for their meaning.
+    StationTraits for their meaning, and TokenHabits for that of the last two.
     """
 
     site: str
@@ -37,6 +37,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     naive_is_utc: bool = False
     register_factor: Decimal | None = None
     token_ignored: str = ""
+    token_suffix_from: str = ""
 
 
 def traits_of(station: Station, site: Site | None) -> StationTraits:
@@ -49,7 +50,6 @@ def traits_of(station: Station, site: Site | None) -> StationTraits:
         clock_offset_s=station.clock_offset_s,
         naive_is_utc=station.naive_is_utc,
         register_factor=station.register_factor,
-        token_ignored=station.token_ignored,
     )
     if station.commissioned_on is None:
         return known

@@ -24,13 +24,12 @@ class TokenStatus(StrEnum):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A driver's token; its key is its uid as `ledger.facts.token_uid.canonical_token` spells it.
+    """A driver's token; its key is its subject id, which the file's uid is exchanged for.
 
-    `group` names the tariff group, `parent` the parent token by which one card ends another's
-    session; both keep their case on the wire and compare without it. `customer` pays; without one
-    the bearer gets an invoice per session. `partner` is the roaming partner (its OCPI party,
-    "NL-TNM") of a ROAMING token. `payment_method` is how its sessions are paid, in the tariffs'
-    words ("credit_card").
+    `group` names the tariff group and compares without case; `parent` is the subject of the parent
+    token by which one card ends another's session. `customer` pays; without one the bearer gets an
+    invoice per session. `partner` is the roaming partner (its OCPI party, "NL-TNM") of a ROAMING
+    token. `payment_method` is how its sessions are paid, in the tariffs' words ("credit_card").
     """
 
     status: TokenStatus = TokenStatus.ACCEPTED

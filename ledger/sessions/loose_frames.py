@@ -25,7 +25,6 @@ from typing import Final, NamedTuple
 
 from ledger.facts.station_facts import Measurand, SessionEnded, SessionFact, SessionUpdated
 from ledger.facts.station_traits import StationTraits
-from ledger.facts.token_uid import canonical_token
 from ledger.meter.series import PowerLimit
 from ledger.sessions.segments import Segment, is_without_id, place_of, rough_time
 from ledger.sessions.session_end import SAME_STOP, stop_value_of
@@ -73,7 +72,7 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
                 next_start_at=None,
                 meter_start_wh=start.meter_start_wh,
                 meter_stop_wh=stop_value_of(end) if end else None,
-                token_uid=canonical_token(start.token_uid, ignored=traits.token_ignored),
+                token_uid=start.token_uid,
             )
         )
     return windows
@@ -112,20 +111,17 @@ def fits(loose: LooseFrame, window: Window, traits: StationTraits) -> bool:
     if isinstance(frame, SessionEnded):
         if window.ends_at is not None:  # it has its stop: this may only be the same stop again
             return abs(at - window.ends_at) <= SAME_STOP and value == window.meter_stop_wh
-        if not _may_end(frame, value, window, traits):
+        if not _may_end(frame, value, window):
             return False
     if window.closes_at is not None and at > window.closes_at:
         return False
     return _meter_fits(frame, at, value, window, traits)
 
 
-def _may_end(
-    end: SessionEnded, value: Decimal | None, window: Window, traits: StationTraits
-) -> bool:
+def _may_end(end: SessionEnded, value: Decimal | None, window: Window) -> bool:
     """Return False for another token's stop, and for a foreign one that names no register."""
     # With a valid id anybody may stop a session (quirk 6); without one it is a reason to doubt.
-    token = canonical_token(end.token_uid, ignored=traits.token_ignored)
-    if token and window.token_uid and token != window.token_uid:
+    if end.token_uid and window.token_uid and end.token_uid != window.token_uid:
         return False
     # An id of somebody else needs the register as a second witness.
     return value is not None or is_without_id(end.transaction_ref)

@@ -52,7 +52,6 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     evse_id: int | None = None
     connector_id: int | None = None
     token_uid: str | None = None
-    token_raw: str | None = None
     stopped_by: str | None = None
     stop_reason: str | None = None
     reservation_id: int | None = None

@@ -54,7 +54,6 @@ from ledger.facts.station_facts import (
     StationBooted,
 )
 from ledger.facts.station_traits import StationTraits
-from ledger.facts.token_uid import canonical_token
 from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered
@@ -128,7 +127,7 @@ class _Fold:
         until = ended_at or provisional_at
         missing = self._check_sequence(end)
         self._note_surroundings(started_at, ended_at)
-        token_raw = self._token(end)
+        token = self._token(end)
         evse_id, connector_id = self._place()
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
         return ChargingSession(
@@ -137,9 +136,8 @@ class _Fold:
             transaction_ref=segment.transaction_ref,
             evse_id=evse_id,
             connector_id=connector_id,
-            token_uid=self._canonical(token_raw),
-            token_raw=token_raw,
-            stopped_by=self._canonical(end.token_uid) if end else None,
+            token_uid=token,
+            stopped_by=end.token_uid if end else None,
             stop_reason=end.reason if end else None,
             reservation_id=start.reservation_id if start else None,
             started_at=started_at,
@@ -193,9 +191,6 @@ class _Fold:
 
     def _at(self, fact: SessionFact | ConnectorStatusChanged) -> datetime:
         return self._clock.effective(fact.occurred_at, fact.received_at)
-
-    def _canonical(self, raw: str | None) -> str | None:
-        return canonical_token(raw, ignored=self._traits.token_ignored)
 
     def _learn_clock(self) -> SessionClock:
         pairs: list[Pair] = [
@@ -312,7 +307,7 @@ class _Fold:
             flags.add(Flag.INTERRUPTED)
 
     def _token(self, end: SessionEnded | None) -> str | None:
-        """Return the token as it came: the start's, else the first that an update names.
+        """Return the token: the start's, else the first that an update names.
 
         Who stopped the session is evidence; the starter pays.
         """
@@ -322,14 +317,12 @@ class _Fold:
         )
         started_with = self._start.token_uid if self._start else None
         tokens = [started_with, *(fact.token_uid for fact in updates)]
-        token_raw = next((token for token in tokens if self._canonical(token)), None)
-        if token_raw is None:
+        token = next((token for token in tokens if token is not None), None)
+        if token is None:
             self._flags.add(Flag.TOKEN_MISSING)
-        elif end is not None:
-            stopper = self._canonical(end.token_uid)
-            if stopper is not None and stopper != self._canonical(token_raw):
-                self._flags.add(Flag.OTHER_TOKEN_STOPPED)
-        return token_raw
+        elif end is not None and end.token_uid not in {None, token}:
+            self._flags.add(Flag.OTHER_TOKEN_STOPPED)
+        return token
 
     def _changes(self) -> list[tuple[datetime, int, str]]:
         """Return every reported state from the start on, with its effective time."""

@@ -25,7 +25,6 @@ from psycopg import Connection
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import StationFact
-from ledger.facts.token_uid import canonical_token
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
 from ledger.sessions.session import ChargingSession
@@ -234,7 +233,7 @@ class Judge:
     def validate(self, memory: StationMemory, validation: Validation) -> SessionRow | None:
         """Note a code that was shown for a session; return that, None where it is too late."""
         if validation.session_id is None:
-            row = memory.unfinished_of(canonical_token(validation.token))
+            row = memory.unfinished_of(validation.token)
         else:
             row = self._row(memory, validation.session_id)
         if row is None or row.station_id != validation.station or row.state not in UNDECIDED:

@@ -6,15 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 import msgspec
+from psycopg import Connection
 
+from ledger.log.envelope import Frame
 from ledger.log.event_log import EventLog, Position
+from ledger.persons.store import opened_frames
 
 
 class RawFrame(msgspec.Struct, frozen=True, kw_only=True, rename={"position": "place"}):
     """A frame as the station sent it; `sha256` is that of its text in UTF-8.
 
+    `is_original` False: somebody in it was erased, and `frame` has a subject id in their place.
     `position` is partition/position/line of the log (docs/event-log.md shows how to read it there).
     """
 
@@ -23,36 +28,37 @@ class RawFrame(msgspec.Struct, frozen=True, kw_only=True, rename={"position": "p
     protocol: str
     frame: str
     sha256: str
+    is_original: bool = True
 
 
-class _Line(msgspec.Struct):
-    received_at: datetime
-    frame: str
-    protocol: str = ""
+def read_frames(
+    connection: Connection[Any], log: EventLog, wanted: Iterable[Position]
+) -> dict[Position, RawFrame]:
+    """Return the frames of *log* at the *wanted* positions; one without a frame is left out.
 
-
-def read_frames(log: EventLog, wanted: Iterable[Position]) -> dict[Position, RawFrame]:
-    """Return the frames of *log* at the *wanted* positions; one without a frame is left out."""
+    As they came, as far as *connection* knows the keys of who is in them.
+    """
     by_partition: defaultdict[int, set[Position]] = defaultdict(set)
     for at in wanted:
         by_partition[at.partition].add(at)
-    found: dict[Position, RawFrame] = {}
+    found: dict[Position, Frame] = {}
     for partition, in_it in by_partition.items():
         records = log.read_at(partition, {at.position for at in in_it})
         for position, record in records.items():
             for number, text in enumerate(record.payload.split(b"\n")):
                 at = Position(partition, position, number)
                 if at in in_it:
-                    found[at] = _frame(at, text)
-    return found
+                    found[at] = msgspec.json.decode(text, type=Frame)
+    originals = opened_frames(connection, list(found.values()))
+    return {at: _raw(at, frame) for at, frame in zip(found, originals, strict=True)}
 
 
-def _frame(at: Position, text: bytes) -> RawFrame:
-    line = msgspec.json.decode(text, type=_Line)
+def _raw(at: Position, frame: Frame) -> RawFrame:
     return RawFrame(
         position=str(at),
-        received_at=line.received_at,
-        protocol=line.protocol,
-        frame=line.frame,
-        sha256=sha256(line.frame.encode()).hexdigest(),
+        received_at=frame.received_at,
+        protocol=frame.protocol,
+        frame=frame.frame,
+        sha256=sha256(frame.frame.encode()).hexdigest(),
+        is_original=not frame.sealed,
     )

@@ -18,6 +18,8 @@ from ledger.invoices.document import read_document
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.shown import InvoiceLine, ShownInvoice, shown_invoice
 from ledger.log.event_log import EventLog, Position
+from ledger.master_data.customers import PersonDetails
+from ledger.persons.store import read_blobs
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.rating.english import line_label, line_words
 from ledger.sessions.session import ChargingSession, SessionPoint
@@ -136,9 +138,15 @@ def show_invoice(connection: Connection[Any], number: str) -> ShownInvoice:
 
 
 def _shown(connection: Connection[Any], text: str) -> ShownInvoice:
+    """Return the invoice for people's eyes: with who the buyer is, unless that was erased."""
     document = read_document(text)
     sessions = rated_sessions(connection, [each.session_id for each in document.sessions])
-    return shown_invoice(document, sessions)
+    blobs = read_blobs(connection, [document.buyer.details or ""] if document.buyer else [])
+    details = {
+        reference: msgspec.json.decode(content, type=PersonDetails)
+        for reference, content in blobs.items()
+    }
+    return shown_invoice(document, sessions, details)
 
 
 def explain(
@@ -197,7 +205,7 @@ class _Trail:
         )
         self._session = history.sessions.get(session_id)
         self._partition = moment.partition
-        self._frames = read_frames(log, self._positions())
+        self._frames = read_frames(connection, log, self._positions())
 
     def explained(self, line: InvoiceLine) -> ExplainedLine:
         """Return *line* with all that is known of it."""

@@ -11,27 +11,34 @@ import psycopg
 
 from ledger.log.envelope import Frame, decode_lines
 from ledger.log.event_log import EventLog
+from ledger.persons.sealing import opened
+from ledger.persons.store import keys_of
+from tests.at_the_edge import named_key
 from tests.faults.load_station import Charged, Exchange
 
 Connection = psycopg.Connection[Any]
 
 
-def logged_exchanges(log: EventLog) -> set[Exchange]:
-    """Return every frame in *log* with its reply; fail on a gap."""
-    found = set()
+def logged_exchanges(connection: Connection, log: EventLog) -> set[Exchange]:
+    """Return every frame in *log* with its reply, as they came; fail on a gap."""
+    found: list[Frame] = []
     for partition, end in enumerate(log.ends()):
         for position in range(end):
             [record] = log.read(partition, position, records=1)
             assert record.position == position, f"a gap in partition {partition}"
-            for line in decode_lines(record.payload):
-                if isinstance(line, Frame) and line.reply is not None:
-                    found.add(Exchange(line.station, line.frame, line.reply))
-    return found
+            lines = decode_lines(record.payload)
+            found += [each for each in lines if isinstance(each, Frame) and each.reply is not None]
+    subjects = {part.subject for frame in found for part in (*frame.sealed, *frame.reply_sealed)}
+    keys = {each: named_key(each) for each in subjects} | keys_of(connection, subjects)
+    return {
+        Exchange(frame.station, frame.frame, frame.reply or "")
+        for frame in (opened(sealed, keys) for sealed in found)
+    }
 
 
-def lost(acknowledged: Iterable[Exchange], log: EventLog) -> list[Exchange]:
+def lost(acknowledged: Iterable[Exchange], connection: Connection, log: EventLog) -> list[Exchange]:
     """Return what was answered and is not in *log*."""
-    logged = logged_exchanges(log)
+    logged = logged_exchanges(connection, log)
     return [exchange for exchange in acknowledged if exchange not in logged]
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
+from ledger.database import connect
 from ledger.log import postgres, postgres_lines
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.log.postgres_lines import PostgresLineWriter
@@ -37,6 +38,7 @@ def server() -> Iterator[EmbeddedPostgres]:
     with EmbeddedPostgres(data, settings=LAZY) as server:
         with psycopg.connect(server.dsn) as connection:
             migrate.apply(connection, "inputs")
+            migrate.apply(connection, "persons")
             migrate.apply(connection, "books")
             make_log(connection, 2)
         yield server
@@ -58,8 +60,8 @@ async def lost_over_kills(server: EmbeddedPostgres) -> tuple[int, int]:
                 await asyncio.to_thread(server.ensure_running)
             await progress(fleet)
     acknowledged: list[Exchange] = [each for station in fleet for each in station.acknowledged]
-    with PostgresEventLog(server.dsn) as event_log:
-        return len(acknowledged), len(lost(acknowledged, event_log))
+    with connect(server.dsn) as connection, PostgresEventLog(server.dsn) as event_log:
+        return len(acknowledged), len(lost(acknowledged, connection, event_log))
 
 
 async def test_what_was_answered_is_there_after_postgres_was_killed(

@@ -60,7 +60,7 @@ def assert_nothing_lost_and_nothing_twice(
         )
         wait_until(lambda: is_invoiced(connection), "everything is invoiced", seconds_max)
 
-        assert lost(acknowledged, log) == []
+        assert lost(acknowledged, connection, log) == []
         assert sessions_in_the_books(connection) == Counter(charged)
         assert_money_is_counted_once(connection)
     system.command("replay", "--check")

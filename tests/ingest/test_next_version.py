@@ -27,6 +27,7 @@ from ledger.facts.station_facts import (
     StationFact,
 )
 from ledger.log.envelope import Frame
+from tests.at_the_edge import NamedSubjects, sealed
 from tests.fakes import FixedClock, FixedDirectory, MemoryIds
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -57,7 +58,7 @@ NEXT_DIALECT: Final = replace(
 def _facts(action: str, payload: object) -> list[StationFact]:
     text = json.dumps([2, "1", action, payload])
     frame = Frame(received_at=NOON, station="CS-1", protocol="ocpp2.1", epoch=1, frame=text)
-    return NEXT.translate(frame, position=7, line=3)
+    return NEXT.translate(sealed(frame), position=7, line=3)
 
 
 def test_an_entry_that_was_replaced_is_read_where_it_now_stands() -> None:
@@ -113,6 +114,7 @@ def _parts() -> AnsweringParts:
     return AnsweringParts(
         station=StationAccess(station_id="CS-1", password_hashes=()),
         directory=FixedDirectory(),
+        subjects=NamedSubjects(),
         ids=MemoryIds(),
         clock=FixedClock(),
         sequences=Sequences(),

@@ -53,7 +53,7 @@ def replayed(dsn: str, progress: Progress | None = None) -> ReplayReport:
 def ask(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     """Return a connection that finds the books."""
     connection = psycopg.connect(dsn, autocommit=True)
-    connection.execute("SET search_path = books, inputs")
+    connection.execute("SET search_path = books, inputs, persons")
     return connection
 
 

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from ledger.declared.store import load_declarations
+from ledger.persons.store import erase
 from projections.history import past_sessions, rated_between
+from projections.history_reading import with_names
 from tariffs.bulk.rating import bulk_tariff
 from tariffs.kernel.pricing import compile_tariff
 from tariffs.model.tariff import Tariff
@@ -69,6 +71,17 @@ def test_every_rated_session_costs_again_what_it_was_billed_under_its_own_tariff
     assert (result.dearer, result.cheaper) == (0, 0)
     assert set(result.sites) == {"yard"}
     assert "fleet" in result.customers
+
+
+def test_customers_have_their_names_where_people_read_them_unless_they_were_erased(
+    books: str,
+) -> None:
+    with ask(books) as connection:
+        connection.execute("UPDATE subject SET name = 'Fleet 7' WHERE subject = 'fleet'")
+        erase(connection, ["home"])
+        (chunk,) = with_names(connection, chunks_of(sessions_of(books), "EUR"))
+
+    assert {"Fleet 7", "home"} <= set(chunk.customers)
 
 
 def test_without_the_residents_grant_the_resident_pays(books: str) -> None:

@@ -107,7 +107,7 @@ def test_a_changed_document_is_found(books: str) -> None:
     with psycopg.connect(books) as connection:
         connection.execute(
             "UPDATE decisions.invoices_events SET state ="
-            " convert_to(replace(convert_from(state, 'UTF8'), 'Fleet Ltd', 'Fleet Inc'), 'UTF8')"
+            " convert_to(replace(convert_from(state, 'UTF8'), 'Watt GmbH', 'Volt GmbH'), 'UTF8')"
         )
 
     report = replayed(books)

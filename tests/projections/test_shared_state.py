@@ -70,13 +70,13 @@ def fleet(database: str) -> str:
         Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING),
         Change(kind=Kind.TOKEN, key="home1", entity=resident),
         Change(kind=Kind.TOKEN, key="home2", entity=resident),
-        Change(kind=Kind.CUSTOMER, key="taxi", entity=Customer(name="Taxi Ltd")),
+        Change(kind=Kind.CUSTOMER, key="taxi", entity=Customer(details="Taxi Ltd")),
         Change(kind=Kind.TOKEN, key="taxi1", entity=Token(customer="taxi")),
-        Change(kind=Kind.CUSTOMER, key="gate", entity=Customer(name="Gate Ltd")),
+        Change(kind=Kind.CUSTOMER, key="gate", entity=Customer(details="Gate Ltd")),
         Change(kind=Kind.TOKEN, key="gate1", entity=Token(customer="gate")),
     ]
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs")
+        connection.execute("SET search_path = books, inputs, persons")
         version = declare(connection, changes, by="test", at=MORNING)
     write_log(database, list(everywhere(version, 0)))
     return database

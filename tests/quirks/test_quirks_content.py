@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_traits import StationTraits
+from ledger.facts.token_uid import TokenHabits
 from tests.station_story import Story16, Story201, at, issue_frames, stamp, wh
 
 BOTH = pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])
@@ -130,12 +130,12 @@ def test_quirk_30_a_token_is_the_same_in_any_case_and_with_blanks(
 
     session = story.session()
 
-    assert (session.token_uid, session.token_raw) == ("tag-1", token)
+    assert session.token_uid == "tag-1"
     assert session.flags == ((Flag.TOKEN_ODD,) if token != token.strip() else ())
 
 
 def test_quirk_30_what_a_model_puts_between_the_digits_can_be_declared() -> None:
-    story = Story16(StationTraits(token_ignored=":- "))
+    story = Story16(habits=TokenHabits(":- "))
     story.start(0, 1000, token="20:69:C0:21")
     story.stop(60, 6000, idTag="20 69 c0-21")
 
@@ -154,9 +154,19 @@ def test_quirk_30_a_token_longer_than_the_standard_is_kept_whole() -> None:
     assert odd.flags == (Flag.TOKEN_ODD,)
 
 
+def test_quirk_30_what_a_model_appends_can_be_declared() -> None:
+    story = Story16(habits=TokenHabits(suffix_from="_SERIAL"))
+    story.start(0, 1000, token="12345678_SERIAL-0000001")
+    story.stop(60, 6000, idTag="12345678_serial-0000002")
+
+    session = story.session()
+
+    assert (session.token_uid, session.flags) == ("12345678", (Flag.TOKEN_ODD,))
+
+
 def test_quirk_30_the_quoted_token_with_colons() -> None:
     (text,) = issue_frames("mobilityhouse/ocpp/issues/186")
-    story = Story16(StationTraits(token_ignored=":"))
+    story = Story16(habits=TokenHabits(":"))
     story.log(text, -2_600_000, reply='[3,"0809558",{"transactionId":5}]')
 
     assert story.session().token_uid == "2069c021"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from deploy.output import print_rows, say, shown
 from ledger.invoices.document import Party, VatTotal
 from ledger.invoices.shown import ShownInvoice
+from ledger.persons.store import readable
 from projections.invoice_list import amount
 
 QUANTITY_DIGITS = 4
@@ -22,11 +24,11 @@ LINE_COLUMNS = {
 }
 
 
-def print_document(document: ShownInvoice) -> None:
-    """Print an invoice as text."""
+def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
+    """Print an invoice as text, with the *names* behind subject ids."""
     month = f", sessions of {document.month}" if document.month else ""
     say(f"Invoice {document.number} of {document.issued_on}{month}")
-    say(f"from {_party(document.seller)}\nto   {_party(document.buyer)}")
+    say(f"from {_party(document.seller)}\nto   {readable(_party(document.buyer), names)}")
     currency = document.currency
     for session in document.sessions:
         say("")
@@ -47,7 +49,7 @@ def print_document(document: ShownInvoice) -> None:
         ]
         title = (
             f"{session.station_id}{evse}, {shown(session.energy_wh / 1000)} kWh, "
-            f"token {session.token_uid}, tariff {session.tariff_id}"
+            f"token {readable(session.token_uid or '-', names)}, tariff {session.tariff_id}"
         )
         print_rows(title, LINE_COLUMNS, rows)
     say("")

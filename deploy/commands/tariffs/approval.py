@@ -56,7 +56,7 @@ def approve(
     ):
         now = SystemClock().now()
         record = desk.approve(tariff, by=by or login(), at=now, sha256=read)
-    print_records("Approved", [record], is_json=folder.json)
+        print_records("Approved", [record], connection, is_json=folder.json)
     return 0
 
 
@@ -83,7 +83,7 @@ def reject(
         tariff_desk(connection, log) as desk,
     ):
         record = desk.reject(tariff, by=by or login(), at=SystemClock().now(), reason=reason)
-    print_records("Rejected", [record], is_json=folder.json)
+        print_records("Rejected", [record], connection, is_json=folder.json)
     return 0
 
 
@@ -117,11 +117,11 @@ def retire(
         tariff_desk(connection, log) as desk,
     ):
         done = desk.retire(tariff, by=by or login(), at=now, holds_until=holds_until)
-    if done.record is not None:
-        print_records("Proposed", [done.record], is_json=folder.json)
-        if not folder.json:
-            say(f"It holds on until somebody else says: wattledger tariff approve {tariff}")
-        return 0
+        if done.record is not None:
+            print_records("Proposed", [done.record], connection, is_json=folder.json)
+            if not folder.json:
+                say(f"It holds on until somebody else says: wattledger tariff approve {tariff}")
+            return 0
     until = done.holds_until or now
     if folder.json:
         print_json({"retired": tariff, "sha256": done.sha256, "holds_until": until})
@@ -148,5 +148,5 @@ def versions(tariff: str | None = None, *, folder: ReadingFolder = READ_FOLDER) 
         TariffApprovals(connection.info.dsn) as approvals,
     ):
         records = list(approvals.records() if tariff is None else approvals.versions(tariff))
-    print_records("Versions", records, is_json=folder.json)
+        print_records("Versions", records, connection, is_json=folder.json)
     return 0

@@ -17,7 +17,13 @@ from deploy.commands.tariffs.simulate import Past, Reports
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
-from projections.history_reading import Told, history_of_books, history_of_file, save_history
+from projections.history_reading import (
+    Told,
+    history_of_books,
+    history_of_file,
+    save_history,
+    with_names,
+)
 from tariffs.bulk.rating import bulk_tariff
 from tariffs.model.policy import policy_named
 from tariffs.simulate.history import HistoryChunk
@@ -70,6 +76,11 @@ def _chunks(
         case Past(sessions=None, since=date() as since, until=date() as until):
             connection = exits.enter_context(opened(folder.settings()))
             chunks = history_of_books(connection, since, until, currency, told)
+            if past.save is not None:
+                # Without names: the file outlives whoever is erased.
+                save_history(past.save, chunks)
+                chunks = history_of_file(exits, past.save, currency, told)
+            return with_names(connection, chunks)
         case _:
             message = "tariff simulate needs --sessions FILE, or --from DATE and --to DATE"
             raise DeployError(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -18,6 +18,8 @@ from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
     from ledger.approvals.record import TariffRecord
     from ledger.desk.publish import Published
     from ledger.master_data.assignments import Assignment
@@ -50,6 +52,7 @@ def publish(
     from deploy.clock import SystemClock
     from ledger.declared.store import load_declarations
     from ledger.desk.approvals import tariff_desk
+    from ledger.desk.person_exchange import exchange_assignments
     from ledger.desk.publish import publish_files
 
     if not files:
@@ -61,9 +64,10 @@ def publish(
     who, now = by or login(), SystemClock().now()
     with opened_with_log(folder.settings(), is_new=True) as (connection, log):
         if load_declarations(connection).policy(now).four_eyes and not dry_run:
+            assigned = exchange_assignments(connection, assignments)
             with tariff_desk(connection, log) as desk:
-                proposed = desk.propose(texts, assignments, by=who, at=now, holds_from=holds_from)
-            _print_proposed(proposed, len(files), is_json=folder.json)
+                proposed = desk.propose(texts, assigned, by=who, at=now, holds_from=holds_from)
+            _print_proposed(proposed, len(files), connection, is_json=folder.json)
             return 0
         done = publish_files(
             connection, texts, log=log, by=who, at=now,
@@ -88,10 +92,12 @@ def _assignments(texts: Sequence[tuple[str, str]], to: Assigning) -> tuple[Assig
     return to.assignments(read_tariffs(texts)[0].id)
 
 
-def _print_proposed(proposed: Sequence[TariffRecord], files: int, *, is_json: bool) -> None:
+def _print_proposed(
+    proposed: Sequence[TariffRecord], files: int, connection: Connection[Any], *, is_json: bool
+) -> None:
     from deploy.commands.tariffs.records import print_records
 
-    print_records("Proposed", proposed, is_json=is_json)
+    print_records("Proposed", proposed, connection, is_json=is_json)
     if not is_json:
         say(f"{len(proposed)} of {files} proposed; nothing holds before somebody else says:")
         for record in proposed:
@@ -102,9 +108,10 @@ def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool
     from deploy.commands.tariffs.records import HASH_SHOWN
     from ledger.master_data.assignments import Assignment
     from ledger.master_data.tariff_versions import TariffVersion
+    from ledger.persons.store import readable
 
     if is_json:
-        print_json({"published": done.planned, "version": done.version})
+        print_json({"published": done.planned, "version": done.version}, names=done.names)
         return
     rows = [
         (each.key, each.after.sha256[:HASH_SHOWN], each.valid_from)
@@ -112,7 +119,7 @@ def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool
         if isinstance(each.after, TariffVersion)
     ]
     assigned = [
-        (each.after.tariff, each.key, each.valid_from)
+        (each.after.tariff, readable(each.key, done.names), each.valid_from)
         for each in done.planned
         if isinstance(each.after, Assignment)
     ]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from deploy.output import print_json, print_rows
 from ledger.approvals.english import codes_of, reason_of
 from ledger.approvals.record import TariffRecord
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 HASH_SHOWN = 12
 _COLUMNS = {
@@ -22,10 +26,19 @@ _COLUMNS = {
 }
 
 
-def print_records(title: str, records: Sequence[TariffRecord], *, is_json: bool) -> None:
-    """Print *records* as a table, or as JSON with the tariffs' texts."""
+def print_records(
+    title: str, records: Sequence[TariffRecord], connection: Connection[Any], *, is_json: bool
+) -> None:
+    """Print *records* as a table, or as JSON with the tariffs' texts.
+
+    *connection* says which token a subject id in an assignment stands for.
+    """
+    from ledger.persons.store import names_in, readable
+
+    names = names_in(connection, [each.key() for record in records for each in record.assigned])
     if is_json:
-        print_json([_row(record) | {"tariff": record.tariff} for record in records])
+        content = [_row(record) | {"tariff": record.tariff} for record in records]
+        print_json(content, names=names)
         return
     rows = [
         [
@@ -37,7 +50,7 @@ def print_records(title: str, records: Sequence[TariffRecord], *, is_json: bool)
             record.holds_until,
             record.asked_by,
             record.approved_by or None,
-            [each.key() for each in record.assigned],
+            [readable(each.key(), names) for each in record.assigned],
         ]
         for record in records
     ]

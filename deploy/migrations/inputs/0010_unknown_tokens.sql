@@ -1,4 +1,5 @@
 -- Tokens that stations showed and nobody declared: for people to look at, never for rating.
+-- `token_uid` is the token's subject id, as everywhere outside of the schema persons.
 
 CREATE TABLE unknown_token (
     token_uid     text NOT NULL,

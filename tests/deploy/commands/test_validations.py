@@ -55,7 +55,7 @@ def books(database: str) -> str:
     assert tariff is not None, problems
     change = Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING)
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs")
+        connection.execute("SET search_path = books, inputs, persons")
         version = declare(connection, [change], by="test", at=MORNING)
     write_log(database, [*everywhere(version, 0), start16(STATION, 1, 1, "FLEET1", 0)])
     work(database)
@@ -172,7 +172,7 @@ def test_a_line_that_comes_too_late_or_finds_no_session_is_set_aside(
     books: str, *, records: int
 ) -> None:
     stop = stop16(STATION, 61, 1, 10_000)
-    late = [stop, shown("SHOP", 65, session=SESSION), shown("SHOP", 66, token="FLEET1")]
+    late = [stop, shown("SHOP", 65, session=SESSION), shown("SHOP", 66, token="fleet1")]
     write_log(books, late, lines_a_record=1)
     partitions = range(PARTITIONS)
     with (
@@ -189,7 +189,7 @@ def test_a_line_that_comes_too_late_or_finds_no_session_is_set_aside(
 
 
 def test_a_code_that_comes_with_the_stop_counts(books: str) -> None:
-    write_log(books, [stop16(STATION, 61, 1, 10_000), shown("SHOP", 61, token="FLEET1")])
+    write_log(books, [stop16(STATION, 61, 1, 10_000), shown("SHOP", 61, token="fleet1")])
     work(books)
 
     assert nets(books) == {"1": 200}

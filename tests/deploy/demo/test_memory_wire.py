@@ -20,6 +20,7 @@ from deploy.fleet.wire import StationRefusedError, WebSocketWire, Wire
 from ingest.directory import AuthorizationStatus, TokenAccess
 from ingest.edge.server import DEFAULT_MANNERS, Listener, serve
 from ledger.log.envelope import Connection, Frame, LogLine
+from tests.at_the_edge import NamedSubjects
 from tests.fakes import FixedClock, FixedDirectory, MemoryEpochs, MemoryIds, MemoryLog
 
 MONTH = Month.ending_on(date(2026, 3, 31), history_days=2, time_zone="Europe/Berlin")
@@ -52,6 +53,7 @@ class Parts:
         return MemoryWire(
             log=self.log,
             directory=self.directory,
+            subjects=NamedSubjects(),
             ids=self.ids,
             epochs=self.epochs,
             clock=self.clock,
@@ -96,6 +98,7 @@ async def test_the_log_holds_what_it_would_hold_behind_a_websocket(
     server = await serve(
         log=behind.log,
         directory=behind.directory,
+        subjects=NamedSubjects(),
         ids=behind.ids,
         epochs=behind.epochs,
         clock=behind.clock,

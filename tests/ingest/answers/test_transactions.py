@@ -13,6 +13,8 @@ from ingest.answers.transactions import PostgresTransactionIds, content_key
 from ingest.edge.connection_epochs import PostgresEpochs
 from ingest.rpc.fields import PayloadFields
 from ledger.database import connect, connect_async
+from ledger.persons.holders import token_holder
+from tests.at_the_edge import named_subject
 from tests.edge import open_edge
 
 INT32_MAX = 2**31 - 1
@@ -137,7 +139,7 @@ def test_any_other_content_is_another_start(other: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("payload", [b"null", b"[]", b'"x"', b'{"meterStart":"1e999999999"}'])
 def test_even_garbage_has_a_content(payload: bytes) -> None:
-    assert len(content_key(PayloadFields(payload))) < 100
+    assert len(content_key(PayloadFields(payload), None)) < 100
 
 
 async def test_epochs_ascend_for_each_station_and_survive_a_restart(database: str) -> None:
@@ -167,4 +169,6 @@ async def test_a_replayed_start_gets_its_id_after_a_restart_of_the_server(databa
 
 
 def _key(payload: dict[str, Any]) -> str:
-    return content_key(PayloadFields(json.dumps(payload).encode()))
+    holder = token_holder(payload["idTag"])
+    assert holder is not None
+    return content_key(PayloadFields(json.dumps(payload).encode()), named_subject(holder).id)

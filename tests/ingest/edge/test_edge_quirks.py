@@ -16,6 +16,7 @@ from ingest.edge.server import DEFAULT_MANNERS
 from ingest.facts.translate import translate
 from ingest.rpc import codec
 from ledger.facts.station_facts import SessionUpdated
+from ledger.facts.token_uid import TokenHabits
 from tests.edge import PASSWORD, issue_frames, open_edge, until
 from tests.fakes import NOON, FixedDirectory
 
@@ -202,7 +203,7 @@ async def test_quirk_30_a_token_is_known_in_any_case_and_with_blanks() -> None:
 
 async def test_quirk_30_separators_that_a_model_adds_are_ignored_where_declared() -> None:
     directory = _knowing("2069c021")
-    directory.token_ignored = ": "
+    directory.token_habits = TokenHabits(": ")
     async with open_edge(directory=directory) as edge, edge.station() as station:
         answer = await station.call("Authorize", {"idTag": "20:69:C0:21"})
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import psycopg
 import pytest
@@ -304,3 +305,16 @@ async def test_closing_the_server_closes_the_stations_and_says_so_in_the_log() -
 )
 def test_the_last_segment_of_the_path_is_the_identity(path: str, identity: str) -> None:
     assert identity_of(path) == identity
+
+
+async def test_no_level_of_logging_writes_who_stands_in_a_frame(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("Authorize", {"idTag": "04A1B2C3D4"})
+
+    ours = [each for each in caplog.records if not each.name.startswith("websockets")]
+    assert [each for each in ours if "04A1B2C3D4" in each.getMessage()] == []
+    # The station's end is the library's own: there it does.
+    assert "04A1B2C3D4" in caplog.text

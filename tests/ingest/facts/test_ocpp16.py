@@ -21,6 +21,7 @@ from ledger.facts.station_facts import (
     transaction_of,
 )
 from ledger.log.envelope import Frame
+from tests.at_the_edge import sealed
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ def _facts(text: str, *, reply: str | None = None, protocol: str = "ocpp1.6") ->
     frame = Frame(
         received_at=NOON, station="CS-1", protocol=protocol, epoch=1, frame=text, reply=reply
     )
-    return translate(frame, position=7, line=3)
+    return translate(sealed(frame), position=7, line=3)
 
 
 def test_a_start_takes_its_id_from_our_reply() -> None:
@@ -47,7 +48,7 @@ def test_a_start_takes_its_id_from_our_reply() -> None:
         transaction_ref="42",
         evse_id=2,
         connector_id=2,
-        token_uid="A",
+        token_uid="a",
         occurred_at=datetime(2026, 3, 2, 11, 59, tzinfo=UTC),
         meter_start_wh=Decimal(17),
         reservation_id=5,

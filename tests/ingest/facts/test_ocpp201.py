@@ -24,6 +24,7 @@ from ledger.facts.station_facts import (
     StationFact,
 )
 from ledger.log.envelope import Frame
+from tests.at_the_edge import sealed
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TOLD_AT = datetime(2026, 3, 2, 11, 59, tzinfo=UTC)
@@ -41,7 +42,7 @@ def _facts(
         reply=reply,
         direction=direction,
     )
-    return translate(frame, position=7, line=3)
+    return translate(sealed(frame), position=7, line=3)
 
 
 def _event(kind: str, rest: str = "", info: str = "") -> str:
@@ -70,7 +71,7 @@ def test_a_start_carries_place_token_state_and_number() -> None:
         transaction_ref="T",
         evse_id=2,
         connector_id=1,
-        token_uid="A",
+        token_uid="a",
         occurred_at=TOLD_AT,
         charging_state=ChargingState.EV_CONNECTED,
         seq_no=0,

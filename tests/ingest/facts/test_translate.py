@@ -15,6 +15,7 @@ from ingest.facts.translate import VERSIONS, translate
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Fact, SessionEnded, StationFact
 from ledger.log.envelope import Frame
+from tests.at_the_edge import sealed
 
 Direction = Literal["in", "out"]
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -190,7 +191,7 @@ def _facts(
         reply=reply,
         direction=direction,
     )
-    return translate(frame, position=7, line=3)
+    return translate(sealed(frame), position=7, line=3)
 
 
 def _unsigned(facts: list[StationFact]) -> list[Fact]:

@@ -25,7 +25,7 @@ from tariffs.model.tariff import Tariff
 from tariffs.taxes.sales_taxes import SalesTax
 from tests.depot import ENERGY_ONLY, NOON, declared, rated, session
 
-ABROAD = Customer(name="Anna Arndt SARL", vat_id="FR12345678901", reverse_charge=True)
+ABROAD = Customer(details="Anna Arndt SARL", vat_id="FR12345678901", reverse_charge=True)
 EXCISE = QuantityTax(name="EV excise", per_kwh=Decimal("0.03"), vat=Decimal(19))
 TAXED = msgspec.structs.replace(ENERGY_ONLY, quantity_taxes=(EXCISE,))
 STACKED = msgspec.structs.replace(
@@ -63,7 +63,7 @@ def books(
 
 
 @pytest.mark.parametrize("tariff", [ENERGY_ONLY, TAXED, STACKED, BY_CARD])
-@pytest.mark.parametrize("customer", [Customer(name="Anna Arndt"), ABROAD])
+@pytest.mark.parametrize("customer", [Customer(details="Anna Arndt"), ABROAD])
 def test_an_invoice_its_lines_its_taxes_and_its_postings_agree(
     tariff: Tariff, customer: Customer
 ) -> None:
@@ -117,7 +117,7 @@ def test_a_token_that_stands_for_a_card_pays_what_the_card_costs() -> None:
 
 
 def test_reverse_charge_needs_a_vat_id() -> None:
-    nameless = Customer(name="Anna", reverse_charge=True)
+    nameless = Customer(details="Anna", reverse_charge=True)
     change = Change(kind=Kind.CUSTOMER, key="anna", entity=nameless, valid_from=BEGINNING)
 
     problems = problems_of(declared(), plan_changes(declared(), [change], at=NOON))

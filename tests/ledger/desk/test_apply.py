@@ -11,6 +11,7 @@ import pytest
 from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ledger.database import connect
+from ledger.declared.declarations import Kind
 from ledger.declared.passwords import password_matches
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import Applied, ProblemsError, apply_files
@@ -18,6 +19,7 @@ from ledger.desk.publish import publish_files
 from ledger.log.envelope import Declared
 from ledger.log.postgres import PostgresEventLog
 from projections.log_reading import LoggedLine, read_all
+from tests.at_the_edge import details_of
 from tests.tree import EXAMPLES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -111,9 +113,11 @@ def test_words_that_yaml_guesses_at_stay_what_they_are(connection: psycopg.Conne
 
     apply(connection, SITE, customer)
 
-    declared = load_declarations(connection).customer("c", NOW)
+    known = load_declarations(connection)
+    declared = known.customer(known.keys(Kind.CUSTOMER)[0], NOW)
     assert declared is not None
-    assert (declared.address.postal_code, declared.address.country) == ("0150", "NO")
+    address = details_of(connection, declared).address
+    assert (address.postal_code, address.country) == ("0150", "NO")
 
 
 def test_all_problems_are_reported_at_once_each_with_its_place(
@@ -157,7 +161,9 @@ def test_an_empty_body_withdraws(connection: psycopg.Connection[Any]) -> None:
 
     apply(connection, "customers:\n  c:\n")
 
-    assert load_declarations(connection).customer("c", NOW) is None
+    known = load_declarations(connection)
+    (customer,) = known.keys(Kind.CUSTOMER)
+    assert known.customer(customer, NOW) is None
 
 
 def test_a_file_says_from_when_it_holds(connection: psycopg.Connection[Any]) -> None:
@@ -167,9 +173,9 @@ def test_a_file_says_from_when_it_holds(connection: psycopg.Connection[Any]) -> 
     known = load_declarations(connection)
     change = datetime(2026, 3, 31, 22, tzinfo=UTC)
     names = [
-        customer.name
+        details_of(connection, customer).name
         for at in (change - timedelta(seconds=1), change)
-        if (customer := known.customer("c", at))
+        if (customer := known.customer(known.keys(Kind.CUSTOMER)[0], at))
     ]
     assert names == ["Before", "After"]
 

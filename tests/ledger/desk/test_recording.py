@@ -57,7 +57,7 @@ def declare_more(dsn: str, fault: str) -> None:
     """Be a command that declares something."""
     with connect(dsn) as connection, PostgresEventLog(dsn) as log:
         faulty: Any = FaultyLog(log, fault)
-        change = Change(kind=Kind.CUSTOMER, key="late", entity=Customer(name="Late Ltd"))
+        change = Change(kind=Kind.CUSTOMER, key="late", entity=Customer(details="p-late"))
         declare_all(connection, [change], log=faulty, by="test", at=at(400))
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ledger.declared.declarations import BEGINNING, Kind
 from ledger.invoices.document import InvoiceDocument, Party, read_document, render_invoice
@@ -17,6 +18,8 @@ from ledger.invoices.order import (
     order_of,
 )
 from ledger.invoices.shown import OtherRatingError, shown_invoice
+from ledger.master_data.addresses import Address
+from ledger.master_data.customers import PersonDetails
 from ledger.master_data.tariff_versions import published
 from ledger.rating.decisions import SessionRated, encode_decision, hash_decision
 from tariffs.model.tariff import Dimension
@@ -63,6 +66,20 @@ def test_totals_are_sums_of_lines_at_every_level() -> None:
     assert [each.percent for each in invoice.vat] == [Decimal(7), Decimal(19)]
 
 
+def test_a_document_is_issued_without_names_and_read_with_them_until_they_are_erased() -> None:
+    issued, sessions = document("fleet-1"), ratings("fleet-1")
+    address = Address(street="Am Kai 3", city="Bremen")
+    fleet = PersonDetails(name="Fleet AG", address=address, email="pay@fleet.example")
+    read = shown_invoice(issued, sessions, {"Fleet AG": fleet})
+    erased = shown_invoice(issued, sessions)
+
+    assert issued.buyer == erased.buyer == Party(name="fleet", details="Fleet AG")
+    assert (read.buyer.name, read.buyer.address, read.buyer.email) == (
+        "Fleet AG", address, "pay@fleet.example"
+    )  # fmt: skip
+    assert replace(read, buyer=erased.buyer) == erased
+
+
 def test_a_months_invoice_costs_what_its_sessions_cost_one_by_one() -> None:
     one, three = document("fleet-1"), document("fleet-1", "fleet-1", "fleet-1")
 
@@ -94,7 +111,7 @@ def test_an_invoice_says_who_what_when_and_why() -> None:
     invoice = shown_invoice(read_document(rendered), [decision])
 
     assert (invoice.seller.name, invoice.seller.vat_id) == ("Depot GmbH", "DE123456789")
-    assert (invoice.buyer.name, invoice.month) == ("Anna Arndt", None)
+    assert (invoice.buyer.name, invoice.month) == ("anna", None)
     (charged,) = invoice.sessions
     assert charged.rating_sha256 == hash_decision(encode_decision(decision))
     assert f"{charged.starts_at:%H:%M%z}" == "13:00+0100"

@@ -46,7 +46,7 @@ def work(dsn: str, *, group_records: int = 64, schema: str = "books") -> None:
 
 def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(dsn) as connection:
-        connection.execute("SET search_path = books, inputs")
+        connection.execute("SET search_path = books, inputs, persons")
         return connection.execute(query.encode()).fetchall()
 
 

@@ -1,0 +1,90 @@
+"""A frame as the log keeps it: what tells who somebody is cut out, sealed beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ingest.persons.cuts import PersonCut, cuts_in, whole_cut
+from ingest.persons.subjects import Subjects
+from ledger.facts.token_uid import NO_HABITS, TokenHabits
+from ledger.log.envelope import Frame, Sealed
+from ledger.persons.holders import Holder, station_holder
+from ledger.persons.sealing import Subject, frame_hmac, placeholder, seal
+
+
+class FrameCuts(NamedTuple):
+    """What is to be cut out of a frame and its reply."""
+
+    station: Holder
+    frame: Sequence[PersonCut]
+    reply: Sequence[PersonCut]
+
+    def holders(self) -> list[Holder]:
+        """Return whose subjects are needed, each once."""
+        return list(dict.fromkeys(self.holder_of(cut) for cut in (*self.frame, *self.reply)))
+
+    def holder_of(self, cut: PersonCut) -> Holder:
+        """Return whose a cut is."""
+        return cut.holder or self.station
+
+
+def frame_cuts(
+    frame: Frame, habits: TokenHabits = NO_HABITS, *, is_unread: bool = False
+) -> FrameCuts | None:
+    """Return what is to be cut out of *frame*, None where that is nothing.
+
+    `is_unread`: nobody could read it as a message.
+    """
+    reply, station = frame.reply or "", station_holder(frame.station)
+    if is_unread and (whole := whole_cut(frame.frame)):
+        # Our answer repeats the id that was found in it.
+        return FrameCuts(station, whole, [PersonCut(0, len(reply), None)] if reply else [])
+    cuts = cuts_in(frame.frame, habits)
+    reply_cuts = cuts_in(reply, habits, beside=cuts)
+    return FrameCuts(station, cuts, reply_cuts) if cuts or reply_cuts else None
+
+
+async def sealed_frame(
+    frame: Frame, subjects: Subjects, habits: TokenHabits = NO_HABITS, *, is_unread: bool = False
+) -> Frame:
+    """Return *frame* as the log keeps it. Most have nobody in them and come back as they are."""
+    cuts = frame_cuts(frame, habits, is_unread=is_unread)
+    if cuts is None:
+        return frame
+    return cut_out(frame, cuts, await subjects.of(cuts.holders()))
+
+
+def cut_out(frame: Frame, cuts: FrameCuts, subjects: Mapping[Holder, Subject]) -> Frame:
+    """Return *frame* with *cuts* cut out of it and sealed for *subjects*."""
+    text, sealed = _cut_text(frame.frame, cuts, cuts.frame, subjects)
+    reply, reply_sealed = frame.reply, tuple[Sealed, ...]()
+    if reply is not None:
+        reply, reply_sealed = _cut_text(reply, cuts, cuts.reply, subjects)
+    hmac = None
+    if cuts.frame:
+        hmac = frame_hmac(subjects[cuts.holder_of(cuts.frame[0])].key, frame.frame)
+    return replace(
+        frame, frame=text, reply=reply, sealed=sealed, reply_sealed=reply_sealed, hmac=hmac
+    )
+
+
+def _cut_text(
+    text: str, cuts: FrameCuts, given: Sequence[PersonCut], subjects: Mapping[Holder, Subject]
+) -> tuple[str, tuple[Sealed, ...]]:
+    kept: list[str] = []
+    sealed: list[Sealed] = []
+    at = length = 0
+    for cut in given:
+        subject = subjects[cuts.holder_of(cut)]
+        stands = placeholder(subject.id)
+        before = text[at : cut.start]
+        length += len(before)
+        shut = seal(subject, text[cut.start : cut.end])
+        sealed.append(Sealed(subject=subject.id, at=length, cut=shut, is_odd=cut.is_odd))
+        kept += [before, stands]
+        length += len(stands)
+        at = cut.end
+    return "".join([*kept, text[at:]]), tuple(sealed)

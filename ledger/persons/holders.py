@@ -1,0 +1,68 @@
+"""Who or what a subject id stands for, as the deletable table knows it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from ledger.facts.token_uid import NO_HABITS, TokenHabits, canonical_token
+
+NAME_MAX: Final = 200
+"""Characters of a name: an index takes a few thousand bytes, a frame may hold a million."""
+_SPELT_MAX: Final = 255
+_DIGEST_CHARACTERS: Final = 64
+
+
+class HolderKind(StrEnum):
+    """What has a subject id."""
+
+    TOKEN = "token"  # noqa: S105 - the name of a kind, no secret
+    CUSTOMER = "customer"
+    STATION = "station"
+    """Texts of a station in which somebody may stand whom no rule finds."""
+
+
+class Holder(NamedTuple):
+    """Who has a subject id: `name` is compared, `spelt` is how it was first written."""
+
+    kind: HolderKind
+    name: str
+    spelt: str
+
+
+def token_holder(raw: str | None, habits: TokenHabits = NO_HABITS) -> Holder | None:
+    """Return the holder that the token *raw* is, None where it says nothing.
+
+    Args:
+        raw: The token as a station or a file writes it.
+        habits: What the station's model makes of tokens.
+    """
+    # No table holds a NUL, and none may stand between a station and its answer.
+    name = canonical_token(raw, habits._replace(ignored=habits.ignored + "\0"))
+    return None if raw is None or name is None else _holder(HolderKind.TOKEN, name, raw)
+
+
+def customer_holder(customer_id: str) -> Holder:
+    """Return the holder that a customer is."""
+    return _holder(HolderKind.CUSTOMER, customer_id, customer_id)
+
+
+def station_holder(station_id: str) -> Holder:
+    """Return the holder of what a station says in words that no rule understands."""
+    return _holder(HolderKind.STATION, station_id, station_id)
+
+
+def _holder(kind: HolderKind, name: str, spelt: str) -> Holder:
+    return Holder(kind, _bounded(_storable(name)), _storable(spelt).strip()[:_SPELT_MAX])
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def _bounded(name: str) -> str:
+    if len(name) <= NAME_MAX:
+        return name
+    kept = name[: NAME_MAX - _DIGEST_CHARACTERS - 1]
+    return f"{kept}#{sha256(name.encode()).hexdigest()}"

@@ -1,0 +1,140 @@
+"""Sealing what tells of a person, with that person's key.
+
+AES-SIV (RFC 5297, 64 bytes of key) is deterministic: no nonce has to be unique over processes,
+restored machines and years, and the same text under the same key is the same bytes, which tells no
+more than the subject id beside it does. The subject id is authenticated with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from msgspec.json import encode
+from msgspec.structs import replace
+
+from ledger.errors import LedgerError
+from ledger.log.envelope import Frame, Sealed
+
+KEY_BYTES: Final = 64
+_REFERENCE_CHARACTERS: Final = 32
+
+
+class Subject(NamedTuple):
+    """A person's random id and the key that everything of theirs is sealed with."""
+
+    id: str
+    key: bytes
+
+
+class BrokenSealError(LedgerError):
+    """What was sealed is not what was sealed then, or not with this key."""
+
+    def __init__(self, subject_id: str) -> None:
+        self.subject_id = subject_id
+        super().__init__(f"what is sealed for {subject_id} was changed: it does not open")
+
+
+def new_subject() -> Subject:
+    """Return a subject nobody has: 128 random bits of id, and a key."""
+    return Subject(f"p-{secrets.token_hex(16)}", secrets.token_bytes(KEY_BYTES))
+
+
+def seal(subject: Subject, text: str) -> str:
+    """Return *text* (not empty) sealed for *subject*, in base64."""
+    sealed = AESSIV(subject.key).encrypt(text.encode(), [subject.id.encode()])
+    return base64.b64encode(sealed).decode()
+
+
+def unseal(subject: Subject, sealed: str) -> str:
+    """Return the text that was sealed.
+
+    Raises:
+        BrokenSealError: If *sealed* was not made for this subject with this key.
+    """
+    try:
+        raw = base64.b64decode(sealed, validate=True)
+        return AESSIV(subject.key).decrypt(raw, [subject.id.encode()]).decode()
+    except (InvalidTag, ValueError, binascii.Error) as error:
+        raise BrokenSealError(subject.id) from error
+
+
+def placeholder(subject_id: str) -> str:
+    """Return what stands where a JSON value of a person's was cut out: JSON too."""
+    return encode(subject_id).decode()
+
+
+class Restored(NamedTuple):
+    """A text with what its keys opened back in place, and what stayed shut in it."""
+
+    text: str
+    shut: tuple[Sealed, ...]
+
+
+def restored(text: str, sealed: Iterable[Sealed], keys: Mapping[str, bytes]) -> Restored:
+    """Return *text* with what was *sealed* back in its place, where its key is among *keys*.
+
+    Raises:
+        BrokenSealError: If something was changed.
+    """
+    pieces: list[str] = []
+    shut: list[Sealed] = []
+    at = length = 0
+    for part in sealed:
+        stands = placeholder(part.subject)
+        if part.at < at or not text.startswith(stands, part.at):
+            raise BrokenSealError(part.subject)
+        before = text[at : part.at]
+        length += len(before)
+        if part.subject in keys:
+            original = unseal(Subject(part.subject, keys[part.subject]), part.cut)
+        else:
+            original = stands
+            shut.append(replace(part, at=length))
+        pieces += [before, original]
+        length += len(original)
+        at = part.at + len(stands)
+    return Restored("".join([*pieces, text[at:]]), tuple(shut))
+
+
+def opened(frame: Frame, keys: Mapping[str, bytes]) -> Frame:
+    """Return *frame* as it came, as far as *keys* reach; what stays shut stays in `sealed`.
+
+    Raises:
+        BrokenSealError: If it does not come back as it was.
+    """
+    text, shut = restored(frame.frame, frame.sealed, keys)
+    if frame.hmac is not None and frame.sealed and not shut:
+        first = frame.sealed[0].subject
+        if not hmac.compare_digest(frame.hmac, frame_hmac(keys[first], text)):
+            raise BrokenSealError(first)
+    reply, reply_shut = restored(frame.reply or "", frame.reply_sealed, keys)
+    return replace(
+        frame,
+        frame=text,
+        reply=None if frame.reply is None else reply,
+        sealed=shut,
+        reply_sealed=reply_shut,
+        hmac=frame.hmac if len(shut) == len(frame.sealed) else None,
+    )
+
+
+def frame_hmac(key: bytes, frame: str) -> str:
+    """Return the hash of a frame as it came, keyed: HMAC-SHA256, in hex.
+
+    A plain hash would let anyone find an erased token by trying them all: an RFID card has few.
+    """
+    return hmac.new(key, frame.encode(), hashlib.sha256).hexdigest()
+
+
+def blob_reference(subject: Subject, content: bytes) -> str:
+    """Return the name of a blob: the same content of the same person has the same."""
+    digest = hmac.new(subject.key, b"blob:" + content, hashlib.sha256).hexdigest()
+    return f"b-{digest[:_REFERENCE_CHARACTERS]}"

@@ -1,0 +1,162 @@
+"""The deletable table of subjects: found or made, looked up by id, erased.
+
+The statements are shared with the edge, which asks them over a connection of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, LiteralString, NamedTuple
+
+import msgspec
+from psycopg import Connection
+
+from ledger.errors import LedgerError
+from ledger.log.envelope import Frame
+from ledger.persons.holders import Holder, HolderKind
+from ledger.persons.sealing import Subject, blob_reference, new_subject, opened, seal, unseal
+
+Key = tuple[str, str]
+"""Kind and name of a holder."""
+
+KNOWN: LiteralString = """
+SELECT kind, name, subject, key FROM subject
+JOIN unnest(%s::text[], %s::text[]) AS asked (kind, name) USING (kind, name)
+"""
+MAKE: LiteralString = """
+INSERT INTO subject (kind, name, spelt, subject, key)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+ON CONFLICT (kind, name) DO NOTHING
+"""
+SPELT: LiteralString = "SELECT spelt FROM subject WHERE subject = %s"
+_SPELL: LiteralString = """
+UPDATE subject SET spelt = asked.spelt
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (kind, name, spelt)
+WHERE (subject.kind, subject.name) = (asked.kind, asked.name) AND subject.spelt <> asked.spelt
+"""
+_NAMES: LiteralString = "SELECT subject, name FROM subject WHERE subject = ANY (%s)"
+_KEYS: LiteralString = "SELECT subject, key FROM subject WHERE subject = ANY (%s)"
+_ERASE: LiteralString = "DELETE FROM subject WHERE subject = ANY (%s) RETURNING subject"
+_KEEP_BLOB: LiteralString = """
+INSERT INTO blob (blob, subject, sealed) VALUES (%s, %s, %s) ON CONFLICT (blob) DO NOTHING
+"""
+_BLOB: LiteralString = """
+SELECT blob, subject, key, sealed FROM blob JOIN subject USING (subject) WHERE blob = ANY (%s)
+"""
+_ID: Final = re.compile(r"[pb]-[0-9a-f]{32}")
+
+
+class Row(NamedTuple):
+    """A row of the table, without the key."""
+
+    subject: str
+    kind: HolderKind
+    name: str
+
+
+class ContendedSubjectError(LedgerError):
+    """Somebody erases a subject as fast as it is made."""
+
+    def __init__(self) -> None:
+        super().__init__("a subject went while it was looked up: try again")
+
+
+def asked(holders: Iterable[Holder]) -> list[list[str]]:
+    """Return *holders* as the parameters of `KNOWN`."""
+    given = list(holders)
+    return [[str(each.kind) for each in given], [each.name for each in given]]
+
+
+def fresh(holders: Iterable[Holder]) -> list[list[Any]]:
+    """Return *holders* with new subjects as the parameters of `MAKE`, in one order everywhere.
+
+    Two servers that make the same ones then wait for each other, and do not lock each other out.
+    """
+    rows = [
+        (str(each.kind), each.name, each.spelt, *new_subject())
+        for each in sorted({(each.kind, each.name): each for each in holders}.values())
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def find(connection: Connection[Any], holders: Sequence[Holder]) -> dict[Key, Subject]:
+    """Return the subjects of those *holders* that have one."""
+    rows = connection.execute(KNOWN, asked(holders))
+    return {(kind, name): Subject(subject, key) for kind, name, subject, key in rows}
+
+
+def find_or_make(
+    connection: Connection[Any], holders: Sequence[Holder], *, is_declared: bool = False
+) -> dict[Key, Subject]:
+    """Return the subject of every one of *holders*; durable, unless within a transaction.
+
+    Args:
+        connection: To the tables of persons.
+        holders: Whose.
+        is_declared: What is declared is spelt as declared, however a station wrote it first.
+    """
+    known = find(connection, holders)
+    missing = [each for each in holders if (each.kind, each.name) not in known]
+    if missing:
+        connection.execute(MAKE, fresh(missing))
+        known |= find(connection, missing)
+        if any((each.kind, each.name) not in known for each in missing):
+            raise ContendedSubjectError
+    if is_declared and holders:
+        connection.execute(_SPELL, [*asked(holders), [each.spelt for each in holders]])
+    return known
+
+
+def names_of(connection: Connection[Any], subjects: Iterable[str]) -> dict[str, str]:
+    """Return the name behind each of *subjects* that was not erased."""
+    return dict(connection.execute(_NAMES, (sorted(set(subjects)),)).fetchall())
+
+
+def keys_of(connection: Connection[Any], subjects: Iterable[str]) -> dict[str, bytes]:
+    """Return the key of each of *subjects* that was not erased."""
+    return dict(connection.execute(_KEYS, (sorted(set(subjects)),)).fetchall())
+
+
+def readable(text: str, names: Mapping[str, str]) -> str:
+    """Return *text* with every subject id in it that has a name replaced by that."""
+    return _ID.sub(lambda found: names.get(found[0], found[0]), text)
+
+
+def names_in(connection: Connection[Any], content: object) -> dict[str, str]:
+    """Return the name behind each subject id that stands anywhere in *content*."""
+    return names_of(connection, _ID.findall(msgspec.json.encode(content).decode()))
+
+
+def opened_frames(connection: Connection[Any], frames: Sequence[Frame]) -> list[Frame]:
+    """Return *frames* as they came, as far as their keys exist.
+
+    Raises:
+        BrokenSealError: If one does not come back as it was.
+    """
+    sealed = {part.subject for frame in frames for part in (*frame.sealed, *frame.reply_sealed)}
+    keys = keys_of(connection, sealed) if sealed else {}
+    return [opened(frame, keys) for frame in frames]
+
+
+def erase(connection: Connection[Any], subjects: Iterable[str]) -> int:
+    """Delete the rows of *subjects*, and their blobs with them; return how many there were."""
+    return connection.execute(_ERASE, (sorted(set(subjects)),)).rowcount
+
+
+def keep_blob(connection: Connection[Any], subject: Subject, content: bytes) -> str:
+    """Keep *content* sealed for *subject*; return the reference to it."""
+    reference = blob_reference(subject, content)
+    sealed = seal(subject, content.decode())
+    connection.execute(_KEEP_BLOB, (reference, subject.id, sealed))
+    return reference
+
+
+def read_blobs(connection: Connection[Any], references: Iterable[str]) -> dict[str, bytes]:
+    """Return the content of those blobs that were not erased."""
+    wanted = sorted(set(references))
+    rows = connection.execute(_BLOB, (wanted,))
+    return {
+        reference: unseal(Subject(subject, key), sealed).encode()
+        for reference, subject, key, sealed in rows
+    }
