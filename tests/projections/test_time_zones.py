@@ -58,17 +58,21 @@ MIDNIGHT = 29 * 24 * 60 + 15 * 60
 REPLAY = """
 import json, sys
 from deploy.running.replay import replay_and_compare
+from ledger.log.postgres import PostgresEventLog
 from tariffs.zones import TZDATA_VERSION
-report = replay_and_compare(sys.argv[1])
+with PostgresEventLog(sys.argv[1]) as log:
+    report = replay_and_compare(sys.argv[1], log)
 print(json.dumps([TZDATA_VERSION, report.is_identical, report.compared_by_kind, str(report.shown)]))
 """
 WORK = f"""
 import json, sys
 from ingest.facts.translate import translate
+from ledger.log.postgres import PostgresEventLog
 from ledger.worker.worker import Worker
 from tariffs.zones import TZDATA_VERSION
-with Worker(sys.argv[1], partitions=range({PARTITIONS}), translate=translate, schema="other") as w:
-    while w.run_once():
+options = dict(partitions=range({PARTITIONS}), translate=translate, schema="other")
+with PostgresEventLog(sys.argv[1]) as log, Worker(sys.argv[1], log=log, **options) as worker:
+    while worker.run_once():
         pass
 print(json.dumps(TZDATA_VERSION))
 """
