@@ -38,7 +38,7 @@ ONE_WORD_ONE_MEANING = {
     r"\bstream": "transaction",
     r"\bclass (?:bad|reading)?place": "position in the log, spot in a file; a place is an EVSE",
 }
-"""Words that had a second meaning; ARCHITECTURE.md's glossary has what to say."""
+"""Words that had a second meaning; docs/words.md has what to say."""
 NEAR_MONEY = {r"\bfloat\(": "money and energy are exact: Decimal or scaled integers"}
 
 
