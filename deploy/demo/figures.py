@@ -14,6 +14,7 @@ from deploy.demo.late_stops import LateStop, find_late_stops
 from deploy.demo.play import LAST_DAY, DemoMonth
 from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, steps_of
 from deploy.running.replay import replay_and_compare
+from ledger.database import dsn_of
 from ledger.facts.flags import Flag
 from ledger.log.envelope import Frame
 from ledger.log.event_log import EventLog
@@ -114,7 +115,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 def collect_figures(connection: Connection[Any], log: EventLog, month: DemoMonth) -> Figures:
     """Read the books at the end, replay the log, and name what does not agree."""
-    replay = replay_and_compare(connection.info.dsn, log)
+    replay = replay_and_compare(dsn_of(connection), log)
     figures = Figures(
         stations=len(month.plans),
         visits=sum(len(station.visits) for station in month.plans),

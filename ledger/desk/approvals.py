@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from ledger.approvals.approvals import TariffApprovals, changes_of
 from ledger.approvals.record import TariffRecord
+from ledger.database import dsn_of
 from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.rules import problems_of
@@ -153,7 +154,7 @@ class TariffDesk:
 @contextmanager
 def tariff_desk(connection: Connection[Any], log: EventLog) -> Iterator[TariffDesk]:
     """Open the desk on the database of *connection*, with *log* for the markers."""
-    with TariffApprovals(connection.info.dsn) as approvals:
+    with TariffApprovals(dsn_of(connection)) as approvals:
         yield TariffDesk(connection, approvals, log)
 
 

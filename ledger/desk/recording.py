@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from psycopg import Connection
 
+from ledger.database import dsn_of
 from ledger.errors import LedgerError
 from ledger.log.envelope import Choice, Validation, encode_line
 from ledger.log.event_log import EventLog, Position, partition_of
@@ -62,7 +63,7 @@ def record(
     at = carried_to(connection, number)
     assert at is not None, number
     if work_off is not None:
-        work_off(connection.info.dsn, log)
+        work_off(dsn_of(connection), log)
     _wait_for(connection, at)
     return at
 

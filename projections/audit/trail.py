@@ -12,6 +12,7 @@ import msgspec
 from psycopg import Connection
 
 from ledger.books.decisions_store import rated_sessions
+from ledger.database import dsn_of
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import meaning_of
 from ledger.invoices.document import read_document
@@ -182,7 +183,7 @@ def explain(
 
 def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
     row = connection.execute(CAUSE, (number,)).fetchone()
-    issuer = InvoiceIssuer(connection.info.dsn)
+    issuer = InvoiceIssuer(dsn_of(connection))
     try:
         invoice = issuer.find(row[0]) if row else None
     finally:

@@ -78,12 +78,13 @@ def replay(
         folder: Where.
     """
     from deploy.running.replay import replay_and_compare
+    from ledger.database import dsn_of
 
     if not check:
         message = "say --check: comparing is all that a replay does"
         raise DeployError(message)
     with opened_with_log(folder.settings()) as (connection, log):
-        report = replay_and_compare(connection.info.dsn, log)
+        report = replay_and_compare(dsn_of(connection), log)
     if folder.json:
         print_json(report)
     else:

@@ -142,10 +142,11 @@ def versions(tariff: str | None = None, *, folder: ReadingFolder = READ_FOLDER) 
     """
     from deploy.commands.tariffs.records import print_records
     from ledger.approvals.approvals import TariffApprovals
+    from ledger.database import dsn_of
 
     with (
         opened(folder.settings()) as connection,
-        TariffApprovals(connection.info.dsn) as approvals,
+        TariffApprovals(dsn_of(connection)) as approvals,
     ):
         records = list(approvals.records() if tariff is None else approvals.versions(tariff))
         print_records("Versions", records, connection, is_json=folder.json)
