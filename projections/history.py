@@ -20,7 +20,7 @@ from tariffs.quantities import money_of_minor
 from tariffs.simulate.history import PastSession, Unread
 
 _RATED: LiteralString = """
-FROM session_decision d JOIN session s ON s.session_id = d.session_id
+FROM final_decision d JOIN session s ON s.session_id = d.session_id
 WHERE d.kind IN ('rated', 'released') AND s.started_at >= %(since)s AND s.started_at < %(until)s
 """
 STATIONS: LiteralString = (

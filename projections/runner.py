@@ -1,4 +1,4 @@
-"""Follow the decisions: each page of notifications and its position go down in one transaction.
+"""Follow the feed of decisions: each page and its position go down in one transaction.
 
 The position moves only from where this runner left it, so that a page takes effect once, whatever
 is restarted; a rival finds the position moved and takes the next page.
@@ -12,49 +12,41 @@ from types import TracebackType
 from typing import Any, Final, LiteralString, Protocol, Self
 
 import psycopg
-from eventsourcing.persistence import Notification
 from psycopg import Connection
 
-from ledger.invoices.issuer import InvoiceIssuer
+from ledger.books.feed import FIRST_NUMBER, FeedEntry, feed_partitions, read_feed
 
 PAGE: Final = 500
 LOOK_SECONDS: Final = 1.0
 
 BEGIN: LiteralString = """
-INSERT INTO projection_position (name, notification_id) VALUES (%s, 0)
-ON CONFLICT (name) DO NOTHING
+INSERT INTO follower_position (follower, partition, next_number) VALUES (%s, %s, %s)
+ON CONFLICT (follower, partition) DO NOTHING
 """
 LOAD: LiteralString = """
-SELECT notification_id FROM projection_position WHERE name = %s FOR UPDATE
+SELECT next_number FROM follower_position WHERE follower = %s AND partition = %s FOR UPDATE
 """
-ADVANCE: LiteralString = "UPDATE projection_position SET notification_id = %s WHERE name = %s"
+ADVANCE: LiteralString = """
+UPDATE follower_position SET next_number = %s WHERE follower = %s AND partition = %s
+"""
 
 
-class Projection(Protocol):
-    """A read model that follows the decisions."""
+class Follower(Protocol):
+    """Whoever is to hear of every decision: a read model, an outbox, a webhook."""
 
     @property
     def name(self) -> str:
-        """Under which its position is kept; a new name begins from the start."""
+        """Under which its positions are kept; a new name begins from the start."""
 
-    @property
-    def topics(self) -> Sequence[str]:
-        """The kinds of events it wants."""
-
-    def project(
-        self, connection: Connection[Any], issuer: InvoiceIssuer, page: Sequence[Notification]
-    ) -> None:
-        """Take *page* into account within the caller's transaction."""
+    def follow(self, connection: Connection[Any], page: Sequence[FeedEntry]) -> None:
+        """Take *page*, of one partition, into account within the caller's transaction."""
 
 
 class Runner:
-    """Keeps some projections up to date."""
+    """Keeps some followers up to date."""
 
-    def __init__(
-        self, dsn: str, projections: Sequence[Projection], *, schema: str = "books"
-    ) -> None:
-        self._projections = tuple(projections)
-        self._issuer = InvoiceIssuer(dsn)
+    def __init__(self, dsn: str, followers: Sequence[Follower], *, schema: str = "books") -> None:
+        self._followers = tuple(followers)
         self._connection: Connection[Any] = psycopg.connect(dsn, autocommit=True)
         path = psycopg.sql.SQL("SET search_path = {}, inputs")
         self._connection.execute(path.format(psycopg.sql.Identifier(schema)))
@@ -68,7 +60,6 @@ class Runner:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._issuer.close()
         self._connection.close()
 
     def run(self, stop: threading.Event) -> None:
@@ -78,19 +69,23 @@ class Runner:
                 stop.wait(LOOK_SECONDS)
 
     def run_once(self) -> int:
-        """Take one page for every projection; return how many notifications were taken."""
-        return sum(self._advance(projection) for projection in self._projections)
+        """Take one page of each partition for every follower; return how many decisions."""
+        partitions = feed_partitions(self._connection)
+        return sum(
+            self._advance(follower, partition)
+            for follower in self._followers
+            for partition in partitions
+        )
 
-    def _advance(self, projection: Projection) -> int:
+    def _advance(self, follower: Follower, partition: int) -> int:
+        key = (follower.name, partition)
         with self._connection.transaction():
-            self._connection.execute(BEGIN, (projection.name,))
+            self._connection.execute(BEGIN, (*key, FIRST_NUMBER))
             # FOR UPDATE: a rival waits here until the page and its position are written together.
-            [(position,)] = self._connection.execute(LOAD, (projection.name,)).fetchall()
-            page = self._issuer.recorder.select_notifications(
-                position, PAGE, topics=projection.topics, inclusive_of_start=False
-            )
+            [(number,)] = self._connection.execute(LOAD, key).fetchall()
+            page = read_feed(self._connection, partition, start=number, limit=PAGE)
             if not page:
                 return 0
-            projection.project(self._connection, self._issuer, page)
-            self._connection.execute(ADVANCE, (page[-1].id, projection.name))
+            follower.follow(self._connection, page)
+            self._connection.execute(ADVANCE, (number + len(page), *key))
         return len(page)

@@ -20,6 +20,7 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.rating.allowances import ReadAllowances
+from ledger.rating.decisions import SessionRevision
 from ledger.rating.entitlements import Entitlements
 from ledger.rating.price_so_far import NoPrice, PriceSoFar, price_so_far
 from ledger.sessions.states import UNFINISHED, SessionState
@@ -42,7 +43,9 @@ def with_costs(
 ) -> list[SessionSummary]:
     """Return *sessions* with what each costs; a held or written-off one has no cost."""
     listed = list(sessions)
-    rated = [each.session_id for each in listed if each.state in PRICED]
+    rated = [
+        SessionRevision(each.session_id, each.revision) for each in listed if each.state in PRICED
+    ]
     unfinished = {each.station_id for each in listed if each.state in UNFINISHED}
     costs = {
         **final_costs(connection, rated),
@@ -58,7 +61,9 @@ def with_costs(
     ]
 
 
-def final_costs(connection: Connection[Any], rated: Sequence[str]) -> dict[str, SessionCost]:
+def final_costs(
+    connection: Connection[Any], rated: Sequence[SessionRevision]
+) -> dict[str, SessionCost]:
     """Return what the sessions *rated* were rated at, by id."""
     return {
         each.session_id: SessionCost(

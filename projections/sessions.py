@@ -25,7 +25,8 @@ SELECT flag, count(*) FROM listed_session, unnest(flags) AS flag
 GROUP BY flag ORDER BY flag
 """
 LIST: LiteralString = """
-SELECT session_id, station_id, nullif(nullif(transaction_ref, ''), %(no_id)s) AS transaction_id,
+SELECT session_id, revision, station_id,
+       nullif(nullif(transaction_ref, ''), %(no_id)s) AS transaction_id,
        evse_id, connector_id, coalesce(name, token_uid) AS token_uid, token_uid AS subject, state,
        flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh
 FROM listed_session LEFT JOIN subject ON subject = token_uid
@@ -62,11 +63,13 @@ class SessionSummary:
 
     `token_uid` is the token, or its `subject` once the person is erased. `transaction_id` is the
     station's, as text; None where no frame named one. `stop_reason` is the station's word for why
-    it ended. `cost` is None for what is held or written off, and where
+    it ended. `revision` is that of its decision, 1 before there is any.
+    `cost` is None for what is held or written off, and where
     it was not asked for (`projections.session_costs`).
     """
 
     session_id: str
+    revision: int
     station_id: str
     transaction_id: str | None
     evse_id: int | None

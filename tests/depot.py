@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any, LiteralString
 
 import msgspec
+from psycopg import Connection
 
+from ledger.books.decisions_store import store_decisions
 from ledger.declared.changes import Change
 from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Entity, Kind
 from ledger.master_data.addresses import Address
@@ -19,13 +22,18 @@ from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token, TokenKind
 from ledger.rating.decide import decide
-from ledger.rating.decisions import Moment, SessionRated
+from ledger.rating.decisions import Decision, Moment, SessionRated
 from ledger.sessions.session import ChargingSession, SessionPoint, SessionSpan
 from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 from tariffs.model.usage import Activity
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 VAT = Decimal(19)
+_LOCK: LiteralString = """
+INSERT INTO worker_position AS reached (partition, next_position, declared_version)
+VALUES (%s, 0, 0) ON CONFLICT (partition) DO UPDATE SET partition = excluded.partition
+RETURNING reached.next_number
+"""
 
 
 def component(dimension: Dimension, price: str, vat: Decimal | None = VAT) -> PriceComponent:
@@ -141,6 +149,17 @@ def moment_of(charging: ChargingSession, *, hours: int = 0) -> Moment:
         position=int(charging.transaction_ref),
         at=charging.last_received_at + timedelta(hours=hours),
     )
+
+
+def keep_decisions(connection: Connection[Any], decisions: Sequence[Decision]) -> None:
+    """Store decisions of one partition as the worker does: numbered under the position's lock."""
+    with connection.transaction():
+        [(number,)] = connection.execute(_LOCK, (decisions[0].moment.partition,)).fetchall()
+        store_decisions(connection, decisions, first_number=number)
+        reached = (number + len(decisions), decisions[0].moment.partition)
+        connection.execute(
+            "UPDATE worker_position SET next_number = %s WHERE partition = %s", reached
+        )
 
 
 def rated(charging: ChargingSession, declarations: Declarations | None = None) -> SessionRated:

@@ -23,8 +23,8 @@ def up(
     """Serve charging stations, rate and invoice, until stopped.
 
     Starts the database (unless the setting `database_url` names one), the server for stations, the
-    worker and the projections. Everything is kept in the data folder; stop with Ctrl-C and start
-    again at any time.
+    worker and what issues invoices. Everything is kept in the data folder; stop with Ctrl-C and
+    start again at any time.
 
     Args:
         port: Port for stations (setting `listen_port`).

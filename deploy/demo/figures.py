@@ -27,7 +27,8 @@ from projections.log_reading import read_all
 from projections.sessions import flag_counts, session_counts
 
 _TELLING_LINE: LiteralString = """
-SELECT number, session_id, line FROM rated_line JOIN invoiced_session USING (session_id)
+SELECT number, session_id, revision, line
+FROM rated_line JOIN invoiced_session USING (session_id, revision)
 WHERE net_minor > 0 ORDER BY dimension = 'PARKING_TIME' DESC, net_minor, session_id LIMIT 1
 """
 
@@ -148,12 +149,12 @@ def explain_one_line(connection: Connection[Any], log: EventLog) -> str:
     row = connection.execute(_TELLING_LINE).fetchone()
     if row is None:
         return ""
-    number, session_id, rated_line = row
+    number, *rated_line = row
     document = show_invoice(connection, number)
     [line] = [
         each.line
         for each in document.lines
-        if (each.session_id, each.rated_line) == (session_id, rated_line)
+        if [each.session_id, each.revision, each.rated_line] == rated_line
     ]
     return explanation_text(explain(connection, log, number, line))
 

@@ -13,7 +13,7 @@ from ledger.facts.flags import Flag
 
 _BILLED_BEFORE_THEIR_STOP: LiteralString = """
 SELECT session_id, number AS invoice, issued_on, last_fact_at AS stop_came_at
-FROM session JOIN invoiced_session USING (session_id) JOIN issued_invoice USING (number)
+FROM session JOIN invoiced_session USING (session_id, revision) JOIN issued_invoice USING (number)
 WHERE state = 'released' AND %s = ANY(flags) ORDER BY session_id
 """
 

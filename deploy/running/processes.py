@@ -177,13 +177,3 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready) ->
     with _event_log(context) as log, closing(Invoicer(context.dsn, log)) as invoicer:
         ready(None)
         invoicer.run(stop)
-
-
-def project(context: PartContext, stop: threading.Event, ready: Ready) -> None:
-    """Keep the read models that follow the decisions up to date."""
-    from projections.invoices import InvoiceProjection  # noqa: PLC0415 - only this process needs it
-    from projections.runner import Runner  # noqa: PLC0415
-
-    with Runner(context.dsn, [InvoiceProjection()]) as runner:
-        ready(None)
-        runner.run(stop)

@@ -19,7 +19,6 @@ PARTS = (
     Part("stations", processes.serve_stations),
     Part("worker", processes.work),
     Part("invoicing", processes.issue_invoices),
-    Part("projections", processes.project),
 )
 """In the order in which they end: nothing new comes in while what came is finished."""
 

@@ -18,7 +18,14 @@ from decimal import Decimal
 from typing import Final
 
 from ledger.books.journal import JournalEntry, Posting
-from ledger.rating.decisions import Decision, PayerKind, RatedLine, SessionRated
+from ledger.rating.decisions import (
+    Decision,
+    PayerKind,
+    RatedLine,
+    SessionRated,
+    SessionRevision,
+    named,
+)
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import plain
 
@@ -69,7 +76,8 @@ def entry_for(decision: Decision) -> JournalEntry | None:
     owed = _posting(_UNBILLED[payer.kind], payer.party, currency, decision.gross_minor)
     # Sorted: a replay compares postings by their number.
     legs = [owed, *(_posting(name, "", currency, credits_[name]) for name in sorted(credits_))]
-    return _entry(f"rated:{decision.session_id}", decision.legal_entity, decision.moment.at, legs)
+    cause, booked_at = f"rated:{named(decision.decides)}", decision.moment.at
+    return _entry(cause, decision.legal_entity, booked_at, legs, decision.decides)
 
 
 def invoice_entry(
@@ -96,12 +104,20 @@ def _posting(account: str, party: str, currency: str, amount_minor: int) -> Post
 
 
 def _entry(
-    cause: str, legal_entity: str, booked_at: datetime, legs: Iterable[Posting]
+    cause: str,
+    legal_entity: str,
+    booked_at: datetime,
+    legs: Iterable[Posting],
+    session: SessionRevision | None = None,
 ) -> JournalEntry | None:
     # What is free moves no account; a leg of 0 is refused by the database.
     postings = tuple(leg for leg in legs if leg.amount_minor)
     if not postings:
         return None
     return JournalEntry(
-        entry_id=cause, legal_entity=legal_entity, booked_at=booked_at, postings=postings
+        entry_id=cause,
+        legal_entity=legal_entity,
+        booked_at=booked_at,
+        postings=postings,
+        session=session,
     )

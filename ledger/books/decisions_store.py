@@ -13,8 +13,11 @@ from ledger.errors import LedgerError
 from ledger.master_data.customers import Invoicing
 from ledger.rating.allowances import store_uses
 from ledger.rating.decisions import (
+    FIRST_REVISION,
     Decision,
+    SessionHeld,
     SessionRated,
+    SessionRevision,
     decode_decision,
     encode_decision,
     hash_decision,
@@ -22,31 +25,53 @@ from ledger.rating.decisions import (
 )
 
 _DECISION_COPY: LiteralString = (
-    "COPY session_decision"
-    " (session_id, partition, position, kind, station_id, decided_at, body, sha256) FROM STDIN"
+    "COPY session_decision (session_id, revision, partition, position, number, kind, station_id,"
+    " decided_at, body, sha256) FROM STDIN"
 )
 _LINE_COPY: LiteralString = (
-    "COPY rated_line (session_id, line, component, dimension, starts_at, ends_at, volume,"
-    " billed_volume, unit_price, tax_percent, currency, net_minor, tax_minor) FROM STDIN"
+    "COPY rated_line (session_id, revision, line, component, dimension, starts_at, ends_at,"
+    " volume, billed_volume, unit_price, tax_percent, currency, net_minor, tax_minor) FROM STDIN"
 )
 _QUEUE_COPY: LiteralString = (
-    "COPY uninvoiced_session"
-    " (session_id, legal_entity, customer, currency, billing_month, invoicing) FROM STDIN"
+    "COPY uninvoiced_session (session_id, revision, legal_entity, customer, currency,"
+    " billing_month, invoicing) FROM STDIN"
 )
+_REPLACED: LiteralString = """
+DELETE FROM uninvoiced_session AS earlier
+USING unnest(%s::text[], %s::integer[]) AS later (session_id, revision)
+WHERE earlier.session_id = later.session_id AND earlier.revision < later.revision
+"""
+_RATINGS: LiteralString = """
+SELECT session_id, revision, body FROM session_decision
+JOIN unnest(%s::text[], %s::integer[]) AS wanted (session_id, revision)
+    USING (session_id, revision)
+WHERE kind IN ('rated', 'released')
+"""
 
 
-def store_decisions(connection: Connection[Any], decisions: Sequence[Decision]) -> None:
+def store_decisions(
+    connection: Connection[Any], decisions: Sequence[Decision], *, first_number: int
+) -> None:
     """Append *decisions* and all that follows from them, within the caller's transaction.
 
-    The database refuses a second final decision about a session, a second line for the same
-    component and period, and an entry that does not balance.
+    The database refuses a second final decision about a revision of a session, a second line for
+    the same component and period, and an entry that does not balance.
+
+    Args:
+        connection: In a transaction that holds the partition's position (`ledger.worker.worker`).
+        decisions: Of one partition, whole records.
+        first_number: The place in the partition's feed of the first; the others follow.
     """
     if not decisions:
         return
+    # The place of a decision hangs on the log alone: a record holds one about a session at most.
+    ordered = sorted(decisions, key=lambda each: (each.moment.position, each.session_id))
+    rows = (_decision_row(each, number) for number, each in enumerate(ordered, first_number))
     rated = [decision for decision in decisions if isinstance(decision, SessionRated)]
-    _copy(connection, _DECISION_COPY, (_decision_row(decision) for decision in decisions))
+    _copy(connection, _DECISION_COPY, rows)
     _copy(connection, _LINE_COPY, (row for decision in rated for row in _line_rows(decision)))
     store_uses(connection, rated)
+    _take_from_queue(connection, decisions)
     _copy(connection, _QUEUE_COPY, (_queue_row(d) for d in rated if is_to_be_invoiced(d)))
     entries = [entry for decision in decisions if (entry := entry_for(decision))]
     store_entries(connection, entries)
@@ -68,27 +93,38 @@ def is_to_be_invoiced(decision: SessionRated) -> bool:
 
 
 def rated_sessions(
-    connection: Connection[Any], session_ids: Sequence[str]
+    connection: Connection[Any], sessions: Sequence[SessionRevision]
 ) -> tuple[SessionRated, ...]:
-    """Return the final ratings of *session_ids*, in that order.
+    """Return the final ratings of these revisions of sessions, in that order.
 
     Raises:
         UnratedSessionError: If one of them was never rated.
     """
-    rows = connection.execute(
-        "SELECT session_id, body FROM session_decision"
-        " WHERE session_id = ANY(%s) AND kind IN ('rated', 'released')",
-        (list(session_ids),),
-    )
-    bodies: dict[str, str] = dict(rows.fetchall())
-    return tuple(_rated(session_id, bodies.get(session_id)) for session_id in session_ids)
+    columns = [each.session_id for each in sessions], [each.revision for each in sessions]
+    bodies = {
+        SessionRevision(session_id, revision): body
+        for session_id, revision, body in connection.execute(_RATINGS, columns)
+    }
+    return tuple(_rated(each, bodies.get(each)) for each in sessions)
 
 
-def _rated(session_id: str, body: str | None) -> SessionRated:
+def _rated(wanted: SessionRevision, body: str | None) -> SessionRated:
     decision = decode_decision(body) if body else None
     if not isinstance(decision, SessionRated):
-        raise UnratedSessionError(session_id)
+        raise UnratedSessionError(wanted)
     return decision
+
+
+def _take_from_queue(connection: Connection[Any], decisions: Iterable[Decision]) -> None:
+    """Take what a correction replaces from the queue: nobody is to be billed for both."""
+    later = [
+        each
+        for each in decisions
+        if each.revision > FIRST_REVISION and not isinstance(each, SessionHeld)
+    ]
+    if later:
+        columns = [each.session_id for each in later], [each.revision for each in later]
+        connection.execute(_REPLACED, columns)
 
 
 def _copy(
@@ -99,12 +135,14 @@ def _copy(
             copy.write_row(row)
 
 
-def _decision_row(decision: Decision) -> tuple[object, ...]:
+def _decision_row(decision: Decision, number: int) -> tuple[object, ...]:
     body, moment = encode_decision(decision), decision.moment
     return (
         decision.session_id,
+        decision.revision,
         moment.partition,
         moment.position,
+        number,
         kind_of(decision).value,
         decision.station_id,
         moment.at,
@@ -117,6 +155,7 @@ def _line_rows(decision: SessionRated) -> Iterator[tuple[object, ...]]:
     for line in decision.lines:
         yield (
             decision.session_id,
+            decision.revision,
             line.line,
             line.component,
             line.dimension.value,
@@ -136,6 +175,7 @@ def _queue_row(decision: SessionRated) -> tuple[object, ...]:
     payer = decision.payer
     return (
         decision.session_id,
+        decision.revision,
         decision.legal_entity,
         payer.customer,
         decision.currency,
@@ -147,6 +187,8 @@ def _queue_row(decision: SessionRated) -> tuple[object, ...]:
 class UnratedSessionError(LedgerError):
     """An invoice was asked for a session without a rating."""
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"session {session_id} was never rated")
-        self.session_id = session_id
+    def __init__(self, wanted: SessionRevision) -> None:
+        super().__init__(
+            f"session {wanted.session_id} was never rated as revision {wanted.revision}"
+        )
+        self.session_id, self.revision = wanted

@@ -11,6 +11,7 @@ from typing import Any
 from psycopg import Connection
 
 from ledger.errors import LedgerError
+from ledger.rating.decisions import SessionRevision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +31,16 @@ class Posting:
 class JournalEntry:
     """A balanced set of postings.
 
-    `entry_id` is its cause ("rated:<session id>", "invoice:<number>"), so that the same cause
-    cannot post twice.
+    `entry_id` is its cause ("rated:<session id>", with "/2" behind it for revision 2, and
+    "invoice:<number>"), so that the same cause cannot post twice. `session`: which decision it
+    follows from; None for an invoice.
     """
 
     entry_id: str
     legal_entity: str
     booked_at: datetime
     postings: tuple[Posting, ...]
+    session: SessionRevision | None = None
 
     def __post_init__(self) -> None:
         totals: dict[str, int] = defaultdict(int)
@@ -60,10 +63,12 @@ def store_entries(connection: Connection[Any], entries: Sequence[JournalEntry]) 
         return
     with connection.cursor() as cursor:
         with cursor.copy(
-            "COPY journal_entry (entry_id, legal_entity, booked_at) FROM STDIN"
+            "COPY journal_entry (entry_id, legal_entity, booked_at, session_id, revision)"
+            " FROM STDIN"
         ) as copy:
             for entry in entries:
-                copy.write_row((entry.entry_id, entry.legal_entity, entry.booked_at))
+                follows = entry.session or (None, None)
+                copy.write_row((entry.entry_id, entry.legal_entity, entry.booked_at, *follows))
         # All legs in one statement: at its end the database checks that they balance.
         with cursor.copy(
             "COPY posting (entry_id, posting, account, party, currency, amount_minor) FROM STDIN"

@@ -15,7 +15,8 @@ from typing import Any
 from psycopg import Connection
 
 from ledger.approvals.approvals import TariffApprovals, changes_of
-from ledger.approvals.record import TariffRecord
+from ledger.approvals.record import TariffRecord, TariffState
+from ledger.books.feed import DeskDecision, append_decision
 from ledger.database import dsn_of
 from ledger.declared.changes import Change, PlannedChange, plan_changes
 from ledger.declared.declarations import Declarations, Kind
@@ -147,7 +148,17 @@ class TariffDesk:
         at = record.approved_at
         assert at is not None
         changes = changes_of(record)
-        record.declared(declare_all(self._connection, changes, log=self._log, by=by, at=at))
+        version = declare_all(self._connection, changes, log=self._log, by=by, at=at)
+        is_retired = record.state == TariffState.RETIRED.value
+        with self._connection.transaction():
+            append_decision(
+                self._connection,
+                DeskDecision.RETIRED if is_retired else DeskDecision.APPROVED,
+                subject=record.tariff_id,
+                revision=record.number,
+                sha256=record.sha256,
+            )
+        record.declared(version)
         self._approvals.keep(record)
 
 

@@ -41,6 +41,7 @@ class BilledSession(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     session_id: str
+    revision: int
     rating_sha256: str
     lines: int
     gross_minor: int
@@ -136,6 +137,7 @@ def _buyer(order: InvoiceOrder) -> Party | None:
 def _session(session: SessionRated) -> BilledSession:
     return BilledSession(
         session_id=session.session_id,
+        revision=session.revision,
         rating_sha256=hash_decision(encode_decision(session)),
         lines=len(session.lines),
         gross_minor=session.gross_minor,

@@ -10,14 +10,16 @@ from eventsourcing.domain import Aggregate, event
 
 from ledger.aggregates.namespace import NAMESPACE
 from ledger.errors import LedgerError
+from ledger.rating.decisions import SessionRevision
 
 
 class Invoice(Aggregate):
     """An invoice; its id is made of its cause, so that the same cause gives the same invoice.
 
-    `cause` is "session:<id>" or "month:<legal entity>:<customer>:<currency>:<month>". `issued_at`
-    is the record time at which it was decided, `declared_version` the master data it was made
-    with: with `session_ids`, `number` and `issued_on` all that its document is rendered from.
+    `cause` is "session:<id>" ("session:<id>/2" for revision 2) or
+    "month:<month>:<currency>:<legal entity>:<customer>". `issued_at` is the record time at which it
+    was decided, `declared_version` the master data it was made with: with `sessions`, `number` and
+    `issued_on` all that its document is rendered from.
     """
 
     class Issued(Aggregate.Event):
@@ -33,11 +35,12 @@ class Invoice(Aggregate):
         *,
         cause: str,
         session_ids: list[str],
+        revisions: list[int],
         issued_at: datetime,
         declared_version: int,
     ) -> None:
         self.cause = cause
-        self.session_ids = session_ids
+        self.session_ids, self.revisions = session_ids, revisions
         self.issued_at = issued_at
         self.declared_version = declared_version
         self.number: str | None = None
@@ -49,6 +52,11 @@ class Invoice(Aggregate):
     def create_id(*, cause: str) -> UUID:
         """Return the id of the invoice that *cause* leads to."""
         return uuid5(NAMESPACE, f"invoice:{cause}")
+
+    @property
+    def sessions(self) -> tuple[SessionRevision, ...]:
+        """Return which ratings it bills, in its order."""
+        return tuple(map(SessionRevision, self.session_ids, self.revisions))
 
     @property
     def issued_on(self) -> date:

@@ -55,16 +55,19 @@ class InvoiceIssuer(DecisionApplication):
             return invoice
         raise IssuingContendedError(order.cause)
 
-    def invoices(self, *, after: int = 0) -> Iterator[tuple[int, Invoice]]:
-        """Yield every issued invoice with its notification id, in the order of issue."""
+    def invoices(self, *, after: int = 0, page: int = _PAGE) -> Iterator[tuple[int, Invoice]]:
+        """Yield every issued invoice with its notification id, in the order of issue.
+
+        That order is the one of the commits: the library's store locks its table for each save.
+        """
         while True:
-            page = self.recorder.select_notifications(
-                after, _PAGE, topics=[_ISSUED_TOPIC], inclusive_of_start=False
+            notifications = self.recorder.select_notifications(
+                after, page, topics=[_ISSUED_TOPIC], inclusive_of_start=False
             )
-            for notification in page:
+            for notification in notifications:
                 yield notification.id, self.repository.get(UUID(str(notification.originator_id)))
                 after = notification.id
-            if len(page) < _PAGE:
+            if len(notifications) < page:
                 return
 
     def _issued(self, order: InvoiceOrder) -> tuple[Invoice, NumberSeries]:
@@ -74,6 +77,7 @@ class InvoiceIssuer(DecisionApplication):
         invoice = Invoice(
             cause=order.cause,
             session_ids=[session.session_id for session in order.sessions],
+            revisions=[session.revision for session in order.sessions],
             issued_at=order.recorded_at,
             declared_version=order.declared_version,
         )

@@ -1,7 +1,9 @@
 """Invoicing: find rated sessions that are due, issue their invoices, and book what was issued.
 
-Safe to kill at any moment: an invoice and its number are saved together, a repeat finds it by its
-cause, and the books take it over in one transaction of their own.
+Safe to kill at any moment: an invoice and its number are saved together, and the books take over
+what was saved, in the order of the saves, each invoice in one transaction with its place in the
+feed and how far they are. A kill in between leaves an invoice that is saved and not booked: whoever
+issues next books it before anything else.
 """
 
 from __future__ import annotations
@@ -9,18 +11,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
 from ledger.books.accounts import invoice_entry
 from ledger.books.decisions_store import rated_sessions
+from ledger.books.feed import DeskDecision, append_decision
 from ledger.books.journal import store_entries
 from ledger.declared.declarations import Declarations
 from ledger.invoices.document import read_document
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import cause_of_month, cause_of_session, order_of
+from ledger.rating.decisions import FIRST_REVISION, SessionRevision
 from tariffs.zones import zone
 
 _FURTHEST_AHEAD: Final = timedelta(hours=14)
@@ -28,6 +32,17 @@ _FURTHEST_AHEAD: Final = timedelta(hours=14)
 _DECEMBER: Final = 12
 ISSUING_LOCK: Final = 0x69737375  # "issu"
 """An advisory lock: who holds it issues, everybody else leaves that alone meanwhile."""
+_LOCK_BOOKED: LiteralString = "SELECT notification_id FROM booked_position FOR UPDATE"
+_ADVANCE_BOOKED: LiteralString = "UPDATE booked_position SET notification_id = %s"
+_INVOICED: LiteralString = """
+INSERT INTO invoiced_session (session_id, revision, number)
+SELECT session_id, revision, %s
+FROM unnest(%s::text[], %s::integer[]) AS billed (session_id, revision)
+"""
+_DONE: LiteralString = """
+DELETE FROM uninvoiced_session USING unnest(%s::text[], %s::integer[]) AS billed (id, revision)
+WHERE session_id = billed.id AND uninvoiced_session.revision = billed.revision
+"""
 
 
 class _Group(NamedTuple):
@@ -64,33 +79,41 @@ def issue_due(
     if locked is None or not locked[0]:
         return ()  # another process issues now: it, or the next call here, finds what is due
     try:
-        issued = [
-            _issue(connection, issuer, declarations, cause, session_ids, up_to)
-            for cause, session_ids in _due(connection, declarations, complete_up_to)
-        ]
+        booked = _book_issued(connection, issuer)
+        for cause, named in _due(connection, declarations, complete_up_to):
+            sessions = rated_sessions(connection, named)
+            issuer.issue(order_of(cause, sessions, declarations, at=up_to))
+            booked += _book_issued(connection, issuer)
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (ISSUING_LOCK,))
-    return tuple(number for number in issued if number)
+    return tuple(booked)
 
 
-def _issue(
-    connection: Connection[Any],
-    issuer: InvoiceIssuer,
-    declarations: Declarations,
-    cause: str,
-    session_ids: Sequence[str],
-    up_to: datetime,
-) -> str | None:
-    """Issue one invoice and book it; return its number unless it had been booked before."""
-    sessions = rated_sessions(connection, session_ids)
-    invoice = issuer.issue(order_of(cause, sessions, declarations, at=up_to))
-    return invoice.number if book_invoice(connection, invoice) else None
+def _book_issued(connection: Connection[Any], issuer: InvoiceIssuer) -> list[str]:
+    """Take over into the books what was issued since the last time; return the numbers."""
+    numbers = []
+    while number := _book_next(connection, issuer):
+        numbers.append(number)
+    return numbers
 
 
-def book_invoice(connection: Connection[Any], invoice: Invoice) -> bool:
-    """Take an issued *invoice* over into the books, once; say whether that was now."""
+def _book_next(connection: Connection[Any], issuer: InvoiceIssuer) -> str | None:
+    """Book the first invoice that is issued and not booked; return its number."""
+    with connection.transaction():
+        # Whoever has the row books alone; a rival waits here and finds the next invoice.
+        [(after,)] = connection.execute(_LOCK_BOOKED).fetchall()
+        notification_id, invoice = next(issuer.invoices(after=after, page=1), (after, None))
+        if invoice is None:
+            return None
+        _book(connection, invoice)
+        connection.execute(_ADVANCE_BOOKED, (notification_id,))
+    return invoice.number
+
+
+def _book(connection: Connection[Any], invoice: Invoice) -> None:
+    """Take an issued *invoice* over into the books, within the caller's transaction."""
     document = read_document(invoice.document)
-    sessions = rated_sessions(connection, invoice.session_ids)
+    sessions = rated_sessions(connection, invoice.sessions)
     first = sessions[0]
     row = (
         document.number,
@@ -106,59 +129,62 @@ def book_invoice(connection: Connection[Any], invoice: Invoice) -> bool:
         document.gross_minor,
         invoice.sha256,
     )
-    with connection.transaction():
-        booked = connection.execute(
-            "INSERT INTO issued_invoice (number, cause, invoice_id, legal_entity, customer,"
-            " currency, issued_on, issued_at, net_minor, tax_minor, gross_minor, sha256)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (cause) DO NOTHING",
-            row,
-        )
-        # Booked before a kill or by another process: nothing is posted twice.
-        if not booked.rowcount:
-            return False
-        connection.execute(
-            "INSERT INTO invoiced_session (session_id, number) SELECT unnest(%s::text[]), %s",
-            (invoice.session_ids, document.number),
-        )
-        connection.execute(
-            "DELETE FROM uninvoiced_session WHERE session_id = ANY(%s)", (invoice.session_ids,)
-        )
-        entry = invoice_entry(document.number, invoice.issued_at, sessions)
-        store_entries(connection, [entry] if entry else [])
-    return True
+    connection.execute(
+        "INSERT INTO issued_invoice (number, cause, invoice_id, legal_entity, customer,"
+        " currency, issued_on, issued_at, net_minor, tax_minor, gross_minor, sha256)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        row,
+    )
+    billed = (invoice.session_ids, invoice.revisions)
+    connection.execute(_INVOICED, (document.number, *billed))
+    connection.execute(_DONE, billed)
+    entry = invoice_entry(document.number, invoice.issued_at, sessions)
+    store_entries(connection, [entry] if entry else [])
+    append_decision(
+        connection,
+        DeskDecision.ISSUED,
+        subject=document.number,
+        revision=FIRST_REVISION,
+        sha256=invoice.sha256,
+    )
 
 
 def _due(
     connection: Connection[Any], declarations: Declarations, up_to: datetime
-) -> Iterator[tuple[str, Sequence[str]]]:
+) -> Iterator[tuple[str, Sequence[SessionRevision]]]:
     """Yield each cause that has no invoice yet, with its sessions, in a settled order."""
     singles = connection.execute(
-        "SELECT session_id FROM uninvoiced_session WHERE invoicing = 'per_session'"
-        " ORDER BY session_id"
+        "SELECT session_id, revision FROM uninvoiced_session WHERE invoicing = 'per_session'"
+        " ORDER BY session_id, revision"
     ).fetchall()
-    for (session_id,) in singles:
-        yield cause_of_session(session_id), [session_id]
+    for single in singles:
+        session = SessionRevision(*single)
+        yield cause_of_session(session), [session]
     rows = connection.execute(
-        "SELECT legal_entity, customer, currency, billing_month, session_id"
+        "SELECT legal_entity, customer, currency, billing_month, session_id, revision"
         " FROM uninvoiced_session WHERE invoicing = 'per_month' AND billing_month < %s"
-        " ORDER BY legal_entity, customer, currency, billing_month, session_id",
+        " ORDER BY legal_entity, customer, currency, billing_month, session_id, revision",
         # A month may be over in Kiritimati and not yet in UTC; `_due_months` looks exactly.
         (f"{up_to + _FURTHEST_AHEAD:%Y-%m}",),
     ).fetchall()
-    waiting: dict[_Group, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for legal_entity, customer, currency, month, session_id in rows:
-        waiting[_Group(legal_entity, customer, currency)][month].append(session_id)
+    waiting: dict[_Group, dict[str, list[SessionRevision]]]
+    waiting = defaultdict(lambda: defaultdict(list))
+    for legal_entity, customer, currency, month, *session in rows:
+        group = _Group(legal_entity, customer, currency)
+        waiting[group][month].append(SessionRevision(*session))
     for group, months in waiting.items():
         running = _running_month(declarations, group.legal_entity, up_to)
         yield from _due_months(connection, group, months, running)
 
 
 def _due_months(
-    connection: Connection[Any], group: _Group, months: Mapping[str, Sequence[str]], running: str
-) -> Iterator[tuple[str, Sequence[str]]]:
+    connection: Connection[Any],
+    group: _Group,
+    months: Mapping[str, Sequence[SessionRevision]],
+    running: str,
+) -> Iterator[tuple[str, Sequence[SessionRevision]]]:
     """Yield the closed months without invoice; what missed its own month's goes on the next."""
-    pending: list[str] = []
+    pending: list[SessionRevision] = []
     for month in _months(min(months), running):
         pending += months.get(month, ())
         cause = cause_of_month(**group._asdict(), month=month)

@@ -11,7 +11,7 @@ from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
-from ledger.rating.decisions import Payer, SessionRated
+from ledger.rating.decisions import Payer, SessionRated, SessionRevision, named
 from tariffs.zones import zone
 
 
@@ -38,9 +38,9 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
         return self.recorded_at.astimezone(zone(self.seller.time_zone)).date()
 
 
-def cause_of_session(session_id: str) -> str:
+def cause_of_session(session: SessionRevision) -> str:
     """Return the cause of an invoice for one session."""
-    return f"session:{session_id}"
+    return f"session:{named(session)}"
 
 
 def cause_of_month(*, legal_entity: str, customer: str, currency: str, month: str) -> str:

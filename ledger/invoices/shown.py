@@ -39,6 +39,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
     line: int
     session_id: str
+    revision: int
     rated_line: int
     description: str
     reason: str
@@ -58,6 +59,7 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
     """One charging session on the invoice; `rating_sha256` names the decision behind its lines."""
 
     session_id: str
+    revision: int
     station_id: str
     evse_id: int | None
     token_uid: str | None
@@ -143,6 +145,7 @@ def _session(session: SessionRated) -> InvoicedSession:
     local = session.local_zone
     return InvoicedSession(
         session_id=session.session_id,
+        revision=session.revision,
         station_id=session.station_id,
         evse_id=session.evse_id,
         token_uid=session.token_uid,
@@ -170,6 +173,7 @@ def _line(number: int, session: SessionRated, rated: RatedLine) -> InvoiceLine:
     return InvoiceLine(
         line=number,
         session_id=session.session_id,
+        revision=session.revision,
         rated_line=rated.line,
         description=_description(rated, session.currency),
         reason=line_words(rated, session.currency),

@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
-from ledger.rating.decisions import AllowanceUse, Payer, SessionRated
+from ledger.rating.decisions import AllowanceUse, Payer, SessionRated, SessionRevision
 from ledger.rating.entitlements import AllowanceKey, Standing
 from tariffs.adjustments.consumption import Consumption
 from tariffs.adjustments.shared import SharedBy
@@ -37,8 +37,8 @@ WHERE key = %s AND period = %s
 """
 _LOCK_ALL: LiteralString = "LOCK TABLE allowance_head IN SHARE ROW EXCLUSIVE MODE"
 _USE_COPY: LiteralString = """
-COPY allowance_use (key, period, number, session_id, before_wh, before_seconds, before_minor,
-    before_uses, used_wh, used_seconds, used_minor, used_uses) FROM STDIN
+COPY allowance_use (key, period, number, session_id, revision, before_wh, before_seconds,
+    before_minor, before_uses, used_wh, used_seconds, used_minor, used_uses) FROM STDIN
 """
 
 
@@ -51,7 +51,7 @@ class SharedStandings:
 
     def standings(
         self,
-        session_id: str,  # noqa: ARG002 - whoever comes first is next
+        session: SessionRevision,  # noqa: ARG002 - whoever comes first is next
         keys: Sequence[AllowanceKey],
     ) -> tuple[Standing, ...]:
         """Return how *keys* stand; nobody else changes them until this transaction ends."""
@@ -84,7 +84,11 @@ class ReadAllowances:
     def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
 
-    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:  # noqa: ARG002 - for all the same
+    def standings(
+        self,
+        session: SessionRevision,  # noqa: ARG002 - for all the same
+        keys: Sequence[AllowanceKey],
+    ) -> tuple[Standing, ...]:
         """Return how *keys* stand; another session may use them at any time."""
         rows = [self._connection.execute(_READ, key).fetchone() for key in keys]
         return tuple(_standing(*row) if row else Standing() for row in rows)
@@ -129,12 +133,12 @@ def key_of(
 
 def store_uses(connection: Connection[Any], decisions: Iterable[SessionRated]) -> None:
     """Append what rated sessions found and used, within the caller's transaction."""
-    rows = [(decision.session_id, use) for decision in decisions for use in decision.allowances]
+    rows = [(decision.decides, use) for decision in decisions for use in decision.allowances]
     if not rows:
         return
     with connection.cursor() as cursor, cursor.copy(_USE_COPY) as copy:
-        for session_id, use in rows:
-            key = (use.key, use.period, use.number, session_id)
+        for decides, use in rows:
+            key = (use.key, use.period, use.number, *decides)
             copy.write_row((*key, *_amounts(use.used_before), *_amounts(use.used)))
 
 

@@ -38,6 +38,7 @@ from ledger.errors import LedgerError
 from ledger.facts.flags import Flag
 from ledger.rating.basis import Basis, Terms, terms_of
 from ledger.rating.decisions import (
+    FIRST_REVISION,
     Moment,
     Release,
     SessionHeld,
@@ -65,6 +66,7 @@ def decide(
     moment: Moment,
     heard_at: datetime | None = None,
     entitlements: Entitlements = NO_ENTITLEMENTS,
+    revision: int = FIRST_REVISION,
 ) -> SessionRated | SessionHeld | Waiting:
     """Rate *session* if it is complete; else say how long it waits, or hold it.
 
@@ -74,15 +76,17 @@ def decide(
         moment: The log record at which this is asked; its time is what the policy's waits end at.
         heard_at: When the station last said anything at all; the session's last fact if None.
         entitlements: Codes shown for the session, and what others used of shared grants.
+        revision: Which decision about the session it is, or leads to.
     """
     terms = terms_of(session, declarations)
     basis, objections = terms.basis, objections_of(terms)
     unsettled = _unsettled(session, basis)
     if unsettled:
-        return _wait_or_hold(session, declarations, (*unsettled, *objections), moment, heard_at)
+        reasons = (*unsettled, *objections)
+        return _wait_or_hold(session, declarations, reasons, moment, heard_at, revision)
     if basis is None or objections:
-        return _held(session, declarations, objections, moment)
-    return _rated_or_held(session, declarations, basis, terms, moment, entitlements, release=None)
+        return _held(session, declarations, objections, moment, revision)
+    return _rated_or_held(session, declarations, basis, terms, moment, entitlements, None, revision)
 
 
 def release(
@@ -93,6 +97,7 @@ def release(
     by: str,
     reason: str,
     entitlements: Entitlements = NO_ENTITLEMENTS,
+    revision: int = FIRST_REVISION,
 ) -> SessionRated | SessionHeld:
     """Rate a held *session* as it is, because a person says so; flags stay on it.
 
@@ -108,17 +113,26 @@ def release(
     if session.token_uid is None:
         objections = (*objections, *token_objections(terms.driver, terms.policy, terms.at))
     if basis is None or objections:
-        return _held(session, declarations, objections, moment)
+        return _held(session, declarations, objections, moment, revision)
     chosen = Release(by=by, reason=reason)
-    return _rated_or_held(session, declarations, basis, terms, moment, entitlements, release=chosen)
+    return _rated_or_held(
+        session, declarations, basis, terms, moment, entitlements, chosen, revision
+    )
 
 
 def write_off(
-    session: ChargingSession, declarations: Declarations, *, moment: Moment, by: str, reason: str
+    session: ChargingSession,
+    declarations: Declarations,
+    *,
+    moment: Moment,
+    by: str,
+    reason: str,
+    revision: int = FIRST_REVISION,
 ) -> SessionWrittenOff:
     """Give up a held *session*, because a person says so: nothing is ever billed for it."""
     return SessionWrittenOff(
         session_id=session.session_id,
+        revision=revision,
         station_id=session.station_id,
         moment=moment,
         declared_version=declarations.version,
@@ -136,8 +150,8 @@ def _rated_or_held(
     terms: Terms,
     moment: Moment,
     entitlements: Entitlements,
-    *,
     release: Release | None,
+    revision: int,
 ) -> SessionRated | SessionHeld:
     """Return the rating; what the kernel refuses is held with its reason, and stops nothing."""
     try:
@@ -148,9 +162,10 @@ def _rated_or_held(
             moment=moment,
             entitlements=entitlements,
             release=release,
+            revision=revision,
         )
     except (TariffError, LedgerError) as error:
-        return _held(session, declarations, (refused(error),), moment)
+        return _held(session, declarations, (refused(error),), moment, revision)
 
 
 def refused(error: TariffError | LedgerError) -> Phrase:
@@ -195,6 +210,7 @@ def _wait_or_hold(
     reasons: tuple[Phrase, ...],
     moment: Moment,
     heard_at: datetime | None,
+    revision: int,
 ) -> SessionHeld | Waiting:
     policy = declarations.policy(moment.at)
     until = session.last_received_at + timedelta(seconds=policy.wait_s)
@@ -204,7 +220,7 @@ def _wait_or_hold(
         until = heard + timedelta(seconds=policy.silence_s)
     if moment.at < until:
         return Waiting(until=until, reasons=reasons)
-    return _held(session, declarations, reasons, moment)
+    return _held(session, declarations, reasons, moment, revision)
 
 
 def _held(
@@ -212,9 +228,11 @@ def _held(
     declarations: Declarations,
     reasons: tuple[Phrase, ...],
     moment: Moment,
+    revision: int,
 ) -> SessionHeld:
     return SessionHeld(
         session_id=session.session_id,
+        revision=revision,
         station_id=session.station_id,
         moment=moment,
         declared_version=declarations.version,

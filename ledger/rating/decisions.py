@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 import msgspec
 
@@ -24,6 +24,21 @@ from tariffs.phrases.phrase import Phrase
 from tariffs.phrases.wording import Context
 
 TAX: Final = "tax"
+FIRST_REVISION: Final = 1
+"""Of a session's first final decision and the held ones before it; a correction has the next."""
+
+
+class SessionRevision(NamedTuple):
+    """A session as it was decided for good once: what lines, postings and invoices refer to."""
+
+    session_id: str
+    revision: int
+
+
+def named(session: SessionRevision) -> str:
+    """Return the name of a revision in causes: the first one's is the session's id alone."""
+    session_id, revision = session
+    return session_id if revision == FIRST_REVISION else f"{session_id}/{revision}"
 
 
 class DecisionKind(StrEnum):
@@ -106,13 +121,22 @@ class RatedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True, tag_field="decision"):
-    """What every decision carries. `declared_version`: the master data that was looked at."""
+    """What every decision carries. `declared_version`: the master data that was looked at.
+
+    `revision` counts the final decisions about the session up to this one, or to the next one.
+    """
 
     session_id: str
+    revision: int
     station_id: str
     moment: Moment
     declared_version: int
     flags: tuple[str, ...]
+
+    @property
+    def decides(self) -> SessionRevision:
+        """Return what it decides about."""
+        return SessionRevision(self.session_id, self.revision)
 
 
 class AllowanceUse(msgspec.Struct, frozen=True, kw_only=True):

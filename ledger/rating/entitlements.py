@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from ledger.rating.decisions import SessionRevision
 from ledger.rating.time_zones import PINNED_ZONES, Zones
 from tariffs.adjustments.consumption import NOTHING, Consumption
 
@@ -32,14 +33,20 @@ class Standing(NamedTuple):
 class Allowances(Protocol):
     """Knows what other sessions used of shared grants (`ledger.rating.allowances`)."""
 
-    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:
+    def standings(
+        self, session: SessionRevision, keys: Sequence[AllowanceKey]
+    ) -> tuple[Standing, ...]:
         """Return how *keys* stand for a session that is rated now."""
 
 
 class _NothingUsed:
     """Where nobody has used anything."""
 
-    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:  # noqa: ARG002
+    def standings(
+        self,
+        session: SessionRevision,  # noqa: ARG002 - for all the same
+        keys: Sequence[AllowanceKey],
+    ) -> tuple[Standing, ...]:
         """Return that nothing was used of any of *keys*."""
         return (Standing(),) * len(keys)
 

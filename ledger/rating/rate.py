@@ -38,6 +38,7 @@ def rate(
     moment: Moment,
     entitlements: Entitlements = NO_ENTITLEMENTS,
     release: Release | None,
+    revision: int,
 ) -> SessionRated:
     """Return the decision that *session* costs what *basis*, that of its *terms*, says.
 
@@ -46,9 +47,10 @@ def rate(
         InconsistentRatingError: If a component were billed twice, or totals were not their lines'.
         TariffError: If the kernel refuses the session or the tariff.
     """
-    price = price_of(session, basis, terms, entitlements)
+    price = price_of(session, basis, terms, entitlements, revision=revision)
     decided = Decided(
         session_id=session.session_id,
+        revision=revision,
         station_id=session.station_id,
         moment=moment,
         declared_version=terms.version,

@@ -18,6 +18,7 @@ from ledger.rating.decisions import (
     AllowanceUse,
     Decision,
     SessionRated,
+    SessionRevision,
     decode_decision,
 )
 from ledger.rating.entitlements import AllowanceKey, Standing
@@ -89,12 +90,14 @@ class RecordedAllowances:
     def __init__(self, decisions: RecordedDecisions) -> None:
         self._decisions = decisions
 
-    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:
-        """Return what the recorded rating of the session found; nothing if there is none."""
+    def standings(
+        self, session: SessionRevision, keys: Sequence[AllowanceKey]
+    ) -> tuple[Standing, ...]:
+        """Return what this recorded rating of the session found; nothing if there is none."""
         found = {
             AllowanceKey(use.key, use.period): Standing(use.number - 1, use.used_before)
-            for decision in self._decisions.of(session_id)
-            if isinstance(decision, SessionRated)
+            for decision in self._decisions.of(session.session_id)
+            if isinstance(decision, SessionRated) and decision.revision == session.revision
             for use in decision.allowances
         }
         return tuple(found.get(key, Standing()) for key in keys)

@@ -13,7 +13,7 @@ from ledger.master_data.customers import Customer
 from ledger.master_data.tokens import Token
 from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis, Terms
-from ledger.rating.decisions import Payer
+from ledger.rating.decisions import FIRST_REVISION, Payer, SessionRevision
 from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
 from ledger.rating.payers import payer_of
@@ -52,9 +52,16 @@ class SessionPrice(NamedTuple):
 
 
 def price_of(
-    session: ChargingSession, basis: Basis, terms: Terms, entitlements: Entitlements
+    session: ChargingSession,
+    basis: Basis,
+    terms: Terms,
+    entitlements: Entitlements,
+    *,
+    revision: int = FIRST_REVISION,
 ) -> SessionPrice:
     """Return what *session* costs by *basis*: until its end, or the last sign of an open one.
+
+    *revision*: as which decision about the session it uses what it shares with others.
 
     Raises:
         UnpriceableSessionError: If its start, end, energy or token is unknown.
@@ -73,7 +80,8 @@ def price_of(
     )
     # As everything that prices: what held when the driver began, not when we decide.
     policy = policy_named(terms.policy.pricing)
-    found = _found(session.session_id, usage, basis, payer, uid, entitlements)
+    decides = SessionRevision(session.session_id, revision)
+    found = _found(decides, usage, basis, payer, uid, entitlements)
     if found:
         usage = msgspec.structs.replace(usage, used=_used(found))
     priced = price_session(usage, basis.compiled(), policy=policy)
@@ -88,7 +96,7 @@ def price_of(
 
 
 def _found(
-    session_id: str,
+    decides: SessionRevision,
     usage: SessionUsage,
     basis: Basis,
     payer: Payer,
@@ -103,7 +111,7 @@ def _found(
         key_of(claim, tariff_id=tariff_id, payer=payer, token_uid=token_uid, groups=usage.groups)
         for claim in claims
     ]
-    standings = entitlements.allowances.standings(session_id, keys)
+    standings = entitlements.allowances.standings(decides, keys)
     return tuple(map(FoundShared, claims, keys, standings))
 
 

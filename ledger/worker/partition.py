@@ -88,6 +88,7 @@ class PartitionWorker:
     ) -> None:
         partition, version = begin.partition, begin.version
         self.partition, self.next_position, self.version = partition, begin.position, version
+        self._next_number = begin.number
         self._last_at, self._sequences = begin.last_at, begin.sequences
         self.lines_done = 0
         self._connection, self._translate = connection, translate
@@ -106,8 +107,8 @@ class PartitionWorker:
     @property
     def reached(self) -> Reached:
         """Where this partition stands now; to be stored with what `store` writes."""
-        last_at, sequences = self._last_at, self._sequences
-        return Reached(self.partition, self.next_position, self.version, last_at, sequences)
+        place = self.partition, self.next_position, self.version, self._next_number
+        return Reached(*place, self._last_at, self._sequences)
 
     def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
         """Work through *records*, which continue where the last ones ended.
@@ -137,7 +138,7 @@ class PartitionWorker:
         self._judge.before_storing()
         self._shelf.store()
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
-        self._rater.store(self._findings.decisions)
+        self._next_number = self._rater.store(self._findings.decisions, self._next_number)
         store_set_aside(self._connection, self.partition, self._set_aside)
         store_validations(self._connection, self._validated)
         self._findings.clear()

@@ -8,23 +8,24 @@ from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 
+from ledger.books.feed import FIRST_NUMBER
 from ledger.log.event_log import Stamp
 from ledger.log.repeats import LastSequences
 
 _BEGIN: LiteralString = """
-INSERT INTO worker_position (partition, next_position, declared_version) VALUES (%s, 0, 0)
-ON CONFLICT (partition) DO NOTHING
+INSERT INTO worker_position (partition, next_position, declared_version, next_number)
+VALUES (%s, 0, 0, %s) ON CONFLICT (partition) DO NOTHING
 """
 _LOAD: LiteralString = """
-SELECT next_position, declared_version, last_at, producers, sequences
+SELECT next_position, declared_version, next_number, last_at, producers, sequences
 FROM worker_position WHERE partition = %s
 """
 _LOCK: LiteralString = """
 SELECT 1 FROM worker_position WHERE partition = %s AND next_position = %s FOR UPDATE
 """
 _STORE: LiteralString = """
-UPDATE worker_position SET next_position = %s, declared_version = %s, last_at = %s,
-    producers = %s, sequences = %s
+UPDATE worker_position SET next_position = %s, declared_version = %s, next_number = %s,
+    last_at = %s, producers = %s, sequences = %s
 WHERE partition = %s
 """
 _ALL: LiteralString = "SELECT partition, next_position FROM worker_position"
@@ -33,26 +34,28 @@ _ALL: LiteralString = "SELECT partition, next_position FROM worker_position"
 class Reached(NamedTuple):
     """All that the worker must know again of a partition after a restart.
 
-    `position` is the next record's, `version` that of the declarations that hold, `last_at` when
-    the last record was received that says a time; `sequences` tell a repeat.
+    `position` is the next record's, `version` that of the declarations that hold, `number` the next
+    decision's in the feed, `last_at` when the last record was received that says a time;
+    `sequences` tell a repeat.
     """
 
     partition: int
     position: int
     version: int
+    number: int
     last_at: datetime | None
     sequences: LastSequences
 
 
 def load_position(connection: Connection[Any], partition: int) -> Reached | None:
     """Return where the worker stands, at first the beginning; None if the row was taken away."""
-    connection.execute(_BEGIN, (partition,))
+    connection.execute(_BEGIN, (partition, FIRST_NUMBER))
     found = connection.execute(_LOAD, (partition,)).fetchone()
     if found is None:
         return None
-    position, version, last_at, producers, sequences = found
+    position, version, number, last_at, producers, sequences = found
     last = LastSequences(map(Stamp, producers, sequences))
-    return Reached(partition, position, version, last_at, last)
+    return Reached(partition, position, version, number, last_at, last)
 
 
 def lock_position(connection: Connection[Any], partition: int, position: int) -> bool:
@@ -64,8 +67,8 @@ def store_position(connection: Connection[Any], reached: Reached) -> None:
     """Write where the worker stands now."""
     kept = reached.sequences.kept()
     producers, sequences = [each.producer for each in kept], [each.sequence for each in kept]
-    row = (reached.position, reached.version, reached.last_at, producers, sequences)
-    connection.execute(_STORE, (*row, reached.partition))
+    row = (reached.position, reached.version, reached.number, reached.last_at)
+    connection.execute(_STORE, (*row, producers, sequences, reached.partition))
 
 
 def has_caught_up(connection: Connection[Any], ends: Sequence[int]) -> bool:

@@ -96,7 +96,7 @@ class Rater:
         """Return what is concluded about a held *session* that changed: it waited long enough."""
         decided = self._decide(session, row, moment, heard_at)
         if isinstance(decided, Waiting):
-            decided = self._held(session, moment, decided.reasons)
+            decided = self._held(session, row, moment, decided.reasons)
         return self._concluded(decided, session)
 
     def _decide(
@@ -109,6 +109,7 @@ class Rater:
                 moment=moment,
                 heard_at=heard_at,
                 entitlements=self._entitlements(row, moment),
+                revision=row.revision,
             )
         except psycopg.Error:
             raise  # the transaction is lost, whatever it was about
@@ -117,13 +118,18 @@ class Rater:
             logger.exception("%s was not rated", session.session_id)
             name, message = type(error).__name__, bounded(str(error))
             failed = phrase("rating_failed", error=name, message=message)
-            return self._held(session, moment, (failed,))
+            return self._held(session, row, moment, (failed,))
 
     def _held(
-        self, session: ChargingSession, moment: Moment, reasons: tuple[Phrase, ...]
+        self,
+        session: ChargingSession,
+        row: SessionRow,
+        moment: Moment,
+        reasons: tuple[Phrase, ...],
     ) -> SessionHeld:
         return SessionHeld(
             session_id=session.session_id,
+            revision=row.revision,
             station_id=session.station_id,
             moment=moment,
             declared_version=self._declarations.version,
@@ -139,11 +145,18 @@ class Rater:
         """Return what a person's *choice* makes of a held session."""
         known, by, reason = self._declarations, choice.by, choice.reason
         if choice.choice != "release":
-            given_up = write_off(session, known, moment=moment, by=by, reason=reason)
+            given_up = write_off(
+                session, known, moment=moment, by=by, reason=reason, revision=row.revision
+            )
             return self._concluded(given_up, session)
-        entitlements = self._entitlements(row, moment)
         released = release(
-            session, known, moment=moment, by=by, reason=reason, entitlements=entitlements
+            session,
+            known,
+            moment=moment,
+            by=by,
+            reason=reason,
+            entitlements=self._entitlements(row, moment),
+            revision=row.revision,
         )
         return self._concluded(released, session)
 
@@ -191,7 +204,8 @@ class Rater:
             return heard + timedelta(seconds=policy.silence_s)
         return row.last_fact_at + timedelta(seconds=policy.wait_s)
 
-    def store(self, decisions: Sequence[Decision]) -> None:
-        """Write *decisions* with their lines and journal entries in the caller's transaction."""
-        store_decisions(self._connection, decisions)
+    def store(self, decisions: Sequence[Decision], number: int) -> int:
+        """Write *decisions*, from *number* on, with what follows; return the next number."""
+        store_decisions(self._connection, decisions, first_number=number)
         self._allowances.store()
+        return number + len(decisions)

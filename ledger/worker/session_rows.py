@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.facts.station_facts import Measurand, SessionUpdated
+from ledger.rating.decisions import FIRST_REVISION
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import (
@@ -37,6 +38,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     station_id: str
     transaction_ref: str
     state: SessionState
+    revision: int = FIRST_REVISION
     flags: list[str] = []
     blockers: list[str] = []
     reasons: list[str] = []
@@ -130,7 +132,8 @@ class SessionRow(msgspec.Struct, kw_only=True):
 UPSERT: LiteralString = """
 INSERT INTO session SELECT * FROM json_populate_recordset(NULL::session, %s::json)
 ON CONFLICT (session_id) DO UPDATE SET
-    state = excluded.state, flags = excluded.flags, blockers = excluded.blockers,
+    state = excluded.state, revision = excluded.revision,
+    flags = excluded.flags, blockers = excluded.blockers,
     reasons = excluded.reasons, evse_id = excluded.evse_id, connector_id = excluded.connector_id,
     token_uid = excluded.token_uid, started_at = excluded.started_at,
     ended_at = excluded.ended_at, stop_reason = excluded.stop_reason,

@@ -29,6 +29,9 @@ same few milliseconds; a group is whatever was there when the worker looked:
 A group ends after a second of work, so that slow work is committed in small parts and a kill costs
 no more than that. A replay runs this same worker into a scratch schema.
 
+With the position goes the number of the partition's next decision: who holds the one lock gives the
+numbers, so that they follow the log and have no gap (`ledger.books.feed`).
+
 What must stay true, by the tests in tests/ledger/worker/test_worker.py: neither grouping nor
 restarts nor the number of workers change a byte; a rival is fenced; a transaction that fails
 leaves nothing. Under load with real kills: tests/faults/test_kill_nine.py. (Which partition's

@@ -21,7 +21,13 @@ from ledger.invoices.shown import InvoiceLine, ShownInvoice, shown_invoice
 from ledger.log.event_log import EventLog, Position
 from ledger.master_data.customers import PersonDetails
 from ledger.persons.store import read_blobs
-from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
+from ledger.rating.decisions import (
+    RatedLine,
+    SessionRated,
+    SessionRevision,
+    encode_decision,
+    hash_decision,
+)
 from ledger.rating.english import line_label, line_words
 from ledger.sessions.session import ChargingSession, SessionPoint
 from projections.audit.raw_frames import RawFrame, read_frames
@@ -66,6 +72,7 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, rename={"log_position": 
     """The decision behind a line, with everything it was taken from that is not a frame."""
 
     session_id: str
+    revision: int
     station_id: str
     decided_at: datetime
     log_position: str
@@ -141,7 +148,8 @@ def show_invoice(connection: Connection[Any], number: str) -> ShownInvoice:
 def _shown(connection: Connection[Any], text: str) -> ShownInvoice:
     """Return the invoice for people's eyes: with who the buyer is, unless that was erased."""
     document = read_document(text)
-    sessions = rated_sessions(connection, [each.session_id for each in document.sessions])
+    named = [SessionRevision(each.session_id, each.revision) for each in document.sessions]
+    sessions = rated_sessions(connection, named)
     blobs = read_blobs(connection, [document.buyer.details or ""] if document.buyer else [])
     details = {
         reference: msgspec.json.decode(content, type=PersonDetails)
@@ -165,8 +173,8 @@ def explain(
     if not chosen and line is not None:
         raise UnknownLineError(number, line, len(document.lines))
     trails = {
-        session_id: _Trail(connection, log, session_id)
-        for session_id in dict.fromkeys(each.session_id for each in chosen)
+        session: _Trail(connection, log, session)
+        for session in dict.fromkeys(map(_session, chosen))
     }
     return Explanation(
         number=document.number,
@@ -177,7 +185,7 @@ def explain(
         currency=document.currency,
         currency_exponent=document.currency_exponent,
         gross_minor=document.gross_minor,
-        lines=tuple(trails[each.session_id].explained(each) for each in chosen),
+        lines=tuple(trails[_session(each)].explained(each) for each in chosen),
     )
 
 
@@ -193,18 +201,24 @@ def _issued(connection: Connection[Any], number: str) -> tuple[str, str]:
     return invoice.document, invoice.sha256
 
 
+def _session(line: InvoiceLine) -> SessionRevision:
+    return SessionRevision(line.session_id, line.revision)
+
+
 class _Trail:
     """What led to one session's lines: its decision, and the fold of what was known then."""
 
-    def __init__(self, connection: Connection[Any], log: EventLog, session_id: str) -> None:
-        [self._decision] = rated_sessions(connection, [session_id])
+    def __init__(
+        self, connection: Connection[Any], log: EventLog, session: SessionRevision
+    ) -> None:
+        [self._decision] = rated_sessions(connection, [session])
         decision, moment = self._decision, self._decision.moment
         # With what was known then: later facts and declarations would explain another price.
         declarations = load_declarations(connection, decision.declared_version)
         history = station_history(
             connection, declarations, decision.station_id, until_position=moment.position
         )
-        self._session = history.sessions.get(session_id)
+        self._session = history.sessions.get(session.session_id)
         self._partition = moment.partition
         self._frames = read_frames(connection, log, self._positions())
 
@@ -275,6 +289,7 @@ def _rating(decision: SessionRated) -> Rating:
     release, moment = decision.release, decision.moment
     return Rating(
         session_id=decision.session_id,
+        revision=decision.revision,
         station_id=decision.station_id,
         decided_at=moment.at,
         log_position=f"{moment.partition}/{moment.position}",

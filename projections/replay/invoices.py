@@ -22,8 +22,13 @@ from ledger.rating.decisions import SessionRated
 
 ISSUED = """
 SELECT customer, currency, issued_on::text, issued_at::text, net_minor, tax_minor, gross_minor,
-       sha256, legal_entity, cause
-FROM books.issued_invoice WHERE number = %s
+       sha256, legal_entity, cause,
+       (SELECT sha256 FROM books.feed_entry WHERE kind = 'issued' AND subject = issued.number)
+FROM books.issued_invoice AS issued WHERE number = %s
+"""
+PLACES = """
+SELECT partition::text, count(number), coalesce(max(number), 0), next_number - 1
+FROM books.feed_head LEFT JOIN books.feed_entry USING (partition) GROUP BY partition
 """
 POSTED = """
 SELECT entry_id, posting, account, party, currency, amount_minor FROM books.posting
@@ -41,7 +46,7 @@ class Comparison(NamedTuple):
 
 
 class InvoiceComparison:
-    """Compares every issued invoice: its document, its row and its postings."""
+    """Compares every issued invoice: document, row, postings and place in the feed."""
 
     def __init__(self, dsn: str, schema: str) -> None:
         self._connection: Connection[Any] = psycopg.connect(dsn, autocommit=True)
@@ -75,13 +80,15 @@ class InvoiceComparison:
         # Booked, and no invoice was issued under that number.
         for number in sorted(known):
             yield Comparison("invoice document", number, "booked", None)
+        for partition, count, last, given in self._connection.execute(PLACES):
+            yield Comparison("feed", partition, f"{count} of {last}", f"{given} of {given}")
 
     def _rendered(self, invoice: Invoice) -> tuple[str | None, tuple[SessionRated, ...]]:
         """Return the document's bytes made anew, None where its sessions were not rated again."""
         if self._declarations.version != invoice.declared_version:
             self._declarations = load_declarations(self._connection, invoice.declared_version)
         try:
-            sessions = rated_sessions(self._connection, invoice.session_ids)
+            sessions = rated_sessions(self._connection, invoice.sessions)
         except UnratedSessionError:
             return None, ()
         order = order_of(invoice.cause, sessions, self._declarations, at=invoice.issued_at)
@@ -100,6 +107,7 @@ class InvoiceComparison:
                 first.payer.customer, document.currency, str(document.issued_on),
                 moment[0] if moment else None, document.net_minor, document.vat_minor,
                 document.gross_minor, invoice.sha256, first.legal_entity, invoice.cause,
+                invoice.sha256,
             )  # fmt: skip
         return Comparison("invoice row", invoice.number or "", str(kept), str(expected))
 

@@ -30,7 +30,7 @@ SELECT nspname FROM pg_namespace WHERE nspname ~ '^replay_[0-9]+$' AND NOT EXIST
 )
 """
 LATER: LiteralString = """
-SELECT session_id FROM {schema}.session_decision AS decision
+SELECT session_id, revision FROM {schema}.session_decision AS decision
 JOIN replay_until AS until USING (partition) WHERE decision.position >= until.position
 """
 DECISIONS: LiteralString = """
@@ -41,11 +41,12 @@ SELECT * FROM {schema}.session_decision AS decision WHERE NOT EXISTS (
 """
 JOURNAL_ENTRIES: LiteralString = """
 SELECT * FROM {schema}.journal_entry WHERE NOT starts_with(entry_id, 'invoice:')
-AND entry_id NOT IN (SELECT 'rated:' || session_id FROM ({later}) AS later)
+AND (session_id IS NULL OR (session_id, revision) NOT IN ({later}))
 """
 POSTINGS: LiteralString = """
-SELECT * FROM {schema}.posting WHERE NOT starts_with(entry_id, 'invoice:')
-AND entry_id NOT IN (SELECT 'rated:' || session_id FROM ({later}) AS later)
+SELECT * FROM {schema}.posting WHERE NOT starts_with(entry_id, 'invoice:') AND entry_id NOT IN (
+    SELECT entry_id FROM {schema}.journal_entry WHERE (session_id, revision) IN ({later})
+)
 """
 COUNT: LiteralString = """
 SELECT count(*), count(*) FILTER (WHERE kept::text IS DISTINCT FROM again::text)
@@ -59,11 +60,11 @@ WHERE kept::text IS DISTINCT FROM again::text ORDER BY {key} LIMIT {limit}
 TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
     "decision": (DECISIONS, ("session_id", "position")),
     "rated line": (
-        "SELECT * FROM {schema}.rated_line WHERE session_id NOT IN ({later})",
-        ("session_id", "line"),
+        "SELECT * FROM {schema}.rated_line WHERE (session_id, revision) NOT IN ({later})",
+        ("session_id", "revision", "line"),
     ),
     "allowance use": (
-        "SELECT * FROM {schema}.allowance_use WHERE session_id NOT IN ({later})",
+        "SELECT * FROM {schema}.allowance_use WHERE (session_id, revision) NOT IN ({later})",
         ("key", "period", "number"),
     ),
     "journal entry": (JOURNAL_ENTRIES, ("entry_id",)),

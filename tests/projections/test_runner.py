@@ -1,97 +1,146 @@
-"""The runner: invoices that nobody booked get booked, once, whatever is restarted."""
+"""The runner: a follower hears of every decision once and in order, whatever is restarted."""
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
 import pytest
 
-from projections.invoices import InvoiceProjection
+from ledger.books.feed import DESK_PARTITION, FeedEntry
 from projections.runner import Runner
-from tests.projections.books_of_a_day import ask, books_of_a_day
+from tests.charging_day import start16, stop16
+from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
+
+HEARD = "SELECT partition, number, subject FROM heard ORDER BY at, number"
+
+
+class Listener:
+    """Writes down what it hears, in the order in which it hears it."""
+
+    name = "listener"
+
+    def follow(self, connection: psycopg.Connection[Any], page: Sequence[FeedEntry]) -> None:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO heard (partition, number, subject) VALUES (%s, %s, %s)",
+                [(each.partition, each.number, each.subject) for each in page],
+            )
 
 
 @pytest.fixture
-def forgotten(database: str) -> str:
-    """Books whose invoices are issued, but were never booked: the issuer was killed in between."""
+def books(database: str) -> str:
+    """Books of a day, and a table of what a follower has heard. It takes nothing twice."""
     books_of_a_day(database)
-    with psycopg.connect(database) as connection:
-        connection.execute("SET session_replication_role = replica; SET search_path = books")
-        connection.execute("DELETE FROM posting WHERE starts_with(entry_id, 'invoice:')")
-        connection.execute("DELETE FROM journal_entry WHERE starts_with(entry_id, 'invoice:')")
-        connection.execute("DELETE FROM invoiced_session")
-        connection.execute("DELETE FROM issued_invoice")
+    with ask(database) as connection:
+        connection.execute(
+            "CREATE TABLE heard (at bigserial, partition integer, number bigint, subject text,"
+            " PRIMARY KEY (partition, number))"
+        )
     return database
 
 
-def booked(dsn: str) -> list[tuple[Any, ...]]:
+@pytest.fixture
+def runner(books: str) -> Iterator[Runner]:
+    with Runner(books, [Listener()]) as opened:
+        yield opened
+
+
+def heard(dsn: str) -> dict[int, list[tuple[object, ...]]]:
+    """Return what was heard, by partition, in that order."""
+    found: defaultdict[int, list[tuple[object, ...]]] = defaultdict(list)
     with ask(dsn) as connection:
-        return connection.execute(
-            "SELECT number, (SELECT sum(amount_minor) FROM posting"
-            " WHERE entry_id = 'invoice:' || number AND amount_minor > 0)"
-            " FROM issued_invoice ORDER BY number"
+        for partition, *entry in connection.execute(HEARD):
+            assert isinstance(partition, int)
+            found[partition].append(tuple(entry))
+    return dict(found)
+
+
+def decided(dsn: str) -> dict[int, list[tuple[object, ...]]]:
+    """Return what was decided: by the log's order of each partition, and that of the invoices."""
+    with ask(dsn) as connection:
+        rows = connection.execute(
+            "SELECT partition, session_id FROM session_decision ORDER BY position, session_id"
         ).fetchall()
+        issued = connection.execute("SELECT number FROM issued_invoice ORDER BY number").fetchall()
+    found: defaultdict[int, list[tuple[object, ...]]] = defaultdict(list)
+    for partition, subject in [*rows, *((DESK_PARTITION, number) for (number,) in issued)]:
+        assert isinstance(partition, int)
+        found[partition].append((len(found[partition]) + 1, subject))
+    return dict(found)
 
 
-def test_what_was_issued_and_not_booked_is_booked(forgotten: str) -> None:
-    with Runner(forgotten, [InvoiceProjection()]) as runner:
-        taken = runner.run_once()
-        again = runner.run_once()
+def test_a_follower_hears_of_sessions_and_invoices_by_partition(books: str, runner: Runner) -> None:
+    taken = runner.run_once()
 
-    assert (taken, again) == (4, 0)
-    assert [amount for _, amount in booked(forgotten)] == [190, 286, 500, 95]
-
-
-def test_what_is_booked_already_is_not_booked_again(database: str) -> None:
-    books_of_a_day(database)
-    before = booked(database)
-
-    with Runner(database, [InvoiceProjection()]) as runner:
-        assert runner.run_once() == 4
-
-    assert booked(database) == before
+    assert runner.run_once() == 0
+    assert heard(books) == decided(books)
+    assert taken == sum(map(len, heard(books).values()))
+    assert len(heard(books)[DESK_PARTITION]) == 4
 
 
-def test_a_restart_goes_on_where_the_last_transaction_ended(forgotten: str) -> None:
-    with Runner(forgotten, [InvoiceProjection()]) as runner:
-        runner.run_once()
-    with Runner(forgotten, [InvoiceProjection()]) as runner:
-        assert runner.run_once() == 0
+def test_what_is_decided_later_is_heard_after_a_restart_and_nothing_twice(books: str) -> None:
+    with Runner(books, [Listener()]) as first:
+        first.run_once()
+    go_on(books, [start16("CS-OLD-1", 400, 31, "FLEET1", 8000), stop16("CS-OLD-1", 450, 31, 9000)])
+
+    with Runner(books, [Listener()]) as second:
+        assert second.run_once() >= 1
+
+    assert heard(books) == decided(books)
 
 
-def test_a_page_that_fails_leaves_the_position_and_takes_effect_later(forgotten: str) -> None:
-    class Failing(InvoiceProjection):
-        def project(self, *given: Any) -> None:  # noqa: ANN401 - handed on
-            super().project(*given)
+def test_a_page_that_fails_leaves_the_position_and_takes_effect_later(
+    books: str, runner: Runner
+) -> None:
+    class Failing(Listener):
+        def follow(self, *given: Any) -> None:  # noqa: ANN401 - handed on
+            super().follow(*given)
             raise RuntimeError
 
-    with Runner(forgotten, [Failing()]) as runner, pytest.raises(RuntimeError):
-        runner.run_once()
-    assert booked(forgotten) == []
+    with Runner(books, [Failing()]) as failing, pytest.raises(RuntimeError):
+        failing.run_once()
+    assert heard(books) == {}
 
-    with Runner(forgotten, [InvoiceProjection()]) as runner:
-        assert runner.run_once() == 4
-    assert len(booked(forgotten)) == 4
+    runner.run_once()
+    assert heard(books) == decided(books)
 
 
-def test_two_runners_at_once_book_everything_once(forgotten: str) -> None:
+def test_followers_keep_positions_of_their_own(books: str, runner: Runner) -> None:
+    class Other(Listener):
+        name = "other"
+
+        def follow(self, connection: psycopg.Connection[Any], page: Sequence[FeedEntry]) -> None:
+            """Hear of it and do nothing."""
+
+    with Runner(books, [Other()]) as other:
+        taken = other.run_once()
+
+    assert runner.run_once() == taken
+
+
+def test_two_runners_at_once_hear_everything_once_and_in_order(
+    books: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.runner.PAGE", 1)
     stop = threading.Event()
 
     def follow() -> None:
-        with Runner(forgotten, [InvoiceProjection()]) as runner:
+        with Runner(books, [Listener()]) as runner:
             runner.run(stop)
 
     threads = [threading.Thread(target=follow) for _ in range(2)]
     for thread in threads:
         thread.start()
     for _ in range(200):
-        if len(booked(forgotten)) == 4:
+        if heard(books) == decided(books):
             break
         stop.wait(0.05)
     stop.set()
     for thread in threads:
         thread.join()
 
-    assert [amount for _, amount in booked(forgotten)] == [190, 286, 500, 95]
+    assert heard(books) == decided(books)

@@ -15,6 +15,7 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare, load_declarations
 from ledger.master_data.tariff_versions import published
+from ledger.rating.decisions import SessionRevision
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, list_sessions
 from projections.station_history import station_now
@@ -132,7 +133,8 @@ def test_a_rated_session_costs_what_its_decision_says(database: str) -> None:
 
     with ask(database) as connection:
         listed = with_costs(connection, list_sessions(connection, state="rated"))
-        decided = rated_sessions(connection, [each.session_id for each in listed])
+        named = [SessionRevision(each.session_id, each.revision) for each in listed]
+        decided = rated_sessions(connection, named)
 
     assert len(listed) == 5
     assert [each.cost and (each.cost.is_final, each.cost.gross_minor) for each in listed] == [

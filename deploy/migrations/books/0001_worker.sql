@@ -1,11 +1,13 @@
 -- What the worker reads from the event log and concludes from it. Everything here can be thrown
 -- away and made again by a replay; nothing here names its schema, so a replay makes it elsewhere.
 
--- The next record that the worker takes of each partition: the guard of every transaction.
+-- The next record that the worker takes of each partition, and the number of the next decision
+-- there: the guard of every transaction.
 CREATE TABLE worker_position (
     partition        integer PRIMARY KEY,
     next_position    bigint  NOT NULL,
     declared_version bigint  NOT NULL,
+    next_number      bigint  NOT NULL DEFAULT 1,
     -- When the last record was received that was taken and says a time.
     last_at          timestamptz,
     -- The last sequence taken of each producer, so that a repeat is dropped; the latest last.
@@ -34,6 +36,8 @@ CREATE TABLE session (
     state           text        NOT NULL CHECK (state IN (
         'open', 'waiting', 'rated', 'held', 'released', 'written_off', 'replaced'
     )),
+    -- Of the last final decision, or of the first one that is still to come.
+    revision        integer     NOT NULL DEFAULT 1,
     flags           text[]      NOT NULL,
     blockers        text[]      NOT NULL,
     reasons         text[]      NOT NULL,

@@ -7,24 +7,35 @@ END;
 $$;
 
 -- What was decided, at which log record; `body` is canonical JSON, `sha256` its hash in hex.
+-- `number` counts the decisions of a partition in the order of the log, from 1, without gaps.
 CREATE TABLE session_decision (
     session_id text        NOT NULL,
-    partition  integer     NOT NULL,
+    revision   integer     NOT NULL CHECK (revision > 0),
+    partition  integer     NOT NULL CHECK (partition >= 0),
     position   bigint      NOT NULL,
+    number     bigint      NOT NULL CHECK (number > 0),
     kind       text        NOT NULL CHECK (kind IN ('rated', 'released', 'held', 'written_off')),
     station_id text        NOT NULL,
     decided_at timestamptz NOT NULL,
     body       text        NOT NULL,
     sha256     text        NOT NULL,
-    PRIMARY KEY (session_id, position)
+    PRIMARY KEY (session_id, position),
+    UNIQUE (partition, number)
 );
--- A session is decided for good at most once.
-CREATE UNIQUE INDEX session_decision_final ON session_decision (session_id) WHERE kind <> 'held';
-CREATE INDEX session_decision_order ON session_decision (partition, position);
+-- A revision of a session is decided for good at most once; a correction is the next revision.
+CREATE UNIQUE INDEX session_decision_final ON session_decision (session_id, revision)
+    WHERE kind <> 'held';
+-- What holds of each session: its final decision of the highest revision.
+CREATE VIEW final_decision AS
+SELECT * FROM session_decision AS decision WHERE kind <> 'held' AND NOT EXISTS (
+    SELECT FROM session_decision AS later WHERE later.session_id = decision.session_id
+    AND later.kind <> 'held' AND later.revision > decision.revision
+);
 
--- At most one final line per session, component and period.
+-- At most one final line per revision of a session, component and period.
 CREATE TABLE rated_line (
     session_id    text        NOT NULL,
+    revision      integer     NOT NULL,
     line          integer     NOT NULL,
     component     text        NOT NULL,
     dimension     text        NOT NULL,
@@ -37,18 +48,20 @@ CREATE TABLE rated_line (
     currency      text        NOT NULL,
     net_minor     bigint      NOT NULL,
     tax_minor     bigint      NOT NULL,
-    PRIMARY KEY (session_id, line),
-    UNIQUE (session_id, component, starts_at)
+    PRIMARY KEY (session_id, revision, line),
+    UNIQUE (session_id, revision, component, starts_at)
 );
 
 -- Rated sessions that wait for their invoice: a work list, the only table here that is emptied.
 CREATE TABLE uninvoiced_session (
-    session_id    text PRIMARY KEY,
+    session_id    text NOT NULL,
+    revision      integer NOT NULL,
     legal_entity  text NOT NULL,
     customer      text,
     currency      text NOT NULL,
     billing_month text NOT NULL,
-    invoicing     text NOT NULL CHECK (invoicing IN ('per_session', 'per_month'))
+    invoicing     text NOT NULL CHECK (invoicing IN ('per_session', 'per_month')),
+    PRIMARY KEY (session_id, revision)
 );
 CREATE INDEX uninvoiced_session_due ON uninvoiced_session (invoicing, billing_month);
 
@@ -68,17 +81,23 @@ CREATE TABLE issued_invoice (
     CHECK (net_minor + tax_minor = gross_minor)
 );
 
--- A session stands on at most one invoice.
+-- A revision of a session stands on at most one invoice.
 CREATE TABLE invoiced_session (
-    session_id text PRIMARY KEY,
-    number     text NOT NULL REFERENCES issued_invoice
+    session_id text    NOT NULL,
+    revision   integer NOT NULL,
+    number     text    NOT NULL REFERENCES issued_invoice,
+    PRIMARY KEY (session_id, revision)
 );
 CREATE INDEX invoiced_session_number ON invoiced_session (number);
 
+-- `session_id` and `revision`: which decision it follows from; null for an invoice.
 CREATE TABLE journal_entry (
     entry_id     text        PRIMARY KEY,
     legal_entity text        NOT NULL,
-    booked_at    timestamptz NOT NULL
+    booked_at    timestamptz NOT NULL,
+    session_id   text,
+    revision     integer,
+    CHECK ((session_id IS NULL) = (revision IS NULL))
 );
 
 -- Legs of entries: a debit is positive, a credit negative.

@@ -19,6 +19,7 @@ CREATE TABLE allowance_use (
     period         text    NOT NULL,
     number         bigint  NOT NULL CHECK (number > 0),
     session_id     text    NOT NULL,
+    revision       integer NOT NULL,
     before_wh      numeric NOT NULL CHECK (before_wh >= 0),
     before_seconds numeric NOT NULL CHECK (before_seconds >= 0),
     before_minor   bigint  NOT NULL CHECK (before_minor >= 0),
@@ -28,7 +29,7 @@ CREATE TABLE allowance_use (
     used_minor     bigint  NOT NULL CHECK (used_minor >= 0),
     used_uses      bigint  NOT NULL CHECK (used_uses >= 0),
     PRIMARY KEY (key, period, number),
-    UNIQUE (session_id, key, period)
+    UNIQUE (session_id, revision, key, period)
 );
 
 -- Where each key stands: the row that workers lock, so that one session after the other uses it.

@@ -10,11 +10,18 @@ import msgspec
 import psycopg
 import pytest
 
-from ledger.books.decisions_store import UnratedSessionError, rated_sessions, store_decisions
+from ledger.books.decisions_store import UnratedSessionError, rated_sessions
 from ledger.database import connect
 from ledger.rating.decide import decide, release, write_off
-from ledger.rating.decisions import Moment, SessionHeld, encode_decision
-from tests.depot import declared, moment_of, rated, session
+from ledger.rating.decisions import (
+    Decided,
+    Moment,
+    SessionHeld,
+    SessionRated,
+    encode_decision,
+)
+from projections.balances.trial import trial_balance
+from tests.depot import declared, keep_decisions, moment_of, rated, session
 
 
 @pytest.fixture
@@ -23,17 +30,34 @@ def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
         yield opened
 
 
+def column(connection: psycopg.Connection[Any], query: str) -> list[Any]:
+    return [value for (value,) in connection.execute(query.encode())]
+
+
+def moved(decision: Decided, position: int) -> Any:  # noqa: ANN401 - of the kind that it was
+    """Return *decision* as taken at another record."""
+    moment = msgspec.structs.replace(decision.moment, position=position)
+    return msgspec.structs.replace(decision, moment=moment)
+
+
+def corrected(decision: SessionRated) -> SessionRated:
+    """Return the next revision of a rating, at half the energy."""
+    half = rated(session(energy_wh="5000"))
+    assert half.session_id == decision.session_id
+    return moved(msgspec.structs.replace(half, revision=decision.revision + 1), 97)  # type: ignore[no-any-return]
+
+
 def test_a_rating_is_stored_with_its_bytes_their_hash_its_lines_and_its_entry(
     connection: psycopg.Connection[Any],
 ) -> None:
     decision = rated(session())
 
-    store_decisions(connection, [decision])
+    keep_decisions(connection, [decision])
 
     row = connection.execute("SELECT kind, body, sha256 FROM session_decision").fetchone()
     body = encode_decision(decision)
     assert row == ("rated", body.decode(), sha256(body).hexdigest())
-    assert rated_sessions(connection, [decision.session_id]) == (decision,)
+    assert rated_sessions(connection, [decision.decides]) == (decision,)
     lines = connection.execute("SELECT net_minor, tax_minor FROM rated_line").fetchall()
     assert lines == [(line.net_minor, line.tax_minor) for line in decision.lines]
     assert connection.execute("SELECT entry_id FROM journal_entry").fetchall() == [
@@ -47,13 +71,74 @@ def test_a_session_is_decided_for_good_only_once(connection: psycopg.Connection[
     again = msgspec.structs.replace(
         decision, moment=Moment(partition=0, position=99, at=decision.moment.at)
     )
-    store_decisions(connection, [decision])
+    keep_decisions(connection, [decision])
 
     with pytest.raises(psycopg.errors.UniqueViolation), connection.transaction():
-        store_decisions(connection, [again])
+        keep_decisions(connection, [again])
 
     counted = connection.execute("SELECT count(*) FROM posting WHERE amount_minor > 0").fetchone()
     assert counted == (1,)
+
+
+def test_a_correction_is_a_further_decision_beside_the_one_that_it_corrects(
+    connection: psycopg.Connection[Any],
+) -> None:
+    first = rated(session())
+    second = corrected(first)
+    keep_decisions(connection, [first])
+
+    keep_decisions(connection, [second])
+
+    assert rated_sessions(connection, [second.decides, first.decides]) == (second, first)
+    assert column(connection, "SELECT revision FROM final_decision") == [2]
+    lines = "SELECT revision, sum(net_minor)::int FROM rated_line GROUP BY 1 ORDER BY 1"
+    assert connection.execute(lines.encode()).fetchall() == [(1, 400), (2, 200)]
+    entries = "SELECT entry_id, session_id, revision FROM journal_entry ORDER BY revision"
+    assert connection.execute(entries.encode()).fetchall() == [
+        (f"rated:{first.session_id}", first.session_id, 1),
+        (f"rated:{first.session_id}/2", first.session_id, 2),
+    ]
+    assert trial_balance(connection).is_balanced
+    # The first one was not invoiced yet, and is not to be beside the second.
+    assert column(connection, "SELECT revision FROM uninvoiced_session") == [2]
+
+
+def test_a_revision_is_decided_for_good_only_once(connection: psycopg.Connection[Any]) -> None:
+    first = rated(session())
+    second = corrected(first)
+    keep_decisions(connection, [first])
+    keep_decisions(connection, [second])
+
+    with pytest.raises(psycopg.errors.UniqueViolation, match="session_decision_final"):
+        keep_decisions(connection, [moved(second, 98)])
+
+    assert column(connection, "SELECT next_number FROM worker_position") == [3]
+    keep_decisions(connection, [moved(msgspec.structs.replace(second, revision=3), 98)])
+    assert column(connection, "SELECT revision FROM final_decision") == [3]
+
+
+def test_a_correction_that_gives_a_session_up_leaves_nothing_to_invoice(
+    connection: psycopg.Connection[Any],
+) -> None:
+    charging = session()
+    keep_decisions(connection, [rated(charging)])
+    later = Moment(partition=0, position=50, at=moment_of(charging, hours=3).at)
+    held = decide(
+        session(blockers=["seq_gap"]), declared(), moment=moment_of(charging, hours=2), revision=2
+    )
+    assert isinstance(held, SessionHeld)
+    keep_decisions(connection, [moved(held, 49)])
+    assert column(connection, "SELECT revision FROM uninvoiced_session") == [1]
+    assert column(connection, "SELECT revision FROM final_decision") == [1]
+
+    keep_decisions(
+        connection,
+        [write_off(charging, declared(), moment=later, by="mia", reason="staff", revision=2)],
+    )
+
+    assert column(connection, "SELECT revision FROM uninvoiced_session") == []
+    final = connection.execute("SELECT kind, revision FROM final_decision").fetchall()
+    assert final == [("written_off", 2)]
 
 
 def test_one_component_bills_a_period_once(connection: psycopg.Connection[Any]) -> None:
@@ -64,11 +149,11 @@ def test_one_component_bills_a_period_once(connection: psycopg.Connection[Any]) 
     )
 
     with pytest.raises(psycopg.errors.UniqueViolation, match="component"):
-        store_decisions(connection, [twice])
+        keep_decisions(connection, [twice])
 
 
 def test_decisions_refuse_to_be_changed(connection: psycopg.Connection[Any]) -> None:
-    store_decisions(connection, [rated(session())])
+    keep_decisions(connection, [rated(session())])
 
     for table in ("session_decision", "rated_line"):
         with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
@@ -82,17 +167,17 @@ def test_a_held_session_can_still_be_decided_by_a_person(
     for each in (charging, other):
         decision = decide(each, declared(), moment=moment_of(each, hours=2))
         assert isinstance(decision, SessionHeld)
-        store_decisions(connection, [decision])
+        keep_decisions(connection, [decision])
     later = Moment(partition=0, position=50, at=moment_of(charging, hours=3).at)
 
     released = release(charging, declared(), moment=later, by="mia", reason="checked")
     given_up = write_off(other, declared(), moment=later, by="mia", reason="staff")
-    store_decisions(connection, [released, given_up])
+    keep_decisions(connection, [released, given_up])
 
     kinds = connection.execute(
         "SELECT kind FROM session_decision ORDER BY session_id, position"
     ).fetchall()
     assert kinds == [("held",), ("released",), ("held",), ("written_off",)]
-    assert rated_sessions(connection, [charging.session_id]) == (released,)
+    assert rated_sessions(connection, [released.decides]) == (released,)
     with pytest.raises(UnratedSessionError):
-        rated_sessions(connection, [other.session_id])
+        rated_sessions(connection, [given_up.decides])

@@ -52,7 +52,7 @@ def books(
         *((kind, key, entity, BEGINNING) for kind, key, entity in more),
     )
     decision = rated(session(energy_wh="10000"), known)
-    order = order_of(cause_of_session(decision.session_id), [decision], known, at=NOON)
+    order = order_of(cause_of_session(decision.decides), [decision], known, at=NOON)
     balances: Counter[str] = Counter()
     for entry in (entry_for(decision), invoice_entry("WL-2026-000001", NOON, [decision])):
         assert entry is not None

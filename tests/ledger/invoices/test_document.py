@@ -105,7 +105,7 @@ def test_a_shown_invoice_has_every_line_of_its_sessions_once_and_they_add_up() -
 
 def test_an_invoice_says_who_what_when_and_why() -> None:
     decision = rated(session(energy_wh="7293"))
-    order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
+    order = order_of(cause_of_session(decision.decides), [decision], declared(), at=NOON)
     rendered = render_invoice(order, number="WL-2026-000001", issued_on=date(2026, 11, 10))
 
     invoice = shown_invoice(read_document(rendered), [decision])
@@ -125,7 +125,7 @@ def test_an_invoice_says_who_what_when_and_why() -> None:
 
 def test_who_has_no_customer_is_named_by_the_token() -> None:
     decision = rated(session(token_uid="nobody-1"))
-    order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
+    order = order_of(cause_of_session(decision.decides), [decision], declared(), at=NOON)
     rendered = render_invoice(order, number="WL-2026-000001", issued_on=DAY)
 
     invoice = shown_invoice(read_document(rendered), [decision])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
-from ledger.books.decisions_store import rated_sessions, store_decisions
+from ledger.books.decisions_store import rated_sessions
+from ledger.books.feed import DESK_PARTITION, FeedEntry, read_feed
 from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.invoices.document import read_document, render_invoice
@@ -22,7 +24,9 @@ from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
 from ledger.rating.decisions import SessionRated
 from ledger.sessions.session import ChargingSession
-from tests.depot import FREE, NOON, declared, rated, session
+from projections.audit.trail import show_invoice
+from projections.balances.trial import trial_balance
+from tests.depot import FREE, NOON, declared, keep_decisions, rated, session
 
 DECLARED = declared()
 CHRISTMAS = datetime(2026, 12, 24, tzinfo=UTC)
@@ -50,12 +54,16 @@ def keep(connection: psycopg.Connection[Any], *sessions: ChargingSession) -> lis
     """Rate and store sessions as the worker does."""
     decisions = [rated(each, DECLARED) for each in sessions]
     with connection.transaction():
-        store_decisions(connection, decisions)
+        keep_decisions(connection, decisions)
     return decisions
 
 
 def column(connection: psycopg.Connection[Any], query: str) -> list[Any]:
     return [value for (value,) in connection.execute(query.encode())]
+
+
+def desk(connection: psycopg.Connection[Any]) -> Sequence[FeedEntry]:
+    return read_feed(connection, DESK_PARTITION, start=1, limit=100)
 
 
 def test_a_customer_billed_per_session_gets_one_invoice_a_session_at_once(
@@ -160,7 +168,7 @@ def test_a_kill_between_issue_and_booking_is_made_good_by_the_next_call(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     (decision,) = keep(connection, session(1))
-    order = order_of(cause_of_session(decision.session_id), [decision], DECLARED, at=NOON)
+    order = order_of(cause_of_session(decision.decides), [decision], DECLARED, at=NOON)
     issuer.issue(order)  # and here the process died
 
     numbers = issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS)
@@ -169,6 +177,78 @@ def test_a_kill_between_issue_and_booking_is_made_good_by_the_next_call(
     assert len(list(issuer.invoices())) == 1
     assert column(connection, "SELECT issued_on FROM issued_invoice") == [date(2026, 11, 10)]
     assert column(connection, "SELECT count(*) FROM uninvoiced_session") == [0]
+
+
+def test_what_is_saved_and_not_booked_is_booked_once_in_order_and_with_its_place_in_the_feed(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    first, second = keep(connection, session(1), session(2))
+    for decision in (second, first):
+        issuer.issue(order_of(cause_of_session(decision.decides), [decision], DECLARED, at=NOON))
+    connection.execute(
+        "CREATE FUNCTION killed() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE EXCEPTION ''killed''; END'"
+    )
+    connection.execute(
+        "CREATE TRIGGER killed BEFORE INSERT ON feed_entry FOR EACH ROW EXECUTE FUNCTION killed()"
+    )
+    with pytest.raises(psycopg.errors.RaiseException, match="killed"):
+        issue_due(connection, issuer, DECLARED, up_to=NOON)
+    assert column(connection, "SELECT count(*) FROM issued_invoice") == [0]
+    connection.execute("DROP TRIGGER killed ON feed_entry")
+
+    numbers = issue_due(connection, issuer, DECLARED, up_to=NOON)
+
+    assert numbers == ("WL-2026-000001", "WL-2026-000002")
+    assert issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS) == ()
+    on_invoices = "SELECT session_id, number FROM invoiced_session ORDER BY number"
+    assert connection.execute(on_invoices.encode()).fetchall() == [
+        (second.session_id, numbers[0]),
+        (first.session_id, numbers[1]),
+    ]
+    assert [(each.number, each.kind, each.subject, each.sha256) for each in desk(connection)] == [
+        (place, "issued", invoice.number, invoice.sha256)
+        for place, (_, invoice) in enumerate(issuer.invoices(), 1)
+    ]
+
+
+def test_each_revision_stands_on_its_own_invoice_which_shows_what_was_rated_then(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    (first,) = keep(connection, session(1))
+    issue_due(connection, issuer, DECLARED, up_to=NOON)
+    half = rated(session(1, energy_wh="5000"), DECLARED)
+    moment = msgspec.structs.replace(half.moment, position=99)
+    second = msgspec.structs.replace(half, revision=2, moment=moment)
+    keep_decisions(connection, [second])
+
+    numbers = issue_due(connection, issuer, DECLARED, up_to=NOON)
+
+    assert numbers == ("WL-2026-000002",)
+    assert connection.execute("TABLE invoiced_session").fetchall() == [
+        (first.session_id, 1, "WL-2026-000001"),
+        (first.session_id, 2, "WL-2026-000002"),
+    ]
+    shown = [show_invoice(connection, number) for number in ("WL-2026-000001", "WL-2026-000002")]
+    assert [(each.gross_minor, each.sessions[0].revision) for each in shown] == [(476, 1), (238, 2)]
+    assert [each.lines[0].quantity for each in shown] == [10, 5]
+    assert {each.lines[0].revision for each in shown} == {1, 2}
+    assert trial_balance(connection).is_balanced
+
+
+def test_a_month_bills_of_a_session_the_last_revision_alone(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    (first,) = keep(connection, session(1, token_uid="fleet-1"))
+    moment = msgspec.structs.replace(first.moment, position=99)
+    keep_decisions(connection, [msgspec.structs.replace(first, revision=2, moment=moment)])
+
+    issue_due(connection, issuer, DECLARED, up_to=CHRISTMAS)
+
+    ((_, invoice),) = issuer.invoices()
+    assert invoice.sessions == ((first.session_id, 2),)
+    [billed] = read_document(invoice.document).sessions
+    assert (billed.session_id, billed.revision) == (first.session_id, 2)
 
 
 def test_a_kill_within_a_months_issue_leaves_later_sessions_to_the_next_month(
@@ -190,7 +270,7 @@ def test_ten_issuers_at_once_leave_no_gap_and_issue_each_session_once(
 ) -> None:
     decisions = keep(connection, *(session(number) for number in range(1, 13)))
     orders = [
-        order_of(cause_of_session(each.session_id), [each], DECLARED, at=NOON) for each in decisions
+        order_of(cause_of_session(each.decides), [each], DECLARED, at=NOON) for each in decisions
     ]
     applications = [InvoiceIssuer(database) for _ in range(5)]
 
@@ -254,7 +334,7 @@ def test_a_free_session_makes_no_invoice_of_its_own_but_stands_on_the_months(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     free = [rated(session(1), FREE_FOR_ALL), rated(session(2, token_uid="fleet-1"), FREE_FOR_ALL)]
-    store_decisions(connection, free)
+    keep_decisions(connection, free)
 
     numbers = issue_due(connection, issuer, FREE_FOR_ALL, up_to=CHRISTMAS)
 
@@ -284,7 +364,7 @@ def test_every_document_renders_again_to_its_bytes_and_its_total_is_that_of_its_
 
     assert len(numbers) == 2
     for _, invoice in issuer.invoices():
-        sessions = rated_sessions(connection, invoice.session_ids)
+        sessions = rated_sessions(connection, invoice.sessions)
         order = order_of(invoice.cause, sessions, DECLARED, at=invoice.issued_at)
         assert invoice.number is not None
         again = render_invoice(order, number=invoice.number, issued_on=invoice.issued_on)
@@ -306,7 +386,7 @@ def test_every_document_renders_again_to_its_bytes_and_its_total_is_that_of_its_
 def test_a_month_of_hundreds_of_sessions_is_one_save(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
-    store_decisions(
+    keep_decisions(
         connection, [rated(session(number, token_uid="fleet-1")) for number in range(1, 1001)]
     )
 

@@ -10,13 +10,12 @@ from uuid import UUID
 
 import pytest
 
-from ledger.books.decisions_store import store_decisions
 from ledger.database import connect
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from ledger.invoices.numbering import NumberOrderError, NumberSeries
 from ledger.invoices.order import cause_of_session, order_of
-from tests.depot import NOON, declared, rated, session
+from tests.depot import NOON, declared, keep_decisions, rated, session
 from tests.tree import ROOT
 
 SOME_INVOICE = UUID(int=1)
@@ -27,7 +26,7 @@ import sys
 from ledger.database import connect
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
-from tests.depot import NOON, declared
+from tests.depot import NOON, declared, keep_decisions
 with connect(sys.argv[1]) as connection, InvoiceIssuer(sys.argv[1]) as books:
     print("ready", flush=True)
     issue_due(connection, books, declared(), up_to=NOON)
@@ -64,7 +63,7 @@ def test_each_year_has_its_own_series_in_the_sellers_calendar(database: str) -> 
             (midnight_in_berlin - timedelta(seconds=1), midnight_in_berlin), 1
         ):
             decision = rated(session(number))
-            cause = cause_of_session(decision.session_id)
+            cause = cause_of_session(decision.decides)
             numbers.append(books.issue(order_of(cause, [decision], declared(), at=at)).number)
 
     assert numbers == ["WL-2026-000001", "WL-2027-000001"]
@@ -74,7 +73,7 @@ def test_a_long_series_goes_on_from_its_snapshot(database: str) -> None:
     with InvoiceIssuer(database) as books:
         for number in range(1, 121):
             decision = rated(session(number))
-            order = order_of(cause_of_session(decision.session_id), [decision], declared(), at=NOON)
+            order = order_of(cause_of_session(decision.decides), [decision], declared(), at=NOON)
             last = books.issue(order)
 
     assert last.number == "WL-2026-000120"
@@ -84,7 +83,7 @@ def test_an_issuer_killed_again_and_again_leaves_no_gap_and_bills_nobody_twice(
     database: str,
 ) -> None:
     with connect(database) as connection, InvoiceIssuer(database) as books:
-        store_decisions(connection, [rated(session(number)) for number in range(1, 201)])
+        keep_decisions(connection, [rated(session(number)) for number in range(1, 201)])
         kills = 0
         for milliseconds in (0, 5, 20, 60, 120, 200, 300):
             with subprocess.Popen(

@@ -16,7 +16,7 @@ from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token, TokenStatus
 from ledger.rating.decide import decide, release
-from ledger.rating.decisions import SessionHeld, SessionRated
+from ledger.rating.decisions import SessionHeld, SessionRated, SessionRevision
 from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
 from ledger.rating.price_so_far import NoPrice, PriceSoFar, price_so_far
 from ledger.sessions.session import ChargingSession
@@ -62,8 +62,10 @@ class HalfUsed:
     def __init__(self, energy_wh: int, minor: int) -> None:
         self._used = Consumption(energy_wh=Decimal(energy_wh), amount_minor=minor, uses=1)
 
-    def standings(self, session_id: str, keys: Sequence[AllowanceKey]) -> tuple[Standing, ...]:
-        assert session_id
+    def standings(
+        self, session: SessionRevision, keys: Sequence[AllowanceKey]
+    ) -> tuple[Standing, ...]:
+        assert session.revision == 1
         return (Standing(1, self._used),) * len(keys)
 
 

@@ -1,0 +1,111 @@
+"""The feed: every decision at a place (partition, number), without gaps, for all that follow them.
+
+Whoever reads "all after number 7" must never miss one. A sequence cannot promise that: it gives
+numbers before the commit, so that 9 may appear while 8 is still open, and a rollback leaves a gap.
+Here a number is taken under a lock that is held until the commit: of the worker's position for
+decisions about sessions, of `feed_head` for all others.
+
+    8 is open, another wants to decide  -> it waits for the lock, and takes 9 after 8 is committed
+    8 is rolled back, or its writer dies -> the next decision is 8
+
+So a follower keeps one number for each partition. Tests: tests/ledger/books/test_feed.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.errors import LedgerError
+
+DESK_PARTITION: Final = -1
+"""Of the decisions that are no session's: invoices issued, tariffs approved and retired."""
+FIRST_NUMBER: Final = 1
+"""Of each partition."""
+
+_PARTITIONS: LiteralString = """
+SELECT partition FROM worker_position UNION SELECT partition FROM feed_head ORDER BY partition
+"""
+_PAGE: LiteralString = """
+SELECT partition, number, kind, subject, revision, sha256 FROM feed
+WHERE partition = %s AND number >= %s ORDER BY number LIMIT %s
+"""
+_LOCK: LiteralString = "SELECT next_number FROM feed_head WHERE partition = %s FOR UPDATE"
+_APPEND: LiteralString = """
+INSERT INTO feed_entry (partition, number, kind, subject, revision, sha256)
+VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (kind, subject, revision) DO NOTHING
+"""
+_ADVANCE: LiteralString = "UPDATE feed_head SET next_number = %s WHERE partition = %s"
+
+
+class DeskDecision(StrEnum):
+    """What is decided that is no session's; the sessions' kinds are `DecisionKind`."""
+
+    ISSUED = "issued"
+    APPROVED = "approved"
+    RETIRED = "retired"
+
+
+class FeedEntry(NamedTuple):
+    """A decision at its place; `kind` is a `DecisionKind` or a `DeskDecision`.
+
+    `subject` is a session's id, an invoice's number or a tariff's id, `revision` the session's
+    revision or the tariff's version (1 for an invoice). `sha256` names what was decided.
+    """
+
+    partition: int
+    number: int
+    kind: str
+    subject: str
+    revision: int
+    sha256: str
+
+
+def feed_partitions(connection: Connection[Any]) -> Sequence[int]:
+    """Return every partition that there is."""
+    return [partition for (partition,) in connection.execute(_PARTITIONS)]
+
+
+def read_feed(
+    connection: Connection[Any], partition: int, *, start: int, limit: int
+) -> Sequence[FeedEntry]:
+    """Return up to *limit* entries from the number *start* on, in their order.
+
+    Raises:
+        FeedGapError: If a number is missing: nobody is to go on as if nothing had been there.
+    """
+    rows = connection.execute(_PAGE, (partition, start, limit)).fetchall()
+    entries = [FeedEntry(*row) for row in rows]
+    for expected, entry in enumerate(entries, start):
+        if entry.number != expected:
+            raise FeedGapError(partition, expected)
+    return entries
+
+
+def append_decision(
+    connection: Connection[Any], kind: DeskDecision, *, subject: str, revision: int, sha256: str
+) -> bool:
+    """Give a decision of the desk the next number; say whether it had none yet.
+
+    Within the caller's transaction, which others wait for from here on: call it last.
+    """
+    [(number,)] = connection.execute(_LOCK, (DESK_PARTITION,)).fetchall()
+    row = (DESK_PARTITION, number, kind.value, subject, revision, sha256)
+    if not connection.execute(_APPEND, row).rowcount:
+        return False
+    connection.execute(_ADVANCE, (number + 1, DESK_PARTITION))
+    return True
+
+
+class FeedGapError(LedgerError):
+    """A decision that was in the feed is gone."""
+
+    def __init__(self, partition: int, number: int) -> None:
+        super().__init__(
+            f"decision {number} of partition {partition} is missing from the feed: somebody "
+            "deleted it; run `wattledger replay --check`"
+        )
+        self.partition, self.number = partition, number
