@@ -87,8 +87,7 @@ class PartitionWorker:
         recorded_in: str | None = None,
     ) -> None:
         partition, version = begin.partition, begin.version
-        self.partition, self.next_position, self.version = partition, begin.position, version
-        self._next_number = begin.number
+        self.partition, self.next_position, self.version, self._next_number = begin[:4]
         self._last_at, self._sequences = begin.last_at, begin.sequences
         self.lines_done = 0
         self._connection, self._translate = connection, translate

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import psycopg
 import pytest
 
+from tests import charging_day
 from tests.charging_day import choose, start16, stop16, write_log
-from tests.projections.books_of_a_day import books_of_a_day, replayed, tamper
+from tests.ledger.worker.test_worker import new_worker
+from tests.projections.books_of_a_day import ask, books_of_a_day, replayed, tamper
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
 
@@ -28,6 +34,42 @@ def test_untouched_books_replay_without_a_difference(books: str) -> None:
     assert report.compared > 50
     assert told[-1][0] == told[-1][1] > 20
     assert report.lines > told[-1][1]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_however_many_workers_kept_the_books_every_place_comes_out_again(
+    database: str, monkeypatch: pytest.MonkeyPatch, *, workers: int
+) -> None:
+    monkeypatch.setattr(charging_day, "PARTITIONS", 8)
+    write_log(database, charging_day.charging_day(charging_day.declare_fleet(database)))
+    with ThreadPoolExecutor(workers) as pool:
+        shares = [range(first, 8, workers) for first in range(workers)]
+        assert sum(pool.map(partial(work_share, database), shares)) > 0
+
+    report = replayed(database)
+
+    assert report.is_identical, report.shown
+    assert report.compared_by_kind["decision"] == 7
+    with ask(database) as connection:
+        places = connection.execute(
+            "SELECT partition, array_agg(number ORDER BY position, session_id), next_number"
+            " FROM session_decision JOIN worker_position USING (partition) GROUP BY 1, 3"
+        ).fetchall()
+    assert len(places) == 4
+    for _, numbers, following in places:
+        assert isinstance(following, int)
+        assert numbers == list(range(1, following))
+
+
+def work_share(dsn: str, partitions: Sequence[int]) -> int:
+    """Work off some partitions, with a new worker for every two records; return the lines."""
+    done = 0
+    while True:
+        with new_worker(dsn, partitions=partitions, group_records=2) as worker:
+            lines = worker.run_once()
+        if not lines:
+            return done
+        done += lines
 
 
 def test_what_came_after_the_books_is_no_difference(books: str) -> None:
@@ -52,6 +94,36 @@ def test_the_scratch_schema_is_gone_afterwards(books: str) -> None:
             """UPDATE session_decision SET body = replace(body, '"flags":[]', '"flags":[ ]')
                WHERE session_id LIKE '%/12/%'""",
             id="one blank in a decision",
+        ),
+        pytest.param(
+            "decision",
+            "UPDATE session_decision SET number = 99 WHERE session_id LIKE '%/12/%'",
+            id="another place in the feed",
+        ),
+        pytest.param(
+            "decision",
+            "UPDATE session_decision SET revision = 2 WHERE session_id LIKE '%/12/%'",
+            id="another revision of a session",
+        ),
+        pytest.param(
+            "journal entry",
+            "UPDATE journal_entry SET revision = 2 WHERE entry_id LIKE 'rated:%/11/%'",
+            id="an entry of another revision",
+        ),
+        pytest.param(
+            "invoice row",
+            "UPDATE feed_entry SET sha256 = 'ab' WHERE number = 1",
+            id="another document in the feed",
+        ),
+        pytest.param(
+            "feed",
+            "UPDATE feed_entry SET number = 99 WHERE number = 5",
+            id="an invoice at another place in the feed",
+        ),
+        pytest.param(
+            "feed",
+            "UPDATE feed_head SET next_number = next_number + 1",
+            id="a number that was given to nothing",
         ),
         pytest.param(
             "decision",

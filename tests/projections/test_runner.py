@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -106,6 +107,33 @@ def test_a_page_that_fails_leaves_the_position_and_takes_effect_later(
     assert heard(books) == {}
 
     runner.run_once()
+    assert heard(books) == decided(books)
+
+
+def test_runners_killed_within_a_page_hear_everything_once(
+    books: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.runner.PAGE", 2)
+
+    class Mortal(Listener):
+        def follow(self, connection: psycopg.Connection[Any], page: Sequence[FeedEntry]) -> None:
+            super().follow(connection, page)
+            if page[0].number == 3:
+                with ask(books) as killer:
+                    pid = connection.info.backend_pid
+                    killer.execute("SELECT pg_terminate_backend(%s)", (pid,))
+
+    kills = 0
+    for _ in range(6):
+        with suppress(psycopg.OperationalError), Runner(books, [Mortal()]) as mortal:
+            mortal.run_once()
+            continue
+        kills += 1
+    with Runner(books, [Listener()]) as runner:
+        while runner.run_once():
+            pass
+
+    assert kills > 0
     assert heard(books) == decided(books)
 
 

@@ -22,8 +22,10 @@ from ledger.approvals.record import (
     FourEyesError,
     IllegalTariffMoveError,
     TariffAct,
+    TariffRecord,
     TariffState,
 )
+from ledger.books.feed import DESK_PARTITION, read_feed
 from ledger.database import connect
 from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import apply_files
@@ -82,6 +84,11 @@ def price_at(connection: psycopg.Connection[Any], at: datetime) -> str | None:
     if found is None:
         return None
     return str(found.version.tariff.elements[0].price_components[0].price)
+
+
+def decided(connection: psycopg.Connection[Any]) -> list[tuple[object, ...]]:
+    """Return what stands in the feed."""
+    return [each[2:] for each in read_feed(connection, DESK_PARTITION, start=1, limit=100)]
 
 
 def test_a_version_prices_nothing_before_somebody_else_approved_it(
@@ -220,9 +227,10 @@ def test_a_version_from_before_four_eyes_retires_with_four(
     with tariff_desk(connection, log) as desk:
         desk.retire("tou", by="anna", at=LATER, holds_until=None)
         assert load_declarations(connection).tariff("tou", LATER) is not None
-        desk.approve("tou", by="ben", at=LATER, sha256=None)
+        record = desk.approve("tou", by="ben", at=LATER, sha256=None)
 
     assert load_declarations(connection).tariff("tou", LATER) is None
+    assert decided(connection) == [("retired", "tou", 1, record.sha256)]
 
 
 def test_with_one_pair_of_eyes_a_tariff_is_published_and_retired_at_once(
@@ -251,10 +259,37 @@ def test_what_a_crash_left_between_approval_and_declaration_is_finished(
         approvals.keep(record)
     assert price_at(connection, LATER) is None
 
+    assert decided(connection) == []
+
     with tariff_desk(connection, log):
         pass
 
     assert price_at(connection, LATER) == "4.5"
+    assert decided(connection) == [("approved", "tou", 1, record.sha256)]
+
+
+def test_what_a_crash_left_between_declaration_and_record_has_one_place_in_the_feed(
+    connection: psycopg.Connection[Any],
+    log: PostgresEventLog,
+    desk: TariffDesk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk.propose([(text(), "tou.yaml")], FJORD, by="anna", at=NOW)
+
+    def crash(*_: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TariffRecord, "declared", crash)
+        with pytest.raises(InterruptedError):
+            desk.approve("tou", by="ben", at=LATER, sha256=None)
+    before = decided(connection)
+
+    with tariff_desk(connection, log):
+        pass
+
+    assert len(before) == 1
+    assert decided(connection) == before
 
 
 def test_two_people_who_decide_at_once_do_not_both(desk: TariffDesk, database: str) -> None:
