@@ -63,9 +63,8 @@ class SessionSummary:
 
     `token_uid` is the token, or its `subject` once the person is erased. `transaction_id` is the
     station's, as text; None where no frame named one. `stop_reason` is the station's word for why
-    it ended. `revision` is that of its decision, 1 before there is any.
-    `cost` is None for what is held or written off, and where
-    it was not asked for (`projections.session_costs`).
+    it ended. `revision` is that of its decision, 1 before there is any. `cost` is None for what is
+    held or written off, and where it was not asked for (`projections.session_costs`).
     """
 
     session_id: str
