@@ -76,6 +76,10 @@ def assert_money_is_counted_once(connection: Connection) -> None:
     numbers = [str(n) for (n,) in connection.execute("SELECT number FROM issued_invoice")]
     series = sorted(int(number.rsplit("-", 1)[-1]) for number in numbers)
     assert series == list(range(1, len(series) + 1)), "the numbers have a gap"
+    gaps = "SELECT partition FROM feed GROUP BY partition HAVING count(*) <> max(number)"
+    assert connection.execute(gaps.encode()).fetchall() == [], "the feed has a gap"
+    told = connection.execute("SELECT subject FROM feed WHERE kind = 'issued'").fetchall()
+    assert sorted(number for (number,) in told) == sorted(numbers)
 
 
 def _count(connection: Connection, query: str) -> Decimal:
