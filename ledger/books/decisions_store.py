@@ -60,11 +60,11 @@ def store_decisions(
     Args:
         connection: In a transaction that holds the partition's position (`ledger.worker.worker`).
         decisions: Of one partition, whole records.
-        first_number: The place in the partition's feed of the first; the others follow.
+        first_number: Of the first of them in the partition's feed; the others follow.
     """
     if not decisions:
         return
-    # The place of a decision hangs on the log alone: a record holds one about a session at most.
+    # A decision's number hangs on the log alone: a record holds one about a session at most.
     ordered = sorted(decisions, key=lambda each: (each.moment.position, each.session_id))
     rows = (_decision_row(each, number) for number, each in enumerate(ordered, first_number))
     rated = [decision for decision in decisions if isinstance(decision, SessionRated)]

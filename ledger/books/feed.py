@@ -1,4 +1,4 @@
-"""The feed: every decision at a place (partition, number), without gaps, for all that follow them.
+"""The feed: decisions numbered without gaps in each partition, for all who follow them.
 
 Whoever reads "all after number 7" must never miss one. A sequence cannot promise that: it gives
 numbers before the commit, so that 9 may appear while 8 is still open, and a rollback leaves a gap.
@@ -50,7 +50,7 @@ class DeskDecision(StrEnum):
 
 
 class FeedEntry(NamedTuple):
-    """A decision at its place; `kind` is a `DecisionKind` or a `DeskDecision`.
+    """A decision with its number; `kind` is a `DecisionKind` or a `DeskDecision`.
 
     `subject` is a session's id, an invoice's number or a tariff's id, `revision` the session's
     revision or the tariff's version (1 for an invoice). `sha256` names what was decided.

@@ -1,7 +1,7 @@
 """Invoicing: find rated sessions that are due, issue their invoices, and book what was issued.
 
 Safe to kill at any moment: an invoice and its number are saved together, and the books take over
-what was saved, in the order of the saves, each invoice in one transaction with its place in the
+what was saved, in the order of the saves, each invoice in one transaction with its number in the
 feed and how far they are. A kill in between leaves an invoice that is saved and not booked: whoever
 issues next books it before anything else.
 """

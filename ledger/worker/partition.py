@@ -106,8 +106,8 @@ class PartitionWorker:
     @property
     def reached(self) -> Reached:
         """Where this partition stands now; to be stored with what `store` writes."""
-        place = self.partition, self.next_position, self.version, self._next_number
-        return Reached(*place, self._last_at, self._sequences)
+        begin = self.partition, self.next_position, self.version, self._next_number
+        return Reached(*begin, self._last_at, self._sequences)
 
     def take(self, records: Sequence[Record], has_time: Callable[[], bool]) -> None:
         """Work through *records*, which continue where the last ones ended.

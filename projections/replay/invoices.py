@@ -26,7 +26,7 @@ SELECT customer, currency, issued_on::text, issued_at::text, net_minor, tax_mino
        (SELECT sha256 FROM books.feed_entry WHERE kind = 'issued' AND subject = issued.number)
 FROM books.issued_invoice AS issued WHERE number = %s
 """
-PLACES = """
+NUMBERED = """
 SELECT partition::text, count(number), coalesce(max(number), 0), next_number - 1
 FROM books.feed_head LEFT JOIN books.feed_entry USING (partition) GROUP BY partition
 """
@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
 
 
 class InvoiceComparison:
-    """Compares every issued invoice: document, row, postings and place in the feed."""
+    """Compares every issued invoice: document, row, postings and number in the feed."""
 
     def __init__(self, dsn: str, schema: str) -> None:
         self._connection: Connection[Any] = psycopg.connect(dsn, autocommit=True)
@@ -80,7 +80,7 @@ class InvoiceComparison:
         # Booked, and no invoice was issued under that number.
         for number in sorted(known):
             yield Comparison("invoice document", number, "booked", None)
-        for partition, count, last, given in self._connection.execute(PLACES):
+        for partition, count, last, given in self._connection.execute(NUMBERED):
             yield Comparison("feed", partition, f"{count} of {last}", f"{given} of {given}")
 
     def _rendered(self, invoice: Invoice) -> tuple[str | None, tuple[SessionRated, ...]]:

@@ -37,7 +37,7 @@ def test_untouched_books_replay_without_a_difference(books: str) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
-def test_however_many_workers_kept_the_books_every_place_comes_out_again(
+def test_however_many_workers_kept_the_books_every_number_comes_out_again(
     database: str, monkeypatch: pytest.MonkeyPatch, *, workers: int
 ) -> None:
     monkeypatch.setattr(charging_day, "PARTITIONS", 8)
@@ -51,12 +51,12 @@ def test_however_many_workers_kept_the_books_every_place_comes_out_again(
     assert report.is_identical, report.shown
     assert report.compared_by_kind["decision"] == 7
     with ask(database) as connection:
-        places = connection.execute(
+        numbered = connection.execute(
             "SELECT partition, array_agg(number ORDER BY position, session_id), next_number"
             " FROM session_decision JOIN worker_position USING (partition) GROUP BY 1, 3"
         ).fetchall()
-    assert len(places) == 4
-    for _, numbers, following in places:
+    assert len(numbered) == 4
+    for _, numbers, following in numbered:
         assert isinstance(following, int)
         assert numbers == list(range(1, following))
 
@@ -98,7 +98,7 @@ def test_the_scratch_schema_is_gone_afterwards(books: str) -> None:
         pytest.param(
             "decision",
             "UPDATE session_decision SET number = 99 WHERE session_id LIKE '%/12/%'",
-            id="another place in the feed",
+            id="another number in the feed",
         ),
         pytest.param(
             "decision",
@@ -118,7 +118,7 @@ def test_the_scratch_schema_is_gone_afterwards(books: str) -> None:
         pytest.param(
             "feed",
             "UPDATE feed_entry SET number = 99 WHERE number = 5",
-            id="an invoice at another place in the feed",
+            id="an invoice at another number in the feed",
         ),
         pytest.param(
             "feed",

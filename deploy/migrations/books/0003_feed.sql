@@ -1,4 +1,4 @@
--- The feed: every decision has a place (partition, number) without gaps. Those about sessions stand
+-- The feed: every decision has a number in its partition, without gaps. Those about sessions stand
 -- in their partition of the log, under the worker's lock; all others in partition -1, in the order
 -- of their commits: each takes its number under a lock of this row, in its own transaction.
 CREATE TABLE feed_head (

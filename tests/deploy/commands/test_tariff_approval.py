@@ -268,7 +268,7 @@ def test_what_a_crash_left_between_approval_and_declaration_is_finished(
     assert decided(connection) == [("approved", "tou", 1, record.sha256)]
 
 
-def test_what_a_crash_left_between_declaration_and_record_has_one_place_in_the_feed(
+def test_what_a_crash_left_between_declaration_and_record_has_one_number_in_the_feed(
     connection: psycopg.Connection[Any],
     log: PostgresEventLog,
     desk: TariffDesk,

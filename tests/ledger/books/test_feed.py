@@ -80,7 +80,7 @@ def test_decisions_of_either_kind_are_read_in_the_order_of_their_partition(
     ]
 
 
-def test_a_decision_of_the_desk_has_one_place_however_often_it_is_finished(
+def test_a_decision_of_the_desk_has_one_number_however_often_it_is_finished(
     connection: psycopg.Connection[Any],
 ) -> None:
     given = [issue(connection, number) for number in ("WL-1", "WL-1", "WL-2")]

@@ -179,7 +179,7 @@ def test_a_kill_between_issue_and_booking_is_made_good_by_the_next_call(
     assert column(connection, "SELECT count(*) FROM uninvoiced_session") == [0]
 
 
-def test_what_is_saved_and_not_booked_is_booked_once_in_order_and_with_its_place_in_the_feed(
+def test_what_is_saved_and_not_booked_is_booked_once_in_order_and_with_its_number_in_the_feed(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
     first, second = keep(connection, session(1), session(2))
@@ -207,8 +207,8 @@ def test_what_is_saved_and_not_booked_is_booked_once_in_order_and_with_its_place
         (first.session_id, numbers[1]),
     ]
     assert [(each.number, each.kind, each.subject, each.sha256) for each in desk(connection)] == [
-        (place, "issued", invoice.number, invoice.sha256)
-        for place, (_, invoice) in enumerate(issuer.invoices(), 1)
+        (at, "issued", invoice.number, invoice.sha256)
+        for at, (_, invoice) in enumerate(issuer.invoices(), 1)
     ]
 
 
