@@ -79,22 +79,15 @@ def issue_due(
     if locked is None or not locked[0]:
         return ()  # another process issues now: it, or the next call here, finds what is due
     try:
-        booked = _book_issued(connection, issuer)
+        # What a kill left behind comes first, so that what is issued here is the next to be booked.
+        booked: list[str | None] = [*iter(lambda: _book_next(connection, issuer), None)]
         for cause, named in _due(connection, declarations, complete_up_to):
             sessions = rated_sessions(connection, named)
             issuer.issue(order_of(cause, sessions, declarations, at=up_to))
-            booked += _book_issued(connection, issuer)
+            booked.append(_book_next(connection, issuer))
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (ISSUING_LOCK,))
-    return tuple(booked)
-
-
-def _book_issued(connection: Connection[Any], issuer: InvoiceIssuer) -> list[str]:
-    """Take over into the books what was issued since the last time; return the numbers."""
-    numbers = []
-    while number := _book_next(connection, issuer):
-        numbers.append(number)
-    return numbers
+    return tuple(number for number in booked if number)
 
 
 def _book_next(connection: Connection[Any], issuer: InvoiceIssuer) -> str | None:
