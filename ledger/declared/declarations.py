@@ -158,7 +158,8 @@ class Declarations:
         if station is None:
             return None
         token = self.token(token_uid, at) if token_uid else None
-        return self.tariff_of(station_id, station, token_uid, token, at)
+        partner = token.partner if token else None
+        return self.tariff_of(station_id, station, token_uid, token, at, partner=partner)
 
     def tariff_of(
         self,
@@ -167,12 +168,17 @@ class Declarations:
         token_uid: str | None,
         token: Token | None,
         at: datetime,
+        *,
+        partner: str | None,
     ) -> TariffInForce | None:
-        """Return the tariff for *station* and *token*, as `tariff_for`, with both looked up."""
+        """Return the tariff for *station* and *token*, as `tariff_for`, with both looked up.
+
+        *partner* is the roaming partner whose token it is, declared or not.
+        """
         keys = keys_for(
             token=token_uid,
             token_group=token.group if token else None,
-            partner=token.partner if token else None,
+            partner=partner,
             station=station_id,
             site=station.site,
         )

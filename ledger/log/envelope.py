@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from ledger.log.authorization import Authorization
+
 SCHEMA_VERSION = 1
 
 
@@ -40,6 +42,7 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
 
     Tokens are cut out of both: `sealed` and `reply_sealed` have them, and give the exact text back
     while their keys exist. `hmac` is the hash of the frame as it came, under the first one's key.
+    `authorization`: what the token was found to be that the frame asks for, or starts with.
     """
 
     station: str
@@ -51,6 +54,7 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     sealed: tuple[Sealed, ...] = ()
     reply_sealed: tuple[Sealed, ...] = ()
     hmac: str | None = None
+    authorization: Authorization | None = None
 
 
 class Connection(Line, frozen=True, kw_only=True, tag="connection"):
