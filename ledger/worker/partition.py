@@ -21,7 +21,7 @@ from ledger.facts.station_facts import (
     StationFact,
     transaction_of,
 )
-from ledger.log.envelope import Choice, Declared, Frame, Tick, Validation
+from ledger.log.envelope import Choice, Declared, Frame, PartnerMessage, Tick, Validation
 from ledger.log.event_log import Record, Stamp
 from ledger.log.reading import numbered_lines
 from ledger.rating.decisions import Moment
@@ -159,6 +159,8 @@ class PartitionWorker:
             if line is None:
                 entry.set_aside.append(("", "line_unreadable"))
                 continue
+            if type(line) is PartnerMessage:
+                continue  # it changes no session, so it moves no moment of a decision either
             entry.at = max(entry.at, line.received_at)
             if type(line) is Frame:
                 entry.facts += self._translated(line, entry, index)
