@@ -26,7 +26,8 @@ from ledger.desk.apply import declare_all
 from ledger.log.authorization import Authorization
 from ledger.log.envelope import Frame
 from ledger.log.postgres import PostgresEventLog
-from ledger.log.reading import numbered_lines, read_records
+from ledger.log.postgres_lines import PostgresLineWriter
+from ledger.log.reading import numbered_lines
 from ledger.master_data.stations import Station as DeclaredStation
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens, contract_id_of
@@ -34,6 +35,7 @@ from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find, find_or_make
 from ledger.rating.decisions import SessionRated, decode_decision
 from ledger.worker.worker import Worker
+from projections.replay.replay import ReplayReport
 from tests import depot
 from tests.edge import PASSWORD, Edge, Station, open_edge
 from tests.fakes import NOON, FixedClock
@@ -63,7 +65,8 @@ def operator(database: str, tmp_path: Path) -> str:
             Change(kind=Kind.STATION, key="ST-1", entity=station, valid_from=BEGINNING),
             Change(kind=Kind.TOKEN, key=blocked.id, entity=refused, valid_from=BEGINNING),
         ]
-        declare_all(connection, [*depot.changes(), *more], by="a test", at=YESTERDAY)
+        with PostgresEventLog(database) as log:
+            declare_all(connection, [*depot.changes(), *more], log=log, by="a test", at=YESTERDAY)
         add_partner_tokens(connection, "NL-TNM", TOKENS, at=YESTERDAY)
     return database
 
@@ -86,7 +89,7 @@ async def connected(dsn: str, protocol: str) -> AsyncIterator[tuple[Edge, Statio
     ids = PostgresTransactionIds(lambda: connect_async(dsn))
     try:
         async with (
-            await PostgresEventLog.open(dsn, partitions=1) as log,
+            await PostgresLineWriter.open(dsn, partitions=1) as log,
             open_edge(log=log, directory=directory, subjects=subjects, ids=ids) as edge,
             edge.station("ST-1", protocol=protocol) as station,
         ):
@@ -97,8 +100,8 @@ async def connected(dsn: str, protocol: str) -> AsyncIterator[tuple[Edge, Statio
 
 
 def frames(dsn: str) -> list[Frame]:
-    with connect(dsn) as connection:
-        records = read_records(connection, 0, 0, lines=10_000, records=10_000)
+    with PostgresEventLog(dsn) as log:
+        records = log.read(0, 0, records=10_000)
     lines = [line for record in records for _, line in numbered_lines(record.payload)]
     return [line for line in lines if isinstance(line, Frame)]
 
@@ -108,9 +111,17 @@ def recorded(dsn: str, action: str) -> list[Authorization | None]:
 
 
 def work(dsn: str) -> None:
-    with Worker(dsn, partitions=[0], translate=translate) as worker:
+    with (
+        PostgresEventLog(dsn) as log,
+        Worker(dsn, log=log, partitions=[0], translate=translate) as worker,
+    ):
         while worker.run_once():
             pass
+
+
+def replayed(dsn: str) -> ReplayReport:
+    with PostgresEventLog(dsn) as log:
+        return replay_and_compare(dsn, log)
 
 
 def decided(dsn: str) -> dict[str, list[str]]:
@@ -227,7 +238,7 @@ async def test_replay_needs_no_table_of_tokens(operator: str) -> None:
 
     empty_the_table(operator)
 
-    report = replay_and_compare(operator)
+    report = replayed(operator)
     assert report.is_identical, report.shown
     assert report.compared_by_kind["decision"] == len(TOKENS)
 
@@ -246,7 +257,7 @@ async def test_who_is_erased_leaves_a_decision_without_a_readable_contract(opera
 
         assert contract_id_of(connection, subject, contract) is None
     assert not any("TNM-C1" in repr(each) for each in (rated, *frames(operator)))
-    assert replay_and_compare(operator).is_identical
+    assert replayed(operator).is_identical
 
 
 def event(kind: str, number: int, uid: str | None, *, ref: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON

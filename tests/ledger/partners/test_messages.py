@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ledger.database import connect
 from ledger.log.envelope import LogLine, PartnerMessage, Tick, decode_lines, encode_line
-from ledger.log.event_log import partition_of
+from ledger.log.event_log import NewRecord, partition_of
+from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.partners.messages import (
     HOLDERS_MAX,
     TEXT_MAX,
@@ -31,7 +32,6 @@ from tests.at_the_edge import named_key, named_subject
 from tests.charging_day import (
     PARTITIONS,
     Timed,
-    append,
     charging_day,
     choose,
     declare_fleet,
@@ -247,22 +247,23 @@ def test_the_log_shows_what_a_partner_said_until_who_stands_in_it_is_erased(data
         made = find_or_make(connection, holders)
         subjects = {holder: made[str(holder.kind), holder.name] for holder in holders}
         line = sealed_message(message, subjects)
-        append(connection, partition, [[encode_line(Tick(received_at=NOON)), encode_line(line)]])
+        tick_before = encode_line(Tick(received_at=NOON))
+        write_records(database, [NewRecord(partition, [tick_before, encode_line(line)])])
+        with PostgresEventLog(database) as log:
+            lines = read_position(log, partition, 0, 1)
 
-        (shown,) = as_they_came(connection, read_position(connection, partition, 0, 1))
+        (shown,) = as_they_came(connection, lines)
         erase(connection, [subject.id for subject in subjects.values()])
-        (shut,) = as_they_came(connection, read_position(connection, partition, 0, 1))
+        (shut,) = as_they_came(connection, lines)
 
     assert (shown.line, shown.text) == (message, encode_line(message).decode())
     assert shut.line == line
     assert "04AA" not in shut.text
 
 
-def records_of(
-    lines: Sequence[Timed], chance: random.Random | None
-) -> dict[int, list[list[bytes]]]:
-    """Return the records of a day by partition; by *chance* partners say something in them, too."""
-    records: dict[int, list[list[bytes]]] = {number: [] for number in range(PARTITIONS)}
+def records_of(lines: Sequence[Timed], chance: random.Random | None) -> list[NewRecord]:
+    """Return the records of a day; by *chance* partners say something in them, too."""
+    records: list[NewRecord] = []
     by_partition: dict[int, list[LogLine]] = {number: [] for number in range(PARTITIONS)}
     for _, station, line in lines:
         by_partition[partition_of(station, partitions=PARTITIONS)].append(line)
@@ -274,20 +275,20 @@ def records_of(
                 told = logged(said('{"uid": "FLEET1", "remark": "stop it"}', "{}"))
                 told = msgspec.structs.replace(told, received_at=moment)
                 record.append(encode_line(told))
-            records[number].append(record)
+            records.append(NewRecord(number, record))
         if chance is not None:
-            records[number].append([encode_line(logged(said("[]")))])
+            records.append(NewRecord(number, [encode_line(logged(said("[]")))]))
     return records
 
 
-def write_records(dsn: str, records: dict[int, list[list[bytes]]]) -> None:
+def write_records(dsn: str, records: Sequence[NewRecord]) -> None:
     """Write *records* as the whole log."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        make_log(connection, PARTITIONS)
         connection.execute("SET session_replication_role = replica; SET search_path = inputs")
-        connection.execute("DELETE FROM log_batch")
-        connection.execute("UPDATE log_head SET next_position = 0")
-        for number, some in records.items():
-            append(connection, number, some)
+        connection.execute("DELETE FROM log_batch; UPDATE log_head SET next_position = 0")
+    with PostgresEventLog(dsn) as log:
+        log.append(records)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
