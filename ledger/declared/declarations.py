@@ -148,17 +148,23 @@ class Declarations:
         )
 
     def tariff_for(
-        self, station_id: str, token_uid: str | None, at: datetime
+        self,
+        station_id: str,
+        token_uid: str | None,
+        at: datetime,
+        *,
+        partner: str | None = None,
     ) -> TariffInForce | None:
         """Return the tariff that prices a session of *token_uid* which began at *at*.
 
-        The most specific assignment whose tariff has a version in force wins.
+        The most specific assignment whose tariff has a version in force wins. *partner* is whose
+        token it is, if it is not declared.
         """
         station = self.station(station_id, at)
         if station is None:
             return None
         token = self.token(token_uid, at) if token_uid else None
-        partner = token.partner if token else None
+        partner = token.partner if token else partner
         return self.tariff_of(station_id, station, token_uid, token, at, partner=partner)
 
     def tariff_of(
