@@ -26,6 +26,7 @@ from msgspec.structs import replace
 
 from ledger.errors import LedgerError
 from ledger.log.envelope import PartnerMessage, Sealed
+from ledger.partners.party import check_party
 from ledger.persons.holders import Holder, partner_holder, token_holder
 from ledger.persons.sealing import Subject, SubjectCut, cut_text, frame_hmac
 
@@ -92,6 +93,7 @@ def holders_in(message: PartnerMessage) -> list[Holder]:
 
     Raises:
         UnfitMessageError: If *message* cannot be a line of the log.
+        BadPartyError: If its party is none.
     """
     _check(message)
     texts = [message.body, message.reply or ""]
@@ -126,6 +128,7 @@ def cuts_of(text: str, party: str) -> MessageCuts:
 
 
 def _check(message: PartnerMessage) -> None:
+    check_party(message.party)
     if not _WHAT.fullmatch(message.what):
         problem = f"{message.what[:80]!a} does not say in a word or two what it is"
         raise UnfitMessageError(problem)

@@ -36,3 +36,14 @@ def party_named(country: str, party_id: str) -> str:
         if _COUNTRY.fullmatch(parts[0]) and _PARTY_ID.fullmatch(parts[1]):
             return "-".join(parts)
     raise BadPartyError(country, party_id)
+
+
+def check_party(party: str) -> None:
+    """Refuse what `party_named` does not write.
+
+    Raises:
+        BadPartyError: If *party* is not the name of one.
+    """
+    country, _, party_id = party.partition("-")
+    if party_named(country, party_id) != party:
+        raise BadPartyError(country, party_id)

@@ -25,6 +25,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.errors import LedgerError
+from ledger.partners.party import check_party
 from ledger.persons.holders import Holder, token_holder
 from ledger.persons.sealing import Subject, seal, unseal
 from ledger.persons.store import find_or_make, keys_of
@@ -122,13 +123,15 @@ def add_partner_tokens(
     Args:
         connection: To `inputs` and `persons`. Chunks of CHUNK_ROWS are committed one by one unless
             the caller has a transaction; adding the same again after a failure is harmless.
-        party: From `party_named`.
+        party: Whose they are, as `party_named` writes it.
         tokens: The last one of a uid within a chunk holds.
         at: When they were received.
 
     Raises:
+        BadPartyError: If *party* is none.
         BadPartnerTokenError: If one says what no token can; what came before its chunk is kept.
     """
+    check_party(party)
     added, row, remaining = 0, 1, iter(tokens)
     while chunk := list(islice(remaining, CHUNK_ROWS)):
         holders = [_checked(party, number, token) for number, token in enumerate(chunk, row)]

@@ -24,6 +24,7 @@ from ledger.partners.messages import (
     holders_in,
     sealed_message,
 )
+from ledger.partners.party import BadPartyError
 from ledger.persons.holders import Holder, HolderKind, partner_holder
 from ledger.persons.sealing import BrokenSealError, Subject, opened_message
 from ledger.persons.store import erase, find_or_make
@@ -224,6 +225,11 @@ def test_a_hostile_text_of_a_megabyte_costs_no_more_than_a_second_or_two(body: s
 def test_what_can_be_no_line_is_refused(message: PartnerMessage, problem: str) -> None:
     with pytest.raises(UnfitMessageError, match=problem):
         holders_in(message)
+
+
+def test_a_message_of_no_party_is_refused() -> None:
+    with pytest.raises(BadPartyError):
+        holders_in(msgspec.structs.replace(said("{}"), party="nobody"))
 
 
 @pytest.mark.parametrize("what", ["cdrs", "commands START_SESSION", "x" * 40])

@@ -211,3 +211,9 @@ def test_a_party_is_named_one_way() -> None:
 def test_what_names_no_party_is_refused(country: str, party_id: str) -> None:
     with pytest.raises(BadPartyError, match="name no party"):
         party_named(country, party_id)
+
+
+@pytest.mark.parametrize("party", ["nl-TNM", "NLTNM", "NL-TNM-", "NL-", "", "N\0-TNM"])
+def test_tokens_of_no_party_are_refused(connection: psycopg.Connection[Any], party: str) -> None:
+    with pytest.raises(BadPartyError):
+        add_partner_tokens(connection, party, [CARD], at=AT)
