@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import msgspec
-import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.database import connect
-from ledger.log.envelope import LogLine, PartnerMessage, Tick, decode_lines, encode_line
-from ledger.log.event_log import NewRecord, partition_of
+from ledger.log.envelope import PartnerMessage, Tick, decode_lines, encode_line
+from ledger.log.event_log import NewRecord, Record, partition_of
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.partners.messages import (
     HOLDERS_MAX,
@@ -31,12 +30,13 @@ from ledger.persons.store import erase, find_or_make
 from projections.log_reading import as_they_came, describe, read_position
 from tests.at_the_edge import named_key, named_subject
 from tests.charging_day import (
+    MORNING,
     PARTITIONS,
-    Timed,
     charging_day,
     choose,
     declare_fleet,
     tick,
+    write_log,
 )
 from tests.fakes import NOON
 from tests.ledger.worker.test_worker import consequences, new_schema, work
@@ -253,9 +253,11 @@ def test_the_log_shows_what_a_partner_said_until_who_stands_in_it_is_erased(data
         made = find_or_make(connection, holders)
         subjects = {holder: made[str(holder.kind), holder.name] for holder in holders}
         line = sealed_message(message, subjects)
+        with connect(database) as another:
+            make_log(another, PARTITIONS)
         tick_before = encode_line(Tick(received_at=NOON))
-        write_records(database, [NewRecord(partition, [tick_before, encode_line(line)])])
         with PostgresEventLog(database) as log:
+            log.append([NewRecord(partition, [tick_before, encode_line(line)])])
             lines = read_position(log, partition, 0, 1)
 
         (shown,) = as_they_came(connection, lines)
@@ -267,34 +269,31 @@ def test_the_log_shows_what_a_partner_said_until_who_stands_in_it_is_erased(data
     assert "04AA" not in shut.text
 
 
-def records_of(lines: Sequence[Timed], chance: random.Random | None) -> list[NewRecord]:
-    """Return the records of a day; by *chance* partners say something in them, too."""
-    records: list[NewRecord] = []
-    by_partition: dict[int, list[LogLine]] = {number: [] for number in range(PARTITIONS)}
-    for _, station, line in lines:
-        by_partition[partition_of(station, partitions=PARTITIONS)].append(line)
-    for number, some in by_partition.items():
-        for group in (some[start : start + 3] for start in range(0, len(some), 3)):
-            record = [encode_line(line) for line in group]
-            while chance is not None and chance.random() < 0.4:
-                moment = group[-1].received_at + timedelta(hours=chance.randrange(-90, 90))
-                told = logged(said('{"uid": "FLEET1", "remark": "stop it"}', "{}"))
-                told = msgspec.structs.replace(told, received_at=moment)
-                record.append(encode_line(told))
-            records.append(NewRecord(number, record))
-        if chance is not None:
-            records.append(NewRecord(number, [encode_line(logged(said("[]")))]))
-    return records
+class WithPartners:
+    """A log in which partners speak by chance behind a record's lines, and alone at the end."""
 
+    def __init__(self, log: PostgresEventLog, seed: int) -> None:
+        self._log, self._seed = log, seed
 
-def write_records(dsn: str, records: Sequence[NewRecord]) -> None:
-    """Write *records* as the whole log."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        make_log(connection, PARTITIONS)
-        connection.execute("SET session_replication_role = replica; SET search_path = inputs")
-        connection.execute("DELETE FROM log_batch; UPDATE log_head SET next_position = 0")
-    with PostgresEventLog(dsn) as log:
-        log.append(records)
+    def read(
+        self, partition: int, start: int, *, records: int, lines: int | None = None
+    ) -> Sequence[Record]:
+        found = self._log.read(partition, start, records=records, lines=lines)
+        if not found and start == self._log.ends()[partition]:
+            return [Record(partition, start, encode_line(logged(said("[]"))))]
+        return [self._spoken_in(record) for record in found]
+
+    def wait(self, seconds: float) -> None:
+        self._log.wait(seconds)
+
+    def _spoken_in(self, record: Record) -> Record:
+        chance = random.Random(f"{self._seed}/{record.partition}/{record.position}")
+        texts = [record.payload]
+        while chance.random() < 0.4:
+            told = logged(said('{"uid": "FLEET1", "remark": "stop it"}', "{}"))
+            moment = MORNING + timedelta(hours=chance.randrange(-90, 90))
+            texts.append(encode_line(msgspec.structs.replace(told, received_at=moment)))
+        return record._replace(payload=b"\n".join(texts))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -302,13 +301,13 @@ def test_a_worker_decides_the_same_with_what_partners_say_between_the_frames(
     database: str, seed: int
 ) -> None:
     day = charging_day(declare_fleet(database))
-    day += [*tick(2_000), choose("CS-OLD-2/22/20260302T082000Z", "release", 2_001)]
-    write_records(database, records_of(day, None))
+    held = "CS-OLD-2/22/20260302T082000Z"
+    write_log(database, [*day, *tick(2_000), choose(held, "release", 2_001)])
     work(database)
     expected = consequences(database)
-    write_records(database, records_of(day, random.Random(seed)))
 
-    work(database, schema=new_schema(database, "other"))
+    with PostgresEventLog(database) as log:
+        work(database, schema=new_schema(database, "other"), log=WithPartners(log, seed))
 
     found = consequences(database, "other")
     # A record in which partners alone spoke is one more to be passed, and no more.
