@@ -152,13 +152,7 @@ def _cut(
 
 def _owners(found: _Scan, party: Holder) -> list[Holder]:
     """Return whose each value is: its own token's, its object's, or a nested object's."""
-    named: dict[int, Holder] = {}
-    others: dict[int, Holder] = {}
-    for names, into in (
-        *(((n,), named) for n in _TOKEN_IDS),
-        *(((n,), others) for n in _OTHER_IDS),
-    ):
-        _name_first(found, names, into)
+    named, others = _named(found, _TOKEN_IDS), _named(found, _OTHER_IDS)
     holders: dict[int, Holder] = {}
     for number, outer in enumerate(found.around):  # what is around an object has a lower number
         holder = named.get(number) or named.get(outer)
@@ -182,15 +176,16 @@ def _owners(found: _Scan, party: Holder) -> list[Holder]:
     return owners
 
 
-def _name_first(found: _Scan, names: Sequence[str], into: dict[int, Holder]) -> None:
-    """Add whom each object names first under one of *names*, unless it names somebody already."""
-    fresh: dict[int, Holder] = {}
+def _named(found: _Scan, names: Sequence[str]) -> dict[int, Holder]:
+    """Return whom each object names: under the first of *names* that it has, and there first."""
+    named: dict[int, tuple[int, Holder]] = {}
     for value in found.values:
-        if value.name in names and value.within not in into and value.within not in fresh:
-            holder = token_holder(value.said)
-            if holder is not None:
-                fresh[value.within] = holder
-    into |= fresh
+        holder = token_holder(value.said) if value.name in names else None
+        if holder is not None:
+            rank = names.index(value.name)
+            if value.within not in named or rank < named[value.within][0]:
+                named[value.within] = rank, holder
+    return {number: holder for number, (_, holder) in named.items()}
 
 
 def _scan(text: str) -> _Scan:
