@@ -1,4 +1,7 @@
-"""What the station server asks about stations and tokens, answered from the declarations."""
+"""What the station server asks about stations and tokens, answered from the declarations.
+
+A token that nobody declared may be one that a partner told us of.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from ledger.declared.identities import canonical
 from ledger.facts.token_uid import TokenHabits
 from ledger.master_data.policies import UnknownTokens
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
+from ledger.partners.tokens import LOOK_UP, Whitelist, asked_about, told_token
 from ledger.persons.store import SPELT
 
 FRESH_SECONDS: Final = 0.5
@@ -63,7 +67,7 @@ class ReopenedConnection:
 
 
 class DeclaredDirectory:
-    """A `StationDirectory` over the newest declarations."""
+    """A `StationDirectory` over the newest declarations and the tokens of partners."""
 
     def __init__(self, dsn: str, clock: Clock) -> None:
         self._connection, self._clock = ReopenedConnection(dsn), clock
@@ -87,10 +91,13 @@ class DeclaredDirectory:
         )
 
     async def token(self, subject_id: str) -> TokenAccess | None:
-        """Return what is declared about the token whose subject this is, or None."""
+        """Return what is declared about the token whose subject this is, or its partner told us.
+
+        A declaration goes first: the operator can block a partner's token by declaring it.
+        """
         token = (await self._fresh()).token(subject_id, self._clock.now())
         if token is None:
-            return None
+            return await self._partner_token(subject_id)
         group = None
         if token.parent is not None:
             rows = await self._connection.ask(SPELT, (token.parent,))
@@ -100,6 +107,26 @@ class DeclaredDirectory:
             status=AuthorizationStatus.ACCEPTED if accepted else AuthorizationStatus.BLOCKED,
             expires_at=token.expires_at,
             group=group,
+            party=token.partner,
+        )
+
+    async def _partner_token(self, subject_id: str) -> TokenAccess | None:
+        rows = await self._connection.ask(LOOK_UP, asked_about(subject_id))
+        told = told_token(rows, self._clock.now())
+        if told is None:
+            return None
+        status = AuthorizationStatus.ACCEPTED
+        if not told.is_valid:
+            status = AuthorizationStatus.BLOCKED
+        elif told.whitelist is Whitelist.NEVER:
+            status = AuthorizationStatus.INVALID
+        return TokenAccess(
+            status=status,
+            expires_at=told.expires_at,
+            by="partner",
+            party=told.party,
+            contract=told.contract,
+            is_unasked=status is AuthorizationStatus.INVALID,
         )
 
     async def unknown_token(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
+from ledger.log.authorization import Authorization
 
 
 class AuthorizationStatus(StrEnum):
@@ -17,6 +19,17 @@ class AuthorizationStatus(StrEnum):
     BLOCKED = "Blocked"
     EXPIRED = "Expired"
     INVALID = "Invalid"
+
+
+RECORDED_AS: Final[
+    Mapping[AuthorizationStatus, Literal["accepted", "blocked", "expired", "invalid"]]
+] = {
+    AuthorizationStatus.ACCEPTED: "accepted",
+    AuthorizationStatus.BLOCKED: "blocked",
+    AuthorizationStatus.EXPIRED: "expired",
+    AuthorizationStatus.INVALID: "invalid",
+}
+"""The ledger's words for what a station is told in its protocol's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +48,19 @@ class StationAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAccess:
-    """What is declared about a token; `group` is the uid of its parent token, as it is spelt."""
+    """What is known about a token; `group` is the uid of its parent token, as it is spelt.
+
+    `by` says who knows it: a declaration, or a `party` that told us of its tokens, with the sealed
+    `contract`. `is_unasked`: that party wants to be asked about it each time, which nobody did.
+    """
 
     status: AuthorizationStatus
     expires_at: datetime | None = None
     group: str | None = None
+    by: Literal["declared", "partner"] = "declared"
+    party: str | None = None
+    contract: str | None = None
+    is_unasked: bool = False
 
     def status_at(self, moment: datetime) -> AuthorizationStatus:
         """Return the status at *moment*: an accepted token expires."""
@@ -49,6 +70,17 @@ class TokenAccess:
             return AuthorizationStatus.EXPIRED
         return AuthorizationStatus.ACCEPTED
 
+    def authorization(self, subject_id: str, moment: datetime) -> Authorization:
+        """Return what the log keeps of the token whose subject this is, asked at *moment*."""
+        return Authorization(
+            subject=subject_id,
+            by=self.by,
+            status="unasked" if self.is_unasked else RECORDED_AS[self.status_at(moment)],
+            until=self.expires_at,
+            party=self.party,
+            contract=self.contract,
+        )
+
 
 class StationDirectory(Protocol):
     """Master data as the edge asks for it, always in its latest version."""
@@ -57,7 +89,7 @@ class StationDirectory(Protocol):
         """Return who may connect as *identity* (canonical), or None."""
 
     async def token(self, subject_id: str) -> TokenAccess | None:
-        """Return what is declared about the token whose subject this is, or None."""
+        """Return what is declared about the token whose subject this is, or its partner told us."""
 
     async def unknown_token(
         self, station_id: str, subject_id: str, *, seen_at: datetime

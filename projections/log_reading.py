@@ -8,11 +8,13 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
+from ledger.log.authorization import Authorization
 from ledger.log.envelope import (
     Choice,
     Declared,
     Frame,
     LogLine,
+    PartnerMessage,
     Tick,
     Validation,
     decode_lines,
@@ -20,7 +22,7 @@ from ledger.log.envelope import (
 )
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.event_log import EventLog, Position, Record, partition_of
-from ledger.persons.store import opened_frames
+from ledger.persons.store import opened_frames, opened_messages
 from projections.errors import ProjectionError
 
 _POSITION: Final = re.compile(r"(\d+)/(\d+)(?:/(\d+))?")
@@ -91,23 +93,25 @@ def read_partition(log: EventLog, partition: int) -> Iterator[LoggedLine]:
 
 
 def as_they_came(connection: Connection[Any], lines: Sequence[LoggedLine]) -> list[LoggedLine]:
-    """Return *lines* with their frames as they came, as far as nobody in them was erased."""
-    shut = [line for _, line, _ in lines if isinstance(line, Frame)]
-    originals = iter(opened_frames(connection, shut))
+    """Return *lines* with their texts as they came, as far as nobody in them was erased."""
+    frames = [(each.at, each.line) for each in lines if isinstance(each.line, Frame)]
+    messages = [(each.at, each.line) for each in lines if isinstance(each.line, PartnerMessage)]
+    opened: dict[Position, LogLine] = {each.at: each.line for each in lines}
+    their_frames = opened_frames(connection, [frame for _, frame in frames])
+    opened |= {at: frame for (at, _), frame in zip(frames, their_frames, strict=True)}
+    told = opened_messages(connection, [message for _, message in messages])
+    opened |= {at: message for (at, _), message in zip(messages, told, strict=True)}
     return [
-        logged._replace(line=line, text=encode_line(line).decode())
+        logged._replace(line=opened[logged.at], text=encode_line(opened[logged.at]).decode())
         for logged in lines
-        for line in [next(originals) if isinstance(logged.line, Frame) else logged.line]
     ]
 
 
 def describe(line: LogLine) -> str:
     """Return what a line says, in one line for people."""
     match line:
-        case Frame():
-            arrow = ">" if line.direction == "in" else "<"
-            reply = f"  answered {line.reply}" if line.reply is not None else ""
-            return f"{line.station} {arrow} {line.frame}{reply}"
+        case Frame() | PartnerMessage():
+            return _said(line)
         case ConnectionLine():
             state = "connected" if line.is_open else f"went ({line.why})"
             return f"{line.station} {state}, {line.protocol}, connection {line.epoch}"
@@ -120,6 +124,21 @@ def describe(line: LogLine) -> str:
         case Validation():
             whose = line.session_id or f"the session of {line.token} at {line.station}"
             return f"{line.by} showed the code {line.code} for {whose}"
+
+
+def _said(line: Frame | PartnerMessage) -> str:
+    arrow = ">" if line.direction == "in" else "<"
+    reply = f"  answered {line.reply}" if line.reply is not None else ""
+    if isinstance(line, PartnerMessage):
+        return f"{line.party} {arrow} {line.what} {line.body}{reply}"
+    return f"{line.station} {arrow} {line.frame}{reply}{_found(line.authorization)}"
+
+
+def _found(authorization: Authorization | None) -> str:
+    if authorization is None:
+        return ""
+    whose = f" of {authorization.party}" if authorization.party else ""
+    return f"  found {authorization.status} ({authorization.by}{whose})"
 
 
 def _lines(record: Record) -> Iterator[LoggedLine]:

@@ -15,8 +15,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from ingest.answers.transactions import TransactionIds
+from ingest.directory import StationDirectory
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
+from ingest.persons.subjects import Subjects
 from ledger.log.envelope import Connection, Frame
 from ledger.log.event_log import LineWriter
 from tests.at_the_edge import NamedSubjects, original
@@ -92,7 +94,8 @@ async def open_edge(
     log: LineWriter | None = None,
     ids: TransactionIds | None = None,
     epochs: Epochs | None = None,
-    directory: FixedDirectory | None = None,
+    directory: StationDirectory | None = None,
+    subjects: Subjects | None = None,
     manners: Manners = DEFAULT_MANNERS,
     listeners: Sequence[Listener] = (Listener(),),
 ) -> AsyncIterator[Edge]:
@@ -103,7 +106,7 @@ async def open_edge(
     server = await serve(
         log=log,
         directory=directory,
-        subjects=NamedSubjects(),
+        subjects=subjects or NamedSubjects(),
         ids=ids or MemoryIds(),
         epochs=epochs or MemoryEpochs(),
         clock=clock,

@@ -10,11 +10,17 @@ from typing import Any, Final, NamedTuple
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
-from ingest.directory import AuthorizationStatus, StationAccess, StationDirectory
+from ingest.directory import (
+    RECORDED_AS,
+    AuthorizationStatus,
+    StationAccess,
+    StationDirectory,
+)
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
+from ledger.log.authorization import Authorization
 from ledger.persons.holders import token_holder
 
 
@@ -30,12 +36,14 @@ class Answer(NamedTuple):
 
     `is_logged` False: the call only shows that the station lives. `is_repeated`: the same call on
     the same connection gets the same answer again, though it depends on more than the call.
+    `authorization`: what the token in the call was found to be, for its line in the log.
     """
 
     payload: bytes
     is_logged: bool = True
     is_repeated: bool = False
     question: Question | None = None
+    authorization: Authorization | None = None
 
 
 EMPTY: Final = Answer(b"{}")
@@ -106,6 +114,14 @@ async def subject_of(token_uid: str | None, parts: AnsweringParts) -> str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAnswer:
+    """What a station is answered about a token, and what the log keeps of it."""
+
+    info: Mapping[str, Any]
+    authorization: Authorization | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenWords:
     """How a version writes what a token may do; a longer group would break the whole answer."""
 
@@ -114,21 +130,24 @@ class TokenWords:
     group: Callable[[str], Mapping[str, Any]]
     group_max: int
 
-    async def about(self, subject_id: str | None, parts: AnsweringParts) -> dict[str, Any]:
-        """Return the present status of a token (`subject_of`) and what is declared about it."""
+    async def about(self, subject_id: str | None, parts: AnsweringParts) -> TokenAnswer:
+        """Return the present status of a token (`subject_of`) and what is known about it."""
         if subject_id is None:
-            return {self.info: {"status": AuthorizationStatus.INVALID}}
+            return TokenAnswer(info={self.info: {"status": AuthorizationStatus.INVALID}})
         now = parts.clock.now()
         token = await parts.directory.token(subject_id)
         if token is None:
             status = await parts.directory.unknown_token(parts.station_id, subject_id, seen_at=now)
-            return {self.info: {"status": status}}
+            recorded = Authorization(subject=subject_id, by="policy", status=RECORDED_AS[status])
+            return TokenAnswer(info={self.info: {"status": status}}, authorization=recorded)
         info: dict[str, Any] = {"status": token.status_at(now)}
         if token.expires_at is not None:
             info[self.expires_at] = timestamp(token.expires_at)
         if token.group and len(token.group) <= self.group_max:
             info |= self.group(token.group)
-        return {self.info: info}
+        return TokenAnswer(
+            info={self.info: info}, authorization=token.authorization(subject_id, now)
+        )
 
 
 def always(payload: Mapping[str, Any]) -> Respond:

@@ -33,17 +33,21 @@ _TOKEN: Final = TokenWords(
 
 
 async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    info = await _TOKEN.about(await subject_of(fields.text("idTag"), parts), parts)
-    return Answer(encode(info), is_repeated=True)
+    found = await _TOKEN.about(await subject_of(fields.text("idTag"), parts), parts)
+    return Answer(encode(found.info), is_repeated=True, authorization=found.authorization)
 
 
 async def _start_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Give the id of this content; the station charges or not by the token's status."""
     token = await subject_of(fields.text("idTag"), parts)
-    info = await _TOKEN.about(token, parts)
+    found = await _TOKEN.about(token, parts)
     # Whatever the status: a station may charge all the same, and then needs an id to report with.
     transaction_id = await parts.ids.assign(parts.station_id, content_key(fields, token))
-    return Answer(encode(info | {"transactionId": transaction_id}), is_repeated=True)
+    return Answer(
+        encode({**found.info, "transactionId": transaction_id}),
+        is_repeated=True,
+        authorization=found.authorization,
+    )
 
 
 async def _stop_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:

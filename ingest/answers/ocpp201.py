@@ -6,7 +6,7 @@ Source: OCPP 2.0.1 part 2, edition 3; part 4, section 4.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from ingest.answers.answering import (
     EMPTY,
@@ -15,6 +15,7 @@ from ingest.answers.answering import (
     Dialect,
     Question,
     Respond,
+    TokenAnswer,
     TokenWords,
     always,
     boot,
@@ -31,14 +32,14 @@ _TOKEN: Final = TokenWords(
     group=lambda uid: {"groupIdToken": {"idToken": uid, "type": "Central"}},
     group_max=36,
 )
-_ACCEPTED: Final = {_TOKEN.info: {"status": AuthorizationStatus.ACCEPTED}}
+_ACCEPTED: Final = TokenAnswer(info={_TOKEN.info: {"status": AuthorizationStatus.ACCEPTED}})
 # A longer id would make our call break its schema.
 _TRANSACTION_ID_MAX: Final = 36
 
 
 async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    info = await _token_info(fields.nested("idToken"), parts)
-    return Answer(encode(info), is_repeated=True)
+    found = await _found(fields.nested("idToken"), parts)
+    return Answer(encode(found.info), is_repeated=True, authorization=found.authorization)
 
 
 async def _transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
@@ -49,9 +50,12 @@ async def _transaction_event(fields: PayloadFields, parts: AnsweringParts) -> An
     if id_token.text("idToken") is None:
         return EMPTY._replace(question=question)
     # What was charged offline is history: refusing it now would change nothing but the driver's
-    # next charge (field notes, quirk 26).
-    info = _ACCEPTED if is_offline else await _token_info(id_token, parts)
-    return Answer(encode(info), is_repeated=True, question=question)
+    # next charge (field notes, quirk 26). The log keeps what the token is all the same.
+    found = await _found(id_token, parts)
+    info = _ACCEPTED.info if is_offline else found.info
+    return Answer(
+        encode(info), is_repeated=True, question=question, authorization=found.authorization
+    )
 
 
 def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:
@@ -68,7 +72,7 @@ def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool)
     return Question("GetTransactionStatus", {"transactionId": transaction_id})
 
 
-async def _token_info(id_token: PayloadFields, parts: AnsweringParts) -> Mapping[str, Any]:
+async def _found(id_token: PayloadFields, parts: AnsweringParts) -> TokenAnswer:
     # A start by button: there is no token to look up.
     if id_token.text("type") == "NoAuthorization":
         return _ACCEPTED

@@ -48,6 +48,7 @@ from ingest.errors import IngestError
 from ingest.persons.sealer import sealed_frame
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, FrameError
+from ledger.log.authorization import Authorization
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.envelope import Frame, LogLine, encode_line
 from ledger.log.event_log import LineWriter, LogError, partition_of
@@ -93,7 +94,7 @@ class StationConnection:
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
         self._turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
-        self._repeats: dict[bytes, tuple[bytes, datetime]] = {}
+        self._repeats: dict[bytes, tuple[bytes, datetime, Authorization | None]] = {}
         self._pong: asyncio.Future[float] | None = None
 
     @property
@@ -196,7 +197,7 @@ class StationConnection:
         # By the whole text: a message id alone is reused (quirk 33).
         repeat = self._repeats.get(raw) if self._repeats else None
         if repeat is not None and self._parts.clock.now() - repeat[1] < _REPEAT_WITHIN:
-            await self._reply(text, repeat[0])
+            await self._reply(text, repeat[0], authorization=repeat[2])
             return
         try:
             answer = await self._dialect.answer(call, self._parts)
@@ -215,7 +216,9 @@ class StationConnection:
         if call.action == "BootNotification":
             self.has_booted = True
         reply = codec.encode_result(call.message_id, answer.payload)
-        await self._reply(text, reply, is_logged=answer.is_logged)
+        await self._reply(
+            text, reply, is_logged=answer.is_logged, authorization=answer.authorization
+        )
         self._remember(answer, raw, reply)
         if answer.question is not None:
             self._ask(answer.question)
@@ -224,16 +227,24 @@ class StationConnection:
         """Keep an answer that the same call would not surely get again."""
         if not answer.is_repeated or len(raw) > _REPEAT_SIZE_MAX:
             return
-        self._repeats[raw] = (reply, self._parts.clock.now())
+        self._repeats[raw] = (reply, self._parts.clock.now(), answer.authorization)
         if len(self._repeats) > _REPEATS_MAX:
             del self._repeats[next(iter(self._repeats))]
 
     async def _reply(
-        self, text: str, reply: bytes, *, is_logged: bool = True, is_unread: bool = False
+        self,
+        text: str,
+        reply: bytes,
+        *,
+        is_logged: bool = True,
+        is_unread: bool = False,
+        authorization: Authorization | None = None,
     ) -> None:
         """Make the frame and its reply durable, then send the reply, if still the newest."""
         if is_logged:
-            await self._append_frame(text, reply.decode(), is_unread=is_unread)
+            await self._append_frame(
+                text, reply.decode(), is_unread=is_unread, authorization=authorization
+            )
         if not self.is_fenced:
             await self._socket.send(reply, text=True)
 
@@ -271,7 +282,13 @@ class StationConnection:
         await self._log.append(self._partition, encode_line(line))
 
     async def _append_frame(
-        self, text: str, reply: str | None, *, is_ours: bool = False, is_unread: bool = False
+        self,
+        text: str,
+        reply: str | None,
+        *,
+        is_ours: bool = False,
+        is_unread: bool = False,
+        authorization: Authorization | None = None,
     ) -> None:
         """Log a frame, without what tells who somebody is."""
         frame = Frame(
@@ -282,6 +299,7 @@ class StationConnection:
             frame=text,
             reply=reply,
             direction="out" if is_ours else "in",
+            authorization=authorization,
         )
         parts = self._parts
         habits = parts.station.token_habits

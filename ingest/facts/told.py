@@ -17,10 +17,18 @@ from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import Sample, lenient_meter_values
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import FrameSetAside, QueueReported, StationBooted, StationFact
+from ledger.facts.station_facts import (
+    FrameSetAside,
+    QueueReported,
+    SessionStarted,
+    SessionUpdated,
+    StationBooted,
+    StationFact,
+)
 from ledger.log.envelope import Frame
 
 _HEAD: Final = frozenset({"station_id", "position", "line", "received_at", "oddities"})
+_AUTHORIZED: Final = (SessionStarted, SessionUpdated)
 _OF_NO_SESSION: Final = (StationBooted, QueueReported)
 _NOWHERE: Final = At("", None, lambda _raw, _oddities: None)
 
@@ -146,7 +154,10 @@ def fact_of(told: Told | SetAside, frame: Frame, *, position: int, line: int) ->
         told = Told(FrameSetAside, {"reason": told.reason}, set())
     parts = told.parts
     if parts.get("token_uid") is not None:
-        parts["token_uid"] = _subject(parts["token_uid"], frame, told.oddities)
+        token = parts["token_uid"] = _subject(parts["token_uid"], frame, told.oddities)
+        found = frame.authorization
+        if found is not None and found.subject == token and told.fact in _AUTHORIZED:
+            parts["authorization"] = found
     parts["station_id"], parts["received_at"] = frame.station, frame.received_at
     parts["position"], parts["line"] = position, line
     if told.oddities and told.fact not in _OF_NO_SESSION:

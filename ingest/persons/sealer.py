@@ -12,7 +12,7 @@ from ingest.persons.subjects import Subjects
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import Frame, Sealed
 from ledger.persons.holders import Holder, station_holder
-from ledger.persons.sealing import Subject, frame_hmac, placeholder, seal
+from ledger.persons.sealing import Subject, SubjectCut, cut_text, frame_hmac
 
 
 class FrameCuts(NamedTuple):
@@ -74,17 +74,7 @@ def cut_out(frame: Frame, cuts: FrameCuts, subjects: Mapping[Holder, Subject]) -
 def _cut_text(
     text: str, cuts: FrameCuts, given: Sequence[PersonCut], subjects: Mapping[Holder, Subject]
 ) -> tuple[str, tuple[Sealed, ...]]:
-    kept: list[str] = []
-    sealed: list[Sealed] = []
-    at = length = 0
-    for cut in given:
-        subject = subjects[cuts.holder_of(cut)]
-        stands = placeholder(subject.id)
-        before = text[at : cut.start]
-        length += len(before)
-        shut = seal(subject, text[cut.start : cut.end])
-        sealed.append(Sealed(subject=subject.id, at=length, cut=shut, is_odd=cut.is_odd))
-        kept += [before, stands]
-        length += len(stands)
-        at = cut.end
-    return "".join([*kept, text[at:]]), tuple(sealed)
+    return cut_text(
+        text,
+        [SubjectCut(c.start, c.end, subjects[cuts.holder_of(c)], c.is_odd) for c in given],
+    )

@@ -148,17 +148,24 @@ class Declarations:
         )
 
     def tariff_for(
-        self, station_id: str, token_uid: str | None, at: datetime
+        self,
+        station_id: str,
+        token_uid: str | None,
+        at: datetime,
+        *,
+        partner: str | None = None,
     ) -> TariffInForce | None:
         """Return the tariff that prices a session of *token_uid* which began at *at*.
 
-        The most specific assignment whose tariff has a version in force wins.
+        The most specific assignment whose tariff has a version in force wins. *partner* is whose
+        token it is, if it is not declared.
         """
         station = self.station(station_id, at)
         if station is None:
             return None
         token = self.token(token_uid, at) if token_uid else None
-        return self.tariff_of(station_id, station, token_uid, token, at)
+        partner = token.partner if token else partner
+        return self.tariff_of(station_id, station, token_uid, token, at, partner=partner)
 
     def tariff_of(
         self,
@@ -167,12 +174,17 @@ class Declarations:
         token_uid: str | None,
         token: Token | None,
         at: datetime,
+        *,
+        partner: str | None,
     ) -> TariffInForce | None:
-        """Return the tariff for *station* and *token*, as `tariff_for`, with both looked up."""
+        """Return the tariff for *station* and *token*, as `tariff_for`, with both looked up.
+
+        *partner* is the roaming partner whose token it is, declared or not.
+        """
         keys = keys_for(
             token=token_uid,
             token_group=token.group if token else None,
-            partner=token.partner if token else None,
+            partner=partner,
             station=station_id,
             site=station.site,
         )

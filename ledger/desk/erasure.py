@@ -27,7 +27,7 @@ _STATIONS: LiteralString = """
 SELECT station_id FROM session WHERE token_uid = ANY (%(tokens)s)
 UNION SELECT station_id FROM unknown_token WHERE token_uid = ANY (%(tokens)s) ORDER BY station_id
 """
-_TEXTS: LiteralString = "SELECT subject FROM subject WHERE kind = 'station'"
+_TEXTS: LiteralString = "SELECT subject FROM subject WHERE kind IN ('station', 'partner')"
 _SESSIONS: LiteralString = "SELECT count(*) FROM listed_session WHERE token_uid = ANY (%s)"
 _INVOICES: LiteralString = """
 SELECT count(DISTINCT number) FROM issued_invoice LEFT JOIN invoiced_session USING (number)
@@ -103,7 +103,8 @@ def erase_person(
     Args:
         connection: To the tables of persons.
         person: From `find_person`.
-        is_everywhere: Take the texts of every station along, not only where the person charged.
+        is_everywhere: Take the texts of every station and partner along, not only of the stations
+            where the person charged.
     """
     with connection.transaction():
         if is_everywhere:

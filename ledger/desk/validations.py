@@ -14,6 +14,7 @@ from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
 from ledger.log.envelope import Validation
 from ledger.log.event_log import EventLog, Position
+from ledger.partners.tokens import LOOK_UP, asked_about
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
 from ledger.sessions.states import UNDECIDED
@@ -141,12 +142,19 @@ def _refuse_if_late(session: _Session) -> None:
 def _refuse_unknown(connection: Connection[Any], session: _Session, code: str) -> None:
     """Refuse a code that is misspelt; where no tariff holds yet, nobody knows."""
     at = session.started_at or session.first_fact_at
-    found = load_declarations(connection).tariff_for(session.station_id, session.token_uid, at)
-    if found is None:
-        return
-    tariff = found.version.tariff
+    declarations, token = load_declarations(connection), session.token_uid
+    # Which partner answered for the token stands in the log; any that ever told it may have.
+    told = connection.execute(LOOK_UP, asked_about(token)).fetchall() if token else []
+    found = [
+        declarations.tariff_for(session.station_id, token, at, partner=partner)
+        for partner in (*(party for party, *_ in told), None)
+    ]
+    tariffs = [each.version.tariff for each in found if each is not None]
     codes = {
-        each.code for each in tariff.adjustments if isinstance(each, ValidationGrant | CouponGrant)
+        each.code
+        for tariff in tariffs
+        for each in tariff.adjustments
+        if isinstance(each, ValidationGrant | CouponGrant)
     }
-    if code not in codes:
-        raise UnknownCodeError(code, tariff.id)
+    if tariffs and code not in codes:
+        raise UnknownCodeError(code, tariffs[0].id)

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from ledger.log.authorization import Authorization
+
 
 class Measurand(StrEnum):
     """What a reading measured, in the base unit that its value is given in."""
@@ -91,7 +93,8 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
 
     `seq_no` is None exactly when the protocol numbers nothing; then the id was given by us, and a
     fact with an id that no start of this station carries is loose (ledger.sessions.loose_frames).
-    Where a protocol knows no EVSEs, `evse_id` is the connector's number.
+    Where a protocol knows no EVSEs, `evse_id` is the connector's number. `authorization` is what
+    the token was found to be when the frame was logged.
     """
 
     transaction_ref: str
@@ -106,6 +109,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     offline: bool = False
     reservation_id: int | None = None
     signed: tuple[SignedReading, ...] = ()
+    authorization: Authorization | None = None
 
 
 class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="updated"):
@@ -124,6 +128,7 @@ class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     seq_no: int | None = None
     offline: bool = False
     signed: tuple[SignedReading, ...] = ()
+    authorization: Authorization | None = None
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="ended"):

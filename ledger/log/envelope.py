@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from ledger.log.authorization import Authorization
+
 SCHEMA_VERSION = 1
 
 
@@ -40,6 +42,7 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
 
     Tokens are cut out of both: `sealed` and `reply_sealed` have them, and give the exact text back
     while their keys exist. `hmac` is the hash of the frame as it came, under the first one's key.
+    `authorization`: what the token was found to be that the frame asks for, or starts with.
     """
 
     station: str
@@ -51,6 +54,7 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     sealed: tuple[Sealed, ...] = ()
     reply_sealed: tuple[Sealed, ...] = ()
     hmac: str | None = None
+    authorization: Authorization | None = None
 
 
 class Connection(Line, frozen=True, kw_only=True, tag="connection"):
@@ -97,7 +101,26 @@ class Validation(Line, frozen=True, kw_only=True, tag="validation"):
     token: str | None = None
 
 
-LogLine = Frame | Connection | Tick | Declared | Choice | Validation
+class PartnerMessage(Line, frozen=True, kw_only=True, tag="partner"):
+    """What a roaming partner said to us, or with `direction` "out" we to it, as a frame is kept.
+
+    `party` is the partner ("NL-TNM"), `what` the kind of message in words without any id ("cdrs",
+    "commands START_SESSION"), `body` its text and `reply` what the other side answered, None if it
+    did not. Who stands in either is cut out, and `hmac` the hash of the body as it came: see
+    `Frame`. It stands in the partition of `party`, and changes no session.
+    """
+
+    party: str
+    what: str
+    body: str
+    reply: str | None = None
+    direction: Literal["in", "out"] = "in"
+    sealed: tuple[Sealed, ...] = ()
+    reply_sealed: tuple[Sealed, ...] = ()
+    hmac: str | None = None
+
+
+LogLine = Frame | Connection | Tick | Declared | Choice | Validation | PartnerMessage
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[LogLine] = msgspec.json.Decoder(LogLine)

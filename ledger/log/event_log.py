@@ -67,10 +67,10 @@ class NewRecord(NamedTuple):
     stamp: Stamp | None = None
 
 
-def partition_of(station_id: str, *, partitions: int) -> int:
-    """Return the partition that holds everything about *station_id*, so that its order is kept."""
+def partition_of(name: str, *, partitions: int) -> int:
+    """Return the partition of all about one station or partner, so that its order is kept."""
     # Not hash(): the same in every process, and by any tool that reads the log by hand.
-    return zlib.crc32(station_id.encode()) % partitions
+    return zlib.crc32(name.encode()) % partitions
 
 
 def check_line(line: bytes, partition: int, *, partitions: int) -> None:

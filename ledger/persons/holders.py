@@ -21,6 +21,8 @@ class HolderKind(StrEnum):
     CUSTOMER = "customer"
     STATION = "station"
     """Texts of a station in which somebody may stand whom no rule finds."""
+    PARTNER = "partner"
+    """The same of a roaming partner."""
 
 
 class Holder(NamedTuple):
@@ -51,6 +53,11 @@ def customer_holder(customer_id: str) -> Holder:
 def station_holder(station_id: str) -> Holder:
     """Return the holder of what a station says in words that no rule understands."""
     return _holder(HolderKind.STATION, station_id, station_id)
+
+
+def partner_holder(party: str) -> Holder:
+    """Return the holder of what a partner says in words that no rule understands."""
+    return _holder(HolderKind.PARTNER, party, party)
 
 
 def _holder(kind: HolderKind, name: str, spelt: str) -> Holder:

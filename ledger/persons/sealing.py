@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -21,7 +21,7 @@ from msgspec.json import encode
 from msgspec.structs import replace
 
 from ledger.errors import LedgerError
-from ledger.log.envelope import Frame, Sealed
+from ledger.log.envelope import Frame, PartnerMessage, Sealed
 
 KEY_BYTES: Final = 64
 _REFERENCE_CHARACTERS: Final = 32
@@ -71,6 +71,32 @@ def placeholder(subject_id: str) -> str:
     return encode(subject_id).decode()
 
 
+class SubjectCut(NamedTuple):
+    """A value to cut out of a text: where it stands, and whose it is."""
+
+    start: int
+    end: int
+    subject: Subject
+    is_odd: bool = False
+
+
+def cut_text(text: str, cuts: Iterable[SubjectCut]) -> tuple[str, tuple[Sealed, ...]]:
+    """Return *text* with *cuts* (in order, apart) replaced by subject ids, and what was cut."""
+    kept: list[str] = []
+    sealed: list[Sealed] = []
+    at = length = 0
+    for cut in cuts:
+        stands = placeholder(cut.subject.id)
+        before = text[at : cut.start]
+        length += len(before)
+        shut = seal(cut.subject, text[cut.start : cut.end])
+        sealed.append(Sealed(subject=cut.subject.id, at=length, cut=shut, is_odd=cut.is_odd))
+        kept += [before, stands]
+        length += len(stands)
+        at = cut.end
+    return "".join([*kept, text[at:]]), tuple(sealed)
+
+
 class Restored(NamedTuple):
     """A text with what its keys opened back in place, and what stayed shut in it."""
 
@@ -110,20 +136,36 @@ def opened(frame: Frame, keys: Mapping[str, bytes]) -> Frame:
     Raises:
         BrokenSealError: If it does not come back as it was.
     """
-    text, shut = restored(frame.frame, frame.sealed, keys)
-    if frame.hmac is not None and frame.sealed and not shut:
-        first = frame.sealed[0].subject
-        if not hmac.compare_digest(frame.hmac, frame_hmac(keys[first], text)):
+    text, rest = _opened(frame.frame, frame, keys)
+    return replace(frame, frame=text, **rest)
+
+
+def opened_message(message: PartnerMessage, keys: Mapping[str, bytes]) -> PartnerMessage:
+    """Return *message* as it came, as `opened` does with a frame.
+
+    Raises:
+        BrokenSealError: If it does not come back as it was.
+    """
+    text, rest = _opened(message.body, message, keys)
+    return replace(message, body=text, **rest)
+
+
+def _opened(
+    text: str, line: Frame | PartnerMessage, keys: Mapping[str, bytes]
+) -> tuple[str, dict[str, Any]]:
+    """Return the *text* of a line as it came, and what the line's other fields are then."""
+    original, shut = restored(text, line.sealed, keys)
+    if line.hmac is not None and line.sealed and not shut:
+        first = line.sealed[0].subject
+        if not hmac.compare_digest(line.hmac, frame_hmac(keys[first], original)):
             raise BrokenSealError(first)
-    reply, reply_shut = restored(frame.reply or "", frame.reply_sealed, keys)
-    return replace(
-        frame,
-        frame=text,
-        reply=None if frame.reply is None else reply,
-        sealed=shut,
-        reply_sealed=reply_shut,
-        hmac=frame.hmac if len(shut) == len(frame.sealed) else None,
-    )
+    reply, reply_shut = restored(line.reply or "", line.reply_sealed, keys)
+    return original, {
+        "reply": None if line.reply is None else reply,
+        "sealed": shut,
+        "reply_sealed": reply_shut,
+        "hmac": line.hmac if len(shut) == len(line.sealed) else None,
+    }
 
 
 def frame_hmac(key: bytes, frame: str) -> str:

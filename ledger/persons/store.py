@@ -13,9 +13,17 @@ import msgspec
 from psycopg import Connection
 
 from ledger.errors import LedgerError
-from ledger.log.envelope import Frame
+from ledger.log.envelope import Frame, PartnerMessage
 from ledger.persons.holders import Holder, HolderKind
-from ledger.persons.sealing import Subject, blob_reference, new_subject, opened, seal, unseal
+from ledger.persons.sealing import (
+    Subject,
+    blob_reference,
+    new_subject,
+    opened,
+    opened_message,
+    seal,
+    unseal,
+)
 
 Key = tuple[str, str]
 """Kind and name of a holder."""
@@ -134,9 +142,27 @@ def opened_frames(connection: Connection[Any], frames: Sequence[Frame]) -> list[
     Raises:
         BrokenSealError: If one does not come back as it was.
     """
-    sealed = {part.subject for frame in frames for part in (*frame.sealed, *frame.reply_sealed)}
-    keys = keys_of(connection, sealed) if sealed else {}
+    keys = _keys_for(connection, frames)
     return [opened(frame, keys) for frame in frames]
+
+
+def opened_messages(
+    connection: Connection[Any], messages: Sequence[PartnerMessage]
+) -> list[PartnerMessage]:
+    """Return *messages* of partners as they came, as far as their keys exist.
+
+    Raises:
+        BrokenSealError: If one does not come back as it was.
+    """
+    keys = _keys_for(connection, messages)
+    return [opened_message(message, keys) for message in messages]
+
+
+def _keys_for(
+    connection: Connection[Any], lines: Sequence[Frame | PartnerMessage]
+) -> dict[str, bytes]:
+    sealed = {part.subject for line in lines for part in (*line.sealed, *line.reply_sealed)}
+    return keys_of(connection, sealed) if sealed else {}
 
 
 def erase(connection: Connection[Any], subjects: Iterable[str]) -> int:

@@ -102,7 +102,7 @@ def terms_of(session: ChargingSession, declarations: Declarations) -> Terms:
     """Return the terms of *session*."""
     # For a start that never came, when we first heard of it.
     at = session.started_at or session.first_received_at
-    driver = driver_of(declarations, session.token_uid, at)
+    driver = driver_of(declarations, session.token_uid, at, session.authorization)
     basis, objections = _basis_of(session, declarations, driver, at)
     policy = declarations.policy(at)
     return Terms(declarations.version, at, basis, objections, driver, policy)
@@ -120,7 +120,9 @@ def _basis_of(
     entity = declarations.legal_entity(site.legal_entity, at) if site else None
     if site is None or entity is None:
         return None, (phrase("site_undeclared", site=station.site),)
-    tariff = declarations.tariff_of(station_id, station, driver.uid, driver.token, at)
+    tariff = declarations.tariff_of(
+        station_id, station, driver.uid, driver.token, at, partner=driver.partner
+    )
     if tariff is None:
         return None, (phrase("tariff_missing"),)
     stated = tariff.version.tariff.currency

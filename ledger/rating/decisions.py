@@ -66,17 +66,19 @@ class PayerKind(StrEnum):
     PARTNER = "partner"
 
 
-class Payer(msgspec.Struct, frozen=True, kw_only=True):
+class Payer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who owes a session, and how it becomes an invoice.
 
     `party` is the customer's key, the partner's id or the bearer's token. `invoicing` None: not
     invoiced here but settled with the partner. `customer` is the buyer's key, where there is one.
+    `contract`: the partner's contract, as it was told for the token, sealed with that one's key.
     """
 
     kind: PayerKind
     party: str
     customer: str | None
     invoicing: Invoicing | None
+    contract: str | None = None
 
 
 class RatedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

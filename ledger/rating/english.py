@@ -20,6 +20,7 @@ SENTENCES: Final = {
     "token_unknown": "The token {token} was not declared at the start.",
     "token_blocked": "The token {token} was blocked at the start.",
     "token_expired": "The token {token} had expired at the start.",
+    "token_unasked": "The partner {partner} wants to be asked about the token {token} each time.",
     "customer_unknown": "Customer {customer} was not declared at the start.",
     "station_undeclared": "Station {station} was not declared.",
     "site_undeclared": "Site {site} or its legal entity was not declared.",

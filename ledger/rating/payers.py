@@ -1,4 +1,10 @@
-"""Who pays for a session: the token's customer, its roaming partner, or its bearer."""
+"""Who pays for a session: the token's customer, its roaming partner, or its bearer.
+
+What is declared about a token decides, as it holds at the start: the operator may correct it, with
+a `valid_from` that lies back. What was found at the time, and stands in the line of the start,
+decides where nothing is declared: it is what a partner promised and the station was answered, and
+needs no table of tokens, which may say otherwise by now.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ledger.declared.declarations import Declarations
+from ledger.log.authorization import Authorization
 from ledger.master_data.customers import Customer, Invoicing
 from ledger.master_data.policies import Policy, UnknownTokens
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
@@ -17,20 +24,38 @@ class Driver(NamedTuple):
     """Who charges, as declared at the session's start: the token, and whose customer's it is.
 
     `customer_id` is the token's or its parent's, declared or not; `customer` None: it is not.
+    `told`: the token is not declared, and this is what its partner said of it.
     """
 
     uid: str | None
     token: Token | None = None
     customer_id: str | None = None
     customer: Customer | None = None
+    told: Authorization | None = None
+
+    @property
+    def partner(self) -> str | None:
+        """The roaming partner whose token it is."""
+        if self.told is not None:
+            return self.told.party
+        return self.token.partner if self.token else None
 
 
-def driver_of(declarations: Declarations, uid: str | None, at: datetime) -> Driver:
-    """Return who charges with the token *uid* in a session that began at *at*."""
+def driver_of(
+    declarations: Declarations,
+    uid: str | None,
+    at: datetime,
+    recorded: Authorization | None = None,
+) -> Driver:
+    """Return who charges with the token *uid* in a session that began at *at*.
+
+    *recorded* is what the token was found to be then.
+    """
     token = declarations.token(uid, at) if uid is not None else None
     customer_id = _customer_of(declarations, token, at)
     customer = declarations.customer(customer_id, at) if customer_id else None
-    return Driver(uid, token, customer_id, customer)
+    is_told = token is None and recorded is not None and recorded.partner is not None
+    return Driver(uid, token, customer_id, customer, recorded if is_told else None)
 
 
 def payer_of(driver: Driver, uid: str) -> Payer:
@@ -40,12 +65,15 @@ def payer_of(driver: Driver, uid: str) -> Payer:
     customer, else settled with the partner. Without customer or partner, the bearer gets an
     invoice per session.
     """
-    _, token, customer_id, customer = driver
+    _, token, customer_id, customer, told = driver
     invoicing = customer.invoicing if customer else None
     if token and token.kind is TokenKind.ROAMING:
         party = token.partner or customer_id or uid
         buyer = customer_id if customer else None
         return Payer(kind=PayerKind.PARTNER, party=party, customer=buyer, invoicing=invoicing)
+    if told is not None:
+        kind, party, contract = PayerKind.PARTNER, told.party or uid, told.contract
+        return Payer(kind=kind, party=party, customer=None, invoicing=None, contract=contract)
     if customer_id and customer:
         kind = PayerKind.CUSTOMER
         return Payer(kind=kind, party=customer_id, customer=customer_id, invoicing=invoicing)
@@ -62,6 +90,8 @@ def _objection(driver: Driver, policy: Policy, at: datetime) -> Phrase | None:
     uid, token = driver.uid, driver.token
     if uid is None:
         return phrase("token_missing")
+    if driver.told is not None:
+        return _objection_of(driver.told, uid, at)
     if token is None:
         if policy.unknown_tokens is UnknownTokens.ACCEPT_AND_RATE:
             return None
@@ -78,6 +108,19 @@ def _objection_to(driver: Driver, uid: str, token: Token, at: datetime) -> Phras
     if customer is None or driver.customer is not None:
         return None
     return phrase("customer_unknown", customer=customer)
+
+
+def _objection_of(told: Authorization, uid: str, at: datetime) -> Phrase | None:
+    """Return why a partner does not pay for a token that only it knows."""
+    match told.status:
+        case "accepted" | "expired":
+            # By the start, not by the answer: what was charged offline may be told much later.
+            has_expired = told.status == "expired" if told.until is None else told.until <= at
+            return phrase("token_expired", token=uid) if has_expired else None
+        case "blocked" | "invalid":
+            return phrase("token_blocked", token=uid)
+        case "unasked":
+            return phrase("token_unasked", token=uid, partner=told.party)
 
 
 def _customer_of(declarations: Declarations, token: Token | None, at: datetime) -> str | None:

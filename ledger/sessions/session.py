@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from ledger.facts.station_clock import SessionClock
+from ledger.log.authorization import Authorization
 from ledger.meter.series import RegisterReading
 from ledger.sessions.loose_frames import Window
 from tariffs.model.usage import Activity
@@ -43,7 +44,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     line) of every fact in it, `unused_frames` those of stops that do not hold, `dropped` the
     register readings that were not used. `blockers` are the flags that forbid automatic rating.
     Facts of its reference dated before `facts_from` are an earlier session's; None: it is the
-    first one. `window` is where it lies by its own frames, None without a start.
+    first one. `window` is where it lies by its own frames, None without a start. `authorization` is
+    what its token was found to be when the start was logged, or else the first event that names it.
     """
 
     session_id: str
@@ -52,6 +54,7 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     evse_id: int | None = None
     connector_id: int | None = None
     token_uid: str | None = None
+    authorization: Authorization | None = None
     stopped_by: str | None = None
     stop_reason: str | None = None
     reservation_id: int | None = None

@@ -42,6 +42,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 
 from ledger.facts.flags import Flag, blockers_of
 from ledger.facts.station_clock import Pair, SessionClock, learn_clock
@@ -51,9 +52,11 @@ from ledger.facts.station_facts import (
     SessionEnded,
     SessionFact,
     SessionStarted,
+    SessionUpdated,
     StationBooted,
 )
 from ledger.facts.station_traits import StationTraits
+from ledger.log.authorization import Authorization
 from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered
@@ -137,6 +140,7 @@ class _Fold:
             evse_id=evse_id,
             connector_id=connector_id,
             token_uid=token,
+            authorization=self._authorization(token),
             stopped_by=end.token_uid if end else None,
             stop_reason=end.reason if end else None,
             reservation_id=start.reservation_id if start else None,
@@ -323,6 +327,22 @@ class _Fold:
         elif end is not None and end.token_uid not in {None, token}:
             self._flags.add(Flag.OTHER_TOKEN_STOPPED)
         return token
+
+    def _authorization(self, token: str | None) -> Authorization | None:
+        """Return what the token was found to be: at a start, else at the first event naming it.
+
+        Of a frame that was sent again the first one holds: by its answer the station let charge.
+        """
+        facts: Sequence[SessionStarted | SessionUpdated]
+        facts = (*self._segment.starts, *self._segment.updates)
+        asked = [
+            (not isinstance(fact, SessionStarted), self._at(fact), source_of(fact), found)
+            for fact in facts
+            if token is not None
+            and fact.token_uid == token
+            and (found := fact.authorization) is not None
+        ]
+        return min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
 
     def _changes(self) -> list[tuple[datetime, int, str]]:
         """Return every reported state from the start on, with its effective time."""

@@ -377,6 +377,7 @@ def _billed(session: ChargingSession) -> tuple[object, ...]:
         session.energy_wh,
         session.unattributed_wh,
         session.token_uid,
+        session.authorization,
         session.evse_id,
         session.connector_id,
         points,

@@ -21,7 +21,7 @@ from ledger.facts.station_facts import (
     StationFact,
     transaction_of,
 )
-from ledger.log.envelope import Choice, Declared, Frame, Tick, Validation
+from ledger.log.envelope import Choice, Declared, Frame, PartnerMessage, Tick, Validation
 from ledger.log.event_log import Record, Stamp
 from ledger.log.reading import numbered_lines
 from ledger.rating.decisions import Moment
@@ -29,6 +29,7 @@ from ledger.sessions.segments import dated
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.judge import Judge
+from ledger.worker.line_rows import store_set_aside, store_validations
 from ledger.worker.live_folds import NO_TRANSACTION
 from ledger.worker.position import Reached
 from ledger.worker.rater import Rater
@@ -159,6 +160,8 @@ class PartitionWorker:
             if line is None:
                 entry.set_aside.append(("", "line_unreadable"))
                 continue
+            if type(line) is PartnerMessage:
+                continue  # it changes no session, so it moves no moment of a decision either
             entry.at = max(entry.at, line.received_at)
             if type(line) is Frame:
                 entry.facts += self._translated(line, entry, index)
@@ -373,28 +376,3 @@ class PartitionWorker:
                 for station_id, memory in self._memories.items()
                 if memory.unfinished()
             }
-
-
-def store_set_aside(
-    connection: Connection[Any], partition: int, counts: Counter[tuple[str, str]]
-) -> None:
-    """Add *counts* of lines, by station and reason, to those set aside before."""
-    with connection.cursor() as cursor:
-        if counts:
-            cursor.executemany(
-                "INSERT INTO set_aside (partition, station_id, reason, lines)"
-                " VALUES (%s, %s, %s, %s) ON CONFLICT (partition, station_id, reason)"
-                " DO UPDATE SET lines = set_aside.lines + excluded.lines",
-                [(partition, *key, lines) for key, lines in sorted(counts.items())],
-            )
-
-
-def store_validations(connection: Connection[Any], rows: Sequence[tuple[object, ...]]) -> None:
-    """Write who validated which session with what code, at which line."""
-    with connection.cursor() as cursor:
-        if rows:
-            cursor.executemany(
-                "INSERT INTO validation (partition, position, line, session_id, station_id, code,"
-                " validated_by, validated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                rows,
-            )

@@ -6,8 +6,9 @@
 CREATE TABLE subject (
     -- Random: it tells nothing, and the same token shown again after an erasure is somebody new.
     subject text PRIMARY KEY CHECK (length(subject) <= 64),
-    kind    text NOT NULL CHECK (kind IN ('token', 'customer', 'station')),
-    -- A token as tokens are compared, a customer's key, a station whose unread texts it holds.
+    kind    text NOT NULL CHECK (kind IN ('token', 'customer', 'station', 'partner')),
+    -- A token as tokens are compared, a customer's key, a station or partner whose unread texts it
+    -- holds.
     name    text NOT NULL CHECK (length(name) <= 200),
     -- A token as it stands on the wire.
     spelt   text NOT NULL CHECK (length(spelt) <= 255),

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from deploy.cli import WRONG, run
 from deploy.settings import NAMES
@@ -15,11 +16,15 @@ from ingest.facts.translate import translate
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
+from ledger.log.authorization import Authorization
 from ledger.log.envelope import Validation
 from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
+from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
 from ledger.worker.worker import Worker
 from tariffs.files.tariff_file import read_tariff_file
+from tests.at_the_edge import keep_named_subjects
 from tests.charging_day import (
     MORNING,
     PARTITIONS,
@@ -194,3 +199,37 @@ def test_a_code_that_comes_with_the_stop_counts(books: str) -> None:
 
     assert nets(books) == {"1": 200}
     assert replayed(books).is_identical
+
+
+def test_a_guest_of_a_partner_shows_the_code_of_the_partner_s_tariff(place: str) -> None:
+    guest = "GUEST1"
+    tariff, problems = read_tariff_file(
+        TARIFF.replace("DAY", "THEIRS").replace("SHOP", "HOTEL"), "theirs.yaml"
+    )
+    assert tariff is not None, problems
+    assignment = Assignment(tariff="THEIRS", partner="NL-TNM")
+    with ask(place) as connection:
+        keep_named_subjects(connection, guest)
+        told = PartnerToken(guest, "NL-TNM-C1", True, Whitelist.ALWAYS)
+        add_partner_tokens(connection, "NL-TNM", [told], at=MORNING)
+        changes = [
+            Change(kind=kind, key=key, entity=entity, valid_from=MORNING)
+            for kind, key, entity in (
+                (Kind.TARIFF, "THEIRS", published(tariff)),
+                (Kind.ASSIGNMENT, assignment.key(), assignment),
+            )
+        ]
+        version = declare(connection, changes, by="test", at=MORNING)
+    found = Authorization(subject=guest.casefold(), by="partner", status="accepted", party="NL-TNM")
+    moment, station, line = start16(STATION, 2, 2, guest, 0, 2)
+    begun = (moment, station, replace(line, authorization=found))
+    write_log(place, [*everywhere(version, 1), begun])
+    work(place)
+    session = f"{STATION}/2/20260302T070200Z"
+
+    assert run(["sessions", "validate", session, "--code", "NONE", "--by", "desk"]) == WRONG
+    assert run(["sessions", "validate", session, "--code", "HOTEL", "--by", "desk"]) == 0
+    write_log(place, [stop16(STATION, 61, 2, 10_000)])
+    work(place)
+
+    assert nets(place) == {"2": 200}

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.facts.station_facts import StationFact
+from ledger.facts.station_facts import SessionStarted, SessionUpdated, StationFact
+from ledger.log.authorization import Authorization
 from ledger.sessions.segments import dated
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
@@ -19,6 +20,11 @@ from tests.station_story import Story16, Story201, sessions_of, wh
 EVER = datetime.min.replace(tzinfo=UTC)
 MINUTES = st.integers(-30, 200)
 REGISTERS = st.integers(0, 12_000)
+ANSWERED = [
+    Authorization(subject="tag-1", by="partner", status=status, party=party)
+    for status in ("accepted", "blocked")
+    for party in ("NL-TNM", "DE-ABC")
+]
 IDS_16 = st.sampled_from([1, 1, 1, 2, -1, 0, 777, None])
 
 
@@ -62,8 +68,20 @@ def stories_201(draw: st.DrawFn) -> Story201:
             seq=draw(st.integers(0, 6)),
             state=draw(st.sampled_from([None, "Charging", "SuspendedEV", "EVConnected"])),
             offline=draw(st.booleans()),
+            token=draw(st.sampled_from([None, "tag-1"])),
         )
     return story
+
+
+@st.composite
+def authorized(draw: st.DrawFn, facts: list[StationFact]) -> list[StationFact]:
+    """Return *facts* as an edge logs them whose answers change: with what the token was found."""
+    return [
+        msgspec.structs.replace(fact, authorization=draw(st.sampled_from([None, *ANSWERED])))
+        if isinstance(fact, SessionStarted | SessionUpdated) and fact.token_uid
+        else fact
+        for fact in facts
+    ]
 
 
 def _folded(story: Story16 | Story201, batches: list[list[StationFact]]) -> list[ChargingSession]:
@@ -84,7 +102,7 @@ def _encoded(sessions: list[ChargingSession]) -> list[bytes]:
 def test_any_order_and_any_repetition_of_the_facts_give_the_same_sessions(
     story: Story16 | Story201, data: st.DataObject
 ) -> None:
-    facts = story.facts()
+    facts = data.draw(authorized(story.facts()))
     repeated = facts + data.draw(
         st.lists(st.sampled_from(facts), max_size=5) if facts else st.just([])
     )
@@ -98,9 +116,11 @@ def test_any_order_and_any_repetition_of_the_facts_give_the_same_sessions(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.one_of(stories_16(), stories_201()))
-def test_a_book_rebuilt_from_stored_facts_tells_the_same(story: Story16 | Story201) -> None:
-    facts = story.facts()
+@given(st.one_of(stories_16(), stories_201()), st.data())
+def test_a_book_rebuilt_from_stored_facts_tells_the_same(
+    story: Story16 | Story201, data: st.DataObject
+) -> None:
+    facts = data.draw(authorized(story.facts()))
     stored = [msgspec.json.encode(fact) for fact in facts]
     reread = [msgspec.json.decode(text, type=StationFact) for text in stored]
 
@@ -245,3 +265,35 @@ def test_a_frame_that_names_anothers_session_goes_to_its_own_connector() -> None
     assert first.energy_wh == 0
     assert "foreign_connector" in first.flags
     assert second.energy_wh == 1000
+
+
+def test_the_first_answer_to_a_start_holds_however_often_it_is_sent() -> None:
+    story = Story16()
+    for minute in (0, 1, 2):
+        story.start(0, 1000, received=minute)
+    nothing, yes, no = None, ANSWERED[0], ANSWERED[2]
+    facts = [
+        msgspec.structs.replace(fact, authorization=answer)
+        for fact, answer in zip(story.facts(), (nothing, yes, no), strict=True)
+        if isinstance(fact, SessionStarted)
+    ]
+
+    (session,) = sessions_of(story.fold(facts))
+
+    assert session.authorization == yes
+
+
+def test_what_another_token_was_answered_is_not_the_session_s() -> None:
+    story = Story201()
+    story.event("Started", 0, wh(1000), token="tag-1", seq=0)
+    story.event("Updated", 1, wh(1100), token="tag-2", seq=1)
+    facts = [
+        msgspec.structs.replace(fact, authorization=ANSWERED[0])
+        if isinstance(fact, SessionUpdated)
+        else fact
+        for fact in story.facts()
+    ]
+
+    (session,) = sessions_of(story.fold(facts))
+
+    assert (session.token_uid, session.authorization) == ("tag-1", None)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from deploy.postgres import migrate
 from ingest.facts.translate import translate
+from ledger.log.authorization import Authorization
 from ledger.log.postgres import PostgresEventLog
 from ledger.worker.worker import Worker
 from tests.charging_day import (
     PARTITIONS,
+    Timed,
+    at,
     choose,
     declare_fleet,
     event201,
@@ -202,3 +206,38 @@ def test_a_moved_start_goes_on_its_own_session_and_an_older_one_is_rated_beside_
         "CS-NEW-1/R/20260302T071000Z",
     ]
     assert decided(database) == ["rated", "rated"]
+
+
+def answered(started: Timed, status: Literal["accepted", "blocked"], minutes: float) -> Timed:
+    """Return a start as it is logged when it comes again, with what its token was found to be."""
+    _, station, line = started
+    found = Authorization(subject="guest1", by="partner", status=status, party="NL-TNM")
+    return at(minutes), station, replace(line, received_at=at(minutes), authorization=found)
+
+
+def test_a_start_that_comes_again_with_its_partner_s_word_rates_what_was_held(
+    database: str,
+) -> None:
+    started = start16("CS-OLD-1", 10, 31, "GUEST1", 1000)
+    first = [*everywhere(declare_fleet(database), -1), started, stop16("CS-OLD-1", 60, 31, 5000)]
+    write_log(database, first)
+    work(database)
+    assert decided(database) == ["held"]
+
+    write_log(database, [answered(started, "accepted", 70)])
+    work(database)
+
+    assert decided(database) == ["held", "rated"]
+
+
+def test_another_word_to_a_start_that_comes_again_changes_nothing(database: str) -> None:
+    started = answered(start16("CS-OLD-1", 10, 31, "GUEST1", 1000), "accepted", 10)
+    first = [*everywhere(declare_fleet(database), -1), started, stop16("CS-OLD-1", 60, 31, 5000)]
+    write_log(database, first)
+    work(database)
+
+    write_log(database, [answered(started, "blocked", 70)])
+    work(database)
+
+    assert decided(database) == ["rated"]
+    assert "late_fact" not in shown(database)[3]

@@ -1,0 +1,31 @@
+"""What a token was found to be when a station asked, as the line of its frame keeps it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+
+class Authorization(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the token `subject` was allowed when the line was logged, and who said so.
+
+    `by`: its declaration, its partner's row in our table of their tokens, or the policy for tokens
+    that nobody knows. `status` is what it was found to be, also where the station was answered
+    otherwise because it had charged offline already. "unasked": its partner wants to be asked each
+    time, and was not. `until`: from then on it has expired. `party` is the roaming partner
+    ("NL-TNM"); `contract` its contract, sealed with the subject's key.
+    """
+
+    subject: str
+    by: Literal["declared", "partner", "policy"]
+    status: Literal["accepted", "blocked", "expired", "invalid", "unasked"]
+    until: datetime | None = None
+    party: str | None = None
+    contract: str | None = None
+
+    @property
+    def partner(self) -> str | None:
+        """The partner that answered for the token by itself; None where we did."""
+        return self.party if self.by == "partner" else None

@@ -1,0 +1,224 @@
+"""What partners say, as lines of the log: who stands in it is cut out, as it is of frames.
+
+A body is JSON of OCPI's objects. Whose a value is, the object says in which it stands:
+
+    {"cdr_token": {"uid": "04AA", "contract_id": "C1"}, "remark": "by phone"}
+                   "04AA"                "C1"                "by phone"    -> all sealed for 04AA
+
+`uid` names the token of its object and of those within; where none does, the object's other ids
+are somebody of their own. What is said beside the object that names the token is the first named
+one's within, and the party's if nobody is named. A text that is no JSON is the party's as a whole:
+whom it names nobody can say. What is left is what settlement reads.
+
+The caller finds or makes the subjects of `holders_in`, and appends `sealed_message` to the
+partition of the party (`partition_of`). Tests: tests/ledger/partners/test_messages.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from ledger.errors import LedgerError
+from ledger.log.envelope import PartnerMessage, Sealed
+from ledger.partners.party import check_party
+from ledger.persons.holders import Holder, partner_holder, token_holder
+from ledger.persons.sealing import Subject, SubjectCut, cut_text, frame_hmac
+
+TEXT_MAX: Final = 1 << 20
+"""Characters of a body or a reply: a page of a few hundred CDRs."""
+HOLDERS_MAX: Final = 1_000
+"""Tokens of one text that get a subject of their own; what is more is the party's."""
+
+_TOKEN_IDS: Final = ("uid", "token_uid")
+_OTHER_IDS: Final = ("auth_id", "contract_id", "visual_number", "group_id")
+_PERSONAL: Final = frozenset({*_TOKEN_IDS, *_OTHER_IDS, "remark"})
+"""Names that tell who somebody is. Source: OCPI 2.1.1 and 2.2.1: Token, CDR, Session, commands."""
+_WHAT: Final = re.compile(r"[A-Za-z_]{1,40}(?: [A-Za-z_]{1,40})?")
+_LEXEME: Final = re.compile(
+    r'\s*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]++)', re.DOTALL
+)
+_OPENING, _CLOSING, _BETWEEN = frozenset("[{"), frozenset("]}"), frozenset(",:")
+
+
+class UnfitMessageError(LedgerError):
+    """A message of a partner that cannot be a line of the log."""
+
+
+class _Value(NamedTuple):
+    """A personal value: where its JSON text stands, and in which object, by number."""
+
+    name: str
+    start: int
+    end: int
+    within: int
+    said: str
+
+
+@dataclass(slots=True)
+class _Container:
+    """An object or list as the scan goes through it; a list bears the number of its object."""
+
+    number: int
+    is_object: bool
+    name: str
+    is_naming: bool = True
+
+
+_NOWHERE: Final = _Container(-1, is_object=False, name="")
+
+
+@dataclass(slots=True)
+class _Scan:
+    """The personal values of a text, and the object around each object (-1: none)."""
+
+    values: list[_Value] = field(default_factory=list)
+    around: list[int] = field(default_factory=list)
+
+
+class MessageCuts(NamedTuple):
+    """What is cut out of a text, and whose each is: in order, apart."""
+
+    spans: Sequence[tuple[int, int]]
+    holders: Sequence[Holder]
+
+
+def holders_in(message: PartnerMessage) -> list[Holder]:
+    """Return whose subjects `sealed_message` needs, each once.
+
+    Raises:
+        UnfitMessageError: If *message* cannot be a line of the log.
+        BadPartyError: If its party is none.
+    """
+    _check(message)
+    texts = [message.body, message.reply or ""]
+    cuts = [cuts_of(text, message.party) for text in texts]
+    return list(dict.fromkeys(holder for each in cuts for holder in each.holders))
+
+
+def sealed_message(message: PartnerMessage, subjects: Mapping[Holder, Subject]) -> PartnerMessage:
+    """Return *message* (as it came) as the log keeps it."""
+    cuts = cuts_of(message.body, message.party)
+    body, sealed = _cut(message.body, cuts, subjects)
+    reply, reply_sealed = message.reply, tuple[Sealed, ...]()
+    if reply is not None:
+        reply, reply_sealed = _cut(reply, cuts_of(reply, message.party), subjects)
+    hmac = frame_hmac(subjects[cuts.holders[0]].key, message.body) if cuts.holders else None
+    return replace(
+        message, body=body, reply=reply, sealed=sealed, reply_sealed=reply_sealed, hmac=hmac
+    )
+
+
+def cuts_of(text: str, party: str) -> MessageCuts:
+    """Return what tells who somebody is in a *text* of *party*. Total."""
+    if not text:
+        return MessageCuts((), ())
+    try:
+        json.loads(text)
+        found = _scan(text)
+    except (ValueError, RecursionError):
+        return MessageCuts([(0, len(text))], [partner_holder(party)])
+    owners = _owners(found, partner_holder(party))
+    return MessageCuts([(value.start, value.end) for value in found.values], owners)
+
+
+def _check(message: PartnerMessage) -> None:
+    check_party(message.party)
+    if not _WHAT.fullmatch(message.what):
+        problem = f"{message.what[:80]!a} does not say in a word or two what it is"
+        raise UnfitMessageError(problem)
+    for name, text in (("body", message.body), ("reply", message.reply or "")):
+        if len(text) > TEXT_MAX:
+            problem = f"the {name} has {len(text)} characters, at most {TEXT_MAX} are kept"
+            raise UnfitMessageError(problem)
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            problem = f"the {name} has half a character at {error.start}: no UTF-8 says that"
+            raise UnfitMessageError(problem) from error
+
+
+def _cut(
+    text: str, cuts: MessageCuts, subjects: Mapping[Holder, Subject]
+) -> tuple[str, tuple[Sealed, ...]]:
+    given = zip(cuts.spans, cuts.holders, strict=True)
+    return cut_text(text, [SubjectCut(*span, subjects[holder]) for span, holder in given])
+
+
+def _owners(found: _Scan, party: Holder) -> list[Holder]:
+    """Return whose each value is: its own token's, its object's, or a nested object's."""
+    named, others = _named(found, _TOKEN_IDS), _named(found, _OTHER_IDS)
+    holders: dict[int, Holder] = {}
+    for number, outer in enumerate(found.around):  # what is around an object has a lower number
+        holder = named.get(number) or named.get(outer)
+        if holder is not None:
+            named[number] = holders[number] = holder
+        elif number in others:
+            holders[number] = others[number]
+    for number in sorted(holders):
+        outer = found.around[number]
+        while outer >= 0 and outer not in holders:
+            holders[outer] = holders[number]
+            outer = found.around[outer]
+    allowed: set[Holder] = set()
+    owners = []
+    for value in found.values:
+        own = token_holder(value.said) if value.name in _TOKEN_IDS else None
+        owner = own or holders.get(value.within, party)
+        if len(allowed) < HOLDERS_MAX:
+            allowed.add(owner)
+        owners.append(owner if owner in allowed else party)
+    return owners
+
+
+def _named(found: _Scan, names: Sequence[str]) -> dict[int, Holder]:
+    """Return whom each object names: under the first of *names* that it has, and there first."""
+    named: dict[int, tuple[int, Holder]] = {}
+    for value in found.values:
+        holder = token_holder(value.said) if value.name in names else None
+        if holder is not None:
+            rank = names.index(value.name)
+            if value.within not in named or rank < named[value.within][0]:
+                named[value.within] = rank, holder
+    return {number: holder for number, (_, holder) in named.items()}
+
+
+def _scan(text: str) -> _Scan:
+    """Return the personal values of a *text* that is JSON."""
+    found = _Scan()
+    inside: list[_Container] = []
+    whole: tuple[int, int] | None = None  # a personal value that is a container: where, how deep
+    for start, end, lexeme in _lexemes(text):
+        top = inside[-1] if inside else _NOWHERE
+        if lexeme in _OPENING:
+            if whole is None and top.name in _PERSONAL:
+                whole = start, len(inside)
+            number = top.number
+            if lexeme == "{":
+                found.around.append(number)
+                number = len(found.around) - 1
+            inside.append(_Container(number, lexeme == "{", "" if lexeme == "{" else top.name))
+        elif lexeme in _CLOSING:
+            inside.pop()
+            if whole is not None and len(inside) == whole[1]:
+                outer = inside[-1]
+                found.values.append(_Value(outer.name, whole[0], end, outer.number, ""))
+                whole = None
+        elif lexeme in _BETWEEN:
+            top.is_naming = lexeme == ","
+        elif top.is_object and top.is_naming:
+            top.name = json.loads(lexeme)
+        elif whole is None and top.name in _PERSONAL and lexeme != "null":
+            said = json.loads(lexeme) if lexeme.startswith('"') else lexeme
+            found.values.append(_Value(top.name, start, end, top.number, said))
+    return found
+
+
+def _lexemes(text: str) -> Iterator[tuple[int, int, str]]:
+    for found in _LEXEME.finditer(text):
+        yield found.start(1), found.end(1), found[1]

@@ -1,0 +1,210 @@
+"""Tokens of partners: a table of a million, outside the declarations, that only grows.
+
+Declarations are loaded whole, so a million tokens that change daily cannot be some. Nothing loads
+this table; a token is looked up in it when a station shows it, and what was found goes into the
+line of the frame (`ledger.log.authorization`). Rating and replay read that, never the table.
+
+A row holds the token's subject and its contract sealed with that one's key: who is erased leaves
+nothing readable here. Of the rows of one party and subject the last one holds, and only what
+changes something makes a row, so that a partner may send its whole list every night.
+
+One card may be told by several partners. The first that told it keeps it while it may charge with
+that one, so that no partner gets another's customers by telling their cards too.
+
+Tests: tests/ledger/partners/test_tokens.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.errors import LedgerError
+from ledger.partners.party import check_party
+from ledger.persons.holders import Holder, token_holder
+from ledger.persons.sealing import Subject, seal, unseal
+from ledger.persons.store import find_or_make, keys_of
+
+ID_MAX: Final = 36
+"""Characters of a token's uid and of a contract's id (OCPI 2.2.1, mod_tokens)."""
+YEARS: Final = range(1970, 9000)
+CHUNK_ROWS: Final = 5_000
+"""Rows of one transaction: stations that show one of these tokens wait for it."""
+
+# By its parties, however many rows each of them has: a partner may change a token for years.
+LOOK_UP: LiteralString = """
+WITH RECURSIVE told (party) AS (
+    (SELECT party FROM partner_token WHERE subject = %s ORDER BY party LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT other.party FROM partner_token AS other
+        WHERE other.subject = %s AND other.party > told.party ORDER BY other.party LIMIT 1
+    ) FROM told WHERE told.party IS NOT NULL
+)
+SELECT told.party, last.contract, last.is_valid, last.whitelist, last.expires_at
+FROM told, LATERAL (
+    SELECT * FROM partner_token AS one WHERE one.subject = %s AND one.party = told.party
+    ORDER BY one.number DESC LIMIT 1
+) AS last, LATERAL (
+    SELECT one.number FROM partner_token AS one WHERE one.subject = %s AND one.party = told.party
+    ORDER BY one.number LIMIT 1
+) AS first
+ORDER BY first.number
+"""
+"""The last row of each party that told a token, the party first that told it first."""
+# Two loads for one party at once would each compare with what the other has not committed yet.
+_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended('partner_token ' || %s, 0))"
+_LAST: LiteralString = """
+SELECT last.subject, contract, is_valid, whitelist, expires_at
+FROM unnest(%s::text[]) AS asked (subject), LATERAL (
+    SELECT * FROM partner_token AS one WHERE one.subject = asked.subject AND one.party = %s
+    ORDER BY one.number DESC LIMIT 1
+) AS last
+"""
+_ADD: LiteralString = """
+COPY partner_token (party, subject, contract, is_valid, whitelist, expires_at, received_at)
+FROM STDIN
+"""
+
+
+class Whitelist(StrEnum):
+    """Whether a partner lets its token charge without being asked. Source: OCPI 2.2.1, 8.4.6."""
+
+    ALWAYS = "always"
+    ALLOWED = "allowed"
+    ALLOWED_OFFLINE = "allowed_offline"
+    """Only when the partner cannot be asked."""
+    NEVER = "never"
+
+
+class PartnerToken(NamedTuple):
+    """A token as its partner tells it. `expires_at`: most partners tell none."""
+
+    uid: str
+    contract_id: str
+    is_valid: bool
+    whitelist: Whitelist
+    expires_at: datetime | None = None
+
+
+class ToldToken(NamedTuple):
+    """What one party last said of a token; `contract` is sealed for the token's subject."""
+
+    party: str
+    contract: str
+    is_valid: bool
+    whitelist: Whitelist
+    expires_at: datetime | None
+
+    def may_charge(self, at: datetime) -> bool:
+        """Whether the token may charge at the moment *at* without the party being asked."""
+        is_over = self.expires_at is not None and self.expires_at <= at
+        return self.is_valid and self.whitelist is not Whitelist.NEVER and not is_over
+
+
+class BadPartnerTokenError(LedgerError):
+    """A token of a partner that says what no token can; nothing of its chunk is kept."""
+
+    def __init__(self, party: str, row: int, problem: str) -> None:
+        self.party, self.row, self.problem = party, row, problem
+        super().__init__(f"token {row} of {party}: {problem}")
+
+
+def add_partner_tokens(
+    connection: Connection[Any], party: str, tokens: Iterable[PartnerToken], *, at: datetime
+) -> int:
+    """Add what is new in *tokens* of *party*; return how many rows that made.
+
+    Args:
+        connection: To `inputs` and `persons`. Chunks of CHUNK_ROWS are committed one by one unless
+            the caller has a transaction; adding the same again after a failure is harmless.
+        party: Whose they are, as `party_named` writes it.
+        tokens: The last one of a uid within a chunk holds.
+        at: When they were received.
+
+    Raises:
+        BadPartyError: If *party* is none.
+        BadPartnerTokenError: If one says what no token can; what came before its chunk is kept.
+    """
+    check_party(party)
+    added, row, remaining = 0, 1, iter(tokens)
+    while chunk := list(islice(remaining, CHUNK_ROWS)):
+        holders = [_checked(party, number, token) for number, token in enumerate(chunk, row)]
+        with connection.transaction():
+            added += _add(connection, party, list(zip(holders, chunk, strict=True)), at)
+        row += len(chunk)
+    return added
+
+
+def asked_about(subject_id: str) -> tuple[str, ...]:
+    """Return the parameters of LOOK_UP for one token."""
+    return (subject_id,) * 4
+
+
+def told_token(rows: Sequence[Sequence[Any]], at: datetime) -> ToldToken | None:
+    """Return which of the rows of LOOK_UP holds at the moment *at*: the first that may charge."""
+    told = [
+        ToldToken(party, contract, is_valid, Whitelist(whitelist), expires_at)
+        for party, contract, is_valid, whitelist, expires_at in rows
+    ]
+    return next((each for each in told if each.may_charge(at)), told[0] if told else None)
+
+
+def contract_id_of(connection: Connection[Any], subject_id: str, contract: str) -> str | None:
+    """Return the id of a sealed contract, None once its bearer is erased.
+
+    Raises:
+        BrokenSealError: If it was changed, or is another subject's.
+    """
+    key = keys_of(connection, [subject_id]).get(subject_id)
+    return None if key is None else unseal(Subject(subject_id, key), contract)
+
+
+def _add(
+    connection: Connection[Any],
+    party: str,
+    given: Sequence[tuple[Holder, PartnerToken]],
+    at: datetime,
+) -> int:
+    subjects = find_or_make(connection, list(dict.fromkeys(holder for holder, _ in given)))
+    news: dict[str, tuple[object, ...]] = {}
+    for holder, token in given:
+        subject = subjects[str(holder.kind), holder.name]
+        contract = seal(subject, token.contract_id)
+        news[subject.id] = contract, token.is_valid, str(token.whitelist), token.expires_at
+    connection.execute(_LOCK, (party,))
+    for subject_id, *last in connection.execute(_LAST, (list(news), party)):
+        if news[subject_id] == tuple(last):
+            del news[subject_id]
+    with connection.cursor() as cursor, cursor.copy(_ADD) as copy:
+        for subject_id, values in news.items():
+            copy.write_row((party, subject_id, *values, at))
+    return len(news)
+
+
+def _checked(party: str, row: int, token: PartnerToken) -> Holder:
+    """Return whose token it is."""
+    for name, text in (("uid", token.uid), ("contract_id", token.contract_id)):
+        if not text.strip() or not (text.isascii() and text.isprintable()):
+            # Not the text itself: an error is written to files that nobody erases persons from.
+            raise BadPartnerTokenError(party, row, f"its {name} is no printable ASCII text")
+        if len(text) > ID_MAX:
+            problem = f"its {name} has {len(text)} characters, at most {ID_MAX} are allowed"
+            raise BadPartnerTokenError(party, row, problem)
+    if not isinstance(token.whitelist, Whitelist):
+        raise BadPartnerTokenError(party, row, f"its whitelist is none of {', '.join(Whitelist)}")
+    if token.expires_at is not None:
+        if token.expires_at.tzinfo is None:
+            raise BadPartnerTokenError(party, row, "its expires_at has no time zone")
+        # The database takes years that no `datetime` can be read back from.
+        if token.expires_at.year not in YEARS:
+            raise BadPartnerTokenError(party, row, "its expires_at lies in no year to reckon with")
+    holder = token_holder(token.uid)
+    if holder is None:
+        raise BadPartnerTokenError(party, row, f"its uid {token.uid!a} stands for no token")
+    return holder
