@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.facts.translate import translate
-from ingest.persons.cuts import TOKENS_MAX
+from ingest.persons.cuts import PART_MIN, TOKENS_MAX
 from ingest.persons.sealer import cut_out, frame_cuts
 from ledger.facts.flags import Flag
 from ledger.facts.token_uid import TokenHabits
@@ -220,6 +220,7 @@ def frames_with(token: str, payload: dict[str, Any], *, is_ascii: bool) -> str:
     return json.dumps([2, f"id {token}", "Authorize", payload | tags], ensure_ascii=is_ascii)
 
 
+@example("000 ", {}, False)
 @given(TOKENS, st.dictionaries(st.text(), JSON, max_size=3), st.booleans())
 def test_a_frame_comes_back_to_the_byte_and_without_its_key_says_nothing_of_a_token(
     token: str,
@@ -233,7 +234,9 @@ def test_a_frame_comes_back_to_the_byte_and_without_its_key_says_nothing_of_a_to
 
     assert isinstance(stored, Frame)
     assert opened(stored, keys_of(subjects)) == frame
-    if any(holder.kind is HolderKind.TOKEN for holder in subjects):
+    # Blanks around a token are none of it, and what is left may be too short to be looked for.
+    names = [holder.spelt for holder in subjects if holder.kind is HolderKind.TOKEN]
+    if any(len(name) >= PART_MIN for name in names):
         without = frames_with("", payload, is_ascii=is_ascii)
         kept = stored.frame + (stored.reply or "")
         for subject in subjects.values():
