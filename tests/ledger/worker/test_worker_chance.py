@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -132,6 +133,16 @@ def test_an_id_that_is_started_again_and_again_comes_out_the_same(database: str,
     chance = random.Random(seed)
     day = day_of_one_id(declare_fleet(database), chance)
     assert_same_however_worked_off(database, day, chance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [disturbed_day, day_of_one_id])
+@pytest.mark.parametrize("seed", range(1000, 1100))
+def test_many_days_come_out_the_same_however_they_are_worked_off(
+    database: str, make: Callable[[int, random.Random], list[Timed]], seed: int
+) -> None:
+    chance = random.Random(seed)
+    assert_same_however_worked_off(database, make(declare_fleet(database), chance), chance)
 
 
 def assert_same_however_worked_off(database: str, day: list[Timed], chance: random.Random) -> None:
