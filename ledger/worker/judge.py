@@ -119,7 +119,7 @@ class Judge:
             if row.is_unfinished:
                 row.follow(found.session)
                 row.describe(found.session, memory.heard_at)
-                self._conclude(row, self._rater.decide(found.session, row, moment, memory.heard_at))
+                self._conclude(row, self._decided(found.session, row, memory, moment))
             elif session_id in seen.changed:
                 self._review(row, found.session, memory, moment)
             if row.lie(found.session):
@@ -188,6 +188,14 @@ class Judge:
         ]
         known = {transaction for transaction in looked_at if live.has_facts(transaction)}
         return Seen(set(looked_at), known, folded, changed, vanished)
+
+    def _decided(
+        self, session: ChargingSession, row: SessionRow, memory: StationMemory, moment: Moment
+    ) -> Verdict | None:
+        """Return what is decided about an unfinished session, None while it waits."""
+        if not session.is_ended and not self._is_due(row, memory, moment):
+            return None  # an open end: until its time is over nothing can be decided
+        return self._rater.decide(session, row, moment, memory.heard_at)
 
     def _is_due(self, row: SessionRow, memory: StationMemory, moment: Moment) -> bool:
         """Whether the time alone may decide an unfinished session."""

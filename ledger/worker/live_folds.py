@@ -109,8 +109,9 @@ class LiveFold:
             held.facts_from = until
             gone += self._drop(held, until, loose)
             parts[transaction] = extent.part
-        if parts:
-            self._told = settled(without(self._told, gone), parts)
+        self._told = settled(without(self._told, gone), parts)
+        # Where some of its sessions go on, these are no news; where none does, nobody looks.
+        if any(part is not None and part.until is not None for part in parts.values()):
             last = self._fold
             self._fold = fold_station(last.station_id, self._told, last.traits, last)
 
