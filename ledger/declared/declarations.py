@@ -108,6 +108,8 @@ class Declarations:
         history = self._histories.get((kind, key))
         if history is None:
             return None
+        if len(history) == 1:  # nearly always
+            return history[0] if history[0].valid_from <= at else None
         index = bisect_right(history, at, key=lambda row: row.valid_from)
         return history[index - 1] if index else None
 
