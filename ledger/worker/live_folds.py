@@ -136,6 +136,8 @@ class LiveFold:
             stale.append(heappop(self._loose)[2])
         news = self._loose_news(shelf)
         for transaction in sorted(extent):
+            if self._is_as_before(transaction, extent[transaction]):
+                continue
             stale += self._stretch(transaction, extent[transaction])
             news += self._news(shelf, transaction, extent[transaction])
             part = extent[transaction].part
@@ -171,6 +173,16 @@ class LiveFold:
         self._fold = fold_station(last.station_id, self._told, last.traits, last)
         self.changed |= self._fold.changed
         return self._fold.changed
+
+    def _is_as_before(self, transaction: str, extent: Extent) -> bool:
+        """Whether windows alone are needed of *transaction*, and the very same as before."""
+        held = self._held.get(transaction)
+        return (
+            held is not None
+            and extent.facts_from is None
+            and held.facts_from is None
+            and held.told_from == extent.told_from
+        )
 
     def _stretch(self, transaction: str, extent: Extent) -> list[StationFact]:
         """Hold no more of *transaction* than *extent* says, or read anew; return what goes."""

@@ -147,8 +147,8 @@ class PartitionWorker:
         self._validated.clear()
         for station_id in self._heard:
             memory = self._memories[station_id]
-            # Longer than a record can look back: what is in mind by chance must decide nothing.
-            memory.let_go(memory.heard_at - 2 * RECENT)
+            # A record that looks back further (its clock went back) brings what it needs to mind.
+            memory.let_go(memory.heard_at - RECENT)
         self._heard.clear()
         self._lighten()
 
