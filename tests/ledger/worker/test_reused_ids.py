@@ -1,0 +1,81 @@
+"""An id that is started again and again: what is long over is brought back where a frame is its."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from ledger.declared.changes import Change
+from ledger.declared.declarations import POLICY_KEY, Kind
+from ledger.declared.store import declare
+from ledger.master_data.policies import Policy
+from tests.charging_day import Timed, at, declare_fleet, event201, everywhere, tick, write_log
+from tests.ledger.worker.test_late_facts import decided, rows, work
+
+
+def charge(begins: float, wh: float) -> list[Timed]:
+    """Return a session of half an hour under the id R."""
+    return [
+        event201("CS-NEW-1", begins, "Started", "R", 0, wh, token="FLEET1"),
+        event201("CS-NEW-1", begins + 30, "Ended", "R", 1, wh + 2000),
+    ]
+
+
+def flags(dsn: str) -> dict[str, Any]:
+    return dict(rows(dsn, "SELECT right(session_id, 7), flags FROM session ORDER BY session_id"))
+
+
+def test_a_late_frame_of_a_session_that_is_no_longer_in_mind_flags_it_and_bills_nothing_twice(
+    database: str,
+) -> None:
+    version = declare_fleet(database)
+    write_log(database, [*everywhere(version, -1), *charge(10, 1000), *charge(200, 3000)])
+    work(database)
+    # A worker that begins here has the last session in mind alone, until the old stop comes again.
+    started = event201("CS-NEW-1", 400, "Started", "R", 0, 5000, token="FLEET1")
+    write_log(database, [started], lines_a_record=1)
+    write_log(
+        database,
+        [event201("CS-NEW-1", 41, "Ended", "R", 1, 2900, received=410)],
+        lines_a_record=1,
+    )
+    work(database)
+
+    assert decided(database) == ["rated", "rated"]
+    assert [key for key, found in flags(database).items() if "late_fact" in found] == ["071000Z"]
+    assert list(flags(database)) == ["071000Z", "102000Z", "134000Z"]
+
+
+def test_a_row_lies_where_its_session_does_once_a_late_start_moved_it(database: str) -> None:
+    version = declare_fleet(database)
+    write_log(database, [*everywhere(version, -1), *charge(10, 1000), *charge(120, 3000)])
+    work(database)
+    moved = event201("CS-NEW-1", 119.5, "Started", "R", 0, 3000, token="FLEET1", received=200)
+    write_log(database, [moved])
+    work(database)
+
+    [row] = rows(
+        database,
+        'SELECT facts_from, ("window" ->> 2)::timestamptz FROM session'
+        " WHERE session_id LIKE '%090000Z'",
+    )
+    assert row == (at(119.5), at(119.5))
+    assert decided(database) == ["rated", "rated"]
+
+
+def test_a_policy_that_begins_to_hold_and_waits_less_holds_at_the_next_tick(database: str) -> None:
+    declare_fleet(database)
+    change = Change(kind=Kind.POLICY, key=POLICY_KEY, entity=Policy(wait_s=600), valid_from=at(100))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SET search_path = books, inputs, persons")
+        version = declare(connection, [change], by="test", at=at(-2))
+    gap = [
+        event201("CS-NEW-1", 60, "Started", "R", 0, 1000, token="FLEET1"),
+        event201("CS-NEW-1", 70, "Ended", "R", 2, 3000),
+    ]
+    lines = [*everywhere(version, -1), *gap, *tick(90), *tick(101), *tick(200)]
+    write_log(database, lines, lines_a_record=1)
+    work(database)
+
+    assert rows(database, "SELECT kind, decided_at FROM session_decision") == [("held", at(101))]
