@@ -27,6 +27,7 @@ from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token
 from tariffs.adjustments.adjustment import GroupGrant, ValidationGrant
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 from tests.at_the_edge import keep_customer, keep_named_subjects, sealed
 
@@ -96,6 +97,16 @@ def declare_fleet(dsn: str) -> int:
             Change(kind=Kind.CUSTOMER, key="home", entity=home),
         ]
         return declare(connection, changes, by="test", at=MORNING - timedelta(days=1))
+
+
+def declare_day(dsn: str, text: str) -> int:
+    """Declare the tariff of the file *text* in place of the fleet's; return the version."""
+    tariff, problems = read_tariff_file(text, "day.yaml")
+    assert tariff is not None, problems
+    change = Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SET search_path = books, inputs, persons")
+        return declare(connection, [change], by="test", at=MORNING)
 
 
 def call(

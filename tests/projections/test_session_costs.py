@@ -11,19 +11,16 @@ import pytest
 from deploy.cli import run
 from deploy.settings import NAMES
 from ledger.books.decisions_store import rated_sessions
-from ledger.declared.changes import Change
-from ledger.declared.declarations import Kind
-from ledger.declared.store import declare, load_declarations
-from ledger.master_data.tariff_versions import published
+from ledger.declared.store import load_declarations
 from ledger.rating.decisions import SessionRevision
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, list_sessions
 from projections.station_history import station_now
-from tariffs.files.tariff_file import read_tariff_file
 from tests.charging_day import (
     MORNING,
     PARTITIONS,
     Timed,
+    declare_day,
     declare_fleet,
     event201,
     everywhere,
@@ -54,12 +51,7 @@ ONE, TWO = "CS-OLD-1", "CS-NEW-1"
 def fleet(database: str) -> str:
     """The fleet with a day's cap that a customer's sessions share."""
     declare_fleet(database)
-    tariff, problems = read_tariff_file(TARIFF, "day.yaml")
-    assert tariff is not None, problems
-    change = Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING)
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs")
-        version = declare(connection, [change], by="test", at=MORNING)
+    version = declare_day(database, TARIFF)
     write_log(database, list(everywhere(version, 0)))
     return database
 

@@ -17,19 +17,14 @@ import psycopg
 import pytest
 
 from deploy.postgres import migrate
-from ledger.declared.changes import Change
-from ledger.declared.declarations import Kind
-from ledger.declared.store import declare
-from ledger.master_data.tariff_versions import published
 from ledger.rating.decisions import Decision, SessionHeld, SessionRated, decode_decision
-from tariffs.files.tariff_file import read_tariff_file
 from tariffs.offsets import UtcOffset
 from tests.charging_day import (
-    MORNING,
     PARTITIONS,
     Timed,
     at,
     choose,
+    declare_day,
     declare_fleet,
     event201,
     everywhere,
@@ -82,12 +77,7 @@ print(json.dumps(TZDATA_VERSION))
 def books(database: str) -> str:
     """Sessions whose price, month or times are found with the help of Berlin's time."""
     declare_fleet(database)
-    tariff, problems = read_tariff_file(TARIFF, "day.yaml")
-    assert tariff is not None, problems
-    change = Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING)
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs")
-        version = declare(connection, [change], by="test", at=MORNING)
+    version = declare_day(database, TARIFF)
     lines: list[Timed] = [
         *everywhere(version, 0),
         # From 08:01 until 08:50: after eight in Berlin, before it in London.

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from msgspec.structs import replace
 
@@ -30,6 +29,7 @@ from tests.charging_day import (
     PARTITIONS,
     Timed,
     at,
+    declare_day,
     declare_fleet,
     everywhere,
     start16,
@@ -56,12 +56,7 @@ adjustments:
 def books(database: str) -> str:
     """Books in which a session of 10 kWh is under way, with a tariff that knows two codes."""
     declare_fleet(database)
-    tariff, problems = read_tariff_file(TARIFF, "day.yaml")
-    assert tariff is not None, problems
-    change = Change(kind=Kind.TARIFF, key="DAY", entity=published(tariff), valid_from=MORNING)
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs, persons")
-        version = declare(connection, [change], by="test", at=MORNING)
+    version = declare_day(database, TARIFF)
     write_log(database, [*everywhere(version, 0), start16(STATION, 1, 1, "FLEET1", 0)])
     work(database)
     return database
