@@ -75,11 +75,6 @@ class SessionRow(msgspec.Struct, kw_only=True):
         return self.state in UNFINISHED
 
     @property
-    def has_start(self) -> bool:
-        """True where the station told its start, and so may use its id."""
-        return self.started_at is not None
-
-    @property
     def lacks_end(self) -> bool:
         """True where only its stop, another session or time can move it: no reading does."""
         is_held = self.state is SessionState.HELD and self.ended_at is None

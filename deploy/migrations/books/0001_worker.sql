@@ -15,7 +15,7 @@ CREATE TABLE worker_position (
     sequences        bigint[] NOT NULL DEFAULT '{}'
 );
 
--- Facts as the translators gave them, msgpack and zstd, some of one transaction in one row.
+-- Facts as the translators gave them (ledger/facts/stored.py), some of one transaction in one row.
 CREATE TABLE fact (
     station_id     text        NOT NULL,
     transaction_ref text        NOT NULL,
