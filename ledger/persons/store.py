@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString
 
 import msgspec
 from psycopg import Connection
 
 from ledger.errors import LedgerError
 from ledger.log.envelope import Frame, PartnerMessage
-from ledger.persons.holders import Holder, HolderKind
+from ledger.persons.holders import Holder
 from ledger.persons.sealing import (
     Subject,
     blob_reference,
@@ -53,14 +53,6 @@ _BLOB: LiteralString = """
 SELECT blob, subject, key, sealed FROM blob JOIN subject USING (subject) WHERE blob = ANY (%s)
 """
 _ID: Final = re.compile(r"[pb]-[0-9a-f]{32}")
-
-
-class Row(NamedTuple):
-    """A row of the table, without the key."""
-
-    subject: str
-    kind: HolderKind
-    name: str
 
 
 class ContendedSubjectError(LedgerError):
