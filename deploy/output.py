@@ -1,14 +1,19 @@
-"""How commands print: tables for people, JSON for machines, problems on the other channel."""
+"""How commands print: tables for people, JSON for machines, problems on the other channel.
+
+Nothing else writes to a terminal. What comes from stations and partners is made safe here.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from tariffs.phrases.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +37,19 @@ def print_json(content: object, *, names: Mapping[str, str] | None = None) -> No
     text = msgspec.json.format(encoded, indent=2).decode()
     for subject_id, name in (names or {}).items():
         text = text.replace(subject_id, msgspec.json.encode(name).decode()[1:-1])
-    sys.stdout.write(text + "\n")
+    print_json_text(text)
+
+
+def print_json_text(text: str) -> None:
+    """Print a JSON *text* that is written already; where lines mean something, it is one."""
+    sys.stdout.write(printable_json(text) + "\n")
+
+
+def print_file(text: str) -> None:
+    """Print the content of a file, which a file is made of: as it is, unless a person looks on."""
+    if sys.stdout.isatty():
+        text = "\n".join(map(printable, text.split("\n")))
+    sys.stdout.write(text)
 
 
 def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> None:
@@ -41,10 +58,11 @@ def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Sequence[o
     from rich.text import Text  # noqa: PLC0415
 
     out = console()
+    title = "\n".join(map(printable, title.split("\n")))
     if not rows:
-        out.print(f"{title}: none")
+        out.print(f"{title}: none", markup=False)
         return
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold")
     for heading, justify in columns.items():
         table.add_column(heading, justify="right" if justify == RIGHT else "left", overflow="fold")
     for row in rows:
@@ -69,16 +87,26 @@ def shown(cell: object) -> str:
         case list() | tuple():
             return ", ".join(shown(each) for each in cell) or "-"
         case _:
-            return str(cell)
+            return printable(str(cell))
 
 
-def say(text: str) -> None:
-    """Print a sentence."""
-    console().print(text, markup=False, soft_wrap=True)
+def say(*lines: str) -> None:
+    """Print each of *lines* as one, whatever stands in it."""
+    console().print("\n".join(map(printable, lines)), markup=False, soft_wrap=True)
+
+
+def say_styled(parts: Iterable[tuple[str, str]]) -> None:
+    """Print one line of texts, each with its style."""
+    from rich.text import Text  # noqa: PLC0415 - what prints JSON starts without it
+
+    line = Text.assemble(*((printable(text), style) for text, style in parts))
+    console().print(line, soft_wrap=True)
 
 
 def complain(text: str) -> None:
-    """Print a problem."""
+    """Print a problem; one that takes several lines is indented by who tells it."""
     from rich.console import Console  # noqa: PLC0415 - what prints JSON starts without it
 
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        "\n".join(map(printable, text.split("\n"))), markup=False
+    )

@@ -13,6 +13,7 @@ from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import Note, PricedLine, PricedSession
 from tariffs.model.tariff import Dimension, TaxIncluded
 from tariffs.phrases.english import ENGLISH
+from tariffs.phrases.printable import printable
 from tariffs.phrases.wording import duration_text
 from tariffs.quantities import money_of_minor, plain
 from tariffs.taxes.breakdown import tax_breakdown
@@ -27,7 +28,8 @@ _TAXES: Final = {
 
 def explain(session: PricedSession) -> str:
     """Return the whole explanation: head, a paragraph a line, totals, notes."""
-    return "\n".join([*_head(session), *_lines(session), *_totals(session)]) + "\n"
+    lines = (*_head(session), *_lines(session), *_totals(session))
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _head(session: PricedSession) -> Iterator[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
-from deploy.output import say
+from deploy.output import print_json_text, say
 from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -
 def _print(logged: LoggedLine, *, is_json: bool) -> None:
     at = str(logged.at)
     if is_json:
-        sys.stdout.write(f'{{"at":"{at}","line":{logged.text}}}\n')
+        print_json_text(f'{{"at":"{at}","line":{logged.text}}}')
     else:
         from projections.log_reading import describe
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 from cyclopts import Parameter
 
-from deploy.output import complain, say
+from deploy.output import complain, print_json_text, say
 from roaming_ocpi.audit.run import Outcome, PricingRun
 from roaming_ocpi.audit.tariffs import Refusal, load_tariffs
 from tariffs.cdr.report import report_of
@@ -90,7 +89,7 @@ def _misuse(
 
 
 def _print_json(outcome: Outcome | Refusal) -> None:
-    sys.stdout.write(msgspec.json.encode(_content(outcome)).decode() + "\n")
+    print_json_text(msgspec.json.encode(_content(outcome)).decode())
 
 
 def _content(outcome: Outcome | Refusal) -> dict[str, Any]:
@@ -112,7 +111,8 @@ def _print_text(outcome: Outcome | Refusal) -> None:
         complain(str(outcome))
         return
     say(f"== {outcome.id or 'without an id'} ({outcome.source})")
-    say(explain(msgspec.structs.replace(outcome.priced, notes=(), remarks=())).rstrip())
+    priced = msgspec.structs.replace(outcome.priced, notes=(), remarks=())
+    say(*explain(priced).rstrip().split("\n"))
     if outcome.is_credit:
         say("credit: the total is taken back")
     for note in outcome.notes:

@@ -39,7 +39,7 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with System(settings, SystemClock()) as system:
-        say(_welcome(system, settings.data))
+        say(*_welcome(system, settings.data).split("\n"))
         while not stop.wait(1.0):
             pass
         say("stopping")

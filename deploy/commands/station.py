@@ -23,5 +23,5 @@ def password(*, of: str | None = None, folder: ReadingFolder = READ_FOLDER) -> i
     if folder.json:
         print_json({"password": chosen, "password_hash": digest})
     else:
-        say(f"password       {chosen}\npassword_hash  {digest}")
+        say(f"password       {chosen}", f"password_hash  {digest}")
     return 0

@@ -14,16 +14,16 @@ def print_report(figures: Figures, explained: str) -> None:
     flags = {"flag": "left", "sessions": "right", "meaning": "left"}
     rows = [(flag, count, meaning_of(flag)) for flag, count in figures.flags.items()]
     print_rows("\nFlags: what was odd", flags, rows)
-    say("One line explained (wattledger explain NUMBER LINE):\n")
-    say(explained)
+    say("One line explained (wattledger explain NUMBER LINE):", "", *explained.split("\n"))
     data = f"--data {figures.data}"
     say(
-        f"The data lies in {figures.data}; look around:\n"
-        f"  wattledger invoices {data}\n"
-        f"  wattledger sessions held {data}\n"
-        f"  wattledger balance {data}\n"
+        f"The data lies in {figures.data}; look around:",
+        f"  wattledger invoices {data}",
+        f"  wattledger sessions held {data}",
+        f"  wattledger balance {data}",
+        "",
+        *summary(figures).split("\n"),
     )
-    say(summary(figures))
     for problem in figures.problems:
         say(f"DOES NOT RECONCILE: {problem}")
     if not figures.problems:

@@ -24,6 +24,7 @@ from psycopg.conninfo import make_conninfo
 
 from deploy.errors import DeployError
 from deploy.postgres.keeper import ensure_keeper
+from deploy.postgres.private_files import open_private
 from deploy.postgres.running_server import SOCKET, EmbeddedPostgresError, RunningServer
 from deploy.postgres.server_account import ServerAccount
 from deploy.postgres.server_users import ServerUsers
@@ -147,7 +148,7 @@ class EmbeddedPostgres(RunningServer):
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
         command += ["-c", f"unix_socket_directories={self.sockets}"]
-        with self.log.open("ab") as output:
+        with open_private(self.log) as output:
             self._process = self._account.run(command, needs=self._needs(), output=output)
         self.wait_until(self._answers_or_ended, "did not get ready in time")
         return True
@@ -158,15 +159,17 @@ class EmbeddedPostgres(RunningServer):
             return
         making = self.data / "postgresql.new"
         shutil.rmtree(making, ignore_errors=True)
-        self._account.own(making)
+        maker = self._account.maker()
+        maker.own(making)
         command = [str(_binary("initdb")), f"--pgdata={making}", f"--username={USER}"]
         command += ["--auth=trust", "--encoding=UTF8", "--locale=C"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        with self.log.open("ab") as output:
-            process = self._account.run(command, needs=(*self._needs(), making), output=output)
+        with open_private(self.log) as output:
+            process = maker.run(command, needs=(*self._needs(), making), output=output)
         if process.wait() != 0:
             what = "could not be initialised"
             raise EmbeddedPostgresError(what, self.log)
+        self._account.take(making)
         making.rename(self.home)
 
     def _clear_remains(self) -> None:

@@ -17,6 +17,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from deploy.postgres.private_files import open_private
 from deploy.postgres.running_server import RunningServer
 from deploy.postgres.server_users import ServerUsers, open_lock
 
@@ -34,7 +35,7 @@ def ensure_keeper(data: Path, log: Path) -> subprocess.Popen[bytes] | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return None
-        with log.open("ab") as output:
+        with open_private(log) as output:
             keeper = subprocess.Popen(  # noqa: S603 - ourselves, no shell
                 # Without site-packages: it needs none and starts in half the time.
                 [sys.executable, "-P", "-S", "-m", __name__, str(data), str(lock.fileno())],

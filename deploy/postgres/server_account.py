@@ -1,4 +1,8 @@
-"""Under whose account the embedded PostgreSQL runs: PostgreSQL refuses to run as root."""
+"""Under whose account the embedded PostgreSQL runs: PostgreSQL refuses to run as root.
+
+Root runs it under a user id of its own. Under a shared one, such as nobody's, every process of that
+user could read the files, and connect: within the folder the server trusts whoever reaches it.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,18 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from deploy.errors import DeployError
 
-# Root runs the server under the first of these that the machine knows.
-ACCOUNTS = ("wattledger", "nobody")
+ACCOUNT = "wattledger"
+"""Root runs the server under this account if the machine has it, else under an id without one."""
+UNUSED_IDS = range(60706, 61184)
+"""What neither Debian nor systemd gives to anybody (systemd, "Users, Groups, UIDs and GIDs")."""
+MAKER = "nobody"
+"""An id without an account can run the server, but not initdb, which asks for its name."""
 # Also access(2), which PostgreSQL asks about its own binary, has to honour the capability.
 PASS_DIRECTORIES = (
     "--securebits=+no_setuid_fixup",
@@ -56,14 +65,44 @@ class ServerAccount:
             return cls(uid=os.geteuid(), gid=os.getegid(), is_other=False)
         if home.exists() and (owner := home.stat()).st_uid != 0:
             return cls(uid=owner.st_uid, gid=owner.st_gid, is_other=True)
-        for name in ACCOUNTS:
-            try:
-                entry = pwd.getpwnam(name)
-            except KeyError:
-                continue
+        with suppress(KeyError):
+            entry = pwd.getpwnam(ACCOUNT)
             return cls(uid=entry.pw_uid, gid=entry.pw_gid, is_other=True)
-        why = f"there is no account {' or '.join(ACCOUNTS)}"
+        taken = _ids_in_use()
+        # Each folder begins elsewhere: a server that stands still has no process to be seen.
+        first = int.from_bytes(sha256(os.fsencode(home)).digest()) % len(UNUSED_IDS)
+        for own_id in (*UNUSED_IDS[first:], *UNUSED_IDS[:first]):
+            if own_id not in taken:
+                return cls(uid=own_id, gid=own_id, is_other=True)
+        why = f"the user ids {UNUSED_IDS[0]} to {UNUSED_IDS[-1]} are all in use"
         raise NoServerAccountError(why)
+
+    def maker(self) -> ServerAccount:
+        """Return the account that makes the files, which are this one's afterwards (`take`).
+
+        Raises:
+            NoServerAccountError: If this one has no name and the machine has nobody else.
+        """
+        try:
+            pwd.getpwuid(self.uid)
+        except KeyError:
+            pass
+        else:
+            return self
+        try:
+            entry = pwd.getpwnam(MAKER)
+        except KeyError:
+            why = f"there is no account {ACCOUNT} or {MAKER}"
+            raise NoServerAccountError(why) from None
+        return ServerAccount(uid=entry.pw_uid, gid=entry.pw_gid, is_other=True)
+
+    def take(self, directory: Path) -> None:
+        """Make everything in *directory* this account's."""
+        if not self.is_other:
+            return
+        for folder, _, names in os.walk(directory):
+            for name in (".", *names):
+                os.chown(Path(folder, name), self.uid, self.gid, follow_symlinks=False)
 
     def own(self, directory: Path) -> Path:
         """Make *directory*, for this account alone, and return it.
@@ -124,3 +163,12 @@ class ServerAccount:
             if status.st_uid != self.uid and status.st_mode & wanted != wanted:
                 return False
         return True
+
+
+def _ids_in_use() -> set[int]:
+    """Return the user ids that have an account, or a process."""
+    named = {entry.pw_uid for entry in pwd.getpwall()}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            named.add(process.stat().st_uid)
+    return named

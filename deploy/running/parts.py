@@ -11,10 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Protocol
+from typing import Any, Protocol
 
 from deploy.clock import SteppedClock, SystemClock
+from deploy.postgres.private_files import open_private
 from deploy.settings import Settings
+from tariffs.phrases.printable import printable
 
 LOG_FILE = "wattledger.log"
 ALONE_SECONDS_MAX = 15.0
@@ -75,14 +77,28 @@ def run_part(part: Part, context: PartContext, pipe: Connection) -> None:
     log.info("ended")
 
 
+class LogFormat(logging.Formatter):
+    """A line of the log for each thing that is told, however strangers name things in it."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the one line, without what hangs on it."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802, ANN401 - logging's own name and type
+        """Return a traceback: it may quote a stranger, and only it has several lines."""
+        return "\n".join(map(printable, super().formatException(ei).split("\n")))
+
+
 def write_log(settings: Settings) -> None:
-    """Write this process's log to the data folder."""
-    logging.basicConfig(
-        filename=settings.data / LOG_FILE,
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
+    """Write this process's log to the data folder; nobody else may read it."""
+    path = settings.data / LOG_FILE
+    open_private(path).close()
+    handler = logging.FileHandler(path)
+    handler.setFormatter(LogFormat())
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
 
 
 def _end_with_parent() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -16,6 +18,7 @@ from ledger.invoices.issuing import issue_due
 from ledger.log.event_log import EventLog
 from ledger.log.reading import numbered_lines
 
+LOGGER = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.5
 _IS_ANYTHING_RATED: LiteralString = "SELECT EXISTS (SELECT FROM uninvoiced_session)"
 _DECIDED_UP_TO: LiteralString = "SELECT max(last_at) FROM worker_position"
@@ -29,6 +32,7 @@ class Invoicer:
         """Connect to *dsn*; *log* stays the caller's to close."""
         self._connection, self._issuer, self._log = connect(dsn), InvoiceIssuer(dsn), log
         self._declarations = Declarations()
+        self._told: dict[str, str] = {}
 
     def close(self) -> None:
         """Let the connections go."""
@@ -39,10 +43,10 @@ class Invoicer:
         """Issue what is due until *stop* is set."""
         # By looking, not by notice: what makes a month due is time, which nobody announces.
         while not stop.wait(LOOK_SECONDS):
-            self.run_once()
+            self.run_once(stop.is_set)
 
-    def run_once(self) -> tuple[str, ...]:
-        """Issue what is due now; return the numbers."""
+    def run_once(self, is_over: Callable[[], bool] = lambda: False) -> tuple[str, ...]:
+        """Issue what is due now, until *is_over*; return the numbers."""
         if self._connection.execute(_IS_ANYTHING_RATED).fetchone() != (True,):
             return ()
         # What time it is, the log says: nothing below the edges reads a clock.
@@ -58,7 +62,15 @@ class Invoicer:
             self._declarations,
             up_to=up_to,
             complete_up_to=complete_up_to,
+            is_over=is_over,
+            told=self._tell,
         )
+
+    def _tell(self, cause: str, why: Exception) -> None:
+        """Log what cannot be invoiced, once for each reason: it is tried again at every look."""
+        if self._told.get(cause) != str(why):
+            self._told[cause] = str(why)
+            LOGGER.error("no invoice for %s: %s", cause, why)
 
 
 def decided_up_to(connection: Connection[Any]) -> datetime | None:

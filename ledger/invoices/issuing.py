@@ -9,7 +9,7 @@ issues next books it before anything else.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -20,6 +20,7 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.books.feed import DeskDecision, append_decision
 from ledger.books.journal import store_entries
 from ledger.declared.declarations import Declarations
+from ledger.errors import LedgerError
 from ledger.invoices.document import read_document
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
@@ -60,6 +61,8 @@ def issue_due(
     *,
     up_to: datetime,
     complete_up_to: datetime | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+    told: Callable[[str, Exception], None] = lambda _cause, _why: None,
 ) -> tuple[str, ...]:
     """Issue every invoice that is due at the record time *up_to*; return their numbers.
 
@@ -73,6 +76,8 @@ def issue_due(
         declarations: For names and addresses as declared for *up_to*.
         up_to: The time of receipt of the last record that was decided about.
         complete_up_to: Every record received before that was decided about; *up_to* if None.
+        is_over: Asked before each invoice whether to leave the rest to the next call.
+        told: Given each cause that cannot be invoiced, and why. The others do not wait for it.
     """
     complete_up_to = min(up_to, complete_up_to or up_to)
     locked = connection.execute("SELECT pg_try_advisory_lock(%s)", (ISSUING_LOCK,)).fetchone()
@@ -80,14 +85,24 @@ def issue_due(
         return ()  # another process issues now: it, or the next call here, finds what is due
     try:
         # What a kill left behind comes first, so that what is issued here is the next to be booked.
-        booked: list[str | None] = [*iter(lambda: _book_next(connection, issuer), None)]
+        booked: list[str] = []
+        while not is_over() and (number := _book_next(connection, issuer)) is not None:
+            booked.append(number)
         for cause, named in _due(connection, declarations, complete_up_to):
+            if is_over():
+                break
             sessions = rated_sessions(connection, named)
-            issuer.issue(order_of(cause, sessions, declarations, at=up_to))
-            booked.append(_book_next(connection, issuer))
+            try:
+                order = order_of(cause, sessions, declarations, at=up_to)
+            except (LedgerError, ValueError, ArithmeticError) as error:
+                told(cause, error)
+                continue
+            issuer.issue(order)
+            if (number := _book_next(connection, issuer)) is not None:
+                booked.append(number)
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (ISSUING_LOCK,))
-    return tuple(number for number in booked if number)
+    return tuple(booked)
 
 
 def _book_next(connection: Connection[Any], issuer: InvoiceIssuer) -> str | None:

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from projections.audit.raw_frames import RawFrame
 from projections.audit.trail import ExplainedLine, Explanation, Period, UsedReading
+from tariffs.phrases.printable import printable
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ SHOWN_MAX: Final = 12
 
 def explanation_text(explanation: Explanation) -> str:
     """Return *explanation* as plain text; times are local to the site."""
-    return "\n".join(_invoice(explanation)) + "\n"
+    return "\n".join(map(printable, _invoice(explanation))) + "\n"
 
 
 def _invoice(explanation: Explanation) -> Iterator[str]:

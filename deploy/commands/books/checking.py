@@ -149,7 +149,7 @@ def _print_replay(report: ReplayReport) -> None:
     print_rows("Compared", {"what": "left", "count": "right"}, rows)
     for each in report.shown:
         kept, again = first_difference(each.kept, each.again)
-        say(f"{each.what} {each.key}\n  kept  {kept}\n  again {again}")
+        say(f"{each.what} {each.key}", f"  kept  {kept}", f"  again {again}")
     say(f"{report.lines} lines replayed, {report.compared} compared, {report.differences} differ")
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.output import print_json
+from deploy.output import print_json, say
 from deploy.running.opening import opened_with_log
 
 
@@ -30,5 +28,5 @@ def explain(number: str, line: int | None = None, /, *, folder: ReadingFolder = 
     if folder.json:
         print_json(explanation, names=names)
     else:
-        sys.stdout.write(readable(explanation_text(explanation), names))
+        say(*readable(explanation_text(explanation), names).rstrip("\n").split("\n"))
     return 0

@@ -28,7 +28,7 @@ def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
     """Print an invoice as text, with the *names* behind subject ids."""
     month = f", sessions of {document.month}" if document.month else ""
     say(f"Invoice {document.number} of {document.issued_on}{month}")
-    say(f"from {_party(document.seller)}\nto   {readable(_party(document.buyer), names)}")
+    say(f"from {_party(document.seller)}", f"to   {readable(_party(document.buyer), names)}")
     currency = document.currency
     for session in document.sessions:
         say("")

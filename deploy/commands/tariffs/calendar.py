@@ -11,11 +11,10 @@ from typing import Annotated, Final
 
 import msgspec
 from cyclopts import Group, Parameter
-from rich.text import Text
 
 from deploy.commands.tariffs.reading import compiled_tariff, monday_of
 from deploy.errors import DeployError
-from deploy.output import console, print_json, say
+from deploy.output import print_json, say, say_styled
 from tariffs.calendar.circumstances import footnotes
 from tariffs.calendar.html import calendar_html
 from tariffs.calendar.text import calendar_text
@@ -113,8 +112,7 @@ def calendar(
         print_json(_content(compiled, shown))
     else:
         for line in calendar_text(compiled, shown):
-            styled = ((s.text, "" if s.shade is None else STYLES[s.shade]) for s in line)
-            console().print(Text.assemble(*styled), soft_wrap=True)
+            say_styled((s.text, "" if s.shade is None else STYLES[s.shade]) for s in line)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -12,7 +11,7 @@ from cyclopts import Parameter
 
 from deploy.commands.tariffs.reading import compiled_tariff
 from deploy.errors import DeployError
-from deploy.output import complain, print_json, say
+from deploy.output import complain, print_file, print_json, print_json_text, say
 from roaming_ocpi.audit.documents import documents_in
 from tariffs.files.writing.tariff import write_tariff_file
 from tariffs.kernel.priced import Note
@@ -74,7 +73,7 @@ def import_tariff(
         for note in noted:
             complain(f"{file}: {note.spot or '$'}: {note.message}")
         if output is None:
-            sys.stdout.write(text)
+            print_file(text)
         else:
             path = output / f"{_file_name(tariff.id)}.yaml" if len(found) > 1 else output
             _write(path, text)
@@ -130,12 +129,12 @@ def _show(
     if as_json:
         raw = None if written is None else msgspec.Raw(written)
         encoded = msgspec.json.encode({"tariff": raw, "notes": notes})
-        sys.stdout.write(msgspec.json.format(encoded).decode() + "\n")
+        print_json_text(msgspec.json.format(encoded).decode())
     else:
         for note in notes:
             complain(f"{file}: {note.spot or '$'}: {note.message}")
         if written is not None:
-            sys.stdout.write(written.decode() + "\n")
+            print_json_text(written.decode())
     return int(written is None)
 
 

@@ -21,7 +21,12 @@ from deploy.errors import DeployError
 from deploy.postgres import embedded
 from deploy.postgres.embedded import EmbeddedPostgres
 from deploy.postgres.running_server import EmbeddedPostgresError
-from deploy.postgres.server_account import PASS_DIRECTORIES, NoServerAccountError, ServerAccount
+from deploy.postgres.server_account import (
+    PASS_DIRECTORIES,
+    UNUSED_IDS,
+    NoServerAccountError,
+    ServerAccount,
+)
 
 ROOT = Path(deploy.__file__).parents[1]
 IS_ROOT = os.geteuid() == 0
@@ -189,8 +194,47 @@ def test_postgres_runs_as_an_ordinary_user_whoever_we_are(data: Path) -> None:
     with EmbeddedPostgres(data) as server:
         user = Path(f"/proc/{server.pid}").stat().st_uid
 
-    assert user != 0
-    assert user == (ServerAccount.choose(data / "none").uid if IS_ROOT else os.geteuid())
+        assert user != 0
+        if not IS_ROOT:
+            assert user == os.geteuid()
+            return
+        assert user not in {entry.pw_uid for entry in pwd.getpwall()}
+        files = {path.lstat().st_uid for path in (server.home, *server.home.rglob("*"))}
+        assert files == {user}
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can be somebody else")
+def test_another_user_of_the_machine_cannot_reach_the_books(data: Path) -> None:
+    with EmbeddedPostgres(data) as server:
+        nobody = pwd.getpwnam("nobody")
+        for path in (server.sockets / ".s.PGSQL.5432", server.home / "PG_VERSION"):
+            tried = subprocess.run(
+                ["ls", str(path)],
+                check=False,
+                capture_output=True,
+                text=True,
+                user=nobody.pw_uid,
+                group=nobody.pw_gid,
+                extra_groups=[],
+            )
+            assert path.exists()
+            assert "Permission denied" in tried.stderr
+
+
+def test_nobody_else_reads_the_log_of_the_server(data: Path) -> None:
+    data.mkdir()
+    (data / "postgresql.log").write_text("from an older version\n")
+    (data / "postgresql.log").chmod(0o644)
+
+    with EmbeddedPostgres(data) as server:
+        assert server.log.stat().st_mode & 0o777 == 0o600
+
+
+def test_each_folder_s_server_has_a_user_of_its_own(data: Path) -> None:
+    if IS_ROOT:
+        one, other = ServerAccount.choose(data / "one"), ServerAccount.choose(data / "other")
+        assert one.uid != other.uid
+        assert {one.uid, other.uid} <= set(UNUSED_IDS)
 
 
 @pytest.mark.parametrize("has_setpriv", [True, False], ids=["with setpriv", "without setpriv"])

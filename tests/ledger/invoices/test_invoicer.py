@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,11 +11,12 @@ import psycopg
 import pytest
 
 from ledger.database import connect
-from ledger.invoices.invoicer import decided_up_to, waiting_since
+from ledger.invoices.invoicer import Invoicer, decided_up_to, waiting_since
 from ledger.log.envelope import Tick, encode_line
 from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.worker.worker import Worker
+from tests.depot import declared, keep_decisions, rated, session
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -79,3 +81,25 @@ def test_what_is_still_to_be_decided_holds_its_month_open(
     assert decided_up_to(connection) == NOON + timedelta(minutes=60)
     assert waiting == NOON + timedelta(minutes=5)
     assert waiting_since(connection, log) is None
+
+
+def test_what_cannot_be_invoiced_is_told_once_and_not_when_the_part_is_to_end(
+    connection: psycopg.Connection[Any],
+    log: PostgresEventLog,
+    database: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log.append([NewRecord(0, ticks(0))])
+    take(database, log, 1)
+    with connection.transaction():
+        keep_decisions(connection, [rated(session(number), declared()) for number in range(1, 4)])
+
+    with closing(Invoicer(database, log)) as invoicer:
+        assert invoicer.run_once(lambda: True) == ()
+        assert not caplog.messages
+        assert invoicer.run_once() == ()
+        assert invoicer.run_once() == ()
+
+    # Nobody declared the seller here: each session says so, once.
+    assert len(caplog.messages) == 3
+    assert "legal entity depot is not declared" in caplog.messages[0]

@@ -1,0 +1,44 @@
+"""Text of strangers made safe to show: on a terminal, in a log, in a file for people.
+
+Stations, partners and their tariffs name things as they like: with escape sequences that recolour
+or retitle a terminal, with line feeds that make a second, invented line of a log, with controls
+that turn the direction of writing round. All of these are shown as what they are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# C0 and C1 controls, soft hyphen, marks and controls of direction (UAX #9), invisible operators,
+# separators of lines, byte order mark, annotations, halves of pairs, tags. The joiners U+200C and
+# U+200D stay: Persian is not to be written without.
+_UNSAFE: Final = (
+    r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+)
+_IN_TEXT: Final = re.compile(f"[{_UNSAFE}]")
+# What JSON's own rules leave as it is; its line feeds are between values.
+_IN_JSON: Final = re.compile(f"[{_UNSAFE}]".replace(r"\x00-\x1f", ""))
+
+
+def printable(text: str) -> str:
+    r"""Return *text* in one line, with `\n`, `\x1b` or `\u202e` for what would not be seen.
+
+    Printable text is returned as it is; a backslash that stands in it is not doubled.
+    """
+    return text if text.isascii() and text.isprintable() else _IN_TEXT.sub(_escaped, text)
+
+
+def printable_json(text: str) -> str:
+    r"""Return a JSON *text* with `\u009b` for what a terminal would obey, and the same values."""
+    return _IN_JSON.sub(_escaped_in_json, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def _escaped_in_json(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

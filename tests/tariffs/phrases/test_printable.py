@@ -1,0 +1,71 @@
+"""What strangers write is shown as what it is, never obeyed."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tariffs.phrases.printable import printable, printable_json
+
+HARMLESS_FORMAT = {"\u200c", "\u200d"}
+"""Joiners, which some scripts need."""
+
+
+def is_obeyed(character: str) -> bool:
+    """Whether a terminal, or who reads it, would take *character* for more than itself."""
+    return unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"} or (
+        unicodedata.bidirectional(character) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI",
+                                                 "FSI", "PDI", "BN"}
+        and unicodedata.category(character) == "Cf"
+        and character not in HARMLESS_FORMAT
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("\x1b]0;owned\x07", r"\x1b]0;owned\x07", id="a terminal's title"),
+        pytest.param("CS-1\nINFO all is well", r"CS-1\nINFO all is well", id="a second line"),
+        pytest.param("a\rb", r"a\rb", id="written over"),
+        pytest.param("\x9b31m", r"\x9b31m", id="an escape of one character"),
+        pytest.param("\x7f", r"\x7f", id="delete"),
+        pytest.param("ab\u202ecd", r"ab\u202ecd", id="turned round"),
+        pytest.param("ab\u2066cd", r"ab\u2066cd", id="isolated"),
+        pytest.param("ab\u2028cd", r"ab\u2028cd", id="a line of its own"),
+        pytest.param("\ud800", r"\ud800", id="half a pair"),
+        pytest.param("\U000e0041", r"\U000e0041", id="a tag"),
+        pytest.param("Plätze 家族 ½ क\u200dष", "Plätze 家族 ½ क\u200dष", id="words"),
+        pytest.param(" ~", " ~", id="the ends of what ASCII prints"),
+        pytest.param("\x1f\x80\x9f\xa0", "\\x1f\\x80\\x9f\xa0", id="the ends of the controls"),
+    ],
+)
+def test_what_would_be_obeyed_is_shown_as_what_it_is(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=[])))
+def test_nothing_that_is_obeyed_passes(text: str) -> None:
+    assert not [each for each in printable(text) if is_obeyed(each)]
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_json_keeps_its_values(text: str) -> None:
+    encoded = json.dumps({text: text}, ensure_ascii=False)
+
+    shown = printable_json(encoded)
+
+    assert json.loads(shown) == {text: text}
+    assert not [each for each in shown if is_obeyed(each)]
+
+
+def test_json_keeps_its_lines() -> None:
+    assert printable_json('{\n  "a": "\u009b"\n}\n') == '{\n  "a": "\\u009b"\n}\n'
+
+
+def test_it_takes_a_text_of_any_length() -> None:
+    assert not re.search("\x1b", printable("\x1b" * 1_000_000))
