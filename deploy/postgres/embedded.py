@@ -42,6 +42,7 @@ SETTINGS = MappingProxyType(
         "synchronous_commit": "on",
         "timezone": "UTC",
         "log_min_messages": "warning",
+        "log_checkpoints": "off",
         "jit": "off",
         # Parallel queries need more of /dev/shm than containers give, and there are few cores.
         "max_parallel_workers_per_gather": "0",
@@ -162,7 +163,7 @@ class EmbeddedPostgres(RunningServer):
         maker = self._account.maker()
         maker.own(making)
         command = [str(_binary("initdb")), f"--pgdata={making}", f"--username={USER}"]
-        command += ["--auth=trust", "--encoding=UTF8", "--locale=C"]
+        command += ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         with open_private(self.log) as output:
             process = maker.run(command, needs=(*self._needs(), making), output=output)
@@ -199,6 +200,8 @@ class EmbeddedPostgres(RunningServer):
         return self._answers()
 
     def _answers(self) -> bool:
+        if not self.is_ready():  # whoever knocks before is turned away, and in the log
+            return False
         try:
             psycopg.connect(self._dsn("postgres"), connect_timeout=5).close()
         except psycopg.OperationalError:

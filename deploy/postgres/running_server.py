@@ -20,6 +20,7 @@ from deploy.errors import DeployError
 READY_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 60.0
 PAUSE_SECONDS = 0.02
+_STATUS_LINE = 7  # LOCK_FILE_LINE_PM_STATUS, counted from 0
 SOCKET = ".s.PGSQL.5432"
 SOCKET_DIRECTORY_MAX = 107 - len("/" + SOCKET)  # what sun_path holds
 
@@ -51,6 +52,14 @@ class RunningServer:
         except (OSError, ValueError):
             return None
         return pid if self._is_ours(pid) else None
+
+    def is_ready(self) -> bool:
+        """Say whether the server says that it takes connections: its pid file's last line."""
+        try:
+            lines = (self.home / "postmaster.pid").read_bytes().split(b"\n")
+        except OSError:
+            return False
+        return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == b"ready"
 
     def processes(self) -> set[int]:
         """Return the ids of all PostgreSQL processes that work on this folder."""

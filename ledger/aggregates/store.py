@@ -9,7 +9,11 @@ from uuid import UUID
 import psycopg
 from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory, StoredEvent
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
+from eventsourcing.postgres import (
+    PostgresAggregateRecorder,
+    PostgresApplicationRecorder,
+    PostgresFactory,
+)
 from eventsourcing.utils import Environment, EnvType
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
@@ -32,7 +36,25 @@ _SETTINGS: Final = {
 }
 
 
-class _Recorder(PostgresApplicationRecorder):
+class _TypeMadeOnce(PostgresAggregateRecorder):
+    """The library's recorder, which does not try to make a type that is there.
+
+    The library does so at each opening and expects to fail: an ERROR in the database's log.
+    """
+
+    def create_table(self) -> None:
+        """Make what is missing."""
+        name = f"{DECISIONS_SCHEMA}.{self.stored_event_type_name}"
+        with self.datastore.transaction(commit=False) as cursor:
+            found = cursor.execute("SELECT to_regtype(%s) AS found", (name,)).fetchone()
+        if found and found["found"]:
+            self.sql_create_statements = [
+                each for each in self.sql_create_statements if "CREATE TYPE" not in each.as_string()
+            ]
+        super().create_table()
+
+
+class _Recorder(_TypeMadeOnce, PostgresApplicationRecorder):
     """The library's recorder without its pipeline.
 
     The pipeline hangs for ever once a save exceeds the socket's buffer (psycopg 3.3,
@@ -53,6 +75,7 @@ class _Recorder(PostgresApplicationRecorder):
 class _Factory(PostgresFactory):
     """The library's factory, with any connection string (a socket's path, options, TLS)."""
 
+    aggregate_recorder_class = _TypeMadeOnce
     application_recorder_class = _Recorder
 
     def __init__(self, dsn: str, env: Environment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,10 @@ from deploy.postgres.server_account import (
     NoServerAccountError,
     ServerAccount,
 )
+from deploy.running.opening import prepare
+from deploy.settings import Settings
+from ledger.approvals.approvals import TariffApprovals
+from ledger.invoices.issuer import InvoiceIssuer
 
 ROOT = Path(deploy.__file__).parents[1]
 IS_ROOT = os.geteuid() == 0
@@ -276,3 +281,14 @@ def test_an_ordinary_user_runs_it_as_itself(data: Path) -> None:
 
     assert ran.returncode == 0, ran.stderr
     assert (data / "postgresql").stat().st_uid == uid
+
+
+def test_the_log_of_the_server_is_quiet_while_nothing_is_wrong(data: Path) -> None:
+    with EmbeddedPostgres(data) as server:
+        prepare(server.dsn, Settings(data=data))
+        for _ in range(2):
+            with InvoiceIssuer(server.dsn), TariffApprovals(server.dsn):
+                write(server.dsn)
+
+        told = server.log.read_text()
+    assert not re.search("ERROR|FATAL|WARNING|checkpoint", told), told
