@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := tariffs ledger ingest projections roaming_ocpi deploy tests bench conftest.py
 DATA ?= data
 
-.PHONY: demo up test check fuzz faults bench format lock clean help
+.PHONY: demo up test check fuzz faults mutants bench format lock clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -42,6 +42,9 @@ fuzz: $(VENV)/.dev ## the long property tests
 
 faults: $(VENV)/.dev ## the long kill -9 runs
 	$(BIN)/python -m pytest -m slow tests/faults --timeout=3000 $(ARGS)
+
+mutants: $(VENV)/.dev ## small changes to the code, and which of them no test notices; ARGS="--package ledger.meter"
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: $(VENV)/.dev ## the measures; JSON=FILE also writes them
 	$(BIN)/python -m bench.run $(if $(JSON),--json $(JSON)) $(ARGS)

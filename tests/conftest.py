@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +26,14 @@ settings.load_profile("wattledger")
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
-    """A server of this run's own; its settings are the product's."""
+    """A server of this run's own; its settings are the product's.
+
+    Where many runs follow each other (`make mutants`), one is there for all.
+    """
+    if shared := os.environ.get("WATTLEDGER_TESTS_DATA"):
+        with EmbeddedPostgres(Path(shared)) as server:
+            yield server
+        return
     data = Path(tempfile.mkdtemp(prefix="wattledger-tests-"))
     try:
         with EmbeddedPostgres(data) as server:
@@ -43,7 +51,7 @@ def postgres_dsn(postgres_server: EmbeddedPostgres) -> str:
 @pytest.fixture(scope="session")
 def template_database(postgres_dsn: str) -> str:
     """The name of a database with every table and no rows."""
-    name = "template_wattledger"
+    name = f"template_{os.getpid()}"
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     with psycopg.connect(make_conninfo(postgres_dsn, dbname=name)) as connection:
@@ -56,7 +64,7 @@ def template_database(postgres_dsn: str) -> str:
 @pytest.fixture
 def database(postgres_dsn: str, template_database: str) -> Iterator[str]:
     """The connection string of a fresh database with every table and no rows."""
-    name = f"test_{next(NUMBERS)}"
+    name = f"test_{os.getpid()}_{next(NUMBERS)}"
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
         yield make_conninfo(postgres_dsn, dbname=name)

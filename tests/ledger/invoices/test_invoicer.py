@@ -7,11 +7,14 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
 from ledger.database import connect
 from ledger.invoices.invoicer import Invoicer, decided_up_to, waiting_since
+from ledger.invoices.issuer import InvoiceIssuer
+from ledger.invoices.issuing import issue_due
 from ledger.log.envelope import Tick, encode_line
 from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog, make_log
@@ -19,6 +22,7 @@ from ledger.worker.worker import Worker
 from tests.depot import declared, keep_decisions, rated, session
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DECLARED = declared()
 
 
 @pytest.fixture
@@ -34,6 +38,12 @@ def log(database: str, connection: psycopg.Connection[Any]) -> Iterator[Postgres
     assert not connection.closed
     with PostgresEventLog(database) as log:
         yield log
+
+
+@pytest.fixture
+def issuer(database: str) -> Iterator[InvoiceIssuer]:
+    with InvoiceIssuer(database) as application:
+        yield application
 
 
 def ticks(*minutes: float) -> list[bytes]:
@@ -103,3 +113,42 @@ def test_what_cannot_be_invoiced_is_told_once_and_not_when_the_part_is_to_end(
     # Nobody declared the seller here: each session says so, once.
     assert len(caplog.messages) == 3
     assert "legal entity depot is not declared" in caplog.messages[0]
+
+
+def test_who_is_asked_to_end_issues_nothing_more_and_the_next_call_the_rest(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    with connection.transaction():
+        keep_decisions(connection, [rated(session(number), DECLARED) for number in (1, 2, 3)])
+
+    def is_over() -> bool:
+        return any(issuer.invoices())
+
+    first = issue_due(connection, issuer, DECLARED, up_to=NOON, is_over=is_over)
+
+    assert first == ("WL-2026-000001",)
+    assert issue_due(connection, issuer, DECLARED, up_to=NOON, is_over=is_over) == ()
+    rest = issue_due(connection, issuer, DECLARED, up_to=NOON)
+    assert rest == ("WL-2026-000002", "WL-2026-000003")
+
+
+def test_what_cannot_be_invoiced_stops_nobody_else_s_invoice(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    lost = msgspec.structs.replace(rated(session(1), DECLARED), legal_entity="gone")
+    with connection.transaction():
+        keep_decisions(connection, [lost, rated(session(2), DECLARED)])
+    told: list[tuple[str, str]] = []
+
+    numbers = issue_due(
+        connection,
+        issuer,
+        DECLARED,
+        up_to=NOON,
+        told=lambda cause, why: told.append((cause, str(why))),
+    )
+
+    assert numbers == ("WL-2026-000001",)
+    [(cause, why)] = told
+    assert lost.session_id in cause
+    assert why == "legal entity gone is not declared, but has sessions to bill"

@@ -80,44 +80,6 @@ def test_a_customer_billed_per_session_gets_one_invoice_a_session_at_once(
     assert [each.bearer for each in documents] == [None, "nobody-1"]
 
 
-def test_who_is_asked_to_end_issues_nothing_more_and_the_next_call_the_rest(
-    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
-) -> None:
-    keep(connection, *map(session, range(1, 4)))
-
-    def is_over() -> bool:
-        return any(issuer.invoices())
-
-    first = issue_due(connection, issuer, DECLARED, up_to=NOON, is_over=is_over)
-
-    assert first == ("WL-2026-000001",)
-    assert issue_due(connection, issuer, DECLARED, up_to=NOON, is_over=is_over) == ()
-    rest = issue_due(connection, issuer, DECLARED, up_to=NOON)
-    assert rest == ("WL-2026-000002", "WL-2026-000003")
-
-
-def test_what_cannot_be_invoiced_stops_nobody_else_s_invoice(
-    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
-) -> None:
-    lost = msgspec.structs.replace(rated(session(1), DECLARED), legal_entity="gone")
-    with connection.transaction():
-        keep_decisions(connection, [lost, rated(session(2), DECLARED)])
-    told: list[tuple[str, str]] = []
-
-    numbers = issue_due(
-        connection,
-        issuer,
-        DECLARED,
-        up_to=NOON,
-        told=lambda cause, why: told.append((cause, str(why))),
-    )
-
-    assert numbers == ("WL-2026-000001",)
-    [(cause, why)] = told
-    assert lost.session_id in cause
-    assert why == "legal entity gone is not declared, but has sessions to bill"
-
-
 def test_a_month_is_invoiced_an_hour_after_it_is_over_in_the_sellers_calendar(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:

@@ -1,0 +1,142 @@
+"""`make mutants`: does a test go red if a boundary moves by one?
+
+Changes money, meter, matching, worker and security code in small ways, one at a time, runs the
+tests that reach the change, and says which changes no test noticed.
+
+    python -m tests.mutants                            a sample of every package
+    python -m tests.mutants --package ledger.meter     all of one
+    python -m tests.mutants --sample 0 --json out.json every change there is (hours)
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import random
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from deploy.output import print_rows, say
+from deploy.postgres.embedded import EmbeddedPostgres
+from tests.mutants.equivalent import EQUIVALENT
+from tests.mutants.judging import Fate, fates
+from tests.mutants.loading import MutantFinder
+from tests.mutants.recording import Recorder
+from tests.mutants.schemata import Mutant
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGES: Final = {
+    "ledger.meter": ("tests/ledger/meter", "tests/ledger/sessions", "tests/quirks"),
+    "ledger.sessions": ("tests/ledger/sessions", "tests/ledger/facts", "tests/quirks"),
+    "ledger.rating": ("tests/ledger/rating", "tests/ledger/worker"),
+    "ledger.invoices": ("tests/ledger/invoices", "tests/ledger/books"),
+    "ledger.worker": ("tests/ledger/worker", "tests/ledger/desk", "tests/quirks"),
+    "ingest.edge": ("tests/ingest",),
+}
+"""The packages that are changed, with the tests that are nearest to each."""
+ENOUGH: Final = 90
+SURVIVED: Final = (Fate.SURVIVED, Fate.UNREACHED)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; return 1 if a package has too many survivors."""
+    parser = argparse.ArgumentParser(
+        prog="make mutants", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--package", action="append", choices=list(PACKAGES), help="only these")
+    parser.add_argument("--module", help="only modules whose name ends so (meter.series)")
+    parser.add_argument("--sample", type=int, default=100, help="changes a package; 0 is all")
+    parser.add_argument("--seed", type=int, default=1, help="which sample")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seconds", type=float, default=20.0, help="tests tried for a change")
+    parser.add_argument("--json", type=Path, help="write every change and its fate here")
+    options = parser.parse_args(arguments)
+    packages = options.package or list(PACKAGES)
+    finder = MutantFinder(ROOT, packages)
+    finder.install()
+    os.chdir(ROOT)
+    with tempfile.TemporaryDirectory(prefix="wattledger-mutants-") as folder:
+        Path(folder).chmod(0o755)
+        # One server for all forks, for each would spend more time on starting its own.
+        os.environ["WATTLEDGER_TESTS_DATA"] = folder
+        with EmbeddedPostgres(Path(folder)):
+            outcome = _judged(finder, packages, options)
+    return _report(finder, outcome, options.json)
+
+
+def _judged(
+    finder: MutantFinder, packages: Sequence[str], options: argparse.Namespace
+) -> dict[int, Fate]:
+    for package in packages:
+        for file in sorted(ROOT.joinpath(*package.split(".")).glob("*.py")):
+            importlib.import_module(f"{package}.{file.stem}")
+    paths = sorted({path for name in packages for path in PACKAGES[name] if (ROOT / path).exists()})
+    say(f"{len(finder.mutants)} changes; running {', '.join(paths)} to see which tests reach them")
+    recorder = Recorder(finder)
+    arguments = ["-q", "-p", "no:cacheprovider", "--no-header", "--timeout=600", *paths]
+    if pytest.main(arguments, plugins=[recorder]) != pytest.ExitCode.OK:
+        say("the tests fail with nothing changed; a mutant is killed by a test that passes")
+        raise SystemExit(2)
+    chosen = [
+        each.number for package in packages for each in _sample(finder.mutants, package, options)
+    ]
+    tests = {number: recorder.tests(number, seconds_max=options.seconds) for number in chosen}
+    outcome: dict[int, Fate] = {}
+    forks = fates(finder, tests, processes=options.processes, seconds_max=3 * options.seconds + 30)
+    for number, fate in forks:
+        outcome[number] = fate
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{len(outcome)} of {len(tests)}")
+    return outcome
+
+
+def _sample(
+    mutants: Sequence[Mutant], package: str, options: argparse.Namespace
+) -> Sequence[Mutant]:
+    found = [
+        each
+        for each in mutants
+        if each.module.startswith(f"{package}.")
+        and each.module.endswith(options.module or "")
+        and each.key not in EQUIVALENT
+    ]
+    if not options.sample or len(found) <= options.sample:
+        return found
+    return random.Random(options.seed).sample(found, options.sample)
+
+
+def _report(finder: MutantFinder, outcome: dict[int, Fate], path: Path | None) -> int:
+    by_number = {each.number: each for each in finder.mutants}
+    rows: dict[str, dict[Fate, int]] = {}
+    for number, fate in outcome.items():
+        package = by_number[number].module.rpartition(".")[0]
+        rows.setdefault(package, dict.fromkeys(Fate, 0))[fate] += 1
+    for number, fate in sorted(outcome.items()):
+        each = by_number[number]
+        if fate in SURVIVED:
+            say(f"{fate}: {each.module}:{each.line} {each.function}: {each.before} -> {each.after}")
+    shares = {name: 100 * _killed(row) / sum(row.values()) for name, row in rows.items()}
+    print_rows(
+        "Mutants",
+        {"package": "left", **dict.fromkeys(Fate, "right"), "killed %": "right"},
+        [(name, *row.values(), f"{shares[name]:.1f}") for name, row in rows.items()],
+    )
+    if path is not None:
+        content = [by_number[number]._asdict() | {"fate": fate} for number, fate in outcome.items()]
+        path.write_text(json.dumps(content, indent=1), "utf-8")
+    return int(any(share < ENOUGH for share in shares.values()))
+
+
+def _killed(row: dict[Fate, int]) -> int:
+    return row[Fate.KILLED] + row[Fate.HUNG]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
