@@ -12,7 +12,13 @@ import pytest
 from tests import charging_day
 from tests.charging_day import choose, start16, stop16, write_log
 from tests.ledger.worker.test_worker import new_worker
-from tests.projections.books_of_a_day import ask, books_of_a_day, replayed, tamper
+from tests.projections.books_of_a_day import (
+    ask,
+    books_of_a_day,
+    replayed,
+    tamper,
+    tamper_with_decision,
+)
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
 
@@ -86,14 +92,24 @@ def test_the_scratch_schema_is_gone_afterwards(books: str) -> None:
         assert left.fetchall() == []
 
 
+def test_one_blank_in_a_decision_is_found_and_both_bodies_are_shown(books: str) -> None:
+    tamper_with_decision(books, "%/12/%", '"flags":[]', '"flags":[ ]')
+
+    report = replayed(books)
+
+    assert report.differences == 1
+    [shown] = report.shown
+    assert '"flags":[ ]' in (shown.kept or "")
+    assert '"flags":[]' in (shown.again or "")
+
+
 @pytest.mark.parametrize(
     ("what", "statement"),
     [
         pytest.param(
             "decision",
-            """UPDATE session_decision SET body = replace(body, '"flags":[]', '"flags":[ ]')
-               WHERE session_id LIKE '%/12/%'""",
-            id="one blank in a decision",
+            "UPDATE session_decision SET sha256 = 'ab' WHERE session_id LIKE '%/12/%'",
+            id="another hash of a decision",
         ),
         pytest.param(
             "decision",

@@ -6,7 +6,8 @@ BEGIN
 END;
 $$;
 
--- What was decided, at which log record; `body` is canonical JSON, `sha256` its hash in hex.
+-- What was decided, at which log record; `body` is canonical JSON, packed as in
+-- ledger/rating/stored.py, `sha256` the hash of that JSON.
 -- `number` counts the decisions of a partition in the order of the log, from 1, without gaps.
 CREATE TABLE session_decision (
     session_id text        NOT NULL,
@@ -17,11 +18,12 @@ CREATE TABLE session_decision (
     kind       text        NOT NULL CHECK (kind IN ('rated', 'released', 'held', 'written_off')),
     station_id text        NOT NULL,
     decided_at timestamptz NOT NULL,
-    body       text        NOT NULL,
-    sha256     text        NOT NULL,
+    body       bytea       NOT NULL,
+    sha256     bytea       NOT NULL,
     PRIMARY KEY (session_id, position),
     UNIQUE (partition, number)
 );
+ALTER TABLE session_decision ALTER COLUMN body SET STORAGE EXTERNAL;
 -- A revision of a session is decided for good at most once; a correction is the next revision.
 CREATE UNIQUE INDEX session_decision_final ON session_decision (session_id, revision)
     WHERE kind <> 'held';
@@ -32,7 +34,7 @@ SELECT * FROM session_decision AS decision WHERE kind <> 'held' AND NOT EXISTS (
     AND later.kind <> 'held' AND later.revision > decision.revision
 );
 
--- At most one final line per revision of a session, component and period.
+-- At most one final line per revision of a session, component and period; `line` counts them.
 CREATE TABLE rated_line (
     session_id    text        NOT NULL,
     revision      integer     NOT NULL,
@@ -48,8 +50,7 @@ CREATE TABLE rated_line (
     currency      text        NOT NULL,
     net_minor     bigint      NOT NULL,
     tax_minor     bigint      NOT NULL,
-    PRIMARY KEY (session_id, revision, line),
-    UNIQUE (session_id, revision, component, starts_at)
+    PRIMARY KEY (session_id, revision, component, starts_at)
 );
 
 -- Rated sessions that wait for their invoice: a work list, the only table here that is emptied.
