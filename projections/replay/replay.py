@@ -42,7 +42,8 @@ SELECT * FROM {schema}.session_decision AS decision WHERE NOT EXISTS (
 )
 """
 JOURNAL_ENTRIES: LiteralString = """
-SELECT * FROM {schema}.journal_entry WHERE NOT starts_with(entry_id, 'invoice:')
+SELECT entry_id, legal_entity, booked_at, session_id, revision FROM {schema}.journal_entry
+WHERE NOT starts_with(entry_id, 'invoice:')
 AND (session_id IS NULL OR (session_id, revision) NOT IN ({later}))
 """
 POSTINGS: LiteralString = """

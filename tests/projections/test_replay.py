@@ -159,13 +159,15 @@ def test_one_blank_in_a_decision_is_found_and_both_bodies_are_shown(books: str) 
         ),
         pytest.param(
             "posting",
-            """UPDATE posting SET account = 'revenue:time'
-               WHERE entry_id LIKE 'rated:%/11/%' AND account = 'revenue:energy'""",
+            """UPDATE journal_entry SET accounts[2] = 'revenue:time'
+               WHERE entry_id LIKE 'rated:%/11/%' AND accounts[2] = 'revenue:energy'""",
             id="another account",
         ),
         pytest.param(
             "posting",
-            """INSERT INTO posting VALUES ('gift', 1, 'revenue:energy', '', 'EUR', 5)""",
+            """UPDATE journal_entry SET accounts = array_append(accounts, 'revenue:energy'),
+               parties = array_append(parties, ''), currencies = array_append(currencies, 'EUR'),
+               amounts = array_append(amounts, 5) WHERE entry_id LIKE 'rated:%/11/%'""",
             id="a posting that nothing caused",
         ),
         pytest.param(
@@ -176,8 +178,8 @@ def test_one_blank_in_a_decision_is_found_and_both_bodies_are_shown(books: str) 
         ),
         pytest.param(
             "invoice postings",
-            """UPDATE posting SET amount_minor = amount_minor + 1 WHERE ctid =
-               (SELECT min(ctid) FROM posting WHERE starts_with(entry_id, 'invoice:'))""",
+            """UPDATE journal_entry SET amounts[1] = amounts[1] + 1 WHERE ctid =
+               (SELECT min(ctid) FROM journal_entry WHERE starts_with(entry_id, 'invoice:'))""",
             id="a cent in what an invoice posted",
         ),
     ],

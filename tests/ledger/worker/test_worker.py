@@ -176,7 +176,9 @@ def test_what_was_done_is_not_done_again(day: str) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(day: str) -> None:
     with psycopg.connect(day) as connection:
-        connection.execute("ALTER TABLE books.posting ADD CHECK (account <> 'revenue:energy')")
+        connection.execute(
+            "ALTER TABLE books.journal_entry ADD CHECK ('revenue:energy' <> ALL (accounts))"
+        )
 
     with pytest.raises(psycopg.errors.CheckViolation):
         work(day)
