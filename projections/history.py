@@ -12,7 +12,8 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
-from ledger.rating.decisions import SessionRated, decode_decision
+from ledger.rating.decisions import SessionRated
+from ledger.rating.stored import unpack_decision
 from ledger.sessions.session import ChargingSession
 from projections.station_history import station_history
 from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
@@ -56,7 +57,7 @@ def past_sessions(
     bodies = connection.execute(BODIES, given).fetchall()
     folded = station_history(connection, declarations, station_id).sessions
     for (body,) in bodies:
-        rated = decode_decision(body)
+        rated = unpack_decision(body)
         assert isinstance(rated, SessionRated)
         session = folded.get(rated.session_id)
         if session is None or not _is_as_rated(session, rated):

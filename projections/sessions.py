@@ -12,8 +12,9 @@ from psycopg.rows import class_row
 
 from ledger.facts.station_facts import NO_ID
 from ledger.persons.store import names_in, readable
-from ledger.rating.decisions import SessionHeld, decode_decision
+from ledger.rating.decisions import SessionHeld
 from ledger.rating.english import ENGLISH
+from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import SessionState
 from tariffs.phrases.phrase import Phrase
 
@@ -124,7 +125,7 @@ def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[He
     ids = [session.session_id for session in sessions]
     codes: dict[str, tuple[Phrase, ...]] = {}
     for session_id, body in connection.execute(LAST_DECISIONS, (ids,)):
-        decision = decode_decision(body)
+        decision = unpack_decision(body)
         if isinstance(decision, SessionHeld):
             codes[session_id] = decision.reasons
     names = names_in(connection, list(codes.values()))

@@ -18,11 +18,11 @@ from ledger.rating.decisions import (
     SessionHeld,
     SessionRated,
     SessionRevision,
-    decode_decision,
     encode_decision,
     hash_decision,
     kind_of,
 )
+from ledger.rating.stored import PACKING, unpack_decision
 
 _DECISION_COPY: LiteralString = (
     "COPY session_decision (session_id, revision, partition, position, number, kind, station_id,"
@@ -108,8 +108,8 @@ def rated_sessions(
     return tuple(_rated(each, bodies.get(each)) for each in sessions)
 
 
-def _rated(wanted: SessionRevision, body: str | None) -> SessionRated:
-    decision = decode_decision(body) if body else None
+def _rated(wanted: SessionRevision, body: bytes | None) -> SessionRated:
+    decision = unpack_decision(body) if body else None
     if not isinstance(decision, SessionRated):
         raise UnratedSessionError(wanted)
     return decision
@@ -146,8 +146,8 @@ def _decision_row(decision: Decision, number: int) -> tuple[object, ...]:
         kind_of(decision).value,
         decision.station_id,
         moment.at,
-        body.decode(),
-        hash_decision(body),
+        PACKING.pack(body),
+        bytes.fromhex(hash_decision(body)),
     )
 
 

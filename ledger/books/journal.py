@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Connection
 
 from ledger.errors import LedgerError
 from ledger.rating.decisions import SessionRevision
+
+_COPY: LiteralString = (
+    "COPY journal_entry (entry_id, legal_entity, booked_at, session_id, revision, accounts,"
+    " parties, currencies, amounts) FROM STDIN"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,26 +66,20 @@ def store_entries(connection: Connection[Any], entries: Sequence[JournalEntry]) 
     """
     if not entries:
         return
-    with connection.cursor() as cursor:
-        with cursor.copy(
-            "COPY journal_entry (entry_id, legal_entity, booked_at, session_id, revision)"
-            " FROM STDIN"
-        ) as copy:
-            for entry in entries:
-                follows = entry.session or (None, None)
-                copy.write_row((entry.entry_id, entry.legal_entity, entry.booked_at, *follows))
-        # All legs in one statement: at its end the database checks that they balance.
-        with cursor.copy(
-            "COPY posting (entry_id, posting, account, party, currency, amount_minor) FROM STDIN"
-        ) as copy:
-            for row in _rows(entries):
-                copy.write_row(row)
-
-
-def _rows(entries: Iterable[JournalEntry]) -> Iterable[tuple[object, ...]]:
-    for entry in entries:
-        for number, leg in enumerate(entry.postings, 1):
-            yield (entry.entry_id, number, leg.account, leg.party, leg.currency, leg.amount_minor)
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for entry in entries:
+            legs = entry.postings
+            row = (
+                entry.entry_id,
+                entry.legal_entity,
+                entry.booked_at,
+                *(entry.session or (None, None)),
+                [leg.account for leg in legs],
+                [leg.party for leg in legs],
+                [leg.currency for leg in legs],
+                [leg.amount_minor for leg in legs],
+            )
+            copy.write_row(row)
 
 
 class UnbalancedEntryError(LedgerError):

@@ -6,20 +6,16 @@ what facts look like: rows of six take 23 bytes a fact for 38, in a quarter of t
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Final
 
 import msgspec
-import zstandard
 from psycopg import Connection
 
 from ledger.facts.station_facts import StationFact
+from ledger.packing import Packing
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[list[StationFact]] = msgspec.json.Decoder(list[StationFact])
-_LEVEL: Final = 3
-# Part of the stored form: rows that were packed with it can be read with the very same only. The
-# most frequent comes last, where zstd finds it cheapest.
 _LOOK: Final = (
     b'[["booted","CS-1",1,0,"2026-03-02T07:00:01.123456Z",[],"Vendor","Model","1","1.0",null],'
     b'["queue","CS-1",1,0,"2026-03-02T07:00:01.123456Z",[],"1",false,null],'
@@ -38,28 +34,17 @@ _LOOK: Final = (
     b'[["2026-03-02T07:00:00Z","energy_register_wh","1500.0","periodic",null],'
     b'["2026-03-02T07:00:00Z","power_w","11000","periodic",null]],null,null,false,[]]]'
 )
-
-
-class _Packer(threading.local):
-    """One compressor a thread: quick to use, slow to make, and not to be shared."""
-
-    def __init__(self) -> None:
-        look = zstandard.ZstdCompressionDict(_LOOK, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-        self.pack = zstandard.ZstdCompressor(level=_LEVEL, dict_data=look).compress
-        self.unpack = zstandard.ZstdDecompressor(dict_data=look).decompress
-
-
-_PACKER = _Packer()
+_PACKING: Final = Packing(_LOOK)
 
 
 def pack_facts(facts: list[StationFact]) -> bytes:
     """Return *facts* as a row of the table `fact` holds them."""
-    return _PACKER.pack(_ENCODER.encode(facts))
+    return _PACKING.pack(_ENCODER.encode(facts))
 
 
 def unpack_facts(packed: bytes) -> list[StationFact]:
     """Return what `pack_facts` packed."""
-    return _DECODER.decode(_PACKER.unpack(packed))
+    return _DECODER.decode(_PACKING.unpack(packed))
 
 
 def stored_facts(connection: Connection[Any], station_id: str) -> list[StationFact]:

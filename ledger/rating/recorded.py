@@ -14,14 +14,9 @@ from typing import Any, LiteralString
 
 from psycopg import Connection, sql
 
-from ledger.rating.decisions import (
-    AllowanceUse,
-    Decision,
-    SessionRated,
-    SessionRevision,
-    decode_decision,
-)
+from ledger.rating.decisions import AllowanceUse, Decision, SessionRated, SessionRevision
 from ledger.rating.entitlements import AllowanceKey, Standing
+from ledger.rating.stored import unpack_decision
 from ledger.rating.time_zones import PINNED_ZONES, TOLD_BY_ZONE, ZoneReading
 from tariffs.offsets import UtcOffset, UtcOffsets, covered_from
 from tariffs.zones import TZDATA_VERSION
@@ -51,7 +46,7 @@ class RecordedDecisions:
         """Return every decision about a session, the first one first."""
         if self._last[0] != session_id:
             rows = self._connection.execute(self._of_session, (session_id,))
-            self._last = session_id, tuple(decode_decision(body) for (body,) in rows)
+            self._last = session_id, tuple(unpack_decision(body) for (body,) in rows)
         return self._last[1]
 
     def clock(self, station_id: str, zone: str) -> UtcOffsets:
@@ -64,7 +59,7 @@ class RecordedDecisions:
         if known is None:
             flags = list(map(str, TOLD_BY_ZONE))
             rows = self._connection.execute(self._told_by_zone, (station_id, flags))
-            decisions = [decode_decision(body) for (body,) in rows]
+            decisions = [unpack_decision(body) for (body,) in rows]
             known = self._clocks[station_id, zone] = _joined(decisions, zone)
         return known
 

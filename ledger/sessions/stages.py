@@ -5,10 +5,9 @@ Each is a function of the stage before it. `ledger.sessions.station_fold` says w
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
 
 from ledger.facts.station_facts import QueueReported, SessionFact, SessionStarted
@@ -159,26 +158,51 @@ def _same_borders(last: Spoken, told: TransactionTold, settled: Settled | None) 
     )
 
 
-def same_windows(spoken: Mapping[str, Spoken], last: Mapping[str, Spoken]) -> bool:
-    """Whether every transaction has the windows that it had."""
-    return spoken.keys() == last.keys() and all(
-        each.windows is last[reference].windows or each.windows == last[reference].windows
-        for reference, each in spoken.items()
-    )
+class Windows(NamedTuple):
+    """The second stage: every window with the start of the next one at its place, and the rows.
+
+    A row has the windows of one place in their order.
+    """
+
+    by_key: Mapping[WindowKey, Window]
+    rows: Mapping[int, tuple[tuple[datetime, WindowKey], ...]]
+
+    def relaid(self, gone: Iterable[Window], come: Iterable[Window]) -> tuple[Windows, set[str]]:
+        """Return them with *come* in place of *gone*, and the transactions of those that moved."""
+        by_key, touched = dict(self.by_key), dict[int, list[tuple[datetime, WindowKey]]]()
+        for key, window in _by_key(gone).items():
+            del by_key[key]
+            if window.place is not None:
+                self._row(touched, window.place).remove((window.starts_at, key))
+        for key, window in _by_key(come).items():
+            by_key[key] = window
+            if window.place is not None:
+                insort(self._row(touched, window.place), (window.starts_at, key))
+        moved: set[str] = set()
+        for row in touched.values():
+            next_start_at: datetime | None = None
+            for starts_at, key in reversed(row):
+                if by_key[key].next_start_at != next_start_at:
+                    by_key[key] = by_key[key]._replace(next_start_at=next_start_at)
+                    moved.add(key[0])
+                next_start_at = starts_at
+        rows = {**self.rows, **{place: tuple(row) for place, row in touched.items()}}
+        return Windows(by_key, rows), moved
+
+    def _row(
+        self, touched: dict[int, list[tuple[datetime, WindowKey]]], place: int
+    ) -> list[tuple[datetime, WindowKey]]:
+        """Return the row at *place*, to be changed."""
+        if place not in touched:
+            touched[place] = list(self.rows.get(place, ()))
+        return touched[place]
 
 
-def in_rows(windows: Iterable[Window]) -> dict[WindowKey, Window]:
-    """Second stage: tell every window when the next one at its place begins."""
-    found = {(window.transaction_ref, window.starts_at): window for window in windows}
-    rows: dict[int, list[tuple[datetime, WindowKey]]] = {}
-    for key, window in found.items():
-        if window.place is not None:
-            rows.setdefault(window.place, []).append((window.starts_at, key))
-    for row in rows.values():
-        row.sort()
-        for (_, key), (starts_at, _) in pairwise(row):
-            found[key] = found[key]._replace(next_start_at=starts_at)
-    return found
+NO_WINDOWS: Final = Windows({}, {})
+
+
+def _by_key(windows: Iterable[Window]) -> dict[WindowKey, Window]:
+    return {(window.transaction_ref, window.starts_at): window for window in windows}
 
 
 def match(

@@ -53,7 +53,7 @@ tests/quirks/test_quirks_identity.py):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from ledger.facts.station_facts import QueueReported, SessionEnded
 from ledger.facts.station_traits import StationTraits
@@ -67,7 +67,7 @@ from ledger.sessions.segments import (
 )
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import Surroundings, fold_session
-from ledger.sessions.stages import Matched, Spoken, WindowKey, in_rows, match, same_windows, speak
+from ledger.sessions.stages import NO_WINDOWS, Matched, Spoken, Windows, match, speak
 from ledger.sessions.told import SILENT, StationTold
 
 
@@ -85,15 +85,12 @@ class StationFold:
         station_id: str,
         told: StationTold,
         traits: StationTraits,
-        stages: tuple[Mapping[str, Spoken], Mapping[WindowKey, Window], Matched],
-        last: StationFold | None,
+        stages: tuple[Mapping[str, Spoken], Windows, Matched],
     ) -> None:
         self.station_id, self.told, self.traits = station_id, told, traits
         self.spoken, self.windows, self.matched = stages
-        self.changed = _changed(last, self)
+        self.changed = frozenset(self.spoken)
         self._sessions: dict[str, tuple[ChargingSession, ...]] = {}
-        if last is not None:
-            self._sessions.update(last.unchanged(self.changed))
 
     def sessions(self, transaction: str) -> tuple[ChargingSession, ...]:
         """Return the sessions of *transaction*, oldest first. The fourth stage, done when asked."""
@@ -106,11 +103,24 @@ class StationFold:
             )
         return found
 
-    def unchanged(
-        self, changed: frozenset[str]
-    ) -> Iterator[tuple[str, tuple[ChargingSession, ...]]]:
-        """Yield the sessions that were folded already, but for those of *changed*."""
-        return ((key, found) for key, found in self._sessions.items() if key not in changed)
+    def follow(self, last: StationFold, altered: Iterable[str]) -> None:
+        """Take over what is as in the *last* fold; *altered* told otherwise, or lie otherwise."""
+        if (
+            last.matched is self.matched
+            and last.told.statuses is self.told.statuses
+            and last.told.boots is self.told.boots
+            and last.told.reports is self.told.reports
+        ):
+            self.changed = frozenset(altered)
+        else:
+            self.changed = frozenset(
+                transaction
+                for transaction in {*last.spoken, *self.spoken}
+                if not _is_same(last.inputs(transaction), self.inputs(transaction))
+            )
+        for transaction, found in last._sessions.items():
+            if transaction not in self.changed:
+                self._sessions[transaction] = found
 
     def transactions(self) -> tuple[str, ...]:
         """Return every transaction with sessions or unmatched frames, sorted."""
@@ -133,7 +143,7 @@ class StationFold:
         """Return all that the sessions of *transaction* are made of."""
         spoken = self.spoken.get(transaction)
         keys = [(transaction, each.starts_at) for each in spoken.windows] if spoken else []
-        windows = [self.windows[key] for key in keys]
+        windows = [self.windows.by_key[key] for key in keys]
         taken, foreign = self.matched.taken, self.matched.foreign
         return (
             spoken.told if spoken else None,
@@ -182,7 +192,7 @@ class StationFold:
     def _surroundings(self, segment: Segment) -> Surroundings:
         starts_at = segment.starts_at
         key = None if starts_at is None else (segment.transaction_ref, starts_at)
-        window = self.windows[key] if key else None
+        window = self.windows.by_key[key] if key else None
         taken = [loose.frame for loose in self._taken(segment)]
         statuses = self.told.statuses.get(window.place, ()) if window else ()
         return Surroundings(
@@ -213,7 +223,7 @@ def fold_station(
     Pure and total; order and repetition do not matter. *last* is an earlier fold of the same
     station with the same traits: it saves work and changes nothing.
     """
-    known = {} if last is None else last.spoken
+    known: Mapping[str, Spoken] = {} if last is None else last.spoken
     spoken = {
         reference: speak(
             reference,
@@ -224,55 +234,33 @@ def fold_station(
         )
         for reference in {**told.settled, **told.transactions}
     }
-    is_same = last is not None and same_windows(spoken, last.spoken)
-    windows = (
-        last.windows
-        if last is not None and is_same
-        else in_rows(window for each in spoken.values() for window in each.windows)
-    )
-    takers = last.matched.takers if last is not None and is_same else {}
-    matched = match(spoken, windows, traits, takers)
-    return StationFold(station_id, told, traits, (spoken, windows, matched), last)
+    altered = known.keys() - spoken.keys()
+    altered |= {key for key, each in spoken.items() if each is not known.get(key)}
+    before = NO_WINDOWS if last is None else last.windows
+    windows, moved = _laid(before, altered, known, spoken)
+    takers = last.matched.takers if last is not None and windows is before else {}
+    matched = match(spoken, windows.by_key, traits, takers)
+    fold = StationFold(station_id, told, traits, (spoken, windows, matched))
+    if last is not None:
+        fold.follow(last, altered | moved)
+    return fold
 
 
-def _changed(last: StationFold | None, now: StationFold) -> frozenset[str]:
-    """Return the transactions whose sessions are not made of the same as in the *last* fold."""
-    if last is None:
-        return frozenset(_named(now))
-    if _same_around(last, now):
-        return frozenset(
-            transaction
-            for transaction, spoken in now.spoken.items()
-            if spoken is not last.spoken.get(transaction) or _moved(spoken, last, now)
-        )
-    return frozenset(
-        transaction
-        for transaction in {*_named(last), *_named(now)}
-        if not _is_same(last.inputs(transaction), now.inputs(transaction))
-    )
-
-
-def _same_around(last: StationFold, now: StationFold) -> bool:
-    """Whether only what transactions themselves told, and windows, may differ; none went."""
-    return (
-        last.matched is now.matched
-        and last.told.statuses is now.told.statuses
-        and last.told.boots is now.told.boots
-        and last.told.reports is now.told.reports
-        and last.spoken.keys() <= now.spoken.keys()
-    )
-
-
-def _moved(spoken: Spoken, last: StationFold, now: StationFold) -> bool:
-    """Whether the next session at its place begins at another time than it did."""
-    if last.windows is now.windows:
-        return False
-    keys = [(window.transaction_ref, window.starts_at) for window in spoken.windows]
-    return any(last.windows[key] != now.windows[key] for key in keys)
-
-
-def _named(fold: StationFold) -> Iterable[str]:
-    return {*fold.spoken, *(each.reference for each in fold.matched.taken.get(None, ()))}
+def _laid(
+    before: Windows,
+    altered: Iterable[str],
+    known: Mapping[str, Spoken],
+    spoken: Mapping[str, Spoken],
+) -> tuple[Windows, set[str]]:
+    """Return the windows now that *altered* transactions told otherwise, and which others moved."""
+    gone: list[Window] = []
+    come: list[Window] = []
+    for reference in altered:
+        was, now = known.get(reference), spoken.get(reference)
+        if was is None or now is None or was.windows != now.windows:
+            gone += was.windows if was else ()
+            come += now.windows if now else ()
+    return before.relaid(gone, come) if gone or come else (before, set())
 
 
 def _is_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:

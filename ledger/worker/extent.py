@@ -43,9 +43,9 @@ class Extent(NamedTuple):
         if begins == BEGINNING:
             return None
         windows = [
-            row.window
+            window
             for row in self.rows
-            if row.window is not None and (begins is None or row.begins < begins)
+            if (begins is None or row.begins < begins) and (window := row.lies) is not None
         ]
         return Settled(tuple(sorted(windows, key=lambda window: window.starts_at)), begins)
 

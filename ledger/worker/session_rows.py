@@ -31,7 +31,10 @@ NEXT_DAY: Final = timedelta(days=1)
 
 
 class SessionRow(msgspec.Struct, kw_only=True):
-    """One row of `session`; the fields are its columns, in their order."""
+    """One row of `session`; the fields are its columns, in their order.
+
+    `window` is kept only where it is not what the other columns say (`lies`).
+    """
 
     session_id: str
     partition: int
@@ -63,6 +66,22 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.state = SessionState(self.state)  # a column's text
         if self.window is not None and not isinstance(self.window, Window):
             self.window = msgspec.convert(self.window, Window)  # a column's JSON
+
+    @property
+    def lies(self) -> Window | None:
+        """Where it lies by its own frames; None without a start."""
+        if self.window is not None or self.started_at is None:
+            return self.window
+        return Window(
+            transaction_ref=self.transaction_ref,
+            place=self.connector_id if self.evse_id is None else self.evse_id,
+            starts_at=self.started_at,
+            ends_at=self.ended_at,
+            next_start_at=None,
+            meter_start_wh=self.meter_start_wh,
+            meter_stop_wh=self.meter_stop_wh,
+            token_uid=self.token_uid,
+        )
 
     @property
     def begins(self) -> datetime:
@@ -101,9 +120,11 @@ class SessionRow(msgspec.Struct, kw_only=True):
 
     def lie(self, session: ChargingSession) -> bool:
         """Take over where the session lies among others; say whether that moved."""
-        before = self.facts_from, self.window
-        self.facts_from, self.window = session.facts_from, session.window
-        return before != (self.facts_from, self.window)
+        before = self.facts_from, self.lies
+        self.facts_from, self.window = session.facts_from, None
+        if self.lies != session.window:
+            self.window = session.window
+        return before != (self.facts_from, self.lies)
 
     def describe(self, session: ChargingSession, heard_at: datetime) -> None:
         """Take over what the fold says of an undecided session."""

@@ -19,7 +19,8 @@ from psycopg import Connection
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.facts.station_traits import zone_of
-from ledger.rating.decisions import SessionRated, decode_decision
+from ledger.rating.decisions import SessionRated
+from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import SessionState
 from ledger.sessions.station_energy import station_energy
 from projections.station_history import station_history
@@ -164,7 +165,7 @@ class _Days(defaultdict[date, EnergyDay]):
 
 def _ratings(connection: Connection[Any], station_id: str) -> dict[str, SessionRated]:
     rows = connection.execute(RATINGS, (station_id,)).fetchall()
-    decisions = [decode_decision(body) for (body,) in rows]
+    decisions = [unpack_decision(body) for (body,) in rows]
     return {each.session_id: each for each in decisions if isinstance(each, SessionRated)}
 
 

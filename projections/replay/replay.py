@@ -7,6 +7,7 @@ person's release) is taken from where it was recorded.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from psycopg import Connection, sql
 
 from ledger.log.event_log import FollowedLog, Record
 from projections.replay.allowances import allowance_sums
+from projections.replay.decisions import compare_decisions
 from projections.replay.invoices import InvoiceComparison
 
 SHOWN_MAX: Final = 20
@@ -40,7 +42,8 @@ SELECT * FROM {schema}.session_decision AS decision WHERE NOT EXISTS (
 )
 """
 JOURNAL_ENTRIES: LiteralString = """
-SELECT * FROM {schema}.journal_entry WHERE NOT starts_with(entry_id, 'invoice:')
+SELECT entry_id, legal_entity, booked_at, session_id, revision FROM {schema}.journal_entry
+WHERE NOT starts_with(entry_id, 'invoice:')
 AND (session_id IS NULL OR (session_id, revision) NOT IN ({later}))
 """
 POSTINGS: LiteralString = """
@@ -58,10 +61,9 @@ FROM ({kept}) AS kept FULL JOIN ({again}) AS again USING ({key})
 WHERE kept::text IS DISTINCT FROM again::text ORDER BY {key} LIMIT {limit}
 """
 TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
-    "decision": (DECISIONS, ("session_id", "position")),
     "rated line": (
         "SELECT * FROM {schema}.rated_line WHERE (session_id, revision) NOT IN ({later})",
-        ("session_id", "revision", "line"),
+        ("session_id", "revision", "component", "starts_at"),
     ),
     "allowance use": (
         "SELECT * FROM {schema}.allowance_use WHERE (session_id, revision) NOT IN ({later})",
@@ -222,23 +224,31 @@ def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> 
             "limit": sql.Literal(SHOWN_MAX),
         }
         counted = connection.execute(sql.SQL(COUNT).format(**parts)).fetchall()
-        compared[what], different = counted[0]
-        differences += different
-        if different:
+        compared[what], found = counted[0]
+        differences += found
+        if found:
             for name, kept, again in connection.execute(sql.SQL(SHOW).format(**parts)):
                 shown.append(ReplayDifference(what=what, key=name, kept=kept, again=again))
     with InvoiceComparison(dsn, schema) as invoices:
-        for what, name, kept, again in chain(allowance_sums(connection), invoices.compare()):
+        decisions = compare_decisions(
+            connection, kept=_rows(DECISIONS, BOOKS), again=_rows(DECISIONS, schema)
+        )
+        different: Counter[str] = Counter()
+        for what, name, kept, again in chain(
+            decisions, allowance_sums(connection), invoices.compare()
+        ):
             compared[what] = compared.get(what, 0) + 1
             if kept != again:
-                differences += 1
-                shown.append(ReplayDifference(what=what, key=name, kept=kept, again=again))
+                different[what] += 1
+                if different[what] <= SHOWN_MAX:
+                    shown.append(ReplayDifference(what=what, key=name, kept=kept, again=again))
+        differences += different.total()
     return ReplayReport(
         lines=lines,
         compared=sum(compared.values()),
         differences=differences,
         compared_by_kind=compared,
-        shown=tuple(shown[: SHOWN_MAX * len(compared)]),
+        shown=tuple(shown),
     )
 
 

@@ -33,7 +33,8 @@ from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens, contract_id_of
 from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find, find_or_make
-from ledger.rating.decisions import SessionRated, decode_decision
+from ledger.rating.decisions import SessionRated
+from ledger.rating.stored import unpack_decision
 from ledger.worker.worker import Worker
 from projections.replay.replay import ReplayReport
 from tests import depot
@@ -134,7 +135,7 @@ def decided(dsn: str) -> dict[str, list[str]]:
 def ratings(dsn: str) -> list[SessionRated]:
     with connect(dsn) as connection:
         rows = connection.execute("SELECT body FROM session_decision ORDER BY position")
-        found = [decode_decision(body) for (body,) in rows]
+        found = [unpack_decision(body) for (body,) in rows]
     return [each for each in found if isinstance(each, SessionRated)]
 
 

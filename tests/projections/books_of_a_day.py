@@ -11,6 +11,7 @@ from deploy.running.replay import replay_and_compare
 from ingest.facts.translate import translate
 from ledger.invoices.invoicer import Invoicer
 from ledger.log.postgres import PostgresEventLog
+from ledger.rating.stored import PACKING
 from ledger.worker.worker import Worker
 from projections.replay.replay import Progress, ReplayReport
 from tests.charging_day import PARTITIONS, Timed, charging_day, declare_fleet, write_log
@@ -63,3 +64,26 @@ def tamper(dsn: str, statement: str) -> None:
         connection.execute("SET session_replication_role = replica; SET search_path = books")
         changed = connection.execute(statement.encode())
         assert changed.rowcount == 1
+
+
+def unpacked(body: object) -> bytes:
+    """Return the JSON of a decision's *body* as the table holds it."""
+    assert isinstance(body, bytes)
+    return PACKING.unpack(body)
+
+
+def tamper_with_decision(dsn: str, like: str, old: str, new: str) -> None:
+    """Put *new* for *old* in the body of the one decision about a session *like* that."""
+    with ask(dsn) as connection:
+        [(packed,)] = connection.execute(
+            "SELECT body FROM session_decision WHERE kind <> 'held' AND session_id LIKE %s", (like,)
+        ).fetchall()
+    body = unpacked(packed)
+    changed = body.replace(old.encode(), new.encode())
+    assert changed != body
+    again = PACKING.pack(changed).hex()
+    tamper(
+        dsn,
+        f"UPDATE session_decision SET body = '\\x{again}' WHERE kind <> 'held'"
+        f" AND session_id LIKE '{like}'",
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from ledger.invoices.issuer import InvoiceIssuer
 from tests.charging_day import choose
-from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
+from tests.projections.books_of_a_day import ask, books_of_a_day, go_on, unpacked
 
 PERSONS = {"release", "by", "reason"}
 """What a person wrote is data; it stays as it is."""
@@ -44,6 +44,6 @@ def test_no_decision_and_no_document_holds_a_sentence(books: str) -> None:
     assert {"rated", "held"} <= kinds
     assert documents != []
     data = sentences_in([json.loads(str(body)) for (body,) in declared])
-    said = sentences_in([json.loads(str(body)) for (body,) in bodies])
+    said = sentences_in([json.loads(unpacked(body)) for (body,) in bodies])
     said |= sentences_in([json.loads(document) for document in documents])
     assert said - data == set()

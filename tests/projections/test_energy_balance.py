@@ -9,7 +9,13 @@ import pytest
 
 from projections.balances.energy import EnergyDay, energy_balance
 from tests.charging_day import choose, event201, start16, stop16
-from tests.projections.books_of_a_day import ask, books_of_a_day, go_on, tamper
+from tests.projections.books_of_a_day import (
+    ask,
+    books_of_a_day,
+    go_on,
+    tamper,
+    tamper_with_decision,
+)
 
 DAY = date(2026, 3, 2)
 B = "CS-NEW-2/B/20260302T071000Z"
@@ -128,12 +134,7 @@ def test_a_lost_fact_is_seen(books: str) -> None:
 
 
 def test_a_rating_of_more_than_was_metered_is_seen(books: str) -> None:
-    tamper(
-        books,
-        """UPDATE session_decision
-           SET body = replace(body, '"billed_wh":"6000"', '"billed_wh":"6001"')
-           WHERE session_id LIKE '%/11/%'""",
-    )
+    tamper_with_decision(books, "%/11/%", '"billed_wh":"6000"', '"billed_wh":"6001"')
     day = of_station(books, "CS-OLD-1")
 
     assert day.difference_wh == -1

@@ -12,7 +12,13 @@ import pytest
 from tests import charging_day
 from tests.charging_day import choose, start16, stop16, write_log
 from tests.ledger.worker.test_worker import new_worker
-from tests.projections.books_of_a_day import ask, books_of_a_day, replayed, tamper
+from tests.projections.books_of_a_day import (
+    ask,
+    books_of_a_day,
+    replayed,
+    tamper,
+    tamper_with_decision,
+)
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
 
@@ -86,14 +92,24 @@ def test_the_scratch_schema_is_gone_afterwards(books: str) -> None:
         assert left.fetchall() == []
 
 
+def test_one_blank_in_a_decision_is_found_and_both_bodies_are_shown(books: str) -> None:
+    tamper_with_decision(books, "%/12/%", '"flags":[]', '"flags":[ ]')
+
+    report = replayed(books)
+
+    assert report.differences == 1
+    [shown] = report.shown
+    assert '"flags":[ ]' in (shown.kept or "")
+    assert '"flags":[]' in (shown.again or "")
+
+
 @pytest.mark.parametrize(
     ("what", "statement"),
     [
         pytest.param(
             "decision",
-            """UPDATE session_decision SET body = replace(body, '"flags":[]', '"flags":[ ]')
-               WHERE session_id LIKE '%/12/%'""",
-            id="one blank in a decision",
+            "UPDATE session_decision SET sha256 = 'ab' WHERE session_id LIKE '%/12/%'",
+            id="another hash of a decision",
         ),
         pytest.param(
             "decision",
@@ -143,13 +159,15 @@ def test_the_scratch_schema_is_gone_afterwards(books: str) -> None:
         ),
         pytest.param(
             "posting",
-            """UPDATE posting SET account = 'revenue:time'
-               WHERE entry_id LIKE 'rated:%/11/%' AND account = 'revenue:energy'""",
+            """UPDATE journal_entry SET accounts[2] = 'revenue:time'
+               WHERE entry_id LIKE 'rated:%/11/%' AND accounts[2] = 'revenue:energy'""",
             id="another account",
         ),
         pytest.param(
             "posting",
-            """INSERT INTO posting VALUES ('gift', 1, 'revenue:energy', '', 'EUR', 5)""",
+            """UPDATE journal_entry SET accounts = array_append(accounts, 'revenue:energy'),
+               parties = array_append(parties, ''), currencies = array_append(currencies, 'EUR'),
+               amounts = array_append(amounts, 5) WHERE entry_id LIKE 'rated:%/11/%'""",
             id="a posting that nothing caused",
         ),
         pytest.param(
@@ -160,8 +178,8 @@ def test_the_scratch_schema_is_gone_afterwards(books: str) -> None:
         ),
         pytest.param(
             "invoice postings",
-            """UPDATE posting SET amount_minor = amount_minor + 1 WHERE ctid =
-               (SELECT min(ctid) FROM posting WHERE starts_with(entry_id, 'invoice:'))""",
+            """UPDATE journal_entry SET amounts[1] = amounts[1] + 1 WHERE ctid =
+               (SELECT min(ctid) FROM journal_entry WHERE starts_with(entry_id, 'invoice:'))""",
             id="a cent in what an invoice posted",
         ),
     ],

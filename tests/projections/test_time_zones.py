@@ -33,7 +33,7 @@ from tests.charging_day import (
     tick,
     write_log,
 )
-from tests.projections.books_of_a_day import ask, tamper, work
+from tests.projections.books_of_a_day import ask, tamper_with_decision, unpacked, work
 from tests.tree import ROOT
 
 DOCTORED = "2099.1"
@@ -159,7 +159,7 @@ def decisions(dsn: str, schema: str = "books") -> dict[tuple[str, str], Decision
     query = f"SELECT split_part(session_id, '/', 2), kind, body FROM {schema}.session_decision"
     with ask(dsn) as connection:
         rows = connection.execute(query.encode()).fetchall()
-    return {(str(ref), str(kind)): decode_decision(str(body)) for ref, kind, body in rows}
+    return {(str(ref), str(kind)): decode_decision(unpacked(body)) for ref, kind, body in rows}
 
 
 def rated(dsn: str, ref: str, schema: str = "books") -> SessionRated:
@@ -217,11 +217,7 @@ def test_a_decision_names_the_offsets_it_used(books: str) -> None:
 def test_offsets_that_were_tampered_with_change_what_a_replay_finds(
     books: str, doctored: Path
 ) -> None:
-    tamper(
-        books,
-        "UPDATE session_decision SET body = replace(body, '[null,3600]', '[null,0]')"
-        " WHERE kind = 'rated' AND session_id LIKE 'CS-OLD-1/1/%'",
-    )
+    tamper_with_decision(books, "CS-OLD-1/1/%", "[null,3600]", "[null,0]")
 
     _, is_identical, _, shown = run_with(doctored, REPLAY, books)
 

@@ -35,8 +35,8 @@ def test_books_without_postings_are_balanced(database: str) -> None:
 
 
 def test_a_cent_too_much_is_seen(books: str) -> None:
-    tamper(books, "UPDATE posting SET amount_minor = amount_minor + 1 WHERE ctid ="
-                  " (SELECT min(ctid) FROM posting)")  # fmt: skip
+    tamper(books, "UPDATE journal_entry SET amounts[1] = amounts[1] + 1 WHERE ctid ="
+                  " (SELECT min(ctid) FROM journal_entry)")  # fmt: skip
     with ask(books) as connection:
         balance = trial_balance(connection)
 
@@ -45,7 +45,7 @@ def test_a_cent_too_much_is_seen(books: str) -> None:
 
 
 def test_a_change_of_currency_is_seen(books: str) -> None:
-    tamper(books, "UPDATE posting SET currency = 'SEK' WHERE account = 'revenue:energy'"
-                  " AND entry_id LIKE '%/12/%'")  # fmt: skip
+    tamper(books, "UPDATE journal_entry SET currencies[2] = 'SEK'"
+                  " WHERE entry_id LIKE '%/12/%'")  # fmt: skip
     with ask(books) as connection:
         assert not trial_balance(connection).is_balanced

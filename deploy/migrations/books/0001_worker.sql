@@ -59,6 +59,7 @@ CREATE TABLE session (
     -- Facts of its reference dated before are an earlier session's. Null: it is the first one.
     facts_from      timestamptz,
     -- Where it lies in its station's history by its own frames (ledger/sessions/loose_frames.py).
+    -- Null: as the other columns say, or it has no start.
     "window"        json
 ) WITH (fillfactor = 70);
 CREATE INDEX session_station ON session (station_id, transaction_ref, facts_from);

@@ -6,7 +6,8 @@ BEGIN
 END;
 $$;
 
--- What was decided, at which log record; `body` is canonical JSON, `sha256` its hash in hex.
+-- What was decided, at which log record; `body` is canonical JSON, packed as in
+-- ledger/rating/stored.py, `sha256` the hash of that JSON.
 -- `number` counts the decisions of a partition in the order of the log, from 1, without gaps.
 CREATE TABLE session_decision (
     session_id text        NOT NULL,
@@ -17,11 +18,12 @@ CREATE TABLE session_decision (
     kind       text        NOT NULL CHECK (kind IN ('rated', 'released', 'held', 'written_off')),
     station_id text        NOT NULL,
     decided_at timestamptz NOT NULL,
-    body       text        NOT NULL,
-    sha256     text        NOT NULL,
+    body       bytea       NOT NULL,
+    sha256     bytea       NOT NULL,
     PRIMARY KEY (session_id, position),
     UNIQUE (partition, number)
 );
+ALTER TABLE session_decision ALTER COLUMN body SET STORAGE EXTERNAL;
 -- A revision of a session is decided for good at most once; a correction is the next revision.
 CREATE UNIQUE INDEX session_decision_final ON session_decision (session_id, revision)
     WHERE kind <> 'held';
@@ -32,7 +34,7 @@ SELECT * FROM session_decision AS decision WHERE kind <> 'held' AND NOT EXISTS (
     AND later.kind <> 'held' AND later.revision > decision.revision
 );
 
--- At most one final line per revision of a session, component and period.
+-- At most one final line per revision of a session, component and period; `line` counts them.
 CREATE TABLE rated_line (
     session_id    text        NOT NULL,
     revision      integer     NOT NULL,
@@ -48,8 +50,7 @@ CREATE TABLE rated_line (
     currency      text        NOT NULL,
     net_minor     bigint      NOT NULL,
     tax_minor     bigint      NOT NULL,
-    PRIMARY KEY (session_id, revision, line),
-    UNIQUE (session_id, revision, component, starts_at)
+    PRIMARY KEY (session_id, revision, component, starts_at)
 );
 
 -- Rated sessions that wait for their invoice: a work list, the only table here that is emptied.
@@ -90,35 +91,35 @@ CREATE TABLE invoiced_session (
 );
 CREATE INDEX invoiced_session_number ON invoiced_session (number);
 
--- `session_id` and `revision`: which decision it follows from; null for an invoice.
+-- `session_id` and `revision`: which decision it follows from; null for an invoice. The legs stand
+-- in arrays, the first of each array is the first leg's: a debit is positive, a credit negative.
 CREATE TABLE journal_entry (
     entry_id     text        PRIMARY KEY,
     legal_entity text        NOT NULL,
     booked_at    timestamptz NOT NULL,
     session_id   text,
     revision     integer,
+    accounts     text[]      NOT NULL CHECK (cardinality(accounts) > 0),
+    parties      text[]      NOT NULL CHECK (cardinality(parties) = cardinality(accounts)),
+    currencies   text[]      NOT NULL CHECK (cardinality(currencies) = cardinality(accounts)),
+    amounts      bigint[]    NOT NULL CHECK (cardinality(amounts) = cardinality(accounts)),
+    CHECK (0 <> ALL (amounts) AND array_position(amounts, NULL) IS NULL),
+    CHECK (array_position(accounts || parties || currencies, NULL) IS NULL),
     CHECK ((session_id IS NULL) = (revision IS NULL))
 );
+CREATE VIEW posting AS
+SELECT entry_id, posting::integer, account, party, currency, amount_minor
+FROM journal_entry, unnest(accounts, parties, currencies, amounts)
+    WITH ORDINALITY AS leg (account, party, currency, amount_minor, posting);
 
--- Legs of entries: a debit is positive, a credit negative.
-CREATE TABLE posting (
-    entry_id     text    NOT NULL REFERENCES journal_entry,
-    posting      integer NOT NULL,
-    account      text    NOT NULL,
-    party        text    NOT NULL,
-    currency     text    NOT NULL,
-    amount_minor bigint  NOT NULL CHECK (amount_minor <> 0),
-    PRIMARY KEY (entry_id, posting)
-);
-CREATE INDEX posting_account ON posting (account, currency);
-
--- All legs of an entry come in one statement and balance per currency, or none comes.
-CREATE FUNCTION posting_must_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+-- An entry balances per currency, or it does not come.
+CREATE FUNCTION entry_must_balance() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     off record;
 BEGIN
     SELECT entry_id, currency, sum(amount_minor) AS total INTO off
-    FROM added GROUP BY entry_id, currency HAVING sum(amount_minor) <> 0 LIMIT 1;
+    FROM added, unnest(currencies, amounts) AS leg (currency, amount_minor)
+    GROUP BY entry_id, currency HAVING sum(amount_minor) IS DISTINCT FROM 0 LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'entry % is off by % minor units %', off.entry_id, off.total, off.currency
             USING ERRCODE = 'check_violation';
@@ -126,8 +127,8 @@ BEGIN
     RETURN NULL;
 END;
 $$;
-CREATE TRIGGER posting_balances AFTER INSERT ON posting
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION posting_must_balance();
+CREATE TRIGGER entry_balances AFTER INSERT ON journal_entry
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION entry_must_balance();
 
 CREATE TRIGGER session_decision_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON session_decision FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
@@ -139,5 +140,3 @@ CREATE TRIGGER invoiced_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCA
     ON invoiced_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER journal_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON journal_entry FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
-CREATE TRIGGER posting_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
-    ON posting FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();

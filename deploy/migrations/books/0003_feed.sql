@@ -23,7 +23,8 @@ CREATE TRIGGER feed_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON feed_entry FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 
 CREATE VIEW feed AS
-SELECT partition, number, kind, session_id AS subject, revision, sha256 FROM session_decision
+SELECT partition, number, kind, session_id AS subject, revision, encode(sha256, 'hex') AS sha256
+FROM session_decision
 UNION ALL SELECT partition, number, kind, subject, revision, sha256 FROM feed_entry;
 
 -- Where each follower goes on, in each partition.

@@ -36,7 +36,7 @@ from tests.charging_day import (
     stop16,
     write_log,
 )
-from tests.projections.books_of_a_day import ask, replayed, work
+from tests.projections.books_of_a_day import ask, replayed, unpacked, work
 
 STATION = "CS-OLD-1"
 SESSION = f"{STATION}/1/20260302T070100Z"
@@ -109,7 +109,7 @@ def test_a_code_that_is_shown_before_the_stop_lowers_the_price(
         [(who,)] = connection.execute("SELECT validated_by FROM validation").fetchall()
         [(body,)] = connection.execute("SELECT body FROM session_decision").fetchall()
     assert who == "till"
-    assert '"validations":["SHOP"]' in str(body)
+    assert b'"validations":["SHOP"]' in unpacked(body)
     assert replayed(place).is_identical
 
 

@@ -23,6 +23,7 @@ from websockets.typing import Subprotocol
 from deploy.running.opening import opened
 from deploy.settings import Settings
 from ledger.facts.stored import unpack_facts
+from ledger.rating.stored import unpack_decision
 from tests.deploy.running_wattledger import Wattledger
 from tests.tree import EXAMPLES
 
@@ -141,6 +142,8 @@ def cells(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
             text = str(value)
             if column == "facts":
                 text = str(unpack_facts(bytes(value)))
+            elif (column, kind) == ("body", "bytea"):
+                text = str(unpack_decision(bytes(value)))
             elif kind == "bytea":
                 raw = bytes(value)
                 packed = raw.startswith(b"\x28\xb5\x2f\xfd")

@@ -20,6 +20,7 @@ from ledger.rating.decisions import (
     SessionRated,
     encode_decision,
 )
+from ledger.rating.stored import PACKING
 from projections.balances.trial import trial_balance
 from tests.depot import declared, keep_decisions, moment_of, rated, session
 
@@ -56,7 +57,8 @@ def test_a_rating_is_stored_with_its_bytes_their_hash_its_lines_and_its_entry(
 
     row = connection.execute("SELECT kind, body, sha256 FROM session_decision").fetchone()
     body = encode_decision(decision)
-    assert row == ("rated", body.decode(), sha256(body).hexdigest())
+    assert row is not None
+    assert (row[0], PACKING.unpack(row[1]), row[2]) == ("rated", body, sha256(body).digest())
     assert rated_sessions(connection, [decision.decides]) == (decision,)
     lines = connection.execute("SELECT net_minor, tax_minor FROM rated_line").fetchall()
     assert lines == [(line.net_minor, line.tax_minor) for line in decision.lines]

@@ -16,6 +16,7 @@ from ingest.facts.translate import translate
 from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog
 from ledger.rating.decide import decide
+from ledger.rating.stored import PACKING
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import StationFold
 from ledger.worker.worker import FencedError, Worker
@@ -175,7 +176,9 @@ def test_what_was_done_is_not_done_again(day: str) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(day: str) -> None:
     with psycopg.connect(day) as connection:
-        connection.execute("ALTER TABLE books.posting ADD CHECK (account <> 'revenue:energy')")
+        connection.execute(
+            "ALTER TABLE books.journal_entry ADD CHECK ('revenue:energy' <> ALL (accounts))"
+        )
 
     with pytest.raises(psycopg.errors.CheckViolation):
         work(day)
@@ -194,8 +197,8 @@ def test_a_released_session_is_rated_as_it_is(day: str) -> None:
 
     assert states(day)["22"] == "released"
     [(body,)] = rows(day, "SELECT body FROM session_decision WHERE kind = 'released'")
-    assert '"by":"ann"' in body
-    assert '"stop_lost"' in body
+    assert b'"by":"ann"' in PACKING.unpack(body)
+    assert b'"stop_lost"' in PACKING.unpack(body)
 
 
 def test_a_written_off_session_costs_nothing(day: str) -> None:
@@ -350,7 +353,7 @@ def test_a_session_that_cannot_be_rated_is_held_and_stops_no_other(
     [(body,)] = rows(
         day, "SELECT body FROM session_decision WHERE kind = 'held' AND session_id LIKE '%/11/%'"
     )
-    [reason] = json.loads(body)["reasons"]
+    [reason] = json.loads(PACKING.unpack(body))["reasons"]
     said = reason["parameters"]
     assert (reason["code"], said["error"]) == ("rating_failed", "ZeroDivisionError")
     assert said["message"].startswith("a station's ? xxx")
