@@ -8,6 +8,8 @@ from typing import Final, Generic, TypeVar
 
 import psycopg
 
+from ledger.database import is_of_content
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -24,7 +26,8 @@ class Gatherer(Generic[K, V]):
 
     `answer` gets a connection inside a transaction and the keys (repeats kept) and returns a value
     for each; it must bear being asked twice. While the server is away it is tried again for
-    `patience_seconds`; what still fails then is raised to every asker.
+    `patience_seconds`; what still fails then is raised to every asker. An error that a key's
+    content makes is raised at once, to who asked for that key alone.
     """
 
     def __init__(
@@ -57,16 +60,25 @@ class Gatherer(Generic[K, V]):
     async def _run(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            try:
-                values = await self._ask_all([key for key, _ in batch])
-            except Exception as error:  # noqa: BLE001 - every asker gets it
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-            else:
-                for (_, future), value in zip(batch, values, strict=True):
-                    if not future.done():
-                        future.set_result(value)
+            await self._serve(batch)
+
+    async def _serve(self, batch: list[tuple[K, asyncio.Future[V]]]) -> None:
+        """Ask for all of *batch*, or where one key's content fails, for each half of it."""
+        try:
+            values = await self._ask_all([key for key, _ in batch])
+        except Exception as error:  # noqa: BLE001 - every asker gets it
+            if len(batch) > 1 and is_of_content(error):
+                middle = len(batch) // 2
+                await self._serve(batch[:middle])
+                await self._serve(batch[middle:])
+                return
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+        else:
+            for (_, future), value in zip(batch, values, strict=True):
+                if not future.done():
+                    future.set_result(value)
 
     async def _ask_all(self, keys: Sequence[K]) -> Sequence[V]:
         loop = asyncio.get_running_loop()
@@ -74,8 +86,8 @@ class Gatherer(Generic[K, V]):
         while True:
             try:
                 return await self._ask_once(keys)
-            except psycopg.OperationalError:
-                if loop.time() > limit:
+            except psycopg.OperationalError as error:
+                if is_of_content(error) or loop.time() > limit:
                     raise
             await asyncio.sleep(RETRY_SECONDS)
 

@@ -33,7 +33,7 @@ _TOKEN: Final = TokenWords(
     group_max=36,
 )
 _ACCEPTED: Final = TokenAnswer(info={_TOKEN.info: {"status": AuthorizationStatus.ACCEPTED}})
-# A longer id would make our call break its schema.
+# A longer id would make our call break its schema, and our memory grow.
 _TRANSACTION_ID_MAX: Final = 36
 
 
@@ -61,11 +61,11 @@ async def _transaction_event(fields: PayloadFields, parts: AnsweringParts) -> An
 def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:
     """Return GetTransactionStatus for a transaction that ended with an event missing or offline."""
     transaction_id = fields.nested("transactionInfo").text("transactionId")
-    if transaction_id is None:
+    if transaction_id is None or len(transaction_id) > _TRANSACTION_ID_MAX:
         return None
     parts.sequences.add(transaction_id, fields.integer("seqNo"))
     # Only at the end: until then a missing event may simply be under way.
-    if fields.text("eventType") != "Ended" or len(transaction_id) > _TRANSACTION_ID_MAX:
+    if fields.text("eventType") != "Ended":
         return None
     if not is_offline and not parts.sequences.has_gap(transaction_id):
         return None

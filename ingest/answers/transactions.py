@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from hashlib import sha256
 from typing import Protocol
 
 import psycopg
@@ -59,17 +60,16 @@ class PostgresTransactionIds:
 def content_key(start: PayloadFields, token: str | None) -> str:
     """Return what makes a StartTransaction itself: connector, token (its subject), time and meter.
 
-    Readable JSON. What a station writes differently in the same message counts as the same:
-    "1" and 1, the token's case and blanks.
+    A hash, in hex: what a station says may be longer than an index holds. What it writes
+    differently in the same message counts as the same: "1" and 1, the token's case and blanks.
     """
-    return json.dumps(
-        [
-            _number(start.text("connectorId")),
-            token,
-            (start.text("timestamp") or "").strip(),
-            _number(start.text("meterStart")),
-        ]
-    )
+    said = [
+        _number(start.text("connectorId")),
+        token,
+        (start.text("timestamp") or "").strip(),
+        _number(start.text("meterStart")),
+    ]
+    return sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _number(text: str | None) -> str | None:
@@ -83,7 +83,8 @@ async def _assign(
     connection: psycopg.AsyncConnection, asked: Sequence[tuple[str, str]]
 ) -> Sequence[int]:
     known = await _known(connection, asked)
-    fresh = [key for key in dict.fromkeys(asked) if key not in known]
+    # In one order everywhere: two servers with the same starts then wait, and do not deadlock.
+    fresh = sorted({key for key in asked if key not in known})
     if fresh:
         await connection.execute(_ASSIGN, [list(column) for column in zip(*fresh, strict=True)])
         known |= await _known(connection, fresh)

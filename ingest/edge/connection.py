@@ -42,12 +42,14 @@ from typing import Any, Final
 import psycopg
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
 from ingest.errors import IngestError
 from ingest.persons.sealer import sealed_frame
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, FrameError
+from ledger.database import is_of_content
 from ledger.log.authorization import Authorization
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.envelope import Frame, LogLine, encode_line
@@ -205,9 +207,10 @@ class StationConnection:
             problem = "this action is not known here"
             await self._reply(text, codec.encode_error(call.message_id, "NotImplemented", problem))
             return
-        except (IngestError, LogError, psycopg.OperationalError):
-            raise  # the station is sent away and brings the frame again
-        except Exception:
+        except Exception as error:
+            is_away = isinstance(error, psycopg.OperationalError) and not is_of_content(error)
+            if is_away or isinstance(error, IngestError | LogError):
+                raise  # the station is sent away and brings the frame again
             # A fault of ours: the frame is kept, and must not come back for ever.
             _LOGGER.exception("no answer to %s of %s", call.action, self.station_id)
             problem = "this server failed"
@@ -320,4 +323,9 @@ class StationConnection:
 def _why(closed: ConnectionClosed) -> str:
     if closed.rcvd is not None:
         return "closed"
-    return "lost" if closed.sent is None else f"closed with {closed.sent.code}"
+    if closed.sent is None:
+        return "lost"
+    why = f"closed with {closed.sent.code}"
+    # A frame that is too large to be read stands nowhere else.
+    is_too_big = closed.sent.code == CloseCode.MESSAGE_TOO_BIG
+    return f"{why}: {closed.sent.reason}" if is_too_big else why

@@ -28,6 +28,8 @@ _INT_MAX: Final = 10 ** (_MAGNITUDE_MAX + 1)
 _TIME_CHARACTERS_MIN: Final = 16
 _FRACTION: Final = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)", re.ASCII)
 _INT64_MAX: Final = 2**63
+FARTHEST_YEAR: Final = 2200
+"""From here on a time is no station's: arithmetic with it would leave the calendar."""
 # A backslash or a whole surrogate pair; or half of a pair alone, which no text can hold.
 _HALF: Final = re.compile(
     r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
@@ -97,7 +99,8 @@ def read_time(raw: object, oddities: Oddities) -> datetime | None:
                 at = datetime.fromisoformat(text)
             except ValueError:
                 at = datetime.fromisoformat(_FRACTION.sub(_micros, text.upper()))
-            return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
+            if at.year < FARTHEST_YEAR:
+                return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     oddities.add(Flag.TIME_UNREADABLE)
@@ -143,6 +146,18 @@ def read_object(raw: object) -> dict[str, Any]:
     return raw if isinstance(raw, dict) else {}
 
 
+def has_odd_text(text: str) -> bool:
+    """Say whether the JSON in *text* may hold U+0000, or half of a surrogate pair alone."""
+    if "\\u" not in text:  # nearly always
+        return False
+    return "\\u0000" in text or any(not at[1] for at in _HALF.finditer(text))
+
+
+def storable(text: str) -> str:
+    """Return *text* with U+0000 written out: no table and no index can hold it."""
+    return text.replace("\0", "\\u0000")
+
+
 def read_json(text: str) -> object:
     """Return the JSON in *text* with exact decimals, None when it is none. NaN becomes text."""
     try:
@@ -151,7 +166,7 @@ def read_json(text: str) -> object:
         pass
     # What the codec mends: a trailing NUL, a bare NaN. Such a frame was acknowledged. Half of a
     # surrogate pair was not, but stands in the log too, and its fact must be one that can be kept.
-    text = _HALF.sub(lambda found: found[1] or "\\ufffd", text.strip("\0 \t\r\n"))
+    text = _HALF.sub(lambda found: found[1] or f"\\{found[0]}", text.strip("\0 \t\r\n"))
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=str)
     except (ValueError, RecursionError):

@@ -8,7 +8,15 @@ from typing import Final
 import msgspec
 
 from ingest.facts.lenient import Oddities, read_int, read_text, read_time
-from ingest.facts.parts import States, among, at, read_place, read_register, state_among
+from ingest.facts.parts import (
+    States,
+    among,
+    at,
+    read_number_of_place,
+    read_place,
+    read_register,
+    state_among,
+)
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall
 from ingest.facts.samples import MeterValue, TextSample
@@ -102,7 +110,7 @@ def _read_connector(raw: object, oddities: Oddities) -> int | None:
 
 def _moment(call: RpcCall) -> datetime | None:
     """Return the required time of a transaction message; a missing one is unreadable too."""
-    if "timestamp" not in call.payload:
+    if call.payload.get("timestamp") is None:
         call.oddities.add(Flag.TIME_UNREADABLE)
     return read_time(call.payload.get("timestamp"), call.oddities)
 
@@ -126,7 +134,7 @@ CALLS: Final[Table] = {
         SessionStarted,
         {
             "transaction_ref": _started_reference,
-            "connector_id": at("connectorId", read_int),
+            "connector_id": at("connectorId", read_number_of_place),
             "token_uid": at("idTag", read_text),
             "occurred_at": _moment,
             "meter_start_wh": at("meterStart", read_register),
@@ -149,7 +157,7 @@ CALLS: Final[Table] = {
     "StatusNotification": Telling(
         ConnectorStatusChanged,
         {
-            "connector_id": at("connectorId", read_int),
+            "connector_id": at("connectorId", read_number_of_place),
             "occurred_at": at("timestamp", read_time),
             "charging_state": at("status", state_among(_STATES)),
             "error_code": at("errorCode", among(_ERROR_CODES)),

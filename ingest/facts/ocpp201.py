@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from ingest.facts.lenient import Oddities, read_int, read_object, read_text, read_time
-from ingest.facts.parts import States, at, read_place, read_truth, state_among
+from ingest.facts.parts import States, at, read_number_of_place, read_place, read_truth, state_among
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, NumberSample
@@ -79,8 +79,8 @@ def _tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
     readings, signed, last_at = read_meter_values(event.meter_value, oddities)
     parts = {
         "transaction_ref": info.transaction_id,
-        "evse_id": evse.id if evse else None,
-        "connector_id": evse.connector_id if evse else None,
+        "evse_id": read_number_of_place(evse.id, oddities) if evse else None,
+        "connector_id": read_number_of_place(evse.connector_id, oddities) if evse else None,
         "token_uid": _token_of(token.id_token, token.type) if token else None,
         "occurred_at": _read_moment(event.timestamp, oddities) or last_at,
         "charging_state": _read_charging_state(info.charging_state, oddities),
@@ -113,11 +113,11 @@ def _read_moment(raw: object, oddities: Oddities) -> datetime | None:
     return read_time(told, oddities)
 
 
-def _read_connector(evse: object, _oddities: Oddities) -> int | None:
+def _read_connector(evse: object, oddities: Oddities) -> int | None:
     """Return the connector's number, which counts within its EVSE only."""
     if not isinstance(evse, dict) or read_int(evse.get("id")) is None:
         return None
-    return read_int(evse.get("connectorId"))
+    return read_number_of_place(evse.get("connectorId"), oddities)
 
 
 def _read_token(raw: object, _oddities: Oddities) -> str | None:
@@ -144,7 +144,7 @@ _EVENT: Final = Telling(
     SessionUpdated,
     {
         "transaction_ref": at("transactionInfo.transactionId", read_text),
-        "evse_id": at("evse.id", read_int),
+        "evse_id": at("evse.id", read_number_of_place),
         "connector_id": at("evse", _read_connector),
         "token_uid": at("idToken", _read_token),
         "occurred_at": at("timestamp", _read_moment),
@@ -181,8 +181,8 @@ CALLS: Final[Table] = {
     "StatusNotification": Telling(
         ConnectorStatusChanged,
         {
-            "evse_id": at("evseId", read_int),
-            "connector_id": at("connectorId", read_int),
+            "evse_id": at("evseId", read_number_of_place),
+            "connector_id": at("connectorId", read_number_of_place),
             "occurred_at": at("timestamp", read_time),
             "charging_state": at("connectorStatus", state_among(_CONNECTOR_STATES)),
         },

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ingest.facts.lenient import Oddities, read_int, read_number, read_text
 from ingest.facts.rpc_call import RpcCall
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import ChargingState
 
+PLACES: Final = 2**31
+"""A place is an int32 in every version, and in our tables."""
 Reader = Callable[[object, Oddities], Any]
 """Returns what JSON of any type says, and notes what is odd; most are in `lenient`."""
 
@@ -68,9 +70,18 @@ def read_truth(raw: object, _oddities: Oddities) -> bool:
 
 def read_place(raw: object, oddities: Oddities) -> int | None:
     """Return the number of a place; 0 is the whole station, which is odd."""
-    number = read_int(raw)
+    number = read_number_of_place(raw, oddities)
     if number == 0:
         oddities.add(Flag.CONNECTOR_ZERO)
+    return number
+
+
+def read_number_of_place(raw: object, oddities: Oddities) -> int | None:
+    """Return the number of a place, 0 too; one that is no int32 is none."""
+    number = read_int(raw)
+    if number is not None and not -PLACES <= number < PLACES:
+        oddities.add(Flag.PLACE_UNREADABLE)
+        return None
     return number
 
 

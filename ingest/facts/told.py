@@ -6,12 +6,13 @@ A version is a table from action to `Telling`; here is all that turns one and a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import fields
 
-from ingest.facts.lenient import Oddities, read_text
+from ingest.facts.lenient import Oddities, has_odd_text, read_text, storable
 from ingest.facts.parts import At, Part
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
@@ -27,6 +28,10 @@ from ledger.facts.station_facts import (
 )
 from ledger.log.envelope import Frame
 
+REFERENCE_MAX: Final = 128
+"""Characters of a transaction's reference, of which OCPP allows 36: rows and indexes hold them.
+
+A longer one is known by its hash; its own text stands in the frame."""
 _HEAD: Final = frozenset({"station_id", "position", "line", "received_at", "oddities"})
 _AUTHORIZED: Final = (SessionStarted, SessionUpdated)
 _OF_NO_SESSION: Final = (StationBooted, QueueReported)
@@ -153,6 +158,14 @@ def fact_of(told: Told | SetAside, frame: Frame, *, position: int, line: int) ->
             return []
         told = Told(FrameSetAside, {"reason": told.reason}, set())
     parts = told.parts
+    if has_odd_text(frame.frame):
+        told.oddities.add(Flag.TEXT_ODD)
+        for name, said in parts.items():
+            if type(said) is str:  # and no name of a state
+                parts[name] = storable(said)
+    reference = parts.get("transaction_ref")
+    if reference is not None and len(reference) > REFERENCE_MAX:
+        parts["transaction_ref"] = f"sha256:{sha256(reference.encode()).hexdigest()}"
     if parts.get("token_uid") is not None:
         token = parts["token_uid"] = _subject(parts["token_uid"], frame, told.oddities)
         found = frame.authorization

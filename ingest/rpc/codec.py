@@ -234,7 +234,10 @@ def _null(found: re.Match[bytes]) -> bytes:
 
 
 def _text(raw: msgspec.Raw) -> str:
-    value: Any = decode(raw, object)
+    try:
+        value: Any = decode(raw, object)
+    except PayloadError:  # a number that no float holds
+        return ""
     return value if isinstance(value, str) else ""
 
 

@@ -24,8 +24,10 @@ class Flag(StrEnum):
     LOCATION_NOT_OUTLET = "location_not_outlet"
     TIME_UNREADABLE = "time_unreadable"
     CONNECTOR_ZERO = "connector_zero"
+    PLACE_UNREADABLE = "place_unreadable"
     TRANSACTION_ID_UNKNOWN = "transaction_id_unknown"
     TOKEN_ODD = "token_odd"  # noqa: S105 - the name of a flag, no secret
+    TEXT_ODD = "text_odd"
     # Who and what belongs to the session
     START_MISSING = "start_missing"
     STOP_LOST = "stop_lost"
@@ -102,8 +104,14 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.LOCATION_NOT_OUTLET: FlagRule("The only register was measured elsewhere than the outlet."),
     _F.TIME_UNREADABLE: FlagRule("A time could not be read; our time of receipt stands in.", True),
     _F.CONNECTOR_ZERO: FlagRule("Readings of connector 0 (the whole station) were not used."),
+    _F.PLACE_UNREADABLE: FlagRule(
+        "A frame named an EVSE or connector by a number that none has; it was not used.", True
+    ),
     _F.TRANSACTION_ID_UNKNOWN: FlagRule("No transaction id of ours is known for this start."),
     _F.TOKEN_ODD: FlagRule("The token came with blanks or longer than the standard allows."),
+    _F.TEXT_ODD: FlagRule(
+        "A text held a sign that no table can keep; it stands written out there."
+    ),
     _F.START_MISSING: FlagRule("The start of the session never arrived.", True),
     _F.STOP_LOST: FlagRule(
         "The stop never arrived: the next session began on this connector.", True

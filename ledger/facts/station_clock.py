@@ -18,6 +18,10 @@ from tariffs.offsets import UtcOffsets, zone_with
 
 SKEW_MAX = timedelta(minutes=5)
 """Beyond this a device time later than its receipt is the clock's fault."""
+FARTHEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""A time from here on is no clock's: it says nothing, and ours stands in."""
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""No effective time lies before: every zone's calendar and every table can hold it."""
 _STEADY = timedelta(seconds=90)
 _SPREAD_MIN = timedelta(minutes=10)
 _LIVE_MIN = 3
@@ -54,7 +58,10 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
             local = zone_with(self.offsets) if self.offsets else zone_of(self.zone)
             at = in_utc(at, local, received_at)
         if at < self.commissioned_on:
-            return at + self.unsynced_offset
+            # Never beyond the calendar: it is at most the delay of the least late frame.
+            return min(max(at + self.unsynced_offset, EARLIEST), FARTHEST)
+        if at >= FARTHEST:
+            return received_at
         return at + self.offset if self.offset else at
 
 
@@ -87,7 +94,9 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
     unsynced: list[timedelta] = []
     for occurred_at, received_at in pairs:
         at = in_utc(occurred_at, local, received_at)
-        if at < traits.commissioned_on:
+        if at >= FARTHEST:
+            flags.add(Flag.TIME_UNREADABLE)
+        elif at < traits.commissioned_on:
             unsynced.append(received_at - at)
         else:
             sane.append((received_at, received_at - at))

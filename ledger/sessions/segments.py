@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ledger.facts.station_clock import in_utc
+from ledger.facts.station_clock import FARTHEST, in_utc
 from ledger.facts.station_facts import (
     NO_ID,
     QueueReported,
@@ -69,14 +69,15 @@ def rough_time(
 ) -> datetime:
     """Return about when *fact* happened: good enough to order sessions, before any clock is learnt.
 
-    A time before the station was commissioned says nothing; then it is the time of receipt.
+    A time before the station was commissioned says nothing, nor one that no clock shows; then it is
+    the time of receipt.
     """
     at = occurred_at or fact.occurred_at
     if at is None:
         return fact.received_at
     if at.tzinfo is not UTC:
         at = in_utc(at, traits.zone, fact.received_at)
-    return fact.received_at if at < traits.commissioned_on else at
+    return at if traits.commissioned_on <= at < FARTHEST else fact.received_at
 
 
 def is_without_id(transaction_ref: str | None) -> bool:

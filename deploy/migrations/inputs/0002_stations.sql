@@ -8,7 +8,7 @@ SELECT setval('transaction_number', 1 + floor(random() * 1000000000)::bigint);
 CREATE TABLE transaction_id (
     transaction_id integer PRIMARY KEY DEFAULT nextval('transaction_number'),
     station_id     text NOT NULL,
-    content_key    text NOT NULL,
+    content_key    text NOT NULL CHECK (length(content_key) <= 64),
     assigned_at    timestamptz NOT NULL DEFAULT now(),
     UNIQUE (station_id, content_key)
 );

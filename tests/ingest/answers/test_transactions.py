@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -172,3 +173,45 @@ def _key(payload: dict[str, Any]) -> str:
     holder = token_holder(payload["idTag"])
     assert holder is not None
     return content_key(PayloadFields(json.dumps(payload).encode()), named_subject(holder).id)
+
+
+async def test_starts_that_no_index_would_hold_get_ids_and_hold_up_nobody(database: str) -> None:
+    ids = PostgresTransactionIds(lambda: connect_async(database))
+    long = "".join(sha256(bytes([n])).hexdigest() for n in range(125))
+    hostile = [
+        START | {"timestamp": long},
+        START | {"meterStart": long},
+        START | {"idTag": long},
+        START | {"timestamp": "\0", "idTag": "\0a"},
+    ]
+    async with open_edge(ids=ids) as edge, edge.station() as bad, edge.station("CP2") as good:
+        answers = await asyncio.gather(
+            *(bad.call("StartTransaction", each) for each in hostile[:1]),
+            good.call("StartTransaction", START),
+        )
+        answers += [await bad.call("StartTransaction", each) for each in hostile[1:]]
+        assert len(edge.frames()) == len(answers)
+    await ids.close()
+
+    given = [answer["transactionId"] for answer in answers]
+    assert len(set(given)) == len(given)
+
+
+async def test_two_servers_with_the_same_starts_in_other_orders_do_not_lock_each_other_out(
+    database: str,
+) -> None:
+    servers = [PostgresTransactionIds(lambda: connect_async(database)) for _ in range(2)]
+    for round_ in range(20):
+        keys = [f"{round_}-{number}" for number in range(200)]
+        orders = zip(servers, (keys, keys[::-1]), strict=True)
+        asked = [server.assign("CP1", key) for server, order in orders for key in order]
+        given = await asyncio.gather(*asked)
+        assert given[:200] == given[200:][::-1]
+    for server in servers:
+        await server.close()
+
+    with connect(database) as connection:
+        [deadlocks] = connection.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchall()
+    assert deadlocks == (0,)
