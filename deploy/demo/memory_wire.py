@@ -21,7 +21,7 @@ from ingest.clock import Clock
 from ingest.directory import StationDirectory
 from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
-from ingest.edge.server import DIALECTS
+from ingest.edge.server import DEFAULT_MANNERS, DIALECTS
 from ingest.persons.subjects import Subjects
 from ledger.declared.identities import canonical
 from ledger.log.event_log import LineWriter
@@ -142,6 +142,7 @@ class MemoryWire:
                 heartbeat_seconds=self._heartbeat_seconds,
             ),
             log=self._log,
+            close_seconds=DEFAULT_MANNERS.close_seconds,
         )
         line.serve(connection)
         return line

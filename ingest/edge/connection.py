@@ -61,6 +61,8 @@ CALL_SECONDS: Final = 30.0
 _REPEAT_WITHIN: Final = timedelta(minutes=10)
 _REPEATS_MAX: Final = 8
 _REPEAT_SIZE_MAX: Final = 4096
+# Each waits for its turn to be asked: a station may not make us keep more of them than this.
+_QUESTIONS_MAX: Final = 16
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -83,6 +85,7 @@ class StationConnection:
         dialect: Dialect,
         parts: AnsweringParts,
         log: LineWriter,
+        close_seconds: float,
     ) -> None:
         self.epoch = epoch
         self.is_fenced = False
@@ -91,6 +94,7 @@ class StationConnection:
         self.heard_at = 0.0
         self.closing_reason = ""
         self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
+        self._close_seconds = close_seconds
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
@@ -98,6 +102,7 @@ class StationConnection:
         self._questions: set[asyncio.Task[None]] = set()
         self._repeats: dict[bytes, tuple[bytes, datetime, Authorization | None]] = {}
         self._pong: asyncio.Future[float] | None = None
+        self._pinging: asyncio.Task[None] | None = None
 
     @property
     def station_id(self) -> str:
@@ -159,23 +164,31 @@ class StationConnection:
             raise StationGoneError(self.station_id, action, why)
         return answered[0]
 
-    async def ping(self) -> None:
-        """Send a ping unless one is still unanswered; an answered one shows life."""
+    def ping(self) -> None:
+        """Begin to send a ping unless one is still unanswered; an answered one shows life.
+
+        Nobody waits for it: to a station that does not read it never goes out.
+        """
+        if self._pinging is not None and not self._pinging.done():
+            return
         if self._pong is not None:
             if not self._pong.done():
                 return
             self.heard_at = self._loop.time()
-        with suppress(ConnectionClosed):
-            self._pong = asyncio.ensure_future(await self._socket.ping())
+        self._pinging = asyncio.create_task(self._ping())
 
     def silent_for(self) -> float:
         """Return the seconds since the station last sent a frame or was seen to answer a ping."""
         return self._loop.time() - self.heard_at
 
     async def close(self, why: str, *, code: int = 1000) -> None:
-        """Close, for a reason that the log keeps."""
+        """Close, for a reason that the log keeps; who does not take part is hung up on."""
         self.closing_reason = why
-        await self._socket.close(code, why)
+        await hang_up(self._socket, code, why, seconds=self._close_seconds)
+
+    async def _ping(self) -> None:
+        with suppress(ConnectionClosed):
+            self._pong = asyncio.ensure_future(await self._socket.ping())
 
     async def _take(self, raw: bytes) -> None:
         """Log one frame and answer it."""
@@ -260,6 +273,8 @@ class StationConnection:
             call.set_result((message, text))
 
     def _ask(self, question: Question) -> None:
+        if len(self._questions) >= _QUESTIONS_MAX:
+            return
         task = asyncio.create_task(self._ask_and_forget(question))
         self._questions.add(task)
         task.add_done_callback(self._questions.discard)
@@ -269,6 +284,8 @@ class StationConnection:
         for call in self._calls.values():
             if not call.done():
                 call.set_result(None)
+        if self._pinging is not None:
+            self._pinging.cancel()
         # The end is the last line of a connection: answers that came stand before it.
         await asyncio.gather(*self._questions, return_exceptions=True)
         try:
@@ -318,6 +335,18 @@ class StationConnection:
             is_open=is_open,
             why=why,
         )
+
+
+async def hang_up(socket: ServerConnection, code: int, why: str, *, seconds: float) -> None:
+    """Close *socket*, at the latest after *seconds*.
+
+    A close frame waits behind what was not read: to who never reads it would wait for ever.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await socket.close(code, why)
+    except TimeoutError:
+        socket.transport.abort()
 
 
 def _why(closed: ConnectionClosed) -> str:

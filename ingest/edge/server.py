@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -27,7 +28,7 @@ from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
 from ingest.directory import StationAccess, StationDirectory
-from ingest.edge.connection import StationConnection
+from ingest.edge.connection import StationConnection, hang_up
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.security import (
     Credentials,
@@ -97,9 +98,26 @@ DEFAULT_MANNERS: Final = Manners()
 
 
 class StationSocket(ServerConnection):
-    """A WebSocket that knows which station it was opened by."""
+    """A WebSocket that knows which station it was opened by; it is among *opened* while it lasts.
+
+    The library's own list leaves out who has not asked for anything yet.
+    """
 
     station: StationAccess | None = None
+
+    def __init__(self, opened: set[StationSocket], *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
+        super().__init__(*arguments, **named)
+        self._opened = opened
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._opened.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._opened.discard(self)
+        super().connection_lost(exc)
 
 
 class Server:
@@ -121,13 +139,14 @@ class Server:
         self._gate = Gate(time.monotonic)
         self._newest: dict[str, StationConnection] = {}
         self._sequences: dict[str, Sequences] = {}
-        self._sockets: list[WebSocketServer] = []
+        self._listening: list[WebSocketServer] = []
+        self._opened: set[StationSocket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports that the listeners got, in their order."""
-        return tuple(each.sockets[0].getsockname()[1] for each in self._sockets)
+        return tuple(each.sockets[0].getsockname()[1] for each in self._listening)
 
     @property
     def connections(self) -> Mapping[str, StationConnection]:
@@ -135,19 +154,27 @@ class Server:
         return self._newest
 
     async def close(self) -> None:
-        """Close the listeners and all connections; return when every handler has finished."""
+        """Close the listeners and all connections; return when every handler has finished.
+
+        Who did not take part within `Manners.close_seconds` is hung up on.
+        """
         for task in self._tasks:
             task.cancel()
         for each in self._newest.values():
             each.closing_reason = "server stopped"
-        for listening in self._sockets:
+        for listening in self._listening:
             listening.close()
-        await asyncio.gather(*(listening.wait_closed() for listening in self._sockets))
+        closed = [asyncio.create_task(each.wait_closed()) for each in self._listening]
+        if closed:
+            await asyncio.wait(closed, timeout=self._manners.close_seconds)
+            for socket in tuple(self._opened):
+                socket.transport.abort()
+        await asyncio.gather(*closed)
 
     async def listen(self, listeners: Sequence[Listener]) -> None:
         """Open *listeners* and begin to keep connections alive."""
         for listener in listeners:
-            self._sockets.append(await self._listen(listener))
+            self._listening.append(await self._listen(listener))
         self._start(self._keep_alive())
         self._start(self._epochs.follow(self._overtake))
 
@@ -161,7 +188,7 @@ class Server:
             subprotocols=[Subprotocol(name) for name in DIALECTS],
             extensions=[_DEFLATE],
             compression=None,
-            create_connection=StationSocket,
+            create_connection=partial(StationSocket, self._opened),  # type: ignore[arg-type]  # it is only called
             server_header=None,
             open_timeout=self._manners.open_seconds,
             close_timeout=self._manners.close_seconds,
@@ -223,13 +250,15 @@ class Server:
                 dialect=DIALECTS[socket.subprotocol],
                 parts=self._parts(station),
                 log=self._log,
+                close_seconds=self._manners.close_seconds,
             )
             if self._enter(connection):
                 await self._run(connection)
         except (IngestError, LogError, psycopg.Error) as error:
             # Not answered, so the station keeps what it has to say and comes again.
             _LOGGER.warning("station %s is sent away: %s", station.station_id, error)
-            await socket.close(CloseCode.TRY_AGAIN_LATER)
+            seconds = self._manners.close_seconds
+            await hang_up(socket, CloseCode.TRY_AGAIN_LATER, "", seconds=seconds)
 
     async def _run(self, connection: StationConnection) -> None:
         try:
@@ -282,7 +311,7 @@ class Server:
                 if connection.silent_for() > self._manners.patience_seconds:
                     self._start(connection.close("silent", code=CloseCode.GOING_AWAY))
                 else:
-                    await connection.ping()
+                    connection.ping()
                     # Frames get their turn between the pings of thousands.
                     await asyncio.sleep(0)
 

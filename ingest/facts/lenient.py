@@ -21,7 +21,10 @@ Oddities = set[str]
 # What nearly every station sends, read without a further look.
 _PLAIN: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?", re.ASCII)
 _COMMA: Final = re.compile(r"-?[0-9]+,[0-9]+", re.ASCII)
-_NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
+# No digit can be taken by two parts of it: a million of them would be shared out in every way.
+_NUMBER: Final = re.compile(
+    r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII
+)
 _DIGITS_MAX: Final = 28
 _MAGNITUDE_MAX: Final = 15
 _INT_MAX: Final = 10 ** (_MAGNITUDE_MAX + 1)
@@ -34,7 +37,17 @@ FARTHEST_YEAR: Final = 2200
 _HALF: Final = re.compile(
     r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 )
-_UNTYPED: Final = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _exact(number: str) -> Decimal | str:
+    """Return a JSON number; one beyond every exponent stays the text that it is."""
+    try:
+        return Decimal(number)
+    except InvalidOperation:
+        return number
+
+
+_UNTYPED: Final = msgspec.json.Decoder(float_hook=_exact)
 
 
 def read_number(raw: object, oddities: Oddities) -> Decimal | None:
@@ -120,8 +133,9 @@ def read_int(raw: object, _oddities: Oddities | None = None) -> int | None:
         if not re.fullmatch(r"-?[0-9]{1,20}", raw, re.ASCII):
             return None
         return int(raw)
-    if isinstance(raw, Decimal) and raw.is_finite() and abs(raw) <= _INT64_MAX and raw == int(raw):
-        return int(raw)
+    if isinstance(raw, Decimal) and raw.is_finite():
+        # Compared, not calculated with: a context refuses 1e1000000.
+        return int(raw) if -_INT64_MAX <= raw <= _INT64_MAX and raw == int(raw) else None
     return None
 
 
@@ -168,6 +182,6 @@ def read_json(text: str) -> object:
     # surrogate pair was not, but stands in the log too, and its fact must be one that can be kept.
     text = _HALF.sub(lambda found: found[1] or f"\\{found[0]}", text.strip("\0 \t\r\n"))
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=str)
+        return json.loads(text, parse_float=_exact, parse_constant=str)
     except (ValueError, RecursionError):
         return None

@@ -15,7 +15,9 @@ early, for one frame of deep brackets or a number of a million digits can stop a
 
 A schema validator and a library's float are the obvious way. They answer CALLERROR to an extra
 field and round (measured: a total of 3.456 left as 3.5). Limits are cheap: counts and translations
-of bytes, which only a suspicious frame goes beyond. Tests: tests/ingest/rpc/test_codec.py.
+of bytes, which only a suspicious frame goes beyond. Nothing here is tried twice from the same spot:
+a pattern that gives back what it took costs the square of a broken frame's length, and all stations
+wait meanwhile. Tests: tests/ingest/rpc/test_codec.py, tests/ingest/edge/test_frame_costs.py.
 
 Source: OCPP 1.6-J section 4; OCPP 2.0.1 part 4, section 4.
 """
@@ -98,13 +100,18 @@ class CallError(msgspec.Struct, frozen=True):
 Message = Call | CallResult | CallError
 
 _CALL, _RESULT, _ERROR = 2, 3, 4
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _ALL_BUT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _DIGITS_AS_ZERO: Final = bytes(0x30 if byte in b"0123456789.eE+-" else byte for byte in range(256))
 _NUMBER_TOO_LONG: Final = b"0" * (NUMBER_MAX + 1)
-_HEAD = re.compile(rb'\s*\[\s*\d+\s*,\s*("(?:[^"\\]|\\.){0,255}"|-?\d{1,64})\s*[,\]]')
-_NOT_A_NUMBER = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|-?\b(?:NaN|Infinity)\b', re.DOTALL)
+# Possessive (`*+`) throughout: what was taken is never given back. A string that does not end goes
+# on to the end of the frame, or each of its quotes would be tried as another beginning.
+_HEAD = re.compile(
+    rb'\s*+\[\s*+\d++\s*+,\s*+("(?:[^"\\]|\\.){0,255}+"|-?\d{1,64}+)\s*+[,\]]', re.DOTALL
+)
+_NOT_A_NUMBER = re.compile(
+    rb'("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))|-?\b(?:NaN|Infinity)\b', re.DOTALL
+)
 _CALL_DECODER = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw])
 _ITEMS_DECODER = msgspec.json.Decoder(list[msgspec.Raw])
 _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
@@ -243,11 +250,17 @@ def _text(raw: msgspec.Raw) -> str:
 
 def _is_too_deep(frame: bytes) -> bool:
     """Fold matching brackets DEPTH_MAX times; what is left then was deeper (or is not balanced)."""
-    brackets = _STRING.sub(b"", frame).translate(_SQUARE, _ALL_BUT_BRACKETS)
+    brackets = _outside_strings(frame).translate(_SQUARE, _ALL_BUT_BRACKETS)
     for _ in range(DEPTH_MAX):
         brackets = brackets.replace(b"[]", b"")
     return b"[" in brackets
 
 
 def _has_long_number(frame: bytes) -> bool:
-    return _NUMBER_TOO_LONG in _STRING.sub(b"", frame).translate(_DIGITS_AS_ZERO)
+    return _NUMBER_TOO_LONG in _outside_strings(frame).translate(_DIGITS_AS_ZERO)
+
+
+def _outside_strings(frame: bytes) -> bytes:
+    """Return *frame* without its strings: each is a quote for what stands around it."""
+    # A backslash stands in strings alone: without the escaped quotes each second part is one.
+    return b'"'.join(frame.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])

@@ -83,6 +83,9 @@ def test_a_time_that_cannot_be_read_is_flagged(raw: Any) -> None:  # noqa: ANN40
         (True, None),
         (None, None),
         ("9223372036854775807", 2**63 - 1),
+        (Decimal("1e1000000"), None),
+        (Decimal("-1e1000000"), None),
+        (Decimal("1e-1000000"), None),
     ],
 )
 def test_read_int(raw: object, value: int | None) -> None:
@@ -101,6 +104,8 @@ def test_text_lists_and_json_are_read_for_what_they_are() -> None:
     assert read_json('{"a":1.10}') == {"a": Decimal("1.10")}
     assert read_json('{"a":NaN}') == {"a": "NaN"}
     assert read_json("[" * 100_000) is None
+    assert read_json("[1e99999999999999999999]") == ["1e99999999999999999999"]
+    assert read_json("[NaN,1e-99999999999999999999]") == ["NaN", "1e-99999999999999999999"]
 
 
 @given(st.text())
