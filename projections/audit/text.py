@@ -23,7 +23,7 @@ def explanation_text(explanation: Explanation) -> str:
 
 
 def _invoice(explanation: Explanation) -> Iterator[str]:
-    total = _money(explanation, explanation.gross_minor)
+    total = _money(explanation, explanation.due_minor)
     yield f"Invoice {explanation.number} of {explanation.issued_on}, {total}"
     yield f"  from {explanation.seller} to {explanation.buyer}"
     yield f"  document sha256 {explanation.sha256}"
@@ -36,6 +36,11 @@ def _invoice(explanation: Explanation) -> Iterator[str]:
             yield from _session(each)
         else:
             yield f"  The decision and the frames are those of line {above}."
+    if (rounding := explanation.rounding) is not None:
+        net, tax = (_money(explanation, m) for m in (rounding.net_minor, rounding.vat_minor))
+        yield ""
+        yield f"Line {rounding.line}: {rounding.description}, {net} net; tax {tax}"
+        yield f"  {rounding.reason}"
 
 
 def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
