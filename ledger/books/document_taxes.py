@@ -15,8 +15,8 @@ from ledger.rating.decisions import RatedLine, SessionRated
 from tariffs.kernel.rounding import cash_rest
 from tariffs.model.policy import policy_named
 from tariffs.quantities import EXACT, Money, plain, round_money
-from tariffs.taxes.names import tax_name
-from tariffs.taxes.sales_taxes import SalesTax, combined_percent
+from tariffs.taxes.names import tax_name, taxes_of_rate
+from tariffs.taxes.sales_taxes import SalesTax
 from tariffs.taxes.taxed_sum import TaxedSum, TaxOnSum, taxed_sum
 
 
@@ -32,6 +32,12 @@ class LineTax(NamedTuple):
     name: str | None
     reverse_charge: bool
     parts: tuple[SalesTax, ...]
+
+    @property
+    def title(self) -> str:
+        """Return what people call it ("GST + PST")."""
+        named = [self.name] if self.name else [part.name for part in self.parts]
+        return " + ".join(named) or tax_name(self.country)
 
     def order(self) -> tuple[str, Decimal, str, bool, tuple[str, ...]]:
         """Return what a document has its taxes in the order of."""
@@ -82,12 +88,8 @@ def line_tax(session: SessionRated, line: RatedLine) -> LineTax:
     if line.is_tax:
         return LineTax(country, None, line.element_name, reverse_charge=False, parts=())
     percent = None if line.tax_percent is None else plain(line.tax_percent)
-    reverse, parts = session.reverse_charge_vat_id is not None, session.sales_taxes
-    if percent is None:
-        return LineTax(country, None, None, reverse, parts=())
-    # A price with a rate of its own has none of the tariff's named taxes.
-    if not parts or combined_percent(parts) != percent:
-        parts = (SalesTax(name=tax_name(country), percent=percent),)
+    reverse = session.reverse_charge_vat_id is not None
+    parts = () if percent is None else taxes_of_rate(percent, session.sales_taxes, country)
     return LineTax(country, percent, None, reverse, parts)
 
 

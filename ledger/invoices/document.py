@@ -20,7 +20,6 @@ from ledger.rating.decisions import SessionRated, encode_decision, hash_decision
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
 from tariffs.phrases.phrase import Phrase, phrase
-from tariffs.taxes.names import tax_name
 from tariffs.taxes.sales_taxes import SalesTax
 
 DOCUMENT_SCHEMA: Final = 1
@@ -190,7 +189,7 @@ def _tax_totals(each: DocumentTax) -> Iterator[TaxTotal]:
     parts: Sequence[SalesTax | None] = tax.parts or (None,)
     for part, on_sum in zip(parts, owed.taxes, strict=True):
         yield TaxTotal(
-            name=tax.name or (part.name if part else tax_name(tax.country)),
+            name=tax.title if part is None else part.name,
             country=tax.country,
             category=_category(tax, part),
             percent=None if part is None else part.percent,

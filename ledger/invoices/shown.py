@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from ledger.books.document_taxes import line_tax
 from ledger.errors import LedgerError
 from ledger.invoices.document import InvoiceDocument, Party, TaxTotal, VatTotal
 from ledger.invoices.english import ENGLISH
@@ -20,6 +21,7 @@ from ledger.rating.english import line_label, line_words
 from tariffs.model.tariff import Dimension
 from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import money_of_minor
+from tariffs.taxes.names import tax_name
 
 UNITS: Final = {
     Dimension.FLAT: "session",
@@ -36,8 +38,8 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
     The last line may be the invoice's own (`is_rounding`): no session is named, `rated_line` is 0.
 
-    `quantity` is exact, `unit_price` before or after VAT as the tariff states it. `codes` say what
-    `reason` says, in no language.
+    `quantity` is exact, `unit_price` before or after taxes as the tariff states it. `tax_name` is
+    what the tax at `vat_percent` is called here. `codes` say what `reason` says, in no language.
     """
 
     line: int
@@ -56,6 +58,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     net_minor: int
     vat_minor: int
     gross_minor: int
+    tax_name: str
 
     @property
     def is_rounding(self) -> bool:
@@ -213,6 +216,7 @@ def _rounding(
         net_minor=net_minor,
         vat_minor=vat_minor,
         gross_minor=gross_minor,
+        tax_name=tax_name(last.country),
     )
 
 
@@ -235,6 +239,7 @@ def _line(number: int, session: SessionRated, rated: RatedLine) -> InvoiceLine:
         net_minor=rated.net_minor,
         vat_minor=rated.tax_minor,
         gross_minor=rated.net_minor + rated.tax_minor,
+        tax_name=line_tax(session, rated).title,
     )
 
 

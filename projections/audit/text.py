@@ -48,7 +48,7 @@ def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
     yield f"Line {line.line}: {line.description}, {_money(explanation, line.net_minor)} net"
     yield (
         f"  {_quantity(line.quantity, line.unit)} at {_number(line.unit_price)}"
-        f" {explanation.currency} per {line.unit}; VAT {_percent(line.vat_percent)}"
+        f" {explanation.currency} per {line.unit}; {line.tax_name} {_percent(line.vat_percent)}"
         f" {_money(explanation, line.vat_minor)}; gross {_money(explanation, line.gross_minor)}"
     )
     yield f"  from {_time(line.starts_at)} to {_time(line.ends_at)} at the site"
