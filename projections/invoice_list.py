@@ -15,14 +15,14 @@ from tariffs.currencies import currency_exponent
 _LIST: LiteralString = """
 SELECT number, issued_on, issued_at, legal_entity, coalesce(name, customer) AS customer,
        customer AS subject, currency,
-       net_minor, tax_minor, gross_minor, sha256,
+       net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256,
        (SELECT count(*) FROM invoiced_session AS s WHERE s.number = i.number) AS sessions
 FROM issued_invoice AS i LEFT JOIN subject ON subject = customer
 WHERE (%(customer)s::text IS NULL OR %(customer)s IN (name, customer))
 ORDER BY number DESC LIMIT %(limit)s
 """
 _TOTALS: LiteralString = """
-SELECT currency, count(*), sum(gross_minor)::bigint FROM issued_invoice
+SELECT currency, count(*), sum(due_minor)::bigint FROM issued_invoice
 GROUP BY currency ORDER BY currency
 """
 
@@ -30,7 +30,8 @@ GROUP BY currency ORDER BY currency
 class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice in a list; amounts in whole minor units.
 
-    `customer` is the customer's key, or its `subject` once that is erased.
+    `due_minor` is what is to be paid: `gross_minor` with `rounding_minor`. `customer` is the
+    customer's key, or its `subject` once that is erased.
     """
 
     number: str
@@ -43,6 +44,8 @@ class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
     net_minor: int
     tax_minor: int
     gross_minor: int
+    rounding_minor: int
+    due_minor: int
     sha256: str
     sessions: int
 

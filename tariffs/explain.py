@@ -17,6 +17,7 @@ from tariffs.phrases.printable import printable
 from tariffs.phrases.wording import duration_text
 from tariffs.quantities import money_of_minor, plain
 from tariffs.taxes.breakdown import tax_breakdown
+from tariffs.taxes.names import rate_name
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TAXES: Final = {
@@ -74,8 +75,10 @@ def _amount(session: PricedSession, line: PricedLine) -> str:
     if line.tax_percent is None and not line.tax_minor:
         return amount
     percent = "" if line.tax_percent is None else f" {line.tax_percent:f} %"
-    joint = ", of which VAT" if included else " + VAT"
-    return f"{amount}{joint}{percent} {_minor(session, line.tax_minor)}"
+    tariff = session.compiled.tariff
+    name = rate_name(line.tax_percent, tariff.sales_taxes, tariff.country_code)
+    joint = ", of which" if included else " +"
+    return f"{amount}{joint} {name}{percent} {_minor(session, line.tax_minor)}"
 
 
 def _product(session: PricedSession, line: PricedLine) -> str:

@@ -2,38 +2,48 @@
 
 | cause | debit | credit |
 |---|---|---|
-| session rated | RECEIVABLE_UNBILLED, gross | revenue by dimension; taxes by country and rate |
-| invoice issued | RECEIVABLE, gross | RECEIVABLE_UNBILLED, gross |
+| session rated | RECEIVABLE_UNBILLED, gross | revenue by dimension; EXPECTED_TAX |
+| invoice issued | RECEIVABLE, what is due | RECEIVABLE_UNBILLED, gross |
+| | EXPECTED_TAX | taxes by country and rate; ROUNDING |
 | session written off | nothing: it was never rated, so nothing was ever owed | |
 
-A roaming partner's sessions stand on the PARTNER accounts in place of the customers' ones.
+A tax is owed by a document, which rounds it once on its sum (`ledger.books.document_taxes`); a
+session, rounded for itself, only expects its part. An invoice clears exactly what its sessions
+posted to RECEIVABLE_UNBILLED and EXPECTED_TAX. Where prices have their tax inside, its net is not
+the revenue that the sessions posted: the difference and the document's rounding amount go to
+ROUNDING, on either side.
+
+A roaming partner's sessions stand on the PARTNER accounts in place of the customers' ones. Where
+they are settled and not invoiced, their taxes stay expected.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
+from ledger.books.document_taxes import LineTax, document_taxes
 from ledger.books.journal import JournalEntry, Posting
 from ledger.rating.decisions import (
     Decision,
     PayerKind,
-    RatedLine,
     SessionRated,
     SessionRevision,
     named,
 )
 from tariffs.model.tariff import Dimension
 from tariffs.quantities import plain
+from tariffs.taxes.names import tax_name
 
 # Owed from the end of the session on, asked for by the invoice: often in another month.
 RECEIVABLE_UNBILLED: Final = "receivable:unbilled"
 RECEIVABLE: Final = "receivable:invoiced"
 PARTNER_UNBILLED: Final = "receivable:partner:unbilled"
 PARTNER_RECEIVABLE: Final = "receivable:partner:invoiced"
+EXPECTED_TAX: Final = "expected_tax"
+ROUNDING: Final = "rounding"
 
 _UNBILLED: Final = {
     PayerKind.CUSTOMER: RECEIVABLE_UNBILLED,
@@ -47,21 +57,27 @@ _INVOICED: Final = {
 }
 
 
+_Debtor = tuple[PayerKind, str]
+
+
 def revenue_account(dimension: Dimension) -> str:
     """Return where the net amount of a line goes ("revenue:energy")."""
     return f"revenue:{dimension.lower()}"
 
 
-def vat_account(country: str, percent: Decimal | None) -> str:
-    """Return where VAT is owed ("vat:DE:19"); None: what a price limit changes across rates."""
-    return f"vat:{country}:{'limit' if percent is None else format(plain(percent), 'f')}"
+def tax_account(tax: LineTax, part: int = 0) -> str:
+    """Return where a tax is owed: "vat:DE:19", one with a name of its own "tax:CA:GST:5".
 
-
-def tax_account(country: str, line: RatedLine) -> str:
-    """Return where the tax of *line* is owed: VAT by rate, a tax per kWh by its name."""
-    if line.is_tax:
-        return f"tax:{country}:{line.element_name}"
-    return vat_account(country, line.tax_percent)
+    *part*: which of the taxes that a rate consists of. No rate: what coins take of taxes.
+    """
+    country = tax.country
+    if tax.name is not None:
+        return f"tax:{country}:{tax.name}"
+    if tax.percent is None:
+        return f"vat:{country}:none"
+    named = tax.parts[part]
+    kind = f"vat:{country}" if named.name == tax_name(country) else f"tax:{country}:{named.name}"
+    return f"{kind}:{plain(named.percent):f}"
 
 
 def entry_for(decision: Decision) -> JournalEntry | None:
@@ -71,7 +87,7 @@ def entry_for(decision: Decision) -> JournalEntry | None:
     credits_: Counter[str] = Counter()
     for line in decision.lines:
         credits_[revenue_account(line.dimension)] -= line.net_minor
-        credits_[tax_account(decision.country, line)] -= line.tax_minor
+        credits_[EXPECTED_TAX] -= line.tax_minor
     payer, currency = decision.payer, decision.currency
     owed = _posting(_UNBILLED[payer.kind], payer.party, currency, decision.gross_minor)
     # Sorted: a replay compares postings by their number.
@@ -81,22 +97,33 @@ def entry_for(decision: Decision) -> JournalEntry | None:
 
 
 def invoice_entry(
-    number: str, issued_at: datetime, sessions: Iterable[SessionRated]
+    number: str, issued_at: datetime, sessions: Sequence[SessionRated]
 ) -> JournalEntry | None:
-    """Return what issuing invoice *number* over *sessions* posts; None for an invoice of 0.
+    """Return what issuing invoice *number* over *sessions* posts; None where it moves no money.
 
-    All sessions are of one legal entity and currency; *issued_at* is the record time.
+    All sessions, at least one, are of one legal entity, payer and currency; *issued_at* is the
+    record time.
     """
-    totals: Counter[tuple[PayerKind, str]] = Counter()
-    legal_entity = currency = ""
+    first, owed = sessions[0], document_taxes(sessions)
+    unbilled: Counter[_Debtor] = Counter()
+    others: Counter[str] = Counter()
     for session in sessions:
-        legal_entity, currency = session.legal_entity, session.currency
-        totals[session.payer.kind, session.payer.party] += session.gross_minor
+        unbilled[session.payer.kind, session.payer.party] += session.gross_minor
+        others[EXPECTED_TAX] += session.tax_minor
+    for each in owed.taxes:
+        for part, tax in enumerate(each.owed.taxes):
+            others[tax_account(each.tax, part)] -= tax.tax_minor
+    # A document has one tax and one rounding for all its debtors: the first one bears the rest.
+    rest = owed.due_minor - unbilled.total()
+    others[ROUNDING] = -rest - others.total()
     legs: list[Posting] = []
-    for (kind, party), gross_minor in sorted(totals.items()):
-        legs.append(_posting(_INVOICED[kind], party, currency, gross_minor))
-        legs.append(_posting(_UNBILLED[kind], party, currency, -gross_minor))
-    return _entry(f"invoice:{number}", legal_entity, issued_at, legs)
+    for debtor in sorted(unbilled):
+        kind, party = debtor
+        due = unbilled[debtor] + (rest if debtor == (first.payer.kind, first.payer.party) else 0)
+        legs.append(_posting(_INVOICED[kind], party, first.currency, due))
+        legs.append(_posting(_UNBILLED[kind], party, first.currency, -unbilled[debtor]))
+    legs += [_posting(name, "", first.currency, others[name]) for name in sorted(others)]
+    return _entry(f"invoice:{number}", first.legal_entity, issued_at, legs)
 
 
 def _posting(account: str, party: str, currency: str, amount_minor: int) -> Posting:

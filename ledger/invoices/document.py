@@ -6,21 +6,27 @@ invoice's. `ledger.invoices.shown` puts both together, in words.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
+from ledger.books.document_taxes import DocumentTax, LineTax, document_taxes
 from ledger.invoices.order import InvoiceOrder
 from ledger.master_data.addresses import Address
-from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
+from ledger.rating.decisions import SessionRated, encode_decision, hash_decision
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
 from tariffs.phrases.phrase import Phrase, phrase
+from tariffs.taxes.sales_taxes import SalesTax
 
 DOCUMENT_SCHEMA: Final = 1
+STANDARD: Final = "S"
+ZERO_RATED: Final = "Z"
+REVERSE_CHARGE: Final = "AE"
+WITHOUT_TAX: Final = "O"
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +54,7 @@ class BilledSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VatTotal(msgspec.Struct, frozen=True, kw_only=True):
-    """What one tax of one country adds up to.
+    """What is owed at one rate of one country: `vat_minor` are all taxes that it consists of.
 
     `percent` None: no VAT applies, unless `name` says which other tax (per kWh) is meant.
     `reverse_charge`: the buyer owes the VAT, so none is charged.
@@ -62,11 +68,28 @@ class VatTotal(msgspec.Struct, frozen=True, kw_only=True):
     reverse_charge: bool = False
 
 
+class TaxTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """One tax by its own name: `tax_minor` is `taxable_minor` times `percent`, rounded once.
+
+    `category` is that of EN 16931, by the codes of UNTDID 5305 above. `percent` is None without
+    tax, and for a tax per kWh. `taxable_minor` is what this tax is on: two may be on one sum.
+    """
+
+    name: str
+    country: str
+    category: str
+    percent: Decimal | None
+    taxable_minor: int
+    tax_minor: int
+
+
 class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice as issued. Amounts are whole minor units: `currency_exponent` decimals.
 
-    `buyer` None: whoever bears the token `bearer`. Persons are subject ids here, so that the bytes
-    outlive them; `ledger.invoices.shown` puts in who they are.
+    `gross_minor` is net and taxes, `rounding_minor` what makes of it the `due_minor` that the buyer
+    pays (EN 16931: BT-112, BT-114, BT-115). `buyer` None: whoever bears the token `bearer`. Persons
+    are subject ids here, so that the bytes outlive them; `ledger.invoices.shown` puts in who they
+    are.
     """
 
     schema: int
@@ -80,9 +103,12 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     currency_exponent: int
     sessions: tuple[BilledSession, ...]
     vat: tuple[VatTotal, ...]
+    taxes: tuple[TaxTotal, ...]
     net_minor: int
     vat_minor: int
     gross_minor: int
+    rounding_minor: int
+    due_minor: int
     notes: tuple[Phrase, ...] = ()
 
 
@@ -97,10 +123,8 @@ def read_document(document: bytes | str) -> InvoiceDocument:
 
 
 def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> InvoiceDocument:
-    """Return the document of *order*. Totals are sums of lines: nothing is rounded again."""
-    lines = [line for session in order.sessions for line in session.lines]
-    net_minor = sum(line.net_minor for line in lines)
-    vat_minor = sum(line.tax_minor for line in lines)
+    """Return the document of *order*; the tax of each rate is rounded once, on its own sum."""
+    owed = document_taxes(order.sessions)
     seller = order.seller
     return InvoiceDocument(
         schema=DOCUMENT_SCHEMA,
@@ -113,10 +137,13 @@ def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> Invoice
         currency=order.currency,
         currency_exponent=currency_exponent(order.currency),
         sessions=tuple(_session(session) for session in order.sessions),
-        vat=_vat(order),
-        net_minor=net_minor,
-        vat_minor=vat_minor,
-        gross_minor=net_minor + vat_minor,
+        vat=tuple(map(_vat_total, owed.taxes)),
+        taxes=tuple(total for each in owed.taxes for total in _tax_totals(each)),
+        net_minor=owed.net_minor,
+        vat_minor=owed.tax_minor,
+        gross_minor=owed.net_minor + owed.tax_minor,
+        rounding_minor=owed.rounding_minor,
+        due_minor=owed.due_minor,
         notes=_notes(order),
     )
 
@@ -144,36 +171,36 @@ def _session(session: SessionRated) -> BilledSession:
     )
 
 
-class _Tax(NamedTuple):
-    """What a line counts under in the VAT summary."""
-
-    country: str
-    percent: Decimal | None
-    name: str | None
-    reverse_charge: bool
-
-    def order(self) -> tuple[str, Decimal, str, bool]:
-        # No VAT is less than 0 %, and None does not sort.
-        percent = Decimal(-1) if self.percent is None else self.percent
-        return self.country, percent, self.name or "", self.reverse_charge
-
-
-def _tax_of(session: SessionRated, line: RatedLine) -> _Tax:
-    if line.is_tax:
-        return _Tax(session.country, None, line.element_name, reverse_charge=False)
-    reverse = session.reverse_charge_vat_id is not None
-    return _Tax(session.country, line.tax_percent, None, reverse)
-
-
-def _vat(order: InvoiceOrder) -> tuple[VatTotal, ...]:
-    totals: dict[_Tax, list[int]] = defaultdict(lambda: [0, 0])
-    for session in order.sessions:
-        for line in session.lines:
-            total = totals[_tax_of(session, line)]
-            total[0] += line.net_minor
-            total[1] += line.tax_minor
-    return tuple(
-        VatTotal(net_minor=net, vat_minor=vat, **tax._asdict())
-        for tax in sorted(totals, key=_Tax.order)
-        for net, vat in (totals[tax],)
+def _vat_total(each: DocumentTax) -> VatTotal:
+    tax, owed = each
+    return VatTotal(
+        country=tax.country,
+        percent=tax.percent,
+        net_minor=owed.net_minor,
+        vat_minor=owed.tax_minor,
+        name=tax.name,
+        reverse_charge=tax.reverse_charge,
     )
+
+
+def _tax_totals(each: DocumentTax) -> Iterator[TaxTotal]:
+    tax, owed = each
+    # What has no rate has one tax all the same: that per kWh, or none.
+    parts: Sequence[SalesTax | None] = tax.parts or (None,)
+    for part, on_sum in zip(parts, owed.taxes, strict=True):
+        yield TaxTotal(
+            name=tax.title if part is None else part.name,
+            country=tax.country,
+            category=_category(tax, part),
+            percent=None if part is None else part.percent,
+            taxable_minor=on_sum.base_minor,
+            tax_minor=on_sum.tax_minor,
+        )
+
+
+def _category(tax: LineTax, part: SalesTax | None) -> str:
+    if tax.reverse_charge:
+        return REVERSE_CHARGE
+    if part is None:
+        return STANDARD if tax.name else WITHOUT_TAX
+    return STANDARD if part.percent else ZERO_RATED

@@ -8,6 +8,8 @@ from ledger.rating import english
 
 SENTENCES: Final = {
     "buyer_owes_vat": "Reverse charge: the buyer, VAT id {vat_id}, owes the VAT.",
+    "rounding": "Rounding",
+    "rounded_once": "the tax of each rate is rounded once, on the invoice's sum",
     "bearer": "Bearer of token {token}",
     "fee": "{dimension:word fee}{name:? (*)}",
     "adjusted_fee": "{dimension:word fee}: {label}",

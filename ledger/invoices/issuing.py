@@ -135,12 +135,14 @@ def _book(connection: Connection[Any], invoice: Invoice) -> None:
         document.net_minor,
         document.vat_minor,
         document.gross_minor,
+        document.rounding_minor,
+        document.due_minor,
         invoice.sha256,
     )
     connection.execute(
         "INSERT INTO issued_invoice (number, cause, invoice_id, legal_entity, customer,"
-        " currency, issued_on, issued_at, net_minor, tax_minor, gross_minor, sha256)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " currency, issued_on, issued_at, net_minor, tax_minor, gross_minor, rounding_minor,"
+        " due_minor, sha256) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         row,
     )
     billed = (invoice.session_ids, invoice.revisions)

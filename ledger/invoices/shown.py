@@ -11,14 +11,17 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from ledger.books.document_taxes import line_tax
 from ledger.errors import LedgerError
-from ledger.invoices.document import InvoiceDocument, Party, VatTotal
+from ledger.invoices.document import InvoiceDocument, Party, TaxTotal, VatTotal
 from ledger.invoices.english import ENGLISH
 from ledger.master_data.customers import PersonDetails
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.rating.english import line_label, line_words
 from tariffs.model.tariff import Dimension
 from tariffs.phrases.phrase import Phrase, phrase
+from tariffs.quantities import money_of_minor
+from tariffs.taxes.names import tax_name
 
 UNITS: Final = {
     Dimension.FLAT: "session",
@@ -33,8 +36,10 @@ UNITS: Final = {
 class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line; `rated_line` is its number in the session's rating, times are local to the site.
 
-    `quantity` is exact, `unit_price` before or after VAT as the tariff states it. `codes` say what
-    `reason` says, in no language.
+    The last line may be the invoice's own (`is_rounding`): no session is named, `rated_line` is 0.
+
+    `quantity` is exact, `unit_price` before or after taxes as the tariff states it. `tax_name` is
+    what the tax at `vat_percent` is called here. `codes` say what `reason` says, in no language.
     """
 
     line: int
@@ -53,6 +58,12 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     net_minor: int
     vat_minor: int
     gross_minor: int
+    tax_name: str
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether it is the line by which the lines add up to what the invoice rounded once."""
+        return not self.session_id
 
 
 class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +87,10 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice with everything that a reader is told. Amounts are whole minor units."""
+    """An invoice with everything that a reader is told. Amounts are whole minor units.
+
+    The lines add up to `net_minor`, to `vat_minor`, and with their gross to `due_minor`.
+    """
 
     schema: int
     number: str
@@ -89,9 +103,12 @@ class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[InvoicedSession, ...]
     lines: tuple[InvoiceLine, ...]
     vat: tuple[VatTotal, ...]
+    taxes: tuple[TaxTotal, ...]
     net_minor: int
     vat_minor: int
     gross_minor: int
+    rounding_minor: int
+    due_minor: int
     notes: tuple[str, ...]
     codes: tuple[Phrase, ...]
 
@@ -121,11 +138,14 @@ def shown_invoice(
         currency=document.currency,
         currency_exponent=document.currency_exponent,
         sessions=tuple(map(_session, sessions)),
-        lines=tuple(_lines(sessions)),
+        lines=tuple(_lines(document, sessions)),
         vat=document.vat,
+        taxes=document.taxes,
         net_minor=document.net_minor,
         vat_minor=document.vat_minor,
         gross_minor=document.gross_minor,
+        rounding_minor=document.rounding_minor,
+        due_minor=document.due_minor,
         notes=tuple(map(ENGLISH.words, document.notes)),
         codes=document.notes,
     )
@@ -162,10 +182,42 @@ def _session(session: SessionRated) -> InvoicedSession:
     )
 
 
-def _lines(sessions: Sequence[SessionRated]) -> Iterator[InvoiceLine]:
-    rated = ((session, line) for session in sessions for line in session.lines)
+def _lines(document: InvoiceDocument, sessions: Sequence[SessionRated]) -> Iterator[InvoiceLine]:
+    rated = [(session, line) for session in sessions for line in session.lines]
     for number, (session, line) in enumerate(rated, 1):
         yield _line(number, session, line)
+    net = document.net_minor - sum(line.net_minor for _, line in rated)
+    vat = document.vat_minor - sum(line.tax_minor for _, line in rated)
+    if net or vat or document.rounding_minor:
+        gross = net + vat + document.rounding_minor
+        yield _rounding(len(rated) + 1, sessions[-1], net, vat, gross)
+
+
+def _rounding(
+    number: int, last: SessionRated, net_minor: int, vat_minor: int, gross_minor: int
+) -> InvoiceLine:
+    """Return what lies between sessions, each rounded for itself, and the invoice as a whole."""
+    ends_at = last.ended_at.astimezone(last.local_zone)
+    why = phrase("rounded_once")
+    return InvoiceLine(
+        line=number,
+        session_id="",
+        revision=0,
+        rated_line=0,
+        description=ENGLISH.words(phrase("rounding")),
+        reason=ENGLISH.words(why),
+        codes=(why,),
+        starts_at=ends_at,
+        ends_at=ends_at,
+        quantity=Decimal(1),
+        unit="invoice",
+        unit_price=money_of_minor(net_minor, last.currency).amount,
+        vat_percent=None,
+        net_minor=net_minor,
+        vat_minor=vat_minor,
+        gross_minor=gross_minor,
+        tax_name=tax_name(last.country),
+    )
 
 
 def _line(number: int, session: SessionRated, rated: RatedLine) -> InvoiceLine:
@@ -187,6 +239,7 @@ def _line(number: int, session: SessionRated, rated: RatedLine) -> InvoiceLine:
         net_minor=rated.net_minor,
         vat_minor=rated.tax_minor,
         gross_minor=rated.net_minor + rated.tax_minor,
+        tax_name=line_tax(session, rated).title,
     )
 
 

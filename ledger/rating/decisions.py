@@ -22,6 +22,7 @@ from tariffs.model.tariff import Dimension
 from tariffs.offsets import UtcOffsets, zone_with
 from tariffs.phrases.phrase import Phrase
 from tariffs.phrases.wording import Context
+from tariffs.taxes.sales_taxes import SalesTax
 
 TAX: Final = "tax"
 FIRST_REVISION: Final = 1
@@ -176,6 +177,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     `billing_month` ("2026-11") is the month of the end in the legal entity's calendar. Defaults are
     not written: a field that is added later, with a default, changes no byte of older decisions.
     `reverse_charge_vat_id`: under this VAT id the buyer owes the VAT in the seller's place.
+    `tax_included`: its prices have their taxes inside; `sales_taxes`: what a rate consists of.
     `offsets` are those of the site's zone and the legal entity's, and of the station's where its
     times needed that, each once: with them a replay under another tzdata comes to the same.
     """
@@ -214,6 +216,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     allowances: tuple[AllowanceUse, ...] = ()
     payment_method: str | None = None
     reverse_charge_vat_id: str | None = None
+    tax_included: bool = False
+    sales_taxes: tuple[SalesTax, ...] = ()
 
     @property
     def local_zone(self) -> tzinfo:

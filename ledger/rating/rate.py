@@ -118,6 +118,8 @@ def _decision(
         allowances=_uses(price),
         payment_method=usage.payment_method,
         reverse_charge_vat_id=usage.reverse_charge_vat_id,
+        tax_included=priced.compiled.factors.inclusive,
+        sales_taxes=priced.compiled.tariff.sales_taxes,
     )
 
 

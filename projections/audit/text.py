@@ -23,7 +23,7 @@ def explanation_text(explanation: Explanation) -> str:
 
 
 def _invoice(explanation: Explanation) -> Iterator[str]:
-    total = _money(explanation, explanation.gross_minor)
+    total = _money(explanation, explanation.due_minor)
     yield f"Invoice {explanation.number} of {explanation.issued_on}, {total}"
     yield f"  from {explanation.seller} to {explanation.buyer}"
     yield f"  document sha256 {explanation.sha256}"
@@ -36,6 +36,11 @@ def _invoice(explanation: Explanation) -> Iterator[str]:
             yield from _session(each)
         else:
             yield f"  The decision and the frames are those of line {above}."
+    if (rounding := explanation.rounding) is not None:
+        net, tax = (_money(explanation, m) for m in (rounding.net_minor, rounding.vat_minor))
+        yield ""
+        yield f"Line {rounding.line}: {rounding.description}, {net} net; tax {tax}"
+        yield f"  {rounding.reason}"
 
 
 def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
@@ -43,7 +48,7 @@ def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
     yield f"Line {line.line}: {line.description}, {_money(explanation, line.net_minor)} net"
     yield (
         f"  {_quantity(line.quantity, line.unit)} at {_number(line.unit_price)}"
-        f" {explanation.currency} per {line.unit}; VAT {_percent(line.vat_percent)}"
+        f" {explanation.currency} per {line.unit}; {line.tax_name} {_percent(line.vat_percent)}"
         f" {_money(explanation, line.vat_minor)}; gross {_money(explanation, line.gross_minor)}"
     )
     yield f"  from {_time(line.starts_at)} to {_time(line.ends_at)} at the site"

@@ -122,7 +122,10 @@ class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice, or one line of it, explained. Amounts are minor units as in the document."""
+    """An invoice, or one line of it, explained. Amounts are minor units as in the document.
+
+    `rounding` is the invoice's own line, which no session is behind.
+    """
 
     number: str
     issued_on: date
@@ -132,7 +135,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     currency_exponent: int
     gross_minor: int
+    due_minor: int
     lines: tuple[ExplainedLine, ...]
+    rounding: InvoiceLine | None = None
 
 
 def show_invoice(connection: Connection[Any], number: str) -> ShownInvoice:
@@ -174,7 +179,7 @@ def explain(
         raise UnknownLineError(number, line, len(document.lines))
     trails = {
         session: _Trail(connection, log, session)
-        for session in dict.fromkeys(map(_session, chosen))
+        for session in dict.fromkeys(_session(each) for each in chosen if not each.is_rounding)
     }
     return Explanation(
         number=document.number,
@@ -185,7 +190,11 @@ def explain(
         currency=document.currency,
         currency_exponent=document.currency_exponent,
         gross_minor=document.gross_minor,
-        lines=tuple(trails[_session(each)].explained(each) for each in chosen),
+        due_minor=document.due_minor,
+        lines=tuple(
+            trails[_session(each)].explained(each) for each in chosen if not each.is_rounding
+        ),
+        rounding=next((each for each in chosen if each.is_rounding), None),
     )
 
 

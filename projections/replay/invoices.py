@@ -22,7 +22,7 @@ from ledger.rating.decisions import SessionRated
 
 ISSUED = """
 SELECT customer, currency, issued_on::text, issued_at::text, net_minor, tax_minor, gross_minor,
-       sha256, legal_entity, cause,
+       rounding_minor, due_minor, sha256, legal_entity, cause,
        (SELECT sha256 FROM books.feed_entry WHERE kind = 'issued' AND subject = issued.number)
 FROM books.issued_invoice AS issued WHERE number = %s
 """
@@ -106,7 +106,8 @@ class InvoiceComparison:
             expected = (
                 first.payer.customer, document.currency, str(document.issued_on),
                 moment[0] if moment else None, document.net_minor, document.vat_minor,
-                document.gross_minor, invoice.sha256, first.legal_entity, invoice.cause,
+                document.gross_minor, document.rounding_minor, document.due_minor,
+                invoice.sha256, first.legal_entity, invoice.cause,
                 invoice.sha256,
             )  # fmt: skip
         return Comparison("invoice row", invoice.number or "", str(kept), str(expected))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -29,7 +30,7 @@ class Owed:
 def owed(tariff: BulkTariff, scale: Scale, sums: Sums, hard: Flags) -> Owed:
     """Round what each session costs, within the tariff's limits.
 
-    Sessions that both limits change, or whose taxes do not follow from the limit, become *hard*.
+    Sessions that both limits change, or one of several rates, become *hard*.
     """
     before, after = sums.amounts()
     mode = tariff.policy.rounding_mode
@@ -64,36 +65,33 @@ def _limit(
 ) -> Flags:
     """Put the limit in the place of what lies beyond it; return where anything changed."""
     before, after = amounts
-    beyond = _beyond(before, _numerator(tariff, scale, limit.before_taxes), is_least=is_least)
-    changed = beyond
+    changed = _beyond(before, _numerator(tariff, scale, limit.before_taxes), is_least=is_least)
     if limit.after_taxes is not None:
-        # Where the limit before taxes leaves the price, that after taxes moves the tax alone.
-        gross = _beyond(after, _numerator(tariff, scale, limit.after_taxes), is_least=is_least)
-        exact.after[gross] = _minor(tariff, Fraction(limit.after_taxes))
-        changed = beyond | gross
-    rows = np.flatnonzero(beyond)
+        bound = _numerator(tariff, scale, limit.after_taxes)
+        changed |= _beyond(after, bound, is_least=is_least)
+    rows = np.flatnonzero(changed)
     if not len(rows):
         return changed
-    exact.before[rows] = _minor(tariff, Fraction(limit.before_taxes))
-    # Each rate keeps its share of the price, which one class alone decides.
+    # One rate alone has one price at which both limits are met; of several the kernel knows.
     only = sums.only_class()[rows]
     free = ~before.positive()[rows]
     hard[rows[(only < 0) & ~free]] = True
-    afters = [_after(tariff, limit, _with_tax(each), is_least=is_least) for each in scale.weights]
-    table = np.array(afters, dtype=np.int64)
     vat = rate_on_nothing(tariff.compiled.tariff)
-    on_nothing = _after(tariff, limit, 1 + Fraction(vat or 0) / 100, is_least=is_least)
-    exact.after[rows] = np.where(free, on_nothing, table[np.maximum(only, 0)])
+    with_taxes = [*map(_with_tax, scale.weights), 1 + Fraction(vat or 0) / 100]
+    nets = [_net(limit, each, is_least=is_least) for each in with_taxes]
+    which = np.where(free, len(scale.weights), np.maximum(only, 0))
+    exact.before[rows] = _minors(tariff, nets)[which]
+    afters = [net * each for net, each in zip(nets, with_taxes, strict=True)]
+    exact.after[rows] = _minors(tariff, afters)[which]
     return changed
 
 
-def _after(tariff: BulkTariff, limit: PriceLimit, with_tax: Fraction, *, is_least: bool) -> int:
-    """Return what is owed after taxes where the price is at its limit, in minor units."""
-    after = Fraction(limit.before_taxes) * with_tax
-    if limit.after_taxes is not None:
-        clamp = max if is_least else min
-        after = clamp(after, Fraction(limit.after_taxes))
-    return _minor(tariff, after)
+def _net(limit: PriceLimit, with_tax: Fraction, *, is_least: bool) -> Fraction:
+    """Return what is owed before taxes where a price of one rate is at its limit."""
+    net = Fraction(limit.before_taxes)
+    if limit.after_taxes is None:
+        return net
+    return (max if is_least else min)(net, Fraction(limit.after_taxes) / with_tax)
 
 
 def _with_tax(tax_class: TaxClass) -> Fraction:
@@ -112,6 +110,8 @@ def _beyond(amount: Amount, bound: Fraction, *, is_least: bool) -> Flags:
     return ~amount.below(bound.numerator // bound.denominator + 1)
 
 
-def _minor(tariff: BulkTariff, amount: Fraction) -> int:
-    scaled = amount * 10**tariff.compiled.exponent
-    return round_ratio(scaled.numerator, scaled.denominator, tariff.policy.rounding_mode)
+def _minors(tariff: BulkTariff, amounts: Sequence[Fraction]) -> Integers:
+    scaled = [amount * 10**tariff.compiled.exponent for amount in amounts]
+    mode = tariff.policy.rounding_mode
+    minors = [round_ratio(each.numerator, each.denominator, mode) for each in scaled]
+    return np.array(minors, dtype=np.int64)

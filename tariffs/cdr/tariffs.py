@@ -46,6 +46,7 @@ class JoinedTariff(CompiledTariff):
             max_price=self._limit("max_price", [tariff.max_price for tariff in tariffs]),
         )
         super().__init__(joined)
+        self.ignores_taxes = any(part.ignores_taxes for part in parts)
         self.parts = tuple(parts)
         self._offsets: list[int] = []
         self.masks: list[int] = []

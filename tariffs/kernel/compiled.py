@@ -63,6 +63,7 @@ from tariffs.model.tariff import (
 from tariffs.phrases.phrase import Phrase
 from tariffs.quantities import EXACT
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, decimals_of, factors_of
+from tariffs.taxes.untaxed import untaxed
 
 SECOND_US = 1_000_000
 
@@ -138,7 +139,11 @@ STEP_GROUPS = (
 
 
 class CompiledTariff:
-    """One tariff version, compiled; keep it and price many sessions with it."""
+    """One tariff version, compiled; keep it and price many sessions with it.
+
+    `tariff` is without the taxes that it states though none apply (`ignores_taxes`); `hash` is that
+    of the tariff as it was published.
+    """
 
     __slots__ = (
         "_at_series_prices",
@@ -153,6 +158,7 @@ class CompiledTariff:
         "grace_us",
         "has_bands",
         "hash",
+        "ignores_taxes",
         "line_adjustments",
         "minor_scale",
         "series",
@@ -162,8 +168,10 @@ class CompiledTariff:
 
     def __init__(self, tariff: Tariff) -> None:
         check_tariff(tariff)
-        self.tariff = tariff
         self.hash = tariff_hash(tariff)
+        self.tariff = untaxed(tariff)
+        self.ignores_taxes = self.tariff is not tariff
+        tariff = self.tariff
         self.exponent = currency_exponent(tariff.currency)
         self.minor_scale: int = 10**self.exponent
         self.line_adjustments: tuple[SessionAdjustment, ...] = tuple(

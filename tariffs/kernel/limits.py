@@ -3,21 +3,27 @@
 Adjustments come first: a session may cost less than min_price because something of it was given
 away, never otherwise.
 
-The limit before taxes comes first, and each rate of VAT keeps its share of the price: tax stays at
-the tariff's rates. What then is beyond the limit after taxes is put there, by tax alone, for the
-text wants both limits to apply on their own. With 19 % VAT:
+Both limits hold, before and after taxes, and what is taxed is taxed at the tariff's rates: tax is
+no place to put a difference. Each rate keeps its share of the price where that leaves both limits
+met. Where it does not, the change falls on the dearer rates first, as far as the limit before
+taxes can be kept that way; what then is still beyond the limit after taxes changes the price.
 
-    min_price 5.00 and 5.50, 4.80 + 0.912    5.00 + 0.95; the limit after taxes holds by itself
-    min_price 5.00 and 6.50, 4.80 + 0.912    5.00 + 1.50; the two contradict the rate
+    19 %; min_price 5.00 and 5.50, 4.80 + 0.912              5.00 + 0.95; both hold by themselves
+    19 %; min_price 5.00 and 6.50, 4.80 + 0.912              5.4622 + 1.0378; 6.50 is more than 5.95
+    10 % and 20 %; max_price 10.00 and 11.00,
+        12.50 at 10 % and 0.50 at 20 %                       10.00 + 1.00: all of it at 10 %
 
-Source: OCPI 2.3.0, mod_tariffs, Tariff.min_price and max_price (and the example of 10.00 and 11.00
-at two rates, 10 % and 20 %).
+Source: OCPI 2.3.0, mod_tariffs, Tariff.min_price and max_price; the last example is that of
+mod_tariffs, whose total it has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
+from math import lcm
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,7 +32,7 @@ from tariffs.kernel.rounding import Amounts
 from tariffs.kernel.tally import Run
 from tariffs.model.policy import LimitTaxPolicy, PricingPolicy
 from tariffs.model.tariff import PriceLimit, Tariff
-from tariffs.taxes.taxes import decimals_of, scaled
+from tariffs.taxes.taxes import scaled
 
 # VAT in percent, and what is added before taxes and as tax (or taken, when negative).
 LimitedPart = tuple[Decimal | None, int, int]
@@ -42,6 +48,28 @@ class Limited(msgspec.Struct, frozen=True):
     scale: int
 
 
+class _Owed(NamedTuple):
+    """What a session owes before taxes at one rate, and the tax on one of it."""
+
+    vat: Decimal | None
+    before: Fraction
+    tax_on_one: Fraction
+
+
+class _Limit(NamedTuple):
+    """A limit before taxes and perhaps after them, as amounts; the least price or the most."""
+
+    before: Fraction
+    after: Fraction | None
+    is_least: bool
+
+    def bound(self, amount: Fraction, bound: Fraction | None) -> Fraction:
+        """Return *amount*, or *bound* where it is beyond that."""
+        if bound is None:
+            return amount
+        return max(amount, bound) if self.is_least else min(amount, bound)
+
+
 def limit_for(
     compiled: CompiledTariff,
     policy: PricingPolicy,
@@ -51,27 +79,22 @@ def limit_for(
 ) -> Limited | None:
     """Return what min_price or max_price (*why*) changes of what a session's lines come to."""
     is_least = why is Why.MIN_PRICE
-    limit = compiled.tariff.min_price if is_least else compiled.tariff.max_price
-    if limit is None:
+    stated = compiled.tariff.min_price if is_least else compiled.tariff.max_price
+    if stated is None:
         return None
-    clamp = max if is_least else min
-    before, tax = sum(amounts.befores), sum(amounts.taxes)
-    bound, *after_bound = _bounds(limit, compiled, amounts)
-    limited = clamp(before, bound)
-    if limited == before or policy.limit_tax is LimitTaxPolicy.UNCHANGED:
-        changed = Limited([(None, limited - before, 0)], 1)
-    elif before:
-        changed = _in_proportion(runs, amounts, limited)
-    else:
-        changed = _on_nothing(compiled.tariff, limited)
-    scale = changed.scale
-    after = scale * (before + tax) + sum(owed + its_tax for _, owed, its_tax in changed.parts)
-    for each in after_bound:
-        if (clamped := clamp(after, each * scale)) != after:
-            added = (limited - before) * scale
-            changed = Limited([(None, added, clamped - (before + tax) * scale - added)], scale)
-    is_changed = any(owed or its_tax for _, owed, its_tax in changed.parts)
-    return changed if is_changed else None
+    limit = _limit(stated, compiled, amounts, is_least=is_least)
+    before, tax = Fraction(sum(amounts.befores)), Fraction(sum(amounts.taxes))
+    if policy.limit_tax is LimitTaxPolicy.UNCHANGED:
+        limited = limit.bound(before, limit.before)
+        after = limit.bound(limited + tax, limit.after)
+        return _whole([(None, limited - before, after - limited - tax)])
+    owed = _by_rate(runs, amounts) or [_on_nothing(compiled.tariff)]
+    return _whole(
+        [
+            (each.vat, net - each.before, (net - each.before) * each.tax_on_one)
+            for each, net in zip(owed, _nets(owed, limit), strict=True)
+        ]
+    )
 
 
 def rate_on_nothing(tariff: Tariff) -> Decimal | None:
@@ -80,34 +103,78 @@ def rate_on_nothing(tariff: Tariff) -> Decimal | None:
     return next((c.vat for c in components if c.vat is not None), None)
 
 
-def _bounds(limit: PriceLimit, compiled: CompiledTariff, amounts: Amounts) -> list[int]:
-    """Return the limit before taxes, and with them if given, over the session's denominator."""
-    # Whole: the limits' own decimals went into price_scale (`tariffs.taxes.taxes`).
-    unit = amounts.denominator // compiled.factors.price_scale
-    given = [limit.before_taxes, limit.after_taxes]
-    return [
-        scaled(each, compiled.factors.price_decimals) * unit for each in given if each is not None
-    ]
+def _limit(
+    stated: PriceLimit, compiled: CompiledTariff, amounts: Amounts, *, is_least: bool
+) -> _Limit:
+    """Return the limit over the session's denominator."""
+    decimals, scale = compiled.factors.price_decimals, compiled.factors.price_scale
+    before, after = (
+        None if each is None else Fraction(scaled(each, decimals) * amounts.denominator, scale)
+        for each in (stated.before_taxes, stated.after_taxes)
+    )
+    return _Limit(before or Fraction(0), after, is_least)
 
 
-def _in_proportion(runs: Sequence[Run], amounts: Amounts, limited: int) -> Limited:
-    """Bring what is owed before taxes to *limited*, each rate by its share of it."""
+def _by_rate(runs: Sequence[Run], amounts: Amounts) -> list[_Owed]:
+    """Return what is owed at each rate, without those at which nothing is."""
     rates: dict[Decimal | None, tuple[int, int]] = {}
     for run, owed, tax in zip(runs, amounts.befores, amounts.taxes, strict=True):
         sofar = rates.get(run.component.vat, (0, 0))
         rates[run.component.vat] = sofar[0] + owed, sofar[1] + tax
-    before = sum(amounts.befores)
-    change = limited - before
-    # Every amount times limited / before: whole over `before` times the denominator.
-    return Limited(
-        [(vat, owed * change, tax * change) for vat, (owed, tax) in rates.items() if owed], before
+    return [
+        _Owed(vat, Fraction(owed), Fraction(tax, owed))
+        for vat, (owed, tax) in rates.items()
+        if owed
+    ]
+
+
+def _on_nothing(tariff: Tariff) -> _Owed:
+    vat = rate_on_nothing(tariff)
+    return _Owed(vat, Fraction(0), Fraction(vat or 0) / 100)
+
+
+def _nets(owed: Sequence[_Owed], limit: _Limit) -> list[Fraction]:
+    """Return what is to be owed at each rate."""
+    before = sum((each.before for each in owed), Fraction(0))
+    net = limit.bound(before, limit.before)
+    nets = [each.before * net / before for each in owed] if before else [net]
+    after = _after(owed, nets)
+    if limit.bound(after, limit.after) == after or limit.after is None:
+        return nets
+    # The same price before taxes, with as much or as little tax as the session's rates allow.
+    dearest = _from_the_dearest(owed, net - before)
+    furthest = _after(owed, dearest)
+    if limit.bound(furthest, limit.after) == furthest:
+        share = (limit.after - after) / (furthest - after)
+        return [net + share * (other - net) for net, other in zip(nets, dearest, strict=True)]
+    if furthest:
+        return [net * limit.after / furthest for net in dearest]
+    return [limit.after / (1 + owed[0].tax_on_one)]
+
+
+def _from_the_dearest(owed: Sequence[_Owed], change: Fraction) -> list[Fraction]:
+    """Return what is owed at each rate after *change*, which the highest rates bear first."""
+    nets = [each.before for each in owed]
+    for i in sorted(range(len(owed)), key=lambda i: owed[i].tax_on_one, reverse=True):
+        # No rate is lowered by more than is owed at it.
+        borne = max(change, -nets[i])
+        nets[i] += borne
+        change -= borne
+    return nets
+
+
+def _after(owed: Sequence[_Owed], nets: Sequence[Fraction]) -> Fraction:
+    """Return what *nets* at the rates of *owed* come to after taxes."""
+    return sum(
+        (net * (1 + each.tax_on_one) for each, net in zip(owed, nets, strict=True)), Fraction(0)
     )
 
 
-def _on_nothing(tariff: Tariff, limited: int) -> Limited:
-    vat = rate_on_nothing(tariff)
-    if vat is None:
-        return Limited([(None, limited, 0)], 1)
-    decimals = decimals_of(vat)
-    hundred: int = 100 * 10**decimals
-    return Limited([(vat, limited * hundred, limited * scaled(vat, decimals))], hundred)
+def _whole(parts: Sequence[tuple[Decimal | None, Fraction, Fraction]]) -> Limited | None:
+    """Return the changes as whole numbers; None where nothing changes."""
+    changed = [(vat, before, tax) for vat, before, tax in parts if before or tax]
+    if not changed:
+        return None
+    scale = lcm(*(each.denominator for _, before, tax in changed for each in (before, tax)))
+    whole = [(vat, int(before * scale), int(tax * scale)) for vat, before, tax in changed]
+    return Limited(whole, scale)

@@ -25,7 +25,8 @@ Example 2, 2 kWh at 1.19 with 19 % inside, for a business that owes the VAT itse
 2.00 before taxes in either case; its 0.38 become 0.00, and it owes 2.00, not 2.38.
 
 Why the limit's tax is in proportion: nobody says of which rate the missing 1.20 would have been,
-and the proportion leaves the session's own mix of rates as it is: a line for each, at its rate. A
+and the proportion leaves the session's own mix of rates as it is: a line for each, at its rate
+(`tariffs.kernel.limits` has what a limit after taxes adds). A
 least price on nothing at all bears the first rate that the tariff states. Why a tax per kWh comes
 after the limits: a maximum is the operator's promise, and the excise is not his to give away. Why
 one rounding at the end: see `tariffs.kernel.rounding`.
@@ -83,7 +84,7 @@ def settle(
 ) -> PricedSession:
     """Turn what was counted into what is owed."""
     tariff = compiled.tariff
-    if usage.reverse_charge_vat_id is not None or tariff.holidays is not None:
+    if usage.reverse_charge_vat_id or compiled.ignores_taxes or tariff.holidays is not None:
         notes = [*notes, *usage_notes(usage, compiled)]
     if compiled.series is not None:
         runs = price_by_series(runs, compiled, compiled.series, usage)

@@ -14,6 +14,8 @@ def usage_notes(usage: SessionUsage, compiled: CompiledTariff) -> Iterator[Phras
     vat_id = usage.reverse_charge_vat_id
     if vat_id is not None:
         yield phrase("reverse_charge", vat_id=vat_id)
+    if compiled.ignores_taxes:
+        yield phrase("no_taxes_apply")
     calendar = compiled.tariff.holidays
     if calendar is not None:
         local = usage.zone

@@ -77,6 +77,12 @@ def has_no_vat(subject: LintSubject) -> Iterator[Said]:
         yield (), "no price has a VAT; if no taxes apply here, say tax_included: N/A"
 
 
+def has_taxes_that_do_not_apply(subject: LintSubject) -> Iterator[Said]:
+    """Find taxes of a tariff that says that none apply."""
+    if subject.compiled.ignores_taxes:
+        yield ("tax_included",), "N/A says that no taxes apply: those given are not charged"
+
+
 def has_steps(subject: LintSubject) -> Iterator[Said]:
     """Find step sizes over 1."""
     for spot, _, _, component, fee in subject.components():
@@ -185,24 +191,26 @@ def has_crossed_limits(subject: LintSubject) -> Iterator[Said]:
 
 
 def has_limits_against_rates(subject: LintSubject) -> Iterator[Said]:
-    """Find limits of which the amount after taxes asks for a tax that no rate gives."""
-    components = [component for _, _, _, component, _ in subject.components()]
-    if all(component.vat is None for component in components):
-        return
-    rates = sorted({component.vat or Decimal(0) for component in components})
+    """Find limits of which no rate of the tariff makes the amount after taxes of that before."""
+    rates = {component.vat or Decimal(0) for _, _, _, component, _ in subject.components()}
     low, high = subject.tariff.min_price, subject.tariff.max_price
-    for name, limit, rate, sign in (
-        ("min_price", low, rates[0], 1),
-        ("max_price", high, rates[-1], -1),
-    ):
+    for name, limit, stricter in (("min_price", low, max), ("max_price", high, min)):
         if limit is None or limit.after_taxes is None:
             continue
-        share = EXACT.add(Decimal(1), EXACT.divide(rate, Decimal(100)))
-        after = plain(EXACT.multiply(limit.before_taxes, share))
-        if sign * (limit.after_taxes - after) > 0:
-            more = "more" if sign > 0 else "less"
-            said = f"where it holds, a session at {rate:f} % is charged {more} tax than {rate:f} %"
-            yield (name,), f"{said}: that would be {after:f} after taxes"
+        at_rates = {_with_tax(limit.before_taxes, rate): rate for rate in sorted(rates)}
+        if min(at_rates) <= limit.after_taxes <= max(at_rates):
+            continue
+        nearest = min(at_rates) if limit.after_taxes < min(at_rates) else max(at_rates)
+        said = f"{limit.before_taxes:f} and {at_rates[nearest]:f} % are {nearest:f} after taxes"
+        if stricter(limit.after_taxes, nearest) == nearest:
+            yield (name,), f"{said}: {limit.after_taxes:f} never decides"
+        else:
+            yield (name,), f"{said}: {limit.after_taxes:f} decides, {limit.before_taxes:f} never"
+
+
+def _with_tax(amount: Decimal, percent: Decimal) -> Decimal:
+    share = EXACT.add(Decimal(1), EXACT.divide(percent, Decimal(100)))
+    return plain(EXACT.multiply(amount, share))
 
 
 def bills_empty_sessions(subject: LintSubject) -> Iterator[Said]:
@@ -331,6 +339,12 @@ RULES: Final = (
         check=has_flat_only,
     ),
     Rule(
+        name="taxes-not-applicable",
+        severity=Severity.WARNING,
+        reason="A tax that is stated and not charged is owed by somebody all the same.",
+        check=has_taxes_that_do_not_apply,
+    ),
+    Rule(
         name="crossed-limits",
         severity=Severity.ERROR,
         reason="No session can cost at least more than it costs at most.",
@@ -339,7 +353,7 @@ RULES: Final = (
     Rule(
         name="limits-against-rates",
         severity=Severity.WARNING,
-        reason="An amount after taxes that contradicts the rates makes tax that nobody owes.",
+        reason="Both limits hold, and tax stays at the rates: one of the two is never the price.",
         check=has_limits_against_rates,
     ),
     Rule(

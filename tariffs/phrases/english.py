@@ -84,6 +84,7 @@ _NOTES: Final = {
     "restriction_without_data": "{policy:word no_data}",
     "prices_exchanged": "the session ends in free time: as the example of v2.2.1-d2 prints it, "
     "charging bears the price of parking and parking that of charging; later editions correct this",
+    "no_taxes_apply": "tax_included is N/A: no taxes apply, whatever the tariff states",
     "reverse_charge": "reverse charge: the customer, VAT id {vat_id}, owes the VAT",
     "unknown_holidays": "the tariff does not know the holidays of {year}: none was assumed",
 }

@@ -67,9 +67,12 @@ def assert_money_is_counted_once(connection: Connection) -> None:
     assert _count(connection, "SELECT count(*) FROM invoiced_session") == rated
     off = "SELECT currency FROM posting GROUP BY entry_id, currency HAVING sum(amount_minor) <> 0"
     assert connection.execute(off.encode()).fetchall() == []
-    lines = "SELECT coalesce(sum(net_minor + tax_minor), 0) FROM rated_line"
-    invoices = "SELECT coalesce(sum(gross_minor), 0) FROM issued_invoice"
+    lines = "SELECT coalesce(sum(net_minor), 0) FROM rated_line"
+    invoices = "SELECT coalesce(sum(net_minor), 0) FROM issued_invoice"
     assert _count(connection, lines) == _count(connection, invoices)
+    left = """SELECT account FROM posting WHERE account IN ('receivable:unbilled', 'expected_tax')
+              GROUP BY account HAVING sum(amount_minor) <> 0"""
+    assert connection.execute(left.encode()).fetchall() == [], "an invoice left something behind"
     sold = "SELECT sum(billed_volume) * 1000 FROM rated_line WHERE dimension = 'ENERGY'"  # kWh
     metered = "SELECT sum(energy_wh) FROM session"
     assert _count(connection, sold) == _count(connection, metered)

@@ -21,6 +21,7 @@ def test_what_is_owed_is_what_was_earned_and_taxed(books: str) -> None:
     assert balance.is_balanced
     assert balance.difference_minor == {"EUR": 0}
     assert owed == {
+        "expected_tax": 0,
         "receivable:invoiced": 1071,
         "receivable:unbilled": 0,
         "revenue:energy": -600,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from deploy.output import print_rows, say, shown
-from ledger.invoices.document import Party, VatTotal
-from ledger.invoices.shown import ShownInvoice
+from ledger.invoices.document import REVERSE_CHARGE, WITHOUT_TAX, Party, TaxTotal
+from ledger.invoices.shown import InvoiceLine, ShownInvoice
 from ledger.persons.store import readable
 from projections.invoice_list import amount
 
@@ -19,7 +19,7 @@ LINE_COLUMNS = {
     "to": "left",
     "quantity": "right",
     "price": "right",
-    "VAT": "right",
+    "tax": "right",
     "net": "right",
 }
 
@@ -30,47 +30,66 @@ def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
     say(f"Invoice {document.number} of {document.issued_on}{month}")
     say(f"from {_party(document.seller)}", f"to   {readable(_party(document.buyer), names)}")
     currency = document.currency
+    taxes = sorted({tax.name for tax in document.taxes if tax.percent is not None})
+    columns = {
+        ("/".join(taxes) or "tax") if name == "tax" else name: side
+        for name, side in LINE_COLUMNS.items()
+    }
     for session in document.sessions:
         say("")
         evse = f", EVSE {session.evse_id}" if session.evse_id is not None else ""
         rows = [
-            (
-                line.line,
-                line.description,
-                f"{line.starts_at:%Y-%m-%d %H:%M:%S}",
-                f"{line.ends_at:%H:%M:%S %z}",
-                f"{shown(_rounded(line.quantity))} {line.unit}",
-                shown(line.unit_price),
-                f"{shown(line.vat_percent)} %" if line.vat_percent is not None else "-",
-                amount(line.net_minor, currency),
-            )
-            for line in document.lines
-            if line.session_id == session.session_id
+            _row(line, currency) for line in document.lines if line.session_id == session.session_id
         ]
         title = (
             f"{session.station_id}{evse}, {shown(session.energy_wh / 1000)} kWh, "
             f"token {readable(session.token_uid or '-', names)}, tariff {session.tariff_id}"
         )
-        print_rows(title, LINE_COLUMNS, rows)
+        print_rows(title, columns, rows)
     say("")
+    for line in document.lines:
+        if line.is_rounding:
+            say(_rounding_words(line, currency))
     say(f"net   {amount(document.net_minor, currency):>16}")
-    for vat in document.vat:
-        say(_tax_words(vat, currency))
-    say(f"total {amount(document.gross_minor, currency):>16}")
+    for tax in document.taxes:
+        say(_tax_words(tax, currency))
+    if document.rounding_minor:
+        say(f"rounding {amount(document.rounding_minor, currency):>13}")
+    say(f"total {amount(document.due_minor, currency):>16}")
     for note in document.notes:
         say(note)
     say(f"Why a line costs what it costs: wattledger explain {document.number} LINE")
 
 
-def _tax_words(tax: VatTotal, currency: str) -> str:
+def _row(line: InvoiceLine, currency: str) -> tuple[object, ...]:
+    return (
+        line.line,
+        line.description,
+        f"{line.starts_at:%Y-%m-%d %H:%M:%S}",
+        f"{line.ends_at:%H:%M:%S %z}",
+        f"{shown(_rounded(line.quantity))} {line.unit}",
+        shown(line.unit_price),
+        f"{shown(line.vat_percent)} %" if line.vat_percent is not None else "-",
+        amount(line.net_minor, currency),
+    )
+
+
+def _rounding_words(line: InvoiceLine, currency: str) -> str:
+    """Return the invoice's own line as a sentence."""
+    net, tax = amount(line.net_minor, currency), amount(line.vat_minor, currency)
+    return f"line {line.line}, {line.description}: net {net}, tax {tax} ({line.reason})"
+
+
+def _tax_words(tax: TaxTotal, currency: str) -> str:
     """Return one tax of the summary as a sentence."""
-    charged = amount(tax.vat_minor, currency)
-    if tax.name is not None:
+    charged, taxable = amount(tax.tax_minor, currency), amount(tax.taxable_minor, currency)
+    if tax.category == REVERSE_CHARGE:
+        return f"{tax.name} {tax.country} owed by the buyer on {taxable}: {charged}"
+    if tax.category == WITHOUT_TAX:
+        return f"no {tax.name} on {taxable}: {charged}"
+    if tax.percent is None:
         return f"{tax.name} {tax.country}: {charged}"
-    rate = "no VAT" if tax.percent is None else f"VAT {shown(tax.percent)} % {tax.country}"
-    if tax.reverse_charge:
-        rate = f"VAT {tax.country} owed by the buyer"
-    return f"{rate} on {amount(tax.net_minor, currency)}: {charged}"
+    return f"{tax.name} {shown(tax.percent)} % {tax.country} on {taxable}: {charged}"
 
 
 def _rounded(quantity: Decimal) -> Decimal:

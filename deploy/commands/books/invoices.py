@@ -12,7 +12,7 @@ COLUMNS = {
     "customer": "left",
     "sessions": "right",
     "net": "right",
-    "VAT": "right",
+    "tax": "right",
     "total": "right",
 }
 
@@ -42,7 +42,7 @@ def listed(
             each.sessions,
             amount(each.net_minor, each.currency),
             amount(each.tax_minor, each.currency),
-            amount(each.gross_minor, each.currency),
+            amount(each.due_minor, each.currency),
         )
         for each in invoices
     ]

@@ -78,8 +78,11 @@ CREATE TABLE issued_invoice (
     net_minor    bigint      NOT NULL,
     tax_minor    bigint      NOT NULL,
     gross_minor  bigint      NOT NULL,
+    rounding_minor bigint    NOT NULL,
+    due_minor    bigint      NOT NULL,
     sha256       text        NOT NULL,
-    CHECK (net_minor + tax_minor = gross_minor)
+    CHECK (net_minor + tax_minor = gross_minor),
+    CHECK (gross_minor + rounding_minor = due_minor)
 );
 
 -- A revision of a session stands on at most one invoice.

@@ -195,8 +195,9 @@ EXAMPLES: Mapping[str, tuple[Tariff, Tariff]] = {
     ),
     "limits-against-rates": (
         tariff(SOUND, min_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal(6))),
-        tariff(SOUND, max_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal(6))),
+        tariff(SOUND, max_price=PriceLimit(before_taxes=Decimal(5), after_taxes=Decimal("5.95"))),
     ),
+    "taxes-not-applicable": (tariff(SOUND, tax_included=TaxIncluded.NOT_APPLICABLE), tariff(SOUND)),
     "empty-sessions-pay": (
         tariff(SOUND, min_price=PriceLimit(before_taxes=Decimal("0.5"))),
         tariff(SOUND, min_price=PriceLimit(before_taxes=Decimal(0))),
