@@ -23,23 +23,30 @@ class SequenceCheck(NamedTuple):
 
 
 def check_sequence(facts: Iterable[SessionFact], *, has_ended: bool) -> SequenceCheck:
-    """Return the gaps in the numbers of *facts*.
+    """Return the gaps in the numbers of *facts*, which are ordered by time.
 
     Two different messages with one number make the numbers unreliable; the same message twice
-    does not. The lowest number is the start's, or 0 while the start is missing.
+    does not. Numbers that fall back to such a one may be another session's, whose start is not
+    known. The lowest number is the start's, or 0 while the start is missing.
     """
     by_number: dict[int, set[object]] = {}
     first: int | None = None
+    highest, fell_to = -1, set[int]()
     for fact in facts:
         if fact.seq_no is None:
             continue
+        if fact.seq_no < highest:
+            fell_to.add(fact.seq_no)
+        highest = max(highest, fact.seq_no)
         by_number.setdefault(fact.seq_no, set()).add(_content_of(fact))
         if isinstance(fact, SessionStarted):
             first = fact.seq_no if first is None else min(first, fact.seq_no)
     if not by_number:
         return SequenceCheck((), frozenset())
-    if any(len(contents) > 1 for contents in by_number.values()):
-        return SequenceCheck((), frozenset({Flag.SEQ_UNRELIABLE}))
+    shared = {number for number, contents in by_number.items() if len(contents) > 1}
+    if shared:
+        flags = {Flag.SEQ_UNRELIABLE, *([Flag.ID_AMBIGUOUS] if shared & fell_to else [])}
+        return SequenceCheck((), frozenset(flags))
     low, high = 0 if first is None else first, max(by_number)
     expected = high - low + 1
     known = sum(1 for number in by_number if number >= low)
