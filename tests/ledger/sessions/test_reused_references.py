@@ -118,7 +118,7 @@ def test_a_start_after_a_stop_is_another_one_however_soon(wh_drawn: int) -> None
 
     first, second = in_any_order(story)
 
-    assert (first.energy_wh, second.energy_wh) == (wh_drawn, 5000 - wh_drawn)
+    assert [first.energy_wh, second.energy_wh] == [wh_drawn, 5000 - wh_drawn]
     assert first.blockers == second.blockers == ()
 
 
@@ -305,7 +305,7 @@ def test_several_stops_of_a_moment_end_what_began_first_first() -> None:
 
     first, second = in_any_order(story)
 
-    assert (first.meter_stop_wh, second.meter_stop_wh) == (2900, 3000)
+    assert [first.meter_stop_wh, second.meter_stop_wh] == [2900, 3000]
 
 
 def test_stops_that_say_otherwise_conflict() -> None:

@@ -1,4 +1,4 @@
-"""Sessions of one reference that run at once: each event to its own, and what is told by neither."""
+"""Sessions of one reference that run at once: each event goes to its own."""
 
 from __future__ import annotations
 
