@@ -126,10 +126,16 @@ class SessionRow(msgspec.Struct, kw_only=True):
         return not is_before and session.started_at < (self.ended_at or self.started_at)
 
     def note_told_again(self, session: ChargingSession) -> bool:
-        """Take over, after a final decision, how frames were told again; say whether any was."""
-        news = TOLD_AGAIN.intersection(session.flags).difference(self.flags)
-        self.flags = sorted({*self.flags, *news})
-        return bool(news)
+        """Take over, after a final decision, how frames were told again; say whether that is new.
+
+        A stop that seemed to conflict may turn out to be another session's. But what was attached
+        to a session is not looked for again for as long as the session is.
+        """
+        before, was = self.flags, set(self.flags)
+        if Flag.RESOLVED_BY_CONTEXT not in was:
+            was -= TOLD_AGAIN
+        self.flags = sorted(was | TOLD_AGAIN.intersection(session.flags))
+        return self.flags != before
 
     def heir(self, sessions: Iterable[ChargingSession]) -> str | None:
         """Return which of *sessions* goes on what this one began: whose start lies nearest.
