@@ -170,7 +170,7 @@ def status16(station: str, minutes: float, status: str, connector: int = 1) -> T
     return call(station, minutes, "StatusNotification", payload, {})
 
 
-def event201(
+def event201(  # noqa: PLR0913
     station: str,
     minutes: float,
     kind: str,
@@ -180,6 +180,7 @@ def event201(
     *,
     token: str | None = None,
     received: float | None = None,
+    evse: int | None = 1,
 ) -> Timed:
     payload: dict[str, Any] = {
         "eventType": kind,
@@ -187,9 +188,10 @@ def event201(
         "triggerReason": "MeterValuePeriodic",
         "seqNo": seq,
         "transactionInfo": {"transactionId": ref, "chargingState": "Charging"},
-        "evse": {"id": 1, "connectorId": 1},
         "meterValue": [register201(minutes, wh)],
     }
+    if evse is not None:
+        payload["evse"] = {"id": evse, "connectorId": 1}
     if token:
         payload["idToken"] = {"idToken": token, "type": "ISO14443"}
     return call(station, received or minutes, "TransactionEvent", payload, {})

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -124,6 +125,25 @@ def sessions_of(fold: StationFold) -> list[ChargingSession]:
         session for transaction in fold.transactions() for session in fold.sessions(transaction)
     ]
     return sorted(found, key=lambda session: session.session_id.rsplit("/", 1)[-1])
+
+
+def in_any_order(story: Story) -> list[ChargingSession]:
+    """Return the sessions of *story*, the same in whatever order its frames came."""
+    facts, expected = story.facts(), story.sessions()
+    orders = itertools.islice(itertools.permutations(facts), 200)
+    for order in [*orders, facts[::-1]]:
+        fold = story.fold([])
+        for fact in order:
+            fold = fold_station("CS-1", told([fact], fold.told), story.traits, fold)
+            for transaction in fold.transactions():
+                fold.sessions(transaction)
+        assert sessions_of(fold) == expected
+    return expected
+
+
+def brief(session: ChargingSession) -> tuple[Any, ...]:
+    """Return who pays, for how much, and what forbids it."""
+    return session.token_uid, session.energy_wh, session.blockers
 
 
 class Story16(Story):

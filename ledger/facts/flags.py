@@ -39,6 +39,8 @@ class Flag(StrEnum):
     DUPLICATE_STOP = "duplicate_stop"
     CONFLICTING_STOP = "conflicting_stop"
     ID_REUSED = "id_reused"
+    ID_AMBIGUOUS = "id_ambiguous"
+    DECIDED_BEFORE = "decided_before"
     INTERRUPTED = "interrupted"
     OFFLINE = "offline"
     LATE_ARRIVAL = "late_arrival"
@@ -124,10 +126,20 @@ RULES: Final[dict[Flag, FlagRule]] = {
         "The stop carries a foreign id; it was attached by time and meter.", True
     ),
     _F.FOREIGN_CONNECTOR: FlagRule("A frame named this session but another connector; not used."),
-    _F.DUPLICATE_START: FlagRule("The start came more than once with the same content."),
-    _F.DUPLICATE_STOP: FlagRule("The stop came more than once with the same content."),
+    _F.DUPLICATE_START: FlagRule(
+        "The start came more than once with the same content, dated at most a minute apart."
+    ),
+    _F.DUPLICATE_STOP: FlagRule(
+        "The stop came more than once: no other register, dated at most a minute apart."
+    ),
     _F.CONFLICTING_STOP: FlagRule("Several stops contradict each other; the first holds.", True),
     _F.ID_REUSED: FlagRule("The station used one transaction id for several sessions."),
+    _F.ID_AMBIGUOUS: FlagRule(
+        "Frames under this id may be of several sessions, and whose they are cannot be told.", True
+    ),
+    _F.DECIDED_BEFORE: FlagRule(
+        "What was decided about another session of this id covers this time at this place.", True
+    ),
     _F.INTERRUPTED: FlagRule("The station restarted during the session."),
     _F.OFFLINE: FlagRule("The station was offline for a part of the session."),
     _F.LATE_ARRIVAL: FlagRule("A frame arrived long after what it tells."),

@@ -1,16 +1,18 @@
-"""Which facts of one transaction reference belong to one session: references are reused."""
+"""One session's facts under a reference, and what each of them says of where it belongs."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from ledger.facts.station_clock import FARTHEST, in_utc
 from ledger.facts.station_facts import (
     NO_ID,
+    Measurand,
     QueueReported,
+    ReadingContext,
     SessionEnded,
     SessionFact,
     SessionStarted,
@@ -19,8 +21,8 @@ from ledger.facts.station_facts import (
 )
 from ledger.facts.station_traits import StationTraits
 
-SAME_START = timedelta(seconds=60)
-"""Starts of one reference nearer than this are one start, told twice."""
+AN_INSTANT = timedelta(microseconds=1)
+"""The least by which times of stations differ."""
 
 Source = tuple[int, int]
 """A frame's (position, line)."""
@@ -30,8 +32,11 @@ Source = tuple[int, int]
 class Segment:
     """The facts of one session: each frame once.
 
-    `starts_at` is about when it began, None without a start. Facts of its reference dated before
-    `facts_from` belong to the session before it; None: it is the first one, and those are its own.
+    `starts_at` is about when it began, None without a start; no two of one reference are equal.
+    Facts of its reference dated before `facts_from` belong to sessions before it; None: none are.
+    `is_ambiguous`: some of its facts may be another's. `has_elsewhere`: facts under its reference
+    name a place where nothing was started. `stray` tells such facts, and those whose numbers began
+    again, from other sessions without a start.
     """
 
     transaction_ref: str
@@ -40,18 +45,35 @@ class Segment:
     ends: list[SessionEnded] = field(default_factory=list)
     queue: list[QueueReported] = field(default_factory=list)
     is_reused: bool = False
+    is_ambiguous: bool = False
+    has_elsewhere: bool = False
+    stray: str = ""
     starts_at: datetime | None = None
     facts_from: datetime | None = None
 
     def take(self, frames: Iterable[SessionUpdated | SessionEnded]) -> None:
         """Add *frames* that do not name it, each once."""
         for frame in frames:
-            if isinstance(frame, SessionUpdated):
-                self.updates.append(frame)
-            else:
-                self.ends.append(frame)
+            self.add(frame)
         self.updates.sort(key=source_of)
         self.ends.sort(key=source_of)
+
+    def add(self, fact: SessionFact | QueueReported) -> None:
+        """Add *fact*."""
+        match fact:
+            case SessionStarted():
+                self.starts.append(fact)
+            case SessionUpdated():
+                self.updates.append(fact)
+            case SessionEnded():
+                self.ends.append(fact)
+            case QueueReported():
+                self.queue.append(fact)
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing but reports on the queue is known of it."""
+        return not (self.starts or self.updates or self.ends)
 
     @property
     def facts(self) -> list[SessionFact]:
@@ -91,81 +113,33 @@ def place_of(fact: SessionFact) -> int | None:
 
 
 def dated(fact: StationFact, traits: StationTraits) -> datetime:
-    """Return the time by which *fact* is sorted into the sessions of its reference."""
-    if isinstance(fact, SessionUpdated | SessionStarted | SessionEnded):
+    """Return the time by which *fact* is sorted into the sessions of its reference.
+
+    A stop goes before a start of the same moment: what ended there was begun before.
+    """
+    if isinstance(fact, SessionUpdated | SessionStarted):
         return rough_time(fact, traits)
+    if isinstance(fact, SessionEnded):
+        return rough_time(fact, traits) - AN_INSTANT
     return fact.received_at  # a report on the queue carries no time of the station
 
 
-def split_segments(
-    transaction_ref: str,
-    facts: Iterable[SessionFact | QueueReported],
-    traits: StationTraits,
-    *,
-    is_tail: bool = False,
-) -> list[Segment]:
-    """Return the sessions among the *facts* of one reference, oldest first.
+def register_of(fact: SessionFact) -> Decimal | None:
+    """Return the register that *fact* tells, None where it tells none.
 
-    A start that lies more than a minute from the one before opens the next session; everything
-    else belongs to the last start not later than it. Without a start all is one session.
-    *is_tail*: earlier sessions of the reference are not among these, which begin with a start.
+    A start's and a stop's own comes before what was sampled; the highest is a stop's last.
     """
-    distinct: dict[tuple[Source, type], SessionFact | QueueReported] = {}
-    for fact in facts:
-        distinct[source_of(fact), type(fact)] = fact
-    ordered = [distinct[key] for key in sorted(distinct, key=lambda key: (key[0], key[1].__name__))]
-    starts = sorted(
-        (rough_time(fact, traits), source_of(fact), fact)
-        for fact in ordered
-        if isinstance(fact, SessionStarted)
-    )
-    segments: list[Segment] = []
-    bounds: list[datetime] = []
-    for at, _, start in starts:
-        if not segments or (at - bounds[-1] > SAME_START and not _is_repeat(start, segments[-1])):
-            is_first = not segments and not is_tail
-            segments.append(
-                Segment(
-                    transaction_ref=transaction_ref,
-                    starts_at=at,
-                    facts_from=None if is_first else at,
-                )
-            )
-            bounds.append(at)
-        segments[-1].starts.append(start)
-    if not segments:
-        segments, bounds = [Segment(transaction_ref=transaction_ref)], []
-    for segment in segments:
-        segment.is_reused = is_tail or len(segments) > 1
-    for fact in ordered:
-        if not isinstance(fact, SessionStarted):
-            _sort_in(fact, segments, bounds, traits)
-    return segments
-
-
-def _is_repeat(start: SessionStarted, segment: Segment) -> bool:
-    """Return True when *start* tells again, with the same device time, what began *segment*."""
-    return any(
-        start.occurred_at is not None
-        and start.occurred_at == known.occurred_at
-        and start.meter_start_wh == known.meter_start_wh
-        for known in segment.starts
-    )
-
-
-def _sort_in(
-    fact: SessionUpdated | SessionEnded | QueueReported,
-    segments: list[Segment],
-    bounds: list[datetime],
-    traits: StationTraits,
-) -> None:
-    segment = segments[0]
-    if len(segments) > 1:
-        segment = segments[max(bisect_right(bounds, dated(fact, traits)) - 1, 0)]
-    match fact:
-        case SessionUpdated():
-            segment.updates.append(fact)
-        case SessionEnded():
-            segment.ends.append(fact)
-        case QueueReported():
-            segment.queue.append(fact)
+    if isinstance(fact, SessionStarted) and fact.meter_start_wh is not None:
+        return fact.meter_start_wh
+    if isinstance(fact, SessionEnded) and fact.meter_stop_wh is not None:
+        return fact.meter_stop_wh
+    found = [
+        reading
+        for reading in fact.readings
+        if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None
+    ]
+    if isinstance(fact, SessionEnded):
+        return max((reading.value for reading in found), default=None)
+    if isinstance(fact, SessionStarted):
+        found.sort(key=lambda reading: reading.context is not ReadingContext.BEGIN)
+    return found[0].value if found else None

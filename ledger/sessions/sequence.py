@@ -5,11 +5,11 @@ Source: OCPP 2.0.1 part 2, TransactionEventRequest.seqNo; part 6, TC_E_31 and TC
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import SessionFact, SessionStarted, SessionUpdated
+from ledger.facts.station_facts import SessionEnded, SessionFact, SessionStarted, SessionUpdated
 
 # A broken frame may carry any number, and the list is for people.
 _LISTED_MAX: Final = 100
@@ -23,35 +23,53 @@ class SequenceCheck(NamedTuple):
 
 
 def check_sequence(facts: Iterable[SessionFact], *, has_ended: bool) -> SequenceCheck:
-    """Return the gaps in the numbers of *facts*.
+    """Return the gaps in the numbers of *facts*, which are ordered by time.
 
     Two different messages with one number make the numbers unreliable; the same message twice
-    does not. The lowest number is the start's, or 0 while the start is missing.
+    does not. Where they begin again, or a stop falls below what was told before it or anything
+    below the start, some messages may be another session's, whose start is not known. The lowest
+    number is the start's, or 0 while the start is missing.
     """
     by_number: dict[int, set[object]] = {}
     first: int | None = None
+    highest, begins_again = -1, False
     for fact in facts:
         if fact.seq_no is None:
             continue
-        by_number.setdefault(fact.seq_no, set()).add(_content_of(fact))
+        known, content = by_number.setdefault(fact.seq_no, set()), _content_of(fact)
+        if content in known:
+            continue
+        if fact.seq_no < highest and (known or isinstance(fact, SessionEnded)):
+            begins_again = True
+        highest = max(highest, fact.seq_no)
+        known.add(content)
         if isinstance(fact, SessionStarted):
             first = fact.seq_no if first is None else min(first, fact.seq_no)
     if not by_number:
         return SequenceCheck((), frozenset())
+    doubts: set[str] = set()
+    if begins_again or (first is not None and min(by_number) < first):
+        doubts.add(Flag.ID_AMBIGUOUS)
     if any(len(contents) > 1 for contents in by_number.values()):
-        return SequenceCheck((), frozenset({Flag.SEQ_UNRELIABLE}))
-    low, high = 0 if first is None else first, max(by_number)
-    expected = high - low + 1
-    known = sum(1 for number in by_number if number >= low)
-    if known >= expected or not has_ended:
-        return SequenceCheck((), frozenset())
+        return SequenceCheck((), frozenset({Flag.SEQ_UNRELIABLE, *doubts}))
+    missing = _missing(by_number, 0 if first is None else first) if has_ended else ()
+    if missing:
+        doubts.add(Flag.SEQ_GAP)
+    return SequenceCheck(missing, frozenset(doubts))
+
+
+def _missing(told: Collection[int], low: int) -> tuple[int, ...]:
+    """Return the first numbers from *low* on that are not *told* below the highest."""
+    high = max(told)
+    if sum(1 for number in told if number >= low) >= high - low + 1:
+        return ()
     missing: list[int] = []
     number = low
     while len(missing) < _LISTED_MAX and number <= high:
-        if number not in by_number:
+        if number not in told:
             missing.append(number)
         number += 1
-    return SequenceCheck(tuple(missing), frozenset({Flag.SEQ_GAP}))
+    return tuple(missing)
 
 
 def _content_of(fact: SessionFact) -> object:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
+from ledger.facts.flags import blockers_of
 from ledger.facts.station_clock import SessionClock
 from ledger.log.authorization import Authorization
 from ledger.meter.series import RegisterReading
@@ -80,6 +83,11 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     facts_from: datetime | None = None
     window: Window | None = None
 
+    def flagged(self, flag: str) -> ChargingSession:
+        """Return it with *flag*."""
+        flags = tuple(sorted({*self.flags, flag}))
+        return msgspec.structs.replace(self, flags=flags, blockers=blockers_of(flags))
+
     @property
     def is_ended(self) -> bool:
         """True when the station said that the session ended."""
@@ -102,15 +110,43 @@ def session_id_of(
     transaction_ref: str,
     started_at: datetime | None,
     ended_at: datetime | None = None,
+    *,
+    stray: str = "",
 ) -> str:
     """Return the session's id, made of what a station cannot easily repeat by accident.
 
-    *ended_at* tells sessions apart that have neither a start nor an id of their own.
+    *ended_at* tells sessions apart that have neither a start nor an id of their own, *stray* those
+    without a start from others of their id. Where two began in one second, `told_apart` does.
     """
     if started_at is not None:
         moment = f"{started_at:%Y%m%dT%H%M%SZ}"
+    elif stray:
+        moment = f"no-start-{stray}"
     elif ended_at is not None:
         moment = f"no-start-{ended_at:%Y%m%dT%H%M%SZ}"
     else:
         moment = "no-start"
     return f"{station_id}/{transaction_ref or 'no-id'}/{moment}"
+
+
+def told_apart(
+    sessions: Sequence[ChargingSession], came: Sequence[tuple[int, int]]
+) -> tuple[ChargingSession, ...]:
+    """Return *sessions* of one transaction, those that began in one second told apart by their ids.
+
+    Numbered in the order in which they *came* (where the first start of each stands), so that none
+    changes its id for one that comes later.
+    """
+    if len({session.session_id for session in sessions}) == len(sessions):
+        return tuple(sessions)
+    known: Counter[str] = Counter()
+    ids: dict[int, str] = {}
+    for index in sorted(range(len(sessions)), key=came.__getitem__):
+        session_id = sessions[index].session_id
+        known[session_id] += 1
+        count = known[session_id]
+        ids[index] = session_id if count == 1 else f"{session_id}-{count}"
+    return tuple(
+        msgspec.structs.replace(session, session_id=ids[index])
+        for index, session in enumerate(sessions)
+    )

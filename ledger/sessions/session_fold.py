@@ -62,6 +62,7 @@ from ledger.meter.measure import measure
 from ledger.meter.series import Metered
 from ledger.sessions.activity import fold_activity
 from ledger.sessions.loose_frames import Window
+from ledger.sessions.reuse.run import claim_of
 from ledger.sessions.segments import Segment, Source, is_without_id, place_of, source_of
 from ledger.sessions.sequence import check_sequence
 from ledger.sessions.session import ChargingSession, SessionPoint, session_id_of
@@ -181,7 +182,8 @@ class _Fold:
     def _session_id(self, started_at: datetime | None, ended_at: datetime | None) -> str:
         ref = self._segment.transaction_ref
         told_apart_by = ended_at if is_without_id(ref) else None
-        return session_id_of(self._around.station_id, ref, started_at, told_apart_by)
+        station_id, stray = self._around.station_id, self._segment.stray
+        return session_id_of(station_id, ref, started_at, told_apart_by, stray=stray)
 
     def _place(self) -> tuple[int | None, int | None]:
         """Return EVSE and connector: the start's, else those of the first frame that names any."""
@@ -218,8 +220,11 @@ class _Fold:
         if not starts:
             self._flags.add(Flag.UNMATCHED_STOP if self._is_unmatched() else Flag.START_MISSING)
             return None
-        if len(starts) > 1:
+        if len(starts) > len({claim_of(start) for start in starts}):
             self._flags.add(Flag.DUPLICATE_START)
+        # Dated anew after a restart, it may as well be the start of another session.
+        if len({start.occurred_at for start in starts}) > 1 and self._restarted_between(starts):
+            self._flags.add(Flag.ID_AMBIGUOUS)
         return min(
             # By content first, by position only between equals: arrival chooses nothing.
             starts,
@@ -230,6 +235,10 @@ class _Fold:
                 source_of(fact),
             ),
         )
+
+    def _restarted_between(self, starts: Sequence[SessionStarted]) -> bool:
+        received = [start.received_at for start in starts]
+        return any(min(received) < boot.received_at < max(received) for boot in self._around.boots)
 
     def _is_unmatched(self) -> bool:
         """Return True for stops without numbers: no start of ours will ever come for them."""
@@ -279,7 +288,8 @@ class _Fold:
         return max(last, started_at)
 
     def _check_sequence(self, end: SessionEnded | None) -> tuple[int, ...]:
-        checked = check_sequence(self._facts, has_ended=end is not None)
+        in_time = sorted(self._facts, key=lambda fact: (self._at(fact), fact.seq_no or 0))
+        checked = check_sequence(in_time, has_ended=end is not None)
         self._flags |= checked.flags
         if checked.missing and end is not None:
             told = [report.received_at for report in self._segment.queue if _is_empty(report)]
@@ -297,10 +307,12 @@ class _Fold:
             flags.add(Flag.RESOLVED_BY_CONTEXT)
         if any(source_of(fact) in around.foreign_ids for fact in self._segment.ends):
             flags.add(Flag.FOREIGN_STOP_ATTACHED)
-        if around.has_foreign_connector:
+        if around.has_foreign_connector or self._segment.has_elsewhere:
             flags.add(Flag.FOREIGN_CONNECTOR)
         if self._segment.is_reused:
             flags.add(Flag.ID_REUSED)
+        if self._segment.is_ambiguous:
+            flags.add(Flag.ID_AMBIGUOUS)
         if any(fact.offline for fact in self._facts):
             flags.add(Flag.OFFLINE)
         # A boot carries no time of the station: ours stands in.
@@ -326,6 +338,8 @@ class _Fold:
             self._flags.add(Flag.TOKEN_MISSING)
         elif end is not None and end.token_uid not in {None, token}:
             self._flags.add(Flag.OTHER_TOKEN_STOPPED)
+        if any(other not in {None, token} for other in tokens):
+            self._flags.add(Flag.ID_AMBIGUOUS)
         return token
 
     def _authorization(self, token: str | None) -> Authorization | None:

@@ -20,13 +20,13 @@ from ledger.sessions.loose_frames import (
     loose_frame_of,
     windows_of,
 )
+from ledger.sessions.reuse.run import split_segments
 from ledger.sessions.segments import (
     Source,
     dated,
     place_of,
     rough_time,
     source_of,
-    split_segments,
 )
 from ledger.sessions.told import Settled, TransactionTold
 

@@ -58,14 +58,14 @@ from collections.abc import Iterable, Mapping
 from ledger.facts.station_facts import QueueReported, SessionEnded
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import LooseFrame, SessionFrame, Window
+from ledger.sessions.reuse.run import split_segments
 from ledger.sessions.segments import (
     Segment,
     is_without_id,
     place_of,
     source_of,
-    split_segments,
 )
-from ledger.sessions.session import ChargingSession
+from ledger.sessions.session import ChargingSession, told_apart
 from ledger.sessions.session_fold import Surroundings, fold_session
 from ledger.sessions.stages import NO_WINDOWS, Matched, Spoken, Windows, match, speak
 from ledger.sessions.told import SILENT, StationTold
@@ -96,10 +96,10 @@ class StationFold:
         """Return the sessions of *transaction*, oldest first. The fourth stage, done when asked."""
         found = self._sessions.get(transaction)
         if found is None:
-            found = self._sessions[transaction] = tuple(
-                fold_session(segment, self._surroundings(segment))
-                for segment in self._segments(transaction)
-                if segment.starts or segment.updates or segment.ends
+            told = [each for each in self._segments(transaction) if not each.is_empty]
+            found = self._sessions[transaction] = told_apart(
+                [fold_session(segment, self._surroundings(segment)) for segment in told],
+                [min(map(source_of, segment.starts or segment.facts)) for segment in told],
             )
         return found
 

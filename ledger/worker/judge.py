@@ -116,13 +116,16 @@ class Judge:
                 row = _new_row(found, memory, moment)
                 row.validations = self._inherited.pop(session_id, [])
                 memory.rows[session_id] = row
+            session = _beside_decided(found, row, extent.get(found.transaction_ref))
             if row.is_unfinished:
-                row.follow(found.session)
-                row.describe(found.session, memory.heard_at)
-                self._conclude(row, self._decided(found.session, row, memory, moment))
+                row.follow(session)
+                row.describe(session, memory.heard_at)
+                self._conclude(row, self._decided(session, row, memory, moment))
             elif session_id in seen.changed:
-                self._review(row, found.session, memory, moment)
-            if row.lie(found.session):
+                self._review(row, session, memory, moment)
+            if row.state in DECIDED and found.transaction_ref in named:
+                self._note_told_again(row, session)
+            if row.lie(session):
                 self._findings.change(row)
         memory.settle()
         self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
@@ -234,6 +237,8 @@ class Judge:
         session = self._fold_around(row, around, moment)
         if session is None:
             return False
+        if Flag.DECIDED_BEFORE in row.flags:
+            session = session.flagged(Flag.DECIDED_BEFORE)
         self._conclude(row, self._rater.choose(session, row, moment, choice))
         memory.settle()
         return True
@@ -303,7 +308,7 @@ class Judge:
                 and session_id not in memory.rows
                 and session_id not in aliases
             ]
-            heir = _nearest(row, [folded[session_id].session for session_id in fresh])
+            heir = row.heir(folded[session_id].session for session_id in fresh)
             if row.validations and heir and row.state not in DECIDED:
                 self._inherited[heir] = row.validations
             if row.is_unfinished:
@@ -327,6 +332,10 @@ class Judge:
             row.flags = sorted([*row.flags, Flag.LATE_FACT])
         self._findings.change(row)
 
+    def _note_told_again(self, row: SessionRow, session: ChargingSession) -> None:
+        if row.note_told_again(session):
+            self._findings.change(row)
+
     def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
         if verdict is not None:
             row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
@@ -336,6 +345,17 @@ class Judge:
 
 def _is_decided(extent: Extent | None) -> bool:
     return extent is not None and extent.is_decided
+
+
+def _beside_decided(found: Folded, row: SessionRow, extent: Extent | None) -> ChargingSession:
+    """Return the session, held where the time it fills was decided about as another's.
+
+    Once and for all: later records need not look back so far.
+    """
+    is_told = Flag.DECIDED_BEFORE in row.flags
+    if is_told or (extent and any(each.covers(found.session) for each in extent.rows)):
+        return found.session.flagged(Flag.DECIDED_BEFORE)
+    return found.session
 
 
 def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:
@@ -350,21 +370,6 @@ def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow
         last_fact_at=session.last_received_at,
         heard_at=memory.heard_at,
     )
-
-
-def _nearest(row: SessionRow, sessions: Sequence[ChargingSession]) -> str | None:
-    """Return which of *sessions* goes on what *row* began: the one whose start lies nearest.
-
-    A record may bring an older session under the same reference beside the moved start.
-    """
-    began = row.started_at or row.first_fact_at
-    return min(
-        (
-            (abs((each.started_at or each.first_received_at) - began), each.session_id)
-            for each in sessions
-        ),
-        default=(None, None),
-    )[1]
 
 
 def _billed_otherwise(was: Iterable[ChargingSession], folded: Mapping[str, Folded]) -> set[str]:

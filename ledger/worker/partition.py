@@ -322,8 +322,11 @@ class PartitionWorker:
         if rows is None:
             return None
         if len(rows) == 1 and rows[0].facts_from is None:
-            return rows[0]
-        return memory.plain_row(transaction, fact, self._rater.traits(fact.station_id, at))
+            row: SessionRow | None = rows[0]
+        else:
+            traits = self._rater.traits(fact.station_id, at)
+            row = memory.plain_row(transaction, fact, traits)
+        return None if row is None or row.is_elsewhere(fact) else row
 
     def _shelve(self, fact: StationFact, memory: StationMemory) -> bool:
         """Shelve a fact that is more than one more reading; say whether it has to be judged."""

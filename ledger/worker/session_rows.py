@@ -11,11 +11,14 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, SessionUpdated
 from ledger.rating.decisions import FIRST_REVISION
 from ledger.sessions.loose_frames import Window
+from ledger.sessions.segments import place_of
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import (
+    DECIDED,
     UNFINISHED,
     SessionAct,
     SessionState,
@@ -24,6 +27,16 @@ from ledger.sessions.states import (
 
 RECENT: Final = timedelta(hours=2)
 """How long a decided session stays a candidate for frames that name no transaction of ours."""
+TOLD_AGAIN: Final = frozenset(
+    {
+        Flag.DUPLICATE_START,
+        Flag.DUPLICATE_STOP,
+        Flag.CONFLICTING_STOP,
+        Flag.ID_REUSED,
+        Flag.ID_AMBIGUOUS,
+    }
+)
+"""Flags of frames that were told again, which may come after a final decision."""
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 NEXT_DAY: Final = timedelta(days=1)
@@ -110,6 +123,54 @@ class SessionRow(msgspec.Struct, kw_only=True):
                     self.energy_wh += risen
                 self.register_wh = reading.value
                 return
+
+    def is_elsewhere(self, fact: SessionUpdated) -> bool:
+        """Whether a numbered *fact* names another place than this session's."""
+        place = self.connector_id if self.evse_id is None else self.evse_id
+        return (
+            fact.seq_no is not None
+            and None not in (place, place_of(fact))
+            and (place != place_of(fact))
+        )
+
+    def covers(self, session: ChargingSession) -> bool:
+        """Whether what was decided about this session covers time of *session* at its place."""
+        if self.state not in DECIDED or self.started_at is None or session.started_at is None:
+            return False
+        if self.session_id == session.session_id or (
+            None not in (self.evse_id, session.evse_id) and self.evse_id != session.evse_id
+        ):
+            return False
+        is_before = session.ended_at is not None and session.ended_at <= self.started_at
+        return not is_before and session.started_at < (self.ended_at or self.started_at)
+
+    def note_told_again(self, session: ChargingSession) -> bool:
+        """Take over, after a final decision, how frames were told again; say whether that is new.
+
+        A stop that seemed to conflict may turn out to be another session's. But what was attached
+        to a session is not looked for again for as long as the session is.
+        """
+        before, was = self.flags, set(self.flags)
+        if Flag.RESOLVED_BY_CONTEXT not in was:
+            was -= TOLD_AGAIN
+        self.flags = sorted(was | TOLD_AGAIN.intersection(session.flags))
+        return self.flags != before
+
+    def heir(self, sessions: Iterable[ChargingSession]) -> str | None:
+        """Return which of *sessions* goes on what this one began: whose start lies nearest.
+
+        A record may bring an older session under the same reference beside the moved start.
+        """
+        began = self.started_at or self.first_fact_at
+        return min(
+            (
+                (abs((each.started_at or each.first_received_at) - began), each.session_id)
+                for each in sessions
+                if self.token_uid in (None, each.token_uid)
+                and (self.evse_id is None or self.evse_id == each.evse_id)
+            ),
+            default=(None, None),
+        )[1]
 
     def follow(self, session: ChargingSession) -> None:
         """Move as the fold says of an unfinished session: its end came, or is none any more."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from ledger.facts.station_facts import SessionFact, StationFact
@@ -69,10 +70,15 @@ class StationMemory:
                 self.waiting_since = row.last_fact_at
         self.plain = {}
         for transaction, rows in transactions.items():
+            shared: set[datetime] = set()
             if len(rows) > 1:
-                rows.sort(key=_begins)
+                rows.sort(key=lambda row: (row.begins, row.session_id))
+                # Of a run it takes the fold to say whose a reading is.
+                shared = {one.begins for one, next_ in pairwise(rows) if one.begins == next_.begins}
             lacking = len(rows)
             while lacking and rows[lacking - 1].lacks_end:
+                if rows[lacking - 1].begins in shared:
+                    break
                 lacking -= 1
             if lacking < len(rows):
                 self.plain[transaction] = rows[lacking:]

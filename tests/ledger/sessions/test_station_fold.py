@@ -20,6 +20,8 @@ from tests.station_story import Story16, Story201, sessions_of, wh
 EVER = datetime.min.replace(tzinfo=UTC)
 MINUTES = st.integers(-30, 200)
 REGISTERS = st.integers(0, 12_000)
+SOON = st.sampled_from([0, 0.2, 0.5, 0.9, 1, 1.1, 2])
+FEW = st.sampled_from([1000, 3500])
 ANSWERED = [
     Authorization(subject="tag-1", by="partner", status=status, party=party)
     for status in ("accepted", "blocked")
@@ -57,7 +59,7 @@ def stories_201(draw: st.DrawFn) -> Story201:
     """Return what a 2.0.1 station with odd ideas may send."""
     story = Story201()
     for _ in range(draw(st.integers(1, 14))):
-        minute, register = draw(MINUTES), draw(REGISTERS)
+        minute, register = draw(st.one_of(SOON, MINUTES)), draw(st.one_of(FEW, REGISTERS))
         kind = draw(st.sampled_from(["Started", "Updated", "Updated", "Ended"]))
         story.event(
             kind,
@@ -68,7 +70,7 @@ def stories_201(draw: st.DrawFn) -> Story201:
             seq=draw(st.integers(0, 6)),
             state=draw(st.sampled_from([None, "Charging", "SuspendedEV", "EVConnected"])),
             offline=draw(st.booleans()),
-            token=draw(st.sampled_from([None, "tag-1"])),
+            token=draw(st.sampled_from([None, "tag-1", "tag-2"])),
         )
     return story
 

@@ -242,13 +242,15 @@ def test_a_choice_made_twice_in_one_record_counts_once(day: str) -> None:
     assert states(day)["B"] == "written_off"
 
 
-def test_the_same_stop_again_after_the_decision_is_no_late_fact(database: str) -> None:
+def test_the_same_stop_again_after_the_decision_is_a_duplicate_and_no_late_fact(
+    database: str,
+) -> None:
     write_log(database, charging_day(declare_fleet(database)), lines_a_record=1)
 
     work(database)
 
     [(flags,)] = rows(database, "SELECT flags FROM session WHERE transaction_ref = '11'")
-    assert flags == []
+    assert flags == ["duplicate_stop"]
 
 
 def test_lines_that_say_nothing_are_counted_and_stop_nobody(day: str) -> None:

@@ -60,6 +60,30 @@ def disturbed_day(version: int, chance: random.Random) -> list[Timed]:
     return [*declared, *sorted(lines, key=lambda timed: timed[0])]
 
 
+def day_of_quick_ids(version: int, chance: random.Random) -> list[Timed]:
+    """Return a day of a station that uses one id for whatever comes next, at two EVSEs."""
+    said: list[Timed] = []
+    minute, registers = 0.0, {1: 1_000, 2: 50_000}
+    for _ in range(12):
+        evse, token = chance.choice([1, 1, 1, 2]), chance.choice(["FLEET1", "BEARER1", "HOME1"])
+        length = chance.choice([0, 0.2, 0.5, 3, 15, 40])
+        begin, end = registers[evse], registers[evse] + round(100 * length)
+        named = chance.choice([evse, evse, None])
+        lies = chance.choice([0, 0, 0, 1, 2])
+        seq = chance.choice([0, 0, 0, 7])
+        started = event201("CS-NEW-1", minute, "Started", "Q", seq, begin, token=token, evse=evse)
+        ended = minute + length
+        said += [started] * (2 if lies == 1 else 1)
+        middle = minute + length / 2
+        said.append(event201("CS-NEW-1", middle, "Updated", "Q", seq + 1, begin + 10, evse=named))
+        said.append(event201("CS-NEW-1", ended, "Ended", "Q", seq + 2, end, evse=named))
+        if lies == 2:
+            said.append(event201("CS-NEW-1", ended, "Ended", "Q", seq + 2, end + 50, evse=named))
+        registers[evse] = end if chance.random() < 0.8 else end - 300
+        minute += chance.choice([0, 0, 1 / 60, 0.4, 1, 5, length, length, length, length + 0.3])
+    return disturbed([*everywhere(version, -1)], said, chance)
+
+
 def day_of_one_id(version: int, chance: random.Random) -> list[Timed]:
     """Return a day of two stations that start one id again and again, disturbed in the same way."""
     lines: list[Timed] = [*everywhere(version, -1)]
@@ -73,6 +97,11 @@ def day_of_one_id(version: int, chance: random.Random) -> list[Timed]:
         said.append(start16("CS-OLD-1", begins, 7, "FLEET1", register))
         said.append(meter16("CS-OLD-1", begins + 9, chance.choice([7, -1, 99]), register + 400))
         said.append(stop16("CS-OLD-1", begins + 15, chance.choice([7, 7, -1]), register + 700))
+    return disturbed(lines, said, chance)
+
+
+def disturbed(lines: list[Timed], said: list[Timed], chance: random.Random) -> list[Timed]:
+    """Return *lines* with what was *said*, of it some lost, repeated and late, and with ticks."""
     said = [timed for timed in said if chance.random() < 0.9]
     said += [timed for timed in said if chance.random() < 0.15]
     late = chance.choice([0, 5, 30, 400])
@@ -135,8 +164,15 @@ def test_an_id_that_is_started_again_and_again_comes_out_the_same(database: str,
     assert_same_however_worked_off(database, day, chance)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_an_id_that_is_used_again_at_once_comes_out_the_same(database: str, seed: int) -> None:
+    chance = random.Random(seed)
+    day = day_of_quick_ids(declare_fleet(database), chance)
+    assert_same_however_worked_off(database, day, chance)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [disturbed_day, day_of_one_id])
+@pytest.mark.parametrize("make", [disturbed_day, day_of_one_id, day_of_quick_ids])
 @pytest.mark.parametrize("seed", range(1000, 1100))
 def test_many_days_come_out_the_same_however_they_are_worked_off(
     database: str, make: Callable[[int, random.Random], list[Timed]], seed: int

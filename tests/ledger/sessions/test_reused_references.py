@@ -1,0 +1,374 @@
+"""One reference, several sessions: what tells them apart, and what is held where nothing does."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ledger.facts.flags import Flag
+from tests.station_story import Story16, Story201, at, brief, in_any_order, wh
+
+SECOND = 1 / 60
+
+
+def session_of_a(story: Story201, ends: float = 1 / 3) -> None:
+    """Tell a whole session of driver A: 2,500 Wh until *ends* (minutes)."""
+    story.start(0, 1000, token="A", seq=0)
+    story.stop(ends, 3500, seq=1)
+
+
+@pytest.mark.parametrize("gap", [1 / 3, 1 / 3 + SECOND, 59 * SECOND, 1, 61 * SECOND, 30, 600])
+def test_a_simulator_that_restarts_its_numbers_bills_each_driver_what_is_his(gap: float) -> None:
+    story = Story201()
+    session_of_a(story)
+    story.start(gap, 3500, token="B", seq=0)
+    story.sample(gap + 20, wh(7000), seq=1)
+    story.stop(gap + 40, 9000, seq=2)
+
+    first, second = in_any_order(story)
+
+    # 2,500 Wh in 20 seconds are more than 22 kW can give: what is asked here is whose they are.
+    assert brief(first) == ("a", 2500, (Flag.ENERGY_IMPLAUSIBLE,))
+    assert brief(second) == ("b", 5500, ())
+    assert first.session_id == "CS-1/T-1/20260302T080000Z"
+    assert second.session_id != first.session_id
+    assert Flag.ID_REUSED in first.flags
+    assert Flag.ID_REUSED in second.flags
+    assert Flag.DUPLICATE_START not in (*first.flags, *second.flags)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"token": "B"}, id="token"),
+        pytest.param({"place": 2}, id="EVSE"),
+        pytest.param({"register": 1100}, id="register"),
+        pytest.param({"seq": 4}, id="number"),
+    ],
+)
+def test_what_differs_from_a_start_is_another_start(other: dict[str, Any]) -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.start(20 * SECOND, **{"register": 1000, "seq": 0} | other)
+
+    first, second = in_any_order(story)
+
+    assert (first.started_at, second.started_at) == (at(0), at(20 * SECOND))
+    assert Flag.DUPLICATE_START not in (*first.flags, *second.flags)
+
+
+@pytest.mark.parametrize(
+    ("again", "sessions"), [(0, 1), (1 * SECOND, 1), (59 * SECOND, 1), (1, 1), (61 * SECOND, 2)]
+)
+def test_the_same_start_dated_anew_is_one_within_a_minute(again: float, sessions: int) -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.start(again, 1000, seq=0, received=again + 0.1)
+    story.stop(60, 6000, seq=1)
+
+    found = in_any_order(story)
+
+    assert len(found) == sessions
+    assert sum(each.energy_wh or 0 for each in found) == 5000
+    assert (Flag.DUPLICATE_START in found[0].flags) == (sessions == 1)
+    # The one that lost its stop is held; the other is billed for what flowed.
+    assert [each.blockers for each in found] == [(Flag.STOP_LOST,), ()][2 - sessions :]
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_the_very_same_start_is_one_session_whenever_it_comes_again(times: int) -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    for number in range(times):
+        story.start(0, 1000, seq=0, received=5 + number)
+    story.stop(60, 6000, seq=1)
+    for number in range(times):
+        story.start(0, 1000, seq=0, received=200 + number, offline=True)
+
+    session = story.session()
+
+    assert brief(session)[1:] == (5000, ())
+    assert Flag.DUPLICATE_START in session.flags
+    assert Flag.ID_REUSED not in session.flags
+
+
+def test_a_whole_transaction_that_is_told_again_is_one_session() -> None:
+    story = Story201()
+    for received in (0, 300):
+        story.start(0, 1000, seq=0, received=received)
+        story.sample(30, wh(3000), seq=1, received=received + 30)
+        story.stop(60, 6000, seq=2, received=received + 60)
+
+    (session,) = in_any_order(story)
+
+    assert brief(session)[1:] == (5000, ())
+    assert {Flag.DUPLICATE_START, Flag.DUPLICATE_STOP} <= set(session.flags)
+    assert [point.energy_wh for point in session.points] == [0, 2000, 5000]
+
+
+@pytest.mark.parametrize("wh_drawn", [0, 100])
+def test_a_start_after_a_stop_is_another_one_however_soon(wh_drawn: int) -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.stop(15 * SECOND, 1000 + wh_drawn, seq=1)
+    story.start(40 * SECOND, 1000 + wh_drawn, seq=0)
+    story.stop(60, 6000, seq=1)
+
+    first, second = in_any_order(story)
+
+    assert [first.energy_wh, second.energy_wh] == [wh_drawn, 5000 - wh_drawn]
+    assert [first.blockers, second.blockers] == [(), ()]
+
+
+def test_two_starts_of_one_moment_at_one_place_are_held() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.start(0, 1000, token="B", seq=0)
+    story.sample(30, wh(3000), seq=1)
+    story.stop(60, 6000, seq=2)
+
+    first, second = in_any_order(story)
+
+    assert first.session_id == "CS-1/T-1/20260302T080000Z"
+    assert second.session_id == "CS-1/T-1/20260302T080000Z-2"
+    assert Flag.ID_AMBIGUOUS in first.blockers
+    assert Flag.ID_AMBIGUOUS in second.blockers
+    assert sorted([first.token_uid or "", second.token_uid or ""]) == ["a", "b"]
+
+
+def test_two_starts_within_one_second_have_ids_of_their_own() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0, device="2026-03-02T08:00:00.100Z")
+    story.stop(0, 1000, seq=1, device="2026-03-02T08:00:00.400Z")
+    story.start(0, 1000, token="B", seq=0, device="2026-03-02T08:00:00.700Z")
+    story.stop(60, 6000, seq=1)
+
+    first, second = in_any_order(story)
+
+    assert [brief(first), brief(second)] == [("a", 0, ()), ("b", 5000, ())]
+    assert [each.session_id[-3:] for each in (first, second)] == ["00Z", "Z-2"]
+
+
+def test_a_session_keeps_its_id_whatever_comes_later() -> None:
+    story = Story201()
+    story.start(0, 1000, token="B", seq=0, device="2026-03-02T08:00:00.700Z")
+    before = story.session().session_id
+    story.start(0, 1000, token="A", seq=0, device="2026-03-02T08:00:00.100Z", received=9)
+
+    assert {each.session_id: each.token_uid for each in story.sessions()} == {
+        before: "b",
+        f"{before}-2": "a",
+    }
+
+
+@pytest.mark.parametrize("again", [60 + SECOND, 75, 600])
+def test_numbers_that_begin_again_after_a_stop_are_held_by_themselves(again: float) -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.sample(30, wh(3000), seq=1)
+    story.stop(60, 6000, seq=2)
+    story.sample(again, wh(6000), seq=0)
+    story.sample(again + 5, wh(6500), seq=1)
+    story.stop(again + 30, 8500, seq=2)
+
+    own, stray = sorted(in_any_order(story), key=lambda each: each.started_at is None)
+
+    assert brief(own) == ("a", 5000, ())
+    assert stray.session_id == "CS-1/T-1/no-start-20260302T080000Z-again"
+    assert stray.frames == ((3, 0), (4, 0), (5, 0))
+    assert Flag.START_MISSING in stray.blockers
+
+
+@pytest.mark.parametrize(
+    ("number", "is_own"),
+    [
+        pytest.param(0, False, id="told before"),
+        pytest.param(1, True, id="still missing"),
+        pytest.param(2, True, id="the stop's own"),
+        pytest.param(3, True, id="after the stop's"),
+    ],
+)
+def test_a_reading_after_the_stop_is_another_s_only_where_its_number_was_told(
+    number: int, *, is_own: bool
+) -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.stop(60, 6000, seq=2)
+    story.sample(61, wh(6000), seq=number)
+
+    assert len(story.sessions()) == (1 if is_own else 2)
+
+
+def test_a_constant_number_begins_nothing_again() -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.stop(60, 6000, seq=0)
+    story.sample(61, wh(6000), seq=0)
+
+    assert Flag.POST_STOP_READINGS in story.session().flags
+
+
+def test_numbers_that_begin_again_in_an_open_session_hold_it() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.sample(10, wh(1500), seq=1)
+    story.sample(20, wh(2000), seq=2)
+    story.sample(30, wh(3000), seq=1)
+    story.stop(60, 6000, seq=2)
+
+    (session,) = in_any_order(story)
+
+    assert {Flag.ID_AMBIGUOUS} == set(session.blockers)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_doubtful"),
+    [
+        pytest.param((0, 1, 2, 3), False, id="rising"),
+        pytest.param((1, 1, 2, 3), False, id="not below the start's"),
+        pytest.param((1, 0, 2, 3), True, id="below the start's"),
+        pytest.param((0, 2, 1, 3), False, id="readings the other way round"),
+        pytest.param((0, 1, 3, 3), False, id="a stop as high as what was told before it"),
+        pytest.param((0, 1, 3, 2), True, id="a stop below what was told before it"),
+        pytest.param((0, 0, 0, 0), False, id="constant"),
+    ],
+)
+def test_numbers_that_fall_to_a_stop_or_below_the_start_are_a_doubt(
+    numbers: tuple[int, ...], *, is_doubtful: bool
+) -> None:
+    story = Story201()
+    story.start(0, 1000, seq=numbers[0])
+    story.sample(10, wh(2000), seq=numbers[1])
+    story.sample(20, wh(3000), seq=numbers[2])
+    story.stop(60, 6000, seq=numbers[3])
+
+    assert (Flag.ID_AMBIGUOUS in story.session().blockers) == is_doubtful
+
+
+def test_a_stop_told_again_after_later_numbers_is_no_doubt() -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.stop(60, 6000, seq=1)
+    story.sample(60.2, wh(6000), seq=2)
+    story.stop(60.5, 6000, seq=1)
+
+    assert story.session().blockers == ()
+
+
+def test_a_number_that_two_messages_share_in_their_order_holds_nothing() -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.sample(10, wh(1500), seq=0)
+    story.sample(20, wh(2000), seq=1)
+    story.stop(60, 6000, seq=2)
+
+    assert (story.session().flags, story.session().blockers) == ((Flag.SEQ_UNRELIABLE,), ())
+
+
+def test_an_event_by_another_token_holds_the_session() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.sample(30, wh(3000), seq=1, token="B")
+    story.stop(60, 6000, seq=2)
+
+    assert brief(story.session()) == ("a", 5000, (Flag.ID_AMBIGUOUS,))
+
+
+@pytest.mark.parametrize("boot", [None, 0.2])
+def test_a_start_that_is_dated_anew_after_a_restart_holds(boot: float | None) -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    if boot is not None:
+        story.boot(boot)
+    story.start(0.5, 1000, seq=0)
+    story.stop(60, 6000, seq=1)
+
+    assert (Flag.ID_AMBIGUOUS in story.session().blockers) == (boot is not None)
+
+
+def test_the_very_same_start_after_a_restart_holds_nothing() -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.boot(0.2)
+    story.start(0, 1000, seq=0, received=0.5)
+    story.stop(60, 6000, seq=1)
+
+    assert story.session().blockers == ()
+
+
+def test_a_stop_and_the_next_start_of_one_moment_belong_to_two_sessions() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.start(30, 3000, token="A", seq=0)
+    story.stop(30, 3000, seq=1)
+    story.stop(30, 3000, seq=1, received=31)
+    story.stop(60, 4000, seq=1)
+
+    first, second = in_any_order(story)
+
+    assert [brief(first), brief(second)] == [("a", 2000, ()), ("a", 1000, ())]
+    assert (first.ended_at, second.started_at) == (at(30), at(30))
+    assert Flag.DUPLICATE_STOP in first.flags
+    assert second.facts_from == at(30)
+
+
+def test_a_session_that_ends_as_it_begins_keeps_its_stop() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.stop(20, 2000, seq=1)
+    story.start(30, 2000, token="B", seq=0)
+    story.stop(30, 2000, seq=1)
+    story.start(40, 2000, token="A", seq=0)
+    story.stop(60, 4000, seq=1)
+
+    found = in_any_order(story)
+
+    assert [brief(each) for each in found] == [("a", 1000, ()), ("b", 0, ()), ("a", 2000, ())]
+    # Its stop goes before its start by date: the two first ones are read together.
+    assert [each.facts_from for each in found] == [None, None, at(40)]
+
+
+def test_several_stops_of_a_moment_end_what_began_first_first() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.start(30, 3000, token="B", seq=0)
+    story.stop(30, 3000, seq=1)
+    story.stop(30, 2900, seq=1)
+
+    first, second = in_any_order(story)
+
+    assert [first.meter_stop_wh, second.meter_stop_wh] == [2900, 3000]
+
+
+def test_stops_that_say_otherwise_conflict() -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.stop(60, 6000, seq=1)
+    story.stop(60, 6100, seq=1)
+
+    assert Flag.CONFLICTING_STOP in story.session().blockers
+
+
+def test_a_replayed_start_of_a_station_whose_ids_are_ours_is_one_session() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.start(0, 1000, received=20)
+    story.stop(60, 6000)
+    story.start(0, 1000, received=100)
+
+    session = story.session()
+
+    assert (session.energy_wh, session.blockers) == (Decimal(5000), ())
+    assert Flag.DUPLICATE_START in session.flags
+
+
+def test_two_sessions_that_begin_alike_are_held_where_the_id_is_ours() -> None:
+    """A clock that stands makes two starts one, so we give them one id: their stops differ."""
+    story = Story16()
+    for register in (1000, 6000):
+        story.start(0, 1000, device="2026-03-02T08:00:00Z")
+        story.stop(0, register, device="2026-03-02T08:00:00Z", received=register / 100)
+
+    assert Flag.CONFLICTING_STOP in story.session().blockers
