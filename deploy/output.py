@@ -5,11 +5,12 @@ Nothing else writes to a terminal. What comes from stations and partners is made
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 RIGHT = "right"
+# An energy's value up to its last digit that is none of the idle zeros, and those.
+_ENERGY: Final = re.compile(rb'("(?:\w+_)?k?wh":"-?\d+(?:\.\d*[1-9])?)\.?0*(?=")')
 
 
 def console() -> Console:
@@ -31,9 +34,10 @@ def console() -> Console:
 def print_json(content: object, *, names: Mapping[str, str] | None = None) -> None:
     """Print *content* as JSON: decimals as exact text, times as ISO 8601.
 
+    Energies have no idle zeros: how many digits a station writes is no part of what it metered.
     Subject ids in it are replaced by their *names*.
     """
-    encoded = msgspec.json.encode(content, order="deterministic")
+    encoded = _ENERGY.sub(rb"\1", msgspec.json.encode(content, order="deterministic"))
     text = msgspec.json.format(encoded, indent=2).decode()
     for subject_id, name in (names or {}).items():
         text = text.replace(subject_id, msgspec.json.encode(name).decode()[1:-1])

@@ -16,12 +16,14 @@ from ledger.declared.store import load_declarations
 from ledger.persons.store import names_of
 from projections.errors import ProjectionError
 from projections.history import past_sessions, rated_between
+from tariffs.files.yaml.reader import SIZE_MAX
 from tariffs.simulate.columns_file import read_columns_file, write_columns_file
 from tariffs.simulate.history import HistoryChunk, PastSession, Unread, chunks_of
-from tariffs.simulate.lines import read_csv_lines, read_json_lines
+from tariffs.simulate.lines import read_csv_lines, read_json_lines, read_yaml_session
 
 _COLUMNS: Final = ".npz"
 _JSON_LINES: Final = {".jsonl", ".ndjson"}
+_YAML: Final = {".yaml", ".yml"}
 # Told how much of how much is done.
 Told = Callable[[int, int], None]
 
@@ -29,7 +31,7 @@ Told = Callable[[int, int], None]
 def history_of_file(
     exits: ExitStack, path: Path, currency: str, told: Told
 ) -> Iterator[HistoryChunk]:
-    """Yield the sessions of *path* (.jsonl, .csv or .npz), chunk by chunk.
+    """Yield the sessions of *path* (.jsonl, .csv, .npz; .yaml is one), chunk by chunk.
 
     Raises:
         ProjectionError: If the file cannot be read or is of no known kind.
@@ -48,8 +50,12 @@ def history_of_file(
     elif path.suffix == ".csv":
         lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
         chunks = chunks_of(read_csv_lines(lines, str(path)), currency)
+    elif path.suffix in _YAML:
+        # As bytes: what is no UTF-8 becomes a character that the reader refuses with its place.
+        text = file.read(SIZE_MAX + 1).decode("utf-8", "replace")
+        chunks = chunks_of(read_yaml_session(text, str(path), path.stem), currency)
     else:
-        message = f"{path}: sessions come as .jsonl, .csv or .npz"
+        message = f"{path}: sessions come as .jsonl, .csv, .npz or .yaml"
         raise ProjectionError(message)
     for chunk in chunks:
         yield chunk

@@ -111,7 +111,7 @@ def _component(
         dimension=dimension,
         price=price,
         vat=vat,
-        step_size=1 if step is None else step,
+        step_size=step or 0,
         series=series,
     )
 

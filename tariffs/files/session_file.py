@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from tariffs.files.yaml.fields import Fields, Notebook
 from tariffs.files.yaml.reader import Node, read_yaml
@@ -13,12 +14,15 @@ from tariffs.phrases.english import ENGLISH
 from tariffs.problems import Problem
 from tariffs.zones import zone_names
 
+NO_ENERGY: Final = "it has neither energy_wh nor readings; if it drew nothing, say energy_wh: 0"
+
 
 def read_session_file(text: str, source: str) -> tuple[SessionUsage | None, list[Problem]]:
     """Read one session from YAML.
 
     `energy_wh` alone is a session with readings at its ends only; `readings` are registers since
-    the start in Wh. `activities` begin at their moment and last until the next.
+    the start in Wh. One of them must be there, but for a reservation that expired. `activities`
+    begin at their moment and last until the next.
 
     Returns:
         The usage, or None if there is any problem; and all problems, in the file's order.
@@ -38,6 +42,7 @@ def read_session(root: Node, notebook: Notebook) -> SessionUsage | None:
     ends_at = fields.moment("ends_at", required=True)
     time_zone = fields.read("time_zone", zone_of, required=True)
     energy = fields.number("energy_wh")
+    energy = fields.number("energy_wh")
     points = [_point(node, notebook) for node in fields.items("readings")]
     spans = [_span(node, notebook) for node in fields.items("activities")]
     groups, validations = fields.texts("groups"), fields.texts("validations")
@@ -46,6 +51,9 @@ def read_session(root: Node, notebook: Notebook) -> SessionUsage | None:
     fields.finish()
     if energy is not None and points:
         notebook.complain(fields.key_node("energy_wh"), "say either energy_wh or readings")
+    if not notebook.problems and energy is None and not points and not expired:
+        # A key that is misspelt was named above.
+        notebook.complain(root, NO_ENERGY)
     if notebook.problems or starts_at is None or ends_at is None or time_zone is None:
         return None
     usage = SessionUsage(

@@ -38,6 +38,7 @@ breaks both (test_cutting_more_finely_changes_no_total, test_cases).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import tzinfo
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -118,6 +119,8 @@ class CompiledComponent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 # The components that hold at once: FLAT, ENERGY, and the one that time counts for.
 Selection = tuple[CompiledComponent | None, CompiledComponent, CompiledComponent | None]
+# The components that hold where a mask of elements may apply, in a state.
+Select = Callable[[int, int], Selection]
 
 _STEP_UNITS = {
     Dimension.FLAT: 0,

@@ -45,26 +45,23 @@ agree (test_agreement.py); the examples of OCPI come out to the digit (test_work
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from operator import itemgetter
 from typing import Final
 
-from tariffs.kernel.compiled import CompiledTariff, Selection
-from tariffs.kernel.measurements import measured_mask, no_data_note
+from tariffs.kernel.compiled import CompiledTariff, Select
+from tariffs.kernel.measurements import Evidence
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.settling import settle
 from tariffs.kernel.tally import Stretch, runs_of
 from tariffs.kernel.timeline import Timeline, timeline_of
 from tariffs.model.policy import DEFAULT, PricingPolicy
 from tariffs.model.tariff import Tariff
-from tariffs.model.usage import SessionUsage, microseconds
+from tariffs.model.usage import SessionUsage
 from tariffs.phrases.phrase import Phrase
 
 # What an event changes: one of the four masks, or the state.
 _CLOCK, _DURATION, _ENERGY, _MEASURED, _STATE = range(5)
 _Event = tuple[int, int, int]
-# The components that hold where a mask of elements may apply, in a state.
-Select = Callable[[int, int], Selection]
 # Of several at one instant the last one stands: the sort keeps their order.
 _INSTANT: Final = itemgetter(0)
 
@@ -108,6 +105,7 @@ def stretches_of(
     *select* chooses the components in the tariff's place.
     """
     start, end, state = timeline.start_us, timeline.end_us, timeline.state
+    choose = select or compiled.select
     masks = [compiled.all_elements] * 4
     events: list[_Event] = []
     for at, to in timeline.changes:
@@ -120,11 +118,20 @@ def stretches_of(
     if compiled.has_bands:
         _add_thresholds(timeline, compiled, masks, events)
         if compiled.bands.measured:
-            _add_measurements(timeline, compiled, policy, masks, events, notes)
+            evidence = Evidence(compiled, policy, choose)
+            _add_measurements(timeline, evidence, masks, events)
+            notes.extend(evidence.notes())
+            choose = evidence.select
+            if evidence.above:
+                masks[:_MEASURED] = [mask | evidence.above for mask in masks[:_MEASURED]]
+                events = [
+                    (at, kind, value | evidence.above if kind < _MEASURED else value)
+                    for at, kind, value in events
+                ]
     events.sort(key=_INSTANT)
     # The end is an event too: what holds until then is added when the next one comes.
     events.append((end, _STATE, 0))
-    return _walk(start, state, masks, events, select or compiled.select)
+    return _walk(start, state, masks, events, choose)
 
 
 def _walk(
@@ -173,28 +180,13 @@ def _add_thresholds(
 
 def _add_measurements(
     timeline: Timeline,
-    compiled: CompiledTariff,
-    policy: PricingPolicy,
+    evidence: Evidence,
     masks: list[int],
     events: list[_Event],
-    notes: list[Phrase],
 ) -> None:
     """Add what power and current allow from each reading until the next."""
-    missing = False
-    points = timeline.usage.points
-    for point in points:
-        at = microseconds(point.at)
-        mask, incomplete = measured_mask(
-            compiled,
-            policy,
-            # A reading has one value; only a partner's CDR states the least and the most.
-            power=(point.power_w, point.power_w),
-            current=(point.current_a, point.current_a),
-        )
-        missing = missing or incomplete
+    for at, mask in evidence.masks(timeline):
         if at <= timeline.start_us:
             masks[_MEASURED] = mask
         elif at < timeline.end_us:
             events.append((at, _MEASURED, mask))
-    if missing or not points:
-        notes.append(no_data_note(policy))

@@ -42,8 +42,14 @@ class FlatPolicy(StrEnum):
 
 
 class NoDataPolicy(StrEnum):
-    """What a power or current restriction does where nothing was measured."""
+    """What a power or current restriction does where nothing was measured.
 
+    MEAN_BETWEEN_READINGS: of our own sessions the readings say the power: their mean, from each to
+    the next. What even they do not say (a current) is never the dearer price. A partner's CDR
+    is priced as sent, as by IGNORE_RESTRICTION.
+    """
+
+    MEAN_BETWEEN_READINGS = "mean_between_readings"
     IGNORE_RESTRICTION = "ignore_restriction"
     SKIP_ELEMENT = "skip_element"
 
@@ -74,7 +80,7 @@ class PricingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     rounding_unit: RoundingUnit = RoundingUnit.TOTAL
     rounding_mode: RoundingMode = RoundingMode.HALF_UP
     flats: FlatPolicy = FlatPolicy.EACH_COMPONENT
-    no_data: NoDataPolicy = NoDataPolicy.IGNORE_RESTRICTION
+    no_data: NoDataPolicy = NoDataPolicy.MEAN_BETWEEN_READINGS
     limit_tax: LimitTaxPolicy = LimitTaxPolicy.PROPORTIONAL
     least_price: LeastPricePolicy = LeastPricePolicy.EVERY_SESSION
     cash_minor: int = 1

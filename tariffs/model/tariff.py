@@ -88,14 +88,15 @@ class PriceComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """A price for one dimension: per kWh, per hour, per hour, or once (FLAT).
 
     `vat` in percent; None means that no VAT applies, which is not 0 %. `step_size` in Wh or
-    seconds; 0 bills the exact volume. With `series` the price of the tariff's series is added.
+    seconds; 0 bills the exact volume, as our files do where they state none. With `series` the
+    price of the tariff's series is added.
     """
 
     dimension: Dimension
     price: Decimal
     vat: Decimal | None = None
-    # OCPI requires it and advises 1; 3.0 will have none.
-    step_size: int = 1
+    # OCPI requires it and advises 1, which rounds fractions of a Wh up; 3.0 will have none.
+    step_size: int = 0
     series: bool = False
 
 

@@ -16,6 +16,7 @@ import msgspec
 from tariffs.diff.words import adjustment_text
 from tariffs.kernel.priced import Note
 from tariffs.model.tariff import (
+    Dimension,
     PriceComponent,
     PriceLimit,
     ReservationRestriction,
@@ -233,7 +234,17 @@ class _TariffWriter:
                 self._lose(f"{spot}.vat", f"OCPI 2.1.1 has no vat ({component.vat:f} %)")
             else:
                 written["vat"] = plain(component.vat)
-        return {**written, "step_size": component.step_size}
+        return {**written, "step_size": self._step(spot, component)}
+
+    def _step(self, spot: str, component: PriceComponent) -> int:
+        """Return the step; 0, the exact volume, stands in the texts since 2.2.1 alone."""
+        if component.step_size or self.version is not OcpiVersion.V2_1_1:
+            return component.step_size
+        if component.dimension is not Dimension.FLAT:
+            unit = "Wh" if component.dimension is Dimension.ENERGY else "second"
+            message = f"OCPI 2.1.1 has no step of 0; written as 1, so a started {unit} is billed"
+            self._lose(f"{spot}.step_size", f"{message} whole", "step_size")
+        return 1
 
     def _price(self, spot: str, component: PriceComponent) -> Decimal:
         """Return the price as the version states it: before 2.3.0 always before taxes."""

@@ -125,6 +125,9 @@ _WORDS: Final = {
     "sharing.customer": "for a customer's sessions together",
     "sharing.group": "for a token group's sessions together",
     "sharing.everybody": "for all sessions together",
+    "no_data.mean_between_readings": "no power was measured: it is the mean between two readings",
+    "no_data.cheapest_price": "nothing says what power or current there was: of the prices that "
+    "may hold the cheapest was taken",
     "no_data.ignore_restriction": "a power or current restriction was ignored where nothing was "
     "measured",
     "no_data.skip_element": "elements with a power or current restriction were skipped where "

@@ -122,6 +122,7 @@ def _chunk(archive: zipfile.ZipFile, members: set[str], prefix: str, currency: s
         currency=currency,
         is_billed=is_billed,
         unread=(),
+        spots=(),
         **own,
     )
     _check_owners(chunk)

@@ -44,7 +44,8 @@ class HistoryChunk:
     """Some sessions in columns. `customer` and `site` count into the names.
 
     Billed amounts in minor units of `currency`, valid where `is_billed`. `unread` are sessions of
-    the same stretch of the source that are not in the columns.
+    the same stretch of the source that are not in the columns. `spots` say where each session
+    stands; a columnar file has none, its ids are its places.
     """
 
     columns: SessionColumns
@@ -58,6 +59,12 @@ class HistoryChunk:
     billed_after: Integers
     is_billed: Flags
     unread: tuple[Unread, ...] = ()
+    spots: tuple[str, ...] = ()
+
+    def left_out(self, row: int, why: str) -> Unread:
+        """Return the session of *row* as one that is not priced."""
+        spot, identity = self.spots[row] if self.spots else "", self.ids[row]
+        return Unread(spot, f"{identity}: {why}") if spot else Unread(identity, why)
 
     def in_columns(self) -> Integers:
         """Return the rows that the columns say everything of."""
@@ -86,6 +93,7 @@ class HistoryWriter:
         self._currency = currency
         self._writer = ColumnWriter()
         self._ids: list[str] = []
+        self._spots: list[str] = []
         self._customers: dict[str, int] = {}
         self._customer: list[int] = []
         self._sites: dict[str, int] = {}
@@ -105,6 +113,7 @@ class HistoryWriter:
             self.add_unread(Unread(spot, str(error)))
             return
         self._ids.append(session.id)
+        self._spots.append("" if spot == session.id else spot)
         self._customer.append(self._customers.setdefault(session.customer, len(self._customers)))
         self._site.append(self._sites.setdefault(session.site, len(self._sites)))
         self._billed.append(billed)
@@ -141,6 +150,7 @@ class HistoryWriter:
             billed_after=billed[:, 1].copy(),
             is_billed=billed[:, 2] == 1,
             unread=tuple(self._unread),
+            spots=tuple(self._spots),
         )
 
 

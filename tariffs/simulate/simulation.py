@@ -136,7 +136,7 @@ class Simulation:
     def _old_side(self, chunk: HistoryChunk) -> tuple[Integers, Integers, Flags]:
         if self._old is None:
             for row in np.flatnonzero(~chunk.is_billed).tolist():
-                self._leave_out(Unread(chunk.ids[row], "it says nothing about what was billed"))
+                self._leave_out(chunk.left_out(row, "it says nothing about what was billed"))
             return chunk.billed_before, chunk.billed_after, chunk.is_billed
         old = rate_columns(chunk.columns, self._old)
         return old.before_minor, old.after_minor, ~self._refused(chunk, old)
@@ -148,7 +148,7 @@ class Simulation:
             reasons[row] = "it would cost more than can be true"
         for row, why in reasons.items():
             refused[row] = True
-            self._leave_out(Unread(chunk.ids[row], why))
+            self._leave_out(chunk.left_out(row, why))
         return refused
 
     def _leave_out(self, unread: Unread) -> None:

@@ -22,7 +22,7 @@ class Past:
     """Which sessions are re-rated."""
 
     sessions: Annotated[Path | None, Parameter(group=_PAST)] = None
-    """Sessions as .jsonl, .csv or .npz."""
+    """Sessions as .jsonl, .csv or .npz, or one as .yaml."""
 
     since: Annotated[date | None, Parameter(name="--from", group=_PAST)] = None
     """First day (UTC) of sessions from the books of the data folder."""

@@ -132,7 +132,7 @@ class _FileWriter:
         said = [f"price: {price} {_PER[component.dimension]}"]
         if component.series:
             said.append("series: yes")
-        if component.step_size != 1:
+        if component.step_size:
             unit = "Wh" if component.dimension is Dimension.ENERGY else "s"
             said.append(f"step_size: {component.step_size} {unit}")
         if component.vat is not None:

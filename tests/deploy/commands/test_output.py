@@ -130,3 +130,23 @@ def test_nothing_but_the_one_place_writes_to_a_terminal() -> None:
     }
 
     assert found == {"output.py", "commands/tariffs/tools.py"}
+
+
+@pytest.mark.parametrize(
+    ("metered", "text"),
+    [
+        ("2400.500", "2400.5"),
+        ("2400.0", "2400"),
+        ("2400", "2400"),
+        ("0.00", "0"),
+        ("-0.10", "-0.1"),
+    ],
+)
+def test_an_energy_in_json_has_no_idle_zeros(
+    metered: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {"energy_wh": Decimal(metered), "wh": Decimal(metered), "net": Decimal("1.10")}
+
+    print_json([content])
+
+    assert json.loads(capsys.readouterr().out) == [{"energy_wh": text, "wh": text, "net": "1.10"}]

@@ -77,7 +77,7 @@ def test_a_saved_columnar_file_gives_the_same(
         ([], "needs --sessions FILE, or --from DATE and --to DATE"),
         (["--from", "2026-01-01"], "needs --sessions FILE, or --from DATE and --to DATE"),
         (["--sessions", "nowhere.jsonl"], "cannot read nowhere.jsonl"),
-        (["--sessions", NEW], "sessions come as .jsonl, .csv or .npz"),
+        (["--sessions", "../README.md"], "cannot read"),
     ],
 )
 def test_what_cannot_be_read_is_said(

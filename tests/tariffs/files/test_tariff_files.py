@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,8 +10,10 @@ import pytest
 
 from tariffs.files.session_file import read_session_file
 from tariffs.files.tariff_file import read_tariff_file
+from tariffs.kernel.pricing import compile_tariff, price_session
 from tariffs.model.canonical import tariff_hash
 from tariffs.model.tariff import Dimension, TaxIncluded, Weekday
+from tariffs.model.usage import SessionUsage, UsagePoint
 from tests.tree import EXAMPLES
 
 TARIFFS = sorted((EXAMPLES / "tariffs").glob("*.yaml"))
@@ -179,6 +181,30 @@ def test_weekdays_may_be_written_as_people_do(written: str, days: list[str]) -> 
     assert tariff.elements[0].restrictions.day_of_week == tuple(map(Weekday, days))
 
 
+@pytest.mark.parametrize(
+    ("price", "billed"),
+    [
+        pytest.param("energy: 0.49 per kWh", "2.4005", id="no step bills half a watt-hour as half"),
+        pytest.param("energy: {price: 0.49, step_size: 0}", "2.4005", id="nor does a step of 0"),
+        pytest.param("energy: {price: 0.49, step_size: 1}", "2.401", id="a step of 1 is one"),
+        pytest.param("time: 3.00 per h", "0.4204166667", id="no step bills half a second as half"),
+        pytest.param("time: {price: 3.00, step_size: 1 s}", "0.4205555556", id="a second is one"),
+    ],
+)
+def test_only_a_stated_step_rounds_what_is_billed(price: str, billed: str) -> None:
+    text = f"tariff: t\ncurrency: EUR\nelements:\n  - {price}\n"
+    tariff, problems = read_tariff_file(text, "t.yaml")
+    assert tariff is not None, problems
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    end = start + timedelta(seconds=1513.5)
+    points = (UsagePoint(start, Decimal(0)), UsagePoint(end, Decimal("2400.5")))
+    usage = SessionUsage(starts_at=start, ends_at=end, time_zone="UTC", points=points)
+
+    line = price_session(usage, compile_tariff(tariff)).lines[-1]
+
+    assert round(line.billed_volume, 10) == Decimal(billed)
+
+
 def test_how_a_price_is_written_does_not_change_the_version() -> None:
     written = [SMALL, SMALL.replace("0.5", "0.50 per kWh"), "# a comment\n" + SMALL]
 
@@ -203,6 +229,32 @@ def test_a_session_file_names_what_is_wrong() -> None:
         "s.yaml:3:12: 'time_zone': there is no time zone 'Europe/Berlim'",
         "s.yaml:4:1: the session has no key 'energy'; did you mean 'energy_wh'?",
     ]
+
+
+SESSION = (
+    "starts_at: 2026-03-11T19:10:00+01:00\n"
+    "ends_at: 2026-03-11T21:30:00+01:00\n"
+    "time_zone: Europe/Berlin\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_read"),
+    [
+        pytest.param("", False, id="nothing is said"),
+        pytest.param("readings: []\n", False, id="a list of no readings says nothing"),
+        pytest.param("reservation_expired: no\n", False, id="it was no reservation"),
+        pytest.param("energy_wh: 0\n", True, id="nothing was drawn"),
+        pytest.param("reservation_expired: yes\n", True, id="nobody came"),
+    ],
+)
+def test_a_session_says_its_energy(said: str, *, is_read: bool) -> None:
+    usage, problems = read_session_file(SESSION + said, "s.yaml")
+
+    assert (usage is not None) == is_read
+    if not is_read:
+        [problem] = problems
+        assert str(problem).startswith("s.yaml:1:1: it has neither energy_wh nor readings")
 
 
 def test_a_session_whose_readings_run_backwards_is_refused() -> None:

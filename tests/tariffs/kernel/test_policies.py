@@ -106,17 +106,129 @@ def test_the_least_price_holds_for_a_session_without_energy_unless_a_policy_waiv
     assert priced(least, session("1"), "least-price-with-energy").before_minor == 200
 
 
-def test_an_element_that_asks_for_power_holds_or_is_skipped_where_none_was_measured() -> None:
-    fast_dearer = tariff(
-        element(component(Dimension.ENERGY, "0.9"), min_power="50"),
-        element(component(Dimension.ENERGY, "0.4")),
+FAST_DEARER = tariff(
+    element(component(Dimension.ENERGY, "0.9"), min_power="50"),
+    element(component(Dimension.ENERGY, "0.4")),
+)
+SLOW_DEARER = tariff(
+    element(component(Dimension.ENERGY, "0.4"), min_power="50"),
+    element(component(Dimension.ENERGY, "0.9")),
+)
+
+
+def read_at(*readings: tuple[float, str, str | None]) -> SessionUsage:
+    """Return a session with (minute, Wh, measured W) readings; the last one is its end."""
+    points = tuple(
+        UsagePoint(START + timedelta(minutes=at), Decimal(wh), None if w is None else Decimal(w))
+        for at, wh, w in readings
+    )
+    return SessionUsage(
+        starts_at=START, ends_at=points[-1].at, time_zone="Europe/Zurich", points=points
     )
 
-    for name, without in (("wattledger", 900), ("skip-without-data", 400)):
-        result = priced(fast_dearer, session(), name)
-        assert result.before_minor == without
-        assert [note.code for note in result.notes] == ["restriction_without_data"]
-        assert priced(fast_dearer, session(power_w="60000"), name).before_minor == 900
+
+@pytest.mark.parametrize(
+    ("readings", "fast_wh"),
+    [
+        pytest.param([(0, "0", None), (60, "20000", None)], 0, id="20 kWh in an hour are 20 kW"),
+        pytest.param([(0, "0", None), (60, "49999.999", None)], 0, id="just below the tier"),
+        pytest.param([(0, "0", None), (60, "50000", None)], 50_000, id="just the tier"),
+        pytest.param(
+            [(0, "0", None), (30, "30000", None), (60, "40000", None)], 30_000, id="each stretch"
+        ),
+        pytest.param(
+            [(0, "0", None), (30, "15000", "55000"), (60, "40000", None)],
+            25_000,
+            id="what was measured stands before the mean",
+        ),
+        pytest.param(
+            [(0, "0", None), (30, "30000", "49000"), (60, "40000", None)],
+            30_000,
+            id="a measured power is that of its own stretch alone",
+        ),
+        pytest.param(
+            [(0, "0", None), (60, "10000", None), (60.02, "10100", None)],
+            0,
+            id="a stop a second after a reading is no peak",
+        ),
+        pytest.param(
+            [(0, "0", None), (0.02, "100", None), (60, "10000", None)], 0, id="nor is a start"
+        ),
+        pytest.param([(0, "0", None), (0.5, "500", None)], 500, id="half a minute is all there is"),
+        pytest.param(
+            [(0, "0", None), (30, "5000", None), (30, "30000", None), (60, "40000", None)],
+            0,
+            id="two readings at a moment are a jump, not a power",
+        ),
+    ],
+)
+def test_where_no_power_was_measured_it_is_the_mean_between_readings(
+    readings: list[tuple[float, str, str | None]], fast_wh: int
+) -> None:
+    usage = read_at(*readings)
+
+    result = priced(FAST_DEARER, usage, "wattledger")
+
+    fast = sum(line.volume for line in result.lines if line.unit_price == Decimal("0.9"))
+    assert fast * 1000 == fast_wh
+    assert [dict(note.parameters) for note in result.notes] == [{"policy": "mean_between_readings"}]
+    assert result.energy_wh == usage.points[-1].energy_wh
+
+
+def test_what_was_measured_needs_no_note() -> None:
+    result = priced(FAST_DEARER, session(power_w="60000"), "wattledger")
+
+    assert result.before_minor == 900
+    assert result.notes == ()
+
+
+def test_by_policy_an_element_that_asks_for_power_is_skipped_where_none_was_measured() -> None:
+    result = priced(FAST_DEARER, session("60000"), "skip-without-data")
+
+    assert result.before_minor == 2400
+    assert [dict(note.parameters) for note in result.notes] == [{"policy": "skip_element"}]
+
+
+@pytest.mark.parametrize("restriction", ["min_current", "max_current"])
+@pytest.mark.parametrize(("first", "second"), [("0.4", "0.9"), ("0.9", "0.4")])
+def test_of_what_no_reading_tells_the_cheapest_holds(
+    restriction: str, first: str, second: str
+) -> None:
+    by_current = tariff(
+        element(component(Dimension.ENERGY, first), **{restriction: "32"}),
+        element(component(Dimension.ENERGY, second), component(Dimension.FLAT, "1")),
+    )
+
+    result = priced(by_current, session(), "wattledger")
+
+    assert result.before_minor == 500
+    assert [dict(note.parameters) for note in result.notes] == [{"policy": "cheapest_price"}]
+
+
+def test_what_is_unknown_in_part_leaves_what_is_known() -> None:
+    by_current = tariff(
+        element(component(Dimension.ENERGY, "0.9"), min_current="32", max_duration="2400"),
+        element(component(Dimension.ENERGY, "0.4")),
+    )
+    usage = read_at((0, "0", None), (30, "5000", None), (60, "10000", None))
+    first, *others = usage.points
+    known = msgspec.structs.replace(first, current_a=Decimal(40))
+
+    result = priced(
+        by_current, msgspec.structs.replace(usage, points=(known, *others)), "wattledger"
+    )
+
+    assert [(line.volume, line.unit_price) for line in result.lines] == [
+        (Decimal(5), Decimal("0.9")),
+        (Decimal(5), Decimal("0.4")),
+    ]
+
+
+def test_a_session_of_no_length_has_no_power_and_costs_the_least() -> None:
+    at_once = read_at((0, "0", None), (0, "1000", None))
+
+    assert priced(FAST_DEARER, at_once, "wattledger").before_minor == 40
+    assert priced(SLOW_DEARER, at_once, "wattledger").before_minor == 40
 
 
 def test_the_tax_under_a_price_limit_follows_it_or_stays() -> None:

@@ -11,9 +11,12 @@ import pytest
 
 from tariffs.cdr.pricing import CurrencyDiffersError, TimeZoneMissingError, price_cdr
 from tariffs.kernel.pricing import compile_tariff
+from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
 from tariffs.ocpi.cdr_reader import read_ocpi_cdr
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.tariff_reader import read_ocpi_tariff
+from tariffs.ocpi.tariff_writer import write_tariff
+from tariffs.ocpi.versions import OcpiVersion
 from tests.tree import VECTORS
 
 SPECIFICATION = VECTORS / "ocpi-spec"
@@ -135,6 +138,31 @@ def test_a_duration_that_really_differs_is_priced_as_sent() -> None:
     priced = price_cdr(cdr, compile_tariff(tariff), time_zone="UTC")
 
     assert priced.total_before_taxes.amount == Decimal("1.20")
+
+
+@pytest.mark.parametrize(
+    ("version", "step", "noted"),
+    [
+        pytest.param(OcpiVersion.V2_1_1, 1, True, id="2.1.1 has no 0, which is said"),
+        pytest.param(OcpiVersion.V2_2_1, 0, False, id="2.2.1 has it"),
+        pytest.param(OcpiVersion.V2_3_0, 0, False, id="2.3.0 has it"),
+    ],
+)
+def test_no_step_is_written_as_0_where_ocpi_has_it(
+    version: OcpiVersion, step: int, *, noted: bool
+) -> None:
+    energy = PriceComponent(dimension=Dimension.ENERGY, price=Decimal(1))
+    fee = PriceComponent(dimension=Dimension.FLAT, price=Decimal(1))
+    tariff = Tariff(
+        id="t", currency="EUR", elements=(TariffElement(price_components=(fee, energy)),)
+    )
+
+    written, notes = write_tariff(tariff, version)
+
+    components = written["elements"][0]["price_components"]
+    assert [each["step_size"] for each in components] == [step, step]
+    spots = [note.spot for note in notes if note.code == "step_size"]
+    assert spots == (["elements[0].price_components[1].step_size"] if noted else [])
 
 
 def test_a_tariff_of_local_times_needs_to_know_where() -> None:

@@ -22,7 +22,13 @@ from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElemen
 from tariffs.simulate.columns_file import read_columns_file, write_columns_file
 from tariffs.simulate.history import HistoryChunk, chunks_of
 from tariffs.simulate.html import simulation_html
-from tariffs.simulate.lines import CSV_COLUMNS, CsvHeadingError, read_csv_lines, read_json_lines
+from tariffs.simulate.lines import (
+    CSV_COLUMNS,
+    CsvHeadingError,
+    read_csv_lines,
+    read_json_lines,
+    read_yaml_session,
+)
 from tariffs.simulate.simulation import (
     OtherCurrencyError,
     Sign,
@@ -139,9 +145,11 @@ def test_sessions_without_an_old_price_and_lines_that_cannot_be_read_are_left_ou
 
     assert result.total.sessions == 5
     assert result.left_out == len(bad)
+    said = "\n".join(sentences(result))
     places = [unread.spot for unread in result.unread]
-    assert set(places) == {"s6", *(f"past.jsonl:{n}" for n in (6, 8, 9, 10, 11, 12))}
-    assert any("Mars/Base" in line for line in sentences(result))
+    assert set(places) == {f"past.jsonl:{n}" for n in (6, 7, 8, 9, 10, 11, 12)}
+    assert "past.jsonl:7: s6: it says nothing about what was billed" in said
+    assert "Mars/Base" in said
 
 
 def test_a_history_in_another_currency_is_refused() -> None:
@@ -233,6 +241,63 @@ def test_csv_sessions_are_read_with_their_parking() -> None:
     assert chunk.ids == ("s1",)
     assert len(chunk.columns.usage(0).spans) == 2
     assert [unread.spot for unread in chunk.unread] == [f"past.csv:{n}" for n in (3, 4, 5)]
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "why"),
+    [
+        pytest.param("energy_wh", "1_000", "energy_wh: '1_000' is not a number", id="underscores"),
+        pytest.param("energy_wh", "\uff11\uff12", "is not a number", id="other digits"),
+        pytest.param("energy_wh", "NaN", "energy_wh: 'NaN' is not a finite number", id="no number"),
+        pytest.param("energy_wh", "-1", "energy_wh: -1 is negative", id="less than nothing"),
+        pytest.param("energy_wh", "", "energy_wh", id="no energy"),
+        pytest.param("billed_after_taxes", "1_0", "billed_after_taxes: '1_0'", id="an amount"),
+        pytest.param("id", "s1", "it is already on line 2", id="an id again"),
+        pytest.param("id", "", "id has no value", id="no id"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_cell_that_is_not_clearly_what_it_should_be_is_refused_with_its_place(
+    kind: str, column: str, text: str, why: str
+) -> None:
+    good = {
+        "id": "s1",
+        "time_zone": "UTC",
+        "starts_at": "2025-01-01T10:00:00Z",
+        "ends_at": "2025-01-01T12:00:00Z",
+        "energy_wh": "1000.5",
+        "billed_after_taxes": "6",
+    }
+    rows = [good, good | {"id": "s2", column: text}]
+    if kind == "csv":
+        lines = "\n".join(
+            ",".join(row.values()) for row in [dict(zip(good, good, strict=True)), *rows]
+        )
+        read = read_csv_lines(io.StringIO(lines), "past")
+    else:
+        # A key that is not there is JSON's empty cell.
+        said = [{key: value for key, value in row.items() if value or key == "id"} for row in rows]
+        read = read_json_lines([b"", *(json.dumps(row).encode() for row in said)], "past")
+
+    (chunk,) = chunks_of(read, "EUR")
+
+    assert chunk.ids == ("s1",)
+    [unread] = chunk.unread
+    assert unread.spot == "past:3"
+    assert why in unread.why
+
+
+def test_a_session_file_without_energy_is_left_out_with_its_place() -> None:
+    text = (
+        "starts_at: 2026-03-11T19:10:00+01:00\nends_at: 2026-03-11T21:30:00+01:00\ntime_zone: UTC\n"
+    )
+
+    (without,) = chunks_of(read_yaml_session(text, "s.yaml", "s"), "EUR")
+    (with_none,) = chunks_of(read_yaml_session(f"{text}energy_wh: 0\n", "s.yaml", "s"), "EUR")
+
+    assert [unread.spot for unread in without.unread] == ["s.yaml:1:1"]
+    assert "energy_wh" in without.unread[0].why
+    assert with_none.ids == ("s",)
 
 
 def test_a_csv_with_another_heading_is_refused() -> None:
