@@ -12,11 +12,12 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
+from ledger.rating.billed_time import BilledTime, billed_time
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.session import ChargingSession
 from projections.station_history import station_history
-from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
+from tariffs.model.usage import SessionUsage
 from tariffs.quantities import money_of_minor
 from tariffs.simulate.history import PastSession, Unread
 
@@ -60,7 +61,7 @@ def past_sessions(
         rated = unpack_decision(body)
         assert isinstance(rated, SessionRated)
         session = folded.get(rated.session_id)
-        if session is None or not _is_as_rated(session, rated):
+        if _as_rated(session, rated, declarations) is None:
             # Facts came after the decision: look at those alone that it was taken from.
             at = rated.moment.position
             earlier = station_history(connection, declarations, station_id, until_position=at)
@@ -68,10 +69,18 @@ def past_sessions(
         yield rated.session_id, _past(session, rated, declarations, currency)
 
 
-def _is_as_rated(session: ChargingSession, rated: SessionRated) -> bool:
+def _as_rated(
+    session: ChargingSession | None, rated: SessionRated, declarations: Declarations
+) -> BilledTime | None:
+    """Return what of *session* was billed; None where it is no more what was rated."""
+    if session is None:
+        return None
     ended_at = session.ended_at or session.provisional_ended_at
-    same = (session.started_at, ended_at) == (rated.started_at, rated.ended_at)
-    return same and session.energy_wh == rated.energy_wh
+    if ended_at is None or session.energy_wh != rated.energy_wh:
+        return None
+    billed = billed_time(session, ended_at, declarations.policy(rated.started_at))
+    same = (session.started_at, billed.ends_at) == (rated.started_at, rated.ended_at)
+    return billed if same else None
 
 
 def _past(
@@ -82,7 +91,8 @@ def _past(
 ) -> PastSession | Unread:
     if rated.currency != currency:
         return Unread(rated.session_id, f"it was rated in {rated.currency}")
-    if session is None or not _is_as_rated(session, rated):
+    billed = _as_rated(session, rated, declarations)
+    if billed is None:
         return Unread(rated.session_id, "its facts no longer give the session that was rated")
     token = declarations.token(rated.token_uid, rated.started_at) if rated.token_uid else None
     return PastSession(
@@ -91,8 +101,8 @@ def _past(
             starts_at=rated.started_at,
             ends_at=rated.ended_at,
             time_zone=rated.time_zone,
-            points=tuple(UsagePoint(p.at, p.energy_wh, p.power_w) for p in session.points),
-            spans=tuple(UsageSpan(span.starts_at, span.activity) for span in session.spans),
+            points=billed.points,
+            spans=billed.spans,
             groups=(token.group,) if token and token.group else (),
             validations=rated.validations,
         ),

@@ -133,6 +133,10 @@ def _customer(customer: Customer) -> Iterator[str]:
 def _policy(policy: Policy) -> Iterator[str]:
     if min(policy.wait_s, policy.silence_s) <= 0:
         yield "waiting times must be positive"
+    if min(policy.max_session_s, policy.max_delay_s) <= 0:
+        yield "max_session_s and max_delay_s must be positive"
+    if policy.idle_power_w < 0:
+        yield "idle_power_w must not be below 0"
     if policy.pricing not in POLICIES:
         yield f"there is no pricing policy {policy.pricing!r}"
 

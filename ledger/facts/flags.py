@@ -57,7 +57,14 @@ class Flag(StrEnum):
     CLOCK_UNSYNCED = "clock_unsynced"
     CLOCK_AHEAD = "clock_ahead"
     CLOCK_BEHIND = "clock_behind"
+    CLOCK_JUMPED = "clock_jumped"
+    TIME_IMPOSSIBLE = "time_impossible"
+    HOUR_AMBIGUOUS = "hour_ambiguous"
     STOP_BEFORE_START = "stop_before_start"
+    PLUG_FREE_BEFORE_STOP = "plug_free_before_stop"
+    FREE_PLUG_REFUTED = "free_plug_refuted"
+    POWER_LOST = "power_lost"
+    LAST_SIGN_UNKNOWN = "last_sign_unknown"
     # Meter
     START_READING_MISSING = "start_reading_missing"
     STOP_READING_MISSING = "stop_reading_missing"
@@ -155,6 +162,23 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.CLOCK_UNSYNCED: FlagRule("The station's clock was not set; times are derived.", True),
     _F.CLOCK_AHEAD: FlagRule("The station's clock runs ahead of ours; times are derived.", True),
     _F.CLOCK_BEHIND: FlagRule("The station's clock runs behind ours; times are derived.", True),
+    _F.CLOCK_JUMPED: FlagRule("The station's clock was set during the session.", True),
+    _F.TIME_IMPOSSIBLE: FlagRule(
+        "A time lay after its receipt, against the others; it is when we heard of it."
+    ),
+    _F.HOUR_AMBIGUOUS: FlagRule(
+        "A time without a zone lies in the hour that clocks pass twice, or leave out.", True
+    ),
+    _F.PLUG_FREE_BEFORE_STOP: FlagRule(
+        "The plug was reported free before the stop; the vehicle was gone from then on."
+    ),
+    _F.FREE_PLUG_REFUTED: FlagRule("The plug was reported free, but energy still flowed then."),
+    _F.POWER_LOST: FlagRule(
+        "The stop is dated when the station came back; nothing was heard of the vehicle before it."
+    ),
+    _F.LAST_SIGN_UNKNOWN: FlagRule(
+        "The station lost its power, and nothing says how long the vehicle charged.", True
+    ),
     _F.STOP_BEFORE_START: FlagRule("The stop lies before the start; duration 0.", True),
     _F.START_READING_MISSING: FlagRule("No register reading at the start.", True),
     _F.STOP_READING_MISSING: FlagRule("No register reading at the stop.", True),

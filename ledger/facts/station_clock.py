@@ -3,6 +3,19 @@
 The device time holds unless it is impossible. What is wrong with the clock is learnt from pairs
 (device time, time of receipt) of one session: a message can arrive late but never early, so the
 smallest difference is the clock's own error plus the shortest way.
+
+Local time is UTC + 9 h; times are labelled Z, all frames are received when they are sent:
+
+    start 18:00, reading 18:30, stop 19:00, received 09:00 to 10:00
+        -> all agree: 9 h are taken off each (tz_mislabelled)
+    start 09:00, a state of 18:20, stop 10:00
+        -> one dissents: it happened when we heard of it (time_impossible); nothing else moves
+    start 18:00, all others right, or as many ahead as right
+        -> the same, and held where time costs money (clock_ahead)
+    start 03:00 and reading 03:30 received at 09:00 and 09:30, stop 10:00
+        -> the clock was set in between: held where time costs money (clock_jumped)
+    start 03:00, reading 03:30, stop 04:00, all received at 09:00
+        -> a queue, and right: late is not wrong
 """
 
 from __future__ import annotations
@@ -22,9 +35,14 @@ FARTHEST = datetime(2200, 1, 1, tzinfo=UTC)
 """A time from here on is no clock's: it says nothing, and ours stands in."""
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 """No effective time lies before: every zone's calendar and every table can hold it."""
-_STEADY = timedelta(seconds=90)
-_SPREAD_MIN = timedelta(minutes=10)
-_LIVE_MIN = 3
+STEADY = timedelta(seconds=90)
+"""Delays of one clock differ by no more: the ways of live messages."""
+SPREAD_MIN = timedelta(minutes=10)
+"""Equal delays of messages that came nearer to each other may be those of a queue."""
+# Times ahead of their receipt by amounts farther apart agree on nothing.
+_TOGETHER = timedelta(days=1)
+_ZONE_MIN = 3
+_PAIR = 2
 # Zones lie on quarters of an hour.
 _QUARTER = timedelta(minutes=15)
 _ZERO = timedelta(0)
@@ -40,6 +58,7 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
 
     `offset` is added to sane times, `unsynced_offset` to times before the station's
     commissioning; `zone` is what naive times are in, with `offsets` where they were recorded.
+    What would still lie after its receipt happened when we heard of it.
     """
 
     offset: timedelta = _ZERO
@@ -53,30 +72,73 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
         """Return when it happened, in UTC: the device's time, corrected only where impossible."""
         if occurred_at is None:
             return received_at
+        at = self._corrected(occurred_at, received_at)
+        return received_at if is_impossible(at, received_at) else at
+
+    def refutes(self, occurred_at: datetime | None, received_at: datetime) -> bool:
+        """Whether a device time is not believed at all: even corrected it lies after receipt."""
+        return occurred_at is not None and is_impossible(
+            self._corrected(occurred_at, received_at), received_at
+        )
+
+    def is_ambiguous(self, occurred_at: datetime | None, received_at: datetime) -> bool:
+        """Whether a time without zone may mean two moments, and its receipt does not say which.
+
+        Clocks pass an hour twice in autumn, and leave one out in spring.
+        """
+        if occurred_at is None or occurred_at.tzinfo is not None:
+            return False
+        early, late = _readings(occurred_at, self._zone)
+        nearest = min(abs(received_at - early), abs(received_at - late))
+        return early != late and nearest > SKEW_MAX
+
+    @property
+    def _zone(self) -> tzinfo:
+        return zone_with(self.offsets) if self.offsets else zone_of(self.zone)
+
+    def _corrected(self, occurred_at: datetime, received_at: datetime) -> datetime:
         at = occurred_at
         if at.tzinfo is not UTC:
-            local = zone_with(self.offsets) if self.offsets else zone_of(self.zone)
-            at = in_utc(at, local, received_at)
+            at = in_utc(at, self._zone, received_at)
         if at < self.commissioned_on:
-            # Never beyond the calendar: it is at most the delay of the least late frame.
-            return min(max(at + self.unsynced_offset, EARLIEST), FARTHEST)
-        if at >= FARTHEST:
-            return received_at
-        return at + self.offset if self.offset else at
+            return _moved(at, self.unsynced_offset)
+        return _moved(at, self.offset) if self.offset else at
+
+
+def is_impossible(at: datetime, received_at: datetime) -> bool:
+    """Whether *at* lies after its receipt by more than a clock may be off."""
+    return at - received_at > SKEW_MAX
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    """Return *at* plus *by*, never beyond the calendar."""
+    try:
+        return max(at + by, EARLIEST)
+    except OverflowError:
+        return FARTHEST if by > _ZERO else EARLIEST
 
 
 def in_utc(at: datetime, zone: tzinfo, received_at: datetime) -> datetime:
     """Return *at* in UTC; a naive time is in *zone*, of two readings the one nearer to receipt."""
     if at.tzinfo is UTC:  # nearly always
         return at
+    if at.tzinfo is None:
+        early, late = _readings(at, zone)
+        return early if abs(received_at - early) <= abs(received_at - late) else late
     try:
-        if at.tzinfo is not None:
-            return at.astimezone(UTC)
-        early = at.replace(tzinfo=zone, fold=0).astimezone(UTC)
-        late = at.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        return at.astimezone(UTC)
     except OverflowError:  # year 1 or 9999: outside what can be converted
         return at.replace(tzinfo=UTC)
-    return early if abs(received_at - early) <= abs(received_at - late) else late
+
+
+def _readings(at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the two moments that a naive time in *zone* may mean; mostly they are one."""
+    try:
+        early = at.replace(tzinfo=zone, fold=0).astimezone(UTC)
+        return early, at.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    except OverflowError:
+        same = at.replace(tzinfo=UTC)
+        return same, same
 
 
 def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
@@ -105,10 +167,9 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
     if traits.clock_offset_s is None:
         offset, why = _offset(sane, traits)
     else:
-        offset, why = timedelta(seconds=traits.clock_offset_s), Flag.TZ_MISLABELLED
-    if why is not None:
-        flags.add(why)
-    if sane and max(delay + offset for _, delay in sane) > _LATE:
+        offset, why = timedelta(seconds=traits.clock_offset_s), frozenset({Flag.TZ_MISLABELLED})
+    flags |= why
+    if sane and max(delay - offset for _, delay in sane) > _LATE:
         flags.add(Flag.LATE_ARRIVAL)
     return SessionClock(
         offset,
@@ -121,38 +182,69 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
     )
 
 
+def bound_flags(clock: SessionClock, pairs: Iterable[Pair], bounds: Iterable[Pair]) -> set[Flag]:
+    """Return what is wrong with the times of start and stop, on which all of the price hangs.
+
+    *pairs* are those that *clock* was learnt from.
+    """
+    flags: set[Flag] = set()
+    late: list[tuple[datetime, timedelta]] = []
+    for told, at in bounds:
+        if clock.refutes(told, at):
+            flags |= {Flag.TIME_IMPOSSIBLE, Flag.CLOCK_AHEAD}
+        delay = at - clock.effective(told, at)
+        if delay > SKEW_MAX and not clock.offset:
+            late.append((at, delay))
+    # A queue comes all at once: who is late by the same again and again has a clock behind.
+    if late and any(
+        abs(at - other_at) >= SPREAD_MIN
+        and abs(delay - (other_at - clock.effective(told, other_at))) <= STEADY
+        for told, other_at in pairs
+        for at, delay in late
+    ):
+        flags.add(Flag.CLOCK_JUMPED)
+    return flags
+
+
 def _fits_utc_alone(pairs: list[Pair], zone: tzinfo) -> bool:
     """Whether the naive times are UTC: only where live messages fit it and not *zone*."""
     naive = [(at, received) for at, received in pairs if at.tzinfo is None]
     as_local = min(abs(received - in_utc(at, zone, received)) for at, received in naive)
     as_utc = min(abs(received - at.replace(tzinfo=UTC)) for at, received in naive)
-    return as_utc <= _STEADY < as_local
+    return as_utc <= STEADY < as_local
 
 
 def _offset(
     sane: list[tuple[datetime, timedelta]], traits: StationTraits
-) -> tuple[timedelta, Flag | None]:
-    """Return what to add to device times, and the flag that says why."""
+) -> tuple[timedelta, frozenset[Flag]]:
+    """Return what to add to all device times, and the flags that say why."""
     if not sane:
-        return _ZERO, None
+        return _ZERO, frozenset()
     received = [moment for moment, _ in sane]
     least, most = min(delay for _, delay in sane), max(delay for _, delay in sane)
+    ahead = sum(delay < -SKEW_MAX for _, delay in sane)
+    together = sum(delay - least <= _TOGETHER for _, delay in sane)
+    if 0 < ahead < len(sane) or (ahead and 2 * together <= len(sane)):
+        # They contradict each other: none moves another, and half of them may be the right ones.
+        is_minority = 2 * ahead < len(sane)
+        return _ZERO, frozenset(
+            {Flag.TIME_IMPOSSIBLE} if is_minority else {Flag.TIME_IMPOSSIBLE, Flag.CLOCK_AHEAD}
+        )
     # One late frame proves nothing: a clock that is wrong is wrong by the same for a while.
-    steady = (
-        len(sane) >= _LIVE_MIN
-        and most - least <= _STEADY
-        and max(received) - min(received) >= _SPREAD_MIN
+    is_steady = (
+        len(sane) >= _PAIR
+        and most - least <= STEADY
+        and max(received) - min(received) >= SPREAD_MIN
     )
     rounded = _QUARTER * round(least / _QUARTER)
-    by_quarters = bool(rounded) and abs(least - rounded) <= _STEADY
+    by_quarters = bool(rounded) and abs(least - rounded) <= STEADY
     local = min(received).astimezone(traits.zone).utcoffset() or _ZERO
-    if least < -SKEW_MAX:
-        # Ahead by exactly the offset of the site: local time, even if seen only once.
-        if by_quarters and (steady or rounded == -local):
-            return rounded, Flag.TZ_MISLABELLED
-        return least, Flag.CLOCK_AHEAD
-    if least > SKEW_MAX and steady:
-        if by_quarters:
-            return rounded, Flag.TZ_MISLABELLED
-        return least, Flag.CLOCK_BEHIND
-    return _ZERO, None
+    # Ahead by exactly the offset of the site: local time, even if seen only once.
+    is_local = bool(ahead) and rounded == -local
+    if by_quarters and (is_local or (is_steady and len(sane) >= _ZONE_MIN)):
+        return rounded, frozenset({Flag.TZ_MISLABELLED})
+    if ahead:
+        return least, frozenset({Flag.CLOCK_AHEAD})
+    if least > SKEW_MAX and is_steady:
+        return least, frozenset({Flag.CLOCK_BEHIND})
+    return _ZERO, frozenset()

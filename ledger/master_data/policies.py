@@ -20,6 +20,15 @@ class UnknownTokens(StrEnum):
     """Answered Accepted; its session is rated as ad hoc, with an invoice to the bearer."""
 
 
+class TimeEnds(StrEnum):
+    """Until when time is billed where the vehicle's last sign ends before the stop."""
+
+    LAST_SIGN = "last_sign"
+    """Until there: a plug that was free, or a station without power, served nobody."""
+    STOP = "stop"
+    """Until the stop, as the station dated it."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Waiting times in seconds of product time, and answers by policy.
 
@@ -27,6 +36,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `silence_s`: an open session whose station says nothing for that long has lost its stop.
     `pricing` names one of tariffs.model.policy.POLICIES. With `four_eyes` a tariff holds only once
     somebody other than its author approved it.
+    `max_session_s`: a longer session is held, for a clock or a stop is likelier wrong than a car
+    stands that long; a week lets holiday parking pass. `max_delay_s`: so is one that a station
+    tells that long after its end; a queue of a station offline takes hours or days to come.
+    `time_ends`: see TimeEnds. `idle_power_w`: a vehicle that draws more is charging, whatever the
+    station says it does; a full one takes at most some hundred watts to keep itself warm.
     """
 
     wait_s: int = 3600
@@ -34,3 +48,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     unknown_tokens: UnknownTokens = UnknownTokens.REFUSE
     pricing: str = DEFAULT.name
     four_eyes: bool = False
+    max_session_s: int = 7 * 86_400
+    max_delay_s: int = 30 * 86_400
+    time_ends: TimeEnds = TimeEnds.LAST_SIGN
+    idle_power_w: int = 500

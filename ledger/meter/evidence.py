@@ -52,6 +52,11 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
             self.declared_start or self.declared_stop or self.begins or self.ends or self.samples
         )
 
+    @property
+    def moments(self) -> tuple[datetime, ...]:
+        """When readings were taken between start and stop."""
+        return (*(each.at for each in self.samples), *(each.at for each in self.powers))
+
 
 class _Instant:
     """The values of one measurand at one moment, by phase."""

@@ -18,6 +18,7 @@ station told nothing for `silence_s` (a day).
     no stop, last fact at 13:00                 -> waiting until 13:00 of the next day, then held
     token that nobody declared                  -> held at once: token_unknown
     clock never set, a price per kWh alone      -> rated: no time of day changes that price
+    five years long, whatever the price         -> waiting, then held: session_too_long
     clock never set, a price for parking too    -> waiting, then held: clock_unsynced
 
 Time comes in as an argument: the record's time of receipt, or a tick's. A clock read here would
@@ -31,11 +32,13 @@ tests/ledger/rating/test_rating.py and tests/ledger/sessions/test_states.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.facts.flags import Flag
+from ledger.master_data.policies import Policy
 from ledger.rating.basis import Basis, Terms, terms_of
 from ledger.rating.decisions import (
     FIRST_REVISION,
@@ -54,7 +57,15 @@ from tariffs.errors import TariffError
 from tariffs.phrases.phrase import Phrase, bounded, phrase
 
 TIME_BLOCKERS = frozenset(
-    {Flag.TIME_UNREADABLE, Flag.CLOCK_UNSYNCED, Flag.CLOCK_AHEAD, Flag.CLOCK_BEHIND}
+    {
+        Flag.TIME_UNREADABLE,
+        Flag.CLOCK_UNSYNCED,
+        Flag.CLOCK_AHEAD,
+        Flag.CLOCK_BEHIND,
+        Flag.CLOCK_JUMPED,
+        Flag.HOUR_AMBIGUOUS,
+        Flag.LAST_SIGN_UNKNOWN,
+    }
 )
 """Blockers that say only that times are derived; they forbid a price that depends on time."""
 
@@ -80,7 +91,7 @@ def decide(
     """
     terms = terms_of(session, declarations)
     basis, objections = terms.basis, objections_of(terms)
-    unsettled = _unsettled(session, basis)
+    unsettled = _unsettled(session, terms)
     if unsettled:
         reasons = (*unsettled, *objections)
         return _wait_or_hold(session, declarations, reasons, moment, heard_at, revision)
@@ -179,9 +190,9 @@ def objections_of(terms: Terms) -> tuple[Phrase, ...]:
     return (*terms.objections, *token_objections(terms.driver, terms.policy, terms.at))
 
 
-def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Phrase, ...]:
+def _unsettled(session: ChargingSession, terms: Terms) -> tuple[Phrase, ...]:
     """Return what new facts may still settle: an open end, blocking flags, no energy."""
-    reasons = list(blocking(session, basis))
+    reasons = list(blocking(session, terms))
     lost = Flag.STOP_LOST
     if not session.is_ended and lost not in {reason.code for reason in reasons}:
         reasons.append(phrase("stop_lost"))
@@ -190,13 +201,28 @@ def _unsettled(session: ChargingSession, basis: Basis | None) -> tuple[Phrase, .
     return tuple(reasons)
 
 
-def blocking(session: ChargingSession, basis: Basis | None) -> tuple[Phrase, ...]:
-    """Return the flags of *session* that forbid its price by *basis*, with their meanings."""
+def blocking(session: ChargingSession, terms: Terms) -> tuple[Phrase, ...]:
+    """Return what forbids a price of *session* by *terms*: its flags, and times beyond belief."""
     blockers = set(session.blockers)
     # A clock that was never set makes no kWh dearer.
-    if basis is not None and not basis.depends_on_time():
+    if terms.basis is not None and not terms.basis.depends_on_time():
         blockers -= TIME_BLOCKERS
-    return tuple(_blocked(flag) for flag in sorted(blockers))
+    return (*(_blocked(flag) for flag in sorted(blockers)), *_beyond_belief(session, terms.policy))
+
+
+def _beyond_belief(session: ChargingSession, policy: Policy) -> Iterator[Phrase]:
+    """Yield how the times of *session* pass the policy's bounds; whatever its price looks at.
+
+    By its start all is looked up: tariff, token, who pays. A wrong year makes these wrong too.
+    """
+    duration, ended_at = session.duration, session.ended_at or session.provisional_ended_at
+    if duration is not None and duration > timedelta(seconds=policy.max_session_s):
+        yield phrase("session_too_long", days=duration.days)
+    if ended_at is not None:
+        # By what was told first: a copy of a frame may come at any time.
+        delay = session.first_received_at - ended_at
+        if delay > timedelta(seconds=policy.max_delay_s):
+            yield phrase("told_too_late", days=delay.days)
 
 
 def _blocked(flag: str) -> Phrase:

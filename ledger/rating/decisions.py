@@ -180,6 +180,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     `tax_included`: its prices have their taxes inside; `sales_taxes`: what a rate consists of.
     `offsets` are those of the site's zone and the legal entity's, and of the station's where its
     times needed that, each once: with them a replay under another tzdata comes to the same.
+    `by_policy` names the policies that decided what time is billed, where the station's word alone
+    would have been billed otherwise.
     """
 
     site_id: str
@@ -218,6 +220,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     reverse_charge_vat_id: str | None = None
     tax_included: bool = False
     sales_taxes: tuple[SalesTax, ...] = ()
+    by_policy: tuple[Phrase, ...] = ()
 
     @property
     def local_zone(self) -> tzinfo:

@@ -32,6 +32,10 @@ SENTENCES: Final = {
     "net_not_of_lines": "the net total is not that of its lines",
     "tax_not_of_lines": "the tax is not that of its lines",
     "rating_incomplete": "{session} lacks its start, end, energy or token",
+    "session_too_long": "It lasted {days} days, longer than the policy believes (max_session_s).",
+    "told_too_late": "Its time is {days} days before it was told (max_delay_s).",
+    "time_ends_by_policy": "Time is billed by the policy time_ends: {time_ends}.",
+    "charging_by_policy": "More than {idle_power_w} W flowed: charging, by idle_power_w.",
     "rating_failed": "Rating it failed: {error}: {message}",
 }
 _WORDS: Final = {"lost_stop.next_session": ": the next session began on this connector"}

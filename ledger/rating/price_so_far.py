@@ -44,7 +44,7 @@ def price_so_far(
 ) -> PriceSoFar | NoPrice:
     """Return what *session* costs as far as it is known, or why it has no price. Never raises."""
     terms = terms_of(session, declarations)
-    objections = (*blocking(session, terms.basis), *objections_of(terms))
+    objections = (*blocking(session, terms), *objections_of(terms))
     if session.energy_wh is None and not objections:
         objections = (phrase("energy_unknown"),)
     if terms.basis is None or objections:

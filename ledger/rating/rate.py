@@ -120,6 +120,7 @@ def _decision(
         reverse_charge_vat_id=usage.reverse_charge_vat_id,
         tax_included=priced.compiled.factors.inclusive,
         sales_taxes=priced.compiled.tariff.sales_taxes,
+        by_policy=price.by_policy,
     )
 
 

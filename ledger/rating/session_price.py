@@ -13,6 +13,7 @@ from ledger.master_data.customers import Customer
 from ledger.master_data.tokens import Token
 from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis, Terms
+from ledger.rating.billed_time import BilledTime, billed_time
 from ledger.rating.decisions import FIRST_REVISION, Payer, SessionRevision
 from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
@@ -24,9 +25,9 @@ from tariffs.adjustments.shared_grants import Claim, claims_of
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import price_session
 from tariffs.model.policy import policy_named
-from tariffs.model.usage import SessionUsage, UsagePoint, UsageSpan
+from tariffs.model.usage import SessionUsage
 from tariffs.offsets import zone_with
-from tariffs.phrases.phrase import phrase
+from tariffs.phrases.phrase import Phrase, phrase
 
 
 class FoundShared(NamedTuple):
@@ -40,7 +41,7 @@ class FoundShared(NamedTuple):
 class SessionPrice(NamedTuple):
     """What a session costs, who owes it, and what it found: uses of shared grants, time zones.
 
-    `calendar` is the legal entity's zone.
+    `calendar` is the legal entity's zone, `by_policy` which policies decided what time is billed.
     """
 
     priced: PricedSession
@@ -49,6 +50,7 @@ class SessionPrice(NamedTuple):
     found: tuple[FoundShared, ...]
     read: ReadZones
     calendar: tzinfo
+    by_policy: tuple[Phrase, ...]
 
 
 def price_of(
@@ -69,7 +71,8 @@ def price_of(
     """
     started_at, ended_at, energy_wh, uid = _essentials(session)
     payer = payer_of(terms.driver, uid)
-    usage = _usage_of(session, basis, terms.driver.token, started_at=started_at, ended_at=ended_at)
+    billed = billed_time(session, ended_at, terms.policy)
+    usage = _usage_of(billed, basis, terms.driver.token, started_at)
     names = site, calendar = basis.site.time_zone, basis.legal_entity.time_zone
     read = read_zones(session, basis.station_zone, names, entitlements.zones)
     usage = msgspec.structs.replace(
@@ -92,6 +95,7 @@ def price_of(
         found=found,
         read=read,
         calendar=zone_with(read.of(calendar)),
+        by_policy=billed.by_policy,
     )
 
 
@@ -131,19 +135,14 @@ def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, 
 
 
 def _usage_of(
-    session: ChargingSession,
-    basis: Basis,
-    token: Token | None,
-    *,
-    started_at: datetime,
-    ended_at: datetime,
+    billed: BilledTime, basis: Basis, token: Token | None, started_at: datetime
 ) -> SessionUsage:
     return SessionUsage(
         starts_at=started_at,
-        ends_at=ended_at,
+        ends_at=billed.ends_at,
         time_zone=basis.site.time_zone,
-        points=tuple(UsagePoint(p.at, p.energy_wh, p.power_w) for p in session.points),
-        spans=tuple(UsageSpan(span.starts_at, span.activity) for span in session.spans),
+        points=billed.points,
+        spans=billed.spans,
         groups=(token.group,) if token and token.group else (),
         payment_method=token.payment_method if token else None,
     )

@@ -12,7 +12,8 @@ import msgspec
 from ledger.facts.flags import blockers_of
 from ledger.facts.station_clock import SessionClock
 from ledger.log.authorization import Authorization
-from ledger.meter.series import RegisterReading
+from ledger.meter.evidence import MeterEvidence
+from ledger.meter.series import Metered, RegisterReading
 from ledger.sessions.loose_frames import Window
 from tariffs.model.usage import Activity
 
@@ -32,10 +33,14 @@ class SessionPoint(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SessionSpan(msgspec.Struct, frozen=True, array_like=True):
-    """What the EVSE did from `starts_at` until the next span."""
+    """What the EVSE did from `starts_at` until the next span.
+
+    `power_w` is what flowed, by the meter, although the vehicle was said to be parking.
+    """
 
     starts_at: datetime
     activity: Activity
+    power_w: Decimal = Decimal(0)
 
 
 class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +48,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
 
     `points` begin at the start with 0 and, once ended, stop at the end with `energy_wh`.
     One that is under way has `ended_at` None; `provisional_ended_at` is the last sign of it, and
-    its points end there, so that a person may release it as it is. `frames` are the (position,
+    its points end there, so that a person may release it as it is. `last_sign_at` is where the last
+    sign of the vehicle ends where that is before the stop. `frames` are the (position,
     line) of every fact in it, `unused_frames` those of stops that do not hold, `dropped` the
     register readings that were not used. `blockers` are the flags that forbid automatic rating.
     Facts of its reference dated before `facts_from` are an earlier session's; None: it is the
@@ -64,6 +70,7 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     provisional_ended_at: datetime | None = None
+    last_sign_at: datetime | None = None
     energy_wh: Decimal | None = None
     meter_start_wh: Decimal | None = None
     meter_stop_wh: Decimal | None = None
@@ -103,6 +110,35 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
         """The time from start to end, or to the last sign of an open session."""
         end = self.ended_at or self.provisional_ended_at
         return None if self.started_at is None or end is None else end - self.started_at
+
+
+def session_points(
+    metered: Metered, evidence: MeterEvidence, until: datetime | None
+) -> tuple[SessionPoint, ...]:
+    """Return the counted readings as points: one a moment, the last one at *until*."""
+    powers = dict(evidence.powers)
+    points: list[SessionPoint] = []
+    for reading, energy_wh in metered.counted:
+        if until is not None and reading.at > until:
+            break  # a free connector ended an open session; from there on nothing was drawn
+        point = SessionPoint(
+            reading.at,
+            energy_wh,
+            reading.position,
+            reading.line,
+            reading.value_wh,
+            powers.get(reading.at),
+        )
+        if len(points) > 1 and points[-1].at == point.at:
+            points[-1] = point
+        elif len(points) == 1 and points[0].at == point.at and energy_wh == Decimal(0):
+            continue
+        else:
+            points.append(point)
+    if points and until is not None and points[-1].at < until:
+        last = points[-1]
+        points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
+    return tuple(points)
 
 
 def session_id_of(

@@ -1,19 +1,22 @@
-"""Which of several stops holds: told twice, or told differently."""
+"""Which of several stops holds: told twice, or told differently; and what it contradicts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_clock import SessionClock
+from ledger.facts.station_clock import SKEW_MAX, SessionClock
 from ledger.facts.station_facts import Measurand, SessionEnded, SessionStarted
+from ledger.meter.evidence import MeterEvidence
+from ledger.meter.series import Metered
 from ledger.sessions.segments import source_of
 
 SAME_STOP: Final = timedelta(seconds=60)
 """Retries may carry a slightly different time."""
+_NOISE_WH: Final = Decimal(10)
 
 
 class ChosenEnd(NamedTuple):
@@ -66,3 +69,25 @@ def choose_end(
         is_same = abs(gap) <= SAME_STOP and (value is None or value == stop_value_of(chosen))
         flags.add(Flag.DUPLICATE_STOP if is_same else Flag.CONFLICTING_STOP)
     return ChosenEnd(chosen, frozenset(flags))
+
+
+def is_dated_outside(
+    bounds: tuple[datetime, datetime],
+    updates: Iterable[datetime],
+    metered: Metered,
+    evidence: MeterEvidence,
+) -> bool:
+    """Whether frames of a session are dated before its start, or after a stop that came later.
+
+    A register below that of the stop was read before it, whatever the clock showed.
+    """
+    started_at, ended_at = bounds
+    if any(started_at - at > SKEW_MAX for at in updates):
+        return True
+    start_wh, stop_wh = metered.start_wh, metered.stop_wh
+    if start_wh is None or stop_wh is None or Flag.REGISTER_SESSION_RELATIVE in metered.flags:
+        return False
+    return any(
+        reading.at - ended_at > SKEW_MAX and start_wh <= reading.value_wh < stop_wh - _NOISE_WH
+        for reading in evidence.samples
+    )

@@ -39,68 +39,36 @@ that goes back (tests/ledger/sessions/test_station_fold.py); no content raises
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from operator import itemgetter
 
 from ledger.facts.flags import Flag, blockers_of
-from ledger.facts.station_clock import Pair, SessionClock, learn_clock
+from ledger.facts.station_clock import Pair, SessionClock, bound_flags, learn_clock
 from ledger.facts.station_facts import (
-    ChargingState,
     ConnectorStatusChanged,
     SessionEnded,
     SessionFact,
     SessionStarted,
     SessionUpdated,
-    StationBooted,
 )
-from ledger.facts.station_traits import StationTraits
 from ledger.log.authorization import Authorization
+from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import measure
-from ledger.meter.series import Metered
-from ledger.sessions.activity import fold_activity
-from ledger.sessions.loose_frames import Window
+from ledger.meter.series import Metered, PowerLimit
 from ledger.sessions.reuse.run import claim_of
 from ledger.sessions.segments import Segment, Source, is_without_id, place_of, source_of
 from ledger.sessions.sequence import check_sequence
-from ledger.sessions.session import ChargingSession, SessionPoint, session_id_of
-from ledger.sessions.session_end import choose_end
-
-# What shows the end of a session whose stop was lost (field notes, quirk 1).
-_FREED = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
-_ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What else of the station bears on one session.
-
-    `statuses` are its connector's, `window` where it lies and when the next session starts there;
-    `attached` are the frames that came without a valid id and were given to this session,
-    `foreign_ids` those of them that name a transaction which is none of ours.
-    """
-
-    station_id: str
-    traits: StationTraits
-    statuses: Sequence[ConnectorStatusChanged] = ()
-    boots: Sequence[StationBooted] = ()
-    queue_empty_at: tuple[datetime, ...] = ()
-    window: Window | None = None
-    attached: frozenset[Source] = frozenset()
-    foreign_ids: frozenset[Source] = frozenset()
-    has_foreign_connector: bool = False
-
-    @property
-    def next_start_at(self) -> datetime | None:
-        """When the next session starts at its place."""
-        return self.window.next_start_at if self.window else None
-
-    @property
-    def own_window(self) -> Window | None:
-        """Where it lies by its own frames alone."""
-        return self.window._replace(next_start_at=None) if self.window else None
+from ledger.sessions.session import (
+    ChargingSession,
+    SessionSpan,
+    session_id_of,
+    session_points,
+)
+from ledger.sessions.session_end import choose_end, is_dated_outside
+from ledger.sessions.surroundings import Surroundings
+from ledger.sessions.vehicle.activity import StateChange, fold_activity, with_power
+from ledger.sessions.vehicle.last_sign import last_sign_of, provisional_end
 
 
 def fold_session(segment: Segment, around: Surroundings) -> ChargingSession:
@@ -115,6 +83,7 @@ class _Fold:
         self._segment, self._around, self._traits = segment, around, around.traits
         self._facts: list[SessionFact] = segment.facts
         self._flags: set[str] = {flag for fact in self._facts for flag in fact.oddities}
+        self._pairs = self._told_times()
         self._clock = self._learn_clock()
         self._start = self._choose_start()
 
@@ -123,12 +92,10 @@ class _Fold:
         segment, start = self._segment, self._start
         end, started_at, ended_at = self._bounds()
         unused = {source_of(other) for other in segment.ends if other is not end}
-        # A stop that does not hold gives no reading either, or the balance would meter it too.
-        used = [fact for fact in self._facts if source_of(fact) not in unused]
-        evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
-        metered = self._measured(evidence, started_at, ended_at)
+        evidence, metered = self._measured(unused, started_at, ended_at)
         provisional_at = None if end else self._provisional_end(started_at, metered)
         until = ended_at or provisional_at
+        spans, last_sign_at = self._vehicle(end, started_at, until, metered, evidence)
         missing = self._check_sequence(end)
         self._note_surroundings(started_at, ended_at)
         token = self._token(end)
@@ -148,12 +115,13 @@ class _Fold:
             started_at=started_at,
             ended_at=ended_at,
             provisional_ended_at=provisional_at,
+            last_sign_at=last_sign_at,
             energy_wh=metered.energy_wh,
             meter_start_wh=metered.start_wh,
             meter_stop_wh=metered.stop_wh,
             unattributed_wh=metered.unattributed_wh,
-            points=_points(metered, evidence, until),
-            spans=fold_activity(self._changes(), started_at, until) if started_at else (),
+            points=session_points(metered, evidence, until),
+            spans=spans,
             flags=tuple(sorted(flags)),
             blockers=blockers_of(flags),
             missing_seq_nos=missing,
@@ -173,6 +141,9 @@ class _Fold:
         started_at = self._at(self._start) if self._start else None
         chosen = choose_end(self._segment.ends, self._start, self._clock)
         self._flags |= chosen.flags
+        bounds = [fact for fact in (self._start, chosen.end) if fact is not None]
+        told = [(fact.occurred_at, fact.received_at) for fact in bounds if fact.occurred_at]
+        self._flags |= bound_flags(self._clock, self._pairs, told)
         ended_at = self._at(chosen.end) if chosen.end else None
         if started_at and ended_at and ended_at < started_at:
             self._flags.add(Flag.STOP_BEFORE_START)
@@ -198,20 +169,28 @@ class _Fold:
     def _at(self, fact: SessionFact | ConnectorStatusChanged) -> datetime:
         return self._clock.effective(fact.occurred_at, fact.received_at)
 
-    def _learn_clock(self) -> SessionClock:
-        pairs: list[Pair] = [
-            (fact.occurred_at, fact.received_at) for fact in self._facts if fact.occurred_at
+    def _told_times(self) -> list[Pair]:
+        """Return the times that its frames tell, and states that came among them, with receipt."""
+        first = min(fact.received_at for fact in self._facts)
+        last = max(fact.received_at for fact in self._facts)
+        among = (each for each in self._around.statuses if first <= each.received_at <= last)
+        return [
+            (fact.occurred_at, fact.received_at)
+            for fact in (*self._facts, *among)
+            if fact.occurred_at is not None
         ]
-        if self._facts:
-            first = min(fact.received_at for fact in self._facts)
-            last = max(fact.received_at for fact in self._facts)
-            pairs += [
-                (status.occurred_at, status.received_at)
-                for status in self._around.statuses
-                if status.occurred_at and first <= status.received_at <= last
-            ]
-        clock = learn_clock(pairs, self._traits)
+
+    def _learn_clock(self) -> SessionClock:
+        clock = learn_clock(self._pairs, self._traits)
         self._flags |= set(clock.flags)
+        naive = (
+            (told, fact.received_at)
+            for fact in self._facts
+            for told in (fact.occurred_at, *(each.occurred_at for each in fact.readings))
+            if told is not None and told.tzinfo is None
+        )
+        if any(clock.is_ambiguous(*pair) for pair in naive):
+            self._flags.add(Flag.HOUR_AMBIGUOUS)
         return clock
 
     def _choose_start(self) -> SessionStarted | None:
@@ -245,11 +224,14 @@ class _Fold:
         return all(fact.seq_no is None for fact in self._facts)
 
     def _measured(
-        self, evidence: MeterEvidence, started_at: datetime | None, ended_at: datetime | None
-    ) -> Metered:
+        self, unused: set[Source], started_at: datetime | None, ended_at: datetime | None
+    ) -> tuple[MeterEvidence, Metered]:
+        # A stop that does not hold gives no reading either, or the balance would meter it too.
+        used = [fact for fact in self._facts if source_of(fact) not in unused]
+        evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
         if started_at is None:
             # Without a start nothing says which part of the register is this session's.
-            return Metered(flags=evidence.flags)
+            return evidence, Metered(flags=evidence.flags)
         metered = measure(
             evidence,
             started_at=started_at,
@@ -259,33 +241,57 @@ class _Fold:
         )
         if ended_at and metered.energy_wh == 0:
             self._flags.add(Flag.ZERO_ENERGY)
-        return metered
+        return evidence, metered
 
     def _provisional_end(self, started_at: datetime | None, metered: Metered) -> datetime | None:
-        """Return the last sign of an open session, never after the next start there."""
+        """Return the last sign of an open session."""
         next_start_at = self._around.next_start_at
         if next_start_at is not None:
             self._flags.add(Flag.STOP_LOST)
         if started_at is None:
             return None
-        drawn = [
-            later.reading.at
-            for earlier, later in zip(metered.counted, metered.counted[1:], strict=False)
-            if later.energy_wh > earlier.energy_wh
-        ]
-        # A connector that was free before energy flowed tells of the time before the session.
-        last_drawn = max(drawn, default=started_at)
-        freed = [
-            at
-            for status in self._around.statuses
-            if status.charging_state in _FREED and (at := self._at(status)) >= last_drawn
-        ]
-        last = min(freed, default=max(self._at(fact) for fact in self._facts))
-        if metered.counted and not freed:
-            last = max(last, metered.counted[-1].reading.at)
-        if next_start_at is not None:
-            last = min(last, next_start_at)
-        return max(last, started_at)
+        states = ((self._at(each), each.charging_state) for each in self._around.statuses)
+        told = [self._at(fact) for fact in self._facts]
+        return provisional_end(started_at, next_start_at, metered.counted, told, states)
+
+    def _vehicle(
+        self,
+        end: SessionEnded | None,
+        started_at: datetime | None,
+        until: datetime | None,
+        metered: Metered,
+        evidence: MeterEvidence,
+    ) -> tuple[tuple[SessionSpan, ...], datetime | None]:
+        """Return what the vehicle did, and where its last sign ends if that is before the stop."""
+        if started_at is None:
+            return (), None
+        changes, counted = self._changes(), metered.counted
+        spans = fold_activity(changes, started_at, until, counted)
+        believed = [change for change, is_refuted in changes.items() if not is_refuted]
+        # When we heard of a state is not when it came: a doubt, where it moves a border.
+        if len(believed) < len(changes) and spans != fold_activity(
+            believed, started_at, until, counted
+        ):
+            self._flags.add(Flag.CLOCK_AHEAD)
+        limit = PowerLimit(self._traits.max_power_w, is_coarse(evidence))
+        spans = with_power(spans, until, counted, evidence.powers, limit)
+        if end is None or until is None:
+            return spans, None
+        updates = map(self._at, self._segment.updates)
+        if is_dated_outside((started_at, until), updates, metered, evidence):
+            self._flags.add(Flag.CLOCK_JUMPED)
+        boots = [boot.received_at for boot in self._around.boots]
+        last = last_sign_of(
+            end,
+            (started_at, until),
+            changes,
+            evidence.moments,
+            counted=counted,
+            boots=boots,
+            limit=limit,
+        )
+        self._flags |= last.flags
+        return spans, last.at
 
     def _check_sequence(self, end: SessionEnded | None) -> tuple[int, ...]:
         in_time = sorted(self._facts, key=lambda fact: (self._at(fact), fact.seq_no or 0))
@@ -358,53 +364,22 @@ class _Fold:
         ]
         return min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
 
-    def _changes(self) -> list[tuple[datetime, int, str]]:
-        """Return every reported state from the start on, with its effective time."""
+    def _changes(self) -> dict[StateChange, bool]:
+        """Return every reported state from the start on, and whether its time is not believed."""
         start_at = self._at(self._start) if self._start else None
-        changes = [
-            (self._at(fact), fact.seq_no or 0, str(fact.charging_state))
-            for fact in self._facts
-            if fact.charging_state is not None
-        ]
-        changes += [
-            (at, 0, str(status.charging_state))
-            for status in self._around.statuses
-            if status.charging_state is not None
-            and start_at is not None
+        changes: dict[StateChange, bool] = {}
+        for fact in (*self._facts, *self._around.statuses):
+            state, at = fact.charging_state, self._at(fact)
+            is_status = isinstance(fact, ConnectorStatusChanged)
             # What the connector did before the start belongs to whoever stood there.
-            and (at := self._at(status)) >= start_at
-        ]
+            if state is None or (is_status and (start_at is None or at < start_at)):
+                continue
+            number = 0 if isinstance(fact, ConnectorStatusChanged) else fact.seq_no or 0
+            change = (at, number, str(state))
+            is_refuted = self._clock.refutes(fact.occurred_at, fact.received_at)
+            changes[change] = is_refuted and changes.get(change, True)
         return changes
 
 
 def _is_empty(report: object) -> bool:
     return getattr(report, "messages_in_queue", True) is False
-
-
-def _points(
-    metered: Metered, evidence: MeterEvidence, until: datetime | None
-) -> tuple[SessionPoint, ...]:
-    """Return the counted readings as points: one a moment, the last one at *until*."""
-    powers = dict(evidence.powers)
-    points: list[SessionPoint] = []
-    for reading, energy_wh in metered.counted:
-        if until is not None and reading.at > until:
-            break  # a free connector ended an open session; from there on nothing was drawn
-        point = SessionPoint(
-            reading.at,
-            energy_wh,
-            reading.position,
-            reading.line,
-            reading.value_wh,
-            powers.get(reading.at),
-        )
-        if len(points) > 1 and points[-1].at == point.at:
-            points[-1] = point
-        elif len(points) == 1 and points[0].at == point.at and energy_wh == _ZERO:
-            continue
-        else:
-            points.append(point)
-    if points and until is not None and points[-1].at < until:
-        last = points[-1]
-        points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
-    return tuple(points)

@@ -66,8 +66,9 @@ from ledger.sessions.segments import (
     source_of,
 )
 from ledger.sessions.session import ChargingSession, told_apart
-from ledger.sessions.session_fold import Surroundings, fold_session
+from ledger.sessions.session_fold import fold_session
 from ledger.sessions.stages import NO_WINDOWS, Matched, Spoken, Windows, match, speak
+from ledger.sessions.surroundings import Surroundings
 from ledger.sessions.told import SILENT, StationTold
 
 

@@ -78,6 +78,8 @@ def _session(explained: ExplainedLine) -> Iterator[str]:
         yield f"    released by {rating.released_by}: {rating.released_because}"
     for flag, meaning in rating.flags.items():
         yield f"    noted: {meaning} ({flag})"
+    for words in rating.by_policy:
+        yield f"    by policy: {words}"
     yield ""
     yield from _frames(explained)
 

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from ledger.books.decisions_store import rated_sessions
 from ledger.database import dsn_of
+from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import meaning_of
 from ledger.invoices.document import read_document
@@ -21,6 +22,7 @@ from ledger.invoices.shown import InvoiceLine, ShownInvoice, shown_invoice
 from ledger.log.event_log import EventLog, Position
 from ledger.master_data.customers import PersonDetails
 from ledger.persons.store import read_blobs
+from ledger.rating.billed_time import BilledTime, billed_time
 from ledger.rating.decisions import (
     RatedLine,
     SessionRated,
@@ -28,12 +30,13 @@ from ledger.rating.decisions import (
     encode_decision,
     hash_decision,
 )
-from ledger.rating.english import line_label, line_words
-from ledger.sessions.session import ChargingSession, SessionPoint
+from ledger.rating.english import ENGLISH, line_label, line_words
+from ledger.sessions.session import ChargingSession
 from projections.audit.raw_frames import RawFrame, read_frames
 from projections.errors import ProjectionError
 from projections.station_history import station_history
 from tariffs.model.tariff import Dimension
+from tariffs.model.usage import UsagePoint
 
 CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
 ZERO: Final = Decimal(0)
@@ -84,6 +87,7 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, rename={"log_position": 
     released_by: str | None
     released_because: str | None
     flags: dict[str, str]
+    by_policy: tuple[str, ...]
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,6 +232,7 @@ class _Trail:
             connection, declarations, decision.station_id, until_position=moment.position
         )
         self._session = history.sessions.get(session.session_id)
+        self._billed = _billed(self._session, declarations)
         self._partition = moment.partition
         self._frames = read_frames(connection, log, self._positions())
 
@@ -240,7 +245,7 @@ class _Trail:
             line=line,
             price=_price(decision, rated),
             rating=_rating(decision),
-            periods=tuple(_periods(self._session, rated)) if self._session else (),
+            periods=tuple(_periods(self._billed, rated)) if self._billed else (),
             readings=tuple(self._readings(rated)),
             start_frame=self._frame(*self._ends()[0]) if frames else None,
             end_frame=self._frame(*self._ends()[-1]) if frames else None,
@@ -270,16 +275,23 @@ class _Trail:
     def _readings(self, rated: RatedLine) -> Iterable[UsedReading]:
         """Yield the readings within the line's time, and the one before and after it."""
         points = self._session.points if self._session else ()
-        for index, point in enumerate(points):
-            is_before = index + 1 < len(points) and points[index + 1].at <= rated.starts_at
-            is_after = index > 0 and points[index - 1].at >= rated.ends_at
-            if not is_before and not is_after:
+        since = max((p.at for p in points if p.at <= rated.starts_at), default=rated.starts_at)
+        until = min((p.at for p in points if p.at >= rated.ends_at), default=rated.ends_at)
+        for point in points:
+            if since <= point.at <= until:
                 yield UsedReading(
                     at=point.at,
                     register_wh=point.register_wh,
                     energy_wh=point.energy_wh,
                     frame=self._frame(point.position, point.line),
                 )
+
+
+def _billed(session: ChargingSession | None, declarations: Declarations) -> BilledTime | None:
+    ended_at = (session.ended_at or session.provisional_ended_at) if session else None
+    if session is None or session.started_at is None or ended_at is None:
+        return None
+    return billed_time(session, ended_at, declarations.policy(session.started_at))
 
 
 def _price(decision: SessionRated, rated: RatedLine) -> Price:
@@ -310,29 +322,30 @@ def _rating(decision: SessionRated) -> Rating:
         released_by=release.by if release else None,
         released_because=release.reason if release else None,
         flags={flag: meaning_of(flag) for flag in decision.flags},
+        by_policy=tuple(map(ENGLISH.words, decision.by_policy)),
     )
 
 
-def _periods(session: ChargingSession, rated: RatedLine) -> Iterable[Period]:
+def _periods(billed: BilledTime, rated: RatedLine) -> Iterable[Period]:
     """Yield the stretches of the line's time: cut at readings, activities and its borders."""
     start, end = rated.starts_at, rated.ends_at
     if rated.dimension in {Dimension.FLAT, Dimension.SESSION} or start >= end:
         return
-    readings = {point.at for point in session.points}
-    changes = {span.starts_at for span in session.spans}
+    readings = {point.at for point in billed.points}
+    changes = {span.starts_at for span in billed.spans}
     cuts = sorted({start, end, *(at for at in readings | changes if start < at < end)})
     for earlier, later in pairwise(cuts):
-        drawn = _energy_at(session.points, later) - _energy_at(session.points, earlier)
+        drawn = _energy_at(billed.points, later) - _energy_at(billed.points, earlier)
         yield Period(
             starts_at=earlier,
             ends_at=later,
             energy_wh=drawn,
-            activity=_activity_at(session, earlier),
+            activity=_activity_at(billed, earlier),
             is_interpolated=drawn != 0 and not {earlier, later} <= readings,
         )
 
 
-def _energy_at(points: Sequence[SessionPoint], at: datetime) -> Decimal:
+def _energy_at(points: Sequence[UsagePoint], at: datetime) -> Decimal:
     """Return the energy since the start at a moment, by time between two readings; to 0.001 Wh."""
     for earlier, later in pairwise(points):
         if earlier.at <= at <= later.at and later.at > earlier.at:
@@ -345,6 +358,6 @@ def _energy_at(points: Sequence[SessionPoint], at: datetime) -> Decimal:
     return points[-1].energy_wh if points and at > points[-1].at else ZERO
 
 
-def _activity_at(session: ChargingSession, at: datetime) -> str:
-    current = [span for span in session.spans if span.starts_at <= at]
+def _activity_at(billed: BilledTime, at: datetime) -> str:
+    current = [span for span in billed.spans if span.starts_at <= at]
     return current[-1].activity.value if current else "charging"

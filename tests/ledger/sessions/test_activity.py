@@ -72,6 +72,7 @@ def test_a_cable_left_in_after_charging_is_parking_but_not_before() -> None:
 def test_states_that_arrive_late_take_their_place() -> None:
     story = Story16()
     story.start(0, 1000)
+    story.state(1, "Charging")
     story.state(40, "Charging")
     story.state(20, "SuspendedEV", received=50)
     story.stop(60, 6000)

@@ -11,7 +11,8 @@ import pytest
 from ledger.log.postgres import PostgresEventLog
 from ledger.sessions.segments import Segment
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.session_fold import Surroundings, fold_session
+from ledger.sessions.session_fold import fold_session
+from ledger.sessions.surroundings import Surroundings
 from tests.charging_day import (
     Timed,
     at,

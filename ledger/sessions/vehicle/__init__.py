@@ -1,0 +1,1 @@
+"""What the vehicle did during a session, and where its last sign ends."""
