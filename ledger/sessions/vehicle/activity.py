@@ -31,6 +31,8 @@ from tariffs.model.usage import Activity
 
 StateChange = tuple[datetime, int, str]
 """Effective time, sequence number (or 0), and the ChargingState from there on."""
+Piece = tuple[datetime, datetime, Activity]
+"""A stretch between two cuts, and what the station said of it."""
 DRAWN_MIN_WH: Final = Decimal(10)
 """More than a meter counts for the station's own lamps: a vehicle drew it."""
 
@@ -128,7 +130,7 @@ def with_power(
         (since, until, spans[bisect_right(begins, since) - 1].activity)
         for since, until in pairwise(cuts)
     ]
-    in_stretch: dict[int, list[tuple[datetime, datetime, Activity]]] = {}
+    in_stretch: dict[int, list[Piece]] = {}
     for piece in pieces:
         in_stretch.setdefault(bisect_right(moments, piece[0]), []).append(piece)
     found: list[SessionSpan] = []
@@ -136,17 +138,17 @@ def with_power(
         rise = _ZERO
         if 0 < index < len(counted):
             rise = counted[index].energy_wh - counted[index - 1].energy_wh
-        charging = sum((_hours(a, b) for a, b, act in stretch if act is Activity.CHARGING), _ZERO)
-        parking = sum((_hours(a, b) for a, b, act in stretch if act is Activity.PARKING), _ZERO)
-        flowed = max(rise - limit.max_power_w * charging, _ZERO)
+        charging_s = _seconds_of(Activity.CHARGING, stretch)
+        parking_s = _seconds_of(Activity.PARKING, stretch)
+        flowed_ws = rise * _HOUR_S - limit.max_power_w * charging_s
         for since, until, activity in stretch:
             power = _ZERO
-            if activity is Activity.PARKING and parking:
+            if activity is Activity.PARKING and parking_s:
                 measured = _measured(since, until, begins, powers)
-                is_seen = (
-                    rise + (_STEP_WH if limit.coarse else DRAWN_MIN_WH) >= measured * parking / 2
-                )
-                power = max(flowed / parking, measured if is_seen else _ZERO)
+                most_wh = rise + (_STEP_WH if limit.coarse else DRAWN_MIN_WH)
+                # A register that hardly moved refutes the power.
+                is_seen = most_wh * _HOUR_S * 2 >= measured * parking_s
+                power = max(_ZERO, flowed_ws / parking_s, measured if is_seen else _ZERO)
             if not found or (found[-1].activity, found[-1].power_w) != (activity, power):
                 found.append(SessionSpan(since, activity, power))
     return tuple(found) or tuple(spans)
@@ -172,5 +174,5 @@ def _measured(
     return max(min(near, default=_ZERO), _ZERO)
 
 
-def _hours(since: datetime, until: datetime) -> Decimal:
-    return Decimal((until - since) // _SECOND) / _HOUR_S
+def _seconds_of(activity: Activity, stretch: Iterable[Piece]) -> int:
+    return sum((until - since) // _SECOND for since, until, each in stretch if each is activity)

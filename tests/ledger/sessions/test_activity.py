@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import pytest
+
 from ledger.sessions.session import ChargingSession
 from tariffs.model.usage import Activity
 from tests.station_story import Story16, Story201, at, watts, wh
@@ -78,3 +82,161 @@ def test_states_that_arrive_late_take_their_place() -> None:
     story.stop(60, 6000)
 
     assert _spans(story.session())[1:] == [(at(20), "parking"), (at(40), "charging")]
+
+
+def _powers(session: ChargingSession) -> list[tuple[object, str, Decimal]]:
+    return [(span.starts_at, span.activity.value, span.power_w) for span in session.spans]
+
+
+def test_a_vehicle_that_draws_power_is_said_to_whatever_its_state_says() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(0.1, "SuspendedEV")
+    for minute in (15, 30, 45):
+        story.sample(minute, wh(1000 + minute * 100))
+    story.stop(60, 7000)
+
+    first, *later = _powers(story.session())
+
+    assert first == (at(0), "charging", Decimal(0))
+    assert [(begins, what) for begins, what, _ in later] == [
+        (at(0.1), "parking"),
+        (at(15), "parking"),
+    ]
+    # 1,500 Wh in 15 minutes, less what 22 kW may have brought in the six seconds before.
+    assert 5800 < later[0][2] < 6000
+    assert later[1][2] == 6000
+
+
+def test_what_flowed_while_charging_is_no_power_of_the_parking_after_it() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(1, "Charging")
+    story.state(20, "SuspendedEV")
+    story.stop(60, 6000)
+
+    assert _powers(story.session())[1:] == [(at(20), "parking", Decimal(0))]
+
+
+@pytest.mark.parametrize(("register", "power"), [(12000, 0), (12100, 600)])
+def test_more_than_the_connector_can_deliver_while_charging_flowed_while_parking(
+    register: int, power: int
+) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(0, "Charging")
+    story.state(30, "SuspendedEV")
+    story.stop(40, register)
+
+    assert _powers(story.session())[1:] == [(at(30), "parking", Decimal(power))]
+
+
+def test_parking_is_cut_where_power_changes_and_not_elsewhere() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(1, "Charging")
+    story.state(20, "SuspendedEV")
+    for minute, register in ((20, 5000), (30, 5000), (40, 6000), (50, 6000)):
+        story.sample(minute, wh(register))
+    story.stop(60, 6000)
+
+    assert _powers(story.session())[1:] == [
+        (at(20), "parking", Decimal(0)),
+        (at(30), "parking", Decimal(6000)),
+        (at(40), "parking", Decimal(0)),
+    ]
+
+
+def _measured(*powers: tuple[float, int], register: int = 6000, kilo: int = 1) -> list[int]:
+    """Return the power of each stretch of parking from 30 to 60 minutes."""
+    story = Story16()
+    story.start(0, 1000 * kilo)
+    story.state(1, "Charging")
+    story.state(30, "SuspendedEV")
+    for minute, power in powers:
+        story.sample(minute, watts(power))
+    story.stop(60, register * kilo)
+    return [int(power) for _, what, power in _powers(story.session()) if what == "parking"]
+
+
+def test_power_that_was_measured_counts_where_no_register_was_read() -> None:
+    assert _measured((40, 5000), (50, 5000)) == [5000]
+    assert _measured((40, 5000), (50, 4000)) == [5000, 4000]
+    assert _measured((40, 5000), (50, 0)) == [5000, 0]
+    assert _measured((40, 0), (50, 5000)) == [0, 5000]
+
+
+def test_power_that_was_measured_as_the_state_came_is_that_of_before() -> None:
+    assert _measured((30, 5000)) == [0]
+    assert _measured((30.1, 5000)) == [5000]
+    assert _measured((29, 5000)) == [0]
+
+
+def test_power_is_measured_until_the_next_state() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(1, "Charging")
+    story.state(30, "SuspendedEV")
+    story.state(40, "Charging")
+    story.sample(40, watts(7000))
+    story.state(50, "SuspendedEV")
+    story.sample(55, watts(100))
+    story.stop(60, 6000)
+
+    assert [power for _, what, power in _powers(story.session()) if what == "parking"] == [0, 100]
+
+
+@pytest.mark.parametrize(("register", "power"), [(1240, 1000), (1239, 0)])
+def test_a_register_that_stands_still_refutes_a_power(register: int, power: int) -> None:
+    """Half of what the power would have brought in 30 minutes, but for 10 Wh."""
+    assert _measured((40, 1000), (50, 1000), register=register) == [power]
+
+
+@pytest.mark.parametrize(("power", "expected"), [(8000, 8000), (8001, 0)])
+def test_a_register_of_whole_kwh_may_stand_still_for_one(power: int, expected: int) -> None:
+    assert _measured((40, power), (50, power), register=1001, kilo=1000) == [expected]
+
+
+@pytest.mark.parametrize("state", ["SuspendedEV", "EVConnected"])
+def test_a_vehicle_that_drew_nothing_yet_is_not_parked(state: str) -> None:
+    story = Story201()
+    story.start(0, 1000, state=state)
+    story.sample(30, wh(1010))
+    story.state(60, state)
+    story.sample(61, wh(1010))
+    story.state(62, "Charging")
+    story.sample(90, wh(5000))
+    story.state(91, state)
+    story.stop(120, 5000)
+
+    assert _spans(story.session()) == [(at(0), "charging"), (at(91), "parking")]
+
+
+@pytest.mark.parametrize(("register", "parked"), [(1010, False), (1011, True)])
+def test_a_meter_that_counts_its_own_lamps_is_no_vehicle(register: int, *, parked: bool) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(1, "Charging")
+    story.sample(10, wh(register))
+    story.state(11, "SuspendedEV")
+    story.stop(60, register)
+
+    assert ("parking" in {what for _, what in _spans(story.session())}) is parked
+
+
+def test_the_first_energy_flowed_from_when_the_station_said_so() -> None:
+    assert _told((5, "SuspendedEV"), (10, "Charging"), (20, "SuspendedEV")) == [
+        (at(0), "charging"),
+        (at(20), "parking"),
+    ]
+    assert _told((5, "SuspendedEV"), (60, "Charging"))[1:] == [(at(5), "parking")]
+
+
+def test_without_any_reading_a_state_says_that_it_charged() -> None:
+    story = Story201()
+    story.event("Started", 0, token="TAG-1", state="SuspendedEV")
+    story.state(10, "Charging")
+    story.state(20, "SuspendedEV")
+    story.event("Ended", 60, place=None)
+
+    assert _spans(story.session()) == [(at(0), "charging"), (at(20), "parking")]
