@@ -21,8 +21,8 @@ from projections.audit.trail import (
     show_invoice,
 )
 from tests.at_the_edge import original
-from tests.charging_day import choose
-from tests.projections.books_of_a_day import ask, books_of_a_day
+from tests.charging_day import at, choose, meter16, start16, status16, stop16
+from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
 
@@ -56,6 +56,48 @@ def test_a_lines_periods_add_up_to_its_volume(books: str) -> None:
     assert sum(period.energy_wh for period in line.periods) == line.line.quantity * 1000 == 6000
     assert line.readings[0].register_wh == 1000
     assert line.readings[-1].register_wh == 7000
+
+
+def test_a_session_within_one_second_shows_its_readings_too(books: str) -> None:
+    go_on(books, [start16("CS-OLD-1", 500, 77, "fleet1", 9000), stop16("CS-OLD-1", 500, 77, 9900)])
+    with ask(books) as connection:
+        [line] = explain(connection, number_of(books, "77")).lines
+
+    assert line.line.starts_at == line.line.ends_at
+    assert [reading.register_wh for reading in line.readings] == [9000, 9900]
+    assert line.start_frame is not None
+    assert line.end_frame is not None
+    assert '"StartTransaction"' in line.start_frame.frame
+    assert '"StopTransaction"' in line.end_frame.frame
+
+
+def test_a_line_shows_the_readings_within_its_time_and_those_next_to_it(books: str) -> None:
+    with ask(books) as connection:
+        energy, parking = explain(connection, number_of(books, "12")).lines
+
+    assert energy.readings[0].at == energy.line.starts_at
+    assert parking.readings[0].at <= parking.line.starts_at < parking.readings[1].at
+    assert parking.readings[-2].at < parking.line.ends_at <= parking.readings[-1].at
+
+
+def test_time_that_a_policy_ended_is_explained_by_it(books: str) -> None:
+    lines = [
+        start16("CS-OLD-1", 500, 78, "fleet1", 9000),
+        status16("CS-OLD-1", 501, "Charging"),
+        meter16("CS-OLD-1", 530, 78, 11000),
+        status16("CS-OLD-1", 531, "SuspendedEV"),
+        status16("CS-OLD-1", 540, "Available"),
+        stop16("CS-OLD-1", 700, 78, 11000),
+    ]
+    go_on(books, lines)
+    with ask(books) as connection:
+        explanation = explain(connection, number_of(books, "78"))
+    energy, parking = explanation.lines
+
+    assert parking.periods[-1].ends_at == at(540)
+    assert sum(period.energy_wh for period in energy.periods) == 2000
+    assert energy.rating.by_policy == ("Time is billed by the policy time_ends: last_sign.",)
+    assert "by policy: Time is billed" in explanation_text(explanation)
 
 
 def test_every_reading_names_its_frame_as_it_stands_in_the_log(books: str) -> None:

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.declared.declarations import BEGINNING, POLICY_KEY, Declarations, Kind
-from ledger.facts.flags import Flag
+from ledger.facts.flags import RULES, Flag
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Invoicing
 from ledger.master_data.policies import Policy, UnknownTokens
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token, TokenStatus
-from ledger.rating.decide import decide, release, write_off
+from ledger.rating.decide import TIME_BLOCKERS, decide, release, write_off
 from ledger.rating.decisions import (
     DecisionKind,
     PayerKind,
@@ -171,11 +171,22 @@ def test_an_open_session_followed_by_another_waits_only_for_late_frames() -> Non
     assert held(charging, declared(), hours=1) == [Flag.STOP_LOST]
 
 
-def test_a_wrong_clock_holds_a_session_only_where_the_price_depends_on_time() -> None:
-    charging = session(blockers=[Flag.CLOCK_UNSYNCED])
+@pytest.mark.parametrize("flag", sorted(TIME_BLOCKERS))
+def test_a_wrong_clock_holds_a_session_only_where_the_price_depends_on_time(flag: Flag) -> None:
+    charging = session(blockers=[flag])
 
-    assert held(charging, TIMED_HERE, hours=1) == [Flag.CLOCK_UNSYNCED]
-    assert rated(charging).flags == (Flag.CLOCK_UNSYNCED,)
+    assert held(charging, TIMED_HERE, hours=1) == [flag]
+    assert rated(charging).flags == (flag,)
+
+
+def test_what_says_more_than_that_times_are_derived_holds_any_price() -> None:
+    """A stop before its start may be another session's."""
+    known = {flag for flag, rule in RULES.items() if rule.blocks and "clock" in flag}
+
+    assert known <= TIME_BLOCKERS
+    assert held(session(blockers=[Flag.STOP_BEFORE_START]), declared(), hours=1) == [
+        Flag.STOP_BEFORE_START
+    ]
 
 
 @pytest.mark.parametrize(
