@@ -12,10 +12,10 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
-from ledger.rating.billed_time import BilledTime, billed_time
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.session import ChargingSession
+from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
 from projections.station_history import station_history
 from tariffs.model.usage import SessionUsage
 from tariffs.quantities import money_of_minor

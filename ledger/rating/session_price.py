@@ -13,13 +13,13 @@ from ledger.master_data.customers import Customer
 from ledger.master_data.tokens import Token
 from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis, Terms
-from ledger.rating.billed_time import BilledTime, billed_time
 from ledger.rating.decisions import FIRST_REVISION, Payer, SessionRevision
 from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import AllowanceKey, Entitlements, Standing
 from ledger.rating.payers import payer_of
 from ledger.rating.time_zones import ReadZones, read_zones
 from ledger.sessions.session import ChargingSession
+from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
 from tariffs.adjustments.consumption import Consumed
 from tariffs.adjustments.shared_grants import Claim, claims_of
 from tariffs.kernel.priced import PricedSession

@@ -22,7 +22,6 @@ from ledger.invoices.shown import InvoiceLine, ShownInvoice, shown_invoice
 from ledger.log.event_log import EventLog, Position
 from ledger.master_data.customers import PersonDetails
 from ledger.persons.store import read_blobs
-from ledger.rating.billed_time import BilledTime, billed_time
 from ledger.rating.decisions import (
     RatedLine,
     SessionRated,
@@ -32,6 +31,7 @@ from ledger.rating.decisions import (
 )
 from ledger.rating.english import ENGLISH, line_label, line_words
 from ledger.sessions.session import ChargingSession
+from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
 from projections.audit.raw_frames import RawFrame, read_frames
 from projections.errors import ProjectionError
 from projections.station_history import station_history

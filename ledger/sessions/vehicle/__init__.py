@@ -1,1 +1,1 @@
-"""What the vehicle did during a session, and where its last sign ends."""
+"""What the vehicle did during a session, where its last sign ends, and which time is billed."""

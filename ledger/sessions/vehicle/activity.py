@@ -11,7 +11,7 @@ stretch of parking carries what flowed in it. Charging from 08:00 to 08:20, Susp
     only 5,000 Wh at 09:00, 22 kW connector   -> the same: it can all have flowed before
     5,000 Wh at 08:20 and 11,000 Wh at 09:00  -> parking from 08:20, with 9,000 W
 
-How much may flow while an idle fee runs is policy (`ledger.rating.billed_time`).
+How much may flow while an idle fee runs is policy (`billed_time`).
 """
 
 from __future__ import annotations

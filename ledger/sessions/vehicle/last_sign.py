@@ -9,7 +9,7 @@ hours later where an operator closes what could not be stopped, or at the boot a
     reading at 08:50, boot at 14:00, stop at 14:00 for a loss of power
         -> the last sign is that of 08:50 (power_lost); the energy is still that of the stop
 
-Whether time is billed until there or until the stop is policy (`ledger.rating.billed_time`).
+Whether time is billed until there or until the stop is policy (`billed_time`).
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from ledger.declared.declarations import BEGINNING, POLICY_KEY, Declarations, Ki
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.policies import Policy, TimeEnds
 from ledger.master_data.tariff_versions import published
-from ledger.rating.billed_time import BilledTime, billed_time
 from ledger.rating.decide import decide
 from ledger.rating.decisions import SessionRated, Waiting
 from ledger.sessions.session import ChargingSession, SessionSpan
+from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
 from tariffs.model.usage import Activity, UsagePoint, UsageSpan
 from tariffs.phrases.phrase import phrase
 from tests.depot import NOON, TIMED, declared, moment_of, rated, session

@@ -73,6 +73,28 @@ def test_a_plug_that_is_free_after_the_stop_or_before_the_start_says_nothing() -
     assert seen(charged((-5, "Available"), (0, "Available"), (661, "Available"))) == (None, set())
 
 
+def test_a_vehicle_that_is_there_at_the_stop_was_there_before_it() -> None:
+    assert seen(charged((61, "Available"), (660, "Finishing"))) == (None, set())
+
+
+def test_a_plug_that_was_free_at_the_start_was_so_before_it() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(0, "Available")
+    story.stop(660, 1000)
+
+    assert seen(story.session()) == (None, set())
+
+
+def test_a_plug_that_is_free_at_once_ends_it_at_once() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(0.1, "Available")
+    story.stop(660, 1000)
+
+    assert seen(story.session()) == (at(0.1), {FREE})
+
+
 def test_a_state_and_a_free_plug_at_the_same_second_are_free() -> None:
     assert seen(charged((61, "Finishing"), (61, "Available"))) == (at(61), {FREE})
 
@@ -92,15 +114,15 @@ def test_a_plug_from_which_more_energy_flows_is_not_free(register: int, flag: Fl
 
 @pytest.mark.parametrize(
     ("register", "flag"),
-    # 22 kW and a tenth, for the minute until then and one of grace, and 10 Wh
-    [(6816, FREE), (6817, REFUTED)],
+    # 22 kW and a tenth, for the two minutes until then and one of grace, and 10 Wh
+    [(7220, FREE), (7221, REFUTED)],
 )
 def test_what_a_connector_can_deliver_before_its_plug_is_free_refutes_nothing(
     register: int, flag: Flag
 ) -> None:
-    session = charged((60, "Available"), register=register)
+    session = charged((61, "Available"), register=register)
 
-    assert seen(session) == (at(60) if flag is FREE else None, {flag})
+    assert seen(session) == (at(61) if flag is FREE else None, {flag})
 
 
 def test_a_free_plug_without_any_reading_is_believed() -> None:
@@ -186,6 +208,29 @@ def test_a_boot_that_took_less_than_a_minute_is_none(stop: float, *, is_lost: bo
     assert seen(session) == ((at(59), {LOST}) if is_lost else (None, set()))
 
 
+def test_what_is_told_with_the_stop_itself_is_no_sign_before_it() -> None:
+    with_reading, with_state = lost(), lost()
+    with_reading.sample(600, wh(6000))
+    with_state.state(600, "Charging")
+
+    assert seen(with_reading.session()) == (at(59), {LOST})
+    assert seen(with_state.session()) == (at(59), {LOST})
+
+
+def test_a_sign_a_second_before_the_stop_is_one() -> None:
+    story = lost()
+    story.sample(599.99, wh(6000))
+
+    assert seen(story.session()) == (None, set())
+
+
+@pytest.mark.parametrize(("boot", "is_lost"), [(59, False), (59.1, True)])
+def test_a_boot_at_the_last_sign_is_no_loss_after_it(boot: float, *, is_lost: bool) -> None:
+    session = lost(reason=None, boot=boot, stop=61).session()
+
+    assert seen(session) == ((at(59), {LOST}) if is_lost else (None, set()))
+
+
 def test_a_boot_before_the_last_sign_dated_no_stop() -> None:
     story = lost(reason=None, boot=598)
     story.sample(598.5, wh(5950))
@@ -241,3 +286,29 @@ def test_an_open_session_has_no_stop_to_be_before() -> None:
 
     assert seen(session) == (None, set())
     assert session.provisional_ended_at == at(61)
+
+
+def open_until(*states: tuple[float, str], flat: float | None = None) -> datetime | None:
+    """Return the last sign of an open session with a last rise at 59 minutes."""
+    story = Story16()
+    story.start(0, 1000)
+    story.sample(30, wh(3500))
+    story.sample(59, wh(6000))
+    if flat is not None:
+        story.sample(flat, wh(6000))
+    for minute, name in states:
+        story.state(minute, name)
+    return story.session().provisional_ended_at
+
+
+@pytest.mark.parametrize("state", ["Available", "Finishing"])
+def test_an_open_session_lasts_until_its_plug_is_free(state: str) -> None:
+    assert open_until((59, state)) == at(59)
+    assert open_until((58, state)) == at(59)
+    assert open_until((61, state), (80, "Available")) == at(61)
+    assert open_until((61, state), flat=70) == at(61)
+
+
+def test_another_state_ends_no_open_session() -> None:
+    assert open_until((61, "SuspendedEV"), flat=70) == at(70)
+    assert open_until() == at(59)

@@ -327,8 +327,9 @@ def test_a_session_whose_start_moves_after_its_rating_is_not_rated_again(databas
     ]
     write_log(database, [*everywhere(version, -1), *whole])
     work(database)
-    # An hour ahead of its receipt: the station labels local time as UTC, so all of it moves.
-    write_log(database, [event201("CS-NEW-1", 107, "Updated", "C", 2, 4100, received=47)])
+    # The start again, half a minute earlier: by its content that is when it began.
+    again = event201("CS-NEW-1", 9.5, "Started", "C", 0, 100, token="FLEET1", received=47)
+    write_log(database, [again])
     work(database)
 
     [(session_id, state, flags)] = rows(database, "SELECT session_id, state, flags FROM session")
