@@ -13,14 +13,15 @@ Local time is UTC + 9 h; times are labelled Z, all frames are received when they
     start 18:00, all others right, or as many ahead as right
         -> the same, and held where time costs money (clock_ahead)
     start 03:00 and reading 03:30 received at 09:00 and 09:30, stop 10:00
-        -> the clock was set in between: held where time costs money (clock_jumped)
+        -> the clock was set in between: held where time costs money (clock_jumped); so it is
+           after one late frame, a boot ten minutes later, and right times from then on
     start 03:00, reading 03:30, stop 04:00, all received at 09:00
         -> a queue, and right: late is not wrong
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
@@ -182,10 +183,15 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
     )
 
 
-def bound_flags(clock: SessionClock, pairs: Iterable[Pair], bounds: Iterable[Pair]) -> set[Flag]:
+def bound_flags(
+    clock: SessionClock,
+    pairs: Sequence[Pair],
+    bounds: Iterable[Pair],
+    boots: Iterable[datetime] = (),
+) -> set[Flag]:
     """Return what is wrong with the times of start and stop, on which all of the price hangs.
 
-    *pairs* are those that *clock* was learnt from.
+    *pairs* are those that *clock* was learnt from; at *boots* our answer set the station's clock.
     """
     flags: set[Flag] = set()
     late: list[tuple[datetime, timedelta]] = []
@@ -195,15 +201,19 @@ def bound_flags(clock: SessionClock, pairs: Iterable[Pair], bounds: Iterable[Pai
         delay = at - clock.effective(told, at)
         if delay > SKEW_MAX and not clock.offset:
             late.append((at, delay))
+    delays = [(at, at - clock.effective(told, at)) for told, at in pairs] if late else []
     # A queue comes all at once: who is late by the same again and again has a clock behind.
-    if late and any(
-        abs(at - other_at) >= SPREAD_MIN
-        and abs(delay - (other_at - clock.effective(told, other_at))) <= STEADY
-        for told, other_at in pairs
+    is_steady = any(
+        abs(at - other_at) >= SPREAD_MIN and abs(delay - other) <= STEADY
         for at, delay in late
-    ):
-        flags.add(Flag.CLOCK_JUMPED)
-    return flags
+        for other_at, other in delays
+    )
+    # What was late before a boot, long after it was told, and is not after it.
+    live = [at for at, delay in delays if delay <= SKEW_MAX]
+    is_set = bool(live) and any(
+        boot - at >= SPREAD_MIN and boot <= max(live) for at, _ in late for boot in boots
+    )
+    return flags | {Flag.CLOCK_JUMPED} if is_steady or is_set else flags
 
 
 def _fits_utc_alone(pairs: list[Pair], zone: tzinfo) -> bool:

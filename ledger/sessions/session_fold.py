@@ -143,7 +143,8 @@ class _Fold:
         self._flags |= chosen.flags
         bounds = [fact for fact in (self._start, chosen.end) if fact is not None]
         told = [(fact.occurred_at, fact.received_at) for fact in bounds if fact.occurred_at]
-        self._flags |= bound_flags(self._clock, self._pairs, told)
+        boots = [boot.received_at for boot in self._around.boots]
+        self._flags |= bound_flags(self._clock, self._pairs, told, boots)
         ended_at = self._at(chosen.end) if chosen.end else None
         if started_at and ended_at and ended_at < started_at:
             self._flags.add(Flag.STOP_BEFORE_START)

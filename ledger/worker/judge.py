@@ -387,6 +387,7 @@ def _billed(session: ChargingSession) -> tuple[object, ...]:
     return (
         session.started_at,
         session.ended_at,
+        session.last_sign_at,
         session.energy_wh,
         session.unattributed_wh,
         session.token_uid,

@@ -313,3 +313,22 @@ def test_quirk_28_a_restart_in_the_middle_closes_nothing(version: Version) -> No
     assert not still_open.is_ended
     assert session.flags == (Flag.INTERRUPTED,)
     assert session.energy_wh == Decimal(5000)
+
+
+@BOTH
+def test_quirk_28_a_stop_dated_when_power_came_back_ends_time_at_the_last_sign(
+    version: Version,
+) -> None:
+    seen, unseen = version(), version()
+    for story in (seen, unseen):
+        story.start(0, 1000)
+        if story is seen:
+            story.sample(30, wh(3000))
+        story.boot(600)
+        story.stop(600, 3100)
+
+    assert Flag.POWER_LOST in seen.session().flags
+    assert seen.session().last_sign_at == at(30)
+    assert seen.session().energy_wh == Decimal(2100)
+    assert seen.session().blockers == ()
+    assert unseen.session().blockers == (Flag.LAST_SIGN_UNKNOWN,)

@@ -33,6 +33,18 @@ def test_quirk_20_times_of_1970_before_the_clock_is_set(version: Version) -> Non
     assert session.energy_wh == Decimal(5000)
 
 
+@BOTH
+def test_quirk_20_a_clock_that_is_set_in_the_middle_is_noticed(version: Version) -> None:
+    story = version()
+    story.start(0, 1000, device="2026-03-02T03:00:00Z")
+    story.sample(20, wh(3000), device="2026-03-02T03:20:00Z")
+    story.boot(30)
+    story.sample(40, wh(4500))
+    story.stop(60, 6000)
+
+    assert story.session().blockers == (Flag.CLOCK_JUMPED,)
+
+
 def test_quirk_20_the_quoted_status_of_1970_touches_no_session() -> None:
     story = Story16()
     story.start(0, 1000)
@@ -67,6 +79,30 @@ def test_quirk_21_local_time_labelled_utc_is_learnt_from_live_frames(version: Ve
     assert session.flags == (Flag.TZ_MISLABELLED,)
     assert session.blockers == ()
     assert (session.started_at, session.ended_at) == (at(0), at(60))
+
+
+@BOTH
+def test_quirk_21_one_frame_in_local_time_moves_no_other(version: Version) -> None:
+    story = version()
+    story.start(0, 1000)
+    story.sample(20, wh(2000))
+    story.sample(30, wh(3000), device=_local(30, 9, "Z"))
+    story.stop(60, 6000)
+
+    session = story.session()
+
+    assert session.flags == (Flag.TIME_IMPOSSIBLE,)
+    assert [point.at for point in session.points] == [at(0), at(20), at(30), at(60)]
+
+
+@BOTH
+def test_quirk_21_the_hour_that_comes_twice_is_a_doubt(version: Version) -> None:
+    story = version(msgspec.structs.replace(AC, time_zone="Europe/Berlin"))
+    later = minutes_to(datetime(2026, 10, 27, tzinfo=UTC))
+    story.start(0, 1000, device="2026-10-25T01:50:00", received=later)
+    story.stop(60, 6000, device="2026-10-25T02:50:00", received=later)
+
+    assert story.session().blockers == (Flag.HOUR_AMBIGUOUS,)
 
 
 def test_quirk_21_a_zone_west_of_utc_is_learnt_too_but_a_late_queue_is_not() -> None:

@@ -224,6 +224,29 @@ def test_small_delays_are_no_jump(minute: float, *, has_jumped: bool) -> None:
     assert (Flag.CLOCK_JUMPED in found) is has_jumped
 
 
+@pytest.mark.parametrize(
+    ("boot", "minute", "has_jumped"),
+    [
+        (10, 0, True),
+        (9.9, 0, False),
+        (60, 0, True),
+        (60.1, 0, False),
+        (10, 5, True),
+        (10, 5.1, False),
+    ],
+)
+def test_a_clock_that_a_boot_set_right_has_jumped(
+    boot: float, minute: float, *, has_jumped: bool
+) -> None:
+    """One frame late before the boot, and the stop that a clock could be off by after it."""
+    pairs = told((-300, 0), (60 - minute, 60))
+
+    found = bound_flags(SessionClock(), pairs, pairs[:1], [at(boot)])
+
+    assert (Flag.CLOCK_JUMPED in found) is has_jumped
+    assert bound_flags(SessionClock(), pairs, pairs[1:], [at(boot)]) == set()
+
+
 def test_a_queue_and_the_live_frames_after_it_are_no_jump() -> None:
     pairs = told((0, 300), (30, 300), (60, 301), (330, 330), (360, 360))
     clock = learn_clock(pairs, AC)

@@ -193,6 +193,21 @@ def test_an_offline_session_told_in_order_is_no_doubt() -> None:
     assert (session.started_at, session.ended_at) == (at(0), at(330))
 
 
+def test_the_next_drivers_readings_are_not_those_of_an_open_session() -> None:
+    story = Story16()
+    story.start(0, 1000, tx=1)
+    story.sample(30, wh(3000), tx=1)
+    story.start(120, 3000, tx=2, token="TAG-2")
+    story.sample(120, wh(3000), tx=1)
+    story.sample(121, wh(3200), tx=1)
+
+    first = story.sessions()[0]
+
+    assert first.energy_wh == Decimal(2000)
+    assert first.provisional_ended_at == at(120)
+    assert Flag.STOP_LOST in first.blockers
+
+
 NIGHT = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 
 
