@@ -38,7 +38,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     somebody other than its author approved it.
     `max_session_s`: a longer session is held, for a clock or a stop is likelier wrong than a car
     stands that long; a week lets holiday parking pass. `max_delay_s`: so is one that a station
-    tells that long after its end; a queue of a station offline takes hours or days to come.
+    tells that long after its end; a queue takes days to come, a garage without a line months, but
+    a firmware's first day lies years back.
     `time_ends`: see TimeEnds. `idle_power_w`: a vehicle that draws more is charging, whatever the
     station says it does; a full one takes at most some hundred watts to keep itself warm.
     """
@@ -49,6 +50,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pricing: str = DEFAULT.name
     four_eyes: bool = False
     max_session_s: int = 7 * 86_400
-    max_delay_s: int = 30 * 86_400
+    max_delay_s: int = 730 * 86_400
     time_ends: TimeEnds = TimeEnds.LAST_SIGN
     idle_power_w: int = 500

@@ -8,7 +8,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import BEGINNING, POLICY_KEY, Declarations, Kind
+from ledger.declared.rules import problems_of
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.policies import Policy, TimeEnds
 from ledger.master_data.tariff_versions import published
@@ -155,11 +157,28 @@ def test_a_session_told_too_long_after_its_end_is_not_rated(
 ) -> None:
     charging = session()
     assert charging.ended_at is not None
-    told_at = charging.ended_at + timedelta(days=30, seconds=seconds)
+    told_at = charging.ended_at + timedelta(days=730, seconds=seconds)
     late = msgspec.structs.replace(charging, first_received_at=told_at, last_received_at=told_at)
 
     decision = decide(late, declared(), moment=moment_of(late))
 
     assert isinstance(decision, expected)
     if isinstance(decision, Waiting):
-        assert decision.reasons == (phrase("told_too_late", days=30),)
+        assert decision.reasons == (phrase("told_too_late", days=730),)
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_right"),
+    [
+        (Policy(max_session_s=1, max_delay_s=1, idle_power_w=0), True),
+        (Policy(max_session_s=0), False),
+        (Policy(max_delay_s=0), False),
+        (Policy(idle_power_w=-1), False),
+    ],
+)
+def test_a_bound_that_believes_nothing_is_refused(policy: Policy, *, is_right: bool) -> None:
+    planned = PlannedChange(
+        kind=Kind.POLICY, key=POLICY_KEY, valid_from=BEGINNING, before=None, after=policy
+    )
+
+    assert (not problems_of(declared(), [planned])) is is_right
