@@ -59,6 +59,7 @@ class Flag(StrEnum):
     CLOCK_BEHIND = "clock_behind"
     CLOCK_JUMPED = "clock_jumped"
     TIME_IMPOSSIBLE = "time_impossible"
+    BOUND_REFUTED = "bound_refuted"
     HOUR_AMBIGUOUS = "hour_ambiguous"
     STOP_BEFORE_START = "stop_before_start"
     PLUG_FREE_BEFORE_STOP = "plug_free_before_stop"
@@ -165,6 +166,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.CLOCK_JUMPED: FlagRule("The station's clock was set during the session.", True),
     _F.TIME_IMPOSSIBLE: FlagRule(
         "A time lay after its receipt, against the others; it is when we heard of it."
+    ),
+    _F.BOUND_REFUTED: FlagRule(
+        "The start or stop is dated after its receipt, against the other times.", True
     ),
     _F.HOUR_AMBIGUOUS: FlagRule(
         "A time without a zone lies in the hour that clocks pass twice, or leave out.", True

@@ -10,8 +10,10 @@ Local time is UTC + 9 h; times are labelled Z, all frames are received when they
         -> all agree: 9 h are taken off each (tz_mislabelled)
     start 09:00, a state of 18:20, stop 10:00
         -> one dissents: it happened when we heard of it (time_impossible); nothing else moves
-    start 18:00, all others right, or as many ahead as right
+    half of them ahead, half right
         -> the same, and held where time costs money (clock_ahead)
+    start 18:00, all others right
+        -> the same, and held: its day, its tariff, its month hang on it (bound_refuted)
     start 03:00 and reading 03:30 received at 09:00 and 09:30, stop 10:00
         -> the clock was set in between: held where time costs money (clock_jumped); so it is
            after one late frame, a boot ten minutes later, and right times from then on
@@ -197,7 +199,7 @@ def bound_flags(
     late: list[tuple[datetime, timedelta]] = []
     for told, at in bounds:
         if clock.refutes(told, at):
-            flags |= {Flag.TIME_IMPOSSIBLE, Flag.CLOCK_AHEAD}
+            flags |= {Flag.TIME_IMPOSSIBLE, Flag.BOUND_REFUTED}
         delay = at - clock.effective(told, at)
         if delay > SKEW_MAX and not clock.offset:
             late.append((at, delay))

@@ -265,7 +265,7 @@ def test_a_start_or_stop_after_its_receipt_is_a_doubt(dissenting: int) -> None:
     assert clock.flags == ("time_impossible",)
     assert bound_flags(clock, pairs, [pairs[0], pairs[3]]) == {
         Flag.TIME_IMPOSSIBLE,
-        Flag.CLOCK_AHEAD,
+        Flag.BOUND_REFUTED,
     }
 
 
