@@ -16,18 +16,28 @@ from websockets.typing import Subprotocol
 
 from ingest.answers.transactions import TransactionIds
 from ingest.directory import StationDirectory
+from ingest.edge.admissions import Admissions
 from ingest.edge.connection_epochs import Epochs
+from ingest.edge.known_keys import KnownKeys
 from ingest.edge.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
 from ingest.persons.subjects import Subjects
 from ledger.log.envelope import Connection, Frame
 from ledger.log.event_log import LineWriter
 from tests.at_the_edge import NamedSubjects, original
-from tests.fakes import FixedClock, FixedDirectory, MemoryEpochs, MemoryIds, MemoryLog
+from tests.fakes import (
+    FixedClock,
+    FixedDirectory,
+    MemoryAdmissions,
+    MemoryEpochs,
+    MemoryIds,
+    MemoryLog,
+)
 from tests.tree import VECTORS
 
 FRAMES = VECTORS / "ocpp-frames" / "issue_frames.jsonl"
 CALL = 2
 PASSWORD = "correct-horse-battery"
+SECRET = bytes(32)
 
 
 @dataclass
@@ -38,6 +48,7 @@ class Edge:
     log: MemoryLog
     directory: FixedDirectory
     clock: FixedClock
+    admissions: MemoryAdmissions
 
     def station(
         self,
@@ -97,12 +108,13 @@ async def open_edge(
     directory: StationDirectory | None = None,
     subjects: Subjects | None = None,
     manners: Manners = DEFAULT_MANNERS,
+    admissions: MemoryAdmissions | None = None,
     listeners: Sequence[Listener] = (Listener(),),
 ) -> AsyncIterator[Edge]:
     """Serve stations CP1, CP2 and CP3 while the context lasts."""
     log = log or MemoryLog()
     directory = directory or FixedDirectory(dict.fromkeys(("CP1", "CP2", "CP3"), PASSWORD))
-    clock = FixedClock()
+    clock, admissions = FixedClock(), admissions or MemoryAdmissions()
     server = await serve(
         log=log,
         directory=directory,
@@ -112,9 +124,10 @@ async def open_edge(
         clock=clock,
         listeners=listeners,
         manners=manners,
+        admissions=Admissions(admissions, KnownKeys(SECRET), clock),
     )
     try:
-        yield Edge(server, log, directory, clock)  # type: ignore[arg-type]  # reading it back is for the fake only
+        yield Edge(server, log, directory, clock, admissions)  # type: ignore[arg-type]  # reading it back is for the fake only
     finally:
         await server.close()
 

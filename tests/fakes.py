@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
+from ingest.edge.admissions import Refused, Times
 from ingest.edge.connection_epochs import Overtake
+from ingest.edge.known_keys import Proof
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import hash_password
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
@@ -91,6 +93,27 @@ class MemoryEpochs:
 
     async def follow(self, overtake: Overtake) -> None:
         """There is no other process."""
+
+
+@dataclass
+class MemoryAdmissions:
+    """Proofs and refusals that live as long as the test."""
+
+    kept: dict[str, Proof] = field(default_factory=dict)
+    refused: dict[Refused, Times] = field(default_factory=dict)
+
+    async def proofs(self, keyed_by: str) -> Mapping[str, Proof]:
+        assert keyed_by
+        return self.kept
+
+    async def save(
+        self, keyed_by: str, proofs: Mapping[str, Proof], refused: Mapping[Refused, Times]
+    ) -> None:
+        assert keyed_by
+        self.kept.update(proofs)
+        for each, times in refused.items():
+            before = self.refused.get(each)
+            self.refused[each] = times if before is None else before.and_then(times)
 
 
 @dataclass

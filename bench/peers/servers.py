@@ -90,10 +90,18 @@ def run_peer(task: Task, pipe: Connection) -> None:
 
 
 async def _serve_ours(task: Task, pipe: Connection) -> None:
-    from ingest.edge.server import Listener, serve  # noqa: PLC0415 - only this process needs it
+    from ingest.edge.admissions import Admissions  # noqa: PLC0415 - only this process needs it
+    from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
+    from ingest.edge.server import Listener, serve  # noqa: PLC0415
     from tests.at_the_edge import NamedSubjects  # noqa: PLC0415
-    from tests.fakes import FixedClock, MemoryEpochs, MemoryIds  # noqa: PLC0415
+    from tests.fakes import (  # noqa: PLC0415
+        FixedClock,
+        MemoryAdmissions,
+        MemoryEpochs,
+        MemoryIds,
+    )
 
+    clock = FixedClock()
     async with _log(task) as log:
         server = await serve(
             log=log,
@@ -101,7 +109,8 @@ async def _serve_ours(task: Task, pipe: Connection) -> None:
             subjects=NamedSubjects(),
             ids=MemoryIds(),
             epochs=MemoryEpochs(),
-            clock=FixedClock(),
+            clock=clock,
+            admissions=Admissions(MemoryAdmissions(), KnownKeys(bytes(32)), clock),
             listeners=[Listener(tls=task.tls())],
         )
         await _answer_until_stopped(pipe, server.ports[0])

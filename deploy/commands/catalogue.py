@@ -27,7 +27,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "tokens": "Tokens of drivers.",
         "person": "Who a token or a customer is, and erasing them.",
         "log": "The raw event log.",
-        "station": "Credentials for stations.",
+        "station": "Credentials for stations, and who was refused.",
     }
 )
 """The first words that several commands share, or may come to share."""
@@ -307,6 +307,17 @@ COMMANDS: Final = (
         examples=(
             "station password",
             "station password --of 'a password that you chose'",
+        ),
+    ),
+    Command(
+        words="station refused",
+        function="deploy.commands.station:refused",
+        summary=(
+            "List who was refused a connection, from which address and why, the latest first."
+        ),
+        examples=(
+            "station refused",
+            "station refused --json",
         ),
     ),
     Command(

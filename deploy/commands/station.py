@@ -1,14 +1,46 @@
-"""`wattledger station`: credentials for charging stations."""
+"""`wattledger station`: credentials for charging stations, and who was refused."""
 
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
+from typing import LiteralString
+
+import msgspec
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
-from deploy.output import print_json, say
+from deploy.output import print_json, print_rows, say
+from deploy.running.opening import opened
 from ledger.declared.passwords import hash_password
 
 PASSWORD_BYTES = 16
+_REFUSED: LiteralString = """
+SELECT reason, identity, address, first_at, last_at, times FROM refused_connection
+ORDER BY last_at DESC, reason, identity, address LIMIT %s
+"""
+_TIMES: LiteralString = "SELECT reason, times FROM refusal_count ORDER BY reason"
+COLUMNS = {
+    "identity": "left",
+    "address": "left",
+    "why": "left",
+    "first": "left",
+    "last": "left",
+    "times": "right",
+}
+
+
+class RefusedConnection(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was refused, from where, why and how often; no identity: further ones, uncounted by name.
+
+    `reason` is a code of `ingest.edge.admissions.Reason`.
+    """
+
+    reason: str
+    identity: str
+    address: str
+    first_at: datetime
+    last_at: datetime
+    times: int
 
 
 def password(*, of: str | None = None, folder: ReadingFolder = READ_FOLDER) -> int:
@@ -25,3 +57,35 @@ def password(*, of: str | None = None, folder: ReadingFolder = READ_FOLDER) -> i
     else:
         say(f"password       {chosen}", f"password_hash  {digest}")
     return 0
+
+
+def refused(*, limit: int = 100, folder: ReadingFolder = READ_FOLDER) -> int:
+    """List who was refused a connection, from which address and why, the latest first.
+
+    The newest thousand of each reason are kept; the counts are of all. What is refused shows here
+    within a few seconds.
+
+    Args:
+        limit: At most so many.
+        folder: Where.
+    """
+    from psycopg.rows import class_row
+
+    from ingest.edge.admissions import SAID, Reason
+
+    with opened(folder.settings()) as connection:
+        times = dict(connection.execute(_TIMES).fetchall())
+        with connection.cursor(row_factory=class_row(RefusedConnection)) as cursor:
+            found = cursor.execute(_REFUSED, (limit,)).fetchall()
+    if folder.json:
+        print_json({"refused": found, "times": times})
+        return 0
+    print_rows("Refused", COLUMNS, [_row(each, SAID[Reason(each.reason)]) for each in found])
+    for reason, count in times.items():
+        say(f"{count:>8}  {SAID[Reason(reason)]}")
+    return 0
+
+
+def _row(each: RefusedConnection, why: str) -> tuple[object, ...]:
+    who = each.identity or "others", each.address or "-"
+    return *who, why, each.first_at, each.last_at, each.times

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.errors import DeployError
+from deploy.running.edge_secret import edge_secret
 from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
@@ -73,12 +74,15 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
     from deploy.running.log_store import open_line_writer  # noqa: PLC0415
     from ingest.answers.transactions import PostgresTransactionIds  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
+    from ingest.edge.admissions import Admissions, PostgresAdmissions  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
+    from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
     from ingest.edge.server import Manners, serve  # noqa: PLC0415
     from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
     settings, clock = context.settings, context.clock
+    known = KnownKeys(edge_secret(settings.data))
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with AsyncExitStack() as exits:
@@ -88,7 +92,8 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
         directory = DeclaredDirectory(context.dsn, clock)
         subjects = PostgresSubjects(connect)
         ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
-        for each in (directory, subjects, ids, epochs):
+        store = PostgresAdmissions(connect)
+        for each in (directory, subjects, ids, epochs, store):
             exits.push_async_callback(each.close)
         try:
             server = await serve(
@@ -99,6 +104,7 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
                 epochs=epochs,
                 clock=clock,
                 listeners=_listeners(settings),
+                admissions=Admissions(store, known, clock),
                 manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
             )
         except OSError as error:

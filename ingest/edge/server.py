@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import ssl
 import time
@@ -11,7 +10,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
-from urllib.parse import unquote
 
 import psycopg
 from websockets.asyncio.server import Server as WebSocketServer
@@ -19,7 +17,6 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode
-from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from ingest.answers import ocpp16, ocpp201
@@ -28,19 +25,14 @@ from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
 from ingest.directory import StationAccess, StationDirectory
+from ingest.edge.admissions import SAVE_SECONDS, Admissions, Reason
 from ingest.edge.connection import StationConnection, hang_up
 from ingest.edge.connection_epochs import Epochs
-from ingest.edge.security import (
-    Credentials,
-    Gate,
-    TooManyFailuresError,
-    TooManyWaitingError,
-    basic_credentials,
-)
+from ingest.edge.door import Door, StationSocket, agreed_subprotocol
+from ingest.edge.gate import Gate
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
 from ingest.rpc import codec
-from ledger.declared.identities import canonical
 from ledger.log.event_log import LineWriter, LogError
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
@@ -56,7 +48,8 @@ _DEFLATE = ServerPerMessageDeflateFactory(
     server_max_window_bits=12,
     compress_settings={"memLevel": 5},
 )
-_IDENTITY_MAX: Final = 255
+BACKLOG: Final = 4096
+"""Connections that may wait to be accepted: a whole fleet comes back at the same moment."""
 _LOGGER = logging.getLogger(__name__)
 # The library writes every frame at debug level, with whoever stands in it.
 _SOCKETS_LOGGER = logging.getLogger(f"{__name__}.sockets")
@@ -97,29 +90,6 @@ class Manners:
 DEFAULT_MANNERS: Final = Manners()
 
 
-class StationSocket(ServerConnection):
-    """A WebSocket that knows which station it was opened by; it is among *opened* while it lasts.
-
-    The library's own list leaves out who has not asked for anything yet.
-    """
-
-    station: StationAccess | None = None
-
-    def __init__(self, opened: set[StationSocket], *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
-        super().__init__(*arguments, **named)
-        self._opened = opened
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._opened.add(self)
-        super().connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        self._opened.discard(self)
-        super().connection_lost(exc)
-
-
 class Server:
     """A running server; `close` stops it."""
 
@@ -133,10 +103,12 @@ class Server:
         epochs: Epochs,
         clock: Clock,
         manners: Manners,
+        admissions: Admissions,
     ) -> None:
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
-        self._gate = Gate(time.monotonic)
+        self._admissions = admissions
+        self._door = Door(directory, Gate(time.monotonic, admissions.known), admissions)
         self._newest: dict[str, StationConnection] = {}
         self._sequences: dict[str, Sequences] = {}
         self._listening: list[WebSocketServer] = []
@@ -147,6 +119,11 @@ class Server:
     def ports(self) -> tuple[int, ...]:
         """The ports that the listeners got, in their order."""
         return tuple(each.sockets[0].getsockname()[1] for each in self._listening)
+
+    @property
+    def refused(self) -> Mapping[Reason, int]:
+        """How many connections were refused since the start, by reason."""
+        return self._admissions.counts
 
     @property
     def connections(self) -> Mapping[str, StationConnection]:
@@ -170,13 +147,16 @@ class Server:
             for socket in tuple(self._opened):
                 socket.transport.abort()
         await asyncio.gather(*closed)
+        await self._admissions.save()
 
     async def listen(self, listeners: Sequence[Listener]) -> None:
         """Open *listeners* and begin to keep connections alive."""
+        await self._admissions.load()
         for listener in listeners:
             self._listening.append(await self._listen(listener))
         self._start(self._keep_alive())
         self._start(self._epochs.follow(self._overtake))
+        self._start(self._save_admissions())
 
     async def _listen(self, listener: Listener) -> WebSocketServer:
         return await serve_websockets(
@@ -184,8 +164,9 @@ class Server:
             listener.host,
             listener.port,
             ssl=listener.tls,
-            process_request=self._admit,
+            process_request=self._door.admit,
             subprotocols=[Subprotocol(name) for name in DIALECTS],
+            select_subprotocol=agreed_subprotocol,
             extensions=[_DEFLATE],
             compression=None,
             create_connection=partial(StationSocket, self._opened),  # type: ignore[arg-type]  # it is only called
@@ -196,53 +177,20 @@ class Server:
             ping_interval=None,
             max_size=codec.FRAME_MAX,
             logger=_SOCKETS_LOGGER,
+            backlog=BACKLOG,
         )
-
-    async def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Check who asks, before the upgrade; None lets the handshake go on."""
-        assert isinstance(socket, StationSocket)
-        headers = request.headers.get_all("Authorization")
-        credentials = basic_credentials(headers[0]) if len(headers) == 1 else None
-        if credentials is None:
-            return self._refuse(socket, http.HTTPStatus.UNAUTHORIZED)
-        try:
-            station = await self._claimed_station(request.path, credentials)
-        except psycopg.Error as error:
-            _LOGGER.warning("nobody can be let in: %s", error)
-            return self._refuse(socket, http.HTTPStatus.SERVICE_UNAVAILABLE)
-        address = str((socket.remote_address or ("",))[0])
-        try:
-            if not await self._gate.admits(station, credentials, address=address):
-                return self._refuse(socket, http.HTTPStatus.UNAUTHORIZED)
-        except TooManyWaitingError:
-            return self._refuse(socket, http.HTTPStatus.SERVICE_UNAVAILABLE)
-        except TooManyFailuresError as error:
-            response = self._refuse(socket, http.HTTPStatus.TOO_MANY_REQUESTS)
-            response.headers["Retry-After"] = str(int(error.seconds) + 1)
-            return response
-        assert station is not None
-        socket.station = station
-        return None
-
-    async def _claimed_station(self, path: str, credentials: Credentials) -> StationAccess | None:
-        """Return the station of *path*, unless the user name is another's."""
-        identity = identity_of(path)
-        if not identity or canonical(credentials.identity) != identity:
-            return None
-        return await self._directory.station(identity)
-
-    def _refuse(self, socket: ServerConnection, status: http.HTTPStatus) -> Response:
-        response = socket.respond(status, f"{status.phrase}\n")
-        if status is http.HTTPStatus.UNAUTHORIZED:
-            response.headers["WWW-Authenticate"] = 'Basic realm="OCPP", charset="UTF-8"'
-        return response
 
     async def _handle(self, socket: ServerConnection) -> None:
         """Serve one authenticated connection until it ends."""
         assert isinstance(socket, StationSocket)
         assert socket.station is not None
-        assert socket.subprotocol is not None
         station = socket.station
+        if socket.subprotocol is None:
+            # Before it counts as connected: it must not take the place of who can be understood.
+            self._door.refuse_silent(socket)
+            seconds = self._manners.close_seconds
+            await hang_up(socket, CloseCode.PROTOCOL_ERROR, "no subprotocol", seconds=seconds)
+            return
         try:
             connection = StationConnection(
                 socket,
@@ -315,6 +263,11 @@ class Server:
                     # Frames get their turn between the pings of thousands.
                     await asyncio.sleep(0)
 
+    async def _save_admissions(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            await self._admissions.save()
+
     async def _catch_up(self) -> None:
         """Fence what was overtaken while nobody told us."""
         try:
@@ -331,7 +284,7 @@ class Server:
         task.add_done_callback(self._tasks.discard)
 
 
-async def serve(
+async def serve(  # noqa: PLR0913 - every part of a server, by its name
     *,
     log: LineWriter,
     directory: StationDirectory,
@@ -340,6 +293,7 @@ async def serve(
     epochs: Epochs,
     clock: Clock,
     listeners: Sequence[Listener],
+    admissions: Admissions,
     manners: Manners = DEFAULT_MANNERS,
 ) -> Server:
     """Start to serve stations and return the running server."""
@@ -351,13 +305,7 @@ async def serve(
         epochs=epochs,
         clock=clock,
         manners=manners,
+        admissions=admissions,
     )
     await server.listen(listeners)
     return server
-
-
-def identity_of(path: str) -> str:
-    """Return the station's identity in a request's path: the last segment, canonical."""
-    segment = path.partition("?")[0].rstrip("/").rpartition("/")[2]
-    identity = canonical(unquote(segment))
-    return identity if len(identity) <= _IDENTITY_MAX else ""

@@ -19,7 +19,12 @@ import msgspec
 from ledger.declared.changes import Change
 from ledger.declared.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
 from ledger.declared.identities import canonical
-from ledger.declared.passwords import hash_password, password_matches
+from ledger.declared.passwords import (
+    BadHashError,
+    check_hash,
+    hash_password,
+    password_matches,
+)
 from ledger.desk.yaml_spots import Path, YamlDocument, read_document
 from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
@@ -208,6 +213,7 @@ def _station_body(
         body["connectors"] = _connectors(document, path, count)
     password = body.pop("password", None)
     if password is None:
+        _check_hash(document, (*path, "password_hash"), body.get("password_hash"))
         return body
     if not isinstance(password, str) or len(password) < PASSWORD_LENGTH_MIN:
         at_least = f"a password has at least {PASSWORD_LENGTH_MIN} characters"
@@ -227,6 +233,16 @@ def _connectors(document: YamlDocument, path: Path, count: str) -> list[dict[str
         document.report((*path, "connectors"), wanted)
         return []
     return [{"evse_id": number, "connector_id": 1} for number in range(1, int(count) + 1)]
+
+
+def _check_hash(document: YamlDocument, path: Path, given: object) -> None:
+    """Report a hash that no password would ever match."""
+    if not isinstance(given, str):
+        return
+    try:
+        check_hash(given)
+    except BadHashError as error:
+        document.report(path, str(error))
 
 
 def _kept_hash(known: Declarations, key: str, password: str) -> str | None:

@@ -18,10 +18,20 @@ from deploy.fleet.station import Tally
 from deploy.fleet.station_plan import StationPlan
 from deploy.fleet.wire import StationRefusedError, WebSocketWire, Wire
 from ingest.directory import AuthorizationStatus, TokenAccess
+from ingest.edge.admissions import Admissions
+from ingest.edge.known_keys import KnownKeys
 from ingest.edge.server import DEFAULT_MANNERS, Listener, serve
 from ledger.log.envelope import Connection, Frame, LogLine
 from tests.at_the_edge import NamedSubjects
-from tests.fakes import FixedClock, FixedDirectory, MemoryEpochs, MemoryIds, MemoryLog
+from tests.edge import SECRET
+from tests.fakes import (
+    FixedClock,
+    FixedDirectory,
+    MemoryAdmissions,
+    MemoryEpochs,
+    MemoryIds,
+    MemoryLog,
+)
 
 MONTH = Month.ending_on(date(2026, 3, 31), history_days=2, time_zone="Europe/Berlin")
 PASSWORD = "a-password-of-a-station"
@@ -102,6 +112,7 @@ async def test_the_log_holds_what_it_would_hold_behind_a_websocket(
         ids=behind.ids,
         epochs=behind.epochs,
         clock=behind.clock,
+        admissions=Admissions(MemoryAdmissions(), KnownKeys(SECRET), behind.clock),
         listeners=[Listener()],
     )
     address = f"ws://127.0.0.1:{server.ports[0]}"

@@ -101,6 +101,17 @@ async def test_a_wrong_password_is_refused(wattledger: Wattledger, tmp_path: Pat
         declare(wattledger, tmp_path)
         with pytest.raises(StationRefusedError, match="401"):
             await run_fleet([plan], wire=WebSocketWire(address))
+    told = wattledger.read("station", "refused")
+    shown = wattledger.done("station", "refused")
+
+    assert told["times"] == {"wrong_password": 1}
+    assert [
+        (each["reason"], each["identity"], each["address"], each["times"])
+        for each in told["refused"]
+    ] == [("wrong_password", "CS-16", "127.0.0.1", 1)]
+    assert "its password is wrong" in shown
+    secret = wattledger.data / "edge.secret"
+    assert secret.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.timeout(180)

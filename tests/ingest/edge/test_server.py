@@ -3,17 +3,14 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import psycopg
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 
-from ingest.directory import StationAccess
 from ingest.edge.connection import StationGoneError
-from ingest.edge.server import Manners, identity_of
+from ingest.edge.server import Manners
 from ledger.log.envelope import Frame
 from ledger.log.event_log import LogError
-from tests.edge import PASSWORD, open_edge, until
+from tests.edge import open_edge, until
 from tests.fakes import FixedDirectory, MemoryLog
 
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -96,81 +93,6 @@ async def test_a_heartbeat_is_answered_but_not_logged() -> None:
 
         assert answer == {"currentTime": "2026-03-02T12:00:00.000Z"}
         assert edge.frames() == []
-
-
-async def test_while_the_directory_is_away_nobody_is_let_in_and_nobody_is_told_wrong() -> None:
-    async with open_edge(directory=_AwayDirectory()) as edge:
-        with pytest.raises(InvalidStatus) as refused:
-            async with edge.station():
-                pass
-
-    assert refused.value.response.status_code == 503
-
-
-class _AwayDirectory(FixedDirectory):
-    async def station(self, identity: str) -> StationAccess | None:
-        raise psycopg.OperationalError(identity)
-
-
-@pytest.mark.parametrize(
-    ("name", "password", "user"),
-    [
-        pytest.param("CP1", "wrong", "CP1", id="a wrong password"),
-        pytest.param("CP9", PASSWORD, "CP9", id="an unknown identity"),
-        pytest.param("CP1", PASSWORD, "CP2", id="another station's name"),
-        pytest.param("", PASSWORD, "CP1", id="no identity at all"),
-    ],
-)
-async def test_who_is_not_the_station_is_refused_before_the_upgrade(
-    name: str, password: str, user: str
-) -> None:
-    async with open_edge() as edge:
-        with pytest.raises(InvalidStatus) as refused:
-            async with edge.station(name, password=password, user=user):
-                pass
-
-        assert refused.value.response.status_code == 401
-        assert refused.value.response.body == b"Unauthorized\n"
-        assert edge.log.lines() == []
-
-
-async def test_a_connection_without_credentials_is_refused() -> None:
-    async with open_edge() as edge:
-        with pytest.raises(InvalidStatus) as refused:
-            await connect(
-                f"ws://127.0.0.1:{edge.server.ports[0]}/CP1",
-                subprotocols=["ocpp1.6"],  # type: ignore[list-item]  # a NewType of str
-                proxy=None,
-            )
-
-    assert refused.value.response.status_code == 401
-
-
-@pytest.mark.parametrize("protocol", [None, "ocpp1.5", "mqtt"])
-async def test_a_connection_without_a_known_subprotocol_is_refused(protocol: str | None) -> None:
-    async with open_edge() as edge:
-        with pytest.raises(InvalidStatus) as refused:
-            async with edge.station(protocol=protocol):
-                pass
-
-    assert refused.value.response.status_code == 400
-
-
-async def test_who_keeps_guessing_has_to_wait_but_the_true_station_has_not() -> None:
-    async with open_edge() as edge:
-        async with edge.station():
-            pass
-        statuses = []
-        for guess in range(8):
-            with pytest.raises(InvalidStatus) as refused:
-                async with edge.station(password=f"guess-{guess}"):
-                    pass
-            statuses.append(refused.value.response.status_code)
-        async with edge.station() as station:
-            await station.call("Heartbeat", {})
-
-    assert statuses == [401] * 6 + [429] * 2
-    assert int(refused.value.response.headers["Retry-After"]) >= 1
 
 
 @pytest.mark.parametrize("as_sent", ["00112233445566778899AABBCCDDEEFF00112233", "raw"])
@@ -291,20 +213,6 @@ async def test_closing_the_server_closes_the_stations_and_says_so_in_the_log() -
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     assert edge.connections()[-1].why == "server stopped"
-
-
-@pytest.mark.parametrize(
-    ("path", "identity"),
-    [
-        ("/CP1", "cp1"),
-        ("/ocpp/1.6/CP1/", "cp1"),
-        ("/ocpp/CP%201?x=1", "cp 1"),
-        ("/", ""),
-        ("/" + "x" * 300, ""),
-    ],
-)
-def test_the_last_segment_of_the_path_is_the_identity(path: str, identity: str) -> None:
-    assert identity_of(path) == identity
 
 
 async def test_no_level_of_logging_writes_who_stands_in_a_frame(

@@ -12,7 +12,7 @@ from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ledger.database import connect
 from ledger.declared.declarations import Kind
-from ledger.declared.passwords import password_matches
+from ledger.declared.passwords import hash_password, password_matches
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import Applied, ProblemsError, apply_files
 from ledger.desk.publish import publish_files
@@ -106,6 +106,17 @@ def test_a_password_is_stored_as_a_hash_and_kept_when_applied_again(
     assert password_matches("correct horse", declared.password_hash)
     assert [connector.evse_id for connector in declared.connectors] == [1, 2]
     assert again.planned == ()
+
+
+def test_a_hash_that_no_password_would_match_is_reported(
+    connection: psycopg.Connection[Any],
+) -> None:
+    hashed = hash_password("9f86d081884c7d659a2feaa0c55ad015")
+    apply(connection, SITE, f"stations:\n  S-1: {{site: fjord, password_hash: {hashed}}}\n")
+
+    (problem,) = problems(connection, "stations:\n  S-1: {site: fjord, password_hash: secret}\n")
+
+    assert problem.startswith("1.yaml:2:22: a password hash must read scrypt$")
 
 
 def test_words_that_yaml_guesses_at_stay_what_they_are(connection: psycopg.Connection[Any]) -> None:

@@ -1,0 +1,149 @@
+"""The way in: who asks for an upgrade is checked before it, and refusals look alike."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import unquote
+
+import psycopg
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from ingest.directory import StationAccess, StationDirectory
+from ingest.edge.admissions import Admissions, Reason
+from ingest.edge.gate import Gate
+from ingest.edge.security import basic_credentials
+from ledger.declared.identities import canonical
+
+_IDENTITY_MAX: Final = 255
+_LOGGER = logging.getLogger(__name__)
+
+
+class StationSocket(ServerConnection):
+    """A WebSocket that knows which station it was opened by; it is among *opened* while it lasts.
+
+    The library's own list leaves out who has not asked for anything yet.
+    """
+
+    station: StationAccess | None = None
+
+    def __init__(self, opened: set[StationSocket], *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
+        super().__init__(*arguments, **named)
+        self._opened = opened
+
+    @property
+    def address(self) -> str:
+        """Where it comes from, without the port."""
+        return str((self.remote_address or ("",))[0])
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._opened.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._opened.discard(self)
+        super().connection_lost(exc)
+
+
+class Door:
+    """Lets stations in."""
+
+    def __init__(self, directory: StationDirectory, gate: Gate, admissions: Admissions) -> None:
+        self._directory, self._gate, self._admissions = directory, gate, admissions
+
+    async def admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Check who asks, before the upgrade; None lets the handshake go on."""
+        assert isinstance(socket, StationSocket)
+        came_at = socket.loop.time()
+        address, path = socket.address, request.path
+        headers = request.headers.get_all("Authorization")
+        credentials = basic_credentials(headers[0]) if len(headers) == 1 else None
+        if credentials is None:
+            self._admissions.refuse(Reason.MISSING_HEADER, _end_of(path), address)
+            return _unauthorized(socket)
+        identity, reason = identity_of(path), _mismatch(path, credentials.identity)
+        said = credentials.identity
+        if reason is not None:
+            said = f"{credentials.identity} at {_end_of(path)}"
+        station = None
+        try:
+            if reason is None:
+                station = await self._directory.station(identity)
+        except psycopg.Error as error:
+            _LOGGER.warning("nobody can be let in: %s", error)
+            self._admissions.refuse(Reason.UNAVAILABLE, said, address)
+            return _response(socket, http.HTTPStatus.SERVICE_UNAVAILABLE)
+        if reason is None:
+            reason = Reason.UNKNOWN_IDENTITY if station is None else Reason.WRONG_PASSWORD
+        try:
+            hold = await self._gate.hold_of(station, credentials, address=address)
+        except asyncio.CancelledError:
+            self._admissions.refuse(Reason.LOCK_OUT, said, address)
+            raise
+        if hold is None:
+            socket.station = station
+            return None
+        self._admissions.refuse(reason, said, address)
+        # Who goes meanwhile need not be held.
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(came_at + hold):
+                await socket.wait_closed()
+        return _unauthorized(socket)
+
+    def refuse_silent(self, socket: StationSocket) -> None:
+        """Note that a station was let in and speaks nothing that we do."""
+        assert socket.station is not None
+        self._admissions.refuse(Reason.SUBPROTOCOL, socket.station.station_id, socket.address)
+
+
+def agreed_subprotocol(
+    socket: ServerConnection, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    """Return the first of ours that is *offered*; None completes the handshake without one.
+
+    The connection is closed at once then.
+
+    Source: OCPP 1.6-J section 3.2; OCPP 2.0.1 part 4, section 3.2.
+    """
+    ours = socket.protocol.available_subprotocols or ()
+    return next((each for each in ours if each in offered), None)
+
+
+def identity_of(path: str) -> str:
+    """Return the station's identity in a request's path: the last segment, canonical."""
+    identity = canonical(_end_of(path))
+    return identity if len(identity) <= _IDENTITY_MAX else ""
+
+
+def _end_of(path: str) -> str:
+    """Return the last segment of a request's path as the station spells it."""
+    return unquote(path.partition("?")[0].rstrip("/").rpartition("/")[2])
+
+
+def _mismatch(path: str, user: str) -> Reason | None:
+    """Say why *user* is not whom *path* names, None where it is."""
+    identity, name = identity_of(path), canonical(user)
+    if not identity:
+        return Reason.NO_IDENTITY
+    if name == identity:
+        return None
+    segments = {canonical(unquote(each)) for each in path.partition("?")[0].split("/")}
+    return Reason.PATH_PREFIX if name in segments else Reason.USER_NAME
+
+
+def _unauthorized(socket: ServerConnection) -> Response:
+    response = _response(socket, http.HTTPStatus.UNAUTHORIZED)
+    response.headers["WWW-Authenticate"] = 'Basic realm="OCPP", charset="UTF-8"'
+    return response
+
+
+def _response(socket: ServerConnection, status: http.HTTPStatus) -> Response:
+    return socket.respond(status, f"{status.phrase}\n")

@@ -1,0 +1,83 @@
+"""What master data keeps of passwords, and which of them need an expensive hash."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from ledger.declared.passwords import (
+    BadHashError,
+    hash_password,
+    is_quick,
+    is_random_key,
+    password_matches,
+)
+
+HEX = "00112233445566778899aabbccddeeff00112233"
+RANDOM = "9f86d081884c7d659a2feaa0c55ad015"
+
+
+def test_a_password_matches_its_own_hash_only() -> None:
+    hashed = hash_password("right")
+
+    assert password_matches("right", hashed)
+    assert not password_matches("wrong", hashed)
+    assert hashed != hash_password("right")
+    assert "right" not in hashed
+
+
+@pytest.mark.parametrize("sent", [HEX, HEX.upper(), bytes.fromhex(HEX), HEX.encode()])
+def test_a_key_matches_as_hex_text_in_any_case_and_as_bytes(sent: str | bytes) -> None:
+    assert password_matches(sent, hash_password(HEX))
+    assert password_matches(sent, hash_password(bytes.fromhex(HEX)))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "", "plain", "md5$1$2$3$4$5", "scrypt$x$8$1$AA==$AA==", "scrypt$AA==$AA==",
+        "hmac-sha256$AA==", "hmac-sha256$%$AA==", "hmac-sha256$AA==$\u00e4",
+    ],
+)  # fmt: skip
+def test_a_hash_that_is_not_ours_is_refused(broken: str) -> None:
+    with pytest.raises(BadHashError):
+        password_matches("x", broken)
+
+
+@pytest.mark.parametrize("sent", [RANDOM, RANDOM.upper(), bytes.fromhex(RANDOM)])
+def test_a_random_key_is_kept_as_a_quick_hash_and_matches_as_text_and_as_bytes(
+    sent: str | bytes,
+) -> None:
+    hashed = hash_password(RANDOM)
+
+    assert is_quick(hashed)
+    assert password_matches(sent, hashed)
+    assert not password_matches("0" + RANDOM[1:], hashed)
+    assert hashed != hash_password(RANDOM)
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        pytest.param("correct-horse-battery-staple-1234", id="long and no hex"),
+        pytest.param(RANDOM[:30], id="fewer than 16 bytes"),
+        pytest.param(RANDOM + RANDOM[:10], id="more than 20 bytes"),
+        pytest.param(RANDOM + "9", id="half a byte more"),
+        pytest.param("0" * 32, id="one digit"),
+        pytest.param("0123456789abcdef" * 2, id="counting"),
+        pytest.param("deadbeef" * 4, id="a word"),
+        pytest.param(RANDOM[:16] * 2, id="twice the same"),
+        pytest.param(RANDOM[:16] + RANDOM[:16].upper(), id="twice the same in another case"),
+        pytest.param(HEX, id="pairs"),
+    ],
+)
+def test_what_somebody_chose_is_kept_as_an_expensive_hash(weak: str) -> None:
+    assert not is_random_key(weak)
+    assert hash_password(weak).startswith("scrypt$4096$8$1$")
+
+
+def test_keys_that_are_drawn_are_random_keys() -> None:
+    lengths = (16, 20)
+
+    assert all(is_random_key(secrets.token_hex(n)) for n in lengths for _ in range(1_000))
