@@ -119,6 +119,18 @@ def test_a_file_that_cannot_be_priced_names_the_place(text: str, problem: str) -
     assert problem in problems_of(text)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("8:00", "08:00"), ("8:00:30", "08:00:30"), ("8:60", "21:00"), ("noon", "21:00")],
+)
+def test_a_time_without_its_zero_is_told_how_to_be_written(written: str, meant: str) -> None:
+    element = f"  - energy: 1\n    restrictions: {{start_time: {written}}}\n"
+
+    [problem] = problems_of(f"tariff: t\ncurrency: EUR\nelements:\n{element}")
+
+    assert problem.endswith(f"'{written}' is not a time; write it as {meant}")
+
+
 def test_an_alias_bomb_is_refused_before_it_grows() -> None:
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"{name}: &{name} [{', '.join([f'*{last}'] * 9)}]\n"
