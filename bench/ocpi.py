@@ -6,19 +6,26 @@ import json
 import sys
 import time as clock
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.peers.decimal_rater import decimal_total
 from bench.pricing import Row, bench_tariff
+from deploy.commands.price import price
 from tariffs.cdr.pricing import price_cdr
+from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import compile_tariff
 from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.ocpi.cdr_fast import CdrDecoder
+from tariffs.ocpi.tariff_writer import encode_ocpi, write_tariff
+from tariffs.ocpi.versions import OcpiVersion
 
 ZONE: Final = "Europe/Berlin"
 START: Final = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
@@ -110,8 +117,60 @@ def rows(seconds: float) -> list[Row]:
             "peer": "stdlib json and the same rules written plainly (bench/peers/decimal_rater.py)",
             "peer_value": peer_value,
             "ratio": value / peer_value,
-        }
+        },
+        *_command_rows(compiled, seconds / 4),
     ]
+
+
+def _command_rows(compiled: CompiledTariff, seconds: float) -> list[Row]:
+    """Measure `wattledger price` on CDRs whose totals agree, beside decoding and pricing alone."""
+    decoder = CdrDecoder()
+    with TemporaryDirectory() as folder:
+        cdrs, tariff = Path(folder, "cdrs.jsonl"), Path(folder, "tariff.json")
+        written, _ = write_tariff(compiled.tariff, OcpiVersion.V2_2_1)
+        tariff.write_bytes(encode_ocpi(written))
+        lines = [_agreeing(bench_cdr(number), compiled) for number in range(2000)]
+        cdrs.write_bytes(b"\n".join(lines))
+
+        def library(data: bytes) -> object:
+            read = decoder.decode(data)
+            return None if read is None else price_cdr(read.cdr, compiled)
+
+        def command(*, as_json: bool) -> Callable[[bytes], object]:
+            def run(_: bytes) -> object:
+                with redirect_stdout(StringIO()):
+                    return price(tariff=[tariff], cdr=[cdrs], as_json=as_json)
+
+            return run
+
+        alone = _rate(library, lines, seconds)
+        measured = {
+            name: _rate(command(as_json=as_json), [b""], seconds) * len(lines)
+            for name, as_json in (("json", True), ("text", False))
+        }
+    return [
+        {
+            "name": f"ocpi_price_command_{name}",
+            "value": value,
+            "unit": "CDRs/s",
+            "peer": "our own library: decoded and priced, neither compared nor explained",
+            "peer_value": alone,
+            "ratio": value / alone,
+        }
+        for name, value in measured.items()
+    ]
+
+
+def _agreeing(data: bytes, compiled: CompiledTariff) -> bytes:
+    """Return a CDR with the total that we get: nothing differs, and nothing is priced twice."""
+    read = CdrDecoder().decode(data)
+    assert read is not None
+    priced = price_cdr(read.cdr, compiled)
+    total = {
+        "excl_vat": float(priced.total_before_taxes.amount),
+        "incl_vat": float(priced.total_after_taxes.amount),
+    }
+    return json.dumps(json.loads(data) | {"total_cost": total}).encode()
 
 
 def _usage(cdr: dict[str, Any]) -> SessionUsage:

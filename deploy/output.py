@@ -96,7 +96,8 @@ def shown(cell: object) -> str:
 
 def say(*lines: str) -> None:
     """Print each of *lines* as one, whatever stands in it."""
-    console().print("\n".join(map(printable, lines)), markup=False, soft_wrap=True)
+    # As it is: to lay it out for a terminal takes longer than to price a session.
+    sys.stdout.write("\n".join(map(printable, lines)) + "\n")
 
 
 def say_styled(parts: Iterable[tuple[str, str]]) -> None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 from tariffs.adjustments.adjustment import AtLeast, FeeCap, QuantityTax, Surcharge
-from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import Note, PricedLine, PricedSession
+from tariffs.kernel.tally import Run
+from tariffs.line_words import ComponentWords, component_words, reason_and_codes
 from tariffs.model.tariff import Dimension, TaxIncluded
+from tariffs.model.usage import microseconds
+from tariffs.moment_texts import local_text
 from tariffs.phrases.english import ENGLISH
 from tariffs.phrases.printable import printable
 from tariffs.phrases.wording import duration_text
-from tariffs.quantities import money_of_minor, plain
+from tariffs.quantities import minor_text, ratio_text
 from tariffs.taxes.breakdown import tax_breakdown
 from tariffs.taxes.names import rate_name
 
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TAXES: Final = {
     TaxIncluded.YES: "prices include taxes",
     TaxIncluded.NO: "prices are before taxes",
@@ -27,77 +28,117 @@ _TAXES: Final = {
 }
 
 
-def explain(session: PricedSession) -> str:
-    """Return the whole explanation: head, a paragraph a line, totals, notes."""
-    lines = (*_head(session), *_lines(session), *_totals(session))
+def explain(session: PricedSession, *, notes: Sequence[Note] | None = None) -> str:
+    """Return the whole explanation: head, a paragraph a line, totals, notes.
+
+    *notes* stand in the place of those of *session*.
+    """
+    said = notes_of(session) if notes is None else notes
+    page = _Page(session)
+    lines = (*page.head(), *page.lines(), *page.totals(), *map(_note, said))
     return "\n".join(map(printable, lines)) + "\n"
 
 
-def _head(session: PricedSession) -> Iterator[str]:
-    tariff, usage = session.compiled.tariff, session.usage
-    yield f"{tariff.id}: {tariff.name}" if tariff.name else tariff.id
-    when = f"{local_text(session, usage.starts_at)} to {local_text(session, usage.ends_at)}"
-    energy = f"{plain(session.energy_wh.scaleb(-3)):f} kWh"
-    yield f"{when} ({usage.time_zone}), {energy}"
-    policy = session.policy
-    yield f"{_TAXES[tariff.tax_included]}; policy {policy.name} {policy.version}"
+class _Page:
+    """One session on its way into text; what its lines share is looked up once."""
 
+    def __init__(self, session: PricedSession) -> None:
+        self._session, self._lines = session, session.lines
+        self._exponent, self._currency = session.compiled.exponent, session.currency
+        self._inclusive = session.compiled.tariff.tax_included is TaxIncluded.YES
+        self._zone = session.usage.zone
+        self._tax_names: dict[Decimal | None, str] = {}
 
-def _lines(session: PricedSession) -> Iterator[str]:
-    for number, line in enumerate(session.lines, start=1):
+    def head(self) -> Iterator[str]:
+        """Yield the tariff, the session and how its prices are meant."""
+        session, tariff, usage = self._session, self._session.compiled.tariff, self._session.usage
+        yield f"{tariff.id}: {tariff.name}" if tariff.name else tariff.id
+        when = (
+            f"{self._at(microseconds(usage.starts_at))} to {self._at(microseconds(usage.ends_at))}"
+        )
+        energy = ratio_text(*session.energy_wh.scaleb(-3).as_integer_ratio())
+        yield f"{when} ({usage.time_zone}), {energy} kWh"
+        policy = session.policy
+        yield f"{_TAXES[tariff.tax_included]}; policy {policy.name} {policy.version}"
+
+    def _at(self, instant_us: int) -> str:
+        return local_text(instant_us, self._zone)
+
+    def lines(self) -> Iterator[str]:
+        """Yield a paragraph for each line."""
+        for number, line in enumerate(self._lines, start=1):
+            yield ""
+            yield from self._line(number, line)
+
+    def _line(self, number: int, line: PricedLine) -> Iterator[str]:
+        run = line.run
+        said, dimension = component_words(run, self._currency), run.component.dimension
+        title = "TAX" if isinstance(run.adjustment, QuantityTax) else said.dimension
+        yield f"{number}. {title}: {self._product(run, said)} = {self._amount(line, said)}"
+        if run.ends_us > run.starts_us:
+            yield f"   {self._at(run.starts_us)} to {self._at(run.ends_us)}"
+        elif dimension is not Dimension.SESSION:
+            yield f"   {self._at(run.starts_us)}"
+        yield f"   {reason_and_codes(run, self._currency)[0]}"
+        interpolated = interpolated_ends(self._session, line)
+        if interpolated:
+            yield f"   register interpolated between readings at its {' and '.join(interpolated)}"
+
+    def _amount(self, line: PricedLine, said: ComponentWords) -> str:
+        """Return the rounded amount as the tariff states prices, and its tax."""
+        tax = self._minor(line.tax_minor)
+        if isinstance(line.run.adjustment, QuantityTax):
+            return f"{tax} {self._currency}"
+        stated = line.before_minor + line.tax_minor if self._inclusive else line.before_minor
+        amount = f"{self._minor(stated)} {self._currency}"
+        if said.percent is None and not line.tax_minor:
+            return amount
+        percent = "" if said.percent is None else f" {said.percent} %"
+        joint = ", of which" if self._inclusive else " +"
+        return f"{amount}{joint} {self._tax_name(line.tax_percent)}{percent} {tax}"
+
+    def _tax_name(self, percent: Decimal | None) -> str:
+        name = self._tax_names.get(percent)
+        if name is None:
+            tariff = self._session.compiled.tariff
+            name = rate_name(percent, tariff.sales_taxes, tariff.country_code)
+            self._tax_names[percent] = name
+        return name
+
+    def _product(self, run: Run, said: ComponentWords) -> str:
+        if run.adjustment is not None and not isinstance(run.adjustment, QuantityTax):
+            return _adjusted(run, said)
+        dimension, price = run.component.dimension, f"{said.shown_price} {self._currency}"
+        if dimension is Dimension.ENERGY:
+            return f"{_volume(run, said)} x {price}/kWh"
+        if dimension is Dimension.FLAT:
+            return f"{_volume(run, said)} x {price}"
+        if dimension is Dimension.SESSION:
+            return "cash rounding" if run.why is Why.CASH else "price limit"
+        return f"{_volume(run, said)} x {price}/h"
+
+    def totals(self) -> Iterator[str]:
+        """Yield what is owed, and the taxes by name."""
+        session = self._session
         yield ""
-        yield from _line(session, number, line)
+        before, tax = self._minor(session.before_minor), self._minor(session.tax_minor)
+        yield f"total before taxes {before}, taxes {tax}"
+        tariff = session.compiled.tariff
+        for each in tax_breakdown(session) if tariff.sales_taxes or tariff.quantity_taxes else ():
+            rate = "" if each.percent is None else f" {each.percent:f} %"
+            yield f"of the taxes {each.name}{rate} {self._minor(each.minor)}"
+        known = "" if session.tax_known else " (the tariff states no tax)"
+        yield f"total {self._minor(session.after_minor)} {self._currency}{known}"
+        free_wh = session.free_wh
+        if free_wh:
+            yield f"free by rule {free_wh:f} Wh of {session.energy_wh:f} Wh"
+
+    def _minor(self, minor: int) -> str:
+        return minor_text(minor, self._exponent)
 
 
-def _line(session: PricedSession, number: int, line: PricedLine) -> Iterator[str]:
-    yield f"{number}. {_title(line)}: {_product(session, line)} = {_amount(session, line)}"
-    if line.run.ends_us > line.run.starts_us:
-        yield f"   {local_text(session, line.starts_at)} to {local_text(session, line.ends_at)}"
-    elif line.dimension is not Dimension.SESSION:
-        yield f"   {local_text(session, line.starts_at)}"
-    yield f"   {ENGLISH.joined(line.reasons, line.context)}"
-    interpolated = interpolated_ends(session, line)
-    if interpolated:
-        yield f"   register interpolated between readings at its {' and '.join(interpolated)}"
-
-
-def _title(line: PricedLine) -> str:
-    return "TAX" if isinstance(line.adjustment, QuantityTax) else line.dimension
-
-
-def _amount(session: PricedSession, line: PricedLine) -> str:
-    """Return the rounded amount as the tariff states prices, and its tax."""
-    if isinstance(line.adjustment, QuantityTax):
-        return f"{_minor(session, line.tax_minor)} {session.currency}"
-    included = session.compiled.tariff.tax_included is TaxIncluded.YES
-    stated = line.before_minor + line.tax_minor if included else line.before_minor
-    amount = f"{_minor(session, stated)} {session.currency}"
-    if line.tax_percent is None and not line.tax_minor:
-        return amount
-    percent = "" if line.tax_percent is None else f" {line.tax_percent:f} %"
-    tariff = session.compiled.tariff
-    name = rate_name(line.tax_percent, tariff.sales_taxes, tariff.country_code)
-    joint = ", of which" if included else " +"
-    return f"{amount}{joint} {name}{percent} {_minor(session, line.tax_minor)}"
-
-
-def _product(session: PricedSession, line: PricedLine) -> str:
-    price = _price(line.unit_price, session.currency)
-    if line.adjustment is not None and not isinstance(line.adjustment, QuantityTax):
-        return _adjusted(line)
-    match line.dimension:
-        case Dimension.ENERGY:
-            return f"{_volume(line)} x {price} {session.currency}/kWh"
-        case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
-            return f"{_volume(line)} x {price} {session.currency}/h"
-        case Dimension.FLAT:
-            return f"{_volume(line)} x {price} {session.currency}"
-        case Dimension.SESSION:
-            return "cash rounding" if line.why is Why.CASH else "price limit"
-
-
-def _adjusted(line: PricedLine) -> str:
-    match line.adjustment:
+def _adjusted(run: Run, said: ComponentWords) -> str:
+    match run.adjustment:
         case FeeCap():
             return "capped"
         case AtLeast():
@@ -105,33 +146,21 @@ def _adjusted(line: PricedLine) -> str:
         case Surcharge():
             return "added"
         case _:
-            return f"granted on {_volume(line)}"
+            return f"granted on {_volume(run, said)}"
 
 
-def _volume(line: PricedLine) -> str:
+def _volume(run: Run, said: ComponentWords) -> str:
     """Return the billed volume with its unit."""
-    match line.dimension:
-        case Dimension.ENERGY:
-            return f"{line.billed_volume:f} kWh"
-        case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
-            return _duration(line.run.billed)
-        case Dimension.FLAT | Dimension.SESSION:
-            return "1"
+    dimension = run.component.dimension
+    if dimension is Dimension.ENERGY:
+        return f"{ratio_text(run.billed, said.unit)} kWh"
+    if dimension is Dimension.FLAT or dimension is Dimension.SESSION:
+        return "1"
+    return _duration(run.billed)
 
 
-def _totals(session: PricedSession) -> Iterator[str]:
-    before, after = session.total_before_taxes, session.total_after_taxes
-    yield ""
-    yield f"total before taxes {before.amount:f}, taxes {session.taxes.amount:f}"
-    for tax in tax_breakdown(session):
-        rate = "" if tax.percent is None else f" {tax.percent:f} %"
-        yield f"of the taxes {tax.name}{rate} {_minor(session, tax.minor)}"
-    known = "" if session.tax_known else " (the tariff states no tax)"
-    yield f"total {after.amount:f} {session.currency}{known}"
-    if session.free_wh:
-        yield f"free by rule {session.free_wh:f} Wh of {session.energy_wh:f} Wh"
-    for note in notes_of(session):
-        yield f"note {note.code}: {note.message}"
+def _note(note: Note) -> str:
+    return f"note {note.code}: {note.message}"
 
 
 def notes_of(session: PricedSession) -> tuple[Note, ...]:
@@ -149,26 +178,6 @@ def interpolated_ends(session: PricedSession, line: PricedLine) -> list[str]:
     return [name for name, at in ends if at not in read]
 
 
-def local_text(session: PricedSession, moment: datetime) -> str:
-    """Return *moment* in the site's time, with its offset: autumn repeats an hour."""
-    local = moment.astimezone(session.usage.zone)
-    offset = f"{local:%z}"
-    seconds = f"{local:%H:%M:%S}"
-    if local.microsecond:
-        seconds += f".{local.microsecond:06d}".rstrip("0")
-    return f"{_DAYS[local.weekday()]} {local:%Y-%m-%d} {seconds} {offset[:3]}:{offset[3:5]}"
-
-
 def _duration(microseconds: int) -> str:
     seconds, rest = divmod(microseconds, 1_000_000)
     return duration_text(seconds) + (f" {rest} us" if rest else "")
-
-
-def _price(price: Decimal, currency: str) -> str:
-    exponent = price.as_tuple().exponent
-    decimals = -exponent if isinstance(exponent, int) else 0
-    return f"{price:.{max(decimals, currency_exponent(currency))}f}"
-
-
-def _minor(session: PricedSession, minor: int) -> str:
-    return f"{money_of_minor(minor, session.currency).amount:f}"

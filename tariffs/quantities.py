@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation, Overflow
 from enum import StrEnum
-from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from tariffs.currencies import currency_exponent
@@ -79,17 +79,50 @@ def money_of_minor(minor: int, currency: str) -> Money:
 
 def decimal_of_ratio(numerator: int, denominator: int) -> Decimal:
     """Return the ratio as a Decimal: exact if it ends, else rounded to 18 decimals."""
-    ratio = Fraction(numerator, denominator)
-    rest, decimals = ratio.denominator, 0
+    return Decimal(ratio_text(numerator, denominator))
+
+
+def ratio_text(numerator: int, denominator: int) -> str:
+    """Return the ratio as a text of digits: exact if it ends, else rounded to 18 decimals."""
+    other, places, factor = _ending(denominator)
+    whole, left = (numerator, 0) if other == 1 else divmod(numerator, other)
+    if left:
+        places = REPEATING_DECIMALS
+        scaled = round_ratio(numerator * 10**places, denominator, RoundingMode.HALF_EVEN)
+        return _digits(scaled, places)
+    text = _digits(whole * factor, places)
+    return text.rstrip("0").rstrip(".") if places else text
+
+
+def minor_text(minor: int, exponent: int) -> str:
+    """Return minor units of a currency with *exponent* decimals: 1230 and 2 are "12.30"."""
+    return _digits(minor, exponent)
+
+
+def _digits(scaled: int, places: int) -> str:
+    if not places:
+        return str(scaled)
+    text = str(scaled)
+    if scaled < 0:
+        return f"-{_digits(-scaled, places)}"
+    if len(text) <= places:
+        text = text.zfill(places + 1)
+    return f"{text[:-places]}.{text[-places:]}"
+
+
+@lru_cache(maxsize=1024)
+def _ending(denominator: int) -> tuple[int, int, int]:
+    """Return (other, places, factor): a multiple m of *other* over it is m / other x factor.
+
+    That is a whole number of 10**-places. *other* is what 2 and 5 leave of the denominator.
+    """
+    other, places = denominator, 0
     for prime in (2, 5):
         power = 0
-        while rest % prime == 0:
-            rest, power = rest // prime, power + 1
-        decimals = max(decimals, power)
-    if rest != 1:
-        decimals = REPEATING_DECIMALS
-    scaled = round_ratio(ratio.numerator * 10**decimals, ratio.denominator, RoundingMode.HALF_EVEN)
-    return Decimal(scaled).scaleb(-decimals, EXACT)
+        while other % prime == 0:
+            other, power = other // prime, power + 1
+        places = max(places, power)
+    return other, places, 10**places // (denominator // other)
 
 
 def plain(number: Decimal) -> Decimal:

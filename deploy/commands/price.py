@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -96,31 +97,33 @@ def _content(outcome: Outcome | Refusal) -> dict[str, Any]:
     if isinstance(outcome, Refusal):
         error = {"place": outcome.spot or None, "message": outcome.why}
         return {"id": outcome.id, "source": outcome.source, "error": error}
-    report = report_of(
+    return report_of(
         outcome.priced,
         identity=outcome.id,
+        source=outcome.source,
         notes=outcome.notes,
         differences=outcome.differences,
         is_credit=outcome.is_credit,
     )
-    return {"id": report.pop("id"), "source": outcome.source, **report}
 
 
 def _print_text(outcome: Outcome | Refusal) -> None:
     if isinstance(outcome, Refusal):
         complain(str(outcome))
         return
-    say(f"== {outcome.id or 'without an id'} ({outcome.source})")
-    priced = msgspec.structs.replace(outcome.priced, notes=(), remarks=())
-    say(*explain(priced).rstrip().split("\n"))
+    say(*_text_of(outcome), "")
+
+
+def _text_of(outcome: Outcome) -> Iterator[str]:
+    yield f"== {outcome.id or 'without an id'} ({outcome.source})"
+    yield from explain(outcome.priced, notes=()).rstrip().split("\n")
     if outcome.is_credit:
-        say("credit: the total is taken back")
+        yield "credit: the total is taken back"
     for note in outcome.notes:
         spot = f" at {note.spot}" if note.spot else ""
-        say(f"note {note.code}{spot}: {note.message}")
+        yield f"note {note.code}{spot}: {note.message}"
     for each in outcome.differences:
-        say(
+        yield (
             f"differs {each.field}: stated {each.stated:f}, ours {each.ours:f} "
             f"({each.difference:+f}): {each.reason}"
         )
-    say("")

@@ -60,8 +60,9 @@ def _of_file(path: Path, *, in_folder: bool) -> Iterator[PartnerDocument]:
 
 
 def _lines(path: Path, *, in_folder: bool) -> Iterator[PartnerDocument]:
+    name = str(path)
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
-                source = f"{path}:{number}"
+            if not line.isspace():
+                source = f"{name}:{number}"
                 yield PartnerDocument(source=source, path=path, data=line, in_folder=in_folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +56,8 @@ class PricingRun:
         self._tariffs = tuple(tariffs)
         self._policy, self._time_zone, self._version = policy, time_zone, version
         self._notes = {id(given.compiled): given.notes for given in tariffs}
+        self._given = [each.compiled for each in self._tariffs]
+        self._given_ids = {compiled.tariff.id.casefold() for compiled in self._given}
         self._decoder = CdrDecoder()
         self._embedded: dict[bytes, CompiledTariff] = {}
 
@@ -90,9 +92,8 @@ class PricingRun:
 
     def _clean(self, fast: FastCdr, source: str) -> Outcome | Refusal:
         """Price a CDR of a clean shape, which needed no reading field by field."""
-        said = Note("ocpi_version", f"read as OCPI {fast.version} (told by its shape)")
         try:
-            return self._cdr(fast.cdr, source, [said])
+            return self._cdr(fast.cdr, source, [_TOLD[fast.version]])
         except TariffError as error:
             return refusal_of(source, _spotted(error), fast.cdr.id)
 
@@ -112,8 +113,7 @@ class PricingRun:
     def _cdr(self, cdr: Cdr, source: str, notes: list[Note]) -> Outcome:
         tariffs = self._tariffs_for(cdr)
         zone = cdr.time_zone or self._time_zone
-        is_local = any(compiled.clock_restricted for compiled in tariffs)
-        if zone is None and is_local:
+        if zone is None and any(compiled.clock_restricted for compiled in tariffs):
             message = "neither the CDR nor --time-zone says where it was; local times are UTC's"
             notes.append(Note("time_zone_missing", message, "cdr_location.time_zone"))
 
@@ -125,23 +125,26 @@ class PricingRun:
             message = "the lines are those of the CDR that it takes back; the total is negative"
             notes.append(Note("credit_cdr", message, "credit"))
         notes.extend(self._notes_of(tariffs, priced))
+        notes.extend(notes_of(priced))
         return Outcome(
             id=cdr.id or None,
             source=source,
             priced=priced,
-            notes=(*notes, *notes_of(priced)),
+            notes=tuple(notes),
             differences=differences_of(cdr, priced, reprice),
             is_credit=cdr.is_credit,
         )
 
     def _tariffs_for(self, cdr: Cdr) -> list[CompiledTariff]:
         """Return the tariffs given, then those that the CDR carries under other ids."""
-        given = [each.compiled for each in self._tariffs]
-        ids = {compiled.tariff.id.casefold() for compiled in given}
+        if not cdr.tariffs:
+            return self._given
         named = {p.tariff_id.casefold() for p in cdr.periods if p.tariff_id is not None}
         # What was given counts, not the partner's own copy of it: that is what is checked.
-        own = [t for t in cdr.tariffs if not given or t.id.casefold() in named - ids]
-        return [*given, *(self._compiled(tariff) for tariff in own)]
+        own = [
+            t for t in cdr.tariffs if not self._given or t.id.casefold() in named - self._given_ids
+        ]
+        return [*self._given, *(self._compiled(tariff) for tariff in own)]
 
     def _compiled(self, tariff: Any) -> CompiledTariff:  # noqa: ANN401 - a struct as a cache key
         key = msgspec.msgpack.encode(tariff)
@@ -152,12 +155,16 @@ class PricingRun:
             compiled = self._embedded[key] = CompiledTariff(tariff)
         return compiled
 
-    def _notes_of(self, tariffs: Sequence[CompiledTariff], priced: PricedSession) -> Iterator[Note]:
-        """Yield the notes of the tariffs that priced it."""
+    def _notes_of(self, tariffs: Sequence[CompiledTariff], priced: PricedSession) -> Iterable[Note]:
+        """Return the notes of the tariffs that priced it."""
+        if priced.compiled is tariffs[0]:
+            return self._notes.get(id(tariffs[0]), ())
         parts = getattr(priced.compiled, "parts", (priced.compiled,))
+        found: list[Note] = []
         for compiled in tariffs:
             if any(compiled is part for part in parts):
-                yield from self._notes.get(id(compiled), ())
+                found.extend(self._notes.get(id(compiled), ()))
+        return found
 
     def _session(self, document: PartnerDocument) -> Iterator[Outcome | Refusal]:
         """Price one of our YAML sessions: its name is the file's."""
@@ -195,6 +202,10 @@ class PricingRun:
         )
 
 
+_TOLD: Final = {
+    version: Note("ocpi_version", f"read as OCPI {version} (told by its shape)")
+    for version in OcpiVersion
+}
 # Emptied when full: each CDR may bring a tariff of its own.
 _CACHED_MAX: Final = 1000
 

@@ -37,7 +37,7 @@ Held by tests/tariffs/cdr/test_differences.py (each reason by name).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -45,8 +45,7 @@ from typing import Final
 import msgspec
 
 from tariffs.cdr.cdr import Cdr, StatedCost, StatedTotals
-from tariffs.currencies import currency_exponent
-from tariffs.kernel.priced import PricedLine, PricedSession
+from tariffs.kernel.priced import PricedSession
 from tariffs.model.policy import POLICIES, PricingPolicy
 from tariffs.model.tariff import Dimension, TaxIncluded
 from tariffs.phrases.english import ENGLISH
@@ -62,20 +61,26 @@ Repricer = Callable[[PricingPolicy], PricedSession]
 _TIME_DECIMALS_MIN: Final = 2
 _ENERGY_DECIMALS_MIN: Final = 3
 _WATT_HOURS: Final = Decimal(1000)
+_NOTHING: Final = Decimal(0)
 _HOUR_US: Final = 3_600_000_000
 _MODES: Final = {
     RoundingMode.HALF_EVEN: "rounded half to even",
     RoundingMode.DOWN: "rounded down",
     RoundingMode.UP: "rounded up",
 }
-_COSTS: Final = (
-    "total_cost",
-    "total_fixed_cost",
-    "total_energy_cost",
-    "total_time_cost",
-    "total_parking_cost",
-    "total_reservation_cost",
-)
+TOTAL_COST: Final = "total_cost"
+_DIMENSIONS: Final = {
+    "total_fixed_cost": Dimension.FLAT,
+    "total_energy_cost": Dimension.ENERGY,
+    "total_time_cost": Dimension.TIME,
+    "total_parking_cost": Dimension.PARKING_TIME,
+    "total_reservation_cost": Dimension.RESERVATION_TIME,
+}
+_COSTS: Final = (TOTAL_COST, *_DIMENSIONS)
+_BEFORE: Final = "before_taxes"
+_AFTER: Final = "after_taxes"
+_NO_POLICY_GIVES_IT: Final = "no named policy gives it"
+_NO_POLICY: Final = "no named policy gives what is stated"
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,20 +97,24 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     policies: tuple[str, ...] = ()
 
 
-class CostPair(msgspec.Struct, frozen=True):
-    """One exact cost, before and after taxes; None where the tariff does not tell."""
+class CostPair(msgspec.Struct, frozen=True, gc=False):
+    """One exact cost, before and after taxes, over `denominator`; None: the tariff does not say."""
 
-    before: Fraction | None
-    after: Fraction | None
+    before: int | None
+    after: int | None
+    denominator: int
+
+    def side(self, side: str) -> int | None:
+        """Return the numerator before or after taxes, as OCPI names the two."""
+        return self.before if side == _BEFORE else self.after
 
 
-def costs_of(priced: PricedSession, *, is_credit: bool = False) -> dict[str, CostPair]:
-    """Return the exact costs of *priced* under OCPI's names; a credit CDR negates the total."""
-    costs = {name: _pair(priced, _lines_of(priced, name)) for name in _COSTS}
-    if is_credit:
-        total = costs["total_cost"]
-        costs["total_cost"] = CostPair(_negated(total.before), _negated(total.after))
-    return costs
+def cost_of(priced: PricedSession, name: str, *, is_credit: bool = False) -> CostPair:
+    """Return one exact cost of *priced*, by OCPI's name; a credit CDR negates the total."""
+    pair = _pair(priced, None if name == TOTAL_COST else _rows_of(priced, name))
+    if not is_credit or name != TOTAL_COST:
+        return pair
+    return CostPair(_negated(pair.before), _negated(pair.after), pair.denominator)
 
 
 def differences_of(cdr: Cdr, priced: PricedSession, reprice: Repricer) -> tuple[Difference, ...]:
@@ -124,34 +133,45 @@ class _Comparison:
 
     def __init__(self, cdr: Cdr, priced: PricedSession, reprice: Repricer) -> None:
         self.cdr, self.priced, self._reprice = cdr, priced, reprice
-        self._exponent = currency_exponent(priced.currency)
+        self._exponent = priced.compiled.exponent
         # Every other policy prices the CDR anew, so not before something differs.
         self._others: dict[str, PricedSession] | None = None
 
     def differences(self) -> Iterator[Difference]:
         """Yield each difference, the total first."""
-        ours = costs_of(self.priced, is_credit=self.cdr.is_credit)
         for name in _COSTS:
             stated: StatedCost | None = getattr(self.cdr.stated, name)
             if stated is None:
                 continue
-            for side, amount, exact in (
-                ("before_taxes", stated.before_taxes, ours[name].before),
-                ("after_taxes", stated.after_taxes, ours[name].after),
-            ):
+            ours = self._cost(self.priced, name)
+            for side, amount in ((_BEFORE, stated.before_taxes), (_AFTER, stated.after_taxes)):
+                exact = ours.side(side)
                 if amount is None or exact is None:
                     continue
                 if not self._agrees(amount, exact, self.priced, name, side):
                     yield self._cost_difference(name, side, amount, exact)
         yield from _volume_differences(self.cdr)
 
+    def _cost(self, priced: PricedSession, name: str) -> CostPair:
+        return cost_of(priced, name, is_credit=self.cdr.is_credit)
+
     def _agrees(
-        self, stated: Decimal, exact: Fraction, priced: PricedSession, name: str, side: str
+        self, stated: Decimal, exact: int, priced: PricedSession, name: str, side: str
     ) -> bool:
         """Tell whether *stated* is ours at its own digits, or as the policy rounds it."""
-        if stated == _rounded(exact, max(self._exponent, _decimals(stated))):
+        # The usual case first, in whole numbers.
+        if name == TOTAL_COST and stated == self._signed(self._total(priced, side)):
             return True
-        return name == "total_cost" and stated == self._signed(self._total(priced, side))
+        return stated == self._rounded(exact, priced, max(self._exponent, _decimals(stated)))
+
+    def _rounded(
+        self,
+        exact: int,
+        priced: PricedSession,
+        digits: int,
+        mode: RoundingMode = RoundingMode.HALF_UP,
+    ) -> Decimal:
+        return _rounded(exact, priced.denominator, digits, mode)
 
     def _signed(self, amount: Decimal) -> Decimal:
         """Return *amount* as the CDR states its total: a credit CDR negates it."""
@@ -161,11 +181,9 @@ class _Comparison:
         minor = priced.before_minor if side == "before_taxes" else priced.after_minor
         return Decimal(minor).scaleb(-self._exponent, EXACT)
 
-    def _cost_difference(
-        self, name: str, side: str, stated: Decimal, exact: Fraction
-    ) -> Difference:
-        ours = _rounded(exact, max(self._exponent, _decimals(stated)))
-        if name == "total_cost":
+    def _cost_difference(self, name: str, side: str, stated: Decimal, exact: int) -> Difference:
+        ours = self._rounded(exact, self.priced, max(self._exponent, _decimals(stated)))
+        if name == TOTAL_COST:
             ours = self._signed(self._total(self.priced, side))
         policies = tuple(self._policies_that_give(stated, name, side))
         return Difference(
@@ -185,99 +203,115 @@ class _Comparison:
                 if policy != self.priced.policy
             }
         for policy_name, other in self._others.items():
-            pair = costs_of(other, is_credit=self.cdr.is_credit)[name]
-            exact = pair.before if side == "before_taxes" else pair.after
+            exact = self._cost(other, name).side(side)
             if exact is not None and self._agrees(stated, exact, other, name, side):
                 yield policy_name
 
     def _reason(
-        self, name: str, side: str, stated: Decimal, exact: Fraction, policies: tuple[str, ...]
+        self, name: str, side: str, stated: Decimal, exact: int, policies: tuple[str, ...]
     ) -> str:
         if policies:
             return f"the policy {' or '.join(policies)} gives what is stated"
         digits = max(self._exponent, _decimals(stated))
         for mode, words in _MODES.items():
             # At the digits that were stated: a partner rounds once, to what he writes.
-            if stated == _rounded(exact, digits, mode):
+            if stated == self._rounded(exact, self.priced, digits, mode):
                 return f"ours {words} is what is stated"
-        pair = costs_of(self.priced, is_credit=self.cdr.is_credit)[name]
-        other = pair.after if side == "before_taxes" else pair.before
-        if other is not None and other != exact and stated == _rounded(other, digits):
-            told = "after" if side == "before_taxes" else "before"
+        other = self._cost(self.priced, name).side(_AFTER if side == _BEFORE else _BEFORE)
+        if other not in (None, exact) and stated == self._rounded(other or 0, self.priced, digits):
+            told = "after" if side == _BEFORE else "before"
             return f"what is stated is our amount {told} taxes"
-        if self.cdr.is_credit and stated == _rounded(-exact, digits):
-            return "a credit CDR states the negative of the total"
-        if name == "total_cost":
+        if stated == self._rounded(-exact, self.priced, digits):
+            return self._sign_reason(name)
+        if name == TOTAL_COST:
             return self._total_reason(side, stated, digits)
-        return "no named policy gives what is stated"
+        return _NO_POLICY
+
+    def _sign_reason(self, name: str) -> str:
+        """Say why the amount is right and its sign is not."""
+        if not self.cdr.is_credit:
+            return (
+                "what is stated is ours with the other sign; only a credit CDR takes a total back"
+            )
+        if name == TOTAL_COST:
+            return "a credit CDR states the negative of the total"
+        return "a credit CDR negates its total alone, and no part of it"
 
     def _total_reason(self, side: str, stated: Decimal, digits: int) -> str:
         # All else is compared as the original stated it: a credit CDR negates the total alone.
         paid = self._signed(stated)
-        # What concerns the session as a whole: OCPI has no field for it beside the total.
-        limits = [line for line in self.priced.lines if line.dimension is Dimension.SESSION]
-        if limits:
-            without = _pair(self.priced, [x for x in self.priced.lines if x not in limits])
-            exact = without.before if side == "before_taxes" else without.after
-            if exact is not None and paid == _rounded(exact, digits):
-                said = ENGLISH.joined(limits[0].reasons, limits[0].context)
-                return f"what is stated leaves out: {said}"
+        left_out = self._left_out(side, paid, digits)
+        if left_out is not None:
+            return f"what is stated leaves out: {left_out}"
         parts = [getattr(self.cdr.stated, part) for part in _COSTS[1:]]
         amounts = [
-            part.before_taxes if side == "before_taxes" else part.after_taxes
+            part.before_taxes if side == _BEFORE else part.after_taxes
             for part in parts
             if part is not None
         ]
         known = [Fraction(amount) for amount in amounts if amount is not None]
         if known and len(known) == len(amounts):
             total = sum(known, Fraction(0))
+            summed = _rounded(total.numerator, total.denominator, digits)
             # Some partners negate the parts of a credit CDR too; they add up all the same.
-            if _rounded(total, digits) not in (stated, paid):
-                return f"its own parts add up to {_rounded(total, digits):f}, not to what is stated"
+            if summed not in (stated, paid):
+                return f"its own parts add up to {summed:f}, not to what is stated"
+        ours = self._total(self.priced, side)
         one = Decimal(1).scaleb(-self._exponent)
-        off = EXACT.subtract(paid, self._total(self.priced, side))
-        if abs(off) <= one * len(self.cdr.periods):
-            return "no named policy gives it; within one minor unit a period, so probably rounding"
-        return "no named policy gives what is stated"
+        # Nobody rounds what is owed to what is paid back.
+        is_like = not (ours < 0 < paid or paid < 0 < ours)
+        if is_like and abs(EXACT.subtract(paid, ours)) <= one * len(self.cdr.periods):
+            return f"{_NO_POLICY_GIVES_IT}; within one minor unit a period, so probably rounding"
+        return _NO_POLICY
+
+    def _left_out(self, side: str, paid: Decimal, digits: int) -> str | None:
+        """Return what of the session as a whole is missing in *paid*, if that explains it."""
+        # OCPI has no field for it beside the total: limits, coins, surcharges.
+        lines = self.priced.lines
+        rows = [i for i, line in enumerate(lines) if line.dimension is Dimension.SESSION]
+        for missing in ([rows] if rows else []) + [[row] for row in rows]:
+            kept = [i for i in range(len(lines)) if i not in missing]
+            exact = _pair(self.priced, kept).side(side)
+            if exact is not None and paid == self._rounded(exact, self.priced, digits):
+                first = lines[missing[0]]
+                return ENGLISH.joined(first.reasons, first.context)
+        return None
 
 
-def _lines_of(priced: PricedSession, name: str) -> list[PricedLine]:
-    """Return the lines that one of OCPI's totals is made of."""
-    if name == "total_cost":
-        return list(priced.lines)
-    dimension = {
-        "total_fixed_cost": Dimension.FLAT,
-        "total_energy_cost": Dimension.ENERGY,
-        "total_time_cost": Dimension.TIME,
-        "total_parking_cost": Dimension.PARKING_TIME,
-        "total_reservation_cost": Dimension.RESERVATION_TIME,
-    }[name]
-    reserved = name == "total_reservation_cost"
+def _rows_of(priced: PricedSession, name: str) -> list[int]:
+    """Return which lines one of OCPI's totals is made of."""
+    dimension, reserved = _DIMENSIONS[name], name == "total_reservation_cost"
     return [
-        line
-        for line in priced.lines
-        if (line.dimension is dimension and line.component.for_reservation is reserved)
-        or (reserved and line.dimension is Dimension.FLAT and line.component.for_reservation)
+        i
+        for i, run in enumerate(priced.runs)
+        if (
+            run.component.dimension is dimension
+            or (reserved and run.component.dimension is Dimension.FLAT)
+        )
+        and run.component.for_reservation is reserved
     ]
 
 
-def _pair(priced: PricedSession, lines: list[PricedLine]) -> CostPair:
-    """Return the exact amounts of *lines*; None where the tariff does not tell the tax.
+def _pair(priced: PricedSession, rows: Sequence[int] | None) -> CostPair:
+    """Return the exact amounts of some lines, or all; None where the tariff does not tell the tax.
 
     A price with taxes but without VAT (North America) tells the amount after taxes only.
     """
-    before = Fraction(sum(line.before_numerator for line in lines), priced.denominator)
-    tax = Fraction(sum(line.tax_numerator for line in lines), priced.denominator)
+    befores, taxes = priced.amounts.befores, priced.amounts.taxes
+    if rows is None:
+        before, tax = sum(befores), sum(taxes)
+    else:
+        before, tax = sum(befores[i] for i in rows), sum(taxes[i] for i in rows)
     if priced.compiled.tariff.tax_included is TaxIncluded.YES:
         told = all(
-            line.tax_percent is not None or line.tax_numerator or not line.before_numerator
-            for line in lines
+            priced.runs[i].component.vat is not None or taxes[i] or not befores[i]
+            for i in (range(len(befores)) if rows is None else rows)
         )
-        return CostPair(before if told else None, before + tax)
-    return CostPair(before, before + tax if priced.tax_known else None)
+        return CostPair(before if told else None, before + tax, priced.denominator)
+    return CostPair(before, before + tax if priced.tax_known else None, priced.denominator)
 
 
-def _negated(amount: Fraction | None) -> Fraction | None:
+def _negated(amount: int | None) -> int | None:
     return None if amount is None else -amount
 
 
@@ -286,46 +320,61 @@ def _decimals(number: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def _rounded(exact: Fraction, decimals: int, mode: RoundingMode = RoundingMode.HALF_UP) -> Decimal:
-    whole = round_ratio(exact.numerator * 10**decimals, exact.denominator, mode)
+def _rounded(
+    numerator: int, denominator: int, decimals: int, mode: RoundingMode = RoundingMode.HALF_UP
+) -> Decimal:
+    whole = round_ratio(numerator * 10**decimals, denominator, mode)
     return Decimal(whole).scaleb(-decimals, EXACT)
 
 
 def _volume_differences(cdr: Cdr) -> Iterator[Difference]:
     """Yield the stated energy and times that the periods do not add up to."""
     stated: StatedTotals = cdr.stated
-    energy = _sum(p.energy for p in cdr.periods)
+    if stated.total_energy is not None:
+        energy = _sum(p.energy for p in cdr.periods)
+        if not _near(stated.total_energy, energy, _ENERGY_DECIMALS_MIN):
+            in_wh = _near(EXACT.multiply(stated.total_energy, _WATT_HOURS), energy, 0)
+            why = "; the periods seem to be in Wh" if in_wh and energy else ""
+            yield _volume("total_energy", stated.total_energy, energy, f"kWh{why}")
+    if stated.total_time is None and stated.total_parking_time is None:
+        return
     parking = _sum(p.parking_time for p in cdr.periods)
-    timed = EXACT.add(_sum(p.time for p in cdr.periods), parking)
-    reserved = _sum(p.reservation_time for p in cdr.periods)
-    since = cdr.ends_at - cdr.starts_at
-    micros = (since.days * 86_400 + since.seconds) * 10**6 + since.microseconds
-    lasted = decimal_of_ratio(micros, _HOUR_US)
-    if stated.total_energy is not None and not _near(
-        stated.total_energy, energy, _ENERGY_DECIMALS_MIN
-    ):
-        in_wh = _near(EXACT.multiply(stated.total_energy, _WATT_HOURS), energy, 0)
-        why = "; the periods seem to be in Wh" if in_wh and energy else ""
-        yield _volume("total_energy", stated.total_energy, energy, f"kWh{why}")
     if stated.total_time is not None:
-        alternatives = (timed, lasted, EXACT.add(timed, reserved), EXACT.subtract(lasted, reserved))
-        if not any(_near(stated.total_time, each, _TIME_DECIMALS_MIN) for each in alternatives):
-            yield _volume("total_time", stated.total_time, timed or lasted, "hours")
+        timed = EXACT.add(_sum(p.time for p in cdr.periods), parking)
+        if not _is_time_of(cdr, stated.total_time, timed):
+            yield _volume("total_time", stated.total_time, timed or _lasted(cdr), "hours")
     if stated.total_parking_time is not None and not _near(
         stated.total_parking_time, parking, _TIME_DECIMALS_MIN
     ):
         yield _volume("total_parking_time", stated.total_parking_time, parking, "hours")
 
 
+def _is_time_of(cdr: Cdr, stated: Decimal, timed: Decimal) -> bool:
+    """Tell whether *stated* is the time of the periods or of the CDR, with a reservation or not."""
+    if _near(stated, timed, _TIME_DECIMALS_MIN):
+        return True
+    lasted, reserved = _lasted(cdr), _sum(p.reservation_time for p in cdr.periods)
+    others = (lasted, EXACT.add(timed, reserved), EXACT.subtract(lasted, reserved))
+    return any(_near(stated, each, _TIME_DECIMALS_MIN) for each in others)
+
+
+def _lasted(cdr: Cdr) -> Decimal:
+    since = cdr.ends_at - cdr.starts_at
+    micros = (since.days * 86_400 + since.seconds) * 10**6 + since.microseconds
+    return decimal_of_ratio(micros, _HOUR_US)
+
+
 def _sum(volumes: Iterator[Decimal | None]) -> Decimal:
-    total = Decimal(0)
+    total = _NOTHING
     for volume in volumes:
         if volume is not None:
             total = EXACT.add(total, volume)
-    return plain(total)
+    return total
 
 
 def _near(stated: Decimal, ours: Decimal, decimals_min: int) -> bool:
+    if stated == ours:
+        return True
     tolerance = Decimal(1).scaleb(-max(_decimals(stated), decimals_min))
     return abs(EXACT.subtract(stated, ours)) < tolerance
 
@@ -334,7 +383,7 @@ def _volume(field: str, stated: Decimal, ours: Decimal, unit: str) -> Difference
     return Difference(
         field=field,
         stated=plain(stated),
-        ours=ours,
+        ours=plain(ours),
         difference=plain(EXACT.subtract(stated, ours)),
-        reason=f"the charging periods add up to {ours:f} {unit}; they were priced",
+        reason=f"the charging periods add up to {plain(ours):f} {unit}; they were priced",
     )

@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -108,7 +109,7 @@ def price_cdr(
         message = "the grace of the tariff was not applied: a CDR is priced as it was sent"
         checker.notes.append(Note("grace_not_applied", message))
     usage = SessionUsage(
-        starts_at=cdr.starts_at,
+        starts_at=_begins(cdr),
         ends_at=cdr.ends_at,
         time_zone=zone_name or UTC_NAME,
         # Registers are asked for only where something is cut within a period: days, nights, a
@@ -119,9 +120,15 @@ def price_cdr(
     return settle(runs, chosen, policy, usage=usage, ends_us=checker.ends_us, remarks=checker.notes)
 
 
+def _begins(cdr: Cdr) -> datetime:
+    """Return where the session begins: a partner's first period may lie before his CDR."""
+    first = cdr.periods[0].starts_at if cdr.periods else cdr.starts_at
+    return min(first, cdr.starts_at)
+
+
 def _points(cdr: Cdr) -> tuple[UsagePoint, ...]:
     """Return the registers at the bounds of the periods, for what needs to know when."""
-    points = [UsagePoint(cdr.starts_at, Decimal(0))]
+    points = [UsagePoint(_begins(cdr), Decimal(0))]
     if cdr.periods and cdr.periods[0].starts_at > cdr.starts_at:
         # Nothing flowed in the gap: else the first period's energy would be spread over it.
         points.append(UsagePoint(cdr.periods[0].starts_at, Decimal(0)))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
-import msgspec
-
-from tariffs.cdr.differences import CostPair, Difference, costs_of
-from tariffs.kernel.priced import Note, PricedLine, PricedSession
-from tariffs.phrases.english import ENGLISH
-from tariffs.quantities import decimal_of_ratio, money_of_minor
+from tariffs.cdr.differences import TOTAL_COST, CostPair, Difference, cost_of
+from tariffs.kernel.priced import Note, PricedSession
+from tariffs.line_words import component_words, reason_and_codes
+from tariffs.moment_texts import utc_text
+from tariffs.quantities import minor_text, ratio_text
 
 
 def report_of(
@@ -20,6 +18,7 @@ def report_of(
     *,
     identity: str | None,
     notes: Iterable[Note],
+    source: str | None = None,
     differences: Iterable[Difference] = (),
     is_credit: bool = False,
 ) -> dict[str, Any]:
@@ -28,16 +27,17 @@ def report_of(
     Amounts and volumes are exact texts; an amount that the tariff does not tell (no VAT stated)
     is null. `total` is rounded by the policy, `total_unrounded` is not.
     """
-    exact = costs_of(priced, is_credit=is_credit)["total_cost"]
+    exact = cost_of(priced, TOTAL_COST, is_credit=is_credit)
+    named = {"id": identity} if source is None else {"id": identity, "source": source}
     return {
-        "id": identity,
+        **named,
         "currency": priced.currency,
         "total": _rounded(priced, exact, is_credit=is_credit),
         "total_unrounded": {
-            "before_taxes": _fraction(exact.before),
-            "after_taxes": _fraction(exact.after),
+            "before_taxes": _exact(exact, exact.before),
+            "after_taxes": _exact(exact, exact.after),
         },
-        "lines": [_line(line) for line in priced.lines],
+        "lines": list(_lines(priced)),
         "policy": {"name": priced.policy.name, "version": priced.policy.version},
         "notes": [
             {"code": note.code, "message": note.message, "place": note.spot} for note in notes
@@ -49,10 +49,10 @@ def report_of(
 def _rounded(priced: PricedSession, exact: CostPair, *, is_credit: bool) -> dict[str, str | None]:
     sign = -1 if is_credit else 1
 
-    def text(minor: int, known: Fraction | None) -> str | None:
+    def text(minor: int, known: int | None) -> str | None:
         if known is None:
             return None
-        return f"{money_of_minor(sign * minor, priced.currency).amount:f}"
+        return minor_text(sign * minor, priced.compiled.exponent)
 
     return {
         "before_taxes": text(priced.before_minor, exact.before),
@@ -60,29 +60,30 @@ def _rounded(priced: PricedSession, exact: CostPair, *, is_credit: bool) -> dict
     }
 
 
-def _line(line: PricedLine) -> dict[str, Any]:
-    percent = line.tax_percent
-    return {
-        "dimension": line.dimension.value,
-        "tariff": line.tariff_id,
-        "element": line.element_index,
-        "volume": _text(line.volume),
-        "billed_volume": _text(line.billed_volume),
-        "unit_price": _text(line.unit_price),
-        "amount": _text(line.amount.amount),
-        "tax": {
-            "percent": None if percent is None else _text(percent),
-            "amount": _text(line.tax_amount.amount),
-        },
-        "period": {"starts_at": _moment(line, "start"), "ends_at": _moment(line, "end")},
-        "reason": ENGLISH.joined(line.reasons, line.context),
-        "codes": [msgspec.to_builtins(ENGLISH.whole(each, line.context)) for each in line.reasons],
-    }
-
-
-def _moment(line: PricedLine, end: str) -> str:
-    moment = line.starts_at if end == "start" else line.ends_at
-    return moment.isoformat().replace("+00:00", "Z")
+def _lines(priced: PricedSession) -> Iterator[dict[str, Any]]:
+    moments: dict[int, str] = {}
+    amounts, currency, denominator = priced.amounts, priced.currency, priced.denominator
+    for run, before, tax in zip(priced.runs, amounts.befores, amounts.taxes, strict=True):
+        said = component_words(run, currency)
+        volume = ratio_text(run.volume, said.unit)
+        billed = volume if run.billed == run.volume else ratio_text(run.billed, said.unit)
+        for at in (run.starts_us, run.ends_us):
+            if at not in moments:
+                moments[at] = utc_text(at)
+        reason, codes = reason_and_codes(run, currency)
+        yield {
+            "dimension": said.dimension,
+            "tariff": run.component.tariff_id,
+            "element": run.component.element_index,
+            "volume": volume,
+            "billed_volume": billed,
+            "unit_price": said.price,
+            "amount": ratio_text(before, denominator),
+            "tax": {"percent": said.percent, "amount": ratio_text(tax, denominator)},
+            "period": {"starts_at": moments[run.starts_us], "ends_at": moments[run.ends_us]},
+            "reason": reason,
+            "codes": codes,
+        }
 
 
 def _difference(difference: Difference) -> dict[str, Any]:
@@ -100,5 +101,5 @@ def _text(number: Decimal) -> str:
     return f"{number:f}"
 
 
-def _fraction(exact: Fraction | None) -> str | None:
-    return None if exact is None else _text(decimal_of_ratio(exact.numerator, exact.denominator))
+def _exact(cost: CostPair, numerator: int | None) -> str | None:
+    return None if numerator is None else ratio_text(numerator, cost.denominator)

@@ -15,8 +15,10 @@ from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_sca
 from tariffs.files.yaml.reader import Mapping, Node, read_yaml
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import compile_tariff, price_session
+from tariffs.kernel.timeline import UnusableUsageError, timeline_of
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
+from tariffs.phrases.english import ENGLISH
 from tariffs.problems import Problem
 from tariffs.zones import zone
 
@@ -100,6 +102,9 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
     starts_at, ends_at = moment("starts", required=True), moment("ends", required=True)
     parking, reserved_until = moment("parking_from"), moment("reserved_until")
     kwh = fields.number("kwh") or Decimal(0)
+    readings = [_reading(each, notebook, time_zone) for each in fields.items("readings")]
+    if readings and fields.has("kwh"):
+        notebook.complain(fields.key_node("kwh"), "say either kwh or readings")
     groups, validations = fields.texts("groups"), fields.texts("validations")
     payment, vat_id = fields.text("payment_method"), fields.text("reverse_charge_vat_id")
     total, before = fields.number("total", required=True), fields.number("before_taxes")
@@ -114,13 +119,19 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
         starts_at=starts_at,
         ends_at=ends_at,
         time_zone=time_zone,
-        points=tuple(_points(starts_at, ends_at, reserved_until, parking, kwh.scaleb(3))),
+        points=tuple(point for point in readings if point is not None)
+        or tuple(_points(starts_at, ends_at, reserved_until, parking, kwh.scaleb(3))),
         spans=tuple(_spans(starts_at, reserved_until, parking)),
         groups=groups,
         validations=validations,
         payment_method=payment,
         reverse_charge_vat_id=vat_id,
     )
+    try:
+        timeline_of(usage, 0)
+    except UnusableUsageError as error:
+        notebook.complain(fields.node, ENGLISH.words(error.why))
+        return None
     return Example(
         name=name,
         usage=usage,
@@ -129,6 +140,19 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
         line=spot.line,
         column=spot.column,
     )
+
+
+def _reading(node: Node, notebook: Notebook, time_zone: str) -> UsagePoint | None:
+    """Read a register in kWh since the start, and the power and current that hold from there on."""
+    fields = Fields(node, notebook, "a reading")
+    at = fields.read("at", lambda text: moment_in(text, time_zone), required=True)
+    kwh = fields.number("kwh", required=True)
+    power_kw, current = fields.number("power_kw"), fields.number("current_a")
+    fields.finish()
+    if at is None or kwh is None:
+        return None
+    power_w = None if power_kw is None else power_kw.scaleb(3)
+    return UsagePoint(at, kwh.scaleb(3), power_w, current)
 
 
 def _points(

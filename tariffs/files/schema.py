@@ -196,6 +196,13 @@ def _example() -> Schema:
             "starts": MOMENT,
             "ends": MOMENT,
             "kwh": AMOUNT,
+            "readings": items(
+                table(
+                    {"at": MOMENT, "kwh": AMOUNT, "power_kw": AMOUNT, "current_a": AMOUNT},
+                    "at",
+                    "kwh",
+                )
+            ),
             "parking_from": MOMENT,
             "reserved_until": MOMENT,
             "groups": items(TEXT),

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import repeat
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,15 @@ from tariffs.quantities import EXACT, Money, decimal_of_ratio, money_of_minor
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, ENERGY_UNITS_PER_WH, TIME_UNITS_PER_HOUR
 
 KERNEL_VERSION = "1"
+# What a volume in whole units is divided by to be kWh, hours or a count.
+UNITS: Final = {
+    Dimension.FLAT: 1,
+    Dimension.ENERGY: ENERGY_UNITS_PER_KWH,
+    Dimension.TIME: TIME_UNITS_PER_HOUR,
+    Dimension.PARKING_TIME: TIME_UNITS_PER_HOUR,
+    Dimension.RESERVATION_TIME: TIME_UNITS_PER_HOUR,
+    Dimension.SESSION: 1,
+}
 
 
 # A spot was called a place once; JSON that others read keeps the old key.
@@ -68,22 +78,12 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
     @property
     def reasons(self) -> tuple[Phrase, ...]:
         """Return why the line stands here; what the line says itself (`context`) is left out."""
-        adjustment, added = self.run.adjustment, self.run.billed - self.run.volume
-        if adjustment is not None:
-            return (adjustment_phrase(adjustment, self.currency),)
-        reasons = self.run.component.reasons
-        return (*reasons, step_phrase(self.dimension, added)) if added else reasons
+        return reasons_of(self.run, self.currency)
 
     @property
     def context(self) -> Context:
         """Return what the line says itself, for the words of its reasons."""
-        component = self.run.component
-        return {
-            "element": component.element_index,
-            "name": component.element_name,
-            "dimension": component.dimension.value,
-            "currency": self.currency,
-        }
+        return context_of(self.run, self.currency)
 
     @property
     def dimension(self) -> Dimension:
@@ -243,28 +243,30 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """Tell whether the tariff says what tax applies: a price without VAT leaves it open."""
         if self.compiled.tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
             return True
-        charged = [line for line in self.lines if line.before_numerator]
-        return not charged or any(
-            line.tax_percent is not None or line.tax_numerator for line in charged
-        )
+        is_charged = False
+        amounts = self.amounts
+        for run, before, tax in zip(self.runs, amounts.befores, amounts.taxes, strict=True):
+            if before:
+                if tax or run.component.vat is not None:
+                    return True
+                is_charged = True
+        return not is_charged
 
     @property
     def energy_wh(self) -> Decimal:
         """Return the energy of the session as metered."""
-        return _wh(sum(line.run.volume for line in self._energy_lines()))
+        return _wh(sum(run.volume for run in self._energy_runs()))
 
     @property
     def free_wh(self) -> Decimal:
         """Return the energy that costs nothing, by the tariff or by a grant of all of it."""
-        free = sum(
-            line.run.volume for line in self._energy_lines() if not line.component.before_factor
-        )
+        free = sum(run.volume for run in self._energy_runs() if not run.component.before_factor)
         granted = sum(
-            line.run.volume
-            for line in self.lines
-            if line.adjustment is not None
-            and line.dimension is Dimension.ENERGY
-            and is_given_away(line.adjustment)
+            run.volume
+            for run in self.runs
+            if run.adjustment is not None
+            and run.component.dimension is Dimension.ENERGY
+            and is_given_away(run.adjustment)
         )
         return _wh(free + granted)
 
@@ -273,12 +275,31 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """Return the metered energy that is charged for (without what a step adds)."""
         return EXACT.subtract(self.energy_wh, self.free_wh)
 
-    def _energy_lines(self) -> list[PricedLine]:
+    def _energy_runs(self) -> list[Run]:
         return [
-            line
-            for line in self.lines
-            if line.adjustment is None and line.dimension is Dimension.ENERGY
+            run
+            for run in self.runs
+            if run.adjustment is None and run.component.dimension is Dimension.ENERGY
         ]
+
+
+def reasons_of(run: Run, currency: str) -> tuple[Phrase, ...]:
+    """Return why *run* counts, without what its line says itself (`context_of`)."""
+    if run.adjustment is not None:
+        return (adjustment_phrase(run.adjustment, currency),)
+    reasons, added = run.component.reasons, run.billed - run.volume
+    return (*reasons, step_phrase(run.component.dimension, added)) if added else reasons
+
+
+def context_of(run: Run, currency: str) -> Context:
+    """Return what the line of *run* says itself, for the words of its reasons."""
+    component = run.component
+    return {
+        "element": component.element_index,
+        "name": component.element_name,
+        "dimension": component.dimension.value,
+        "currency": currency,
+    }
 
 
 def step_phrase(dimension: Dimension, added_units: int) -> Phrase:
@@ -291,13 +312,7 @@ def step_phrase(dimension: Dimension, added_units: int) -> Phrase:
 
 def volume_of(dimension: Dimension, units: int) -> Decimal:
     """Return *units* in the unit that OCPI uses for *dimension*: kWh, hours, or a count."""
-    match dimension:
-        case Dimension.ENERGY:
-            return decimal_of_ratio(units, ENERGY_UNITS_PER_KWH)
-        case Dimension.TIME | Dimension.PARKING_TIME | Dimension.RESERVATION_TIME:
-            return decimal_of_ratio(units, TIME_UNITS_PER_HOUR)
-        case Dimension.FLAT | Dimension.SESSION:
-            return Decimal(units)
+    return decimal_of_ratio(units, UNITS[dimension])
 
 
 def _wh(units: int) -> Decimal:

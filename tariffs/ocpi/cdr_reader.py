@@ -186,12 +186,21 @@ def _periods(
     periods = tuple(_period(period) for period in fields.objects("charging_periods"))
     if not periods:
         return (_whole(fields, starts_at, ends_at),)
-    last = starts_at
+    first = periods[0].starts_at
+    if first < starts_at:
+        spot, message = (
+            "charging_periods[0].start_date_time",
+            "the first period starts before the CDR",
+        )
+        if is_beyond(first, ends_at):
+            raise OcpiError(fields.spot(spot), "lies years before the end of the CDR")
+        fields.note(spot, "starts_before_cdr", f"{message}; priced as sent, from its own start on")
+    last = first
     for index, period in enumerate(periods):
         spot = fields.spot(f"charging_periods[{index}].start_date_time")
         if period.starts_at < last:
-            before = "the CDR" if index == 0 else "the period before it"
-            raise OcpiError(spot, f"is out of order: it lies before the start of {before}")
+            message = "is out of order: it lies before the start of the period before it"
+            raise OcpiError(spot, message)
         if period.starts_at > ends_at:
             raise OcpiError(spot, "lies after the end of the CDR")
         last = period.starts_at

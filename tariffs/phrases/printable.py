@@ -21,6 +21,8 @@ _IN_TEXT: Final = re.compile(f"[{_UNSAFE}]")
 # What JSON's own rules leave as it is; its line feeds are between values.
 _IN_JSON: Final = re.compile(f"[{_UNSAFE}]".replace(r"\x00-\x1f", ""))
 
+_DELETE: Final = "\x7f"
+
 
 def printable(text: str) -> str:
     r"""Return *text* in one line, with `\n`, `\x1b` or `\u202e` for what would not be seen.
@@ -32,6 +34,9 @@ def printable(text: str) -> str:
 
 def printable_json(text: str) -> str:
     r"""Return a JSON *text* with `\u009b` for what a terminal would obey, and the same values."""
+    if text.isascii() and _DELETE not in text:
+        # JSON escapes the other controls itself.
+        return text
     return _IN_JSON.sub(_escaped_in_json, text)
 
 

@@ -77,7 +77,12 @@ class Wording:
 
     def joined(self, said: Sequence[Phrase], context: Context = NO_CONTEXT) -> str:
         """Return several phrases about one thing as one text."""
-        return self._templates["joint"].join(self.words(each, context) for each in said)
+        return self.joint.join(self.words(each, context) for each in said)
+
+    @property
+    def joint(self) -> str:
+        """Return what stands between several phrases about one thing."""
+        return self._templates["joint"]
 
     def label(self, said: Phrase, context: Context = NO_CONTEXT) -> str | None:
         """Return what stands on a bill beside the fee; None where nothing does."""

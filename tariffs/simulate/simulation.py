@@ -22,6 +22,7 @@ from tariffs.errors import TariffError
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import moment_of
 from tariffs.simulate.history import AMOUNT_MINOR_MAX, HistoryChunk, Unread
+from tariffs.simulate.session_rows import SessionRows
 
 _UNREAD_SHOWN: Final = 20
 _SUMS: Final = 4
@@ -107,10 +108,17 @@ class Simulation:
     old price, and those that cannot be priced, are left out of both sides and named.
     """
 
-    def __init__(self, new: BulkTariff, old: BulkTariff | None = None, *, top: int = 10) -> None:
+    def __init__(
+        self,
+        new: BulkTariff,
+        old: BulkTariff | None = None,
+        *,
+        top: int = 10,
+        rows: SessionRows | None = None,
+    ) -> None:
         if old is not None and old.compiled.tariff.currency != new.compiled.tariff.currency:
             raise OtherCurrencyError(old.compiled.tariff.currency, new.compiled.tariff.currency)
-        self._new, self._old, self._top = new, old, top
+        self._new, self._old, self._top, self._rows = new, old, top, rows
         tariffs = [each.compiled.tariff for each in (new, old) if each is not None]
         self.result = SimulationResult(currency=tariffs[0].currency, notes=tuple(_notes(tariffs)))
 
@@ -153,6 +161,8 @@ class Simulation:
 
     def _leave_out(self, unread: Unread) -> None:
         self.result.left_out += 1
+        if self._rows is not None:
+            self._rows.left_out(unread)
         # All are counted, some are named: a million broken rows must not fill the memory.
         if len(self.result.unread) < _UNREAD_SHOWN:
             self.result.unread.append(unread)
@@ -165,6 +175,8 @@ class Simulation:
         new: tuple[Integers, Integers],
     ) -> None:
         result = self.result
+        if self._rows is not None:
+            self._rows.add(chunk, is_rated, old, new)
         old_after, new_after = old[1] * is_rated, new[1] * is_rated
         sums = np.stack(
             (is_rated, _milli_wh(chunk.columns) * is_rated, old_after, new_after)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from tariffs.quantities import decimal_of_ratio, money_of_minor, round_ratio
+from tariffs.simulate.session_rows import harmless
 from tariffs.simulate.simulation import (
     BilledChange,
     SessionChange,
@@ -137,7 +138,7 @@ def result_csv(result: SimulationResult) -> str:
         writer.writerow(
             (
                 kind,
-                _harmless(change.name),
+                harmless(change.name),
                 change.sessions,
                 f"{decimal_of_ratio(change.energy_milli_wh, _MILLI_WH_PER_KWH):f}",
                 result.currency,
@@ -148,11 +149,6 @@ def result_csv(result: SimulationResult) -> str:
             )
         )
     return out.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """Return *text* so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 def _all_changes(result: SimulationResult) -> Iterator[tuple[str, BilledChange]]:

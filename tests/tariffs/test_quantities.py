@@ -17,8 +17,10 @@ from tariffs.quantities import (
     Money,
     RoundingMode,
     decimal_of_ratio,
+    minor_text,
     money_of_minor,
     plain,
+    ratio_text,
     read_number,
     round_money,
     round_ratio,
@@ -46,6 +48,41 @@ def test_rounding_modes(mode: RoundingMode, rounded: list[int]) -> None:
 )
 def test_minor_units_follow_iso_4217(amount: str, currency: str, minor: int) -> None:
     assert round_money(Money(Decimal(amount), currency)) == minor
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        pytest.param((10, 1), "10", id="a whole number keeps its zeros"),
+        pytest.param((1000, 100), "10", id="also one that is written over something"),
+        pytest.param((-5, 1000), "-0.005", id="a small negative one"),
+        pytest.param((18, 9 * 10**12), "0.000000000002", id="a nine that cancels"),
+        pytest.param((0, 9 * 10**12), "0", id="nothing"),
+        pytest.param((2, 3), "0.666666666666666667", id="one that never ends is rounded"),
+        pytest.param((-1, 3), "-0.333333333333333333", id="away from nothing, or towards it"),
+    ],
+)
+def test_a_ratio_is_written_exactly_where_it_ends(ratio: tuple[int, int], text: str) -> None:
+    assert ratio_text(*ratio) == text
+    assert f"{decimal_of_ratio(*ratio):f}" == text
+
+
+@given(st.integers(-(10**20), 10**20), st.integers(0, 30), st.integers(0, 30))
+def test_a_ratio_that_ends_is_its_text(numerator: int, twos: int, fives: int) -> None:
+    denominator = 2**twos * 5**fives
+
+    text = ratio_text(numerator, denominator)
+
+    assert Fraction(text) == Fraction(numerator, denominator)
+    assert "." not in text or not text.endswith(("0", "."))
+
+
+@pytest.mark.parametrize(
+    ("minor", "exponent", "text"),
+    [(1230, 2, "12.30"), (-5, 2, "-0.05"), (0, 2, "0.00"), (150, 0, "150"), (7, 3, "0.007")],
+)
+def test_minor_units_are_written_as_money(minor: int, exponent: int, text: str) -> None:
+    assert minor_text(minor, exponent) == text
 
 
 @pytest.mark.parametrize(("currency", "exponent"), [("RSD", 2), ("ALL", 2), ("ISK", 0), ("TND", 3)])

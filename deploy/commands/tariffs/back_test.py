@@ -28,6 +28,7 @@ from tariffs.bulk.rating import bulk_tariff
 from tariffs.model.policy import policy_named
 from tariffs.simulate.history import HistoryChunk
 from tariffs.simulate.html import simulation_html
+from tariffs.simulate.session_rows import SessionRows
 from tariffs.simulate.simulation import Simulation, SimulationResult, extremes
 from tariffs.simulate.tables import result_csv, result_tables, sentences
 
@@ -45,12 +46,17 @@ def back_test(
     chosen = policy_named(policy)
     new = compiled_tariff(file)
     old = None if against is None else bulk_tariff(compiled_tariff(against), policy=chosen)
-    simulation = Simulation(bulk_tariff(new, policy=chosen), old, top=max(reports.top, 0))
     with ExitStack() as exits:
+        rows = _session_rows(exits, reports.session_csv, new.tariff.currency)
+        simulation = Simulation(
+            bulk_tariff(new, policy=chosen), old, top=max(reports.top, 0), rows=rows
+        )
         told = _progress(exits, is_shown=not folder.json)
         for chunk in _chunks(exits, past, new.tariff.currency, told, folder):
             simulation.add(chunk)
     result = simulation.result
+    if reports.session_csv is not None and not folder.json:
+        say(f"{reports.session_csv} is written.")
     if reports.csv is not None:
         _write(reports.csv, result_csv(result), is_quiet=folder.json)
     if reports.html is not None:
@@ -88,6 +94,16 @@ def _chunks(
         return chunks
     save_history(past.save, chunks)
     return history_of_file(exits, past.save, currency, told)
+
+
+def _session_rows(exits: ExitStack, path: Path | None, currency: str) -> SessionRows | None:
+    if path is None:
+        return None
+    try:
+        return SessionRows(exits.enter_context(path.open("w", encoding="utf-8")), currency)
+    except OSError as error:
+        message = f"cannot write {path}: {error}"
+        raise DeployError(message) from error
 
 
 def _progress(exits: ExitStack, *, is_shown: bool) -> Told:

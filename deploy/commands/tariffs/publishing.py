@@ -130,4 +130,16 @@ def _print_published(done: Published, files: int, *, is_dry: bool, is_json: bool
     if assigned:
         title = "Would assign" if is_dry else "Assigned"
         print_rows(title, {"tariff": "left", "to": "left", "holds from": "left"}, assigned)
-    say(f"{len(rows)} of {files} {would}published.")
+    say(done_sentence(len(rows), len(assigned), files, would))
+
+
+def done_sentence(published: int, assigned: int, files: int, would: str) -> str:
+    """Return what was done, or would be, as a sentence."""
+    said = [f"{published} of {files} {would}published"] if published else []
+    if assigned:
+        said.append(f"{assigned} {would}assigned")
+    if not said:
+        return "Nothing changes: all of it holds already, as it is."
+    if published < files:
+        said.append(f"{files - published} held already, as in the file")
+    return f"{'; '.join(said)}."

@@ -42,6 +42,9 @@ class Reports:
     csv: Annotated[Path | None, Parameter(group=_REPORTS)] = None
     """Write every customer, site and month here."""
 
+    session_csv: Annotated[Path | None, Parameter(group=_REPORTS)] = None
+    """Write a row for every session here, old and new."""
+
     html: Annotated[Path | None, Parameter(group=_REPORTS)] = None
     """Write a page with tables and a chart here."""
 

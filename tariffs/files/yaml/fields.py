@@ -187,7 +187,9 @@ def time_of(text: str) -> time:
     """Read a local time, 21:00 or 21:00:30; 24:00 is the end of the day, as 00:00 is."""
     match = _TIME.fullmatch("00:00" if text in {"24:00", "24:00:00"} else text)
     if match is None:
-        message = f"{text!r} is not a time; write it as 21:00"
+        # 8:00 wants a zero, and whatever else is wrong an example.
+        meant = f"0{text}" if _TIME.fullmatch(f"0{text}") else "21:00"
+        message = f"{text!r} is not a time; write it as {meant}"
         raise ValueError(message)
     return time(int(match["hour"]), int(match["minute"]), int(match["second"] or 0))
 

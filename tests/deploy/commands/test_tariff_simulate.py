@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,27 @@ def test_a_file_that_only_looks_like_columns_is_refused(
 
     assert run(["tariff", "simulate", NEW, "--sessions", str(path)]) == 1
     assert "broken" in capsys.readouterr().err
+
+
+def test_every_session_has_a_row_and_rows_add_up_to_the_total(
+    past: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with past.open("a", encoding="utf-8") as file:
+        file.write('\n{"id": "=s21"}')
+    rows = tmp_path / "rows.csv"
+    command = ["tariff", "simulate", NEW, "--sessions", str(past), "--session-csv", str(rows)]
+
+    assert run([*command, "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+
+    with rows.open(encoding="utf-8", newline="") as file:
+        written = list(csv.DictReader(file))
+    rated = [row for row in written if not row["left_out"]]
+    [left_out] = [row for row in written if row["left_out"]]
+    assert [row["session"] for row in rated] == [f"s{number}" for number in range(1, 21)]
+    assert sum(Decimal(row["old"]) for row in rated) * 100 == content["total"]["old_minor"]
+    assert sum(Decimal(row["new"]) for row in rated) * 100 == content["total"]["new_minor"]
+    assert all(Decimal(r["new"]) - Decimal(r["old"]) == Decimal(r["change"]) for r in rated)
+    assert (rated[0]["energy_kwh"], rated[0]["started_at"]) == ("1", "2026-03-01T10:00:00Z")
+    assert left_out["place"] == f"{past}:21"
+    assert "starts_at" in left_out["left_out"]

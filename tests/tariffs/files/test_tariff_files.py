@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tariffs.files.examples import failing_examples
 from tariffs.files.session_file import read_session_file
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.kernel.pricing import compile_tariff, price_session
@@ -117,6 +118,18 @@ def test_all_problems_are_reported_at_once_in_the_order_of_the_file() -> None:
 )
 def test_a_file_that_cannot_be_priced_names_the_place(text: str, problem: str) -> None:
     assert problem in problems_of(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("8:00", "08:00"), ("8:00:30", "08:00:30"), ("8:60", "21:00"), ("noon", "21:00")],
+)
+def test_a_time_without_its_zero_is_told_how_to_be_written(written: str, meant: str) -> None:
+    element = f"  - energy: 1\n    restrictions: {{start_time: {written}}}\n"
+
+    [problem] = problems_of(f"tariff: t\ncurrency: EUR\nelements:\n{element}")
+
+    assert problem.endswith(f"'{written}' is not a time; write it as {meant}")
 
 
 def test_an_alias_bomb_is_refused_before_it_grows() -> None:
@@ -271,3 +284,44 @@ def test_a_session_whose_readings_run_backwards_is_refused() -> None:
 
     assert usage is None
     assert "run backwards" in str(problems[0])
+
+
+BY_POWER = (
+    "tariff: t\ncurrency: EUR\nvat: 0 %\nelements:\n"
+    "  - energy: 0.90 per kWh\n    restrictions: {min_power: 50}\n"
+    "  - energy: 0.40 per kWh\n"
+    "examples:\n"
+    "  - time_zone: Europe/Berlin\n    starts: 2026-03-02 12:00\n    ends: 2026-03-02 13:00\n"
+    "    total: 13.00\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("readings", "problem"),
+    [
+        pytest.param(
+            "{at: 2026-03-02 12:00, kwh: 0, power_kw: 60}, "
+            "{at: 2026-03-02 12:30, kwh: 10, power_kw: 20}, {at: 2026-03-02 13:00, kwh: 20}",
+            None,
+            id="half of it was fast",
+        ),
+        pytest.param(
+            "{at: 2026-03-02 12:00, kwh: 0}, {at: 2026-03-02 13:00, kwh: 20}",
+            "costs 8.00 EUR in total, not 13.00 EUR",
+            id="nothing was measured, so it is the mean",
+        ),
+        pytest.param(
+            "{at: 2026-03-02 12:00, kwh: 0}, {at: 2026-03-02 12:30, kwh: 20}",
+            "its readings do not begin with 0 and end with the session",
+            id="it goes on after its last reading",
+        ),
+    ],
+)
+def test_an_example_may_say_what_was_read(readings: str, problem: str | None) -> None:
+    text = f"{BY_POWER}    readings: [{readings}]\n"
+    tariff, _ = read_tariff_file(text, "t.yaml")
+    assert tariff is not None
+
+    found = failing_examples(tariff, text, "t.yaml")
+
+    assert [str(problem) in str(each) for each in found] == ([] if problem is None else [True])

@@ -181,6 +181,36 @@ def test_currencies_are_not_mixed() -> None:
         price_cdr(cdr, compile_tariff(tariff), time_zone="UTC")
 
 
+def test_a_first_period_before_its_cdr_is_priced_from_its_own_start_with_a_note() -> None:
+    periods = [
+        {
+            "start_date_time": "2026-03-02T09:55:00Z",
+            "dimensions": [{"type": "TIME", "volume": 0.25}],
+        },
+        {
+            "start_date_time": "2026-03-02T10:10:00Z",
+            "dimensions": [{"type": "TIME", "volume": 0.2}],
+        },
+    ]
+
+    read, notes = read_ocpi_cdr(encoded(CDR, charging_periods=periods))
+    priced = price_cdr(read, compile_tariff(read_ocpi_tariff(encoded(TARIFF))[0]), time_zone="UTC")
+
+    spots = [note.spot for note in notes if note.code == "starts_before_cdr"]
+    assert spots == ["charging_periods[0].start_date_time"]
+    assert priced.lines[0].starts_at == read.periods[0].starts_at
+    assert priced.total_before_taxes.amount == Decimal("1.08")
+
+
+def test_a_first_period_centuries_before_its_cdr_is_refused() -> None:
+    periods = [{"start_date_time": "0026-03-02T10:00:00Z", "dimensions": []}]
+
+    with pytest.raises(OcpiError) as refused:
+        read_ocpi_cdr(encoded(CDR, charging_periods=periods))
+
+    assert refused.value.spot == "charging_periods[0].start_date_time"
+
+
 def test_periods_out_of_order_are_refused_with_their_place() -> None:
     periods = [
         {"start_date_time": "2026-03-02T10:10:00Z", "dimensions": []},
