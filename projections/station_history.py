@@ -80,7 +80,7 @@ def station_now(
         connection, shelf, Findings(), LiveFolds(shelf), declarations.traits
     )
     extent = recollection.extent(station_id, memory, {}, moment)
-    firsts = [row.first_fact_at for row in memory.unfinished()]
+    firsts = [row.first_fact_at for row in memory.unfinished]
     horizon = min([moment.at - RECENT, *firsts])
     live = LiveFold(station_id, declarations.traits(station_id, moment.at), horizon)
     live.follow(shelf, extent, horizon, moment.position)
@@ -89,4 +89,4 @@ def station_now(
         for transaction in extent
         for session in live.sessions(transaction)
     }
-    return StationNow(memory.unfinished(), sessions, live.size - 1)
+    return StationNow(memory.unfinished, sessions, live.size - 1)

@@ -81,7 +81,7 @@ def _decision(
     release: Release | None,
 ) -> SessionRated:
     priced, energy_wh = price.priced, price.energy_wh
-    usage, policy = priced.usage, priced.policy
+    usage, policy, free_wh = priced.usage, priced.policy, priced.free_wh
     return SessionRated(
         **msgspec.structs.asdict(decided),
         site_id=basis.site_id,
@@ -98,8 +98,8 @@ def _decision(
         meter_start_wh=session.meter_start_wh,
         meter_stop_wh=session.meter_stop_wh,
         energy_wh=energy_wh,
-        billed_wh=energy_wh - priced.free_wh,
-        free_wh=priced.free_wh,
+        billed_wh=energy_wh - free_wh,
+        free_wh=free_wh,
         tariff_id=priced.tariff_id,
         tariff_hash=priced.tariff_hash,
         assignment=basis.tariff.assignment.key(),

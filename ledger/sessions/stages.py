@@ -5,7 +5,7 @@ Each is a function of the stage before it. `ledger.sessions.station_fold` says w
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
@@ -32,6 +32,8 @@ from ledger.sessions.told import Settled, TransactionTold
 
 WindowKey = tuple[str, datetime]
 """A transaction, and when the window of one of its sessions opens."""
+Spot = tuple[datetime, WindowKey]
+"""When a window opens, and which one: its place in the row."""
 
 
 class Spoken(NamedTuple):
@@ -165,37 +167,36 @@ class Windows(NamedTuple):
     """
 
     by_key: Mapping[WindowKey, Window]
-    rows: Mapping[int, tuple[tuple[datetime, WindowKey], ...]]
+    rows: Mapping[int, tuple[Spot, ...]]
 
     def relaid(self, gone: Iterable[Window], come: Iterable[Window]) -> tuple[Windows, set[str]]:
         """Return them with *come* in place of *gone*, and the transactions of those that moved."""
-        by_key, touched = dict(self.by_key), dict[int, list[tuple[datetime, WindowKey]]]()
-        for key, window in _by_key(gone).items():
-            del by_key[key]
-            if window.place is not None:
-                self._row(touched, window.place).remove((window.starts_at, key))
-        for key, window in _by_key(come).items():
-            by_key[key] = window
-            if window.place is not None:
-                insort(self._row(touched, window.place), (window.starts_at, key))
+        by_key, rows = dict(self.by_key), dict(self.rows)
+        touched: list[tuple[int, Spot]] = []
+        for windows, is_here in ((_by_key(gone), False), (_by_key(come), True)):
+            for key, window in windows.items():
+                if is_here:
+                    by_key[key] = window
+                else:
+                    del by_key[key]
+                if window.place is None:
+                    continue
+                row, spot = rows.get(window.place, ()), (window.starts_at, key)
+                index = bisect_left(row, spot)
+                here = (spot,) if is_here else ()
+                rows[window.place] = (*row[:index], *here, *row[index + (not is_here) :])
+                touched.append((window.place, spot))
         moved: set[str] = set()
-        for row in touched.values():
-            next_start_at: datetime | None = None
-            for starts_at, key in reversed(row):
+        for place, spot in touched:
+            row = rows[place]
+            index = bisect_left(row, spot)
+            # Only what came has another next one than before, and whatever lies before a change.
+            for at in range(max(index - 1, 0), min(index + 1, len(row))):
+                key, next_start_at = row[at][1], row[at + 1][0] if at + 1 < len(row) else None
                 if by_key[key].next_start_at != next_start_at:
                     by_key[key] = by_key[key]._replace(next_start_at=next_start_at)
                     moved.add(key[0])
-                next_start_at = starts_at
-        rows = {**self.rows, **{place: tuple(row) for place, row in touched.items()}}
         return Windows(by_key, rows), moved
-
-    def _row(
-        self, touched: dict[int, list[tuple[datetime, WindowKey]]], place: int
-    ) -> list[tuple[datetime, WindowKey]]:
-        """Return the row at *place*, to be changed."""
-        if place not in touched:
-            touched[place] = list(self.rows.get(place, ()))
-        return touched[place]
 
 
 NO_WINDOWS: Final = Windows({}, {})

@@ -119,9 +119,9 @@ class StationFold:
                 for transaction in {*last.spoken, *self.spoken}
                 if not _is_same(last.inputs(transaction), self.inputs(transaction))
             )
-        for transaction, found in last._sessions.items():
-            if transaction not in self.changed:
-                self._sessions[transaction] = found
+        self._sessions = dict(last._sessions)
+        for transaction in self.changed:
+            self._sessions.pop(transaction, None)
 
     def transactions(self) -> tuple[str, ...]:
         """Return every transaction with sessions or unmatched frames, sorted."""

@@ -34,7 +34,7 @@ class Extent(NamedTuple):
     def folded(self) -> list[SessionRow]:
         """The rows of those of which facts are needed."""
         begins = self.facts_from
-        return [row for row in self.rows if begins is not None and row.begins >= begins]
+        return [] if begins is None else [row for row in self.rows if row.begins >= begins]
 
     @property
     def part(self) -> Settled | None:
@@ -74,11 +74,15 @@ def extents(
 ) -> dict[str, Extent]:
     """Return the transactions that take part; *named* tells since when the record concerns one."""
     since = moment.at - RECENT
-    unfinished = memory.unfinished()
+    unfinished = memory.unfinished
+    # What was last heard of before is no neighbour either.
+    cut = min([since, *(row.first_fact_at for row in unfinished)])
     found: dict[str, Extent] = {}
     for transaction, rows in memory.of_transaction.items():
         if len(rows) == 1 and transaction not in named and rows[0].state in DECIDED:
             # As below, in less time: most have one session, which is decided.
+            if rows[0].last_fact_at < cut:
+                continue
             if rows[0].last_fact_at >= since or any(
                 _is_neighbour(rows[0], other) for other in unfinished
             ):

@@ -135,9 +135,9 @@ class LiveFold:
         while self._loose and self._loose[0][0] < horizon:
             stale.append(heappop(self._loose)[2])
         news = self._loose_news(shelf)
-        for transaction in sorted(extent):
-            if self._is_as_before(transaction, extent[transaction]):
-                continue
+        for transaction in sorted(
+            key for key in extent if not self._is_as_before(key, extent[key])
+        ):
             stale += self._stretch(transaction, extent[transaction])
             news += self._news(shelf, transaction, extent[transaction])
             part = extent[transaction].part

@@ -132,7 +132,7 @@ class PartitionWorker:
         for station_id in self._heard:
             memory = self._memories[station_id]
             # Kept with the rows, or a restart would find silence where there was none.
-            for row in memory.unfinished():
+            for row in memory.unfinished:
                 row.heard_at = memory.heard_at
                 self._findings.change(row)
         self._judge.before_storing()
@@ -361,7 +361,7 @@ class PartitionWorker:
         As of *at*: a session may be older than the record that makes it wait.
         """
         memory = self._memories[station_id]
-        for row in memory.unfinished():
+        for row in memory.unfinished:
             deadline = min(deadline, self._rater.deadline(row, memory, at))
         return deadline
 
@@ -377,5 +377,5 @@ class PartitionWorker:
             self._memories = {
                 station_id: memory
                 for station_id, memory in self._memories.items()
-                if memory.unfinished()
+                if memory.unfinished
             }

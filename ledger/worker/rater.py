@@ -17,6 +17,7 @@ from ledger.declared.store import load_declarations
 from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
 from ledger.log.envelope import Choice
+from ledger.master_data.policies import Policy
 from ledger.rating.allowances import SharedStandings
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
@@ -69,19 +70,31 @@ class Rater:
             self._recorded = RecordedDecisions(connection, recorded_in)
             self._allowances = RecordedAllowances(self._recorded)
         self._declarations = load_declarations(connection, version) if version else Declarations()
+        # What was asked for last: a record is looked at several times, at the same moment.
+        self._traits: tuple[str, datetime, StationTraits] | None = None
+        self._policy: tuple[datetime, Policy] | None = None
 
     def use(self, version: int) -> None:
         """Decide with what was declared up to *version* from here on."""
         if version != self._declarations.version:
             self._declarations = load_declarations(self._connection, version)
+            self._traits = self._policy = None
 
     def traits(self, station_id: str, at: datetime) -> StationTraits:
         """Return what the fold has to know of a station."""
+        if self._traits is not None and self._traits[:2] == (station_id, at):
+            return self._traits[2]
         traits = self._declarations.traits(station_id, at)
-        if self._recorded is None:
-            return traits
-        clock = self._recorded.clock(station_id, traits.time_zone)
-        return msgspec.structs.replace(traits, offsets=clock) if clock else traits
+        if self._recorded is not None:
+            clock = self._recorded.clock(station_id, traits.time_zone)
+            traits = msgspec.structs.replace(traits, offsets=clock) if clock else traits
+        self._traits = station_id, at, traits
+        return traits
+
+    def _policy_at(self, at: datetime) -> Policy:
+        if self._policy is None or self._policy[0] != at:
+            self._policy = at, self._declarations.policy(at)
+        return self._policy[1]
 
     def decide(
         self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
@@ -188,17 +201,17 @@ class Rater:
 
     def wait(self, at: datetime) -> timedelta:
         """Return how long an ended session waits for what is missing."""
-        return timedelta(seconds=self._declarations.policy(at).wait_s)
+        return timedelta(seconds=self._policy_at(at).wait_s)
 
     def waits(self, at: datetime) -> tuple[int, int]:
         """Return the seconds after which a session times out: an ended one, and an open one."""
-        policy = self._declarations.policy(at)
+        policy = self._policy_at(at)
         return policy.wait_s, policy.silence_s
 
     def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
         """Return when an unfinished session will have waited long enough."""
         # As `decide` waits: a later deadline would leave a session behind until something came.
-        policy = self._declarations.policy(at)
+        policy = self._policy_at(at)
         if row.state is SessionState.OPEN and Flag.STOP_LOST not in row.flags:
             heard = max(row.last_fact_at, memory.heard_at)
             return heard + timedelta(seconds=policy.silence_s)

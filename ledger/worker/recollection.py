@@ -71,7 +71,7 @@ class Recollection:
             live, memory = self._folds.get(station_id), memories[station_id]
             traits = self._traits(station_id, since)
             dates = _dates(memory, facts, traits)
-            unfinished = [row.first_fact_at for row in memory.unfinished()]
+            unfinished = [row.first_fact_at for row in memory.unfinished]
             horizon = min([since - RECENT, *unfinished])
             moment = Moment(partition=0, position=0, at=since)
             for transaction, extent in extents(memory, dates, moment).items():
@@ -91,7 +91,7 @@ class Recollection:
     ) -> dict[str, Extent]:
         """Return which transactions take part and how far back; have all their rows in mind."""
         traits = self._traits(station_id, moment.at)
-        begun = [row.first_fact_at for row in memory.unfinished()]
+        begun = [row.first_fact_at for row in memory.unfinished]
         since = min([moment.at - RECENT, *begun])
         if since < memory.since:
             rows = load_stations(self._connection, [station_id], since=since)

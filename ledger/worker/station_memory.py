@@ -30,6 +30,7 @@ class StationMemory:
     carry an id that the station may use. `waiting_since` is the last fact of the session that has
     waited longest, None where none waits. `covered` says from when on all sessions of a
     transaction are in mind (BEGINNING: all), `since` from when on everything heard of is.
+    `unfinished` are the rows that no decision was taken about, as of the last `settle`.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class StationMemory:
         "plain",
         "rows",
         "since",
+        "unfinished",
         "waiting_since",
     )
 
@@ -51,12 +53,14 @@ class StationMemory:
         self.owned: set[str] = set()
         self.covered: dict[str, datetime] = {}
         self.waiting_since: datetime | None = None
+        self.unfinished: list[SessionRow] = []
         self.heard_at, self.since, self.kept = BEGINNING, NEVER, 0
 
     def settle(self) -> None:
         """Work out again what the rows mean for the frames to come."""
         transactions: dict[str, list[SessionRow]] = {}
         self.owned, self.waiting_since = set(), None
+        self.unfinished = [row for row in self.rows.values() if row.is_unfinished]
         for row in self.rows.values():
             if row.state is SessionState.REPLACED:
                 continue
@@ -112,7 +116,7 @@ class StationMemory:
     def lacks(self, transaction: str, at: datetime) -> bool:
         """Whether sessions may be missing that something dated *at* belongs to."""
         covered = self.covered.get(transaction)
-        return not is_without_id(transaction) and (covered is None or at < covered)
+        return (covered is None or at < covered) and not is_without_id(transaction)
 
     def is_split(self, transaction: str) -> bool:
         """Whether it takes a date to know which session of *transaction* is meant."""
@@ -150,13 +154,9 @@ class StationMemory:
         """Whether at *at* a session has waited for as long as *wait*: then time decides it."""
         return self.waiting_since is not None and self.waiting_since + wait <= at
 
-    def unfinished(self) -> list[SessionRow]:
-        """Return the rows that no decision was taken about."""
-        return [row for row in self.rows.values() if row.is_unfinished]
-
     def unfinished_of(self, token_uid: str | None) -> SessionRow | None:
         """Return the newest unfinished session of a token."""
-        rows = [row for row in self.unfinished() if token_uid and row.token_uid == token_uid]
+        rows = [row for row in self.unfinished if token_uid and row.token_uid == token_uid]
         # The id breaks ties, so that a replay chooses the same.
         return max(rows, key=lambda row: (row.first_fact_at, row.session_id), default=None)
 
@@ -167,7 +167,7 @@ class StationMemory:
         """
         if len(self.rows) < self.kept + _FEW:
             return
-        since = min([before, *(row.first_fact_at for row in self.unfinished())])
+        since = min([before, *(row.first_fact_at for row in self.unfinished)])
         self.since = max(self.since, since)
         kept: dict[str, datetime] = {}
         for row in self.rows.values():

@@ -200,7 +200,7 @@ class Worker:
         self.records_done += partition.next_position - records[0].position
         # What was read and not reached is read again: read no more than could be done.
         is_whole = partition.next_position > records[-1].position
-        self._lines = min(GROUP_LINES, 2 * max(self._lines, done) if is_whole else done)
+        self._lines = min(GROUP_LINES, 5 * max(self._lines, done) // 4 + 1 if is_whole else done)
         return done
 
     def _lock(self, partition: PartitionWorker) -> None:

@@ -1,0 +1,54 @@
+"""Windows in rows: what is changed in two spots says what one laid anew would say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.sessions.loose_frames import Window
+from ledger.sessions.stages import NO_WINDOWS, Windows
+
+MORNING = datetime(2026, 3, 2, 7, tzinfo=UTC)
+
+
+def window(transaction: str, place: int | None, minute: int) -> Window:
+    starts_at = MORNING + timedelta(minutes=minute)
+    return Window(transaction, place, starts_at, None, None, None, None, None)
+
+
+def of_transaction(transaction: str) -> st.SearchStrategy[tuple[str, list[Window]]]:
+    each = st.tuples(st.sampled_from([None, 1, 2]), st.integers(0, 9))
+    lists = st.lists(each, max_size=4, unique_by=lambda one: one[1])
+    return lists.map(lambda found: (transaction, [window(transaction, *each) for each in found]))
+
+
+@given(st.lists(st.sampled_from("abcd").flatmap(of_transaction), max_size=12))
+def test_windows_that_are_changed_in_spots_lie_as_windows_laid_anew(
+    steps: list[tuple[str, list[Window]]],
+) -> None:
+    known: dict[str, list[Window]] = {}
+    windows: Windows = NO_WINDOWS
+    for transaction, come in steps:
+        before = windows
+        windows, moved = windows.relaid(known.get(transaction, ()), come)
+        known[transaction] = come
+
+        anew, _ = NO_WINDOWS.relaid((), [each for some in known.values() for each in some])
+        assert windows.by_key == anew.by_key
+        assert {place: row for place, row in windows.rows.items() if row} == anew.rows
+        others = {key for key in before.by_key if key[0] != transaction}
+        assert {key[0] for key in others if before.by_key[key] != windows.by_key[key]} == (
+            moved - {transaction}
+        )
+
+
+def test_each_window_ends_where_the_next_one_at_its_place_begins() -> None:
+    windows, _ = NO_WINDOWS.relaid(
+        (), [window("a", 1, 30), window("b", 1, 10), window("c", 2, 20), window("d", None, 15)]
+    )
+
+    ends = {key[0]: each.next_start_at for key, each in windows.by_key.items()}
+
+    assert ends == {"a": None, "b": MORNING + timedelta(minutes=30), "c": None, "d": None}
