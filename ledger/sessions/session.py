@@ -12,7 +12,8 @@ import msgspec
 from ledger.facts.flags import blockers_of
 from ledger.facts.station_clock import SessionClock
 from ledger.log.authorization import Authorization
-from ledger.meter.series import RegisterReading
+from ledger.meter.evidence import MeterEvidence
+from ledger.meter.series import Metered, RegisterReading
 from ledger.sessions.loose_frames import Window
 from tariffs.model.usage import Activity
 
@@ -150,3 +151,32 @@ def told_apart(
         msgspec.structs.replace(session, session_id=ids[index])
         for index, session in enumerate(sessions)
     )
+
+
+def points_of(
+    metered: Metered, evidence: MeterEvidence, until: datetime | None
+) -> tuple[SessionPoint, ...]:
+    """Return the counted readings as points: one a moment, the last one at *until*."""
+    powers = dict(evidence.powers)
+    points: list[SessionPoint] = []
+    for reading, energy_wh in metered.counted:
+        if until is not None and reading.at > until:
+            break  # a free connector ended an open session; from there on nothing was drawn
+        point = SessionPoint(
+            reading.at,
+            energy_wh,
+            reading.position,
+            reading.line,
+            reading.value_wh,
+            powers.get(reading.at),
+        )
+        if len(points) > 1 and points[-1].at == point.at:
+            points[-1] = point
+        elif len(points) == 1 and points[0].at == point.at and energy_wh == 0:
+            continue
+        else:
+            points.append(point)
+    if points and until is not None and points[-1].at < until:
+        last = points[-1]
+        points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
+    return tuple(points)

@@ -41,7 +41,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from operator import itemgetter
 
 from ledger.facts.flags import Flag, blockers_of
@@ -65,12 +64,11 @@ from ledger.sessions.loose_frames import Window
 from ledger.sessions.reuse.run import claim_of
 from ledger.sessions.segments import Segment, Source, is_without_id, place_of, source_of
 from ledger.sessions.sequence import check_sequence
-from ledger.sessions.session import ChargingSession, SessionPoint, session_id_of
+from ledger.sessions.session import ChargingSession, points_of, session_id_of
 from ledger.sessions.session_end import choose_end
 
 # What shows the end of a session whose stop was lost (field notes, quirk 1).
 _FREED = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
-_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +98,7 @@ class Surroundings:
     @property
     def own_window(self) -> Window | None:
         """Where it lies by its own frames alone."""
-        return self.window._replace(next_start_at=None) if self.window else None
+        return self.window and self.window._replace(next_start_at=None, is_overlapping=False)
 
 
 def fold_session(segment: Segment, around: Surroundings) -> ChargingSession:
@@ -152,7 +150,7 @@ class _Fold:
             meter_start_wh=metered.start_wh,
             meter_stop_wh=metered.stop_wh,
             unattributed_wh=metered.unattributed_wh,
-            points=_points(metered, evidence, until),
+            points=points_of(metered, evidence, until),
             spans=fold_activity(self._changes(), started_at, until) if started_at else (),
             flags=tuple(sorted(flags)),
             blockers=blockers_of(flags),
@@ -255,6 +253,7 @@ class _Fold:
             started_at=started_at,
             ended_at=ended_at,
             max_power_w=self._traits.max_power_w,
+            restarts=sorted(boot.received_at for boot in self._around.boots),
             until=self._around.next_start_at,
         )
         if ended_at and metered.energy_wh == 0:
@@ -313,6 +312,8 @@ class _Fold:
             flags.add(Flag.ID_REUSED)
         if self._segment.is_ambiguous:
             flags.add(Flag.ID_AMBIGUOUS)
+        if around.window is not None and around.window.is_overlapping:
+            flags.add(Flag.REGISTER_SHARED)
         if any(fact.offline for fact in self._facts):
             flags.add(Flag.OFFLINE)
         # A boot carries no time of the station: ours stands in.
@@ -379,32 +380,3 @@ class _Fold:
 
 def _is_empty(report: object) -> bool:
     return getattr(report, "messages_in_queue", True) is False
-
-
-def _points(
-    metered: Metered, evidence: MeterEvidence, until: datetime | None
-) -> tuple[SessionPoint, ...]:
-    """Return the counted readings as points: one a moment, the last one at *until*."""
-    powers = dict(evidence.powers)
-    points: list[SessionPoint] = []
-    for reading, energy_wh in metered.counted:
-        if until is not None and reading.at > until:
-            break  # a free connector ended an open session; from there on nothing was drawn
-        point = SessionPoint(
-            reading.at,
-            energy_wh,
-            reading.position,
-            reading.line,
-            reading.value_wh,
-            powers.get(reading.at),
-        )
-        if len(points) > 1 and points[-1].at == point.at:
-            points[-1] = point
-        elif len(points) == 1 and points[0].at == point.at and energy_wh == _ZERO:
-            continue
-        else:
-            points.append(point)
-    if points and until is not None and points[-1].at < until:
-        last = points[-1]
-        points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
-    return tuple(points)

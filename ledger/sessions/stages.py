@@ -20,6 +20,7 @@ from ledger.sessions.loose_frames import (
     loose_frame_of,
     windows_of,
 )
+from ledger.sessions.overlap import overlapping
 from ledger.sessions.reuse.run import split_segments
 from ledger.sessions.segments import (
     Source,
@@ -186,6 +187,11 @@ class Windows(NamedTuple):
                     by_key[key] = by_key[key]._replace(next_start_at=next_start_at)
                     moved.add(key[0])
                 next_start_at = starts_at
+            shared = overlapping([by_key[key] for _, key in row])
+            for index, (_, key) in enumerate(row):
+                if by_key[key].is_overlapping != (index in shared):
+                    by_key[key] = by_key[key]._replace(is_overlapping=index in shared)
+                    moved.add(key[0])
         rows = {**self.rows, **{place: tuple(row) for place, row in touched.items()}}
         return Windows(by_key, rows), moved
 
