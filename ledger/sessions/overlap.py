@@ -64,5 +64,5 @@ def _share(earlier: Window, later: Window) -> bool:
 
 def _part(window: Window) -> tuple[Decimal | None, Decimal | None]:
     """Return from where to where of the register it has; a stop below the start says nothing."""
-    low, high = window.register_wh, window.meter_stop_wh
+    low, high = window.begin_wh, window.meter_stop_wh
     return low, None if low is None or high is None or high < low else high
