@@ -20,6 +20,7 @@ from ledger.sessions.loose_frames import (
     loose_frame_of,
     windows_of,
 )
+from ledger.sessions.overlap import overlapping
 from ledger.sessions.reuse.run import split_segments
 from ledger.sessions.segments import (
     Source,
@@ -196,10 +197,23 @@ class Windows(NamedTuple):
                 if by_key[key].next_start_at != next_start_at:
                     by_key[key] = by_key[key]._replace(next_start_at=next_start_at)
                     moved.add(key[0])
+        for place in {place for place, _ in touched}:
+            moved |= _mark_overlapping(by_key, rows[place])
         return Windows(by_key, rows), moved
 
 
 NO_WINDOWS: Final = Windows({}, {})
+
+
+def _mark_overlapping(by_key: dict[WindowKey, Window], row: Sequence[Spot]) -> set[str]:
+    """Say in the windows of a *row* which share a register; return whose was not so marked."""
+    shared = overlapping([by_key[key] for _, key in row])
+    moved: set[str] = set()
+    for index, (_, key) in enumerate(row):
+        if by_key[key].is_overlapping != (index in shared):
+            by_key[key] = by_key[key]._replace(is_overlapping=index in shared)
+            moved.add(key[0])
+    return moved
 
 
 def _by_key(windows: Iterable[Window]) -> dict[WindowKey, Window]:
