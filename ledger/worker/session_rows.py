@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, LiteralString
@@ -244,6 +244,10 @@ WHERE station_id = %s AND last_fact_at >= %s AND first_fact_at <= %s
 UNFINISHED_STATIONS: LiteralString = """
 SELECT DISTINCT station_id FROM unfinished_session WHERE partition = %s
 """
+VALIDATED: LiteralString = """
+INSERT INTO validation (partition, position, line, session_id, station_id, code, validated_by,
+    validated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
 OF_SESSIONS: LiteralString = "SELECT * FROM session WHERE session_id = ANY (%s)"
 # From the session on that what is dated then belongs to: all of them, where none began by then.
 SINCE: LiteralString = """
@@ -312,3 +316,10 @@ def store_rows(
     encoded = msgspec.json.encode(list(rows))
     if encoded != b"[]":
         connection.execute(UPSERT, (encoded.decode(),))
+
+
+def store_validations(connection: Connection[Any], rows: Sequence[tuple[object, ...]]) -> None:
+    """Write who validated which session with what code, at which line."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(VALIDATED, rows)
