@@ -150,3 +150,21 @@ def told_apart(
         msgspec.structs.replace(session, session_id=ids[index])
         for index, session in enumerate(sessions)
     )
+
+
+def billed(session: ChargingSession) -> tuple[object, ...]:
+    """Return what an invoice depends on."""
+    points = tuple((point.at, point.energy_wh) for point in session.points)
+    return (
+        session.started_at,
+        session.ended_at,
+        session.energy_wh,
+        session.unattributed_wh,
+        session.token_uid,
+        session.authorization,
+        session.evse_id,
+        session.connector_id,
+        points,
+        session.spans,
+        session.blockers,
+    )

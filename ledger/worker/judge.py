@@ -27,7 +27,7 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
-from ledger.sessions.session import ChargingSession
+from ledger.sessions.session import ChargingSession, billed
 from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.extent import Extent, is_around
 from ledger.worker.fact_shelf import FactShelf
@@ -92,7 +92,7 @@ class Judge:
         Only what may have come out differently since the last time is looked at.
 
         Raises:
-            LinesRaiseError: If the fold fails: it names the lines that it fails with.
+            LinesRaiseError: If the fold fails with some lines.
         """
         extent = self.recollection.extent(station_id, memory, named, moment)
         try:
@@ -100,7 +100,6 @@ class Judge:
         except psycopg.Error:
             raise  # the transaction is lost, whatever it was about
         except Exception as error:
-            # The fold is meant to be total; where it is not, one station must not stop the others.
             raise self._folds.unfolded(station_id, extent, moment.position) or error from error
         folded = seen.folded
         unknown = [
@@ -383,23 +382,5 @@ def _billed_otherwise(was: Iterable[ChargingSession], folded: Mapping[str, Folde
     return {
         before.session_id
         for before in was
-        if (now := folded.get(before.session_id)) and _billed(before) != _billed(now.session)
+        if (now := folded.get(before.session_id)) and billed(before) != billed(now.session)
     }
-
-
-def _billed(session: ChargingSession) -> tuple[object, ...]:
-    """Return what an invoice depends on."""
-    points = tuple((point.at, point.energy_wh) for point in session.points)
-    return (
-        session.started_at,
-        session.ended_at,
-        session.energy_wh,
-        session.unattributed_wh,
-        session.token_uid,
-        session.authorization,
-        session.evse_id,
-        session.connector_id,
-        points,
-        session.spans,
-        session.blockers,
-    )
