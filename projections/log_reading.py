@@ -15,6 +15,7 @@ from ledger.log.envelope import (
     Frame,
     LogLine,
     PartnerMessage,
+    TakeAgain,
     Tick,
     Validation,
     decode_lines,
@@ -119,11 +120,17 @@ def describe(line: LogLine) -> str:
             return "time passed"
         case Declared():
             return f"declarations up to version {line.version} hold from here"
-        case Choice():
-            return f"{line.by} chose to {line.choice} {line.session_id}: {line.reason}"
-        case Validation():
-            whose = line.session_id or f"the session of {line.token} at {line.station}"
-            return f"{line.by} showed the code {line.code} for {whose}"
+        case Choice() | Validation() | TakeAgain():
+            return _wanted(line)
+
+
+def _wanted(line: Choice | Validation | TakeAgain) -> str:
+    if isinstance(line, Choice):
+        return f"{line.by} chose to {line.choice} {line.session_id}: {line.reason}"
+    if isinstance(line, TakeAgain):
+        return f"{line.by} lets line {line.position}/{line.line} be taken again ({line.station})"
+    whose = line.session_id or f"the session of {line.token} at {line.station}"
+    return f"{line.by} showed the code {line.code} for {whose}"
 
 
 def _said(line: Frame | PartnerMessage) -> str:

@@ -299,6 +299,24 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        words="log set-aside",
+        function="deploy.commands.log:set_aside",
+        summary="List the lines that raised an error and were left out of the books.",
+        examples=(
+            "log set-aside",
+            "log set-aside --station HB-01 --json",
+        ),
+    ),
+    Command(
+        words="log take-again",
+        function="deploy.commands.log:take_again",
+        summary="Let a line that was set aside be taken again, from now on in the log.",
+        examples=(
+            "log take-again 0/17/3",
+            "log take-again --station HB-01 --by anna",
+        ),
+    ),
+    Command(
         words="station password",
         function="deploy.commands.station:password",
         summary=(

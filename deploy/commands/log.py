@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
 from deploy.errors import DeployError
-from deploy.output import print_json_text, say
-from deploy.running.opening import opened_with_log
+from deploy.output import print_json, print_json_text, print_rows, say
+from deploy.running.opening import opened, opened_with_log
+from deploy.running.owner import is_up
 
 if TYPE_CHECKING:
     from projections.log_reading import LoggedLine
@@ -71,6 +75,94 @@ def export(*, station: str | None = None, folder: ReadingFolder = READ_FOLDER) -
         for line in lines:
             _print(line, is_json=True)
     return 0
+
+
+def set_aside(
+    *,
+    station: str | None = None,
+    include_taken: Annotated[bool, Parameter(negative=())] = False,
+    limit: int = 100,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """List the lines that raised an error and were left out of the books.
+
+    What such a line tells is neither billed nor in the balance. Mend what failed, then let it be
+    taken again. Exits 1 while one is set aside, for whoever watches.
+
+    Args:
+        station: Only of this station.
+        include_taken: Also those that were taken again.
+        limit: At most so many.
+        folder: Where.
+    """
+    from ledger.asides.stored import count_asides, listed_asides
+
+    with opened(folder.settings()) as connection:
+        lines = listed_asides(connection, station_id=station, limit=limit, is_all=include_taken)
+        count = count_asides(connection)
+    if folder.json:
+        print_json({"lines": lines, "count": count})
+        return 1 if count else 0
+    rows = [
+        (f"{a.partition}/{a.position}/{a.line}", a.station_id, a.reason, a.taken_at, a.why)
+        for a in lines
+    ]
+    columns = {"line": "left", "station": "left", "reason": "left", "taken": "right", "why": "left"}
+    print_rows("Lines set aside", columns, rows)
+    if count:
+        say(f"{count} lines are set aside. Look with: wattledger log show LINE")
+        say("Once what failed is mended: wattledger log take-again LINE (or --station STATION)")
+    return 1 if count else 0
+
+
+def take_again(
+    log_position: str | None = None,
+    /,
+    *,
+    station: str | None = None,
+    by: str | None = None,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Let a line that was set aside be taken again, from now on in the log.
+
+    Exits 1 if one is set aside once more.
+
+    Args:
+        log_position: PARTITION/POSITION/LINE, as `log set-aside` names it.
+        station: All that are set aside of this station, in the order of the log.
+        by: Who says so (default: your login).
+        folder: Where.
+    """
+    from deploy.clock import SystemClock
+    from deploy.running.turns import work_off
+    from ledger.desk import taking_again
+    from ledger.log.event_log import Position
+    from projections.log_reading import parse_position
+
+    if (log_position is None) == (station is None):
+        message = "say which: a line (PARTITION/POSITION/LINE) or --station STATION"
+        raise DeployError(message)
+    settings = folder.settings()
+    with opened_with_log(settings) as (connection, log):
+        if log_position is None:
+            asides = taking_again.asides_of(connection, station or "")
+        else:
+            partition, position, line = parse_position(log_position)
+            asides = taking_again.asides_at(connection, Position(partition, position, line or 0))
+        done = taking_again.take_again(
+            connection,
+            asides,
+            by=by or login(),
+            at=SystemClock().now(),
+            log=log,
+            work_off=None if is_up(settings) else work_off,
+        )
+    if folder.json:
+        print_json(done)
+    for each in () if folder.json else done:
+        what = f"is set aside once more: {each.why}" if each.is_set_aside else "is taken"
+        say(f"{each.at} {what} (at {each.said_at.partition}/{each.said_at.position})")
+    return 1 if any(each.is_set_aside for each in done) else 0
 
 
 def _print(logged: LoggedLine, *, is_json: bool) -> None:

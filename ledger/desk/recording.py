@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from ledger.database import dsn_of
 from ledger.errors import LedgerError
-from ledger.log.envelope import Choice, Validation, encode_line
+from ledger.log.envelope import Choice, TakeAgain, Validation, encode_line
 from ledger.log.event_log import EventLog, Position, partition_of
 from ledger.log.outbox import carried_to, carry, put
 
@@ -37,12 +37,13 @@ WorkOff = Callable[[str, EventLog], None]
 
 def record(
     connection: Connection[Any],
-    line: Choice | Validation,
+    line: Choice | Validation | TakeAgain,
     *,
     log: EventLog,
     work_off: WorkOff | None,
+    partition: int | None = None,
 ) -> Position:
-    """Append *line* to its station's partition; return once the worker has taken it.
+    """Append *line* to a partition; return once the worker has taken it.
 
     Args:
         connection: To the books.
@@ -50,12 +51,14 @@ def record(
         log: Where it is to stand.
         work_off: How the worker's turn is taken where no system is up; None waits for the one
             that is.
+        partition: Which partition; None: its station's.
 
     Raises:
         NotCarriedError: If the log cannot take it now.
         NotTakenYetError: If the worker does not take it in time.
     """
-    partition = partition_of(line.station, partitions=log.partitions)
+    if partition is None:
+        partition = partition_of(line.station, partitions=log.partitions)
     with connection.transaction():
         lines = {partition: encode_line(line)}
         [number] = put(connection, lines, partitions=log.partitions)

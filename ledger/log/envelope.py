@@ -101,6 +101,19 @@ class Validation(Line, frozen=True, kw_only=True, tag="validation"):
     token: str | None = None
 
 
+class TakeAgain(Line, frozen=True, kw_only=True, tag="take_again"):
+    """A person lets a line that was set aside be taken again, from here on in the log.
+
+    It stands at `line` of the record at `position` of this partition, and was set aside for
+    `station` ("": for none).
+    """
+
+    station: str
+    position: int
+    line: int
+    by: str
+
+
 class PartnerMessage(Line, frozen=True, kw_only=True, tag="partner"):
     """What a roaming partner said to us, or with `direction` "out" we to it, as a frame is kept.
 
@@ -120,7 +133,7 @@ class PartnerMessage(Line, frozen=True, kw_only=True, tag="partner"):
     hmac: str | None = None
 
 
-LogLine = Frame | Connection | Tick | Declared | Choice | Validation | PartnerMessage
+LogLine = Frame | Connection | Tick | Declared | Choice | Validation | TakeAgain | PartnerMessage
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[LogLine] = msgspec.json.Decoder(LogLine)

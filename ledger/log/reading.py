@@ -13,7 +13,7 @@ def numbered_lines(payload: bytes) -> Iterator[tuple[int, LogLine | None]]:
     """Yield every line of a record with its index; None stands for one that cannot be read."""
     try:
         yield from enumerate(decode_lines(payload))
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         for index, text in enumerate(payload.rstrip(b"\n").split(b"\n")):
             yield index, _line_or_none(text)
 
@@ -21,5 +21,5 @@ def numbered_lines(payload: bytes) -> Iterator[tuple[int, LogLine | None]]:
 def _line_or_none(text: bytes) -> LogLine | None:
     try:
         return decode_lines(text)[0]
-    except (msgspec.MsgspecError, ValueError, IndexError):
+    except (msgspec.MsgspecError, ValueError, RecursionError, IndexError):
         return None

@@ -186,3 +186,22 @@ def points_of(
         last = points[-1]
         points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
     return tuple(points)
+
+
+def billed(session: ChargingSession) -> tuple[object, ...]:
+    """Return what an invoice depends on."""
+    points = tuple((point.at, point.energy_wh) for point in session.points)
+    return (
+        session.started_at,
+        session.ended_at,
+        session.last_sign_at,
+        session.energy_wh,
+        session.unattributed_wh,
+        session.token_uid,
+        session.authorization,
+        session.evse_id,
+        session.connector_id,
+        points,
+        session.spans,
+        session.blockers,
+    )

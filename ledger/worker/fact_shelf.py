@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from ledger.facts.station_facts import StationFact
 from ledger.facts.stored import pack_facts, unpack_facts
+from ledger.sessions.segments import Source
 
 SELECT: LiteralString = """
 SELECT fact.station_id, fact.transaction_ref, fact.facts
@@ -24,6 +25,12 @@ COPY: LiteralString = """
 COPY fact (station_id, transaction_ref, partition, position, received_until, facts)
 FROM STDIN (FORMAT binary)
 """
+# No row is older than the youngest of its facts.
+SELECT_ROWS: LiteralString = """
+SELECT ctid::text, facts FROM fact WHERE station_id = %s AND position >= %s
+"""
+UPDATE_ROW: LiteralString = "UPDATE fact SET facts = %s WHERE ctid = %s::tid"
+DELETE_ROW: LiteralString = "DELETE FROM fact WHERE ctid = %s::tid"
 COPY_TYPES = ("text", "text", "int4", "int8", "timestamptz", "bytea")
 
 TransactionKey = tuple[str, str]
@@ -41,6 +48,8 @@ class FactShelf:
         self._stored: dict[TransactionKey, list[StationFact]] = {}
         self._since: dict[TransactionKey, datetime] = {}
         self.new: defaultdict[TransactionKey, list[StationFact]] = defaultdict(list)
+        self.again: set[Source] = set()
+        """Frames of earlier records that the record under way takes again: news all the same."""
 
     def fetch(self, wanted: Iterable[tuple[TransactionKey, datetime]]) -> None:
         """Read the stored facts of *wanted*, received since the moment given with each."""
@@ -67,6 +76,34 @@ class FactShelf:
         # A row holds several facts, older ones too.
         return [fact for fact in known if fact.received_at >= since]
 
+    def brought(self, facts: Iterable[StationFact], position: int) -> list[StationFact]:
+        """Return those of *facts* that the record at *position* brings, the one under way."""
+        if not self.again:
+            return [fact for fact in facts if fact.position == position]
+        return [
+            fact
+            for fact in facts
+            if fact.position == position or (fact.position, fact.line) in self.again
+        ]
+
+    def remove(self, station_id: str, gone: Collection[Source]) -> None:
+        """Take the facts of the frames *gone* off the shelf and out of the table."""
+        for key in [key for key in self.new if key[0] == station_id]:
+            self.new[key] = [f for f in self.new[key] if (f.position, f.line) not in gone]
+            if not self.new[key]:
+                del self.new[key]
+        self._stored.clear()
+        self._since.clear()
+        first = min(position for position, _ in gone)
+        rows = self._connection.execute(SELECT_ROWS, (station_id, first), binary=True).fetchall()
+        for row_id, packed in rows:
+            facts = unpack_facts(packed)
+            kept = [fact for fact in facts if (fact.position, fact.line) not in gone]
+            if not kept:
+                self._connection.execute(DELETE_ROW, (row_id,))
+            elif len(kept) < len(facts):
+                self._connection.execute(UPDATE_ROW, (pack_facts(kept), row_id))
+
     def store(self) -> None:
         """Copy the new facts into the table, one row a transaction, and forget everything."""
         if self.new:
@@ -75,6 +112,8 @@ class FactShelf:
                 for (station_id, transaction), facts in self.new.items():
                     until = max(fact.received_at for fact in facts)
                     position = facts[-1].position
+                    if self.again:  # what is taken again comes last, and stands earlier
+                        position = max(fact.position for fact in facts)
                     row = (
                         station_id,
                         transaction,
@@ -87,3 +126,4 @@ class FactShelf:
         self._stored.clear()
         self._since.clear()
         self.new.clear()
+        self.again.clear()

@@ -16,18 +16,18 @@ Tests: tests/ledger/worker/test_late_facts.py, test_worker_chance.py (any groupi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import psycopg
 from psycopg import Connection
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
-from ledger.sessions.session import ChargingSession
+from ledger.sessions.session import ChargingSession, billed
 from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.extent import Extent, is_around
 from ledger.worker.fact_shelf import FactShelf
@@ -42,8 +42,6 @@ from ledger.worker.session_rows import (
     load_sessions,
 )
 from ledger.worker.station_memory import StationMemory
-
-logger = logging.getLogger(__name__)
 
 
 class Folded(NamedTuple):
@@ -79,6 +77,8 @@ class Judge:
         self._folds = LiveFolds(shelf)
         self.recollection = Recollection(connection, shelf, findings, self._folds, rater.traits)
         self._inherited: dict[str, list[str]] = {}
+        self.stalled: set[str] = set()
+        """Of these stations time decides no session: that failed, and waits for a person."""
 
     def judge(
         self,
@@ -86,20 +86,21 @@ class Judge:
         memory: StationMemory,
         named: Mapping[str, Sequence[StationFact]],
         moment: Moment,
-    ) -> bool:
+    ) -> None:
         """Fold *station_id* and decide; *named* are the record's facts by transaction.
 
-        Only what may have come out differently since the last time is looked at. False where the
-        fold failed: nothing is decided, the facts are kept for the next time.
+        Only what may have come out differently since the last time is looked at.
+
+        Raises:
+            LinesRaiseError: If the fold fails with some lines.
         """
         extent = self.recollection.extent(station_id, memory, named, moment)
         try:
             seen = self._look(station_id, memory, extent, named, moment)
-        except Exception:
-            # The fold is meant to be total; where it is not, one station must not stop the others.
-            logger.exception("%s was not folded at %s", station_id, moment)
-            self._folds.close(station_id)
-            return False
+        except psycopg.Error:
+            raise  # the transaction is lost, whatever it was about
+        except Exception as error:
+            raise self._folds.unfolded(station_id, extent, moment.position) or error from error
         folded = seen.folded
         unknown = [
             key
@@ -129,7 +130,6 @@ class Judge:
                 self._findings.change(row)
         memory.settle()
         self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
-        return True
 
     def _settle(
         self,
@@ -202,7 +202,8 @@ class Judge:
 
     def _is_due(self, row: SessionRow, memory: StationMemory, moment: Moment) -> bool:
         """Whether the time alone may decide an unfinished session."""
-        return moment.at >= self._rater.deadline(row, memory, moment.at)
+        is_stalled = row.station_id in self.stalled
+        return not is_stalled and moment.at >= self._rater.deadline(row, memory, moment.at)
 
     def _review(
         self, row: SessionRow, session: ChargingSession, memory: StationMemory, moment: Moment
@@ -260,6 +261,10 @@ class Judge:
     def _row(self, memory: StationMemory, session_id: str) -> SessionRow | None:
         known = memory.rows.get(session_id)
         return known or next(iter(load_sessions(self._connection, [session_id])), None)
+
+    def forget(self, station_id: str) -> None:
+        """Fold a station from its stored facts the next time: some of them are gone."""
+        self._folds.close(station_id)
 
     def use(self, version: int) -> None:
         """Decide with what was declared up to *version*: whatever waits is asked anew."""
@@ -377,24 +382,5 @@ def _billed_otherwise(was: Iterable[ChargingSession], folded: Mapping[str, Folde
     return {
         before.session_id
         for before in was
-        if (now := folded.get(before.session_id)) and _billed(before) != _billed(now.session)
+        if (now := folded.get(before.session_id)) and billed(before) != billed(now.session)
     }
-
-
-def _billed(session: ChargingSession) -> tuple[object, ...]:
-    """Return what an invoice depends on."""
-    points = tuple((point.at, point.energy_wh) for point in session.points)
-    return (
-        session.started_at,
-        session.ended_at,
-        session.last_sign_at,
-        session.energy_wh,
-        session.unattributed_wh,
-        session.token_uid,
-        session.authorization,
-        session.evse_id,
-        session.connector_id,
-        points,
-        session.spans,
-        session.blockers,
-    )

@@ -6,13 +6,15 @@ decision which folds are open.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
-from ledger.facts.station_facts import StationFact
+from ledger.asides.aside import Aside, AsideStep, LinesRaiseError, why_of
+from ledger.asides.culprits import culprits
+from ledger.facts.station_facts import StationFact, transaction_of
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.segments import dated
 from ledger.sessions.session import ChargingSession
@@ -63,6 +65,11 @@ class LiveFold:
         self._numbers = count()
         self.changed: set[str] = set()
         self.horizon = horizon
+
+    @property
+    def station_id(self) -> str:
+        """Whose fold it is."""
+        return self._fold.station_id
 
     @property
     def traits(self) -> StationTraits:
@@ -143,8 +150,12 @@ class LiveFold:
             part = extent[transaction].part
             if part != self._told.settled.get(transaction):
                 parts[transaction] = part
-        earlier = [fact for fact in news if fact.position != position]
-        self._brought += [fact for fact in news if fact.position == position]
+        brought = shelf.brought(news, position)
+        self._brought += brought
+        earlier = news
+        if brought:
+            ids = {id(fact) for fact in brought}
+            earlier = [fact for fact in news if id(fact) not in ids]
         self._told = told(earlier, settled(without(self._told, stale), parts))
 
     def turn(self) -> frozenset[str]:
@@ -250,6 +261,29 @@ class LiveFold:
         return facts
 
 
+def _raising(
+    live: LiveFold, shelf: FactShelf, extent: Mapping[str, Extent]
+) -> list[tuple[StationFact, Exception]]:
+    """Return the facts of *extent* that the station's fold cannot be made with, in log order."""
+    station_id, parts = live.station_id, {key: each.part for key, each in extent.items()}
+    facts = shelf.facts((station_id, NO_TRANSACTION), live.horizon)
+    for transaction, each in extent.items():
+        begins = each.told_from if each.facts_from is None else each.facts_from
+        facts += shelf.facts((station_id, transaction), each.received_since(begins))
+    facts.sort(key=lambda fact: (fact.position, fact.line))
+
+    def raised(some: Sequence[StationFact]) -> Exception | None:
+        try:
+            fold = fold_station(station_id, settled(told(some), parts), live.traits)
+            for reference in sorted({transaction_of(fact) for fact in some}):
+                fold.sessions(reference)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is asked for
+            return error
+        return None
+
+    return culprits(facts, raised)
+
+
 class LiveFolds:
     """The open folds of one partition's stations, the one used last at the end."""
 
@@ -285,6 +319,18 @@ class LiveFolds:
         """Forget the station's fold."""
         self._open.pop(station_id, None)
         self._used.add(station_id)
+
+    def unfolded(
+        self, station_id: str, extent: Mapping[str, Extent], position: int
+    ) -> LinesRaiseError | None:
+        """Return with which lines a fold failed at *position*, None if it does not fail anew."""
+        live = self._open.get(station_id)
+        found = _raising(live, self._shelf, extent) if live else []
+        asides = [
+            Aside(fact.position, fact.line, station_id, position, AsideStep.FOLD, why_of(error))
+            for fact, error in found
+        ]
+        return LinesRaiseError(position, asides) if asides else None
 
     def close_all(self) -> None:
         """Forget every fold."""

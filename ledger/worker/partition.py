@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from psycopg import Connection
 
+from ledger.asides.aside import Aside, AsideStep
+from ledger.asides.stored import Taken, stalled_stations, store_asides, store_counts
 from ledger.facts.station_facts import (
     FrameSetAside,
     QueueReported,
@@ -21,15 +22,14 @@ from ledger.facts.station_facts import (
     StationFact,
     transaction_of,
 )
-from ledger.log.envelope import Choice, Declared, Frame, PartnerMessage, Tick, Validation
-from ledger.log.event_log import Record, Stamp
-from ledger.log.reading import numbered_lines
+from ledger.log.envelope import Validation
+from ledger.log.event_log import Record
 from ledger.rating.decisions import Moment
-from ledger.sessions.segments import dated
+from ledger.sessions.segments import Source, dated
+from ledger.worker.entries import Entry, EntryReader
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.judge import Judge
-from ledger.worker.line_rows import store_set_aside, store_validations
 from ledger.worker.live_folds import NO_TRANSACTION
 from ledger.worker.position import Reached
 from ledger.worker.rater import Rater
@@ -41,6 +41,7 @@ from ledger.worker.session_rows import (
     SessionRow,
     load_stations,
     store_rows,
+    store_validations,
     unfinished_stations,
 )
 from ledger.worker.station_memory import StationMemory
@@ -48,32 +49,9 @@ from ledger.worker.station_memory import StationMemory
 logger = logging.getLogger(__name__)
 
 
-class Translate(Protocol):
-    """Says what a logged frame tells, as facts; knows the protocols, which the ledger does not."""
-
-    def __call__(self, frame: Frame, *, position: int, line: int) -> Sequence[StationFact]:
-        """Return the facts in *frame*, which stands at *line* of the record at *position*."""
-
-
 # These move borders or close gaps. A reading in an open session decides nothing.
 ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
 STATIONS_IN_MIND_MAX: Final = 20_000
-
-
-@dataclass(slots=True)
-class Entry:
-    """What one record says. `at` is the latest time of receipt in it."""
-
-    position: int
-    at: datetime = BEGINNING
-    facts: list[StationFact] = field(default_factory=list)
-    choices: list[Choice] = field(default_factory=list)
-    validations: list[tuple[int, Validation]] = field(default_factory=list)
-    version: int | None = None
-    tick: datetime | None = None
-    lines: int = 0
-    set_aside: list[tuple[str, str]] = field(default_factory=list)
-    stamp: Stamp | None = None
 
 
 class PartitionWorker:
@@ -84,25 +62,36 @@ class PartitionWorker:
         connection: Connection[Any],
         begin: Reached,
         *,
-        translate: Translate,
+        reader: EntryReader,
         recorded_in: str | None = None,
+        is_trial: bool = False,
     ) -> None:
         partition, version = begin.partition, begin.version
         self.partition, self.next_position, self.version, self._next_number = begin[:4]
         self._last_at, self._sequences = begin.last_at, begin.sequences
         self.lines_done = 0
-        self._connection, self._translate = connection, translate
+        self._connection, self._reader = connection, reader
         self._shelf = FactShelf(connection, partition)
         self._findings = Findings()
         self._rater = Rater(connection, version, recorded_in=recorded_in)
         self._judge = Judge(connection, self._shelf, self._rater, self._findings)
         self._set_aside: Counter[tuple[str, str]] = Counter()
         self._validated: list[tuple[object, ...]] = []
+        self._asides: list[Aside] = []
+        self._taken: list[Taken] = []
+        self.stalled = self._judge.stalled
+        self.stalled |= stalled_stations(connection, partition)
         self._deadline, self._waits = BEGINNING, (0, 0)
         self._memories: dict[str, StationMemory] = {}
         self._heard: set[str] = set()
         # Their time-outs come with a tick, without a frame that would bring them to mind.
-        self._remember(unfinished_stations(connection, partition), NEVER)
+        if not is_trial:
+            self._remember(unfinished_stations(connection, partition), NEVER)
+
+    @property
+    def stations(self) -> Collection[str]:
+        """The stations that it has in mind: at first those with unfinished sessions."""
+        return self._memories.keys()
 
     @property
     def reached(self) -> Reached:
@@ -115,11 +104,21 @@ class PartitionWorker:
 
         At least one is taken; the others while *has_time* says so.
         """
-        entries = [self._read(record) for record in records]
+        entries: list[Entry] = []
+        for record in records:
+            entry = self._reader.read(record)
+            # It looks up what is set aside, which must be in the table by then.
+            if entry.is_alone and entries:
+                break
+            entries.append(entry)
+            if entry.is_alone:
+                break
         self._prepare(entries)
         for entry in entries:
             self.lines_done += entry.lines
             if self._sequences.takes(entry.stamp):
+                if entry.asides or entry.taken:
+                    self._set_lines_aside(entry)
                 self._walk(entry)
             else:
                 self._set_aside["", "repeated"] += entry.lines
@@ -139,50 +138,21 @@ class PartitionWorker:
         self._shelf.store()
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
         self._next_number = self._rater.store(self._findings.decisions, self._next_number)
-        store_set_aside(self._connection, self.partition, self._set_aside)
+        store_counts(self._connection, self.partition, self._set_aside)
+        store_asides(self._connection, self.partition, self._asides, self._taken)
         store_validations(self._connection, self._validated)
         self._findings.clear()
         self._judge.stored()
         self._set_aside.clear()
         self._validated.clear()
+        self._asides.clear()
+        self._taken.clear()
         for station_id in self._heard:
             memory = self._memories[station_id]
             # A record that looks back further (its clock went back) brings what it needs to mind.
             memory.let_go(memory.heard_at - RECENT)
         self._heard.clear()
         self._lighten()
-
-    def _read(self, record: Record) -> Entry:
-        """Decode and translate one record; what says nothing is counted, never raised."""
-        entry = Entry(record.position, stamp=record.stamp)
-        for index, line in numbered_lines(record.payload):
-            entry.lines += 1
-            if line is None:
-                entry.set_aside.append(("", "line_unreadable"))
-                continue
-            if type(line) is PartnerMessage:
-                continue  # it changes no session, so it moves no moment of a decision either
-            entry.at = max(entry.at, line.received_at)
-            if type(line) is Frame:
-                entry.facts += self._translated(line, entry, index)
-            elif type(line) is Tick:
-                entry.tick = line.received_at
-            elif type(line) is Declared:
-                entry.version = line.version
-            elif type(line) is Choice:
-                entry.choices.append(line)
-            elif type(line) is Validation:
-                entry.validations.append((index, line))
-        return entry
-
-    def _translated(self, frame: Frame, entry: Entry, line: int) -> Sequence[StationFact]:
-        try:
-            return self._translate(frame, position=entry.position, line=line)
-        except Exception:
-            # A frame must never stop the frames after it; it stays in the log to be looked at.
-            logger.exception("frame %s/%s/%s not translated", self.partition, entry.position, line)
-            entry.set_aside.append((frame.station, "not_translated"))
-            return ()
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
         """Read everything that the records will need from the database in a few statements."""
@@ -191,7 +161,7 @@ class PartitionWorker:
         judged: set[str] = set()
         since = NEVER
         for entry in entries:
-            if entry.facts or entry.choices or entry.validations:
+            if entry.facts or entry.choices or entry.validations or entry.resumed:
                 since = min(since, entry.at)
             for fact in entry.facts:
                 facts[fact.station_id][transaction_of(fact)].append(fact)
@@ -201,6 +171,8 @@ class PartitionWorker:
                 facts[choice.station][NO_TRANSACTION] += ()
             for _, validation in entry.validations:
                 facts[validation.station][NO_TRANSACTION] += ()
+            for station_id in entry.resumed:
+                facts[station_id][NO_TRANSACTION] += ()
         self._remember(facts.keys(), since)
         self._recall(facts, since)
         judged.update(station for station in facts if self._memories[station].is_waiting)
@@ -251,7 +223,7 @@ class PartitionWorker:
         # Before the facts: a code may come in the record of its stop, which is rated with it.
         for line, validation in entry.validations:
             self._validate(validation, moment, line)
-        named = self._add(entry)
+        named = {**{station_id: {} for station_id in entry.resumed}, **self._add(entry)}
         for station_id in sorted(named):
             self._judge_station(station_id, named[station_id], moment)
             # Never too late, so that most ticks need to look at nothing.
@@ -361,6 +333,8 @@ class PartitionWorker:
         As of *at*: a session may be older than the record that makes it wait.
         """
         memory = self._memories[station_id]
+        if station_id in self.stalled:
+            return deadline
         for row in memory.unfinished:
             deadline = min(deadline, self._rater.deadline(row, memory, at))
         return deadline
@@ -368,8 +342,23 @@ class PartitionWorker:
     def _judge_station(
         self, station_id: str, named: Mapping[str, Sequence[StationFact]], moment: Moment
     ) -> None:
-        if not self._judge.judge(station_id, self._memories[station_id], named, moment):
-            self._set_aside[station_id, "not_folded"] += 1
+        self._judge.judge(station_id, self._memories[station_id], named, moment)
+
+    def _set_lines_aside(self, entry: Entry) -> None:
+        """Note which lines a record sets aside or takes again; take away what they told before."""
+        self._asides += entry.asides
+        self._taken += entry.taken
+        self._shelf.again |= entry.again
+        self.stalled -= entry.resumed
+        gone: defaultdict[str, set[Source]] = defaultdict(set)
+        for each in entry.asides:
+            if each.step is AsideStep.TIME_OUT:
+                self.stalled.add(each.station_id)
+            elif each.position != entry.position and each.step is AsideStep.FOLD:
+                gone[each.station_id].add((each.position, each.line))
+        for station_id, sources in gone.items():
+            self._shelf.remove(station_id, sources)
+            self._judge.forget(station_id)
 
     def _lighten(self) -> None:
         """Forget stations where nothing is unfinished once there are many."""

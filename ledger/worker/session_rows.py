@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, LiteralString
@@ -252,6 +252,10 @@ ORDER BY started_at DESC LIMIT 10
 UNFINISHED_STATIONS: LiteralString = """
 SELECT DISTINCT station_id FROM unfinished_session WHERE partition = %s
 """
+VALIDATED: LiteralString = """
+INSERT INTO validation (partition, position, line, session_id, station_id, code, validated_by,
+    validated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
 OF_SESSIONS: LiteralString = "SELECT * FROM session WHERE session_id = ANY (%s)"
 # From the session on that what is dated then belongs to: all of them, where none began by then.
 SINCE: LiteralString = """
@@ -328,3 +332,10 @@ def store_rows(
     encoded = msgspec.json.encode(list(rows))
     if encoded != b"[]":
         connection.execute(UPSERT, (encoded.decode(),))
+
+
+def store_validations(connection: Connection[Any], rows: Sequence[tuple[object, ...]]) -> None:
+    """Write who validated which session with what code, at which line."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(VALIDATED, rows)

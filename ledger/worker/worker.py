@@ -43,18 +43,24 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import psycopg
 from psycopg import Connection, IsolationLevel, sql
 
+from ledger.asides.aside import Aside, LinesRaiseError
+from ledger.asides.stored import recorded_asides
+from ledger.asides.trial import RecordTrial
+from ledger.database import is_of_content
 from ledger.errors import LedgerError
-from ledger.log.event_log import FollowedLog
+from ledger.log.event_log import FollowedLog, LogError, Record
 from ledger.rating.allowances import lock_all
-from ledger.worker.partition import PartitionWorker, Translate
+from ledger.worker.entries import EntryReader, Translate
+from ledger.worker.partition import PartitionWorker
 from ledger.worker.position import load_position, lock_position, store_position
 
 logger = logging.getLogger(__name__)
@@ -67,6 +73,18 @@ WAIT_SECONDS: Final = 1.0
 """How long `run` waits for the log to have more before it looks by itself."""
 LOST: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
 """How a group ends that needs what another worker holds; the second where `lock_timeout` is set."""
+
+
+PAUSE_SECONDS: Final = 1.0
+"""How long a partition rests after an error that no line of it makes; each further time twice."""
+PAUSE_SECONDS_MAX: Final = 60.0
+
+
+class Pause(NamedTuple):
+    """Until when a partition rests (by the monotonic clock), and how long that is in all."""
+
+    until: float = 0.0
+    seconds: float = 0.0
 
 
 class FencedError(LedgerError):
@@ -116,7 +134,11 @@ class Worker:
         # A lock that was waited for must show what its last holder wrote.
         self._connection.isolation_level = IsolationLevel.READ_COMMITTED
         use_schema(self._connection, schema)
-        self._partitions = [self._open(partition) for partition in sorted(set(partitions))]
+        followed = sorted(set(partitions))
+        self._asides = {each: self._recorded_asides(each) for each in followed}
+        self._partitions = [self._open(partition) for partition in followed]
+        self._at_most = [group_records] * len(followed)
+        self._pauses = [Pause()] * len(followed)
 
     def __enter__(self) -> Self:
         return self
@@ -137,43 +159,137 @@ class Worker:
         return sum(self._take_turn(index) for index in range(len(self._partitions)))
 
     def run(self, stop: threading.Event) -> None:
-        """Follow the log until *stop* is set.
+        """Follow the log until *stop* is set. A partition in trouble rests; the others go on.
 
         Raises:
             FencedError: If another worker took over a partition.
+            psycopg.OperationalError: If the connection is lost.
         """
         while not stop.is_set():
+            done = sum(self._patient_turn(index) for index in range(len(self._partitions)))
             # Also while there is much to do, or what the log tells meanwhile would pile up.
-            self._log.wait(0 if self.run_once() else WAIT_SECONDS)
+            self._log.wait(0 if done else WAIT_SECONDS)
 
-    def _open(self, partition: int) -> PartitionWorker:
+    def _patient_turn(self, index: int) -> int:
+        """Advance one partition unless it rests, which an error of its own makes it do."""
+        pause = self._pauses[index]
+        if monotonic() < pause.until:
+            return 0
+        partition = self._partitions[index].partition
+        try:
+            if pause.seconds:
+                self._partitions[index] = self._open(partition)
+            done = self._take_turn(index)
+        except FencedError:
+            raise
+        except Exception:
+            if self._connection.closed:
+                raise
+            seconds = min(max(2 * pause.seconds, PAUSE_SECONDS), PAUSE_SECONDS_MAX)
+            self._pauses[index] = Pause(monotonic() + seconds, seconds)
+            logger.exception("partition %s rests for %s s", partition, seconds)
+            return 0
+        self._pauses[index] = Pause()
+        return done
+
+    def _recorded_asides(self, partition: int) -> dict[int, list[Aside]]:
+        if self._recorded_in is None:
+            return {}
+        return recorded_asides(self._connection, partition, schema=self._recorded_in)
+
+    def _open(
+        self,
+        partition: int,
+        asides: Mapping[int, Sequence[Aside]] | None = None,
+        *,
+        is_trial: bool = False,
+    ) -> PartitionWorker:
         reached = load_position(self._connection, partition)
         if reached is None:
             raise FencedError(partition, 0)
+
+        def record_at(position: int) -> Record | None:
+            return next(iter(self._log.read(partition, position, records=1)), None)
+
+        reader = EntryReader(
+            self._connection,
+            partition,
+            self._translate,
+            asides=self._asides[partition] if asides is None else asides,
+            record_at=record_at,
+        )
         return PartitionWorker(
             self._connection,
             reached,
-            translate=self._translate,
+            reader=reader,
             recorded_in=self._recorded_in,
+            is_trial=is_trial,
         )
 
     def _take_turn(self, index: int) -> int:
-        """Advance one partition; a group that lost a lock to another worker is taken once more."""
+        """Advance one partition; a group that raises is taken once more.
+
+        Where it lost a lock to another worker, alone; where a line raises, without that.
+        """
         partition, is_alone = self._partitions[index], False
         while True:
             position = partition.next_position
             try:
-                return self._advance(partition, is_alone=is_alone)
+                done = self._advance(index, partition, is_alone=is_alone)
             except LOST as error:
                 name = type(error).__name__
                 logger.warning("%s at %s/%s: once more, alone", name, partition.partition, position)
-                # What it had in mind is rolled back: it begins anew from the tables.
-                partition = self._partitions[index] = self._open(partition.partition)
-                if partition.next_position != position:
-                    raise FencedError(partition.partition, position) from error
-                is_alone = True
+                is_alone, cause = True, f"{name}: {error}"
+            except (FencedError, LogError):
+                raise
+            except Exception as error:
+                if not is_of_content(error):
+                    raise
+                self._find_culprits(index, position, error)
+                cause = str(error)
+            else:
+                self._at_most[index] = min(2 * self._at_most[index], self._group_records)
+                return done
+            # What it had in mind is rolled back: it begins anew from the tables.
+            partition = self._partitions[index] = self._open(partition.partition)
+            if partition.next_position != position:
+                logger.warning("after %s: another worker has gone on", cause)
+                raise FencedError(partition.partition, position)
 
-    def _advance(self, partition: PartitionWorker, *, is_alone: bool) -> int:
+    def _find_culprits(self, index: int, position: int, error: Exception) -> None:
+        """Find which lines a group from *position* on raises with; first, in which record.
+
+        Raises:
+            Exception: The *error*, if no line makes it.
+        """
+        partition = self._partitions[index].partition
+        if isinstance(error, LinesRaiseError):
+            self._leave_out(partition, error.at, error.asides)
+            return
+        records = self._log.read(
+            partition, position, records=self._at_most[index], lines=self._lines
+        )
+        if len(records) > 1:
+            self._at_most[index] = len(records) // 2
+            return
+        trial = RecordTrial(
+            self._connection, records[0], partial(self._open, partition), self._asides[partition]
+        )
+        asides = trial.culprits()
+        if not asides:
+            raise error
+        self._leave_out(partition, position, asides)
+
+    def _leave_out(self, partition: int, at: int, asides: Sequence[Aside]) -> None:
+        for each in asides:
+            logger.error(
+                "line %s/%s/%s of %s is set aside (%s): %s",
+                *(partition, each.position, each.line, each.station_id, each.step, each.why),
+            )
+        known = self._asides[partition].setdefault(at, [])
+        known += asides
+
+    def _advance(self, index: int, partition: PartitionWorker, *, is_alone: bool) -> int:
         """Take one group of records, if there is one, in one transaction.
 
         *is_alone*: while no other worker holds a shared grant. What a group needs is known only as
@@ -182,7 +298,7 @@ class Worker:
         records = self._log.read(
             partition.partition,
             partition.next_position,
-            records=self._group_records,
+            records=self._at_most[index],
             lines=self._lines,
         )
         if not records:

@@ -51,6 +51,12 @@ SELECT * FROM {schema}.posting WHERE NOT starts_with(entry_id, 'invoice:') AND e
     SELECT entry_id FROM {schema}.journal_entry WHERE (session_id, revision) IN ({later})
 )
 """
+ASIDES: LiteralString = """
+SELECT aside.partition, aside.position, line, station_id, set_aside_at, reason, why,
+       CASE WHEN taken_at < until.position THEN taken_at END AS taken_at
+FROM {schema}.line_set_aside AS aside JOIN replay_until AS until USING (partition)
+WHERE set_aside_at < until.position
+"""
 COUNT: LiteralString = """
 SELECT count(*), count(*) FILTER (WHERE kept::text IS DISTINCT FROM again::text)
 FROM ({kept}) AS kept FULL JOIN ({again}) AS again USING ({key})
@@ -71,6 +77,7 @@ TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
     ),
     "journal entry": (JOURNAL_ENTRIES, ("entry_id",)),
     "posting": (POSTINGS, ("entry_id", "posting")),
+    "line set aside": (ASIDES, ("partition", "position", "line", "station_id", "set_aside_at")),
 }
 """What is compared by name: its rows of a schema, and their key."""
 

@@ -77,3 +77,20 @@ CREATE TABLE set_aside (
     lines      bigint  NOT NULL,
     PRIMARY KEY (partition, station_id, reason)
 );
+
+-- Lines that raised, each left out at the record `set_aside_at`: its own, or a later one whose fold its
+-- fact failed. A replay leaves out the same ones. `taken_at` is the record that took it again.
+CREATE TABLE line_set_aside (
+    partition    integer NOT NULL,
+    position     bigint  NOT NULL,
+    line         integer NOT NULL,
+    station_id   text    NOT NULL, -- '' where the line names none
+    set_aside_at bigint  NOT NULL,
+    reason       text    NOT NULL CHECK (reason IN (
+        'line_unreadable', 'not_translated', 'not_folded', 'not_taken', 'not_timed_out'
+    )),
+    why          text    NOT NULL,
+    taken_at     bigint,
+    PRIMARY KEY (partition, position, line, station_id, set_aside_at)
+);
+CREATE INDEX line_set_aside_open ON line_set_aside (partition) WHERE taken_at IS NULL;
