@@ -40,7 +40,11 @@ PACKAGES: Final = {
     "ledger.invoices": ("tests/ledger/invoices", "tests/ledger/books"),
     "ledger.worker": ("tests/ledger/worker", "tests/ledger/desk", "tests/quirks"),
     "ingest.edge": ("tests/ingest",),
-    "tariffs.taxes": ("tests/tariffs/taxes", "tests/tariffs/kernel/test_cases.py"),
+    "tariffs.taxes": (
+        "tests/tariffs/taxes",
+        "tests/tariffs/kernel/test_cases.py",
+        "tests/tariffs/kernel/test_limits.py",
+    ),
 }
 """The packages that are changed, with the tests that are nearest to each."""
 ENOUGH: Final = 90
