@@ -262,7 +262,7 @@ def sessions_of_a_month(draw: st.DrawFn) -> list[SessionRated]:
 
 
 @given(sessions_of_a_month())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_month_is_taxed_once_adds_up_and_clears_what_it_bills(
     month: list[SessionRated],
 ) -> None:
