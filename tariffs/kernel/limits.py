@@ -32,7 +32,6 @@ from tariffs.kernel.rounding import Amounts
 from tariffs.kernel.tally import Run
 from tariffs.model.policy import LimitTaxPolicy, PricingPolicy
 from tariffs.model.tariff import PriceLimit, Tariff
-from tariffs.taxes.taxes import scaled
 
 # VAT in percent, and what is added before taxes and as tax (or taken, when negative).
 LimitedPart = tuple[Decimal | None, int, int]
@@ -82,7 +81,7 @@ def limit_for(
     stated = compiled.tariff.min_price if is_least else compiled.tariff.max_price
     if stated is None:
         return None
-    limit = _limit(stated, compiled, amounts, is_least=is_least)
+    limit = _limit(stated, amounts, is_least=is_least)
     before, tax = Fraction(sum(amounts.befores)), Fraction(sum(amounts.taxes))
     if policy.limit_tax is LimitTaxPolicy.UNCHANGED:
         limited = limit.bound(before, limit.before)
@@ -103,16 +102,14 @@ def rate_on_nothing(tariff: Tariff) -> Decimal | None:
     return next((c.vat for c in components if c.vat is not None), None)
 
 
-def _limit(
-    stated: PriceLimit, compiled: CompiledTariff, amounts: Amounts, *, is_least: bool
-) -> _Limit:
+def _limit(stated: PriceLimit, amounts: Amounts, *, is_least: bool) -> _Limit:
     """Return the limit over the session's denominator."""
-    decimals, scale = compiled.factors.price_decimals, compiled.factors.price_scale
-    before, after = (
-        None if each is None else Fraction(scaled(each, decimals) * amounts.denominator, scale)
-        for each in (stated.before_taxes, stated.after_taxes)
+    before, after = Fraction(stated.before_taxes), stated.after_taxes
+    return _Limit(
+        before * amounts.denominator,
+        None if after is None else Fraction(after) * amounts.denominator,
+        is_least,
     )
-    return _Limit(before or Fraction(0), after, is_least)
 
 
 def _by_rate(runs: Sequence[Run], amounts: Amounts) -> list[_Owed]:

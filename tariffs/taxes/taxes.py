@@ -86,14 +86,11 @@ def factors_of(tariff: Tariff, *, grants: int) -> Factors:
     vats = [c.vat for c in components if c.vat is not None]
     vat_decimals = max((decimals_of(vat) for vat in vats), default=0)
     inclusive = tariff.tax_included is TaxIncluded.YES
-    limits = [limit for limit in (tariff.min_price, tariff.max_price) if limit is not None]
     prices = [c.price for c in components]
     if tariff.price_series is not None:
         prices.extend(
             tariff.price_series.resolved(price) for _, price in tariff.price_series.prices
         )
-    prices.extend(limit.before_taxes for limit in limits)
-    prices.extend(limit.after_taxes for limit in limits if limit.after_taxes is not None)
     price_decimals = max((decimals_of(price) for price in prices), default=0)
     hundred: int = 100 * 10**vat_decimals
     # Taxes inside: net = gross x 100 / (100 + rate), so each rate divides the denominator.

@@ -36,9 +36,15 @@ PACKAGES: Final = {
     "ledger.meter": ("tests/ledger/meter", "tests/ledger/sessions", "tests/quirks"),
     "ledger.sessions": ("tests/ledger/sessions", "tests/ledger/facts", "tests/quirks"),
     "ledger.rating": ("tests/ledger/rating", "tests/ledger/worker"),
+    "ledger.books": ("tests/ledger/books", "tests/ledger/invoices"),
     "ledger.invoices": ("tests/ledger/invoices", "tests/ledger/books"),
     "ledger.worker": ("tests/ledger/worker", "tests/ledger/desk", "tests/quirks"),
     "ingest.edge": ("tests/ingest",),
+    "tariffs.taxes": (
+        "tests/tariffs/taxes",
+        "tests/tariffs/kernel/test_cases.py",
+        "tests/tariffs/kernel/test_limits.py",
+    ),
 }
 """The packages that are changed, with the tests that are nearest to each."""
 ENOUGH: Final = 90

@@ -10,6 +10,9 @@ import msgspec
 import psycopg
 import pytest
 
+from ledger.database import connect
+from ledger.invoices.issuer import InvoiceIssuer
+from ledger.invoices.issuing import issue_due
 from ledger.log.envelope import Frame, decode_lines
 from ledger.log.postgres import PostgresEventLog
 from projections.audit import trail
@@ -22,6 +25,7 @@ from projections.audit.trail import (
 )
 from tests.at_the_edge import original
 from tests.charging_day import at, choose, meter16, start16, status16, stop16
+from tests.depot import NOON, declared, keep_decisions, rated, session
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
@@ -177,6 +181,22 @@ def test_an_invoice_is_shown_as_it_was_issued(books: str) -> None:
 
     assert document.gross_minor == 286
     assert document.buyer.name == "Fleet Ltd"
+
+
+def test_the_line_that_no_session_is_behind_is_explained_by_the_rule(books: str) -> None:
+    """Two sessions of 2.92 are told 0.55 of tax each; 5.84 owe 1.11."""
+    month = [session(n, token_uid="fleet-1", energy_wh="7293") for n in (1, 2)]
+    with connect(books) as connection, InvoiceIssuer(books) as issuer:
+        keep_decisions(connection, [rated(each) for each in month])
+        [number] = issue_due(connection, issuer, declared(), up_to=NOON + timedelta(days=60))
+        alone, whole = explain(connection, number, 3), show_invoice(connection, number)
+
+    assert (alone.lines, alone.rounding) == ((), whole.lines[2])
+    assert (whole.net_minor, whole.vat_minor, whole.due_minor) == (584, 111, 695)
+    assert explanation_text(alone).splitlines()[-2:] == [
+        "Line 3: Rounding, 0.00 EUR net; tax 0.01 EUR",
+        "  the tax of each rate is rounded once, on the invoice's sum",
+    ]
 
 
 def test_what_does_not_exist_is_refused_by_name(books: str) -> None:

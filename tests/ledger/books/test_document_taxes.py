@@ -206,6 +206,17 @@ def test_a_tax_per_kwh_is_rounded_once_as_well(
         assert invoice.due_minor == 10 * one.gross_minor
 
 
+@pytest.mark.parametrize(
+    ("currency", "exact"), [("JPY", "0.05"), ("EUR", "0.0005"), ("KWD", "0.00005")]
+)
+def test_a_tax_per_kwh_is_rounded_to_the_minor_units_of_its_currency(
+    currency: str, exact: str
+) -> None:
+    month = [replace(with_line(told(((3, 1), "20")), excise(exact, 0)), currency=currency)] * 10
+
+    assert -balances(*month)["tax:DE:EV excise"] == 1
+
+
 def test_coins_bound_what_a_document_asks_for_where_they_bound_its_sessions() -> None:
     in_coins = told(((3, 1), "20"), ((1, 0), None), policy="cash-0.05")
 
@@ -251,7 +262,7 @@ def sessions_of_a_month(draw: st.DrawFn) -> list[SessionRated]:
 
 
 @given(sessions_of_a_month())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_month_is_taxed_once_adds_up_and_clears_what_it_bills(
     month: list[SessionRated],
 ) -> None:

@@ -143,7 +143,7 @@ rates = st.sampled_from([None, "0", "7", "10", "19", "20"])
 bounds = st.decimals(0, 20, places=2)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     rates, rates, st.decimals(0, 20, places=2), bounds, st.none() | bounds, st.booleans(),
     st.sampled_from([TaxIncluded.YES, TaxIncluded.NO]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tariffs.taxes.names import tax_name
@@ -65,6 +65,7 @@ def test_the_tax_is_the_sum_times_the_rate_and_the_rest_is_rounded_off(
     assert (found.net_minor, found.tax_minor, found.rounding_minor) == owed
 
 
+@settings(deadline=None)
 @given(percents, money)
 def test_prices_before_taxes_leave_the_net_and_nothing_to_round_off(
     percent: Decimal, net: int
@@ -74,6 +75,7 @@ def test_prices_before_taxes_leave_the_net_and_nothing_to_round_off(
     assert found == TaxedSum(net, (TaxOnSum(net, rounded(net * percent / 100)),), 0)
 
 
+@settings(deadline=None)
 @given(percents, money, money)
 def test_what_is_due_is_exact_whatever_the_prices_are(
     percent: Decimal, net: int, gross: int
@@ -89,6 +91,7 @@ def test_what_is_due_is_exact_whatever_the_prices_are(
     assert abs(found.rounding_minor) <= 1
 
 
+@settings(deadline=None)
 @given(percents, money, money)
 def test_a_credit_is_what_it_credits_with_the_sign_changed(
     percent: Decimal, net: int, gross: int
@@ -114,6 +117,7 @@ def test_a_stacked_tax_is_on_the_tax_below_as_the_document_states_it() -> None:
     assert found.taxes == (TaxOnSum(15, 2), TaxOnSum(17, 2))
 
 
+@settings(deadline=None)
 @given(st.sampled_from([GST_AND_PST, STACKED]), st.integers(0, 10**9))
 def test_a_gross_sum_of_two_taxes_is_met_as_closely_as_it_can_be(
     taxes: tuple[SalesTax, ...], gross: int

@@ -1,0 +1,92 @@
+"""In whose currency a session is rated, and what its rating records of taxes for its document."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from ledger.declared.declarations import BEGINNING, Declarations, Kind
+from ledger.master_data.tariff_versions import published
+from ledger.rating.decide import decide, release
+from ledger.rating.decisions import SessionHeld, decode_decision, encode_decision
+from ledger.rating.english import ENGLISH
+from tariffs.adjustments.adjustment import QuantityTax
+from tariffs.model.tariff import Dimension, Tariff, TaxIncluded
+from tariffs.taxes.sales_taxes import SalesTax
+from tests.depot import ENERGY_ONLY, component, declared, moment_of, rated, session, tariff
+
+GST = SalesTax(name="GST", percent=Decimal(19))
+
+
+def priced_by(tariff: Tariff) -> Declarations:
+    return declared((Kind.TARIFF, "energy", published(tariff), BEGINNING))
+
+
+@pytest.mark.parametrize("currency", ["SEK", "JPY", "KWD"])
+def test_a_tariff_in_another_currency_than_the_sites_prices_nothing_there(currency: str) -> None:
+    known, charging = priced_by(replace(ENERGY_ONLY, currency=currency)), session()
+    moment = moment_of(charging)
+
+    for held in (
+        decide(charging, known, moment=moment),
+        release(charging, known, moment=moment, by="anna", reason="she paid"),
+    ):
+        assert isinstance(held, SessionHeld)
+        assert [ENGLISH.words(each) for each in held.reasons] == [
+            f"The tariff is in {currency}, the site in EUR."
+        ]
+    assert rated(charging).currency == "EUR"
+
+
+@pytest.mark.parametrize(
+    ("included", "recorded"),
+    [(TaxIncluded.YES, True), (TaxIncluded.NO, False), (TaxIncluded.NOT_APPLICABLE, False)],
+)
+def test_a_rating_records_whether_its_prices_have_their_taxes_inside(
+    included: TaxIncluded, *, recorded: bool
+) -> None:
+    decision = rated(session(), priced_by(replace(ENERGY_ONLY, tax_included=included)))
+
+    assert decision.tax_included is recorded
+    assert decode_decision(encode_decision(decision)) == decision
+    assert (b'"tax_included"' in encode_decision(decision)) is recorded
+
+
+def test_a_rating_records_the_named_taxes_that_its_rate_consists_of() -> None:
+    named = replace(ENERGY_ONLY, sales_taxes=(GST,))
+
+    decision = rated(session(), priced_by(named))
+
+    assert decision.sales_taxes == (GST,)
+    assert decode_decision(encode_decision(decision)) == decision
+    assert rated(session()).sales_taxes == ()
+
+
+def test_where_no_taxes_apply_a_session_owes_none_and_says_so() -> None:
+    stating = replace(
+        ENERGY_ONLY,
+        tax_included=TaxIncluded.NOT_APPLICABLE,
+        sales_taxes=(GST,),
+        quantity_taxes=(QuantityTax(name="excise", per_kwh=Decimal("0.03")),),
+    )
+
+    decision = rated(session(), priced_by(stating))
+
+    assert (decision.net_minor, decision.tax_minor, decision.sales_taxes) == (400, 0, ())
+    assert {line.tax_percent for line in decision.lines} == {None}
+    assert [note.code for note in decision.notes] == ["no_taxes_apply"]
+
+
+def test_a_rating_names_the_version_that_was_published_though_its_taxes_do_not_apply() -> None:
+    stating = replace(ENERGY_ONLY, tax_included=TaxIncluded.NOT_APPLICABLE)
+    silent = replace(
+        tariff("energy", component(Dimension.ENERGY, "0.40", None)),
+        tax_included=TaxIncluded.NOT_APPLICABLE,
+    )
+
+    hashes = [rated(session(), priced_by(each)).tariff_hash for each in (stating, silent)]
+
+    assert hashes == [published(stating).sha256, published(silent).sha256]
+    assert hashes[0] != hashes[1]
