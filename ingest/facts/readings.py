@@ -26,13 +26,15 @@ _BILLED: Final[Mapping[str | None, Billed]] = {
     None: _REGISTER,  # what a sampled value measures that names nothing (1.6 and 2.0.1 alike)
     "Energy.Active.Import.Register": _REGISTER,
     "Energy.Active.Import.Interval": Billed(Measurand.ENERGY_INTERVAL_WH, _ENERGY),
+    # Not billed, but a session that measured nothing else must say so.
+    "Energy.Active.Export.Register": Billed(Measurand.ENERGY_EXPORT_WH, _ENERGY),
     "Power.Active.Import": Billed(Measurand.POWER_W, {"w": 0, "kw": 3, "mw": 6}),
     "Current.Import": Billed(Measurand.CURRENT_A, {"a": 0}, is_total_only=True),
     "Current.Offered": Billed(Measurand.CURRENT_OFFERED_A, {"a": 0}, is_total_only=True),
 }
 _OTHER: Final = frozenset(
     {
-        "Current.Export", "Energy.Active.Export.Register", "Energy.Active.Export.Interval",
+        "Current.Export", "Energy.Active.Export.Interval",
         "Energy.Reactive.Import.Register", "Energy.Reactive.Export.Register",
         "Energy.Reactive.Import.Interval", "Energy.Reactive.Export.Interval",
         "Energy.Active.Net", "Energy.Reactive.Net", "Energy.Apparent.Net",

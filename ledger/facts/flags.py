@@ -71,6 +71,9 @@ class Flag(StrEnum):
     STOP_READING_MISSING = "stop_reading_missing"
     METER_START_IMPLAUSIBLE = "meter_start_implausible"
     METER_STOP_BELOW_START = "meter_stop_below_start"
+    START_READINGS_DIFFER = "start_readings_differ"
+    STOP_READINGS_DIFFER = "stop_readings_differ"
+    OTHER_READING_REFUTED = "other_reading_refuted"
     METER_STOP_ESTIMATED = "meter_stop_estimated"
     READINGS_ABOVE_STOP = "readings_above_stop"
     REGISTER_SESSION_RELATIVE = "register_session_relative"
@@ -78,12 +81,16 @@ class Flag(StrEnum):
     READING_DIP_DROPPED = "reading_dip_dropped"
     READING_SPIKE_DROPPED = "reading_spike_dropped"
     READING_NEGATIVE = "reading_negative"
+    READINGS_OF_ONE_MOMENT = "readings_of_one_moment"
     METER_ROLLOVER = "meter_rollover"
     METER_RESET = "meter_reset"
     UNIT_SUSPECT = "unit_suspect"
     POWER_UNIT_SUSPECT = "power_unit_suspect"
     UNIT_OVERRIDDEN = "unit_overridden"
     ENERGY_IMPLAUSIBLE = "energy_implausible"
+    ENERGY_AGAINST_POWER = "energy_against_power"
+    REGISTER_SHARED = "register_shared"
+    EXPORT_ONLY = "export_only"
     PHASES_SUMMED = "phases_summed"
     PHASES_INCOMPLETE = "phases_incomplete"
     SINGLE_PHASE_REGISTER = "single_phase_register"
@@ -190,6 +197,11 @@ RULES: Final[dict[Flag, FlagRule]] = {
         "The register at the start contradicts the readings after it.", True
     ),
     _F.METER_STOP_BELOW_START: FlagRule("The register at the stop is below the start."),
+    _F.START_READINGS_DIFFER: FlagRule("Two readings at the start contradict each other.", True),
+    _F.STOP_READINGS_DIFFER: FlagRule("Two readings at the stop contradict each other.", True),
+    _F.OTHER_READING_REFUTED: FlagRule(
+        "Of two readings at the start or stop the other readings refute one; it was not used."
+    ),
     _F.METER_STOP_ESTIMATED: FlagRule("The last good reading stands in for the stop.", True),
     _F.READINGS_ABOVE_STOP: FlagRule("Readings before the stop are above it.", True),
     _F.REGISTER_SESSION_RELATIVE: FlagRule("Readings count from the session's start."),
@@ -197,12 +209,24 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.READING_DIP_DROPPED: FlagRule("A reading fell below its neighbours and was not used."),
     _F.READING_SPIKE_DROPPED: FlagRule("A reading jumped beyond what is possible; not used."),
     _F.READING_NEGATIVE: FlagRule("A negative register reading was not used."),
+    _F.READINGS_OF_ONE_MOMENT: FlagRule(
+        "Two readings of one moment contradict each other; the lower one was used.", True
+    ),
     _F.METER_ROLLOVER: FlagRule("The register passed its last digit and began again at 0."),
     _F.METER_RESET: FlagRule("The register was reset or the meter changed.", True),
     _F.UNIT_SUSPECT: FlagRule("Energy and power differ by a factor of 1000: unit wrong?", True),
     _F.POWER_UNIT_SUSPECT: FlagRule("Power is a factor of 1000 below the energy: unit wrong?"),
     _F.UNIT_OVERRIDDEN: FlagRule("The declared correction of the station's unit was applied."),
     _F.ENERGY_IMPLAUSIBLE: FlagRule("More energy than the connector can deliver.", True),
+    _F.ENERGY_AGAINST_POWER: FlagRule(
+        "Energy and measured power differ by more than five times.", True
+    ),
+    _F.REGISTER_SHARED: FlagRule(
+        "Another session at this place has a part of the same register.", True
+    ),
+    _F.EXPORT_ONLY: FlagRule(
+        "Only energy that the vehicle gave back was measured; none is billed.", True
+    ),
     _F.PHASES_SUMMED: FlagRule("The register came by phase; all phases were summed."),
     _F.PHASES_INCOMPLETE: FlagRule("Some instants lacked a phase and were not used."),
     _F.SINGLE_PHASE_REGISTER: FlagRule("Only one phase has a register; it is the total."),

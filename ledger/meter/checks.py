@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -20,40 +20,64 @@ _COVERED_MIN: Final = Decimal("0.5")
 _LIKE: Final = (Decimal("0.5"), Decimal(2))
 _HOUR_S: Final = Decimal(3600)
 _SPACING_MAX: Final = Decimal("1.5")
+_ZERO: Final = Decimal(0)
+# Stations tell one phase's power for three; a register that is ten times wrong is far beyond that.
+_TIMES: Final = 5
+_STEADY: Final = 2
+_STEADY_MIN: Final = 3
 
 
 def is_coarse(evidence: MeterEvidence) -> bool:
-    """Return True when all register values are whole kWh: a step may then be 1000 Wh."""
-    values = [
-        reading.value_wh
-        for series in (evidence.declared_start, evidence.declared_stop, evidence.samples)
-        for reading in series
-    ]
-    return bool(values) and all(value % _THOUSAND == 0 for value in values)
+    """Return True when registers are told in whole kWh: a step may then be 1000 Wh.
+
+    That is when all values are, or all of several samples: start and stop may be told finer.
+    """
+    declared = [*evidence.declared_start, *evidence.declared_stop]
+    samples = [reading.value_wh for reading in evidence.samples]
+    values = [*(reading.value_wh for reading in declared), *samples]
+    return any(
+        len(told) > 1 and all(value % _THOUSAND == 0 for value in told)
+        for told in (values, samples)
+    )
 
 
 def physics_flags(
-    energy_wh: Decimal,
-    started_at: datetime,
-    ended_at: datetime,
-    powers: Sequence[PowerReading],
-    limit: PowerLimit,
+    counted: Sequence[Counted], powers: Sequence[PowerReading], limit: PowerLimit
 ) -> set[str]:
-    """Return what contradicts *energy_wh*: the connector's power, or the power measured."""
+    """Return what contradicts the energy of *counted*: the connector's power, or that measured."""
     flags: set[str] = set()
-    if energy_wh > limit.energy_max_wh(started_at, ended_at):
+    first, last = counted[0].reading.at, counted[-1].reading.at
+    energy = counted[-1].energy_wh
+    if not _is_deliverable(counted, limit):
         flags.add(Flag.ENERGY_IMPLAUSIBLE)
-    measured = _power_integral(powers, started_at, ended_at)
-    if measured is not None and measured >= _POWER_MIN_WH:
+    inside = [power for power in powers if first <= power.at <= last]
+    measured = _power_integral(inside, first, last)
+    if measured is None:
+        return flags
+    if energy >= _POWER_MIN_WH and _is_like(energy, measured * _THOUSAND):
         is_beyond = Flag.ENERGY_IMPLAUSIBLE in flags
-        if _is_like(energy_wh * _THOUSAND, measured) or (
-            is_beyond and _is_like(energy_wh, measured * _THOUSAND)
-        ):
-            flags.add(Flag.UNIT_SUSPECT)
-    elif measured and _is_like(energy_wh, measured * _THOUSAND) and energy_wh >= _POWER_MIN_WH:
-        implausible = Flag.ENERGY_IMPLAUSIBLE in flags
-        flags.add(Flag.UNIT_SUSPECT if implausible else Flag.POWER_UNIT_SUSPECT)
+        flags.add(Flag.UNIT_SUSPECT if is_beyond else Flag.POWER_UNIT_SUSPECT)
+    elif measured >= _POWER_MIN_WH and _is_like(energy * _THOUSAND, measured):
+        flags.add(Flag.UNIT_SUSPECT)
+    elif _is_against(counted, inside, limit) or _is_against_steady(counted, inside, limit):
+        flags.add(Flag.ENERGY_AGAINST_POWER)
     return flags
+
+
+def _is_deliverable(counted: Sequence[Counted], limit: PowerLimit) -> bool:
+    """Return False when between any two readings, near or far, more came than power can bring.
+
+    Energy less what full power brings may nowhere rise by more than the slack: so the slack is
+    given once for any two readings, not once for each step.
+    """
+    first = counted[0].reading.at
+    lowest = _ZERO
+    for reading, energy_wh in counted:
+        level = energy_wh - limit.steady_wh(first, reading.at)
+        if level - lowest > limit.slack_wh:
+            return False
+        lowest = min(lowest, level)
+    return True
 
 
 def _is_like(value: Decimal, other: Decimal) -> bool:
@@ -62,22 +86,66 @@ def _is_like(value: Decimal, other: Decimal) -> bool:
 
 
 def _power_integral(
-    powers: Sequence[PowerReading], started_at: datetime, ended_at: datetime
+    inside: Sequence[PowerReading], started_at: datetime, ended_at: datetime
 ) -> Decimal | None:
-    """Return the energy that the power readings show, None when they cover less than half."""
-    inside = [power for power in powers if started_at <= power.at <= ended_at]
+    """Return the energy that the power readings show, None when they cover less than half.
+
+    Each stands for the time to the next one, the last for as long as the others do.
+    """
     if len(inside) < 2:  # noqa: PLR2004 - an integral needs two readings
         return None
     covered = _seconds(inside[-1].at - inside[0].at)
     whole = _seconds(ended_at - started_at)
-    if whole <= 0 or covered < whole * _COVERED_MIN:
+    if whole <= 0 or covered * len(inside) / (len(inside) - 1) < whole * _COVERED_MIN:
         return None
-    watt_seconds = sum(
-        ((a.power_w + b.power_w) / 2 * _seconds(b.at - a.at) for a, b in pairwise(inside)),
-        Decimal(0),
-    )
     # The time that no reading covers is taken to be like the time that they do.
-    return watt_seconds / _HOUR_S * whole / covered
+    return _integral(inside, lambda one, other: (one + other) / 2) * whole / covered
+
+
+def _integral(
+    powers: Sequence[PowerReading], between: Callable[[Decimal, Decimal], Decimal]
+) -> Decimal:
+    """Return the energy in Wh when the power between two readings is as *between* says."""
+    watt_seconds = sum(
+        (between(a.power_w, b.power_w) * _seconds(b.at - a.at) for a, b in pairwise(powers)),
+        _ZERO,
+    )
+    return watt_seconds / _HOUR_S
+
+
+def _is_against(
+    counted: Sequence[Counted], powers: Sequence[PowerReading], limit: PowerLimit
+) -> bool:
+    """Return True when the register rose far more, or far less, than all power between its ends.
+
+    From one power reading to the next at least the lower of both flowed and at most the higher.
+    """
+    first, last = powers[0].at, powers[-1].at
+    least, most = _integral(powers, min), _integral(powers, max)
+    inner = [energy for reading, energy in counted if first <= reading.at <= last]
+    before = [energy for reading, energy in counted if reading.at <= first]
+    after = [energy for reading, energy in counted if reading.at >= last]
+    low = inner[-1] - inner[0] if inner else _ZERO
+    high = after[0] - before[-1]
+    is_more = most >= _POWER_MIN_WH and low - limit.tolerance_wh > most * _TIMES
+    is_less = least >= _POWER_MIN_WH and (high + limit.tolerance_wh) * _TIMES < least
+    return is_more or is_less
+
+
+def _is_against_steady(
+    counted: Sequence[Counted], powers: Sequence[PowerReading], limit: PowerLimit
+) -> bool:
+    """Return True when one rise is far beyond a power that hardly changes all along."""
+    values = [power.power_w for power in powers]
+    most = max(values)
+    if len(values) < _STEADY_MIN or min(values) * _STEADY <= most:
+        return False
+    steady = PowerLimit(most * _TIMES, limit.coarse)
+    return any(
+        later.energy_wh - earlier.energy_wh
+        > steady.energy_max_wh(earlier.reading.at, later.reading.at)
+        for earlier, later in pairwise(counted)
+    )
 
 
 def _seconds(gap: timedelta) -> Decimal:
@@ -111,8 +179,7 @@ def sum_intervals(
         counted.append(Counted(last.reading._replace(at=ended_at), last.energy_wh))
     if _has_gap([started_at, *(r.at for r in inside)], ended_at):
         flags.add(Flag.INTERVAL_GAP)
-    end = ended_at or last.reading.at
-    flags |= physics_flags(last.energy_wh, started_at, end, evidence.powers, limit)
+    flags |= physics_flags(counted, evidence.powers, limit)
     return Metered(energy_wh=last.energy_wh, counted=tuple(counted), flags=frozenset(flags))
 
 

@@ -33,7 +33,8 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Register values by role, ordered by time and content; no value twice.
 
     `declared_start` and `declared_stop` are the values that the start and stop messages carry
-    as their own; `begins` and `ends` are readings whose context says so.
+    as their own; `begins` and `ends` are readings whose context says so. `spread_wh` is the most
+    that two values of one moment differ by, `exported` what registers of energy given back show.
     """
 
     declared_start: tuple[RegisterReading, ...] = ()
@@ -43,6 +44,8 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[RegisterReading, ...] = ()
     intervals: tuple[RegisterReading, ...] = ()
     powers: tuple[PowerReading, ...] = ()
+    spread_wh: Decimal = Decimal(0)
+    exported: tuple[Decimal, ...] = ()
     flags: frozenset[str] = frozenset()
 
     @property
@@ -56,6 +59,13 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     def moments(self) -> tuple[datetime, ...]:
         """When readings were taken between start and stop."""
         return (*(each.at for each in self.samples), *(each.at for each in self.powers))
+
+    @property
+    def is_export_only(self) -> bool:
+        """True when readings show energy given back alone, and start and stop may be of that."""
+        if not self.exported or self.begins or self.ends or self.samples or self.intervals:
+            return False
+        return not self.has_register or max(self.exported) > min(self.exported)
 
 
 class _Instant:
@@ -98,6 +108,8 @@ class _Gathering:
         self._registers: dict[_Key, _Instant] = {}
         self._intervals: dict[_Key, _Instant] = {}
         self._powers: dict[datetime, _Instant] = {}
+        self._spread_wh = Decimal(0)
+        self._exported: list[Decimal] = []
         self._flags: set[str] = set()
 
     def add(self, fact: SessionFact) -> None:
@@ -122,6 +134,9 @@ class _Gathering:
                 instant = self._powers[at] = _Instant(fact.position, fact.line)
             instant.phases[reading.phase] = reading.value
             return
+        if measurand is Measurand.ENERGY_EXPORT_WH:
+            self._exported.append(reading.value)
+            return
         if measurand is Measurand.ENERGY_REGISTER_WH:
             series = self._registers
         elif measurand is Measurand.ENERGY_INTERVAL_WH:
@@ -138,9 +153,11 @@ class _Gathering:
         if found is None:
             found = series[key] = _Instant(fact.position, fact.line)
         value = reading.value
-        known = found.phases.get(reading.phase)
-        # two values for one moment: the lower one, whatever order they came in
-        found.phases[reading.phase] = value if known is None else min(known, value)
+        known = found.phases.setdefault(reading.phase, value)
+        if known != value:
+            # two values for one moment: the lower one, whatever order they came in
+            found.phases[reading.phase] = min(known, value)
+            self._spread_wh = max(self._spread_wh, abs(known - value))
 
     def _register(self, at: datetime, value: Decimal, fact: SessionFact) -> RegisterReading:
         factored = value if self._factor is None else value * self._factor
@@ -163,6 +180,8 @@ class _Gathering:
             samples=_ordered([r for c, r in registers if c not in (_BEGIN, _END)], self._flags),
             intervals=_ordered([r for _, r in self._totals(self._intervals)], self._flags),
             powers=tuple(powers),
+            spread_wh=self._spread_wh * (1 if self._factor is None else self._factor),
+            exported=tuple(sorted(set(self._exported))),
             flags=frozenset(self._flags),
         )
 

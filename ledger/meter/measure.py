@@ -32,7 +32,7 @@ zero without a word hides a meter that was changed.
 
 What must stay true: never raises, never negative, no reading used twice. All that is set aside is
 in `dropped`, so that metered = sessions + unattributed to the Wh on each day
-(tests/ledger/sessions/test_station_energy.py; the cases are in tests/quirks/test_quirks_meter.py).
+(tests/projections/test_station_energy.py; the cases are in tests/quirks/test_quirks_meter.py).
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from itertools import pairwise
 from typing import Final
 
 from ledger.facts.flags import Flag
+from ledger.meter.anchors import choose_start, choose_stop
 from ledger.meter.checks import is_coarse, physics_flags, sum_intervals
 from ledger.meter.evidence import MeterEvidence
 from ledger.meter.series import (
@@ -52,6 +53,7 @@ from ledger.meter.series import (
     PowerLimit,
     RegisterReading,
     accumulate,
+    rise_between,
     rollover_rise,
 )
 
@@ -70,17 +72,19 @@ def measure(
     ended_at: datetime | None,
     max_power_w: Decimal,
     until: datetime | None = None,
+    restarts: Sequence[datetime] = (),
 ) -> Metered:
     """Return the energy between *started_at* and *ended_at* (None: still open).
 
-    While it is open, readings after *until* are not its own.
+    While it is open, readings after *until* are not its own. *restarts* are the boots of its
+    station, sorted.
 
     Never raises and never returns a negative energy; doubts are flags.
     """
     limit = PowerLimit(max_power_w, is_coarse(evidence))
     if not evidence.has_register:
         return sum_intervals(evidence, started_at, ended_at, limit)
-    return _Measurement(evidence, started_at, ended_at, limit, until).result()
+    return _Measurement(evidence, started_at, ended_at, limit, until, restarts).result()
 
 
 class _Measurement:
@@ -93,11 +97,13 @@ class _Measurement:
         ended_at: datetime | None,
         limit: PowerLimit,
         until: datetime | None,
+        restarts: Sequence[datetime],
     ) -> None:
-        self._evidence, self._limit = evidence, limit
+        self._evidence, self._limit, self._restarts = evidence, limit, restarts
         self._started_at, self._ended_at = started_at, ended_at
         self._flags: set[str] = set(evidence.flags)
         self._dropped: set[RegisterReading] = set()
+        self._kept: set[RegisterReading] = set()
         self._base = Decimal(0)
         bound = ended_at or until
         self._samples = [
@@ -111,6 +117,8 @@ class _Measurement:
 
     def result(self) -> Metered:
         """Return the measured session."""
+        if self._evidence.spread_wh > self._limit.tolerance_wh:
+            self._flags.add(Flag.READINGS_OF_ONE_MOMENT)
         start = self._start()
         if start is None:
             return Metered(flags=frozenset(self._flags | {Flag.START_READING_MISSING}))
@@ -126,68 +134,63 @@ class _Measurement:
             beyond = max(self._late, key=lambda r: (r.at, r.value_wh))
             if self._limit.allows(last.reading, beyond):
                 unattributed = beyond.value_wh - last.reading.value_wh
-        end = self._ended_at or last.reading.at
-        self._flags |= physics_flags(
-            energy, self._started_at, end, self._evidence.powers, self._limit
-        )
+        self._flags |= physics_flags(counted, self._evidence.powers, self._limit)
         return Metered(
             energy_wh=energy,
             start_wh=start.value_wh,
             stop_wh=None if self._ended_at is None else last.reading.value_wh,
             counted=counted,
             unattributed_wh=unattributed,
-            dropped=frozenset(self._dropped),
+            dropped=frozenset(self._dropped - self._used(counted)),
             flags=frozenset(self._flags),
         )
 
+    def _used(self, counted: Sequence[Counted]) -> set[RegisterReading]:
+        """Return the readings that were counted, as they came.
+
+        What is told twice is one reading: where one of the two is used, none is dropped.
+        """
+        base = self._base
+        return self._kept | {
+            c.reading._replace(value_wh=c.reading.value_wh - base) for c in counted
+        }
+
     def _start(self) -> RegisterReading | None:
         """Return the register at the start; a start that later readings refute is passed over."""
-        candidates = [*self._evidence.declared_start, *self._evidence.begins]
+        told = [*self._evidence.declared_start, *self._evidence.begins]
         ends = [*self._evidence.declared_stop, *self._evidence.ends]
-        later = [*self._samples, *ends]
-        for candidate in candidates:
-            anchored = candidate._replace(at=self._started_at)
-            if self._begins_here(anchored, later):
-                self._dropped |= {other for other in candidates if other is not candidate}
-                return anchored
-        if candidates and (self._early or self._samples):
-            self._dropped |= set(candidates)
-        if candidates:
-            self._flags.add(Flag.METER_START_IMPLAUSIBLE)
+        later = sorted([*self._samples, *ends])
+        chosen = choose_start(told, later, self._started_at, self._limit)
+        self._flags |= chosen.flags
+        if chosen.reading is not None:
+            self._keep(chosen.reading, told)
+            return chosen.reading._replace(at=self._started_at)
+        if told and (self._early or self._samples):
+            self._dropped |= set(told)
         for reading in (*self._early, *self._samples[:1]):
             if reading.at - self._started_at > AT_ONCE:
                 self._flags.add(Flag.START_READING_MISSING)
             return reading._replace(at=self._started_at)
-        return candidates[0]._replace(at=self._started_at) if candidates else None
-
-    def _begins_here(self, start: RegisterReading, later: Sequence[RegisterReading]) -> bool:
-        """Return False when everything later lies out of reach above *start*.
-
-        A later fall is no objection: resets, rollovers and other frames have their own rules.
-        """
-        if not later:
-            return True
-        reach = max(reading.at for reading in later)
-        highest = start.value_wh + self._limit.energy_max_wh(self._started_at, reach)
-        beyond = [r for r in later if r.value_wh > highest]
-        if len(beyond) < len(later):
-            return True
-        first, last = later[0], later[-1]
-        # readings that agree among themselves refute the start; one lone stop refutes nothing
-        return not (len(later) > 1 and self._limit.allows(first, last))
+        return told[0]._replace(at=self._started_at) if told else None
 
     def _stop(self, start: RegisterReading) -> RegisterReading | None:
         """Return the register at the stop where one was given (the first not below the start)."""
         if self._ended_at is None:
             return None
-        candidates = [*self._evidence.declared_stop, *self._evidence.ends]
-        above = [candidate for candidate in candidates if candidate.value_wh >= start.value_wh]
-        for chosen in (*above, *candidates)[:1]:
-            if chosen is not candidates[0]:
-                self._flags.add(Flag.METER_STOP_BELOW_START)
-            self._dropped |= {other for other in candidates if other is not chosen}
-            return chosen._replace(at=self._ended_at)
-        return None
+        # Of readings with the context End the last one is at the end.
+        ends = sorted(self._evidence.ends, key=lambda r: r.at, reverse=True)
+        told = [*self._evidence.declared_stop, *ends]
+        last = self._samples[-1] if self._samples else None
+        chosen = choose_stop(told, start, last, self._ended_at, self._limit)
+        self._flags |= chosen.flags
+        if chosen.reading is None:
+            return None
+        self._keep(chosen.reading, told)
+        return chosen.reading._replace(at=self._ended_at)
+
+    def _keep(self, chosen: RegisterReading, told: Iterable[RegisterReading]) -> None:
+        self._kept.add(chosen)
+        self._dropped |= {other for other in told if other != chosen}
 
     def _framed(
         self, start: RegisterReading, stop: RegisterReading | None
@@ -209,13 +212,13 @@ class _Measurement:
         if lifetime == len(samples):
             return samples
         # Readings behind a rollover count in the frame of the start too.
-        rolled = sum(rollover_rise(start, r, self._limit) is not None for r in samples)
-        lifetime += rolled
+        lifetime += sum(rollover_rise(start, r, self._limit) is not None for r in samples)
         relative = fits(r.value_wh + start.value_wh for r in samples)
         kilo = fits(r.value_wh * _THOUSAND for r in samples)
         is_rising = all(a.value_wh <= b.value_wh for a, b in pairwise(samples))
         # Two frames do not mix: none fits the register, or all of them fit as relative.
-        if relative > lifetime and is_rising and (lifetime == 0 or relative == len(samples)):
+        is_relative = relative > lifetime and (lifetime == 0 or relative == len(samples))
+        if is_relative and is_rising and not self._is_their_stop(start, stop):
             self._flags.add(Flag.REGISTER_SESSION_RELATIVE)
             self._base = start.value_wh
         # Not converted: the labels of start and stop may be the wrong ones (quirk 11).
@@ -223,11 +226,20 @@ class _Measurement:
             self._flags.add(Flag.UNIT_SUSPECT)
             self._dropped |= set(samples)
             return []
-        elif lifetime == 0 and stop is not None:
-            self._flags.add(Flag.REGISTER_OTHER_FRAME)
-            self._dropped |= set(samples)
-            return []
+        elif lifetime == 0 and stop is not None and stop.value_wh >= start.value_wh:
+            # What power can reach speaks of this register, and so against the stop.
+            near = [r for r in samples if self._limit.allows(start, r)]
+            if not near:
+                self._flags.add(Flag.REGISTER_OTHER_FRAME)
+            self._dropped |= set(samples) - set(near)
+            return near
         return [r._replace(value_wh=r.value_wh + self._base) for r in samples]
+
+    def _is_their_stop(self, start: RegisterReading, stop: RegisterReading | None) -> bool:
+        """Return True when the stop, below the start, goes on from the samples as they came."""
+        if stop is None or stop.value_wh >= start.value_wh:
+            return False
+        return stop.value_wh > 0 and self._limit.allows(self._samples[-1], stop)
 
     def _drop(self, framed: Iterable[RegisterReading]) -> None:
         """Note readings that are not used, as they came."""
@@ -237,45 +249,60 @@ class _Measurement:
         self, start: RegisterReading, samples: list[RegisterReading], stop: RegisterReading | None
     ) -> tuple[Counted, ...]:
         """Return the monotone series from *start* to the stop, whichever stands for it."""
+        if stop is not None and self._is_repeated_start(start, samples, stop):
+            self._flags.add(Flag.READINGS_ABOVE_STOP)
+            self._refuse_stop()
+            stop = None
         if stop is not None and stop.value_wh >= start.value_wh:
             return self._bounded(start, samples, stop)
-        open_ended = accumulate([start, *samples], self._limit)
-        self._flags |= open_ended.flags
-        self._drop(open_ended.dropped)
+        open_ended = self._accumulate([start, *samples])
         if self._ended_at is None:
-            return open_ended.counted
-        last = open_ended.counted[-1]
+            return open_ended
+        last = open_ended[-1]
         if stop is not None:
-            if stop.value_wh >= last.reading.value_wh:  # after a rollover or reset in between
-                rise = stop.value_wh - last.reading.value_wh
-                return (*open_ended.counted, Counted(stop, last.energy_wh + rise))
-            rolled = rollover_rise(last.reading, stop, self._limit)
-            if rolled is not None:
-                self._flags.add(Flag.METER_ROLLOVER)
-                return (*open_ended.counted, Counted(stop, last.energy_wh + rolled))
+            rise = rise_between(last.reading, stop, self._limit, self._restarts)
+            # Above the last one after a rollover or reset in between, or over the register's end.
+            if rise.flag is not Flag.METER_RESET:
+                self._flags |= {rise.flag} if rise.flag else set()
+                return (*open_ended, Counted(stop, last.energy_wh + rise.energy_wh))
             self._flags.add(Flag.METER_STOP_BELOW_START)
-            self._dropped |= {*self._evidence.declared_stop, *self._evidence.ends}
-        return self._ended_without_stop(open_ended.counted, self._ended_at)
+            self._refuse_stop()
+        return self._ended_without_stop(open_ended, self._ended_at)
+
+    def _is_repeated_start(
+        self, start: RegisterReading, samples: Sequence[RegisterReading], stop: RegisterReading
+    ) -> bool:
+        """Return True when the stop says the start again while readings rose above it."""
+        rise = stop.value_wh - start.value_wh
+        highest = max((r.value_wh for r in samples), default=stop.value_wh)
+        return 0 <= rise <= _NOISE_WH < highest - stop.value_wh
+
+    def _refuse_stop(self) -> None:
+        self._kept -= {*self._evidence.declared_stop, *self._evidence.ends}
+        self._dropped |= {*self._evidence.declared_stop, *self._evidence.ends}
+
+    def _accumulate(
+        self, readings: Sequence[RegisterReading], *, bounded: bool = False
+    ) -> tuple[Counted, ...]:
+        series = accumulate(readings, self._limit, restarts=self._restarts, bounded=bounded)
+        self._flags |= series.flags
+        self._drop(series.dropped)
+        return series.counted
 
     def _bounded(
         self, start: RegisterReading, samples: list[RegisterReading], stop: RegisterReading
     ) -> tuple[Counted, ...]:
         """Return the series between two trusted readings: the energy is their difference."""
-        inside, outside = [], []
-        for reading in samples:
-            if start.value_wh <= reading.value_wh <= stop.value_wh:
-                inside.append(reading)
-                continue
-            outside.append(reading)
-            if reading.value_wh < start.value_wh:
-                self._flags.add(Flag.READING_DIP_DROPPED)
-            elif reading.value_wh - stop.value_wh > _NOISE_WH:
-                self._flags.add(Flag.READINGS_ABOVE_STOP)
-        self._drop(outside)
-        series = accumulate([start, *inside, stop], self._limit, bounded=True)
-        self._flags |= series.flags
-        self._drop(series.dropped)
-        return series.counted
+        inside = [reading for reading in samples if reading.value_wh <= stop.value_wh]
+        for index, reading in enumerate(samples):
+            if reading.value_wh - stop.value_wh > _NOISE_WH:
+                before = [start, *(r for r in samples[:index] if r.value_wh <= stop.value_wh)]
+                is_spike = not self._limit.allows(before[-1], reading)
+                self._flags.add(
+                    Flag.READING_SPIKE_DROPPED if is_spike else Flag.READINGS_ABOVE_STOP
+                )
+        self._drop(reading for reading in samples if reading.value_wh > stop.value_wh)
+        return self._accumulate([start, *inside, stop], bounded=True)
 
     def _ended_without_stop(
         self, counted: tuple[Counted, ...], ended_at: datetime

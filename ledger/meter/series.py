@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -23,6 +24,10 @@ _BOUNDARIES_WH: Final = (
     Decimal(2) ** 31,
 )
 _HALF: Final = Decimal("0.5")
+_ZERO: Final = Decimal(0)
+_BOOT_GRACE: Final = timedelta(seconds=60)
+_LOOK_AHEAD: Final = 1000
+"""Among so many readings a fall is looked at for its end; what is lower for longer stays."""
 
 
 class RegisterReading(NamedTuple):
@@ -71,17 +76,37 @@ class PowerLimit(NamedTuple):
     max_power_w: Decimal
     coarse: bool = False
 
+    @property
+    def tolerance_wh(self) -> Decimal:
+        """By how much two readings may differ that mean the same."""
+        return _COARSE_WH if self.coarse else _TOLERANCE_WH
+
+    @property
+    def slack_wh(self) -> Decimal:
+        """What is allowed beyond power and time: clocks and registers are read coarsely."""
+        return self._at_full_power(_GRACE_S) + self.tolerance_wh
+
+    def steady_wh(self, earlier: datetime, later: datetime) -> Decimal:
+        """Return what full power delivers between the two moments."""
+        gap = later - earlier
+        return self._at_full_power(max(gap.days * 86_400 + gap.seconds, 0))
+
     def energy_max_wh(self, earlier: datetime, later: datetime) -> Decimal:
         """Return the most that can have been delivered between the two moments."""
-        gap = later - earlier
-        seconds = max(gap.days * 86_400 + gap.seconds, 0) + _GRACE_S
-        tolerance = _COARSE_WH if self.coarse else _TOLERANCE_WH
-        return self.max_power_w * _SURPLUS * seconds / _HOUR_S + tolerance
+        return self.steady_wh(earlier, later) + self.slack_wh
 
     def allows(self, earlier: RegisterReading, later: RegisterReading) -> bool:
         """Return True when the register can have risen from *earlier* to *later*."""
         rise = later.value_wh - earlier.value_wh
         return 0 <= rise <= self.energy_max_wh(earlier.at, later.at)
+
+    def agree(self, one: RegisterReading, other: RegisterReading) -> bool:
+        """Return True when the two say the same, but for what flows between their moments."""
+        gap = self.steady_wh(min(one.at, other.at), max(one.at, other.at))
+        return abs(one.value_wh - other.value_wh) <= self.tolerance_wh + gap
+
+    def _at_full_power(self, seconds: int) -> Decimal:
+        return self.max_power_w * _SURPLUS * seconds / _HOUR_S
 
 
 def rollover_rise(
@@ -103,42 +128,83 @@ def rollover_rise(
     return None
 
 
+class Rise(NamedTuple):
+    """The energy between two readings, and the flag of a register that fell."""
+
+    energy_wh: Decimal
+    flag: Flag | None = None
+
+
+def rise_between(
+    earlier: RegisterReading,
+    later: RegisterReading,
+    limit: PowerLimit,
+    restarts: Sequence[datetime] = (),
+) -> Rise:
+    """Return what the register rose from *earlier* to *later*.
+
+    A register that fell passed its end, or began again: at 0 where the station booted in between
+    (*restarts*, sorted), and otherwise nobody knows where, so nothing is counted.
+    """
+    if later.value_wh >= earlier.value_wh:
+        return Rise(later.value_wh - earlier.value_wh)
+    if has_restarted(earlier, later, restarts):
+        is_possible = later.value_wh <= limit.energy_max_wh(earlier.at, later.at)
+        return Rise(later.value_wh if is_possible else _ZERO, Flag.METER_RESET)
+    rolled = rollover_rise(earlier, later, limit)
+    return Rise(_ZERO, Flag.METER_RESET) if rolled is None else Rise(rolled, Flag.METER_ROLLOVER)
+
+
+def has_restarted(
+    earlier: RegisterReading, later: RegisterReading, restarts: Sequence[datetime]
+) -> bool:
+    """Return True when the station booted between the two; a boot carries our time, not its own."""
+    index = bisect_right(restarts, earlier.at)
+    return index < len(restarts) and restarts[index] <= later.at + _BOOT_GRACE
+
+
 def accumulate(
-    readings: Sequence[RegisterReading], limit: PowerLimit, *, bounded: bool = False
+    readings: Sequence[RegisterReading],
+    limit: PowerLimit,
+    *,
+    restarts: Sequence[datetime] = (),
+    bounded: bool = False,
 ) -> Accumulated:
     """Return *readings* (ordered by time, not empty) as a monotone series.
 
     Args:
         readings: Of one register, oldest first; the first is taken as it is.
         limit: What the connector can deliver.
-        bounded: The last reading is trusted and not below the first, so that every fall in
-            between is a dip.
+        restarts: When the station booted, sorted.
+        bounded: The last reading is trusted and not below any other, so that a fall in between
+            is a dip unless the register visibly began anew.
     """
     flags: set[str] = set()
-    energy = Decimal(0)
+    energy = _ZERO
     counted = [Counted(readings[0], energy)]
     dropped: list[RegisterReading] = []
     index = 1
     while index < len(readings):
         previous, current = counted[-1].reading, readings[index]
-        if current.value_wh >= previous.value_wh:
-            if _is_spike(readings, index, previous, limit):
-                flags.add(Flag.READING_SPIKE_DROPPED)
-                dropped.append(current)
-                index += 1
-                continue
-            rise = current.value_wh - previous.value_wh
-        else:
-            back = _return_index(readings, index, previous, limit, bounded=bounded)
+        if current.value_wh < previous.value_wh:
+            fall = _Fall(
+                readings, index, previous, limit, has_restarted(previous, current, restarts)
+            )
+            back = fall.return_index(bounded=bounded)
             if back is not None:
                 flags.add(Flag.READING_DIP_DROPPED)
                 dropped += readings[index:back]
                 index = back
                 continue
-            rolled = rollover_rise(previous, current, limit)
-            flags.add(Flag.METER_RESET if rolled is None else Flag.METER_ROLLOVER)
-            rise = rolled or Decimal(0)
-        energy += rise
+        elif _is_spike(readings, index, previous, limit):
+            flags.add(Flag.READING_SPIKE_DROPPED)
+            dropped.append(current)
+            index += 1
+            continue
+        rise = rise_between(previous, current, limit, restarts)
+        if rise.flag is not None:
+            flags.add(rise.flag)
+        energy += rise.energy_wh
         counted.append(Counted(current, energy))
         index += 1
     return Accumulated(tuple(counted), frozenset(flags), tuple(dropped))
@@ -147,47 +213,55 @@ def accumulate(
 def _is_spike(
     readings: Sequence[RegisterReading], index: int, previous: RegisterReading, limit: PowerLimit
 ) -> bool:
-    """Return True when the reading at *index* jumps too far and the next one takes it back."""
-    if index + 1 >= len(readings):
-        return False
-    current, following = readings[index], readings[index + 1]
+    """Return True when the reading at *index* jumps up and what follows takes it back.
+
+    One that follows will do where the jump is impossible, else two that agree.
+    """
+    current, following = readings[index], readings[index + 1 : index + 3]
     # A jump that stays may be real; the physics of the whole session judges it.
+    if not following or following[0].value_wh >= current.value_wh:
+        return False
+    if not limit.allows(previous, following[0]):
+        return False
+    if not limit.allows(previous, current):
+        return True
     return (
-        following.value_wh < current.value_wh
-        and not limit.allows(previous, current)
-        and limit.allows(previous, following)
+        len(following) > 1 and following[1].value_wh < current.value_wh and limit.allows(*following)
     )
 
 
-def _return_index(
-    readings: Sequence[RegisterReading],
-    index: int,
-    previous: RegisterReading,
-    limit: PowerLimit,
-    *,
-    bounded: bool,
-) -> int | None:
-    """Return where the series is back at *previous*; None when the fall stays (reset, rollover)."""
-    for back in range(index + 1, len(readings)):
-        if readings[back].value_wh < previous.value_wh:
-            continue
-        if bounded:
-            return back
-        # Higher again, but farther than power can bring it: that is another register.
-        if limit.allows(previous, readings[back]):
-            lows = readings[index:back]
-            return None if _is_climb(lows, readings[back], limit) else back
-    if index + 1 == len(readings) and rollover_rise(previous, readings[index], limit) is None:
-        return index + 1  # one low reading at the very end proves no reset
-    return None
+class _Fall(NamedTuple):
+    """The reading at `fallen` lies below the `previous` one that was used."""
 
+    readings: Sequence[RegisterReading]
+    fallen: int
+    previous: RegisterReading
+    limit: PowerLimit
+    is_restart: bool
 
-def _is_climb(lows: Sequence[RegisterReading], back: RegisterReading, limit: PowerLimit) -> bool:
-    """Return True when *lows* climb by themselves up to *back*: the register began anew."""
-    values = [reading.value_wh for reading in lows]
-    return (
-        len(values) > 1
-        and values[0] < values[-1]
-        and values == sorted(values)
-        and limit.allows(lows[-1], back)
-    )
+    def return_index(self, *, bounded: bool) -> int | None:
+        """Return where the series is back at `previous`; None when the fall stays."""
+        readings, index = self.readings, self.fallen
+        for back in range(index + 1, min(len(readings), index + _LOOK_AHEAD)):
+            if readings[back].value_wh < self.previous.value_wh:
+                continue
+            # Higher again, but farther than power can bring it: that is another register.
+            if bounded or self.limit.allows(self.previous, readings[back]):
+                return None if self._is_climb(readings[index:back], readings[back]) else back
+        is_last = index + 1 == len(readings)
+        if is_last and not self.is_restart and not self._is_rollover():
+            return index + 1  # one low reading at the very end proves no reset
+        return None
+
+    def _is_rollover(self) -> bool:
+        return rollover_rise(self.previous, self.readings[self.fallen], self.limit) is not None
+
+    def _is_climb(self, lows: Sequence[RegisterReading], back: RegisterReading) -> bool:
+        """Return True when *lows* climb by themselves up to *back*: the register began anew.
+
+        After a boot one low reading is enough for that doubt.
+        """
+        if not self.limit.allows(lows[-1], back):
+            return False
+        values = [reading.value_wh for reading in lows]
+        return values == sorted(values) and (self.is_restart or values[0] < values[-1])

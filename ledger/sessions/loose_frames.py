@@ -27,14 +27,18 @@ from ledger.facts.station_facts import Measurand, SessionEnded, SessionFact, Ses
 from ledger.facts.station_traits import StationTraits
 from ledger.meter.series import PowerLimit
 from ledger.sessions.segments import Segment, is_without_id, place_of, rough_time
-from ledger.sessions.session_end import SAME_STOP, stop_value_of
+from ledger.sessions.session_end import SAME_STOP, start_value_of, stop_value_of
 
 # As BEFORE_START of the meter: such a reading may stand in for the one at the start.
 _SLACK: Final = timedelta(seconds=60)
 
 
 class Window(NamedTuple):
-    """Where a session lies in its station's history, by its own frames only."""
+    """Where a session lies in its station's history, by its own frames only.
+
+    `register_wh` is its register at the start, told by any reading of the start; `is_overlapping`
+    says that another session at its place has a part of the same register.
+    """
 
     transaction_ref: str
     place: int | None
@@ -44,6 +48,8 @@ class Window(NamedTuple):
     meter_start_wh: Decimal | None
     meter_stop_wh: Decimal | None
     token_uid: str | None
+    register_wh: Decimal | None = None
+    is_overlapping: bool = False
 
     @property
     def closes_at(self) -> datetime | None:
@@ -73,6 +79,7 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
                 meter_start_wh=start.meter_start_wh,
                 meter_stop_wh=stop_value_of(end) if end else None,
                 token_uid=start.token_uid,
+                register_wh=start_value_of(start),
             )
         )
     return windows

@@ -112,35 +112,6 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.started_at is None or end is None else end - self.started_at
 
 
-def session_points(
-    metered: Metered, evidence: MeterEvidence, until: datetime | None
-) -> tuple[SessionPoint, ...]:
-    """Return the counted readings as points: one a moment, the last one at *until*."""
-    powers = dict(evidence.powers)
-    points: list[SessionPoint] = []
-    for reading, energy_wh in metered.counted:
-        if until is not None and reading.at > until:
-            break  # a free connector ended an open session; from there on nothing was drawn
-        point = SessionPoint(
-            reading.at,
-            energy_wh,
-            reading.position,
-            reading.line,
-            reading.value_wh,
-            powers.get(reading.at),
-        )
-        if len(points) > 1 and points[-1].at == point.at:
-            points[-1] = point
-        elif len(points) == 1 and points[0].at == point.at and energy_wh == Decimal(0):
-            continue
-        else:
-            points.append(point)
-    if points and until is not None and points[-1].at < until:
-        last = points[-1]
-        points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
-    return tuple(points)
-
-
 def session_id_of(
     station_id: str,
     transaction_ref: str,
@@ -186,3 +157,32 @@ def told_apart(
         msgspec.structs.replace(session, session_id=ids[index])
         for index, session in enumerate(sessions)
     )
+
+
+def points_of(
+    metered: Metered, evidence: MeterEvidence, until: datetime | None
+) -> tuple[SessionPoint, ...]:
+    """Return the counted readings as points: one a moment, the last one at *until*."""
+    powers = dict(evidence.powers)
+    points: list[SessionPoint] = []
+    for reading, energy_wh in metered.counted:
+        if until is not None and reading.at > until:
+            break  # a free connector ended an open session; from there on nothing was drawn
+        point = SessionPoint(
+            reading.at,
+            energy_wh,
+            reading.position,
+            reading.line,
+            reading.value_wh,
+            powers.get(reading.at),
+        )
+        if len(points) > 1 and points[-1].at == point.at:
+            points[-1] = point
+        elif len(points) == 1 and points[0].at == point.at and energy_wh == 0:
+            continue
+        else:
+            points.append(point)
+    if points and until is not None and points[-1].at < until:
+        last = points[-1]
+        points.append(SessionPoint(until, last.energy_wh, last.position, last.line))
+    return tuple(points)

@@ -26,17 +26,27 @@ class ChosenEnd(NamedTuple):
     flags: frozenset[str]
 
 
+def start_value_of(start: SessionStarted) -> Decimal | None:
+    """Return the register at the start, None when the start names none."""
+    if start.meter_start_wh is not None:
+        return start.meter_start_wh
+    return min(_registers(start), default=None)
+
+
 def stop_value_of(end: SessionEnded) -> Decimal | None:
     """Return the register at the stop, None when the stop names none."""
     if end.meter_stop_wh is not None:
         return end.meter_stop_wh
-    values = [
+    # The data of a stop may hold the readings of the whole session: the highest is the last.
+    return max(_registers(end), default=None)
+
+
+def _registers(fact: SessionStarted | SessionEnded) -> list[Decimal]:
+    return [
         reading.value
-        for reading in end.readings
+        for reading in fact.readings
         if reading.measurand is Measurand.ENERGY_REGISTER_WH and reading.phase is None
     ]
-    # The data of a stop may hold the readings of the whole session: the highest is the last.
-    return max(values, default=None)
 
 
 def choose_end(

@@ -238,6 +238,7 @@ class _Fold:
             started_at=started_at,
             ended_at=ended_at,
             max_power_w=self._traits.max_power_w,
+            restarts=sorted(boot.received_at for boot in self._around.boots),
             until=self._around.next_start_at,
         )
         if ended_at and metered.energy_wh == 0:
@@ -320,6 +321,8 @@ class _Fold:
             flags.add(Flag.ID_REUSED)
         if self._segment.is_ambiguous:
             flags.add(Flag.ID_AMBIGUOUS)
+        if around.window is not None and around.window.is_overlapping:
+            flags.add(Flag.REGISTER_SHARED)
         if any(fact.offline for fact in self._facts):
             flags.add(Flag.OFFLINE)
         # A boot carries no time of the station: ours stands in.

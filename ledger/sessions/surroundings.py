@@ -39,4 +39,4 @@ class Surroundings:
     @property
     def own_window(self) -> Window | None:
         """Where it lies by its own frames alone."""
-        return self.window._replace(next_start_at=None) if self.window else None
+        return self.window and self.window._replace(next_start_at=None, is_overlapping=False)

@@ -1,8 +1,10 @@
 """Where every metered Wh went, per station and site-local day.
 
-metered = billed + free by rule + held + unattributed, or the difference says by how much not.
-`held_wh` is all that a session drew and nobody pays (yet): its parts are open, waiting, held
-sessions and those written off.
+metered = billed + free by rule + held + unattributed + dropped, or the difference says by how much
+not. Metered is what the registers rose by, whosever that is; dropped is what of it the fold set
+aside with a flag (below 0: what it added, as after a reset). `held_wh` is all that a session drew
+and nobody pays (yet): its parts are open, waiting, held sessions and those written off. What two
+sessions have of one register is held once; were both billed, the difference would show it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from ledger.facts.station_traits import zone_of
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import SessionState
-from ledger.sessions.station_energy import station_energy
+from projections.balances.station_energy import station_energy
 from projections.station_history import station_history
 
 ZERO: Final = Decimal(0)
@@ -62,6 +64,7 @@ class EnergyDay:
     written_off_wh: Decimal = ZERO
     unattributed_wh: Decimal = ZERO
     late_wh: Decimal = ZERO
+    dropped_wh: Decimal = ZERO
 
     @property
     def held_wh(self) -> Decimal:
@@ -73,7 +76,7 @@ class EnergyDay:
     def difference_wh(self) -> Decimal:
         """What is metered but accounted for nowhere; below 0: accounted for but not metered."""
         known = self.billed_wh + self.free_wh + self.held_wh + self.unattributed_wh
-        return self.metered_wh - known
+        return self.metered_wh - self.dropped_wh - known
 
     def add(self, part: str, energy_wh: Decimal) -> None:
         """Add *energy_wh* to the field *part*."""
@@ -132,11 +135,17 @@ def _station_days(
     rated = _ratings(connection, station_id)
     days: defaultdict[date, EnergyDay] = _Days(station_id)
     drawn: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)
-    for metered in station_energy(history.facts, history.sessions.values(), history.traits):
+    shared: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)
+    for metered in station_energy(
+        history.facts, history.sessions.values(), history.traits, first=rated
+    ):
         days[metered.day].metered_wh += metered.metered_wh
+        days[metered.day].dropped_wh += metered.dropped_wh
         days[metered.day].unattributed_wh += metered.unattributed_wh
         for session_id, energy_wh in metered.sessions.items():
             drawn[session_id][metered.day] = energy_wh
+        for session_id, energy_wh in metered.shared.items():
+            shared[session_id][metered.day] = energy_wh
     for session_id, by_day in drawn.items():
         rating = rated.pop(session_id, None) or _renamed(rated, session_id, drawn)
         if rating is not None:
@@ -144,7 +153,7 @@ def _station_days(
             continue
         part = PART_OF.get(states.get(session_id, SessionState.WAITING), "waiting_wh")
         for day, energy_wh in by_day.items():
-            days[day].add(part, energy_wh)
+            days[day].add(part, energy_wh - shared[session_id].get(day, ZERO))
     for rating in rated.values():  # billed, and no register says so any more
         zone = zone_of(history.traits.time_zone)
         _share(rating, {rating.ended_at.astimezone(zone).date(): ZERO}, days)

@@ -26,6 +26,7 @@ ENERGY_COLUMNS = {
     "free by rule": "right",
     "held": "right",
     "unattributed": "right",
+    "dropped": "right",
     "difference": "right",
 }
 ACCOUNT_COLUMNS = {"account": "left", "debit": "right", "credit": "right", "balance": "right"}
@@ -40,7 +41,8 @@ def balance(
 ) -> int:
     """Show where every metered Wh went, by station and day, and the trial balance.
 
-    metered = billed + free by rule + held + unattributed. Exits 1 if anything is off.
+    metered = billed + free by rule + held + unattributed + dropped: what registers rose by, and
+    dropped what of it was set aside with a flag. Exits 1 if anything is off.
 
     Args:
         station: Only this station (the trial balance is always of everything).
@@ -116,6 +118,7 @@ def _energy_row(day: EnergyDay) -> dict[str, object]:
         "free_wh": day.free_wh,
         "held_wh": day.held_wh,
         "unattributed_wh": day.unattributed_wh,
+        "dropped_wh": day.dropped_wh,
         "difference_wh": day.difference_wh,
     }
 

@@ -27,9 +27,9 @@ from ledger.facts.station_facts import (
 )
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.station_energy import station_energy
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import told
+from projections.balances.station_energy import station_energy
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ZONES = st.sampled_from(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.sessions.session import ChargingSession, SessionPoint
-from ledger.sessions.station_energy import DayEnergy, station_energy
+from projections.balances.station_energy import DayEnergy, station_energy
 from tests.station_story import AC, Story16, Story201, sessions_of, wh
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)

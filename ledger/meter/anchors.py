@@ -1,0 +1,106 @@
+"""Which reading holds at the start and which at the stop, where several are told or one is refuted.
+
+The start message and a reading with the context Begin may both say what the register showed, and
+so may the stop and readings with the context End. Where they say the same they are one reading.
+Where they do not, the readings in between decide if they refute one of them; else it is a
+question that holds the session. 22 kW, 08:00 to 09:00:
+
+    start 0 | 10,100 at 08:01, 11,050 at 08:30 | 12,000
+        -> refuted: 10 kWh do not flow in a minute, and two readings agree on where the register is
+    start 1,000, Begin 1,900 | 3,000 at 08:30 | 6,000   -> start_readings_differ
+    start 1,000, Begin 0     | 40,000 at 08:01, 40,100 | 41,000 -> both are refuted
+    stop 0, End 6,000 after a start at 1,000            -> 6,000, meter_stop_below_start
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from ledger.facts.flags import Flag
+from ledger.meter.series import PowerLimit, RegisterReading
+
+
+class Anchor(NamedTuple):
+    """The reading that holds, as it came (None: none does), and what the others say about it."""
+
+    reading: RegisterReading | None
+    flags: frozenset[Flag] = frozenset()
+
+
+def choose_start(
+    told: Sequence[RegisterReading],
+    later: Sequence[RegisterReading],
+    started_at: datetime,
+    limit: PowerLimit,
+) -> Anchor:
+    """Return the first reading of *told* that those *later* (by time) do not refute."""
+    anchored = {each: each._replace(at=started_at) for each in told}
+    good = [each for each in told if not _is_refuted(anchored[each], later, limit)]
+    # A later fall is no objection by itself: resets and other frames have their own rules.
+    below = [each for each in good if not _is_above(each, later, limit)]
+    chosen = next(iter((*below, *good)), None)
+    if chosen is None:
+        return Anchor(None, frozenset({Flag.METER_START_IMPLAUSIBLE} if told else ()))
+    flags = set()
+    for other in told:
+        if not limit.agree(other, chosen):
+            is_refuted = other not in good or (other not in below and chosen in below)
+            flags.add(Flag.OTHER_READING_REFUTED if is_refuted else Flag.START_READINGS_DIFFER)
+    return Anchor(chosen, frozenset(flags))
+
+
+def _is_refuted(
+    start: RegisterReading, later: Sequence[RegisterReading], limit: PowerLimit
+) -> bool:
+    """Return True when the next reading lies out of reach and the others stand by it.
+
+    One lone reading refutes nothing: it may be the wrong one.
+    """
+    if len(later) < 2:  # noqa: PLR2004 - two readings that agree
+        return False
+    first, second = later[:2]
+    if first.value_wh - start.value_wh <= limit.energy_max_wh(start.at, first.at):
+        return False
+    lowest = min(reading.value_wh for reading in later)
+    return lowest >= first.value_wh - limit.tolerance_wh and limit.allows(first, second)
+
+
+def _is_above(start: RegisterReading, later: Sequence[RegisterReading], limit: PowerLimit) -> bool:
+    floor = start.value_wh - limit.tolerance_wh
+    return bool(later) and all(reading.value_wh < floor for reading in later)
+
+
+def choose_stop(
+    told: Sequence[RegisterReading],
+    start: RegisterReading,
+    last: RegisterReading | None,
+    ended_at: datetime,
+    limit: PowerLimit,
+) -> Anchor:
+    """Return the first reading of *told* that neither the start nor the *last* sample refutes.
+
+    Where each of them is refuted the first that is not below the start holds, else the first.
+    """
+    above = [each for each in told if each.value_wh >= start.value_wh]
+    good = [each for each in above if last is None or _follows(last, each, ended_at, limit)]
+    chosen = next(iter((*good, *above, *told)), None)
+    flags = set()
+    for other in told:
+        if chosen is None or limit.agree(other, chosen):
+            continue
+        if chosen in above and other not in above:
+            flags.add(Flag.METER_STOP_BELOW_START)
+        elif chosen in good and other not in good:
+            flags.add(Flag.OTHER_READING_REFUTED)
+        else:
+            flags.add(Flag.STOP_READINGS_DIFFER)
+    return Anchor(chosen, frozenset(flags))
+
+
+def _follows(
+    last: RegisterReading, stop: RegisterReading, ended_at: datetime, limit: PowerLimit
+) -> bool:
+    rise = stop.value_wh - last.value_wh
+    return -limit.tolerance_wh <= rise <= limit.energy_max_wh(last.at, ended_at)

@@ -1,0 +1,78 @@
+"""Which sessions at one place have the same part of its register: a plug has one car at a time.
+
+A second start may come before the first session's stop, and both stops later. Each then looks
+whole by itself, and the Wh between are sold twice. Which of the two is right no register can say,
+so both are held; one that is decided by then stays. Registers in Wh:
+
+    1,000 at 08:00 to 4,000 at 08:40 and 2,000 at 08:30 to 6,000 at 09:00 -> 2,000 to 4,000 twice
+    1,000 at 08:00 to 2,000 at 08:40 and 2,000 at 08:30 to 6,000 at 09:00 -> a late stop, no more
+    1,000 at 08:00 to 6,000 at 09:00, then 4,000 at 09:05 to 7,000        -> 4,000 to 6,000 twice
+    0 at 08:00 to 5,000 at 09:00, then 0 at 09:05 to 7,000                -> began anew, no more
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from ledger.sessions.loose_frames import Window
+from ledger.sessions.session_end import SAME_STOP
+
+REACH: Final = 8
+"""With so many before it in its row each is compared. Where all of them still run, it is held."""
+_NOISE_WH: Final = Decimal(10)
+
+
+def overlapping(row: Sequence[Window]) -> set[int]:
+    """Return which windows of *row* (of one place, by start) have what another one has."""
+    found: set[int] = set()
+    for index, window in enumerate(row):
+        before = range(max(index - REACH, 0), index)
+        running = [each for each in before if _is_running(row[each], window)]
+        if len(running) == REACH:
+            found.add(index)
+        for other in running:
+            if _share_at_once(row[other], window):
+                found |= {other, index}
+        last = next((each for each in reversed(before) if _has_part(row[each])), None)
+        if last is not None and last not in running and _begins_within(row[last], window):
+            found |= {last, index}
+    return found
+
+
+def _is_running(earlier: Window, later: Window) -> bool:
+    """Return True when *later* begins before the stop of *earlier*."""
+    return earlier.ends_at is not None and later.starts_at < earlier.ends_at
+
+
+def _share_at_once(earlier: Window, later: Window) -> bool:
+    if earlier.ends_at is None or later.ends_at is None:
+        return False  # it has nothing yet; a start that was refused never will
+    low, high = _part(earlier)
+    begin, end = _part(later)
+    if low is None or high is None or begin is None:
+        # Nobody can say that they do not.
+        return earlier.ends_at - later.starts_at > SAME_STOP
+    top = high if end is None else min(high, end)
+    return top - max(low, begin) > _NOISE_WH
+
+
+def _begins_within(earlier: Window, later: Window) -> bool:
+    """Return True when *later*, though after *earlier*, begins within its part."""
+    low, high = _part(earlier)
+    begin = later.begin_wh
+    if low is None or high is None or begin is None or later.ends_at is None:
+        return False
+    return low + _NOISE_WH < begin < high - _NOISE_WH
+
+
+def _has_part(window: Window) -> bool:
+    low, high = _part(window)
+    return low is not None and high is not None and high - low > _NOISE_WH
+
+
+def _part(window: Window) -> tuple[Decimal | None, Decimal | None]:
+    """Return from where to where of the register it has; a stop below the start says nothing."""
+    low, high = window.begin_wh, window.meter_stop_wh
+    return low, None if low is None or high is None or high < low else high

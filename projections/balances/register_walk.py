@@ -1,0 +1,146 @@
+"""What a place's register rose by, from all that was told of it: the metered side of the balance.
+
+The fold of sessions takes no part in it. Values are put in a row by time, whosever they are, and
+the register is walked once. Start and stop values are its anchors: between two that do not fall
+it rose by their difference, and samples only say on which day. Where it falls, each step up
+counts. A value alone that its neighbours contradict is passed over. Registers in Wh:
+
+    start 1,000, another start 2,000, stop 4,000, stop 6,000     -> 5,000, whosever they are
+    start 4,076,000 | 1,000, 2,500 | stop 4,081,000              -> 5,000
+    start 1,000 | 3,000, 5,000 | stop 1,000                      -> 4,000
+    stop 6,000, stop 0, start 6,010                              -> 10
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from ledger.meter.series import PowerLimit, RegisterReading, has_restarted, rise_between
+
+_ZERO: Final = Decimal(0)
+
+
+class Rank(IntEnum):
+    """What goes first of values of one moment: sessions end there before others begin."""
+
+    BEFORE = 0
+    START = 1
+    AFTER = 2
+
+
+class RegisterTold(NamedTuple):
+    """One register value of a place, told by anybody; samples are no anchors."""
+
+    at: datetime
+    rank: Rank
+    value_wh: Decimal
+    reading: RegisterReading
+    is_anchor: bool = False
+
+    @property
+    def is_start(self) -> bool:
+        """True for the value at a start."""
+        return self.rank is Rank.START
+
+
+def told_at(
+    at: datetime, rank: Rank, reading: RegisterReading, *, is_anchor: bool = False
+) -> RegisterTold:
+    """Return *reading* as told of the moment *at*."""
+    return RegisterTold(at, rank, reading.value_wh, reading._replace(at=at), is_anchor)
+
+
+def register_rises(
+    told: Iterable[RegisterTold], limit: PowerLimit, restarts: Sequence[datetime]
+) -> Iterator[tuple[datetime, Decimal]]:
+    """Yield when the register of one place rose, and by how many Wh."""
+    row = _believed(sorted(told), limit)
+    anchors = [index for index, each in enumerate(row) if each.is_anchor]
+    for first, last in pairwise(sorted({0, *anchors, len(row) - 1})):
+        part = row[first : last + 1]
+        ends = part[0], part[-1]
+        if all(each.is_anchor for each in ends) and not _falls(part, restarts):
+            yield from _between(*ends, part[1:-1])
+        else:
+            yield from _steps(part, limit, restarts)
+
+
+def _falls(part: Sequence[RegisterTold], restarts: Sequence[datetime]) -> bool:
+    """Return True when the register is lower at the end, or fell where the station booted."""
+    return part[-1].value_wh < part[0].value_wh or any(
+        later.value_wh < earlier.value_wh
+        and has_restarted(earlier.reading, later.reading, restarts)
+        for earlier, later in pairwise(part)
+    )
+
+
+def _between(
+    start: RegisterTold, stop: RegisterTold, samples: Sequence[RegisterTold]
+) -> Iterator[tuple[datetime, Decimal]]:
+    level = start.value_wh
+    for each in (*samples, stop):
+        if level <= each.value_wh <= stop.value_wh:
+            yield each.at, each.value_wh - level
+            level = each.value_wh
+
+
+def _steps(
+    part: Sequence[RegisterTold], limit: PowerLimit, restarts: Sequence[datetime]
+) -> Iterator[tuple[datetime, Decimal]]:
+    previous = part[0]
+    for index, each in enumerate(part[1:], 1):
+        following = part[index + 1] if index + 1 < len(part) else None
+        if following is not None and not each.is_anchor:
+            is_dip = each.value_wh < previous.value_wh <= following.value_wh
+            is_spike = previous.value_wh <= following.value_wh < each.value_wh
+            if is_dip or (is_spike and not limit.allows(previous.reading, each.reading)):
+                continue
+        # A register that fell before a session says nothing of what flowed since.
+        boots = () if each.is_start else restarts
+        yield each.at, rise_between(previous.reading, each.reading, limit, boots).energy_wh
+        previous = each
+
+
+def _believed(row: Sequence[RegisterTold], limit: PowerLimit) -> list[RegisterTold]:
+    """Return *row* without anchors that their neighbours contradict."""
+    next_anchor: list[RegisterTold | None] = [None] * len(row)
+    for index in range(len(row) - 2, -1, -1):
+        later = row[index + 1]
+        next_anchor[index] = later if later.is_anchor else next_anchor[index + 1]
+    kept: list[RegisterTold] = []
+    level: RegisterTold | None = None
+    for index, each in enumerate(row):
+        if each.is_anchor:
+            if _is_contradicted(each, level, next_anchor[index], row[index + 1 : index + 3], limit):
+                continue
+            level = each
+        kept.append(each)
+    return kept
+
+
+def _is_contradicted(
+    each: RegisterTold,
+    level: RegisterTold | None,
+    anchor: RegisterTold | None,
+    following: Sequence[RegisterTold],
+    limit: PowerLimit,
+) -> bool:
+    """Return True when the anchors around *each* agree without it, or what follows refutes it."""
+    value = each.value_wh
+    if level is not None and anchor is not None and level.value_wh <= anchor.value_wh:
+        if value < level.value_wh and not each.is_start:
+            return True
+        if value > anchor.value_wh and not limit.allows(level.reading, each.reading):
+            return True
+    if not following or not each.is_start:
+        return False
+    is_back = level is None or following[0].value_wh >= level.value_wh
+    is_jump = value < following[0].value_wh and not limit.allows(each.reading, following[0].reading)
+    is_certain = level is not None and value < level.value_wh
+    agree = len(following) > 1 and limit.allows(*(told.reading for told in following))
+    return is_back and is_jump and (is_certain or agree)
