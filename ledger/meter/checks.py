@@ -23,6 +23,7 @@ _SPACING_MAX: Final = Decimal("1.5")
 _ZERO: Final = Decimal(0)
 # Stations tell one phase's power for three; a register that is ten times wrong is far beyond that.
 _TIMES: Final = 5
+_CHARGING_W: Final = 500
 _STEADY: Final = 2
 _STEADY_MIN: Final = 3
 
@@ -32,12 +33,20 @@ def is_coarse(evidence: MeterEvidence) -> bool:
 
     That is when all values are, or all of several samples: start and stop may be told finer.
     """
-    declared = [*evidence.declared_start, *evidence.declared_stop]
     samples = [reading.value_wh for reading in evidence.samples]
-    values = [*(reading.value_wh for reading in declared), *samples]
+    anchors = [
+        reading.value_wh
+        for series in (
+            evidence.declared_start,
+            evidence.begins,
+            evidence.declared_stop,
+            evidence.ends,
+        )
+        for reading in series
+    ]
     return any(
         len(told) > 1 and all(value % _THOUSAND == 0 for value in told)
-        for told in (values, samples)
+        for told in ([*anchors, *samples], samples)
     )
 
 
@@ -118,10 +127,12 @@ def _is_against(
 ) -> bool:
     """Return True when the register rose far more, or far less, than all power between its ends.
 
-    From one power reading to the next at least the lower of both flowed and at most the higher.
+    From one power reading to the next at least the lower of both flowed and at most the higher;
+    what is too low for a vehicle that charges may be a sensor's zero.
     """
     first, last = powers[0].at, powers[-1].at
-    least, most = _integral(powers, min), _integral(powers, max)
+    most = _integral(powers, max)
+    least = _integral(powers, lambda *both: min(both) if min(both) >= _CHARGING_W else _ZERO)
     inner = [energy for reading, energy in counted if first <= reading.at <= last]
     before = [energy for reading, energy in counted if reading.at <= first]
     after = [energy for reading, energy in counted if reading.at >= last]

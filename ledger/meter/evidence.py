@@ -65,7 +65,10 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
         """True when readings show energy given back alone, and start and stop may be of that."""
         if not self.exported or self.begins or self.ends or self.samples or self.intervals:
             return False
-        return not self.has_register or max(self.exported) > min(self.exported)
+        if not (self.declared_start and self.declared_stop):
+            return True
+        is_rising = self.declared_stop[-1].value_wh > self.declared_start[0].value_wh
+        return not is_rising or self.exported[-1] > self.exported[0]
 
 
 class _Instant:
@@ -172,7 +175,7 @@ class _Gathering:
             PowerReading(at, instant.phases[None] if None in instant.phases else _sum(instant))
             for at, instant in sorted(self._powers.items())
         ]
-        return MeterEvidence(
+        evidence = MeterEvidence(
             declared_start=_ordered(self._starts, self._flags),
             declared_stop=_ordered(self._stops, self._flags),
             begins=_ordered([r for c, r in registers if c is _BEGIN], self._flags),
@@ -184,6 +187,9 @@ class _Gathering:
             exported=tuple(sorted(set(self._exported))),
             flags=frozenset(self._flags),
         )
+        if not evidence.is_export_only:
+            return evidence
+        return msgspec.structs.replace(evidence, flags=evidence.flags | {Flag.EXPORT_ONLY})
 
     def _totals(self, series: dict[_Key, _Instant]) -> list[tuple[ReadingContext, RegisterReading]]:
         """Return each instant's total: the unphased value, else the sum of all phases.

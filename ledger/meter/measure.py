@@ -53,6 +53,7 @@ from ledger.meter.series import (
     PowerLimit,
     RegisterReading,
     accumulate,
+    has_restarted,
     rise_between,
     rollover_rise,
 )
@@ -117,7 +118,7 @@ class _Measurement:
 
     def result(self) -> Metered:
         """Return the measured session."""
-        if self._evidence.spread_wh > self._limit.tolerance_wh:
+        if not self._limit.is_one_moment(self._evidence.spread_wh):
             self._flags.add(Flag.READINGS_OF_ONE_MOMENT)
         start = self._start()
         if start is None:
@@ -217,7 +218,8 @@ class _Measurement:
         kilo = fits(r.value_wh * _THOUSAND for r in samples)
         is_rising = all(a.value_wh <= b.value_wh for a, b in pairwise(samples))
         # Two frames do not mix: none fits the register, or all of them fit as relative.
-        is_relative = relative > lifetime and (lifetime == 0 or relative == len(samples))
+        is_whole = lifetime == 0 or relative == len(samples)
+        is_relative = relative > max(lifetime, kilo) and is_whole
         if is_relative and is_rising and not self._is_their_stop(start, stop):
             self._flags.add(Flag.REGISTER_SESSION_RELATIVE)
             self._base = start.value_wh
@@ -261,8 +263,10 @@ class _Measurement:
         last = open_ended[-1]
         if stop is not None:
             rise = rise_between(last.reading, stop, self._limit, self._restarts)
-            # Above the last one after a rollover or reset in between, or over the register's end.
-            if rise.flag is not Flag.METER_RESET:
+            # Above the last one after a rollover or reset in between, or itself behind one.
+            if rise.flag is not Flag.METER_RESET or has_restarted(
+                last.reading, stop, self._restarts
+            ):
                 self._flags |= {rise.flag} if rise.flag else set()
                 return (*open_ended, Counted(stop, last.energy_wh + rise.energy_wh))
             self._flags.add(Flag.METER_STOP_BELOW_START)

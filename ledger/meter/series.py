@@ -103,7 +103,14 @@ class PowerLimit(NamedTuple):
     def agree(self, one: RegisterReading, other: RegisterReading) -> bool:
         """Return True when the two say the same, but for what flows between their moments."""
         gap = self.steady_wh(min(one.at, other.at), max(one.at, other.at))
-        return abs(one.value_wh - other.value_wh) <= self.tolerance_wh + gap
+        # Of a whole kWh and a finer value either may be rounded; of two alike none is.
+        is_mixed = (one.value_wh % _COARSE_WH == 0) != (other.value_wh % _COARSE_WH == 0)
+        step = self.tolerance_wh if is_mixed else _TOLERANCE_WH
+        return abs(one.value_wh - other.value_wh) <= step + gap
+
+    def is_one_moment(self, spread_wh: Decimal) -> bool:
+        """Return True when values that lie *spread_wh* apart can be of one second."""
+        return spread_wh <= _TOLERANCE_WH + self._at_full_power(1)
 
     def _at_full_power(self, seconds: int) -> Decimal:
         return self.max_power_w * _SURPLUS * seconds / _HOUR_S

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 from ledger.meter.series import PowerLimit, RegisterReading, has_restarted, rise_between
 
 _ZERO: Final = Decimal(0)
+_NOISE_WH: Final = Decimal(10)
 
 
 class Rank(IntEnum):
@@ -60,6 +61,8 @@ def register_rises(
 ) -> Iterator[tuple[datetime, Decimal]]:
     """Yield when the register of one place rose, and by how many Wh."""
     row = _believed(sorted(told), limit)
+    if not row:
+        return
     anchors = [index for index, each in enumerate(row) if each.is_anchor]
     for first, last in pairwise(sorted({0, *anchors, len(row) - 1})):
         part = row[first : last + 1]
@@ -96,7 +99,10 @@ def _steps(
     for index, each in enumerate(part[1:], 1):
         following = part[index + 1] if index + 1 < len(part) else None
         if following is not None and not each.is_anchor:
-            is_dip = each.value_wh < previous.value_wh <= following.value_wh
+            is_dip = each.value_wh < previous.value_wh <= following.value_wh and not (
+                has_restarted(previous.reading, each.reading, restarts)
+                and limit.allows(each.reading, following.reading)
+            )
             is_spike = previous.value_wh <= following.value_wh < each.value_wh
             if is_dip or (is_spike and not limit.allows(previous.reading, each.reading)):
                 continue
@@ -113,34 +119,60 @@ def _believed(row: Sequence[RegisterTold], limit: PowerLimit) -> list[RegisterTo
         later = row[index + 1]
         next_anchor[index] = later if later.is_anchor else next_anchor[index + 1]
     kept: list[RegisterTold] = []
-    level: RegisterTold | None = None
+    level, start, highest = None, None, _ZERO
     for index, each in enumerate(row):
-        if each.is_anchor:
-            if _is_contradicted(each, level, next_anchor[index], row[index + 1 : index + 3], limit):
+        if not each.is_anchor:
+            if level is None or limit.allows(level.reading, each.reading):
+                highest = max(highest, each.value_wh)
+        elif each.is_start:
+            if _is_false_start(each, start, level, row[index + 1 : index + 3], limit):
                 continue
-            level = each
+            level, start, highest = each, each, each.value_wh
+        else:
+            if level is not None and _is_false_stop(
+                each, level, next_anchor[index], highest, limit
+            ):
+                continue
+            level, highest = each, each.value_wh
         kept.append(each)
     return kept
 
 
-def _is_contradicted(
-    each: RegisterTold,
-    level: RegisterTold | None,
+def _is_false_stop(
+    stop: RegisterTold,
+    level: RegisterTold,
     anchor: RegisterTold | None,
+    highest_wh: Decimal,
+    limit: PowerLimit,
+) -> bool:
+    """Return True when the anchors around *stop* agree without it, or it says the start again."""
+    value, before = stop.value_wh, level.value_wh
+    is_possible = limit.allows(level.reading, stop.reading)
+    if 0 <= value - before <= _NOISE_WH < highest_wh - value and level.is_start:
+        return True
+    if stop.at == level.at and value > before and not is_possible:
+        return True
+    if anchor is None or anchor.value_wh < before:
+        return False
+    return value < before or (value > anchor.value_wh and not is_possible)
+
+
+def _is_false_start(
+    start: RegisterTold,
+    last_start: RegisterTold | None,
+    level: RegisterTold | None,
     following: Sequence[RegisterTold],
     limit: PowerLimit,
 ) -> bool:
-    """Return True when the anchors around *each* agree without it, or what follows refutes it."""
-    value = each.value_wh
-    if level is not None and anchor is not None and level.value_wh <= anchor.value_wh:
-        if value < level.value_wh and not each.is_start:
-            return True
-        if value > anchor.value_wh and not limit.allows(level.reading, each.reading):
-            return True
-    if not following or not each.is_start:
-        return False
-    is_back = level is None or following[0].value_wh >= level.value_wh
-    is_jump = value < following[0].value_wh and not limit.allows(each.reading, following[0].reading)
+    """Return True when *start* lies within the session before it, or what follows refutes it."""
+    value = start.value_wh
     is_certain = level is not None and value < level.value_wh
-    agree = len(following) > 1 and limit.allows(*(told.reading for told in following))
+    if last_start is not None and is_certain and value - last_start.value_wh > _NOISE_WH:
+        return True
+    if not following:
+        return False
+    first = following[0]
+    is_back = level is None or first.value_wh >= level.value_wh
+    is_jump = value < first.value_wh and not limit.allows(start.reading, first.reading)
+    agree = len(following) > 1 and limit.allows(first.reading, following[1].reading)
     return is_back and is_jump and (is_certain or agree)

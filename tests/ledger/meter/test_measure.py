@@ -1,0 +1,200 @@
+"""The measure of one session: every kind of odd register is right, or held with a true flag."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ledger.facts.flags import Flag
+from tests.ledger.meter.readings import Told, measured
+
+F = Flag
+
+
+@pytest.mark.parametrize(
+    ("start", "samples", "stop", "energy", "flags"),
+    [
+        (1000, [(30, 3000)], 6000, 5000, set()),
+        # start
+        (
+            0,
+            [(1, 10_100), (30, 11_050)],
+            12_000,
+            1900,
+            {F.METER_START_IMPLAUSIBLE, F.START_READING_MISSING},
+        ),
+        (50_001, [(20, 2001), (40, 4001)], 6001, 4000, {F.METER_RESET}),
+        (None, [(0.08, 1000)], 6000, 5000, set()),
+        (None, [(0.1, 1000)], 6000, 5000, {F.START_READING_MISSING}),
+        (None, [(-1, 1000), (30, 3000)], 6000, 5000, set()),
+        (None, [(-1.1, 1000), (30, 3000)], 6000, 3000, {F.START_READING_MISSING}),
+        # stop
+        (1001, [(59, 5005)], 45_007, 44_006, {F.ENERGY_IMPLAUSIBLE}),
+        (1000, [(20, 3000), (40, 5000)], 4000, 3000, {F.READINGS_ABOVE_STOP}),
+        (1000, [(20, 3000)], 2989, 1989, {F.READINGS_ABOVE_STOP}),
+        (1000, [(20, 3000)], 2990, 1990, set()),
+        (
+            1000,
+            [(20, 3000), (40, 5000)],
+            1000,
+            4000,
+            {F.READINGS_ABOVE_STOP, F.METER_STOP_ESTIMATED},
+        ),
+        (
+            1000,
+            [(20, 3000), (40, 5000)],
+            1010,
+            4000,
+            {F.READINGS_ABOVE_STOP, F.METER_STOP_ESTIMATED},
+        ),
+        (1000, [(20, 3000), (40, 5000)], 1011, 11, {F.READINGS_ABOVE_STOP}),
+        (1000, [(20, 1010), (40, 1010)], 1000, 0, set()),
+        (1000, [(20, 1011), (59.95, 1011)], 1000, 11, {F.READINGS_ABOVE_STOP}),
+        (
+            1000,
+            [(20, 3000), (59.9, 5000)],
+            0,
+            4000,
+            {F.METER_STOP_BELOW_START, F.METER_STOP_ESTIMATED},
+        ),
+        (1000, [(20, 3000), (59.92, 5000)], 0, 4000, {F.METER_STOP_BELOW_START}),
+        (1000, [], 0, 0, {F.METER_STOP_BELOW_START, F.STOP_READING_MISSING}),
+        (1000, [(60, 6000)], None, 5000, set()),
+        # spikes and dips
+        (1000, [(30, 9000)], 6000, 5000, {F.READINGS_ABOVE_STOP}),
+        (1000, [(10, 2000), (30, 358_000), (50, 5000)], 6000, 5000, {F.READING_SPIKE_DROPPED}),
+        (1000, [(10, 2000), (12, 7000), (50, 5000)], 6000, 5000, {F.READING_SPIKE_DROPPED}),
+        (1000, [(10, 2000), (30, 9000), (50, 5000)], 6000, 5000, {F.READINGS_ABOVE_STOP}),
+        (1000, [(20, 3000), (30, 0), (40, 4000)], 6000, 5000, {F.READING_DIP_DROPPED}),
+        (1000, [(20, 3000), (59, 0)], 6000, 5000, {F.READING_DIP_DROPPED}),
+        (1000, [(10, 0), (20, 3000)], 6000, 5000, {F.REGISTER_SESSION_RELATIVE}),
+        # resets
+        (500_000, [(15, 502_000), (30, 0), (45, 1000)], 2000, 4000, {F.METER_RESET}),
+        (1000, [(20, 3000), (30, 500), (40, 2000)], 4000, 5500, {F.METER_RESET}),
+        # rollovers
+        (9_998_000, [(15, 9_999_500), (30, 500)], 3000, 5000, {F.METER_ROLLOVER}),
+        (9_998_000, [(15, 9_999_500)], 3000, 5000, {F.METER_ROLLOVER}),
+        (9_998_000, [], 3000, 5000, {F.METER_ROLLOVER}),
+        (
+            9_000_000,
+            [(15, 9_000_500)],
+            3000,
+            500,
+            {F.METER_STOP_BELOW_START, F.METER_STOP_ESTIMATED},
+        ),
+        # other frames and units
+        (
+            4_076_000,
+            [(15, 1000), (30, 2500), (45, 4000)],
+            4_081_000,
+            5000,
+            {F.REGISTER_SESSION_RELATIVE},
+        ),
+        (4_076_000, [(15, 1000), (30, 900), (45, 4000)], 4_081_000, 5000, {F.REGISTER_OTHER_FRAME}),
+        (4_076_000, [(15, 1000), (30, 2500), (45, 4000)], 5000, 4000, {F.METER_RESET}),
+        (
+            4_076_000,
+            [(15, 1000), (30, 2500), (45, 4000)],
+            0,
+            4000,
+            {F.REGISTER_SESSION_RELATIVE, F.METER_STOP_BELOW_START, F.METER_STOP_ESTIMATED},
+        ),
+        (4_076_000, [(30, 88_000_000)], 4_081_000, 5000, {F.REGISTER_OTHER_FRAME}),
+        (1_001_500, [(15, 1002), (30, 1003)], 1_005_000, 3500, {F.UNIT_SUSPECT}),
+        (
+            1000,
+            [(10, 1001), (20, 1_002_000), (40, 1_003_000)],
+            1_005_000,
+            1_004_000,
+            {F.ENERGY_IMPLAUSIBLE},
+        ),
+        (0, [(15, 1000), (30, 2500)], 5000, 5000, set()),
+    ],
+)
+def test_a_session_is_right_or_says_what_is_wrong(
+    start: int | None, samples: list[Told], stop: int | None, energy: int, flags: set[Flag]
+) -> None:
+    told = measured(start, samples, stop)
+
+    assert (told.energy_wh, told.flags) == (energy, flags)
+
+
+@pytest.mark.parametrize(
+    ("samples", "stop", "energy", "flags"),
+    [
+        ([(15, 502_000), (30, 300), (45, 1000)], 2000, 4000, {F.METER_RESET}),
+        ([(15, 502_000)], 2000, 4000, {F.METER_RESET}),
+    ],
+)
+def test_a_register_that_began_again_at_a_boot_is_continued_from_it(
+    samples: list[Told], stop: int, energy: int, flags: set[Flag]
+) -> None:
+    told = measured(500_000, samples, stop, restarts=(16,))
+
+    assert (told.energy_wh, told.flags & {F.METER_RESET}) == (energy, flags)
+
+
+def test_a_young_register_that_began_again_at_a_boot_is_no_dip() -> None:
+    told = measured(1000, [(20, 3000), (40, 500)], 4000, restarts=(21,))
+    after = measured(1000, [(20, 3000), (22, 0), (25, 3100)], 6000, restarts=(21,))
+
+    assert (told.energy_wh, told.flags) == (6000, {F.METER_RESET})
+    assert (after.energy_wh, after.flags) == (5000, {F.READING_DIP_DROPPED})
+
+
+@pytest.mark.parametrize(
+    ("late", "unattributed"),
+    [
+        ([(61, 6004)], 4),
+        ([(61, 6004), (62, 6007)], 7),
+        ([(61, 90_000), (62, 6007)], 7),
+        ([(61, 5000)], 0),
+        ([(61, 90_000)], 0),
+        ([(61, 6816)], 816),
+        ([(61, 6817)], 0),
+    ],
+)
+def test_what_rises_after_the_stop_is_nobodys_where_power_can_bring_it(
+    late: list[Told], unattributed: int
+) -> None:
+    told = measured(1000, [(30, 3000), *late], 6000)
+
+    assert (told.energy_wh, told.unattributed_wh) == (5000, unattributed)
+    assert told.flags == {F.POST_STOP_READINGS}
+
+
+@pytest.mark.parametrize(
+    ("more", "flags"),
+    [
+        ({"samples": [(15, 1000), (30, 900)]}, {F.READING_DIP_DROPPED}),
+        ({"samples": [(15, 1500), (30, 2000)]}, set()),
+    ],
+)
+def test_a_session_that_is_open_has_what_was_read_last(
+    more: dict[str, Any], flags: set[Flag]
+) -> None:
+    told = measured(1000, more["samples"], None, ends_at=None)
+
+    assert told.flags == flags
+    assert told.energy_wh == told.counted[-1].reading.value_wh - 1000
+    assert told.stop_wh is None
+
+
+def test_nothing_is_measured_without_a_reading() -> None:
+    told = measured(None, [], 6000)
+
+    assert (told.energy_wh, told.flags) == (None, {F.START_READING_MISSING})
+    assert measured(None, [], None).flags == {F.START_READING_MISSING, F.STOP_READING_MISSING}
+
+
+def test_each_wh_of_the_register_is_kept_to_the_last_digit() -> None:
+    told = measured("1000.0001", [(30, "3000.12345")], "6000.0002")
+
+    assert told.energy_wh == Decimal("5000.0001")
+    assert [point.energy_wh for point in told.counted] == [
+        Decimal(0),
+        Decimal("2000.12335"),
+        Decimal("5000.0001"),
+    ]
