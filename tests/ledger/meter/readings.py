@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from ledger.meter.evidence import MeterEvidence, PowerReading
 from ledger.meter.measure import measure
-from ledger.meter.series import Metered, PowerLimit, RegisterReading
+from ledger.meter.series import Accumulated, Metered, PowerLimit, RegisterReading
 from tests.station_story import at
 
 LIMIT: Final = PowerLimit(Decimal(22_000))
@@ -48,10 +49,10 @@ def measured(
         declared_stop=() if stop is None or ends_at is None else (reading(ends_at, stop),),
         samples=tuple(readings(*samples)),
         powers=powers(*(power or [])),
-        **{role: tuple(readings(*told)) for role, told in more.items()},
     )
+    roles = {role: tuple(readings(*told)) for role, told in more.items()}
     return measure(
-        evidence,
+        msgspec.structs.replace(evidence, **roles),
         started_at=at(0),
         ended_at=None if ends_at is None else at(ends_at),
         max_power_w=Decimal(22_000),
@@ -59,6 +60,7 @@ def measured(
     )
 
 
-def seconds(count: int) -> timedelta:
-    """Return *count* seconds."""
-    return timedelta(seconds=count)
+def outcome(of: Metered | Accumulated) -> tuple[object, object]:
+    """Return the energy and the flags."""
+    energy_wh = of.energy_wh if isinstance(of, Metered) else of.counted[-1].energy_wh
+    return energy_wh, of.flags
