@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from projections.balances.energy import EnergyDay, energy_balance
-from tests.charging_day import choose, event201, start16, stop16
+from tests.charging_day import Timed, at, choose, event201, start16, stop16, tick, write_log
 from tests.projections.books_of_a_day import (
     ask,
     books_of_a_day,
     go_on,
     tamper,
     tamper_with_decision,
+    work,
 )
 
 DAY = date(2026, 3, 2)
@@ -138,3 +140,71 @@ def test_a_rating_of_more_than_was_metered_is_seen(books: str) -> None:
     day = of_station(books, "CS-OLD-1")
 
     assert day.difference_wh == -1
+
+
+def _at_once() -> list[list[Timed]]:
+    """Two sessions at once on one plug, whose register rises from 7,000 to 12,000 in all."""
+    first = [start16("CS-OLD-1", 300, 31, "FLEET1", 7000), stop16("CS-OLD-1", 340, 31, 10_000)]
+    second = [start16("CS-OLD-1", 330, 32, "BEARER1", 8000), stop16("CS-OLD-1", 360, 32, 12_000)]
+    return [[first[0]], [second[0]], [first[1]], [second[1]], [*tick(440)]]
+
+
+def go_on_at_once(dsn: str) -> None:
+    """Let all of it come in one record."""
+    write_log(dsn, [line for lines in _at_once() for line in lines], lines_a_record=10)
+    work(dsn)
+
+
+def states(dsn: str, *references: str) -> list[str]:
+    with ask(dsn) as connection:
+        rows = connection.execute("SELECT transaction_ref, state FROM listed_session").fetchall()
+    return [str(state) for each in references for ref, state in rows if ref == each]
+
+
+def test_two_sessions_at_once_on_one_plug_never_sell_a_wh_twice(books: str) -> None:
+    for lines in _at_once():
+        go_on(books, lines)
+
+    day = of_station(books, "CS-OLD-1")
+
+    # The first one's stop came when the second had nothing yet: it is rated, and stays so.
+    assert states(books, "31", "32") == ["rated", "held"]
+    assert wh(day.metered_wh, day.billed_wh, day.held_for_decision_wh) == (14_000, 12_000, 2000)
+    assert wh(day.dropped_wh, day.difference_wh) == (0, 0)
+
+
+def test_two_sessions_that_come_at_once_are_both_held(books: str) -> None:
+    go_on_at_once(books)
+
+    day = of_station(books, "CS-OLD-1")
+
+    assert states(books, "31", "32") == ["held", "held"]
+    assert wh(day.metered_wh, day.held_for_decision_wh, day.difference_wh) == (14_000, 5000, 0)
+
+
+def test_what_a_person_sells_twice_is_seen(books: str) -> None:
+    go_on_at_once(books)
+    with ask(books) as connection:
+        held = connection.execute(
+            "SELECT session_id FROM listed_session WHERE state = 'held' AND station_id = 'CS-OLD-1'"
+        ).fetchall()
+    go_on(books, [choose(str(session_id), "release", 450) for (session_id,) in held])
+
+    day = of_station(books, "CS-OLD-1")
+
+    assert wh(day.metered_wh, day.billed_wh, day.difference_wh) == (14_000, 16_000, -2000)
+
+
+def test_a_session_told_days_later_is_held_where_its_register_is_billed_already(books: str) -> None:
+    go_on(books, [start16("CS-OLD-1", 300, 31, "FLEET1", 7000)])
+    go_on(books, [stop16("CS-OLD-1", 340, 31, 10_000)])
+    late = start16("CS-OLD-1", 310, 32, "BEARER1", 8000)
+    received = at(5000)
+    line = msgspec.structs.replace(late[2], received_at=received)
+    go_on(books, [(received, "CS-OLD-1", line), stop16("CS-OLD-1", 330, 32, 9000, received=5001)])
+    go_on(books, [*tick(5100)])
+
+    day = of_station(books, "CS-OLD-1")
+
+    assert states(books, "31", "32") == ["rated", "held"]
+    assert wh(day.metered_wh, day.billed_wh, day.difference_wh) == (12_000, 12_000, 0)
