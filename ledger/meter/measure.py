@@ -32,7 +32,7 @@ zero without a word hides a meter that was changed.
 
 What must stay true: never raises, never negative, no reading used twice. All that is set aside is
 in `dropped`, so that metered = sessions + unattributed to the Wh on each day
-(tests/projections/test_station_energy.py; the cases are in tests/quirks/test_quirks_meter.py).
+(tests/projections/balances/test_station_energy.py; the cases are in tests/quirks/test_quirks_meter.py).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _SLACK: Final = timedelta(seconds=60)
 class Window(NamedTuple):
     """Where a session lies in its station's history, by its own frames only.
 
-    `register_wh` is its register at the start, told by any reading of the start; `is_overlapping`
+    `begin_wh` is its register at the start, told by any reading of the start; `is_overlapping`
     says that another session at its place has a part of the same register.
     """
 
@@ -48,7 +48,7 @@ class Window(NamedTuple):
     meter_start_wh: Decimal | None
     meter_stop_wh: Decimal | None
     token_uid: str | None
-    register_wh: Decimal | None = None
+    begin_wh: Decimal | None = None
     is_overlapping: bool = False
 
     @property
@@ -79,7 +79,7 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
                 meter_start_wh=start.meter_start_wh,
                 meter_stop_wh=stop_value_of(end) if end else None,
                 token_uid=start.token_uid,
-                register_wh=start_value_of(start),
+                begin_wh=start_value_of(start),
             )
         )
     return windows

@@ -113,10 +113,10 @@ class Judge:
                 continue
             row = memory.rows.get(session_id)
             if row is None:
-                row = _new_row(found, memory, moment)
+                row = memory.rows[session_id] = _new_row(found, memory, moment)
                 row.validations = self._inherited.pop(session_id, [])
-                memory.rows[session_id] = row
             session = _beside_decided(found, row, extent.get(found.transaction_ref))
+            session = self.recollection.beside(session, memory, moment)
             if row.is_unfinished:
                 row.follow(session)
                 row.describe(session, memory.heard_at)

@@ -12,9 +12,12 @@ from typing import Any
 
 from psycopg import Connection
 
+from ledger.facts.flags import Flag
 from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.rating.decisions import Moment
+from ledger.sessions.overlap import overlapping
+from ledger.sessions.session import ChargingSession
 from ledger.worker.extent import Extent, extents
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
@@ -22,6 +25,7 @@ from ledger.worker.live_folds import NO_TRANSACTION, LiveFolds
 from ledger.worker.session_rows import (
     RECENT,
     SessionRow,
+    load_beside,
     load_sessions,
     load_since,
     load_stations,
@@ -107,6 +111,30 @@ class Recollection:
             if not lacking:
                 return extent
             self.recall({station_id: memory}, lacking)
+
+    def beside(
+        self, session: ChargingSession, memory: StationMemory, moment: Moment
+    ) -> ChargingSession:
+        """Return the session, held where one of long ago has a part of its register.
+
+        Those of the last hours, and what is unfinished, the fold itself lays beside it.
+        """
+        window, ended_at = session.window, session.ended_at
+        if ended_at is None or ended_at >= moment.at - RECENT:
+            return session
+        if window is None or window.place is None:
+            return session
+        stored = load_beside(self._connection, session.station_id, window.place, ended_at)
+        rows = {row.session_id: row for row in stored} | memory.rows
+        lies = [
+            row.lies
+            for row in rows.values()
+            if row.session_id not in {session.session_id, *self._findings.gone}
+        ]
+        around = [window, *(each for each in lies if each and each.place == window.place)]
+        around.sort(key=lambda each: each.starts_at)
+        is_shared = around.index(window) in overlapping(around)
+        return session.flagged(Flag.REGISTER_SHARED) if is_shared else session
 
     def sessions(self, memory: StationMemory, session_ids: Iterable[str]) -> None:
         """Bring back rows by their own ids, as of stops that name no transaction."""

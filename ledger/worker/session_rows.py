@@ -94,6 +94,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
             meter_start_wh=self.meter_start_wh,
             meter_stop_wh=self.meter_stop_wh,
             token_uid=self.token_uid,
+            begin_wh=self.meter_start_wh,
         )
 
     @property
@@ -241,6 +242,13 @@ AROUND: LiteralString = """
 SELECT * FROM session
 WHERE station_id = %s AND last_fact_at >= %s AND first_fact_at <= %s
 """
+# What began last at a place before a session ended; more would be a crowd, and that is held.
+BESIDE: LiteralString = """
+SELECT * FROM session
+WHERE station_id = %s AND started_at < %s AND state <> 'replaced'
+  AND coalesce(evse_id, connector_id) = %s
+ORDER BY started_at DESC LIMIT 10
+"""
 UNFINISHED_STATIONS: LiteralString = """
 SELECT DISTINCT station_id FROM unfinished_session WHERE partition = %s
 """
@@ -287,6 +295,14 @@ def load_around(connection: Connection[Any], row: SessionRow) -> list[SessionRow
     cursor = connection.cursor(row_factory=class_row(SessionRow))
     until = row.last_fact_at + NEXT_DAY
     return cursor.execute(AROUND, (row.station_id, row.first_fact_at, until)).fetchall()
+
+
+def load_beside(
+    connection: Connection[Any], station_id: str, place: int, ended_at: datetime
+) -> list[SessionRow]:
+    """Return the last sessions that began at a place before *ended_at*."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    return cursor.execute(BESIDE, (station_id, ended_at, place)).fetchall()
 
 
 def load_since(

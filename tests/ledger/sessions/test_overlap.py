@@ -28,7 +28,7 @@ def _window(
         meter_start_wh=None,
         meter_stop_wh=None if stop is None else Decimal(stop),
         token_uid=None,
-        register_wh=None if begin is None else Decimal(begin),
+        begin_wh=None if begin is None else Decimal(begin),
     )
 
 
@@ -140,4 +140,4 @@ def test_what_lies_where_is_kept_without_what_others_are() -> None:
     windows = [session.window for session in story.sessions()]
 
     assert [window and window.is_overlapping for window in windows] == [False, False]
-    assert [window and window.register_wh for window in windows] == [1000, 2000]
+    assert [window and window.begin_wh for window in windows] == [1000, 2000]
