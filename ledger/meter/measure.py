@@ -10,8 +10,8 @@ the first then gives -4,076 kWh (seen), or all that the meter ever counted.
 Readings are not equal in rank. What start and stop carry as their own comes before readings with
 the context Begin or End, and those before samples in between, which only split the energy in time.
 The way is always the same: find the start, then the stop, then see in which frame of reference the
-samples count, make the series monotone, and hold the result against physics: the connector's
-greatest power times the time, and the power that was measured.
+samples count, make the series monotone, and hold the result against physics: between any two
+readings the connector's greatest power times their time, and the power that was measured.
 
 Registers in Wh, 22 kW, 08:00 to 09:00; the session's energy and points behind the arrow:
 
@@ -23,6 +23,9 @@ Registers in Wh, 22 kW, 08:00 to 09:00; the session's energy and points behind t
         what flowed between 502,000 and 0 is unknown and is not guessed
     4,076,000 | 1,000, 2,500, 4,000 | 4,081,000 -> 5,000: 0, 1,000, 2,500, 4,000, 5,000
         register_session_relative: with the start added, all readings lie between start and stop
+    1,000 | 3,000, boot, 500 | 4,000           -> 6,000, held: meter_reset
+        it began again at 0 with the boot and is continued from there
+    1,000 | 3,000, 5,000 | 1,000               -> 4,000, held: readings_above_stop
     1,000 | 3,000 | 900                        -> 2,000, held: meter_stop_estimated
         with one more reading of 5,000 at 09:00 itself -> 4,000 and not held
 
@@ -31,8 +34,8 @@ session. To sum all rises would be simpler, but then each spike is billed; and t
 zero without a word hides a meter that was changed.
 
 What must stay true: never raises, never negative, no reading used twice. All that is set aside is
-in `dropped`, so that metered = sessions + unattributed to the Wh on each day
-(tests/projections/balances/test_station_energy.py; the cases are in tests/quirks/test_quirks_meter.py).
+in `dropped`, so that metered = dropped + sessions + unattributed to the Wh on each day
+(tests/projections/balances/test_station_energy.py; the cases: tests/ledger/meter/test_measure.py).
 """
 
 from __future__ import annotations
