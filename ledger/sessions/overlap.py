@@ -19,25 +19,25 @@ from typing import Final
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.session_end import SAME_STOP
 
+REACH: Final = 8
+"""With so many before it in its row each is compared. Where all of them still run, it is held."""
 _NOISE_WH: Final = Decimal(10)
-_AT_ONCE_MAX: Final = 8
-"""So many sessions at once are compared with a new one; where there are more, it is held."""
 
 
 def overlapping(row: Sequence[Window]) -> set[int]:
     """Return which windows of *row* (of one place, by start) have what another one has."""
     found: set[int] = set()
-    running: list[int] = []
     for index, window in enumerate(row):
-        running = [each for each in running if _is_running(row[each], window)]
-        if len(running) > _AT_ONCE_MAX:
+        before = range(max(index - REACH, 0), index)
+        running = [each for each in before if _is_running(row[each], window)]
+        if len(running) == REACH:
             found.add(index)
-            running = running[-_AT_ONCE_MAX:]
-        before = [] if index == 0 or index - 1 in running else [index - 1]
-        for other in (*running, *before):
-            if _share(row[other], window):
+        for other in running:
+            if _share_at_once(row[other], window):
                 found |= {other, index}
-        running.append(index)
+        last = next((each for each in reversed(before) if _has_part(row[each])), None)
+        if last is not None and last not in running and _begins_within(row[last], window):
+            found |= {last, index}
     return found
 
 
@@ -46,20 +46,30 @@ def _is_running(earlier: Window, later: Window) -> bool:
     return earlier.ends_at is not None and later.starts_at < earlier.ends_at
 
 
-def _share(earlier: Window, later: Window) -> bool:
-    if later.ends_at is None:
+def _share_at_once(earlier: Window, later: Window) -> bool:
+    if earlier.ends_at is None or later.ends_at is None:
         return False  # it has nothing yet; a start that was refused never will
     low, high = _part(earlier)
     begin, end = _part(later)
-    if not _is_running(earlier, later):
-        if low is None or high is None or begin is None:
-            return False
-        return low + _NOISE_WH < begin < high - _NOISE_WH
     if low is None or high is None or begin is None:
         # Nobody can say that they do not.
-        return earlier.ends_at is not None and earlier.ends_at - later.starts_at > SAME_STOP
+        return earlier.ends_at - later.starts_at > SAME_STOP
     top = high if end is None else min(high, end)
     return top - max(low, begin) > _NOISE_WH
+
+
+def _begins_within(earlier: Window, later: Window) -> bool:
+    """Return True when *later*, though after *earlier*, begins within its part."""
+    low, high = _part(earlier)
+    begin = later.begin_wh
+    if low is None or high is None or begin is None or later.ends_at is None:
+        return False
+    return low + _NOISE_WH < begin < high - _NOISE_WH
+
+
+def _has_part(window: Window) -> bool:
+    low, high = _part(window)
+    return low is not None and high is not None and high - low > _NOISE_WH
 
 
 def _part(window: Window) -> tuple[Decimal | None, Decimal | None]:

@@ -20,7 +20,7 @@ from ledger.sessions.loose_frames import (
     loose_frame_of,
     windows_of,
 )
-from ledger.sessions.overlap import overlapping
+from ledger.sessions.overlap import REACH, overlapping
 from ledger.sessions.reuse.run import split_segments
 from ledger.sessions.segments import (
     Source,
@@ -198,22 +198,33 @@ class Windows(NamedTuple):
                     by_key[key] = by_key[key]._replace(next_start_at=next_start_at)
                     moved.add(key[0])
         for place in {place for place, _ in touched}:
-            moved |= _mark_overlapping(by_key, rows[place])
+            spots = [spot for where, spot in touched if where == place]
+            found = overlaps_near(rows[place], min(spots), max(spots), by_key)
+            by_key.update(found)
+            moved.update(key[0] for key in found)
         return Windows(by_key, rows), moved
 
 
+def overlaps_near(
+    row: Sequence[Spot], first: Spot, last: Spot, windows: Mapping[WindowKey, Window]
+) -> dict[WindowKey, Window]:
+    """Return which of *windows* say otherwise whether they overlap, now that *row* changed.
+
+    It changed between the spots *first* and *last*; farther than REACH from there nothing does.
+    """
+    low = max(bisect_left(row, first) - REACH, 0)
+    high = bisect_left(row, last) + REACH + 1
+    start = max(low - REACH, 0)
+    near = [windows[key] for _, key in row[start : high + REACH]]
+    shared = overlapping(near)
+    return {
+        row[at][1]: near[at - start]._replace(is_overlapping=at - start in shared)
+        for at in range(low, min(high, len(row)))
+        if near[at - start].is_overlapping != (at - start in shared)
+    }
+
+
 NO_WINDOWS: Final = Windows({}, {})
-
-
-def _mark_overlapping(by_key: dict[WindowKey, Window], row: Sequence[Spot]) -> set[str]:
-    """Say in the windows of a *row* which share a register; return whose was not so marked."""
-    shared = overlapping([by_key[key] for _, key in row])
-    moved: set[str] = set()
-    for index, (_, key) in enumerate(row):
-        if by_key[key].is_overlapping != (index in shared):
-            by_key[key] = by_key[key]._replace(is_overlapping=index in shared)
-            moved.add(key[0])
-    return moved
 
 
 def _by_key(windows: Iterable[Window]) -> dict[WindowKey, Window]:
