@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection, sql
@@ -52,7 +53,8 @@ class Taken(NamedTuple):
     at: int
 
 
-class ListedAside(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ListedAside:
     """A line that was set aside, as people see it; `taken_at` None: it still is."""
 
     partition: int

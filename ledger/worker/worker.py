@@ -249,6 +249,8 @@ class Worker:
                 cause = str(error)
             else:
                 self._at_most[index] = min(2 * self._at_most[index], self._group_records)
+                if self._recorded_in is None:
+                    self._asides[partition.partition].clear()  # they are in the table now
                 return done
             # What it had in mind is rolled back: it begins anew from the tables.
             partition = self._partitions[index] = self._open(partition.partition)
@@ -264,7 +266,9 @@ class Worker:
         """
         partition = self._partitions[index].partition
         if isinstance(error, LinesRaiseError):
-            self._leave_out(partition, error.at, error.asides)
+            self._leave_out(partition, error.at, error.asides, error)
+            # What is done up to there is kept: the next one that raises costs no more.
+            self._at_most[index] = error.at - position + 1
             return
         records = self._log.read(
             partition, position, records=self._at_most[index], lines=self._lines
@@ -276,17 +280,19 @@ class Worker:
             self._connection, records[0], partial(self._open, partition), self._asides[partition]
         )
         asides = trial.culprits()
-        if not asides:
-            raise error
-        self._leave_out(partition, position, asides)
+        self._leave_out(partition, position, asides, error)
 
-    def _leave_out(self, partition: int, at: int, asides: Sequence[Aside]) -> None:
+    def _leave_out(
+        self, partition: int, at: int, asides: Sequence[Aside], error: Exception
+    ) -> None:
+        known = self._asides[partition].setdefault(at, [])
+        if {each[:5] for each in asides} <= {each[:5] for each in known}:
+            raise error  # what raises is none of them
         for each in asides:
             logger.error(
                 "line %s/%s/%s of %s is set aside (%s): %s",
                 *(partition, each.position, each.line, each.station_id, each.step, each.why),
             )
-        known = self._asides[partition].setdefault(at, [])
         known += asides
 
     def _advance(self, index: int, partition: PartitionWorker, *, is_alone: bool) -> int:

@@ -50,6 +50,7 @@ def balance(
         last_day: Up to and with this day.
         folder: Where.
     """
+    from ledger.asides.stored import count_asides
     from projections.balances.energy import energy_balance
     from projections.balances.trial import trial_balance
 
@@ -58,11 +59,14 @@ def balance(
             connection, station_id=station, first_day=first_day, last_day=last_day
         )
         money = trial_balance(connection)
+        set_aside = count_asides(connection)
     if folder.json:
-        print_json(_for_machines(energy, money))
+        print_json({**_for_machines(energy, money), "lines_set_aside": set_aside})
     else:
         _print_energy(energy)
         _print_money(money)
+        if set_aside:
+            say(f"{set_aside} lines are set aside and in no balance: wattledger log set-aside")
     return 0 if energy.is_balanced and money.is_balanced else 1
 
 

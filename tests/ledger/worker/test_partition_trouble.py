@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import psycopg
@@ -125,4 +125,4 @@ def test_a_line_that_nobody_can_read_is_listed_with_its_place(database: str) -> 
 
 def listed(dsn: str) -> list[dict[str, Any]]:
     with connect(dsn) as connection:
-        return [json.loads(json.dumps(each._asdict())) for each in listed_asides(connection)]
+        return [asdict(each) for each in listed_asides(connection)]
