@@ -28,8 +28,8 @@ def wire_frame(text: str) -> bytes:
 class LoadStation(asyncio.Protocol):
     """Sends a call, waits for its answer, sends the next, until stopped."""
 
-    def __init__(self, name: str, calls: Sequence[bytes]) -> None:
-        self._name, self._calls = name, calls
+    def __init__(self, name: str, calls: Sequence[bytes], password: str = PASSWORD) -> None:
+        self._name, self._calls, self._password = name, calls, password
         self.answered = 0
         self.is_open = asyncio.get_running_loop().create_future()
         self._is_running = False
@@ -41,7 +41,7 @@ class LoadStation(asyncio.Protocol):
         """Ask for the upgrade."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's has another base
         key = base64.b64encode(bytes(16)).decode()
-        basic = base64.b64encode(f"{self._name}:{PASSWORD}".encode()).decode()
+        basic = base64.b64encode(f"{self._name}:{self._password}".encode()).decode()
         lines = (
             f"GET /{self._name} HTTP/1.1",
             "Host: localhost",
@@ -101,12 +101,17 @@ class LoadStation(asyncio.Protocol):
 
 
 async def connect(
-    port: int, name: str, calls: Sequence[bytes], *, tls: ssl.SSLContext | None = None
+    port: int,
+    name: str,
+    calls: Sequence[bytes],
+    *,
+    tls: ssl.SSLContext | None = None,
+    password: str = PASSWORD,
 ) -> LoadStation:
     """Return a connected station."""
     loop = asyncio.get_running_loop()
     _, station = await loop.create_connection(
-        lambda: LoadStation(name, calls), "127.0.0.1", port, ssl=tls
+        lambda: LoadStation(name, calls, password), "127.0.0.1", port, ssl=tls
     )
     await station.is_open
     return station

@@ -61,8 +61,8 @@ CALL_SECONDS: Final = 30.0
 _REPEAT_WITHIN: Final = timedelta(minutes=10)
 _REPEATS_MAX: Final = 8
 _REPEAT_SIZE_MAX: Final = 4096
-# Each waits for its turn to be asked: a station may not make us keep more of them than this.
-_QUESTIONS_MAX: Final = 16
+QUESTIONS_MAX: Final = 256
+"""Questions that wait for their turn: a station that ends transactions without end adds no more."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -273,7 +273,7 @@ class StationConnection:
             call.set_result((message, text))
 
     def _ask(self, question: Question) -> None:
-        if len(self._questions) >= _QUESTIONS_MAX:
+        if len(self._questions) >= QUESTIONS_MAX:
             return
         task = asyncio.create_task(self._ask_and_forget(question))
         self._questions.add(task)

@@ -15,6 +15,7 @@ Tests: tests/ingest/edge/test_gate.py.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import secrets
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class Gate:
         so that answers do not tell which identities exist.
         """
         identity, key = canonical(credentials.identity), credentials.key
+        address = network_of(address)
         undecided: list[str] = []
         for each in station.password_hashes if station is not None else ():
             known = self._known.is_known(identity, key, each)
@@ -89,3 +91,16 @@ class Gate:
                 await asyncio.to_thread(self._matches, key, self._decoy)
         finally:
             self._decoys_waiting -= 1
+
+
+def network_of(address: str) -> str:
+    """Return whose *address* it is: of IPv6 somebody has a whole network."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(known, ipaddress.IPv6Address):
+        return address
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(known) >> 64 << 64))

@@ -90,22 +90,30 @@ class FairTurns:
 
     def _pass_on(self) -> None:
         """Give the turn to the newest of the identity that is next at the address that is next."""
-        if not self._waiting:
-            self._free += 1
-            return
-        address = next(iter(self._waiting))
-        identity = next(iter(self._waiting[address]))
-        waiting = next(reversed(self._waiting[address][identity]))
-        self._take_out(address, identity, waiting)
+        while self._waiting:
+            address = next(iter(self._waiting))
+            identity = next(iter(self._waiting[address]))
+            waiting = next(reversed(self._waiting[address][identity]))
+            self._take_out(address, identity, waiting)
+            # Who was cancelled and did not run since still stands here.
+            if not waiting.done():
+                self._go_round(address, identity)
+                waiting.set_result(None)
+                return
+        self._free += 1
+
+    def _go_round(self, address: str, identity: str) -> None:
+        """Put who just had the turn behind the others."""
         if address in self._waiting:
             self._waiting.move_to_end(address)
             if identity in self._waiting[address]:
                 self._waiting[address].move_to_end(identity)
-        waiting.set_result(None)
 
     def _take_out(self, address: str, identity: str, waiting: Waiting) -> None:
-        identities = self._waiting[address]
-        del identities[identity][waiting]
+        identities = self._waiting.get(address, OrderedDict())
+        if identity not in identities:
+            return
+        identities[identity].pop(waiting, None)
         if not identities[identity]:
             del identities[identity]
         if not identities:

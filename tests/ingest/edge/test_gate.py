@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 
 from ingest.directory import StationAccess
 from ingest.edge import gate as gate_module
-from ingest.edge.gate import Gate
+from ingest.edge.gate import Gate, network_of
 from ingest.edge.guesses import HOLD_MAX_SECONDS, HOLD_MIN_SECONDS, QUIET_SECONDS, FairTurns
 from ingest.edge.known_keys import KnownKeys
 from ingest.edge.security import Credentials
@@ -176,13 +177,14 @@ async def test_an_address_that_tries_many_identities_is_held_and_others_are_not(
 
 async def test_who_proves_itself_is_forgiven_and_its_address_is_not() -> None:
     gate = gate_of()
-    for _ in range(20):
-        await hold(gate, WEAK, "wrong")
 
-    assert await hold(gate, WEAK, "wrong") == HOLD_MAX_SECONDS
-    for _ in range(2):  # by its hash, then by its digest
-        assert await hold(gate, WEAK, PASSWORD) is None
-        assert await hold(gate, WEAK, "wrong") == HOLD_MIN_SECONDS
+    for station, right in ((WEAK, PASSWORD), (WEAK, PASSWORD), (STRONG, RANDOM)):
+        # By an expensive hash, then by its digest, then by a quick hash.
+        for _ in range(10):
+            held = await hold(gate, station, "wrong")
+        assert held == HOLD_MAX_SECONDS
+        assert await hold(gate, station, right) is None
+        assert await hold(gate, station, "wrong") == HOLD_MIN_SECONDS
     for n in range(50):
         await hold(gate, None, "x", identity=f"CP{n + 10}")
     assert await hold(gate, WEAK, PASSWORD) is None
@@ -246,20 +248,80 @@ async def test_turns_go_round_between_addresses_then_identities_and_the_newest_c
     assert order == ["first", "a-x-new", "b-x-new", "a-y", "b-x-old", "a-x-old"]
 
 
-async def test_who_gives_up_waiting_takes_no_turn_and_loses_none() -> None:
-    turns, order = FairTurns(1), list[int]()
+@pytest.mark.parametrize("identity", ["x", "y"])
+async def test_who_gives_up_waiting_takes_no_turn_and_loses_none(identity: str) -> None:
+    turns, order, may_end = FairTurns(1), list[int](), asyncio.Event()
 
-    async def take(number: int) -> None:
-        async with turns.turn("a", "x"):
+    async def take(number: int, identity: str = "x") -> None:
+        async with turns.turn("a", identity):
             order.append(number)
-            await asyncio.sleep(0)
+            await may_end.wait()
 
-    tasks = [asyncio.create_task(take(n)) for n in range(5)]
+    tasks = [asyncio.create_task(take(n)) for n in range(3)]
+    tasks += [asyncio.create_task(take(n, identity)) for n in (3, 4)]
     await asyncio.sleep(0)
     tasks[3].cancel()  # it waits
     await asyncio.sleep(0)
-    tasks[4].cancel()  # it was given the turn just now
+    # The first one ends and passes its turn on before the next one knows that it is cancelled.
+    tasks[0].cancel()
+    tasks[4].cancel()
+    tasks[2].cancel()
+    await asyncio.sleep(0)
+    tasks[1].cancel()  # it was given the turn just now
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(take(5), take(6))
+    may_end.set()
+    async with asyncio.timeout(1):
+        await asyncio.gather(take(5), take(6))
 
-    assert order == [0, 2, 1, 5, 6]
+    assert order == [0, 5, 6]
+
+
+async def test_turns_outlive_any_giving_up() -> None:
+    turns, had = FairTurns(2), Counter[str]()
+
+    async def take(name: str) -> None:
+        async with turns.turn(name[0], name[1]):
+            had[name] += 1
+            await asyncio.sleep(0)
+
+    chance = random.Random(7)
+    for _ in range(200):
+        tasks = [
+            asyncio.create_task(take(chance.choice("ab") + chance.choice("xyz"))) for _ in range(20)
+        ]
+        for _ in range(chance.randrange(12)):
+            await asyncio.sleep(0)
+            for each in chance.sample(tasks, 3):
+                each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    had.clear()
+    async with asyncio.timeout(1):
+        await asyncio.gather(*(take("ax") for _ in range(5)))
+
+    assert had == {"ax": 5}
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::"),
+        ("2001:db8:0:2:2:3:4:5", "2001:db8:0:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+    ],
+)
+def test_who_has_a_network_has_all_its_addresses(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+async def test_guesses_from_all_over_a_network_count_together() -> None:
+    gate = gate_of(matches=lambda _key, _hash: False)
+
+    holds = [
+        await hold(gate, None, "x", identity=f"CP{n}", address=f"2001:db8::{n:x}")
+        for n in range(52)
+    ]
+
+    assert holds[-2:] == [1, 2]

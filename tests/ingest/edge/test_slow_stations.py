@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from ingest.edge.connection import QUESTIONS_MAX
 from ingest.edge.server import Manners
 from tests.edge import PASSWORD, Edge, open_edge, until
 from tests.fakes import MemoryEpochs
@@ -122,3 +123,16 @@ async def test_who_connects_and_says_nothing_does_not_keep_the_server_from_endin
         mute.close()
 
     assert spent < 2
+
+
+async def test_a_station_that_answers_nothing_cannot_make_us_ask_without_end() -> None:
+    async with open_edge() as edge:
+        async with edge.station(protocol="ocpp2.0.1") as station:
+            for number in range(QUESTIONS_MAX + 5):
+                info = {"transactionId": f"T{number}"}
+                event = {"eventType": "Ended", "offline": True, "transactionInfo": info}
+                await station.call("TransactionEvent", event)
+        await until(lambda: not all(each.is_open for each in edge.connections()))
+
+    asked = [each for each in edge.frames() if each.direction == "out"]
+    assert len(asked) == QUESTIONS_MAX

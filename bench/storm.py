@@ -1,0 +1,182 @@
+"""`reconnect_storm`: how long until 5,000 stations are back after the server was started again.
+
+All of them connect at the same moment, over loopback, as stations do: an attempt that is refused or
+not answered for ten seconds is made again a second later. One in five has a password that somebody
+chose, the others random keys; all were connected before the restart. Ours is the product's own
+part, with its declarations, its log and its passwords. The peer is `websockets` with `ocpp`, as
+documented: it asks nobody for a password and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import resource
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import uvloop
+
+from bench.peers.load import PASSWORD, LoadStation, connect, wire_frame
+from bench.peers.servers import Task, run_peer, server_process
+from bench.run import Row
+from deploy.clock import SystemClock
+from deploy.postgres.embedded import EmbeddedPostgres
+from deploy.running.opening import prepare
+from deploy.running.parts import PartContext
+from deploy.settings import Settings
+from ledger.database import connect as connect_database
+from ledger.declared.passwords import hash_password
+from ledger.desk.apply import apply_files
+from ledger.log.postgres import PostgresEventLog
+
+STATIONS: Final = 5_000
+_CHOSEN_EACH: Final = 5
+ATTEMPT_SECONDS: Final = 10.0
+PAUSE_SECONDS: Final = 1.0
+_ALL_SECONDS_MAX: Final = 180.0
+_MASTER_DATA: Final = """
+legal_entities:
+  storm: {name: Storm, country: NO, time_zone: Europe/Oslo, invoice_prefix: ST}
+sites:
+  coast: {time_zone: Europe/Oslo, country: NO, legal_entity: storm, currency: NOK}
+stations:
+"""
+
+
+class Storm(NamedTuple):
+    """How long it took until all were back, and what went wrong meanwhile."""
+
+    seconds: float
+    failed: Mapping[str, int]
+
+    def __str__(self) -> str:
+        """Say what went wrong."""
+        return f"{self.failed.get('refused', 0)} refused, {self.failed.get('timed out', 0)} late"
+
+
+def rows(_seconds: float) -> list[Row]:
+    """Measure both sides; how long does not matter."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * STATIONS if limits[1] == resource.RLIM_INFINITY else limits[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, limits[1]))
+    cores = sorted(os.sched_getaffinity(0))
+    # The server alone on one core: the stations that load it must not take its time.
+    core = cores[0] if len(cores) > 1 else None
+    if core is not None:
+        os.sched_setaffinity(0, set(cores[1:]))
+    data = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
+    try:
+        ours = _ours(data, core)
+        with server_process(run_peer, Task(core=core)) as peer:
+            theirs = _run(peer.port, {f"S-{n}": PASSWORD for n in range(STATIONS)})
+    finally:
+        os.sched_setaffinity(0, set(cores))
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        shutil.rmtree(data)
+    return [
+        {
+            "name": "reconnect_storm",
+            "value": ours.seconds,
+            "unit": f"s until {STATIONS:,} stations are back ({ours})",
+            "peer": f"websockets + ocpp, no passwords ({theirs})",
+            "peer_value": theirs.seconds,
+            "ratio": theirs.seconds / ours.seconds,
+        }
+    ]
+
+
+def _ours(data: Path, core: int | None) -> Storm:
+    keys = {
+        f"S-{n}": f"chosen-{n}" if n % _CHOSEN_EACH == 0 else secrets.token_hex(16)
+        for n in range(STATIONS)
+    }
+    settings = Settings(data=data, listen_port=0, log_level="error")
+    with EmbeddedPostgres(data) as postgres:
+        prepare(postgres.dsn, settings)
+        stations = "".join(
+            f"  {name}: {{site: coast, password_hash: {hash_password(key)}}}\n"
+            for name, key in keys.items()
+        )
+        with connect_database(postgres.dsn) as database, PostgresEventLog(postgres.dsn) as log:
+            files = [(_MASTER_DATA + stations, "storm.yaml")]
+            apply_files(database, files, log=log, by="bench", at=datetime(2026, 1, 1, tzinfo=UTC))
+        context = PartContext(settings=settings, clock=SystemClock(), dsn=postgres.dsn)
+        with _serving(context, core) as port:
+            _run(port, keys)
+        with _serving(context, core) as port:
+            return _run(port, keys)
+
+
+@contextmanager
+def _serving(context: PartContext, core: int | None) -> Iterator[int]:
+    """Run the product's part for stations in a process of its own; yield its port."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(context, core, theirs)
+    )
+    process.start()
+    try:
+        yield ours.recv().listen_port
+    finally:
+        process.terminate()
+        process.join(60)
+        if process.is_alive():
+            process.kill()
+
+
+def _serve(context: PartContext, core: int | None, pipe: Connection) -> None:
+    from deploy.running.processes import serve_stations  # noqa: PLC0415 - only this process needs it
+
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    serve_stations(context, threading.Event(), pipe.send)
+
+
+def _run(port: int, keys: Mapping[str, str]) -> Storm:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_storm(port, keys))
+
+
+async def _storm(port: int, keys: Mapping[str, str]) -> Storm:
+    failed: Counter[str] = Counter()
+    started = time.perf_counter()
+    async with asyncio.timeout(_ALL_SECONDS_MAX):
+        back = await asyncio.gather(
+            *(_come_back(port, name, key, failed) for name, key in keys.items())
+        )
+    seconds = time.perf_counter() - started
+    for station in back:
+        station.close()
+    await asyncio.sleep(0)
+    return Storm(seconds, failed)
+
+
+async def _come_back(port: int, name: str, key: str, failed: Counter[str]) -> LoadStation:
+    """Return a station that is connected and was answered a Heartbeat, after however many tries."""
+    heartbeat = [wire_frame('[2,"1","Heartbeat",{}]')]
+    while True:
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                station = await connect(port, name, heartbeat, password=key)
+                station.start()
+                station.stop()
+                while not station.answered:  # noqa: ASYNC110 - 5,000 events would cost more
+                    await asyncio.sleep(0.05)
+                return station
+        except TimeoutError:
+            failed["timed out"] += 1
+        except OSError:
+            failed["refused"] += 1
+        await asyncio.sleep(PAUSE_SECONDS)
