@@ -17,11 +17,13 @@ from tests.charging_day import (
     PARTITIONS,
     Timed,
     at,
+    call,
     choose,
     declare_fleet,
     event201,
     everywhere,
     meter16,
+    stamp,
     start16,
     stop16,
     tick,
@@ -241,3 +243,40 @@ def test_another_word_to_a_start_that_comes_again_changes_nothing(database: str)
 
     assert decided(database) == ["rated"]
     assert "late_fact" not in shown(database)[3]
+
+
+def state201(minutes: float, state: str, *, received: float) -> Timed:
+    """Return an event of session C that tells a state and no reading."""
+    payload = {
+        "eventType": "Updated",
+        "timestamp": stamp(minutes),
+        "triggerReason": "ChargingStateChanged",
+        "seqNo": 0,  # as some stations number everything
+        "transactionInfo": {"transactionId": "C", "chargingState": state},
+    }
+    return call("CS-NEW-1", received, "TransactionEvent", payload, {})
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state", "is_late"),
+    [(30, "Charging", False), (30, "SuspendedEV", True), (20, "Idle", True)],
+    ids=["as it was", "parking", "the plug was free"],
+)
+def test_a_state_that_comes_after_the_rating_marks_what_it_would_change(
+    database: str, minutes: float, state: str, *, is_late: bool
+) -> None:
+    version = declare_fleet(database)
+    whole = [
+        event201("CS-NEW-1", 10, "Started", "C", 0, 0, token="FLEET1"),
+        event201("CS-NEW-1", 18, "Updated", "C", 0, 3000),
+        event201("CS-NEW-1", 60, "Ended", "C", 0, 3000),
+        state201(19, "Charging", received=61),
+    ]
+    write_log(database, [*everywhere(version, -1), *whole])
+    work(database)
+    assert decided(database) == ["rated"]
+    write_log(database, [state201(minutes, state, received=70)])
+    work(database)
+
+    assert decided(database) == ["rated"]
+    assert ("late_fact" in shown(database)[3]) is is_late
