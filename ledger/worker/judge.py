@@ -127,9 +127,8 @@ class Judge:
                 self._conclude(row, self._decided(session, row, memory, moment))
             elif session_id in seen.changed:
                 self._review(row, session, memory, moment)
-            if row.state in DECIDED and found.transaction_ref in named:
-                self._note_told_again(row, session)
-            if row.lie(session):
+            is_told_again = found.transaction_ref in named and row.note_told_again(session)
+            if row.lie(session) or is_told_again:
                 self._findings.change(row)
         self._note_stops(seen, moment)
         memory.settle()
@@ -347,10 +346,6 @@ class Judge:
             if window.ends_at is None:
                 self._mark_late(row, moment_at=moment.at)
             row.flags = sorted({*row.flags, *flags_of_stop(window)})
-            self._findings.change(row)
-
-    def _note_told_again(self, row: SessionRow, session: ChargingSession) -> None:
-        if row.note_told_again(session):
             self._findings.change(row)
 
     def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:

@@ -155,6 +155,8 @@ class SessionRow(msgspec.Struct, kw_only=True):
         A stop that seemed to conflict may turn out to be another session's. But what was attached
         to a session is not looked for again for as long as the session is.
         """
+        if self.state not in DECIDED:
+            return False
         before, was = self.flags, set(self.flags)
         if Flag.RESOLVED_BY_CONTEXT not in was:
             was -= TOLD_AGAIN
