@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, SessionEnded, SessionFact, SessionUpdated
 from ledger.facts.station_traits import StationTraits
 from ledger.meter.series import PowerLimit
@@ -123,6 +124,12 @@ def fits(loose: LooseFrame, window: Window, traits: StationTraits) -> bool:
     if window.closes_at is not None and at > window.closes_at:
         return False
     return _meter_fits(frame, at, value, window, traits)
+
+
+def flags_of_stop(window: Window) -> frozenset[Flag]:
+    """Return what a stop that fits *window* makes of its session: it is its own, or told again."""
+    told_again = {Flag.DUPLICATE_STOP} if window.ends_at is not None else set()
+    return frozenset({Flag.RESOLVED_BY_CONTEXT, *told_again})
 
 
 def _may_end(end: SessionEnded, value: Decimal | None, window: Window) -> bool:

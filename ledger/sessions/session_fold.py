@@ -56,7 +56,7 @@ from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered, PowerLimit
-from ledger.sessions.reuse.run import claim_of
+from ledger.sessions.reuse.starts import start_flags
 from ledger.sessions.segments import Segment, Source, is_without_id, place_of, source_of
 from ledger.sessions.sequence import check_sequence
 from ledger.sessions.session import (
@@ -200,11 +200,7 @@ class _Fold:
         if not starts:
             self._flags.add(Flag.UNMATCHED_STOP if self._is_unmatched() else Flag.START_MISSING)
             return None
-        if len(starts) > len({claim_of(start) for start in starts}):
-            self._flags.add(Flag.DUPLICATE_START)
-        # Dated anew after a restart, it may as well be the start of another session.
-        if len({start.occurred_at for start in starts}) > 1 and self._restarted_between(starts):
-            self._flags.add(Flag.ID_AMBIGUOUS)
+        self._flags |= start_flags(starts, self._around.boots)
         return min(
             # By content first, by position only between equals: arrival chooses nothing.
             starts,
@@ -215,10 +211,6 @@ class _Fold:
                 source_of(fact),
             ),
         )
-
-    def _restarted_between(self, starts: Sequence[SessionStarted]) -> bool:
-        received = [start.received_at for start in starts]
-        return any(min(received) < boot.received_at < max(received) for boot in self._around.boots)
 
     def _is_unmatched(self) -> bool:
         """Return True for stops without numbers: no start of ours will ever come for them."""

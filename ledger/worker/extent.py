@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from ledger.facts.flags import Flag
 from ledger.rating.decisions import Moment
 from ledger.sessions.segments import is_without_id
+from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED
 from ledger.sessions.told import Settled
 from ledger.worker.session_rows import BEGINNING, NEXT_DAY, RECENT, SessionRow
@@ -110,6 +112,19 @@ def extents(
     for transaction in named.keys() - found.keys():
         found[transaction] = Extent([], BEGINNING, BEGINNING)
     return found
+
+
+def beside_decided(
+    session: ChargingSession, row: SessionRow, extent: Extent | None
+) -> ChargingSession:
+    """Return *session*, held where the time it fills was decided about as another's.
+
+    Once and for all: later records need not look back so far.
+    """
+    is_told = Flag.DECIDED_BEFORE in row.flags
+    if is_told or (extent and any(each.covers(session) for each in extent.rows)):
+        return session.flagged(Flag.DECIDED_BEFORE)
+    return session
 
 
 def _is_neighbour(row: SessionRow, other: SessionRow) -> bool:

@@ -27,9 +27,10 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
+from ledger.sessions.loose_frames import Window, flags_of_stop
 from ledger.sessions.session import ChargingSession, billed
 from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
-from ledger.worker.extent import Extent, is_around
+from ledger.worker.extent import Extent, beside_decided, is_around
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.findings import Findings
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
@@ -56,7 +57,8 @@ class Seen(NamedTuple):
 
     `transactions` were looked at, those `with_facts` have some; `folded` are their sessions by id,
     `changed` the decided ones that would be billed otherwise with the record's facts, `vanished`
-    the rows of sessions that are none any more.
+    the rows of sessions that are none any more, `stopped` decided ones that a stop without a valid
+    id was given to, with their windows.
     """
 
     transactions: set[str]
@@ -64,6 +66,7 @@ class Seen(NamedTuple):
     folded: dict[str, Folded]
     changed: set[str]
     vanished: list[SessionRow]
+    stopped: list[tuple[SessionRow, Window]]
 
 
 class Judge:
@@ -116,7 +119,7 @@ class Judge:
             if row is None:
                 row = memory.rows[session_id] = _new_row(found, memory, moment)
                 row.validations = self._inherited.pop(session_id, [])
-            session = _beside_decided(found, row, extent.get(found.transaction_ref))
+            session = beside_decided(found.session, row, extent.get(found.transaction_ref))
             session = self.recollection.beside(session, memory, moment)
             if row.is_unfinished:
                 row.follow(session)
@@ -124,10 +127,10 @@ class Judge:
                 self._conclude(row, self._decided(session, row, memory, moment))
             elif session_id in seen.changed:
                 self._review(row, session, memory, moment)
-            if row.state in DECIDED and found.transaction_ref in named:
-                self._note_told_again(row, session)
-            if row.lie(session):
+            is_told_again = found.transaction_ref in named and row.note_told_again(session)
+            if row.lie(session) or is_told_again:
                 self._findings.change(row)
+        self._note_stops(seen, moment)
         memory.settle()
         self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
 
@@ -190,7 +193,8 @@ class Judge:
             if row.session_id not in folded
         ]
         known = {transaction for transaction in looked_at if live.has_facts(transaction)}
-        return Seen(set(looked_at), known, folded, changed, vanished)
+        stopped = memory.decided_of(live.windows_taking(named))
+        return Seen(set(looked_at), known, folded, changed, vanished, stopped)
 
     def _decided(
         self, session: ChargingSession, row: SessionRow, memory: StationMemory, moment: Moment
@@ -337,8 +341,11 @@ class Judge:
             row.flags = sorted([*row.flags, Flag.LATE_FACT])
         self._findings.change(row)
 
-    def _note_told_again(self, row: SessionRow, session: ChargingSession) -> None:
-        if row.note_told_again(session):
+    def _note_stops(self, seen: Seen, moment: Moment) -> None:
+        for row, window in seen.stopped:
+            if window.ends_at is None:
+                self._mark_late(row, moment_at=moment.at)
+            row.flags = sorted({*row.flags, *flags_of_stop(window)})
             self._findings.change(row)
 
     def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
@@ -350,17 +357,6 @@ class Judge:
 
 def _is_decided(extent: Extent | None) -> bool:
     return extent is not None and extent.is_decided
-
-
-def _beside_decided(found: Folded, row: SessionRow, extent: Extent | None) -> ChargingSession:
-    """Return the session, held where the time it fills was decided about as another's.
-
-    Once and for all: later records need not look back so far.
-    """
-    is_told = Flag.DECIDED_BEFORE in row.flags
-    if is_told or (extent and any(each.covers(found.session) for each in extent.rows)):
-        return found.session.flagged(Flag.DECIDED_BEFORE)
-    return found.session
 
 
 def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:

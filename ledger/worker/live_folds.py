@@ -6,7 +6,7 @@ decision which folds are open.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
@@ -14,9 +14,10 @@ from typing import Final
 
 from ledger.asides.aside import Aside, AsideStep, LinesRaiseError, why_of
 from ledger.asides.culprits import culprits
-from ledger.facts.station_facts import StationFact, transaction_of
+from ledger.facts.station_facts import SessionEnded, StationFact, transaction_of
 from ledger.facts.station_traits import StationTraits
-from ledger.sessions.segments import dated
+from ledger.sessions.loose_frames import Window
+from ledger.sessions.segments import dated, source_of
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import NOTHING, Settled, settled, told, without
@@ -100,6 +101,13 @@ class LiveFold:
         """Return the sessions of *transaction* that are folded from facts."""
         self._fold_anew()
         return self._fold.sessions(transaction)
+
+    def windows_taking(self, named: Mapping[str, Iterable[StationFact]]) -> list[Window]:
+        """Return the windows that stops without a valid id among the *named* were given to."""
+        facts = [fact for some in named.values() for fact in some]
+        takers, windows = self._fold.matched.takers, self._fold.windows.by_key
+        keys = [takers.get(source_of(fact)) for fact in facts if isinstance(fact, SessionEnded)]
+        return [windows[key] for key in keys if key is not None]
 
     def settle(self, decided: Mapping[str, Extent]) -> None:
         """Let go of facts that are not needed now that so much of transactions is *decided*."""

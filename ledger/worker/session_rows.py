@@ -134,6 +134,10 @@ class SessionRow(msgspec.Struct, kw_only=True):
             and (place != place_of(fact))
         )
 
+    def is_of(self, window: Window) -> bool:
+        """Whether *window* is where this session lies."""
+        return self.lies is not None and self.lies.starts_at == window.starts_at
+
     def covers(self, session: ChargingSession) -> bool:
         """Whether what was decided about this session covers time of *session* at its place."""
         if self.state not in DECIDED or self.started_at is None or session.started_at is None:
@@ -151,6 +155,8 @@ class SessionRow(msgspec.Struct, kw_only=True):
         A stop that seemed to conflict may turn out to be another session's. But what was attached
         to a session is not looked for again for as long as the session is.
         """
+        if self.state not in DECIDED:
+            return False
         before, was = self.flags, set(self.flags)
         if Flag.RESOLVED_BY_CONTEXT not in was:
             was -= TOLD_AGAIN

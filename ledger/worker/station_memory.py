@@ -15,8 +15,9 @@ from typing import Final
 
 from ledger.facts.station_facts import SessionFact, StationFact
 from ledger.facts.station_traits import StationTraits
+from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, is_without_id
-from ledger.sessions.states import SessionState
+from ledger.sessions.states import DECIDED, SessionState
 from ledger.worker.session_rows import BEGINNING, NEVER, SessionRow
 
 _FEW: Final = 8
@@ -153,6 +154,15 @@ class StationMemory:
     def is_overdue(self, at: datetime, wait: timedelta) -> bool:
         """Whether at *at* a session has waited for as long as *wait*: then time decides it."""
         return self.waiting_since is not None and self.waiting_since + wait <= at
+
+    def decided_of(self, windows: Iterable[Window]) -> list[tuple[SessionRow, Window]]:
+        """Return the rows that are decided for good among those of *windows*, with them."""
+        return [
+            (row, window)
+            for window in windows
+            for row in self.of_transaction.get(window.transaction_ref, ())
+            if row.state in DECIDED and row.is_of(window)
+        ]
 
     def unfinished_of(self, token_uid: str | None) -> SessionRow | None:
         """Return the newest unfinished session of a token."""

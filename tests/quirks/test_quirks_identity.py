@@ -102,6 +102,21 @@ def test_quirk_03_a_start_replayed_with_its_original_time_is_the_same_session(
     assert session.energy_wh == Decimal(5000)
 
 
+def test_quirk_03_an_id_that_is_used_again_at_once_is_two_sessions() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.start(1 / 3, 1000, token="B", seq=0)
+    story.start(1 / 3, 1000, token="C", seq=0)
+    story.stop(60, 6000, seq=1)
+
+    first, *others = story.sessions()
+
+    assert first.blockers == (Flag.STOP_LOST,)
+    assert Flag.ID_REUSED in first.flags
+    assert all(Flag.ID_AMBIGUOUS in each.blockers for each in others)
+    assert {each.token_uid for each in others} == {"b", "c"}
+
+
 def test_quirk_03_the_quoted_starts_are_one_session() -> None:
     story = Story16()
     reply = '[3,"1000005",{"transactionId":9,"idTagInfo":{"status":"Accepted"}}]'

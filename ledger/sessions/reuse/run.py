@@ -40,6 +40,7 @@ from ledger.facts.station_facts import (
 )
 from ledger.facts.station_traits import StationTraits
 from ledger.meter.series import PowerLimit
+from ledger.sessions.reuse.starts import claim_of
 from ledger.sessions.segments import (
     AN_INSTANT,
     Segment,
@@ -92,7 +93,7 @@ def split_segments(
 
 def _runs(
     transaction_ref: str, facts: Iterable[SessionFact | QueueReported], traits: StationTraits
-) -> list[Run]:
+) -> list[_Run]:
     """Return the runs that the starts among *facts* open, with all starts and stops in them."""
     borders = [
         (rough_time(fact, traits), source_of(fact), type(fact).__name__, fact)
@@ -100,7 +101,7 @@ def _runs(
         if isinstance(fact, SessionStarted | SessionEnded)
     ]
     borders.sort(key=itemgetter(0, 1, 2))
-    runs: list[Run] = []
+    runs: list[_Run] = []
     early: list[SessionEnded] = []
     for at, some in groupby(borders, key=itemgetter(0)):
         told = [fact for *_, fact in some]
@@ -112,7 +113,7 @@ def _runs(
             if isinstance(start, SessionStarted):
                 run = runs[-1] if runs else None
                 if run is None or not run.begin(start, at, has_stop=bool(stops)):
-                    runs.append(Run(transaction_ref, start, at, traits))
+                    runs.append(_Run(transaction_ref, start, at, traits))
         home = last or (runs[0] if runs else None)
         for stop in stops:
             if home is None:
@@ -124,7 +125,7 @@ def _runs(
     return runs
 
 
-class Run:
+class _Run:
     """Sessions of one reference that no date tells apart; nearly always a single one."""
 
     def __init__(
@@ -337,11 +338,6 @@ def _place(segment: Segment) -> int | None:
 def _second(at: datetime) -> datetime:
     """Return the second of *at*: all that a session's id says of its start."""
     return at.replace(microsecond=0)
-
-
-def claim_of(fact: SessionStarted | SessionEnded) -> tuple[object, ...]:
-    """Return what must agree for two messages to be one that was sent again, but for their time."""
-    return type(fact), place_of(fact), fact.token_uid, register_of(fact), fact.seq_no
 
 
 def _content_of(fact: SessionStarted | SessionEnded) -> tuple[object, ...]:

@@ -280,3 +280,52 @@ def test_a_state_that_comes_after_the_rating_marks_what_it_would_change(
 
     assert decided(database) == ["rated"]
     assert ("late_fact" in shown(database)[3]) is is_late
+
+
+@pytest.mark.parametrize("ref", [-1, 999])
+def test_a_stop_without_a_valid_id_that_tells_a_rated_one_again_is_a_duplicate(
+    database: str, ref: int
+) -> None:
+    begun = start16("CS-OLD-1", 10, 31, "FLEET1", 1000)
+    first = [*everywhere(declare_fleet(database), -1), begun, stop16("CS-OLD-1", 60, 31, 5000)]
+    write_log(database, first)
+    work(database)
+    write_log(database, [stop16("CS-OLD-1", 60.5, ref, 5000, received=61)])
+    work(database)
+
+    _, state, _, flags, _ = shown(database)
+    assert state == "rated"
+    assert {"duplicate_stop", "resolved_by_context"} <= set(flags)
+    assert "late_fact" not in flags
+    assert decided(database) == ["rated"]
+
+
+def test_a_stop_without_an_id_that_comes_after_a_release_is_a_late_fact(database: str) -> None:
+    begun = [
+        start16("CS-OLD-1", 10, 31, "FLEET1", 1000),
+        start16("CS-OLD-1", 40, 32, "FLEET1", 2000),
+    ]
+    first = [*everywhere(declare_fleet(database), -1), *begun, *tick(120)]
+    write_log(database, first)
+    write_log(database, [choose(LOST, "release", 121)])
+    work(database)
+    write_log(database, [stop16("CS-OLD-1", 30, -1, 1800, received=122)])
+    work(database)
+
+    [(state, flags)] = rows(
+        database,
+        "SELECT state, flags FROM session WHERE started_at IS NOT NULL ORDER BY started_at LIMIT 1",
+    )
+    assert state == "released"
+    assert {"late_fact", "resolved_by_context"} <= set(flags)
+    assert "duplicate_stop" not in flags
+
+
+def test_a_stop_without_an_id_that_ends_a_session_is_no_late_fact(database: str) -> None:
+    begun = start16("CS-OLD-1", 10, 31, "FLEET1", 1000)
+    stopped = stop16("CS-OLD-1", 60, -1, 5000)
+    write_log(database, [*everywhere(declare_fleet(database), -1), begun, stopped])
+    work(database)
+
+    assert shown(database)[1] == "rated"
+    assert "late_fact" not in shown(database)[3]
