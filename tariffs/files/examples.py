@@ -133,12 +133,7 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
         notebook.complain(fields.node, ENGLISH.words(error.why))
         return None
     return Example(
-        name=name,
-        usage=usage,
-        total=total,
-        before_taxes=before,
-        line=spot.line,
-        column=spot.column,
+        name=name, usage=usage, total=total, before_taxes=before, line=spot.line, column=spot.column
     )
 
 

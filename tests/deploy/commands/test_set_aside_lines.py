@@ -10,8 +10,8 @@ import pytest
 
 from deploy.cli import WRONG, run
 from deploy.settings import NAMES
-from tests.broken_books import BAD, is_identical, states, story, work
 from tests.charging_day import PARTITIONS, declare_fleet, everywhere, write_log
+from tests.faults.broken_books import BAD, is_identical, states, story, work
 
 REFUSED = "CHECK (energy_wh IS DISTINCT FROM 5666 OR state <> 'rated')"
 

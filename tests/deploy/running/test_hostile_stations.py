@@ -24,7 +24,7 @@ from deploy.settings import load_settings
 from ledger.database import connect as connect_database
 from projections.balances.energy import energy_balance
 from tests.deploy.running_wattledger import Wattledger
-from tests.hostile_frames import HostileFrames
+from tests.faults.hostile_frames import HostileFrames
 from tests.tree import EXAMPLES
 
 HOSTILE = {f"BAD-{number}": ("ocpp1.6", "ocpp2.0.1")[number % 2] for number in range(32)}

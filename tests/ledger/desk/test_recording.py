@@ -21,7 +21,7 @@ from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.customers import Customer
 from projections.log_reading import read_all
 from tests.charging_day import at, charging_day, declare_fleet, write_log
-from tests.faulty_log import FaultyLog, die
+from tests.faults.faulty_log import FaultyLog, die
 from tests.projections.books_of_a_day import books_of_a_day, replayed
 
 HELD = "CS-OLD-2/22/20260302T082000Z"

@@ -24,7 +24,7 @@ from ledger.log.event_log import (
 from ledger.log.outbox import NotCarriedError, NoTransactionError, carried_to, carry, put
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.log.repeats import LastSequences
-from tests.faulty_log import FaultyLog, die
+from tests.faults.faulty_log import FaultyLog, die
 
 Connection = psycopg.Connection[Any]
 PARTITIONS = 3

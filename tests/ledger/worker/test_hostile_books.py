@@ -18,7 +18,6 @@ from ledger.database import connect
 from ledger.log.envelope import Frame
 from projections.balances.energy import energy_balance
 from tests.at_the_edge import sealed
-from tests.broken_books import is_identical, rows, work
 from tests.charging_day import (
     STATIONS,
     Timed,
@@ -32,7 +31,8 @@ from tests.charging_day import (
     tick,
     write_log,
 )  # fmt: skip
-from tests.hostile_frames import HostileFrames
+from tests.faults.broken_books import is_identical, rows, work
+from tests.faults.hostile_frames import HostileFrames
 
 BAD = ("CS-OLD-1", "CS-NEW-1")
 SECONDS_APART = 10

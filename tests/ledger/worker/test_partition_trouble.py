@@ -18,7 +18,15 @@ from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.worker.session_rows import store_rows
 from ledger.worker.worker import Worker
-from tests.broken_books import (
+from tests.charging_day import (
+    PARTITIONS,
+    charging_day,
+    declare_fleet,
+    everywhere,
+    start16,
+    write_log,
+)  # fmt: skip
+from tests.faults.broken_books import (
     BAD,
     PARTITION,
     PARTITION_MODULE,
@@ -27,14 +35,6 @@ from tests.broken_books import (
     states,
     story,
     work,
-)  # fmt: skip
-from tests.charging_day import (
-    PARTITIONS,
-    charging_day,
-    declare_fleet,
-    everywhere,
-    start16,
-    write_log,
 )  # fmt: skip
 
 

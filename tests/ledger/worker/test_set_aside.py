@@ -16,7 +16,17 @@ from ledger.log.envelope import Frame
 from ledger.log.event_log import Position
 from ledger.sessions import station_fold
 from projections.balances.energy import energy_balance
-from tests.broken_books import (
+from tests.charging_day import (
+    charging_day,
+    choose,
+    declare_fleet,
+    everywhere,
+    start16,
+    stop16,
+    tick,
+    write_log,
+)
+from tests.faults.broken_books import (
     BAD,
     BOOKS,
     GOOD,
@@ -31,16 +41,6 @@ from tests.broken_books import (
     story,
     work,
 )  # fmt: skip
-from tests.charging_day import (
-    charging_day,
-    choose,
-    declare_fleet,
-    everywhere,
-    start16,
-    stop16,
-    tick,
-    write_log,
-)
 
 
 def is_bad(fact: StationFact) -> bool:
@@ -53,7 +53,7 @@ def not_translated(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ZeroDivisionError(frame.station)
         return PLAIN(frame, position=position, line=line)
 
-    monkeypatch.setattr("tests.broken_books.translate", fail)
+    monkeypatch.setattr("tests.faults.broken_books.translate", fail)
 
 
 def not_recalled(monkeypatch: pytest.MonkeyPatch) -> None:
