@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import random
 import time
 from collections.abc import Callable
@@ -51,6 +52,7 @@ class Seen(NamedTuple):
     first_kb: dict[str, int]
     last_kb: dict[str, int]
     seconds: float
+    cpu_s: dict[str, float]
 
 
 @pytest.fixture
@@ -134,6 +136,14 @@ def memory_kb(processes: dict[str, int]) -> dict[str, int]:
     return found
 
 
+def cpu_seconds(processes: dict[str, int]) -> dict[str, float]:
+    found = {}
+    for name, pid in processes.items():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        found[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
 async def attacked(system: System, frames: int) -> Seen:
     """Let all hostile stations send *frames* in all beside the good one."""
     address, sent, stop = system.addresses[0], 0, asyncio.Event()
@@ -159,7 +169,8 @@ async def attacked(system: System, frames: int) -> Seen:
     slowest = await good
     # The first quarter fills caches that are bounded.
     first = next(memory for count, memory in samples if count >= frames // 4)
-    return Seen(sent, calm_s, slowest, first, samples[-1][1], seconds)
+    cpu_s = cpu_seconds(system.supervisor.processes())
+    return Seen(sent, calm_s, slowest, first, samples[-1][1], seconds, cpu_s)
 
 
 def check(wattledger: Wattledger, frames: int) -> Seen:
