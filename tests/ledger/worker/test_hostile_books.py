@@ -118,6 +118,7 @@ def check(dsn: str, seed: int, frames: int) -> str:
     return f"{frames} hostile frames: {dict(sessions)}, worker {seconds:.1f} CPU s"
 
 
+@pytest.mark.timeout(300)
 def test_two_thousand_hostile_frames_stop_nobody(database: str) -> None:
     check(database, 1, 2_000)
 
