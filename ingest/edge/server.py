@@ -51,9 +51,10 @@ _DEFLATE = ServerPerMessageDeflateFactory(
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted: a whole fleet comes back at the same moment."""
 _LOGGER = logging.getLogger(__name__)
-# The library writes every frame at debug level, with whoever stands in it.
+# The library writes every frame at debug level, with whoever stands in it, and two lines without a
+# name for each connection: the log of a fleet that comes back.
 _SOCKETS_LOGGER = logging.getLogger(f"{__name__}.sockets")
-_SOCKETS_LOGGER.setLevel(logging.INFO)
+_SOCKETS_LOGGER.setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
