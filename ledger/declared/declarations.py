@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeVar
 
@@ -144,10 +145,10 @@ class Declarations:
 
     def traits(self, identity: str, at: datetime) -> StationTraits:
         """Return what the fold needs to know of a station; defaults for an undeclared one."""
-        station = self.station(identity, at)
-        return (
-            StationTraits() if station is None else traits_of(station, self.site(station.site, at))
-        )
+        station, power_w = self.station(identity, at), Decimal(self.policy(at).undeclared_power_w)
+        if station is None:
+            return StationTraits(max_power_w=power_w)
+        return traits_of(station, self.site(station.site, at), power_w)
 
     def tariff_for(
         self,

@@ -137,6 +137,8 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "max_session_s and max_delay_s must be positive"
     if policy.idle_power_w < 0:
         yield "idle_power_w must not be below 0"
+    if policy.undeclared_power_w <= 0:
+        yield "undeclared_power_w must be above 0"
     if policy.pricing not in POLICIES:
         yield f"there is no pricing policy {policy.pricing!r}"
 

@@ -42,6 +42,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     a firmware's first day lies years back.
     `time_ends`: see TimeEnds. `idle_power_w`: a vehicle that draws more is charging, whatever the
     station says it does; a full one takes at most some hundred watts to keep itself warm.
+    `undeclared_power_w`: the most that a plug can bring whose station declares no power; a session
+    with more energy than that between any two readings is held.
     """
 
     wait_s: int = 3600
@@ -53,3 +55,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_delay_s: int = 730 * 86_400
     time_ends: TimeEnds = TimeEnds.LAST_SIGN
     idle_power_w: int = 500
+    undeclared_power_w: int = 500_000

@@ -40,12 +40,17 @@ class Station(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     token_suffix_from: str = ""
 
 
-def traits_of(station: Station, site: Site | None) -> StationTraits:
-    """Return what the fold needs to know of *station*, standing at *site*."""
+def traits_of(
+    station: Station, site: Site | None, undeclared_power_w: Decimal = POWER_DEFAULT_W
+) -> StationTraits:
+    """Return what the fold needs to know of *station*, standing at *site*.
+
+    *undeclared_power_w* bounds a plug of which no power is declared.
+    """
     powers = [c.max_power_w for c in station.connectors if c.max_power_w is not None]
     known = StationTraits(
         time_zone=station.time_zone or (site.time_zone if site else "UTC"),
-        max_power_w=station.max_power_w or max(powers, default=POWER_DEFAULT_W),
+        max_power_w=station.max_power_w or max(powers, default=undeclared_power_w),
         connectors=tuple(sorted({c.evse_id for c in station.connectors})),
         clock_offset_s=station.clock_offset_s,
         naive_is_utc=station.naive_is_utc,

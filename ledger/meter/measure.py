@@ -169,9 +169,8 @@ class _Measurement:
         if chosen.reading is not None:
             self._keep(chosen.reading, told)
             return chosen.reading._replace(at=self._started_at)
-        if told and (self._early or self._samples):
-            self._dropped |= set(told)
         for reading in (*self._early, *self._samples[:1]):
+            self._dropped |= set(told)
             if reading.at - self._started_at > AT_ONCE:
                 self._flags.add(Flag.START_READING_MISSING)
             return reading._replace(at=self._started_at)
@@ -204,7 +203,7 @@ class _Measurement:
         # From 0 the life of the meter and the session count alike.
         if not samples or start.value_wh == 0:
             return samples
-        last = max(samples[-1].at, self._ended_at or samples[-1].at)
+        last = self._ended_at or samples[-1].at
         top = start.value_wh + self._limit.energy_max_wh(self._started_at, last)
         if stop is not None and stop.value_wh >= start.value_wh:
             top = min(top, stop.value_wh)
@@ -244,7 +243,7 @@ class _Measurement:
         """Return True when the stop, below the start, goes on from the samples as they came."""
         if stop is None or stop.value_wh >= start.value_wh:
             return False
-        return stop.value_wh > 0 and self._limit.allows(self._samples[-1], stop)
+        return self._limit.allows(self._samples[-1], stop)
 
     def _drop(self, framed: Iterable[RegisterReading]) -> None:
         """Note readings that are not used, as they came."""

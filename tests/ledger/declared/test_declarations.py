@@ -12,12 +12,20 @@ import pytest
 
 from ledger.database import connect
 from ledger.declared.changes import Change, plan_changes
-from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Entity, Kind
+from ledger.declared.declarations import (
+    BEGINNING,
+    POLICY_KEY,
+    Declaration,
+    Declarations,
+    Entity,
+    Kind,
+)
 from ledger.declared.store import InvalidDeclarationError, declare, load_declarations
 from ledger.facts.station_traits import StationTraits
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.policies import Policy
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import DeclaredConnector, Station, traits_of
 from ledger.master_data.tariff_versions import published
@@ -287,3 +295,15 @@ def test_the_fold_learns_of_a_station_what_was_declared() -> None:
         commissioned_on=datetime(2024, 5, 1, tzinfo=UTC),
     )
     assert declared().traits("unheard-of", NOON) == StationTraits()
+
+
+def test_the_policy_bounds_a_plug_of_which_no_power_is_declared() -> None:
+    known = declared(
+        (Kind.POLICY, POLICY_KEY, Policy(undeclared_power_w=50_000), BEGINNING),
+        (Kind.STATION, "HB-BARE", Station(site="harbour"), BEGINNING),
+        (Kind.STATION, "HB-AC", Station(site="harbour", max_power_w=Decimal(22_000)), BEGINNING),
+    )
+
+    powers = [known.traits(key, NOON).max_power_w for key in ("unheard-of", "HB-BARE", "HB-AC")]
+
+    assert powers == [50_000, 50_000, 22_000]

@@ -41,6 +41,7 @@ def measured(
     ends_at: float | None = 60,
     power: list[Told] | None = None,
     restarts: tuple[float, ...] = (),
+    until: float | None = None,
     **more: list[Told],
 ) -> Metered:
     """Return the measured session from 08:00 to 09:00; *more* are begins, ends or intervals."""
@@ -56,6 +57,7 @@ def measured(
         started_at=at(0),
         ended_at=None if ends_at is None else at(ends_at),
         max_power_w=Decimal(22_000),
+        until=None if until is None else at(until),
         restarts=[at(minute) for minute in restarts],
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.facts.flags import Flag
-from tests.ledger.meter.readings import Told, measured, outcome
+from tests.ledger.meter.readings import Told, measured, outcome, reading
 
 F = Flag
 
@@ -29,7 +29,7 @@ F = Flag
         (None, [(0.08, 1000)], 6000, 5000, set()),
         (None, [(0.1, 1000)], 6000, 5000, {F.START_READING_MISSING}),
         (None, [(-1, 1000), (30, 3000)], 6000, 5000, set()),
-        (None, [(-1.1, 1000), (30, 3000)], 6000, 3000, {F.START_READING_MISSING}),
+        (None, [(-61 / 60, 1000), (30, 3000)], 6000, 3000, {F.START_READING_MISSING}),
         # stop
         (1001, [(59, 5005)], 45_007, 44_006, {F.ENERGY_IMPLAUSIBLE}),
         (1000, [(20, 3000), (40, 5000)], 4000, 3000, {F.READINGS_ABOVE_STOP}),
@@ -102,6 +102,9 @@ F = Flag
             {F.REGISTER_SESSION_RELATIVE, F.METER_STOP_BELOW_START, F.METER_STOP_ESTIMATED},
         ),
         (4_076_000, [(30, 88_000_000)], 4_081_000, 5000, {F.REGISTER_OTHER_FRAME}),
+        (1_001_500, [(15, "1005.01")], 1_005_000, 3500, {F.UNIT_SUSPECT}),
+        (100_000, [(15, 1000), (30, 2000), (45, 101_500)], 106_000, 6000, {F.READING_DIP_DROPPED}),
+        (0, [(30, 358_000)], 6000, 6000, {F.READING_SPIKE_DROPPED}),
         (1_001_500, [(15, 1002), (30, 1003)], 1_005_000, 3500, {F.UNIT_SUSPECT}),
         (
             1000,
@@ -198,3 +201,49 @@ def test_each_wh_of_the_register_is_kept_to_the_last_digit() -> None:
         Decimal("2000.12335"),
         Decimal("5000.0001"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "samples", "energy", "flags"),
+    [
+        (4_076_000, [(15, 1000), (30, 2500)], 2500, {F.REGISTER_SESSION_RELATIVE}),
+        (9_999_900, [(15, 500), (30, 1000)], 1100, {F.METER_ROLLOVER}),
+    ],
+)
+def test_readings_of_an_open_session_count_in_their_frame(
+    start: int, samples: list[Told], energy: int, flags: set[Flag]
+) -> None:
+    assert outcome(measured(start, samples, None, ends_at=None)) == (energy, flags)
+
+
+@pytest.mark.parametrize(
+    ("samples", "stop", "flags"),
+    [
+        (
+            [(15, 1000), (30, 2500), (45, 88_000_000)],
+            4_081_000,
+            {F.REGISTER_SESSION_RELATIVE, F.READING_SPIKE_DROPPED},
+        ),
+        (
+            [(15, 1000), (30, 2500), (45, 5000)],
+            500,
+            {F.REGISTER_SESSION_RELATIVE, F.METER_STOP_BELOW_START, F.METER_STOP_ESTIMATED},
+        ),
+    ],
+)
+def test_readings_that_count_from_the_start_stay_so_beside_one_that_does_not(
+    samples: list[Told], stop: int, flags: set[Flag]
+) -> None:
+    assert outcome(measured(4_076_000, samples, stop)) == (5000, flags)
+
+
+def test_readings_after_the_next_start_are_not_an_open_sessions() -> None:
+    told = measured(1000, [(15, 1500), (30, 2000), (30.1, 2500)], None, ends_at=None, until=30)
+
+    assert told.energy_wh == 1000
+
+
+def test_a_start_that_was_not_believed_is_dropped() -> None:
+    told = measured(0, [(1, 10_100), (30, 11_050)], 12_000)
+
+    assert told.dropped == {reading(0, 0)}

@@ -174,6 +174,8 @@ def test_a_session_told_too_long_after_its_end_is_not_rated(
         (Policy(max_session_s=0), False),
         (Policy(max_delay_s=0), False),
         (Policy(idle_power_w=-1), False),
+        (Policy(undeclared_power_w=1), True),
+        (Policy(undeclared_power_w=0), False),
     ],
 )
 def test_a_bound_that_believes_nothing_is_refused(policy: Policy, *, is_right: bool) -> None:

@@ -93,13 +93,34 @@ def test_one_that_lasts_is_compared_with_all_that_begin_meanwhile() -> None:
     assert overlapping(row) == {0, 3}
 
 
-@pytest.mark.parametrize(("count", "found"), [(8, set()), (9, {9})])
+@pytest.mark.parametrize(("count", "found"), [(7, set()), (8, {8}), (9, {8, 9})])
 def test_where_a_crowd_is_at_one_place_at_once_the_next_is_held_uncompared(
     count: int, found: set[int]
 ) -> None:
     crowd = [_window(minute, 1000 * minute, 100, 1000 * minute + 5) for minute in range(count)]
 
     assert overlapping([*crowd, _window(50, 90_000, 60, 91_000)]) == found
+
+
+@pytest.mark.parametrize(("between", "found"), [(7, {0, 8}), (8, set())])
+def test_a_session_is_compared_with_the_eight_before_it(between: int, found: set[int]) -> None:
+    blips = [_window(10 + each, 2000, 10.5 + each, 2000) for each in range(between)]
+    row = [_window(0, 1000, 100, 6000), *blips, _window(50, 3000, 60, 4000)]
+
+    assert overlapping(row) == found
+
+
+@pytest.mark.parametrize(("rise", "found"), [(10, {0, 2}), (11, set())])
+def test_after_others_it_is_compared_with_the_last_that_drew_energy(
+    rise: int, found: set[int]
+) -> None:
+    row = [
+        _window(0, 1000, 20, 6000),
+        _window(30, 6000, 31, 6000 + rise),
+        _window(40, 4000, 50, 7000),
+    ]
+
+    assert overlapping(row) == found
 
 
 @pytest.mark.parametrize("version", [Story16, Story201], ids=["1.6", "2.0.1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +14,23 @@ from ledger.sessions.stages import NO_WINDOWS, Windows
 MORNING = datetime(2026, 3, 2, 7, tzinfo=UTC)
 
 
-def window(transaction: str, place: int | None, minute: int) -> Window:
+def window(
+    transaction: str, place: int | None, minute: int, lasts: int = 0, begin: int = 0, rise: int = 0
+) -> Window:
     starts_at = MORNING + timedelta(minutes=minute)
-    return Window(transaction, place, starts_at, None, None, None, None, None)
+    ends_at = starts_at + timedelta(minutes=lasts) if lasts else None
+    stop_wh = Decimal(begin + rise) if lasts else None
+    return Window(transaction, place, starts_at, ends_at, None, None, stop_wh, None, Decimal(begin))
 
 
 def of_transaction(transaction: str) -> st.SearchStrategy[tuple[str, list[Window]]]:
-    each = st.tuples(st.sampled_from([None, 1, 2]), st.integers(0, 9))
+    each = st.tuples(
+        st.sampled_from([None, 1, 1, 2]),
+        st.integers(0, 9),
+        st.integers(0, 4),
+        st.sampled_from([0, 1000, 2000, 3000]),
+        st.sampled_from([0, 500, 1500]),
+    )
     lists = st.lists(each, max_size=4, unique_by=lambda one: one[1])
     return lists.map(lambda found: (transaction, [window(transaction, *each) for each in found]))
 
