@@ -187,10 +187,7 @@ class _Run:
         if len(pool) > 1:
             under_way = [each for each in pool if not self._has_ended(each, at)]
             pool = under_way or pool
-        segment = self._whose(pool, fact, at)
-        segment.add(fact)
-        if isinstance(fact, SessionEnded):
-            self._note(fact, segment)
+        self._whose(pool, fact, at).add(fact)
 
     def all(self) -> list[Segment]:
         """Return the sessions, oldest first, and then what was never started."""
@@ -205,9 +202,8 @@ class _Run:
     def _open(self, start: SessionStarted, at: datetime) -> None:
         segment = Segment(transaction_ref=self._reference, starts=[start], starts_at=at)
         if self._segments:
-            before = self._segments[-1].starts_at
-            if before is not None and before >= at:
-                segment.starts_at = before + AN_INSTANT
+            before = self._segments[-1].starts_at or at
+            segment.starts_at = max(at, before + AN_INSTANT)
             tied = [each for each in self._here(start) if self._at(each) == at]
             for each in (*tied, segment) if tied else ():
                 each.is_ambiguous = True
@@ -302,10 +298,8 @@ class _Run:
             return None
         over = min(rough_time(stop, traits) for stop in segment.ends)
         first = [stop for stop in segment.ends if rough_time(stop, traits) == over]
-        last = min((stop.seq_no for stop in first if stop.seq_no is not None), default=None)
-        # A station that always says the same number says nothing by it.
-        if last is None or last == segment.starts[0].seq_no:
-            return None
+        # A station that always says the same number never says one below it.
+        last = min((stop.seq_no for stop in first if stop.seq_no is not None), default=0)
         told = {fact.seq_no for fact in facts if rough_time(fact, traits) <= over}
         return min(
             (

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from decimal import Decimal
+
 import pytest
 
 from ledger.facts.flags import Flag
-from tests.station_story import Story201, at, brief, in_any_order, wh
+from ledger.sessions.session import ChargingSession
+from tests.station_story import Story16, Story201, at, brief, in_any_order, wh
 
 SECOND = 1 / 60
 
@@ -120,3 +124,125 @@ def test_two_busy_evses_never_make_a_session_reach_back_far(*, overlap: bool) ->
     reach = [(each.started_at or at(0)) - (each.facts_from or at(0)) for each in found]
     assert max(reach) == at(7 * 20 if overlap else 0) - at(0)
     assert sum(each.started_at is not None for each in found) == 30
+
+
+def test_what_is_too_many_in_a_second_is_held_with_the_last() -> None:
+    story = Story201()
+    for number in range(9):
+        device = f"2026-03-02T08:00:00.{number:03}Z"
+        story.start(0, 1000, token=f"T{number}", seq=0, device=device)
+
+    found = story.sessions()
+
+    assert len(found) == 8
+    assert [Flag.ID_AMBIGUOUS in each.flags for each in sorted(found, key=_begins)] == [
+        *[False] * 7,
+        True,
+    ]
+
+
+def test_starts_of_one_moment_lie_in_the_order_in_which_they_came() -> None:
+    story = Story201()
+    for token in "ABC":
+        story.start(0, 1000, token=token, seq=0)
+
+    found = sorted(story.sessions(), key=_begins)
+
+    assert [each.token_uid for each in found] == ["a", "b", "c"]
+    moments = [each.window.starts_at for each in found if each.window]
+    assert moments == [at(0), at(0) + timedelta(microseconds=1), at(0) + timedelta(microseconds=2)]
+    assert [each.blockers for each in found] == [
+        (Flag.ID_AMBIGUOUS, Flag.STOP_LOST),
+        (Flag.ID_AMBIGUOUS, Flag.STOP_LOST),
+        (Flag.ID_AMBIGUOUS,),
+    ]
+
+
+def test_two_starts_of_one_moment_at_two_places_are_no_doubt() -> None:
+    for story in (Story16(), Story201()):
+        story.start(0, 1000, tx=1, place=1)
+        story.start(0, 1000, tx=1, place=2)
+
+        assert [each.blockers for each in story.sessions()] == [(), ()]
+
+
+def test_without_a_stop_a_frame_is_the_last_session_s_of_its_place() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0, device="2026-03-02T08:00:00.100Z")
+    story.start(0, 1000, token="B", seq=0, device="2026-03-02T08:00:00.700Z")
+    story.stop(60, 6000, seq=1)
+
+    first, second = sorted(in_any_order(story), key=_begins)
+
+    assert brief(first) == ("a", 0, (Flag.STOP_LOST,))
+    assert brief(second) == ("b", 5000, ())
+
+
+@pytest.mark.parametrize(
+    ("minute", "is_ambiguous"),
+    [
+        pytest.param(20, True, id="both charge"),
+        pytest.param(30, True, id="one stops at that moment"),
+        pytest.param(30 + SECOND, False, id="one has stopped"),
+        pytest.param(60 + SECOND, True, id="both have stopped"),
+    ],
+)
+def test_a_state_that_names_no_evse_is_of_the_session_that_still_runs(
+    minute: float, *, is_ambiguous: bool
+) -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0, place=1)
+    story.start(10, 50_000, token="B", seq=0, place=2)
+    story.stop(30, 3000, seq=2, place=1)
+    story.stop(60, 55_000, seq=2, place=2)
+    story.state(minute, "SuspendedEV", seq=1)
+
+    first, second = in_any_order(story)
+
+    assert (Flag.ID_AMBIGUOUS in first.blockers) == is_ambiguous
+    assert (Flag.ID_AMBIGUOUS in second.blockers) == is_ambiguous
+    assert (4, 0) in second.frames
+
+
+# Half an hour of 22 kW and a tenth more, a minute of grace and 10 Wh.
+MOST = Decimal(22_000) * Decimal("1.1") * 1860 / 3600 + 10
+
+
+@pytest.mark.parametrize(
+    ("value", "is_ambiguous"),
+    [
+        (Decimal(999), True),
+        (Decimal(1000), False),
+        (1000 + MOST, False),
+        (1001 + MOST, True),
+        (Decimal(49_999), True),
+        (Decimal(50_000), False),
+    ],
+)
+def test_a_register_fits_from_that_of_the_start_to_what_can_have_flowed(
+    value: Decimal, *, is_ambiguous: bool
+) -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0, place=1)
+    story.start(0, 50_000, token="B", seq=0, place=2)
+    story.sample(30, wh(value), seq=1)
+
+    assert [Flag.ID_AMBIGUOUS in each.flags for each in story.sessions()] == [is_ambiguous] * 2
+
+
+@pytest.mark.parametrize(("received", "owner"), [(-1, 1), (10 - SECOND, 1), (10, 2), (90, 2)])
+def test_a_report_on_the_queue_is_of_the_session_that_began_last(
+    received: float, owner: int
+) -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0, place=1)
+    story.start(10, 50_000, token="B", seq=0, place=2)
+    asked, reply = {"transactionId": "T-1"}, {"messagesInQueue": False}
+    story.send("GetTransactionStatus", asked, received, reply=reply, direction="out")
+
+    assert [(2, 0) in each.frames for each in story.sessions()] == [owner == 1, owner == 2]
+
+
+def _begins(session: ChargingSession) -> datetime:
+    assert session.window is not None
+    return session.window.starts_at
