@@ -159,8 +159,8 @@ def test_one_blank_in_a_decision_is_found_and_both_bodies_are_shown(books: str) 
         ),
         pytest.param(
             "posting",
-            """UPDATE journal_entry SET accounts[2] = 'revenue:time'
-               WHERE entry_id LIKE 'rated:%/11/%' AND accounts[2] = 'revenue:energy'""",
+            """UPDATE journal_entry SET accounts[3] = 'revenue:time'
+               WHERE entry_id LIKE 'rated:%/11/%' AND accounts[3] = 'revenue:energy'""",
             id="another account",
         ),
         pytest.param(
