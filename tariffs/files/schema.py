@@ -13,7 +13,9 @@ from tariffs.adjustments.shared import Per, SharedBy
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.files.adjustments import DIMENSIONS, KINDS
 from tariffs.files.elements import HOLIDAY
+from tariffs.model.policy import FlatPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import WEEKDAYS, ReservationRestriction, TaxIncluded
+from tariffs.quantities import RoundingMode
 from tariffs.zones import zone_names
 
 Schema = dict[str, Any]
@@ -106,6 +108,10 @@ def tariff_schema() -> Schema:
                 "taxes": items(_tax()),
                 "min_price": _limit(),
                 "max_price": _limit(),
+                "step_policy": choice(*StepPolicy),
+                "rounding": choice(*RoundingUnit),
+                "rounding_mode": choice(*RoundingMode),
+                "flat_policy": choice(*FlatPolicy),
                 "start_date_time": MOMENT,
                 "end_date_time": MOMENT,
                 "holidays": table(

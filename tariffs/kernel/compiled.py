@@ -51,6 +51,7 @@ from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import tariff_hash
 from tariffs.model.checking import check_tariff
 from tariffs.model.periods import WallClock
+from tariffs.model.policy import PricingPolicy
 from tariffs.model.price_series import SeriesTable
 from tariffs.model.reasons import grace_reason, priced_reason, unpriced_reason
 from tariffs.model.restrictions import QuantityBands, clock_boundaries, quantity_bands
@@ -152,6 +153,7 @@ class CompiledTariff:
         "_at_series_prices",
         "_clocks",
         "_components",
+        "_policies",
         "_selections",
         "bands",
         "clock_restricted",
@@ -162,6 +164,7 @@ class CompiledTariff:
         "has_bands",
         "hash",
         "ignores_taxes",
+        "is_noted",
         "line_adjustments",
         "minor_scale",
         "series",
@@ -200,8 +203,28 @@ class CompiledTariff:
         self.has_bands = self.bands.measured or any((self.bands.duration, self.bands.energy))
         self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
         self._clocks: dict[tzinfo, WallClock] = {}
+        flats = [
+            element
+            for element in tariff.elements
+            if element.restrictions.reservation is None
+            and any(c.dimension is Dimension.FLAT for c in element.price_components)
+        ]
+        self.is_noted = bool(
+            self.ignores_taxes or tariff.holidays or tariff.choices or len(flats) > 1
+        )
         self._selections: dict[int, Selection] = {}
+        self._policies: dict[PricingPolicy, PricingPolicy] = {}
         self._components: dict[tuple[int, Dimension, bool], CompiledComponent] = {}
+
+    def policy(self, policy: PricingPolicy) -> PricingPolicy:
+        """Return *policy* with what the tariff chooses itself."""
+        choices = self.tariff.choices
+        if not choices:
+            return policy
+        own = self._policies.get(policy)
+        if own is None:
+            own = self._policies[policy] = msgspec.structs.replace(policy, **choices)
+        return own
 
     @property
     def all_elements(self) -> int:

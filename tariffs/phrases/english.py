@@ -82,6 +82,11 @@ _SHARED: Final = {
 }
 _NOTES: Final = {
     "restriction_without_data": "{policy:word no_data}",
+    "tariff_chooses": "the tariff itself chooses {choices:/, }",
+    "several_flats": "{count} session fees became active, each is billed once; OCPI leaves open "
+    "whether more than the first is",
+    "parked_then_charged": "it parked before it charged: only the parking time is rounded to its "
+    "step; the text of OCPI can be read so that what came last is",
     "prices_exchanged": "the session ends in free time: as the example of v2.2.1-d2 prints it, "
     "charging bears the price of parking and parking that of charging; later editions correct this",
     "no_taxes_apply": "tax_included is N/A: no taxes apply, whatever the tariff states",
