@@ -72,7 +72,7 @@ ADJUSTMENTS: Final[dict[str, Schema]] = {
     "idle_grace": {"idle_grace": DURATION},
     "group": {"group": TEXT, **GRANTED},
     "validation": {"validation": TEXT, **GRANTED},
-    "free_first": {"free_first": SIZE, "on": ON},
+    "free_first": {"free_first": SIZE, "on": ON, "before_steps": FLAG},
     "free_below": {"free_below": items(SIZE)},
     "round_down": {"round_down": DURATION, "on": ON},
     "cap": {"cap": AMOUNT, "on": ON, "per": choice(*CapPeriod), **NIGHT},

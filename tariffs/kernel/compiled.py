@@ -45,7 +45,13 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, SessionAdjustment, ValidationGrant
+from tariffs.adjustments.adjustment import (
+    FreeFirst,
+    GroupGrant,
+    IdleGrace,
+    SessionAdjustment,
+    ValidationGrant,
+)
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap, SharedGrant
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import tariff_hash
@@ -64,7 +70,13 @@ from tariffs.model.tariff import (
 )
 from tariffs.phrases.phrase import Phrase
 from tariffs.quantities import EXACT
-from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, decimals_of, factors_of
+from tariffs.taxes.taxes import (
+    ENERGY_UNITS_PER_KWH,
+    ENERGY_UNITS_PER_WH,
+    Factors,
+    decimals_of,
+    factors_of,
+)
 from tariffs.taxes.untaxed import untaxed
 
 SECOND_US = 1_000_000
@@ -160,6 +172,7 @@ class CompiledTariff:
         "denominator",
         "exponent",
         "factors",
+        "free_before_steps",
         "grace_us",
         "has_bands",
         "hash",
@@ -203,6 +216,17 @@ class CompiledTariff:
         self.has_bands = self.bands.measured or any((self.bands.duration, self.bands.energy))
         self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
         self._clocks: dict[tzinfo, WallClock] = {}
+        # A step rounds up what these leave of their dimension.
+        self.free_before_steps = tuple(
+            (
+                STEP_GROUPS.index(Dimension(a.dimensions[0])),
+                (a.seconds or 0) * SECOND_US
+                if a.kwh is None
+                else int(EXACT.multiply(a.kwh, Decimal(ENERGY_UNITS_PER_KWH))),
+            )
+            for a in self.line_adjustments
+            if isinstance(a, FreeFirst) and a.before_steps
+        )
         flats = [
             element
             for element in tariff.elements

@@ -124,7 +124,7 @@ def settle(
 
 def _stepped(runs: list[Run], compiled: CompiledTariff, steps: StepPolicy) -> Iterator[Phrase]:
     """Apply the steps, and yield what a reader should know of them."""
-    if apply_steps(runs, steps):
+    if apply_steps(runs, steps, compiled.free_before_steps):
         yield phrase("parked_then_charged")
     if steps is StepPolicy.AS_PRINTED_D2 and (note := exchange_prices(runs, compiled)):
         yield note

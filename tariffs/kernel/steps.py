@@ -47,10 +47,13 @@ _NOTHING: Final = (0,) * len(STEP_GROUPS)
 _NOBODY: Final[tuple[Run | None, ...]] = (None,) * len(STEP_GROUPS)
 
 
-def apply_steps(runs: Sequence[Run], policy: StepPolicy) -> bool:
+def apply_steps(
+    runs: Sequence[Run], policy: StepPolicy, free: Sequence[tuple[int, int]] = ()
+) -> bool:
     """Raise the billed volume of the last run of each dimension that steps apply to.
 
-    Only what a component prices counts; a gap without a component is not part of the sum.
+    Only what a component prices counts; a gap without a component is not part of the sum. *free*
+    are (step group, units) that the tariff gives away before its steps count.
 
     Returns:
         Whether the session parked first and charged then, and a step decides: the sentence of the
@@ -66,6 +69,8 @@ def apply_steps(runs: Sequence[Run], policy: StepPolicy) -> bool:
         if group:
             lasts[group] = run
             totals[group] += run.volume
+    for group, units in free:
+        totals[group] = max(0, totals[group] - units)
     charging, parking = lasts[_TIME], lasts[_PARKING_TIME]
     if charging is not None and parking is not None:
         lasts[_TIME] = None

@@ -49,6 +49,7 @@ _ADJUSTMENTS: Final = {
     "validation": "{percent:share} validated with {validation:quoted}"
     "{kwh_max:?, up to * kWh a session}{minutes_max:?, up to * min a session}{because:?: *}",
     "free_first": "the first {sizes:/ or } of {dimensions:word dimension/ and } are free"
+    "{before_steps:?, and steps count what is left}"
     "{because:?: *}",
     "free_below": "a session of less than {sizes:/ or of less than } costs nothing{because:?: *}",
     "round_down": "only whole steps of {step} of {dimensions:word dimension/ and } are charged"
