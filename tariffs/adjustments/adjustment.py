@@ -56,13 +56,15 @@ class FreeFirst(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     """The first `kwh`, or the first `seconds` of charged time, of every session are free.
 
     Time of several dimensions counts together, and only where it is priced: four free hours of a
-    fee that holds by day do not run out at night.
+    fee that holds by day do not run out at night. With `before_steps` a step rounds up what is
+    left of its one dimension; else all of it, before anything is free.
     """
 
     dimensions: tuple[str, ...]
     kwh: Decimal | None = None
     seconds: int | None = None
     reason: str | None = None
+    before_steps: bool = False
 
 
 class FreeBelow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="free_below"):

@@ -65,6 +65,8 @@ def _kind_faults(adjustment: Adjustment) -> Iterator[str]:
 
 
 def _free_first_faults(free: FreeFirst) -> Iterator[str]:
+    if free.before_steps and len(free.dimensions) != 1:
+        yield "before_steps needs one dimension: steps count each by itself"
     if (free.kwh is None) == (free.seconds is None):
         yield "it needs either energy or time"
     elif free.kwh is not None and free.dimensions != (Dimension.ENERGY,):

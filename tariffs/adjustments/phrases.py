@@ -75,7 +75,14 @@ def _freed(adjustment: FreeFirst | FreeBelow | RoundDown) -> Phrase:
     match adjustment:
         case FreeFirst(dimensions=dimensions):
             sizes = _sizes(adjustment.kwh, adjustment.seconds)
-            return phrase("free_first", sizes=sizes, dimensions=dimensions, because=because)
+            first = "yes" if adjustment.before_steps else None
+            return phrase(
+                "free_first",
+                sizes=sizes,
+                dimensions=dimensions,
+                before_steps=first,
+                because=because,
+            )
         case FreeBelow():
             sizes = _sizes(adjustment.kwh, adjustment.seconds)
             return phrase("free_below", sizes=sizes, because=because)

@@ -29,7 +29,7 @@ _KNOWN: Final = (IdleGrace, GroupGrant, ValidationGrant)
 _FIELDS: Final[dict[type, str]] = {
     Tariff: "id currency elements tax_included min_price max_price start_date_time end_date_time"
     " adjustments name type country_code party_id alt_text alt_url last_updated holidays"
-    " sales_taxes",
+    " sales_taxes step_policy rounding rounding_mode flat_policy",
     TariffElement: "price_components restrictions name",
     PriceComponent: "dimension price vat step_size",
     Restrictions: "start_time end_time start_date end_date min_kwh max_kwh min_current max_current"
@@ -93,7 +93,7 @@ class BulkTariff:
     """One tariff version and policy, ready for bulk rating; keep it and rate many chunks."""
 
     def __init__(self, compiled: CompiledTariff, policy: PricingPolicy) -> None:
-        self.compiled, self.policy = compiled, policy
+        self.compiled, self.policy = compiled, compiled.policy(policy)
         self.clocks = ClockTables(compiled)
         bands = compiled.bands
         self.durations = () if bands.duration is None else bands.duration.thresholds

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from tariffs.adjustments.phrases import adjustment_phrase
 from tariffs.calendar.week import (
     AT_START,
     Circumstances,
@@ -22,6 +23,7 @@ from tariffs.calendar.week import (
     week_calendar,
 )
 from tariffs.calendar.words import (
+    amount_text,
     duration_text,
     element_label,
     local_pieces,
@@ -32,6 +34,7 @@ from tariffs.calendar.words import (
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.restrictions import SECOND_US
 from tariffs.model.tariff import Restrictions, Tariff
+from tariffs.phrases.english import ENGLISH
 
 _ANYWHERE: Final = Circumstances(energy_kwh=None, duration_s=None)
 
@@ -208,7 +211,11 @@ def _seen_from(compiled: CompiledTariff, base: WeekCalendar, band: AxisBand) -> 
 
 
 def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[str, ...]:
-    """Return what *base* does not show: prices that hold further into a session, and grace."""
+    """Return what *base* does not show, in sentences.
+
+    Prices that hold further into a session, grace, what is free at first, caps and every other
+    adjustment in the file's order, and the least and the most that a session costs.
+    """
     notes: list[str] = []
     for bands in bands_along((compiled.tariff,)).values():
         for band in bands:
@@ -220,6 +227,16 @@ def footnotes(compiled: CompiledTariff, base: WeekCalendar) -> tuple[str, ...]:
     if compiled.grace_us and Fee.PARKING_TIME in base.fees:
         grace = duration_text(compiled.grace_us // SECOND_US)
         notes.append(f"The first {grace} of every stretch of parking cost nothing.")
+    tariff = compiled.tariff
+    for adjustment in compiled.line_adjustments:
+        said = ENGLISH.words(
+            adjustment_phrase(adjustment, tariff.currency), {"currency": tariff.currency}
+        )
+        notes.append(f"{said[0].upper()}{said[1:]}.")
+    for most, limit in (("least", tariff.min_price), ("most", tariff.max_price)):
+        if limit is not None:
+            amount = f"{amount_text(limit.before_taxes, tariff.currency)} {tariff.currency}"
+            notes.append(f"A session costs at {most} {amount} before taxes.")
     return tuple(notes)
 
 

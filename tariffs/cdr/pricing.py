@@ -102,6 +102,7 @@ def price_cdr(
     if zone_name is None and chosen.clock_restricted:
         raise TimeZoneMissingError(cdr.id)
     expired = cdr.reservation_expired if reservation_expired is None else reservation_expired
+    policy = chosen.policy(policy)
     checker = _Checker(cdr, chosen, parts, policy, zone_name or UTC_NAME, expired=expired)
     checker.notes.extend(notes)
     runs = checker.runs()

@@ -32,6 +32,9 @@ class JoinedTariff(CompiledTariff):
                 raise MixedTariffsError(first, other, "one states prices with taxes, one without")
             if other.currency != first.currency:
                 raise MixedTariffsError(first, other, "they are in different currencies")
+            if other.choices != first.choices:
+                why = "they round, or count steps and fees, in different ways"
+                raise MixedTariffsError(first, other, why)
             if _is_beyond_ocpi(other):
                 # It would be left out without a word.
                 why = f"{other.id!r} has what OCPI cannot say, which needs a session of its own"
@@ -44,6 +47,10 @@ class JoinedTariff(CompiledTariff):
             tax_included=first.tax_included,
             min_price=self._limit("min_price", [tariff.min_price for tariff in tariffs]),
             max_price=self._limit("max_price", [tariff.max_price for tariff in tariffs]),
+            step_policy=first.step_policy,
+            rounding=first.rounding,
+            rounding_mode=first.rounding_mode,
+            flat_policy=first.flat_policy,
         )
         super().__init__(joined)
         self.ignores_taxes = any(part.ignores_taxes for part in parts)

@@ -27,6 +27,10 @@ _PLAIN_FIELDS: Final = (
     ("country_code", "Country code"),
     ("party_id", "Party"),
     ("alt_url", "Link for drivers"),
+    ("step_policy", "How steps count"),
+    ("rounding", "What is rounded"),
+    ("rounding_mode", "How it is rounded"),
+    ("flat_policy", "Which session fees count"),
 )
 _TAX_WORDS: Final = {"YES": "including taxes", "NO": "before taxes", "N/A": "without taxes"}
 
@@ -54,7 +58,7 @@ def setting_changes(before: Tariff, after: Tariff) -> Iterator[Said]:
 
 
 def _shown(value: object) -> str:
-    return "nothing" if value is None else f"{value!r}"
+    return "nothing" if value is None else f"{str(value)!r}"
 
 
 def _limit(words: str, before: Tariff, after: Tariff, field: str) -> Iterator[Said]:

@@ -114,12 +114,15 @@ def _granted(fields: Fields) -> Granted | None:
 def _free_first(fields: Fields, reason: str | None) -> Adjustment | None:
     size = fields.read("free_first", _size_of)
     dimensions = _dimensions(fields, "on")
+    before_steps = bool(fields.flag("before_steps"))
     if size is None:
         return None
     kwh, seconds = size
     if kwh is not None:
         dimensions = dimensions or (Dimension.ENERGY,)
-    return FreeFirst(dimensions=dimensions, kwh=kwh, seconds=seconds, reason=reason)
+    return FreeFirst(
+        dimensions=dimensions, kwh=kwh, seconds=seconds, reason=reason, before_steps=before_steps
+    )
 
 
 def _free_below(fields: Fields, reason: str | None) -> Adjustment | None:

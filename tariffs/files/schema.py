@@ -13,7 +13,9 @@ from tariffs.adjustments.shared import Per, SharedBy
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.files.adjustments import DIMENSIONS, KINDS
 from tariffs.files.elements import HOLIDAY
+from tariffs.model.policy import FlatPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import WEEKDAYS, ReservationRestriction, TaxIncluded
+from tariffs.quantities import RoundingMode
 from tariffs.zones import zone_names
 
 Schema = dict[str, Any]
@@ -70,7 +72,7 @@ ADJUSTMENTS: Final[dict[str, Schema]] = {
     "idle_grace": {"idle_grace": DURATION},
     "group": {"group": TEXT, **GRANTED},
     "validation": {"validation": TEXT, **GRANTED},
-    "free_first": {"free_first": SIZE, "on": ON},
+    "free_first": {"free_first": SIZE, "on": ON, "before_steps": FLAG},
     "free_below": {"free_below": items(SIZE)},
     "round_down": {"round_down": DURATION, "on": ON},
     "cap": {"cap": AMOUNT, "on": ON, "per": choice(*CapPeriod), **NIGHT},
@@ -106,6 +108,10 @@ def tariff_schema() -> Schema:
                 "taxes": items(_tax()),
                 "min_price": _limit(),
                 "max_price": _limit(),
+                "step_policy": choice(*StepPolicy),
+                "rounding": choice(*RoundingUnit),
+                "rounding_mode": choice(*RoundingMode),
+                "flat_policy": choice(*FlatPolicy),
                 "start_date_time": MOMENT,
                 "end_date_time": MOMENT,
                 "holidays": table(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import TypeVar
+
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.files.adjustments import read_adjustment
 from tariffs.files.elements import read_element
@@ -10,8 +13,12 @@ from tariffs.files.taxes import read_holidays, read_taxes, read_vat
 from tariffs.files.yaml.fields import Fields, Notebook, amount_of, read_scalar
 from tariffs.files.yaml.reader import Node, Scalar, read_yaml
 from tariffs.model.checking import UnpriceableTariffError, check_tariff
+from tariffs.model.policy import FlatPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import PriceLimit, Tariff, TaxIncluded
 from tariffs.problems import Problem
+from tariffs.quantities import RoundingMode
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def read_tariff_file(text: str, source: str) -> tuple[Tariff | None, list[Problem]]:
@@ -46,6 +53,12 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     elements = [read_element(node, notebook, vat, days) for node in _elements(fields)]
     adjustments = [read_adjustment(node, notebook) for node in fields.items("adjustments")]
     fields.items("examples")  # tariffs.files.examples reads them
+    choices = (
+        _chosen(fields, "step_policy", StepPolicy),
+        _chosen(fields, "rounding", RoundingUnit),
+        _chosen(fields, "rounding_mode", RoundingMode),
+        _chosen(fields, "flat_policy", FlatPolicy),
+    )
     name, kind = fields.text("name"), fields.text("type")
     alt_url = fields.text("alt_url")
     fields.finish()
@@ -68,6 +81,10 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         sales_taxes=sales_taxes,
         quantity_taxes=quantity_taxes,
         holidays=holidays,
+        step_policy=choices[0],
+        rounding=choices[1],
+        rounding_mode=choices[2],
+        flat_policy=choices[3],
     )
     try:
         check_tariff(tariff)
@@ -75,6 +92,12 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         notebook.complain(root, error.why)
         return None
     return tariff
+
+
+def _chosen(fields: Fields, key: str, choices: type[_Choice]) -> _Choice | None:
+    """Return what a tariff chooses itself of a policy."""
+    chosen = fields.choice(key, [choice.value for choice in choices])
+    return None if chosen is None else choices(chosen)
 
 
 def _elements(fields: Fields) -> list[Node]:

@@ -45,12 +45,19 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, SessionAdjustment, ValidationGrant
+from tariffs.adjustments.adjustment import (
+    FreeFirst,
+    GroupGrant,
+    IdleGrace,
+    SessionAdjustment,
+    ValidationGrant,
+)
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap, SharedGrant
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import tariff_hash
 from tariffs.model.checking import check_tariff
 from tariffs.model.periods import WallClock
+from tariffs.model.policy import PricingPolicy
 from tariffs.model.price_series import SeriesTable
 from tariffs.model.reasons import grace_reason, priced_reason, unpriced_reason
 from tariffs.model.restrictions import QuantityBands, clock_boundaries, quantity_bands
@@ -63,7 +70,13 @@ from tariffs.model.tariff import (
 )
 from tariffs.phrases.phrase import Phrase
 from tariffs.quantities import EXACT
-from tariffs.taxes.taxes import ENERGY_UNITS_PER_WH, Factors, decimals_of, factors_of
+from tariffs.taxes.taxes import (
+    ENERGY_UNITS_PER_KWH,
+    ENERGY_UNITS_PER_WH,
+    Factors,
+    decimals_of,
+    factors_of,
+)
 from tariffs.taxes.untaxed import untaxed
 
 SECOND_US = 1_000_000
@@ -152,16 +165,19 @@ class CompiledTariff:
         "_at_series_prices",
         "_clocks",
         "_components",
+        "_policies",
         "_selections",
         "bands",
         "clock_restricted",
         "denominator",
         "exponent",
         "factors",
+        "free_before_steps",
         "grace_us",
         "has_bands",
         "hash",
         "ignores_taxes",
+        "is_noted",
         "line_adjustments",
         "minor_scale",
         "series",
@@ -200,8 +216,39 @@ class CompiledTariff:
         self.has_bands = self.bands.measured or any((self.bands.duration, self.bands.energy))
         self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
         self._clocks: dict[tzinfo, WallClock] = {}
+        # A step rounds up what these leave of their dimension.
+        self.free_before_steps = tuple(
+            (
+                STEP_GROUPS.index(Dimension(a.dimensions[0])),
+                (a.seconds or 0) * SECOND_US
+                if a.kwh is None
+                else int(EXACT.multiply(a.kwh, Decimal(ENERGY_UNITS_PER_KWH))),
+            )
+            for a in self.line_adjustments
+            if isinstance(a, FreeFirst) and a.before_steps
+        )
+        flats = [
+            element
+            for element in tariff.elements
+            if element.restrictions.reservation is None
+            and any(c.dimension is Dimension.FLAT for c in element.price_components)
+        ]
+        self.is_noted = bool(
+            self.ignores_taxes or tariff.holidays or tariff.choices or len(flats) > 1
+        )
         self._selections: dict[int, Selection] = {}
+        self._policies: dict[PricingPolicy, PricingPolicy] = {}
         self._components: dict[tuple[int, Dimension, bool], CompiledComponent] = {}
+
+    def policy(self, policy: PricingPolicy) -> PricingPolicy:
+        """Return *policy* with what the tariff chooses itself."""
+        choices = self.tariff.choices
+        if not choices:
+            return policy
+        own = self._policies.get(policy)
+        if own is None:
+            own = self._policies[policy] = msgspec.structs.replace(policy, **choices)
+        return own
 
     @property
     def all_elements(self) -> int:

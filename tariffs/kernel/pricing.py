@@ -84,6 +84,7 @@ def price_session(
         UnusableUsageError: If the usage contradicts itself.
         UnknownZoneError: If its time zone does not exist.
     """
+    policy = compiled.policy(policy)
     timeline = timeline_of(usage, compiled.grace_us)
     notes: list[Phrase] = []
     stretches = stretches_of(timeline, compiled, policy, notes)

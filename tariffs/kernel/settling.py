@@ -84,14 +84,12 @@ def settle(
 ) -> PricedSession:
     """Turn what was counted into what is owed."""
     tariff = compiled.tariff
-    if usage.reverse_charge_vat_id or compiled.ignores_taxes or tariff.holidays is not None:
-        notes = [*notes, *usage_notes(usage, compiled)]
+    if usage.reverse_charge_vat_id or compiled.is_noted:
+        notes = [*notes, *usage_notes(usage, compiled, runs)]
     if compiled.series is not None:
         runs = price_by_series(runs, compiled, compiled.series, usage)
     # After the series has cut: a step is billed at the price of the last interval.
-    apply_steps(runs, policy.steps)
-    if policy.steps is StepPolicy.AS_PRINTED_D2 and (note := exchange_prices(runs, compiled)):
-        notes = [*notes, note]
+    notes = [*notes, *_stepped(runs, compiled, policy.steps)]
     amounts = Amounts(
         [run.billed * run.component.before_factor for run in runs],
         [run.billed * run.component.tax_factor for run in runs],
@@ -122,6 +120,14 @@ def settle(
         notes=tuple(notes),
         remarks=tuple(remarks),
     )
+
+
+def _stepped(runs: list[Run], compiled: CompiledTariff, steps: StepPolicy) -> Iterator[Phrase]:
+    """Apply the steps, and yield what a reader should know of them."""
+    if apply_steps(runs, steps, compiled.free_before_steps):
+        yield phrase("parked_then_charged")
+    if steps is StepPolicy.AS_PRINTED_D2 and (note := exchange_prices(runs, compiled)):
+        yield note
 
 
 def _rounded(

@@ -47,13 +47,21 @@ _NOTHING: Final = (0,) * len(STEP_GROUPS)
 _NOBODY: Final[tuple[Run | None, ...]] = (None,) * len(STEP_GROUPS)
 
 
-def apply_steps(runs: Sequence[Run], policy: StepPolicy) -> None:
+def apply_steps(
+    runs: Sequence[Run], policy: StepPolicy, free: Sequence[tuple[int, int]] = ()
+) -> bool:
     """Raise the billed volume of the last run of each dimension that steps apply to.
 
-    Only what a component prices counts; a gap without a component is not part of the sum.
+    Only what a component prices counts; a gap without a component is not part of the sum. *free*
+    are (step group, units) that the tariff gives away before its steps count.
+
+    Returns:
+        Whether the session parked first and charged then, and a step decides: the sentence of the
+        text rounds its parking, the reasoning of its example what came last.
     """
     if policy is StepPolicy.NONE_3_0:
-        return
+        return False
+    is_turned = False
     lasts, totals = list(_NOBODY), list(_NOTHING)
     # In order of time, so the last run of a group is the one whose step decides.
     for run in runs:
@@ -61,12 +69,17 @@ def apply_steps(runs: Sequence[Run], policy: StepPolicy) -> None:
         if group:
             lasts[group] = run
             totals[group] += run.volume
+    for group, units in free:
+        totals[group] = max(0, totals[group] - units)
     charging, parking = lasts[_TIME], lasts[_PARKING_TIME]
     if charging is not None and parking is not None:
         lasts[_TIME] = None
+        steps = charging.component.step_units or parking.component.step_units
+        is_turned = bool(steps) and charging.starts_us > parking.starts_us
         if policy is StepPolicy.COMBINED_DURATION_2021:
             totals[_PARKING_TIME] += totals[_TIME]
             lasts[_PARKING_TIME] = max(charging, parking, key=lambda run: run.starts_us)
     for last, total in zip(lasts, totals, strict=True):
         if last is not None and last.component.step_units:
             last.billed += -total % last.component.step_units
+    return is_turned

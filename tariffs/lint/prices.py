@@ -7,7 +7,14 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
-from tariffs.adjustments.adjustment import FeeCap, Grant, GroupGrant, IdleGrace, ValidationGrant
+from tariffs.adjustments.adjustment import (
+    FeeCap,
+    FreeFirst,
+    Grant,
+    GroupGrant,
+    IdleGrace,
+    ValidationGrant,
+)
 from tariffs.adjustments.shared import PeriodCap
 from tariffs.calendar.week import Fee
 from tariffs.calendar.words import amount_text, duration_text
@@ -130,6 +137,24 @@ def has_useless_grace(subject: LintSubject) -> Iterator[Said]:
     for _, (index, _) in pairwise(graces):
         longest = duration_text(max(grace.seconds for _, grace in graces))
         yield ("adjustments", index), f"several grace periods: the longest counts, {longest}"
+
+
+def has_free_time_beside_steps(subject: LintSubject) -> Iterator[Said]:
+    """Find what is free at first of a fee with steps, where the file does not say which counts."""
+    stepped = {
+        component.dimension.value
+        for _, _, _, component, _ in subject.components()
+        if component.step_size > 1
+    }
+    for index, adjustment in enumerate(subject.tariff.adjustments):
+        if isinstance(adjustment, FreeFirst) and not adjustment.before_steps:
+            for dimension in adjustment.dimensions:
+                if str(dimension) in stepped:
+                    message = (
+                        f"steps of {dimension.lower()} are counted before anything is free; with "
+                        "before_steps: yes they round up what is left, which is more"
+                    )
+                    yield ("adjustments", index), message
 
 
 def has_useless_grant(subject: LintSubject) -> Iterator[Said]:
@@ -313,6 +338,12 @@ RULES: Final = (
         severity=Severity.NOTE,
         reason="A car left overnight can cost more than it charged many times over.",
         check=has_idle_fee_without_cap,
+    ),
+    Rule(
+        name="free-beside-steps",
+        severity=Severity.WARNING,
+        reason="What is free and what a step adds are another price in the other order.",
+        check=has_free_time_beside_steps,
     ),
     Rule(
         name="useless-grace",

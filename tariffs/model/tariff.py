@@ -14,7 +14,9 @@ import msgspec
 
 from tariffs.adjustments.adjustment import Adjustment, QuantityTax
 from tariffs.holiday_calendar import HolidayCalendar
+from tariffs.model.policy import FlatPolicy, RoundingUnit, StepPolicy
 from tariffs.model.price_series import PriceSeries
+from tariffs.quantities import RoundingMode
 from tariffs.taxes.sales_taxes import SalesTax
 
 
@@ -148,6 +150,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `adjustments` are what OCPI cannot say; they apply in this order, after the elements.
     `sales_taxes` are what the components' VAT consists of; `quantity_taxes` come on top, last.
+    What it says of steps, rounding and fees (`choices`) holds whatever policy prices it.
     """
 
     id: str
@@ -170,3 +173,18 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sales_taxes: tuple[SalesTax, ...] = ()
     quantity_taxes: tuple[QuantityTax, ...] = ()
     holidays: HolidayCalendar | None = None
+    step_policy: StepPolicy | None = None
+    rounding: RoundingUnit | None = None
+    rounding_mode: RoundingMode | None = None
+    flat_policy: FlatPolicy | None = None
+
+    @property
+    def choices(self) -> dict[str, StrEnum]:
+        """Return what it chooses itself of a policy, by the policy's own names."""
+        own = {
+            "steps": self.step_policy,
+            "rounding_unit": self.rounding,
+            "rounding_mode": self.rounding_mode,
+            "flats": self.flat_policy,
+        }
+        return {name: choice for name, choice in own.items() if choice is not None}

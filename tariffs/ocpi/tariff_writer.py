@@ -306,6 +306,8 @@ def _unsayable(tariff: Tariff) -> Iterator[tuple[str, str]]:
         yield "price_series", f"energy follows the prices of {tariff.price_series.name}"
     for index, adjustment in enumerate(tariff.adjustments):
         yield f"adjustments[{index}]", adjustment_text(adjustment)
+    for name, choice in tariff.choices.items():
+        yield name, f"the tariff chooses {name} {choice.value}"
     for index, _ in enumerate(tariff.quantity_taxes):
         yield f"quantity_taxes[{index}]", "a tax on the quantity comes on top"
 

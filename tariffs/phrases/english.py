@@ -49,6 +49,7 @@ _ADJUSTMENTS: Final = {
     "validation": "{percent:share} validated with {validation:quoted}"
     "{kwh_max:?, up to * kWh a session}{minutes_max:?, up to * min a session}{because:?: *}",
     "free_first": "the first {sizes:/ or } of {dimensions:word dimension/ and } are free"
+    "{before_steps:?, and steps count what is left}"
     "{because:?: *}",
     "free_below": "a session of less than {sizes:/ or of less than } costs nothing{because:?: *}",
     "round_down": "only whole steps of {step} of {dimensions:word dimension/ and } are charged"
@@ -82,6 +83,11 @@ _SHARED: Final = {
 }
 _NOTES: Final = {
     "restriction_without_data": "{policy:word no_data}",
+    "tariff_chooses": "the tariff itself chooses {choices:/, }",
+    "several_flats": "{count} session fees became active, each is billed once; OCPI leaves open "
+    "whether more than the first is",
+    "parked_then_charged": "it parked before it charged: only the parking time is rounded to its "
+    "step; the text of OCPI can be read so that what came last is",
     "prices_exchanged": "the session ends in free time: as the example of v2.2.1-d2 prints it, "
     "charging bears the price of parking and parking that of charging; later editions correct this",
     "no_taxes_apply": "tax_included is N/A: no taxes apply, whatever the tariff states",

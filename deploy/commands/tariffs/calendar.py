@@ -15,12 +15,14 @@ from cyclopts import Group, Parameter
 from deploy.commands.tariffs.reading import compiled_tariff, monday_of
 from deploy.errors import DeployError
 from deploy.output import print_json, say, say_styled
+from tariffs.adjustments.phrases import adjustment_phrase
 from tariffs.calendar.circumstances import footnotes
 from tariffs.calendar.html import calendar_html
 from tariffs.calendar.text import calendar_text
 from tariffs.calendar.week import Circumstances, Fee, WeekCalendar, week_calendar
 from tariffs.files.elements import seconds_of
 from tariffs.kernel.compiled import CompiledTariff
+from tariffs.model.restrictions import SECOND_US
 
 # Terminal colours of free and the six shades, as in the HTML page.
 STYLES: Final = (
@@ -124,6 +126,11 @@ def _content(compiled: CompiledTariff, shown: WeekCalendar) -> dict[str, object]
         "first_day": shown.first_day,
         "at": shown.circumstances,
         "fees": {fee.name.lower(): list(_stretches(shown, fee)) for fee in shown.fees},
+        "grace_s": compiled.grace_us // SECOND_US,
+        "adjustments": [
+            msgspec.to_builtins(adjustment_phrase(each, shown.tariff.currency))
+            for each in compiled.line_adjustments
+        ],
         "notes": footnotes(compiled, shown),
     }
 

@@ -48,6 +48,8 @@ def _fields(adjustment: Adjustment) -> Iterator[str]:  # noqa: C901 - one branch
         case FreeFirst():
             yield f"free_first: {_size(adjustment)}"
             yield from _on(adjustment.dimensions)
+            if adjustment.before_steps:
+                yield "before_steps: yes"
         case FreeBelow():
             sizes = [FreeBelow(kwh=adjustment.kwh), FreeBelow(seconds=adjustment.seconds)]
             said = [_size(s) for s in sizes if s != FreeBelow()]

@@ -17,12 +17,16 @@ _MINUTE: Final = 60
 
 
 def heading_lines(tariff: Tariff) -> Iterator[str]:
-    """Yield the lines of *tariff*'s taxes, holidays and price series; none if it has none."""
+    """Yield the lines of *tariff*'s taxes, choices, holidays and price series, if it has any."""
     taxes: list[SalesTax | QuantityTax] = [*tariff.sales_taxes, *tariff.quantity_taxes]
     if taxes:
         yield "taxes:"
         for tax in taxes:
             yield f"  - {{{', '.join(_tax(tax))}}}"
+    for key in ("step_policy", "rounding", "rounding_mode", "flat_policy"):
+        choice = getattr(tariff, key)
+        if choice is not None:
+            yield f"{key}: {choice.value}"
     if tariff.holidays is not None:
         said = [f"country: {quoted(tariff.holidays.country)}"]
         if tariff.holidays.region is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from tariffs.adjustments.adjustment import (
     ValidationGrant,
 )
 from tariffs.explain import explain
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.kernel.pricing import compile_tariff, price_session
 from tariffs.model.policy import POLICIES, PricingPolicy
 from tariffs.model.price_series import PriceSeries
@@ -225,3 +227,34 @@ def moved(usage: SessionUsage, by: timedelta) -> SessionUsage:
         points=tuple(msgspec.structs.replace(p, at=p.at + by) for p in usage.points),
         spans=tuple(msgspec.structs.replace(s, starts_at=s.starts_at + by) for s in usage.spans),
     )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "first", "left"),
+    [
+        pytest.param(25, "0", "0", id="within what is free nothing is owed"),
+        pytest.param(30, "0", "0", id="just so"),
+        pytest.param(31, "0.166666666666666667", "0.333333333333333333", id="a started step"),
+        pytest.param(50, "0.5", "0.333333333333333333", id="a whole step"),
+        pytest.param(51, "0.5", "0.666666666666666667", id="two"),
+    ],
+)
+def test_what_is_free_first_may_come_before_the_steps(minutes: int, first: str, left: str) -> None:
+    """30 min are free of time at 1.00 an hour in steps of 20 min."""
+    owed = []
+    for is_first in ("no", "yes"):
+        text = (
+            "tariff: t\ncurrency: EUR\nelements:\n"
+            "  - time: {price: 1.00 per h, step_size: 20 min}\n"
+            f"adjustments:\n  - {{free_first: 30 min, on: time, before_steps: {is_first}}}\n"
+        )
+        tariff, problems = read_tariff_file(text, "t.yaml")
+        assert tariff is not None, problems
+        start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+        usage = SessionUsage(
+            starts_at=start, ends_at=start + timedelta(minutes=minutes), time_zone="UTC"
+        )
+        priced = price_session(usage, compile_tariff(tariff))
+        owed.append(sum(line.amount.amount for line in priced.lines))
+
+    assert [round(amount, 9) for amount in owed] == [round(Decimal(x), 9) for x in (first, left)]

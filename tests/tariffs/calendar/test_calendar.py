@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from tariffs.adjustments.adjustment import IdleGrace
+from tariffs.adjustments.adjustment import FeeCap, FreeFirst, IdleGrace
 from tariffs.calendar.circumstances import footnotes
 from tariffs.calendar.html import PALETTE, calendar_html
 from tariffs.calendar.plot import busiest_day, day_plot
@@ -23,6 +23,7 @@ from tariffs.model.tariff import (
     WEEKDAYS,
     Dimension,
     PriceComponent,
+    PriceLimit,
     ReservationRestriction,
     Restrictions,
     Tariff,
@@ -311,3 +312,31 @@ def _luminance(colour: str) -> float:
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_what_comes_after_the_elements_stands_under_the_calendar_in_text_and_on_the_page() -> None:
+    compiled = CompiledTariff(
+        Tariff(
+            id="t",
+            currency="EUR",
+            elements=(OFF_PEAK, element(Dimension.PARKING_TIME, "6")),
+            max_price=PriceLimit(before_taxes=Decimal(30)),
+            adjustments=(
+                IdleGrace(seconds=900),
+                FreeFirst(dimensions=("PARKING_TIME",), seconds=1800),
+                FeeCap(amount=Decimal(12), dimensions=("PARKING_TIME",)),
+            ),
+        )
+    )
+    base = week_calendar(compiled, time_zone=BERLIN, first_day=ORDINARY_MONDAY)
+    said = footnotes(compiled, base)
+
+    assert said == (
+        "The first 15 min of every stretch of parking cost nothing.",
+        "The first 30 min of parking time are free.",
+        "Parking time costs at most 12.00 EUR a session.",
+        "A session costs at most 30.00 EUR before taxes.",
+    )
+    text = "\n".join("".join(part.text for part in line) for line in calendar_text(compiled, base))
+    page = calendar_html(compiled, base)
+    assert all(sentence in text and sentence in page for sentence in said)

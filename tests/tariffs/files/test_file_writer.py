@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.files.writing.tariff import write_tariff_file
+from tariffs.model.policy import FlatPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import (
     COMPONENT_DIMENSIONS,
     WEEKDAYS,
@@ -24,6 +25,7 @@ from tariffs.model.tariff import (
     TariffElement,
     TaxIncluded,
 )
+from tariffs.quantities import RoundingMode
 from tests.tree import ROOT
 
 FILES = sorted([*ROOT.glob("tests/cases/*/tariff.yaml"), *ROOT.glob("examples/tariffs/*.yaml")])
@@ -117,6 +119,10 @@ tariffs = st.builds(
     sales_taxes=st.just(()),
     quantity_taxes=st.just(()),
     holidays=st.none(),
+    step_policy=st.none() | st.sampled_from(StepPolicy),
+    rounding=st.none() | st.sampled_from(RoundingUnit),
+    rounding_mode=st.none() | st.sampled_from(RoundingMode),
+    flat_policy=st.none() | st.sampled_from(FlatPolicy),
 )
 
 

@@ -13,7 +13,13 @@ from tariffs.holiday_calendar import HolidayCalendar
 from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import compile_tariff, price_session
-from tariffs.model.policy import POLICIES, policy_named
+from tariffs.model.policy import (
+    POLICIES,
+    FlatPolicy,
+    RoundingUnit,
+    StepPolicy,
+    policy_named,
+)
 from tariffs.model.tariff import (
     Dimension,
     PriceComponent,
@@ -283,3 +289,79 @@ def test_every_year_of_a_session_needs_its_holidays() -> None:
 
 def test_every_policy_is_found_by_its_name() -> None:
     assert all(policy_named(name).name == name for name in POLICIES)
+
+
+@pytest.mark.parametrize(
+    ("policy", "own"),
+    [
+        ("ocpi-3.0", {"step_policy": StepPolicy.NONE_3_0}),
+        ("ocpi-2.2.1-2021", {"step_policy": StepPolicy.COMBINED_DURATION_2021}),
+        ("round-per-line", {"rounding": RoundingUnit.LINE}),
+        ("round-per-period", {"rounding": RoundingUnit.PERIOD}),
+        ("first-flat-only", {"flat_policy": FlatPolicy.FIRST_ONLY}),
+    ],
+)
+def test_what_a_tariff_chooses_itself_holds_as_the_policy_would(
+    policy: str, own: dict[str, object]
+) -> None:
+    stepped = msgspec.structs.replace(component(Dimension.TIME, "1.234", "19"), step_size=600)
+    parked = msgspec.structs.replace(component(Dimension.PARKING_TIME, "2.344"), step_size=600)
+    plainly = tariff(
+        element(component(Dimension.FLAT, "0.335"), stepped, parked, max_duration="1800"),
+        element(component(Dimension.FLAT, "0.666", "7"), stepped, parked),
+    )
+    choosing = msgspec.structs.replace(plainly, **own)
+    usage = msgspec.structs.replace(
+        session(),
+        spans=(
+            UsageSpan(START, Activity.CHARGING),
+            UsageSpan(START + timedelta(minutes=41), Activity.PARKING),
+        ),
+    )
+
+    def amounts(of: PricedSession) -> list[tuple[int, int, Decimal]]:
+        return [(line.before_minor, line.tax_minor, line.billed_volume) for line in of.lines]
+
+    by_policy, by_tariff = priced(plainly, usage, policy), priced(choosing, usage, "wattledger")
+
+    assert amounts(by_policy) == amounts(by_tariff)
+    assert amounts(by_policy) != amounts(priced(plainly, usage, "wattledger"))
+    assert "tariff_chooses" in [note.code for note in by_tariff.notes]
+    assert priced(choosing, usage, "cash-0.05").policy.cash_minor == 5
+
+
+def test_several_session_fees_are_noted_unless_only_the_first_counts() -> None:
+    fees = tariff(
+        element(component(Dimension.FLAT, "1"), max_duration="1800"),
+        element(component(Dimension.FLAT, "2")),
+    )
+
+    both, first = priced(fees, session(), "wattledger"), priced(fees, session(), "first-flat-only")
+
+    assert [note.code for note in both.notes] == ["several_flats"]
+    assert (both.before_minor, first.before_minor, first.notes) == (300, 100, ())
+
+
+@pytest.mark.parametrize(
+    ("step", "policy", "noted"),
+    [(600, "wattledger", True), (0, "wattledger", False), (600, "ocpi-3.0", False)],
+)
+def test_a_session_that_parks_before_it_charges_is_noted_where_a_step_decides(
+    step: int, policy: str, *, noted: bool
+) -> None:
+    stepped = [
+        msgspec.structs.replace(component(dimension, "6"), step_size=step)
+        for dimension in (Dimension.TIME, Dimension.PARKING_TIME)
+    ]
+    spans = (
+        UsageSpan(START, Activity.PARKING),
+        UsageSpan(START + timedelta(minutes=7), Activity.CHARGING),
+    )
+
+    turned = priced(
+        tariff(element(*stepped)), msgspec.structs.replace(session(), spans=spans), policy
+    )
+    plainly = priced(tariff(element(*stepped)), session(), policy)
+
+    assert [note.code for note in turned.notes] == (["parked_then_charged"] if noted else [])
+    assert plainly.notes == ()

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
+from tariffs.adjustments.adjustment import FreeFirst, GroupGrant, IdleGrace
 from tariffs.lint.linter import (
     MISSING_UNIT,
     RULES,
@@ -165,6 +165,16 @@ EXAMPLES: Mapping[str, tuple[Tariff, Tariff]] = {
     "useless-grace": (
         tariff(SOUND, adjustments=GRACE),
         tariff(SOUND, IDLE, adjustments=GRACE),
+    ),
+    "free-beside-steps": (
+        tariff(
+            element(price(TIME, "1", step=1200)),
+            adjustments=(FreeFirst(dimensions=("TIME",), seconds=1800),),
+        ),
+        tariff(
+            element(price(TIME, "1", step=1200)),
+            adjustments=(FreeFirst(dimensions=("TIME",), seconds=1800, before_steps=True),),
+        ),
     ),
     "useless-grant": (
         tariff(SOUND, adjustments=(GroupGrant(group="staff", dimensions=("PARKING_TIME",)),)),
