@@ -117,7 +117,7 @@ class Recollection:
     ) -> ChargingSession:
         """Return the session, held where one of long ago has a part of its register.
 
-        Those of the last hours, and what is unfinished, the fold itself lays beside it.
+        Those of its own transaction, of the last hours and unfinished ones the fold lays beside it.
         """
         window, ended_at = session.window, session.ended_at
         if ended_at is None or ended_at >= moment.at - RECENT:
@@ -129,7 +129,8 @@ class Recollection:
         lies = [
             row.lies
             for row in rows.values()
-            if row.session_id not in {session.session_id, *self._findings.gone}
+            if row.transaction_ref != session.transaction_ref
+            and row.session_id not in self._findings.gone
         ]
         around = [window, *(each for each in lies if each and each.place == window.place)]
         around.sort(key=lambda each: each.starts_at)
