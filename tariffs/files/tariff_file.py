@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeVar
+
+import msgspec
 
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.files.adjustments import read_adjustment
@@ -17,8 +18,6 @@ from tariffs.model.policy import FlatPolicy, RoundingUnit, StepPolicy
 from tariffs.model.tariff import PriceLimit, Tariff, TaxIncluded
 from tariffs.problems import Problem
 from tariffs.quantities import RoundingMode
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def read_tariff_file(text: str, source: str) -> tuple[Tariff | None, list[Problem]]:
@@ -53,12 +52,7 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     elements = [read_element(node, notebook, vat, days) for node in _elements(fields)]
     adjustments = [read_adjustment(node, notebook) for node in fields.items("adjustments")]
     fields.items("examples")  # tariffs.files.examples reads them
-    choices = (
-        _chosen(fields, "step_policy", StepPolicy),
-        _chosen(fields, "rounding", RoundingUnit),
-        _chosen(fields, "rounding_mode", RoundingMode),
-        _chosen(fields, "flat_policy", FlatPolicy),
-    )
+    choices = _choices(fields)
     name, kind = fields.text("name"), fields.text("type")
     alt_url = fields.text("alt_url")
     fields.finish()
@@ -81,11 +75,8 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         sales_taxes=sales_taxes,
         quantity_taxes=quantity_taxes,
         holidays=holidays,
-        step_policy=choices[0],
-        rounding=choices[1],
-        rounding_mode=choices[2],
-        flat_policy=choices[3],
     )
+    tariff = msgspec.structs.replace(tariff, **choices)
     try:
         check_tariff(tariff)
     except UnpriceableTariffError as error:
@@ -94,10 +85,18 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     return tariff
 
 
-def _chosen(fields: Fields, key: str, choices: type[_Choice]) -> _Choice | None:
-    """Return what a tariff chooses itself of a policy."""
-    chosen = fields.choice(key, [choice.value for choice in choices])
-    return None if chosen is None else choices(chosen)
+def _choices(fields: Fields) -> dict[str, StrEnum]:
+    """Return what the tariff chooses itself of a policy, by the names of its fields."""
+    kinds: dict[str, type[StrEnum]] = {
+        "step_policy": StepPolicy,
+        "rounding": RoundingUnit,
+        "rounding_mode": RoundingMode,
+        "flat_policy": FlatPolicy,
+    }
+    chosen = {
+        key: fields.choice(key, [choice.value for choice in kind]) for key, kind in kinds.items()
+    }
+    return {key: kinds[key](word) for key, word in chosen.items() if word is not None}
 
 
 def _elements(fields: Fields) -> list[Node]:

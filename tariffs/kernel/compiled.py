@@ -38,7 +38,7 @@ breaks both (test_cutting_more_finely_changes_no_total, test_cases).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -216,23 +216,8 @@ class CompiledTariff:
         self.has_bands = self.bands.measured or any((self.bands.duration, self.bands.energy))
         self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
         self._clocks: dict[tzinfo, WallClock] = {}
-        # A step rounds up what these leave of their dimension.
-        self.free_before_steps = tuple(
-            (
-                STEP_GROUPS.index(Dimension(a.dimensions[0])),
-                (a.seconds or 0) * SECOND_US
-                if a.kwh is None
-                else int(EXACT.multiply(a.kwh, Decimal(ENERGY_UNITS_PER_KWH))),
-            )
-            for a in self.line_adjustments
-            if isinstance(a, FreeFirst) and a.before_steps
-        )
-        flats = [
-            element
-            for element in tariff.elements
-            if element.restrictions.reservation is None
-            and any(c.dimension is Dimension.FLAT for c in element.price_components)
-        ]
+        self.free_before_steps = tuple(_free_before_steps(self.line_adjustments))
+        flats = [element for element in tariff.elements if element.has_session_fee]
         self.is_noted = bool(
             self.ignores_taxes or tariff.holidays or tariff.choices or len(flats) > 1
         )
@@ -388,6 +373,16 @@ class CompiledTariff:
                 ),
             )
         return compiled
+
+
+def _free_before_steps(adjustments: Iterable[SessionAdjustment]) -> Iterator[tuple[int, int]]:
+    """Yield (step group, units) of what is free before a step rounds up what is left."""
+    for each in adjustments:
+        if isinstance(each, FreeFirst) and each.before_steps:
+            units = (each.seconds or 0) * SECOND_US
+            if each.kwh is not None:
+                units = int(EXACT.multiply(each.kwh, Decimal(ENERGY_UNITS_PER_KWH)))
+            yield STEP_GROUPS.index(Dimension(each.dimensions[0])), units
 
 
 def _reservation_kinds(*, expired: bool) -> tuple[ReservationRestriction, ...]:

@@ -137,6 +137,13 @@ class TariffElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     restrictions: Restrictions = Restrictions()
     name: str | None = None
 
+    @property
+    def has_session_fee(self) -> bool:
+        """Tell whether it has a fee for the session; that for a reservation is another."""
+        return self.restrictions.reservation is None and any(
+            component.dimension is Dimension.FLAT for component in self.price_components
+        )
+
 
 class PriceLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The least or most that a session costs, before and after taxes."""
