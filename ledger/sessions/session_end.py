@@ -12,7 +12,7 @@ from ledger.facts.station_clock import SKEW_MAX, SessionClock
 from ledger.facts.station_facts import Measurand, SessionEnded, SessionStarted
 from ledger.meter.evidence import MeterEvidence
 from ledger.meter.series import Metered
-from ledger.sessions.segments import source_of
+from ledger.sessions.segments import Source, source_of
 
 SAME_STOP: Final = timedelta(seconds=60)
 """Retries may carry a slightly different time."""
@@ -59,13 +59,14 @@ def choose_end(
     if not ends:
         return ChosenEnd(None, frozenset())
 
-    def rank(end: SessionEnded) -> tuple[bool, datetime, int, Decimal, tuple[int, int]]:
+    def rank(end: SessionEnded) -> tuple[bool, datetime, int, Decimal, datetime, Source]:
         value = stop_value_of(end)
         floor = start.meter_start_wh if start else None
         is_poor = value is None or (floor is not None and value < floor)
         at = clock.effective(end.occurred_at, end.received_at)
-        # By content first, by position only between equals: arrival chooses nothing.
-        return is_poor, at, end.seq_no or 0, value or Decimal(0), source_of(end)
+        number, register = end.seq_no or 0, value or Decimal(0)
+        # By content first, of equals what was told first: arrival chooses nothing.
+        return is_poor, at, number, register, end.received_at, source_of(end)
 
     chosen = min(ends, key=rank)
     flags: set[str] = set()

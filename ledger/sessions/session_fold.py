@@ -42,6 +42,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 
+from ledger.facts.first_told import first_told
 from ledger.facts.flags import Flag, blockers_of
 from ledger.facts.station_clock import Pair, SessionClock, bound_flags, learn_clock
 from ledger.facts.station_facts import (
@@ -175,11 +176,7 @@ class _Fold:
         first = min(fact.received_at for fact in self._facts)
         last = max(fact.received_at for fact in self._facts)
         among = (each for each in self._around.statuses if first <= each.received_at <= last)
-        return [
-            (fact.occurred_at, fact.received_at)
-            for fact in (*self._facts, *among)
-            if fact.occurred_at is not None
-        ]
+        return first_told((*self._facts, *among))
 
     def _learn_clock(self) -> SessionClock:
         clock = learn_clock(self._pairs, self._traits)
@@ -202,12 +199,13 @@ class _Fold:
             return None
         self._flags |= start_flags(starts, self._around.boots)
         return min(
-            # By content first, by position only between equals: arrival chooses nothing.
+            # By content first, of equals what was told first: arrival chooses nothing.
             starts,
             key=lambda fact: (
                 self._at(fact),
                 -1 if fact.meter_start_wh is None else fact.meter_start_wh,
                 fact.token_uid or "",
+                fact.received_at,
                 source_of(fact),
             ),
         )
