@@ -195,7 +195,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
         return before != (self.facts_from, self.lies)
 
     def describe(self, session: ChargingSession, heard_at: datetime) -> None:
-        """Take over what the fold says of an undecided session."""
+        """Take over what the fold says of an undecided session; where it lies, `lie` does."""
         self.flags, self.blockers = list(session.flags), list(session.blockers)
         self.evse_id, self.connector_id = session.evse_id, session.connector_id
         self.token_uid = session.token_uid
@@ -207,7 +207,6 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.first_fact_at = session.first_received_at
         self.last_fact_at = session.last_received_at
         self.heard_at = heard_at
-        self.lie(session)
         registers = [p.register_wh for p in session.points if p.register_wh is not None]
         self.register_wh = registers[-1] if registers else session.meter_start_wh
 

@@ -12,7 +12,7 @@ from ledger.declared.declarations import BEGINNING, Declaration, Declarations, K
 from ledger.facts.flags import Flag
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token
-from ledger.rating.basis import depends_on_time
+from ledger.rating.basis import Basis, depends_on_time, terms_of
 from ledger.rating.decide import decide
 from ledger.rating.decisions import SessionHeld
 from tariffs.adjustments.adjustment import (
@@ -217,3 +217,17 @@ def test_the_terms_of_a_session_are_looked_up_once(token: str | None) -> None:
     decide(charging, known, moment=moment_of(charging))
 
     assert len(known.asked) == len(set(known.asked)) > 0
+
+
+def basis_of(tariff: Tariff) -> Basis:
+    known = declared((Kind.TARIFF, "energy", published(tariff), BEGINNING))
+    basis = terms_of(session(), known).basis
+    assert basis is not None
+    return basis
+
+
+def test_a_tariff_is_compiled_once_however_often_its_version_is_read() -> None:
+    dearer = msgspec.structs.replace(ENERGY_ONLY, min_price=PriceLimit(before_taxes=TEN))
+
+    assert basis_of(ENERGY_ONLY).compiled() is basis_of(ENERGY_ONLY).compiled()
+    assert basis_of(dearer).compiled().tariff == dearer

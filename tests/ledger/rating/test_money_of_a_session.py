@@ -8,11 +8,18 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.declared.declarations import BEGINNING, Declarations, Kind
+from ledger.master_data.customers import Customer
 from ledger.master_data.tariff_versions import published
 from ledger.rating.decide import decide, release
-from ledger.rating.decisions import SessionHeld, decode_decision, encode_decision
-from ledger.rating.english import ENGLISH
-from tariffs.adjustments.adjustment import QuantityTax
+from ledger.rating.decisions import (
+    SessionHeld,
+    SessionRevision,
+    decode_decision,
+    encode_decision,
+    named,
+)
+from ledger.rating.english import ENGLISH, line_label, line_words
+from tariffs.adjustments.adjustment import QuantityTax, Surcharge
 from tariffs.model.tariff import Dimension, Tariff, TaxIncluded
 from tariffs.taxes.sales_taxes import SalesTax
 from tests.depot import ENERGY_ONLY, component, declared, moment_of, rated, session, tariff
@@ -90,3 +97,52 @@ def test_a_rating_names_the_version_that_was_published_though_its_taxes_do_not_a
 
     assert hashes == [published(stating).sha256, published(silent).sha256]
     assert hashes[0] != hashes[1]
+
+
+def test_each_tax_per_kwh_is_a_component_and_a_tax_and_says_so() -> None:
+    taxes = tuple(
+        QuantityTax(name=name, per_kwh=Decimal(per_kwh))
+        for name, per_kwh in (("excise", "0.03"), ("levy", "0.02"))
+    )
+
+    decision = rated(session(), priced_by(replace(ENERGY_ONLY, quantity_taxes=taxes)))
+
+    assert [
+        (each.component, each.is_tax, each.net_minor, each.tax_minor) for each in decision.lines
+    ] == [
+        ("ENERGY/0/priced", False, 400, 76),
+        ("ENERGY/-/tax/excise", True, 0, 30),
+        ("ENERGY/-/tax/levy", True, 0, 20),
+    ]
+    unexplained = replace(decision.lines[1], reasons=())
+    assert not unexplained.is_tax
+    assert line_label(unexplained, "EUR") is None
+
+
+def test_a_line_says_why_it_stands_here_and_a_bill_what_raised_a_fee() -> None:
+    surcharge = Surcharge(amount=Decimal(2))
+
+    price, fee = rated(session(), priced_by(replace(ENERGY_ONLY, adjustments=(surcharge,)))).lines
+
+    assert (price.net_minor, line_label(price, "EUR")) == (400, None)
+    assert line_words(price, "EUR").startswith("element 1, the first for energy here")
+    assert (fee.component, fee.net_minor) == ("SESSION/-/adjustment/0/no-vat", 200)
+    assert (line_words(fee, "EUR"), line_label(fee, "EUR")) == (
+        "a surcharge of 2.00 EUR",
+        "surcharge",
+    )
+
+
+@pytest.mark.parametrize(("reverse_charge", "vat_id"), [(True, "FR12345678901"), (False, None)])
+def test_a_rating_records_who_owes_the_vat(*, reverse_charge: bool, vat_id: str | None) -> None:
+    abroad = Customer(details="Anna", vat_id="FR12345678901", reverse_charge=reverse_charge)
+
+    decision = rated(session(), declared((Kind.CUSTOMER, "anna", abroad, BEGINNING)))
+
+    assert decision.reverse_charge_vat_id == vat_id
+    assert rated(session(token_uid="nobody-1")).reverse_charge_vat_id is None
+
+
+@pytest.mark.parametrize(("revision", "name"), [(1, "ST-1/1"), (2, "ST-1/1/2"), (3, "ST-1/1/3")])
+def test_a_first_revision_is_named_as_its_session(revision: int, name: str) -> None:
+    assert named(SessionRevision("ST-1/1", revision)) == name

@@ -20,12 +20,11 @@ from ledger.master_data.customers import Invoicing
 from ledger.master_data.policies import Policy, UnknownTokens
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token, TokenStatus
-from ledger.rating.decide import TIME_BLOCKERS, decide, release, write_off
+from ledger.rating.decide import TIME_BLOCKERS, decide
 from ledger.rating.decisions import (
     DecisionKind,
     PayerKind,
     SessionHeld,
-    SessionRated,
     Waiting,
     decode_decision,
     encode_decision,
@@ -224,7 +223,8 @@ def test_a_session_no_tariff_was_in_force_for_is_held() -> None:
 
     assert held(session(), late) == ["tariff_missing"]
     assert held(session(station_id="ST-9"), declared()) == ["station_undeclared"]
-    assert held(session(), declared((Kind.SITE, "harbour", None, NOON))) == ["site_undeclared"]
+    for kind, key in ((Kind.SITE, "harbour"), (Kind.LEGAL_ENTITY, "depot")):
+        assert held(session(), declared((kind, key, None, NOON))) == ["site_undeclared"]
 
 
 def test_a_childs_session_is_paid_by_the_parent_tokens_customer() -> None:
@@ -236,59 +236,6 @@ def test_a_childs_session_is_paid_by_the_parent_tokens_customer() -> None:
         PayerKind.CUSTOMER,
         "fleet",
         Invoicing.PER_MONTH,
-    )
-
-
-def test_a_release_rates_the_session_as_it_is_and_names_who_and_why() -> None:
-    charging = session(blockers=[Flag.SEQ_GAP])
-
-    decision = release(
-        charging, declared(), moment=moment_of(charging), by="mia", reason="meter read on site"
-    )
-
-    assert isinstance(decision, SessionRated)
-    assert kind_of(decision) is DecisionKind.RELEASED
-    assert decision.flags == (Flag.SEQ_GAP,)
-    assert decision.release is not None
-    assert (decision.release.by, decision.release.reason) == ("mia", "meter read on site")
-
-
-def test_an_open_session_is_released_to_its_last_sign() -> None:
-    charging = session(blockers=[Flag.STOP_LOST])
-    open_ = msgspec.structs.replace(
-        charging,
-        ended_at=None,
-        provisional_ended_at=charging.ended_at,
-    )
-
-    decision = release(open_, declared(), moment=moment_of(open_), by="mia", reason="seen")
-
-    assert isinstance(decision, SessionRated)
-    assert decision.ended_at == charging.ended_at
-
-
-@pytest.mark.parametrize("missing", ["started_at", "energy_wh", "token_uid"])
-def test_what_cannot_be_priced_stays_held_even_if_released(missing: str) -> None:
-    charging = msgspec.structs.replace(session(blockers=["x"]), **{missing: None})
-
-    decision = release(charging, declared(), moment=moment_of(charging), by="mia", reason="please")
-
-    assert isinstance(decision, SessionHeld)
-    assert len(decision.reasons) == 1
-
-
-def test_a_write_off_keeps_the_energy_and_who_gave_it_away() -> None:
-    charging = session(blockers=[Flag.SEQ_GAP])
-
-    decision = write_off(
-        charging, declared(), moment=moment_of(charging), by="mia", reason="test drive"
-    )
-
-    assert kind_of(decision) is DecisionKind.WRITTEN_OFF
-    assert (decision.energy_wh, decision.by, decision.reason) == (
-        Decimal(10000),
-        "mia",
-        "test drive",
     )
 
 
