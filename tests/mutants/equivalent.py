@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 EQUIVALENT: Final[dict[str, str]] = {
+    "ledger.facts.station_clock:_moved: by > _ZERO -> by >= _ZERO": (
+        "Nothing that is moved by no time leaves the calendar."
+    ),
     "ledger.meter.checks:_is_against: _ZERO -> _ZERO + 1": (
         "Less the tolerance, which is 10 Wh or more, one Wh is as far below any power as none."
     ),
