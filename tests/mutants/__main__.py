@@ -39,7 +39,12 @@ PACKAGES: Final = {
         "tests/quirks/test_quirks_time.py",
     ),
     "ledger.meter": ("tests/ledger/meter", "tests/ledger/sessions", "tests/quirks"),
-    "ledger.sessions": ("tests/ledger/sessions", "tests/ledger/facts", "tests/quirks"),
+    "ledger.sessions": (
+        "tests/ledger/sessions",
+        "tests/ledger/facts",
+        "tests/ledger/rating/test_billed_time.py",
+        "tests/quirks",
+    ),
     "ledger.rating": ("tests/ledger/rating", "tests/ledger/worker"),
     "ledger.books": ("tests/ledger/books", "tests/ledger/invoices"),
     "ledger.invoices": ("tests/ledger/invoices", "tests/ledger/books"),
