@@ -250,9 +250,8 @@ def _offset(
     )
     rounded = _QUARTER * round(least / _QUARTER)
     by_quarters = bool(rounded) and abs(least - rounded) <= STEADY
-    local = min(received).astimezone(traits.zone).utcoffset() or _ZERO
     # Ahead by exactly the offset of the site: local time, even if seen only once.
-    is_local = bool(ahead) and rounded == -local
+    is_local = bool(ahead) and -rounded == min(received).astimezone(traits.zone).utcoffset()
     if by_quarters and (is_local or (is_steady and len(sane) >= _ZONE_MIN)):
         return rounded, frozenset({Flag.TZ_MISLABELLED})
     if ahead:

@@ -79,8 +79,7 @@ def _is_deliverable(counted: Sequence[Counted], limit: PowerLimit) -> bool:
     Energy less what full power brings may nowhere rise by more than the slack: so the slack is
     given once for any two readings, not once for each step.
     """
-    first = counted[0].reading.at
-    lowest = _ZERO
+    first, lowest = counted[0].reading.at, counted[0].energy_wh
     for reading, energy_wh in counted:
         level = energy_wh - limit.steady_wh(first, reading.at)
         if level - lowest > limit.slack_wh:

@@ -115,7 +115,7 @@ class _Measurement:
             for reading in evidence.samples
             if reading.at >= started_at and (bound is None or reading.at <= bound)
         ]
-        early = [r for r in evidence.samples if started_at - BEFORE_START <= r.at < started_at]
+        early = [r for r in evidence.samples if started_at - BEFORE_START <= r.at <= started_at]
         self._early = early[-1:]
         self._late = [] if ended_at is None else [r for r in evidence.samples if r.at > ended_at]
 
@@ -169,12 +169,13 @@ class _Measurement:
         if chosen.reading is not None:
             self._keep(chosen.reading, told)
             return chosen.reading._replace(at=self._started_at)
-        for reading in (*self._early, *self._samples[:1]):
-            self._dropped |= set(told)
-            if reading.at - self._started_at > AT_ONCE:
-                self._flags.add(Flag.START_READING_MISSING)
-            return reading._replace(at=self._started_at)
-        return told[0]._replace(at=self._started_at) if told else None
+        nearest = next(iter((*self._early, *self._samples)), None)
+        if nearest is None:
+            return told[0]._replace(at=self._started_at) if told else None
+        self._dropped |= set(told)
+        if nearest.at - self._started_at > AT_ONCE:
+            self._flags.add(Flag.START_READING_MISSING)
+        return nearest._replace(at=self._started_at)
 
     def _stop(self, start: RegisterReading) -> RegisterReading | None:
         """Return the register at the stop where one was given (the first not below the start)."""

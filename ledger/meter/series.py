@@ -257,7 +257,7 @@ class _Fall(NamedTuple):
                 return None if self._is_climb(readings[index:back], readings[back]) else back
         is_last = index + 1 == len(readings)
         if is_last and not self.is_restart and not self._is_rollover():
-            return index + 1  # one low reading at the very end proves no reset
+            return len(readings)  # one low reading at the very end proves no reset
         return None
 
     def _is_rollover(self) -> bool:

@@ -27,14 +27,24 @@ from deploy.output import print_rows, say
 from deploy.postgres.embedded import EmbeddedPostgres
 from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.judging import Fate, fates
-from tests.mutants.loading import MutantFinder
+from tests.mutants.loading import MutantFinder, is_within, modules_of, package_of
 from tests.mutants.recording import Recorder
 from tests.mutants.schemata import Mutant
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = {
+    "ledger.facts.station_clock": (
+        "tests/ledger/facts",
+        "tests/ledger/sessions/test_session_clock.py",
+        "tests/quirks/test_quirks_time.py",
+    ),
     "ledger.meter": ("tests/ledger/meter", "tests/ledger/sessions", "tests/quirks"),
-    "ledger.sessions": ("tests/ledger/sessions", "tests/ledger/facts", "tests/quirks"),
+    "ledger.sessions": (
+        "tests/ledger/sessions",
+        "tests/ledger/facts",
+        "tests/ledger/rating/test_billed_time.py",
+        "tests/quirks",
+    ),
     "ledger.rating": ("tests/ledger/rating", "tests/ledger/worker"),
     "ledger.books": ("tests/ledger/books", "tests/ledger/invoices"),
     "ledger.invoices": ("tests/ledger/invoices", "tests/ledger/books"),
@@ -46,7 +56,7 @@ PACKAGES: Final = {
         "tests/tariffs/kernel/test_limits.py",
     ),
 }
-"""The packages that are changed, with the tests that are nearest to each."""
+"""What is changed, rooms within or one module, with the tests that are nearest to each."""
 ENOUGH: Final = 90
 SURVIVED: Final = (Fate.SURVIVED, Fate.UNREACHED)
 
@@ -80,9 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _judged(
     finder: MutantFinder, packages: Sequence[str], options: argparse.Namespace
 ) -> dict[int, Fate]:
-    for package in packages:
-        for file in sorted(ROOT.joinpath(*package.split(".")).glob("*.py")):
-            importlib.import_module(f"{package}.{file.stem}")
+    for name in (name for package in packages for name in modules_of(package, ROOT)):
+        importlib.import_module(name)
     paths = sorted({path for name in packages for path in PACKAGES[name] if (ROOT / path).exists()})
     say(f"{len(finder.mutants)} changes; running {', '.join(paths)} to see which tests reach them")
     recorder = Recorder(finder)
@@ -109,7 +118,7 @@ def _sample(
     found = [
         each
         for each in mutants
-        if each.module.startswith(f"{package}.")
+        if is_within(each.module, package)
         and each.module.endswith(options.module or "")
         and each.key not in EQUIVALENT
     ]
@@ -122,7 +131,7 @@ def _report(finder: MutantFinder, outcome: dict[int, Fate], path: Path | None) -
     by_number = {each.number: each for each in finder.mutants}
     rows: dict[str, dict[Fate, int]] = {}
     for number, fate in outcome.items():
-        package = by_number[number].module.rpartition(".")[0]
+        package = package_of(by_number[number].module, PACKAGES)
         rows.setdefault(package, dict.fromkeys(Fate, 0))[fate] += 1
     for number, fate in sorted(outcome.items()):
         each = by_number[number]

@@ -15,6 +15,27 @@ from types import CodeType, ModuleType
 from tests.mutants.schemata import NUDGE, SWITCH, Mutant, Schemata, nudged
 
 
+def is_within(module: str, package: str) -> bool:
+    """Whether *module* is changed with *package*: it is it, or lies in it or in a room within."""
+    return module == package or module.startswith(f"{package}.")
+
+
+def modules_of(package: str, root: Path) -> list[str]:
+    """Return the names of the modules of *package*, which may be one module itself."""
+    place = root.joinpath(*package.split("."))
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    return [
+        ".".join(file.relative_to(root).with_suffix("").parts)
+        for file in files
+        if file.name != "__init__.py"
+    ]
+
+
+def package_of(module: str, packages: Iterable[str]) -> str:
+    """Return which of *packages* has *module*; the nearest of several."""
+    return max((each for each in packages if is_within(module, each)), key=len)
+
+
 class MutantFinder(importlib.abc.MetaPathFinder):
     """Finds the modules of some packages and loads them with their mutants.
 
@@ -44,7 +65,7 @@ class MutantFinder(importlib.abc.MetaPathFinder):
     ) -> ModuleSpec | None:
         """Return how to load *fullname*, None if it is none of ours."""
         del path, target
-        if not fullname.startswith(tuple(f"{name}." for name in self._packages)):
+        if not any(is_within(fullname, package) for package in self._packages):
             return None
         file = self._root.joinpath(*fullname.split(".")).with_suffix(".py")
         if not file.is_file():

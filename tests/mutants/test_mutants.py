@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from tests.mutants.loading import modules_of, package_of
 from tests.mutants.schemata import NUDGE, SWITCH, Schemata, nudged
 
 SOURCE = '''
@@ -128,3 +130,14 @@ def test_each_change_has_one_number_and_its_place() -> None:
 )
 def test_a_constant_moves_by_its_own_unit(value: object, above: object) -> None:
     assert nudged(value) == above
+
+
+def test_the_rooms_within_a_package_are_changed_with_it(tmp_path: Path) -> None:
+    for name in ("shop/__init__.py", "shop/fees.py", "shop/back/__init__.py", "shop/back/till.py"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+
+    assert modules_of("shop", tmp_path) == ["shop.back.till", "shop.fees"]
+    assert modules_of("shop.fees", tmp_path) == ["shop.fees"]
+    assert package_of("shop.back.till", ["shop", "shop.back", "shops"]) == "shop.back"

@@ -24,6 +24,7 @@ IMPLAUSIBLE, BELOW = Flag.METER_START_IMPLAUSIBLE, Flag.METER_STOP_BELOW_START
         # 22 kW bring 816.67 Wh in the first minute
         ([1000], [(1, 1816), (30, 3000)], 1000, set()),
         ([1000], [(1, 1817), (30, 3000)], None, {IMPLAUSIBLE}),
+        ([1000], [(2, 2220), (30, 3000)], 1000, set()),
         ([0], [(1, 10_100), (30, 11_050), (60, 12_000)], None, {IMPLAUSIBLE}),
         # one reading alone refutes nothing, and no more does one that the next takes back
         ([0], [(1, 10_100)], 0, set()),
@@ -83,6 +84,7 @@ def test_a_begin_told_later_is_held_against_what_follows_as_of_the_start() -> No
         ([2990, 6000], (30, 3000), 2990, {Flag.STOP_READINGS_DIFFER}),
         ([3817, 3100], (59, 3000), 3100, {REFUTED}),
         ([3816, 3100], (59, 3000), 3816, {Flag.STOP_READINGS_DIFFER}),
+        ([4220, 3100], (58, 3000), 4220, {Flag.STOP_READINGS_DIFFER}),
         ([90_000, 95_000], (59, 3000), 90_000, {Flag.STOP_READINGS_DIFFER}),
         ([90_000, 500], (59, 3000), 90_000, {BELOW}),
     ],

@@ -25,8 +25,11 @@ def _counted(*told: Told) -> list[Counted]:
 @pytest.mark.parametrize(
     ("told", "flags"),
     [
+        ([(0, 0)], set()),
         ([(0, 0), (59, 24_210)], set()),
         ([(0, 0), (59, 24_211)], {BEYOND}),
+        ([(0, 0), (2, 1220)], set()),
+        ([(0, 0), (2, 1221)], {BEYOND}),
         # in one minute of a long session: 816.67 Wh
         ([(0, 0), (300, 100), (301, 916), (600, 1000)], set()),
         ([(0, 0), (300, 100), (301, 917), (600, 1000)], {BEYOND}),
@@ -125,6 +128,29 @@ def test_a_register_is_held_against_the_power_measured(
     assert physics_flags(told, powers(*power), LIMIT) == flags
 
 
+@pytest.mark.parametrize(
+    ("told", "power", "flags"),
+    [
+        # below 100 Wh of power nothing is compared
+        ([(0, 0), (60, "0.1")], [(0, 100), (60, 100)], {UNIT}),
+        ([(0, 0), (60, "0.1")], [(0, 99), (60, 99)], set()),
+        ([(0, 0), (60, 1000)], [(0, 100), (60, 100)], {AGAINST}),
+        ([(0, 0), (60, 1000)], [(0, 99), (60, 99)], set()),
+        # what rose before the first power reading is none of theirs
+        ([(0, 0), (20, 3000), (60, 3000)], [(20, 400), (60, 400)], set()),
+        # what is too low for charging is nothing, however long
+        ([(0, 0), (6000, 0)], [(0, 499), (6000, 499)], set()),
+        # within one second there is no integral, in one there is
+        ([(0, 0), (0.01, 0)], [(0, 6000), (0.01, 6000)], set()),
+        ([(0, 0), (1 / 60, "0.3")], [(0, 10**6), (1 / 60, 10**6)], {UNIT}),
+    ],
+)
+def test_power_proves_something_from_a_least_energy_on(
+    told: list[Told], power: list[Told], flags: set[Flag]
+) -> None:
+    assert physics_flags(_counted(*told), powers(*power), LIMIT) == flags
+
+
 @pytest.mark.parametrize(("rise", "flags"), [(30_010, set()), (30_011, {AGAINST})])
 def test_what_rose_between_the_power_readings_is_at_most_five_times_the_higher_ones(
     rise: int, flags: set[Flag]
@@ -211,3 +237,31 @@ def test_intervals_at_the_start_or_after_the_end_are_not_the_sessions() -> None:
         Flag.START_READING_MISSING,
         Flag.STOP_READING_MISSING,
     }
+
+
+def test_the_usual_distance_of_intervals_is_the_one_in_the_middle() -> None:
+    moments: list[Told] = [(minute, 1000) for minute in (5, 10, 20, 30, 45)]
+
+    assert measured(None, [], None, ends_at=45, intervals=moments).flags == {Flag.INTERVALS_SUMMED}
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "counted"),
+    [
+        (60, [(0, 0), (15, 1000), (45, 3000), (60, 3000)]),
+        (45, [(0, 0), (15, 1000), (45, 3000)]),
+        (None, [(0, 0), (15, 1000), (45, 3000)]),
+    ],
+)
+def test_intervals_are_counted_from_zero_at_the_start_to_the_stop(
+    ends_at: float | None, counted: list[Told]
+) -> None:
+    told = measured(None, [], None, ends_at=ends_at, intervals=[(15, 1000), (45, 2000)])
+
+    assert list(told.counted) == _counted(*counted)
+
+
+def test_a_single_interval_is_a_session_of_one() -> None:
+    told = measured(None, [], None, intervals=[(60, 1000)])
+
+    assert list(told.counted) == _counted((0, 0), (60, 1000))

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_clock import SessionClock
-from ledger.facts.station_facts import SessionEnded, SessionStarted, SessionUpdated
-from ledger.meter.evidence import MeterEvidence, gather_evidence
-from tests.station_story import Story16, Story201, wh
+from ledger.facts.station_facts import (
+    Measurand,
+    Reading,
+    ReadingContext,
+    SessionEnded,
+    SessionFact,
+    SessionStarted,
+    SessionUpdated,
+)
+from ledger.meter.evidence import MeterEvidence, PowerReading, gather_evidence
+from ledger.meter.series import RegisterReading
+from tests.ledger.meter.readings import readings
+from tests.station_story import Story16, Story201, at, wh
 
 EXPORT: dict[str, Any] = {"measurand": "Energy.Active.Export.Register", "unit": "Wh"}
 PHASES = ("L1", "L2", "L3")
 
 
-def _evidence(story: Story16 | Story201) -> MeterEvidence:
-    facts = [
+def _facts(story: Story16 | Story201) -> list[SessionFact]:
+    return [
         fact
         for fact in story.facts()
         if isinstance(fact, SessionStarted | SessionUpdated | SessionEnded)
     ]
-    return gather_evidence(facts, SessionClock())
+
+
+def _evidence(story: Story16 | Story201) -> MeterEvidence:
+    return gather_evidence(_facts(story), SessionClock())
 
 
 @pytest.mark.parametrize(
@@ -139,3 +154,114 @@ def test_a_numbered_session_with_readings_of_energy_given_back_alone_says_so() -
 
     assert story.session().energy_wh is None
     assert Flag.EXPORT_ONLY in story.session().blockers
+
+
+def _update(*told: Reading, line: int = 0, occurred_at: datetime | None = None) -> SessionUpdated:
+    return SessionUpdated(
+        station_id="CS-1",
+        position=7,
+        line=line,
+        received_at=at(50),
+        transaction_ref="1",
+        evse_id=1,
+        connector_id=1,
+        occurred_at=at(40) if occurred_at is None else occurred_at,
+        readings=told,
+    )
+
+
+def _register(value: str, context: ReadingContext = ReadingContext.PERIODIC) -> Reading:
+    return Reading(at(30), Measurand.ENERGY_REGISTER_WH, Decimal(value), context)
+
+
+@pytest.mark.parametrize("context", list(ReadingContext))
+def test_a_reading_is_of_the_start_or_the_stop_by_its_context_alone(
+    context: ReadingContext,
+) -> None:
+    evidence = gather_evidence([_update(_register("3000", context))], SessionClock())
+
+    roles = {"begins": evidence.begins, "ends": evidence.ends, "samples": evidence.samples}
+    role = {ReadingContext.BEGIN: "begins", ReadingContext.END: "ends"}.get(context, "samples")
+    assert roles.pop(role) == (RegisterReading(at(30), Decimal(3000), 7, 0),)
+    assert list(roles.values()) == [(), ()]
+
+
+def test_a_reading_without_a_time_of_its_own_is_of_its_frames() -> None:
+    told = Reading(None, Measurand.ENERGY_REGISTER_WH, Decimal(3000))
+
+    assert gather_evidence([_update(told)], SessionClock()).samples[0].at == at(40)
+
+
+def test_each_measurand_goes_where_it_belongs() -> None:
+    kinds = [
+        Reading(at(30), kind, Decimal(index), phase=phase)
+        for index, kind in enumerate(Measurand, 1)
+        for phase in (None, "L1")
+    ]
+    values = {kind: Decimal(index) for index, kind in enumerate(Measurand, 1)}
+
+    evidence = gather_evidence([_update(*kinds)], SessionClock())
+
+    assert [each.value_wh for each in evidence.samples] == [values[Measurand.ENERGY_REGISTER_WH]]
+    assert [each.value_wh for each in evidence.intervals] == [values[Measurand.ENERGY_INTERVAL_WH]]
+    assert evidence.powers == (PowerReading(at(30), values[Measurand.POWER_W]),)
+    assert evidence.exported == (values[Measurand.ENERGY_EXPORT_WH],)
+
+
+def test_power_is_the_total_or_the_sum_of_its_phases_over_all_frames_of_a_moment() -> None:
+    phases = [Reading(at(30), Measurand.POWER_W, Decimal(2000), phase=each) for each in PHASES]
+    total = Reading(at(30), Measurand.POWER_W, Decimal(6100))
+
+    summed = gather_evidence([_update(phases[0]), _update(*phases[1:], line=1)], SessionClock())
+    told = gather_evidence([_update(total), _update(*phases, line=1)], SessionClock())
+
+    assert summed.powers == (PowerReading(at(30), Decimal(6000)),)
+    assert told.powers == (PowerReading(at(30), Decimal(6100)),)
+
+
+def test_a_register_of_two_phases_is_their_sum() -> None:
+    told = [
+        Reading(at(30), Measurand.ENERGY_REGISTER_WH, Decimal(100), phase=phase)
+        for phase in PHASES[:2]
+    ]
+
+    evidence = gather_evidence([_update(*told)], SessionClock())
+
+    assert [each.value_wh for each in evidence.samples] == [200]
+    assert evidence.flags == {Flag.PHASES_SUMMED}
+
+
+def test_a_declared_unit_holds_for_whatever_a_register_says() -> None:
+    story = Story16()
+    story.start(0, 1)
+    story.sample(30, wh(3))
+    story.sample(30, wh(4))
+    story.stop(60, 6)
+    updates = [fact for fact in _facts(story) if isinstance(fact, SessionUpdated)]
+
+    whole = gather_evidence(_facts(story), SessionClock(), factor=Decimal(1000))
+    update = gather_evidence(updates, SessionClock(), factor=Decimal(1000))
+
+    assert [each.value_wh for each in whole.declared_start] == [1000]
+    assert [each.value_wh for each in update.samples] == [3000]
+    assert [each.value_wh for each in whole.declared_stop] == [6000]
+    assert whole.spread_wh == 1000
+    assert whole.flags == update.flags == {Flag.UNIT_OVERRIDDEN}
+    assert not gather_evidence([], SessionClock(), factor=Decimal(1000)).flags
+
+
+def test_a_start_below_zero_is_told_and_not_used() -> None:
+    story = Story16()
+    story.start(0, -1)
+
+    told = _evidence(story)
+
+    assert told.declared_start == ()
+    assert told.flags == {Flag.READING_NEGATIVE}
+
+
+@pytest.mark.parametrize("role", ["declared_start", "declared_stop"])
+def test_beside_energy_given_back_one_of_start_and_stop_proves_no_import(role: str) -> None:
+    told: dict[str, Any] = {role: tuple(readings((0, 1000)))}
+
+    assert MeterEvidence(exported=(Decimal(5),), **told).is_export_only

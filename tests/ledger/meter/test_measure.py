@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.facts.flags import Flag
-from tests.ledger.meter.readings import Told, measured, outcome, reading
+from tests.ledger.meter.readings import Told, measured, outcome, readings
 
 F = Flag
 
@@ -26,7 +26,10 @@ F = Flag
             {F.METER_START_IMPLAUSIBLE, F.START_READING_MISSING},
         ),
         (50_001, [(20, 2001), (40, 4001)], 6001, 4000, {F.METER_RESET}),
-        (None, [(0.08, 1000)], 6000, 5000, set()),
+        (None, [(5 / 60, 1000)], 6000, 5000, set()),
+        (None, [(0, 1000)], 6000, 5000, set()),
+        (None, [(-0.5, 990), (0, 1000)], 6000, 5000, set()),
+        (None, [(-0.9, 980), (-0.5, 1000)], 6000, 5000, set()),
         (None, [(0.1, 1000)], 6000, 5000, {F.START_READING_MISSING}),
         (None, [(-1, 1000), (30, 3000)], 6000, 5000, set()),
         (None, [(-61 / 60, 1000), (30, 3000)], 6000, 3000, {F.START_READING_MISSING}),
@@ -59,7 +62,7 @@ F = Flag
             4000,
             {F.METER_STOP_BELOW_START, F.METER_STOP_ESTIMATED},
         ),
-        (1000, [(20, 3000), (59.92, 5000)], 0, 4000, {F.METER_STOP_BELOW_START}),
+        (1000, [(20, 3000), (59 + 55 / 60, 5000)], 0, 4000, {F.METER_STOP_BELOW_START}),
         (1000, [], 0, 0, {F.METER_STOP_BELOW_START, F.STOP_READING_MISSING}),
         (1000, [(60, 6000)], None, 5000, set()),
         # spikes and dips
@@ -67,6 +70,15 @@ F = Flag
         (1000, [(10, 2000), (30, 358_000), (50, 5000)], 6000, 5000, {F.READING_SPIKE_DROPPED}),
         (1000, [(10, 2000), (12, 7000), (50, 5000)], 6000, 5000, {F.READING_SPIKE_DROPPED}),
         (1000, [(10, 2000), (30, 9000), (50, 5000)], 6000, 5000, {F.READINGS_ABOVE_STOP}),
+        (1000, [(40, 5999), (41, 9000)], 6000, 5000, {F.READING_SPIKE_DROPPED}),
+        (1000, [(40, 6000), (41, 9000)], 6000, 5000, {F.READING_SPIKE_DROPPED}),
+        (
+            1000,
+            [(5, 1500), (10, 0)],
+            45_007,
+            44_007,
+            {F.READING_DIP_DROPPED, F.ENERGY_IMPLAUSIBLE},
+        ),
         (1000, [(20, 3000), (30, 0), (40, 4000)], 6000, 5000, {F.READING_DIP_DROPPED}),
         (1000, [(20, 3000), (59, 0)], 6000, 5000, {F.READING_DIP_DROPPED}),
         (1000, [(10, 0), (20, 3000)], 6000, 5000, {F.REGISTER_SESSION_RELATIVE}),
@@ -93,6 +105,20 @@ F = Flag
             {F.REGISTER_SESSION_RELATIVE},
         ),
         (4_076_000, [(15, 1000), (30, 900), (45, 4000)], 4_081_000, 5000, {F.REGISTER_OTHER_FRAME}),
+        (4_076_000, [(15, 1000), (30, 1000)], 4_081_000, 5000, {F.REGISTER_SESSION_RELATIVE}),
+        (4_076_000, [(45, 5010)], 4_081_000, 5000, {F.REGISTER_SESSION_RELATIVE}),
+        (4_076_000, [(45, 5011)], 4_081_000, 5000, {F.REGISTER_OTHER_FRAME}),
+        # a stop that says the start again
+        (4_076_000, [(15, 1000), (30, 2500)], 4_076_000, 0, {F.REGISTER_OTHER_FRAME}),
+        (1000, [(15, 5), (30, 8)], 1000, 0, {F.REGISTER_SESSION_RELATIVE}),
+        # one sample and a stop that goes on from it
+        (
+            4_076_000,
+            [(45, 4000)],
+            5000,
+            0,
+            {F.READING_DIP_DROPPED, F.METER_STOP_BELOW_START, F.STOP_READING_MISSING},
+        ),
         (4_076_000, [(15, 1000), (30, 2500), (45, 4000)], 5000, 4000, {F.METER_RESET}),
         (
             4_076_000,
@@ -206,6 +232,7 @@ def test_each_wh_of_the_register_is_kept_to_the_last_digit() -> None:
 @pytest.mark.parametrize(
     ("start", "samples", "energy", "flags"),
     [
+        (1000, [(30, 2000)], 1000, set()),
         (4_076_000, [(15, 1000), (30, 2500)], 2500, {F.REGISTER_SESSION_RELATIVE}),
         (9_999_900, [(15, 500), (30, 1000)], 1100, {F.METER_ROLLOVER}),
     ],
@@ -243,7 +270,69 @@ def test_readings_after_the_next_start_are_not_an_open_sessions() -> None:
     assert told.energy_wh == 1000
 
 
-def test_a_start_that_was_not_believed_is_dropped() -> None:
-    told = measured(0, [(1, 10_100), (30, 11_050)], 12_000)
+@pytest.mark.parametrize(
+    ("start", "samples", "stop", "dropped"),
+    [
+        (1000, [(20, 3000), (50, 6000)], 6000, []),
+        # a start that is not believed, a stop that is none
+        (0, [(1, 10_100), (30, 11_050)], 12_000, [(0, 0)]),
+        (1000, [(20, 3000), (40, 5000)], 1000, [(60, 1000)]),
+        (1000, [(20, 3000), (40, 5000)], 0, [(60, 0)]),
+        # above the stop, in other units, in another frame
+        (1000, [(30, 9000)], 6000, [(30, 9000)]),
+        (1_001_500, [(15, 1002), (30, 1003)], 1_005_000, [(15, 1002), (30, 1003)]),
+        (4_076_000, [(30, 88_000_000)], 4_081_000, [(30, 88_000_000)]),
+        # counted from the start, and dropped as it came
+        (4_076_000, [(15, 1000), (30, 88_000_000)], 4_081_000, [(30, 88_000_000)]),
+    ],
+)
+def test_what_was_not_believed_is_dropped_as_it_came(
+    start: int, samples: list[Told], stop: int, dropped: list[Told]
+) -> None:
+    assert measured(start, samples, stop).dropped == set(readings(*dropped))
 
-    assert told.dropped == {reading(0, 0)}
+
+@pytest.mark.parametrize(
+    ("start", "samples", "stop", "more", "dropped"),
+    [
+        (
+            None,
+            [(0.05, 1_001_500), (15, 1002), (30, 1003)],
+            1_005_000,
+            {"begins": [(0.05, 1_001_500)]},
+            [(15, 1002), (30, 1003)],
+        ),
+        (4_076_000, [(15, 1000), (30, 2500)], None, {"ends": [(15, 1000)]}, []),
+    ],
+    ids=["as the start", "as a stop that is refused"],
+)
+def test_what_is_told_twice_and_used_once_is_not_dropped(
+    start: int | None,
+    samples: list[Told],
+    stop: int | None,
+    more: dict[str, Any],
+    dropped: list[Told],
+) -> None:
+    assert measured(start, samples, stop, **more).dropped == set(readings(*dropped))
+
+
+def test_every_sample_up_to_the_stop_is_a_point() -> None:
+    told = measured(1000, [(0, 1005), (20, 3000), (50, 6000)], 6000)
+
+    assert [each.reading for each in told.counted] == readings(
+        (0, 1000), (0, 1005), (20, 3000), (50, 6000), (60, 6000)
+    )
+    assert [each.energy_wh for each in told.counted] == [0, 5, 2000, 5000, 5000]
+
+
+def test_of_starts_that_are_all_refuted_the_first_stands_where_nothing_else_was_read() -> None:
+    told = measured(0, [], 12_000, begins=[(0, 1)], ends=[(1, 10_100)])
+
+    assert told.start_wh == 0
+    assert F.METER_START_IMPLAUSIBLE in told.flags
+
+
+def test_stops_that_differ_are_told() -> None:
+    told = measured(1000, [(30, 3000)], 6000, ends=[(60, 6011)])
+
+    assert outcome(told) == (5000, {F.STOP_READINGS_DIFFER})

@@ -26,6 +26,7 @@ def test_power_and_time_bound_a_rise_with_a_minute_and_ten_wh_to_spare() -> None
     assert LIMIT.energy_max_wh(at(0), at(59)) == Decimal(24_210)
     assert LIMIT.energy_max_wh(at(5), at(0)) == LIMIT.slack_wh
     assert LIMIT.steady_wh(at(0), at(60)) == Decimal(24_200)
+    assert LIMIT.steady_wh(at(0), at(1441)) == Decimal(24_200) * 1441 / 60
     assert COARSE.energy_max_wh(at(0), at(59)) == Decimal(25_200)
 
 
@@ -106,7 +107,7 @@ def test_from_below_half_of_its_end_no_register_rolls_over(before: int, rise: in
 
 
 @pytest.mark.parametrize(
-    ("boot", "is_between"), [(0, False), (0.1, True), (10, True), (11, True), (11.1, False)]
+    ("boot", "is_between"), [(0, False), (0.1, True), (10, True), (11, True), (11 + 1 / 60, False)]
 )
 def test_a_boot_lies_between_two_readings_or_a_minute_behind_as_clocks_differ(
     boot: float, *, is_between: bool
@@ -136,6 +137,13 @@ def test_a_register_that_fell_rolled_over_or_began_again_at_a_boot_or_nobody_kno
     assert told == rise
 
 
+@pytest.mark.parametrize(("after", "energy"), [(1220, 1220), (1221, 0)])
+def test_since_a_boot_no_more_can_have_come_than_power_brings(after: int, energy: int) -> None:
+    told = rise_between(reading(0, 30_000), reading(2, after), LIMIT, [at(1)])
+
+    assert told == Rise(Decimal(energy), RESET)
+
+
 @pytest.mark.parametrize(
     ("told", "energy", "flags"),
     [
@@ -157,6 +165,8 @@ def test_a_register_that_fell_rolled_over_or_began_again_at_a_boot_or_nobody_kno
         ([(0, 1000), (10, 90_000), (20, 2000)], 1000, {SPIKE}),
         ([(0, 1000), (10, 90_000), (20, 90_000)], 89_000, set()),
         ([(0, 1000), (10, 90_000)], 89_000, set()),
+        ([(0, 1000), (1, 3000), (30, 3000)], 2000, set()),
+        ([(0, 1000), (30, 9000), (40, 5000), (50, 6000), (55, 6500)], 5500, {SPIKE}),
         ([(0, 1000), (30, 9000), (40, 5000), (50, 6000)], 5000, {SPIKE}),
         ([(0, 1000), (30, 9000), (40, 5000), (50, 9000)], 8000, {DIP}),
         ([(0, 1000), (30, 9000), (40, 5000)], 8000, {DIP}),
