@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import importlib.abc
 import importlib.machinery
 import sys
@@ -34,6 +35,24 @@ class MutantFinder(importlib.abc.MetaPathFinder):
         setattr(builtins, NUDGE, nudged)
         sys.meta_path.insert(0, self)
 
+    def load(self) -> None:
+        """Import every module of the packages; what is in rooms below them comes with the tests."""
+        for name in self._packages:
+            folder = self._root.joinpath(*name.split("."))
+            importlib.import_module(name)
+            for file in sorted(folder.glob("*.py")):
+                importlib.import_module(f"{name}.{file.stem}")
+
+    def moves(self, mutant: Mutant) -> bool:
+        """Whether a mutant of a constant changes it: a text, a zone or an object stays as it is."""
+        if mutant.after != f"{mutant.before} + 1":
+            return True
+        values = vars(sys.modules[mutant.module])
+        if mutant.before not in values:
+            return True
+        value = values[mutant.before]
+        return nudged(value) is not value
+
     def switch_on(self, number: int) -> None:
         """Let mutant *number* live, and record no more."""
         self.on = number
@@ -44,7 +63,7 @@ class MutantFinder(importlib.abc.MetaPathFinder):
     ) -> ModuleSpec | None:
         """Return how to load *fullname*, None if it is none of ours."""
         del path, target
-        if not fullname.startswith(tuple(f"{name}." for name in self._packages)):
+        if not any(is_in(name, fullname) for name in self._packages):
             return None
         file = self._root.joinpath(*fullname.split(".")).with_suffix(".py")
         if not file.is_file():
@@ -55,6 +74,11 @@ class MutantFinder(importlib.abc.MetaPathFinder):
     def _recording(self, number: int) -> bool:
         self.reached.add(number)
         return False
+
+
+def is_in(package: str, module: str) -> bool:
+    """Whether a module is a package, or stands in it."""
+    return f"{module}.".startswith(f"{package}.")
 
 
 class _MutantLoader(SourceFileLoader):
