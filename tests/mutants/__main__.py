@@ -99,8 +99,11 @@ def _judged(
     tests = {number: recorder.tests(number, seconds_max=options.seconds) for number in chosen}
     outcome: dict[int, Fate] = {}
     forks = fates(finder, tests, processes=options.processes, seconds_max=3 * options.seconds + 30)
+    named = {each.number: each for each in finder.mutants}
     for number, fate in forks:
         outcome[number] = fate
+        if fate in SURVIVED:  # at once: a run of everything takes long
+            say(f"{fate}: line {named[number].line}: {named[number].key}")
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{len(outcome)} of {len(tests)}")
     return outcome
@@ -145,10 +148,6 @@ def _report(finder: MutantFinder, outcome: dict[int, Fate], path: Path | None) -
         for each in finder.mutants
         if is_in(name, each.module) and each.key in EQUIVALENT
     )
-    for number, fate in sorted(outcome.items()):
-        each = by_number[number]
-        if fate in SURVIVED:
-            say(f"{fate}: line {each.line}: {each.key}")
     shares = {name: 100 * _killed(row) / sum(row.values()) for name, row in rows.items()}
     print_rows(
         "Mutants",
