@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="make mutants", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--package", action="append", choices=list(PACKAGES), help="only these")
-    parser.add_argument("--module", help="only modules whose name ends so (meter.series)")
+    parser.add_argument("--module", nargs="+", help="only those whose name ends so (meter.series)")
     parser.add_argument("--tests", nargs="+", help="only these, in place of the nearest")
     parser.add_argument("--again", type=Path, help="only what survived in this file of --json")
     parser.add_argument("--sample", type=int, default=100, help="changes a package; 0 is all")
@@ -114,7 +114,7 @@ def _sample(finder: MutantFinder, package: str, options: argparse.Namespace) -> 
         each
         for each in finder.mutants
         if is_in(package, each.module)
-        and each.module.endswith(options.module or "")
+        and each.module.endswith(tuple(options.module or [""]))
         and each.key not in EQUIVALENT
         and finder.moves(each)
     ]
