@@ -291,7 +291,7 @@ def _is_text(node: ast.expr) -> bool:
 def _is_telling(call: ast.Call) -> bool:
     """Whether a call only writes to a log of the process."""
     value = getattr(call.func, "value", None)
-    return getattr(value, "id", "") in {"LOGGER", "log", "logger"}
+    return getattr(value, "id", "") in {"LOGGER", "_LOGGER", "logger"}
 
 
 def _is_cached(decorator: ast.expr) -> bool:

@@ -91,6 +91,32 @@ def test_who_proves_itself_has_all_its_free_failures_again_and_nobody_else() -> 
     assert counted.add("b", "y") == 1
 
 
+@pytest.mark.parametrize(
+    ("password_hash", "is_known"),
+    [
+        pytest.param("scrypt$", False, id="by an expensive hash"),
+        pytest.param("scrypt$", True, id="by its digest"),
+        pytest.param("hmac-sha256$", False, id="by a quick hash"),
+    ],
+)
+async def test_a_right_key_has_the_failures_of_its_identity_forgiven(
+    password_hash: str, *, is_known: bool
+) -> None:
+    known = KnownKeys(SECRET)
+    if is_known:
+        known.remember("cp1", b"right", password_hash)
+    gate = Gate(lambda: 0.0, known, matches=lambda key, _: key == b"right")
+    station = StationAccess(station_id="CP1", password_hashes=(password_hash,))
+
+    async def tried(key: bytes, *, identity: str = "CP1") -> float | None:
+        return await gate.hold_of(station, Credentials(identity, key), address="a")
+
+    assert [await tried(b"wrong") for _ in range(6)] == [0.5] * 5 + [1]
+    assert await tried(b"right") is None
+    # As another spelling of the same name, which is counted with it.
+    assert [await tried(b"wrong", identity="cp1") for _ in range(6)] == [0.5] * 5 + [1]
+
+
 def test_a_proof_of_long_ago_is_still_one() -> None:
     known = KnownKeys(SECRET)
     known.remember("cp1", b"key", "hash")
