@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
+_DOCUMENT: Final = {
+    "_tax_totals: True -> False": "What has no rate has one tax, a rate as many as its parts.",
+}
+_DOCUMENT_TAXES: Final = {
+    "order: 1 -> 2": "Anything below 0 % comes before every rate.",
+}
+_DECISIONS_STORE: Final = {
+    "_take_from_queue: each.revision > FIRST_REVISION -> each.revision >= FIRST_REVISION": (
+        "No revision is earlier than the first."
+    ),
+}
+_INVOICER: Final = {
+    "waiting_since: (position := reached.get(partition, 0)) < end -> "
+    "(position := reached.get(partition, 0)) <= end": "At its end a log has no record to read.",
+}
+_ISSUING: Final = {
+    "_book_next: 1 -> 2": "The first of the page is taken, however long it is.",
+}
 _PASSWORDS: Final = {
     "is_random_key: 16 -> 17": "One hex digit is worth the same to the base of 17.",
     "is_random_key: 1 -> 2": "What is itself one digit on has one digit only: it is weak already.",
@@ -36,7 +54,12 @@ _TAXED_SUM: Final = {
 EQUIVALENT: Final[dict[str, str]] = {
     f"{module}:{change}": reason
     for module, changes in {
+        "ledger.books.decisions_store": _DECISIONS_STORE,
+        "ledger.books.document_taxes": _DOCUMENT_TAXES,
         "ledger.declared.passwords": _PASSWORDS,
+        "ledger.invoices.document": _DOCUMENT,
+        "ledger.invoices.invoicer": _INVOICER,
+        "ledger.invoices.issuing": _ISSUING,
         "tariffs.taxes.breakdown": _BREAKDOWN,
         "tariffs.taxes.quantity_taxes": _QUANTITY_TAXES,
         "tariffs.taxes.taxed_sum": _TAXED_SUM,
