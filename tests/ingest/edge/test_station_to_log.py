@@ -1,4 +1,4 @@
-"""Over real WebSockets into the event log: stations of the package `ocpp`, and what is no message."""
+"""Over real WebSockets into the log: stations of the package `ocpp`, and what is no message."""
 
 from __future__ import annotations
 
