@@ -32,7 +32,7 @@ def tax_breakdown(session: PricedSession) -> tuple[NamedTax, ...]:
         if line.tax_percent in (combined, None) and not isinstance(line.adjustment, QuantityTax)
     )
     parts = shares(tariff.sales_taxes)
-    whole = lcm(*(part.denominator for part in parts)) if parts else 1
+    whole = lcm(*(part.denominator for part in parts))
     numerators = [minor * int(part * whole) for part in parts]
     split = apportion(numerators, whole, minor) if parts else []
     named = [

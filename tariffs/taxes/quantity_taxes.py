@@ -61,7 +61,7 @@ def reverse_charge(runs: list[Run], amounts: Amounts) -> None:
     freed: dict[int, CompiledComponent] = {}
     for run in runs:
         component = run.component
-        if component.vat is None and not component.tax_factor:
+        if component.vat is None:
             continue
         if id(component) not in freed:
             # 0 %, not none: it is known that no tax is due, so a total after taxes can be told.

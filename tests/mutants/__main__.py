@@ -6,20 +6,24 @@ tests that reach the change, and says which changes no test noticed.
     python -m tests.mutants                            a sample of every package
     python -m tests.mutants --package ledger.meter     all of one
     python -m tests.mutants --sample 0 --json out.json every change there is (hours)
+
+While tests are written, try only what lived through an earlier run, with the new tests alone:
+
+    python -m tests.mutants --package ledger.meter --again out.json --tests tests/ledger/meter
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import random
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -27,7 +31,7 @@ from deploy.output import print_rows, say
 from deploy.postgres.embedded import EmbeddedPostgres
 from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.judging import Fate, fates
-from tests.mutants.loading import MutantFinder, is_within, modules_of, package_of
+from tests.mutants.loading import MutantFinder, is_in
 from tests.mutants.recording import Recorder
 from tests.mutants.schemata import Mutant
 
@@ -50,13 +54,14 @@ PACKAGES: Final = {
     "ledger.invoices": ("tests/ledger/invoices", "tests/ledger/books"),
     "ledger.worker": ("tests/ledger/worker", "tests/ledger/desk", "tests/quirks"),
     "ingest.edge": ("tests/ingest",),
+    "ledger.declared.passwords": ("tests/ledger/declared/test_passwords.py", "tests/ingest/edge"),
     "tariffs.taxes": (
         "tests/tariffs/taxes",
         "tests/tariffs/kernel/test_cases.py",
         "tests/tariffs/kernel/test_limits.py",
     ),
 }
-"""What is changed, rooms within or one module, with the tests that are nearest to each."""
+"""The packages (and modules) that are changed, with the tests that are nearest to each."""
 ENOUGH: Final = 90
 SURVIVED: Final = (Fate.SURVIVED, Fate.UNREACHED)
 
@@ -67,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="make mutants", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--package", action="append", choices=list(PACKAGES), help="only these")
-    parser.add_argument("--module", help="only modules whose name ends so (meter.series)")
+    parser.add_argument("--module", nargs="+", help="only those whose name ends so (meter.series)")
+    parser.add_argument("--tests", nargs="+", help="only these, in place of the nearest")
+    parser.add_argument("--again", type=Path, help="only what survived in this file of --json")
     parser.add_argument("--sample", type=int, default=100, help="changes a package; 0 is all")
     parser.add_argument("--seed", type=int, default=1, help="which sample")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -90,58 +97,75 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _judged(
     finder: MutantFinder, packages: Sequence[str], options: argparse.Namespace
 ) -> dict[int, Fate]:
-    for name in (name for package in packages for name in modules_of(package, ROOT)):
-        importlib.import_module(name)
-    paths = sorted({path for name in packages for path in PACKAGES[name] if (ROOT / path).exists()})
+    finder.load()
+    paths = options.tests or sorted({path for name in packages for path in PACKAGES[name]})
     say(f"{len(finder.mutants)} changes; running {', '.join(paths)} to see which tests reach them")
     recorder = Recorder(finder)
     arguments = ["-q", "-p", "no:cacheprovider", "--no-header", "--timeout=600", *paths]
     if pytest.main(arguments, plugins=[recorder]) != pytest.ExitCode.OK:
         say("the tests fail with nothing changed; a mutant is killed by a test that passes")
         raise SystemExit(2)
-    chosen = [
-        each.number for package in packages for each in _sample(finder.mutants, package, options)
-    ]
+    chosen = [each.number for package in packages for each in _sample(finder, package, options)]
     tests = {number: recorder.tests(number, seconds_max=options.seconds) for number in chosen}
     outcome: dict[int, Fate] = {}
     forks = fates(finder, tests, processes=options.processes, seconds_max=3 * options.seconds + 30)
+    named = {each.number: each for each in finder.mutants}
     for number, fate in forks:
         outcome[number] = fate
+        if fate in SURVIVED:  # at once: a run of everything takes long
+            say(f"{fate}: line {named[number].line}: {named[number].key}")
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{len(outcome)} of {len(tests)}")
     return outcome
 
 
-def _sample(
-    mutants: Sequence[Mutant], package: str, options: argparse.Namespace
-) -> Sequence[Mutant]:
+def _sample(finder: MutantFinder, package: str, options: argparse.Namespace) -> Sequence[Mutant]:
     found = [
         each
-        for each in mutants
-        if is_within(each.module, package)
-        and each.module.endswith(options.module or "")
+        for each in finder.mutants
+        if is_in(package, each.module)
+        and each.module.endswith(tuple(options.module or [""]))
         and each.key not in EQUIVALENT
+        and finder.moves(each)
     ]
+    if options.again:
+        left = _survivors(json.loads(options.again.read_text("utf-8")))
+        found = [each for each in found if each.key in left]
     if not options.sample or len(found) <= options.sample:
         return found
     return random.Random(options.seed).sample(found, options.sample)
+
+
+def _survivors(content: Sequence[dict[str, Any]]) -> set[str]:
+    """Return the keys of what survived in the content of an earlier run's file."""
+    return {
+        Mutant(**{name: each[name] for name in Mutant._fields}).key
+        for each in content
+        if each["fate"] in SURVIVED
+    }
 
 
 def _report(finder: MutantFinder, outcome: dict[int, Fate], path: Path | None) -> int:
     by_number = {each.number: each for each in finder.mutants}
     rows: dict[str, dict[Fate, int]] = {}
     for number, fate in outcome.items():
-        package = package_of(by_number[number].module, PACKAGES)
+        module = by_number[number].module
+        package = next(name for name in PACKAGES if is_in(name, module))
         rows.setdefault(package, dict.fromkeys(Fate, 0))[fate] += 1
-    for number, fate in sorted(outcome.items()):
-        each = by_number[number]
-        if fate in SURVIVED:
-            say(f"{fate}: {each.module}:{each.line} {each.function}: {each.before} -> {each.after}")
+    equivalent = Counter(
+        name
+        for name in rows
+        for each in finder.mutants
+        if is_in(name, each.module) and each.key in EQUIVALENT
+    )
     shares = {name: 100 * _killed(row) / sum(row.values()) for name, row in rows.items()}
     print_rows(
         "Mutants",
-        {"package": "left", **dict.fromkeys(Fate, "right"), "killed %": "right"},
-        [(name, *row.values(), f"{shares[name]:.1f}") for name, row in rows.items()],
+        {"package": "left", **dict.fromkeys([*Fate, "equivalent", "killed %"], "right")},
+        [
+            (name, *row.values(), equivalent[name], f"{shares[name]:.1f}")
+            for name, row in rows.items()
+        ],
     )
     if path is not None:
         content = [by_number[number]._asdict() | {"fate": fate} for number, fate in outcome.items()]

@@ -4,16 +4,83 @@ from __future__ import annotations
 
 from typing import Final
 
-EQUIVALENT: Final[dict[str, str]] = {
-    "ledger.facts.station_clock:_moved: by > _ZERO -> by >= _ZERO": (
-        "Nothing that is moved by no time leaves the calendar."
-    ),
-    "ledger.meter.checks:_is_against: _ZERO -> _ZERO + 1": (
+_STATION_CLOCK: Final = {
+    "_moved: by > _ZERO -> by >= _ZERO": "Nothing that is moved by no time leaves the calendar.",
+}
+_CHECKS: Final = {
+    "_is_against: _ZERO -> _ZERO + 1": (
         "Less the tolerance, which is 10 Wh or more, one Wh is as far below any power as none."
     ),
-    "ledger.meter.measure:_bounded: reading.value_wh > stop.value_wh -> "
-    "reading.value_wh >= stop.value_wh": (
+}
+_MEASURE: Final = {
+    "_bounded: reading.value_wh > stop.value_wh -> reading.value_wh >= stop.value_wh": (
         "A sample that says what the stop says is counted, and what is counted is not dropped."
     ),
+}
+_DOCUMENT: Final = {
+    "_tax_totals: True -> False": "What has no rate has one tax, a rate as many as its parts.",
+}
+_DOCUMENT_TAXES: Final = {
+    "order: 1 -> 2": "Anything below 0 % comes before every rate.",
+}
+_DECISIONS_STORE: Final = {
+    "_take_from_queue: each.revision > FIRST_REVISION -> each.revision >= FIRST_REVISION": (
+        "No revision is earlier than the first."
+    ),
+}
+_INVOICER: Final = {
+    "waiting_since: (position := reached.get(partition, 0)) < end -> "
+    "(position := reached.get(partition, 0)) <= end": "At its end a log has no record to read.",
+}
+_ISSUING: Final = {
+    "_book_next: 1 -> 2": "The first of the page is taken, however long it is.",
+}
+_PASSWORDS: Final = {
+    "is_random_key: 16 -> 17": "One hex digit is worth the same to the base of 17.",
+    "is_random_key: 1 -> 2": "What is itself one digit on has one digit only: it is weak already.",
+    "is_random_key: 1 -> 2 (2)": "What is itself one digit back has one digit only.",
+}
+
+_BREAKDOWN: Final = {
+    "tax_breakdown: True -> False": "The sum is shared out among the taxes: one share for each.",
+}
+_TAXES: Final = {
+    "factors_of: 0 -> 1": "A spare decimal widens the denominator and changes no amount.",
+    "factors_of: 0 -> 1 (2)": "A spare decimal widens the denominator and changes no amount.",
+}
+_QUANTITY_TAXES: Final = {
+    "add_quantity_tax: 0 -> 1 (2)": "Steps are over when this line is added.",
+    "add_quantity_tax: 0 -> 1 (3)": "Its amount is given: no factor is asked for.",
+    "add_quantity_tax: 0 -> 1 (4)": "Its amount is given: no factor is asked for.",
+    "reverse_charge: 0 -> 1 (2)": "The amounts are made by then: no factor is asked for.",
+}
+_TAXED_SUM: Final = {
+    "taxed_sum: _after(net, taxes) > due -> _after(net, taxes) >= due": (
+        "The next loop comes up again."
+    ),
+    "taxed_sum: 1 -> 2": "The next loop comes up again.",
+    "taxed_sum: _after(net + 1, taxes) <= due -> _after(net + 1, taxes) < due": (
+        "Of both nets that are compared, the upper one is exact then."
+    ),
+}
+
+EQUIVALENT: Final[dict[str, str]] = {
+    f"{module}:{change}": reason
+    for module, changes in {
+        "ledger.books.decisions_store": _DECISIONS_STORE,
+        "ledger.books.document_taxes": _DOCUMENT_TAXES,
+        "ledger.declared.passwords": _PASSWORDS,
+        "ledger.facts.station_clock": _STATION_CLOCK,
+        "ledger.invoices.document": _DOCUMENT,
+        "ledger.invoices.invoicer": _INVOICER,
+        "ledger.invoices.issuing": _ISSUING,
+        "ledger.meter.checks": _CHECKS,
+        "ledger.meter.measure": _MEASURE,
+        "tariffs.taxes.breakdown": _BREAKDOWN,
+        "tariffs.taxes.quantity_taxes": _QUANTITY_TAXES,
+        "tariffs.taxes.taxed_sum": _TAXED_SUM,
+        "tariffs.taxes.taxes": _TAXES,
+    }.items()
+    for change, reason in changes.items()
 }
 """By `Mutant.key`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import importlib.abc
 import importlib.machinery
 import sys
@@ -13,27 +14,6 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from tests.mutants.schemata import NUDGE, SWITCH, Mutant, Schemata, nudged
-
-
-def is_within(module: str, package: str) -> bool:
-    """Whether *module* is changed with *package*: it is it, or lies in it or in a room within."""
-    return module == package or module.startswith(f"{package}.")
-
-
-def modules_of(package: str, root: Path) -> list[str]:
-    """Return the names of the modules of *package*, which may be one module itself."""
-    place = root.joinpath(*package.split("."))
-    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
-    return [
-        ".".join(file.relative_to(root).with_suffix("").parts)
-        for file in files
-        if file.name != "__init__.py"
-    ]
-
-
-def package_of(module: str, packages: Iterable[str]) -> str:
-    """Return which of *packages* has *module*; the nearest of several."""
-    return max((each for each in packages if is_within(module, each)), key=len)
 
 
 class MutantFinder(importlib.abc.MetaPathFinder):
@@ -55,6 +35,25 @@ class MutantFinder(importlib.abc.MetaPathFinder):
         setattr(builtins, NUDGE, nudged)
         sys.meta_path.insert(0, self)
 
+    def load(self) -> None:
+        """Import every module of the packages, and of the rooms within them."""
+        for name in self._packages:
+            folder = self._root.joinpath(*name.split("."))
+            importlib.import_module(name)
+            for file in sorted(folder.rglob("*.py")):
+                parts = file.relative_to(self._root).with_suffix("").parts
+                importlib.import_module(".".join(parts).removesuffix(".__init__"))
+
+    def moves(self, mutant: Mutant) -> bool:
+        """Whether a mutant of a constant changes it: a text, a zone or an object stays as it is."""
+        if mutant.after != f"{mutant.before} + 1":
+            return True
+        values = vars(sys.modules[mutant.module])
+        if mutant.before not in values:
+            return True
+        value = values[mutant.before]
+        return nudged(value) is not value
+
     def switch_on(self, number: int) -> None:
         """Let mutant *number* live, and record no more."""
         self.on = number
@@ -65,7 +64,7 @@ class MutantFinder(importlib.abc.MetaPathFinder):
     ) -> ModuleSpec | None:
         """Return how to load *fullname*, None if it is none of ours."""
         del path, target
-        if not any(is_within(fullname, package) for package in self._packages):
+        if not any(is_in(name, fullname) for name in self._packages):
             return None
         file = self._root.joinpath(*fullname.split(".")).with_suffix(".py")
         if not file.is_file():
@@ -76,6 +75,11 @@ class MutantFinder(importlib.abc.MetaPathFinder):
     def _recording(self, number: int) -> bool:
         self.reached.add(number)
         return False
+
+
+def is_in(package: str, module: str) -> bool:
+    """Whether a module is a package, or stands in it."""
+    return f"{module}.".startswith(f"{package}.")
 
 
 class _MutantLoader(SourceFileLoader):

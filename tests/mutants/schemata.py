@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -41,7 +42,10 @@ _ARITHMETIC: Final[dict[type[ast.operator], type[ast.operator]]] = {
 
 
 class Mutant(NamedTuple):
-    """One small change: `number` switches it on; `before` and `after` are source texts."""
+    """One small change: `number` switches it on; `before` and `after` are source texts.
+
+    `nth` counts those of a function that read the same, from 1.
+    """
 
     number: int
     module: str
@@ -49,11 +53,13 @@ class Mutant(NamedTuple):
     function: str
     before: str
     after: str
+    nth: int = 1
 
     @property
     def key(self) -> str:
         """Name it so that the name outlives changes elsewhere in the file."""
-        return f"{self.module}:{self.function}: {self.before} -> {self.after}"
+        nth = f" ({self.nth})" if self.nth > 1 else ""
+        return f"{self.module}:{self.function}: {self.before} -> {self.after}{nth}"
 
 
 def nudged(value: object) -> object:
@@ -78,6 +84,7 @@ class Schemata(ast.NodeTransformer):
     def __init__(self, module: str, first: int) -> None:
         self.module, self.mutants = module, list[Mutant]()
         self._first, self._functions = first, list[str]()
+        self._alike = Counter[tuple[str, str, str]]()
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Change bodies alone: what decorators and defaults say is decided at import."""
@@ -251,7 +258,9 @@ class Schemata(ast.NodeTransformer):
         number = self._first + len(self.mutants)
         line = getattr(node, "lineno", 0)
         function = ".".join(self._functions)
-        self.mutants.append(Mutant(number, self.module, line, function, before, after))
+        alike = (function, before, after)
+        self._alike[alike] += 1
+        self.mutants.append(Mutant(number, self.module, line, *alike, self._alike[alike]))
         return number
 
 
@@ -282,7 +291,7 @@ def _is_text(node: ast.expr) -> bool:
 def _is_telling(call: ast.Call) -> bool:
     """Whether a call only writes to a log of the process."""
     value = getattr(call.func, "value", None)
-    return getattr(value, "id", "") in {"LOGGER", "log", "logger"}
+    return getattr(value, "id", "") in {"LOGGER", "_LOGGER", "logger"}
 
 
 def _is_cached(decorator: ast.expr) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.mutants.loading import modules_of, package_of
+from tests.mutants.equivalent import EQUIVALENT
+from tests.mutants.loading import MutantFinder, is_in
 from tests.mutants.schemata import NUDGE, SWITCH, Schemata, nudged
 
 SOURCE = '''
@@ -132,12 +135,67 @@ def test_a_constant_moves_by_its_own_unit(value: object, above: object) -> None:
     assert nudged(value) == above
 
 
-def test_the_rooms_within_a_package_are_changed_with_it(tmp_path: Path) -> None:
-    for name in ("shop/__init__.py", "shop/fees.py", "shop/back/__init__.py", "shop/back/till.py"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MutantFinder]:
+    """Yield a finder that has loaded a package of one module with every kind of constant."""
+    folder = tmp_path / "mutated_shop"
+    folder.mkdir()
+    folder.joinpath("__init__.py").touch()
+    folder.joinpath("fees.py").write_text(
+        """from datetime import UTC
+PRICE, NAME, ZONE, TABLE = 3, "EUR", UTC, {1: 2}
 
-    assert modules_of("shop", tmp_path) == ["shop.back.till", "shop.fees"]
-    assert modules_of("shop.fees", tmp_path) == ["shop.fees"]
-    assert package_of("shop.back.till", ["shop", "shop.back", "shops"]) == "shop.back"
+def fee():
+    return PRICE, NAME, ZONE, TABLE, 0, 0
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    finder = MutantFinder(tmp_path, ["mutated_shop"])
+    meta_path = list(sys.meta_path)
+    finder.install()
+    finder.load()
+    yield finder
+    sys.meta_path[:] = meta_path
+    for name in [each for each in sys.modules if is_in("mutated_shop", each)]:
+        del sys.modules[name]
+
+
+def test_a_constant_that_has_no_unit_is_not_counted(shop: MutantFinder) -> None:
+    assert [each.before for each in shop.mutants if shop.moves(each)] == ["PRICE", "0", "0"]
+    assert [each.before for each in shop.mutants if not shop.moves(each)] == [
+        "NAME",
+        "ZONE",
+        "TABLE",
+    ]
+
+
+def test_changes_that_read_the_same_have_different_keys(shop: MutantFinder) -> None:
+    assert [each.key for each in shop.mutants if each.before == "0"] == [
+        "mutated_shop.fees:fee: 0 -> 1",
+        "mutated_shop.fees:fee: 0 -> 1 (2)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "said"),
+    [
+        ("ledger.meter", "ledger.meter", True),
+        ("ledger.meter", "ledger.meter.series", True),
+        ("ledger.meter", "ledger.meters.series", False),
+        ("ledger.meter", "ledger", False),
+    ],
+)
+def test_a_module_is_in_its_package(package: str, module: str, *, said: bool) -> None:
+    assert is_in(package, module) is said
+
+
+def test_each_change_that_is_called_equivalent_still_exists_and_has_a_reason() -> None:
+    root = Path(__file__).resolve().parents[2]
+    found = set[str]()
+    for module in {key.partition(":")[0] for key in EQUIVALENT}:
+        schemata = Schemata(module, 1)
+        schemata.visit(ast.parse(root.joinpath(*module.split(".")).with_suffix(".py").read_text()))
+        found |= {each.key for each in schemata.mutants}
+
+    assert set(EQUIVALENT) <= found
+    assert all(reason.endswith(".") for reason in EQUIVALENT.values())

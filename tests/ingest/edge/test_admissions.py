@@ -13,6 +13,7 @@ import pytest
 
 from deploy.postgres import migrate
 from deploy.running.edge_secret import FILE_NAME, BadSecretError, edge_secret
+from ingest.edge import admissions as admissions_module
 from ingest.edge.admissions import (
     KEPT_MAX,
     SAID,
@@ -117,11 +118,29 @@ async def test_strangers_push_out_the_oldest_strangers_and_no_station(
     ]
 
 
-async def test_a_store_that_is_away_is_told_of_at_once(store: PostgresAdmissions) -> None:
-    away = PostgresAdmissions(partial(connect_async, "host=/nowhere"))
+async def test_of_too_many_proofs_those_used_last_are_loaded_the_oldest_first(
+    store: PostgresAdmissions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admissions_module, "REMEMBERED_MAX", 2)
+    for name in ("a", "b", "c", "b"):
+        await store.save("key", {name: Proof(b"", b"")}, {})
+
+    assert list(await store.proofs("key")) == ["c", "b"]
+
+
+async def test_a_store_that_is_away_is_asked_once_and_told_of(store: PostgresAdmissions) -> None:
+    asked = 0
+
+    async def connect() -> psycopg.AsyncConnection:
+        nonlocal asked
+        asked += 1
+        return await connect_async("host=/nowhere")
+
+    away = PostgresAdmissions(connect)
 
     with pytest.raises(psycopg.OperationalError):
         await away.save("key", {"cp1": Proof(b"", b"")}, {})
+    assert asked == 1
     await away.close()
     await store.save("key", {}, {})
 

@@ -26,6 +26,8 @@ from tests.edge import PASSWORD, open_edge
         ("Basic " + base64.b64encode(b"CP1:\xff\x00").decode(), Credentials("CP1", b"\xff\x00")),
         ("Basic " + base64.b64encode(b"CP1").decode(), None),
         ("Basic %%%", None),
+        (_basic + "*", None),
+        (_basic + "  ", Credentials("CP1", b"a:b")),
         ("Bearer abc", None),
         ("", None),
     ],

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from ingest.directory import AuthorizationStatus, TokenAccess
+from ingest.edge import connection as connection_module
 from ingest.edge.connection import StationGoneError
 from ingest.edge.server import Manners
 from ledger.log.envelope import Frame
 from ledger.log.event_log import LogError
-from tests.edge import open_edge, until
+from tests.edge import PASSWORD, open_edge, until
 from tests.fakes import FixedDirectory, MemoryLog
 
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -226,3 +230,107 @@ async def test_no_level_of_logging_writes_who_stands_in_a_frame(
     assert [each for each in ours if "04A1B2C3D4" in each.getMessage()] == []
     # The station's end is the library's own: there it does.
     assert "04A1B2C3D4" in caplog.text
+
+
+ACCEPTED, INVALID = ({"idTagInfo": {"status": each}} for each in ("Accepted", "Invalid"))
+
+
+def knowing(token_uid: str) -> FixedDirectory:
+    known = {token_uid: TokenAccess(status=AuthorizationStatus.ACCEPTED)}
+    return FixedDirectory({"CP1": PASSWORD}, tokens=known)
+
+
+@pytest.mark.parametrize(
+    ("passed", "answer"),
+    [
+        (timedelta(minutes=10) - timedelta(microseconds=1), ACCEPTED),
+        (timedelta(minutes=10), INVALID),
+    ],
+)
+async def test_an_answer_is_repeated_for_ten_minutes(
+    passed: timedelta, answer: Mapping[str, object]
+) -> None:
+    directory = knowing("04ab")
+    async with open_edge(directory=directory) as edge, edge.station() as station:
+        await station.call("Authorize", {"idTag": "04AB"}, message_id="7")
+        directory.tokens.clear()
+        edge.clock.moment += passed
+
+        assert await station.call("Authorize", {"idTag": "04AB"}, message_id="7") == answer
+
+
+async def test_the_last_eight_answers_are_repeated() -> None:
+    directory = knowing("04ab")
+    async with open_edge(directory=directory) as edge, edge.station() as station:
+        for number in range(9):
+            await station.call("Authorize", {"idTag": "04AB"}, message_id=f"{number}")
+        directory.tokens.clear()
+        again = [
+            await station.call("Authorize", {"idTag": "04AB"}, message_id=f"{number}")
+            for number in (1, 8, 0)
+        ]
+
+    assert again == [ACCEPTED, ACCEPTED, INVALID]
+
+
+@pytest.mark.parametrize(("size", "answer"), [(4096, ACCEPTED), (4097, INVALID)])
+async def test_an_answer_to_a_call_of_any_sane_length_is_repeated(
+    size: int, answer: Mapping[str, object]
+) -> None:
+    directory = knowing("04ab")
+    call = '[2,"7","Authorize",{"idTag":"04AB"}]'
+    call += " " * (size - len(call))
+    async with open_edge(directory=directory) as edge, edge.station() as station:
+        await station.call("BootNotification", BOOT)
+        await station.send(call)
+        directory.tokens.clear()
+
+        assert await station.send(call) == [3, "7", answer]
+
+
+async def test_a_station_is_asked_so_many_questions_at_once_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_module, "QUESTIONS_MAX", 2)
+    async with open_edge() as edge, edge.station(protocol="ocpp2.0.1") as station:
+
+        async def ends(transaction: int) -> None:
+            for kind, number in (("Started", 0), ("Ended", 2)):
+                event = {
+                    "eventType": kind,
+                    "seqNo": number,
+                    "timestamp": "2026-03-02T12:00:00Z",
+                    "triggerReason": "Trigger",
+                    "transactionInfo": {"transactionId": f"T{transaction}"},
+                }
+                await station.call("TransactionEvent", event)
+
+        async def answered(count: int) -> None:
+            for _ in range(count):
+                asked = station.asked.pop(0) if station.asked else await station.receive()
+                about.append(asked[3]["transactionId"])
+                await station.socket.send(f'[3,"{asked[1]}",{{"messagesInQueue":false}}]')
+
+        about = list[str]()
+        for transaction in range(3):
+            await ends(transaction)
+        await answered(2)
+        await until(lambda: [each.direction for each in edge.frames()].count("out") == 2)
+        # Each that was answered leaves its room to another one.
+        await ends(3)
+        await answered(1)
+        await until(lambda: [each.direction for each in edge.frames()].count("out") == 3)
+
+    assert about == ["T0", "T1", "T3"]
+
+
+@pytest.mark.parametrize(
+    ("manners", "patience"),
+    [
+        pytest.param(Manners(), 900, id="three heartbeats"),
+        pytest.param(Manners(heartbeat_seconds=10), 135, id="three pings, where they are longer"),
+        pytest.param(Manners(silence_seconds=0), 0, id="as it is set"),
+    ],
+)
+def test_how_long_a_silent_station_is_waited_for(manners: Manners, patience: float) -> None:
+    assert manners.patience_seconds == patience

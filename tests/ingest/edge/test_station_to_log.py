@@ -1,4 +1,4 @@
-"""Stations of the package `ocpp`, over real WebSockets, into the real event log."""
+"""Over real WebSockets into the log: stations of the package `ocpp`, and what is no message."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import pytest
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v201 import ChargePoint as ChargePoint201
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from ingest.answers.transactions import PostgresTransactionIds
 from ingest.directory import AuthorizationStatus, TokenAccess
 from ingest.edge.connection_epochs import PostgresEpochs
+from ingest.rpc import codec
 from ledger.database import connect_async
 from ledger.log.envelope import Connection, Frame, LogLine, decode_lines
 from ledger.log.event_log import partition_of
 from ledger.log.postgres import PostgresEventLog
 from ledger.log.postgres_lines import PostgresLineWriter
-from tests.edge import PASSWORD, open_edge
+from tests.edge import PASSWORD, open_edge, until
 from tests.fakes import FixedDirectory
 
 AT = "2026-03-02T12:00:00Z"
@@ -103,3 +105,24 @@ class _Wire:
 
     async def send(self, message: str) -> None:
         await self._socket.send(message)
+
+
+async def test_an_error_with_a_number_that_no_float_holds_ends_no_connection() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        for text in ('[4,"a",1e400,"",{}]', '[4,"a","x",1e400,{}]'):
+            await station.socket.send(text, text=True)
+        await station.call("Heartbeat", {})
+
+        assert len(edge.frames()) == 2
+
+
+async def test_a_frame_above_the_limit_leaves_in_the_log_why_nobody_reads_it() -> None:
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("BootNotification", {})
+        await station.socket.send("x" * (codec.FRAME_MAX + 1), text=True)
+        with pytest.raises(ConnectionClosed):
+            await station.socket.recv()
+        await until(lambda: len(edge.connections()) == 2)
+
+    why = f"closed with 1009: frame exceeds limit of {codec.FRAME_MAX} bytes"
+    assert edge.connections()[-1].why == why

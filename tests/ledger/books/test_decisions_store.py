@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -10,10 +11,11 @@ import msgspec
 import psycopg
 import pytest
 
-from ledger.books.decisions_store import UnratedSessionError, rated_sessions
+from ledger.books.decisions_store import UnratedSessionError, is_to_be_invoiced, rated_sessions
 from ledger.database import connect
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
+    AllowanceUse,
     Decided,
     Moment,
     SessionHeld,
@@ -22,6 +24,7 @@ from ledger.rating.decisions import (
 )
 from ledger.rating.stored import PACKING
 from projections.balances.trial import trial_balance
+from tariffs.adjustments.consumption import Consumption
 from tests.depot import declared, keep_decisions, moment_of, rated, session
 
 
@@ -181,5 +184,46 @@ def test_a_held_session_can_still_be_decided_by_a_person(
     ).fetchall()
     assert kinds == [("held",), ("released",), ("held",), ("written_off",)]
     assert rated_sessions(connection, [released.decides]) == (released,)
-    with pytest.raises(UnratedSessionError):
+    with pytest.raises(UnratedSessionError, match="was never rated as revision 1"):
         rated_sessions(connection, [given_up.decides])
+
+
+@pytest.mark.parametrize(
+    ("net", "tax", "is_invoiced"),
+    [
+        pytest.param(0, 0, False, id="nothing"),
+        pytest.param(0, 1, True, id="a tax alone"),
+        pytest.param(1, 0, True, id="a price without tax"),
+        pytest.param(1, -1, True, id="a price that its tax takes back"),
+        pytest.param(-1, 0, True, id="a credit"),
+    ],
+)
+def test_a_session_alone_makes_an_invoice_of_anything_but_nothing(
+    net: int, tax: int, *, is_invoiced: bool
+) -> None:
+    single, monthly = rated(session()), rated(session(token_uid="fleet-1"))
+    amounts = {"net_minor": net, "tax_minor": tax}
+
+    assert is_to_be_invoiced(msgspec.structs.replace(single, **amounts)) is is_invoiced
+    assert is_to_be_invoiced(msgspec.structs.replace(monthly, **amounts))
+    partner = msgspec.structs.replace(single.payer, invoicing=None)
+    assert not is_to_be_invoiced(msgspec.structs.replace(single, payer=partner, **amounts))
+
+
+def test_what_a_session_used_of_a_shared_grant_is_stored_with_it(
+    connection: psycopg.Connection[Any],
+) -> None:
+    use = AllowanceUse(
+        key="energy/0/fleet",
+        period="2026-11",
+        number=1,
+        used_before=Consumption(),
+        used=Consumption(energy_wh=Decimal(5000), uses=1),
+    )
+
+    keep_decisions(connection, [msgspec.structs.replace(rated(session()), allowances=(use,))])
+
+    stored = "SELECT key, period, number, revision, before_wh, used_wh, used_uses"
+    assert connection.execute(f"{stored} FROM allowance_use".encode()).fetchall() == [
+        ("energy/0/fleet", "2026-11", 1, 1, 0, 5000, 1)
+    ]

@@ -94,6 +94,12 @@ def test_where_no_net_gives_the_gross_the_amount_due_is_rounded_to_it() -> None:
     assert (rounding.line, rounding.description, rounding.rated_line) == (2, "Rounding", 0)
     assert (rounding.net_minor, rounding.vat_minor, rounding.gross_minor) == (0, 1, 0)
     assert rounding.codes == (phrase("rounded_once"),)
+    assert (rounding.quantity, rounding.unit, rounding.unit_price) == (
+        Decimal(1),
+        "invoice",
+        Decimal(0),
+    )
+    assert (rounding.session_id, rounding.revision, rounding.vat_percent) == ("", 0, None)
 
 
 def test_prices_of_both_kinds_at_one_rate_are_one_sum() -> None:
@@ -204,6 +210,36 @@ def test_a_tax_per_kwh_is_rounded_once_as_well(
     assert -balances(*month)["tax:DE:EV excise"] == minor
     if tax_included:
         assert invoice.due_minor == 10 * one.gross_minor
+
+
+@pytest.mark.parametrize(("tax_included", "minor"), [(False, 18), (True, 20)])
+def test_a_tax_per_kwh_within_the_price_is_what_the_sessions_were_told(
+    minor: int, *, tax_included: bool
+) -> None:
+    month = [with_line(told(((3, 1), "20"), tax_included=tax_included), excise("0.018", 2))] * 10
+
+    assert document(*month).taxes[0].tax_minor == minor
+    assert -balances(*month)["tax:DE:EV excise"] == minor
+
+
+def test_a_tax_that_no_rate_gives_is_what_the_sessions_were_told() -> None:
+    """Where a price limit or coins changed a tax and no line has its rate."""
+    month = [told(((0, 3), None))] * 10
+
+    assert document(*month).taxes == (tax(None, 0, 30, category="O"),)
+    assert balances(*month) == {"receivable:invoiced": 30, "vat:DE:none": -30}
+
+
+def test_taxes_of_no_rate_come_first_and_each_by_its_name() -> None:
+    one = told(((5, 1), "20"), ((4, 0), "0"), ((3, 0), None))
+    for name in ("road", "EV excise"):
+        one = with_line(one, excise("0.01", 1, name=name))
+
+    named = [(each.name, str(each.percent)) for each in document(one).taxes]
+
+    assert named == [
+        ("VAT", "None"), ("EV excise", "None"), ("road", "None"), ("VAT", "0"), ("VAT", "20")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

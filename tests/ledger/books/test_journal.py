@@ -66,10 +66,11 @@ def test_two_currencies_do_not_balance_each_other() -> None:
         entry(posting("a", 100), posting("b", -100, "SEK"))
 
     assert (caught.value.total, caught.value.currency) == (100, "EUR")
+    assert str(caught.value) == "entry e is off by 100 minor units EUR"
 
 
 def test_an_entry_without_postings_says_nothing() -> None:
-    with pytest.raises(EmptyEntryError):
+    with pytest.raises(EmptyEntryError, match="entry e has no postings"):
         entry()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 
 import pytest
 
 from ledger.declared.passwords import (
     BadHashError,
+    check_hash,
     hash_password,
     is_quick,
     is_random_key,
@@ -27,6 +29,24 @@ def test_a_password_matches_its_own_hash_only() -> None:
     assert "right" not in hashed
 
 
+@pytest.mark.parametrize(
+    ("password", "kept"),
+    [
+        (
+            "right",
+            "scrypt$4096$8$1$WJTUxourgrco4b5glPJG2Q==$Ga9ibPwhD6pZNb+cN8rnXg2X25qdsZmh74hVEHN7sxA=",
+        ),
+        (
+            RANDOM,
+            "hmac-sha256$AdGndl/V5nazPhlQeSVMJA==$qzkpl9HDk54QNYQAyPxd3/a7p0Sjlt8m0+x5WIDqg34=",
+        ),
+    ],
+)
+def test_what_was_declared_long_ago_still_matches(password: str, kept: str) -> None:
+    assert password_matches(password, kept)
+    assert not password_matches(f"{password}!", kept)
+
+
 @pytest.mark.parametrize("sent", [HEX, HEX.upper(), bytes.fromhex(HEX), HEX.encode()])
 def test_a_key_matches_as_hex_text_in_any_case_and_as_bytes(sent: str | bytes) -> None:
     assert password_matches(sent, hash_password(HEX))
@@ -41,8 +61,18 @@ def test_a_key_matches_as_hex_text_in_any_case_and_as_bytes(sent: str | bytes) -
     ],
 )  # fmt: skip
 def test_a_hash_that_is_not_ours_is_refused(broken: str) -> None:
-    with pytest.raises(BadHashError):
+    with pytest.raises(BadHashError, match="`wattledger station password` makes one"):
         password_matches("x", broken)
+    with pytest.raises(BadHashError):
+        check_hash(broken)
+
+
+@pytest.mark.parametrize("password", [RANDOM, "right"])
+def test_a_hash_of_ours_may_be_declared_and_has_a_salt_of_16_bytes(password: str) -> None:
+    hashed = hash_password(password)
+
+    check_hash(hashed)
+    assert len(base64.b64decode(hashed.split("$")[-2])) == 16
 
 
 @pytest.mark.parametrize("sent", [RANDOM, RANDOM.upper(), bytes.fromhex(RANDOM)])
@@ -70,11 +100,25 @@ def test_a_random_key_is_kept_as_a_quick_hash_and_matches_as_text_and_as_bytes(
         pytest.param(RANDOM[:16] * 2, id="twice the same"),
         pytest.param(RANDOM[:16] + RANDOM[:16].upper(), id="twice the same in another case"),
         pytest.param(HEX, id="pairs"),
+        pytest.param("25575e7b174e1e12715eeb22bb4e7e52", id="seven digits"),
+        # From f to 0 is a step like any other: not counted round, these would be eight.
+        pytest.param("359bc6d1b15bdcb5bd7e26c3489f9df5", id="seven steps"),
     ],
 )
 def test_what_somebody_chose_is_kept_as_an_expensive_hash(weak: str) -> None:
     assert not is_random_key(weak)
     assert hash_password(weak).startswith("scrypt$4096$8$1$")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("45cf0909215490f1cf192f5990509105", id="eight digits"),
+        pytest.param("81ad4ce70914c43c4d0d6579e30f254b", id="eight steps"),
+    ],
+)
+def test_eight_digits_and_eight_steps_are_random_enough(key: str) -> None:
+    assert is_random_key(key)
 
 
 def test_keys_that_are_drawn_are_random_keys() -> None:

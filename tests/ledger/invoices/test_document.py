@@ -123,6 +123,19 @@ def test_an_invoice_says_who_what_when_and_why() -> None:
     assert line.codes == (phrase("priced", element=0, dimension="ENERGY"),)
 
 
+@pytest.mark.parametrize(("name", "said"), [("", "Energy"), ("day", "Energy (day)")])
+def test_a_line_is_called_by_its_kind_and_its_element(name: str, said: str) -> None:
+    decision = rated(session())
+    lines = tuple(replace(line, element_name=name) for line in decision.lines)
+    decision = replace(decision, lines=lines)
+    order = order_of(cause_of_session(decision.decides), [decision], declared(), at=NOON)
+    rendered = render_invoice(order, number="WL-2026-000001", issued_on=DAY)
+
+    [line] = shown_invoice(read_document(rendered), [decision]).lines
+
+    assert line.description == said
+
+
 def test_who_has_no_customer_is_named_by_the_token() -> None:
     decision = rated(session(token_uid="nobody-1"))
     order = order_of(cause_of_session(decision.decides), [decision], declared(), at=NOON)

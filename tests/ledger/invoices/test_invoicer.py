@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,14 +14,19 @@ import psycopg
 import pytest
 
 from ledger.database import connect
+from ledger.declared.changes import Change
+from ledger.declared.declarations import BEGINNING, Kind
+from ledger.declared.store import declare
+from ledger.invoices.document import read_document
 from ledger.invoices.invoicer import Invoicer, decided_up_to, waiting_since
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from ledger.log.envelope import Tick, encode_line
 from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog, make_log
+from ledger.master_data.legal_entities import LegalEntity
 from ledger.worker.worker import Worker
-from tests.depot import declared, keep_decisions, rated, session
+from tests.depot import THINGS, changes, declared, keep_decisions, rated, session
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DECLARED = declared()
@@ -113,6 +120,75 @@ def test_what_cannot_be_invoiced_is_told_once_and_not_when_the_part_is_to_end(
     # Nobody declared the seller here: each session says so, once.
     assert len(caplog.messages) == 3
     assert "legal entity depot is not declared" in caplog.messages[0]
+
+
+def test_the_record_that_is_next_says_how_far_a_month_is_complete(
+    connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
+) -> None:
+    """Not one behind it, whose receipt may lie before."""
+    log.append([NewRecord(0, ticks(5)), NewRecord(0, ticks(3)), NewRecord(0, ticks(4))])
+
+    found = [waiting_since(connection, log)]
+    for _ in range(3):
+        take(database, log, 1)
+        found.append(waiting_since(connection, log))
+
+    assert found == [*(NOON + timedelta(minutes=each) for each in (5, 3, 4)), None]
+
+
+class Stop(threading.Event):
+    """Set after two looks; knows how long each wait may last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return at once whether there were two looks."""
+        self.waits.append(timeout)
+        return len(self.waits) > 2
+
+
+def test_names_are_those_that_are_declared_when_it_looks(
+    connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
+) -> None:
+    log.append([NewRecord(0, ticks(0))])
+    take(database, log, 1)
+    depot = THINGS[Kind.LEGAL_ENTITY, "depot"]
+    assert isinstance(depot, LegalEntity)
+    renamed = msgspec.structs.replace(depot, name="Depot AG")
+    declare(connection, changes(), by="test", at=NOON)
+    keep_decisions(connection, [rated(session(1), DECLARED)])
+
+    with closing(Invoicer(database, log)) as invoicer, InvoiceIssuer(database) as issuer:
+        invoicer.run(stop := Stop())
+        change = Change(kind=Kind.LEGAL_ENTITY, key="depot", entity=renamed, valid_from=BEGINNING)
+        declare(connection, [change], by="test", at=NOON)
+        keep_decisions(connection, [rated(session(2), DECLARED)])
+        assert invoicer.run_once() == ("WL-2026-000002",)
+        documents = [read_document(invoice.document) for _, invoice in issuer.invoices()]
+
+    assert stop.waits == [0.5] * 3
+    assert [each.seller.name for each in documents] == ["Depot GmbH", "Depot AG"]
+
+
+def test_an_invoicer_that_is_closed_leaves_no_connection_behind(
+    connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
+) -> None:
+    others = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND backend_type = 'client backend'"
+    )
+    before = connection.execute(others).fetchone()
+    invoicer = Invoicer(database, log)
+    assert connection.execute(others).fetchone() != before
+
+    invoicer.close()
+
+    until = time.monotonic() + 10  # a server's process ends a moment after its client
+    while connection.execute(others).fetchone() != before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert connection.execute(others).fetchone() == before
 
 
 def test_who_is_asked_to_end_issues_nothing_more_and_the_next_call_the_rest(

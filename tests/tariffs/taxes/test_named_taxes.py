@@ -27,13 +27,18 @@ def taxes(*stated: tuple[str, str, int]) -> tuple[SalesTax, ...]:
 
 
 def priced(
-    kwh: str, *, vat: str | None = "20", buyer: str | None = None, **stated: object
+    kwh: str,
+    *,
+    price: str = "1",
+    vat: str | None = "20",
+    buyer: str | None = None,
+    **stated: object,
 ) -> PricedSession:
-    """Price *kwh* of 1.00 in an hour, and an hour of parking at 2.00."""
+    """Price *kwh* of 1.00 each in an hour, and an hour of parking at 2.00."""
     rate = None if vat is None else Decimal(vat)
     element = TariffElement(
         price_components=(
-            PriceComponent(dimension=Dimension.ENERGY, price=Decimal(1), vat=rate, step_size=0),
+            PriceComponent(dimension=Dimension.ENERGY, price=Decimal(price), vat=rate, step_size=0),
             PriceComponent(
                 dimension=Dimension.PARKING_TIME, price=Decimal(2), vat=rate, step_size=0
             ),
@@ -59,6 +64,7 @@ def priced(
 
 
 EXCISE = QuantityTax(name="excise", per_kwh=Decimal("0.03"))
+FINE_EXCISE = QuantityTax(name="excise", per_kwh=Decimal("0.03333"))
 TAXED_EXCISE = QuantityTax(name="excise", per_kwh=Decimal("0.03"), vat=Decimal(20))
 
 
@@ -123,6 +129,9 @@ def test_the_taxes_of_a_session_are_told_apart_and_add_up() -> None:
         ("10", TAXED_EXCISE, (1200, 276)),
         ("0", EXCISE, (200, 40)),
         ("0.1", EXCISE, (210, 42)),  # 0.003
+        # Enough energy to see the last decimal of a rate, and a percent of its tax.
+        ("1000", FINE_EXCISE, (100200, 20040 + 3333)),
+        ("1000", TAXED_EXCISE, (100200, 20040 + 3600)),
     ],
 )
 def test_a_tax_per_kwh_is_on_energy_alone_and_in_no_other_base(
@@ -155,6 +164,16 @@ def test_a_buyer_who_owes_the_vat_is_charged_none_and_the_excise_without_its_own
     assert theirs.before_minor == ours.before_minor
     assert theirs.tax_minor == 30
     assert {line.tax_percent for line in theirs.lines[:-1]} == {Decimal(0)}
+    assert {line.tax_numerator for line in theirs.lines[:-1]} == {0}
+
+
+def test_what_is_free_is_without_vat_as_well_for_a_buyer_who_owes_it() -> None:
+    """A price of nothing has no tax, but a rate: an invoice must not name one that is not ours."""
+    theirs = priced("10", price="0", buyer="FR1")
+    ours = priced("10", price="0")
+
+    assert [line.tax_percent for line in ours.lines] == [Decimal(20), Decimal(20)]
+    assert [line.tax_percent for line in theirs.lines] == [Decimal(0), Decimal(0)]
 
 
 def test_what_has_no_vat_has_none_for_a_buyer_who_owes_it_either() -> None:

@@ -128,6 +128,18 @@ def test_a_gross_sum_of_two_taxes_is_met_as_closely_as_it_can_be(
     assert abs(found.rounding_minor) <= 1
 
 
+def test_where_many_small_taxes_come_up_at_once_the_nearest_net_is_found() -> None:
+    """100 has no tax, 101 two of 1: the sum of the rates alone leads to 98."""
+    many = tuple(
+        SalesTax(name=f"{number}", percent=Decimal(percent))
+        for number, percent in enumerate(["0.4975"] * 2 + ["0.45"] * 6)
+    )
+
+    for gross, owed in {99: (99, 0), 100: (100, 0), 101: (100, 1), 102: (101, -1)}.items():
+        found = taxed_sum(many, net_minor=0, gross_minor=gross)
+        assert (found.net_minor, found.rounding_minor) == owed
+
+
 def test_a_tax_without_name_is_called_what_the_country_calls_it() -> None:
     named = {country: tax_name(country) for country in ("US", "us", "DE", "AU", "JP", "CA")}
 
