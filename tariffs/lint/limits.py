@@ -43,6 +43,16 @@ def _with_tax(amount: Decimal, percent: Decimal) -> Decimal:
     return plain(EXACT.multiply(amount, share))
 
 
+def pays_out(subject: LintSubject) -> Iterator[Said]:
+    """Find tariffs of which a session may cost less than nothing."""
+    tariff = subject.tariff
+    if tariff.below_zero and tariff.min_price is None:
+        yield (
+            ("below_zero",),
+            "a session may cost less than nothing; min_price: 0 keeps it from that",
+        )
+
+
 def bills_empty_sessions(subject: LintSubject) -> Iterator[Said]:
     """Find a least price, which sessions without energy pay as well."""
     low = subject.tariff.min_price
@@ -62,6 +72,12 @@ RULES: Final = (
         severity=Severity.WARNING,
         reason="Both limits hold, and tax stays at the rates: one of the two is never the price.",
         check=has_limits_against_rates,
+    ),
+    Rule(
+        name="pays-out",
+        severity=Severity.WARNING,
+        reason="What is below zero is owed to the driver, on an invoice as well.",
+        check=pays_out,
     ),
     Rule(
         name="empty-sessions-pay",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
+from tariffs.adjustments.adjustment import Surcharge
 from tariffs.calendar.week import Fee
 from tariffs.calendar.words import amount_text
 from tariffs.lint.subject import STRONG_CURRENCIES, LintSubject, Rule, Said, Severity
@@ -24,6 +25,18 @@ def is_zero(subject: LintSubject) -> Iterator[Said]:
     for spot, _, _, component, fee in subject.components():
         if component.price == 0 and not component.series and fee is not None:
             yield spot, f"{fee.value} costs 0 here, and hides the prices of later elements"
+
+
+def is_below_zero(subject: LintSubject) -> Iterator[Said]:
+    """Find prices and surcharges below zero."""
+    for spot, _, _, component, fee in subject.components():
+        if component.price < 0 and fee is not None:
+            shown = amount_text(component.price, subject.tariff.currency)
+            message = f"{shown} {subject.tariff.currency}: the driver is paid for {fee.value}"
+            yield spot, f"{message}, which OCPI says nothing about"
+    for index, each in enumerate(subject.tariff.adjustments):
+        if isinstance(each, Surcharge) and min(each.percent or 0, each.amount or 0) < 0:
+            yield ("adjustments", index), "this surcharge takes off what it is told to add"
 
 
 def looks_like_minor_units(subject: LintSubject) -> Iterator[Said]:
@@ -129,6 +142,12 @@ RULES: Final = (
         severity=Severity.NOTE,
         reason="A price of 0 is still a price: it ends the search for the dimension.",
         check=is_zero,
+    ),
+    Rule(
+        name="below-zero",
+        severity=Severity.WARNING,
+        reason="A sign is typed by mistake more often than a driver is to be paid.",
+        check=is_below_zero,
     ),
     Rule(
         name="minor-units",

@@ -125,6 +125,14 @@ EXAMPLES: Mapping[str, tuple[Tariff, Tariff]] = {
         tariff(element(price(ENERGY, "0.3"), start_time=time(0), end_time=time(0))),
     ),
     "zero-price": (tariff(element(price(ENERGY, "0"))), tariff(SOUND)),
+    "below-zero": (
+        tariff(element(price(ENERGY, "-0.01")), below_zero=True),
+        tariff(element(price(ENERGY, "0.00")), below_zero=True),
+    ),
+    "pays-out": (
+        tariff(SOUND, below_zero=True),
+        tariff(SOUND, below_zero=True, min_price=PriceLimit(before_taxes=Decimal(0))),
+    ),
     "minor-units": (tariff(element(price(ENERGY, "49"))), tariff(SOUND)),
     "per-minute": (
         tariff(SOUND, element(price(TIME, "0.05"))),
