@@ -128,7 +128,8 @@ class _Page:
             rate = "" if each.percent is None else f" {each.percent:f} %"
             yield f"of the taxes {each.name}{rate} {self._minor(each.minor)}"
         known = "" if session.tax_known else " (the tariff states no tax)"
-        yield f"total {self._minor(session.after_minor)} {self._currency}{known}"
+        paid_out = "; it is paid to the driver" if session.after_minor < 0 else ""
+        yield f"total {self._minor(session.after_minor)} {self._currency}{known}{paid_out}"
         free_wh = session.free_wh
         if free_wh:
             yield f"free by rule {free_wh:f} Wh of {session.energy_wh:f} Wh"
@@ -143,8 +144,8 @@ def _adjusted(run: Run, said: ComponentWords) -> str:
             return "capped"
         case AtLeast():
             return "raised"
-        case Surcharge():
-            return "added"
+        case Surcharge(percent=percent, amount=amount):
+            return "taken off" if min(percent or 0, amount or 0) < 0 else "added"
         case _:
             return f"granted on {_volume(run, said)}"
 

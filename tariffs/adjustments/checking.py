@@ -29,8 +29,13 @@ TIMED: Final = frozenset(
 _PERCENT_MAX: Final = Decimal(100)
 
 
-def adjustment_faults(adjustment: Adjustment) -> Iterator[str]:
-    """Yield what makes *adjustment* impossible to apply."""
+def adjustment_faults(adjustment: Adjustment, *, below_zero: bool = False) -> Iterator[str]:
+    """Yield what makes *adjustment* impossible to apply; with *below_zero* a surcharge may give."""
+    if isinstance(adjustment, Surcharge):
+        size = adjustment.percent if adjustment.amount is None else adjustment.amount
+        if size is not None and size < 0 and not below_zero:
+            yield f"a surcharge of {size} is negative; say below_zero: yes if that is meant"
+            return
     yield from _numbers(adjustment)
     yield from _unknown_dimensions(adjustment)
     if isinstance(adjustment, Allowance | PeriodCap | CouponGrant):
@@ -100,7 +105,9 @@ def _numbers(adjustment: Adjustment) -> Iterator[str]:
         case FeeCap() | AtLeast() | PeriodCap():
             numbers = [adjustment.amount]
         case Surcharge():
-            percent, numbers = adjustment.percent, [adjustment.amount, adjustment.vat]
+            percent = None if adjustment.percent is None else abs(adjustment.percent)
+            amount = None if adjustment.amount is None else abs(adjustment.amount)
+            numbers = [amount, adjustment.vat]
     if percent is not None and not (is_sane(percent) and 0 <= percent <= _PERCENT_MAX):
         yield f"percent is {percent}"
     for number in numbers:

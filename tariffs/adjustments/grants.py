@@ -71,7 +71,8 @@ def free_below(free: FreeBelow, sheet: Sheet) -> None:
     is_short = free.seconds is not None and duration < free.seconds * SECOND_UNITS
     is_small = least is not None and energy < least
     if is_short or is_small:
-        for piece in sheet.of(()):
+        # All of them: who only plugs in is not paid for it either.
+        for piece in sheet.pieces:
             sheet.lower(piece, free, piece.units, piece.before, piece.tax)
             # Nothing is due any more, so no least fee later in the file can bring it back.
             piece.due = piece.units = 0

@@ -184,10 +184,14 @@ class Sheet:
         return self.amounts.befores[index] + tax
 
     def of(self, dimensions: Sequence[str]) -> list[Piece]:
-        """Return the pieces of *dimensions*, of all if none is named."""
+        """Return the pieces of *dimensions*, of all if none is named, that are not below zero.
+
+        What a driver is paid is no fee: nothing of it is given away, capped or taken a share of.
+        """
+        fees = [p for p in self.pieces if p.before >= 0]
         if not dimensions:
-            return list(self.pieces)
-        return [p for p in self.pieces if p.run.component.dimension in dimensions]
+            return fees
+        return [p for p in fees if p.run.component.dimension in dimensions]
 
 
 def _pieces(run: Run, cutter: Cutter) -> Iterator[Piece]:

@@ -72,10 +72,11 @@ def _limit(
     rows = np.flatnonzero(changed)
     if not len(rows):
         return changed
-    # One rate alone has one price at which both limits are met; of several the kernel knows.
+    # One rate alone has one price at which both limits are met; of several the kernel knows, and
+    # of what is below zero.
     only = sums.only_class()[rows]
     free = ~before.positive()[rows]
-    hard[rows[(only < 0) & ~free]] = True
+    hard[rows[(only < 0) | before.below(0)[rows]]] = True
     vat = rate_on_nothing(tariff.compiled.tariff)
     with_taxes = [*map(_with_tax, scale.weights), 1 + Fraction(vat or 0) / 100]
     nets = [_net(limit, each, is_least=is_least) for each in with_taxes]

@@ -78,14 +78,15 @@ def _scale(
 ) -> Scale | None:
     """Return the numbers of one way to share a price out between the sum and the weights."""
     prices, weights = _weighted(components, common, is_moved=is_moved)
-    gross = [0 if c is None else (c.before_factor + c.tax_factor) // common for c in components]
+    # What is below zero has a class of its own with negative weights: prices never are.
+    gross = [0 if c is None else abs(c.before_factor + c.tax_factor) // common for c in components]
     counted = [price for row in prices for price in _of(row, components, _ENERGY | _TIMED)]
     if not (
         divisor <= _PART_MAX
         and max(counted, default=0) * limb <= _PART_MAX
         and max(map(max, prices)) <= _PART_MAX
         and sum(_of(gross, components, {Dimension.FLAT})) // limb <= _PART_MAX
-        and limb * sum(each.before + each.tax for each in weights) <= _PART_MAX
+        and limb * sum(abs(each.before + each.tax) for each in weights) <= _PART_MAX
     ):
         return None
     energy = max(_of(gross, components, _ENERGY), default=0) or 1

@@ -112,26 +112,39 @@ class Amount:
         return below
 
     def positive(self) -> Flags:
-        """Tell which amounts are not nothing."""
-        positive: Flags = (self.high > 0) | (self.low > 0)
+        """Tell which amounts are more than nothing."""
+        positive: Flags = (self.high > 0) | ((self.high == 0) & (self.low > 0))
         return positive
 
     def minors(self, mode: RoundingMode) -> Integers:
-        """Round to minor units, as `tariffs.quantities.round_ratio` does; amounts are not < 0."""
-        limb, divisor = self._scale.limb, self._scale.divisor
-        whole = self.high // divisor
-        rest = self.high - whole * divisor
-        # What was dropped, rest x limb + low, may not fit; this tells which half it lies in.
-        over = 2 * rest - divisor
-        match mode:
-            case RoundingMode.HALF_UP:
-                whole += (over >= 0) | ((over == -1) & (2 * self.low >= limb))
-            case RoundingMode.HALF_EVEN:
-                is_half = ((over == 0) & (self.low == 0)) | ((over == -1) & (2 * self.low == limb))
-                above = (over >= 0) | ((over == -1) & (2 * self.low >= limb))
-                whole += above & ~(is_half & (whole % 2 == 0))
-            case RoundingMode.UP:
-                whole += (rest > 0) | (self.low > 0)
-            case RoundingMode.DOWN:
-                pass
-        return whole
+        """Round to minor units, as `tariffs.quantities.round_ratio` does, below zero too."""
+        below = self.high < 0
+        if not below.any():
+            return _minors(self._scale, self.high, self.low, mode)
+        # -(high x limb + low), with its low in 0..limb again.
+        borrowed = below & (self.low > 0)
+        high = np.where(below, -self.high - borrowed, self.high)
+        low = np.where(borrowed, self._scale.limb - self.low, self.low)
+        minors = _minors(self._scale, high, low, mode)
+        return np.where(below, -minors, minors)
+
+
+def _minors(scale: Scale, high: Integers, low: Integers, mode: RoundingMode) -> Integers:
+    """Round amounts that are not below zero."""
+    limb, divisor = scale.limb, scale.divisor
+    whole = high // divisor
+    rest = high - whole * divisor
+    # What was dropped, rest x limb + low, may not fit; this tells which half it lies in.
+    over = 2 * rest - divisor
+    match mode:
+        case RoundingMode.HALF_UP:
+            whole += (over >= 0) | ((over == -1) & (2 * low >= limb))
+        case RoundingMode.HALF_EVEN:
+            is_half = ((over == 0) & (low == 0)) | ((over == -1) & (2 * low == limb))
+            above = (over >= 0) | ((over == -1) & (2 * low >= limb))
+            whole += above & ~(is_half & (whole % 2 == 0))
+        case RoundingMode.UP:
+            whole += (rest > 0) | (low > 0)
+        case RoundingMode.DOWN:
+            pass
+    return whole

@@ -29,7 +29,7 @@ _KNOWN: Final = (IdleGrace, GroupGrant, ValidationGrant)
 _FIELDS: Final[dict[type, str]] = {
     Tariff: "id currency elements tax_included min_price max_price start_date_time end_date_time"
     " adjustments name type country_code party_id alt_text alt_url last_updated holidays"
-    " sales_taxes step_policy rounding rounding_mode flat_policy",
+    " sales_taxes step_policy rounding rounding_mode flat_policy below_zero",
     TariffElement: "price_components restrictions name",
     PriceComponent: "dimension price vat step_size",
     Restrictions: "start_time end_time start_date end_date min_kwh max_kwh min_current max_current"

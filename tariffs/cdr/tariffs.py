@@ -51,6 +51,7 @@ class JoinedTariff(CompiledTariff):
             rounding=first.rounding,
             rounding_mode=first.rounding_mode,
             flat_policy=first.flat_policy,
+            below_zero=any(tariff.below_zero for tariff in tariffs),
         )
         super().__init__(joined)
         self.ignores_taxes = any(part.ignores_taxes for part in parts)

@@ -47,6 +47,9 @@ def setting_changes(before: Tariff, after: Tariff) -> Iterator[Said]:
     if before.tax_included is not after.tax_included:
         was, now = (_TAX_WORDS[t.tax_included.value] for t in (before, after))
         yield SETTING, f"Prices were {was} and are now {now}: compare them with care"
+    if before.below_zero is not after.below_zero:
+        now = "may now be" if after.below_zero else "may no longer be"
+        yield SETTING, f"Prices {now} below zero"
     yield from _limit("A session costs at least", before, after, "min_price")
     yield from _limit("A session costs at most", before, after, "max_price")
     yield from _validity("from", before.start_date_time, after.start_date_time)

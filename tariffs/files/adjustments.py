@@ -28,6 +28,7 @@ from tariffs.files.yaml.fields import (
     amount_of,
     choice_of,
     read_scalar,
+    signed_of,
     time_of,
     whole_of,
 )
@@ -41,8 +42,10 @@ _ALL: Final = Decimal(100)
 _Size = tuple[Decimal | None, int | None]
 
 
-def read_adjustment(node: Node, notebook: Notebook) -> Adjustment | None:
-    """Read one adjustment."""
+def read_adjustment(
+    node: Node, notebook: Notebook, *, below_zero: bool = False
+) -> Adjustment | None:
+    """Read one adjustment; with *below_zero* a surcharge may be negative."""
     fields = Fields(node, notebook, "an adjustment")
     kinds = [kind for kind in KINDS if fields.has(kind)]
     if len(kinds) != 1:
@@ -54,7 +57,7 @@ def read_adjustment(node: Node, notebook: Notebook) -> Adjustment | None:
     fields.finish()
     if adjustment is None or len(notebook.problems) > known:
         return None
-    for fault in adjustment_faults(adjustment):
+    for fault in adjustment_faults(adjustment, below_zero=below_zero):
         notebook.complain(fields.key_node(kinds[0]), fault)
     return adjustment
 
@@ -165,7 +168,7 @@ def _at_least(fields: Fields, reason: str | None) -> Adjustment | None:
 
 
 def _surcharge(fields: Fields, reason: str | None) -> Adjustment | None:
-    """Read `surcharge: 5 %` or `surcharge: 0.35`."""
+    """Read `surcharge: 5 %` or `surcharge: 0.35`; either may be negative."""
     percent, amount = fields.read("surcharge", _share_of) or (None, None)
     dimensions, methods = _dimensions(fields, "on"), fields.texts("payment_method")
     vat = fields.read("vat", percent_of)
@@ -225,6 +228,8 @@ def _step_reader(dimensions: tuple[str, ...]) -> Callable[[str], int]:
 
 def _share_of(text: str) -> tuple[Decimal | None, Decimal | None]:
     """Read a percentage, which must have its sign, or an amount."""
-    if text.strip().endswith("%"):
-        return percent_of(text), None
-    return None, amount_of(text)
+    shown = text.strip()
+    if not shown.endswith("%"):
+        return None, signed_of(text)
+    percent = percent_of(shown.removeprefix("-"))
+    return (-percent if shown.startswith("-") else percent), None

@@ -15,6 +15,7 @@ from tariffs.files.yaml.fields import (
     choice_of,
     date_of,
     read_scalar,
+    signed_of,
     time_of,
     whole_of,
 )
@@ -58,8 +59,13 @@ def read_element(
     notebook: Notebook,
     vat: Mapping[Dimension, Decimal | None],
     holidays: tuple[date, ...] = (),
+    *,
+    below_zero: bool = False,
 ) -> TariffElement | None:
-    """Read one element; *vat* has the tariff's own rates, for prices that name none."""
+    """Read one element; *vat* has the tariff's own rates, for prices that name none.
+
+    Its prices may be negative where the tariff says *below_zero*.
+    """
     fields = Fields(node, notebook, "an element")
     name = fields.text("name")
     components = [
@@ -67,6 +73,11 @@ def read_element(
         for dimension in COMPONENT_DIMENSIONS
         if (component := _component(fields, dimension, vat.get(dimension), notebook)) is not None
     ]
+    for component in components:
+        if component.price < 0 and not below_zero:
+            spot = fields.key_node(component.dimension.lower())
+            message = f"{component.price:f} is negative; say below_zero: yes if that is meant"
+            notebook.complain(spot, f"'{component.dimension.lower()}': {message}")
     restrictions = _restrictions(fields.node_of("restrictions"), notebook, holidays)
     fields.finish()
     priced = [d for d in COMPONENT_DIMENSIONS if fields.has(d.lower())]
@@ -122,7 +133,7 @@ def price_of(text: str, dimension: Dimension) -> Decimal:
     if match is None:
         message = f"{text!r} is not a price"
         raise ValueError(message)
-    amount = amount_of(match["amount"])
+    amount = signed_of(match["amount"])
     unit = match["unit"] or match["once"]
     if unit is None:
         return amount

@@ -11,7 +11,7 @@ import msgspec
 from tariffs.adjustments.phrases import amount_text
 from tariffs.errors import TariffError
 from tariffs.files.session_file import zone_of
-from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_scalar
+from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_scalar, signed_of
 from tariffs.files.yaml.reader import Mapping, Node, read_yaml
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import compile_tariff, price_session
@@ -107,7 +107,10 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
         notebook.complain(fields.key_node("kwh"), "say either kwh or readings")
     groups, validations = fields.texts("groups"), fields.texts("validations")
     payment, vat_id = fields.text("payment_method"), fields.text("reverse_charge_vat_id")
-    total, before = fields.number("total", required=True), fields.number("before_taxes")
+    total, before = (
+        fields.read("total", signed_of, required=True),
+        fields.read("before_taxes", signed_of),
+    )
     fields.finish()
     if len(notebook.problems) > known or starts_at is None or ends_at is None or total is None:
         return None

@@ -77,7 +77,7 @@ ADJUSTMENTS: Final[dict[str, Schema]] = {
     "round_down": {"round_down": DURATION, "on": ON},
     "cap": {"cap": AMOUNT, "on": ON, "per": choice(*CapPeriod), **NIGHT},
     "at_least": {"at_least": AMOUNT, "on": ON},
-    "surcharge": {"surcharge": PERCENT, "on": ON, "payment_method": items(TEXT), "vat": PERCENT},
+    "surcharge": {"surcharge": SIGNED, "on": ON, "payment_method": items(TEXT), "vat": PERCENT},
     "allowance": {"allowance": TEXT, **GRANTED, **SHARED, "members": TEXT},
     "shared_cap": {
         "shared_cap": TEXT,
@@ -112,6 +112,7 @@ def tariff_schema() -> Schema:
                 "rounding": choice(*RoundingUnit),
                 "rounding_mode": choice(*RoundingMode),
                 "flat_policy": choice(*FlatPolicy),
+                "below_zero": FLAG,
                 "start_date_time": MOMENT,
                 "end_date_time": MOMENT,
                 "holidays": table(
@@ -157,8 +158,8 @@ def _series() -> Schema:
 
 
 def _element() -> Schema:
-    price = {"price": AMOUNT, "step_size": DURATION, "vat": PERCENT, "series": FLAG}
-    priced = {"anyOf": [AMOUNT, table(price)]}
+    price = {"price": SIGNED, "step_size": DURATION, "vat": PERCENT, "series": FLAG}
+    priced = {"anyOf": [SIGNED, table(price)]}
     return table(
         {
             "name": TEXT,
@@ -215,8 +216,8 @@ def _example() -> Schema:
             "validations": items(TEXT),
             "payment_method": TEXT,
             "reverse_charge_vat_id": TEXT,
-            "total": AMOUNT,
-            "before_taxes": AMOUNT,
+            "total": SIGNED,
+            "before_taxes": SIGNED,
         },
         "starts",
         "ends",

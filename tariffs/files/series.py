@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from tariffs.files.elements import percent_of, seconds_of
-from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_scalar
+from tariffs.files.yaml.fields import Fields, Notebook, moment_of_text, read_scalar, signed_of
 from tariffs.files.yaml.reader import Mapping
 from tariffs.model.price_series import PriceSeries, series_faults
 from tariffs.problems import Problem
-from tariffs.quantities import EXACT, BadNumberError, plain, read_number
+from tariffs.quantities import EXACT, plain
 
 _PER_KWH: Final = {"kWh": 0, "MWh": -3}
 _BYTES_MAX: Final = 20_000_000
@@ -25,7 +25,9 @@ _MINUTE: Final = 60
 Price = tuple[datetime, Decimal]
 
 
-def read_price_series(fields: Fields, notebook: Notebook) -> PriceSeries | None:
+def read_price_series(
+    fields: Fields, notebook: Notebook, *, below_zero: bool
+) -> PriceSeries | None:
     """Read `price_series` of a tariff; prices per MWh become prices per kWh."""
     node = fields.node_of("price_series")
     if node is None:
@@ -52,7 +54,7 @@ def read_price_series(fields: Fields, notebook: Notebook) -> PriceSeries | None:
         floor=floor,
         cap=cap,
     )
-    for fault in series_faults(series):
+    for fault in series_faults(series, below_zero=below_zero):
         notebook.complain(node, f"the price series: {fault}")
     return series
 
@@ -67,7 +69,7 @@ def _inline(fields: Fields, notebook: Notebook) -> Iterator[Price]:
         return
     for key, value in node.entries.values():
         at = read_scalar(key, moment_of_text, notebook, "prices")
-        price = read_scalar(value, _signed, notebook, "prices")
+        price = read_scalar(value, signed_of, notebook, "prices")
         if at is not None and price is not None:
             yield at, price
 
@@ -127,14 +129,6 @@ def _json_rows(text: str) -> Iterator[tuple[int, Price | str]]:
 
 def _price_of(starts_at: object, price: object) -> Price | str:
     try:
-        return moment_of_text(str(starts_at).strip()), _signed(str(price).strip())
+        return moment_of_text(str(starts_at).strip()), signed_of(str(price))
     except ValueError as error:
         return str(error)
-
-
-def _signed(text: str) -> Decimal:
-    """Read an exact number; exchanges have negative prices."""
-    try:
-        return read_number(text)
-    except BadNumberError as error:
-        raise ValueError(str(error)) from None

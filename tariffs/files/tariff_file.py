@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 import msgspec
 
+from tariffs.adjustments.adjustment import Adjustment
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.files.adjustments import read_adjustment
 from tariffs.files.elements import read_element
@@ -41,20 +44,19 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
     currency = fields.choice("currency", CURRENCY_EXPONENTS.keys(), required=True)
     sales_taxes, quantity_taxes = read_taxes(fields, notebook)
     vat = read_vat(fields, notebook, sales_taxes)
-    series = read_price_series(fields, notebook)
+    below_zero = bool(fields.flag("below_zero"))
+    series = read_price_series(fields, notebook, below_zero=below_zero)
     holidays = read_holidays(fields, notebook)
     included = fields.choice("tax_included", [choice.value for choice in TaxIncluded])
     limits = {name: _limit(fields, name, notebook) for name in ("min_price", "max_price")}
-    starts, ends = fields.moment("start_date_time"), fields.moment("end_date_time")
-    if starts is not None and ends is not None and ends <= starts:
-        notebook.complain(fields.key_node("end_date_time"), "it ends before it starts")
+    starts, ends = _validity(fields)
     days = () if holidays is None else holidays.days
-    elements = [read_element(node, notebook, vat, days) for node in _elements(fields)]
-    adjustments = [read_adjustment(node, notebook) for node in fields.items("adjustments")]
+    read = partial(read_element, notebook=notebook, vat=vat, holidays=days, below_zero=below_zero)
+    elements = [read(node) for node in _elements(fields)]
+    adjustments = _adjustments(fields, below_zero=below_zero)
     fields.items("examples")  # tariffs.files.examples reads them
     choices = _choices(fields)
-    name, kind = fields.text("name"), fields.text("type")
-    alt_url = fields.text("alt_url")
+    name, kind, alt_url = fields.text("name"), fields.text("type"), fields.text("alt_url")
     fields.finish()
     if notebook.problems or identity is None or currency is None:
         return None
@@ -67,7 +69,7 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         max_price=limits["max_price"],
         start_date_time=starts,
         end_date_time=ends,
-        adjustments=tuple(a for a in adjustments if a is not None),
+        adjustments=adjustments,
         name=name,
         type=kind,
         alt_url=alt_url,
@@ -75,6 +77,7 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         sales_taxes=sales_taxes,
         quantity_taxes=quantity_taxes,
         holidays=holidays,
+        below_zero=below_zero,
     )
     tariff = msgspec.structs.replace(tariff, **choices)
     try:
@@ -83,6 +86,19 @@ def read_tariff(root: Node, notebook: Notebook) -> Tariff | None:
         notebook.complain(root, error.why)
         return None
     return tariff
+
+
+def _adjustments(fields: Fields, *, below_zero: bool) -> tuple[Adjustment, ...]:
+    nodes = fields.items("adjustments")
+    read = (read_adjustment(node, fields.notebook, below_zero=below_zero) for node in nodes)
+    return tuple(adjustment for adjustment in read if adjustment is not None)
+
+
+def _validity(fields: Fields) -> tuple[datetime | None, datetime | None]:
+    starts, ends = fields.moment("start_date_time"), fields.moment("end_date_time")
+    if starts is not None and ends is not None and ends <= starts:
+        fields.notebook.complain(fields.key_node("end_date_time"), "it ends before it starts")
+    return starts, ends
 
 
 def _choices(fields: Fields) -> dict[str, StrEnum]:

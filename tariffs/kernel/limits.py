@@ -8,8 +8,13 @@ no place to put a difference. Each rate keeps its share of the price where that 
 met. Where it does not, the change falls on the dearer rates first, as far as the limit before
 taxes can be kept that way; what then is still beyond the limit after taxes changes the price.
 
+What is below zero (a tariff may say so) is no fee, and bears no share: a least price first takes
+back of it, rate by rate in proportion, and raises the fees only once nothing is below zero any
+more. A greatest price lowers the fees. So a least price of 0 is how to pay nobody.
+
     19 %; min_price 5.00 and 5.50, 4.80 + 0.912              5.00 + 0.95; both hold by themselves
     19 %; min_price 5.00 and 6.50, 4.80 + 0.912              5.4622 + 1.0378; 6.50 is more than 5.95
+    19 % and 7 %; min_price 0, 3.00 and -5.00                3.00 and -3.00, + 0.57 - 0.21
     10 % and 20 %; max_price 10.00 and 11.00,
         12.50 at 10 % and 0.50 at 20 %                       10.00 + 1.00: all of it at 10 %
 
@@ -23,7 +28,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -32,6 +37,8 @@ from tariffs.kernel.rounding import Amounts
 from tariffs.kernel.tally import Run
 from tariffs.model.policy import LimitTaxPolicy, PricingPolicy
 from tariffs.model.tariff import PriceLimit, Tariff
+
+_NOTHING: Final = PriceLimit(before_taxes=Decimal(0))
 
 # VAT in percent, and what is added before taxes and as tax (or taken, when negative).
 LimitedPart = tuple[Decimal | None, int, int]
@@ -75,19 +82,31 @@ def limit_for(
     why: Why,
     runs: Sequence[Run],
     amounts: Amounts,
+    *,
+    waived: bool = False,
 ) -> Limited | None:
-    """Return what min_price or max_price (*why*) changes of what a session's lines come to."""
+    """Return what min_price or max_price (*why*) changes of what a session's lines come to.
+
+    Of a least price that is *waived*, because something was given away, nothing but 0 is left.
+    """
     is_least = why is Why.MIN_PRICE
     stated = compiled.tariff.min_price if is_least else compiled.tariff.max_price
     if stated is None:
         return None
+    if is_least and waived:
+        # Only what is below zero can be less than that.
+        if not compiled.tariff.below_zero:
+            return None
+        stated = _NOTHING
     limit = _limit(stated, amounts, is_least=is_least)
     before, tax = Fraction(sum(amounts.befores)), Fraction(sum(amounts.taxes))
     if policy.limit_tax is LimitTaxPolicy.UNCHANGED:
         limited = limit.bound(before, limit.before)
         after = limit.bound(limited + tax, limit.after)
         return _whole([(None, limited - before, after - limited - tax)])
-    owed = _by_rate(runs, amounts) or [_on_nothing(compiled.tariff)]
+    owed = _by_rate(runs, amounts)
+    if not any(each.before > 0 for each in owed):
+        owed.append(_on_nothing(compiled.tariff))
     return _whole(
         [
             (each.vat, net - each.before, (net - each.before) * each.tax_on_one)
@@ -134,7 +153,7 @@ def _nets(owed: Sequence[_Owed], limit: _Limit) -> list[Fraction]:
     """Return what is to be owed at each rate."""
     before = sum((each.before for each in owed), Fraction(0))
     net = limit.bound(before, limit.before)
-    nets = [each.before * net / before for each in owed] if before else [net]
+    nets = _shared(owed, net - before)
     after = _after(owed, nets)
     if limit.bound(after, limit.after) == after or limit.after is None:
         return nets
@@ -144,9 +163,29 @@ def _nets(owed: Sequence[_Owed], limit: _Limit) -> list[Fraction]:
     if limit.bound(furthest, limit.after) == furthest:
         share = (limit.after - after) / (furthest - after)
         return [net + share * (other - net) for net, other in zip(nets, dearest, strict=True)]
-    if furthest:
+    if furthest > 0:
         return [net * limit.after / furthest for net in dearest]
-    return [limit.after / (1 + owed[0].tax_on_one)]
+    last = max(range(len(owed)), key=lambda i: owed[i].before)
+    dearest[last] += (limit.after - furthest) / (1 + owed[last].tax_on_one)
+    return dearest
+
+
+def _shared(owed: Sequence[_Owed], change: Fraction) -> list[Fraction]:
+    """Return what is owed at each rate after *change*, of which each bears its share.
+
+    A raise takes back what is below zero before it raises the rest; the rest alone is lowered.
+    """
+    nets = [each.before for each in owed]
+    paid = -sum((net for net in nets if net < 0), Fraction(0))
+    back = min(paid, max(change, Fraction(0)))
+    if back:
+        nets = [net - net * back / paid if net < 0 else net for net in nets]
+    change -= back
+    fees = sum((net for net in nets if net > 0), Fraction(0))
+    if fees:
+        return [net + net * change / fees if net > 0 else net for net in nets]
+    # The last is the one that bears a least price on nothing.
+    return [*nets[:-1], nets[-1] + change]
 
 
 def _from_the_dearest(owed: Sequence[_Owed], change: Fraction) -> list[Fraction]:
@@ -154,7 +193,7 @@ def _from_the_dearest(owed: Sequence[_Owed], change: Fraction) -> list[Fraction]
     nets = [each.before for each in owed]
     for i in sorted(range(len(owed)), key=lambda i: owed[i].tax_on_one, reverse=True):
         # No rate is lowered by more than is owed at it.
-        borne = max(change, -nets[i])
+        borne = max(change, min(-nets[i], Fraction(0)))
         nets[i] += borne
         change -= borne
     return nets

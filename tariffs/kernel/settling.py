@@ -31,10 +31,11 @@ least price on nothing at all bears the first rate that the tariff states. Why a
 after the limits: a maximum is the operator's promise, and the excise is not his to give away. Why
 one rounding at the end: see `tariffs.kernel.rounding`.
 
-No stage may make a total negative or lines that do not add up, in whatever order the file has its
-adjustments: tests/tariffs/adjustments/test_adjustments.py tries orders by chance, under every
-policy. The limits hold exactly, before rounding (test_price_limits_hold); reverse charge leaves
-what is owed before taxes (test_reverse_charge_leaves_what_is_owed_before_taxes).
+No stage may make lines that do not add up, nor a total negative where no price or surcharge is,
+in whatever order the file has its adjustments: tests/tariffs/adjustments/test_adjustments.py tries
+orders by chance, under every policy. The limits hold exactly, before rounding
+(test_price_limits_hold); reverse charge leaves what is owed before taxes
+(test_reverse_charge_leaves_what_is_owed_before_taxes).
 """
 
 from __future__ import annotations
@@ -185,8 +186,8 @@ def _add_limits(
     waived = any(run.adjustment and waives_least_price(run.adjustment) for run in runs)
     if policy.least_price is LeastPricePolicy.WITH_ENERGY:
         waived = waived or not any(run.component.dimension is Dimension.ENERGY for run in runs)
-    for why in (Why.MAX_PRICE,) if waived else (Why.MIN_PRICE, Why.MAX_PRICE):
-        limited = limit_for(compiled, policy, why, runs, amounts)
+    for why in (Why.MIN_PRICE, Why.MAX_PRICE):
+        limited = limit_for(compiled, policy, why, runs, amounts, waived=waived)
         if limited is not None:
             amounts.scale(limited.scale)
             for vat, before, tax in limited.parts:
@@ -206,8 +207,9 @@ def _round_to_coins(
     rest = cash_rest(before + sum(shares[1]), policy)
     if rest:
         runs.append(run)
-        shares[0].append(max(rest, -before))
-        shares[1].append(rest - max(rest, -before))
+        borne = rest if before < 0 else max(rest, -before)
+        shares[0].append(borne)
+        shares[1].append(rest - borne)
         # Amounts stand beside runs; coins are no part of the exact price.
         amounts.befores.append(0)
         amounts.taxes.append(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,9 @@ from tariffs.calendar.words import element_label
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.lint.reach import Reach, calendars_of, reach_of
 from tariffs.model.tariff import PriceComponent, Tariff, TariffElement
+
+# Currencies whose unit is worth about as much as a kWh costs two or three times.
+STRONG_CURRENCIES: Final = frozenset({"EUR", "USD", "GBP", "CHF", "CAD", "AUD", "NZD", "SGD"})
 
 # Keys and indices (from 0) from the top of the tariff to what a finding is about.
 Spot = tuple[str | int, ...]

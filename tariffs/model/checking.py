@@ -51,13 +51,13 @@ def _faults(tariff: Tariff) -> Iterator[str]:
     if not 0 < len(tariff.elements) <= _ELEMENTS_MAX:
         yield f"it has {len(tariff.elements)} elements"
     for index, element in enumerate(tariff.elements):
-        for why in _element_faults(element):
+        for why in _element_faults(element, below_zero=tariff.below_zero):
             yield f"elements[{index}]: {why}"
     yield from _limit_faults(tariff)
     yield from _series_faults(tariff)
     yield from _tax_faults(tariff)
     for index, adjustment in enumerate(tariff.adjustments):
-        for why in adjustment_faults(adjustment):
+        for why in adjustment_faults(adjustment, below_zero=tariff.below_zero):
             yield f"adjustments[{index}]: {why}"
     yield from _shared_faults(tariff)
 
@@ -92,7 +92,7 @@ def _limit_faults(tariff: Tariff) -> Iterator[str]:
 
 def _series_faults(tariff: Tariff) -> Iterator[str]:
     if tariff.price_series is not None:
-        for why in series_faults(tariff.price_series):
+        for why in series_faults(tariff.price_series, below_zero=tariff.below_zero):
             yield f"the price series: {why}"
     for element in tariff.elements:
         for component in element.price_components:
@@ -113,11 +113,11 @@ def _tax_faults(tariff: Tariff) -> Iterator[str]:
             yield from _number_faults(tax.name, tax.vat, _PERCENT_MAX)
 
 
-def _element_faults(element: TariffElement) -> Iterator[str]:
+def _element_faults(element: TariffElement, *, below_zero: bool) -> Iterator[str]:
     if not element.price_components:
         yield "it has no price component"
     for component in element.price_components:
-        for why in _component_faults(component):
+        for why in _component_faults(component, below_zero=below_zero):
             yield f"{component.dimension}: {why}"
     for name in _BOUNDS:
         bound = getattr(element.restrictions, name)
@@ -125,10 +125,10 @@ def _element_faults(element: TariffElement) -> Iterator[str]:
             yield from _number_faults(name, Decimal(bound))
 
 
-def _component_faults(component: PriceComponent) -> Iterator[str]:
+def _component_faults(component: PriceComponent, *, below_zero: bool) -> Iterator[str]:
     if component.dimension not in COMPONENT_DIMENSIONS:
         yield "a price component cannot have this type"
-    yield from _number_faults("price", component.price)
+    yield from _number_faults("price", abs(component.price) if below_zero else component.price)
     if component.vat is not None:
         yield from _number_faults("vat", component.vat, _PERCENT_MAX)
     if not 0 <= component.step_size <= _STEP_MAX:

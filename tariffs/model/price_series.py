@@ -92,7 +92,7 @@ class SeriesTable:
         return self.series.prices[index][1]
 
 
-def series_faults(series: PriceSeries) -> Iterator[str]:
+def series_faults(series: PriceSeries, *, below_zero: bool = False) -> Iterator[str]:
     """Yield what makes *series* impossible to price with, the first of each kind."""
     if series.minutes not in MINUTES:
         yield f"intervals of {series.minutes} min are not known, only of 15, 30 or 60"
@@ -104,10 +104,10 @@ def series_faults(series: PriceSeries) -> Iterator[str]:
             yield f"its {name} is {number}"
     if series.floor is not None and series.cap is not None and series.cap < series.floor:
         yield "its cap is less than its floor"
-    yield from _price_faults(series)
+    yield from _price_faults(series, below_zero=below_zero)
 
 
-def _price_faults(series: PriceSeries) -> Iterator[str]:
+def _price_faults(series: PriceSeries, *, below_zero: bool) -> Iterator[str]:
     interval = timedelta(minutes=max(1, series.minutes))
     last: datetime | None = None
     for at, price in series.prices:
@@ -117,8 +117,9 @@ def _price_faults(series: PriceSeries) -> Iterator[str]:
         if last is not None and (at <= last or (at - last) % interval):
             yield f"the price of {at} does not begin a whole number of intervals after {last}"
             return
-        if series.resolved(price) < 0:
-            yield f"from {at} it costs {series.resolved(price):f} per kWh; give it a floor"
+        if series.resolved(price) < 0 and not below_zero:
+            costs = f"from {at} it costs {series.resolved(price):f} per kWh"
+            yield f"{costs}; give it a floor, or say below_zero: yes"
             return
         last = at
 

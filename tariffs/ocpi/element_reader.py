@@ -57,7 +57,12 @@ def element_of(fields: JsonFields) -> TariffElement:
 
 def _component(fields: JsonFields) -> PriceComponent:
     dimension = _dimension(fields)
-    price = fields.number("price", required=True)
+    price = fields.number("price", required=True, signed=True)
+    if price is not None and price < 0:
+        message = (
+            f"{price:f} is below zero, which OCPI neither allows nor forbids: the driver is paid"
+        )
+        fields.note("price", "below_zero", message)
     step = fields.whole("step_size")
     if step is None:
         fields.note("step_size", "step_size_missing", "step_size is missing; read as 1")

@@ -87,10 +87,11 @@ def ocpi_tariff_of(
     fields = JsonFields(value, path, notes)
     written_in = version or version_of_tariff(fields.value)
     priced, bookings = _told_apart(fields)
+    elements = tuple(element_of(each) for each in priced)
     tariff = Tariff(
         id=fields.identity("id"),
         currency=_currency(fields, currency),
-        elements=tuple(element_of(each) for each in priced),
+        elements=elements,
         tax_included=_tax_included(fields, written_in),
         min_price=_limit(fields, "min_price"),
         max_price=_limit(fields, "max_price"),
@@ -102,6 +103,7 @@ def ocpi_tariff_of(
         alt_text=_alt_text(fields),
         alt_url=fields.text("tariff_alt_url"),
         last_updated=fields.moment("last_updated"),
+        below_zero=any(c.price < 0 for each in elements for c in each.price_components),
     )
     fields.finish(*CARRIED)
     if not tariff.elements:

@@ -228,6 +228,9 @@ class _TariffWriter:
     def _component(self, spot: str, component: PriceComponent) -> dict[str, Any]:
         price = self._price(spot, component)
         self._check_places(f"{spot}.price", price)
+        if price < 0:
+            message = f"{price:f} is below zero: OCPI does not say what that means"
+            self._lose(f"{spot}.price", message, "below_zero")
         written: dict[str, Any] = {"type": component.dimension.value, "price": plain(price)}
         if component.vat is not None:
             if self.version is OcpiVersion.V2_1_1:

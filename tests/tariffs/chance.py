@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 
+from msgspec.structs import replace
+
 from tariffs.adjustments.adjustment import Adjustment, GroupGrant, IdleGrace
 from tariffs.model.tariff import (
     WEEKDAYS,
@@ -33,6 +35,9 @@ def chance_tariff(random: Random) -> Tariff:
     elements = tuple(_element(random, vats) for _ in range(random.randint(1, 5)))
     least = _limit(random) if random.random() < 0.3 else None
     most = _limit(random, above=least) if random.random() < 0.3 else None
+    below_zero = random.random() < 0.2
+    if below_zero:
+        elements = tuple(_some_below_zero(random, each) for each in elements)
     adjustments: list[Adjustment] = []
     if random.random() < 0.3:
         adjustments.append(IdleGrace(seconds=random.choice((60, 600, 7200))))
@@ -46,7 +51,16 @@ def chance_tariff(random: Random) -> Tariff:
         min_price=least,
         max_price=most,
         adjustments=tuple(adjustments),
+        below_zero=below_zero,
     )
+
+
+def _some_below_zero(random: Random, element: TariffElement) -> TariffElement:
+    components = tuple(
+        replace(each, price=random.choice((1, -1)) * each.price)
+        for each in element.price_components
+    )
+    return replace(element, price_components=components)
 
 
 def _element(random: Random, vats: tuple[Decimal | None, ...]) -> TariffElement:

@@ -56,6 +56,8 @@ def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
     if document.rounding_minor:
         say(f"rounding {amount(document.rounding_minor, currency):>13}")
     say(f"total {amount(document.due_minor, currency):>16}")
+    if document.due_minor < 0:
+        say(f"{amount(-document.due_minor, currency)} are paid to the buyer, who owes nothing")
     for note in document.notes:
         say(note)
     say(f"Why a line costs what it costs: wattledger explain {document.number} LINE")

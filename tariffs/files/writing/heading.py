@@ -17,7 +17,7 @@ _MINUTE: Final = 60
 
 
 def heading_lines(tariff: Tariff) -> Iterator[str]:
-    """Yield the lines of *tariff*'s taxes, choices, holidays and price series, if it has any."""
+    """Yield the lines of what *tariff* says as a whole: taxes, choices, holidays, price series."""
     taxes: list[SalesTax | QuantityTax] = [*tariff.sales_taxes, *tariff.quantity_taxes]
     if taxes:
         yield "taxes:"
@@ -27,6 +27,8 @@ def heading_lines(tariff: Tariff) -> Iterator[str]:
         choice = getattr(tariff, key)
         if choice is not None:
             yield f"{key}: {choice.value}"
+    if tariff.below_zero:
+        yield "below_zero: yes"
     if tariff.holidays is not None:
         said = [f"country: {quoted(tariff.holidays.country)}"]
         if tariff.holidays.region is not None:

@@ -143,12 +143,17 @@ def text_of(text: str) -> str:
     return text
 
 
-def amount_of(text: str) -> Decimal:
-    """Read an exact number that is not negative."""
+def signed_of(text: str) -> Decimal:
+    """Read an exact number, which may be negative."""
     try:
-        number = read_number(text.strip())
+        return read_number(text.strip())
     except BadNumberError as error:
         raise ValueError(str(error)) from None
+
+
+def amount_of(text: str) -> Decimal:
+    """Read an exact number that is not negative."""
+    number = signed_of(text)
     if number < 0:
         message = f"{text} is negative"
         raise ValueError(message)

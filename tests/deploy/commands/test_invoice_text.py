@@ -57,6 +57,15 @@ def test_what_was_rounded_is_one_line_and_the_total_is_what_is_due(
     assert "total 0.03 EUR" in text
 
 
+@pytest.mark.parametrize(("net", "times"), [(-1, 1), (0, 0), (1, 0)])
+def test_a_total_below_zero_says_who_is_paid(
+    capsys: pytest.CaptureFixture[str], net: int, times: int
+) -> None:
+    text = printed(capsys, told(((net, 0), None)))
+
+    assert text.count("0.01 EUR are paid to the buyer") == times
+
+
 def test_nothing_is_said_of_rounding_where_nothing_was_rounded(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -109,6 +109,31 @@ def test_prices_of_both_kinds_at_one_rate_are_one_sum() -> None:
     assert balances(*sessions)["vat:DE:20"] == -11
 
 
+def test_what_a_driver_is_paid_is_taxed_on_its_sum_and_posted_the_other_way() -> None:
+    month = [told(((-3, -1), "20")), told(((-4, -1), "20")), told(((5, 0), "7"))]
+
+    assert owed(document(*month)) == (-2, -1, -3, 0, -3)
+    assert balances(*month) == {
+        "receivable:invoiced": -3,
+        "revenue:energy": 2,
+        "vat:DE:20": 1,
+    }
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-30, 30), st.booleans()), min_size=1, max_size=8),
+    st.sampled_from(["7", "19", "20"]),
+)
+def test_no_sum_below_zero_loses_a_cent(nets: list[tuple[int, bool]], rate: str) -> None:
+    sessions = [told(((net, 0), rate), tax_included=inside) for net, inside in nets]
+    invoice = document(*sessions)
+
+    assert invoice.due_minor == invoice.gross_minor + invoice.rounding_minor
+    assert sum(balances(*sessions).values()) == 0
+    assert balances(*sessions)["receivable:invoiced"] == invoice.due_minor
+
+
 def test_each_rate_of_a_document_is_a_sum_of_its_own() -> None:
     month = [told(((3, 1), "20"), ((4, 0), "10"), ((5, 0), None), ((6, 0), "0"))] * 10
 

@@ -89,7 +89,7 @@ def test_what_is_repaired_is_noted(broken: dict[str, Any], code: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "spot"),
     [
-        pytest.param(component(price=-1), "elements[0].price_components[0].price", id="negative"),
+        pytest.param(component(vat=-1), "elements[0].price_components[0].vat", id="negative"),
         pytest.param(component(price="NaN"), "elements[0].price_components[0].price", id="NaN"),
         pytest.param(
             component(price="1E+999999"), "elements[0].price_components[0].price", id="a huge one"
