@@ -6,6 +6,7 @@ Source: OCPP 2.0.1 part 2, TransactionEventRequest.seqNo; part 6, TC_E_31 and TC
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ledger.facts.flags import Flag
@@ -32,7 +33,7 @@ def check_sequence(facts: Iterable[SessionFact], *, has_ended: bool) -> Sequence
     """
     by_number: dict[int, set[object]] = {}
     first: int | None = None
-    highest, begins_again = -1, False
+    highest, begins_again = 0, False
     for fact in facts:
         if fact.seq_no is None:
             continue
@@ -60,16 +61,8 @@ def check_sequence(facts: Iterable[SessionFact], *, has_ended: bool) -> Sequence
 
 def _missing(told: Collection[int], low: int) -> tuple[int, ...]:
     """Return the first numbers from *low* on that are not *told* below the highest."""
-    high = max(told)
-    if sum(1 for number in told if number >= low) >= high - low + 1:
-        return ()
-    missing: list[int] = []
-    number = low
-    while len(missing) < _LISTED_MAX and number <= high:
-        if number not in told:
-            missing.append(number)
-        number += 1
-    return tuple(missing)
+    missing = (number for number in range(low, max(told)) if number not in told)
+    return tuple(islice(missing, _LISTED_MAX))
 
 
 def _content_of(fact: SessionFact) -> object:

@@ -16,7 +16,14 @@ from ledger.facts.station_facts import (
     SessionUpdated,
 )
 from ledger.facts.station_traits import StationTraits
-from ledger.sessions.loose_frames import SessionFrame, Window, fits, loose_frame_of, windows_of
+from ledger.sessions.loose_frames import (
+    SessionFrame,
+    Window,
+    fits,
+    flags_of_stop,
+    loose_frame_of,
+    windows_of,
+)
 from ledger.sessions.segments import Segment
 from tests.station_story import Story16, at, wh
 
@@ -299,3 +306,9 @@ def test_the_next_driver_s_reading_is_the_next_driver_s() -> None:
 
     assert (first.energy_wh, second.energy_wh) == (Decimal(0), Decimal(2000))
     assert first.provisional_ended_at == at(0)
+
+
+def test_a_stop_that_fits_is_the_session_s_own_or_told_again() -> None:
+    assert flags_of_stop(window()) == {Flag.RESOLVED_BY_CONTEXT}
+    assert flags_of_stop(window(next_start_at=at(60))) == {Flag.RESOLVED_BY_CONTEXT}
+    assert flags_of_stop(window(ends_at=at(60))) == {Flag.RESOLVED_BY_CONTEXT, Flag.DUPLICATE_STOP}

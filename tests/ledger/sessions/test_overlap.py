@@ -59,7 +59,7 @@ def _window(
         ((0, 1000, 30, 6000), (40, 2000, None, None), False),
         # registers that nobody knows: who lasts on for more than a minute may share
         ((0, None, 31, 4000), (30, 2000, 60, 6000), False),
-        ((0, None, 31.1, 4000), (30, 2000, 60, 6000), True),
+        ((0, None, 31 + 1 / 60, 4000), (30, 2000, 60, 6000), True),
         ((0, 1000, 40, None), (30, 2000, 60, 6000), True),
         ((0, 1000, 40, 999), (30, 2000, 60, 6000), True),
         ((0, 1000, 40, 4000), (30, None, 60, 6000), True),

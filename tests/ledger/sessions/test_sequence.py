@@ -136,3 +136,41 @@ def test_a_number_that_two_messages_share_in_their_order_holds_nothing() -> None
     story.stop(60, 6000, seq=2)
 
     assert (story.session().flags, story.session().blockers) == ((Flag.SEQ_UNRELIABLE,), ())
+
+
+@pytest.mark.parametrize(
+    ("started", "others", "ended", "missing"),
+    [
+        (0, (1,), 2, ()),
+        (0, (), 2, (1,)),
+        (0, (1,), 4, (2, 3)),
+        (0, (3,), 4, (1, 2)),
+        # from the start's own number on, or from 0 where the start is not told
+        (5, (), 7, (6,)),
+        (None, (1,), 2, (0,)),
+        (None, (0,), 2, (1,)),
+        (None, (), 0, ()),
+        # a hundred of them are listed
+        (0, (), 101, tuple(range(1, 101))),
+        (0, (), 102, tuple(range(1, 101))),
+        (0, (), 2**31, tuple(range(1, 101))),
+        # an open session lacks nothing yet
+        (0, (2,), None, ()),
+    ],
+)
+def test_numbers_are_missing_between_the_first_and_the_highest_of_an_ended_session(
+    started: int | None, others: tuple[int, ...], ended: int | None, missing: tuple[int, ...]
+) -> None:
+    story = Story201()
+    if started is not None:
+        story.start(0, 1000, seq=started)
+    for number in others:
+        story.sample(10 + number, wh(2000), seq=number)
+    if ended is not None:
+        story.stop(60, 6000, seq=ended)
+
+    session = story.session()
+
+    assert session.missing_seq_nos == missing
+    assert (Flag.SEQ_GAP in session.blockers) is bool(missing)
+    assert Flag.ID_AMBIGUOUS not in session.flags

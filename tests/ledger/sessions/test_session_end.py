@@ -38,7 +38,7 @@ def start(wh: int | None = 1000, **more: Any) -> SessionStarted:  # noqa: ANN401
     return SessionStarted(**_frame(0, meter_start_wh=told, **more))
 
 
-def stop(minute: float, wh: int | None, **more: Any) -> SessionEnded:  # noqa: ANN401
+def stop(minute: float, wh: int | str | None, **more: Any) -> SessionEnded:  # noqa: ANN401
     told = None if wh is None else Decimal(wh)
     return SessionEnded(**_frame(minute, meter_stop_wh=told, **more))
 
@@ -67,6 +67,7 @@ def stop(minute: float, wh: int | None, **more: Any) -> SessionEnded:  # noqa: A
         ([stop(60, 6000, seq_no=3), stop(60, 6001, seq_no=2)], start(), 1, {DIFFERENT}),
         ([stop(60, 6000, seq_no=1), stop(60, 6001)], start(), 1, {DIFFERENT}),
         ([stop(60, 6001), stop(60, 6000)], start(), 1, {DIFFERENT}),
+        ([stop(60, "0.5"), stop(60, None)], start(), 1, {DIFFERENT}),
         ([stop(60, 6000, position=5), stop(60, 6000, position=4)], start(), 1, {AGAIN}),
     ],
 )
