@@ -64,9 +64,14 @@ _TAXED_SUM: Final = {
     ),
 }
 
+_GUESSES: Final = {
+    "add: _DOUBLINGS_MAX -> _DOUBLINGS_MAX + 1": "Five doublings are over the longest hold.",
+}
+
 EQUIVALENT: Final[dict[str, str]] = {
     f"{module}:{change}": reason
     for module, changes in {
+        "ingest.edge.guesses": _GUESSES,
         "ledger.books.decisions_store": _DECISIONS_STORE,
         "ledger.books.document_taxes": _DOCUMENT_TAXES,
         "ledger.declared.passwords": _PASSWORDS,

@@ -12,6 +12,7 @@ from ingest.directory import AuthorizationStatus, TokenAccess
 from ingest.edge import connection as connection_module
 from ingest.edge.connection import StationGoneError
 from ingest.edge.server import Manners
+from ingest.rpc import codec
 from ledger.log.envelope import Frame
 from ledger.log.event_log import LogError
 from tests.edge import PASSWORD, open_edge, until
@@ -230,6 +231,32 @@ async def test_no_level_of_logging_writes_who_stands_in_a_frame(
     assert [each for each in ours if "04A1B2C3D4" in each.getMessage()] == []
     # The station's end is the library's own: there it does.
     assert "04A1B2C3D4" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("connections", "boots", "longer", "kind"),
+    [
+        pytest.param(1, 0, 0, 3, id="a short call before it booted"),
+        pytest.param(1, 0, 1, 4, id="a long one"),
+        pytest.param(1, 1, 1, 3, id="a long one after that"),
+        pytest.param(2, 0, 1, 3, id="a long one of who only lost its connection"),
+    ],
+)
+async def test_who_never_booted_is_read_up_to_a_bound(
+    connections: int, boots: int, longer: int, kind: int
+) -> None:
+    call = '[2,"1","StatusNotification",{}]'
+    async with open_edge() as edge:
+        for _ in range(connections):
+            async with edge.station() as station:
+                for _ in range(boots):
+                    await station.call("BootNotification", BOOT)
+                size = codec.UNREGISTERED_FRAME_MAX + longer
+                answer = await station.send(call + " " * (size - len(call)))
+                # Not by mistake: this one is short.
+                assert (await station.send(call))[0] == 3
+
+    assert answer[0] == kind
 
 
 ACCEPTED, INVALID = ({"idTagInfo": {"status": each}} for each in ("Accepted", "Invalid"))

@@ -90,6 +90,40 @@ def test_what_missed_the_invoice_of_its_month_goes_on_the_next_one_alone(
     assert waiting(connection) == []
 
 
+def test_what_missed_the_invoice_of_a_december_goes_on_that_of_january(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    christmas = datetime(2026, 12, 24, tzinfo=UTC)
+    keep(connection, month_of(1, christmas))
+    issue_due(connection, issuer, DECLARED, up_to=datetime(2027, 1, 2, tzinfo=UTC))
+    late = month_of(2, christmas + timedelta(hours=2))
+    keep(connection, late)
+
+    assert issue_due(connection, issuer, DECLARED, up_to=datetime(2027, 1, 31, tzinfo=UTC)) == ()
+    assert waiting(connection) == [late.session_id]
+    issue_due(connection, issuer, DECLARED, up_to=datetime(2027, 2, 2, tzinfo=UTC))
+
+    months = [read_document(invoice.document).month for _, invoice in issuer.invoices()]
+    assert months == ["2026-12", "2027-01"]
+
+
+def test_what_a_kill_left_is_booked_before_what_is_due_and_not_by_who_is_to_end(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    """Its session may wait for nothing any more: a correction took it from the queue."""
+    first = rated(session())
+    keep(connection, first)
+    issuer.issue(order_of(cause_of_session(first.decides), [first], DECLARED, at=NOON))
+    later = replace(first.moment, position=99)
+    keep(connection, replace(first, revision=2, moment=later))
+
+    assert issue_due(connection, issuer, DECLARED, up_to=NOON, is_over=lambda: True) == ()
+    assert issue_due(connection, issuer, DECLARED, up_to=NOON) == (
+        "WL-2026-000001",
+        "WL-2026-000002",
+    )
+
+
 def test_a_december_is_due_when_it_is_over_and_not_a_moment_before(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
