@@ -23,6 +23,7 @@ from deploy.clock import SystemClock
 from deploy.running.wiring import System
 from deploy.settings import load_settings
 from ledger.database import connect as connect_database
+from ledger.log.postgres import PostgresEventLog
 from projections.balances.energy import energy_balance
 from tests.deploy.running_wattledger import Wattledger
 from tests.faults.hostile_frames import HostileFrames
@@ -193,13 +194,13 @@ def check(wattledger: Wattledger, frames: int) -> Seen:
 
 
 def until_worked_off(dsn: str) -> None:
-    query = """
-    SELECT count(*) FROM log_head JOIN worker_position USING (partition)
-    WHERE worker_position.next_position < log_head.next_position
-    """
+    query = "SELECT partition, next_position FROM worker_position"
     limit = time.monotonic() + 1_200
-    with connect_database(dsn) as connection:
-        while connection.execute(query).fetchone() != (0,):
+    with connect_database(dsn) as connection, PostgresEventLog(dsn) as log:
+        while True:
+            reached = dict(connection.execute(query).fetchall())
+            if all(reached.get(each, 0) >= end for each, end in enumerate(log.ends())):
+                return
             assert time.monotonic() < limit
             time.sleep(0.2)
 
