@@ -34,8 +34,9 @@ session. To sum all rises would be simpler, but then each spike is billed; and t
 zero without a word hides a meter that was changed.
 
 What must stay true: never raises, never negative, no reading used twice. All that is set aside is
-in `dropped`, so that metered = dropped + sessions + unattributed to the Wh on each day
-(tests/projections/balances/test_station_energy.py; the cases: tests/ledger/meter/test_measure.py).
+in `dropped` (samples) or refused (of start and stop), so that metered = dropped + sessions +
+unattributed to the Wh on each day (tests/projections/balances/test_station_energy.py; the cases:
+tests/ledger/meter/test_measure.py).
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ class _Measurement:
         self._started_at, self._ended_at = started_at, ended_at
         self._flags: set[str] = set(evidence.flags)
         self._dropped: set[RegisterReading] = set()
-        self._kept: set[RegisterReading] = set()
+        self._refused_stops: set[RegisterReading] = set()
+        self._refused_starts: set[RegisterReading] = set()
         self._base = Decimal(0)
         bound = ended_at or until
         self._samples = [
@@ -125,7 +127,11 @@ class _Measurement:
             self._flags.add(Flag.READINGS_OF_ONE_MOMENT)
         start = self._start()
         if start is None:
-            return Metered(flags=frozenset(self._flags | {Flag.START_READING_MISSING}))
+            self._flags.add(Flag.START_READING_MISSING)
+            # Of several stops one stands for the register; between two of them nothing flowed.
+            stops = self._stops_told()
+            refused = frozenset(stops) - {*stops[:1]}
+            return Metered(flags=frozenset(self._flags), refused_stops=refused)
         stop = self._stop(start)
         samples = self._framed(start, stop)
         counted = self._series(start, samples, stop)
@@ -145,19 +151,11 @@ class _Measurement:
             stop_wh=None if self._ended_at is None else last.reading.value_wh,
             counted=counted,
             unattributed_wh=unattributed,
-            dropped=frozenset(self._dropped - self._used(counted)),
+            dropped=frozenset(self._dropped),
+            refused_starts=frozenset(self._refused_starts),
+            refused_stops=frozenset(self._refused_stops),
             flags=frozenset(self._flags),
         )
-
-    def _used(self, counted: Sequence[Counted]) -> set[RegisterReading]:
-        """Return the readings that were counted, as they came.
-
-        What is told twice is one reading: where one of the two is used, none is dropped.
-        """
-        base = self._base
-        return self._kept | {
-            c.reading._replace(value_wh=c.reading.value_wh - base) for c in counted
-        }
 
     def _start(self) -> RegisterReading | None:
         """Return the register at the start; a start that later readings refute is passed over."""
@@ -167,12 +165,12 @@ class _Measurement:
         chosen = choose_start(told, later, self._started_at, self._limit)
         self._flags |= chosen.flags
         if chosen.reading is not None:
-            self._keep(chosen.reading, told)
+            self._refused_starts |= set(told) - {chosen.reading}
             return chosen.reading._replace(at=self._started_at)
         nearest = next(iter((*self._early, *self._samples)), None)
         if nearest is None:
             return told[0]._replace(at=self._started_at) if told else None
-        self._dropped |= set(told)
+        self._refused_starts |= set(told)
         if nearest.at - self._started_at > AT_ONCE:
             self._flags.add(Flag.START_READING_MISSING)
         return nearest._replace(at=self._started_at)
@@ -181,20 +179,19 @@ class _Measurement:
         """Return the register at the stop where one was given (the first not below the start)."""
         if self._ended_at is None:
             return None
-        # Of readings with the context End the last one is at the end.
-        ends = sorted(self._evidence.ends, key=lambda r: r.at, reverse=True)
-        told = [*self._evidence.declared_stop, *ends]
+        told = self._stops_told()
         last = self._samples[-1] if self._samples else None
         chosen = choose_stop(told, start, last, self._ended_at, self._limit)
         self._flags |= chosen.flags
         if chosen.reading is None:
             return None
-        self._keep(chosen.reading, told)
+        self._refused_stops |= set(told) - {chosen.reading}
         return chosen.reading._replace(at=self._ended_at)
 
-    def _keep(self, chosen: RegisterReading, told: Iterable[RegisterReading]) -> None:
-        self._kept.add(chosen)
-        self._dropped |= {other for other in told if other != chosen}
+    def _stops_told(self) -> list[RegisterReading]:
+        """Return what is told of the stop, best first: of those with context End the last."""
+        ends = sorted(self._evidence.ends, key=lambda r: r.at, reverse=True)
+        return [*self._evidence.declared_stop, *ends]
 
     def _framed(
         self, start: RegisterReading, stop: RegisterReading | None
@@ -285,8 +282,7 @@ class _Measurement:
         return 0 <= rise <= _NOISE_WH < highest - stop.value_wh
 
     def _refuse_stop(self) -> None:
-        self._kept -= {*self._evidence.declared_stop, *self._evidence.ends}
-        self._dropped |= {*self._evidence.declared_stop, *self._evidence.ends}
+        self._refused_stops |= {*self._evidence.declared_stop, *self._evidence.ends}
 
     def _accumulate(
         self, readings: Sequence[RegisterReading], *, bounded: bool = False

@@ -57,8 +57,10 @@ class Accumulated(NamedTuple):
 class Metered(msgspec.Struct, frozen=True, kw_only=True):
     """The energy of one session: `counted` from the start reading to the stop reading.
 
-    `energy_wh` is None when no register and no interval said anything. `dropped` are the raw
-    readings of the session that were not used, each with a flag or beside an equal in rank.
+    `energy_wh` is None when no register and no interval said anything. `dropped` are the samples
+    of the session, as they came, that were not used; `refused_starts` and `refused_stops` what
+    start and stop say and does not hold. Each has a flag or stands beside an equal in rank, and
+    what is told in two roles is two readings.
     """
 
     energy_wh: Decimal | None = None
@@ -68,6 +70,8 @@ class Metered(msgspec.Struct, frozen=True, kw_only=True):
     unattributed_wh: Decimal = Decimal(0)
     flags: frozenset[str] = frozenset()
     dropped: frozenset[RegisterReading] = frozenset()
+    refused_starts: frozenset[RegisterReading] = frozenset()
+    refused_stops: frozenset[RegisterReading] = frozenset()
 
 
 class PowerLimit(NamedTuple):

@@ -51,7 +51,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     its points end there, so that a person may release it as it is. `last_sign_at` is where the last
     sign of the vehicle ends where that is before the stop. `frames` are the (position,
     line) of every fact in it, `unused_frames` those of stops that do not hold, `dropped` the
-    register readings that were not used. `blockers` are the flags that forbid automatic rating.
+    samples of the register that were not used, `refused_starts` and `refused_stops` what start and
+    stop say of it and does not hold. `blockers` are the flags that forbid automatic rating.
     Facts of its reference dated before `facts_from` are an earlier session's; None: it is the
     first one. `window` is where it lies by its own frames, None without a start. `authorization` is
     what its token was found to be when the start was logged, or else the first event that names it.
@@ -84,6 +85,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     unused_frames: tuple[tuple[int, int], ...] = ()
     signed: int = 0
     dropped: tuple[RegisterReading, ...] = ()
+    refused_starts: tuple[RegisterReading, ...] = ()
+    refused_stops: tuple[RegisterReading, ...] = ()
     clock: SessionClock = SessionClock()
     first_received_at: datetime
     last_received_at: datetime

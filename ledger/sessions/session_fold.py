@@ -130,6 +130,8 @@ class _Fold:
             unused_frames=tuple(sorted(unused)),
             signed=sum(len(fact.signed) for fact in self._facts),
             dropped=tuple(sorted(metered.dropped)),
+            refused_starts=tuple(sorted(metered.refused_starts)),
+            refused_stops=tuple(sorted(metered.refused_stops)),
             clock=self._clock,
             first_received_at=min(fact.received_at for fact in self._facts),
             last_received_at=max(fact.received_at for fact in self._facts),

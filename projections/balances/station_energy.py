@@ -217,8 +217,8 @@ class _Balance:
         used = [r for r in evidence.samples if r not in session.dropped]
         until = end or session.provisional_ended_at
         samples = [r for r in used if r.at >= start and (until is None or r.at <= until)]
-        begins = [r for r in _starts(evidence) if r not in session.dropped]
-        ends = [r for r in _stops(evidence) if r not in session.dropped]
+        begins = [r for r in _starts(evidence) if r not in session.refused_starts]
+        ends = [r for r in _stops(evidence) if r not in session.refused_stops]
         around = [r for r in used if r not in samples]
         if not begins:  # the reading just before the start may stand in for it
             near = [r for r in around if start - BEFORE_START <= r.at < start]

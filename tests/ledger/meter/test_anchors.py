@@ -112,13 +112,30 @@ def test_a_reading_that_start_or_stop_repeat_is_one_reading() -> None:
     told = measured(1000, [], 6000, begins=[(0, 1000)], ends=[(60, 6000)])
 
     assert outcome(told) == (5000, frozenset())
-    assert not told.dropped
+    assert told.dropped | told.refused_starts | told.refused_stops == frozenset()
 
 
-def test_a_reading_that_was_not_used_is_dropped_as_it_came() -> None:
+def test_a_reading_that_was_not_used_is_dropped_or_refused_as_it_came() -> None:
     told = measured(
         1000, [(20, 2000), (30, 0), (40, 4000)], 6000, begins=[(0, 1005)], ends=[(60, 6005)]
     )
 
-    assert told.dropped == {reading(0, 1005), reading(30, 0), reading(60, 6005)}
+    assert told.dropped == {reading(30, 0)}
+    assert told.refused_starts == {reading(0, 1005)}
+    assert told.refused_stops == {reading(60, 6005)}
     assert told.energy_wh == Decimal(5000)
+
+
+def test_what_a_frame_says_of_the_start_and_again_in_between_is_dropped_as_the_latter() -> None:
+    told = measured(None, [(30, 2000), (40, 1000), (50, 2500)], None, begins=[(40, 1000)])
+
+    assert told.dropped == {reading(40, 1000)}
+    assert not told.refused_starts
+    assert told.energy_wh == Decimal(1500)
+
+
+def test_of_several_stops_without_a_start_one_stands_for_the_register() -> None:
+    told = measured(None, [], 5, ends=[(58, 67_000), (60, 67_063)])
+
+    assert told.energy_wh is None
+    assert told.refused_stops == {reading(58, 67_000), reading(60, 67_063)}

@@ -289,7 +289,10 @@ def test_readings_after_the_next_start_are_not_an_open_sessions() -> None:
 def test_what_was_not_believed_is_dropped_as_it_came(
     start: int, samples: list[Told], stop: int, dropped: list[Told]
 ) -> None:
-    assert measured(start, samples, stop).dropped == set(readings(*dropped))
+    told = measured(start, samples, stop)
+
+    found = told.dropped | told.refused_starts | told.refused_stops
+    assert found == set(readings(*dropped))
 
 
 @pytest.mark.parametrize(
@@ -300,20 +303,24 @@ def test_what_was_not_believed_is_dropped_as_it_came(
             [(0.05, 1_001_500), (15, 1002), (30, 1003)],
             1_005_000,
             {"begins": [(0.05, 1_001_500)]},
-            [(15, 1002), (30, 1003)],
+            [(0.05, 1_001_500), (15, 1002), (30, 1003)],
         ),
         (4_076_000, [(15, 1000), (30, 2500)], None, {"ends": [(15, 1000)]}, []),
     ],
     ids=["as the start", "as a stop that is refused"],
 )
-def test_what_is_told_twice_and_used_once_is_not_dropped(
+def test_what_is_told_in_two_roles_is_dropped_in_the_one_that_was_not_used(
     start: int | None,
     samples: list[Told],
     stop: int | None,
     more: dict[str, Any],
     dropped: list[Told],
 ) -> None:
-    assert measured(start, samples, stop, **more).dropped == set(readings(*dropped))
+    told = measured(start, samples, stop, **more)
+
+    assert told.dropped == set(readings(*dropped))
+    assert not told.refused_starts
+    assert told.refused_stops == set(readings(*more.get("ends", [])))
 
 
 def test_every_sample_up_to_the_stop_is_a_point() -> None:
