@@ -1,0 +1,187 @@
+"""The fold of one session: each of its questions, a row on either side of where it turns."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ledger.facts.flags import Flag
+from tests.station_story import Story16, Story201, at, wh
+
+SECOND = 1 / 60
+
+
+@pytest.mark.parametrize(("minute", "is_before"), [(-SECOND, True), (0, False), (SECOND, False)])
+def test_a_stop_before_the_start_ends_it_at_once(minute: float, *, is_before: bool) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.stop(minute, 1000, received=1)
+
+    session = story.session()
+
+    assert session.started_at == at(0)
+    assert session.ended_at == at(max(minute, 0))
+    assert (Flag.STOP_BEFORE_START in session.flags) is is_before
+
+
+@pytest.mark.parametrize(
+    ("received", "is_heard"), [(-SECOND, False), (0, True), (60, True), (60 + SECOND, False)]
+)
+def test_states_speak_of_the_clock_from_the_first_frame_to_the_last(
+    received: float, *, is_heard: bool
+) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.sample(30, wh(3000))
+    story.stop(60, 6000)
+    story.state(600, "Charging", received=received)
+
+    assert (Flag.TIME_IMPOSSIBLE in story.session().flags) is is_heard
+
+
+@pytest.mark.parametrize(
+    ("boot", "stops", "is_interrupted"),
+    [
+        (0, 60, False),
+        (SECOND, 60, True),
+        (60 - SECOND, 60, True),
+        (60, 60, False),
+        (90, None, True),
+        (-1, None, False),
+    ],
+)
+def test_a_boot_between_start_and_stop_interrupts(
+    boot: float, stops: float | None, *, is_interrupted: bool
+) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.boot(boot)
+    if stops is not None:
+        story.stop(stops, 6000, reason="Local")
+
+    assert (Flag.INTERRUPTED in story.session().flags) is is_interrupted
+
+
+@pytest.mark.parametrize(
+    ("reported", "in_queue", "is_closed"),
+    [
+        (60 - SECOND, False, False),
+        (60, False, True),
+        (90, False, True),
+        (90, True, False),
+    ],
+)
+@pytest.mark.parametrize("transaction", ["T-1", None])
+def test_a_queue_that_is_empty_from_the_stop_on_closes_a_gap(
+    reported: float, *, in_queue: bool, is_closed: bool, transaction: str | None
+) -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.stop(60, 6000, seq=2)
+    asked = {} if transaction is None else {"transactionId": transaction}
+    reply = {"messagesInQueue": in_queue}
+    story.send("GetTransactionStatus", asked, reported, reply=reply, direction="out")
+
+    session = story.session()
+
+    assert session.missing_seq_nos == (1,)
+    assert (Flag.SEQ_GAP_CLOSED in session.flags) is is_closed
+    assert (Flag.SEQ_GAP in session.blockers) is not is_closed
+
+
+@pytest.mark.parametrize(
+    ("starts", "updates", "stops", "token", "flags"),
+    [
+        ("A", (), "A", "a", set()),
+        ("A", (), None, "a", set()),
+        ("A", (), "B", "a", {Flag.OTHER_TOKEN_STOPPED}),
+        ("A", ("A",), None, "a", set()),
+        ("A", ("B",), None, "a", {Flag.ID_AMBIGUOUS}),
+        (None, ("B",), None, "b", set()),
+        (None, (None, "B"), "B", "b", set()),
+        (None, ("B", "C"), None, "b", {Flag.ID_AMBIGUOUS}),
+        (None, (None,), "B", None, {Flag.TOKEN_MISSING}),
+    ],
+)
+def test_the_starter_pays_or_whom_the_first_event_names(
+    starts: str | None,
+    updates: tuple[str | None, ...],
+    stops: str | None,
+    token: str | None,
+    flags: set[Flag],
+) -> None:
+    story = Story201()
+    story.start(0, 1000, token=starts)
+    for index, told in enumerate(updates, 1):
+        story.sample(10 * index, wh(1000 + 500 * index), token=told)
+    story.stop(60, 6000, token=stops)
+
+    session = story.session()
+
+    assert session.token_uid == token
+    assert set(session.flags) == flags
+
+
+def test_of_events_out_of_order_the_earliest_names_who_pays() -> None:
+    story = Story201()
+    story.start(0, 1000, token=None, seq=0)
+    story.sample(20, wh(2000), token="B", seq=2)
+    story.sample(10, wh(1500), token="A", seq=1, received=30)
+    story.stop(60, 6000, seq=3)
+
+    assert story.session().token_uid == "a"
+
+
+@pytest.mark.parametrize(("register", "is_zero"), [(1000, True), (1001, False)])
+def test_no_energy_at_all_is_told_of_an_ended_session(register: int, *, is_zero: bool) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.sample(30, wh(1000))
+    assert Flag.ZERO_ENERGY not in story.session().flags
+
+    story.stop(60, register)
+
+    assert (Flag.ZERO_ENERGY in story.session().flags) is is_zero
+
+
+def test_only_without_numbers_and_without_a_start_is_a_stop_unmatched() -> None:
+    numbered, unnumbered = Story201(), Story16()
+    numbered.stop(60, 6000, seq=1)
+    unnumbered.stop(60, 6000, tx=7)
+
+    assert set(numbered.session().blockers) >= {Flag.START_MISSING}
+    assert Flag.UNMATCHED_STOP not in numbered.session().flags
+    assert set(unnumbered.session().blockers) >= {Flag.UNMATCHED_STOP}
+    assert Flag.START_MISSING not in unnumbered.session().flags
+
+
+def test_the_next_start_ends_what_an_open_session_may_read() -> None:
+    """The next driver's readings, told under the id of the last, count in nobody's session."""
+    story = Story16()
+    story.start(0, 1000, tx=1, token="A")
+    story.sample(30, wh(3000), tx=1)
+    story.start(60, 3000, tx=2, token="B")
+    story.sample(60, wh(3000), tx=1)
+    story.sample(60 + SECOND, wh(3100), tx=1)
+    story.sample(90, wh(5000), tx=1)
+
+    first, _ = story.sessions()
+
+    assert first.token_uid == "a"
+    assert first.energy_wh == 2000
+    assert first.provisional_ended_at == at(60)
+    assert Flag.STOP_LOST in first.blockers
+    assert first.duration == timedelta(hours=1)
+
+
+def test_of_starts_told_again_the_earliest_holds() -> None:
+    story = Story201()
+    story.start(0.5, 1000, token="A", seq=0, received=1)
+    story.start(0, 1000, token="A", seq=0, received=2)
+    story.stop(60, 6000, seq=1)
+
+    session = story.session()
+
+    assert session.started_at == at(0)
+    assert session.flags == (Flag.DUPLICATE_START,)
