@@ -63,6 +63,32 @@ _TAXED_SUM: Final = {
         "Of both nets that are compared, the upper one is exact then."
     ),
 }
+_BASIS: Final = {
+    "__eq__: isinstance(other, CompiledKey) and self.version.sha256 == other.version.sha256 -> "
+    "isinstance(other, CompiledKey) or self.version.sha256 == other.version.sha256": (
+        "A dictionary compares keys of the same hash alone, and that is the sha256's."
+    ),
+}
+_DECISIONS: Final = {
+    "kind_of: assert_never(decision) -> nothing": "No decision is of another type.",
+}
+_EXTENT: Final = {
+    "extents: continue -> nothing": "What follows comes to the same, in more time.",
+    "extents: continue -> nothing (2)": "What follows comes to the same, in more time.",
+}
+_STATION_MEMORY: Final = {
+    "settle: row.last_fact_at < self.waiting_since -> row.last_fact_at <= self.waiting_since": (
+        "The earliest of two that are the same is the same."
+    ),
+    "settle: len(rows) > 1 -> len(rows) >= 1": "One row shares its start with none.",
+    "settle: lacking < len(rows) -> lacking <= len(rows)": "No row is found among none.",
+}
+_SESSION_ROWS: Final = {
+    "read_on: risen > 0 -> risen >= 0": "Nothing is added where nothing rose.",
+}
+_ENTRIES: Final = {
+    "_say: 0 -> 1": "No version is below 1.",
+}
 
 _GUESSES: Final = {
     "add: _DOUBLINGS_MAX -> _DOUBLINGS_MAX + 1": "Five doublings are over the longest hold.",
@@ -81,6 +107,12 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.invoices.issuing": _ISSUING,
         "ledger.meter.checks": _CHECKS,
         "ledger.meter.measure": _MEASURE,
+        "ledger.rating.basis": _BASIS,
+        "ledger.rating.decisions": _DECISIONS,
+        "ledger.worker.entries": _ENTRIES,
+        "ledger.worker.extent": _EXTENT,
+        "ledger.worker.session_rows": _SESSION_ROWS,
+        "ledger.worker.station_memory": _STATION_MEMORY,
         "tariffs.taxes.breakdown": _BREAKDOWN,
         "tariffs.taxes.quantity_taxes": _QUANTITY_TAXES,
         "tariffs.taxes.taxed_sum": _TAXED_SUM,
