@@ -24,6 +24,7 @@ from deploy.running.wiring import System
 from deploy.settings import load_settings
 from ledger.database import connect as connect_database
 from ledger.log.postgres import PostgresEventLog
+from ledger.worker.position import has_caught_up
 from projections.balances.energy import energy_balance
 from tests.deploy.running_wattledger import Wattledger
 from tests.faults.hostile_frames import HostileFrames
@@ -194,13 +195,9 @@ def check(wattledger: Wattledger, frames: int) -> Seen:
 
 
 def until_worked_off(dsn: str) -> None:
-    query = "SELECT partition, next_position FROM worker_position"
     limit = time.monotonic() + 1_200
     with connect_database(dsn) as connection, PostgresEventLog(dsn) as log:
-        while True:
-            reached = dict(connection.execute(query).fetchall())
-            if all(reached.get(each, 0) >= end for each, end in enumerate(log.ends())):
-                return
+        while not has_caught_up(connection, log.ends()):
             assert time.monotonic() < limit
             time.sleep(0.2)
 
