@@ -214,8 +214,8 @@ class WorkerGroup:
         app.agent(topic, concurrency=1)(self._follow)
         return app
 
-    async def _follow(self, stream: Any) -> None:  # noqa: ANN401 - Faust's
-        async for events in stream.take_events(TAKEN_AT_ONCE, within=TAKEN_WITHIN_SECONDS):
+    async def _follow(self, handed: Any) -> None:  # noqa: ANN401 - Faust's
+        async for events in handed.take_events(TAKEN_AT_ONCE, within=TAKEN_WITHIN_SECONDS):
             if self._failure is not None:
                 continue
             try:
