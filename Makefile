@@ -21,8 +21,8 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-demo: $(VENV)/.run ## a simulated month end to end; JSON=FILE also writes the figures
-	$(BIN)/wattledger demo $(if $(JSON),--json $(JSON)) $(ARGS)
+demo: $(VENV)/.run ## a simulated month end to end; JSON=FILE also writes the figures, LOG=kafka keeps the log there
+	$(BIN)/wattledger demo $(if $(LOG),--log $(LOG)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
 up: $(VENV)/.run ## serve for real until stopped; DATA=folder
 	$(BIN)/wattledger up --data $(DATA) $(ARGS)

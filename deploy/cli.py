@@ -9,7 +9,8 @@ from itertools import takewhile
 
 from cyclopts import App, CycloptsError
 
-from deploy.commands.catalogue import COMMANDS, GROUPS, UNSAID, Command
+from deploy.commands.catalogue import COMMANDS, GROUPS, UNSAID
+from deploy.commands.command import Command
 from deploy.errors import DeployError
 from deploy.output import complain
 from ingest.errors import IngestError

@@ -43,6 +43,14 @@ def _setting(default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasse
     return field(default=default, metadata={"meaning": meaning})
 
 
+_CHOICES = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "log": ("postgres", "kafka"),
+    "kafka_profile": ("production", "development"),
+    "kafka_sasl_mechanism": ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How this Wattledger runs. Durations end in their unit."""
@@ -61,6 +69,18 @@ class Settings:
     linger_ms: int = _setting(5, "how long the log gathers frames for one commit")
     heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
     tick_seconds: int = _setting(60, "how often the log records that time passed")
+    log: str = _setting("postgres", "where the event log is: `postgres` or `kafka`")
+    kafka_bootstrap: str = _setting("", "`host:port,host:port` of Kafka's brokers")
+    kafka_topic: str = _setting("wattledger.log", "the event log's topic")
+    kafka_profile: str = _setting(
+        "production", "how safe the topic must be: `production`, or `development` for one broker"
+    )
+    kafka_ca_file: str = _setting("", "PEM file that brokers are checked against; makes it TLS")
+    kafka_certificate_file: str = _setting("", "PEM file with our certificate for the brokers")
+    kafka_key_file: str = _setting("", "PEM file with its private key")
+    kafka_sasl_mechanism: str = _setting("", "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`")
+    kafka_sasl_user: str = _setting("", "our name for the brokers")
+    kafka_sasl_password: str = _setting("", "its password; better as a variable than in a file")
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 
     def __post_init__(self) -> None:
@@ -81,9 +101,13 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise BadSettingError(SETTINGS, name, value, f"between {low} and {high}")
-        if self.log_level not in {"debug", "info", "warning", "error"}:
-            wanted = "debug, info, warning or error"
-            raise BadSettingError(SETTINGS, "log_level", self.log_level, wanted)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                wanted = f"{', '.join(filter(None, choices[:-1]))} or {choices[-1]}"
+                raise BadSettingError(SETTINGS, name, getattr(self, name), wanted)
+        if self.log == "kafka" and not self.kafka_bootstrap:
+            wanted = "host:port of a broker where the log is in Kafka"
+            raise BadSettingError(SETTINGS, "kafka_bootstrap", self.kafka_bootstrap, wanted)
         if self.tls_port >= 0 and not (self.tls_certificate and self.tls_key):
             wanted = "closed (-1), or tls_certificate and tls_key must be set"
             raise BadSettingError(SETTINGS, "tls_port", self.tls_port, wanted)

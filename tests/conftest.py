@@ -17,6 +17,8 @@ from psycopg.conninfo import make_conninfo
 from deploy.postgres import migrate
 from deploy.postgres.embedded import EmbeddedPostgres
 
+pytest_plugins = ["tests.kafka"]
+
 NUMBERS = itertools.count(1)
 
 # How long an example takes says more about what else the machine does than about the example.

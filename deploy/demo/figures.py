@@ -109,6 +109,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     trial_balance: Trial
     replay: Replay
     late_stops: tuple[LateStop, ...]
+    log: str
     data: str
     real_seconds: float
     problems: tuple[str, ...] = ()
@@ -137,6 +138,7 @@ def collect_figures(connection: Connection[Any], log: EventLog, month: DemoMonth
         ),
         replay=Replay(compared=replay.compared, differences=replay.differences),
         late_stops=find_late_stops(connection),
+        log=month.settings.log,
         data=str(month.settings.data),
         real_seconds=round(month.real_seconds, 1),
     )

@@ -9,21 +9,25 @@ from deploy.output import print_rows, say
 from ledger.facts.flags import meaning_of
 
 
+def _where(figures: Figures) -> list[str]:
+    if figures.log == "kafka":
+        return [f"The books lie in {figures.data}; their log was in Kafka, which is gone."]
+    data = f"--data {figures.data}"
+    return [
+        f"The data lies in {figures.data}; look around:",
+        f"  wattledger invoices {data}",
+        f"  wattledger sessions held {data}",
+        f"  wattledger balance {data}",
+    ]
+
+
 def print_report(figures: Figures, explained: str) -> None:
     """Print what the demo did, what the books hold, and what does not agree."""
     flags = {"flag": "left", "sessions": "right", "meaning": "left"}
     rows = [(flag, count, meaning_of(flag)) for flag, count in figures.flags.items()]
     print_rows("\nFlags: what was odd", flags, rows)
     say("One line explained (wattledger explain NUMBER LINE):", "", *explained.split("\n"))
-    data = f"--data {figures.data}"
-    say(
-        f"The data lies in {figures.data}; look around:",
-        f"  wattledger invoices {data}",
-        f"  wattledger sessions held {data}",
-        f"  wattledger balance {data}",
-        "",
-        *summary(figures).split("\n"),
-    )
+    say(*_where(figures), "", *summary(figures).split("\n"))
     for problem in figures.problems:
         say(f"DOES NOT RECONCILE: {problem}")
     if not figures.problems:

@@ -53,7 +53,7 @@ def opened_with_log(
     with (
         _database(settings, is_new=is_new) as dsn,
         connect(dsn) as connection,
-        closing(open_event_log(dsn)) as log,
+        closing(open_event_log(dsn, settings)) as log,
     ):
         yield connection, log
 

@@ -138,7 +138,7 @@ async def _tick(context: PartContext) -> None:
 def _event_log(context: PartContext) -> AbstractContextManager[EventLog]:
     from deploy.running.log_store import open_event_log  # noqa: PLC0415
 
-    return closing(open_event_log(context.dsn))
+    return closing(open_event_log(context.dsn, context.settings))
 
 
 def _listeners(settings: Settings) -> list[Listener]:
@@ -166,6 +166,10 @@ def _ports(settings: Settings, ports: Sequence[int]) -> Ports:
 
 def work(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     """Turn the log into sessions, decisions and invoices."""
+    if context.settings.log == "kafka":
+        asyncio.run(_work_in_group(context, ready))
+        stop.set()
+        return
     from ingest.facts.translate import translate  # noqa: PLC0415 - only this process needs it
     from ledger.worker.worker import Worker  # noqa: PLC0415
 
@@ -174,6 +178,23 @@ def work(context: PartContext, stop: threading.Event, ready: Ready) -> None:
         with Worker(context.dsn, log=log, partitions=partitions, translate=translate) as worker:
             ready(None)
             worker.run(stop)
+
+
+async def _work_in_group(context: PartContext, ready: Ready) -> None:
+    """Be one of the workers that share the partitions of a log in Kafka."""
+    from deploy.running.log_store import kafka_cluster  # noqa: PLC0415
+    from ingest.facts.translate import translate  # noqa: PLC0415
+    from ledger.worker.kafka.faust_app import WorkerGroup  # noqa: PLC0415
+
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    group = WorkerGroup(
+        context.dsn,
+        cluster=kafka_cluster(context.settings),
+        translate=translate,
+        folder=context.settings.data / "faust",
+    )
+    await group.run(stopping, lambda: ready(None))
 
 
 def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready) -> None:

@@ -32,6 +32,14 @@ class UnfitLineError(LogError):
     """A line that would not be one line of the log, or a partition that the log has not."""
 
 
+class PartitionsMismatchError(LogError):
+    """The log was made with another number of partitions, which its order depends on."""
+
+    def __init__(self, found: int, wanted: int) -> None:
+        self.found, self.wanted = found, wanted
+        super().__init__(f"the event log has {found} partitions, not {wanted}; set partitions back")
+
+
 class Position(NamedTuple):
     """Where a line stands: its partition, its record in that partition, its index in the record."""
 

@@ -166,9 +166,26 @@ class Worker:
             psycopg.OperationalError: If the connection is lost.
         """
         while not stop.is_set():
-            done = sum(self._patient_turn(index) for index in range(len(self._partitions)))
+            done = self.take_turns()
             # Also while there is much to do, or what the log tells meanwhile would pile up.
             self._log.wait(0 if done else WAIT_SECONDS)
+
+    def take_turns(self) -> int:
+        """Take one group of records of every partition that does not rest; return how many lines.
+
+        Raises:
+            FencedError: If another worker took over a partition.
+            psycopg.OperationalError: If the connection is lost.
+        """
+        return sum(self._patient_turn(index) for index in range(len(self._partitions)))
+
+    def rests(self) -> bool:
+        """Say whether a partition rests after an error that no line of it makes."""
+        return any(pause.seconds for pause in self._pauses)
+
+    def positions(self) -> dict[int, int]:
+        """Return, by partition, the position of the next record to take."""
+        return {each.partition: each.next_position for each in self._partitions}
 
     def _patient_turn(self, index: int) -> int:
         """Advance one partition unless it rests, which an error of its own makes it do."""

@@ -9,7 +9,8 @@ from importlib import import_module
 
 import pytest
 
-from deploy.commands.catalogue import COMMANDS, GROUPS, UNSAID, Command
+from deploy.commands.catalogue import COMMANDS, GROUPS, UNSAID
+from deploy.commands.command import Command
 from tests.tree import EXAMPLES
 
 HEAVY = {"asyncio", "eventsourcing", "numpy", "ocpp", "psycopg", "websockets"}

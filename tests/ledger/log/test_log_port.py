@@ -43,3 +43,19 @@ def test_one_module_of_the_product_chooses_the_store() -> None:
     }
 
     assert choosing == {"deploy/running/log_store.py", "ledger/log/postgres_lines.py"}
+
+
+def test_nothing_but_the_worker_and_the_wiring_names_kafka() -> None:
+    choosing = {
+        str(path.relative_to(ROOT).parent)
+        for path in SOURCES
+        if re.search(r"^\s*from ledger\.log\.kafka", path.read_text("utf-8"), re.MULTILINE)
+    }
+
+    assert choosing == {
+        "deploy/commands/running",
+        "deploy/demo",
+        "deploy/running",
+        "ledger/log/kafka",
+        "ledger/worker/kafka",
+    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
@@ -19,6 +20,7 @@ def demo(
     json: Path | None = None,
     stations: Annotated[int, Parameter(validator=Number(gte=9, lte=24))] = 24,
     days: Annotated[int, Parameter(validator=Number(gte=2, lte=30))] = 30,
+    log: Literal["postgres", "kafka"] = "postgres",
 ) -> int:
     """Drive a simulated fleet through a month, and check that everything reconciles.
 
@@ -31,6 +33,8 @@ def demo(
         json: Also write the figures to this file, for machines.
         stations: How many stations take part.
         days: How many days of history come before the last one.
+        log: Where the event log is. `kafka` starts a broker (Java and Maven), or uses the cluster
+            that WATTLEDGER_KAFKA_BOOTSTRAP names.
     """
     # The fleet's libraries take as long to load as everything else: only the demo pays for them.
     from deploy.demo.figures import collect_figures, explain_one_line
@@ -39,10 +43,15 @@ def demo(
 
     settings = demo_settings(data)
     say(f"A fleet of {stations} stations charges for a month; the data goes to {settings.data}")
-    month = play_month(settings, stations_max=stations, history_days=days)
-    with opened_with_log(settings) as (connection, log):
-        figures = collect_figures(connection, log, month)
-        explained = explain_one_line(connection, log)
+    with ExitStack() as exits:
+        if log == "kafka":
+            from deploy.demo.kafka_log import log_in_kafka
+
+            settings = exits.enter_context(log_in_kafka(settings))
+        month = play_month(settings, stations_max=stations, history_days=days)
+        connection, event_log = exits.enter_context(opened_with_log(settings))
+        figures = collect_figures(connection, event_log, month)
+        explained = explain_one_line(connection, event_log)
     print_report(figures, explained)
     if json is not None:
         encoded = msgspec.json.Encoder(decimal_format="number").encode(figures)

@@ -1,0 +1,1 @@
+"""What an operator runs: the system, its processes, the demo, and the topics of Kafka."""

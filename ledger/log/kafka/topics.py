@@ -1,0 +1,182 @@
+"""The topic of the event log: made as the log needs it, and refused if it would lose something.
+
+The log is kept for ever, in order and without gaps, on as many brokers as its profile says. Kafka's
+defaults delete after a week, and a cluster may well let a broker lead that lacks what was
+acknowledged. So the settings are checked whenever the log is opened for writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs name them not
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from ledger.log.event_log import LogError, PartitionsMismatchError
+from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, REQUEST_SECONDS, KafkaCluster, unavailable
+
+
+class TopicProfile(NamedTuple):
+    """How safe a topic must be: on how many brokers, and how many must have a message at least."""
+
+    name: str
+    replication: int
+    in_sync: int
+
+
+PROFILES: Final = {
+    "production": TopicProfile("production", 3, 2),
+    "development": TopicProfile("development", 1, 1),
+}
+"""`production` loses nothing with any one broker, `development` is for one broker."""
+
+_KEPT: Final = {
+    "cleanup.policy": "delete",  # compaction takes records out of the middle
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "unclean.leader.election.enable": "false",
+}
+
+
+class NoTopicError(LogError):
+    """The cluster has no topic for the event log."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        super().__init__(f"Kafka has no topic {topic}: `wattledger kafka init` makes it")
+
+
+class TopicFault(NamedTuple):
+    """Something of the topic that is not as the log needs it, and what changes that."""
+
+    what: str
+    found: str
+    wanted: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what} is {self.found}, not {self.wanted}: {self.remedy}"
+
+
+class WeakTopicError(LogError):
+    """The topic could lose what it confirmed, or is not the log that is asked for."""
+
+    def __init__(self, topic: str, profile: TopicProfile, faults: Sequence[TopicFault]) -> None:
+        self.topic, self.faults = topic, tuple(faults)
+        listed = "".join(f"\n  {fault}" for fault in faults)
+        super().__init__(
+            f"the topic {topic} is weaker than the profile {profile.name} asks:{listed}"
+        )
+
+
+def count_partitions(client: Consumer | AdminClient, cluster: KafkaCluster) -> int:
+    """Return how many partitions the log has.
+
+    Raises:
+        NoTopicError: If there is no topic.
+        KafkaException: If the brokers do not answer.
+    """
+    found = client.list_topics(cluster.topic, timeout=REQUEST_SECONDS).topics[cluster.topic]
+    if found.error is not None:
+        if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise NoTopicError(cluster.topic)
+        raise KafkaException(found.error)
+    return len(found.partitions)
+
+
+def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile) -> bool:
+    """Make the log's topic if there is none; say whether it was made.
+
+    Raises:
+        LogUnavailableError: If the brokers do not make it.
+    """
+    settings = _KEPT | {
+        "min.insync.replicas": str(profile.in_sync),
+        "max.message.bytes": str(MESSAGE_BYTES_MAX),
+    }
+    topic = NewTopic(
+        cluster.topic,
+        num_partitions=partitions,
+        replication_factor=profile.replication,
+        config=settings,
+    )
+    # A client that is not kept in a name is gone before its answer comes.
+    client = AdminClient(cluster.client())
+    try:
+        made = client.create_topics([topic], operation_timeout=REQUEST_SECONDS)
+        made[cluster.topic].result(2 * REQUEST_SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise unavailable(error) from error
+    return True
+
+
+def topic_faults(
+    cluster: KafkaCluster, *, partitions: int, profile: TopicProfile
+) -> list[TopicFault]:
+    """Return what of the topic is weaker than *profile*, or not what the log was told.
+
+    Raises:
+        NoTopicError: If there is no topic.
+        LogUnavailableError: If the brokers do not answer.
+    """
+    client = AdminClient(cluster.client())
+    resource = ConfigResource(ResourceType.TOPIC, cluster.topic)
+    try:
+        found = count_partitions(client, cluster)
+        topic = client.list_topics(cluster.topic, timeout=REQUEST_SECONDS).topics[cluster.topic]
+        asked = client.describe_configs([resource], request_timeout=REQUEST_SECONDS)[resource]
+        settings = {name: str(entry.value) for name, entry in asked.result().items()}
+    except KafkaException as error:
+        raise unavailable(error) from error
+    faults = []
+    if found != partitions:
+        # The order of each station's frames hangs on it: it can never be changed.
+        remedy = f"set `partitions` to {found}, or name another topic"
+        faults.append(TopicFault("partitions", str(found), str(partitions), remedy))
+    fewest = min(len(each.replicas) for each in topic.partitions.values())
+    if fewest < profile.replication:
+        remedy = "reassign its partitions to more brokers (kafka-reassign-partitions.sh)"
+        faults.append(TopicFault("replication", str(fewest), f"{profile.replication}+", remedy))
+    faults += [
+        _fault(cluster, name, settings.get(name, "unknown"), wanted)
+        for name, wanted in _KEPT.items()
+        if settings.get(name) != wanted
+    ]
+    for name, least in (
+        ("min.insync.replicas", profile.in_sync),
+        ("max.message.bytes", MESSAGE_BYTES_MAX),
+    ):
+        if int(settings.get(name, "0")) < least:
+            faults.append(_fault(cluster, name, settings.get(name, "unknown"), str(least)))
+    return faults
+
+
+def check_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile) -> None:
+    """Refuse a topic that could lose what it confirmed (see `topic_faults`).
+
+    Raises:
+        PartitionsMismatchError: If it has another number of partitions.
+        WeakTopicError: If it is weaker than *profile*.
+    """
+    faults = topic_faults(cluster, partitions=partitions, profile=profile)
+    for fault in faults:
+        if fault.what == "partitions":
+            raise PartitionsMismatchError(int(fault.found), partitions)
+    if faults:
+        raise WeakTopicError(cluster.topic, profile, faults)
+
+
+def _fault(cluster: KafkaCluster, name: str, found: str, wanted: str) -> TopicFault:
+    remedy = (
+        f"kafka-configs.sh --alter --entity-type topics --entity-name {cluster.topic} "
+        f"--add-config {name}={wanted}"
+    )
+    return TopicFault(name, found, wanted, remedy)

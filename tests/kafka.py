@@ -1,0 +1,46 @@
+"""The real Kafka that tests use: one broker a run, one fresh topic a test.
+
+`WATTLEDGER_TEST_KAFKA` names a cluster to use instead. Where neither it nor Java and Maven are
+there, tests that need Kafka skip and say how to get them; CI refuses the skip.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.kafka.brokers import KafkaBrokers
+from deploy.kafka.jars import how_to_get_them
+from ledger.log.kafka.cluster import KafkaCluster
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap() -> Iterator[str]:
+    """Where the brokers are."""
+    if given := os.environ.get("WATTLEDGER_TEST_KAFKA"):
+        yield given
+        return
+    if lacking := how_to_get_them():
+        pytest.skip(f"{lacking}; or name a cluster in WATTLEDGER_TEST_KAFKA")
+    home = Path(tempfile.mkdtemp(prefix="wattledger-kafka-"))
+    try:
+        with KafkaBrokers(home) as brokers:
+            yield brokers.bootstrap
+    finally:
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+def kafka(kafka_bootstrap: str) -> KafkaCluster:
+    """A cluster with a name for a topic that does not exist yet."""
+    return KafkaCluster(
+        bootstrap=kafka_bootstrap, topic=f"wattledger.log.{os.getpid()}.{next(NUMBERS)}"
+    )
