@@ -1,20 +1,25 @@
 """What the station server asks about stations and tokens, answered from the declarations.
 
-A token that nobody declared may be one that a partner told us of.
+A token that nobody declared may be one that a partner told us of; else it is recorded, before the
+station is answered. Who shows new tokens without end makes nobody wait: all that are shown at the
+same moment are looked up with one statement, and recorded with one commit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from functools import partial
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 
 from ingest.clock import Clock
 from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
+from ingest.gathering import Gatherer
 from ledger.database import connect_async
 from ledger.declared.declarations import Declaration, Declarations, Kind, decode_entity
 from ledger.declared.identities import canonical
@@ -30,12 +35,24 @@ FRESH_SECONDS: Final = 0.5
 _NEWER: LiteralString = """
 SELECT version, kind, key, valid_from, body FROM declaration WHERE version > %s ORDER BY version
 """
+# In one order everywhere: two servers with the same tokens then wait, and do not deadlock.
 _UNKNOWN: LiteralString = """
-INSERT INTO unknown_token (token_uid, station_id, first_seen_at, last_seen_at)
-VALUES (%s, %s, %s, %s)
+INSERT INTO unknown_token (token_uid, station_id, first_seen_at, last_seen_at, times)
+SELECT token_uid, station_id, min(seen_at), max(seen_at), count(*)
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS shown (token_uid, station_id, seen_at)
+GROUP BY token_uid, station_id ORDER BY token_uid, station_id
 ON CONFLICT (token_uid, station_id) DO UPDATE
-SET last_seen_at = excluded.last_seen_at, times = unknown_token.times + 1
+SET last_seen_at = greatest(unknown_token.last_seen_at, excluded.last_seen_at),
+    times = unknown_token.times + excluded.times
 """
+
+
+class _Shown(NamedTuple):
+    """A token that nobody declared, and where and when a station showed it."""
+
+    subject_id: str
+    station_id: str
+    seen_at: datetime
 
 
 class ReopenedConnection:
@@ -71,6 +88,9 @@ class DeclaredDirectory:
 
     def __init__(self, dsn: str, clock: Clock) -> None:
         self._connection, self._clock = ReopenedConnection(dsn), clock
+        connect = partial(connect_async, dsn)
+        self._partners: Gatherer[str, Sequence[Sequence[Any]]] = Gatherer(connect, _look_up)
+        self._unknown: Gatherer[_Shown, None] = Gatherer(connect, _record)
         self._rows: list[Declaration] = []
         self._known = Declarations()
         self._stations: dict[str, str] = {}
@@ -111,8 +131,7 @@ class DeclaredDirectory:
         )
 
     async def _partner_token(self, subject_id: str) -> TokenAccess | None:
-        rows = await self._connection.ask(LOOK_UP, asked_about(subject_id))
-        told = told_token(rows, self._clock.now())
+        told = told_token(await self._partners.ask(subject_id), self._clock.now())
         if told is None:
             return None
         status = AuthorizationStatus.ACCEPTED
@@ -133,14 +152,15 @@ class DeclaredDirectory:
         self, station_id: str, subject_id: str, *, seen_at: datetime
     ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""
-        await self._connection.ask(_UNKNOWN, (subject_id, station_id, seen_at, seen_at))
+        await self._unknown.ask(_Shown(subject_id, station_id, seen_at))
         policy = (await self._fresh()).policy(self._clock.now())
         refused = policy.unknown_tokens is UnknownTokens.REFUSE
         return AuthorizationStatus.INVALID if refused else AuthorizationStatus.ACCEPTED
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._connection.close()
+        """Close the connections."""
+        for each in (self._connection, self._partners, self._unknown):
+            await each.close()
 
     async def _fresh(self) -> Declarations:
         """Return the declarations, at most FRESH_SECONDS old."""
@@ -162,3 +182,19 @@ class DeclaredDirectory:
             self._rows.append(Declaration(version, known, key, valid_from, entity))
         self._known = Declarations(self._rows)
         self._stations = {canonical(key): key for key in self._known.keys(Kind.STATION)}
+
+
+async def _look_up(
+    connection: psycopg.AsyncConnection, subject_ids: Sequence[str]
+) -> Sequence[Sequence[Sequence[Any]]]:
+    """Return the rows of LOOK_UP of each of *subject_ids*."""
+    cursor = await connection.execute(LOOK_UP, asked_about(*subject_ids))
+    found: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
+    for row in await cursor.fetchall():
+        found[row[-1]].append(row)
+    return [found[subject_id] for subject_id in subject_ids]
+
+
+async def _record(connection: psycopg.AsyncConnection, shown: Sequence[_Shown]) -> Sequence[None]:
+    await connection.execute(_UNKNOWN, [list(column) for column in zip(*shown, strict=True)])
+    return [None] * len(shown)

@@ -255,7 +255,8 @@ class Server:
         """Ping everyone; close who neither sent anything nor answered a ping for too long."""
         while True:
             await asyncio.sleep(self._manners.ping_seconds)
-            await self._catch_up()
+            # Beside the pings: a database that does not answer must not hold them up.
+            self._start(self._catch_up())
             for connection in tuple(self._newest.values()):
                 if connection.silent_for() > self._manners.patience_seconds:
                     self._start(connection.close("silent", code=CloseCode.GOING_AWAY))
@@ -270,11 +271,13 @@ class Server:
             await self._admissions.save()
 
     async def _catch_up(self) -> None:
-        """Fence what was overtaken while nobody told us."""
+        """Fence what was overtaken unheard; it is given up when the next look begins."""
         try:
-            newest = await self._epochs.newest(tuple(self._newest))
-        except psycopg.Error as error:
-            _LOGGER.warning("newer connections are not known: %s", error)
+            async with asyncio.timeout(self._manners.ping_seconds):
+                newest = await self._epochs.newest(tuple(self._newest))
+        except (psycopg.Error, TimeoutError) as error:
+            why = str(error) or "the database does not answer"
+            _LOGGER.warning("newer connections are not known: %s", why)
             return
         for station_id, epoch in newest.items():
             self._overtake(station_id, epoch)

@@ -38,23 +38,33 @@ CHUNK_ROWS: Final = 5_000
 
 # By its parties, however many rows each of them has: a partner may change a token for years.
 LOOK_UP: LiteralString = """
-WITH RECURSIVE told (party) AS (
-    (SELECT party FROM partner_token WHERE subject = %s ORDER BY party LIMIT 1)
-    UNION ALL
-    SELECT (
-        SELECT other.party FROM partner_token AS other
-        WHERE other.subject = %s AND other.party > told.party ORDER BY other.party LIMIT 1
-    ) FROM told WHERE told.party IS NOT NULL
-)
-SELECT told.party, last.contract, last.is_valid, last.whitelist, last.expires_at
-FROM told, LATERAL (
-    SELECT * FROM partner_token AS one WHERE one.subject = %s AND one.party = told.party
-    ORDER BY one.number DESC LIMIT 1
-) AS last, LATERAL (
-    SELECT one.number FROM partner_token AS one WHERE one.subject = %s AND one.party = told.party
-    ORDER BY one.number LIMIT 1
-) AS first
-ORDER BY first.number
+SELECT found.party, found.contract, found.is_valid, found.whitelist, found.expires_at,
+       asked.subject
+FROM (SELECT DISTINCT unnest(%s::text[])) AS asked (subject), LATERAL (
+    WITH RECURSIVE told (party) AS (
+        (
+            SELECT party FROM partner_token WHERE subject = asked.subject
+            ORDER BY party LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT other.party FROM partner_token AS other
+            WHERE other.subject = asked.subject AND other.party > told.party
+            ORDER BY other.party LIMIT 1
+        ) FROM told WHERE told.party IS NOT NULL
+    )
+    SELECT told.party, last.contract, last.is_valid, last.whitelist, last.expires_at, first.number
+    FROM told, LATERAL (
+        SELECT * FROM partner_token AS one
+        WHERE one.subject = asked.subject AND one.party = told.party
+        ORDER BY one.number DESC LIMIT 1
+    ) AS last, LATERAL (
+        SELECT one.number FROM partner_token AS one
+        WHERE one.subject = asked.subject AND one.party = told.party
+        ORDER BY one.number LIMIT 1
+    ) AS first
+) AS found
+ORDER BY found.number
 """
 """The last row of each party that told a token, the party first that told it first."""
 # Two loads for one party at once would each compare with what the other has not committed yet.
@@ -141,16 +151,16 @@ def add_partner_tokens(
     return added
 
 
-def asked_about(subject_id: str) -> tuple[str, ...]:
-    """Return the parameters of LOOK_UP for one token."""
-    return (subject_id,) * 4
+def asked_about(*subject_ids: str) -> tuple[list[str]]:
+    """Return the parameters of LOOK_UP for some tokens."""
+    return (list(subject_ids),)
 
 
 def told_token(rows: Sequence[Sequence[Any]], at: datetime) -> ToldToken | None:
-    """Return which of the rows of LOOK_UP holds at the moment *at*: the first that may charge."""
+    """Return which of one token's rows of LOOK_UP holds at *at*: the first that may charge."""
     told = [
         ToldToken(party, contract, is_valid, Whitelist(whitelist), expires_at)
-        for party, contract, is_valid, whitelist, expires_at in rows
+        for party, contract, is_valid, whitelist, expires_at, _ in rows
     ]
     return next((each for each in told if each.may_charge(at)), told[0] if told else None)
 

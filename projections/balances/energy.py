@@ -10,7 +10,7 @@ sessions have of one register is held once; were both billed, the difference wou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -146,8 +146,11 @@ def _station_days(
             drawn[session_id][metered.day] = energy_wh
         for session_id, energy_wh in metered.shared.items():
             shared[session_id][metered.day] = energy_wh
+    renamed = _renamed(rated, drawn)
     for session_id, by_day in drawn.items():
-        rating = rated.pop(session_id, None) or _renamed(rated, session_id, drawn)
+        rating = rated.pop(session_id, None)
+        if rating is None and (moved := renamed.get(_without_start(session_id))):
+            rating = rated.pop(moved.pop())
         if rating is not None:
             _share(rating, by_day, days)
             continue
@@ -178,15 +181,17 @@ def _ratings(connection: Connection[Any], station_id: str) -> dict[str, SessionR
     return {each.session_id: each for each in decisions if isinstance(each, SessionRated)}
 
 
-def _renamed(
-    rated: dict[str, SessionRated], session_id: str, drawn: Mapping[str, object]
-) -> SessionRated | None:
-    """Return the rating of a session whose start, and so its id, moved after it was rated."""
-    reference, _ = session_id.rsplit("/", 1)
-    for rated_id in sorted(rated):
-        if rated_id not in drawn and rated_id.rsplit("/", 1)[0] == reference:
-            return rated.pop(rated_id)
-    return None
+def _renamed(rated: Collection[str], drawn: Collection[str]) -> defaultdict[str, list[str]]:
+    """Return what was rated and whose start, and so its id, moved since; the earliest last."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for rated_id in sorted(rated, reverse=True):
+        if rated_id not in drawn:
+            found[_without_start(rated_id)].append(rated_id)
+    return found
+
+
+def _without_start(session_id: str) -> str:
+    return session_id.rsplit("/", 1)[0]
 
 
 def _share(

@@ -39,6 +39,7 @@ from ledger.meter.series import PowerLimit, RegisterReading, rise_between
 from ledger.sessions.segments import Source, place_of, source_of
 from ledger.sessions.session import ChargingSession
 from projections.balances.covered import CoveredRegister, RegisterStretch
+from projections.balances.readings_ahead import ReadingsAhead, RunningTimes
 from projections.balances.register_walk import Rank, RegisterTold, register_rises, told_at
 
 _ZERO: Final = Decimal(0)
@@ -208,18 +209,18 @@ class _Balance:
         used_facts = [fact for fact in facts if source_of(fact) not in unused]
         evidence = self._evidence(used_facts, session.clock)
         start, end = session.started_at or _BEGINNING, session.ended_at
+        until = end or session.provisional_ended_at
         if not evidence.has_register:
-            self._add_intervals(evidence, start, end)
+            self._add_intervals(evidence, start, until)
             return []
         base = _ZERO
         if Flag.REGISTER_SESSION_RELATIVE in session.flags:
             base = session.meter_start_wh or _ZERO
-        used = [r for r in evidence.samples if r not in session.dropped]
-        until = end or session.provisional_ended_at
-        samples = [r for r in used if r.at >= start and (until is None or r.at <= until)]
-        begins = [r for r in _starts(evidence) if r not in session.refused_starts]
-        ends = [r for r in _stops(evidence) if r not in session.refused_stops]
-        around = [r for r in used if r not in samples]
+        used = _without(evidence.samples, session.dropped)
+        samples = [r for r in used if _is_within(r.at, start, until)]
+        begins = _without(_starts(evidence), session.refused_starts)
+        ends = _without(_stops(evidence), session.refused_stops)
+        around = [r for r in used if not _is_within(r.at, start, until)]
         if not begins:  # the reading just before the start may stand in for it
             near = [r for r in around if start - BEFORE_START <= r.at < start]
             begins = [r for r in near[-1:] if r.value_wh == session.meter_start_wh]
@@ -240,10 +241,10 @@ class _Balance:
         return [_Block(r.at, r.at, (r,), self._limit) for r in readings]
 
     def _add_intervals(
-        self, evidence: MeterEvidence, start: datetime, end: datetime | None
+        self, evidence: MeterEvidence, start: datetime, until: datetime | None
     ) -> None:
         for reading in evidence.intervals:
-            if start < reading.at and (end is None or reading.at <= end):
+            if start < reading.at and (until is None or reading.at <= until):
                 self._day_of(reading.at).taken_wh += reading.value_wh
 
     def _add_timeline(self, blocks: list[_Block]) -> None:
@@ -251,12 +252,16 @@ class _Balance:
         # A lone reading at the moment of a start goes first: what rose up to it is nobody's.
         blocks.sort(key=lambda block: (block.starts_at, block.session is not None, block.ends_at))
         sessions = [block for block in blocks if block.session]
+        running = RunningTimes((block.starts_at, block.ends_at) for block in sessions)
+        ahead = ReadingsAhead([block.readings for block in blocks])
         previous: RegisterReading | None = None
         until = _BEGINNING
-        for index, block in enumerate(blocks):
+        for block in blocks:
             first = block.readings[0]
+            ahead.go_on()
+            # A reading without a session while one runs is that session's own count.
             if not block.session and (
-                _is_inside(block, sessions) or _is_dip(previous, first, blocks[index + 1 :])
+                running.is_at(block.starts_at) or _is_dip(previous, first, ahead)
             ):
                 continue
             # Of two sessions at once the later one's start lies inside the other's rise.
@@ -282,14 +287,13 @@ class _Balance:
                     for earlier, later in pairwise(block.readings)
                     if later.value_wh > earlier.value_wh
                 ]
-                for at, stretch in rises:
-                    shared = covered.covered_wh(stretch)
+                found = covered.cover([stretch for _, stretch in rises])
+                for (at, _), shared in zip(rises, found, strict=True):
                     day = self._day_of(at)
                     day.taken_wh -= shared
                     if block.session is not None and shared:
                         known = day.shared.get(block.session.session_id, _ZERO)
                         day.shared[block.session.session_id] = known + shared
-                covered.cover(stretch for _, stretch in rises)
 
     def _turn(self, block: _Block) -> bool:
         return block.session is None or block.session.session_id not in self._first
@@ -309,6 +313,10 @@ def _rank(start: datetime, at: datetime) -> Rank:
     return Rank.BEFORE if start < at else Rank.AFTER
 
 
+def _is_within(at: datetime, start: datetime, end: datetime | None) -> bool:
+    return start <= at and (end is None or at <= end)
+
+
 def _starts(evidence: MeterEvidence) -> tuple[RegisterReading, ...]:
     return (*evidence.declared_start, *evidence.begins)
 
@@ -317,39 +325,43 @@ def _stops(evidence: MeterEvidence) -> tuple[RegisterReading, ...]:
     return (*evidence.declared_stop, *evidence.ends)
 
 
+def _without(
+    readings: Iterable[RegisterReading], refused: Iterable[RegisterReading]
+) -> list[RegisterReading]:
+    not_used = frozenset(refused)
+    return [reading for reading in readings if reading not in not_used]
+
+
 def _is_shared(block: _Block) -> bool:
     return block.session is not None and Flag.REGISTER_SHARED in block.session.flags
 
 
 def _together(blocks: Iterable[_Block]) -> list[list[_Block]]:
-    """Return those of *blocks* (by start) that have parts of one register together."""
+    """Return those of *blocks* (by start) that have parts of one register together.
+
+    One that begins while an earlier one of them lasts, or within its rise, is of the same.
+    """
     found: list[list[_Block]] = []
+    until, rises = _BEGINNING, CoveredRegister()
     for block in blocks:
-        if found and any(_meet(other, block) for other in found[-1]):
+        low, high = block.readings[0].value_wh, block.readings[-1].value_wh
+        if found and (block.starts_at < until or rises.is_within(low)):
             found[-1].append(block)
         else:
             found.append([block])
+            until, rises = _BEGINNING, CoveredRegister()
+        until = max(until, block.ends_at)
+        rises.cover([RegisterStretch(low, high)])
     return found
 
 
-def _meet(earlier: _Block, later: _Block) -> bool:
-    """Return True when *later* begins while *earlier* lasts, or within its rise."""
-    low, high = earlier.readings[0].value_wh, earlier.readings[-1].value_wh
-    return later.starts_at < earlier.ends_at or low < later.readings[0].value_wh < high
-
-
-def _is_inside(block: _Block, sessions: Iterable[_Block]) -> bool:
-    """Return True for a reading without a session while one runs: the session's own count."""
-    return any(s.starts_at <= block.starts_at <= s.ends_at for s in sessions)
-
-
 def _is_dip(
-    previous: RegisterReading | None, reading: RegisterReading, following: Iterable[_Block]
+    previous: RegisterReading | None, reading: RegisterReading, ahead: ReadingsAhead
 ) -> bool:
     """Return True when *reading* falls below *previous* or rises above what comes after it."""
     if previous is None:
         return False
-    values = [r.value_wh for block in following for r in block.readings]
-    if reading.value_wh < previous.value_wh:
-        return any(value >= previous.value_wh for value in values)
-    return any(previous.value_wh <= value < reading.value_wh for value in values)
+    again = ahead.lowest_from(previous.value_wh)
+    if again is None:
+        return False
+    return reading.value_wh < previous.value_wh or again < reading.value_wh

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ from ingest.directory import AuthorizationStatus
 from ledger.database import connect
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
+from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
 from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find
 from tests.fakes import FixedClock
 
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DECLARED = """
 tokens:
   04FAMILY: {}
@@ -83,3 +86,56 @@ async def test_a_blocked_token_is_blocked_and_an_undeclared_one_unknown(
     assert gone is not None
     assert gone.status is AuthorizationStatus.BLOCKED
     assert await directory.token("04FFFF") is None
+
+
+async def test_what_many_stations_show_at_once_is_recorded_with_one_commit(
+    declared: str, directory: DeclaredDirectory
+) -> None:
+    shown = [(f"CS-{number % 7}", f"p-{number}") for number in range(200)]
+
+    statuses = await asyncio.gather(
+        *(directory.unknown_token(*each, seen_at=NOON) for each in shown)
+    )
+
+    assert set(statuses) == {AuthorizationStatus.INVALID}
+    with connect(declared) as connection:
+        rows = connection.execute("SELECT station_id, token_uid FROM unknown_token").fetchall()
+        commits = connection.execute("SELECT count(DISTINCT xmin::text) FROM unknown_token")
+        assert commits.fetchone() == (1,)
+    assert sorted(rows) == sorted(shown)
+
+
+async def test_what_is_shown_again_is_counted_at_once_and_later(
+    declared: str, directory: DeclaredDirectory
+) -> None:
+    later, latest = NOON + timedelta(minutes=1), NOON + timedelta(minutes=2)
+
+    async def show(*moments: datetime) -> None:
+        asked = (directory.unknown_token("CS-1", "p-1", seen_at=each) for each in moments)
+        await asyncio.gather(*asked)
+
+    await show(later, NOON)
+    await show(latest)
+    await show(later)
+
+    with connect(declared) as connection:
+        query = "SELECT first_seen_at, last_seen_at, times FROM unknown_token"
+        assert connection.execute(query).fetchall() == [(NOON, latest, 4)]
+
+
+async def test_tokens_that_are_asked_about_at_once_are_not_mixed_up(
+    declared: str, directory: DeclaredDirectory
+) -> None:
+    told = {"NL-TNM": ["04CARD1", "04CARD2"], "DE-ABC": ["04CARD2", "04CARD3"]}
+    with connect(declared) as connection:
+        for party, uids in told.items():
+            cards = [PartnerToken(uid, f"{party}-1", True, Whitelist.ALWAYS) for uid in uids]
+            add_partner_tokens(connection, party, cards, at=NOON)
+    first, both, third = (subject_of(declared, f"04CARD{number}") for number in (1, 2, 3))
+
+    asked = [third, "p-nobody", first, both, third, subject_of(declared, "04gone")]
+    tokens = await asyncio.gather(*(directory.token(each) for each in asked))
+
+    parties = [None if token is None else token.party for token in tokens]
+    assert parties == ["DE-ABC", None, "NL-TNM", "NL-TNM", "DE-ABC", None]
+    assert (tokens[1], tokens[-1] is not None) == (None, True)

@@ -7,7 +7,7 @@ import base64
 import json
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from ingest.edge.connection import QUESTIONS_MAX
@@ -50,6 +50,31 @@ async def _ask_without_end(wire: socket.socket) -> None:
     head = bytes((0x81, 0x80 | 126)) + len(call).to_bytes(2) + bytes(4)
     while True:
         await asyncio.get_running_loop().sock_sendall(wire, head + call)
+
+
+class Unanswered(MemoryEpochs):
+    """A database that takes questions and says nothing."""
+
+    asked = waiting = waiting_most = 0
+
+    async def newest(self, stations: Iterable[str]) -> Mapping[str, int]:
+        self.asked, self.waiting = self.asked + 1, self.waiting + 1
+        self.waiting_most = max(self.waiting_most, self.waiting)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.waiting -= 1
+        return dict.fromkeys(stations, 0)
+
+
+async def test_a_database_that_never_answers_holds_up_no_ping_and_is_asked_again() -> None:
+    epochs = Unanswered()
+    async with open_edge(manners=MANNERS, epochs=epochs) as edge, clogged(edge, "CP1"):
+        await until(lambda: "CP1" not in edge.server.connections)
+
+    assert edge.connections()[-1].why == "silent"
+    assert epochs.asked > 2
+    assert epochs.waiting_most <= 2, "each question has an end"
 
 
 async def test_a_station_that_never_reads_is_closed_itself_as_silent() -> None:

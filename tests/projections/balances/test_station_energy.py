@@ -181,6 +181,24 @@ def test_what_the_fold_set_aside_stands_in_a_column_of_its_own() -> None:
 
 
 @BOTH
+def test_intervals_told_of_an_open_session_after_the_next_one_began_are_dropped(
+    version: Version,
+) -> None:
+    def interval(value: int) -> dict[str, object]:
+        return wh(value) | {"measurand": "Energy.Active.Import.Interval"}
+
+    story = version()
+    story.start(0, None, tx=1)
+    story.sample(10, interval(500), tx=1)
+    story.start(20, 9000, tx=2)
+    story.sample(30, interval(700), tx=1)
+
+    (day,) = _balance(story)
+
+    assert [day.metered_wh, day.dropped_wh, day.difference_wh] == [1200, 700, 0]
+
+
+@BOTH
 @pytest.mark.parametrize(
     ("first", "second", "metered", "shared"),
     [
