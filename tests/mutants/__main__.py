@@ -42,6 +42,11 @@ PACKAGES: Final = {
         "tests/ledger/sessions/test_session_clock.py",
         "tests/quirks/test_quirks_time.py",
     ),
+    "ledger.asides": (
+        "tests/ledger/asides",
+        "tests/ledger/worker/test_set_aside.py",
+        "tests/ledger/worker/test_hostile_books.py",
+    ),
     "ledger.meter": ("tests/ledger/meter", "tests/ledger/sessions", "tests/quirks"),
     "ledger.sessions": (
         "tests/ledger/sessions",
