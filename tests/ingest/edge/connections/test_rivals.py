@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from ingest.edge import server as server_module
 from tests.edge import open_edge, until
 from tests.fakes import MemoryEpochs, MemoryLog
 
@@ -58,22 +57,3 @@ async def test_what_a_fenced_connection_had_sent_already_is_not_logged() -> None
                 await old.socket.recv()
 
     assert [each.frame for each in edge.frames()] == ['[3,"taken",{}]']
-
-
-async def test_a_server_that_is_closed_leaves_nothing_running() -> None:
-    before = asyncio.all_tasks()
-    async with open_edge() as edge, edge.station() as station:
-        await station.call("Heartbeat", {})
-        assert len(asyncio.all_tasks() - before) > 1
-
-    await until(lambda: asyncio.all_tasks() <= before)
-
-
-async def test_who_was_refused_is_written_down_while_the_server_runs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(server_module, "SAVE_SECONDS", 0.01)
-    async with open_edge() as edge:
-        with pytest.raises(Exception, match="401"):
-            await edge.station(password="wrong").__aenter__()
-        await until(lambda: bool(edge.admissions.refused))
