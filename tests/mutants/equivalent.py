@@ -100,6 +100,10 @@ _SERVER: Final = {
     ),
 }
 
+_SESSION: Final = {
+    "points_of: continue -> nothing": "Nothing follows it in its loop.",
+}
+
 _GUESSES: Final = {
     "add: _DOUBLINGS_MAX -> _DOUBLINGS_MAX + 1": "Five doublings are over the longest hold.",
 }
@@ -121,6 +125,7 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.meter.measure": _MEASURE,
         "ledger.rating.basis": _BASIS,
         "ledger.rating.decisions": _DECISIONS,
+        "ledger.sessions.session": _SESSION,
         "ledger.worker.entries": _ENTRIES,
         "ledger.worker.extent": _EXTENT,
         "ledger.worker.session_rows": _SESSION_ROWS,

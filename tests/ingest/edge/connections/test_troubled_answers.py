@@ -74,3 +74,15 @@ async def test_what_would_fail_again_is_kept_and_answered_so_that_it_does_not_co
 
     assert answer[:3] == [4, "1", "InternalError"]
     assert [each.frame for each in edge.frames()][:1] == [START]
+
+
+async def test_an_id_that_is_written_in_latin_1_is_answered_as_it_was_meant() -> None:
+    frame = '[2,"Säule","StatusNotification",{}]'
+    async with open_edge() as edge, edge.station() as station:
+        await station.call("Heartbeat", {})
+        station.socket.protocol.send_text(frame.encode("latin-1"))
+        station.socket.send_data()
+
+        assert await station.receive() == [3, "Säule", {}]
+
+    assert edge.frames()[0].frame == frame
