@@ -284,8 +284,6 @@ class StationConnection:
         for call in self._calls.values():
             if not call.done():
                 call.set_result(None)
-        if self._pinging is not None:
-            self._pinging.cancel()
         # The end is the last line of a connection: answers that came stand before it.
         await asyncio.gather(*self._questions, return_exceptions=True)
         try:

@@ -66,22 +66,7 @@ class Ticker:
             LogError: If the log does not take them; they wait in the outbox.
             psycopg.Error: If the database is away.
         """
-        try:
-            return self._tick(self._connected(), at)
-        except psycopg.Error:
-            self._let_go()
-            raise
-
-    def close(self) -> None:
-        """Give the lease up, so that another process need not wait for its end."""
-        if self._connection is not None and self._lease is not None:
-            try:
-                give_up_lease(self._connection, self._lease)
-            except psycopg.Error as error:
-                _LOGGER.warning("the ticks' lease runs on: %s", error)
-        self._let_go()
-
-    def _tick(self, connection: Connection[Any], at: datetime) -> bool:
+        connection = self._connected()
         if self._lease is None:
             self._lease = take_lease(connection, LEASE, holder=self._holder, seconds=self._lasts)
         if self._lease is None:
@@ -101,16 +86,23 @@ class Ticker:
         carry(connection, self._log)
         return True
 
+    def close(self) -> None:
+        """Give the lease up, so that another process need not wait for its end."""
+        if self._connection is None:
+            return
+        if self._lease is not None:
+            try:
+                give_up_lease(self._connection, self._lease)
+            except psycopg.Error as error:
+                _LOGGER.warning("the ticks' lease runs on: %s", error)
+        self._connection.close()
+        # The lease stays known: whoever holds it on must say its epoch.
+        self._connection = None
+
     def _connected(self) -> Connection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._dsn)
         return self._connection
-
-    def _let_go(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        # The lease stays known: whoever holds it on must say its epoch.
-        self._connection = None
 
 
 async def keep_ticking(ticker: Ticker, clock: Clock, *, seconds: float = TICK_SECONDS) -> None:

@@ -42,6 +42,11 @@ PACKAGES: Final = {
         "tests/ledger/sessions/test_session_clock.py",
         "tests/quirks/test_quirks_time.py",
     ),
+    "ledger.asides": (
+        "tests/ledger/asides",
+        "tests/ledger/worker/test_set_aside.py",
+        "tests/ledger/worker/test_hostile_books.py",
+    ),
     "ledger.meter": ("tests/ledger/meter", "tests/ledger/sessions", "tests/quirks"),
     "ledger.sessions": (
         "tests/ledger/sessions",
@@ -63,6 +68,7 @@ PACKAGES: Final = {
 }
 """The packages (and modules) that are changed, with the tests that are nearest to each."""
 ENOUGH: Final = 90
+TELL_EACH: Final = 25
 SURVIVED: Final = (Fate.SURVIVED, Fate.UNREACHED)
 
 
@@ -110,12 +116,16 @@ def _judged(
     outcome: dict[int, Fate] = {}
     forks = fates(finder, tests, processes=options.processes, seconds_max=3 * options.seconds + 30)
     named = {each.number: each for each in finder.mutants}
+    left = Counter(_package_of(named[number]) for number in tests)
     for number, fate in forks:
         outcome[number] = fate
-        if fate in SURVIVED:  # at once: a run of everything takes long
+        # At once: a run of everything takes long.
+        if fate in SURVIVED:
             say(f"{fate}: line {named[number].line}: {named[number].key}")
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{len(outcome)} of {len(tests)}")
+        package = _package_of(named[number])
+        left[package] -= 1
+        if not left[package] or len(outcome) % TELL_EACH == 0:
+            say(f"{len(outcome)} of {len(tests)} tried, {left[package]} of {package} left")
     return outcome
 
 
@@ -149,8 +159,7 @@ def _report(finder: MutantFinder, outcome: dict[int, Fate], path: Path | None) -
     by_number = {each.number: each for each in finder.mutants}
     rows: dict[str, dict[Fate, int]] = {}
     for number, fate in outcome.items():
-        module = by_number[number].module
-        package = next(name for name in PACKAGES if is_in(name, module))
+        package = _package_of(by_number[number])
         rows.setdefault(package, dict.fromkeys(Fate, 0))[fate] += 1
     equivalent = Counter(
         name
@@ -171,6 +180,10 @@ def _report(finder: MutantFinder, outcome: dict[int, Fate], path: Path | None) -
         content = [by_number[number]._asdict() | {"fate": fate} for number, fate in outcome.items()]
         path.write_text(json.dumps(content, indent=1), "utf-8")
     return int(any(share < ENOUGH for share in shares.values()))
+
+
+def _package_of(mutant: Mutant) -> str:
+    return next(name for name in PACKAGES if is_in(name, mutant.module))
 
 
 def _killed(row: dict[Fate, int]) -> int:

@@ -90,6 +90,20 @@ _ENTRIES: Final = {
     "_say: 0 -> 1": "No version is below 1.",
 }
 
+_CONNECTION_EPOCHS: Final = {
+    "_advance: True -> False": "Each pair of what was counted has both its parts.",
+}
+_SERVER: Final = {
+    "_listen: BACKLOG -> BACKLOG + 1": "It is a wish: the kernel cuts it to its own bound.",
+    "_enter: before.epoch > connection.epoch -> before.epoch >= connection.epoch": (
+        "No two connections of a station have one number."
+    ),
+}
+
+_SESSION: Final = {
+    "points_of: continue -> nothing": "Nothing follows it in its loop.",
+}
+
 _GUESSES: Final = {
     "add: _DOUBLINGS_MAX -> _DOUBLINGS_MAX + 1": "Five doublings are over the longest hold.",
 }
@@ -97,7 +111,9 @@ _GUESSES: Final = {
 EQUIVALENT: Final[dict[str, str]] = {
     f"{module}:{change}": reason
     for module, changes in {
+        "ingest.edge.connection_epochs": _CONNECTION_EPOCHS,
         "ingest.edge.guesses": _GUESSES,
+        "ingest.edge.server": _SERVER,
         "ledger.books.decisions_store": _DECISIONS_STORE,
         "ledger.books.document_taxes": _DOCUMENT_TAXES,
         "ledger.declared.passwords": _PASSWORDS,
@@ -109,6 +125,7 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.meter.measure": _MEASURE,
         "ledger.rating.basis": _BASIS,
         "ledger.rating.decisions": _DECISIONS,
+        "ledger.sessions.session": _SESSION,
         "ledger.worker.entries": _ENTRIES,
         "ledger.worker.extent": _EXTENT,
         "ledger.worker.session_rows": _SESSION_ROWS,

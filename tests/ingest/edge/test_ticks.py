@@ -219,6 +219,37 @@ def test_when_the_server_that_ticks_is_killed_another_one_goes_on(
     assert after_it - before[-1] < timedelta(seconds=2.5 * INTERVAL + LATE_SECONDS_MAX)
 
 
+def test_after_an_error_of_the_database_the_next_tick_is_as_ever(
+    new_ticker: NewTicker, log: PostgresEventLog, connection: psycopg.Connection[Any]
+) -> None:
+    ticker = new_ticker()
+    connection.execute("ALTER TABLE uninvoiced_session RENAME TO away")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        ticker.tick(after(1))
+    connection.execute("ALTER TABLE away RENAME TO uninvoiced_session")
+
+    assert ticker.tick(after(2))
+    assert ticks(log) == {1: [after(2)]}
+
+
+def test_a_server_that_lost_its_database_ends_without_an_error(
+    new_ticker: NewTicker,
+    connection: psycopg.Connection[Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ticker = new_ticker()
+    ticker.tick(after(1))
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    ticker.close()
+    ticker.close()
+
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("the ticks' lease runs on: ")
+
+
 async def test_a_tick_that_fails_is_missed_and_the_next_one_comes(
     new_ticker: NewTicker,
     log: PostgresEventLog,

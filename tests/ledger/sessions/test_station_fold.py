@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.facts.station_facts import SessionStarted, SessionUpdated, StationFact
+from ledger.facts.station_facts import QueueReported, SessionStarted, SessionUpdated, StationFact
 from ledger.log.authorization import Authorization
 from ledger.sessions.segments import dated
 from ledger.sessions.session import ChargingSession
@@ -213,6 +213,36 @@ def test_windows_stand_for_the_facts_of_an_ids_first_sessions(
         assert after.unmatched() == fold.unmatched()
         for other in {*fold.transactions()} - {transaction}:
             assert _encoded(list(after.sessions(other))) == _encoded(list(fold.sessions(other)))
+
+
+def test_a_part_of_a_transaction_is_settled_until_another_one_is_told_of_it() -> None:
+    first, later = Settled(until=EVER), Settled(until=None)
+    known = settled(told([]), {"1": first, "2": first, "3": first})
+
+    assert settled(known, {}) is known
+    assert settled(known, {"2": later, "3": None, "4": later}).settled == {
+        "1": first,
+        "2": later,
+        "4": later,
+    }
+
+
+def test_of_several_reports_on_a_transaction_one_can_be_taken_out() -> None:
+    one, other = (
+        QueueReported(
+            station_id="CS-1",
+            position=position,
+            line=0,
+            received_at=EVER,
+            transaction_ref="1",
+            messages_in_queue=False,
+        )
+        for position in (1, 2)
+    )
+    known = told([one, other])
+
+    assert without(known, [one]).transactions["1"].reports == (other,)
+    assert without(known, [one, other]).transactions == {}
 
 
 @pytest.mark.parametrize("what", ["a state", "a boot"])
