@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -71,18 +71,16 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
         return not is_rising or self.exported[-1] > self.exported[0]
 
 
-class _Instant:
-    """The values of one measurand at one moment, by phase."""
+class _Instant(NamedTuple):
+    """The values of one measurand at one moment by phase, and the frame that told of it first."""
 
-    __slots__ = ("line", "phases", "position")
-
-    def __init__(self, position: int, line: int) -> None:
-        self.phases: dict[str | None, Decimal] = {}
-        self.position, self.line = position, line
+    phases: dict[str | None, Decimal]
+    fact: SessionFact
 
 
 _Key = tuple[ReadingContext, datetime]
-_BEGIN, _END = ReadingContext.BEGIN, ReadingContext.END
+_BEGIN, _END, _PERIODIC = ReadingContext.BEGIN, ReadingContext.END, ReadingContext.PERIODIC
+_ZERO = Decimal(0)
 
 
 def gather_evidence(
@@ -124,21 +122,25 @@ class _Gathering:
         elif isinstance(fact, SessionEnded) and fact.meter_stop_wh is not None:
             at = self._clock.effective(fact.occurred_at, fact.received_at)
             self._stops.append(self._register(at, fact.meter_stop_wh, fact))
+        told_at: datetime | None = None
         for reading in fact.readings:
-            self._add_reading(reading, fact)
+            # The readings of one moment mostly share its object.
+            if at is None or reading.occurred_at is not told_at:
+                told_at = reading.occurred_at
+                at = self._clock.effective(told_at or fact.occurred_at, fact.received_at)
+            self._add_reading(reading, at, fact)
 
-    def _add_reading(self, reading: Reading, fact: SessionFact) -> None:
-        occurred_at = reading.occurred_at or fact.occurred_at
-        at = self._clock.effective(occurred_at, fact.received_at)
-        measurand = reading.measurand
+    def _add_reading(self, reading: Reading, at: datetime, fact: SessionFact) -> None:
+        measurand, value = reading.measurand, reading.value
         if measurand is Measurand.POWER_W:
             instant = self._powers.get(at)
             if instant is None:
-                instant = self._powers[at] = _Instant(fact.position, fact.line)
-            instant.phases[reading.phase] = reading.value
+                self._powers[at] = _Instant({reading.phase: value}, fact)
+            else:
+                instant.phases[reading.phase] = value
             return
         if measurand is Measurand.ENERGY_EXPORT_WH:
-            self._exported.append(reading.value)
+            self._exported.append(value)
             return
         if measurand is Measurand.ENERGY_REGISTER_WH:
             series = self._registers
@@ -146,20 +148,19 @@ class _Gathering:
             series = self._intervals
         else:
             return
-        if reading.value < 0:
+        if value < _ZERO:
             self._flags.add(Flag.READING_NEGATIVE)
             return
         # Why else a reading was taken (clock, trigger) makes it no better and no worse.
-        context = reading.context if reading.context in (_BEGIN, _END) else ReadingContext.PERIODIC
-        key = (context, at)
-        found = series.get(key)
-        if found is None:
-            found = series[key] = _Instant(fact.position, fact.line)
-        value = reading.value
-        known = found.phases.setdefault(reading.phase, value)
+        context = reading.context if reading.context in (_BEGIN, _END) else _PERIODIC
+        instant = series.get((context, at))
+        if instant is None:
+            series[context, at] = _Instant({reading.phase: value}, fact)
+            return
+        known = instant.phases.setdefault(reading.phase, value)
         if known != value:
             # two values for one moment: the lower one, whatever order they came in
-            found.phases[reading.phase] = min(known, value)
+            instant.phases[reading.phase] = min(known, value)
             self._spread_wh = max(self._spread_wh, abs(known - value))
 
     def _register(self, at: datetime, value: Decimal, fact: SessionFact) -> RegisterReading:
@@ -172,8 +173,8 @@ class _Gathering:
         if self._factor is not None and (registers or self._starts or self._stops):
             self._flags.add(Flag.UNIT_OVERRIDDEN)
         powers = [
-            PowerReading(at, instant.phases[None] if None in instant.phases else _sum(instant))
-            for at, instant in sorted(self._powers.items())
+            PowerReading(at, phases[None] if None in phases else _sum(phases))
+            for at, (phases, _) in sorted(self._powers.items())
         ]
         evidence = MeterEvidence(
             declared_start=_ordered(self._starts, self._flags),
@@ -197,37 +198,35 @@ class _Gathering:
         A phase that is missing at an instant makes the instant unusable. Where the series has
         one phase only, that phase is the total. Where totals come, phases are details.
         """
-        totalled = {context for (context, _), i in series.items() if None in i.phases}
-        phases = {phase for instant in series.values() for phase in instant.phases if phase}
+        phases = {phase for told, _ in series.values() for phase in told if phase}
+        totalled = {context for (context, _), (told, _) in series.items() if None in told}
         totals = []
-        for (context, at), instant in series.items():
-            value = instant.phases.get(None)
+        for (context, at), (told, fact) in series.items():
+            value = told.get(None)
             if value is None:
                 if context in totalled:
                     continue  # a detail beside the total
-                if not phases <= instant.phases.keys():
+                if not phases <= told.keys():
                     self._flags.add(Flag.PHASES_INCOMPLETE)
                     continue
                 several = len(phases) > 1
                 self._flags.add(Flag.PHASES_SUMMED if several else Flag.SINGLE_PHASE_REGISTER)
-                value = _sum(instant)
-            if self._factor is not None:
-                value *= self._factor
-            totals.append((context, RegisterReading(at, value, instant.position, instant.line)))
+                value = _sum(told)
+            totals.append((context, self._register(at, value, fact)))
         return totals
 
 
-def _sum(instant: _Instant) -> Decimal:
-    return sum((value for phase, value in instant.phases.items() if phase), Decimal(0))
+def _sum(phases: Mapping[str | None, Decimal]) -> Decimal:
+    return sum((value for phase, value in phases.items() if phase), _ZERO)
 
 
 def _ordered(readings: list[RegisterReading], flags: set[str]) -> tuple[RegisterReading, ...]:
     """Return *readings* by time then content; a repetition counts once, a negative never."""
-    distinct: dict[tuple[datetime, Decimal], RegisterReading] = {}
+    distinct: list[RegisterReading] = []
     # A repetition stands under its first line, which an invoice is then explained by.
     for reading in sorted(readings):
-        if reading.value_wh < 0:
+        if reading.value_wh < _ZERO:
             flags.add(Flag.READING_NEGATIVE)
-            continue
-        distinct.setdefault((reading.at, reading.value_wh), reading)
-    return tuple(distinct.values())
+        elif not distinct or reading[:2] != distinct[-1][:2]:
+            distinct.append(reading)
+    return tuple(distinct)

@@ -229,7 +229,7 @@ class _Fold:
             evidence,
             started_at=started_at,
             ended_at=ended_at,
-            max_power_w=self._traits.max_power_w,
+            limit=PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence)),
             restarts=sorted(boot.received_at for boot in self._around.boots),
             until=self._around.next_start_at,
         )
@@ -267,7 +267,7 @@ class _Fold:
             believed, started_at, until, counted
         ):
             self._flags.add(Flag.CLOCK_AHEAD)
-        limit = PowerLimit(self._traits.max_power_w, is_coarse(evidence))
+        limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
         spans = with_power(spans, until, counted, evidence.powers, limit)
         if end is None or until is None:
             return spans, None

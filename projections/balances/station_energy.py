@@ -232,7 +232,7 @@ class _Balance:
             *(r._replace(value_wh=r.value_wh + base) for r in samples),
             *(r._replace(at=last) for r in ends if end is not None),
         ]
-        limit = PowerLimit(self._traits.max_power_w, is_coarse(evidence))
+        limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
         blocks = [_Block(start, last, readings, limit, session)] if readings else []
         # A register that counts from the start says nothing comparable outside the session.
         return blocks + ([] if base else self._lone_blocks(around))
