@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -56,9 +56,10 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def moments(self) -> tuple[datetime, ...]:
+    def moments(self) -> Iterator[datetime]:
         """When readings were taken between start and stop."""
-        return (*(each.at for each in self.samples), *(each.at for each in self.powers))
+        yield from (each.at for each in self.samples)
+        yield from (each.at for each in self.powers)
 
     @property
     def is_export_only(self) -> bool:

@@ -93,7 +93,7 @@ def is_dated_outside(
     A register below that of the stop was read before it, whatever the clock showed.
     """
     started_at, ended_at = bounds
-    if any(started_at - at > SKEW_MAX for at in updates):
+    if started_at - min(updates, default=started_at) > SKEW_MAX:
         return True
     start_wh, stop_wh = metered.start_wh, metered.stop_wh
     if start_wh is None or stop_wh is None or Flag.REGISTER_SESSION_RELATIVE in metered.flags:

@@ -68,8 +68,9 @@ from ledger.sessions.segments import (
 from ledger.sessions.session import ChargingSession, told_apart
 from ledger.sessions.session_fold import fold_session
 from ledger.sessions.stages import NO_WINDOWS, Matched, Spoken, Windows, match, speak
-from ledger.sessions.surroundings import Surroundings
+from ledger.sessions.surroundings import SaidAround, Surroundings
 from ledger.sessions.told import SILENT, StationTold
+from ledger.sessions.vehicle.place_states import NO_STATES
 
 
 class StationFold:
@@ -78,8 +79,8 @@ class StationFold:
     `changed` are the transactions whose sessions may differ from those of the last fold.
     """
 
-    __slots__ = ("_sessions", "changed", "matched", "spoken", "station_id", "told", "traits",
-                 "windows")  # fmt: skip
+    __slots__ = ("_sessions", "around", "changed", "matched", "spoken", "station_id", "told",
+                 "traits", "windows")  # fmt: skip
 
     def __init__(
         self,
@@ -87,9 +88,11 @@ class StationFold:
         told: StationTold,
         traits: StationTraits,
         stages: tuple[Mapping[str, Spoken], Windows, Matched],
+        around: SaidAround,
     ) -> None:
         self.station_id, self.told, self.traits = station_id, told, traits
         self.spoken, self.windows, self.matched = stages
+        self.around = around
         self.changed = frozenset(self.spoken)
         self._sessions: dict[str, tuple[ChargingSession, ...]] = {}
 
@@ -195,15 +198,12 @@ class StationFold:
         key = None if starts_at is None else (segment.transaction_ref, starts_at)
         window = self.windows.by_key[key] if key else None
         taken = [loose.frame for loose in self._taken(segment)]
-        statuses = self.told.statuses.get(window.place, ()) if window else ()
         return Surroundings(
             station_id=self.station_id,
             traits=self.traits,
-            statuses=list({(each.position, each.line): each for each in statuses}.values()),
-            boots=self.told.boots,
-            queue_empty_at=tuple(
-                report.received_at for report in self.told.reports if not report.messages_in_queue
-            ),
+            states=self.around.states_of(window.place) if window else NO_STATES,
+            boots=self.around.boots,
+            queue_empty_at=self.around.queue_empty_at,
             window=window,
             attached=frozenset(map(source_of, taken)),
             foreign_ids=frozenset(
@@ -241,7 +241,8 @@ def fold_station(
     windows, moved = _laid(before, altered, known, spoken)
     takers = last.matched.takers if last is not None and windows is before else {}
     matched = match(spoken, windows.by_key, traits, takers)
-    fold = StationFold(station_id, told, traits, (spoken, windows, matched))
+    around = SaidAround(told) if last is None else last.around.said(told)
+    fold = StationFold(station_id, told, traits, (spoken, windows, matched), around)
     if last is not None:
         fold.follow(last, altered | moved)
     return fold
