@@ -75,8 +75,10 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
         """Return when it happened, in UTC: the device's time, corrected only where impossible."""
         if occurred_at is None:
             return received_at
-        at = self._corrected(occurred_at, received_at)
-        return received_at if at - received_at > SKEW_MAX else at
+        at = occurred_at
+        if at.tzinfo is not UTC or at < self.commissioned_on or self.offset:
+            at = self._corrected(occurred_at, received_at)
+        return received_at if at > received_at and at - received_at > SKEW_MAX else at
 
     def refutes(self, occurred_at: datetime | None, received_at: datetime) -> bool:
         """Whether a device time is not believed at all: even corrected it lies after receipt."""

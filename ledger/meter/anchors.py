@@ -19,6 +19,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from ledger.facts.flags import Flag
 from ledger.meter.series import PowerLimit, RegisterReading
 
@@ -47,7 +49,7 @@ def choose_start(
         # A later fall is no objection by itself: resets and other frames have their own rules.
         return 2 if highest is None or highest >= start.value_wh - limit.tolerance_wh else 1
 
-    ranks = {each: rank(each._replace(at=started_at)) for each in told}
+    ranks = {each: rank(replace(each, at=started_at)) for each in told}
     chosen = max(told, key=ranks.__getitem__, default=None)
     if chosen is None or not ranks[chosen]:
         return Anchor(None, frozenset({Flag.METER_START_IMPLAUSIBLE} if told else ()))

@@ -10,6 +10,8 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final
 
+from msgspec.structs import replace
+
 from ledger.facts.flags import Flag
 from ledger.meter.evidence import MeterEvidence, PowerReading
 from ledger.meter.series import Counted, Metered, PowerLimit, RegisterReading
@@ -88,8 +90,8 @@ def _is_deliverable(counted: Sequence[Counted], limit: PowerLimit) -> bool:
     if counted[-1].energy_wh <= limit.slack_wh:
         return True  # all of it together is not more than that
     first, lowest = counted[0].reading.at, counted[0].energy_wh
-    for reading, energy_wh in counted:
-        level = energy_wh - limit.steady_wh(first, reading.at)
+    for each in counted:
+        level = each.energy_wh - limit.steady_wh(first, each.reading.at)
         if level - lowest > limit.slack_wh:
             return False
         lowest = min(lowest, level)
@@ -121,8 +123,8 @@ def _integral(
 ) -> Decimal:
     """Return the energy in Wh when the power between two readings is as *between* says."""
     watt_seconds = _ZERO
-    for (begins, one), (ends, other) in pairwise(powers):
-        watt_seconds += between(one, other) * _seconds(begins, ends)
+    for one, other in pairwise(powers):
+        watt_seconds += between(one.power_w, other.power_w) * _seconds(one.at, other.at)
     return watt_seconds / _HOUR_S
 
 
@@ -154,14 +156,14 @@ def _is_against(
 
 
 def _lowest(powers: Sequence[PowerReading]) -> Decimal:
-    return min(power.power_w for power in powers)
+    return min([power.power_w for power in powers])
 
 
 def _is_beyond_steady(
     counted: Sequence[Counted], powers: Sequence[PowerReading], limit: PowerLimit
 ) -> bool:
     """Return True when one rise is far beyond a power that hardly changes all along."""
-    most = max(power.power_w for power in powers)
+    most = max([power.power_w for power in powers])
     if len(powers) < _STEADY_MIN or _lowest(powers) * _STEADY <= most:
         return False
     steady = PowerLimit(most * _TIMES, coarse=limit.coarse)
@@ -198,10 +200,10 @@ def sum_intervals(
     counted = [Counted(anchor, Decimal(0))]
     for reading in inside:
         energy = counted[-1].energy_wh + reading.value_wh
-        counted.append(Counted(reading._replace(value_wh=energy), energy))
+        counted.append(Counted(replace(reading, value_wh=energy), energy))
     last = counted[-1]
     if ended_at is not None and last.reading.at < ended_at:
-        counted.append(Counted(last.reading._replace(at=ended_at), last.energy_wh))
+        counted.append(Counted(replace(last.reading, at=ended_at), last.energy_wh))
     if _has_gap([started_at, *(r.at for r in inside)], ended_at):
         flags.add(Flag.INTERVAL_GAP)
     flags |= physics_flags(counted, evidence.powers, limit)

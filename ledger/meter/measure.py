@@ -49,6 +49,8 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final
 
+from msgspec.structs import replace
+
 from ledger.facts.flags import Flag
 from ledger.meter.anchors import choose_start, choose_stop
 from ledger.meter.checks import physics_flags, sum_intervals
@@ -165,14 +167,14 @@ class _Measurement:
         self._flags |= chosen.flags
         if chosen.reading is not None:
             self._refused_starts |= set(told) - {chosen.reading}
-            return chosen.reading._replace(at=self._started_at)
+            return replace(chosen.reading, at=self._started_at)
         nearest = next(iter((*self._early, *self._samples)), None)
         if nearest is None:
-            return told[0]._replace(at=self._started_at) if told else None
+            return replace(told[0], at=self._started_at) if told else None
         self._refused_starts |= set(told)
         if nearest.at - self._started_at > AT_ONCE:
             self._flags.add(Flag.START_READING_MISSING)
-        return nearest._replace(at=self._started_at)
+        return replace(nearest, at=self._started_at)
 
     def _stop(self, start: RegisterReading) -> RegisterReading | None:
         """Return the register at the stop where one was given (the first not below the start)."""
@@ -185,7 +187,7 @@ class _Measurement:
         if chosen.reading is None:
             return None
         self._refused_stops |= set(told) - {chosen.reading}
-        return chosen.reading._replace(at=self._ended_at)
+        return replace(chosen.reading, at=self._ended_at)
 
     def _stops_told(self) -> list[RegisterReading]:
         """Return what is told of the stop, best first: of those with context End the last."""
@@ -236,7 +238,7 @@ class _Measurement:
                 self._flags.add(Flag.REGISTER_OTHER_FRAME)
             self._dropped |= set(samples) - set(near)
             return near
-        return [r._replace(value_wh=r.value_wh + self._base) for r in samples]
+        return [replace(r, value_wh=r.value_wh + self._base) for r in samples]
 
     def _is_their_stop(self, start: RegisterReading, stop: RegisterReading | None) -> bool:
         """Return True when the stop, below the start, goes on from the samples as they came."""
@@ -246,7 +248,7 @@ class _Measurement:
 
     def _drop(self, framed: Iterable[RegisterReading]) -> None:
         """Note readings that are not used, as they came."""
-        self._dropped |= {r._replace(value_wh=r.value_wh - self._base) for r in framed}
+        self._dropped |= {replace(r, value_wh=r.value_wh - self._base) for r in framed}
 
     def _series(
         self, start: RegisterReading, samples: list[RegisterReading], stop: RegisterReading | None
@@ -320,4 +322,4 @@ class _Measurement:
             self._flags.add(Flag.STOP_READING_MISSING)
         elif ended_at - last.reading.at > AT_ONCE:
             self._flags.add(Flag.METER_STOP_ESTIMATED)
-        return (*counted, Counted(last.reading._replace(at=ended_at), last.energy_wh))
+        return (*counted, Counted(replace(last.reading, at=ended_at), last.energy_wh))

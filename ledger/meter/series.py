@@ -30,7 +30,8 @@ _LOOK_AHEAD: Final = 1000
 """Among so many readings a fall is looked at for its end; what is lower for longer stays."""
 
 
-class RegisterReading(NamedTuple):
+# Structs where many are made: a NamedTuple takes seven times as long.
+class RegisterReading(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """A register's value at an effective time, and the log line that said so."""
 
     at: datetime
@@ -38,8 +39,12 @@ class RegisterReading(NamedTuple):
     position: int
     line: int
 
+    def repeats(self, other: RegisterReading) -> bool:
+        """Whether it says the same as *other*, in whatever line."""
+        return self.at == other.at and self.value_wh == other.value_wh
 
-class Counted(NamedTuple):
+
+class Counted(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """A reading that was used, and the energy since the first reading of the series."""
 
     reading: RegisterReading

@@ -180,12 +180,12 @@ class _Fold:
     def _learn_clock(self) -> SessionClock:
         clock = learn_clock(self._pairs, self._traits)
         self._flags |= set(clock.flags)
-        naive = (
+        naive = [
             (told, fact.received_at)
             for fact in self._facts
-            for told in (fact.occurred_at, *(each.occurred_at for each in fact.readings))
+            for told in [fact.occurred_at, *[each.occurred_at for each in fact.readings]]
             if told is not None and told.tzinfo is None
-        )
+        ]
         if any(clock.is_ambiguous(*pair) for pair in naive):
             self._flags.add(Flag.HOUR_AMBIGUOUS)
         return clock
