@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
@@ -14,7 +16,7 @@ from ledger.sessions.told import StationTold
 from ledger.sessions.vehicle.place_states import NO_STATES, PlaceStates
 
 
-class Surroundings(NamedTuple):
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What else of the station bears on one session.
 
     `states` are its place's, `boots` when the station was heard to boot, in order, `queue_empty_at`
@@ -41,7 +43,8 @@ class Surroundings(NamedTuple):
     @property
     def own_window(self) -> Window | None:
         """Where it lies by its own frames alone."""
-        return self.window and self.window._replace(next_start_at=None, is_overlapping=False)
+        window = self.window
+        return window and replace(window, next_start_at=None, is_overlapping=False)
 
     def has_booted(self, after: datetime, before: datetime | None) -> bool:
         """Whether the station booted between the two moments; None: ever after the first."""
