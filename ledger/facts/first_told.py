@@ -7,6 +7,7 @@ start 10:00 received 10:00, and again at 11:00 and 20:00 by a station that recon
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from ledger.facts.station_clock import Pair
 from ledger.facts.station_facts import ConnectorStatusChanged, SessionFact
@@ -17,23 +18,32 @@ def first_told(facts: Iterable[SessionFact | ConnectorStatusChanged]) -> list[Pa
 
     Facts that name no time say nothing of a clock.
     """
-    pairs: dict[object, Pair] = {}
+    # A naive time and one in UTC are unequal, as they are two tellings.
+    at_once: dict[datetime, list[SessionFact | ConnectorStatusChanged]] = {}
     for fact in facts:
-        if fact.occurred_at is None:
+        if fact.occurred_at is not None:
+            at_once.setdefault(fact.occurred_at, []).append(fact)
+    pairs: list[Pair] = []
+    for told_at, some in at_once.items():
+        if len(some) == 1:  # nobody else tells of that moment, so nothing of it is told again
+            pairs.append((told_at, some[0].received_at))
             continue
-        content, pair = _content_of(fact), (fact.occurred_at, fact.received_at)
-        known = pairs.setdefault(content, pair)
-        if pair[1] < known[1]:
-            pairs[content] = pair
-    return [*pairs.values()]
+        received: dict[object, datetime] = {}
+        for fact in some:
+            content = _content_of(fact)
+            received[content] = min(received.get(content, fact.received_at), fact.received_at)
+        pairs += [(told_at, first) for first in received.values()]
+    return pairs
 
 
 def _content_of(fact: SessionFact | ConnectorStatusChanged) -> tuple[object, ...]:
-    """Return what a message that is sent again repeats; that it was queued it may say anew."""
+    """Return what a message that is sent again repeats beside its time.
+
+    That it was queued it may say anew.
+    """
     place = fact.evse_id, fact.connector_id
     if isinstance(fact, ConnectorStatusChanged):
         said: tuple[object, ...] = (fact.error_code,)
     else:
         said = fact.transaction_ref, fact.token_uid, fact.seq_no, fact.readings
-    # A naive time and one in UTC are unequal, as they are two tellings.
-    return type(fact), fact.occurred_at, fact.charging_state, place, said
+    return type(fact), fact.charging_state, place, said

@@ -75,14 +75,16 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
         """Return when it happened, in UTC: the device's time, corrected only where impossible."""
         if occurred_at is None:
             return received_at
-        at = self._corrected(occurred_at, received_at)
-        return received_at if is_impossible(at, received_at) else at
+        at = occurred_at
+        if at.tzinfo is not UTC or at < self.commissioned_on or self.offset:
+            at = self._corrected(occurred_at, received_at)
+        return received_at if at > received_at and at - received_at > SKEW_MAX else at
 
     def refutes(self, occurred_at: datetime | None, received_at: datetime) -> bool:
         """Whether a device time is not believed at all: even corrected it lies after receipt."""
-        return occurred_at is not None and is_impossible(
-            self._corrected(occurred_at, received_at), received_at
-        )
+        if occurred_at is None:
+            return False
+        return self._corrected(occurred_at, received_at) - received_at > SKEW_MAX
 
     def is_ambiguous(self, occurred_at: datetime | None, received_at: datetime) -> bool:
         """Whether a time without zone may mean two moments, and its receipt does not say which.
@@ -106,11 +108,6 @@ class SessionClock(msgspec.Struct, frozen=True, array_like=True):
         if at < self.commissioned_on:
             return _moved(at, self.unsynced_offset)
         return _moved(at, self.offset) if self.offset else at
-
-
-def is_impossible(at: datetime, received_at: datetime) -> bool:
-    """Whether *at* lies after its receipt by more than a clock may be off."""
-    return at - received_at > SKEW_MAX
 
 
 def _moved(at: datetime, by: timedelta) -> datetime:
@@ -155,7 +152,8 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
         if _fits_utc_alone(pairs, naive_in.zone):
             naive_in = _UTC
     local = naive_in.zone
-    sane: list[tuple[datetime, timedelta]] = []
+    received: list[datetime] = []
+    delays: list[timedelta] = []
     unsynced: list[timedelta] = []
     for occurred_at, received_at in pairs:
         at = in_utc(occurred_at, local, received_at)
@@ -164,15 +162,16 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
         elif at < traits.commissioned_on:
             unsynced.append(received_at - at)
         else:
-            sane.append((received_at, received_at - at))
+            received.append(received_at)
+            delays.append(received_at - at)
     if unsynced:
         flags.add(Flag.CLOCK_UNSYNCED)
     if traits.clock_offset_s is None:
-        offset, why = _offset(sane, traits)
+        offset, why = _offset(received, delays, traits)
     else:
         offset, why = timedelta(seconds=traits.clock_offset_s), frozenset({Flag.TZ_MISLABELLED})
     flags |= why
-    if sane and max(delay - offset for _, delay in sane) > _LATE:
+    if delays and max(delays) - offset > _LATE:
         flags.add(Flag.LATE_ARRIVAL)
     return SessionClock(
         offset,
@@ -203,7 +202,9 @@ def bound_flags(
         delay = at - clock.effective(told, at)
         if delay > SKEW_MAX and not clock.offset:
             late.append((at, delay))
-    delays = [(at, at - clock.effective(told, at)) for told, at in pairs] if late else []
+    if not late:
+        return flags
+    delays = [(at, at - clock.effective(told, at)) for told, at in pairs]
     # A queue comes all at once: who is late by the same again and again has a clock behind.
     is_steady = any(
         abs(at - other_at) >= SPREAD_MIN and abs(delay - other) <= STEADY
@@ -227,32 +228,33 @@ def _fits_utc_alone(pairs: list[Pair], zone: tzinfo) -> bool:
 
 
 def _offset(
-    sane: list[tuple[datetime, timedelta]], traits: StationTraits
+    received: Sequence[datetime], delays: Sequence[timedelta], traits: StationTraits
 ) -> tuple[timedelta, frozenset[Flag]]:
-    """Return what to add to all device times, and the flags that say why."""
-    if not sane:
+    """Return what to add to all device times, and the flags that say why.
+
+    *delays* are those with which they were *received*.
+    """
+    least = min(delays, default=_ZERO)
+    if -SKEW_MAX <= least <= SKEW_MAX:  # as nearly always: none is ahead, and one was told live
         return _ZERO, frozenset()
-    received = [moment for moment, _ in sane]
-    least, most = min(delay for _, delay in sane), max(delay for _, delay in sane)
-    ahead = sum(delay < -SKEW_MAX for _, delay in sane)
-    together = sum(delay - least <= _TOGETHER for _, delay in sane)
-    if 0 < ahead < len(sane) or (ahead and 2 * together <= len(sane)):
+    count, most = len(delays), max(delays)
+    ahead = sum(delay < -SKEW_MAX for delay in delays)
+    together = sum(delay - least <= _TOGETHER for delay in delays)
+    if 0 < ahead < count or (ahead and 2 * together <= count):
         # They contradict each other: none moves another, and half of them may be the right ones.
-        is_minority = 2 * ahead < len(sane)
+        is_minority = 2 * ahead < count
         return _ZERO, frozenset(
             {Flag.TIME_IMPOSSIBLE} if is_minority else {Flag.TIME_IMPOSSIBLE, Flag.CLOCK_AHEAD}
         )
     # One late frame proves nothing: a clock that is wrong is wrong by the same for a while.
     is_steady = (
-        len(sane) >= _PAIR
-        and most - least <= STEADY
-        and max(received) - min(received) >= SPREAD_MIN
+        count >= _PAIR and most - least <= STEADY and max(received) - min(received) >= SPREAD_MIN
     )
     rounded = _QUARTER * round(least / _QUARTER)
     by_quarters = bool(rounded) and abs(least - rounded) <= STEADY
     # Ahead by exactly the offset of the site: local time, even if seen only once.
     is_local = bool(ahead) and -rounded == min(received).astimezone(traits.zone).utcoffset()
-    if by_quarters and (is_local or (is_steady and len(sane) >= _ZONE_MIN)):
+    if by_quarters and (is_local or (is_steady and count >= _ZONE_MIN)):
         return rounded, frozenset({Flag.TZ_MISLABELLED})
     if ahead:
         return least, frozenset({Flag.CLOCK_AHEAD})

@@ -16,7 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ledger.facts.flags import Flag
 from ledger.meter.series import PowerLimit, RegisterReading
@@ -36,40 +39,41 @@ def choose_start(
     limit: PowerLimit,
 ) -> Anchor:
     """Return the first reading of *told* that those *later* (by time) do not refute."""
-    anchored = {each: each._replace(at=started_at) for each in told}
-    good = [each for each in told if not _is_refuted(anchored[each], later, limit)]
-    # A later fall is no objection by itself: resets and other frames have their own rules.
-    below = [each for each in good if not _is_above(each, later, limit)]
-    chosen = next(iter((*below, *good)), None)
-    if chosen is None:
+    values = [reading.value_wh for reading in later]
+    lowest, highest = min(values, default=None), max(values, default=None)
+
+    def rank(start: RegisterReading) -> int:
+        """Return 2 for a reading that holds, 1 for one above all later ones, 0 for one refuted."""
+        if lowest is not None and _is_refuted(start, later, lowest, limit):
+            return 0
+        # A later fall is no objection by itself: resets and other frames have their own rules.
+        return 2 if highest is None or highest >= start.value_wh - limit.tolerance_wh else 1
+
+    ranks = {each: rank(replace(each, at=started_at)) for each in told}
+    chosen = max(told, key=ranks.__getitem__, default=None)
+    if chosen is None or not ranks[chosen]:
         return Anchor(None, frozenset({Flag.METER_START_IMPLAUSIBLE} if told else ()))
     flags = set()
     for other in told:
         if not limit.agree(other, chosen):
-            is_refuted = other not in good or (other not in below and chosen in below)
+            is_refuted = ranks[other] < ranks[chosen]
             flags.add(Flag.OTHER_READING_REFUTED if is_refuted else Flag.START_READINGS_DIFFER)
     return Anchor(chosen, frozenset(flags))
 
 
 def _is_refuted(
-    start: RegisterReading, later: Sequence[RegisterReading], limit: PowerLimit
+    start: RegisterReading, later: Sequence[RegisterReading], lowest: Decimal, limit: PowerLimit
 ) -> bool:
     """Return True when the next reading lies out of reach and the others stand by it.
 
-    One lone reading refutes nothing: it may be the wrong one.
+    One lone reading refutes nothing: it may be the wrong one. *lowest* is the least of *later*.
     """
     if len(later) < 2:  # noqa: PLR2004 - two readings that agree
         return False
     first, second = later[:2]
     if first.value_wh - start.value_wh <= limit.energy_max_wh(start.at, first.at):
         return False
-    lowest = min(reading.value_wh for reading in later)
     return lowest >= first.value_wh - limit.tolerance_wh and limit.allows(first, second)
-
-
-def _is_above(start: RegisterReading, later: Sequence[RegisterReading], limit: PowerLimit) -> bool:
-    floor = start.value_wh - limit.tolerance_wh
-    return bool(later) and all(reading.value_wh < floor for reading in later)
 
 
 def choose_stop(
@@ -83,19 +87,24 @@ def choose_stop(
 
     Where each of them is refuted the first that is not below the start holds, else the first.
     """
-    above = [each for each in told if each.value_wh >= start.value_wh]
-    good = [each for each in above if last is None or _follows(last, each, ended_at, limit)]
-    chosen = next(iter((*good, *above, *told)), None)
+
+    def rank(stop: RegisterReading) -> int:
+        """Return 2 for a reading that holds, 1 for one refuted by the sample, 0 by the start."""
+        if stop.value_wh < start.value_wh:
+            return 0
+        return 2 if last is None or _follows(last, stop, ended_at, limit) else 1
+
+    ranks = {each: rank(each) for each in told}
+    chosen = max(told, key=ranks.__getitem__, default=None)
     flags = set()
     for other in told:
         if chosen is None or limit.agree(other, chosen):
             continue
-        if chosen in above and other not in above:
-            flags.add(Flag.METER_STOP_BELOW_START)
-        elif chosen in good and other not in good:
-            flags.add(Flag.OTHER_READING_REFUTED)
-        else:
+        if ranks[other] == ranks[chosen]:
             flags.add(Flag.STOP_READINGS_DIFFER)
+        else:
+            is_below = ranks[other] == 0
+            flags.add(Flag.METER_STOP_BELOW_START if is_below else Flag.OTHER_READING_REFUTED)
     return Anchor(chosen, frozenset(flags))
 
 

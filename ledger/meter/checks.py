@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final
+
+from msgspec.structs import replace
 
 from ledger.facts.flags import Flag
 from ledger.meter.evidence import MeterEvidence, PowerReading
 from ledger.meter.series import Counted, Metered, PowerLimit, RegisterReading
 
-_SECOND: Final = timedelta(seconds=1)
+_AT: Final = attrgetter("at")
+_READ_AT: Final = attrgetter("reading.at")
+_PAIR: Final = 2
 _THOUSAND: Final = Decimal(1000)
 _POWER_MIN_WH: Final = Decimal(100)
-_COVERED_MIN: Final = Decimal("0.5")
 # Wide, as power is sampled now and then; a wrong unit is off by 1000.
 _LIKE: Final = (Decimal("0.5"), Decimal(2))
 _HOUR_S: Final = Decimal(3600)
@@ -59,8 +64,11 @@ def physics_flags(
     energy = counted[-1].energy_wh
     if not _is_deliverable(counted, limit):
         flags.add(Flag.ENERGY_IMPLAUSIBLE)
-    inside = [power for power in powers if first <= power.at <= last]
-    measured = _power_integral(inside, first, last)
+    inside = powers[bisect_left(powers, first, key=_AT) : bisect_right(powers, last, key=_AT)]
+    if len(inside) < _PAIR:  # an integral needs two readings
+        return flags
+    flowed = _integral(inside, lambda one, other: (one + other) / 2)
+    measured = _over_all(flowed, inside, first, last)
     if measured is None:
         return flags
     if energy >= _POWER_MIN_WH and _is_like(energy, measured * _THOUSAND):
@@ -68,7 +76,7 @@ def physics_flags(
         flags.add(Flag.UNIT_SUSPECT if is_beyond else Flag.POWER_UNIT_SUSPECT)
     elif measured >= _POWER_MIN_WH and _is_like(energy * _THOUSAND, measured):
         flags.add(Flag.UNIT_SUSPECT)
-    elif _is_against(counted, inside, limit) or _is_against_steady(counted, inside, limit):
+    elif _is_against(counted, inside, flowed, limit) or _is_beyond_steady(counted, inside, limit):
         flags.add(Flag.ENERGY_AGAINST_POWER)
     return flags
 
@@ -79,9 +87,11 @@ def _is_deliverable(counted: Sequence[Counted], limit: PowerLimit) -> bool:
     Energy less what full power brings may nowhere rise by more than the slack: so the slack is
     given once for any two readings, not once for each step.
     """
+    if counted[-1].energy_wh <= limit.slack_wh:
+        return True  # all of it together is not more than that
     first, lowest = counted[0].reading.at, counted[0].energy_wh
-    for reading, energy_wh in counted:
-        level = energy_wh - limit.steady_wh(first, reading.at)
+    for each in counted:
+        level = each.energy_wh - limit.steady_wh(first, each.reading.at)
         if level - lowest > limit.slack_wh:
             return False
         lowest = min(lowest, level)
@@ -93,73 +103,80 @@ def _is_like(value: Decimal, other: Decimal) -> bool:
     return other * low <= value <= other * high
 
 
-def _power_integral(
-    inside: Sequence[PowerReading], started_at: datetime, ended_at: datetime
+def _over_all(
+    flowed_wh: Decimal, inside: Sequence[PowerReading], started_at: datetime, ended_at: datetime
 ) -> Decimal | None:
-    """Return the energy that the power readings show, None when they cover less than half.
+    """Return the energy of a session by the power that *flowed_wh* is of; None: of less than half.
 
-    Each stands for the time to the next one, the last for as long as the others do.
+    Each reading stands for the time to the next one, the last for as long as the others do.
     """
-    if len(inside) < 2:  # noqa: PLR2004 - an integral needs two readings
-        return None
-    covered = _seconds(inside[-1].at - inside[0].at)
-    whole = _seconds(ended_at - started_at)
-    if whole <= 0 or covered * len(inside) / (len(inside) - 1) < whole * _COVERED_MIN:
+    covered = _seconds(inside[0].at, inside[-1].at)
+    whole = _seconds(started_at, ended_at)
+    if whole <= 0 or 2 * covered * len(inside) < whole * (len(inside) - 1):
         return None
     # The time that no reading covers is taken to be like the time that they do.
-    return _integral(inside, lambda one, other: (one + other) / 2) * whole / covered
+    return flowed_wh * whole / covered
 
 
 def _integral(
     powers: Sequence[PowerReading], between: Callable[[Decimal, Decimal], Decimal]
 ) -> Decimal:
     """Return the energy in Wh when the power between two readings is as *between* says."""
-    watt_seconds = sum(
-        (between(a.power_w, b.power_w) * _seconds(b.at - a.at) for a, b in pairwise(powers)),
-        _ZERO,
-    )
+    watt_seconds = _ZERO
+    for one, other in pairwise(powers):
+        watt_seconds += between(one.power_w, other.power_w) * _seconds(one.at, other.at)
     return watt_seconds / _HOUR_S
 
 
 def _is_against(
-    counted: Sequence[Counted], powers: Sequence[PowerReading], limit: PowerLimit
+    counted: Sequence[Counted],
+    powers: Sequence[PowerReading],
+    flowed_wh: Decimal,
+    limit: PowerLimit,
 ) -> bool:
     """Return True when the register rose far more, or far less, than all power between its ends.
 
     From one power reading to the next at least the lower of both flowed and at most the higher;
-    what is too low for a vehicle that charges may be a sensor's zero.
+    what is too low for a vehicle that charges may be a sensor's zero. *flowed_wh* is their mean.
     """
     first, last = powers[0].at, powers[-1].at
+    begins, after = (bisect_left(counted, at, key=_READ_AT) for at in (first, last))
+    before, until = (bisect_right(counted, at, key=_READ_AT) - 1 for at in (first, last))
+    low = counted[until].energy_wh - counted[begins].energy_wh if begins <= until else _ZERO
+    low -= limit.tolerance_wh
+    high = counted[after].energy_wh - counted[before].energy_wh + limit.tolerance_wh
+    # Without power that is given back the mean lies between the two: it mostly settles it.
+    if low <= flowed_wh * _TIMES and high * _TIMES >= flowed_wh and _lowest(powers) >= _ZERO:
+        return False
     most = _integral(powers, max)
     least = _integral(powers, lambda *both: min(both) if min(both) >= _CHARGING_W else _ZERO)
-    inner = [energy for reading, energy in counted if first <= reading.at <= last]
-    before = [energy for reading, energy in counted if reading.at <= first]
-    after = [energy for reading, energy in counted if reading.at >= last]
-    low = inner[-1] - inner[0] if inner else _ZERO
-    high = after[0] - before[-1]
-    is_more = most >= _POWER_MIN_WH and low - limit.tolerance_wh > most * _TIMES
-    is_less = least >= _POWER_MIN_WH and (high + limit.tolerance_wh) * _TIMES < least
+    is_more = most >= _POWER_MIN_WH and low > most * _TIMES
+    is_less = least >= _POWER_MIN_WH and high * _TIMES < least
     return is_more or is_less
 
 
-def _is_against_steady(
+def _lowest(powers: Sequence[PowerReading]) -> Decimal:
+    return min([power.power_w for power in powers])
+
+
+def _is_beyond_steady(
     counted: Sequence[Counted], powers: Sequence[PowerReading], limit: PowerLimit
 ) -> bool:
     """Return True when one rise is far beyond a power that hardly changes all along."""
-    values = [power.power_w for power in powers]
-    most = max(values)
-    if len(values) < _STEADY_MIN or min(values) * _STEADY <= most:
+    most = max([power.power_w for power in powers])
+    if len(powers) < _STEADY_MIN or _lowest(powers) * _STEADY <= most:
         return False
-    steady = PowerLimit(most * _TIMES, limit.coarse)
+    steady = PowerLimit(most * _TIMES, coarse=limit.coarse)
     return any(
-        later.energy_wh - earlier.energy_wh
-        > steady.energy_max_wh(earlier.reading.at, later.reading.at)
+        (rise := later.energy_wh - earlier.energy_wh) > steady.slack_wh
+        and rise > steady.energy_max_wh(earlier.reading.at, later.reading.at)
         for earlier, later in pairwise(counted)
     )
 
 
-def _seconds(gap: timedelta) -> Decimal:
-    return Decimal(gap // _SECOND)
+def _seconds(earlier: datetime, later: datetime) -> int:
+    gap = later - earlier
+    return gap.days * 86_400 + gap.seconds
 
 
 def sum_intervals(
@@ -183,10 +200,10 @@ def sum_intervals(
     counted = [Counted(anchor, Decimal(0))]
     for reading in inside:
         energy = counted[-1].energy_wh + reading.value_wh
-        counted.append(Counted(reading._replace(value_wh=energy), energy))
+        counted.append(Counted(replace(reading, value_wh=energy), energy))
     last = counted[-1]
     if ended_at is not None and last.reading.at < ended_at:
-        counted.append(Counted(last.reading._replace(at=ended_at), last.energy_wh))
+        counted.append(Counted(replace(last.reading, at=ended_at), last.energy_wh))
     if _has_gap([started_at, *(r.at for r in inside)], ended_at):
         flags.add(Flag.INTERVAL_GAP)
     flags |= physics_flags(counted, evidence.powers, limit)
@@ -194,9 +211,9 @@ def sum_intervals(
 
 
 def _has_gap(moments: Sequence[datetime], ended_at: datetime | None) -> bool:
-    gaps = [_seconds(b - a) for a, b in pairwise(moments)]
+    gaps = [_seconds(earlier, later) for earlier, later in pairwise(moments)]
     # The median: one gap must not become what is usual.
     usual = sorted(gaps)[len(gaps) // 2]
     if ended_at is not None:
-        gaps.append(_seconds(ended_at - moments[-1]))
+        gaps.append(_seconds(moments[-1], ended_at))
     return max(gaps) > usual * _SPACING_MAX

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from itertools import chain
 
 import msgspec
 
@@ -22,7 +23,7 @@ from ledger.facts.station_facts import (
 from ledger.meter.series import RegisterReading
 
 
-class PowerReading(NamedTuple):
+class PowerReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Total active power at an effective time."""
 
     at: datetime
@@ -56,9 +57,10 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def moments(self) -> tuple[datetime, ...]:
+    def moments(self) -> Iterator[datetime]:
         """When readings were taken between start and stop."""
-        return (*(each.at for each in self.samples), *(each.at for each in self.powers))
+        yield from (each.at for each in self.samples)
+        yield from (each.at for each in self.powers)
 
     @property
     def is_export_only(self) -> bool:
@@ -71,18 +73,29 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
         return not is_rising or self.exported[-1] > self.exported[0]
 
 
-class _Instant:
-    """The values of one measurand at one moment, by phase."""
+class _Instant(msgspec.Struct, gc=False):
+    """The values of one measurand at one moment by phase, and the frame that told of it first."""
 
-    __slots__ = ("line", "phases", "position")
-
-    def __init__(self, position: int, line: int) -> None:
-        self.phases: dict[str | None, Decimal] = {}
-        self.position, self.line = position, line
+    phases: dict[str | None, Decimal]
+    fact: SessionFact
 
 
-_Key = tuple[ReadingContext, datetime]
+_Series = dict[datetime, _Instant]
+
+
+class _Roles(msgspec.Struct):
+    """The instants of one measurand by why they were read: at the start, the stop, or else."""
+
+    begins: _Series = {}
+    ends: _Series = {}
+    others: _Series = {}
+
+
+# Names of their own: to look up an enum's member takes longer than to compare it.
 _BEGIN, _END = ReadingContext.BEGIN, ReadingContext.END
+_POWER, _REGISTER = Measurand.POWER_W, Measurand.ENERGY_REGISTER_WH
+_INTERVAL, _EXPORT = Measurand.ENERGY_INTERVAL_WH, Measurand.ENERGY_EXPORT_WH
+_ZERO = Decimal(0)
 
 
 def gather_evidence(
@@ -108,58 +121,48 @@ class _Gathering:
         self._clock, self._factor = clock, factor
         self._starts: list[RegisterReading] = []
         self._stops: list[RegisterReading] = []
-        self._registers: dict[_Key, _Instant] = {}
-        self._intervals: dict[_Key, _Instant] = {}
-        self._powers: dict[datetime, _Instant] = {}
+        self._registers, self._intervals = _Roles(), _Roles()
+        self._powers: _Series = {}
         self._spread_wh = Decimal(0)
         self._exported: list[Decimal] = []
         self._flags: set[str] = set()
 
     def add(self, fact: SessionFact) -> None:
         """Add what *fact* says."""
-        at = None
+        told_at, at = fact.occurred_at, self._clock.effective(fact.occurred_at, fact.received_at)
         if isinstance(fact, SessionStarted) and fact.meter_start_wh is not None:
-            at = self._clock.effective(fact.occurred_at, fact.received_at)
             self._starts.append(self._register(at, fact.meter_start_wh, fact))
         elif isinstance(fact, SessionEnded) and fact.meter_stop_wh is not None:
-            at = self._clock.effective(fact.occurred_at, fact.received_at)
             self._stops.append(self._register(at, fact.meter_stop_wh, fact))
         for reading in fact.readings:
-            self._add_reading(reading, fact)
+            taken_at = reading.occurred_at or fact.occurred_at
+            if taken_at is not told_at and taken_at != told_at:
+                told_at, at = taken_at, self._clock.effective(taken_at, fact.received_at)
+            self._add_reading(reading, at, fact)
 
-    def _add_reading(self, reading: Reading, fact: SessionFact) -> None:
-        occurred_at = reading.occurred_at or fact.occurred_at
-        at = self._clock.effective(occurred_at, fact.received_at)
-        measurand = reading.measurand
-        if measurand is Measurand.POWER_W:
-            instant = self._powers.get(at)
-            if instant is None:
-                instant = self._powers[at] = _Instant(fact.position, fact.line)
-            instant.phases[reading.phase] = reading.value
+    def _add_reading(self, reading: Reading, at: datetime, fact: SessionFact) -> None:
+        measurand, value = reading.measurand, reading.value
+        if measurand is _POWER:
+            instant = self._powers.setdefault(at, _Instant({}, fact))
+            instant.phases[reading.phase] = value
             return
-        if measurand is Measurand.ENERGY_EXPORT_WH:
-            self._exported.append(reading.value)
+        if measurand is _EXPORT:
+            self._exported.append(value)
             return
-        if measurand is Measurand.ENERGY_REGISTER_WH:
-            series = self._registers
-        elif measurand is Measurand.ENERGY_INTERVAL_WH:
-            series = self._intervals
-        else:
+        if measurand is not _REGISTER and measurand is not _INTERVAL:
             return
-        if reading.value < 0:
+        if value < _ZERO:
             self._flags.add(Flag.READING_NEGATIVE)
             return
         # Why else a reading was taken (clock, trigger) makes it no better and no worse.
-        context = reading.context if reading.context in (_BEGIN, _END) else ReadingContext.PERIODIC
-        key = (context, at)
-        found = series.get(key)
-        if found is None:
-            found = series[key] = _Instant(fact.position, fact.line)
-        value = reading.value
-        known = found.phases.setdefault(reading.phase, value)
-        if known != value:
+        roles = self._registers if measurand is _REGISTER else self._intervals
+        series = roles.begins if reading.context is _BEGIN else roles.others
+        series = roles.ends if reading.context is _END else series
+        phases = series.setdefault(at, _Instant({}, fact)).phases
+        known = phases.setdefault(reading.phase, value)
+        if known is not value and known != value:
             # two values for one moment: the lower one, whatever order they came in
-            found.phases[reading.phase] = min(known, value)
+            phases[reading.phase] = min(known, value)
             self._spread_wh = max(self._spread_wh, abs(known - value))
 
     def _register(self, at: datetime, value: Decimal, fact: SessionFact) -> RegisterReading:
@@ -168,21 +171,22 @@ class _Gathering:
 
     def evidence(self) -> MeterEvidence:
         """Return everything added, ordered."""
-        registers = self._totals(self._registers)
-        if self._factor is not None and (registers or self._starts or self._stops):
+        begins, ends, samples = self._totals(self._registers)
+        told = (self._starts, self._stops, begins, ends, samples)
+        if self._factor is not None and any(told):
             self._flags.add(Flag.UNIT_OVERRIDDEN)
-        powers = [
-            PowerReading(at, instant.phases[None] if None in instant.phases else _sum(instant))
-            for at, instant in sorted(self._powers.items())
-        ]
+        powers = {
+            at: instant.phases[None] if None in instant.phases else _sum(instant.phases)
+            for at, instant in self._powers.items()
+        }
         evidence = MeterEvidence(
             declared_start=_ordered(self._starts, self._flags),
             declared_stop=_ordered(self._stops, self._flags),
-            begins=_ordered([r for c, r in registers if c is _BEGIN], self._flags),
-            ends=_ordered([r for c, r in registers if c is _END], self._flags),
-            samples=_ordered([r for c, r in registers if c not in (_BEGIN, _END)], self._flags),
-            intervals=_ordered([r for _, r in self._totals(self._intervals)], self._flags),
-            powers=tuple(powers),
+            begins=_ordered(begins, self._flags),
+            ends=_ordered(ends, self._flags),
+            samples=_ordered(samples, self._flags),
+            intervals=_ordered(chain(*self._totals(self._intervals)), self._flags),
+            powers=tuple(PowerReading(at, powers[at]) for at in sorted(powers)),
             spread_wh=self._spread_wh * (1 if self._factor is None else self._factor),
             exported=tuple(sorted(set(self._exported))),
             flags=frozenset(self._flags),
@@ -191,43 +195,51 @@ class _Gathering:
             return evidence
         return msgspec.structs.replace(evidence, flags=evidence.flags | {Flag.EXPORT_ONLY})
 
-    def _totals(self, series: dict[_Key, _Instant]) -> list[tuple[ReadingContext, RegisterReading]]:
-        """Return each instant's total: the unphased value, else the sum of all phases.
+    def _totals(self, roles: _Roles) -> list[list[RegisterReading]]:
+        """Return each instant's total by role: the unphased value, else the sum of all phases.
 
-        A phase that is missing at an instant makes the instant unusable. Where the series has
+        A phase that is missing at an instant makes the instant unusable. Where the measurand has
         one phase only, that phase is the total. Where totals come, phases are details.
         """
-        totalled = {context for (context, _), i in series.items() if None in i.phases}
-        phases = {phase for instant in series.values() for phase in instant.phases if phase}
+        every = (roles.begins, roles.ends, roles.others)
+        phases = {
+            phase
+            for series in every
+            for instant in series.values()
+            for phase in instant.phases
+            if phase
+        }
+        return [self._totals_of(series, phases) for series in every]
+
+    def _totals_of(self, series: _Series, phases: AbstractSet[str]) -> list[RegisterReading]:
         totals = []
-        for (context, at), instant in series.items():
+        is_totalled = bool(phases) and any(None in each.phases for each in series.values())
+        for at, instant in series.items():
             value = instant.phases.get(None)
             if value is None:
-                if context in totalled:
+                if is_totalled:
                     continue  # a detail beside the total
                 if not phases <= instant.phases.keys():
                     self._flags.add(Flag.PHASES_INCOMPLETE)
                     continue
                 several = len(phases) > 1
                 self._flags.add(Flag.PHASES_SUMMED if several else Flag.SINGLE_PHASE_REGISTER)
-                value = _sum(instant)
-            if self._factor is not None:
-                value *= self._factor
-            totals.append((context, RegisterReading(at, value, instant.position, instant.line)))
+                value = _sum(instant.phases)
+            totals.append(self._register(at, value, instant.fact))
         return totals
 
 
-def _sum(instant: _Instant) -> Decimal:
-    return sum((value for phase, value in instant.phases.items() if phase), Decimal(0))
+def _sum(phases: Mapping[str | None, Decimal]) -> Decimal:
+    return sum((value for phase, value in phases.items() if phase), _ZERO)
 
 
-def _ordered(readings: list[RegisterReading], flags: set[str]) -> tuple[RegisterReading, ...]:
+def _ordered(readings: Iterable[RegisterReading], flags: set[str]) -> tuple[RegisterReading, ...]:
     """Return *readings* by time then content; a repetition counts once, a negative never."""
-    distinct: dict[tuple[datetime, Decimal], RegisterReading] = {}
+    distinct: list[RegisterReading] = []
     # A repetition stands under its first line, which an invoice is then explained by.
     for reading in sorted(readings):
-        if reading.value_wh < 0:
+        if reading.value_wh < _ZERO:
             flags.add(Flag.READING_NEGATIVE)
-            continue
-        distinct.setdefault((reading.at, reading.value_wh), reading)
-    return tuple(distinct.values())
+        elif not distinct or not reading.repeats(distinct[-1]):
+            distinct.append(reading)
+    return tuple(distinct)

@@ -41,15 +41,19 @@ tests/ledger/meter/test_measure.py).
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final
+
+from msgspec.structs import replace
 
 from ledger.facts.flags import Flag
 from ledger.meter.anchors import choose_start, choose_stop
-from ledger.meter.checks import is_coarse, physics_flags, sum_intervals
+from ledger.meter.checks import physics_flags, sum_intervals
 from ledger.meter.evidence import MeterEvidence
 from ledger.meter.series import (
     Counted,
@@ -66,6 +70,7 @@ BEFORE_START: Final = timedelta(seconds=60)
 """A reading this short before the start may stand in for the missing one: nothing flows yet."""
 AT_ONCE: Final = timedelta(seconds=5)
 """A reading this near to start or stop is as good as one at that moment."""
+_AT: Final = attrgetter("at")
 _NOISE_WH: Final = Decimal(10)
 _THOUSAND: Final = Decimal(1000)
 
@@ -75,18 +80,17 @@ def measure(
     *,
     started_at: datetime,
     ended_at: datetime | None,
-    max_power_w: Decimal,
+    limit: PowerLimit,
     until: datetime | None = None,
     restarts: Sequence[datetime] = (),
 ) -> Metered:
     """Return the energy between *started_at* and *ended_at* (None: still open).
 
-    While it is open, readings after *until* are not its own. *restarts* are the boots of its
-    station, sorted.
+    While it is open, readings after *until* are not its own. *limit* is what its connector can
+    deliver, *restarts* are the boots of its station, sorted.
 
     Never raises and never returns a negative energy; doubts are flags.
     """
-    limit = PowerLimit(max_power_w, is_coarse(evidence))
     if not evidence.has_register:
         return sum_intervals(evidence, started_at, ended_at, limit)
     return _Measurement(evidence, started_at, ended_at, limit, until, restarts).result()
@@ -111,15 +115,12 @@ class _Measurement:
         self._refused_stops: set[RegisterReading] = set()
         self._refused_starts: set[RegisterReading] = set()
         self._base = Decimal(0)
-        bound = ended_at or until
-        self._samples = [
-            reading
-            for reading in evidence.samples
-            if reading.at >= started_at and (bound is None or reading.at <= bound)
-        ]
-        early = [r for r in evidence.samples if started_at - BEFORE_START <= r.at <= started_at]
-        self._early = early[-1:]
-        self._late = [] if ended_at is None else [r for r in evidence.samples if r.at > ended_at]
+        bound, told = ended_at or until, evidence.samples
+        over = len(told) if bound is None else bisect_right(told, bound, key=_AT)
+        self._samples = list(told[bisect_left(told, started_at, key=_AT) : over])
+        self._late = () if ended_at is None else told[over:]
+        early = told[: bisect_right(told, started_at, key=_AT)][-1:]
+        self._early = [each for each in early if each.at >= started_at - BEFORE_START]
 
     def result(self) -> Metered:
         """Return the measured session."""
@@ -166,14 +167,14 @@ class _Measurement:
         self._flags |= chosen.flags
         if chosen.reading is not None:
             self._refused_starts |= set(told) - {chosen.reading}
-            return chosen.reading._replace(at=self._started_at)
+            return replace(chosen.reading, at=self._started_at)
         nearest = next(iter((*self._early, *self._samples)), None)
         if nearest is None:
-            return told[0]._replace(at=self._started_at) if told else None
+            return replace(told[0], at=self._started_at) if told else None
         self._refused_starts |= set(told)
         if nearest.at - self._started_at > AT_ONCE:
             self._flags.add(Flag.START_READING_MISSING)
-        return nearest._replace(at=self._started_at)
+        return replace(nearest, at=self._started_at)
 
     def _stop(self, start: RegisterReading) -> RegisterReading | None:
         """Return the register at the stop where one was given (the first not below the start)."""
@@ -186,7 +187,7 @@ class _Measurement:
         if chosen.reading is None:
             return None
         self._refused_stops |= set(told) - {chosen.reading}
-        return chosen.reading._replace(at=self._ended_at)
+        return replace(chosen.reading, at=self._ended_at)
 
     def _stops_told(self) -> list[RegisterReading]:
         """Return what is told of the stop, best first: of those with context End the last."""
@@ -206,17 +207,19 @@ class _Measurement:
         if stop is not None and stop.value_wh >= start.value_wh:
             top = min(top, stop.value_wh)
 
-        def fits(values: Iterable[Decimal]) -> int:
-            return sum(start.value_wh <= value <= top + _NOISE_WH for value in values)
-
-        lifetime = fits(r.value_wh for r in samples)
-        if lifetime == len(samples):
+        values = [reading.value_wh for reading in samples]
+        if start.value_wh <= min(values) and max(values) <= top + _NOISE_WH:
             return samples
+
+        def fits(told: Iterable[Decimal]) -> int:
+            return sum(start.value_wh <= value <= top + _NOISE_WH for value in told)
+
+        lifetime = fits(values)
         # Readings behind a rollover count in the frame of the start too.
         lifetime += sum(rollover_rise(start, r, self._limit) is not None for r in samples)
-        relative = fits(r.value_wh + start.value_wh for r in samples)
-        kilo = fits(r.value_wh * _THOUSAND for r in samples)
-        is_rising = all(a.value_wh <= b.value_wh for a, b in pairwise(samples))
+        relative = fits(value + start.value_wh for value in values)
+        kilo = fits(value * _THOUSAND for value in values)
+        is_rising = all(earlier <= later for earlier, later in pairwise(values))
         # Two frames do not mix: none fits the register, or all of them fit as relative.
         is_whole = lifetime == 0 or relative == len(samples)
         is_relative = relative > max(lifetime, kilo) and is_whole
@@ -235,7 +238,7 @@ class _Measurement:
                 self._flags.add(Flag.REGISTER_OTHER_FRAME)
             self._dropped |= set(samples) - set(near)
             return near
-        return [r._replace(value_wh=r.value_wh + self._base) for r in samples]
+        return [replace(r, value_wh=r.value_wh + self._base) for r in samples]
 
     def _is_their_stop(self, start: RegisterReading, stop: RegisterReading | None) -> bool:
         """Return True when the stop, below the start, goes on from the samples as they came."""
@@ -245,7 +248,7 @@ class _Measurement:
 
     def _drop(self, framed: Iterable[RegisterReading]) -> None:
         """Note readings that are not used, as they came."""
-        self._dropped |= {r._replace(value_wh=r.value_wh - self._base) for r in framed}
+        self._dropped |= {replace(r, value_wh=r.value_wh - self._base) for r in framed}
 
     def _series(
         self, start: RegisterReading, samples: list[RegisterReading], stop: RegisterReading | None
@@ -296,16 +299,19 @@ class _Measurement:
         self, start: RegisterReading, samples: list[RegisterReading], stop: RegisterReading
     ) -> tuple[Counted, ...]:
         """Return the series between two trusted readings: the energy is their difference."""
-        inside = [reading for reading in samples if reading.value_wh <= stop.value_wh]
-        for index, reading in enumerate(samples):
+        series, above = [start], []
+        for reading in samples:
+            if reading.value_wh <= stop.value_wh:
+                series.append(reading)
+                continue
+            above.append(reading)
             if reading.value_wh - stop.value_wh > _NOISE_WH:
-                before = [start, *(r for r in samples[:index] if r.value_wh <= stop.value_wh)]
-                is_spike = not self._limit.allows(before[-1], reading)
+                is_spike = not self._limit.allows(series[-1], reading)
                 self._flags.add(
                     Flag.READING_SPIKE_DROPPED if is_spike else Flag.READINGS_ABOVE_STOP
                 )
-        self._drop(reading for reading in samples if reading.value_wh > stop.value_wh)
-        return self._accumulate([start, *inside, stop], bounded=True)
+        self._drop(above)
+        return self._accumulate([*series, stop], bounded=True)
 
     def _ended_without_stop(
         self, counted: tuple[Counted, ...], ended_at: datetime
@@ -316,4 +322,4 @@ class _Measurement:
             self._flags.add(Flag.STOP_READING_MISSING)
         elif ended_at - last.reading.at > AT_ONCE:
             self._flags.add(Flag.METER_STOP_ESTIMATED)
-        return (*counted, Counted(last.reading._replace(at=ended_at), last.energy_wh))
+        return (*counted, Counted(replace(last.reading, at=ended_at), last.energy_wh))

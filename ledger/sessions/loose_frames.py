@@ -21,7 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, SessionEnded, SessionFact, SessionUpdated
@@ -31,10 +33,10 @@ from ledger.sessions.segments import Segment, is_without_id, place_of, rough_tim
 from ledger.sessions.session_end import SAME_STOP, start_value_of, stop_value_of
 
 # As BEFORE_START of the meter: such a reading may stand in for the one at the start.
-_SLACK: Final = timedelta(seconds=60)
+SLACK: Final = timedelta(seconds=60)
 
 
-class Window(NamedTuple):
+class Window(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a session lies in its station's history, by its own frames only.
 
     `begin_wh` is its register at the start, told by any reading of the start; `is_overlapping`
@@ -89,7 +91,7 @@ def windows_of(segments: Iterable[Segment], traits: StationTraits) -> list[Windo
 SessionFrame = SessionUpdated | SessionEnded
 
 
-class LooseFrame(NamedTuple):
+class LooseFrame(msgspec.Struct, frozen=True, gc=False):
     """A frame without a valid id, and what of it decides whose it is."""
 
     frame: SessionFrame
@@ -110,11 +112,11 @@ def loose_frame_of(frame: SessionFrame, traits: StationTraits) -> LooseFrame:
     )
 
 
-def fits(loose: LooseFrame, window: Window, traits: StationTraits) -> bool:
+def fits(loose: LooseFrame, window: Window, limit: PowerLimit) -> bool:
     """Return True when the frame may belong to the session of *window*; place 0 is the station."""
     frame, at, value = loose.frame, loose.at, loose.value
     is_elsewhere = loose.place is not None and loose.place != window.place
-    if loose.place == 0 or is_elsewhere or at < window.starts_at - _SLACK:
+    if loose.place == 0 or is_elsewhere or at < window.starts_at - SLACK:
         return False
     if isinstance(frame, SessionEnded):
         if window.ends_at is not None:  # it has its stop: this may only be the same stop again
@@ -123,7 +125,7 @@ def fits(loose: LooseFrame, window: Window, traits: StationTraits) -> bool:
             return False
     if window.closes_at is not None and at > window.closes_at:
         return False
-    return _meter_fits(frame, at, value, window, traits)
+    return _meter_fits(frame, at, value, window, limit)
 
 
 def flags_of_stop(window: Window) -> frozenset[Flag]:
@@ -142,13 +144,13 @@ def _may_end(end: SessionEnded, value: Decimal | None, window: Window) -> bool:
 
 
 def _meter_fits(
-    frame: SessionFrame, at: datetime, value: Decimal | None, window: Window, traits: StationTraits
+    frame: SessionFrame, at: datetime, value: Decimal | None, window: Window, limit: PowerLimit
 ) -> bool:
     """Return True unless the register contradicts the session's start."""
     start = window.meter_start_wh
     if value is None or start is None:
         return True
-    most = PowerLimit(traits.max_power_w).energy_max_wh(window.starts_at, at)
+    most = limit.energy_max_wh(window.starts_at, at)
     if start <= value <= start + most:
         return True
     # readings may count from the session's start; a stop never does

@@ -166,9 +166,10 @@ def points_of(
     metered: Metered, evidence: MeterEvidence, until: datetime | None
 ) -> tuple[SessionPoint, ...]:
     """Return the counted readings as points: one a moment, the last one at *until*."""
-    powers = dict(evidence.powers)
+    powers = {power.at: power.power_w for power in evidence.powers}
     points: list[SessionPoint] = []
-    for reading, energy_wh in metered.counted:
+    for each in metered.counted:
+        reading, energy_wh = each.reading, each.energy_wh
         if until is not None and reading.at > until:
             break  # a free connector ended an open session; from there on nothing was drawn
         point = SessionPoint(

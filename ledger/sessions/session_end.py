@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from ledger.facts.flags import Flag
@@ -16,6 +18,7 @@ from ledger.sessions.segments import Source, source_of
 
 SAME_STOP: Final = timedelta(seconds=60)
 """Retries may carry a slightly different time."""
+_AT: Final = attrgetter("at")
 _NOISE_WH: Final = Decimal(10)
 
 
@@ -93,12 +96,11 @@ def is_dated_outside(
     A register below that of the stop was read before it, whatever the clock showed.
     """
     started_at, ended_at = bounds
-    if any(started_at - at > SKEW_MAX for at in updates):
+    if started_at - min(updates, default=started_at) > SKEW_MAX:
         return True
     start_wh, stop_wh = metered.start_wh, metered.stop_wh
     if start_wh is None or stop_wh is None or Flag.REGISTER_SESSION_RELATIVE in metered.flags:
         return False
-    return any(
-        reading.at - ended_at > SKEW_MAX and start_wh <= reading.value_wh < stop_wh - _NOISE_WH
-        for reading in evidence.samples
-    )
+    samples = evidence.samples
+    late = samples[bisect_right(samples, ended_at + SKEW_MAX, key=_AT) :]
+    return any(start_wh <= reading.value_wh < stop_wh - _NOISE_WH for reading in late)

@@ -38,15 +38,15 @@ that goes back (tests/ledger/sessions/test_station_fold.py); no content raises
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from operator import itemgetter
 
 from ledger.facts.first_told import first_told
 from ledger.facts.flags import Flag, blockers_of
-from ledger.facts.station_clock import Pair, SessionClock, bound_flags, learn_clock
+from ledger.facts.station_clock import SessionClock, bound_flags, learn_clock
 from ledger.facts.station_facts import (
-    ConnectorStatusChanged,
     SessionEnded,
     SessionFact,
     SessionStarted,
@@ -83,9 +83,13 @@ class _Fold:
     def __init__(self, segment: Segment, around: Surroundings) -> None:
         self._segment, self._around, self._traits = segment, around, around.traits
         self._facts: list[SessionFact] = segment.facts
+        self._sources = list(map(source_of, self._facts))
         self._flags: set[str] = {flag for fact in self._facts for flag in fact.oddities}
-        self._pairs = self._told_times()
+        received = [fact.received_at for fact in self._facts]
+        self._received = min(received), max(received)
+        self._pairs = first_told((*self._facts, *around.states.received(*self._received)))
         self._clock = self._learn_clock()
+        self._ats = list(map(self._at, self._facts))
         self._start = self._choose_start()
 
     def session(self) -> ChargingSession:
@@ -93,10 +97,12 @@ class _Fold:
         segment, start = self._segment, self._start
         end, started_at, ended_at = self._bounds()
         unused = {source_of(other) for other in segment.ends if other is not end}
-        evidence, metered = self._measured(unused, started_at, ended_at)
+        evidence = self._evidence(unused)
+        limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
+        metered = self._measured(evidence, started_at, ended_at, limit)
         provisional_at = None if end else self._provisional_end(started_at, metered)
         until = ended_at or provisional_at
-        spans, last_sign_at = self._vehicle(end, started_at, until, metered, evidence)
+        spans, last_sign_at = self._vehicle(end, (started_at, until), metered, evidence, limit)
         missing = self._check_sequence(end)
         self._note_surroundings(started_at, ended_at)
         token = self._token(end)
@@ -126,15 +132,15 @@ class _Fold:
             flags=tuple(sorted(flags)),
             blockers=blockers_of(flags),
             missing_seq_nos=missing,
-            frames=tuple(sorted({source_of(fact) for fact in (*self._facts, *segment.queue)})),
+            frames=tuple(sorted({*self._sources, *map(source_of, segment.queue)})),
             unused_frames=tuple(sorted(unused)),
-            signed=sum(len(fact.signed) for fact in self._facts),
+            signed=sum([len(fact.signed) for fact in self._facts]),
             dropped=tuple(sorted(metered.dropped)),
             refused_starts=tuple(sorted(metered.refused_starts)),
             refused_stops=tuple(sorted(metered.refused_stops)),
             clock=self._clock,
-            first_received_at=min(fact.received_at for fact in self._facts),
-            last_received_at=max(fact.received_at for fact in self._facts),
+            first_received_at=self._received[0],
+            last_received_at=self._received[1],
             facts_from=segment.facts_from,
             window=self._around.own_window,
         )
@@ -146,8 +152,7 @@ class _Fold:
         self._flags |= chosen.flags
         bounds = [fact for fact in (self._start, chosen.end) if fact is not None]
         told = [(fact.occurred_at, fact.received_at) for fact in bounds if fact.occurred_at]
-        boots = [boot.received_at for boot in self._around.boots]
-        self._flags |= bound_flags(self._clock, self._pairs, told, boots)
+        self._flags |= bound_flags(self._clock, self._pairs, told, self._around.boots)
         ended_at = self._at(chosen.end) if chosen.end else None
         if started_at and ended_at and ended_at < started_at:
             self._flags.add(Flag.STOP_BEFORE_START)
@@ -162,33 +167,25 @@ class _Fold:
 
     def _place(self) -> tuple[int | None, int | None]:
         """Return EVSE and connector: the start's, else those of the first frame that names any."""
-        candidates = [self._start, *self._facts] if self._start else self._facts
         # Only the first frame names a place (quirk 27); none is ever invented.
-        for fact in candidates:
+        for fact in chain((self._start,) if self._start else (), self._facts):
             if place_of(fact) is not None:
                 return fact.evse_id, fact.connector_id
         self._flags.add(Flag.PLACE_UNKNOWN)
         return None, None
 
-    def _at(self, fact: SessionFact | ConnectorStatusChanged) -> datetime:
+    def _at(self, fact: SessionFact) -> datetime:
         return self._clock.effective(fact.occurred_at, fact.received_at)
-
-    def _told_times(self) -> list[Pair]:
-        """Return the times that its frames tell, and states that came among them, with receipt."""
-        first = min(fact.received_at for fact in self._facts)
-        last = max(fact.received_at for fact in self._facts)
-        among = (each for each in self._around.statuses if first <= each.received_at <= last)
-        return first_told((*self._facts, *among))
 
     def _learn_clock(self) -> SessionClock:
         clock = learn_clock(self._pairs, self._traits)
         self._flags |= set(clock.flags)
-        naive = (
+        naive = [
             (told, fact.received_at)
             for fact in self._facts
-            for told in (fact.occurred_at, *(each.occurred_at for each in fact.readings))
+            for told in [fact.occurred_at, *[each.occurred_at for each in fact.readings]]
             if told is not None and told.tzinfo is None
-        )
+        ]
         if any(clock.is_ambiguous(*pair) for pair in naive):
             self._flags.add(Flag.HOUR_AMBIGUOUS)
         return clock
@@ -199,7 +196,9 @@ class _Fold:
         if not starts:
             self._flags.add(Flag.UNMATCHED_STOP if self._is_unmatched() else Flag.START_MISSING)
             return None
-        self._flags |= start_flags(starts, self._around.boots)
+        self._flags |= start_flags(starts, self._around.has_booted)
+        if len(starts) == 1:
+            return starts[0]
         return min(
             # By content first, of equals what was told first: arrival chooses nothing.
             starts,
@@ -216,26 +215,32 @@ class _Fold:
         """Return True for stops without numbers: no start of ours will ever come for them."""
         return all(fact.seq_no is None for fact in self._facts)
 
-    def _measured(
-        self, unused: set[Source], started_at: datetime | None, ended_at: datetime | None
-    ) -> tuple[MeterEvidence, Metered]:
+    def _evidence(self, unused: set[Source]) -> MeterEvidence:
         # A stop that does not hold gives no reading either, or the balance would meter it too.
-        used = [fact for fact in self._facts if source_of(fact) not in unused]
-        evidence = gather_evidence(used, self._clock, factor=self._traits.register_factor)
+        used = [fact for fact in self._facts if not unused or source_of(fact) not in unused]
+        return gather_evidence(used, self._clock, factor=self._traits.register_factor)
+
+    def _measured(
+        self,
+        evidence: MeterEvidence,
+        started_at: datetime | None,
+        ended_at: datetime | None,
+        limit: PowerLimit,
+    ) -> Metered:
         if started_at is None:
             # Without a start nothing says which part of the register is this session's.
-            return evidence, Metered(flags=evidence.flags)
+            return Metered(flags=evidence.flags)
         metered = measure(
             evidence,
             started_at=started_at,
             ended_at=ended_at,
-            max_power_w=self._traits.max_power_w,
-            restarts=sorted(boot.received_at for boot in self._around.boots),
+            limit=limit,
+            restarts=self._around.boots,
             until=self._around.next_start_at,
         )
         if ended_at and metered.energy_wh == 0:
             self._flags.add(Flag.ZERO_ENERGY)
-        return evidence, metered
+        return metered
 
     def _provisional_end(self, started_at: datetime | None, metered: Metered) -> datetime | None:
         """Return the last sign of an open session."""
@@ -244,22 +249,25 @@ class _Fold:
             self._flags.add(Flag.STOP_LOST)
         if started_at is None:
             return None
-        states = ((self._at(each), each.charging_state) for each in self._around.statuses)
-        told = [self._at(fact) for fact in self._facts]
-        return provisional_end(started_at, next_start_at, metered.counted, told, states)
+        freed_at = self._around.states.shown_by(self._clock).freed_at
+        return provisional_end(started_at, next_start_at, metered.counted, self._ats, freed_at)
 
     def _vehicle(
         self,
         end: SessionEnded | None,
-        started_at: datetime | None,
-        until: datetime | None,
+        bounds: tuple[datetime | None, datetime | None],
         metered: Metered,
         evidence: MeterEvidence,
+        limit: PowerLimit,
     ) -> tuple[tuple[SessionSpan, ...], datetime | None]:
         """Return what the vehicle did, and where its last sign ends if that is before the stop."""
-        if started_at is None:
+        started_at, until = bounds
+        if started_at is None or until is None:
             return (), None
-        changes, counted = self._changes(), metered.counted
+        counted = metered.counted
+        # What an open session counted after its last sign still says when the vehicle drew.
+        last = max([until, *(each.reading.at for each in counted[-1:])])
+        changes = self._changes(started_at, last)
         spans = fold_activity(changes, started_at, until, counted)
         believed = [change for change, is_refuted in changes.items() if not is_refuted]
         # When we heard of a state is not when it came: a doubt, where it moves a border.
@@ -267,43 +275,48 @@ class _Fold:
             believed, started_at, until, counted
         ):
             self._flags.add(Flag.CLOCK_AHEAD)
-        limit = PowerLimit(self._traits.max_power_w, is_coarse(evidence))
         spans = with_power(spans, until, counted, evidence.powers, limit)
-        if end is None or until is None:
+        if end is None:
             return spans, None
-        updates = map(self._at, self._segment.updates)
+        updates = [at for at, fact in self._timed() if isinstance(fact, SessionUpdated)]
         if is_dated_outside((started_at, until), updates, metered, evidence):
             self._flags.add(Flag.CLOCK_JUMPED)
-        boots = [boot.received_at for boot in self._around.boots]
-        last = last_sign_of(
+        sign = last_sign_of(
             end,
             (started_at, until),
             changes,
             evidence.moments,
             counted=counted,
-            boots=boots,
+            boots=self._around.boots,
             limit=limit,
         )
-        self._flags |= last.flags
-        return spans, last.at
+        self._flags |= sign.flags
+        return spans, sign.at
 
     def _check_sequence(self, end: SessionEnded | None) -> tuple[int, ...]:
-        in_time = sorted(self._facts, key=lambda fact: (self._at(fact), fact.seq_no or 0))
+        numbered = [
+            (at, fact.seq_no, index, fact)
+            for index, (at, fact) in enumerate(self._timed())
+            if fact.seq_no is not None
+        ]
+        if not numbered:
+            return ()
+        in_time = [fact for *_, fact in sorted(numbered)]
         checked = check_sequence(in_time, has_ended=end is not None)
         self._flags |= checked.flags
         if checked.missing and end is not None:
-            told = [report.received_at for report in self._segment.queue if _is_empty(report)]
-            told += self._around.queue_empty_at
+            queue, empty_at = self._segment.queue, self._around.queue_empty_at
+            told = [report.received_at for report in queue if not report.messages_in_queue]
+            told += [empty_at] if empty_at else []
             # An answer from before the stop came says nothing about what was queued behind it.
-            if any(moment >= end.received_at for moment in told):
+            if told and max(told) >= end.received_at:
                 self._flags.discard(Flag.SEQ_GAP)
                 self._flags.add(Flag.SEQ_GAP_CLOSED)
         return checked.missing
 
     def _note_surroundings(self, started_at: datetime | None, ended_at: datetime | None) -> None:
         around, flags = self._around, self._flags
-        sources = {source_of(fact) for fact in self._facts}
-        if sources & around.attached:
+        if around.attached.intersection(self._sources):
             flags.add(Flag.RESOLVED_BY_CONTEXT)
         if any(source_of(fact) in around.foreign_ids for fact in self._segment.ends):
             flags.add(Flag.FOREIGN_STOP_ATTACHED)
@@ -318,10 +331,7 @@ class _Fold:
         if any(fact.offline for fact in self._facts):
             flags.add(Flag.OFFLINE)
         # A boot carries no time of the station: ours stands in.
-        if started_at is not None and any(
-            started_at < boot.received_at and (ended_at is None or boot.received_at < ended_at)
-            for boot in around.boots
-        ):
+        if started_at is not None and around.has_booted(started_at, ended_at):
             flags.add(Flag.INTERRUPTED)
 
     def _token(self, end: SessionEnded | None) -> str | None:
@@ -329,13 +339,14 @@ class _Fold:
 
         Who stopped the session is evidence; the starter pays.
         """
-        updates = sorted(
-            self._segment.updates,
-            key=lambda fact: (self._at(fact), fact.seq_no or 0, fact.token_uid or ""),
+        named = sorted(
+            (at, fact.seq_no or 0, fact.token_uid)
+            for at, fact in self._timed()
+            if fact.token_uid is not None and isinstance(fact, SessionUpdated)
         )
         started_with = self._start.token_uid if self._start else None
-        tokens = [started_with, *(fact.token_uid for fact in updates)]
-        token = next((token for token in tokens if token is not None), None)
+        tokens = [token for *_, token in named]
+        token = started_with if started_with is not None else next(iter(tokens), None)
         if token is None:
             self._flags.add(Flag.TOKEN_MISSING)
         elif end is not None and end.token_uid not in {None, token}:
@@ -354,28 +365,28 @@ class _Fold:
         asked = [
             (not isinstance(fact, SessionStarted), self._at(fact), source_of(fact), found)
             for fact in facts
-            if token is not None
+            if (found := fact.authorization) is not None
+            and token is not None
             and fact.token_uid == token
-            and (found := fact.authorization) is not None
         ]
         return min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
 
-    def _changes(self) -> dict[StateChange, bool]:
-        """Return every reported state from the start on, and whether its time is not believed."""
-        start_at = self._at(self._start) if self._start else None
+    def _changes(self, started_at: datetime, last: datetime) -> dict[StateChange, bool]:
+        """Return every state from the start to the *last* moment, and if its time is not believed.
+
+        What the connector did before the start belongs to whoever stood there.
+        """
         changes: dict[StateChange, bool] = {}
-        for fact in (*self._facts, *self._around.statuses):
-            state, at = fact.charging_state, self._at(fact)
-            is_status = isinstance(fact, ConnectorStatusChanged)
-            # What the connector did before the start belongs to whoever stood there.
-            if state is None or (is_status and (start_at is None or at < start_at)):
-                continue
-            number = 0 if isinstance(fact, ConnectorStatusChanged) else fact.seq_no or 0
-            change = (at, number, str(state))
-            is_refuted = self._clock.refutes(fact.occurred_at, fact.received_at)
+        for at, fact in self._timed():
+            if fact.charging_state is not None:
+                change = (at, fact.seq_no or 0, str(fact.charging_state))
+                is_refuted = self._clock.refutes(fact.occurred_at, fact.received_at)
+                changes[change] = is_refuted and changes.get(change, True)
+        shown = self._around.states.shown_by(self._clock).between(started_at, last)
+        for change, is_refuted in shown:
             changes[change] = is_refuted and changes.get(change, True)
         return changes
 
-
-def _is_empty(report: object) -> bool:
-    return getattr(report, "messages_in_queue", True) is False
+    def _timed(self) -> Iterator[tuple[datetime, SessionFact]]:
+        """Yield its facts, in log order, with their effective times."""
+        return zip(self._ats, self._facts, strict=True)

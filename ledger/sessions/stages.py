@@ -8,11 +8,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from heapq import heappop, heappush
+from itertools import islice
+from operator import attrgetter
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from ledger.facts.station_facts import QueueReported, SessionFact, SessionStarted
 from ledger.facts.station_traits import StationTraits
+from ledger.meter.series import PowerLimit
 from ledger.sessions.loose_frames import (
+    SLACK,
     LooseFrame,
     SessionFrame,
     Window,
@@ -29,6 +37,7 @@ from ledger.sessions.segments import (
     rough_time,
     source_of,
 )
+from ledger.sessions.session_end import SAME_STOP
 from ledger.sessions.told import Settled, TransactionTold
 
 WindowKey = tuple[str, datetime]
@@ -37,7 +46,7 @@ Spot = tuple[datetime, WindowKey]
 """When a window opens, and which one: its place in the row."""
 
 
-class Spoken(NamedTuple):
+class Spoken(msgspec.Struct, frozen=True):
     """The first stage: what the frames of one transaction say by themselves.
 
     `windows` are those of its sessions, oldest first, without the next one's start; `own` are its
@@ -60,25 +69,30 @@ class Spoken(NamedTuple):
         return _last_before(at, self.windows) if self.windows else None
 
 
-class Matched(NamedTuple):
-    """The third stage: which window takes each loose frame (None: no one), so what each took."""
+class Matched(msgspec.Struct, frozen=True):
+    """The third stage: which window takes each loose frame (None: no one), so what each took.
+
+    `left` are those that none took, by what they name; `foreign` sessions with a frame that names
+    their id, and a place that is not theirs.
+    """
 
     takers: Mapping[Source, WindowKey | None]
-    taken: Mapping[WindowKey | None, tuple[LooseFrame, ...]]
+    taken: Mapping[WindowKey, tuple[LooseFrame, ...]]
+    left: Mapping[str, tuple[LooseFrame, ...]]
     foreign: frozenset[WindowKey]
-    """Sessions with a frame that names their id, and a place that is not theirs."""
 
 
-class Opening(NamedTuple):
+class Opening(msgspec.Struct, frozen=True, gc=False):
     """Where a session began: from `starts_at` on frames with its id may be its own."""
 
     starts_at: datetime
     place: int | None
 
 
+_STARTS_AT: Final = attrgetter("starts_at")
 _Told = TypeVar("_Told", bound=SessionFact | QueueReported)
 _Row = TypeVar("_Row", Window, Opening)
-NOTHING_LOOSE: Final = Matched({}, {}, frozenset())
+NOTHING_LOOSE: Final = Matched({}, {}, {}, frozenset())
 
 
 def speak(
@@ -89,8 +103,6 @@ def speak(
     settled: Settled | None,
 ) -> Spoken:
     """First and second stage: sort the frames of one transaction, and lay its windows."""
-    if last is not None and last.told is told and last.settled is settled:
-        return last
     starts = _unsettled(told.starts, settled, traits)
     known = settled.windows if settled else ()
     places = [
@@ -152,7 +164,7 @@ def _openings(
 
 def _last_before(at: datetime, rows: Sequence[_Row]) -> _Row:
     """Return the last of *rows* (some) that begins not after *at*, the first one if all do."""
-    return rows[max(bisect_right(rows, at, key=lambda row: row.starts_at) - 1, 0)]
+    return rows[max(bisect_right(rows, at, key=_STARTS_AT) - 1, 0)]
 
 
 def _same_borders(last: Spoken, told: TransactionTold, settled: Settled | None) -> bool:
@@ -161,48 +173,49 @@ def _same_borders(last: Spoken, told: TransactionTold, settled: Settled | None) 
     )
 
 
-class Windows(NamedTuple):
+class Windows(msgspec.Struct, frozen=True):
     """The second stage: every window with the start of the next one at its place, and the rows.
 
     A row has the windows of one place in their order.
     """
 
     by_key: Mapping[WindowKey, Window]
-    rows: Mapping[int, tuple[Spot, ...]]
+    rows: Mapping[int, Sequence[Spot]]
 
     def relaid(self, gone: Iterable[Window], come: Iterable[Window]) -> tuple[Windows, set[str]]:
         """Return them with *come* in place of *gone*, and the transactions of those that moved."""
-        by_key, rows = dict(self.by_key), dict(self.rows)
-        touched: list[tuple[int, Spot]] = []
+        by_key = dict(self.by_key)
+        rows: dict[int, list[Spot]] = {}
+        touched: dict[int, list[Spot]] = {}
         for windows, is_here in ((_by_key(gone), False), (_by_key(come), True)):
             for key, window in windows.items():
                 if is_here:
                     by_key[key] = window
                 else:
                     del by_key[key]
-                if window.place is None:
+                place, spot = window.place, (window.starts_at, key)
+                if place is None:
                     continue
-                row, spot = rows.get(window.place, ()), (window.starts_at, key)
-                index = bisect_left(row, spot)
-                here = (spot,) if is_here else ()
-                rows[window.place] = (*row[:index], *here, *row[index + (not is_here) :])
-                touched.append((window.place, spot))
+                if place not in touched:
+                    touched[place], rows[place] = [], [*self.rows.get(place, ())]
+                index = bisect_left(rows[place], spot)
+                rows[place][index : index + (not is_here)] = (spot,) if is_here else ()
+                touched[place].append(spot)
         moved: set[str] = set()
-        for place, spot in touched:
+        for place, spots in touched.items():
             row = rows[place]
-            index = bisect_left(row, spot)
-            # Only what came has another next one than before, and whatever lies before a change.
-            for at in range(max(index - 1, 0), min(index + 1, len(row))):
-                key, next_start_at = row[at][1], row[at + 1][0] if at + 1 < len(row) else None
-                if by_key[key].next_start_at != next_start_at:
-                    by_key[key] = by_key[key]._replace(next_start_at=next_start_at)
-                    moved.add(key[0])
-        for place in {place for place, _ in touched}:
-            spots = [spot for where, spot in touched if where == place]
-            found = overlaps_near(rows[place], min(spots), max(spots), by_key)
+            for spot in spots:
+                index = bisect_left(row, spot)
+                # Only what came has another next one than before, and what lies before a change.
+                for at in range(max(index - 1, 0), min(index + 1, len(row))):
+                    key, next_start_at = row[at][1], row[at + 1][0] if at + 1 < len(row) else None
+                    if by_key[key].next_start_at != next_start_at:
+                        by_key[key] = replace(by_key[key], next_start_at=next_start_at)
+                        moved.add(key[0])
+            found = overlaps_near(row, min(spots), max(spots), by_key)
             by_key.update(found)
             moved.update(key[0] for key in found)
-        return Windows(by_key, rows), moved
+        return Windows(by_key, {**self.rows, **rows}), moved
 
 
 def overlaps_near(
@@ -218,7 +231,7 @@ def overlaps_near(
     near = [windows[key] for _, key in row[start : high + REACH]]
     shared = overlapping(near)
     return {
-        row[at][1]: near[at - start]._replace(is_overlapping=at - start in shared)
+        row[at][1]: replace(near[at - start], is_overlapping=at - start in shared)
         for at in range(low, min(high, len(row)))
         if near[at - start].is_overlapping != (at - start in shared)
     }
@@ -241,30 +254,60 @@ def match(
 
     *known* are takers that were found among the very same windows.
     """
-    loose = [frame for each in spoken.values() for frame in each.loose]
+    loose = {source_of(frame.frame): frame for each in spoken.values() for frame in each.loose}
     if not loose:
         return NOTHING_LOOSE
-    takers: dict[Source, WindowKey | None] = {}
-    taken: dict[WindowKey | None, dict[Source, LooseFrame]] = {}
+    takers = {source: known[source] for source in loose.keys() & known.keys()}
+    takers |= _takers([loose[source] for source in loose.keys() - known.keys()], windows, traits)
+    taken: dict[WindowKey, list[LooseFrame]] = {}
+    left: dict[str, list[LooseFrame]] = {}
     foreign: set[WindowKey] = set()
-    for each in loose:
-        source = source_of(each.frame)
-        if source in known:
-            taker = known[source]
+    for source in sorted(loose):
+        each, taker = loose[source], takers[source]
+        if taker is None:
+            left.setdefault(each.reference, []).append(each)
         else:
-            fitting = [key for key, window in windows.items() if fits(each, window, traits)]
-            taker = fitting[0] if len(fitting) == 1 else None
-        takers[source] = taker
-        taken.setdefault(taker, {})[source] = each
+            taken.setdefault(taker, []).append(each)
         if each.place is not None and (taker is None or taker[0] != each.reference):
             named = spoken[each.reference].window_of(each.at)
             if named is not None:
                 foreign.add((each.reference, named.starts_at))
     return Matched(
         takers,
-        {
-            taker: tuple(frame for _, frame in sorted(frames.items(), key=lambda item: item[0]))
-            for taker, frames in taken.items()
-        },
+        {taker: tuple(frames) for taker, frames in taken.items()},
+        {reference: tuple(frames) for reference, frames in left.items()},
         frozenset(foreign),
     )
+
+
+def _takers(
+    loose: Iterable[LooseFrame], windows: Mapping[WindowKey, Window], traits: StationTraits
+) -> dict[Source, WindowKey | None]:
+    """Return for each of *loose* the only one of *windows* that it fits, None: none or several.
+
+    From the oldest on, so that each is held against those windows alone that are open by then.
+    """
+    limit = PowerLimit(traits.max_power_w)
+    coming = sorted(windows.items(), key=lambda item: item[1].starts_at, reverse=True)
+    closing: list[tuple[datetime, WindowKey]] = []
+    open_at: dict[int | None, dict[WindowKey, Window]] = {}
+    takers: dict[Source, WindowKey | None] = {}
+    for each in sorted(loose, key=lambda each: each.at):
+        while coming and coming[-1][1].starts_at <= each.at + SLACK:
+            key, window = coming.pop()
+            open_at.setdefault(window.place, {})[key] = window
+            if window.closes_at is not None:
+                heappush(closing, (window.closes_at, key))
+        while closing and closing[0][0] + SAME_STOP < each.at:
+            _, key = heappop(closing)
+            del open_at[windows[key].place][key]
+        places = open_at if each.place is None else {each.place} & open_at.keys()
+        fitting = (
+            key
+            for place in places
+            for key, window in open_at[place].items()
+            if fits(each, window, limit)
+        )
+        found = [*islice(fitting, 2)]
+        takers[source_of(each.frame)] = found[0] if len(found) == 1 else None
+    return takers

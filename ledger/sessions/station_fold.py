@@ -53,7 +53,9 @@ tests/quirks/test_quirks_identity.py):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import eq, is_
+from typing import TypeVar
 
 from ledger.facts.station_facts import QueueReported, SessionEnded
 from ledger.facts.station_traits import StationTraits
@@ -68,8 +70,11 @@ from ledger.sessions.segments import (
 from ledger.sessions.session import ChargingSession, told_apart
 from ledger.sessions.session_fold import fold_session
 from ledger.sessions.stages import NO_WINDOWS, Matched, Spoken, Windows, match, speak
-from ledger.sessions.surroundings import Surroundings
-from ledger.sessions.told import SILENT, StationTold
+from ledger.sessions.surroundings import SaidAround, Surroundings
+from ledger.sessions.told import NOTHING, SILENT, StationTold
+from ledger.sessions.vehicle.place_states import NO_STATES
+
+_Key = TypeVar("_Key")
 
 
 class StationFold:
@@ -78,8 +83,8 @@ class StationFold:
     `changed` are the transactions whose sessions may differ from those of the last fold.
     """
 
-    __slots__ = ("_sessions", "changed", "matched", "spoken", "station_id", "told", "traits",
-                 "windows")  # fmt: skip
+    __slots__ = ("_sessions", "around", "changed", "matched", "spoken", "station_id", "told",
+                 "traits", "windows")  # fmt: skip
 
     def __init__(
         self,
@@ -87,9 +92,11 @@ class StationFold:
         told: StationTold,
         traits: StationTraits,
         stages: tuple[Mapping[str, Spoken], Windows, Matched],
+        around: SaidAround,
     ) -> None:
         self.station_id, self.told, self.traits = station_id, told, traits
         self.spoken, self.windows, self.matched = stages
+        self.around = around
         self.changed = frozenset(self.spoken)
         self._sessions: dict[str, tuple[ChargingSession, ...]] = {}
 
@@ -106,19 +113,10 @@ class StationFold:
 
     def follow(self, last: StationFold, altered: Iterable[str]) -> None:
         """Take over what is as in the *last* fold; *altered* told otherwise, or lie otherwise."""
-        if (
-            last.matched is self.matched
-            and last.told.statuses is self.told.statuses
-            and last.told.boots is self.told.boots
-            and last.told.reports is self.told.reports
-        ):
-            self.changed = frozenset(altered)
-        else:
-            self.changed = frozenset(
-                transaction
-                for transaction in {*last.spoken, *self.spoken}
-                if not _is_same(last.inputs(transaction), self.inputs(transaction))
-            )
+        changed = {*altered, *self._matched_otherwise(last)}
+        if self.around is not last.around:
+            changed |= self._around_otherwise(last)
+        self.changed = frozenset(changed)
         self._sessions = dict(last._sessions)
         for transaction in self.changed:
             self._sessions.pop(transaction, None)
@@ -126,37 +124,33 @@ class StationFold:
     def transactions(self) -> tuple[str, ...]:
         """Return every transaction with sessions or unmatched frames, sorted."""
         own = {transaction for transaction, spoken in self.spoken.items() if spoken.own}
-        return tuple(sorted({*own, *(loose.reference for loose in self._unmatched())}))
+        return tuple(sorted({*own, *self.matched.left}))
 
     def unmatched(self) -> tuple[SessionFrame, ...]:
         """Return the unmatched frames: no session, or several, could have meant them."""
-        return tuple(loose.frame for loose in self._unmatched())
-
-    def _unmatched(self) -> tuple[LooseFrame, ...]:
-        return self.matched.taken.get(None, ())
+        left = [each.frame for some in self.matched.left.values() for each in some]
+        return tuple(sorted(left, key=source_of))
 
     def loose(self, transaction: str) -> tuple[LooseFrame, ...]:
         """Return the frames that name *transaction* and may be another's."""
         spoken = self.spoken.get(transaction)
         return spoken.loose if spoken else ()
 
-    def inputs(self, transaction: str) -> tuple[object, ...]:
-        """Return all that the sessions of *transaction* are made of."""
-        spoken = self.spoken.get(transaction)
-        keys = [(transaction, each.starts_at) for each in spoken.windows] if spoken else []
-        windows = [self.windows.by_key[key] for key in keys]
-        taken, foreign = self.matched.taken, self.matched.foreign
-        return (
-            spoken.told if spoken else None,
-            spoken.settled if spoken else None,
-            windows,
-            [taken.get(key) for key in keys] if taken else None,
-            [each for each in self._unmatched() if each.reference == transaction],
-            [key for key in keys if key in foreign],
-            [self.told.statuses.get(window.place) for window in windows],
-            self.told.boots,
-            self.told.reports,
-        )
+    def _matched_otherwise(self, last: StationFold) -> set[str]:
+        """Return the transactions with other loose frames than in the *last* fold."""
+        was, now = last.matched, self.matched
+        if was is now:
+            return set()
+        keys = _differing(was.taken, now.taken, eq) | (was.foreign ^ now.foreign)
+        return {key[0] for key in keys} | _differing(was.left, now.left, eq)
+
+    def _around_otherwise(self, last: StationFold) -> set[str]:
+        """Return the transactions around whose sessions more was said than in the *last* fold."""
+        was, now = last.told, self.told
+        if was.boots is not now.boots or was.reports is not now.reports:
+            return {*last.spoken, *self.spoken}
+        places = _differing(was.statuses, now.statuses)
+        return {key[0] for key, each in self.windows.by_key.items() if each.place in places}
 
     def _segments(self, transaction: str) -> list[Segment]:
         """Return the sessions of *transaction* with what they took."""
@@ -176,7 +170,7 @@ class StationFold:
 
     def _unmatched_segments(self, transaction: str) -> list[Segment]:
         """Return stops that nobody owns, each as a session of its own that a person must judge."""
-        loose = [each.frame for each in self._unmatched() if each.reference == transaction]
+        loose = [each.frame for each in self.matched.left.get(transaction, ())]
         ends = [frame for frame in loose if isinstance(frame, SessionEnded)]
         if not ends:
             return []
@@ -195,15 +189,12 @@ class StationFold:
         key = None if starts_at is None else (segment.transaction_ref, starts_at)
         window = self.windows.by_key[key] if key else None
         taken = [loose.frame for loose in self._taken(segment)]
-        statuses = self.told.statuses.get(window.place, ()) if window else ()
         return Surroundings(
             station_id=self.station_id,
             traits=self.traits,
-            statuses=list({(each.position, each.line): each for each in statuses}.values()),
-            boots=self.told.boots,
-            queue_empty_at=tuple(
-                report.received_at for report in self.told.reports if not report.messages_in_queue
-            ),
+            states=self.around.states_of(window.place) if window else NO_STATES,
+            boots=self.around.boots,
+            queue_empty_at=self.around.queue_empty_at,
             window=window,
             attached=frozenset(map(source_of, taken)),
             foreign_ids=frozenset(
@@ -225,23 +216,23 @@ def fold_station(
     station with the same traits: it saves work and changes nothing.
     """
     known: Mapping[str, Spoken] = {} if last is None else last.spoken
-    spoken = {
-        reference: speak(
-            reference,
-            told.transactions.get(reference, SILENT),
-            traits,
-            known.get(reference),
-            told.settled.get(reference),
-        )
-        for reference in {**told.settled, **told.transactions}
-    }
-    altered = known.keys() - spoken.keys()
-    altered |= {key for key, each in spoken.items() if each is not known.get(key)}
-    before = NO_WINDOWS if last is None else last.windows
-    windows, moved = _laid(before, altered, known, spoken)
-    takers = last.matched.takers if last is not None and windows is before else {}
+    before = NOTHING if last is None else last.told
+    altered = _differing(before.transactions, told.transactions)
+    altered |= _differing(before.settled, told.settled)
+    spoken = dict(known)
+    for reference in altered:
+        said, part = told.transactions.get(reference), told.settled.get(reference)
+        if said is None and part is None:
+            spoken.pop(reference, None)
+        else:
+            was = known.get(reference)
+            spoken[reference] = speak(reference, said or SILENT, traits, was, part)
+    laid = NO_WINDOWS if last is None else last.windows
+    windows, moved = _laid(laid, altered, known, spoken)
+    takers = last.matched.takers if last is not None and windows is laid else {}
     matched = match(spoken, windows.by_key, traits, takers)
-    fold = StationFold(station_id, told, traits, (spoken, windows, matched))
+    around = SaidAround(told) if last is None else last.around.said(told)
+    fold = StationFold(station_id, told, traits, (spoken, windows, matched), around)
     if last is not None:
         fold.follow(last, altered | moved)
     return fold
@@ -264,6 +255,13 @@ def _laid(
     return before.relaid(gone, come) if gone or come else (before, set())
 
 
-def _is_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    # What was told is compared as an object: two that are equal would have to be read through.
-    return one[0] is other[0] and one[1:] == other[1:]
+def _differing(
+    was: Mapping[_Key, object],
+    now: Mapping[_Key, object],
+    is_same: Callable[[object, object], bool] = is_,
+) -> set[_Key]:
+    """Return the keys whose values are not the same in both; what was told is not read through."""
+    if was is now:
+        return set()
+    differing = {key for key, value in now.items() if not is_same(was.get(key), value)}
+    return differing | (was.keys() - now.keys())

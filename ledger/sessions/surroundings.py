@@ -1,31 +1,35 @@
-"""What else of a station bears on one session: states, boots, neighbours."""
+"""What else of a station bears on its sessions: states, boots, an empty queue, neighbours."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from ledger.facts.station_facts import ConnectorStatusChanged, StationBooted
+import msgspec
+from msgspec.structs import replace
+
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import Source
+from ledger.sessions.told import StationTold
+from ledger.sessions.vehicle.place_states import NO_STATES, PlaceStates
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What else of the station bears on one session.
 
-    `statuses` are its connector's, `window` where it lies and when the next session starts there;
-    `attached` are the frames that came without a valid id and were given to this session,
-    `foreign_ids` those of them that name a transaction which is none of ours.
+    `states` are its place's, `boots` when the station was heard to boot, in order, `queue_empty_at`
+    when it last said that its queue is empty, `window` where the session lies and when the next one
+    starts there; `attached` are the frames that came without a valid id and were given to this
+    session, `foreign_ids` those of them that name a transaction which is none of ours.
     """
 
     station_id: str
     traits: StationTraits
-    statuses: Sequence[ConnectorStatusChanged] = ()
-    boots: Sequence[StationBooted] = ()
-    queue_empty_at: tuple[datetime, ...] = ()
+    states: PlaceStates = NO_STATES
+    boots: Sequence[datetime] = ()
+    queue_empty_at: datetime | None = None
     window: Window | None = None
     attached: frozenset[Source] = frozenset()
     foreign_ids: frozenset[Source] = frozenset()
@@ -39,4 +43,43 @@ class Surroundings:
     @property
     def own_window(self) -> Window | None:
         """Where it lies by its own frames alone."""
-        return self.window and self.window._replace(next_start_at=None, is_overlapping=False)
+        window = self.window
+        return window and replace(window, next_start_at=None, is_overlapping=False)
+
+    def has_booted(self, after: datetime, before: datetime | None) -> bool:
+        """Whether the station booted between the two moments; None: ever after the first."""
+        index = bisect_right(self.boots, after)
+        return index < len(self.boots) and (before is None or self.boots[index] < before)
+
+
+class SaidAround:
+    """What a station said around its sessions, sorted once. It never changes."""
+
+    __slots__ = ("_places", "_told", "boots", "queue_empty_at")
+
+    def __init__(self, told: StationTold) -> None:
+        self._told = told
+        self._places: dict[int | None, PlaceStates] = {}
+        self.boots = sorted(boot.received_at for boot in told.boots)
+        empty = (each.received_at for each in told.reports if not each.messages_in_queue)
+        self.queue_empty_at = max(empty, default=None)
+
+    def said(self, told: StationTold) -> SaidAround:
+        """Return what *told* says: of what is the very same as before it is taken from here."""
+        known = self._told
+        is_same = known.statuses is told.statuses and known.boots is told.boots
+        if is_same and known.reports is told.reports:
+            return self
+        now = SaidAround(told)
+        for place, states in self._places.items():
+            if known.statuses.get(place) is told.statuses.get(place):
+                now._places[place] = states
+        return now
+
+    def states_of(self, place: int | None) -> PlaceStates:
+        """Return the states of *place*."""
+        found = self._places.get(place)
+        if found is None:
+            statuses = self._told.statuses.get(place)
+            found = self._places[place] = PlaceStates(statuses) if statuses else NO_STATES
+        return found

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from ledger.facts.station_facts import (
     ConnectorStatusChanged,
@@ -23,7 +26,7 @@ from ledger.facts.station_facts import (
 from ledger.sessions.loose_frames import Window
 
 
-class TransactionTold(NamedTuple):
+class TransactionTold(msgspec.Struct, frozen=True):
     """The facts that name one transaction, rightly or not."""
 
     starts: tuple[SessionStarted, ...] = ()
@@ -32,7 +35,7 @@ class TransactionTold(NamedTuple):
     reports: tuple[QueueReported, ...] = ()
 
 
-class Settled(NamedTuple):
+class Settled(msgspec.Struct, frozen=True):
     """The sessions of a transaction that are decided for good: windows stand for their facts.
 
     Nothing that is still to come changes them, but they bound others, and take the loose frames
@@ -44,7 +47,7 @@ class Settled(NamedTuple):
     until: datetime | None = None
 
 
-class StationTold(NamedTuple):
+class StationTold(msgspec.Struct, frozen=True):
     """Transactions by reference ("": none), connector states by place, boots, queue reports.
 
     Of a transaction in `settled` the facts of those sessions may be left out.
@@ -111,7 +114,7 @@ def settled(known: StationTold, parts: Mapping[str, Settled | None]) -> StationT
         return known
     now = {reference: part for reference, part in parts.items() if part is not None}
     kept = {key: part for key, part in known.settled.items() if key not in parts}
-    return known._replace(settled={**kept, **now})
+    return replace(known, settled={**kept, **now})
 
 
 def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
@@ -130,7 +133,7 @@ def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
             tuple(fact for fact in said.ends if id(fact) not in ids),
             tuple(fact for fact in said.reports if id(fact) not in ids),
         )
-        if any(left):
+        if left != SILENT:
             transactions[reference] = left
         else:
             del transactions[reference]
@@ -157,6 +160,6 @@ def place_of_status(fact: ConnectorStatusChanged) -> int | None:
 
 
 def _extended(before: TransactionTold, news: Mapping[str, list[StationFact]]) -> TransactionTold:
-    return before._replace(
-        **{name: (*getattr(before, name), *facts) for name, facts in news.items()}
+    return replace(
+        before, **{name: (*getattr(before, name), *facts) for name, facts in news.items()}
     )

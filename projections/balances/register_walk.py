@@ -20,6 +20,8 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from ledger.meter.series import PowerLimit, RegisterReading, has_restarted, rise_between
 
 _ZERO: Final = Decimal(0)
@@ -53,7 +55,7 @@ def told_at(
     at: datetime, rank: Rank, reading: RegisterReading, *, is_anchor: bool = False
 ) -> RegisterTold:
     """Return *reading* as told of the moment *at*."""
-    return RegisterTold(at, rank, reading.value_wh, reading._replace(at=at), is_anchor)
+    return RegisterTold(at, rank, reading.value_wh, replace(reading, at=at), is_anchor)
 
 
 def register_rises(

@@ -21,6 +21,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from ledger.facts.flags import Flag
 from ledger.facts.station_clock import SessionClock
 from ledger.facts.station_facts import (
@@ -228,11 +230,11 @@ class _Balance:
         last = end or max((r.at for r in samples), default=start)
         # As the meter does: what start and stop say counts at their moments, whenever it was read.
         readings = [
-            *(r._replace(at=start) for r in begins),
-            *(r._replace(value_wh=r.value_wh + base) for r in samples),
-            *(r._replace(at=last) for r in ends if end is not None),
+            *(replace(r, at=start) for r in begins),
+            *(replace(r, value_wh=r.value_wh + base) for r in samples),
+            *(replace(r, at=last) for r in ends if end is not None),
         ]
-        limit = PowerLimit(self._traits.max_power_w, is_coarse(evidence))
+        limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
         blocks = [_Block(start, last, readings, limit, session)] if readings else []
         # A register that counts from the start says nothing comparable outside the session.
         return blocks + ([] if base else self._lone_blocks(around))

@@ -69,10 +69,15 @@ def split_segments(
     Without a start all is one session.
     *is_tail*: earlier sessions of the reference are not among these, which begin with a start.
     """
-    distinct: dict[tuple[Source, type], SessionFact | QueueReported] = {}
+    distinct: dict[tuple[int, int, str], SessionFact | QueueReported] = {}
     for fact in facts:
-        distinct[source_of(fact), type(fact)] = fact
-    ordered = [distinct[key] for key in sorted(distinct, key=lambda key: (key[0], key[1].__name__))]
+        distinct[fact.position, fact.line, type(fact).__name__] = fact
+    ordered = [distinct[key] for key in sorted(distinct)]
+    alone = _alone(transaction_ref, ordered, traits)
+    if alone is not None:
+        if is_tail:
+            alone.is_reused, alone.facts_from = True, alone.starts_at
+        return [alone]
     runs = _runs(transaction_ref, ordered, traits)
     begins = [run.begins for run in runs]
     for fact in ordered:
@@ -89,6 +94,35 @@ def split_segments(
         if not is_tail and runs and segment.facts_from == runs[0].begins:
             segment.facts_from = None
     return segments
+
+
+def _alone(
+    transaction_ref: str, facts: Sequence[SessionFact | QueueReported], traits: StationTraits
+) -> Segment | None:
+    """Return the session that all of *facts* are of, None where some may be another's.
+
+    They are nearly always of one: a start, at most one stop, no number told twice, and no numbered
+    event of another place.
+    """
+    starts = [fact for fact in facts if isinstance(fact, SessionStarted)]
+    ends = [fact for fact in facts if isinstance(fact, SessionEnded)]
+    if len(starts) != 1 or len(ends) > 1:
+        return None
+    told = [fact for fact in facts if not isinstance(fact, QueueReported)]
+    numbered = [fact for fact in told if fact.seq_no is not None]
+    place = place_of(starts[0])
+    if place is not None and not {None, place}.issuperset(map(place_of, numbered)):
+        return None
+    if len({fact.seq_no for fact in numbered}) < len(numbered):
+        return None
+    return Segment(
+        transaction_ref=transaction_ref,
+        starts=starts,
+        updates=[fact for fact in told if isinstance(fact, SessionUpdated)],
+        ends=ends,
+        queue=[fact for fact in facts if isinstance(fact, QueueReported)],
+        starts_at=rough_time(starts[0], traits),
+    )
 
 
 def _runs(

@@ -14,7 +14,7 @@ Whether time is billed until there or until the stop is policy (`billed_time`).
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -43,8 +43,6 @@ _CHARGES: Final = frozenset(
         ChargingState.EV_CONNECTED,
     }
 )
-# What shows the end of a session whose stop was lost (field notes, quirk 1).
-_FREED: Final = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
 _IS_THERE: Final = _CHARGES | {ChargingState.FINISHING}
 
 
@@ -62,7 +60,7 @@ def last_sign_of(
     heard: Iterable[datetime],
     *,
     counted: Sequence[Counted],
-    boots: Iterable[datetime],
+    boots: Sequence[datetime],
     limit: PowerLimit,
 ) -> LastSign:
     """Return where the last sign of the vehicle ends in a session that *end* ended.
@@ -73,7 +71,7 @@ def last_sign_of(
         changes: States at its place.
         heard: When the session's readings were taken.
         counted: The energy, from the start to the stop.
-        boots: When the station was heard to boot.
+        boots: When the station was heard to boot, in order.
         limit: What the connector can deliver.
     """
     started_at, ended_at = bounds
@@ -83,10 +81,19 @@ def last_sign_of(
         flags |= {Flag.PLUG_FREE_BEFORE_STOP}
     else:
         free_at = None
+    reason = (end.reason or "").casefold()
+    boot = None if reason in _DELIBERATE else _boot_at(ended_at, boots)
+    if boot is None and reason not in _LOSSES:
+        return LastSign(free_at, flags)
     signs = [at for at in heard if started_at <= at < ended_at]
     signs += [at for at, state in inside if state in _CHARGES and at < ended_at]
     alive_until = max(signs, default=started_at)
-    if not _is_after_loss(end, ended_at, alive_until, boots):
+    is_at_boot = boot is not None and boot > alive_until
+    # Dated when the station came back, after nothing was heard for a while.
+    silent_for = ended_at - alive_until
+    if silent_for <= (SAME_STOP if is_at_boot else _SIGN_EVERY) or not (
+        is_at_boot or reason in _LOSSES
+    ):
         return LastSign(free_at, flags)
     flags |= {Flag.POWER_LOST}
     if alive_until == started_at and counted and counted[-1].energy_wh > DRAWN_MIN_WH:
@@ -121,16 +128,11 @@ def _is_refuted(free_at: datetime, counted: Sequence[Counted], limit: PowerLimit
     return rise > limit.energy_max_wh(earlier.reading.at, free_at)
 
 
-def _is_after_loss(
-    end: SessionEnded, ended_at: datetime, alive_until: datetime, boots: Iterable[datetime]
-) -> bool:
-    """Whether the stop is dated when the station came back, after nothing was heard for a while."""
-    reason, gap = (end.reason or "").casefold(), ended_at - alive_until
+def _boot_at(ended_at: datetime, boots: Sequence[datetime]) -> datetime | None:
+    """Return the last boot about the moment of the stop."""
     # A boot carries no time of the station: ours stands in.
-    is_at_boot = any(abs(ended_at - boot) <= SKEW_MAX and boot > alive_until for boot in boots)
-    if is_at_boot and reason not in _DELIBERATE:
-        return gap > SAME_STOP
-    return reason in _LOSSES and gap > _SIGN_EVERY
+    index = bisect_right(boots, ended_at + SKEW_MAX) - 1
+    return boots[index] if index >= 0 and boots[index] >= ended_at - SKEW_MAX else None
 
 
 def provisional_end(
@@ -138,7 +140,7 @@ def provisional_end(
     next_start_at: datetime | None,
     counted: Sequence[Counted],
     told: Sequence[datetime],
-    states: Iterable[tuple[datetime, ChargingState | None]],
+    freed_at: Sequence[datetime],
 ) -> datetime:
     """Return the last sign of an open session, never after the next start there.
 
@@ -147,19 +149,18 @@ def provisional_end(
         next_start_at: When the next session begins at its place.
         counted: Its energy so far.
         told: When its own frames happened.
-        states: Those of its connector.
+        freed_at: When its connector was said to be free, in order.
     """
-    drawn = [
-        later.reading.at
-        for earlier, later in pairwise(counted)
-        if later.energy_wh > earlier.energy_wh
-    ]
+    last_drawn = started_at
+    for earlier, later in pairwise(counted):
+        if later.energy_wh > earlier.energy_wh:
+            last_drawn = later.reading.at
     # A connector that was free before energy flowed tells of the time before the session.
-    last_drawn = max(drawn, default=started_at)
-    freed = [at for at, state in states if state in _FREED and at >= last_drawn]
-    last = min(freed, default=max(told))
-    if counted and not freed:
-        last = max(last, counted[-1].reading.at)
+    index = bisect_left(freed_at, last_drawn)
+    if index < len(freed_at):
+        last = freed_at[index]
+    else:
+        last = max([*told, *(each.reading.at for each in counted[-1:])])
     if next_start_at is not None:
         last = min(last, next_start_at)
     return max(last, started_at)

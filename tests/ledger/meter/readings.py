@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, PowerReading
 from ledger.meter.measure import measure
 from ledger.meter.series import Accumulated, Metered, PowerLimit, RegisterReading
@@ -52,11 +53,12 @@ def measured(
         powers=powers(*(power or [])),
     )
     roles = {role: tuple(readings(*told)) for role, told in more.items()}
+    evidence = msgspec.structs.replace(evidence, **roles)
     return measure(
-        msgspec.structs.replace(evidence, **roles),
+        evidence,
         started_at=at(0),
         ended_at=None if ends_at is None else at(ends_at),
-        max_power_w=Decimal(22_000),
+        limit=PowerLimit(Decimal(22_000), coarse=is_coarse(evidence)),
         until=None if until is None else at(until),
         restarts=[at(minute) for minute in restarts],
     )

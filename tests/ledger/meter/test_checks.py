@@ -10,7 +10,7 @@ import pytest
 from ledger.facts.flags import Flag
 from ledger.meter.checks import is_coarse, physics_flags
 from ledger.meter.evidence import MeterEvidence
-from ledger.meter.series import Counted
+from ledger.meter.series import Counted, PowerLimit
 from tests.ledger.meter.readings import COARSE, LIMIT, Told, measured, powers, reading, readings
 
 BEYOND, AGAINST = Flag.ENERGY_IMPLAUSIBLE, Flag.ENERGY_AGAINST_POWER
@@ -156,7 +156,7 @@ def test_what_rose_between_the_power_readings_is_at_most_five_times_the_higher_o
     rise: int, flags: set[Flag]
 ) -> None:
     told = _counted((0, 0), (30, Decimal(rise) / 2), (60, rise))
-    wide = LIMIT._replace(max_power_w=Decimal(50_000))
+    wide = PowerLimit(Decimal(50_000))
 
     assert physics_flags(told, powers((0, 1000), (30, 6000), (60, 1000)), wide) == flags
 

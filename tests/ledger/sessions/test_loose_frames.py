@@ -16,6 +16,7 @@ from ledger.facts.station_facts import (
     SessionUpdated,
 )
 from ledger.facts.station_traits import StationTraits
+from ledger.meter.series import PowerLimit
 from ledger.sessions.loose_frames import (
     SessionFrame,
     Window,
@@ -88,7 +89,7 @@ def stop(
 
 
 def is_its(frame: SessionFrame, **more: Any) -> bool:  # noqa: ANN401
-    return fits(loose_frame_of(frame, AC), window(**more), AC)
+    return fits(loose_frame_of(frame, AC), window(**more), PowerLimit(AC.max_power_w))
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_windows_stand_for_the_facts_of_an_ids_first_sessions(
         loose = {id(each.frame) for each in fold.loose(transaction)}
         gone = [
             fact
-            for some in told_of
+            for some in (told_of.starts, told_of.updates, told_of.ends, told_of.reports)
             for fact in some
             if id(fact) not in loose and (cut is None or dated(fact, story.traits) < cut)
         ]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, Reading, SessionUpdated
@@ -252,7 +253,7 @@ def test_a_row_lies_where_its_session_does_and_says_whether_that_moved() -> None
 
     assert not known.lie(folded("A", window=begun))
     assert known.window is None, "the columns say it"
-    moved = begun._replace(starts_at=at(-5))
+    moved = replace(begun, starts_at=at(-5))
     assert known.lie(folded("A", window=moved))
     assert known.window == known.lies == moved
     assert known.is_of(moved)
@@ -262,7 +263,7 @@ def test_a_row_lies_where_its_session_does_and_says_whether_that_moved() -> None
     assert known.begins == at(-5)
     assert row(started_at=None).lies is None
     assert not row(started_at=None).is_of(begun)
-    assert row(evse_id=None, connector_id=7).lies == begun._replace(place=7)
+    assert row(evse_id=None, connector_id=7).lies == replace(begun, place=7)
 
 
 def test_what_is_shown_is_the_last_register_that_was_used() -> None:

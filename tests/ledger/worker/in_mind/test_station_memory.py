@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.facts.station_facts import Measurand, Reading, SessionUpdated
 from ledger.facts.station_traits import StationTraits
@@ -196,7 +197,7 @@ def test_a_stop_is_late_for_the_decided_session_whose_window_took_it() -> None:
     assert windows[1] is not None
 
     assert memory.decided_of(filter(None, windows)) == [(second, windows[0])]
-    elsewhere = windows[0]._replace(transaction_ref="unknown")
+    elsewhere = replace(windows[0], transaction_ref="unknown")
     assert memory.decided_of([elsewhere]) == []
 
 

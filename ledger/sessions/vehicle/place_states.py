@@ -1,0 +1,77 @@
+"""The states that a station told of one place, sorted once for all of the sessions there.
+
+A session asks for those of its own time. What a clock makes of their times is kept: sessions of
+one station nearly always have the same, and a state counts for every session that it may concern.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from ledger.facts.station_clock import SessionClock
+from ledger.facts.station_facts import ChargingState, ConnectorStatusChanged
+from ledger.sessions.vehicle.activity import StateChange
+
+# What shows the end of a session whose stop was lost (field notes, quirk 1).
+_FREED: Final = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
+_RECEIVED_AT: Final = attrgetter("received_at")
+
+
+class ShownStates(NamedTuple):
+    """The states by their effective times `ats`: as changes, and whether a time is not believed.
+
+    `freed_at` are the moments at which a session there may have ended.
+    """
+
+    ats: Sequence[datetime]
+    changes: Sequence[tuple[StateChange, bool]]
+    freed_at: Sequence[datetime]
+
+    def between(self, first: datetime, last: datetime) -> Sequence[tuple[StateChange, bool]]:
+        """Return those from *first* to *last*, both of which count."""
+        return self.changes[bisect_left(self.ats, first) : bisect_right(self.ats, last)]
+
+
+class PlaceStates:
+    """The states of one place, each frame once. It never changes."""
+
+    __slots__ = ("_by_receipt", "_shown")
+
+    def __init__(self, statuses: Iterable[ConnectorStatusChanged] = ()) -> None:
+        once = {(each.position, each.line): each for each in statuses}
+        self._by_receipt = sorted(once.values(), key=_RECEIVED_AT)
+        self._shown: dict[SessionClock, ShownStates] = {}
+
+    def received(self, first: datetime, last: datetime) -> Sequence[ConnectorStatusChanged]:
+        """Return those received from *first* to *last*, both of which count."""
+        told = self._by_receipt
+        begins = bisect_left(told, first, key=_RECEIVED_AT)
+        return told[begins : bisect_right(told, last, key=_RECEIVED_AT)]
+
+    def shown_by(self, clock: SessionClock) -> ShownStates:
+        """Return those that name a state, at the times that *clock* makes of theirs."""
+        found = self._shown.get(clock)
+        if found is None:
+            found = self._shown[clock] = self._show(clock)
+        return found
+
+    def _show(self, clock: SessionClock) -> ShownStates:
+        changes: list[tuple[StateChange, bool]] = []
+        for each in self._by_receipt:
+            if each.charging_state is not None:
+                at = clock.effective(each.occurred_at, each.received_at)
+                is_refuted = clock.refutes(each.occurred_at, each.received_at)
+                changes.append(((at, 0, str(each.charging_state)), is_refuted))
+        changes.sort()
+        return ShownStates(
+            [at for (at, _, _), _ in changes],
+            changes,
+            [at for (at, _, state), _ in changes if state in _FREED],
+        )
+
+
+NO_STATES: Final = PlaceStates()
