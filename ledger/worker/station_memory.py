@@ -30,10 +30,10 @@ class StationMemory:
 
     `plain` are the transactions whose last sessions all lack their end, with these rows: a reading
     in one of them changes no decision and needs no fold. `final` are those with one session, which
-    is decided: windows alone. `owned` are the transactions whose frames carry an id that the station
-    may use. `waiting_since` is the last fact of the session that has
-    waited longest, None where none waits. `covered` says from when on all sessions of a
-    transaction are in mind (BEGINNING: all), `since` from when on everything heard of is.
+    is decided: a window alone. `owned` are the transactions whose frames carry an id that the
+    station may use. `waiting_since` is the last fact of the session that has waited longest, None
+    where none waits. `covered` says from when on all sessions of a transaction are in mind
+    (BEGINNING: all), `since` from when on everything heard of is.
     `unfinished` are the rows that no decision was taken about, as of the last `settle`.
     """
 
