@@ -162,7 +162,7 @@ def read_object(raw: object) -> dict[str, Any]:
 
 def has_odd_text(text: str) -> bool:
     """Say whether the JSON in *text* may hold U+0000, or half of a surrogate pair alone."""
-    if "\\u" not in text:  # nearly always
+    if "\\" not in text:  # nearly always, and one character is looked for ten times as fast as two
         return False
     return "\\u0000" in text or any(not at[1] for at in _HALF.finditer(text))
 

@@ -29,6 +29,7 @@ BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """From when the first declaration of a thing holds that says no time of its own."""
 
 POLICY_KEY: Final = "policy"
+_DEFAULT_POLICY: Final = Policy()
 
 Entity = Site | LegalEntity | Station | Token | Customer | TariffVersion | Assignment | Policy
 _E = TypeVar("_E")
@@ -90,6 +91,8 @@ class Declarations:
     def __init__(self, rows: Iterable[Declaration] = ()) -> None:
         self.version = 0
         self._histories: dict[tuple[Kind, str], list[Declaration]] = {}
+        # What was made of a station last: it is asked for at every look, and changes hardly ever.
+        self._traits: dict[str, tuple[Station, Site | None, Policy, StationTraits]] = {}
         for row in sorted(rows, key=lambda row: row.version):
             self.version = row.version
             self._histories.setdefault((row.kind, row.key), []).append(row)
@@ -136,7 +139,7 @@ class Declarations:
 
     def policy(self, at: datetime) -> Policy:
         """Return the policy as declared for *at*, or the default one."""
-        return self._entity(Kind.POLICY, POLICY_KEY, at, Policy) or Policy()
+        return self._entity(Kind.POLICY, POLICY_KEY, at, Policy) or _DEFAULT_POLICY
 
     def tariff(self, tariff_id: str, at: datetime) -> TariffVersion | None:
         """Return the version of a tariff that was published for *at* and is valid then."""
@@ -145,10 +148,15 @@ class Declarations:
 
     def traits(self, identity: str, at: datetime) -> StationTraits:
         """Return what the fold needs to know of a station; defaults for an undeclared one."""
-        station, power_w = self.station(identity, at), Decimal(self.policy(at).undeclared_power_w)
+        station, policy = self.station(identity, at), self.policy(at)
         if station is None:
-            return StationTraits(max_power_w=power_w)
-        return traits_of(station, self.site(station.site, at), power_w)
+            return StationTraits(max_power_w=Decimal(policy.undeclared_power_w))
+        site, known = self.site(station.site, at), self._traits.get(identity)
+        if known and known[0] is station and known[1] is site and known[2] is policy:
+            return known[3]
+        made = traits_of(station, site, Decimal(policy.undeclared_power_w))
+        self._traits[identity] = station, site, policy, made
+        return made
 
     def tariff_for(
         self,

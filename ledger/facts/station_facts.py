@@ -206,6 +206,4 @@ NO_ID: Final = "-"
 
 def transaction_of(fact: StationFact) -> str:
     """Return the transaction that *fact* is kept under, "" where it names none."""
-    if isinstance(fact, ConnectorStatusChanged | StationBooted):
-        return ""
-    return fact.transaction_ref or ""
+    return getattr(fact, "transaction_ref", None) or ""

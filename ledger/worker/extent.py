@@ -8,18 +8,15 @@ the same transaction, whatever came after it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from ledger.facts.flags import Flag
-from ledger.rating.decisions import Moment
-from ledger.sessions.segments import is_without_id
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED
 from ledger.sessions.told import Settled
-from ledger.worker.session_rows import BEGINNING, NEXT_DAY, RECENT, SessionRow
-from ledger.worker.station_memory import StationMemory
+from ledger.worker.session_rows import BEGINNING, NEXT_DAY, SessionRow
 
 
 class Extent(NamedTuple):
@@ -71,49 +68,6 @@ class Extent(NamedTuple):
         return min([begins, *received])
 
 
-def extents(
-    memory: StationMemory, named: Mapping[str, datetime], moment: Moment
-) -> dict[str, Extent]:
-    """Return the transactions that take part; *named* tells since when the record concerns one."""
-    since = moment.at - RECENT
-    unfinished = memory.unfinished
-    # What was last heard of before is no neighbour either.
-    cut = min([since, *(row.first_fact_at for row in unfinished)])
-    found: dict[str, Extent] = {}
-    for transaction, rows in memory.of_transaction.items():
-        if len(rows) == 1 and transaction not in named and rows[0].state in DECIDED:
-            # As below, in less time: most have one session, which is decided.
-            if rows[0].last_fact_at < cut:
-                continue
-            if rows[0].last_fact_at >= since or any(
-                _is_neighbour(rows[0], other) for other in unfinished
-            ):
-                found[transaction] = Extent(rows, rows[0].begins, None)
-            continue
-        in_mind = [
-            row
-            for row in rows
-            if row.is_unfinished
-            or row.last_fact_at >= since
-            or any(_is_neighbour(row, other) for other in unfinished)
-        ]
-        begins = [row.begins for row in in_mind]
-        if transaction in named:
-            begins.append(named[transaction])
-        if not begins:
-            continue
-        told_from = min(begins)
-        if not is_without_id(transaction):
-            in_mind = [row for row in rows if row.begins >= told_from]
-        needed = [row.begins for row in in_mind if row.state not in DECIDED]
-        if transaction in named:
-            needed.append(named[transaction])
-        found[transaction] = Extent(in_mind, told_from, min(needed, default=None))
-    for transaction in named.keys() - found.keys():
-        found[transaction] = Extent([], BEGINNING, BEGINNING)
-    return found
-
-
 def beside_decided(
     session: ChargingSession, row: SessionRow, extent: Extent | None
 ) -> ChargingSession:
@@ -127,7 +81,7 @@ def beside_decided(
     return session
 
 
-def _is_neighbour(row: SessionRow, other: SessionRow) -> bool:
+def is_neighbour(row: SessionRow, other: SessionRow) -> bool:
     """Whether *row* may be what came after *other* at the same place."""
     is_same_place = None in (row.evse_id, other.evse_id) or row.evse_id == other.evse_id
     return is_same_place and row.last_fact_at >= other.first_fact_at

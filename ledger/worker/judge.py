@@ -131,7 +131,7 @@ class Judge:
             if row.lie(session) or is_told_again:
                 self._findings.change(row)
         self._note_stops(seen, moment)
-        memory.settle()
+        memory.settle(seen.transactions)
         self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
 
     def _settle(
@@ -158,7 +158,9 @@ class Judge:
         moment: Moment,
     ) -> Seen:
         """Fold what may have changed, and what may have waited long enough."""
-        rows = [row for each in extent.values() for row in each.folded]
+        rows = [
+            row for each in extent.values() if each.facts_from is not None for row in each.folded
+        ]
         unfinished = [row for row in rows if row.is_unfinished]
         horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
         traits = self._rater.traits(station_id, moment.at)

@@ -49,11 +49,12 @@ class Held:
 class LiveFold:
     """One station's fold, and which facts it holds: of transactions, and of "" the recent ones.
 
-    `changed` are the transactions whose sessions may have changed since they were last looked at.
+    `changed` are the transactions whose sessions may have changed since they were last looked at,
+    `size` is how many facts it holds, and one for the fold itself.
     """
 
-    __slots__ = ("_brought", "_fold", "_held", "_is_loaded", "_loose", "_loose_taken", "_numbers",
-                 "_told", "changed", "horizon")  # fmt: skip
+    __slots__ = ("_brought", "_extent", "_fold", "_held", "_is_loaded", "_later", "_loose",
+                 "_loose_taken", "_numbers", "_told", "changed", "horizon", "size")  # fmt: skip
 
     def __init__(self, station_id: str, traits: StationTraits, horizon: datetime) -> None:
         self._fold = fold_station(station_id, NOTHING, traits)
@@ -62,10 +63,13 @@ class LiveFold:
         self._loose: list[tuple[datetime, int, StationFact]] = []
         self._loose_taken = 0
         self._brought: list[StationFact] = []
+        self._later: list[StationFact] = []
+        self._extent: Mapping[str, Extent] = {}
         self._is_loaded = False
         self._numbers = count()
         self.changed: set[str] = set()
         self.horizon = horizon
+        self.size = 1
 
     @property
     def station_id(self) -> str:
@@ -76,11 +80,6 @@ class LiveFold:
     def traits(self) -> StationTraits:
         """What it folds with."""
         return self._fold.traits
-
-    @property
-    def size(self) -> int:
-        """How many facts it holds, and one for the fold itself."""
-        return 1 + len(self._loose) + sum(len(held.facts) for held in self._held.values())
 
     def lacks(self, transaction: str, extent: Extent) -> datetime | None:
         """Return from when on facts of *transaction* have to be read, None: of no time."""
@@ -125,6 +124,7 @@ class LiveFold:
             gone += self._drop(held, until, loose)
             parts[transaction] = extent.part
         self._told = settled(without(self._told, gone), parts)
+        self.size -= len(gone)
         # Where some of its sessions go on, these are no news; where none does, nobody looks.
         if any(part is not None and part.until is not None for part in parts.values()):
             last = self._fold
@@ -141,6 +141,8 @@ class LiveFold:
 
         What the record there brings waits for `turn`.
         """
+        if self._later:
+            self._told, self._later = told(self._later, self._told), []
         stale: list[StationFact] = []
         parts: dict[str, Settled | None] = {}
         for transaction in self._held.keys() - extent.keys():
@@ -150,9 +152,9 @@ class LiveFold:
         while self._loose and self._loose[0][0] < horizon:
             stale.append(heappop(self._loose)[2])
         news = self._loose_news(shelf)
-        for transaction in sorted(
-            key for key in extent if not self._is_as_before(key, extent[key])
-        ):
+        last, self._extent = self._extent, extent
+        other = [key for key, each in extent.items() if last.get(key) is not each]
+        for transaction in sorted(key for key in other if not self._is_as_before(key, extent[key])):
             stale += self._stretch(transaction, extent[transaction])
             news += self._news(shelf, transaction, extent[transaction])
             part = extent[transaction].part
@@ -165,6 +167,7 @@ class LiveFold:
             ids = {id(fact) for fact in brought}
             earlier = [fact for fact in news if id(fact) not in ids]
         self._told = told(earlier, settled(without(self._told, stale), parts))
+        self.size += len(news) - len(stale)
 
     def turn(self) -> frozenset[str]:
         """Add what the record brought; return the transactions whose sessions that may change."""
@@ -173,16 +176,13 @@ class LiveFold:
 
     def catch_up(self, shelf: FactShelf, transaction: str) -> None:
         """Take the facts of *transaction* that the shelf is about to hand over to the table."""
+        news: list[StationFact] = []
         if transaction == NO_TRANSACTION:
-            self._told = told(self._loose_news(shelf), self._told)
+            news, self._loose_taken = self._loose_news(shelf), 0
         elif (held := self._held.get(transaction)) and held.facts_from is not None:
-            self._told = told(self._brought_of(shelf, transaction, held), self._told)
-
-    def stored(self) -> None:
-        """Count from the start again: the shelf is empty now."""
-        self._loose_taken = 0
-        for held in self._held.values():
-            held.taken = 0
+            news, held.taken = self._brought_of(shelf, transaction, held), 0
+        self._later += news
+        self.size += len(news)
 
     def _fold_anew(self) -> frozenset[str]:
         """Fold what was told since the last time; return what that may have changed."""
@@ -359,7 +359,6 @@ class LiveFolds:
             self._facts -= self._sizes.pop(station_id, 0)
             live = self._open.get(station_id)
             if live is not None:
-                live.stored()
                 self._sizes[station_id] = live.size
                 self._facts += live.size
         self._used.clear()

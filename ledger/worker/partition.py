@@ -26,6 +26,7 @@ from ledger.log.envelope import Validation
 from ledger.log.event_log import Record
 from ledger.rating.decisions import Moment
 from ledger.sessions.segments import Source, dated
+from ledger.sessions.states import SessionState
 from ledger.worker.entries import Entry, EntryReader
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
@@ -156,23 +157,20 @@ class PartitionWorker:
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
         """Read everything that the records will need from the database in a few statements."""
-        facts: defaultdict[str, defaultdict[str, list[StationFact]]]
-        facts = defaultdict(lambda: defaultdict(list))
+        facts: defaultdict[str, dict[str, list[StationFact]]] = defaultdict(dict)
         judged: set[str] = set()
         since = NEVER
         for entry in entries:
             if entry.facts or entry.choices or entry.validations or entry.resumed:
                 since = min(since, entry.at)
             for fact in entry.facts:
-                facts[fact.station_id][transaction_of(fact)].append(fact)
+                facts[fact.station_id].setdefault(transaction_of(fact), []).append(fact)
                 if type(fact) in ALWAYS_JUDGED:
                     judged.add(fact.station_id)
-            for choice in entry.choices:
-                facts[choice.station][NO_TRANSACTION] += ()
-            for _, validation in entry.validations:
-                facts[validation.station][NO_TRANSACTION] += ()
-            for station_id in entry.resumed:
-                facts[station_id][NO_TRANSACTION] += ()
+            others = [choice.station for choice in entry.choices]
+            others += (validation.station for _, validation in entry.validations)
+            for station_id in (*others, *entry.resumed):
+                facts[station_id].setdefault(NO_TRANSACTION, [])
         self._remember(facts.keys(), since)
         self._recall(facts, since)
         judged.update(station for station in facts if self._memories[station].is_waiting)
@@ -277,7 +275,7 @@ class PartitionWorker:
                 if row is not None:
                     new[station_id, row.transaction_ref].append(fact)
                     row.read_on(fact)
-                    if not row.is_unfinished:
+                    if row.state is not SessionState.OPEN:
                         self._findings.change(row)
                     continue
             if self._shelve(fact, memory):

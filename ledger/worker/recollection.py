@@ -18,7 +18,7 @@ from ledger.facts.station_traits import StationTraits
 from ledger.rating.decisions import Moment
 from ledger.sessions.overlap import overlapping
 from ledger.sessions.session import ChargingSession
-from ledger.worker.extent import Extent, extents
+from ledger.worker.extent import Extent
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFolds
@@ -78,7 +78,7 @@ class Recollection:
             unfinished = [row.first_fact_at for row in memory.unfinished]
             horizon = min([since - RECENT, *unfinished])
             moment = Moment(partition=0, position=0, at=since)
-            for transaction, extent in extents(memory, dates, moment).items():
+            for transaction, extent in memory.extents(dates, moment).items():
                 begins = live.lacks(transaction, extent) if live else extent.told_from
                 if begins is not None:
                     wanted[station_id, transaction] = extent.received_since(begins)
@@ -102,7 +102,7 @@ class Recollection:
             memory.absorb((r for r in rows if r.session_id not in self._findings.gone), since)
         while True:
             dates = _dates(memory, named, traits)
-            extent = extents(memory, dates, moment)
+            extent = memory.extents(dates, moment)
             lacking = {
                 (station_id, transaction): each.told_from
                 for transaction, each in extent.items()

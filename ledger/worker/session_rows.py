@@ -127,12 +127,10 @@ class SessionRow(msgspec.Struct, kw_only=True):
 
     def is_elsewhere(self, fact: SessionUpdated) -> bool:
         """Whether a numbered *fact* names another place than this session's."""
+        if fact.seq_no is None:
+            return False
         place = self.connector_id if self.evse_id is None else self.evse_id
-        return (
-            fact.seq_no is not None
-            and None not in (place, place_of(fact))
-            and (place != place_of(fact))
-        )
+        return None not in (place, place_of(fact)) and place != place_of(fact)
 
     def is_of(self, window: Window) -> bool:
         """Whether *window* is where this session lies."""

@@ -8,17 +8,19 @@ no session before it. So of a transaction the last sessions are in mind, none of
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from ledger.facts.station_facts import SessionFact, StationFact
 from ledger.facts.station_traits import StationTraits
+from ledger.rating.decisions import Moment
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import DECIDED, SessionState
-from ledger.worker.session_rows import BEGINNING, NEVER, SessionRow
+from ledger.worker.extent import Extent, is_neighbour
+from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow
 
 _FEW: Final = 8
 
@@ -27,15 +29,17 @@ class StationMemory:
     """Rows by session and by transaction, there oldest first and without replaced ones.
 
     `plain` are the transactions whose last sessions all lack their end, with these rows: a reading
-    in one of them changes no decision and needs no fold. `owned` are the transactions whose frames
-    carry an id that the station may use. `waiting_since` is the last fact of the session that has
-    waited longest, None where none waits. `covered` says from when on all sessions of a
-    transaction are in mind (BEGINNING: all), `since` from when on everything heard of is.
+    in one of them changes no decision and needs no fold. `final` are those with one session, which
+    is decided: a window alone. `owned` are the transactions whose frames carry an id that the
+    station may use. `waiting_since` is the last fact of the session that has waited longest, None
+    where none waits. `covered` says from when on all sessions of a transaction are in mind
+    (BEGINNING: all), `since` from when on everything heard of is.
     `unfinished` are the rows that no decision was taken about, as of the last `settle`.
     """
 
     __slots__ = (
         "covered",
+        "final",
         "heard_at",
         "kept",
         "of_transaction",
@@ -51,43 +55,101 @@ class StationMemory:
         self.rows: dict[str, SessionRow] = {}
         self.of_transaction: dict[str, list[SessionRow]] = {}
         self.plain: dict[str, list[SessionRow]] = {}
+        self.final: dict[str, Extent] = {}
         self.owned: set[str] = set()
         self.covered: dict[str, datetime] = {}
         self.waiting_since: datetime | None = None
         self.unfinished: list[SessionRow] = []
         self.heard_at, self.since, self.kept = BEGINNING, NEVER, 0
 
-    def settle(self) -> None:
-        """Work out again what the rows mean for the frames to come."""
+    def settle(self, touched: Collection[str] | None = None) -> None:
+        """Work out again what the rows mean for the frames to come.
+
+        *touched*: the transactions of which rows came, went or changed; None: any may have.
+        """
+        rows: Iterable[SessionRow] = self.rows.values()
+        if touched is None:
+            self.of_transaction, self.plain, self.final = {}, {}, {}
+            self.owned, self.unfinished = set(), []
+        else:
+            rows = [row for row in rows if row.transaction_ref in touched]
+            for known in (self.of_transaction, self.plain, self.final):
+                for transaction in touched:
+                    known.pop(transaction, None)
+            self.owned.difference_update(touched)
+            self.unfinished = [r for r in self.unfinished if r.transaction_ref not in touched]
         transactions: dict[str, list[SessionRow]] = {}
-        self.owned, self.waiting_since = set(), None
-        self.unfinished = [row for row in self.rows.values() if row.is_unfinished]
-        for row in self.rows.values():
+        for row in rows:
             if row.state is SessionState.REPLACED:
                 continue
             transactions.setdefault(row.transaction_ref, []).append(row)
+            if row.is_unfinished:
+                self.unfinished.append(row)
             # A stop of nobody's makes a session too, but its id is no more the station's for it.
             if row.started_at is not None:
                 self.owned.add(row.transaction_ref)
-            if row.state is SessionState.WAITING and (
-                self.waiting_since is None or row.last_fact_at < self.waiting_since
-            ):
-                self.waiting_since = row.last_fact_at
-        self.plain = {}
-        for transaction, rows in transactions.items():
-            shared: set[datetime] = set()
-            if len(rows) > 1:
-                rows.sort(key=lambda row: (row.begins, row.session_id))
-                # Of a run it takes the fold to say whose a reading is.
-                shared = {one.begins for one, next_ in pairwise(rows) if one.begins == next_.begins}
-            lacking = len(rows)
-            while lacking and rows[lacking - 1].lacks_end:
-                if rows[lacking - 1].begins in shared:
-                    break
-                lacking -= 1
-            if lacking < len(rows):
-                self.plain[transaction] = rows[lacking:]
-        self.of_transaction = transactions
+        waiting = (row for row in self.unfinished if row.state is SessionState.WAITING)
+        self.waiting_since = min((row.last_fact_at for row in waiting), default=None)
+        for transaction, some in transactions.items():
+            self._settle_transaction(transaction, some)
+
+    def _settle_transaction(self, transaction: str, rows: list[SessionRow]) -> None:
+        shared: set[datetime] = set()
+        if len(rows) > 1:
+            rows.sort(key=lambda row: (row.begins, row.session_id))
+            # Of a run it takes the fold to say whose a reading is.
+            shared = {one.begins for one, next_ in pairwise(rows) if one.begins == next_.begins}
+        elif rows[0].state in DECIDED:
+            self.final[transaction] = Extent(rows, rows[0].begins, None)
+        lacking = len(rows)
+        while lacking and rows[lacking - 1].lacks_end:
+            if rows[lacking - 1].begins in shared:
+                break
+            lacking -= 1
+        if lacking < len(rows):
+            self.plain[transaction] = rows[lacking:]
+        self.of_transaction[transaction] = rows
+
+    def extents(self, named: Mapping[str, datetime], moment: Moment) -> dict[str, Extent]:
+        """Return the transactions that take part; *named* tells since when one is concerned.
+
+        Of a final one it is the very same as long as nothing of it changes.
+        """
+        since, unfinished = moment.at - RECENT, self.unfinished
+        # What was last heard of before is no neighbour either.
+        cut = min([since, *(row.first_fact_at for row in unfinished)])
+        found: dict[str, Extent] = {}
+        for transaction, rows in self.of_transaction.items():
+            final = self.final.get(transaction)
+            if final is not None and transaction not in named:
+                last = rows[0].last_fact_at
+                if last >= since or (
+                    last >= cut and any(is_neighbour(rows[0], other) for other in unfinished)
+                ):
+                    found[transaction] = final
+                continue
+            in_mind = [
+                row
+                for row in rows
+                if row.is_unfinished
+                or row.last_fact_at >= since
+                or any(is_neighbour(row, other) for other in unfinished)
+            ]
+            begins = [row.begins for row in in_mind]
+            if transaction in named:
+                begins.append(named[transaction])
+            if not begins:
+                continue
+            told_from = min(begins)
+            if not is_without_id(transaction):
+                in_mind = [row for row in rows if row.begins >= told_from]
+            needed = [row.begins for row in in_mind if row.state not in DECIDED]
+            if transaction in named:
+                needed.append(named[transaction])
+            found[transaction] = Extent(in_mind, told_from, min(needed, default=None))
+        for transaction in named.keys() - found.keys():
+            found[transaction] = Extent([], BEGINNING, BEGINNING)
+        return found
 
     def absorb(self, rows: Iterable[SessionRow], since: datetime) -> None:
         """Have in mind what was heard of *since* then, and every later session of each one's id."""

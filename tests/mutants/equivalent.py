@@ -72,16 +72,14 @@ _BASIS: Final = {
 _DECISIONS: Final = {
     "kind_of: assert_never(decision) -> nothing": "No decision is of another type.",
 }
-_EXTENT: Final = {
-    "extents: continue -> nothing": "What follows comes to the same, in more time.",
-    "extents: continue -> nothing (2)": "What follows comes to the same, in more time.",
-}
 _STATION_MEMORY: Final = {
-    "settle: row.last_fact_at < self.waiting_since -> row.last_fact_at <= self.waiting_since": (
-        "The earliest of two that are the same is the same."
+    "extents: continue -> nothing": "What follows comes to the same, in more time.",
+    "_settle_transaction: len(rows) > 1 -> len(rows) >= 1": (
+        "One row shares its start with none, and what `final` spares is found in more time."
     ),
-    "settle: len(rows) > 1 -> len(rows) >= 1": "One row shares its start with none.",
-    "settle: lacking < len(rows) -> lacking <= len(rows)": "No row is found among none.",
+    "_settle_transaction: lacking < len(rows) -> lacking <= len(rows)": (
+        "No row is found among none."
+    ),
 }
 _SESSION_ROWS: Final = {
     "read_on: risen > 0 -> risen >= 0": "Nothing is added where nothing rose.",
@@ -127,7 +125,6 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.rating.decisions": _DECISIONS,
         "ledger.sessions.session": _SESSION,
         "ledger.worker.entries": _ENTRIES,
-        "ledger.worker.extent": _EXTENT,
         "ledger.worker.session_rows": _SESSION_ROWS,
         "ledger.worker.station_memory": _STATION_MEMORY,
         "tariffs.taxes.breakdown": _BREAKDOWN,

@@ -11,7 +11,7 @@ from ledger.facts.flags import Flag
 from ledger.rating.decisions import Moment
 from ledger.sessions.states import SessionState
 from ledger.sessions.told import Settled
-from ledger.worker.extent import Extent, beside_decided, extents, is_around
+from ledger.worker.extent import Extent, beside_decided, is_around
 from ledger.worker.session_rows import BEGINNING, SessionRow
 from ledger.worker.station_memory import StationMemory
 from tests.charging_day import at
@@ -35,7 +35,7 @@ def found(
     memory = StationMemory()
     memory.absorb(rows, BEGINNING)
     moment = Moment(partition=0, position=1, at=at(NOW))
-    return extents(memory, named or {}, moment)
+    return memory.extents(named or {}, moment)
 
 
 def decided(name: str = "A", last: float = NOW, **more: object) -> SessionRow:
