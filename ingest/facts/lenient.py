@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +27,8 @@ _NUMBER: Final = re.compile(
 )
 _DIGITS_MAX: Final = 28
 _MAGNITUDE_MAX: Final = 15
+_FINEST_WH: Final = Decimal("1e-9")
+_ENERGY_MAGNITUDE_MAX: Final = 12
 _INT_MAX: Final = 10 ** (_MAGNITUDE_MAX + 1)
 _TIME_CHARACTERS_MIN: Final = 16
 _FRACTION: Final = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)", re.ASCII)
@@ -87,6 +89,20 @@ def shift(value: Decimal, power: int) -> Decimal:
     sign, digits, exponent = value.as_tuple()
     tens = (exponent if isinstance(exponent, int) else 0) + power
     return Decimal((sign, digits + (0,) * tens, 0) if tens > 0 else (sign, digits, tens))
+
+
+def energy_of(value_wh: Decimal, oddities: Oddities) -> Decimal | None:
+    """Return an energy as it is reckoned with, None when no register goes so far.
+
+    What stands beyond the ninth digit after the point is noise of a binary number and cut off. So
+    the sums of a million readings have at most 28 digits and none is rounded: what sessions and the
+    balance come to is the same to the last digit, whatever a station says.
+    """
+    if value_wh.adjusted() > _ENERGY_MAGNITUDE_MAX:
+        oddities.add(Flag.VALUE_UNREADABLE)
+        return None
+    cut = value_wh.quantize(_FINEST_WH, ROUND_DOWN)
+    return value_wh if value_wh == cut else cut
 
 
 def _is_sane(value: Decimal) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ingest.facts.lenient import Oddities, read_int, read_number, read_text
+from ingest.facts.lenient import Oddities, energy_of, read_int, read_number, read_text
 from ingest.facts.rpc_call import RpcCall
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import ChargingState
@@ -86,5 +86,6 @@ def read_number_of_place(raw: object, oddities: Oddities) -> int | None:
 
 
 def read_register(raw: object, oddities: Oddities) -> Decimal | None:
-    """Return the exact number in *raw*; none at all is not odd."""
-    return None if raw is None else read_number(raw, oddities)
+    """Return the register that *raw* says; none at all is not odd."""
+    value = None if raw is None else read_number(raw, oddities)
+    return None if value is None else energy_of(value, oddities)

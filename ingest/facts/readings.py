@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ingest.facts.lenient import Oddities, read_number, read_time, shift
+from ingest.facts.lenient import Oddities, energy_of, read_number, read_time, shift
 from ingest.facts.samples import MeterValue, Sample
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import Measurand, Reading, ReadingContext, SignedReading
@@ -125,6 +126,14 @@ def _read_sample(
     value = None if text is None else read_number(text, oddities)
     if value is None:
         return None
+    value = _in_base_unit(value, unit, power, billed, oddities)
+    return None if value is None else Reading(at, billed.measurand, value, context, phase)
+
+
+def _in_base_unit(
+    value: Decimal, unit: str | None, power: int, billed: Billed, oddities: Oddities
+) -> Decimal | None:
+    """Return *value* times 10 to the *power* of *unit*, None where that cannot be used."""
     if unit is None:
         oddities.add(Flag.UNIT_MISSING)
     else:
@@ -138,7 +147,7 @@ def _read_sample(
             oddities.add(Flag.VALUE_UNREADABLE)
             return None
         value = shift(value, power)
-    return Reading(at, billed.measurand, value, context, phase)
+    return energy_of(value, oddities) if billed.powers is _ENERGY else value
 
 
 def _read_phase(phase: str, oddities: Oddities) -> str | None:

@@ -35,11 +35,13 @@ NUMBERS: Final = (
 TEXTS: Final = (
     "", "\0", "a\0b", "\ud800", "\udfff\ud800", "\U0001f600", "x" * 4096, "\u202e", "'; DROP",
     "-1", "1e400", "NaN", "null", "\t\n", "0" * 300, "\u00e9" * 2000,
+    "0.3333333333333333333", "1234567890123.5",
 )  # fmt: skip
 # What Python's JSON cannot say: put into the text afterwards.
 WRITTEN: Final = {
     '"@huge@"': "1e400", '"@nan@"': "NaN", '"@long@"': "9" * 399, '"@longer@"': "9" * 5000,
     '"@deep@"': "[" * 20 + "]" * 20, '"@deeper@"': "[" * 3000 + "]" * 3000, '"@minus@"': "-0",
+    '"@fine@"': "0.1234567890123456789", '"@far@"': "9999999999999.5", '"@farther@"': "1e15",
     '"@small@"': "1e-400", '"@exact@"': "3.4560000000000000000000000000000001",
 }  # fmt: skip
 

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.facts.lenient import read_int, read_json, read_list, read_number, read_text, read_time
+from ingest.facts.lenient import (
+    energy_of,
+    read_int,
+    read_json,
+    read_list,
+    read_number,
+    read_text,
+    read_time,
+)
 from ledger.facts.flags import Flag
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -43,6 +51,30 @@ def test_read_number(raw: object, value: str | None, flags: set[Flag]) -> None:
 
     assert read == (None if value is None else Decimal(value))
     assert oddities == flags
+
+
+@pytest.mark.parametrize(
+    ("value", "energy"),
+    [
+        ("604.213", "604.213"),
+        ("500.379577636", "500.379577636"),
+        ("500.3795776369", "500.379577636"),
+        ("-500.3795776369", "-500.379577636"),
+        ("300.00000000000004", "300"),
+        ("1e-28", "0"),
+        ("9999999999999.999999999", "9999999999999.999999999"),
+        ("10000000000000", None),
+        ("-10000000000000", None),
+        ("1e30", None),
+    ],
+)
+def test_an_energy_is_what_can_be_added_without_rounding(value: str, energy: str | None) -> None:
+    oddities: set[str] = set()
+
+    found = energy_of(Decimal(value), oddities)
+
+    assert found == (None if energy is None else Decimal(energy))
+    assert oddities == (set() if energy is not None else {Flag.VALUE_UNREADABLE})
 
 
 @pytest.mark.parametrize(
