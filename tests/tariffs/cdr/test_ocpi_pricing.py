@@ -117,6 +117,30 @@ def test_tandemdrive_s_cases_cost_what_they_state(path: Path) -> None:
         assert found == ()
 
 
+@pytest.mark.parametrize(
+    ("first", "later", "costs"),
+    [
+        ({"max_kwh": 5}, {}, [0.50, 0.25, 0.25]),
+        ({"max_kwh": 6}, {}, [0.50, 0.50, 0.25]),
+        ({"max_duration": 3600}, {}, [0.50, 0.25, 0.25]),
+        ({"max_duration": 3601}, {}, [0.50, 0.50, 0.25]),
+        ({"end_time": "09:00"}, {}, [0.50, 0.25, 0.25]),
+        ({"end_time": "09:01"}, {}, [0.50, 0.50, 0.25]),
+        ({"start_time": "10:00"}, {}, [0.25, 0.25, 0.50]),
+    ],
+)
+def test_a_period_that_begins_where_a_price_changes_has_the_new_one(
+    first: dict[str, object], later: dict[str, object], costs: list[float]
+) -> None:
+    """Three periods of 5 kWh and an hour each."""
+    changing = tariff(elements=elements(("ENERGY", 0.50, first), ("ENERGY", 0.25, later)))
+    checked = cdr(*((at, {"ENERGY": 5, "TIME": 1}, None) for at in ("08:00", "09:00", "10:00")))
+
+    priced, _ = compared(checked, [changing])
+
+    assert [float(line.unit_price) for line in priced.lines] == costs
+
+
 def test_each_period_is_priced_by_the_tariff_that_it_names() -> None:
     checked = cdr(("10:00", {"ENERGY": 10}, "night"), ("11:00", {"ENERGY": 10}, "day"))
     tariffs = [
