@@ -95,14 +95,9 @@ def shown(cell: object) -> str:
 
 
 def say(*lines: str) -> None:
-    """Print each of *lines* as one, whatever stands in it."""
+    """Print each of *lines* as one line, whatever stands in it."""
     # As it is: to lay it out for a terminal takes longer than to price a session.
     sys.stdout.write(f"{printable_lines(lines)}\n")
-
-
-def say_page(page: str) -> None:
-    """Print a *page* that was made of `printable_lines`, and ends with a line feed."""
-    sys.stdout.write(page)
 
 
 def say_styled(parts: Iterable[tuple[str, str]]) -> None:

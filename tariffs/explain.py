@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tariffs.adjustments.adjustment import AtLeast, FeeCap, QuantityTax, Surcharge
@@ -28,15 +28,16 @@ _TAXES: Final = {
 }
 
 
-def explain(session: PricedSession, *, notes: Sequence[Note] | None = None) -> str:
-    """Return the whole explanation: head, a paragraph a line, totals, notes.
+def explain(session: PricedSession) -> str:
+    """Return the whole explanation: head, a paragraph a line, totals, notes."""
+    notes = (f"note {note.code}: {note.message}" for note in notes_of(session))
+    return f"{printable_lines([*explanation(session), *notes])}\n"
 
-    *notes* stand in the place of those of *session*.
-    """
-    said = notes_of(session) if notes is None else notes
+
+def explanation(session: PricedSession) -> list[str]:
+    """Return head, a paragraph a line and totals, line by line, not yet made safe to show."""
     page = _Page(session)
-    lines = [*page.head(), *page.lines(), *page.totals(), *map(_note, said)]
-    return f"{printable_lines(lines)}\n"
+    return [*page.head(), *page.lines(), *page.totals()]
 
 
 class _LineText(NamedTuple):
@@ -47,6 +48,7 @@ class _LineText(NamedTuple):
     times: str
     taxed: str
     has_rate: bool
+    # A line of its own, indented.
     reason: str
     unit: int
 
@@ -62,7 +64,7 @@ def _pieces(component: CompiledComponent, tariff: Tariff) -> _LineText:
         times=f"{_UNITS[dimension]} x {price}{_PER[dimension]}",
         taxed=f"{joint} {name}{rate} ",
         has_rate=words.percent is not None,
-        reason=words.reason,
+        reason=f"   {words.reason}",
         unit=words.unit,
     )
 
@@ -85,17 +87,17 @@ class _Page:
         self._zone = session.usage.zone
         self._moments: dict[int, str] = {}
 
-    def head(self) -> Iterator[str]:
-        """Yield the tariff, the session and how its prices are meant."""
+    def head(self) -> list[str]:
+        """Return the tariff, the session and how its prices are meant."""
         session, tariff, usage = self._session, self._tariff, self._session.usage
-        yield f"{tariff.id}: {tariff.name}" if tariff.name else tariff.id
-        when = (
-            f"{self._at(microseconds(usage.starts_at))} to {self._at(microseconds(usage.ends_at))}"
-        )
+        starts_at, ends_at = microseconds(usage.starts_at), microseconds(usage.ends_at)
         energy = ratio_text(session.energy_units, ENERGY_UNITS_PER_KWH)
-        yield f"{when} ({usage.time_zone}), {energy} kWh"
         policy = session.policy
-        yield f"{_TAXES[tariff.tax_included]}; policy {policy.name} {policy.version}"
+        return [
+            f"{tariff.id}: {tariff.name}" if tariff.name else tariff.id,
+            f"{self._at(starts_at)} to {self._at(ends_at)} ({usage.time_zone}), {energy} kWh",
+            f"{_TAXES[tariff.tax_included]}; policy {policy.name} {policy.version}",
+        ]
 
     def _at(self, instant_us: int) -> str:
         text = self._moments.get(instant_us)
@@ -106,21 +108,21 @@ class _Page:
     def lines(self) -> list[str]:
         """Return a paragraph for each line."""
         said: list[str] = []
-        befores, taxes = self._session.line_minors
-        for number, run in enumerate(self._session.runs):
-            words = _line_text(run.component, self._tariff)
+        session, tariff, at = self._session, self._tariff, self._at
+        befores, taxes = session.line_minors
+        for number, run in enumerate(session.runs):
+            words = _line_text(run.component, tariff)
             what = self._what(run, words, befores[number], taxes[number])
             said += ("", f"{number + 1}. {what}")
             if run.ends_us > run.starts_us:
-                said.append(f"   {self._at(run.starts_us)} to {self._at(run.ends_us)}")
+                said.append(f"   {at(run.starts_us)} to {at(run.ends_us)}")
             elif run.component.dimension is not Dimension.SESSION:
-                said.append(f"   {self._at(run.starts_us)}")
+                said.append(f"   {at(run.starts_us)}")
             if run.adjustment is None and run.billed == run.volume:
-                said.append(f"   {words.reason}")
+                said.append(words.reason)
             else:
-                said.append(f"   {reason_and_codes(run, self._tariff)[0]}")
-            ends = interpolated_ends(self._session, run)
-            if ends:
+                said.append(f"   {reason_and_codes(run, tariff)[0]}")
+            if session.usage.points and (ends := interpolated_ends(session, run)):
                 said.append(
                     f"   register interpolated between readings at its {' and '.join(ends)}"
                 )
@@ -128,18 +130,22 @@ class _Page:
 
     def _what(self, run: Run, words: _LineText, before_minor: int, tax_minor: int) -> str:
         """Return what is counted, its rounded amount as the tariff states prices, and its tax."""
-        adjustment, tax = run.adjustment, minor_text(tax_minor, self._exponent)
-        if isinstance(adjustment, QuantityTax):
+        adjustment, exponent = run.adjustment, self._exponent
+        if adjustment is None:
+            if run.component.dimension is Dimension.SESSION:
+                product = "cash rounding" if run.why is Why.CASH else "price limit"
+            else:
+                product = f"{_volume(run, words)}{words.times}"
+        elif isinstance(adjustment, QuantityTax):
+            tax = minor_text(tax_minor, exponent)
             return f"TAX: {_volume(run, words)}{words.times} = {tax} {self._currency}"
-        if adjustment is not None:
-            product = _adjusted(run, words)
-        elif run.component.dimension is Dimension.SESSION:
-            product = "cash rounding" if run.why is Why.CASH else "price limit"
         else:
-            product = f"{_volume(run, words)}{words.times}"
+            product = _adjusted(run, words)
         stated = before_minor + tax_minor if self._inclusive else before_minor
-        what = f"{words.title}: {product} = {minor_text(stated, self._exponent)} {self._currency}"
-        return f"{what}{words.taxed}{tax}" if words.has_rate or tax_minor else what
+        what = f"{words.title}: {product} = {minor_text(stated, exponent)} {self._currency}"
+        if words.has_rate or tax_minor:
+            return f"{what}{words.taxed}{minor_text(tax_minor, exponent)}"
+        return what
 
     def totals(self) -> Iterator[str]:
         """Yield what is owed, and the taxes by name."""
@@ -177,13 +183,7 @@ def _volume(run: Run, words: _LineText) -> str:
     dimension = run.component.dimension
     if dimension is Dimension.ENERGY:
         return ratio_text(run.billed, words.unit)
-    if dimension is Dimension.FLAT or dimension is Dimension.SESSION:
-        return "1"
-    return _duration(run.billed)
-
-
-def _note(note: Note) -> str:
-    return f"note {note.code}: {note.message}"
+    return "1" if words.unit == 1 else _duration(run.billed)
 
 
 def notes_of(session: PricedSession) -> tuple[Note, ...]:
@@ -196,10 +196,9 @@ def notes_of(session: PricedSession) -> tuple[Note, ...]:
 
 def interpolated_ends(session: PricedSession, run: Run) -> list[str]:
     """Return which ends of an energy line fall between readings: "start", "end"."""
-    points = session.usage.points
-    if not points or run.component.dimension is not Dimension.ENERGY:
+    if run.component.dimension is not Dimension.ENERGY:
         return []
-    read = {point.at for point in points}
+    read = {point.at for point in session.usage.points}
     ends = (("start", moment_of(run.starts_us)), ("end", moment_of(run.ends_us)))
     return [name for name, at in ends if at not in read]
 

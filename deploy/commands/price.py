@@ -9,13 +9,13 @@ from typing import Annotated, Final
 import msgspec
 from cyclopts import Parameter
 
-from deploy.output import complain, print_json_text, say, say_page
+from deploy.output import complain, print_json_text, say
 from roaming_ocpi.audit.run import Outcome, PricingRun
 from roaming_ocpi.audit.tariffs import Refusal, load_tariffs
 from tariffs.cdr.report import report_json
 from tariffs.currencies import currency_exponent
 from tariffs.errors import TariffError
-from tariffs.explain import explain
+from tariffs.explain import explanation
 from tariffs.model.policy import DEFAULT, policy_named
 from tariffs.ocpi.versions import version_named
 from tariffs.zones import zone
@@ -114,9 +114,8 @@ def _print_text(outcomes: Sequence[Outcome | Refusal]) -> None:
         if isinstance(outcome, Refusal):
             complain(str(outcome))
             continue
-        say(f"== {outcome.id or 'without an id'} ({outcome.source})")
-        say_page(explain(outcome.priced, notes=()))
-        say(*_remarks(outcome), "")
+        head = f"== {outcome.id or 'without an id'} ({outcome.source})"
+        say(head, *explanation(outcome.priced), *_remarks(outcome), "")
 
 
 def _remarks(outcome: Outcome) -> Iterator[str]:

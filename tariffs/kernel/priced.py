@@ -260,7 +260,11 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def energy_units(self) -> int:
         """Return the energy of the session as metered, in units of 1e-9 Wh."""
-        return sum(run.volume for run in self._energy_runs())
+        energy = 0
+        for run in self.runs:
+            if run.adjustment is None and run.component.dimension is Dimension.ENERGY:
+                energy += run.volume
+        return energy
 
     @property
     def free_units(self) -> int:
@@ -288,13 +292,6 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def billed_wh(self) -> Decimal:
         """Return the metered energy that is charged for (without what a step adds)."""
         return EXACT.subtract(self.energy_wh, self.free_wh)
-
-    def _energy_runs(self) -> list[Run]:
-        return [
-            run
-            for run in self.runs
-            if run.adjustment is None and run.component.dimension is Dimension.ENERGY
-        ]
 
 
 def reasons_of(run: Run, currency: str) -> tuple[Phrase, ...]:

@@ -134,7 +134,8 @@ def test_a_period_that_begins_where_a_price_changes_has_the_new_one(
 ) -> None:
     """Three periods of 5 kWh and an hour each."""
     changing = tariff(elements=elements(("ENERGY", 0.50, first), ("ENERGY", 0.25, later)))
-    checked = cdr(*((at, {"ENERGY": 5, "TIME": 1}, None) for at in ("08:00", "09:00", "10:00")))
+    volumes = {"ENERGY": 5.0, "TIME": 1.0}
+    checked = cdr(("08:00", volumes, None), ("09:00", volumes, None), ("10:00", volumes, None))
 
     priced, _ = compared(checked, [changing])
 
