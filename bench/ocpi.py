@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time as clock
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -138,7 +138,10 @@ def _command_rows(compiled: CompiledTariff, seconds: float) -> list[Row]:
 
         def command(*, as_json: bool) -> Callable[[bytes], object]:
             def run(_: bytes) -> object:
-                with redirect_stdout(StringIO()):
+                with (
+                    Path(os.devnull).open("w", encoding="utf-8") as nothing,
+                    redirect_stdout(nothing),
+                ):
                     return price(tariff=[tariff], cdr=[cdrs], as_json=as_json)
 
             return run

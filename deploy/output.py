@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tariffs.phrases.printable import printable, printable_json
+from tariffs.phrases.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,9 +95,9 @@ def shown(cell: object) -> str:
 
 
 def say(*lines: str) -> None:
-    """Print each of *lines* as one, whatever stands in it."""
+    """Print each of *lines* as one line, whatever stands in it."""
     # As it is: to lay it out for a terminal takes longer than to price a session.
-    sys.stdout.write("\n".join(map(printable, lines)) + "\n")
+    sys.stdout.write(f"{printable_lines(lines)}\n")
 
 
 def say_styled(parts: Iterable[tuple[str, str]]) -> None:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from tariffs.adjustments.adjustment import AtLeast, FeeCap, QuantityTax, Surcharge
-from tariffs.kernel.compiled import Why
-from tariffs.kernel.priced import Note, PricedLine, PricedSession
+from tariffs.kernel.compiled import CompiledComponent, Why
+from tariffs.kernel.priced import Note, PricedSession
 from tariffs.kernel.tally import Run
-from tariffs.line_words import ComponentWords, component_words, reason_and_codes
-from tariffs.model.tariff import Dimension, TaxIncluded
-from tariffs.model.usage import microseconds
+from tariffs.line_words import OfComponents, component_words, reason_and_codes
+from tariffs.model.tariff import Dimension, Tariff, TaxIncluded
+from tariffs.model.usage import microseconds, moment_of
 from tariffs.moment_texts import local_text
 from tariffs.phrases.english import ENGLISH
-from tariffs.phrases.printable import printable
+from tariffs.phrases.printable import printable_lines
 from tariffs.phrases.wording import duration_text
 from tariffs.quantities import minor_text, ratio_text
 from tariffs.taxes.breakdown import tax_breakdown
 from tariffs.taxes.names import rate_name
+from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH
 
 _TAXES: Final = {
     TaxIncluded.YES: "prices include taxes",
@@ -28,117 +28,145 @@ _TAXES: Final = {
 }
 
 
-def explain(session: PricedSession, *, notes: Sequence[Note] | None = None) -> str:
-    """Return the whole explanation: head, a paragraph a line, totals, notes.
+def explain(session: PricedSession) -> str:
+    """Return the whole explanation: head, a paragraph a line, totals, notes."""
+    notes = (f"note {note.code}: {note.message}" for note in notes_of(session))
+    return f"{printable_lines([*explanation(session), *notes])}\n"
 
-    *notes* stand in the place of those of *session*.
-    """
-    said = notes_of(session) if notes is None else notes
+
+def explanation(session: PricedSession) -> list[str]:
+    """Return head, a paragraph a line and totals, line by line, not yet made safe to show."""
     page = _Page(session)
-    lines = (*page.head(), *page.lines(), *page.totals(), *map(_note, said))
-    return "\n".join(map(printable, lines)) + "\n"
+    return [*page.head(), *page.lines(), *page.totals()]
+
+
+class _LineText(NamedTuple):
+    """What each line of one component says: its volume and amounts stand between."""
+
+    title: str
+    # After the volume, and after the amount where a tax is told.
+    times: str
+    taxed: str
+    has_rate: bool
+    # A line of its own, indented.
+    reason: str
+    unit: int
+
+
+def _pieces(component: CompiledComponent, tariff: Tariff) -> _LineText:
+    words, dimension = component_words(component, tariff), component.dimension
+    price = f"{words.shown_price} {tariff.currency}"
+    joint = ", of which" if tariff.tax_included is TaxIncluded.YES else " +"
+    rate = "" if words.percent is None else f" {words.percent} %"
+    name = rate_name(component.vat, tariff.sales_taxes, tariff.country_code)
+    return _LineText(
+        title=dimension.value,
+        times=f"{_UNITS[dimension]} x {price}{_PER[dimension]}",
+        taxed=f"{joint} {name}{rate} ",
+        has_rate=words.percent is not None,
+        reason=f"   {words.reason}",
+        unit=words.unit,
+    )
+
+
+_line_text: Final = OfComponents(_pieces)
+_HOURS: Final = (Dimension.TIME, Dimension.PARKING_TIME, Dimension.RESERVATION_TIME)
+_UNITS: Final = dict.fromkeys(Dimension, "") | {Dimension.ENERGY: " kWh"}
+_PER: Final = (
+    dict.fromkeys(Dimension, "") | {Dimension.ENERGY: "/kWh"} | dict.fromkeys(_HOURS, "/h")
+)
 
 
 class _Page:
     """One session on its way into text; what its lines share is looked up once."""
 
     def __init__(self, session: PricedSession) -> None:
-        self._session, self._lines = session, session.lines
+        self._session, self._tariff = session, session.compiled.tariff
         self._exponent, self._currency = session.compiled.exponent, session.currency
-        self._inclusive = session.compiled.tariff.tax_included is TaxIncluded.YES
+        self._inclusive = self._tariff.tax_included is TaxIncluded.YES
         self._zone = session.usage.zone
-        self._tax_names: dict[Decimal | None, str] = {}
+        self._moments: dict[int, str] = {}
 
-    def head(self) -> Iterator[str]:
-        """Yield the tariff, the session and how its prices are meant."""
-        session, tariff, usage = self._session, self._session.compiled.tariff, self._session.usage
-        yield f"{tariff.id}: {tariff.name}" if tariff.name else tariff.id
-        when = (
-            f"{self._at(microseconds(usage.starts_at))} to {self._at(microseconds(usage.ends_at))}"
-        )
-        energy = ratio_text(*session.energy_wh.scaleb(-3).as_integer_ratio())
-        yield f"{when} ({usage.time_zone}), {energy} kWh"
+    def head(self) -> list[str]:
+        """Return the tariff, the session and how its prices are meant."""
+        session, tariff, usage = self._session, self._tariff, self._session.usage
+        starts_at, ends_at = microseconds(usage.starts_at), microseconds(usage.ends_at)
+        energy = ratio_text(session.energy_units, ENERGY_UNITS_PER_KWH)
         policy = session.policy
-        yield f"{_TAXES[tariff.tax_included]}; policy {policy.name} {policy.version}"
+        return [
+            f"{tariff.id}: {tariff.name}" if tariff.name else tariff.id,
+            f"{self._at(starts_at)} to {self._at(ends_at)} ({usage.time_zone}), {energy} kWh",
+            f"{_TAXES[tariff.tax_included]}; policy {policy.name} {policy.version}",
+        ]
 
     def _at(self, instant_us: int) -> str:
-        return local_text(instant_us, self._zone)
+        text = self._moments.get(instant_us)
+        if text is None:
+            text = self._moments[instant_us] = local_text(instant_us, self._zone)
+        return text
 
-    def lines(self) -> Iterator[str]:
-        """Yield a paragraph for each line."""
-        for number, line in enumerate(self._lines, start=1):
-            yield ""
-            yield from self._line(number, line)
+    def lines(self) -> list[str]:
+        """Return a paragraph for each line."""
+        said: list[str] = []
+        session, tariff, at = self._session, self._tariff, self._at
+        befores, taxes = session.line_minors
+        for number, run in enumerate(session.runs):
+            words = _line_text(run.component, tariff)
+            what = self._what(run, words, befores[number], taxes[number])
+            said += ("", f"{number + 1}. {what}")
+            if run.ends_us > run.starts_us:
+                said.append(f"   {at(run.starts_us)} to {at(run.ends_us)}")
+            elif run.component.dimension is not Dimension.SESSION:
+                said.append(f"   {at(run.starts_us)}")
+            if run.adjustment is None and run.billed == run.volume:
+                said.append(words.reason)
+            else:
+                said.append(f"   {reason_and_codes(run, tariff)[0]}")
+            if session.usage.points and (ends := interpolated_ends(session, run)):
+                said.append(
+                    f"   register interpolated between readings at its {' and '.join(ends)}"
+                )
+        return said
 
-    def _line(self, number: int, line: PricedLine) -> Iterator[str]:
-        run = line.run
-        said, dimension = component_words(run, self._currency), run.component.dimension
-        title = "TAX" if isinstance(run.adjustment, QuantityTax) else said.dimension
-        yield f"{number}. {title}: {self._product(run, said)} = {self._amount(line, said)}"
-        if run.ends_us > run.starts_us:
-            yield f"   {self._at(run.starts_us)} to {self._at(run.ends_us)}"
-        elif dimension is not Dimension.SESSION:
-            yield f"   {self._at(run.starts_us)}"
-        yield f"   {reason_and_codes(run, self._currency)[0]}"
-        interpolated = interpolated_ends(self._session, line)
-        if interpolated:
-            yield f"   register interpolated between readings at its {' and '.join(interpolated)}"
-
-    def _amount(self, line: PricedLine, said: ComponentWords) -> str:
-        """Return the rounded amount as the tariff states prices, and its tax."""
-        tax = self._minor(line.tax_minor)
-        if isinstance(line.run.adjustment, QuantityTax):
-            return f"{tax} {self._currency}"
-        stated = line.before_minor + line.tax_minor if self._inclusive else line.before_minor
-        amount = f"{self._minor(stated)} {self._currency}"
-        if said.percent is None and not line.tax_minor:
-            return amount
-        percent = "" if said.percent is None else f" {said.percent} %"
-        joint = ", of which" if self._inclusive else " +"
-        return f"{amount}{joint} {self._tax_name(line.tax_percent)}{percent} {tax}"
-
-    def _tax_name(self, percent: Decimal | None) -> str:
-        name = self._tax_names.get(percent)
-        if name is None:
-            tariff = self._session.compiled.tariff
-            name = rate_name(percent, tariff.sales_taxes, tariff.country_code)
-            self._tax_names[percent] = name
-        return name
-
-    def _product(self, run: Run, said: ComponentWords) -> str:
-        if run.adjustment is not None and not isinstance(run.adjustment, QuantityTax):
-            return _adjusted(run, said)
-        dimension, price = run.component.dimension, f"{said.shown_price} {self._currency}"
-        if dimension is Dimension.ENERGY:
-            return f"{_volume(run, said)} x {price}/kWh"
-        if dimension is Dimension.FLAT:
-            return f"{_volume(run, said)} x {price}"
-        if dimension is Dimension.SESSION:
-            return "cash rounding" if run.why is Why.CASH else "price limit"
-        return f"{_volume(run, said)} x {price}/h"
+    def _what(self, run: Run, words: _LineText, before_minor: int, tax_minor: int) -> str:
+        """Return what is counted, its rounded amount as the tariff states prices, and its tax."""
+        adjustment, exponent = run.adjustment, self._exponent
+        if adjustment is None:
+            if run.component.dimension is Dimension.SESSION:
+                product = "cash rounding" if run.why is Why.CASH else "price limit"
+            else:
+                product = f"{_volume(run, words)}{words.times}"
+        elif isinstance(adjustment, QuantityTax):
+            tax = minor_text(tax_minor, exponent)
+            return f"TAX: {_volume(run, words)}{words.times} = {tax} {self._currency}"
+        else:
+            product = _adjusted(run, words)
+        stated = before_minor + tax_minor if self._inclusive else before_minor
+        what = f"{words.title}: {product} = {minor_text(stated, exponent)} {self._currency}"
+        if words.has_rate or tax_minor:
+            return f"{what}{words.taxed}{minor_text(tax_minor, exponent)}"
+        return what
 
     def totals(self) -> Iterator[str]:
         """Yield what is owed, and the taxes by name."""
-        session = self._session
+        session, tariff = self._session, self._tariff
         yield ""
         before, tax = self._minor(session.before_minor), self._minor(session.tax_minor)
         yield f"total before taxes {before}, taxes {tax}"
-        tariff = session.compiled.tariff
         for each in tax_breakdown(session) if tariff.sales_taxes or tariff.quantity_taxes else ():
             rate = "" if each.percent is None else f" {each.percent:f} %"
             yield f"of the taxes {each.name}{rate} {self._minor(each.minor)}"
         known = "" if session.tax_known else " (the tariff states no tax)"
         paid_out = "; it is paid to the driver" if session.after_minor < 0 else ""
         yield f"total {self._minor(session.after_minor)} {self._currency}{known}{paid_out}"
-        free_wh = session.free_wh
-        if free_wh:
-            yield f"free by rule {free_wh:f} Wh of {session.energy_wh:f} Wh"
+        if session.free_units:
+            yield f"free by rule {session.free_wh:f} Wh of {session.energy_wh:f} Wh"
 
     def _minor(self, minor: int) -> str:
         return minor_text(minor, self._exponent)
 
 
-def _adjusted(run: Run, said: ComponentWords) -> str:
+def _adjusted(run: Run, words: _LineText) -> str:
     match run.adjustment:
         case FeeCap():
             return "capped"
@@ -147,35 +175,31 @@ def _adjusted(run: Run, said: ComponentWords) -> str:
         case Surcharge(percent=percent, amount=amount):
             return "taken off" if min(percent or 0, amount or 0) < 0 else "added"
         case _:
-            return f"granted on {_volume(run, said)}"
+            return f"granted on {_volume(run, words)}{_UNITS[run.component.dimension]}"
 
 
-def _volume(run: Run, said: ComponentWords) -> str:
-    """Return the billed volume with its unit."""
+def _volume(run: Run, words: _LineText) -> str:
+    """Return the billed volume; of energy without its unit."""
     dimension = run.component.dimension
     if dimension is Dimension.ENERGY:
-        return f"{ratio_text(run.billed, said.unit)} kWh"
-    if dimension is Dimension.FLAT or dimension is Dimension.SESSION:
-        return "1"
-    return _duration(run.billed)
-
-
-def _note(note: Note) -> str:
-    return f"note {note.code}: {note.message}"
+        return ratio_text(run.billed, words.unit)
+    return "1" if words.unit == 1 else _duration(run.billed)
 
 
 def notes_of(session: PricedSession) -> tuple[Note, ...]:
     """Return what a reader should know of *session* and of what it was priced from, in words."""
+    if not session.notes:
+        return session.remarks
     said = (Note(note.code, ENGLISH.words(note)) for note in session.notes)
     return (*session.remarks, *said)
 
 
-def interpolated_ends(session: PricedSession, line: PricedLine) -> list[str]:
+def interpolated_ends(session: PricedSession, run: Run) -> list[str]:
     """Return which ends of an energy line fall between readings: "start", "end"."""
-    if line.dimension is not Dimension.ENERGY or not session.usage.points:
+    if run.component.dimension is not Dimension.ENERGY:
         return []
     read = {point.at for point in session.usage.points}
-    ends = (("start", line.starts_at), ("end", line.ends_at))
+    ends = (("start", moment_of(run.starts_us)), ("end", moment_of(run.ends_us)))
     return [name for name, at in ends if at not in read]
 
 

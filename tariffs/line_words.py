@@ -6,9 +6,10 @@ of its own is a step, which is often the same one again, or an adjustment, which
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,61 +17,72 @@ from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import CompiledComponent
 from tariffs.kernel.priced import UNITS, context_of, reasons_of, step_phrase
 from tariffs.kernel.tally import Run
-from tariffs.model.tariff import Dimension
+from tariffs.model.tariff import Dimension, Tariff
 from tariffs.phrases.english import ENGLISH
 from tariffs.phrases.phrase import Phrase
 from tariffs.phrases.wording import Context
 
 # Emptied when it is full: every CDR may bring a tariff of its own.
 _KNOWN_MAX: Final = 4096
-_KNOWN: dict[int, ComponentWords] = {}
+Made = TypeVar("Made")
+
+
+class OfComponents(Generic[Made]):
+    """What is made of a component, and of the tariff that it belongs to, once for all its lines."""
+
+    def __init__(self, make: Callable[[CompiledComponent, Tariff], Made]) -> None:
+        self._make = make
+        # With the component itself: while it is kept, its id stays its own.
+        self._known: dict[int, tuple[Made, CompiledComponent]] = {}
+
+    def __call__(self, component: CompiledComponent, tariff: Tariff) -> Made:
+        """Return what is known of *component*, or is made of it now."""
+        known = self._known.get(id(component))
+        if known is not None:
+            return known[0]
+        made = self._make(component, tariff)
+        # What concerns one session as a whole (a limit, coins, a surcharge) is its own component.
+        if component.dimension is not Dimension.SESSION:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[id(component)] = made, component
+        return made
 
 
 class ComponentWords(NamedTuple):
-    """What one component says on its lines; it is kept here, so that its id stays its own."""
+    """What one component says on its lines; `unit` is what makes kWh, hours or a count of units."""
 
-    component: CompiledComponent
-    dimension: str
     reason: str
     codes: list[Any]
     price: str
     # With at least the decimals of the currency, as prices are shown.
     shown_price: str
     percent: str | None
-    # What a volume is divided by to be kWh, hours or a count.
     unit: int
 
 
-def component_words(run: Run, currency: str) -> ComponentWords:
-    """Return what the component of *run* says on each of its lines."""
-    component = run.component
-    known = _KNOWN.get(id(component))
-    if known is None:
-        context, vat = context_of(run, currency), component.vat
-        known = ComponentWords(
-            component=component,
-            dimension=component.dimension.value,
-            reason=ENGLISH.joined(component.reasons, context),
-            codes=_codes(component.reasons, context),
-            price=f"{component.price:f}",
-            shown_price=_shown(component.price, currency_exponent(currency)),
-            percent=None if vat is None else f"{vat:f}",
-            unit=UNITS[component.dimension],
-        )
-        # What concerns one session as a whole (a limit, coins, a surcharge) is its own component.
-        if component.dimension is not Dimension.SESSION:
-            if len(_KNOWN) >= _KNOWN_MAX:
-                _KNOWN.clear()
-            _KNOWN[id(component)] = known
-    return known
+def _words(component: CompiledComponent, tariff: Tariff) -> ComponentWords:
+    context, vat = context_of(component, tariff.currency), component.vat
+    return ComponentWords(
+        reason=ENGLISH.joined(component.reasons, context),
+        codes=_codes(component.reasons, context),
+        price=f"{component.price:f}",
+        shown_price=_shown(component.price, currency_exponent(tariff.currency)),
+        percent=None if vat is None else f"{vat:f}",
+        unit=UNITS[component.dimension],
+    )
 
 
-def reason_and_codes(run: Run, currency: str) -> tuple[str, list[Any]]:
+component_words: Final = OfComponents(_words)
+
+
+def reason_and_codes(run: Run, tariff: Tariff) -> tuple[str, list[Any]]:
     """Return why *run* stands where it stands: as a sentence, and as codes with all parameters."""
     if run.adjustment is not None:
-        said, context = reasons_of(run, currency), context_of(run, currency)
+        currency = tariff.currency
+        said, context = reasons_of(run, currency), context_of(run.component, currency)
         return ENGLISH.joined(said, context), _codes(said, context)
-    words = component_words(run, currency)
+    words = component_words(run.component, tariff)
     if run.billed == run.volume:
         return words.reason, words.codes
     reason, codes = _step_words(run.component.dimension, run.billed - run.volume)

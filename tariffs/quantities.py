@@ -94,6 +94,8 @@ def ratio_text(numerator: int, denominator: int) -> str:
     return text.rstrip("0").rstrip(".") if places else text
 
 
+# Most amounts of a bill are among a few thousand.
+@lru_cache(maxsize=1 << 14)
 def minor_text(minor: int, exponent: int) -> str:
     """Return minor units of a currency with *exponent* decimals: 1230 and 2 are "12.30"."""
     return _digits(minor, exponent)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from cyclopts import Parameter
@@ -12,10 +12,10 @@ from cyclopts import Parameter
 from deploy.output import complain, print_json_text, say
 from roaming_ocpi.audit.run import Outcome, PricingRun
 from roaming_ocpi.audit.tariffs import Refusal, load_tariffs
-from tariffs.cdr.report import report_of
+from tariffs.cdr.report import report_json
 from tariffs.currencies import currency_exponent
 from tariffs.errors import TariffError
-from tariffs.explain import explain
+from tariffs.explain import explanation
 from tariffs.model.policy import DEFAULT, policy_named
 from tariffs.ocpi.versions import version_named
 from tariffs.zones import zone
@@ -54,14 +54,14 @@ def price(
     chosen, version = policy_named(policy), None if ocpi is None else version_named(ocpi)
     given, refused = load_tariffs(tariff or [], currency=currency, version=version)
     show = _print_json if as_json else _print_text
-    for refusal in refused:
-        show(refusal)
+    show(refused)
     failed, priced = bool(refused), 0
     run = PricingRun(given, policy=chosen, time_zone=time_zone, version=version)
-    for outcome in run.outcomes(cdr or []):
-        show(outcome)
-        failed = failed or isinstance(outcome, Refusal)
-        priced += isinstance(outcome, Outcome)
+    for outcomes in run.batches(cdr or []):
+        show(outcomes)
+        done = sum(isinstance(outcome, Outcome) for outcome in outcomes)
+        failed = failed or done < len(outcomes)
+        priced += done
     if not priced and not failed:
         complain("there was nothing to price")
         return 1
@@ -89,15 +89,17 @@ def _misuse(
     return None if cdr else "price needs --cdr: files or folders of CDRs or sessions"
 
 
-def _print_json(outcome: Outcome | Refusal) -> None:
-    print_json_text(msgspec.json.encode(_content(outcome)).decode())
+def _print_json(outcomes: Sequence[Outcome | Refusal]) -> None:
+    if outcomes:
+        print_json_text("\n".join(map(_json, outcomes)))
 
 
-def _content(outcome: Outcome | Refusal) -> dict[str, Any]:
+def _json(outcome: Outcome | Refusal) -> str:
     if isinstance(outcome, Refusal):
         error = {"place": outcome.spot or None, "message": outcome.why}
-        return {"id": outcome.id, "source": outcome.source, "error": error}
-    return report_of(
+        refused = {"id": outcome.id, "source": outcome.source, "error": error}
+        return msgspec.json.encode(refused).decode()
+    return report_json(
         outcome.priced,
         identity=outcome.id,
         source=outcome.source,
@@ -107,16 +109,16 @@ def _content(outcome: Outcome | Refusal) -> dict[str, Any]:
     )
 
 
-def _print_text(outcome: Outcome | Refusal) -> None:
-    if isinstance(outcome, Refusal):
-        complain(str(outcome))
-        return
-    say(*_text_of(outcome), "")
+def _print_text(outcomes: Sequence[Outcome | Refusal]) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, Refusal):
+            complain(str(outcome))
+            continue
+        head = f"== {outcome.id or 'without an id'} ({outcome.source})"
+        say(head, *explanation(outcome.priced), *_remarks(outcome), "")
 
 
-def _text_of(outcome: Outcome) -> Iterator[str]:
-    yield f"== {outcome.id or 'without an id'} ({outcome.source})"
-    yield from explain(outcome.priced, notes=()).rstrip().split("\n")
+def _remarks(outcome: Outcome) -> Iterator[str]:
     if outcome.is_credit:
         yield "credit: the total is taken back"
     for note in outcome.notes:

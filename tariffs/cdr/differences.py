@@ -330,19 +330,15 @@ def _rounded(
 def _volume_differences(cdr: Cdr) -> Iterator[Difference]:
     """Yield the stated energy and times that the periods do not add up to."""
     stated: StatedTotals = cdr.stated
-    if stated.total_energy is not None:
-        energy = _sum(p.energy for p in cdr.periods)
-        if not _near(stated.total_energy, energy, _ENERGY_DECIMALS_MIN):
-            in_wh = _near(EXACT.multiply(stated.total_energy, _WATT_HOURS), energy, 0)
-            why = "; the periods seem to be in Wh" if in_wh and energy else ""
-            yield _volume("total_energy", stated.total_energy, energy, f"kWh{why}")
-    if stated.total_time is None and stated.total_parking_time is None:
-        return
-    parking = _sum(p.parking_time for p in cdr.periods)
-    if stated.total_time is not None:
-        timed = EXACT.add(_sum(p.time for p in cdr.periods), parking)
-        if not _is_time_of(cdr, stated.total_time, timed):
-            yield _volume("total_time", stated.total_time, timed or _lasted(cdr), "hours")
+    energy, timed, parking = _volumes(cdr)
+    if stated.total_energy is not None and not _near(
+        stated.total_energy, energy, _ENERGY_DECIMALS_MIN
+    ):
+        in_wh = _near(EXACT.multiply(stated.total_energy, _WATT_HOURS), energy, 0)
+        why = "; the periods seem to be in Wh" if in_wh and energy else ""
+        yield _volume("total_energy", stated.total_energy, energy, f"kWh{why}")
+    if stated.total_time is not None and not _is_time_of(cdr, stated.total_time, timed):
+        yield _volume("total_time", stated.total_time, timed or _lasted(cdr), "hours")
     if stated.total_parking_time is not None and not _near(
         stated.total_parking_time, parking, _TIME_DECIMALS_MIN
     ):
@@ -353,7 +349,9 @@ def _is_time_of(cdr: Cdr, stated: Decimal, timed: Decimal) -> bool:
     """Tell whether *stated* is the time of the periods or of the CDR, with a reservation or not."""
     if _near(stated, timed, _TIME_DECIMALS_MIN):
         return True
-    lasted, reserved = _lasted(cdr), _sum(p.reservation_time for p in cdr.periods)
+    lasted, reserved = _lasted(cdr), _NOTHING
+    for period in cdr.periods:
+        reserved = EXACT.add(reserved, period.reservation_time or _NOTHING)
     others = (lasted, EXACT.add(timed, reserved), EXACT.subtract(lasted, reserved))
     return any(_near(stated, each, _TIME_DECIMALS_MIN) for each in others)
 
@@ -364,12 +362,18 @@ def _lasted(cdr: Cdr) -> Decimal:
     return decimal_of_ratio(micros, _HOUR_US)
 
 
-def _sum(volumes: Iterator[Decimal | None]) -> Decimal:
-    total = _NOTHING
-    for volume in volumes:
-        if volume is not None:
-            total = EXACT.add(total, volume)
-    return total
+def _volumes(cdr: Cdr) -> tuple[Decimal, Decimal, Decimal]:
+    """Return what the periods add up to: kWh, hours with those of parking, hours of parking."""
+    add = EXACT.add
+    energy = time = parking = _NOTHING
+    for period in cdr.periods:
+        if period.energy is not None:
+            energy = add(energy, period.energy)
+        if period.time is not None:
+            time = add(time, period.time)
+        if period.parking_time is not None:
+            parking = add(parking, period.parking_time)
+    return energy, add(time, parking), parking
 
 
 def _near(stated: Decimal, ours: Decimal, decimals_min: int) -> bool:

@@ -155,6 +155,7 @@ class _Checker:
         "_energy_until",
         "_every",
         "_flats",
+        "_held",
         "_joined",
         "_measures",
         "_parts",
@@ -189,7 +190,9 @@ class _Checker:
         self._duration, self._charged, self._measures = bands.duration, bands.energy, bands.measured
         self._every = compiled.all_elements
         self._joined = compiled if isinstance(compiled, JoinedTariff) else None
-        self._energy = self._until = self._energy_until = 0
+        self._energy = self._energy_until = 0
+        # What clock, duration and energy allow, until when: to be looked up at the first period.
+        self._held, self._until = (self._every, self._every, self._every), -_NEVER
         self._charging_us = self.ends_us
 
     def runs(self) -> list[Run]:
@@ -207,15 +210,20 @@ class _Checker:
 
     def _period(self, index: int, period: ChargingPeriod, start: int, end: int) -> None:
         compiled, begun = self._compiled, self._energy
-        masks = self._masks(index, period, start)
-        mask = masks[0] & masks[1] & masks[2] & masks[3]
-        hours, parked, reserved = period.time, period.parking_time, period.reservation_time
-        if reserved is not None:
+        if start >= self._until or begun >= self._energy_until:
+            self._held = self._look_up(start)
+        mask, allowed = self._held[0] & self._held[1] & self._held[2], self._every
+        if self._measures or self._joined is not None:
+            allowed = self._allowed(index, period)
+            mask &= allowed
+        if period.reservation_time is not None:
             state = self._reserved
-        else:
+        elif period.parking_time is None or period.time is not None:
             # With both times in one period energy and fee are those of charging; only its parking
             # time is parking.
-            state = State.CHARGING if parked is None or hours is not None else State.PARKING
+            state = State.CHARGING
+        else:
+            state = State.PARKING
         flat, energy, timed = compiled.select(mask, state)
         if flat is not None and is_flat_due(flat, self._flats, self._policy):
             self._flats.append(flat)
@@ -224,23 +232,38 @@ class _Checker:
             units = int(EXACT.multiply(period.energy, _ENERGY_UNITS_PER_KWH))
             self._energy = begun + units
             self._add(energy, index, start, end, units)
-        if reserved is not None:
-            self._add(timed, index, start, end, _duration(reserved, end - start))
-        else:
-            # Of a period with both times, neither can be told from the period's length.
-            lasts = end - start if hours is None or parked is None else None
-            if hours:
-                self._add(timed, index, start, end, _duration(hours, lasts))
-            if parked:
-                if state is State.CHARGING:
-                    timed = compiled.select(mask, State.PARKING)[2]
-                self._add(timed, index, start, end, _duration(parked, lasts))
+        self._time(index, period, mask, timed, start, end)
         # Most periods end where a price changes, as they should, and are not searched.
         if end > self._until or self._energy > self._energy_until:
+            masks = (*self._held, allowed)
             cut = Cut(index, period, state, start, end, begun, self._energy, masks)
             note = spans_note(cut, compiled, self._clock, self._charging_us, time_zone=self._zone)
             if note is not None:
                 self.notes.append(note)
+
+    def _time(
+        self,
+        index: int,
+        period: ChargingPeriod,
+        mask: int,
+        timed: CompiledComponent | None,
+        start: int,
+        end: int,
+    ) -> None:
+        """Count the times that are stated, each at what holds for it; *timed* is the state's."""
+        hours, parked, reserved = period.time, period.parking_time, period.reservation_time
+        if reserved is not None:
+            self._add(timed, index, start, end, _duration(reserved, end - start))
+            return
+        # Of a period with both times, neither can be told from the period's length.
+        lasts = end - start if hours is None or parked is None else None
+        # Time costs nothing under most tariffs, and is not counted then.
+        if hours and timed is not None:
+            self._add(timed, index, start, end, _duration(hours, lasts))
+        if parked:
+            if hours is not None:
+                timed = self._compiled.select(mask, State.PARKING)[2]
+            self._add(timed, index, start, end, _duration(parked, lasts))
 
     def _add(
         self, component: CompiledComponent | None, index: int, start: int, end: int, units: int
@@ -250,13 +273,13 @@ class _Checker:
                 component = self._joined.named(component, self._parts[index])
             self._runs.append(Run(component, start, end, units, units))
 
-    def _masks(self, index: int, period: ChargingPeriod, start: int) -> tuple[int, int, int, int]:
-        """Return the elements that clock, duration, energy, and tariff with measurements allow.
+    def _look_up(self, start: int) -> tuple[int, int, int]:
+        """Return the elements that clock, duration and energy allow from *start* on.
 
-        Until which instant and energy they hold is kept, so that only periods that reach further
-        are looked at for a change of price.
+        Until which instant and energy they hold is kept: no period before is looked up anew, and
+        only one that reaches further is looked at for a change of price.
         """
-        clocked = lasting = charged = allowed = self._every
+        clocked = lasting = charged = self._every
         until = energy_until = _NEVER
         if self._clock is not None:
             day = start // DAY_US
@@ -276,12 +299,15 @@ class _Checker:
             found = bisect_right(thresholds, self._energy)
             charged = self._charged.masks[found]
             energy_until = thresholds[found] if found < len(thresholds) else _NEVER
-        if self._measures:
-            allowed = self._measured(index, period)
+        self._until, self._energy_until = until, energy_until
+        return clocked, lasting, charged
+
+    def _allowed(self, index: int, period: ChargingPeriod) -> int:
+        """Return the elements that measurements, and of several tariffs the period's, allow."""
+        allowed = self._measured(index, period) if self._measures else self._every
         if self._joined is not None and self._parts is not None:
             allowed &= self._joined.masks[self._parts[index]]
-        self._until, self._energy_until = until, energy_until
-        return clocked, lasting, charged, allowed
+        return allowed
 
     def _measured(self, index: int, period: ChargingPeriod) -> int:
         measured, missing = measured_mask(

@@ -163,10 +163,12 @@ class CompiledTariff:
 
     __slots__ = (
         "_at_series_prices",
+        "_choices",
         "_clocks",
         "_components",
         "_policies",
         "_selections",
+        "all_elements",
         "bands",
         "clock_restricted",
         "denominator",
@@ -212,14 +214,17 @@ class CompiledTariff:
             spare *= 100 * 10 ** decimals_of(grant.percent)
         self.factors: Factors = factors_of(tariff, grants=spare)
         self.denominator = self.factors.denominator
+        # The mask of every element.
+        self.all_elements = (1 << len(tariff.elements)) - 1
         self.bands: QuantityBands = quantity_bands(tariff.elements)
         self.has_bands = self.bands.measured or any((self.bands.duration, self.bands.energy))
         self.clock_restricted = any(clock_boundaries(e.restrictions) for e in tariff.elements)
         self._clocks: dict[tzinfo, WallClock] = {}
         self.free_before_steps = tuple(_free_before_steps(self.line_adjustments))
         flats = [element for element in tariff.elements if element.has_session_fee]
+        self._choices = tariff.choices
         self.is_noted = bool(
-            self.ignores_taxes or tariff.holidays or tariff.choices or len(flats) > 1
+            self.ignores_taxes or tariff.holidays or self._choices or len(flats) > 1
         )
         self._selections: dict[int, Selection] = {}
         self._policies: dict[PricingPolicy, PricingPolicy] = {}
@@ -227,18 +232,12 @@ class CompiledTariff:
 
     def policy(self, policy: PricingPolicy) -> PricingPolicy:
         """Return *policy* with what the tariff chooses itself."""
-        choices = self.tariff.choices
-        if not choices:
+        if not self._choices:
             return policy
         own = self._policies.get(policy)
         if own is None:
-            own = self._policies[policy] = msgspec.structs.replace(policy, **choices)
+            own = self._policies[policy] = msgspec.structs.replace(policy, **self._choices)
         return own
-
-    @property
-    def all_elements(self) -> int:
-        """Return the mask of every element."""
-        return (1 << len(self.tariff.elements)) - 1
 
     def clock(self, zone: tzinfo) -> WallClock:
         """Return the elements that the wall clock of *zone* allows, cached by day."""

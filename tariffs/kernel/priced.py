@@ -83,7 +83,7 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
     @property
     def context(self) -> Context:
         """Return what the line says itself, for the words of its reasons."""
-        return context_of(self.run, self.currency)
+        return context_of(self.run.component, self.currency)
 
     @property
     def dimension(self) -> Dimension:
@@ -164,12 +164,17 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     consumed: tuple[Consumed, ...] = ()
 
     @property
+    def line_minors(self) -> Shares:
+        """Return what each line owes, before taxes and tax, in minor units."""
+        return self.shares or share_out(
+            self.amounts, self.compiled.minor_scale, self.before_minor, self.tax_minor
+        )
+
+    @property
     def lines(self) -> tuple[PricedLine, ...]:
         """Return the lines, made when asked for: who re-rates a year asks for totals only."""
         amounts = self.amounts
-        befores, taxes = self.shares or share_out(
-            amounts, self.compiled.minor_scale, self.before_minor, self.tax_minor
-        )
+        befores, taxes = self.line_minors
         return tuple(
             map(
                 PricedLine,
@@ -253,34 +258,40 @@ class PricedSession(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return not is_charged
 
     @property
+    def energy_units(self) -> int:
+        """Return the energy of the session as metered, in units of 1e-9 Wh."""
+        energy = 0
+        for run in self.runs:
+            if run.adjustment is None and run.component.dimension is Dimension.ENERGY:
+                energy += run.volume
+        return energy
+
+    @property
+    def free_units(self) -> int:
+        """Return the energy that costs nothing, by the tariff or by a grant of all of it."""
+        free = 0
+        for run in self.runs:
+            component, adjustment = run.component, run.adjustment
+            if component.dimension is Dimension.ENERGY and (
+                not component.before_factor if adjustment is None else is_given_away(adjustment)
+            ):
+                free += run.volume
+        return free
+
+    @property
     def energy_wh(self) -> Decimal:
         """Return the energy of the session as metered."""
-        return _wh(sum(run.volume for run in self._energy_runs()))
+        return _wh(self.energy_units)
 
     @property
     def free_wh(self) -> Decimal:
         """Return the energy that costs nothing, by the tariff or by a grant of all of it."""
-        free = sum(run.volume for run in self._energy_runs() if not run.component.before_factor)
-        granted = sum(
-            run.volume
-            for run in self.runs
-            if run.adjustment is not None
-            and run.component.dimension is Dimension.ENERGY
-            and is_given_away(run.adjustment)
-        )
-        return _wh(free + granted)
+        return _wh(self.free_units)
 
     @property
     def billed_wh(self) -> Decimal:
         """Return the metered energy that is charged for (without what a step adds)."""
         return EXACT.subtract(self.energy_wh, self.free_wh)
-
-    def _energy_runs(self) -> list[Run]:
-        return [
-            run
-            for run in self.runs
-            if run.adjustment is None and run.component.dimension is Dimension.ENERGY
-        ]
 
 
 def reasons_of(run: Run, currency: str) -> tuple[Phrase, ...]:
@@ -291,9 +302,8 @@ def reasons_of(run: Run, currency: str) -> tuple[Phrase, ...]:
     return (*reasons, step_phrase(run.component.dimension, added)) if added else reasons
 
 
-def context_of(run: Run, currency: str) -> Context:
-    """Return what the line of *run* says itself, for the words of its reasons."""
-    component = run.component
+def context_of(component: CompiledComponent, currency: str) -> Context:
+    """Return what a line of *component* says itself, for the words of its reasons."""
     return {
         "element": component.element_index,
         "name": component.element_name,

@@ -134,11 +134,12 @@ def apportion(numerators: Sequence[int], minor: int, total_minor: int) -> list[i
     """
     if len(numerators) == 1:
         return [total_minor]
-    shares = [numerator // minor for numerator in numerators]
+    parts = [divmod(numerator, minor) for numerator in numerators]
+    shares = [whole for whole, _ in parts]
     left = total_minor - sum(shares)
     if not left:
         return shares
-    rests = [numerator % minor for numerator in numerators]
+    rests = [rest for _, rest in parts]
     # The common case, without a sort.
     if left == 1 and (largest := max(rests)):
         shares[rests.index(largest)] += 1

@@ -123,12 +123,14 @@ def settle(
     )
 
 
-def _stepped(runs: list[Run], compiled: CompiledTariff, steps: StepPolicy) -> Iterator[Phrase]:
-    """Apply the steps, and yield what a reader should know of them."""
+def _stepped(runs: list[Run], compiled: CompiledTariff, steps: StepPolicy) -> list[Phrase]:
+    """Apply the steps, and return what a reader should know of them."""
+    said = []
     if apply_steps(runs, steps, compiled.free_before_steps):
-        yield phrase("parked_then_charged")
+        said.append(phrase("parked_then_charged"))
     if steps is StepPolicy.AS_PRINTED_D2 and (note := exchange_prices(runs, compiled)):
-        yield note
+        said.append(note)
+    return said
 
 
 def _rounded(

@@ -17,6 +17,7 @@ from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.model.tariff import Tariff
 from tariffs.ocpi.cdr_limits import is_beyond, odd_volume
 from tariffs.ocpi.cdr_reader import PRICED
+from tariffs.ocpi.costs_reader import COST_KEYS
 from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
 from tariffs.ocpi.versions import OcpiVersion
@@ -25,7 +26,10 @@ from tariffs.quantities import is_sane, plain
 # Caches are emptied when they are full: what partners send has no bound.
 _NUMBERS_MAX: Final = 1 << 16
 _TARIFFS_MAX: Final = 1000
+_CARRIED_MAX: Final = 4096
+_CARRIED_BYTES_MAX: Final = 4096
 _WHOLE_MAX: Final = 10**12
+_ABSENT: Final = msgspec.Raw()
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -55,6 +59,7 @@ class _Cost(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=F
     taxes: list[_Tax] = []
 
 
+# Of a token and a location, which repeat from CDR to CDR, each text is read once.
 class _Token(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     country_code: Any = msgspec.UNSET
     party_id: Any = msgspec.UNSET
@@ -96,7 +101,7 @@ class _Cdr(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=Fa
     total_parking_time: Any = None
     total_parking_cost: _Cost | None = None
     total_reservation_cost: _Cost | None = None
-    cdr_location: _Location | None = None
+    cdr_location: msgspec.Raw = _ABSENT
     tariffs: list[msgspec.Raw] | None = None
     credit: bool | None = None
     credit_reference_id: str | None = None
@@ -104,7 +109,7 @@ class _Cdr(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=Fa
     country_code: Any = msgspec.UNSET
     party_id: Any = msgspec.UNSET
     session_id: Any = msgspec.UNSET
-    cdr_token: _Token | msgspec.UnsetType = msgspec.UNSET
+    cdr_token: msgspec.Raw = _ABSENT
     auth_method: Any = msgspec.UNSET
     authorization_reference: Any = msgspec.UNSET
     meter_id: Any = msgspec.UNSET
@@ -123,53 +128,58 @@ class FastCdr(msgspec.Struct, frozen=True, gc=False):
 
 
 class CdrDecoder:
-    """Decodes clean CDRs; keeps the tariffs that they carry, which repeat from CDR to CDR."""
+    """Decodes clean CDRs; keeps what they carry and repeat: tariffs, tokens and locations."""
 
     def __init__(self) -> None:
         self._decoder = msgspec.json.Decoder(_Cdr, float_hook=_Numbers().__getitem__)
         self._tariffs: dict[bytes, tuple[Tariff, OcpiVersion] | None] = {}
+        self._tokens, self._locations = _Carried(_Token), _Carried(_Location)
 
     def decode(self, data: bytes) -> FastCdr | None:
         """Return the CDR; None if it is not of a clean shape, for whatever reason."""
         try:
-            if b"\\u" in data:
+            # One character first: it is found many times as fast as two.
+            if b"\\" in data and b"\\u" in data:
                 return None
             if not data.isascii():
                 data.decode("utf-8")
             wire = self._decoder.decode(data)
-            return None if _says_less(wire, data) else self._read(wire)
+            colons, token, location = 0, wire.cdr_token, wire.cdr_location
+            wire.cdr_token = wire.cdr_location = _ABSENT
+            time_zone = None
+            if token is not _ABSENT:
+                colons += 1 + self._tokens[bytes(token)][0]
+            if location is not _ABSENT:
+                found, time_zone = self._locations[bytes(location)]
+                colons += 1 + found
+            # Written anew it has fewer colons where it says more than we read, such as a key that
+            # stands twice. Texts keep theirs, for one with escaped characters never comes here;
+            # embedded tariffs look after themselves.
+            if _ENCODER.encode(wire).count(b":") + colons != data.count(b":"):
+                return None
+            return self._read(wire, time_zone)
         except (msgspec.DecodeError, ValueError, ArithmeticError, KeyError, OcpiError):
             return None
 
-    def _read(self, wire: _Cdr) -> FastCdr:
+    def _read(self, wire: _Cdr, time_zone: str | None) -> FastCdr:
         starts_at, ends_at = wire.start_date_time, wire.end_date_time
         if starts_at.tzinfo is not UTC or ends_at.tzinfo is not UTC:
             raise _OddError
         if not wire.id or wire.currency not in CURRENCY_EXPONENTS or is_beyond(starts_at, ends_at):
             raise _OddError
         tariffs, version = self._own_tariffs(wire.tariffs, wire.currency)
-        periods = _periods(wire, starts_at, ends_at)
-        if wire.booking_id is not msgspec.UNSET or _is_newest(wire):
+        stated, is_newest = _stated(wire)
+        if is_newest or wire.booking_id is not msgspec.UNSET:
             version = OcpiVersion.V2_3_0
         cdr = Cdr(
             id=wire.id,
             starts_at=starts_at,
             ends_at=ends_at,
             currency=wire.currency,
-            periods=periods,
-            time_zone=None if wire.cdr_location is None else wire.cdr_location.time_zone,
+            periods=_periods(wire.charging_periods, starts_at, ends_at),
+            time_zone=time_zone,
             tariffs=tariffs,
-            stated=StatedTotals(
-                total_cost=_cost(wire.total_cost),
-                total_fixed_cost=_cost(wire.total_fixed_cost),
-                total_energy=_amount(wire.total_energy),
-                total_energy_cost=_cost(wire.total_energy_cost),
-                total_time=_amount(wire.total_time),
-                total_time_cost=_cost(wire.total_time_cost),
-                total_parking_time=_amount(wire.total_parking_time),
-                total_parking_cost=_cost(wire.total_parking_cost),
-                total_reservation_cost=_cost(wire.total_reservation_cost),
-            ),
+            stated=stated,
             is_credit=bool(wire.credit),
             credit_reference_id=wire.credit_reference_id,
         )
@@ -200,52 +210,67 @@ class CdrDecoder:
         return self._tariffs[raw]
 
 
-def _periods(wire: _Cdr, starts_at: datetime, ends_at: datetime) -> tuple[ChargingPeriod, ...]:
+class _Carried(dict[bytes, tuple[int, str | None]]):
+    """Objects beside the price, by their text: how many colons stand there, and the time zone."""
+
+    def __init__(self, shape: Any) -> None:  # noqa: ANN401 - a type to decode into
+        super().__init__()
+        self._decoder = msgspec.json.Decoder(shape)
+
+    def __missing__(self, text: bytes) -> tuple[int, str | None]:
+        """Read one that is clean, as the reader does."""
+        wire, colons = self._decoder.decode(text), text.count(b":")
+        if _ENCODER.encode(wire).count(b":") != colons:
+            raise _OddError
+        found = colons, getattr(wire, "time_zone", None)
+        # A long one is read again each time, so that what is kept has a bound.
+        if len(text) <= _CARRIED_BYTES_MAX:
+            if len(self) >= _CARRIED_MAX:
+                self.clear()
+            self[text] = found
+        return found
+
+
+def _periods(
+    found: list[_Period], starts_at: datetime, ends_at: datetime
+) -> tuple[ChargingPeriod, ...]:
     periods = []
     last = starts_at
-    for period in wire.charging_periods:
+    for period in found:
         at = period.start_date_time
         if at.tzinfo is not UTC or at < last or at > ends_at:
             raise _OddError
         last = at
-        volumes: dict[str, Any] = {}
+        fields: dict[str, Any] = {"starts_at": at, "tariff_id": period.tariff_id}
         for dimension in period.dimensions:
             volume = dimension.volume
-            volumes[PRICED[dimension.type]] = volume if type(volume) is Decimal else _whole(volume)
-        if len(volumes) != len(period.dimensions):
+            fields[PRICED[dimension.type]] = volume if type(volume) is Decimal else _whole(volume)
+        if len(fields) != len(period.dimensions) + 2:
             raise _OddError
-        periods.append(ChargingPeriod(starts_at=at, tariff_id=period.tariff_id, **volumes))
+        periods.append(ChargingPeriod(**fields))
     if not periods or periods[0].starts_at != starts_at or odd_volume(periods, ends_at):
         raise _OddError
     return tuple(periods)
 
 
-def _says_less(wire: _Cdr, data: bytes) -> bool:
-    """Whether *data* has more than *wire*, such as a key that stands twice.
-
-    Written anew it has fewer colons then. Texts keep theirs, for one with escaped characters never
-    comes here; embedded tariffs look after themselves.
-    """
-    return _ENCODER.encode(wire).count(b":") != data.count(b":")
-
-
-def _is_newest(wire: _Cdr) -> bool:
-    for cost in (
-        wire.total_cost,
-        wire.total_fixed_cost,
-        wire.total_energy_cost,
-        wire.total_time_cost,
-        wire.total_parking_cost,
-        wire.total_reservation_cost,
-    ):
-        if cost is not None and cost.before_taxes is not None:
-            return True
-    return False
+def _stated(wire: _Cdr) -> tuple[StatedTotals, bool]:
+    """Return what is stated, and whether a cost is as only OCPI 2.3.0 states it."""
+    stated: dict[str, Any] = {}
+    is_newest = False
+    for name in COST_KEYS:
+        cost: _Cost | None = getattr(wire, name)
+        if cost is not None:
+            stated[name] = _cost(cost)
+            is_newest = is_newest or cost.before_taxes is not None
+    return StatedTotals(
+        total_energy=_amount(wire.total_energy),
+        total_time=_amount(wire.total_time),
+        total_parking_time=_amount(wire.total_parking_time),
+        **stated,
+    ), is_newest
 
 
-def _cost(cost: _Cost | None) -> StatedCost | None:
-    if cost is None:
-        return None
+def _cost(cost: _Cost) -> StatedCost:
     if cost.before_taxes is not None:
         if cost.excl_vat is not None or cost.incl_vat is not None:
             raise _OddError

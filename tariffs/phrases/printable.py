@@ -8,6 +8,7 @@ that turn the direction of writing round. All of these are shown as what they ar
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 # C0 and C1 controls, soft hyphen, marks and controls of direction (UAX #9), invisible operators,
@@ -22,6 +23,7 @@ _IN_TEXT: Final = re.compile(f"[{_UNSAFE}]")
 _IN_JSON: Final = re.compile(f"[{_UNSAFE}]".replace(r"\x00-\x1f", ""))
 
 _DELETE: Final = "\x7f"
+_SEEN: Final = bytes(range(0x20, 0x7F))
 
 
 def printable(text: str) -> str:
@@ -30,6 +32,15 @@ def printable(text: str) -> str:
     Printable text is returned as it is; a backslash that stands in it is not doubled.
     """
     return text if text.isascii() and text.isprintable() else _IN_TEXT.sub(_escaped, text)
+
+
+def printable_lines(lines: Sequence[str]) -> str:
+    r"""Return *lines* as one text, each of them `printable`, so that none is two of them."""
+    text = "\n".join(lines)
+    # Of a text that is nothing but ASCII to be seen, the line feeds between its lines are left.
+    if text.isascii() and text.encode().translate(None, _SEEN) == b"\n" * (len(lines) - 1):
+        return text
+    return "\n".join(map(printable, lines))
 
 
 def printable_json(text: str) -> str:

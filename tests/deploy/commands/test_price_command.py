@@ -189,6 +189,32 @@ def test_one_bad_cdr_does_not_stop_the_others(
     assert reports[3]["error"]["message"].startswith("not JSON")
 
 
+@pytest.mark.parametrize("padding", [0, 400_000], ids=["small", "large"])
+def test_however_many_cdrs_there_are_each_is_priced_at_its_place(
+    padding: int, tariff: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hundred and fifty are more than are read before the first is priced; so are few large."""
+    count = 10 if padding else 150
+    broken = {count // 3, count // 3 + 1, count - 1}
+    zones = ("UTC", "Pacific/Auckland")
+    lines = [
+        CDR
+        | {"id": f"c{i}", "remark": "x" * padding, "cdr_location": {"time_zone": zones[i % 2]}}
+        | ({"currency": "CHF"} if i in broken else {})
+        for i in range(count)
+    ]
+    cdrs = written(tmp_path, "cdrs.jsonl", "\n".join(map(json.dumps, lines)))
+
+    reports = priced(capsys, "--tariff", tariff, "--cdr", cdrs, code=1)
+
+    assert [report["id"] for report in reports] == [f"c{i}" for i in range(count)]
+    assert [report["source"] for report in reports] == [f"{cdrs}:{i + 1}" for i in range(count)]
+    assert {i for i, report in enumerate(reports) if "error" in report} == broken
+    # Ten in the morning is eleven at night in Auckland, where nothing is priced.
+    told = [report["total"]["before_taxes"] for report in reports if "error" not in report]
+    assert told == [("2.50", "0.00")[i % 2] for i in range(count) if i not in broken]
+
+
 def test_a_folder_of_lists_responses_and_tariffs_is_priced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tariffs.cdr.cdr import Cdr
 from tariffs.cdr.differences import Difference, differences_of
 from tariffs.cdr.pricing import price_cdr
-from tariffs.cdr.report import report_of
+from tariffs.cdr.report import report_json
 from tariffs.cdr.tariffs import MixedTariffsError, TariffMissingError
 from tariffs.holiday_calendar import HolidayCalendar
 from tariffs.kernel.compiled import CompiledTariff
@@ -115,6 +115,31 @@ def test_tandemdrive_s_cases_cost_what_they_state(path: Path) -> None:
         assert stated is not None
         assert priced.total_before_taxes.amount == stated.quantize(Decimal("0.01"))
         assert found == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "costs"),
+    [
+        ({"max_kwh": 5}, {}, [0.50, 0.25, 0.25]),
+        ({"max_kwh": 6}, {}, [0.50, 0.50, 0.25]),
+        ({"max_duration": 3600}, {}, [0.50, 0.25, 0.25]),
+        ({"max_duration": 3601}, {}, [0.50, 0.50, 0.25]),
+        ({"end_time": "09:00"}, {}, [0.50, 0.25, 0.25]),
+        ({"end_time": "09:01"}, {}, [0.50, 0.50, 0.25]),
+        ({"start_time": "10:00"}, {}, [0.25, 0.25, 0.50]),
+    ],
+)
+def test_a_period_that_begins_where_a_price_changes_has_the_new_one(
+    first: dict[str, object], later: dict[str, object], costs: list[float]
+) -> None:
+    """Three periods of 5 kWh and an hour each."""
+    changing = tariff(elements=elements(("ENERGY", 0.50, first), ("ENERGY", 0.25, later)))
+    volumes = {"ENERGY": 5.0, "TIME": 1.0}
+    checked = cdr(("08:00", volumes, None), ("09:00", volumes, None), ("10:00", volumes, None))
+
+    priced, _ = compared(checked, [changing])
+
+    assert [float(line.unit_price) for line in priced.lines] == costs
 
 
 def test_each_period_is_priced_by_the_tariff_that_it_names() -> None:
@@ -243,7 +268,9 @@ def test_a_credit_cdr_takes_the_total_back() -> None:
 
     priced, found = compared(checked, [tariff()])
 
-    report = report_of(priced, identity="c", notes=(), differences=found, is_credit=True)
+    report = json.loads(
+        report_json(priced, identity="c", notes=(), differences=found, is_credit=True)
+    )
     assert report["total"] == {"before_taxes": "-2.50", "after_taxes": "-2.75"}
     assert found == ()
 
@@ -285,7 +312,7 @@ def test_an_amount_of_which_only_the_gross_is_known_is_told_so() -> None:
     with_taxes = tariff(tax_included="YES", elements=elements(("ENERGY", 0.3, {})))
     priced, _ = compared(cdr(("10:00", {"ENERGY": 10}, None)), [with_taxes])
 
-    report = report_of(priced, identity="c", notes=())
+    report = json.loads(report_json(priced, identity="c", notes=()))
 
     assert report["total"] == {"before_taxes": None, "after_taxes": "3.00"}
 
@@ -294,7 +321,7 @@ def test_a_tariff_without_vat_tells_no_total_after_taxes() -> None:
     without = tariff(elements=elements(("ENERGY", 0.3, {})))
     priced, _ = compared(cdr(("10:00", {"ENERGY": 10}, None)), [without])
 
-    report = report_of(priced, identity="c", notes=())
+    report = json.loads(report_json(priced, identity="c", notes=()))
 
     assert report["total"] == {"before_taxes": "3.00", "after_taxes": None}
     assert report["policy"] == {"name": DEFAULT.name, "version": DEFAULT.version}

@@ -12,7 +12,7 @@ import pytest
 
 from tariffs.cdr.differences import differences_of
 from tariffs.cdr.pricing import price_cdr
-from tariffs.cdr.report import report_of
+from tariffs.cdr.report import report_json
 from tariffs.errors import TariffError
 from tariffs.kernel.pricing import compile_tariff
 from tariffs.ocpi.cdr_fast import CdrDecoder
@@ -210,7 +210,7 @@ def priced_or_refused(data: bytes) -> bool:
         priced,
         lambda policy: price_cdr(read.cdr, tariffs, time_zone="UTC", policy=policy),
     )
-    json.dumps(report_of(priced, identity=read.cdr.id, notes=read.notes, differences=found))
+    json.loads(report_json(priced, identity=read.cdr.id, notes=read.notes, differences=found))
     billable = any(p.energy or p.time or p.parking_time for p in read.cdr.periods)
     prices = any(c.price for t in read.cdr.tariffs for e in t.elements for c in e.price_components)
     if billable and prices and not priced.before_minor:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tariffs.phrases.printable import printable, printable_json
+from tariffs.phrases.printable import printable, printable_json, printable_lines
 
 HARMLESS_FORMAT = {"\u200c", "\u200d"}
 """Joiners, which some scripts need."""
@@ -51,6 +51,11 @@ def test_what_would_be_obeyed_is_shown_as_what_it_is(text: str, shown: str) -> N
 @given(st.text(st.characters(codec=None, exclude_categories=[])))
 def test_nothing_that_is_obeyed_passes(text: str) -> None:
     assert not [each for each in printable(text) if is_obeyed(each)]
+
+
+@given(st.lists(st.text(st.sampled_from(" a~\x1f\x7f\n\r\x80é\u2028")), max_size=3))
+def test_lines_are_printable_each_and_stay_as_many(lines: list[str]) -> None:
+    assert printable_lines(lines) == "\n".join(map(printable, lines))
 
 
 @given(st.text(st.characters(codec="utf-8")))
