@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -260,7 +261,7 @@ def report(position: int, about: str | None) -> QueueReported:
     )
 
 
-def lists_of(known: StationTold) -> list[tuple[object, ...]]:
+def lists_of(known: StationTold) -> list[Any]:
     """Return all that was told, in the lists in which it is kept."""
     return [
         *known.transactions.values(),
@@ -272,7 +273,11 @@ def lists_of(known: StationTold) -> list[tuple[object, ...]]:
 
 def ids_in(known: StationTold) -> set[int]:
     """Return which very facts were told."""
-    parts = [part for each in known.transactions.values() for part in each]
+    parts = [
+        part
+        for each in known.transactions.values()
+        for part in (each.starts, each.updates, each.ends, each.reports)
+    ]
     others = lists_of(known)[len(known.transactions) :]
     return {id(fact) for some in (*parts, *others) for fact in some}
 
