@@ -140,7 +140,7 @@ def without(known: StationTold, gone: Collection[StationFact]) -> StationTold:
     statuses = known.statuses
     if places:
         statuses = {
-            place: tuple(fact for fact in some if place not in places or id(fact) not in ids)
+            place: some if place not in places else tuple(f for f in some if id(f) not in ids)
             for place, some in statuses.items()
         }
     boots = tuple(fact for fact in known.boots if id(fact) not in ids)

@@ -128,17 +128,20 @@ def _alone(
 def _runs(
     transaction_ref: str, facts: Iterable[SessionFact | QueueReported], traits: StationTraits
 ) -> list[_Run]:
-    """Return the runs that the starts among *facts* open, with all starts and stops in them."""
+    """Return the runs that the starts among *facts* open, with all starts and stops in them.
+
+    *facts* are in the order of the log.
+    """
     borders = [
-        (rough_time(fact, traits), source_of(fact), type(fact).__name__, fact)
+        (rough_time(fact, traits), fact)
         for fact in facts
         if isinstance(fact, SessionStarted | SessionEnded)
     ]
-    borders.sort(key=itemgetter(0, 1, 2))
+    borders.sort(key=itemgetter(0))  # those of a moment stay in the order of the log
     runs: list[_Run] = []
     early: list[SessionEnded] = []
     for at, some in groupby(borders, key=itemgetter(0)):
-        told = [fact for *_, fact in some]
+        told = [fact for _, fact in some]
         last = runs[-1] if runs else None
         # What is under way is ended before anything begins; the rest was begun and ended at once.
         stops = sorted((fact for fact in told if isinstance(fact, SessionEnded)), key=_by_register)
@@ -194,11 +197,10 @@ class _Run:
         return False
 
     def ends(self, stop: SessionEnded, at: datetime) -> bool:
-        """Give *stop* to what it ends: a session that began before it and has no stop yet."""
+        """Give *stop*, dated after all starts, to what it ends: a session that has no stop yet."""
         known = self._known.get(_content_of(stop))
         if known is None:
-            before = [each for each in self._here(stop) if self._at(each) < at]
-            under_way = [each for each in self._latest(before) if not each.ends]
+            under_way = [each for each in self._latest(self._here(stop)) if not each.ends]
             if not under_way:
                 return False
             known = self._whose(under_way, stop, at)
@@ -283,14 +285,17 @@ class _Run:
         self, pool: Sequence[Segment], fact: SessionUpdated | SessionEnded, at: datetime
     ) -> Segment:
         """Return which session of *pool* told *fact*: by token and register, else the last one."""
-        if len(pool) > 1 and fact.token_uid is not None:
+        if len(pool) == 1:
+            return pool[0]
+        if fact.token_uid is not None:
             pool = [each for each in pool if each.starts[0].token_uid == fact.token_uid] or pool
-        value = register_of(fact) if len(pool) > 1 else None
+        value = register_of(fact)
         if value is not None:
             fitting = [each for each in pool if self._fits(value, each, at)]
             pool = fitting if len(fitting) == 1 else pool
-        for each in pool if len(pool) > 1 else ():
-            each.is_ambiguous = True
+        if len(pool) > 1:
+            for each in pool:
+                each.is_ambiguous = True
         return pool[-1]
 
     def _fits(self, value: Decimal, segment: Segment, at: datetime) -> bool:

@@ -10,6 +10,8 @@ import pytest
 
 from ledger.facts.station_clock import FARTHEST
 from ledger.facts.station_facts import (
+    ChargingState,
+    ConnectorStatusChanged,
     Measurand,
     QueueReported,
     Reading,
@@ -28,6 +30,7 @@ from ledger.sessions.segments import (
     register_of,
     rough_time,
 )
+from ledger.sessions.told import place_of_status
 from tests.station_story import AC, at
 
 SECOND = timedelta(seconds=1)
@@ -93,7 +96,19 @@ def test_a_stop_goes_before_a_start_of_its_moment_and_a_report_is_of_its_receipt
 def test_a_place_is_the_evse_or_else_the_connector(
     evse: int | None, connector: int | None, place: int | None
 ) -> None:
+    state = ConnectorStatusChanged(
+        station_id="CS-1",
+        position=0,
+        line=0,
+        received_at=at(50),
+        evse_id=evse,
+        connector_id=connector,
+        occurred_at=None,
+        charging_state=ChargingState.CHARGING,
+    )
+
     assert place_of(update(evse_id=evse, connector_id=connector)) == place
+    assert place_of_status(state) == place
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from ledger.log.authorization import Authorization
 from ledger.sessions.segments import dated
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
-from ledger.sessions.told import SILENT, Settled, settled, told, without
+from ledger.sessions.told import SILENT, Settled, StationTold, settled, told, without
 from tests.station_story import Story16, Story201, sessions_of, wh
 
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -227,22 +228,58 @@ def test_a_part_of_a_transaction_is_settled_until_another_one_is_told_of_it() ->
     }
 
 
-def test_of_several_reports_on_a_transaction_one_can_be_taken_out() -> None:
-    one, other = (
-        QueueReported(
-            station_id="CS-1",
-            position=position,
-            line=0,
-            received_at=EVER,
-            transaction_ref="1",
-            messages_in_queue=False,
-        )
-        for position in (1, 2)
-    )
-    known = told([one, other])
+def test_what_is_taken_out_is_gone_and_all_else_is_the_very_same() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    for _ in range(2):
+        story.state(1, "Charging", place=1)
+        story.state(1, "Charging", place=2)
+        story.boot(2)
+    facts = story.facts() + [report(number, about) for number in (1, 2) for about in (None, "1")]
+    known = told(facts)
 
-    assert without(known, [one]).transactions["1"].reports == (other,)
-    assert without(known, [one, other]).transactions == {}
+    for fact in facts:
+        left = without(known, [fact])
+
+        assert ids_in(left) == ids_in(known) - {id(fact)}
+        shared = [
+            before is now for before, now in zip(lists_of(known), lists_of(left), strict=True)
+        ]
+        assert shared.count(False) == 1, "the one that held it"
+    assert without(known, []) is known
+    assert without(known, facts).transactions == {}
+
+
+def report(position: int, about: str | None) -> QueueReported:
+    return QueueReported(
+        station_id="CS-1",
+        position=position,
+        line=0,
+        received_at=EVER,
+        transaction_ref=about,
+        messages_in_queue=False,
+    )
+
+
+def lists_of(known: StationTold) -> list[Any]:
+    """Return all that was told, in the lists in which it is kept."""
+    return [
+        *known.transactions.values(),
+        *(known.statuses[place] for place in sorted(known.statuses, key=str)),
+        known.boots,
+        known.reports,
+    ]
+
+
+def ids_in(known: StationTold) -> set[int]:
+    """Return which very facts were told."""
+    parts = [
+        part
+        for each in known.transactions.values()
+        for part in (each.starts, each.updates, each.ends, each.reports)
+    ]
+    others = lists_of(known)[len(known.transactions) :]
+    return {id(fact) for some in (*parts, *others) for fact in some}
 
 
 @pytest.mark.parametrize("what", ["a state", "a boot"])

@@ -171,12 +171,13 @@ def test_starts_without_a_time_of_the_station_are_the_same_only_within_a_minute(
     assert len(story.sessions()) == 2
 
 
-def test_a_start_dated_before_the_clock_was_set_is_known_again_after_its_stop() -> None:
+@pytest.mark.parametrize("again", [10, 40])
+def test_a_start_dated_before_the_clock_was_set_is_known_again_after_its_stop(again: int) -> None:
     story = Story201()
     story.start(0, 1000, seq=0, device="1970-01-01T00:00:10Z")
     story.start(0.5, 1000, seq=0, device="1970-01-01T00:00:40Z")
     story.stop(1, 1000, seq=1)
-    story.start(2, 1000, seq=0, device="1970-01-01T00:00:40Z")
+    story.start(2, 1000, seq=0, device=f"1970-01-01T00:00:{again}Z")
 
     assert len(story.sessions()) == 1
 
@@ -190,8 +191,12 @@ def test_an_event_by_another_token_holds_the_session() -> None:
     assert brief(story.session()) == ("a", 5000, (Flag.ID_AMBIGUOUS,))
 
 
-@pytest.mark.parametrize("boot", [None, 0.2])
-def test_a_start_that_is_dated_anew_after_a_restart_holds(boot: float | None) -> None:
+@pytest.mark.parametrize(
+    ("boot", "is_held"), [(None, False), (0, False), (0.2, True), (0.5, False)]
+)
+def test_a_start_that_is_dated_anew_after_a_restart_holds(
+    boot: float | None, *, is_held: bool
+) -> None:
     story = Story201()
     story.start(0, 1000, seq=0)
     if boot is not None:
@@ -199,7 +204,7 @@ def test_a_start_that_is_dated_anew_after_a_restart_holds(boot: float | None) ->
     story.start(0.5, 1000, seq=0)
     story.stop(60, 6000, seq=1)
 
-    assert (Flag.ID_AMBIGUOUS in story.session().blockers) == (boot is not None)
+    assert (Flag.ID_AMBIGUOUS in story.session().blockers) is is_held
 
 
 def test_the_very_same_start_after_a_restart_holds_nothing() -> None:
@@ -254,6 +259,63 @@ def test_several_stops_of_a_moment_end_what_began_first_first() -> None:
     first, second = in_any_order(story)
 
     assert [first.meter_stop_wh, second.meter_stop_wh] == [2900, 3000]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param({"register": "0.5"}, None, id="without a register as of 0 Wh"),
+        pytest.param({"seq": 1}, {"seqNo": None}, id="without a number as of 0"),
+        pytest.param({"seq": 4}, {"seq": 3}, id="of one register by number"),
+        pytest.param({"seq": 3}, {"seq": 4}, id="and not as they came"),
+    ],
+)
+def test_stops_of_a_moment_are_ordered_by_register_and_number(
+    first: dict[str, Any], second: dict[str, Any] | None
+) -> None:
+    """The later one of two in the log is the first session's, but for the last row."""
+    story = Story201()
+    story.start(0, 0, token="A", seq=0)
+    story.start(30, 0, token="B", seq=0)
+    story.stop(30, **{"register": 0, "seq": 2} | first)
+    if second is None:
+        story.event("Ended", 30, seq=2, place=None)
+    else:
+        story.stop(30, **{"register": 0, "seq": 2} | second)
+
+    taken = [each.frames for each in story.sessions()]
+
+    is_second_first = second != {"seq": 4}
+    assert taken == (
+        [((0, 0), (3, 0)), ((1, 0), (2, 0))]
+        if is_second_first
+        else [((0, 0), (2, 0)), ((1, 0), (3, 0))]
+    )
+
+
+def test_a_stop_dated_before_every_start_is_the_first_session_s() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0)
+    story.stop(-2, 1000, seq=1, received=1)
+    story.start(30, 1000, token="B", seq=0)
+
+    first, second = in_any_order(story)
+
+    assert (1, 0) in first.frames
+    assert (1, 0) not in second.frames
+
+
+def test_a_stop_that_ends_nothing_is_the_session_s_that_began_last() -> None:
+    story = Story201()
+    session_of_a(story)
+    story.start(30, 3500, token="B", seq=0)
+    story.stop(60, 6000, seq=1)
+    story.stop(70, 7000, seq=2)
+
+    first, second = in_any_order(story)
+
+    assert Flag.CONFLICTING_STOP not in first.flags
+    assert Flag.CONFLICTING_STOP in second.flags
 
 
 def test_stops_that_say_otherwise_conflict() -> None:

@@ -204,6 +204,18 @@ def test_a_state_that_names_no_evse_is_of_the_session_that_still_runs(
     assert (4, 0) in second.frames
 
 
+def test_what_is_dated_before_all_sessions_is_the_first_one_s() -> None:
+    story = Story201()
+    story.start(0, 1000, token="A", seq=0, place=1)
+    story.start(10, 1100, token="B", seq=0, place=2)
+    story.sample(-1, wh(1100), seq=1, received=20)
+
+    first, second = in_any_order(story)
+
+    assert Flag.ID_AMBIGUOUS not in (*first.flags, *second.flags)
+    assert (2, 0) in first.frames
+
+
 # Half an hour of 22 kW and a tenth more, a minute of grace and 10 Wh.
 MOST = Decimal(22_000) * Decimal("1.1") * 1860 / 3600 + 10
 
