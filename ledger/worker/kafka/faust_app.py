@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import faust
+import psycopg
 from faust.transport.drivers.aiokafka import Consumer as AiokafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
 
@@ -49,6 +50,9 @@ BUFFERED_MESSAGES: Final = 64
 REST_LOOK_SECONDS: Final = 1.0
 """How often partitions that rest after an error of their own are looked at again."""
 STOP_SECONDS_MAX: Final = 10.0
+TURN_SECONDS_MAX: Final = 30.0
+"""How long a turn may hold its partition without a word to the database. A process that stands
+still within one would keep it from everybody for as long as its machine is up."""
 
 NewWorker = Callable[[Collection[int]], Worker]
 
@@ -130,6 +134,7 @@ class WorkerGroup:
         translate: Translate,
         folder: Path,
         session_seconds: float = SESSION_SECONDS,
+        turn_seconds: float = TURN_SECONDS_MAX,
     ) -> None:
         """Prepare; nothing is connected yet.
 
@@ -139,7 +144,9 @@ class WorkerGroup:
             translate: What a frame says, as facts.
             folder: Where Faust may keep files; it keeps none.
             session_seconds: After how long of silence others take our partitions.
+            turn_seconds: After how long of silence within a turn the database ends it.
         """
+        dsn = _impatient(dsn, turn_seconds)
         self._cluster, self._session_seconds, self._folder = cluster, session_seconds, folder
         self._store = KafkaEventLog(cluster)
         self._handed = HandedLog(self._store)
@@ -275,6 +282,19 @@ class _SeekingTransport(AiokafkaTransport):
 
     Consumer = _SeekingConsumer
     positions: Callable[[Sequence[int]], Any]
+
+
+def _impatient(dsn: str, turn_seconds: float) -> str:
+    """Return *dsn* for a connection that the server ends when nobody is at its other end."""
+    given = psycopg.conninfo.conninfo_to_dict(dsn).get("options") or ""
+    limits = {
+        "idle_in_transaction_session_timeout": int(turn_seconds * 1000),
+        "tcp_keepalives_idle": 5,
+        "tcp_keepalives_interval": 2,
+        "tcp_keepalives_count": 3,
+    }
+    options = " ".join([str(given), *(f"-c {name}={value}" for name, value in limits.items())])
+    return psycopg.conninfo.make_conninfo(dsn, options=options.strip())
 
 
 def _credentials(cluster: KafkaCluster) -> Any:  # noqa: ANN401 - Faust has no types
