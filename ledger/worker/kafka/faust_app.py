@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import faust
-import psycopg
 from faust.transport.drivers.aiokafka import Consumer as AiokafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
 
+from ledger.database import ended_when_silent
 from ledger.log.event_log import LogError
 from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
@@ -146,7 +146,7 @@ class WorkerGroup:
             session_seconds: After how long of silence others take our partitions.
             turn_seconds: After how long of silence within a turn the database ends it.
         """
-        dsn = _impatient(dsn, turn_seconds)
+        dsn = ended_when_silent(dsn, turn_seconds)
         self._cluster, self._session_seconds, self._folder = cluster, session_seconds, folder
         self._store = KafkaEventLog(cluster)
         self._handed = HandedLog(self._store)
@@ -282,19 +282,6 @@ class _SeekingTransport(AiokafkaTransport):
 
     Consumer = _SeekingConsumer
     positions: Callable[[Sequence[int]], Any]
-
-
-def _impatient(dsn: str, turn_seconds: float) -> str:
-    """Return *dsn* for a connection that the server ends when nobody is at its other end."""
-    given = psycopg.conninfo.conninfo_to_dict(dsn).get("options") or ""
-    limits = {
-        "idle_in_transaction_session_timeout": int(turn_seconds * 1000),
-        "tcp_keepalives_idle": 5,
-        "tcp_keepalives_interval": 2,
-        "tcp_keepalives_count": 3,
-    }
-    options = " ".join([str(given), *(f"-c {name}={value}" for name, value in limits.items())])
-    return psycopg.conninfo.make_conninfo(dsn, options=options.strip())
 
 
 def _credentials(cluster: KafkaCluster) -> Any:  # noqa: ANN401 - Faust has no types
