@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 TABLES = "books, inputs, persons"
 """Where unqualified names are looked up, in this order."""
@@ -13,12 +13,35 @@ TABLES = "books, inputs, persons"
 
 def connect(dsn: str, *, tables: str = TABLES, autocommit: bool = True) -> psycopg.Connection[Any]:
     """Return a connection whose search path is *tables*."""
-    return psycopg.connect(dsn, options=_options(tables), autocommit=autocommit)
+    return psycopg.connect(dsn, options=_options(dsn, tables), autocommit=autocommit)
 
 
 async def connect_async(dsn: str, *, tables: str = TABLES) -> psycopg.AsyncConnection[Any]:
     """Return an asynchronous connection whose search path is *tables*."""
-    return await psycopg.AsyncConnection.connect(dsn, options=_options(tables), autocommit=True)
+    options = _options(dsn, tables)
+    return await psycopg.AsyncConnection.connect(dsn, options=options, autocommit=True)
+
+
+def ended_when_silent(dsn: str, seconds: float, *, also_idle: bool = False) -> str:
+    """Return *dsn* for connections that the server ends when nobody is at their other end.
+
+    A process that stands still, or whose machine is gone, would keep what it locked from everybody.
+
+    Args:
+        dsn: The database.
+        seconds: How long somebody may say nothing within a transaction.
+        also_idle: Or outside one, for who holds locks there.
+    """
+    limits = {
+        "idle_in_transaction_session_timeout": int(seconds * 1000),
+        "idle_session_timeout": int(seconds * 1000) if also_idle else 0,
+        "tcp_keepalives_idle": 5,
+        "tcp_keepalives_interval": 2,
+        "tcp_keepalives_count": 3,
+    }
+    given = str(conninfo_to_dict(dsn).get("options") or "")
+    options = " ".join([given, *(f"-c {name}={value}" for name, value in limits.items())])
+    return make_conninfo(dsn, options=options.strip())
 
 
 def dsn_of(connection: psycopg.Connection[Any]) -> str:
@@ -26,10 +49,11 @@ def dsn_of(connection: psycopg.Connection[Any]) -> str:
     return make_conninfo(connection.info.dsn, password=connection.info.password or None)
 
 
-def _options(tables: str) -> str:
+def _options(dsn: str, tables: str) -> str:
     # UTC, whatever the server's zone: what is printed or compared as text must not depend on it.
     path = tables.replace(" ", "")
-    return f"-c search_path={path} -c timezone=UTC"
+    given = str(conninfo_to_dict(dsn).get("options") or "")
+    return f"{given} -c search_path={path} -c timezone=UTC".strip()
 
 
 _OF_CONTENT: Final = ("22", "23", "54", "P0")

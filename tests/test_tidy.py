@@ -35,7 +35,7 @@ BELOW_THE_EDGES = {
 }
 ONE_WORD_ONE_MEANING = {
     r"\borphan": "loose frame (no valid id), unmatched frame (fits no session)",
-    r"\bstream(?!_)": "transaction",  # with an underscore they are settings of Faust
+    r"\bstreams?\b": "transaction",
     r"\bclass (?:bad|reading)?place": "position in the log, spot in a file; a place is an EVSE",
 }
 """Words that had a second meaning; docs/words.md has what to say."""

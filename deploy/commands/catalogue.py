@@ -18,6 +18,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "tokens": "Tokens of drivers.",
         "person": "Who a token or a customer is, and erasing them.",
         "log": "The raw event log.",
+        "run": "One part of the system as a process, for several machines.",
         "kafka": "The event log's topic, where the log is in Kafka.",
         "station": "Credentials for stations, and who was refused.",
     }

@@ -31,6 +31,8 @@ class PartContext:
     settings: Settings
     clock: ProductClock
     dsn: str
+    holder: str = ""
+    """What this process is called where only one may act: the same after a restart, no other's."""
 
 
 class RunPart(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, closing
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from ledger.log.event_log import EventLog
 
 Ready = Callable[[object], None]
+SILENT_SECONDS_MAX = 30.0
 
 
 class Ports(NamedTuple):
@@ -126,11 +126,9 @@ async def _tick(context: PartContext) -> None:
     from ingest.edge.ticks import Ticker, keep_ticking  # noqa: PLC0415
 
     seconds = context.settings.tick_seconds
-    # One server a data folder: after a restart it is the same holder.
-    holder = f"{socket.gethostname()}:{context.settings.data}"
     with (
         _event_log(context) as log,
-        closing(Ticker(context.dsn, log, holder=holder, seconds=seconds)) as ticker,
+        closing(Ticker(context.dsn, log, holder=context.holder, seconds=seconds)) as ticker,
     ):
         await keep_ticking(ticker, context.clock, seconds=seconds)
 
@@ -199,8 +197,11 @@ async def _work_in_group(context: PartContext, ready: Ready) -> None:
 
 def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready) -> None:
     """Issue invoices for what the worker rated."""
-    from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415 - only this process needs it
+    from ledger.database import ended_when_silent  # noqa: PLC0415 - only this process needs it
+    from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415
 
-    with _event_log(context) as log, closing(Invoicer(context.dsn, log)) as invoicer:
+    # It holds a lock while it issues: one that stands still must not keep others from it.
+    dsn = ended_when_silent(context.dsn, SILENT_SECONDS_MAX, also_idle=True)
+    with _event_log(context) as log, closing(Invoicer(dsn, log)) as invoicer:
         ready(None)
         invoicer.run(stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
@@ -56,7 +57,7 @@ class System:
             prepare(self.dsn, self.settings)
             self._supervisor = Supervisor(
                 PARTS,
-                PartContext(settings=self.settings, clock=self.clock, dsn=self.dsn),
+                self._context(),
                 keep_database=server.ensure_running if server else _nothing,
                 told=self._told,
             )
@@ -79,7 +80,12 @@ class System:
                 for scheme, port in (("ws", news.listen_port), ("wss", news.tls_port))
                 if port is not None
             )
-        return PartContext(settings=self.settings, clock=self.clock, dsn=self.dsn)
+        return self._context()
+
+    def _context(self) -> PartContext:
+        # One system a data folder: after a restart it is the same holder.
+        holder = f"{socket.gethostname()}:{self.settings.data}"
+        return PartContext(settings=self.settings, clock=self.clock, dsn=self.dsn, holder=holder)
 
 
 def _nothing() -> None:

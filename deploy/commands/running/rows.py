@@ -17,6 +17,30 @@ RUNNING_COMMANDS: Final = (
         ),
     ),
     Command(
+        words="run stations",
+        function="deploy.commands.running.run:stations",
+        summary=(
+            "Serve charging stations; any number of these processes may run, behind a TCP balancer."
+        ),
+        examples=("run stations --config /etc/wattledger.toml", "run stations --port 9001"),
+    ),
+    Command(
+        words="run worker",
+        function="deploy.commands.running.run:worker",
+        summary=(
+            "Turn the log into sessions and decisions; where it is in Kafka, any number share it."
+        ),
+        examples=("run worker --config /etc/wattledger.toml",),
+    ),
+    Command(
+        words="run invoicing",
+        function="deploy.commands.running.run:invoicing",
+        summary=(
+            "Issue invoices; of several such processes one does, another takes over within seconds."
+        ),
+        examples=("run invoicing --config /etc/wattledger.toml",),
+    ),
+    Command(
         words="kafka init",
         function="deploy.commands.running.kafka:init",
         summary=(

@@ -31,6 +31,7 @@ import faust
 from faust.transport.drivers.aiokafka import Consumer as AiokafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
 
+from ledger.database import ended_when_silent
 from ledger.log.event_log import LogError
 from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
@@ -49,6 +50,9 @@ BUFFERED_MESSAGES: Final = 64
 REST_LOOK_SECONDS: Final = 1.0
 """How often partitions that rest after an error of their own are looked at again."""
 STOP_SECONDS_MAX: Final = 10.0
+TURN_SECONDS_MAX: Final = 30.0
+"""How long a turn may hold its partition without a word to the database. A process that stands
+still within one would keep it from everybody for as long as its machine is up."""
 
 NewWorker = Callable[[Collection[int]], Worker]
 
@@ -130,6 +134,7 @@ class WorkerGroup:
         translate: Translate,
         folder: Path,
         session_seconds: float = SESSION_SECONDS,
+        turn_seconds: float = TURN_SECONDS_MAX,
     ) -> None:
         """Prepare; nothing is connected yet.
 
@@ -139,7 +144,9 @@ class WorkerGroup:
             translate: What a frame says, as facts.
             folder: Where Faust may keep files; it keeps none.
             session_seconds: After how long of silence others take our partitions.
+            turn_seconds: After how long of silence within a turn the database ends it.
         """
+        dsn = ended_when_silent(dsn, turn_seconds)
         self._cluster, self._session_seconds, self._folder = cluster, session_seconds, folder
         self._store = KafkaEventLog(cluster)
         self._handed = HandedLog(self._store)

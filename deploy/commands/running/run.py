@@ -1,0 +1,64 @@
+"""`wattledger run`: one part of the system as a process, for several machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from deploy.commands.data_folder import FOLDER, DataFolder
+from deploy.output import say
+
+if TYPE_CHECKING:
+    from deploy.settings import Settings
+
+
+def stations(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
+    """Serve charging stations; any number of these processes may run, behind a TCP balancer.
+
+    One of them says to the log that time passes; another takes over within seconds.
+
+    Args:
+        port: Port for stations (setting `listen_port`).
+        folder: Where its settings and its small files are.
+    """
+    from deploy.running.processes import Ports
+
+    def tell(news: object) -> None:
+        assert isinstance(news, Ports)
+        ports = {"ws": news.listen_port, "wss": news.tls_port}
+        open_ports = [f"{scheme} {port}" for scheme, port in ports.items() if port is not None]
+        say(f"stations connect: {', '.join(open_ports)}")
+
+    return _run("stations", folder.settings(listen_port=port), tell)
+
+
+def worker(*, folder: DataFolder = FOLDER) -> int:
+    """Turn the log into sessions and decisions; where it is in Kafka, any number share it.
+
+    A log in PostgreSQL has one worker: a second one ends at once.
+
+    Args:
+        folder: Where its settings and its small files are.
+    """
+    return _run("worker", folder.settings(), _say_ready("worker"))
+
+
+def invoicing(*, folder: DataFolder = FOLDER) -> int:
+    """Issue invoices; of several such processes one does, another takes over within seconds.
+
+    Args:
+        folder: Where its settings and its small files are.
+    """
+    return _run("invoicing", folder.settings(), _say_ready("invoicing"))
+
+
+def _say_ready(name: str) -> Callable[[object], None]:
+    return lambda _: say(f"{name} is ready")
+
+
+def _run(name: str, settings: Settings, ready: Callable[[object], None]) -> int:
+    from deploy.running.alone import run_alone
+    from deploy.running.wiring import PARTS
+
+    run_alone(next(part for part in PARTS if part.name == name), settings, ready)
+    return 0

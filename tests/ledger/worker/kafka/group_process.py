@@ -1,0 +1,67 @@
+"""A worker of a group as a process of its own, for tests that kill it: `main` runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ingest.facts.translate import translate
+from ledger.log.kafka.cluster import KafkaCluster
+from ledger.worker.kafka.faust_app import WorkerGroup
+from tests.tree import ROOT
+
+
+def start_worker(
+    dsn: str, kafka: KafkaCluster, folder: Path, *, session_seconds: float
+) -> subprocess.Popen[bytes]:
+    """Start a process; it logs to *folder*/log and ends with SIGTERM.
+
+    While there is a file *folder*/stall, it stands still within a turn, and says so with *stalled*.
+    """
+    folder.mkdir(exist_ok=True)
+    words = [dsn, kafka.bootstrap, kafka.topic, str(folder), str(session_seconds)]
+    with (folder / "log").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.ledger.worker.kafka.group_process", *words],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=output,
+            stderr=output,
+        )
+
+
+def stalling(folder: Path, fact: Callable[..., Any]) -> Callable[..., Any]:
+    def translate_or_stall(*given: object, **named: object) -> Any:  # noqa: ANN401 - passed on
+        while (folder / "stall").exists():
+            (folder / "stalled").touch()
+            time.sleep(0.05)
+        return fact(*given, **named)
+
+    return translate_or_stall
+
+
+async def main(dsn: str, bootstrap: str, topic: str, folder: str, session: str) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    group = WorkerGroup(
+        dsn,
+        cluster=KafkaCluster(bootstrap=bootstrap, topic=topic),
+        translate=stalling(Path(folder), translate),
+        folder=Path(folder) / "faust",
+        session_seconds=float(session),
+        turn_seconds=8,
+    )
+    await group.run(stop, lambda: None)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    asyncio.run(main(*sys.argv[1:]))

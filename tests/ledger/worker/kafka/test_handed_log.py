@@ -1,0 +1,145 @@
+"""What was handed over is answered by position; what was not kept is read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.log.event_log import Record
+from ledger.worker.kafka import handed_log
+from ledger.worker.kafka.handed_log import HandedLog
+
+
+def record(position: int, *, lines: int = 1, partition: int = 0) -> Record:
+    return Record(partition, position, b"\n".join([b"%d" % position] * lines))
+
+
+class Store:
+    """A log of *count* records in partition 0, which notes what it was asked."""
+
+    def __init__(self, count: int) -> None:
+        self.records = [record(position) for position in range(count)]
+        self.asked: list[tuple[int, int]] = []
+
+    def read(
+        self, partition: int, start: int, *, records: int, lines: int | None = None
+    ) -> Sequence[Record]:
+        assert partition == 0
+        self.asked.append((start, records))
+        return self.records[start : start + min(records, lines or records)]
+
+    def wait(self, seconds: float) -> None:
+        raise AssertionError(seconds)
+
+
+def test_nothing_is_there_before_it_was_handed_over() -> None:
+    store = Store(9)
+    handed = HandedLog(store)
+    handed.begin({0: 4})
+
+    assert handed.read(0, 4, records=10) == []
+    assert store.asked == []
+
+
+def test_what_was_handed_over_is_read_without_the_store() -> None:
+    store = Store(9)
+    handed = HandedLog(store)
+    handed.begin({0: 4})
+    for position in (4, 5, 6):
+        handed.hand(record(position))
+
+    assert handed.read(0, 4, records=2) == [record(4), record(5)]
+    assert handed.read(0, 4, records=9) == [record(4), record(5), record(6)]
+    assert handed.read(0, 6, records=9) == [record(6)]
+    assert handed.read(0, 7, records=9) == []
+    assert store.asked == []
+
+
+def test_a_read_ends_with_the_record_that_reaches_the_lines() -> None:
+    handed = HandedLog(Store(0))
+    handed.begin({0: 0})
+    for position, lines in enumerate((3, 2, 1)):
+        handed.hand(record(position, lines=lines))
+
+    assert [len(handed.read(0, 0, records=9, lines=n)) for n in (1, 3, 4, 5, 6)] == [1, 1, 2, 2, 3]
+
+
+def test_what_lies_behind_is_read_from_the_store_up_to_what_is_kept() -> None:
+    store = Store(9)
+    handed = HandedLog(store)
+    handed.begin({0: 5})
+    handed.hand(record(5))
+    handed.hand(record(6))
+    handed.read(0, 6, records=1)
+
+    assert handed.read(0, 2, records=9) == [record(n) for n in (2, 3, 4, 5)]
+    assert handed.read(0, 2, records=1) == [record(2)]
+    assert store.asked == [(2, 4), (2, 1)]
+
+
+def test_a_gap_is_read_from_the_store() -> None:
+    store = Store(9)
+    handed = HandedLog(store)
+    handed.begin({0: 2})
+    handed.hand(record(5))
+
+    assert handed.read(0, 2, records=9) == [record(n) for n in (2, 3, 4)]
+    assert handed.read(0, 5, records=9) == [record(5)]
+
+
+def test_what_comes_again_changes_nothing() -> None:
+    handed = HandedLog(Store(9))
+    handed.begin({0: 2})
+    for position in (2, 3, 2, 3, 4):
+        handed.hand(record(position))
+
+    assert handed.read(0, 2, records=9) == [record(n) for n in (2, 3, 4)]
+
+
+def test_what_is_too_much_to_keep_is_read_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handed_log, "KEPT_BYTES_MAX", 3)
+    store = Store(9)
+    handed = HandedLog(store)
+    handed.begin({0: 0})
+    for position in range(8):
+        handed.hand(record(position))
+
+    assert handed.read(0, 0, records=9) == [record(n) for n in range(3)]
+    assert handed.read(0, 3, records=9) == [record(n) for n in range(3, 8)]
+    assert store.asked == [(3, 5)]
+
+
+def test_a_partition_that_is_not_ours_is_not_kept() -> None:
+    handed = HandedLog(Store(9))
+    handed.begin({0: 0})
+    handed.hand(record(0, partition=1))
+
+    assert handed.read(1, 0, records=9) == []
+
+
+@given(
+    st.lists(st.integers(0, 11), max_size=40),
+    st.integers(0, 12),
+    st.lists(st.integers(1, 5), min_size=1, max_size=20),
+)
+def test_however_records_come_a_reader_takes_each_once_and_in_order(
+    coming: list[int], begins: int, pages: list[int]
+) -> None:
+    store = Store(12)
+    handed = HandedLog(store)
+    handed.begin({0: begins})
+    at, taken = begins, []
+    for index, position in enumerate(coming):
+        handed.hand(record(position))
+        for found in handed.read(0, at, records=pages[index % len(pages)]):
+            taken.append(found.position)
+            at = found.position + 1
+    while found_now := handed.read(0, at, records=pages[0]):
+        taken += [found.position for found in found_now]
+        at = taken[-1] + 1
+
+    reached = max([begins, *(position + 1 for position in coming)])
+    assert taken == list(range(begins, reached))
