@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import json
 import logging
 import secrets
 import signal
@@ -104,6 +105,24 @@ class KafkaBrokers:
 
     def __exit__(self, *_: object) -> None:
         self._exits.close()
+
+    @property
+    def controller(self) -> int:
+        """The id of the broker that leads the others, by what they last wrote down."""
+        votes = []
+        for node in self._nodes:
+            path = node.home / "log" / "__cluster_metadata-0" / "quorum-state"
+            state = json.loads(path.read_text())
+            votes.append((state["leaderEpoch"], state["leaderId"]))
+        return int(max(votes)[1])
+
+    def ended(self) -> Sequence[int]:
+        """Return the ids of brokers that do not run."""
+        return [
+            node.number
+            for node in self._nodes
+            if node.process is None or node.process.poll() is not None
+        ]
 
     def kill(self, number: int) -> None:
         """End a broker at once, as a power failure does."""

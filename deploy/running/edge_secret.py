@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,17 +36,11 @@ def edge_secret(data: Path) -> bytes:
         BadSecretError: If the file is no secret of ours or cannot be read.
     """
     path = data / FILE_NAME
-    try:
-        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise BadSecretError(path, str(error)) from error
-    else:
-        with os.fdopen(made, "wb") as file:
-            file.write(secrets.token_bytes(_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+    if not path.exists():
+        try:
+            _make(path)
+        except OSError as error:
+            raise BadSecretError(path, str(error)) from error
     try:
         secret = path.read_bytes()
     except OSError as error:
@@ -52,3 +48,17 @@ def edge_secret(data: Path) -> bytes:
     if len(secret) != _BYTES:
         raise BadSecretError(path, f"it has {len(secret)} bytes, not {_BYTES}")
     return secret
+
+
+def _make(path: Path) -> None:
+    """Make the file, whole or not at all: two servers may begin in one folder at once."""
+    descriptor, making = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(making, path)
+    finally:
+        Path(making).unlink()

@@ -1,0 +1,50 @@
+"""Many processes over Kafka: any of them may die at any time, and nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.kafka.jars import how_to_get_them
+from tests.faults.kafka_kills import FLEET, KINDS, kill_over_kafka, order_of, settle
+from tests.faults.many_processes import ManyProcesses
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    if lacking := how_to_get_them():
+        pytest.skip(lacking)
+    folder = Path(tempfile.mkdtemp(prefix="wattledger-many-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.timeout(400)
+async def test_kills_of_our_processes_and_the_database_lose_nothing(home: Path) -> None:
+    order = order_of(("stations", "worker", "postgres", "invoicing"), 4, seed=1)
+    with ManyProcesses(home, stations=FLEET, brokers=1) as system:
+        fleet, outcome = await kill_over_kafka(system, order, seed=1)
+
+        outcome = settle(system, fleet, outcome)
+
+        assert outcome.acknowledged > 100
+        assert (outcome.rated_twice, outcome.billed_twice) == (0, 0)
+        assert outcome.energy_difference_wh == 0
+        assert "0 differ" in system.command("replay", "--check")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+async def test_kills_of_anything_under_load_lose_nothing(home: Path) -> None:
+    order = order_of(KINDS, 2 * len(KINDS), seed=2)
+    with ManyProcesses(home, stations=FLEET) as system:
+        fleet, outcome = await kill_over_kafka(system, order, seed=2)
+
+        outcome = settle(system, fleet, outcome)
+
+        assert outcome.energy_difference_wh == 0
+        assert "0 differ" in system.command("replay", "--check")
