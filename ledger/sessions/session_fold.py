@@ -96,24 +96,22 @@ class _Fold:
         """Return the folded session."""
         segment, start = self._segment, self._start
         end, started_at, ended_at = self._bounds()
-        unused = {source_of(other) for other in segment.ends if other is not end}
-        evidence = self._evidence(unused)
+        unused, evidence = self._evidence(end)
         limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
         metered = self._measured(evidence, started_at, ended_at, limit)
         provisional_at = None if end else self._provisional_end(started_at, metered)
         until = ended_at or provisional_at
         spans, last_sign_at = self._vehicle(end, (started_at, until), metered, evidence, limit)
         missing = self._check_sequence(end)
+        token, place = self._token(end), self._place()
         self._note_surroundings(started_at, ended_at)
-        token = self._token(end)
-        evse_id, connector_id = self._place()
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
         return ChargingSession(
             session_id=self._session_id(started_at, ended_at),
             station_id=self._around.station_id,
             transaction_ref=segment.transaction_ref,
-            evse_id=evse_id,
-            connector_id=connector_id,
+            evse_id=place[0],
+            connector_id=place[1],
             token_uid=token,
             authorization=self._authorization(token),
             stopped_by=end.token_uid if end else None,
@@ -215,10 +213,14 @@ class _Fold:
         """Return True for stops without numbers: no start of ours will ever come for them."""
         return all(fact.seq_no is None for fact in self._facts)
 
-    def _evidence(self, unused: set[Source]) -> MeterEvidence:
-        # A stop that does not hold gives no reading either, or the balance would meter it too.
+    def _evidence(self, end: SessionEnded | None) -> tuple[set[Source], MeterEvidence]:
+        """Return the frames of stops that do not hold, and what all others say of energy.
+
+        Such a stop gives no reading either, or the balance would meter it too.
+        """
+        unused = {source_of(other) for other in self._segment.ends if other is not end}
         used = [fact for fact in self._facts if not unused or source_of(fact) not in unused]
-        return gather_evidence(used, self._clock, factor=self._traits.register_factor)
+        return unused, gather_evidence(used, self._clock, factor=self._traits.register_factor)
 
     def _measured(
         self,

@@ -72,7 +72,7 @@ from ledger.sessions.session_fold import fold_session
 from ledger.sessions.stages import NO_WINDOWS, Matched, Spoken, Windows, match, speak
 from ledger.sessions.surroundings import SaidAround, Surroundings
 from ledger.sessions.told import NOTHING, SILENT, StationTold
-from ledger.sessions.vehicle.place_states import NO_STATES
+from ledger.sessions.vehicle.told_states import NO_STATES
 
 _Key = TypeVar("_Key")
 

@@ -13,7 +13,7 @@ from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import Source
 from ledger.sessions.told import StationTold
-from ledger.sessions.vehicle.place_states import NO_STATES, PlaceStates
+from ledger.sessions.vehicle.told_states import NO_STATES, ToldStates
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
     station_id: str
     traits: StationTraits
-    states: PlaceStates = NO_STATES
+    states: ToldStates = NO_STATES
     boots: Sequence[datetime] = ()
     queue_empty_at: datetime | None = None
     window: Window | None = None
@@ -59,7 +59,7 @@ class SaidAround:
 
     def __init__(self, told: StationTold) -> None:
         self._told = told
-        self._places: dict[int | None, PlaceStates] = {}
+        self._places: dict[int | None, ToldStates] = {}
         self.boots = sorted(boot.received_at for boot in told.boots)
         empty = (each.received_at for each in told.reports if not each.messages_in_queue)
         self.queue_empty_at = max(empty, default=None)
@@ -76,10 +76,10 @@ class SaidAround:
                 now._places[place] = states
         return now
 
-    def states_of(self, place: int | None) -> PlaceStates:
+    def states_of(self, place: int | None) -> ToldStates:
         """Return the states of *place*."""
         found = self._places.get(place)
         if found is None:
             statuses = self._told.statuses.get(place)
-            found = self._places[place] = PlaceStates(statuses) if statuses else NO_STATES
+            found = self._places[place] = ToldStates(statuses) if statuses else NO_STATES
         return found

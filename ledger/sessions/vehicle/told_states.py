@@ -36,7 +36,7 @@ class ShownStates(NamedTuple):
         return self.changes[bisect_left(self.ats, first) : bisect_right(self.ats, last)]
 
 
-class PlaceStates:
+class ToldStates:
     """The states of one place, each frame once. It never changes."""
 
     __slots__ = ("_by_receipt", "_shown")
@@ -74,4 +74,4 @@ class PlaceStates:
         )
 
 
-NO_STATES: Final = PlaceStates()
+NO_STATES: Final = ToldStates()
