@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHANNEL: Final = "log_batch"
+_PAGE: Final = 200
+"""Of so many records the sizes are asked for first: mostly they are more lines than will fit."""
 NEEDED_SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit")
 
 SESSION: LiteralString = """
@@ -171,8 +173,12 @@ class PostgresEventLog:
         with self._connected() as connection:
             if lines is not None:
                 # Sizes first: the payloads of records that will not fit are never read.
-                sizes = connection.execute(SIZES, (partition, start, records)).fetchall()
-                records = _records_until(lines, [size for (size,) in sizes])
+                for count in (_PAGE, records):
+                    rows = connection.execute(SIZES, (partition, start, min(count, records)))
+                    sizes = [size for (size,) in rows]
+                    if len(sizes) < count or sum(sizes) >= lines:
+                        break
+                records = _records_until(lines, sizes)
             rows = connection.execute(READ, (partition, start, records), binary=True)
             return [_record(partition, *row) for row in rows]
 

@@ -205,7 +205,8 @@ def blocking(session: ChargingSession, terms: Terms) -> tuple[Phrase, ...]:
     """Return what forbids a price of *session* by *terms*: its flags, and times beyond belief."""
     blockers = set(session.blockers)
     # A clock that was never set makes no kWh dearer.
-    if terms.basis is not None and not terms.basis.depends_on_time():
+    is_of_time = not TIME_BLOCKERS.isdisjoint(blockers)
+    if is_of_time and terms.basis is not None and not terms.basis.depends_on_time():
         blockers -= TIME_BLOCKERS
     return (*(_blocked(flag) for flag in sorted(blockers)), *_beyond_belief(session, terms.policy))
 

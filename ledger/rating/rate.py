@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ledger.errors import LedgerError
 from ledger.rating.basis import Basis, Terms
 from ledger.rating.decisions import (
     AllowanceUse,
-    Decided,
     Moment,
     RatedLine,
     Release,
@@ -48,15 +45,8 @@ def rate(
         TariffError: If the kernel refuses the session or the tariff.
     """
     price = price_of(session, basis, terms, entitlements, revision=revision)
-    decided = Decided(
-        session_id=session.session_id,
-        revision=revision,
-        station_id=session.station_id,
-        moment=moment,
-        declared_version=terms.version,
-        flags=session.flags,
-    )
-    return checked_rating(_decision(decided, session, basis, price, release))
+    decides = moment, terms.version, revision
+    return checked_rating(_decision(decides, session, basis, price, release))
 
 
 def _uses(price: SessionPrice) -> tuple[AllowanceUse, ...]:
@@ -74,7 +64,7 @@ def _uses(price: SessionPrice) -> tuple[AllowanceUse, ...]:
 
 
 def _decision(
-    decided: Decided,
+    decides: tuple[Moment, int, int],
     session: ChargingSession,
     basis: Basis,
     price: SessionPrice,
@@ -82,8 +72,14 @@ def _decision(
 ) -> SessionRated:
     priced, energy_wh = price.priced, price.energy_wh
     usage, policy, free_wh = priced.usage, priced.policy, priced.free_wh
+    moment, declared_version, revision = decides
     return SessionRated(
-        **msgspec.structs.asdict(decided),
+        session_id=session.session_id,
+        revision=revision,
+        station_id=session.station_id,
+        moment=moment,
+        declared_version=declared_version,
+        flags=session.flags,
         site_id=basis.site_id,
         legal_entity=basis.site.legal_entity,
         country=basis.site.country,

@@ -22,6 +22,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
 from tariffs.adjustments.consumption import Consumed
 from tariffs.adjustments.shared_grants import Claim, claims_of
+from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import price_session
 from tariffs.model.policy import policy_named
@@ -84,10 +85,11 @@ def price_of(
     # As everything that prices: what held when the driver began, not when we decide.
     policy = policy_named(terms.policy.pricing)
     decides = SessionRevision(session.session_id, revision)
-    found = _found(decides, usage, basis, payer, uid, entitlements)
+    compiled = basis.compiled()
+    found = _found(decides, usage, compiled, payer, uid, entitlements)
     if found:
         usage = msgspec.structs.replace(usage, used=_used(found))
-    priced = price_session(usage, basis.compiled(), policy=policy)
+    priced = price_session(usage, compiled, policy=policy)
     return SessionPrice(
         priced=priced,
         payer=payer,
@@ -102,15 +104,15 @@ def price_of(
 def _found(
     decides: SessionRevision,
     usage: SessionUsage,
-    basis: Basis,
+    compiled: CompiledTariff,
     payer: Payer,
     token_uid: str,
     entitlements: Entitlements,
 ) -> tuple[FoundShared, ...]:
-    claims = claims_of(usage, basis.compiled())
+    claims = claims_of(usage, compiled)
     if not claims:
         return ()
-    tariff_id = basis.tariff.version.tariff.id
+    tariff_id = compiled.tariff.id
     keys = [
         key_of(claim, tariff_id=tariff_id, payer=payer, token_uid=token_uid, groups=usage.groups)
         for claim in claims

@@ -318,23 +318,24 @@ class Worker:
         *is_alone*: while no other worker holds a shared grant. What a group needs is known only as
         it is rated, so its locks come in any order; alone it cannot lose twice.
         """
-        records = self._log.read(
-            partition.partition,
-            partition.next_position,
-            records=self._at_most[index],
-            lines=self._lines,
-        )
-        if not records:
-            return 0
-        before = partition.lines_done
-        until = monotonic() + self._group_seconds
-        with _no_collector(), self._connection.transaction():
-            self._lock(partition)
-            if is_alone:
-                lock_all(self._connection)
-            partition.take(records, lambda: monotonic() < until)
-            partition.store()
-            store_position(self._connection, partition.reached)
+        with _no_collector():
+            records = self._log.read(
+                partition.partition,
+                partition.next_position,
+                records=self._at_most[index],
+                lines=self._lines,
+            )
+            if not records:
+                return 0
+            before = partition.lines_done
+            until = monotonic() + self._group_seconds
+            with self._connection.transaction():
+                self._lock(partition)
+                if is_alone:
+                    lock_all(self._connection)
+                partition.take(records, lambda: monotonic() < until)
+                partition.store()
+                store_position(self._connection, partition.reached)
         done = partition.lines_done - before
         self.records_done += partition.next_position - records[0].position
         # What was read and not reached is read again: read no more than could be done.
