@@ -206,15 +206,22 @@ def test_tables_of_an_empty_history_are_empty() -> None:
 
 def test_a_columnar_file_gives_back_what_was_written() -> None:
     file = io.BytesIO()
-    lines = [*LINES, _line(6, "x", "y", 1, "1").replace('"id"', '"validations": ["V"], "id"')]
+    shown = '"groups": ["a", "b,\\"c"], "validations": ["V", "W"], "id"'
+    lines = [*LINES, _line(6, "x", "y", 1, "1").replace('"id"', shown)]
+    paid = _line(7, "x", "y", 1, "1").replace('"id"', '"payment_method": "card", "id"')
 
-    assert write_columns_file(file, _chunks(lines)) == 5
+    assert write_columns_file(file, _chunks([*lines, paid])) == 6
 
     file.seek(0)
-    simulation = Simulation(bulk_tariff(compile_tariff(_tariff("0.5"))))
+    simulation, read = Simulation(bulk_tariff(compile_tariff(_tariff("0.5")))), []
     for chunk in read_columns_file(file):
         simulation.add(chunk)
-    assert simulation.result == _simulated(LINES)
+        read += [chunk.columns.usage(row) for row in range(len(chunk.columns))]
+    assert simulation.result == _simulated(lines)
+    assert [(each.groups, each.validations) for each in read[-2:]] == [
+        ((), ()),
+        (("a", 'b,"c'), ("V", "W")),
+    ]
 
 
 def test_a_file_that_is_none_or_broken_is_refused() -> None:
@@ -224,6 +231,23 @@ def test_a_file_that_is_none_or_broken_is_refused() -> None:
     np.savez(other, format=np.array("something"))
     other.seek(0)
     with pytest.raises(BrokenColumnsError, match="something"):
+        list(read_columns_file(other))
+
+
+@pytest.mark.parametrize("text", ["staff", "[]", '[["a"], "b"]', '[["a"], [1]]', "{}"])
+def test_a_privilege_that_is_no_two_lists_is_refused(text: str) -> None:
+    file, other = io.BytesIO(), io.BytesIO()
+    write_columns_file(file, _chunks(LINES))
+    with zipfile.ZipFile(file) as good, zipfile.ZipFile(other, "w") as broken:
+        for name in good.namelist():
+            with broken.open(name, "w") as member:
+                if name == "00000.privileges.npy":
+                    np.lib.format.write_array(member, np.array([text]))
+                else:
+                    member.write(good.read(name))
+    other.seek(0)
+
+    with pytest.raises(BrokenColumnsError, match=r"00000\.privileges"):
         list(read_columns_file(other))
 
 
