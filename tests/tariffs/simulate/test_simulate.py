@@ -29,6 +29,7 @@ from tariffs.simulate.lines import (
     read_json_lines,
     read_yaml_session,
 )
+from tariffs.simulate.session_rows import SessionRows
 from tariffs.simulate.simulation import (
     OtherCurrencyError,
     Sign,
@@ -195,6 +196,23 @@ def test_the_page_stands_alone_and_shows_names_as_text() -> None:
     assert "<i>eve</i>" in parser.words
     assert parser.tags.count("rect") == 2 * 5 + 2
     assert any("22.50 become 46.25 EUR" in words for words in parser.words)
+
+
+def test_no_name_is_obeyed_on_the_page_or_in_a_spreadsheet() -> None:
+    hostile = _line(1, "ann\u202ea\x1b[2J", "de\x9bpot\n=1", 10, "6.00")
+    result = _simulated([hostile, "\x1b]0;owned\x07"])
+
+    page, table = simulation_html(result, "New\u202e"), result_csv(result)
+
+    rows = io.StringIO()
+    writer = SessionRows(rows, "EUR")
+    [chunk] = _chunks([hostile])
+    amounts = (np.array([1]), np.array([1]))
+    writer.add(chunk, np.array([True]), amounts, amounts)
+    for text in (page, table, rows.getvalue()):
+        assert r"ann\u202ea\x1b[2J" in text
+        assert r"de\x9bpot\n=1" in text
+        assert not [each for each in text.replace("\n", "") if not each.isprintable()]
 
 
 def test_tables_of_an_empty_history_are_empty() -> None:
