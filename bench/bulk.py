@@ -2,7 +2,9 @@
 
 `bulk_rating`: sessions of 4 periods under 3 elements. `bulk_rating_mix`: three tariffs (windows by
 the hour and the weekday, steps, a session fee, an idle fee after a grace period, price limits)
-over sessions in three zones. Both sides must agree on every session that the scalar side prices.
+over sessions in three zones. `bulk_rating_grants`: those sessions with groups and validations, one
+of them for two hours only (examples/tariffs/resident-amenity.yaml). Both sides must agree on every
+session that the scalar side prices.
 """
 
 from __future__ import annotations
@@ -10,16 +12,19 @@ from __future__ import annotations
 import time as clock
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Final
 
 import numpy as np
+from msgspec import structs
 
 from bench.pricing import bench_session, bench_tariff
 from bench.run import Row
 from tariffs.adjustments.adjustment import IdleGrace
 from tariffs.bulk.columns import SessionColumns, columns_of
 from tariffs.bulk.rating import bulk_tariff, rate_columns
+from tariffs.files.tariff_file import read_tariff_file
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import compile_tariff, price_session
 from tariffs.model.tariff import (
@@ -36,6 +41,7 @@ from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 _BULK: Final = 200_000
 # The scalar side is some 80 times slower; the bulk side repeats its sessions.
 _SCALAR: Final = 4_000
+GRANTING: Final = Path(__file__).parents[1] / "examples" / "tariffs" / "resident-amenity.yaml"
 _START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _ZONES: Final = ("Europe/Berlin", "Europe/London", "America/New_York")
 
@@ -47,6 +53,7 @@ def rows(seconds: float) -> list[Row]:
     return [
         _row("bulk_rating", [bench_tariff()], fixed, seconds),
         _row("bulk_rating_mix", mixed_tariffs(), mix, seconds),
+        _row("bulk_rating_grants", [granting_tariff()], granted_sessions(_SCALAR), seconds),
     ]
 
 
@@ -149,6 +156,24 @@ def mixed_sessions(count: int, seed: int = 4) -> list[SessionUsage]:
     """Return sessions over a year, by the quarter of an hour, some parked, some free of energy."""
     random = Random(seed)
     return [_mixed_session(random) for _ in range(count)]
+
+
+def granting_tariff() -> Tariff:
+    """Return the tariff that two groups and a shop's customers pay less of."""
+    tariff, _ = read_tariff_file(GRANTING.read_text("utf-8"), str(GRANTING))
+    assert tariff is not None
+    return tariff
+
+
+def granted_sessions(count: int, seed: int = 5) -> list[SessionUsage]:
+    """Return mixed sessions of which two in three have groups, validations or both."""
+    random = Random(seed)
+    groups = ((), (), ("resident",), ("employee",), ("resident", "employee"))
+    codes = ((), (), (), ("shop",), ("shop", "hotel"))
+    return [
+        structs.replace(each, groups=random.choice(groups), validations=random.choice(codes))
+        for each in mixed_sessions(count, seed)
+    ]
 
 
 def _mixed_session(random: Random) -> SessionUsage:

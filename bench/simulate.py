@@ -1,5 +1,7 @@
 """`simulate_million`: `tariff simulate` over a million stored sessions, end to end, as a process.
 
+`simulate_million_granted`: the same where two in three sessions have groups and validations.
+
 The file (.npz) is made beforehand: sessions of up to nine hours by the quarter, over two years, in
 three zones, of 50,000 customers at 500 sites. The peer is the scalar kernel on the same sessions,
 extrapolated from a sample: no file, one price each, nothing added up.
@@ -20,12 +22,13 @@ from typing import Final
 
 import numpy as np
 
-from bench.bulk import mixed_sessions, mixed_tariffs
+from bench.bulk import GRANTING, granted_sessions, mixed_sessions, mixed_tariffs
 from bench.run import Row
 from tariffs.bulk.columns import SessionColumns, columns_of
 from tariffs.bulk.rating import bulk_tariff, rate_columns
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.kernel.pricing import compile_tariff, price_session
+from tariffs.model.usage import SessionUsage
 from tariffs.simulate.columns_file import write_columns_file
 from tariffs.simulate.history import HistoryChunk
 
@@ -48,14 +51,21 @@ _TARIFF: Final = _ROOT / "examples" / "tariffs" / "time-of-use.yaml"
 
 
 def rows(_seconds: float) -> list[Row]:
-    """Measure one run of the command; it takes as long as it takes."""
-    columns = columns_of(mixed_sessions(_DISTINCT))
+    """Measure one run of the command a row; it takes as long as it takes."""
+    return [
+        _row("simulate_million", _TARIFF, mixed_sessions(_DISTINCT)),
+        _row("simulate_million_granted", GRANTING, granted_sessions(_DISTINCT)),
+    ]
+
+
+def _row(name: str, tariff: Path, sessions: list[SessionUsage]) -> Row:
+    columns = columns_of(sessions)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "history.npz")
         with path.open("wb") as file:
             written = write_columns_file(file, history(columns, _SESSIONS))
         begun = clock.perf_counter()
-        command = ("-c", _COMMAND, "tariff", "simulate", str(_TARIFF), "--json")
+        command = ("-c", _COMMAND, "tariff", "simulate", str(tariff), "--json")
         page = str(Path(folder, "page.html"))
         done = subprocess.run(  # noqa: S603 - our own command
             (sys.executable, *command, "--sessions", str(path), "--html", page),
@@ -66,17 +76,15 @@ def rows(_seconds: float) -> list[Row]:
         lasted = clock.perf_counter() - begun
     assert json.loads(done.stdout)["total"]["sessions"] == written == _SESSIONS
     peak_mib = int(_PEAK.findall(done.stderr)[-1]) / 1024
-    scalar = _SESSIONS / _scalar_rate(columns)
-    return [
-        {
-            "name": "simulate_million",
-            "value": lasted,
-            "unit": f"s for {written:,} sessions, peak {peak_mib:.0f} MiB",
-            "peer": f"our scalar kernel alone, from {_SAMPLE:,} sessions",
-            "peer_value": scalar,
-            "ratio": scalar / lasted,
-        }
-    ]
+    scalar = _SESSIONS / _scalar_rate(columns, tariff)
+    return {
+        "name": name,
+        "value": lasted,
+        "unit": f"s for {written:,} sessions, peak {peak_mib:.0f} MiB",
+        "peer": f"our scalar kernel alone, from {_SAMPLE:,} sessions",
+        "peer_value": scalar,
+        "ratio": scalar / lasted,
+    }
 
 
 def history(columns: SessionColumns, sessions: int) -> Iterator[HistoryChunk]:
@@ -107,9 +115,9 @@ def history(columns: SessionColumns, sessions: int) -> Iterator[HistoryChunk]:
         )
 
 
-def _scalar_rate(columns: SessionColumns) -> float:
+def _scalar_rate(columns: SessionColumns, path: Path) -> float:
     """Return how many sessions a second the scalar kernel prices from the same columns."""
-    tariff, _ = read_tariff_file(_TARIFF.read_text("utf-8"), str(_TARIFF))
+    tariff, _ = read_tariff_file(path.read_text("utf-8"), str(path))
     assert tariff is not None
     compiled = compile_tariff(tariff)
     usages = [columns.usage(row) for row in range(_SAMPLE)]

@@ -77,7 +77,7 @@ def adjust(
         What the session used of the grants that it shares, and the lines that shared caps bound:
         what those use is known when lines are rounded.
     """
-    adjustments = [each for each in compiled.line_adjustments if _concerns(each, usage)]
+    adjustments = [each for each in compiled.line_adjustments if concerns(each, usage)]
     if not adjustments:
         return [], []
     # All windows before the first line: pieces are cut once, for every adjustment's bounds.
@@ -89,7 +89,7 @@ def adjust(
     return sheet.consumed, sheet.capped
 
 
-def _concerns(adjustment: SessionAdjustment, usage: SessionUsage) -> bool:
+def concerns(adjustment: SessionAdjustment, usage: SessionUsage) -> bool:
     """Tell whether *adjustment* is for this session's driver and payment."""
     match adjustment:
         case GroupGrant():

@@ -28,7 +28,7 @@ def grant_share(grant: GroupGrant | ValidationGrant, sheet: Sheet) -> None:
     budgets: dict[Dimension, int | None] = {}
     for piece in sheet.of(grant.dimensions):
         dimension = piece.run.component.dimension
-        budget = budgets.setdefault(dimension, _budget(grant, dimension))
+        budget = budgets.setdefault(dimension, budget_of(grant, dimension))
         units = covered(piece, budget)
         if units is None or not piece.before:
             continue
@@ -115,7 +115,7 @@ def give_away(piece: Piece, units: int) -> None:
         piece.due = 0
 
 
-def _budget(grant: GroupGrant | ValidationGrant, dimension: Dimension) -> int | None:
+def budget_of(grant: GroupGrant | ValidationGrant, dimension: Dimension) -> int | None:
     """Return how many volume units *grant* covers in one session; None for all."""
     match dimension:
         case Dimension.ENERGY:

@@ -33,7 +33,7 @@ def check_columns(columns: SessionColumns) -> None:
 
 def _misshapen(columns: SessionColumns) -> Iterator[tuple[str, str]]:
     sessions = len(columns)
-    for name in ("ends_us", "zone", "group"):
+    for name in ("ends_us", "zone", "privilege"):
         if len(getattr(columns, name)) != sessions:
             yield name, "it has not one row a session"
     for name, offsets, rows, least in (
@@ -60,7 +60,10 @@ def _wrong(columns: SessionColumns) -> Iterator[tuple[str, Flags]]:
     yield "an end lies before its start or is no instant", (ends < starts) | (ends > _INSTANT_MAX)
     zone_number = (columns.zone < 0) | (columns.zone >= len(columns.zones))
     yield "a zone has no name", zone_number
-    yield "a group has no name", (columns.group < -1) | (columns.group >= len(columns.groups))
+    yield (
+        "a privilege is not told",
+        (columns.privilege < -1) | (columns.privilege >= len(columns.privileges)),
+    )
     begins = (columns.point_us[firsts] == starts) & (columns.point_units[firsts] == 0)
     yield "points do not begin with (start, 0)", ~begins
     yield "points do not end with the session", columns.point_us[lasts] != ends

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -39,16 +39,26 @@ _ACTIVITY: Final = {
 }
 
 
+class Privilege(NamedTuple):
+    """What grants go by: the groups of a session's token, and the validations shown for it."""
+
+    groups: tuple[str, ...]
+    validations: tuple[str, ...]
+
+
+_NO_PRIVILEGE: Final = Privilege((), ())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionColumns:
     """Sessions in columns. Rows `offsets[i]:offsets[i + 1]` of points and spans are session i's.
 
     Every session has at least two points, the first (start, 0), the last (end, total); its first
     span lies at its start, spans rise, lie before the end and differ from their neighbours.
-    `span_state` holds values of `State`. `zones` and `groups` are what `zone` and `group` count
-    into; group -1 is none. `power_mw` and `current_ma` belong to the points, -1 is not measured;
-    they are left out where nothing was. `whole` are the sessions, by row, that say more than fits
-    into columns (vouchers, several groups): only the kernel prices them.
+    `span_state` holds values of `State`. `zones` and `privileges` are what `zone` and `privilege`
+    count into; privilege -1 is none. `power_mw` and `current_ma` belong to the points, -1 is not
+    measured; they are left out where nothing was. `whole` are the sessions, by row, that say more
+    than fits into columns (a payment, what others used): only the kernel prices them.
     """
 
     starts_us: Integers
@@ -61,8 +71,8 @@ class SessionColumns:
     span_offsets: Integers
     span_us: Integers
     span_state: Integers
-    group: Integers
-    groups: tuple[str, ...] = ()
+    privilege: Integers
+    privileges: tuple[Privilege, ...] = ()
     power_mw: Integers | None = None
     current_ma: Integers | None = None
     whole: Mapping[int, SessionUsage] = field(default_factory=dict)
@@ -85,8 +95,8 @@ class SessionColumns:
             span_offsets=self.span_offsets[first : last + 1] - self.span_offsets[first],
             span_us=self.span_us[spans],
             span_state=self.span_state[spans],
-            group=self.group[first:last],
-            groups=self.groups,
+            privilege=self.privilege[first:last],
+            privileges=self.privileges,
             power_mw=None if self.power_mw is None else self.power_mw[points],
             current_ma=None if self.current_ma is None else self.current_ma[points],
             whole={i - first: usage for i, usage in self.whole.items() if first <= i < last},
@@ -107,8 +117,8 @@ class SessionColumns:
             span_offsets=_begun(np.diff(self.span_offsets)[rows]),
             span_us=self.span_us[spans],
             span_state=self.span_state[spans],
-            group=self.group[rows],
-            groups=self.groups,
+            privilege=self.privilege[rows],
+            privileges=self.privileges,
             power_mw=None if self.power_mw is None else self.power_mw[points],
             current_ma=None if self.current_ma is None else self.current_ma[points],
             whole={i: self.whole[int(row)] for i, row in enumerate(rows) if int(row) in self.whole}
@@ -131,7 +141,7 @@ class SessionColumns:
             return self.whole[row]
         points = range(int(self.point_offsets[row]), int(self.point_offsets[row + 1]))
         spans = range(int(self.span_offsets[row]), int(self.span_offsets[row + 1]))
-        group = int(self.group[row])
+        privileged = self.privileged(int(self.privilege[row]))
         states = [State(int(self.span_state[i])) for i in spans]
         return SessionUsage(
             starts_at=moment_of(int(self.starts_us[row])),
@@ -142,9 +152,14 @@ class SessionColumns:
                 UsageSpan(moment_of(int(self.span_us[i])), _ACTIVITY[state])
                 for i, state in zip(spans, states, strict=True)
             ),
-            groups=() if group < 0 else (self.groups[group],),
+            groups=privileged.groups,
+            validations=privileged.validations,
             reservation_expired=State.RESERVATION_EXPIRED in states,
         )
+
+    def privileged(self, number: int) -> Privilege:
+        """Return the privilege of a *number* in the column."""
+        return _NO_PRIVILEGE if number < 0 else self.privileges[number]
 
     def _point(self, row: int) -> UsagePoint:
         return UsagePoint(
@@ -176,8 +191,8 @@ class ColumnWriter:
         self._ends: list[int] = []
         self._zone: list[int] = []
         self._zones: dict[str, int] = {}
-        self._group: list[int] = []
-        self._groups: dict[str, int] = {}
+        self._privilege: list[int] = []
+        self._privileges: dict[Privilege, int] = {}
         self._point_counts: list[int] = []
         self._point_us: list[int] = []
         self._point_units: list[int] = []
@@ -207,9 +222,11 @@ class ColumnWriter:
         self._starts.append(line.start_us)
         self._ends.append(line.end_us)
         self._zone.append(self._zones.setdefault(usage.time_zone, len(self._zones)))
-        group = usage.groups[0] if usage.groups else None
-        self._group.append(
-            -1 if group is None else self._groups.setdefault(group, len(self._groups))
+        privilege = Privilege(usage.groups, usage.validations)
+        self._privilege.append(
+            -1
+            if privilege == _NO_PRIVILEGE
+            else self._privileges.setdefault(privilege, len(self._privileges))
         )
         self._point_counts.append(len(points))
         self._point_us.extend(at for at, _ in points)
@@ -234,8 +251,8 @@ class ColumnWriter:
             span_offsets=_offsets(self._span_counts),
             span_us=_integers(self._span_us),
             span_state=_integers(self._span_state),
-            group=_integers(self._group),
-            groups=tuple(self._groups),
+            privilege=_integers(self._privilege),
+            privileges=tuple(self._privileges),
             power_mw=_column_if_measured(self._power),
             current_ma=_column_if_measured(self._current),
             whole=dict(self._whole),
@@ -253,9 +270,7 @@ def _has_more(usage: SessionUsage) -> bool:
     """Tell whether *usage* says more than the columns can hold, whatever the model grows to."""
     last = usage.points[-1].energy_wh if usage.points else 0
     return bool(
-        usage.validations
-        or len(usage.groups) > 1
-        or last > _WH_MAX
+        last > _WH_MAX
         or any(_is_odd(p.power_w) or _is_odd(p.current_a) for p in usage.points)
         or any(getattr(usage, each.name) != each.default for each in _UNKNOWN)
     )

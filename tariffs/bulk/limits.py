@@ -27,10 +27,11 @@ class Owed:
     limited: Flags
 
 
-def owed(tariff: BulkTariff, scale: Scale, sums: Sums, hard: Flags) -> Owed:
+def owed(tariff: BulkTariff, sums: Sums, hard: Flags, *, waived: Flags) -> Owed:
     """Round what each session costs, within the tariff's limits.
 
-    Sessions that both limits change, or one of several rates, become *hard*.
+    Sessions that both limits change, or one of several rates, become *hard*. No least price is for
+    those that are *waived* it.
     """
     before, after = sums.amounts()
     mode = tariff.policy.rounding_mode
@@ -41,7 +42,7 @@ def owed(tariff: BulkTariff, scale: Scale, sums: Sums, hard: Flags) -> Owed:
     )
     limits = tariff.compiled.tariff
     changes = [
-        _limit(tariff, scale, exact, (before, after), sums, limit, hard, is_least=is_least)
+        _limit(tariff, exact, (before, after), sums, limit, hard, waived, is_least=is_least)
         for limit, is_least in ((limits.min_price, True), (limits.max_price, False))
         if limit is not None
     ]
@@ -54,21 +55,25 @@ def owed(tariff: BulkTariff, scale: Scale, sums: Sums, hard: Flags) -> Owed:
 
 def _limit(
     tariff: BulkTariff,
-    scale: Scale,
     exact: Owed,
     amounts: tuple[Amount, Amount],
     sums: Sums,
     limit: PriceLimit,
     hard: Flags,
+    waived: Flags,
     *,
     is_least: bool,
 ) -> Flags:
     """Put the limit in the place of what lies beyond it; return where anything changed."""
-    before, after = amounts
+    scale, (before, after) = sums.scale, amounts
     changed = _beyond(before, _numerator(tariff, scale, limit.before_taxes), is_least=is_least)
     if limit.after_taxes is not None:
         bound = _numerator(tariff, scale, limit.after_taxes)
         changed |= _beyond(after, bound, is_least=is_least)
+    if is_least:
+        # Of a waived one 0 is left, which only what is below zero can be less than.
+        hard |= waived & (before.below(0) | after.below(0))
+        changed &= ~waived
     rows = np.flatnonzero(changed)
     if not len(rows):
         return changed

@@ -15,8 +15,8 @@ of one tax share are one class with one sum, so that prices stay small.
 Example 1, 0.49 per kWh with 19 % VAT and a grant for the group "staff". Three sessions of 10 kWh:
 
     nobody's                  4.90 and 0.93, in bulk
-    of the group "staff"      2.45 and 0.47, by the kernel: grants are not in the tables
-    with a shop's code        4.90 and 0.93, by the kernel: columns have no codes
+    of the group "staff"      2.45 and 0.47, in bulk, at half the price (`tariffs.bulk.grants`)
+    paid in cash              4.90 and 0.93, by the kernel: columns say nothing of payments
 
 Example 2, what fits. An amount in 1e-9 Wh x price must stay below 2^60, so that three of them and
 a carry stay below 2^63. At 0.49 that holds up to 197 kWh a session with plain sums. A session of
@@ -24,12 +24,12 @@ a carry stay below 2^63. At 0.49 that holds up to 197 kWh a session with plain s
 of 123,456,789.123456789123456789 fits no limb; all its sessions go to the kernel.
 
 To the kernel go, among others: all sessions of a tariff that the tables do not know (power and
-current, adjustments other than a grace or a group's grant, a tax per kWh), or of a policy that is
-not the default but for its mode of rounding or its lack of steps; sessions with more than the
-columns say, of no length, of more than 60 days, or larger than the bounds; those that reach two
-thresholds at once, need a product that would not fit, or meet a price limit under several tax
-rates. What the model learns later is unknown to `_is_known` (`tariffs.bulk.tariff`) and goes there
-too, until somebody teaches the tables.
+current, adjustments other than a grace and grants, a tax per kWh), or of a policy that is not the
+default but for its mode of rounding or its lack of steps; sessions with more than the columns say,
+of no length, of more than 60 days, or larger than the bounds; those with two grants of limited kWh
+or minutes on one dimension; those that reach two thresholds at once, need a product that would not
+fit, or meet a price limit under several tax rates. What the model learns later is unknown to
+`_is_known` (`tariffs.bulk.tariff`) and goes there too, until somebody teaches the tables.
 
 Why not floats: they hold no tenth, and cents differ by how sums are grouped. Why not wider
 integers: numpy has none.
@@ -41,6 +41,7 @@ run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -49,12 +50,14 @@ import numpy as np
 
 from tariffs.bulk.cells import Cells, cells_of, charging_starts
 from tariffs.bulk.columns import Flags, Integers, SessionColumns
+from tariffs.bulk.grants import Grants, PriceList, granted_rows, is_worthwhile, part
 from tariffs.bulk.limits import owed
 from tariffs.bulk.registers import Registers
 from tariffs.bulk.scale import Scale
-from tariffs.bulk.steps import Volumes, step_energy, step_time
+from tariffs.bulk.steps import step_energy, step_time
 from tariffs.bulk.sums import Sums
 from tariffs.bulk.tariff import STATES, BulkTariff
+from tariffs.bulk.volumes import Volumes
 from tariffs.errors import TariffError
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import price_session
@@ -122,18 +125,11 @@ def rate_columns(
 def _rate_chunk(columns: SessionColumns, tariff: BulkTariff, exact_rows: range) -> BulkTotals:
     hard = _hard(columns, tariff)
     if hard.all():
-        before = np.zeros(len(columns), dtype=np.int64)
-        totals = BulkTotals(
-            before_minor=before,
-            tax_minor=before.copy(),
-            by_kernel=hard,
-            refused={},
-            exact={},
-        )
+        totals = _nothing(hard)
     elif hard.any():
         totals = _without(columns, tariff, hard, exact_rows)
     else:
-        totals = _rated(columns, tariff, hard, exact_rows)
+        totals = _by_grants(columns, tariff, hard, exact_rows)
     for row in np.flatnonzero(hard).tolist():
         _by_kernel(columns, tariff, totals, row)
     return totals
@@ -147,16 +143,19 @@ def _without(
     rows = columns.only(easy)
     later = np.zeros(len(easy), dtype=np.bool_)
     found = {int(row): i for i, row in enumerate(easy) if row in exact_rows}
-    part = _rated(rows, tariff, later, range(len(easy)) if found else range(0))
-    before, tax = np.zeros(len(hard), dtype=np.int64), np.zeros(len(hard), dtype=np.int64)
-    before[easy], tax[easy] = part.before_minor, part.tax_minor
+    easier = _by_grants(rows, tariff, later, range(len(easy)) if found else range(0))
+    totals = _nothing(hard)
+    totals.before_minor[easy], totals.tax_minor[easy] = easier.before_minor, easier.tax_minor
     hard[easy] = later
+    totals.exact.update({row: easier.exact[i] for row, i in found.items() if i in easier.exact})
+    return totals
+
+
+def _nothing(hard: Flags) -> BulkTotals:
+    """Return totals that are still to be filled in."""
+    none = np.zeros(len(hard), dtype=np.int64)
     return BulkTotals(
-        before_minor=before,
-        tax_minor=tax,
-        by_kernel=hard,
-        refused={},
-        exact={row: part.exact[i] for row, i in found.items() if i in part.exact},
+        before_minor=none, tax_minor=none.copy(), by_kernel=hard, refused={}, exact={}
     )
 
 
@@ -191,32 +190,47 @@ def _hard(columns: SessionColumns, tariff: BulkTariff) -> Flags:
     hard |= (lasting <= 0) | (lasting > largest.duration_us_max)
     hard |= columns.energy_units() > largest.energy_units_max
     hard[list(columns.whole)] = True
-    if tariff.has_grants:
-        hard |= columns.group >= 0
     return hard
 
 
-def _rated(
+def _by_grants(
     columns: SessionColumns, tariff: BulkTariff, hard: Flags, exact_rows: range
 ) -> BulkTotals:
-    """Rate a chunk; sessions that turn out not to fit become *hard*."""
-    registers = Registers(columns, hard)
-    cells = _cells(columns, tariff, registers)
-    flat, energy, timed = tariff.selections()
-    scale = _scale_for(columns, tariff)
-    sums = Sums(scale, len(columns))
-    firsts = cells.firsts()
-    _add_flats(flat, cells, firsts, sums)
-    energy_volumes = _energy_volumes(columns, cells, firsts, energy, registers)
-    energy_volumes.cost(sums)
-    step_energy(tariff, energy_volumes, sums)
-    if timed.any():
-        time = Volumes(
-            units=cells.ends_us() - cells.starts_us, component=timed[cells.key], firsts=firsts
-        )
-        time.cost(sums)
-        step_time(tariff, time, sums)
-    result = owed(tariff, scale, sums, hard)
+    """Rate a chunk, the sessions of each set of grants at its prices."""
+    sets = granted_rows(columns, tariff.compiled)
+    if len(sets) == 1:
+        [grants] = sets
+        return _rated(columns, tariff, hard, exact_rows, grants)
+    totals = _nothing(hard)
+    for grants, rows in sets.items():
+        if not is_worthwhile(rows, sets):
+            hard[rows] = True
+            continue
+        later = np.zeros(len(rows), dtype=np.bool_)
+        wanted = range(len(rows)) if exact_rows else range(0)
+        some = _rated(columns.only(rows), tariff, later, wanted, grants)
+        totals.before_minor[rows], totals.tax_minor[rows] = some.before_minor, some.tax_minor
+        hard[rows] = later
+        exact = {int(rows[i]): both for i, both in some.exact.items()}
+        totals.exact.update({row: both for row, both in exact.items() if row in exact_rows})
+    return totals
+
+
+def _rated(
+    columns: SessionColumns, tariff: BulkTariff, hard: Flags, exact_rows: range, grants: Grants
+) -> BulkTotals:
+    """Rate a chunk under *grants*; sessions that turn out not to fit become *hard*."""
+    prices = tariff.prices(grants)
+    if prices is None or not prices.scales:
+        hard[:] = True
+        return _nothing(hard)
+    scale = _scale_for(columns, prices.scales)
+    # Under grants its numbers may be larger than without.
+    hard |= columns.energy_units() > scale.energy_units_max
+    hard |= columns.ends_us - columns.starts_us > scale.duration_us_max
+    registers, sums = Registers(columns, hard), Sums(scale, len(columns))
+    waived = _add_up(columns, tariff, prices, registers, sums)
+    result = owed(tariff, sums, hard, waived=waived)
     return BulkTotals(
         before_minor=result.before,
         tax_minor=result.after - result.before,
@@ -224,6 +238,32 @@ def _rated(
         refused={},
         exact=_exact(tariff, scale, sums, result.limited, exact_rows),
     )
+
+
+def _add_up(
+    columns: SessionColumns,
+    tariff: BulkTariff,
+    prices: PriceList,
+    registers: Registers,
+    sums: Sums,
+) -> Flags:
+    """Add up what the sessions cost, and return to which of them something was granted."""
+    cells = _cells(columns, tariff, registers)
+    flat, energy, timed = tariff.selections()
+    firsts = cells.firsts()
+    _add_flats(flat, cells, firsts, sums)
+    granted: Flags = np.logical_or.reduceat(prices.lowered[flat[cells.key]], firsts)
+    fed = part(_energy_volumes(columns, cells, firsts, energy, registers), prices)
+    fed.cost(sums)
+    granted |= fed.touch(prices.lowered)
+    step_energy(prices, fed, sums)
+    if timed.any():
+        lasting = cells.ends_us() - cells.starts_us
+        time = part(Volumes(units=lasting, component=timed[cells.key], firsts=firsts), prices)
+        time.cost(sums)
+        granted |= time.touch(prices.lowered)
+        step_time(prices, time, sums)
+    return granted
 
 
 def _exact(
@@ -240,11 +280,10 @@ def _exact(
     }
 
 
-def _scale_for(columns: SessionColumns, tariff: BulkTariff) -> Scale:
-    """Return the faster scale that all sessions fit into (the last always does)."""
+def _scale_for(columns: SessionColumns, scales: Sequence[Scale]) -> Scale:
+    """Return the faster scale that all sessions fit into, else the last."""
     energy = int(columns.energy_units().max())
     lasting = int((columns.ends_us - columns.starts_us).max())
-    scales = tariff.scales()
     fitting = (
         scale
         for scale in scales

@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tariffs.bulk.columns import Flags, Integers
+from tariffs.bulk.grants import PriceList
 from tariffs.bulk.sums import Sums, sums
-from tariffs.bulk.tariff import BulkTariff
+from tariffs.bulk.volumes import Volumes
 from tariffs.model.tariff import Dimension
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volumes:
-    """Rows of volumes with the number of their component, in order of session and time."""
-
-    units: Integers
-    component: Integers
-    firsts: Integers
-
-    def cost(self, sums_: Sums) -> None:
-        """Add what the volumes cost."""
-        sums_.add_volumes(self.units, self.component, self.firsts)
-
-
-def step_energy(tariff: BulkTariff, energy: Volumes, sums_: Sums) -> None:
+def step_energy(prices: PriceList, energy: Volumes, sums_: Sums) -> None:
     """Round the priced energy of each session up, at its last component's price."""
-    _step(tariff, energy, tariff.priced(Dimension.ENERGY), sums_)
+    _step(prices, energy, prices.priced(Dimension.ENERGY), sums_)
 
 
-def step_time(tariff: BulkTariff, time: Volumes, sums_: Sums) -> None:
+def step_time(prices: PriceList, time: Volumes, sums_: Sums) -> None:
     """Round priced parking up, or charging time where there is none; reservations by themselves."""
-    _step(tariff, time, tariff.priced(Dimension.RESERVATION_TIME), sums_)
-    parking = tariff.priced(Dimension.PARKING_TIME)
+    _step(prices, time, prices.priced(Dimension.RESERVATION_TIME), sums_)
+    parking = prices.priced(Dimension.PARKING_TIME)
     parks: Flags | None = None
     if parking.any():
-        totals = _step(tariff, time, parking, sums_)
+        totals = _step(prices, time, parking, sums_)
         parks = totals > 0
-    _step(tariff, time, tariff.priced(Dimension.TIME), sums_, unless=parks)
+    _step(prices, time, prices.priced(Dimension.TIME), sums_, unless=parks)
 
 
 def _step(
-    tariff: BulkTariff,
+    prices: PriceList,
     volumes: Volumes,
     priced: Integers,
     sums_: Sums,
@@ -55,7 +41,7 @@ def _step(
     counted = priced[volumes.component]
     counted *= volumes.units
     totals = sums(counted, volumes.firsts)
-    steps = tariff.steps()
+    steps = prices.steps()
     sizes = np.unique(steps[priced == 1])
     if len(sizes) == 1:
         added = -totals % int(sizes[0])

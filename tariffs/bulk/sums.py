@@ -24,13 +24,13 @@ class Sums:
     """What the components of each session come to; each class has its own sum, high and low."""
 
     def __init__(self, scale: Scale, sessions: int) -> None:
-        self._scale = scale
+        self.scale = scale
         self._high = [np.zeros(sessions, dtype=np.int64) for _ in scale.prices]
         self._low = [np.zeros(sessions, dtype=np.int64) for _ in scale.prices]
 
     def add_volumes(self, volumes: Integers, components: Integers, firsts: Integers) -> None:
         """Add what rows of *volumes* cost at their *components*."""
-        for i, prices in enumerate(self._scale.prices):
+        for i, prices in enumerate(self.scale.prices):
             if prices.any():
                 high, low = self._product(volumes, prices[components])
                 self._high[i] += sums(high, firsts)
@@ -39,14 +39,14 @@ class Sums:
 
     def add_some(self, sessions: Integers, volumes: Integers, components: Integers) -> None:
         """Add to *sessions*, each at most once, what *volumes* cost at *components*."""
-        for i, prices in enumerate(self._scale.prices):
+        for i, prices in enumerate(self.scale.prices):
             high, low = self._product(volumes, prices[components])
             self._high[i][sessions] += high
             if low is not None:
                 self._low[i][sessions] += low
 
     def _product(self, volumes: Integers, prices: Integers) -> tuple[Integers, Integers | None]:
-        limb = self._scale.limb
+        limb = self.scale.limb
         if limb == 1:
             return volumes * prices, None
         high = volumes // limb
@@ -60,12 +60,12 @@ class Sums:
     def amounts(self) -> tuple[Amount, Amount]:
         """Return the exact totals: before taxes, and with them."""
         self._carry()
-        weights = self._scale.weights
+        weights = self.scale.weights
         before = self._weighted([each.before for each in weights])
         return before, self._weighted([each.before + each.tax for each in weights])
 
     def _carry(self) -> None:
-        limb = self._scale.limb
+        limb = self.scale.limb
         if limb > 1:
             for i, low in enumerate(self._low):
                 carried = low // limb
@@ -78,7 +78,7 @@ class Sums:
         for i, weight in enumerate(weights[1:], 1):
             high += self._high[i] * weight
             low += self._low[i] * weight
-        return Amount(self._scale, high, low)
+        return Amount(self.scale, high, low)
 
     def only_class(self) -> Integers:
         """Return the number of the one class that each session pays, -1 where there are several."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -12,15 +11,16 @@ import numpy as np
 from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, ValidationGrant
 from tariffs.bulk.clock import ClockTables
 from tariffs.bulk.columns import Integers
-from tariffs.bulk.scale import LIMBS, Scale, scale_of
-from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Selection, State, Why
+from tariffs.bulk.grants import NONE, Grants, PriceList, price_list
+from tariffs.bulk.scale import Scale
+from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, Selection, State
 from tariffs.model.policy import DEFAULT, PricingPolicy, StepPolicy
-from tariffs.model.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
+from tariffs.model.tariff import PriceComponent, Restrictions, Tariff, TariffElement
 
 STATES: Final = len(State)
 _KEYS_MAX: Final = 100_000
 _THRESHOLDS_MAX: Final = 64
-# Of these, a grace is part of the tables, and a grant concerns its group's sessions alone.
+# Of these, a grace is part of the tables, and grants have prices of their own.
 _KNOWN: Final = (IdleGrace, GroupGrant, ValidationGrant)
 
 
@@ -98,17 +98,9 @@ class BulkTariff:
         bands = compiled.bands
         self.durations = () if bands.duration is None else bands.duration.thresholds
         self.energies = () if bands.energy is None else bands.energy.thresholds
-        self.has_grants = any(
-            isinstance(each, GroupGrant | ValidationGrant) for each in compiled.tariff.adjustments
-        )
         self._table = ComponentTable()
         self._selections: dict[int, tuple[Integers, Integers, Integers]] = {}
-        self._scales: tuple[Scale, ...] = ()
-
-    @property
-    def components(self) -> Sequence[CompiledComponent | None]:
-        """Return the components by number."""
-        return self._table.components
+        self._prices: dict[tuple[Grants, int], PriceList | None] = {}
 
     def refusal(self) -> str | None:
         """Say why no session can be rated in bulk, if so."""
@@ -147,7 +139,6 @@ class BulkTariff:
             ]
             flat, energy, timed = np.array(chosen, dtype=np.int64).T.copy()
             known = self._selections[len(masks)] = (flat, energy, timed)
-            self._scales = ()
         return known
 
     def _selection(self, mask: int, state: State) -> Selection | tuple[None, ...]:
@@ -163,23 +154,18 @@ class BulkTariff:
         return [clock & duration & energy for duration in durations for energy in energies]
 
     def scales(self) -> tuple[Scale, ...]:
-        """Return what can be used of the limb sizes, the faster first."""
-        if not self._scales:
-            made = (scale_of(self.compiled, self.components, limb) for limb in LIMBS)
-            self._scales = tuple(scale for scale in made if scale is not None)
-        return self._scales
+        """Return what can be used of the limb sizes where nobody is granted anything."""
+        prices = self.prices(NONE)
+        return () if prices is None else prices.scales
 
-    def steps(self) -> Integers:
-        """Return each component's step in volume units, 1 where none applies."""
-        if self.policy.steps is StepPolicy.NONE_3_0:
-            return np.ones(len(self.components), dtype=np.int64)
-        units = [1 if c is None else max(c.step_units, 1) for c in self.components]
-        return np.array(units, dtype=np.int64)
-
-    def priced(self, dimension: Dimension) -> Integers:
-        """Return 1 for each component that prices *dimension*, else 0."""
-        flags = [
-            c is not None and c.why is Why.PRICED and c.dimension is dimension
-            for c in self.components
-        ]
-        return np.array(flags, dtype=np.int64)
+    def prices(self, grants: Grants) -> PriceList | None:
+        """Return what the components known so far cost under *grants*, if tables can say it."""
+        components = tuple(self._table.components)
+        key = grants, len(components)
+        if key not in self._prices:
+            if self.policy.steps is StepPolicy.NONE_3_0:
+                components = tuple(
+                    c and msgspec.structs.replace(c, step_units=0) for c in components
+                )
+            self._prices[key] = price_list(self.compiled, components, grants)
+        return self._prices[key]

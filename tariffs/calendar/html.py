@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, time
-from html import escape
 from typing import Final
 
 from tariffs.calendar.circumstances import footnotes, start_note, telling
@@ -20,6 +19,7 @@ from tariffs.calendar.words import (
 )
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import PriceLimit, Tariff, TaxIncluded
+from tariffs.phrases.printable import html_text
 
 # Background and text of free and of the six shades: each pair has a contrast of 4.5 or more.
 PALETTE: Final = (
@@ -75,11 +75,11 @@ def calendar_html(
     *plot_day* is one of the days of *base*; by default the one with the most changes.
     """
     tariff = base.tariff
-    title = escape(tariff.name or tariff.id)
+    title = html_text(tariff.name or tariff.id)
     last = base.days[-1].isoformat()
     body: list[str] = [
         f"<h1>{title}</h1>",
-        f'<p class="lead">{base.first_day.isoformat()} to {last}, {escape(base.time_zone)}</p>',
+        f'<p class="lead">{base.first_day.isoformat()} to {last}, {html_text(base.time_zone)}</p>',
         _facts(tariff),
     ]
     shown = {fee: telling(compiled, base, fee) for fee in base.fees}
@@ -112,7 +112,7 @@ def _facts(tariff: Tariff) -> str:
     for name, limit in (("At least", tariff.min_price), ("At most", tariff.max_price)):
         if limit is not None:
             facts.append((name, f"{limit_text(limit, tariff.currency)} a session"))
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    rows = "".join(f"<dt>{html_text(name)}</dt><dd>{html_text(text)}</dd>" for name, text in facts)
     return f"<dl>{rows}</dl>"
 
 
@@ -137,10 +137,11 @@ def limit_text(limit: PriceLimit, currency: str) -> str:
 def fee_section(calendar: WeekCalendar, fee: Fee, when: str = "") -> Iterator[str]:
     """Yield the heading and the table of one fee; a sentence where it never changes."""
     currency = calendar.tariff.currency
-    yield f"<section><h2>{escape(fee.value)}{escape(when and f', {when}')}</h2>"
+    yield f"<section><h2>{html_text(fee.value)}{html_text(when and f', {when}')}</h2>"
     constant = calendar.constant(fee)
     if constant is not None:
-        yield f"<p>{escape(price_text(constant.price, fee, currency))} at all times.</p></section>"
+        price = html_text(price_text(constant.price, fee, currency))
+        yield f"<p>{price} at all times.</p></section>"
         return
     scale = scale_of(calendar, fee)
     minutes = calendar.slot_minutes(fee)
@@ -149,7 +150,7 @@ def fee_section(calendar: WeekCalendar, fee: Fee, when: str = "") -> Iterator[st
     yield (
         f'<div class="wrap" role="region" tabindex="0" aria-labelledby="c-{name}">'
         f"<table{'' if minutes == 60 else ' class=quarter'}>"  # noqa: PLR2004 - an hour
-        f'<caption id="c-{name}">{escape(fee.value)} in {escape(currency)}{fee.unit}, '
+        f'<caption id="c-{name}">{html_text(fee.value)} in {html_text(currency)}{fee.unit}, '
         "by local time and day</caption><thead><tr>"
         '<th scope="col">From</th>'
     )
@@ -182,7 +183,7 @@ def _cell(stretches: tuple[Stretch, ...], scale: PriceScale, currency: str) -> s
 def _legend(scale: PriceScale, calendar: WeekCalendar, fee: Fee) -> str:
     currency = calendar.tariff.currency
     items = [
-        f'<li class="p{scale.shade(level)}">{escape(text)} {escape(currency)}{fee.unit}</li>'
+        f'<li class="p{scale.shade(level)}">{html_text(text)} {html_text(currency)}{fee.unit}</li>'
         for level, text in scale.legend(currency)
     ]
     if any(s.price is None and s.valid for s in calendar.stretches[fee]):
@@ -205,9 +206,9 @@ def _notes(compiled: CompiledTariff, base: WeekCalendar) -> Iterator[str]:
     tariff = base.tariff
     notes = (start_note(base.circumstances), *footnotes(compiled, base))
     yield "<section><h2>Notes</h2><ul>"
-    yield from (f"<li>{escape(note)}</li>" for note in notes)
+    yield from (f"<li>{html_text(note)}</li>" for note in notes)
     yield "</ul></section><section><h2>Elements, in order; the first that applies counts</h2><ol>"
     for element in tariff.elements:
-        name = "" if element.name is None else f"<strong>{escape(element.name)}</strong>: "
-        yield f"<li>{name}{escape(element_text(element, tariff.currency))}</li>"
+        name = "" if element.name is None else f"<strong>{html_text(element.name)}</strong>: "
+        yield f"<li>{name}{html_text(element_text(element, tariff))}</li>"
     yield "</ol></section>"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
-from html import escape
 from typing import Final
 
 from tariffs.calendar.week import Fee, Stretch, WeekCalendar
 from tariffs.calendar.words import amount_text, clock_text, local_pieces, price_text
 from tariffs.model.restrictions import MIDNIGHT
+from tariffs.phrases.printable import html_text
 from tariffs.zones import instant_of, zone
 
 _WIDTH: Final = 760
@@ -36,8 +36,8 @@ def day_plot(calendar: WeekCalendar, fee: Fee, day: date) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"',
         f'role="img" aria-labelledby="t-{name} d-{name}"',
         'font-family="system-ui, sans-serif" font-size="12">',
-        f'<title id="t-{name}">{escape(title)}</title>',
-        f'<desc id="d-{name}">{escape(plot.description())}</desc>',
+        f'<title id="t-{name}">{html_text(title)}</title>',
+        f'<desc id="d-{name}">{html_text(plot.description())}</desc>',
         *plot.value_axis(),
         *plot.time_axis(),
         *plot.steps(),
@@ -98,7 +98,7 @@ class _Plot:
                 f"{amount_text(value, currency)}</text>"
             )
             value += self.tick
-        yield f'<text x="4" y="12" fill="currentColor">{escape(currency)}{self.fee.unit}</text>'
+        yield f'<text x="4" y="12" fill="currentColor">{html_text(currency)}{self.fee.unit}</text>'
 
     def time_axis(self) -> Iterator[str]:
         """Yield a tick for every third local hour."""

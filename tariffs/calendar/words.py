@@ -10,8 +10,9 @@ from typing import Final
 
 from tariffs.calendar.week import Fee, HeldPrice, fee_of
 from tariffs.currencies import CURRENCY_EXPONENTS
-from tariffs.model.tariff import WEEKDAYS, Restrictions, TariffElement, Weekday
+from tariffs.model.tariff import WEEKDAYS, Restrictions, Tariff, TariffElement, Weekday
 from tariffs.quantities import plain
+from tariffs.taxes.names import rate_name
 from tariffs.zones import clock_change, zone
 
 DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -190,19 +191,24 @@ def restrictions_text(restrictions: Restrictions) -> str:
     return ", ".join(parts)
 
 
-def element_text(element: TariffElement, currency: str) -> str:
-    """Return an element as a sentence part: its prices, then when it applies."""
+def element_text(element: TariffElement, tariff: Tariff) -> str:
+    """Return an element of *tariff* as a sentence part: its prices, then when it applies."""
     reserved = element.restrictions.reservation is not None
     prices = []
     for component in element.price_components:
         fee = fee_of(component.dimension, reserved=reserved)
         named, unit = (fee.value, fee.unit) if fee is not None else (component.dimension, "")
-        vat = "" if component.vat is None else f" + {component.vat:f} % VAT"
+        vat = "" if component.vat is None else f" + {rate_text(component.vat, tariff)}"
         series = " over the price series" if component.series else ""
-        amount = f"{amount_text(component.price, currency)} {currency}{unit}"
+        amount = f"{amount_text(component.price, tariff.currency)} {tariff.currency}{unit}"
         prices.append(f"{named} {amount}{series}{vat}")
     when = restrictions_text(element.restrictions) or ALL_TIMES
     return f"{', '.join(prices)} ({when})"
+
+
+def rate_text(percent: Decimal, tariff: Tariff) -> str:
+    """Return a rate of tax by the name that the tariff, or its country, has for it."""
+    return f"{percent:f} % {rate_name(percent, tariff.sales_taxes, tariff.country_code)}"
 
 
 def element_label(index: int, name: str | None) -> str:

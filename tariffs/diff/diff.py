@@ -45,6 +45,7 @@ from tariffs.calendar.words import (
 from tariffs.diff.words import setting_changes
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.model.tariff import Tariff
+from tariffs.taxes.names import rate_name
 
 # Bands multiply: four quantities of ten bands each would be 10,000 weeks.
 COMBINATIONS_MAX: Final = 200
@@ -135,7 +136,7 @@ class _Week:
         self, before: CompiledTariff, after: CompiledTariff, time_zone: str, first_day: date
     ) -> None:
         self.time_zone, self.first_day = time_zone, first_day
-        self.currencies = (before.tariff.currency, after.tariff.currency)
+        self.tariffs = (before.tariff, after.tariff)
         # The week shows what the elements say; the validity is a setting of its own.
         self.before, self.after = _always_valid(before), _always_valid(after)
         self.bands = bands_along((before.tariff, after.tariff))
@@ -212,7 +213,7 @@ class _Week:
                         pieces.setdefault(change, []).extend(cut)
             when = " and ".join(bands_text((band,)) for band in bands)
             for change, cut in pieces.items():
-                yield from _price_sentences(change, self._where(cut, when), self.currencies)
+                yield from _price_sentences(change, self._where(cut, when), self.tariffs)
 
     def _where(self, pieces: list[Piece], when: str) -> str:
         windows = windows_text(pieces, self.base[0].days)
@@ -237,7 +238,7 @@ class _Week:
             pieces = by_when.setdefault(self._when(points), [])
             pieces += local_pieces(starts_at, ends_at, self.time_zone)
         for when, pieces in by_when.items():
-            yield from _price_sentences(change, self._where(pieces, when), self.currencies)
+            yield from _price_sentences(change, self._where(pieces, when), self.tariffs)
 
     def _when(self, points: set[Circumstances]) -> str:
         """Return at which point of a session a change holds; empty for always."""
@@ -324,9 +325,10 @@ def _unnamed(difference: HourlyDifference, *, old: bool) -> HeldPrice | None:
 
 
 def _price_sentences(
-    change: _Change, where: str, currencies: tuple[str, str]
+    change: _Change, where: str, tariffs: tuple[Tariff, Tariff]
 ) -> Iterator[TariffChange]:
     old, new, fee = change.before, change.after, change.fee
+    currencies = tariffs[0].currency, tariffs[1].currency
     subject = f"{fee.value} {where}" if where else fee.value
     old_price = None if old is None else old.price
     new_price = None if new is None else new.price
@@ -336,7 +338,7 @@ def _price_sentences(
     if old is None or new is None:
         return
     if old.vat != new.vat:
-        text = f"VAT on {subject} changes from {_vat(old.vat)} to {_vat(new.vat)}"
+        text = _tax_sentence(subject, (old.vat, new.vat), tariffs)
         yield TariffChange(kind=ChangeKind.TAX, sentence=text)
     if old.step_size != new.step_size:
         unit = "Wh" if fee is Fee.ENERGY else "s"
@@ -364,5 +366,15 @@ def _percent(old: Decimal, new: Decimal) -> str:
     return f"{share:+f} %"
 
 
-def _vat(vat: Decimal | None) -> str:
-    return "none" if vat is None else f"{vat:f} %"
+def _tax_sentence(
+    subject: str, rates: tuple[Decimal | None, Decimal | None], tariffs: tuple[Tariff, Tariff]
+) -> str:
+    """Say how a rate of tax changes, by its name; by both where it is another tax."""
+    names = [
+        None if rate is None else rate_name(rate, tariff.sales_taxes, tariff.country_code)
+        for rate, tariff in zip(rates, tariffs, strict=True)
+    ]
+    was, now = ("none" if rate is None else f"{rate:f} %" for rate in rates)
+    if None not in names and names[0] != names[1]:
+        return f"Tax on {subject} changes from {was} {names[0]} to {now} {names[1]}"
+    return f"{names[0] or names[1]} on {subject} changes from {was} to {now}"

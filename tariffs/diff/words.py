@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from tariffs.adjustments.adjustment import Adjustment
-from tariffs.calendar.words import amount_text, element_label, element_text
+from tariffs.calendar.words import amount_text, element_label, element_text, rate_text
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import PriceLimit, Tariff, TariffElement
 
@@ -50,6 +50,10 @@ def setting_changes(before: Tariff, after: Tariff) -> Iterator[Said]:
     if before.below_zero is not after.below_zero:
         now = "may now be" if after.below_zero else "may no longer be"
         yield SETTING, f"Prices {now} below zero"
+    if before.sales_taxes != after.sales_taxes:
+        yield SETTING, f"Taxes in percent: {_sales_taxes(after)} (was {_sales_taxes(before)})"
+    if before.quantity_taxes != after.quantity_taxes:
+        yield SETTING, f"Taxes per kWh: {_quantity_taxes(after)} (was {_quantity_taxes(before)})"
     yield from _limit("A session costs at least", before, after, "min_price")
     yield from _limit("A session costs at most", before, after, "max_price")
     yield from _validity("from", before.start_date_time, after.start_date_time)
@@ -62,6 +66,25 @@ def setting_changes(before: Tariff, after: Tariff) -> Iterator[Said]:
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else f"{str(value)!r}"
+
+
+def _sales_taxes(tariff: Tariff) -> str:
+    return _listed(
+        f"{tax.name} {tax.percent:f} %" + (" on those before it" if tax.stack else "")
+        for tax in tariff.sales_taxes
+    )
+
+
+def _quantity_taxes(tariff: Tariff) -> str:
+    return _listed(
+        f"{tax.name} {amount_text(tax.per_kwh, tariff.currency)} {tariff.currency}"
+        + ("" if tax.vat is None else f" + {rate_text(tax.vat, tariff)}")
+        for tax in tariff.quantity_taxes
+    )
+
+
+def _listed(taxes: Iterable[str]) -> str:
+    return ", ".join(taxes) or "none of its own"
 
 
 def _limit(words: str, before: Tariff, after: Tariff, field: str) -> Iterator[Said]:
@@ -110,11 +133,11 @@ def _elements(before: Tariff, after: Tariff) -> Iterator[Said]:
         yield ELEMENT, _element_change(before, after, old, new)
     for index in removed:
         element = before.elements[index]
-        label, text = element_label(index, element.name), element_text(element, before.currency)
+        label, text = element_label(index, element.name), element_text(element, before)
         yield ELEMENT, f"{_capital(label)} is removed: {text}"
     for index in added:
         element = after.elements[index]
-        label, text = element_label(index, element.name), element_text(element, after.currency)
+        label, text = element_label(index, element.name), element_text(element, after)
         yield ELEMENT, f"{_capital(label)} is added: {text}"
 
 
@@ -156,7 +179,7 @@ def _element_change(before: Tariff, after: Tariff, old: int, new: int) -> str:
         if was.name != now.name:
             return f"{label} was called {_shown(was.name)}"
         return f"{label} moves from place {old + 1} to place {new + 1}"
-    texts = element_text(was, before.currency), element_text(now, after.currency)
+    texts = element_text(was, before), element_text(now, after)
     if texts[0] == texts[1]:
         return f"{label} bills in other steps: {_steps(was)} became {_steps(now)}"
     return f"{label} changes from: {texts[0]}, to: {texts[1]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,8 @@ from tariffs.model.usage import Activity, SessionUsage, UsagePoint, UsageSpan
 from tariffs.phrases.english import ENGLISH
 from tariffs.problems import Problem
 from tariffs.zones import zone
+
+NO_ENERGY: Final = "an example needs kwh or readings; if nothing was drawn, say kwh: 0"
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,10 +104,8 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
     name = fields.text("name") or f"example {number}"
     starts_at, ends_at = moment("starts", required=True), moment("ends", required=True)
     parking, reserved_until = moment("parking_from"), moment("reserved_until")
-    kwh = fields.number("kwh") or Decimal(0)
-    readings = [_reading(each, notebook, time_zone) for each in fields.items("readings")]
-    if readings and fields.has("kwh"):
-        notebook.complain(fields.key_node("kwh"), "say either kwh or readings")
+    expired = bool(fields.flag("reservation_expired"))
+    kwh, readings = _drawn(fields, notebook, time_zone)
     groups, validations = fields.texts("groups"), fields.texts("validations")
     payment, vat_id = fields.text("payment_method"), fields.text("reverse_charge_vat_id")
     total, before = (
@@ -112,6 +113,9 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
         fields.read("before_taxes", signed_of),
     )
     fields.finish()
+    if len(notebook.problems) == known and kwh is None and not (readings or expired):
+        # A key that is misspelt was named above.
+        notebook.complain(fields.node, NO_ENERGY)
     if len(notebook.problems) > known or starts_at is None or ends_at is None or total is None:
         return None
     spot = fields.key_node("total")
@@ -122,9 +126,9 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
         starts_at=starts_at,
         ends_at=ends_at,
         time_zone=time_zone,
-        points=tuple(point for point in readings if point is not None)
-        or tuple(_points(starts_at, ends_at, reserved_until, parking, kwh.scaleb(3))),
-        spans=tuple(_spans(starts_at, reserved_until, parking)),
+        points=readings or tuple(_points(starts_at, ends_at, reserved_until, parking, kwh)),
+        spans=tuple(_spans(starts_at, ends_at if expired else reserved_until, parking)),
+        reservation_expired=expired,
         groups=groups,
         validations=validations,
         payment_method=payment,
@@ -138,6 +142,17 @@ def _example(fields: Fields, notebook: Notebook, time_zone: str, number: int) ->
     return Example(
         name=name, usage=usage, total=total, before_taxes=before, line=spot.line, column=spot.column
     )
+
+
+def _drawn(
+    fields: Fields, notebook: Notebook, time_zone: str
+) -> tuple[Decimal | None, tuple[UsagePoint, ...]]:
+    """Read what was drawn: all of it, or register by register."""
+    kwh = fields.number("kwh")
+    readings = [_reading(each, notebook, time_zone) for each in fields.items("readings")]
+    if readings and fields.has("kwh"):
+        notebook.complain(fields.key_node("kwh"), "say either kwh or readings")
+    return kwh, tuple(point for point in readings if point is not None)
 
 
 def _reading(node: Node, notebook: Notebook, time_zone: str) -> UsagePoint | None:
@@ -154,9 +169,14 @@ def _reading(node: Node, notebook: Notebook, time_zone: str) -> UsagePoint | Non
 
 
 def _points(
-    start: datetime, end: datetime, reserved: datetime | None, parking: datetime | None, wh: Decimal
+    start: datetime,
+    end: datetime,
+    reserved: datetime | None,
+    parking: datetime | None,
+    kwh: Decimal | None,
 ) -> Iterator[UsagePoint]:
     """Yield readings: the energy flows evenly from the end of the reservation until parking."""
+    wh = (kwh or Decimal(0)).scaleb(3)
     yield UsagePoint(start, Decimal(0))
     if reserved is not None and start < reserved < end:
         yield UsagePoint(reserved, Decimal(0))

@@ -212,6 +212,7 @@ def _example() -> Schema:
             ),
             "parking_from": MOMENT,
             "reserved_until": MOMENT,
+            "reservation_expired": FLAG,
             "groups": items(TEXT),
             "validations": items(TEXT),
             "payment_method": TEXT,

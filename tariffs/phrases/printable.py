@@ -1,14 +1,16 @@
-"""Text of strangers made safe to show: on a terminal, in a log, in a file for people.
+"""Text of strangers made safe to show: on a terminal, in a log, on a page, in a spreadsheet.
 
 Stations, partners and their tariffs name things as they like: with escape sequences that recolour
 or retitle a terminal, with line feeds that make a second, invented line of a log, with controls
-that turn the direction of writing round. All of these are shown as what they are.
+that turn the direction of writing round. All of these are shown as what they are. On a page it is
+no markup either, and in a spreadsheet no formula.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html import escape
 from typing import Final
 
 # C0 and C1 controls, soft hyphen, marks and controls of direction (UAX #9), invisible operators,
@@ -23,6 +25,8 @@ _IN_TEXT: Final = re.compile(f"[{_UNSAFE}]")
 _IN_JSON: Final = re.compile(f"[{_UNSAFE}]".replace(r"\x00-\x1f", ""))
 
 _DELETE: Final = "\x7f"
+# With what a spreadsheet begins a formula; some take the wide forms, too.
+_FORMULAS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _SEEN: Final = bytes(range(0x20, 0x7F))
 
 
@@ -41,6 +45,18 @@ def printable_lines(lines: Sequence[str]) -> str:
     if text.isascii() and text.encode().translate(None, _SEEN) == b"\n" * (len(lines) - 1):
         return text
     return "\n".join(map(printable, lines))
+
+
+def html_text(text: str) -> str:
+    """Return *text* as HTML that shows it `printable`, within an element or a quoted attribute."""
+    return escape(printable(text))
+
+
+def csv_text(text: str) -> str:
+    """Return *text* `printable` in a cell, after an apostrophe where it would be a formula."""
+    shown = printable(text)
+    # Spreadsheets trim a cell before they look at it.
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULAS) else shown
 
 
 def printable_json(text: str) -> str:

@@ -13,23 +13,24 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, Final
 
+import msgspec
 import numpy as np
 from numpy.lib.format import read_array, write_array
 from numpy.typing import NDArray
 
 from tariffs.bulk.checks import BrokenColumnsError, check_columns
-from tariffs.bulk.columns import Flags, Integers, SessionColumns
+from tariffs.bulk.columns import Flags, Integers, Privilege, SessionColumns
 from tariffs.simulate.history import AMOUNT_MINOR_MAX, HistoryChunk
 
-FORMAT: Final = "wattledger-sessions-1"
+FORMAT: Final = "wattledger-sessions-2"
 # An array's size is read before its bytes: a small zip can unpack to any size.
 _BYTES_MAX: Final = 2**29
 _PLAIN: Final = (
-    *("starts_us", "ends_us", "zone", "group", "point_offsets", "point_us", "point_units"),
+    *("starts_us", "ends_us", "zone", "privilege", "point_offsets", "point_us", "point_units"),
     *("span_offsets", "span_us", "span_state"),
 )
 _OPTIONAL: Final = ("power_mw", "current_ma")
-_NAMES: Final = ("zones", "groups")
+_PRIVILEGE: Final = msgspec.json.Decoder(Privilege)
 _OWN: Final = ("customer", "site", "billed_before", "billed_after")
 
 
@@ -62,7 +63,10 @@ def _arrays(chunk: HistoryChunk) -> dict[str, NDArray[Any]]:
     arrays["is_billed"] = chunk.is_billed
     for name, texts in (
         ("zones", columns.zones),
-        ("groups", columns.groups),
+        (
+            "privileges",
+            [msgspec.json.encode(privilege).decode() for privilege in columns.privileges],
+        ),
         ("ids", chunk.ids),
         ("customers", chunk.customers),
         ("sites", chunk.sites),
@@ -86,7 +90,7 @@ def read_columns_file(file: IO[bytes]) -> Iterator[HistoryChunk]:
         with zipfile.ZipFile(file) as archive:
             kind = str(_read(archive, "format"))
             if kind != FORMAT:
-                raise BrokenColumnsError(kind, f"the format is not {FORMAT}")
+                raise BrokenColumnsError(kind, f"the format is not {FORMAT}; save it once more")
             members = set(archive.namelist())
             number = 0
             while f"{number:05}.starts_us.npy" in members:
@@ -105,7 +109,7 @@ def _chunk(archive: zipfile.ZipFile, members: set[str], prefix: str, currency: s
     }
     columns = SessionColumns(
         zones=_texts(archive, prefix + "zones"),
-        groups=_texts(archive, prefix + "groups"),
+        privileges=_privileges(archive, prefix + "privileges"),
         whole={},
         power_mw=optional.get("power_mw"),
         current_ma=optional.get("current_ma"),
@@ -155,6 +159,13 @@ def _texts(archive: zipfile.ZipFile, name: str) -> tuple[str, ...]:
     if values.dtype.kind != "U" and values.size:
         raise BrokenColumnsError(name, "it is no row of texts")
     return tuple(values.tolist())
+
+
+def _privileges(archive: zipfile.ZipFile, name: str) -> tuple[Privilege, ...]:
+    try:
+        return tuple(map(_PRIVILEGE.decode, _texts(archive, name)))
+    except msgspec.DecodeError as error:
+        raise BrokenColumnsError(name, f"a privilege is no JSON of two lists: {error}") from None
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

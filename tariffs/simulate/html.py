@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Final
 
+from tariffs.phrases.printable import html_text
 from tariffs.simulate.simulation import BilledChange, SimulationResult
 from tariffs.simulate.tables import ResultTable, amount_of, percent_of, result_tables, sentences
 
@@ -54,9 +54,9 @@ def simulation_html(result: SimulationResult, title: str, *, top: int = 20) -> s
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-        f'<h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>',
-        f"<p>{escape(chr(10).join(sentences(result)))}</p>",
+        f"<title>{html_text(title)}</title><style>{_STYLE}</style></head><body>",
+        f'<h1>{html_text(title)}</h1><p class="lead">{html_text(lead)}</p>',
+        f"<p>{chr(10).join(map(html_text, sentences(result)))}</p>",
         *_chart(sorted(result.months.values(), key=lambda change: change.name), result),
     ]
     parts += [line for table in result_tables(result, top=top) for line in _table(table)]
@@ -65,13 +65,13 @@ def simulation_html(result: SimulationResult, title: str, *, top: int = 20) -> s
 
 def _table(table: ResultTable) -> Iterator[str]:
     sides = list(table.columns.values())
-    yield f'<div class="wrap"><table><caption>{escape(table.title)}</caption><thead><tr>'
+    yield f'<div class="wrap"><table><caption>{html_text(table.title)}</caption><thead><tr>'
     for heading, side in table.columns.items():
-        yield f'<th scope="col" class="{side}">{escape(heading)}</th>'
+        yield f'<th scope="col" class="{side}">{html_text(heading)}</th>'
     yield "</tr></thead><tbody>"
     for row in table.rows:
         cells = zip(row, sides, strict=True)
-        yield "<tr>" + "".join(f'<td class="{s}">{escape(c)}</td>' for c, s in cells) + "</tr>"
+        yield "<tr>" + "".join(f'<td class="{s}">{html_text(c)}</td>' for c, s in cells) + "</tr>"
     if not table.rows:
         yield f'<tr><td colspan="{len(sides)}">none</td></tr>'
     yield "</tbody></table></div>"
@@ -91,7 +91,7 @@ def _chart(months: Sequence[BilledChange], result: SimulationResult) -> Iterator
     yield f'<figure><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
     yield 'role="img" aria-labelledby="chart-title chart-words" font-size="12">'
     yield f'<title id="chart-title">Revenue by month, old and new, {result.currency}</title>'
-    yield f'<desc id="chart-words">{escape(described)}</desc>'
+    yield f'<desc id="chart-words">{html_text(described)}</desc>'
     yield from _grid(highest, result.currency)
     slot = (_WIDTH - _LEFT) * 100 // len(months)
     for number, month in enumerate(months):

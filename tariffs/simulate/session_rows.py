@@ -10,6 +10,7 @@ import numpy as np
 from tariffs.bulk.columns import Flags, Integers
 from tariffs.currencies import currency_exponent
 from tariffs.model.usage import moment_of
+from tariffs.phrases.printable import csv_text
 from tariffs.quantities import minor_text, ratio_text
 from tariffs.simulate.history import HistoryChunk, Unread
 
@@ -42,11 +43,11 @@ class SessionRows:
             started_at = moment_of(int(chunk.columns.starts_us[row]))
             self._writer.writerow(
                 (
-                    harmless(chunk.ids[row]),
-                    harmless(chunk.spots[row]) if chunk.spots else "",
+                    csv_text(chunk.ids[row]),
+                    csv_text(chunk.spots[row]) if chunk.spots else "",
                     started_at.isoformat().replace("+00:00", "Z"),
-                    harmless(chunk.customers[int(chunk.customer[row])]),
-                    harmless(chunk.sites[int(chunk.site[row])]),
+                    csv_text(chunk.customers[int(chunk.customer[row])]),
+                    csv_text(chunk.sites[int(chunk.site[row])]),
                     ratio_text(int(energy[row]), _UNITS_PER_KWH),
                     self._currency,
                     *(minor_text(minor, self._exponent) for minor in amounts),
@@ -58,9 +59,4 @@ class SessionRows:
     def left_out(self, unread: Unread) -> None:
         """Write a session that is in no total."""
         empty = [""] * (len(HEADING) - 3)
-        self._writer.writerow(("", harmless(unread.spot), *empty, harmless(unread.why)))
-
-
-def harmless(text: str) -> str:
-    """Return *text* so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+        self._writer.writerow(("", csv_text(unread.spot), *empty, csv_text(unread.why)))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from tariffs.phrases.printable import csv_text
 from tariffs.quantities import decimal_of_ratio, money_of_minor, round_ratio
-from tariffs.simulate.session_rows import harmless
 from tariffs.simulate.simulation import (
     BilledChange,
     SessionChange,
@@ -138,7 +138,7 @@ def result_csv(result: SimulationResult) -> str:
         writer.writerow(
             (
                 kind,
-                harmless(change.name),
+                csv_text(change.name),
                 change.sessions,
                 f"{decimal_of_ratio(change.energy_milli_wh, _MILLI_WH_PER_KWH):f}",
                 result.currency,

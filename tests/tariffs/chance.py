@@ -9,7 +9,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from tariffs.adjustments.adjustment import Adjustment, GroupGrant, IdleGrace
+from tariffs.adjustments.adjustment import Adjustment, GroupGrant, IdleGrace, ValidationGrant
 from tariffs.model.tariff import (
     WEEKDAYS,
     Dimension,
@@ -41,8 +41,8 @@ def chance_tariff(random: Random) -> Tariff:
     adjustments: list[Adjustment] = []
     if random.random() < 0.3:
         adjustments.append(IdleGrace(seconds=random.choice((60, 600, 7200))))
-    if random.random() < 0.1:
-        adjustments.append(GroupGrant(group="staff", dimensions=("ENERGY",), percent=Decimal(50)))
+    if random.random() < 0.4:
+        adjustments.extend(chance_grant(random) for _ in range(random.randint(1, 3)))
     return Tariff(
         id="CHANCE",
         currency=random.choice(CURRENCIES),
@@ -52,6 +52,28 @@ def chance_tariff(random: Random) -> Tariff:
         max_price=most,
         adjustments=tuple(adjustments),
         below_zero=below_zero,
+    )
+
+
+def chance_grant(random: Random) -> Adjustment:
+    """Return a grant to a group or a validation, of all or a part, without or within limits."""
+    dimensions = random.choice(
+        ((), ("ENERGY",), ("FLAT", "TIME"), ("PARKING_TIME",), ("RESERVATION_TIME", "ENERGY"))
+    )
+    percent = Decimal(random.choice(("0", "50", "33.3", "100", "100")))
+    is_limited = random.random() < 0.4
+    kwh = Decimal(random.choice(("0.001", "5", "100"))) if is_limited else None
+    minutes = Decimal(random.choice(("0.5", "30", "600"))) if is_limited else None
+    if random.random() < 0.5:
+        return GroupGrant(
+            group="staff",
+            dimensions=dimensions,
+            percent=percent,
+            kwh_max=kwh,
+            minutes_max=minutes,
+        )
+    return ValidationGrant(
+        code="shop", dimensions=dimensions, percent=percent, kwh_max=kwh, minutes_max=minutes
     )
 
 
@@ -137,7 +159,8 @@ def chance_usage(random: Random) -> SessionUsage:
         time_zone=random.choice(ZONES),
         points=tuple(points),
         spans=_spans(random, start, length, unit),
-        groups=("staff",) if random.random() < 0.2 else (),
+        groups=random.choice(((), (), ("Staff",), ("residents",), ("residents", "staff"))),
+        validations=random.choice(((), (), ("shop",), ("shop", "hotel"))),
         reservation_expired=random.random() < 0.1,
     )
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tariffs.adjustments.adjustment import GroupGrant, QuantityTax, RoundDown
+from tariffs.adjustments.adjustment import QuantityTax, RoundDown
 from tariffs.bulk.checks import BrokenColumnsError, check_columns
 from tariffs.bulk.columns import columns_of
 from tariffs.bulk.rating import BulkTotals, bulk_tariff, rate_columns
@@ -42,9 +42,12 @@ def _check(random: Random, sessions: int) -> tuple[int, int]:
     assert not totals.refused
     for i, usage in enumerate(usages):
         priced = price_session(usage, compiled)
-        assert columns.usage(i).points[-1].energy_wh == (
+        given_back = columns.usage(i)
+        assert given_back.points[-1].energy_wh == (
             usage.points[-1].energy_wh if usage.points else 0
         )
+        assert given_back.groups == usage.groups
+        assert given_back.validations == usage.validations
         found = int(totals.before_minor[i]), int(totals.tax_minor[i])
         assert found == (priced.before_minor, priced.tax_minor)
         if i in totals.exact:
@@ -138,13 +141,7 @@ def test_a_window_in_the_night_in_which_clocks_change_is_cut_in_bulk(day: dateti
             _usage(at=(Decimal(7000),)),
             id="power",
         ),
-        pytest.param(
-            _tariff(ENERGY, adjustments=(GroupGrant(group="staff", dimensions=("ENERGY",)),)),
-            _usage(groups=("staff",)),
-            id="a grant",
-        ),
-        pytest.param(_tariff(ENERGY), _usage(groups=("a", "b")), id="several groups"),
-        pytest.param(_tariff(ENERGY), _usage(validations=("SHOP",)), id="a voucher"),
+        pytest.param(_tariff(ENERGY), _usage(payment_method="card"), id="a payment"),
         pytest.param(_tariff(ENERGY), _usage(hours=24 * 90), id="ninety days"),
         pytest.param(_tariff(ENERGY), _usage(hours=0, wh="0"), id="no time at all"),
         pytest.param(_tariff(ENERGY), _usage("999999999999"), id="nearly a terawatt-hour"),
@@ -228,7 +225,8 @@ def test_a_session_that_nothing_can_price_is_refused_with_the_kernels_words() ->
         ("starts_us", 0, -5),
         ("ends_us", 0, 0),
         ("zone", 1, 7),
-        ("group", 0, 0),
+        ("privilege", 0, 0),
+        ("privilege", 1, -2),
         ("point_offsets", 1, 3),
         ("point_us", 1, 5),
         ("point_units", 0, 5),

@@ -291,6 +291,21 @@ def test_the_plotted_day_is_the_first_of_the_busiest() -> None:
     assert busiest_day(week_of(saturday, OFF_PEAK)) == date(2026, 3, 7)
 
 
+def test_no_name_is_obeyed_on_the_page() -> None:
+    hostile = msgspec.structs.replace(OFF_PEAK, name="off\u202e<b>\x1b[2J")
+    compiled = CompiledTariff(
+        Tariff(id="t", name="Day\x9b\u2066", currency="EUR", elements=(hostile,))
+    )
+
+    page = calendar_html(
+        compiled, week_calendar(compiled, time_zone=BERLIN, first_day=ORDINARY_MONDAY)
+    )
+
+    assert r"off\u202e&lt;b&gt;\x1b[2J" in page
+    assert r"Day\x9b\u2066" in page
+    assert not [each for each in page.replace("\n", "") if not each.isprintable()]
+
+
 def test_many_prices_share_six_levels_in_order() -> None:
     scale = scale_of_prices(Decimal(cents) / 100 for cents in range(20, 33))
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tariffs.adjustments.adjustment import GroupGrant, IdleGrace
+from tariffs.adjustments.adjustment import GroupGrant, IdleGrace, QuantityTax
 from tariffs.calendar.week import Fee
 from tariffs.diff.diff import ChangeKind, TariffDiff, diff_tariffs
 from tariffs.kernel.compiled import CompiledTariff
@@ -22,6 +22,7 @@ from tariffs.model.tariff import (
     TariffElement,
     TaxIncluded,
 )
+from tariffs.taxes.sales_taxes import SalesTax
 
 MONDAY = date(2026, 3, 2)
 
@@ -202,9 +203,66 @@ def test_vat_and_steps_are_changes_of_their_own() -> None:
     assert said(after, ChangeKind.PRICE, before) == []
 
 
+GST, PST = (SalesTax(name=name, percent=Decimal(rate)) for name, rate in (("GST", 5), ("PST", 7)))
+
+
+def taxed(vat: str | None, country: str, *named: SalesTax) -> Tariff:
+    return msgspec.structs.replace(
+        with_elements(element(Dimension.ENERGY, "0.39", name="day", vat=vat)),
+        country_code=country,
+        sales_taxes=named,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentences"),
+    [
+        (taxed("8", "US"), taxed("9", "US"), ["Sales tax on Energy changes from 8 % to 9 %"]),
+        (taxed(None, "AU"), taxed("10", "AU"), ["GST on Energy changes from none to 10 %"]),
+        (
+            taxed("12", "CA", GST, PST),
+            taxed("5", "CA", GST),
+            ["Tax on Energy changes from 12 % GST + PST to 5 % GST"],
+        ),
+        (
+            taxed("12", "CA", GST, PST),
+            taxed(None, "CA"),
+            ["GST + PST on Energy changes from 12 % to none"],
+        ),
+        (taxed("19", "DE"), taxed("19", "US"), []),
+    ],
+)
+def test_a_tax_is_called_by_its_own_name(
+    before: Tariff, after: Tariff, sentences: list[str]
+) -> None:
+    assert said(after, ChangeKind.TAX, before) == sentences
+    assert not any("VAT" in each for each in said(after, ChangeKind.ELEMENT, before))
+
+
+def test_an_element_names_its_tax() -> None:
+    [changed] = said(taxed("12", "CA", GST, PST), ChangeKind.ELEMENT, taxed("5", "CA", GST))
+
+    assert changed == (
+        "Element 1 (day) changes from: Energy 0.39 EUR/kWh + 5 % GST (at all times), "
+        "to: Energy 0.39 EUR/kWh + 12 % GST + PST (at all times)"
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        (
+            {"sales_taxes": (GST, msgspec.structs.replace(PST, stack=1))},
+            "Taxes in percent: GST 5 %, PST 7 % on those before it (was none of its own)",
+        ),
+        (
+            {
+                "quantity_taxes": (
+                    QuantityTax(name="Excise", per_kwh=Decimal("0.03"), vat=Decimal(19)),
+                )
+            },
+            "Taxes per kWh: Excise 0.03 EUR + 19 % VAT (was none of its own)",
+        ),
         ({"name": "Summer"}, "Name changes from nothing to 'Summer'"),
         (
             {"max_price": PriceLimit(before_taxes=Decimal(30), after_taxes=Decimal("35.7"))},

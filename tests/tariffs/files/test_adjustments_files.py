@@ -181,6 +181,7 @@ def test_an_old_tariff_keeps_its_hash_whatever_the_model_learns() -> None:
     assert tariff_hash(tariff)[:16] == "3ee8109ae15c350c"
 
 
+EXPIRED = "elements: [{flat: 2.00 once, restrictions: {reservation: RESERVATION_EXPIRES}}, "
 EXAMPLE = """examples:
   - {time_zone: UTC, starts: 2026-03-02 10:00, ends: 2026-03-02 11:00, kwh: 10, total: 5.00}
   - name: too dear
@@ -214,6 +215,9 @@ def test_an_example_that_fails_is_found_at_its_total() -> None:
         ),
         (("ends: 2026-03-02 11:00, kwh", "ends: 2026-03-01 11:00, kwh"), "ends before it starts"),
         (("kwh: 10, total: 5.00", "kwh: 10"), "needs 'total'"),
+        (("kwh: 10, total: 5.00", "total: 0.00"), "t.yaml:6:5: an example needs kwh or readings"),
+        (("kwh: 10, total: 5.00", "readings: [], total: 0.00"), "an example needs kwh or readings"),
+        (("kwh: 10, total: 5.00", "reservation_expired: no, total: 0"), "needs kwh or readings"),
     ],
 )
 def test_a_wrong_example_is_a_problem(change: tuple[str, str], sentence: str) -> None:
@@ -224,6 +228,22 @@ def test_a_wrong_example_is_a_problem(change: tuple[str, str], sentence: str) ->
     found = [str(problem) for problem in failing_examples(tariff, text, "t.yaml")]
 
     assert any(sentence in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    "drawn", ["kwh: 0", "reservation_expired: yes", "reservation_expired: yes, kwh: 0"]
+)
+def test_an_example_may_say_that_nothing_was_drawn_or_that_nobody_came(drawn: str) -> None:
+    head = HEAD.replace("elements: [", EXPIRED)
+    text = head + EXAMPLE.replace("kwh: 10, total: 5.00", f"{drawn}, total: 2.00", 1)
+    text = text if "expired" in drawn else text.replace("total: 2.00", "total: 0.00")
+    tariff, problems = read_tariff_file(text, "t.yaml")
+    assert tariff is not None, problems
+
+    found = [each.message for each in failing_examples(tariff, text, "t.yaml")]
+
+    assert len(found) == 1
+    assert "too dear" in found[0]
 
 
 def test_a_season_neither_shadows_nor_excludes() -> None:

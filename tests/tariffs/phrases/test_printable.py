@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from html import unescape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tariffs.phrases.printable import printable, printable_json, printable_lines
+from tariffs.phrases.printable import (
+    csv_text,
+    html_text,
+    printable,
+    printable_json,
+    printable_lines,
+)
 
 HARMLESS_FORMAT = {"\u200c", "\u200d"}
 """Joiners, which some scripts need."""
@@ -66,6 +73,37 @@ def test_json_keeps_its_values(text: str) -> None:
 
     assert json.loads(shown) == {text: text}
     assert not [each for each in shown if is_obeyed(each)]
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=[])))
+def test_on_a_page_a_text_is_what_it_is_and_no_markup(text: str) -> None:
+    on_page = html_text(text)
+
+    assert unescape(on_page) == printable(text)
+    assert not set(on_page) & set("<>\"'")
+    assert not [each for each in on_page if is_obeyed(each)]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+49", "'+49"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        (" =1", "' =1"),
+        ("\u00a0=1", "'\u00a0=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("\t=1", r"\t=1"),
+        ("\u202e=1", r"\u202e=1"),
+        ("a\n=1", r"a\n=1"),
+        ("1=1", "1=1"),
+        ("anna", "anna"),
+        ("", ""),
+    ],
+)
+def test_in_a_cell_a_text_is_no_formula(text: str, cell: str) -> None:
+    assert csv_text(text) == cell
 
 
 def test_json_keeps_its_lines() -> None:

@@ -29,6 +29,7 @@ from tariffs.simulate.lines import (
     read_json_lines,
     read_yaml_session,
 )
+from tariffs.simulate.session_rows import SessionRows
 from tariffs.simulate.simulation import (
     OtherCurrencyError,
     Sign,
@@ -197,6 +198,23 @@ def test_the_page_stands_alone_and_shows_names_as_text() -> None:
     assert any("22.50 become 46.25 EUR" in words for words in parser.words)
 
 
+def test_no_name_is_obeyed_on_the_page_or_in_a_spreadsheet() -> None:
+    hostile = _line(1, "ann\u202ea\x1b[2J", "de\x9bpot\n=1", 10, "6.00")
+    result = _simulated([hostile, "\x1b]0;owned\x07"])
+
+    page, table = simulation_html(result, "New\u202e"), result_csv(result)
+
+    rows = io.StringIO()
+    writer = SessionRows(rows, "EUR")
+    [chunk] = _chunks([hostile])
+    amounts = (np.array([1]), np.array([1]))
+    writer.add(chunk, np.array([True]), amounts, amounts)
+    for text in (page, table, rows.getvalue()):
+        assert r"ann\u202ea\x1b[2J" in text
+        assert r"de\x9bpot\n=1" in text
+        assert not [each for each in text.replace("\n", "") if not each.isprintable()]
+
+
 def test_tables_of_an_empty_history_are_empty() -> None:
     tables = result_tables(_simulated([]))
 
@@ -206,15 +224,22 @@ def test_tables_of_an_empty_history_are_empty() -> None:
 
 def test_a_columnar_file_gives_back_what_was_written() -> None:
     file = io.BytesIO()
-    lines = [*LINES, _line(6, "x", "y", 1, "1").replace('"id"', '"validations": ["V"], "id"')]
+    shown = '"groups": ["a", "b,\\"c"], "validations": ["V", "W"], "id"'
+    lines = [*LINES, _line(6, "x", "y", 1, "1").replace('"id"', shown)]
+    paid = _line(7, "x", "y", 1, "1").replace('"id"', '"payment_method": "card", "id"')
 
-    assert write_columns_file(file, _chunks(lines)) == 5
+    assert write_columns_file(file, _chunks([*lines, paid])) == 6
 
     file.seek(0)
-    simulation = Simulation(bulk_tariff(compile_tariff(_tariff("0.5"))))
+    simulation, read = Simulation(bulk_tariff(compile_tariff(_tariff("0.5")))), []
     for chunk in read_columns_file(file):
         simulation.add(chunk)
-    assert simulation.result == _simulated(LINES)
+        read += [chunk.columns.usage(row) for row in range(len(chunk.columns))]
+    assert simulation.result == _simulated(lines)
+    assert [(each.groups, each.validations) for each in read[-2:]] == [
+        ((), ()),
+        (("a", 'b,"c'), ("V", "W")),
+    ]
 
 
 def test_a_file_that_is_none_or_broken_is_refused() -> None:
@@ -224,6 +249,23 @@ def test_a_file_that_is_none_or_broken_is_refused() -> None:
     np.savez(other, format=np.array("something"))
     other.seek(0)
     with pytest.raises(BrokenColumnsError, match="something"):
+        list(read_columns_file(other))
+
+
+@pytest.mark.parametrize("text", ["staff", "[]", '[["a"], "b"]', '[["a"], [1]]', "{}"])
+def test_a_privilege_that_is_no_two_lists_is_refused(text: str) -> None:
+    file, other = io.BytesIO(), io.BytesIO()
+    write_columns_file(file, _chunks(LINES))
+    with zipfile.ZipFile(file) as good, zipfile.ZipFile(other, "w") as broken:
+        for name in good.namelist():
+            with broken.open(name, "w") as member:
+                if name == "00000.privileges.npy":
+                    np.lib.format.write_array(member, np.array([text]))
+                else:
+                    member.write(good.read(name))
+    other.seek(0)
+
+    with pytest.raises(BrokenColumnsError, match=r"00000\.privileges"):
         list(read_columns_file(other))
 
 
