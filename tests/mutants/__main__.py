@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -91,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finder = MutantFinder(ROOT, packages)
     finder.install()
     os.chdir(ROOT)
+    # Who ends it wants its server to end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="wattledger-mutants-") as folder:
         Path(folder).chmod(0o755)
         # One server for all forks, for each would spend more time on starting its own.
