@@ -58,7 +58,12 @@ PACKAGES: Final = {
     "ledger.rating": ("tests/ledger/rating", "tests/ledger/worker"),
     "ledger.books": ("tests/ledger/books", "tests/ledger/invoices"),
     "ledger.invoices": ("tests/ledger/invoices", "tests/ledger/books"),
-    "ledger.worker": ("tests/ledger/worker", "tests/ledger/desk", "tests/quirks"),
+    "ledger.worker": (
+        "tests/ledger/worker",
+        "tests/ledger/desk",
+        "tests/ledger/rating/test_shared_standings.py",
+        "tests/quirks",
+    ),
     "ingest.edge": ("tests/ingest",),
     "ledger.declared.passwords": ("tests/ledger/declared/test_passwords.py", "tests/ingest/edge"),
     "tariffs.taxes": (

@@ -67,6 +67,9 @@ _BASIS: Final = {
 _DECISIONS: Final = {
     "kind_of: assert_never(decision) -> nothing": "No decision is of another type.",
 }
+_RATER: Final = {
+    "_policy_at: 0 -> 1": "What is asked for again is looked up again.",
+}
 _STATION_MEMORY: Final = {
     "extents: continue -> nothing": "What follows comes to the same, in more time.",
     "_settle_transaction: len(rows) > 1 -> len(rows) >= 1": (
@@ -156,6 +159,7 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.sessions.vehicle.billed_time": _BILLED_TIME,
         "ledger.sessions.vehicle.last_sign": _LAST_SIGN,
         "ledger.worker.entries": _ENTRIES,
+        "ledger.worker.rater": _RATER,
         "ledger.worker.session_rows": _SESSION_ROWS,
         "ledger.worker.station_memory": _STATION_MEMORY,
         "tariffs.taxes.breakdown": _BREAKDOWN,
