@@ -80,6 +80,7 @@ _STATION_MEMORY: Final = {
     ),
 }
 _SESSION_ROWS: Final = {
+    "load_since: True -> False": "Each key has both its parts.",
     "read_on: risen > 0 -> risen >= 0": "Nothing is added where nothing rose.",
 }
 _ENTRIES: Final = {
