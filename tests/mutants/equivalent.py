@@ -12,11 +12,6 @@ _CHECKS: Final = {
         "Less the tolerance, which is 10 Wh or more, one Wh is as far below any power as none."
     ),
 }
-_MEASURE: Final = {
-    "_bounded: reading.value_wh > stop.value_wh -> reading.value_wh >= stop.value_wh": (
-        "A sample that says what the stop says is counted, and what is counted is not dropped."
-    ),
-}
 _DOCUMENT: Final = {
     "_tax_totals: True -> False": "What has no rate has one tax, a rate as many as its parts.",
 }
@@ -72,6 +67,9 @@ _BASIS: Final = {
 _DECISIONS: Final = {
     "kind_of: assert_never(decision) -> nothing": "No decision is of another type.",
 }
+_RATER: Final = {
+    "_policy_at: 0 -> 1": "What is asked for again is looked up again.",
+}
 _STATION_MEMORY: Final = {
     "extents: continue -> nothing": "What follows comes to the same, in more time.",
     "_settle_transaction: len(rows) > 1 -> len(rows) >= 1": (
@@ -82,6 +80,7 @@ _STATION_MEMORY: Final = {
     ),
 }
 _SESSION_ROWS: Final = {
+    "load_since: True -> False": "Each key has both its parts.",
     "read_on: risen > 0 -> risen >= 0": "Nothing is added where nothing rose.",
 }
 _ENTRIES: Final = {
@@ -98,6 +97,39 @@ _SERVER: Final = {
     ),
 }
 
+_ACTIVITY: Final = {
+    "with_power: spans[0].starts_at < at < ended_at -> spans[0].starts_at <= at < ended_at": (
+        "The start is a cut already."
+    ),
+    "with_power: spans[0].starts_at < at < ended_at -> spans[0].starts_at < at <= ended_at": (
+        "The end is a cut already."
+    ),
+    "with_power: spans[0].starts_at < power.at < ended_at -> "
+    "spans[0].starts_at <= power.at < ended_at": "The start is a cut already.",
+    "with_power: spans[0].starts_at < power.at < ended_at -> "
+    "spans[0].starts_at < power.at <= ended_at": "The end is a cut already.",
+}
+_BILLED_TIME: Final = {
+    "_until: points[-1].at <= ends_at -> points[-1].at < ends_at": (
+        "The last one, put where it lies already, is the same."
+    ),
+}
+_LAST_SIGN: Final = {
+    "last_sign_of: started_at <= at <= ended_at -> started_at < at <= ended_at": (
+        "Without any state it was there from the start, and free only after it."
+    ),
+    "last_sign_of: started_at <= at < ended_at -> started_at < at < ended_at": (
+        "Without any sign the start is the last one."
+    ),
+    "_is_refuted: 0 < index < len(counted) -> 0 <= index < len(counted)": (
+        "What is counted begins at the start, and a plug is free only after it."
+    ),
+    "provisional_end: 1 -> 2": "What was counted before the last was read before it.",
+}
+_RUN: Final = {
+    "take: len(pool) > 1 -> len(pool) >= 1": "Of one alone there is none to choose.",
+    "_second: 0 -> 1": "Of a second all moments are the same then, too.",
+}
 _SESSION: Final = {
     "points_of: continue -> nothing": "Nothing follows it in its loop.",
 }
@@ -120,11 +152,15 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.invoices.invoicer": _INVOICER,
         "ledger.invoices.issuing": _ISSUING,
         "ledger.meter.checks": _CHECKS,
-        "ledger.meter.measure": _MEASURE,
         "ledger.rating.basis": _BASIS,
         "ledger.rating.decisions": _DECISIONS,
+        "ledger.sessions.reuse.run": _RUN,
         "ledger.sessions.session": _SESSION,
+        "ledger.sessions.vehicle.activity": _ACTIVITY,
+        "ledger.sessions.vehicle.billed_time": _BILLED_TIME,
+        "ledger.sessions.vehicle.last_sign": _LAST_SIGN,
         "ledger.worker.entries": _ENTRIES,
+        "ledger.worker.rater": _RATER,
         "ledger.worker.session_rows": _SESSION_ROWS,
         "ledger.worker.station_memory": _STATION_MEMORY,
         "tariffs.taxes.breakdown": _BREAKDOWN,

@@ -50,17 +50,21 @@ def fates(
     living: dict[int, _Fork] = {}
     left = iter(tests.items())
     is_over = False
-    while living or not is_over:
-        while len(living) < processes and not is_over:
-            if (following := next(left, None)) is None:
-                is_over = True
-            elif not following[1]:
-                yield following[0], Fate.UNREACHED
-            else:
-                pid = _forked(finder, *following)
-                living[pid] = _Fork(following[0], time.monotonic() + seconds_max)
-        yield from _ended(living)
-        time.sleep(0.01)
+    try:
+        while living or not is_over:
+            while len(living) < processes and not is_over:
+                if (following := next(left, None)) is None:
+                    is_over = True
+                elif not following[1]:
+                    yield following[0], Fate.UNREACHED
+                else:
+                    pid = _forked(finder, *following)
+                    living[pid] = _Fork(following[0], time.monotonic() + seconds_max)
+            yield from _ended(living)
+            time.sleep(0.01)
+    finally:
+        for pid in living:
+            _kill(pid)
 
 
 def _ended(living: dict[int, _Fork]) -> Iterator[tuple[int, Fate]]:
@@ -72,11 +76,15 @@ def _ended(living: dict[int, _Fork]) -> Iterator[tuple[int, Fate]]:
             code = os.waitstatus_to_exitcode(status)
             yield fork.number, Fate.SURVIVED if code == _ALIVE else Fate.KILLED
         elif time.monotonic() > fork.until:
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            _kill(pid)
             del living[pid]
             yield fork.number, Fate.HUNG
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _forked(finder: MutantFinder, number: int, tests: Sequence[str]) -> int:
@@ -87,6 +95,7 @@ def _forked(finder: MutantFinder, number: int, tests: Sequence[str]) -> int:
     code = _KILLED
     try:
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDWR)
         for each in (0, 1, 2):
             os.dup2(nothing, each)

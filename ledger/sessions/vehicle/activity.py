@@ -76,8 +76,6 @@ def fold_activity(
             activity = Activity.PARKING
         else:
             continue
-        if activity is spans[-1].activity:
-            continue
         # A state that held already when the session began counts from there.
         begins = max(at, started_at)
         if begins == spans[-1].starts_at:

@@ -56,6 +56,25 @@ def test_time_ends_with_the_last_sign_and_all_energy_is_billed() -> None:
     assert billed.by_policy == (phrase("time_ends_by_policy", time_ends="last_sign"),)
 
 
+def test_what_begins_where_time_ends_is_not_billed() -> None:
+    """A reading of that moment gives way to all of the energy, a state of then to nothing."""
+    first, *_, last = LONG.points
+    between = msgspec.structs.replace(first, at=NOON + HOUR, energy_wh=Decimal(4000))
+    session = msgspec.structs.replace(LONG, points=(first, between, last))
+
+    billed = ended(gone(session, HOUR))
+
+    assert [(p.at, p.energy_wh) for p in billed.points] == [
+        (NOON, Decimal(0)),
+        (NOON + HOUR, Decimal(10000)),
+    ]
+    assert billed.spans == (UsageSpan(NOON, Activity.CHARGING),)
+
+
+def test_without_a_reading_no_energy_is_billed() -> None:
+    assert ended(gone(msgspec.structs.replace(LONG, points=()), HOUR)).points == ()
+
+
 def test_the_stop_may_be_where_time_ends_and_that_is_named_too() -> None:
     billed = ended(gone(LONG, HOUR), Policy(time_ends=TimeEnds.STOP))
 

@@ -22,7 +22,7 @@ from ledger.log.envelope import (
     encode_line,
 )
 from ledger.log.event_log import Record
-from ledger.worker.entries import Entry, EntryReader
+from ledger.worker.entries import Entry, EntryReader, Translate
 from tests.charging_day import at, choose, start16
 
 STATION = "CS-OLD-1"
@@ -65,6 +65,7 @@ def read(
     *lines: LogLine | bytes,
     asides: Mapping[int, Sequence[Aside]] | None = None,
     old: Record | None = OLD,
+    translate: Translate = translate,
 ) -> Entry:
     reader = EntryReader(
         connection,
@@ -123,6 +124,23 @@ def test_a_line_that_nobody_can_read_is_set_aside_once(connection: psycopg.Conne
     assert raised == unreadable._replace(why="the line is none of ours")
     assert found.set_aside == [("", "line_unreadable")]
     assert known.asides == [unreadable]
+
+
+def fails(*_: object, **__: object) -> Any:  # noqa: ANN401 - nothing comes of it
+    raise ZeroDivisionError
+
+
+def test_a_frame_that_cannot_be_translated_is_set_aside(
+    connection: psycopg.Connection[Any],
+) -> None:
+    entry = read(connection, TICK, START, translate=fails)
+    again = taken_again(connection, 0, AsideStep.TAKE, translate=fails)
+
+    why = "ZeroDivisionError: "
+    assert entry.asides == [Aside(NOW, 1, STATION, NOW, AsideStep.TRANSLATE, why)]
+    assert entry.set_aside == [(STATION, "not_translated")]
+    assert (entry.tick, entry.lines) == (at(5), 2)
+    assert again.asides == [Aside(4, 0, STATION, NOW, AsideStep.TRANSLATE, why)]
 
 
 def taken_again(

@@ -96,6 +96,7 @@ def test_traits_are_those_of_the_station_the_moment_and_the_version(
     site = rater.traits("ST-1", NOON)
 
     assert site.time_zone == "Europe/Berlin"
+    assert rater.traits("ST-1", NOON) is site, "a record asks again and again"
     assert rater.traits("ST-9", NOON).time_zone == "UTC"
     assert rater.traits("ST-1", NOON) == site
     assert rater.traits("ST-1", NOON + DAY) == site
@@ -119,6 +120,27 @@ def test_a_held_session_that_changed_waited_long_enough(
     assert again.decision.declared_version == version
     assert (mended.act, mended.reasons) == (SessionAct.RATE, ())
     assert {again.decision.revision, mended.decision.revision} == {2}
+
+
+def test_a_session_whose_rating_fails_is_held_and_a_lost_transaction_is_no_session_s_fault(
+    connection: psycopg.Connection[Any], version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rater, charging = Rater(connection, version), session()
+    moment = moment_of(charging)
+
+    def fail(error: Exception) -> None:
+        def decide(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("ledger.worker.rater.decide", decide)
+
+    fail(ZeroDivisionError("by nothing"))
+    failed = rater.decide(charging, row(), moment, NOON)
+    assert failed is not None
+    assert (failed.act, failed.reasons) == (SessionAct.HOLD, ("rating_failed",))
+    fail(psycopg.errors.DeadlockDetected("lost"))
+    with pytest.raises(psycopg.errors.DeadlockDetected):
+        rater.decide(charging, row(), moment, NOON)
 
 
 @pytest.mark.parametrize(

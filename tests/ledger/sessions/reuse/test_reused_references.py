@@ -318,6 +318,15 @@ def test_a_stop_that_ends_nothing_is_the_session_s_that_began_last() -> None:
     assert Flag.CONFLICTING_STOP in second.flags
 
 
+def test_numbers_begin_again_only_after_a_stop_that_has_one() -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.stop(30, 3000, seqNo=None)
+    story.sample(40, wh(3000), seq=0)
+
+    assert len(in_any_order(story)) == 1
+
+
 def test_stops_that_say_otherwise_conflict() -> None:
     story = Story201()
     story.start(0, 1000, seq=0)

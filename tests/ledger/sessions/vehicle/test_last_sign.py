@@ -14,6 +14,7 @@ from tests.station_story import Story16, Story201, at, watts, wh
 FREE, REFUTED = Flag.PLUG_FREE_BEFORE_STOP, Flag.FREE_PLUG_REFUTED
 LOST, UNKNOWN = Flag.POWER_LOST, Flag.LAST_SIGN_UNKNOWN
 NAMED = {FREE, REFUTED, LOST, UNKNOWN}
+SECOND = 1 / 60
 
 
 def seen(session: ChargingSession) -> tuple[datetime | None, set[str]]:
@@ -60,7 +61,7 @@ def test_the_first_of_several_reports_counts() -> None:
     assert seen(charged((61, "Available"), (200, "Available"))) == (at(61), {FREE})
 
 
-@pytest.mark.parametrize(("stop", "is_free"), [(62, False), (62.1, True)])
+@pytest.mark.parametrize(("stop", "is_free"), [(62, False), (62 + SECOND, True)])
 def test_a_plug_that_is_free_within_the_minute_of_the_stop_is_as_usual(
     stop: float, *, is_free: bool
 ) -> None:
@@ -125,6 +126,32 @@ def test_what_a_connector_can_deliver_before_its_plug_is_free_refutes_nothing(
     assert seen(session) == (at(61) if flag is FREE else None, {flag})
 
 
+@pytest.mark.parametrize(
+    ("register", "flag"),
+    # the same for five minutes, where nothing was read between start and stop
+    [(3430, FREE), (3431, REFUTED)],
+)
+def test_from_the_start_on_it_may_have_flowed_before_the_plug_was_free(
+    register: int, flag: Flag
+) -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.state(5, "Available")
+    story.stop(660, register)
+
+    assert seen(story.session()) == (at(5) if flag is FREE else None, {flag})
+
+
+def test_after_the_last_register_nothing_refutes_a_free_plug() -> None:
+    story = Story201()
+    story.start(0, 1000)
+    story.sample(30, wh(3000))
+    story.state(60, "Idle")
+    story.event("Ended", 600, place=None)
+
+    assert seen(story.session()) == (at(60), {FREE})
+
+
 def test_a_free_plug_without_any_reading_is_believed() -> None:
     story = Story201()
     story.event("Started", 0, token="TAG-1", state="Charging")
@@ -180,7 +207,7 @@ def test_who_stopped_it_stood_there(reason: str) -> None:
     assert seen(lost(reason=reason).session()) == (None, set())
 
 
-@pytest.mark.parametrize(("boot", "is_lost"), [(595, True), (605, True), (594.9, False)])
+@pytest.mark.parametrize(("boot", "is_lost"), [(595, True), (605, True), (595 - SECOND, False)])
 def test_a_boot_long_before_the_stop_dated_it_not(boot: float, *, is_lost: bool) -> None:
     session = lost(reason=None, boot=boot).session()
 
@@ -188,11 +215,11 @@ def test_a_boot_long_before_the_stop_dated_it_not(boot: float, *, is_lost: bool)
 
 
 def test_a_boot_after_the_stop_dated_it_not() -> None:
-    assert seen(lost(reason=None, boot=605.1).session()) == (None, set())
+    assert seen(lost(reason=None, boot=605 + SECOND).session()) == (None, set())
 
 
 @pytest.mark.parametrize("reason", ["PowerLoss", "Reboot", "HardReset", "SoftReset"])
-@pytest.mark.parametrize(("stop", "is_lost"), [(74, False), (74.1, True)])
+@pytest.mark.parametrize(("stop", "is_lost"), [(74, False), (74 + SECOND, True)])
 def test_without_a_boot_a_loss_of_power_shows_by_its_silence(
     reason: str, stop: float, *, is_lost: bool
 ) -> None:
@@ -201,7 +228,7 @@ def test_without_a_boot_a_loss_of_power_shows_by_its_silence(
     assert seen(session) == ((at(59), {LOST}) if is_lost else (None, set()))
 
 
-@pytest.mark.parametrize(("stop", "is_lost"), [(60, False), (60.1, True)])
+@pytest.mark.parametrize(("stop", "is_lost"), [(60, False), (60 + SECOND, True)])
 def test_a_boot_that_took_less_than_a_minute_is_none(stop: float, *, is_lost: bool) -> None:
     session = lost(boot=stop, stop=stop).session()
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ledger.facts.station_facts import Measurand, Reading, SessionUpdated
@@ -247,3 +249,52 @@ def test_what_came_after_a_session_that_stays_stays_too() -> None:
     memory.absorb([row("Y", heard=(1, 2))], at(60))
     memory.let_go(at(100))
     assert len(memory.rows) == 3
+
+
+OF_A = st.lists(
+    st.tuples(st.sampled_from(SessionState), st.sampled_from([0, 0, 10, 20]), st.booleans()),
+    max_size=3,
+)
+
+
+@given(before=st.tuples(OF_A, OF_A, OF_A), after=OF_A)
+def test_what_is_settled_of_the_transactions_that_changed_is_as_if_all_were(
+    before: tuple[list[tuple[SessionState, int, bool]], ...],
+    after: list[tuple[SessionState, int, bool]],
+) -> None:
+    told = dict(zip("ABC", before, strict=True))
+    memory = mind(*(each for name in told for each in rows_of(name, told[name])))
+    for key in [key for key, each in memory.rows.items() if each.transaction_ref == "B"]:
+        del memory.rows[key]
+    memory.rows |= {each.session_id: each for each in rows_of("B", after)}
+    anew = mind(*memory.rows.values())
+
+    memory.settle({"B", "unknown"})
+
+    assert known_of(memory) == known_of(anew)
+
+
+def rows_of(name: str, told: list[tuple[SessionState, int, bool]]) -> list[SessionRow]:
+    """Return sessions of one id: a state, when it begins, and whether that was told."""
+    return [
+        row(
+            name,
+            state,
+            begins=begins,
+            ends=None,
+            session_id=f"ST-1/{name}/{number}",
+            **({} if has_start else {"started_at": None}),
+        )
+        for number, (state, begins, has_start) in enumerate(told)
+    ]
+
+
+def known_of(memory: StationMemory) -> list[object]:
+    return [
+        memory.of_transaction,
+        memory.plain,
+        memory.final,
+        memory.owned,
+        memory.waiting_since,
+        sorted(each.session_id for each in memory.unfinished),
+    ]
