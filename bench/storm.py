@@ -102,7 +102,7 @@ def _ours(data: Path, core: int | None) -> Storm:
         f"S-{n}": f"chosen-{n}" if n % _CHOSEN_EACH == 0 else secrets.token_hex(16)
         for n in range(STATIONS)
     }
-    settings = Settings(data=data, listen_port=0, log_level="error")
+    settings = Settings(data=data, listen_port=0, metrics_port=0, log_level="error")
     with EmbeddedPostgres(data) as postgres:
         prepare(postgres.dsn, settings)
         stations = "".join(
@@ -137,11 +137,12 @@ def _serving(context: PartContext, core: int | None) -> Iterator[int]:
 
 
 def _serve(context: PartContext, core: int | None, pipe: Connection) -> None:
-    from deploy.running.processes import serve_stations  # noqa: PLC0415 - only this process needs it
+    from deploy.observing.watch import Watch  # noqa: PLC0415 - only this process needs it
+    from deploy.running.processes import serve_stations  # noqa: PLC0415
 
     if core is not None:
         os.sched_setaffinity(0, {core})
-    serve_stations(context, threading.Event(), pipe.send)
+    serve_stations(context, threading.Event(), pipe.send, Watch("stations"))
 
 
 def _run(port: int, keys: Mapping[str, str]) -> Storm:

@@ -81,6 +81,10 @@ class Settings:
     kafka_sasl_mechanism: str = _setting("", "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`")
     kafka_sasl_user: str = _setting("", "our name for the brokers")
     kafka_sasl_password: str = _setting("", "its password; better as a variable than in a file")
+    metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
+    metrics_port: int = _setting(
+        9010, "port for those of `up`; its parts have the next three; 0 picks free ones, -1 none"
+    )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 
     def __post_init__(self) -> None:
@@ -92,6 +96,7 @@ class Settings:
         for name, low, high in (
             ("listen_port", -1, 65535),
             ("tls_port", -1, 65535),
+            ("metrics_port", -1, 65532),
             ("partitions", 1, 256),
             ("linger_ms", 0, 1000),
             ("database_idle_seconds", 0, 86_400),

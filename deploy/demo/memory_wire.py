@@ -21,6 +21,7 @@ from ingest.clock import Clock
 from ingest.directory import StationDirectory
 from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
+from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.server import DEFAULT_MANNERS, DIALECTS
 from ingest.persons.subjects import Subjects
 from ledger.declared.identities import canonical
@@ -142,6 +143,7 @@ class MemoryWire:
                 heartbeat_seconds=self._heartbeat_seconds,
             ),
             log=self._log,
+            counts=FrameCounts(),
             close_seconds=DEFAULT_MANNERS.close_seconds,
         )
         line.serve(connection)

@@ -97,6 +97,7 @@ def demo_settings(data: Path | None) -> Settings:
         linger_ms=0,
         tick_seconds=TICK_SECONDS,
         database_idle_seconds=0,
+        metrics_port=-1,
     )
 
 

@@ -9,11 +9,13 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from secrets import token_hex
 
 from deploy.clock import SystemClock
 from deploy.errors import DeployError
+from deploy.observing.endpoint import Endpoint, address_of, open_listener
+from deploy.observing.watch import Watch
 from deploy.running.opening import prepare
 from deploy.running.owner import make_folder
 from deploy.running.parts import LogFormat, Part, PartContext
@@ -35,6 +37,7 @@ def run_alone(part: Part, settings: Settings, ready: Callable[[object], None]) -
 
     Raises:
         NeedsDatabaseError: If the settings name no database.
+        MetricsPortError: If the port for health and metrics is taken.
         Exception: Whatever ends the part; whoever supervises the process starts it again.
     """
     if not settings.database_url:
@@ -44,15 +47,20 @@ def run_alone(part: Part, settings: Settings, ready: Callable[[object], None]) -
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    prepare(settings.database_url, settings)
+    log = logging.getLogger(f"wattledger.{part.name}")
+    watch = Watch(part.name)
+    listener = open_listener(settings, part.name)
+    if listener is not None:
+        log.info("health and metrics at %s", address_of(listener))
     # Another one of the same part may run beside it, with the same folder.
     holder = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
     context = PartContext(
         settings=settings, clock=SystemClock(), dsn=settings.database_url, holder=holder
     )
-    log = logging.getLogger(f"wattledger.{part.name}")
-    log.info("started, process %s", os.getpid())
-    part.run(context, stop, ready)
+    with nullcontext() if listener is None else Endpoint(watch, listener):
+        prepare(settings.database_url, settings)
+        log.info("started, process %s", os.getpid())
+        part.run(context, stop, ready, watch)
     log.info("ended")
 
 

@@ -6,14 +6,17 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
 from deploy.clock import SteppedClock, SystemClock
+from deploy.observing.endpoint import Endpoint
+from deploy.observing.watch import Watch
 from deploy.postgres.private_files import open_private
 from deploy.settings import Settings
 from tariffs.phrases.printable import printable
@@ -39,9 +42,16 @@ class RunPart(Protocol):
     """The work of a part: a module's function, for a new process must find it by name."""
 
     def __call__(
-        self, context: PartContext, stop: threading.Event, ready: Callable[[object], None]
+        self,
+        context: PartContext,
+        stop: threading.Event,
+        ready: Callable[[object], None],
+        watch: Watch,
     ) -> None:
-        """Work until *stop* is set; call *ready* once, with what others must know."""
+        """Work until *stop* is set; call *ready* once, with what others must know.
+
+        *watch* is told that the loop turns, and how to find out the part's condition.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +69,26 @@ class Failure:
     words: str
 
 
-def run_part(part: Part, context: PartContext, pipe: Connection) -> None:
-    """Be the process of *part*: end at SIGTERM, or when the supervisor is gone."""
+def run_part(
+    part: Part, context: PartContext, pipe: Connection, listener: socket.socket | None
+) -> None:
+    """Be the process of *part*: end at SIGTERM, or when the supervisor is gone.
+
+    On *listener* it answers for its health; without one nobody can ask.
+    """
     write_log(context.settings)
     stop = threading.Event()
     # Ctrl-C reaches the whole group: the supervisor decides in which order we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    watch = Watch(part.name)
+    endpoint = None if listener is None else Endpoint(watch, listener)
+    threading.Thread(target=_end_with_parent, args=(endpoint,), daemon=True).start()
     log = logging.getLogger(f"wattledger.{part.name}")
     log.info("started, process %s", os.getpid())
     try:
-        part.run(context, stop, pipe.send)
+        with endpoint or nullcontext():
+            part.run(context, stop, pipe.send, watch)
     except Exception as error:
         log.exception("failed")
         with suppress(OSError):
@@ -103,11 +121,14 @@ def write_log(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(endpoint: Endpoint | None) -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
         return
     wait([parent.sentinel])
+    # At once: who starts the system again wants its ports.
+    if endpoint is not None:
+        endpoint.end()
     os.kill(os.getpid(), signal.SIGTERM)
     # Nobody is left to kill a part that hangs.
     threading.Event().wait(ALONE_SECONDS_MAX)

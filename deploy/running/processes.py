@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.errors import DeployError
+from deploy.observing.watch import Watch
 from deploy.running.edge_secret import edge_secret
 from deploy.running.parts import PartContext
 from deploy.settings import Settings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Ready = Callable[[object], None]
 SILENT_SECONDS_MAX = 30.0
+BEAT_SECONDS = 1.0
 
 
 class Ports(NamedTuple):
@@ -62,15 +64,19 @@ class BadCertificateError(DeployError):
         )
 
 
-def serve_stations(context: PartContext, stop: threading.Event, ready: Ready) -> None:
+def serve_stations(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
     """Serve charging stations: authenticate, log, answer; append the ticks."""
     import uvloop  # noqa: PLC0415 - only this process needs it
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_stations(context, stop, ready))
+        runner.run(_serve_stations(context, stop, ready, watch))
 
 
-async def _serve_stations(context: PartContext, stop: threading.Event, ready: Ready) -> None:
+async def _serve_stations(
+    context: PartContext, stop: threading.Event, ready: Ready, watch: Watch
+) -> None:
+    from deploy.observing.measured_log import MeasuredLineWriter  # noqa: PLC0415
+    from deploy.observing.station_condition import StationsCondition  # noqa: PLC0415
     from deploy.running.log_store import open_line_writer  # noqa: PLC0415
     from ingest.answers.transactions import PostgresTransactionIds  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
@@ -86,7 +92,7 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with AsyncExitStack() as exits:
-        log = await open_line_writer(context.dsn, settings)
+        log = MeasuredLineWriter(await open_line_writer(context.dsn, settings))
         exits.push_async_callback(log.close)
         connect = partial(connect_async, context.dsn)
         directory = DeclaredDirectory(context.dsn, clock)
@@ -110,15 +116,30 @@ async def _serve_stations(context: PartContext, stop: threading.Event, ready: Re
         except OSError as error:
             raise CannotListenError(settings, error) from error
         exits.push_async_callback(server.close)
-        ticking = asyncio.create_task(_tick(context))
+        watch.begin(StationsCondition(context.dsn, _log_to_ask(context), server, log))
         ready(_ports(settings, server.ports))
-        waiting = asyncio.create_task(stopping.wait())
-        await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
-        # Whatever ended the ticks must end this part too, or no time-out would ever come.
-        if ticking.done():
-            ticking.result()
-        ticking.cancel()
+        await _tick_until(stopping, context, watch)
     stop.set()
+
+
+async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watch) -> None:
+    """Tick until *stopping* is set, and say meanwhile that this loop turns."""
+    beating = asyncio.create_task(_beat(watch))
+    ticking = asyncio.create_task(_tick(context))
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
+    # Whatever ended the ticks must end this part too, or no time-out would ever come.
+    if ticking.done():
+        ticking.result()
+    ticking.cancel()
+    beating.cancel()
+
+
+async def _beat(watch: Watch) -> None:
+    """Say that this loop turns, until cancelled."""
+    while True:
+        watch.beat()
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _tick(context: PartContext) -> None:
@@ -134,9 +155,14 @@ async def _tick(context: PartContext) -> None:
 
 
 def _event_log(context: PartContext) -> AbstractContextManager[EventLog]:
+    return closing(_log_to_ask(context))
+
+
+def _log_to_ask(context: PartContext) -> EventLog:
+    """Return a log that connects when it is first asked; who observes has one of his own."""
     from deploy.running.log_store import open_event_log  # noqa: PLC0415
 
-    return closing(open_event_log(context.dsn, context.settings))
+    return open_event_log(context.dsn, context.settings)
 
 
 def _listeners(settings: Settings) -> list[Listener]:
@@ -162,24 +188,29 @@ def _ports(settings: Settings, ports: Sequence[int]) -> Ports:
     return Ports(listen_port=plain, tls_port=left.pop(0) if left else None)
 
 
-def work(context: PartContext, stop: threading.Event, ready: Ready) -> None:
+def work(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
     """Turn the log into sessions, decisions and invoices."""
     if context.settings.log == "kafka":
-        asyncio.run(_work_in_group(context, ready))
+        asyncio.run(_work_in_group(context, ready, watch))
         stop.set()
         return
+    from deploy.observing.worker_condition import WorkerCondition  # noqa: PLC0415
     from ingest.facts.translate import translate  # noqa: PLC0415 - only this process needs it
     from ledger.worker.worker import Worker  # noqa: PLC0415
 
     with _event_log(context) as log:
         partitions = range(log.partitions)
         with Worker(context.dsn, log=log, partitions=partitions, translate=translate) as worker:
+            worker.beat = watch.beat
+            observed, now = _log_to_ask(context), context.clock.now
+            watch.begin(WorkerCondition(context.dsn, observed, resting=worker.resting, now=now))
             ready(None)
             worker.run(stop)
 
 
-async def _work_in_group(context: PartContext, ready: Ready) -> None:
+async def _work_in_group(context: PartContext, ready: Ready, watch: Watch) -> None:
     """Be one of the workers that share the partitions of a log in Kafka."""
+    from deploy.observing.worker_condition import WorkerCondition  # noqa: PLC0415
     from deploy.running.log_store import kafka_cluster  # noqa: PLC0415
     from ingest.facts.translate import translate  # noqa: PLC0415
     from ledger.worker.kafka.faust_app import WorkerGroup  # noqa: PLC0415
@@ -191,17 +222,22 @@ async def _work_in_group(context: PartContext, ready: Ready) -> None:
         cluster=kafka_cluster(context.settings),
         translate=translate,
         folder=context.settings.data / "faust",
+        beat=watch.beat,
     )
+    observed, now = _log_to_ask(context), context.clock.now
+    watch.begin(WorkerCondition(context.dsn, observed, resting=group.resting, now=now))
     await group.run(stopping, lambda: ready(None))
 
 
-def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready) -> None:
+def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
     """Issue invoices for what the worker rated."""
+    from deploy.observing.invoicing_condition import InvoicingCondition  # noqa: PLC0415
     from ledger.database import ended_when_silent  # noqa: PLC0415 - only this process needs it
     from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415
 
     # It holds a lock while it issues: one that stands still must not keep others from it.
     dsn = ended_when_silent(context.dsn, SILENT_SECONDS_MAX, also_idle=True)
     with _event_log(context) as log, closing(Invoicer(dsn, log)) as invoicer:
+        watch.begin(InvoicingCondition(context.dsn, _log_to_ask(context), invoicer))
         ready(None)
-        invoicer.run(stop)
+        invoicer.run(stop, beat=watch.beat)

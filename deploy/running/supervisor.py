@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -44,6 +46,16 @@ class _Running:
     failures: int = 0
     why: str = ""
     restart_at: float | None = None
+    is_ready: bool = False
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the part does not work, in words; None where it does."""
+        if self.restart_at is None and self.is_ready:
+            return None
+        said = f": {self.why}" if self.why else ""
+        now = "is starting" if self.restart_at is None else "ended and will be started again"
+        return f"{self.part.name} {now}{said}"
 
 
 class Supervisor:
@@ -56,7 +68,10 @@ class Supervisor:
         *,
         keep_database: Callable[[], object],
         told: Callable[[str, object], PartContext],
+        listeners: Mapping[str, socket.socket],
+        beat: Callable[[], None],
     ) -> None:
+        self._listeners, self._beat = listeners, beat
         self._parts, self._part_context = parts, context
         self._keep_database, self._told = keep_database, told
         # Not fork: a child would inherit the parent's threads' locks and open connections.
@@ -66,7 +81,16 @@ class Supervisor:
         self._all_ready = threading.Event()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
-        self.restarts = 0
+        self.restarted: Counter[str] = Counter()
+
+    @property
+    def restarts(self) -> int:
+        """How often parts were started again."""
+        return self.restarted.total()
+
+    def troubles(self) -> dict[str, str | None]:
+        """Return by part why it does not work, None where it does. Any thread may ask."""
+        return {each.part.name: each.trouble for each in list(self._running)}
 
     def start(self) -> None:
         """Start all parts and return when each said that it is ready.
@@ -110,7 +134,9 @@ class Supervisor:
     def _spawn(self, part: Part, *, failures: int = 0, why: str = "") -> _Running:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=run_part, args=(part, self._part_context, theirs), name=part.name
+            target=run_part,
+            args=(part, self._part_context, theirs, self._listeners.get(part.name)),
+            name=part.name,
         )
         process.start()
         # Ours would keep the pipe open, and the end of the part would not be seen on it.
@@ -123,6 +149,7 @@ class Supervisor:
     def _watch(self) -> None:
         looked = time.monotonic()
         while not self._stopping.is_set():
+            self._beat()
             handles = [e.process.sentinel for e in self._running if e.restart_at is None]
             wait([*handles, *(e.pipe for e in self._running if not e.pipe.closed)], timeout=0.2)
             for index, running in enumerate(self._running):
@@ -145,7 +172,7 @@ class Supervisor:
         if running.restart_at is not None and running.restart_at <= now:
             self._keep_database_running()
             running.pipe.close()
-            self.restarts += 1
+            self.restarted[running.part.name] += 1
             return self._spawn(running.part, failures=running.failures, why=running.why)
         return running
 
@@ -157,6 +184,7 @@ class Supervisor:
                     running.why = news.words
                     continue
                 self._part_context = self._told(running.part.name, news)
+                running.is_ready, running.why = True, ""
                 self._ready.add(running.part.name)
         except EOFError:
             running.pipe.close()

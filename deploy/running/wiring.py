@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
 
+from deploy.observing.endpoint import Endpoint, address_of, open_listeners
+from deploy.observing.system_condition import SystemCondition
+from deploy.observing.watch import Watch
 from deploy.postgres.embedded import EmbeddedPostgres
 from deploy.running import processes
 from deploy.running.opening import prepare
@@ -31,6 +35,8 @@ class System:
         self.settings, self.clock = settings, clock
         self.dsn = ""
         self.addresses: tuple[str, ...] = ()
+        self.endpoints: Mapping[str, str] = {}
+        """Where each part tells of its health, by its name; `up` is this process."""
         self._exits = ExitStack()
         self._supervisor: Supervisor | None = None
 
@@ -50,6 +56,13 @@ class System:
             exits.enter_context(sole_owner(self.settings.data))
             write_log(self.settings)
             logging.getLogger("wattledger").info("starting")
+            listeners = open_listeners(self.settings)
+            for each in listeners.values():
+                exits.callback(each.close)
+            self.endpoints = {name: address_of(each) for name, each in listeners.items()}
+            watch = Watch("up")
+            if "up" in listeners:
+                exits.enter_context(Endpoint(watch, listeners["up"]))
             server = None
             if not self.settings.database_url:
                 server = exits.enter_context(EmbeddedPostgres(self.settings.data))
@@ -60,7 +73,10 @@ class System:
                 self._context(),
                 keep_database=server.ensure_running if server else _nothing,
                 told=self._told,
+                listeners=listeners,
+                beat=watch.beat,
             )
+            watch.begin(SystemCondition(self._supervisor))
             exits.callback(self._supervisor.stop)
             self._supervisor.start()
             self._exits = exits.pop_all()

@@ -45,6 +45,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
+from ingest.edge.frame_counts import FrameCounts
 from ingest.errors import IngestError
 from ingest.persons.sealer import sealed_frame
 from ingest.rpc import codec
@@ -85,6 +86,7 @@ class StationConnection:
         dialect: Dialect,
         parts: AnsweringParts,
         log: LineWriter,
+        counts: FrameCounts,
         close_seconds: float,
     ) -> None:
         self.epoch = epoch
@@ -94,7 +96,7 @@ class StationConnection:
         self.heard_at = 0.0
         self.closing_reason = ""
         self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
-        self._close_seconds = close_seconds
+        self._counts, self._close_seconds = counts, close_seconds
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
@@ -151,6 +153,7 @@ class StationConnection:
             # The time runs from our turn on: other calls' waiting is no silence of the station.
             async with self._turn, asyncio.timeout(seconds):
                 await self._socket.send(frame, text=True)
+                self._counts.sent[self.protocol] += 1
                 answered = await self._calls[key]
         except TimeoutError:
             why = "too late"
@@ -193,6 +196,7 @@ class StationConnection:
     async def _take(self, raw: bytes) -> None:
         """Log one frame and answer it."""
         self.heard_at = self._loop.time()
+        self._counts.taken[self.protocol] += 1
         text = codec.text_of(raw)
         size_max = codec.FRAME_MAX if self.has_booted else codec.UNREGISTERED_FRAME_MAX
         try:
@@ -263,6 +267,7 @@ class StationConnection:
             )
         if not self.is_fenced:
             await self._socket.send(reply, text=True)
+            self._counts.sent[self.protocol] += 1
 
     async def _settle(self, message: CallResult | CallError, text: str) -> None:
         """Hand an answer to the call that waits for it; keep one that nobody waits for."""

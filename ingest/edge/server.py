@@ -29,6 +29,7 @@ from ingest.edge.admissions import SAVE_SECONDS, Admissions, Reason
 from ingest.edge.connection import StationConnection, hang_up
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.door import Door, StationSocket, agreed_subprotocol
+from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.gate import Gate
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
@@ -108,7 +109,7 @@ class Server:
     ) -> None:
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
-        self._admissions = admissions
+        self._admissions, self.counts = admissions, FrameCounts()
         self._door = Door(directory, Gate(time.monotonic, admissions.known), admissions)
         self._newest: dict[str, StationConnection] = {}
         self._sequences: dict[str, Sequences] = {}
@@ -199,6 +200,7 @@ class Server:
                 dialect=DIALECTS[socket.subprotocol],
                 parts=self._parts(station),
                 log=self._log,
+                counts=self.counts,
                 close_seconds=self._manners.close_seconds,
             )
             if self._enter(connection):
@@ -223,6 +225,7 @@ class Server:
         if before is not None and before.epoch > connection.epoch:
             return False
         self._newest[connection.station_id] = connection
+        self.counts.opened[connection.protocol] += 1
         if before is not None:
             self._fence(before)
         return True

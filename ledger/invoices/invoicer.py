@@ -33,20 +33,36 @@ class Invoicer:
         self._connection, self._issuer, self._log = connect(dsn), InvoiceIssuer(dsn), log
         self._declarations = Declarations()
         self._told: dict[str, str] = {}
+        self.issued = self.failing = 0
+        """How many were issued since the start; how many causes could not be at the last look."""
 
     def close(self) -> None:
         """Let the connections go."""
         self._issuer.close()
         self._connection.close()
 
-    def run(self, stop: threading.Event) -> None:
-        """Issue what is due until *stop* is set."""
+    def run(self, stop: threading.Event, *, beat: Callable[[], None] = lambda: None) -> None:
+        """Issue what is due until *stop* is set; call *beat* at each look and before each one."""
+
+        def is_over() -> bool:
+            beat()
+            return stop.is_set()
+
         # By looking, not by notice: what makes a month due is time, which nobody announces.
         while not stop.wait(LOOK_SECONDS):
-            self.run_once(stop.is_set)
+            beat()
+            self.run_once(is_over)
 
     def run_once(self, is_over: Callable[[], bool] = lambda: False) -> tuple[str, ...]:
         """Issue what is due now, until *is_over*; return the numbers."""
+        failing: set[str] = set()
+        numbers = self._issue_due(is_over, failing)
+        self.issued += len(numbers)
+        self.failing = len(failing)
+        return numbers
+
+    def _issue_due(self, is_over: Callable[[], bool], failing: set[str]) -> tuple[str, ...]:
+        """Issue what is due now; add what cannot be issued to *failing*."""
         if self._connection.execute(_IS_ANYTHING_RATED).fetchone() != (True,):
             return ()
         # What time it is, the log says: nothing below the edges reads a clock.
@@ -56,6 +72,11 @@ class Invoicer:
         complete_up_to = waiting_since(self._connection, self._log)
         if load_version(self._connection) != self._declarations.version:
             self._declarations = load_declarations(self._connection)
+
+        def told(cause: str, why: Exception) -> None:
+            failing.add(cause)
+            self._tell(cause, why)
+
         return issue_due(
             self._connection,
             self._issuer,
@@ -63,7 +84,7 @@ class Invoicer:
             up_to=up_to,
             complete_up_to=complete_up_to,
             is_over=is_over,
-            told=self._tell,
+            told=told,
         )
 
     def _tell(self, cause: str, why: Exception) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
 from ledger.books.feed import FIRST_NUMBER
-from ledger.log.event_log import Stamp
+from ledger.log.event_log import EventLog, Stamp
+from ledger.log.reading import numbered_lines
 from ledger.log.repeats import LastSequences
+
+COUNTED_RECORDS: Final = 16
+"""So many waiting records are read to count their lines, and not more once they hold that many:"""
+COUNTED_LINES: Final = 500
 
 _BEGIN: LiteralString = """
 INSERT INTO worker_position (partition, next_position, declared_version, next_number)
@@ -75,3 +80,43 @@ def has_caught_up(connection: Connection[Any], ends: Sequence[int]) -> bool:
     """Say whether the worker has taken all of a log that ended at *ends*, by partition."""
     reached = dict(connection.execute(_ALL).fetchall())
     return all(reached.get(partition, 0) >= end for partition, end in enumerate(ends))
+
+
+class Lag(NamedTuple):
+    """How far the worker is behind the end of a partition.
+
+    `lines` is counted in the first records that wait and scaled by the number of all, so exact
+    where they are few; `since` is when the first line that waits was received, None where nothing
+    waits or it cannot be read.
+    """
+
+    partition: int
+    records: int = 0
+    lines: int = 0
+    since: datetime | None = None
+
+
+def lags(connection: Connection[Any], log: EventLog) -> list[Lag]:
+    """Return how far the worker is behind, by partition; it costs no more the further that is.
+
+    Raises:
+        LogUnavailableError: If the log does not answer.
+    """
+    # First: what the worker takes meanwhile must not look as if it were taken before it came.
+    reached = dict(connection.execute(_ALL).fetchall())
+    return [
+        _lag(log, partition, reached.get(partition, 0), end)
+        for partition, end in enumerate(log.ends())
+    ]
+
+
+def _lag(log: EventLog, partition: int, start: int, end: int) -> Lag:
+    if start >= end:
+        return Lag(partition)
+    first = log.read(partition, start, records=COUNTED_RECORDS, lines=COUNTED_LINES)
+    if not first:
+        return Lag(partition, end - start)
+    waiting = max(end - start, len(first))
+    lines = sum(record.payload.count(b"\n") + 1 for record in first)
+    times = (line.received_at for _, line in numbered_lines(first[0].payload) if line is not None)
+    return Lag(partition, waiting, lines * waiting // len(first), next(times, None))

@@ -43,7 +43,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
@@ -127,6 +127,8 @@ class Worker:
         self._log, self._group_records = log, group_records
         self._lines = GROUP_LINES
         self._group_seconds = group_seconds
+        self.beat: Callable[[], None] = lambda: None
+        """Called before each partition's turn: it says that the worker goes on."""
         self.records_done = 0
         self._recorded_in = recorded_in
         self._translate = translate
@@ -179,9 +181,10 @@ class Worker:
         """
         return sum(self._patient_turn(index) for index in range(len(self._partitions)))
 
-    def rests(self) -> bool:
-        """Say whether a partition rests after an error that no line of it makes."""
-        return any(pause.seconds for pause in self._pauses)
+    def resting(self) -> list[int]:
+        """Return which partitions rest after an error that no line of them makes."""
+        pauses = zip(self._partitions, self._pauses, strict=True)
+        return [each.partition for each, pause in pauses if pause.seconds]
 
     def positions(self) -> dict[int, int]:
         """Return, by partition, the position of the next record to take."""
@@ -189,6 +192,7 @@ class Worker:
 
     def _patient_turn(self, index: int) -> int:
         """Advance one partition unless it rests, which an error of its own makes it do."""
+        self.beat()
         pause = self._pauses[index]
         if monotonic() < pause.until:
             return 0

@@ -25,6 +25,7 @@ class Wattledger:
         self.environment = {
             name: value for name, value in os.environ.items() if "WATTLEDGER" not in name
         }
+        self.environment["WATTLEDGER_METRICS_PORT"] = "0"
         # A test leaves no server behind.
         self.environment["WATTLEDGER_DATABASE_IDLE_SECONDS"] = "0"
 

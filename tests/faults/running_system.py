@@ -132,4 +132,5 @@ class RunningSystem:
                 stdout=printed,
                 stderr=printed,
                 cwd=ROOT,
+                env={**os.environ, "WATTLEDGER_METRICS_PORT": "0"},
             )

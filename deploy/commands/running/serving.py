@@ -50,9 +50,12 @@ def up(
 def _welcome(system: System, data: Path) -> str:
     where = "\n".join(f"  {address}/STATION-ID" for address in system.addresses)
     again = f" --data {data}"
+    health = "".join(f"\n  {name:<9}  {address}" for name, address in system.endpoints.items())
+    if health:
+        health = f"Health and metrics (/healthz, /readyz, /metrics):{health}\n"
     return (
         f"Wattledger is up. Stations connect (OCPP 1.6J and 2.0.1, HTTP Basic) at\n{where}\n"
-        f"Data and log: {data}\n"
+        f"Data and log: {data}\n{health}"
         "In another terminal:\n"
         f"  wattledger apply FILE...{again}     declare sites, stations, tokens, customers\n"
         f"  wattledger sessions{again}          see who charges\n"

@@ -69,6 +69,46 @@ CREATE INDEX session_unfinished ON session (partition) WHERE state IN ('open', '
 CREATE VIEW unfinished_session AS SELECT * FROM session WHERE state IN ('open', 'waiting');
 CREATE VIEW listed_session AS SELECT * FROM session WHERE state <> 'replaced';
 
+-- How many sessions there are by state: counted as they move, for who asks every few seconds. Only
+-- the partition's own worker writes its rows.
+CREATE TABLE session_count (
+    partition integer NOT NULL,
+    state     text    NOT NULL,
+    sessions  bigint  NOT NULL,
+    PRIMARY KEY (partition, state)
+) WITH (fillfactor = 50);
+CREATE FUNCTION count_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO session_count
+        SELECT partition, state, count(*) FROM added GROUP BY partition, state
+        ON CONFLICT (partition, state)
+        DO UPDATE SET sessions = session_count.sessions + excluded.sessions;
+    ELSIF TG_OP = 'DELETE' THEN
+        UPDATE session_count SET sessions = sessions - gone.number
+        FROM (SELECT partition, state, count(*) AS number FROM removed GROUP BY partition, state)
+            AS gone
+        WHERE (session_count.partition, session_count.state) = (gone.partition, gone.state);
+    ELSE
+        INSERT INTO session_count
+        SELECT partition, state, sum(number) FROM (
+            SELECT partition, state, 1 AS number FROM added
+            UNION ALL SELECT partition, state, -1 FROM removed
+        ) AS moved GROUP BY partition, state HAVING sum(number) <> 0
+        ON CONFLICT (partition, state)
+        DO UPDATE SET sessions = session_count.sessions + excluded.sessions;
+    END IF;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER session_added AFTER INSERT ON session
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_sessions();
+CREATE TRIGGER session_moved AFTER UPDATE ON session
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION count_sessions();
+CREATE TRIGGER session_removed AFTER DELETE ON session
+    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION count_sessions();
+
 -- Lines that say nothing we could use, by reason. They stay in the log.
 CREATE TABLE set_aside (
     partition  integer NOT NULL,

@@ -68,7 +68,7 @@ class _Turns:
         self._store, self._new_worker = store, new_worker
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._worker: Worker | None = None
-        self.has_rest = False
+        self.resting: Sequence[int] = ()
 
     async def open(self, partitions: Collection[int]) -> Mapping[int, int]:
         """Begin with *partitions*, and no other; return where each stands.
@@ -82,6 +82,10 @@ class _Turns:
     async def close(self) -> None:
         """End with all partitions, once the turn that is on is over."""
         await self._call(self._close)
+
+    async def idle(self) -> None:
+        """Return once the turn that is on is over."""
+        await self._call(lambda: None)
 
     async def take(self) -> None:
         """Take turns until nothing that was handed over is left, but for who rests."""
@@ -120,7 +124,7 @@ class _Turns:
     def _take(self) -> None:
         while self._worker is not None and self._worker.take_turns():
             pass
-        self.has_rest = self._worker is not None and self._worker.rests()
+        self.resting = self._worker.resting() if self._worker is not None else ()
 
 
 class WorkerGroup:
@@ -135,6 +139,7 @@ class WorkerGroup:
         folder: Path,
         session_seconds: float = SESSION_SECONDS,
         turn_seconds: float = TURN_SECONDS_MAX,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing is connected yet.
 
@@ -145,19 +150,20 @@ class WorkerGroup:
             folder: Where Faust may keep files; it keeps none.
             session_seconds: After how long of silence others take our partitions.
             turn_seconds: After how long of silence within a turn the database ends it.
+            beat: Called at each turn, and each second while there is none.
         """
         dsn = ended_when_silent(dsn, turn_seconds)
         self._cluster, self._session_seconds, self._folder = cluster, session_seconds, folder
         self._store = KafkaEventLog(cluster)
         self._handed = HandedLog(self._store)
-        self._turns = _Turns(
-            self._store,
-            lambda partitions: Worker(
-                dsn, log=self._handed, partitions=partitions, translate=translate
-            ),
-        )
+        self._turns = _Turns(self._store, self._new_worker)
+        self._dsn, self._translate, self._beat = dsn, translate, beat
         self._failure: BaseException | None = None
         self._stopping = asyncio.Event()
+
+    def resting(self) -> Sequence[int]:
+        """Return which of our partitions rest after an error that no line of them makes."""
+        return self._turns.resting
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Work until *stop* is set.
@@ -191,6 +197,13 @@ class WorkerGroup:
             self._store.close()
         if self._failure is not None:
             raise self._failure
+
+    def _new_worker(self, partitions: Collection[int]) -> Worker:
+        worker = Worker(
+            self._dsn, log=self._handed, partitions=partitions, translate=self._translate
+        )
+        worker.beat = self._beat
+        return worker
 
     def _app(self, partitions: int) -> faust.App:
         cluster = self._cluster
@@ -238,11 +251,11 @@ class WorkerGroup:
         """Let partitions that rest after an error go on, when nothing comes that would."""
         while True:
             await asyncio.sleep(REST_LOOK_SECONDS)
-            if self._turns.has_rest:
-                try:
-                    await self._turns.take()
-                except Exception as error:  # noqa: BLE001 - it ends the process
-                    self._fail(error)
+            try:
+                await (self._turns.take() if self._turns.resting else self._turns.idle())
+            except Exception as error:  # noqa: BLE001 - it ends the process
+                self._fail(error)
+            self._beat()
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error

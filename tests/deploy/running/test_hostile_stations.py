@@ -147,7 +147,7 @@ def until_worked_off(dsn: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_two_thousand_hostile_frames_leave_the_system_alive(wattledger: Wattledger) -> None:
-    settings = load_settings({}, data=wattledger.data, listen_port=0)
+    settings = load_settings({}, data=wattledger.data, listen_port=0, metrics_port=0)
     with System(settings, SystemClock()) as system:
         good = GoodStation(system.addresses[0])
         calm_s = asyncio.run(calm(good))
@@ -162,7 +162,10 @@ def test_two_thousand_hostile_frames_leave_the_system_alive(wattledger: Wattledg
 def test_a_million_hostile_frames_leave_memory_flat(
     wattledger: Wattledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings, parts = load_settings({}, data=wattledger.data, listen_port=0), chosen_parts(PARTS)
+    settings, parts = (
+        load_settings({}, data=wattledger.data, listen_port=0, metrics_port=0),
+        chosen_parts(PARTS),
+    )
     first: Part | None = None
     with System(settings, SystemClock()) as system:
         good, progress = GoodStation(system.addresses[0]), Progress(parts, capsys)

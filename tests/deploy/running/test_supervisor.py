@@ -22,7 +22,7 @@ from deploy.settings import Settings
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
-    settings = Settings(data=tmp_path / "data", listen_port=0, partitions=2)
+    settings = Settings(data=tmp_path / "data", listen_port=0, metrics_port=0, partitions=2)
     with System(settings, SystemClock()) as system:
         yield system
 
@@ -74,7 +74,7 @@ def test_a_folder_is_served_by_one_system_only(system: System) -> None:
 
 
 def test_nothing_is_left_running(tmp_path: Path) -> None:
-    settings = Settings(data=tmp_path / "data", listen_port=0, partitions=2)
+    settings = Settings(data=tmp_path / "data", listen_port=0, metrics_port=0, partitions=2)
 
     with System(settings, SystemClock()) as system:
         pids = list(system.supervisor.processes().values())

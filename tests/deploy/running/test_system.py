@@ -80,6 +80,7 @@ def test_a_station_charges_over_tls_alone_with_its_password(tmp_path: Path) -> N
     settings = Settings(
         data=tmp_path / "data",
         listen_port=-1,
+        metrics_port=0,
         tls_port=0,
         tls_certificate=str(certificate),
         tls_key=str(key),
@@ -118,7 +119,9 @@ def boot(address: str, tls: ssl.SSLContext) -> Any:  # noqa: ANN401 - JSON
 
 
 def test_the_books_may_be_in_somebody_else_s_postgresql(tmp_path: Path, database: str) -> None:
-    settings = Settings(data=tmp_path / "data", database_url=database, listen_port=0)
+    settings = Settings(
+        data=tmp_path / "data", database_url=database, listen_port=0, metrics_port=0
+    )
 
     with System(settings, SystemClock()) as system:
         status = knock(system.addresses[0], None)

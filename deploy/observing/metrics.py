@@ -1,0 +1,217 @@
+"""Every metric, as a row: docs/operations.md is printed from here, and nothing else is told.
+
+Labels come from closed sets (parts, states, reasons, protocols, partitions): nothing that a
+station, a partner or a person wrote, or a stranger could make as many series as he likes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+
+class Metric(NamedTuple):
+    """A name by Prometheus's conventions, who tells it, and what it says."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    part: str
+    """Which part tells it; empty: each."""
+    meaning: str
+
+
+class Durations:
+    """A histogram: how many took how long. One thread counts, any may look."""
+
+    __slots__ = ("bounds", "counts", "total_seconds")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        """Begin with nothing; *bounds* ascend, in seconds."""
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.total_seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one; what takes exactly a bound lies under it."""
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.total_seconds += seconds
+
+
+Values = Mapping[tuple[str, ...], float] | Durations
+"""A number by the labels' values, in their order; a histogram has none."""
+
+
+class Reported(NamedTuple):
+    """A metric with its values now."""
+
+    metric: Metric
+    values: Values
+
+
+def report(metric: Metric, values: float | Mapping[Any, float] | Durations) -> Reported:
+    """Return *metric* with *values*: one number, or numbers by a label (a text) or several."""
+    if isinstance(values, Durations):
+        return Reported(metric, values)
+    if not isinstance(values, Mapping):
+        return Reported(metric, {(): values})
+    named = {
+        (str(key),) if isinstance(key, str) else tuple(key): value for key, value in values.items()
+    }
+    assert all(len(key) == len(metric.labels) for key in named), metric.name
+    return Reported(metric, named)
+
+
+BUILD_INFO: Final = Metric(
+    "wattledger_build_info", "gauge", ("version", "part"), "", "Always 1: which version runs."
+)
+READY: Final = Metric("wattledger_ready", "gauge", (), "", "1 where `/readyz` says so, else 0.")
+BEAT_AGE: Final = Metric(
+    "wattledger_beat_age_seconds", "gauge", (), "", "Since its loop last turned."
+)
+BOOKS_READABLE: Final = Metric(
+    "wattledger_books_readable",
+    "gauge",
+    (),
+    "",
+    "0: database or log do not answer; what is read from them is left out. `up` has none.",
+)
+
+RESTARTS: Final = Metric(
+    "wattledger_restarts_total", "counter", ("part",), "up", "How often a part was started again."
+)
+PART_RUNNING: Final = Metric(
+    "wattledger_part_running", "gauge", ("part",), "up", "1 while the part's process runs."
+)
+
+CONNECTIONS: Final = Metric(
+    "wattledger_connections", "gauge", ("protocol",), "stations", "Stations that are connected."
+)
+OPENED: Final = Metric(
+    "wattledger_connections_opened_total",
+    "counter",
+    ("protocol",),
+    "stations",
+    "Connections that were let in.",
+)
+REFUSED: Final = Metric(
+    "wattledger_connections_refused_total",
+    "counter",
+    ("reason",),
+    "stations",
+    "Connections that were refused.",
+)
+FRAMES: Final = Metric(
+    "wattledger_frames_total",
+    "counter",
+    ("direction", "protocol"),
+    "stations",
+    "Frames taken (`in`) and sent (`out`): answers and calls of ours.",
+)
+APPEND_SECONDS: Final = Metric(
+    "wattledger_append_seconds",
+    "histogram",
+    (),
+    "stations",
+    "How long lines took to be durable in the log.",
+)
+APPEND_FAILURES: Final = Metric(
+    "wattledger_append_failures_total",
+    "counter",
+    (),
+    "stations",
+    "Lines that may not be in the log; the station got no answer.",
+)
+APPENDS_WAITING: Final = Metric(
+    "wattledger_appends_waiting", "gauge", (), "stations", "Lines that wait to be durable now."
+)
+
+LAG_LINES: Final = Metric(
+    "wattledger_lag_lines",
+    "gauge",
+    ("partition",),
+    "worker",
+    "Lines that wait: counted up to 16 records, beyond that scaled from the first ones.",
+)
+LAG_RECORDS: Final = Metric(
+    "wattledger_lag_records", "gauge", ("partition",), "worker", "Records that wait."
+)
+LAG_SECONDS: Final = Metric(
+    "wattledger_lag_seconds",
+    "gauge",
+    ("partition",),
+    "worker",
+    "Age of the oldest line that waits, 0 if none does.",
+)
+RECORDS_TAKEN: Final = Metric(
+    "wattledger_records_taken_total",
+    "counter",
+    ("partition",),
+    "worker",
+    "Records taken since the log began.",
+)
+DECISIONS: Final = Metric(
+    "wattledger_decisions_total",
+    "counter",
+    ("partition",),
+    "worker",
+    "Decisions about sessions since the log began.",
+)
+SESSIONS: Final = Metric(
+    "wattledger_sessions",
+    "gauge",
+    ("state",),
+    "worker",
+    "Sessions by state; those held are `held`.",
+)
+SET_ASIDE: Final = Metric(
+    "wattledger_lines_set_aside",
+    "gauge",
+    ("reason",),
+    "worker",
+    "Lines that raised and wait to be taken again.",
+)
+OUTBOX_WAITING: Final = Metric(
+    "wattledger_outbox_waiting",
+    "gauge",
+    (),
+    "worker",
+    "Ticks, declarations and choices on their way to the log.",
+)
+RESTING: Final = Metric(
+    "wattledger_partitions_resting",
+    "gauge",
+    (),
+    "worker",
+    "Partitions of this process that rest after an error that no line makes.",
+)
+
+ISSUED: Final = Metric(
+    "wattledger_invoices_issued_total",
+    "counter",
+    (),
+    "invoicing",
+    "Invoices that this process issued and booked.",
+)
+FAILING: Final = Metric(
+    "wattledger_invoices_failing", "gauge", (), "invoicing", "Invoices due that cannot be issued."
+)
+
+METRICS: Final = (
+    *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE),
+    *(RESTARTS, PART_RUNNING),
+    *(CONNECTIONS, OPENED, REFUSED, FRAMES, APPEND_SECONDS, APPEND_FAILURES, APPENDS_WAITING),
+    *(LAG_LINES, LAG_RECORDS, LAG_SECONDS, RECORDS_TAKEN, DECISIONS),
+    *(SESSIONS, SET_ASIDE, OUTBOX_WAITING, RESTING),
+    *(ISSUED, FAILING),
+)
+
+
+def metrics_table() -> str:
+    """Return the table of metrics that docs/operations.md shows, as Markdown."""
+    rows = ["| metric | labels | kind | told by | meaning |", "|---|---|---|---|---|"]
+    for name, kind, labels, part, meaning in METRICS:
+        shown = ", ".join(f"`{label}`" for label in labels) or "-"
+        rows.append(f"| `{name}` | {shown} | {kind} | {part or 'each'} | {meaning} |")
+    return "\n".join(rows) + "\n"
