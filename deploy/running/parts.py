@@ -66,7 +66,7 @@ def run_part(part: Part, context: PartContext, pipe: Connection) -> None:
     # Ctrl-C reaches the whole group: the supervisor decides in which order we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     log = logging.getLogger(f"wattledger.{part.name}")
     log.info("started, process %s", os.getpid())
     try:
@@ -103,7 +103,8 @@ def write_log(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait until the process that started this one is gone; then end, as by SIGTERM."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
