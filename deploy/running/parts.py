@@ -83,7 +83,7 @@ def run_part(
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     watch = Watch(part.name)
     endpoint = None if listener is None else Endpoint(watch, listener)
-    threading.Thread(target=_end_with_parent, args=(endpoint,), daemon=True).start()
+    threading.Thread(target=end_with_parent, args=(endpoint,), daemon=True).start()
     log = logging.getLogger(f"wattledger.{part.name}")
     log.info("started, process %s", os.getpid())
     try:
@@ -121,7 +121,8 @@ def write_log(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
 
 
-def _end_with_parent(endpoint: Endpoint | None) -> None:
+def end_with_parent(endpoint: Endpoint | None = None) -> None:
+    """Wait until the process that started this one is gone; then end, as by SIGTERM."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

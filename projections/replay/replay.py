@@ -8,19 +8,19 @@ person's release) is taken from where it was recorded.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, LiteralString, Protocol
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import Connection, sql
 
-from ledger.log.event_log import FollowedLog, Record
 from projections.replay.allowances import allowance_sums
 from projections.replay.decisions import compare_decisions
 from projections.replay.invoices import InvoiceComparison
+from projections.replay.refilling import Progress, Refill
 
 SHOWN_MAX: Final = 20
 BOOKS: Final = "books"
@@ -81,50 +81,6 @@ TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
 }
 """What is compared by name: its rows of a schema, and their key."""
 
-Progress = Callable[[int, int], None]
-"""Called with the records replayed and the records in all."""
-
-
-class ReplayWorker(Protocol):
-    """What a replay needs of the worker: `ledger.worker.worker.Worker`."""
-
-    @property
-    def records_done(self) -> int:
-        """How many records were done."""
-
-    def run_once(self) -> int:
-        """Take one group of records; return how many lines were done."""
-
-    def close(self) -> None:
-        """Let its connections go."""
-
-
-class NewWorker(Protocol):
-    """Makes the worker that writes into a scratch schema."""
-
-    def __call__(
-        self, dsn: str, *, log: FollowedLog, partitions: Collection[int], schema: str
-    ) -> ReplayWorker:
-        """Return a worker on *partitions* of *log*."""
-
-
-class LogUpTo:
-    """A log as it was when it ended at some positions: a replay goes no further than the books."""
-
-    def __init__(self, log: FollowedLog, until: Mapping[int, int]) -> None:
-        """Let each partition of *log* end before its position in *until*."""
-        self._log, self._until = log, until
-
-    def read(
-        self, partition: int, start: int, *, records: int, lines: int | None = None
-    ) -> Sequence[Record]:
-        """Return records as `FollowedLog.read`."""
-        records = min(records, self._until[partition] - start)
-        return self._log.read(partition, start, records=records, lines=lines) if records > 0 else ()
-
-    def wait(self, seconds: float) -> None:
-        """Return at once: no more comes."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayDifference:
@@ -154,19 +110,17 @@ class ReplayReport:
 
 def check_replay(
     dsn: str,
-    log: FollowedLog,
+    refill: Refill,
     *,
     new_schema: Callable[[Connection[Any], str], object],
-    new_worker: NewWorker,
     progress: Progress | None = None,
 ) -> ReplayReport:
-    """Replay *log* up to where the books are, and compare.
+    """Replay the log up to where the books are, and compare.
 
     Args:
         dsn: The database with `inputs`, `books` and `decisions`; it may be in use.
-        log: What the books follow from.
+        refill: Works the log off, here or elsewhere.
         new_schema: Makes the tables of the books in a schema of the given name.
-        new_worker: Makes the worker that fills it.
         progress: Told after every transaction how far the replay is.
     """
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -179,23 +133,8 @@ def check_replay(
             connection.execute("SELECT partition, position FROM replay_until").fetchall()
         )
         with _scratch(connection, new_schema) as schema:
-            followed = LogUpTo(log, until)
-            worker = new_worker(dsn, log=followed, partitions=until, schema=schema)
-            try:
-                lines = _replay(worker, sum(until.values()), progress)
-            finally:
-                worker.close()
+            lines = refill(until=until, schema=schema, progress=progress)
             return _compare(connection, dsn, schema, lines)
-
-
-def _replay(worker: ReplayWorker, records: int, progress: Progress | None) -> int:
-    """Let *worker* do all that it is to do; return how many lines that was."""
-    lines = 0
-    while taken := worker.run_once():
-        lines += taken
-        if progress is not None:
-            progress(worker.records_done, records)
-    return lines
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from ledger.invoices.invoicer import Invoicer
 from ledger.log.postgres import PostgresEventLog
 from ledger.rating.stored import PACKING
 from ledger.worker.worker import Worker
-from projections.replay.replay import Progress, ReplayReport
+from projections.replay.refilling import Progress
+from projections.replay.replay import ReplayReport
 from tests.charging_day import PARTITIONS, Timed, charging_day, declare_fleet, write_log
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
@@ -24,6 +25,7 @@ from ledger.master_data.customers import Customer
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token
 from ledger.worker.worker import FencedError, Worker
+from projections.replay.refilling import refill_here
 from projections.replay.replay import BOOKS, check_replay
 from tariffs.files.tariff_file import read_tariff_file
 from tests.charging_day import (
@@ -166,9 +168,8 @@ def test_a_replay_finds_the_same_in_any_order_of_partitions(
     with PostgresEventLog(fleet) as log:
         report = check_replay(
             fleet,
-            log,
+            partial(refill_here, fleet, log, in_turn(is_reversed=is_reversed)),
             new_schema=lambda connection, schema: migrate.apply(connection, "books", schema=schema),
-            new_worker=in_turn(is_reversed=is_reversed),
         )
 
     assert report.is_identical, report.shown
@@ -370,6 +371,10 @@ class _InTurn:
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         self._workers = workers
+
+    @property
+    def records_done(self) -> int:
+        return sum(worker.records_done for worker in self._workers)
 
     def run_once(self) -> int:
         for worker in self._workers:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from projections.replay.replay import ReplayReport
 
 CONTEXT = 120
+WORKERS_MAX = 32
+"""Each has two connections to the database, which takes a hundred."""
 ENERGY_COLUMNS = {
     "station": "left",
     "day": "left",
@@ -73,6 +78,7 @@ def balance(
 def replay(
     *,
     check: Annotated[bool, Parameter(negative=())] = False,
+    workers: int | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Read the log again from its start and compare every decision and document, byte for byte.
@@ -81,16 +87,38 @@ def replay(
 
     Args:
         check: Compare (the only thing that a replay does so far).
+        workers: Among how many processes partitions are dealt out (default: one for each
+            processor). What comes out does not hang on it.
         folder: Where.
     """
-    from deploy.running.replay import replay_and_compare
+    from deploy.progress_bar import progress_bar
+    from deploy.running.log_store import open_event_log
+    from deploy.running.replay import replay_and_compare, replay_in_processes
     from ledger.database import dsn_of
 
     if not check:
         message = "say --check: comparing is all that a replay does"
         raise DeployError(message)
-    with opened_with_log(folder.settings()) as (connection, log):
-        report = replay_and_compare(dsn_of(connection), log)
+    if workers is None:
+        workers = min(os.cpu_count() or 1, WORKERS_MAX)
+    if not 1 <= workers <= WORKERS_MAX:
+        message = f"--workers must be between 1 and {WORKERS_MAX}, not {workers}"
+        raise DeployError(message)
+    settings, began = folder.settings(), monotonic()
+    with (
+        opened_with_log(settings) as (connection, log),
+        progress_bar("replaying", is_shown=not folder.json) as show,
+    ):
+
+        def progress(done: int, total: int, lines: int) -> None:
+            show(done, total, f"{lines:,} lines, {lines / (monotonic() - began):,.0f} a second")
+
+        dsn = dsn_of(connection)
+        if workers == 1:
+            report = replay_and_compare(dsn, log, progress=progress)
+        else:
+            open_log = partial(open_event_log, dsn, settings)
+            report = replay_in_processes(dsn, open_log, workers=workers, progress=progress)
     if folder.json:
         print_json(report)
     else:

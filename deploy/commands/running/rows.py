@@ -58,6 +58,15 @@ RUNNING_COMMANDS: Final = (
         examples=("kafka check", "kafka check --json"),
     ),
     Command(
+        words="log copy",
+        function="deploy.commands.running.log_copy:copy",
+        summary="Copy the event log into the other store, record for record, and compare them.",
+        examples=(
+            "log copy --from postgres --to kafka",
+            "log copy --from kafka --to postgres --json",
+        ),
+    ),
+    Command(
         words="demo",
         function="deploy.commands.running.demo:demo",
         summary="Drive a simulated fleet through a month, and check that everything reconciles.",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.commands.data_folder import ReadingFolder
 from deploy.commands.tariffs.reading import compiled_tariff
 from deploy.commands.tariffs.simulate import Past, Reports
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
+from deploy.progress_bar import progress_bar
 from deploy.running.opening import opened
 from projections.history_reading import (
     Told,
@@ -51,7 +48,7 @@ def back_test(
         simulation = Simulation(
             bulk_tariff(new, policy=chosen), old, top=max(reports.top, 0), rows=rows
         )
-        told = _progress(exits, is_shown=not folder.json)
+        told = exits.enter_context(progress_bar("re-rating", is_shown=not folder.json))
         for chunk in _chunks(exits, past, new.tariff.currency, told, folder):
             simulation.add(chunk)
     result = simulation.result
@@ -104,23 +101,6 @@ def _session_rows(exits: ExitStack, path: Path | None, currency: str) -> Session
     except OSError as error:
         message = f"cannot write {path}: {error}"
         raise DeployError(message) from error
-
-
-def _progress(exits: ExitStack, *, is_shown: bool) -> Told:
-    """Return what shows progress as a bar on the other channel, where a person looks at it."""
-    console = Console(stderr=True)
-    progress = Progress(
-        TextColumn("re-rating"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not (is_shown and sys.stderr.isatty()),
-        transient=True,
-    )
-    exits.enter_context(progress)
-    task = progress.add_task("re-rating", total=None)
-    return lambda done, total: progress.update(task, completed=min(done, total), total=total)
 
 
 def _write(path: Path, text: str, *, is_quiet: bool) -> None:

@@ -1,0 +1,150 @@
+"""`wattledger log copy`: the books go on from the other store, and reach their old frames there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs name them not
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from deploy.cli import WRONG, run
+from deploy.running.owner import sole_owner
+from deploy.settings import NAMES
+from ledger.log.kafka.cluster import KafkaCluster
+from ledger.log.kafka.event_log import KafkaEventLog
+from tests.charging_day import PARTITIONS, choose
+from tests.projections.books_of_a_day import books_of_a_day
+
+HELD = "CS-OLD-2/22/20260302T082000Z"
+UP = ["log", "copy", "--from", "postgres", "--to", "kafka"]
+DOWN = ["log", "copy", "--from", "kafka", "--to", "postgres"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A data folder whose settings are variables, and the cluster that they name."""
+
+    data: Path
+    kafka: KafkaCluster
+    variables: pytest.MonkeyPatch
+
+    def keep_log_in(self, store: str) -> None:
+        self.variables.setenv("WATTLEDGER_LOG", store)
+
+
+@pytest.fixture
+def place(
+    database: str, kafka: KafkaCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Place:
+    """Books of the charging day, kept from a log in PostgreSQL."""
+    for name in NAMES:
+        monkeypatch.delenv(f"WATTLEDGER_{name.upper()}", raising=False)
+    given = {
+        "DATABASE_URL": database,
+        "DATA": str(tmp_path),
+        "KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "KAFKA_TOPIC": kafka.topic,
+        "KAFKA_PROFILE": "development",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"WATTLEDGER_{name}", value)
+    books_of_a_day(database, choose(HELD, "release", 300))
+    return Place(data=tmp_path, kafka=kafka, variables=monkeypatch)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(list(arguments)) == 0
+    return capsys.readouterr().out
+
+
+def test_after_the_copy_replay_finds_no_difference_and_explain_reaches_the_old_frames(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [first, *_] = json.loads(told(capsys, "invoices", "--json"))
+    before = [told(capsys, "explain", first["number"]), told(capsys, "log", "export")]
+
+    copied = json.loads(told(capsys, *UP, "--json"))
+
+    assert copied["settings"] == {
+        "log": "kafka",
+        "partitions": PARTITIONS,
+        "kafka_bootstrap": place.kafka.bootstrap,
+        "kafka_topic": place.kafka.topic,
+        "kafka_profile": "development",
+    }
+    assert (copied["from"], copied["to"], copied["found"]) == ("postgres", "kafka", 0)
+    place.keep_log_in("kafka")
+    replayed = json.loads(told(capsys, "replay", "--check", "--json"))
+    assert replayed["differences"] == 0
+    assert replayed["compared_by_kind"]["decision"] == 8
+    assert [told(capsys, "explain", first["number"]), told(capsys, "log", "export")] == before
+    with KafkaEventLog(place.kafka) as log:
+        assert sum(log.ends()) == copied["records"] > 20
+
+
+def test_a_second_copy_finds_all_there_and_says_what_to_set(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = json.loads(told(capsys, *UP, "--json"))["records"]
+
+    said = told(capsys, *UP)
+
+    assert f"({records} were there before)" in said
+    assert 'log = "kafka"' in said
+    assert f"partitions = {PARTITIONS}" in said
+    assert f'kafka_topic = "{place.kafka.topic}"' in said
+    place.keep_log_in("kafka")
+    assert 'log = "postgres"' in told(capsys, *DOWN)
+
+
+def test_a_topic_that_could_lose_something_is_refused_and_stays_empty(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.keep_log_in("kafka")
+    place.variables.setenv("WATTLEDGER_PARTITIONS", str(PARTITIONS))
+    told(capsys, "kafka", "init")
+    admin = AdminClient(place.kafka.client())
+    change = ConfigEntry("retention.ms", "86400000", incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ResourceType.TOPIC, place.kafka.topic, incremental_configs=[change])
+    admin.incremental_alter_configs([topic])[topic].result(10)
+    place.keep_log_in("postgres")
+
+    assert run(UP) == WRONG
+
+    assert "retention.ms is 86400000, not -1" in capsys.readouterr().err
+    with KafkaEventLog(place.kafka) as log:
+        assert sum(log.ends()) == 0
+
+
+def test_nothing_is_copied_while_a_system_is_up(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with sole_owner(place.data):
+        assert run(UP) == WRONG
+
+    assert "already served" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param([*UP[:-1], "postgres"], "say two stores", id="one store"),
+        pytest.param(UP, "kafka_bootstrap must be", id="no cluster"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    place: Place, capsys: pytest.CaptureFixture[str], *, arguments: list[str], said: str
+) -> None:
+    place.variables.delenv("WATTLEDGER_KAFKA_BOOTSTRAP")
+
+    assert run(arguments) == WRONG
+
+    assert said in capsys.readouterr().err
