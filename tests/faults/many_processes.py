@@ -214,6 +214,7 @@ class ManyProcesses:
             "kafka_profile": self._profile,
             "partitions": PARTITIONS,
             "tick_seconds": 1,
+            "metrics_port": 0,
         }
         lines = [
             f"{name} = {value if isinstance(value, int) else repr(value)}"
