@@ -8,6 +8,7 @@ same moment are looked up with one statement, and recorded with one commit.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -30,7 +31,11 @@ from ledger.partners.tokens import LOOK_UP, Whitelist, asked_about, told_token
 from ledger.persons.store import SPELT
 
 FRESH_SECONDS: Final = 0.5
-"""How long an answer may lag behind a declaration, in real time."""
+"""How long an answer may lag behind a declaration, in real time, while the database answers."""
+AWAY_SECONDS: Final = 3.0
+"""After how long without an answer the database is away: nothing is declared meanwhile."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 _NEWER: LiteralString = """
 SELECT version, kind, key, valid_from, body FROM declaration WHERE version > %s ORDER BY version
@@ -95,7 +100,8 @@ class DeclaredDirectory:
         self._known = Declarations()
         self._stations: dict[str, str] = {}
         self._looked = -FRESH_SECONDS
-        self._refreshing = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
+        self._is_away = False
 
     async def station(self, identity: str) -> StationAccess | None:
         """Return who may connect as *identity* (canonical), or None."""
@@ -159,21 +165,41 @@ class DeclaredDirectory:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         for each in (self._connection, self._partners, self._unknown):
             await each.close()
 
     async def _fresh(self) -> Declarations:
-        """Return the declarations, at most FRESH_SECONDS old."""
+        """Return the declarations, at most FRESH_SECONDS old, or the last ones before it went away.
+
+        Raises:
+            psycopg.OperationalError: If the database is away and there are none yet.
+        """
         if time.monotonic() - self._looked < FRESH_SECONDS:
             return self._known
-        async with self._refreshing:
-            # Whoever waited for the lock finds the answer of who had it.
-            if time.monotonic() - self._looked >= FRESH_SECONDS:
-                rows = await self._connection.ask(_NEWER, (self._known.version,))
-                if rows:
-                    self._take(rows)
-                self._looked = time.monotonic()
+        # Whoever comes meanwhile waits for the same look.
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+            self._looking.add_done_callback(_heard)
+        if self._is_away:
+            return self._known
+        try:
+            async with asyncio.timeout(AWAY_SECONDS if self._known.version else None):
+                await asyncio.shield(self._looking)
+        except (TimeoutError, psycopg.OperationalError) as error:
+            if not self._known.version:
+                raise
+            _LOGGER.warning("the database is away, declarations stay as they are: %r", error)
+            self._is_away = True
         return self._known
+
+    async def _look(self) -> None:
+        rows = await self._connection.ask(_NEWER, (self._known.version,))
+        if rows:
+            self._take(rows)
+        self._looked, self._is_away = time.monotonic(), False
 
     def _take(self, rows: Iterable[tuple[int, str, str, datetime, str]]) -> None:
         for version, kind, key, valid_from, body in rows:
@@ -182,6 +208,12 @@ class DeclaredDirectory:
             self._rows.append(Declaration(version, known, key, valid_from, entity))
         self._known = Declarations(self._rows)
         self._stations = {canonical(key): key for key in self._known.keys(Kind.STATION)}
+
+
+def _heard(looked: asyncio.Task[None]) -> None:
+    """Hear of a look that nobody waited for, or asyncio complains at the end."""
+    if not looked.cancelled():
+        looked.exception()
 
 
 async def _look_up(

@@ -6,10 +6,12 @@ import base64
 import ctypes
 import json
 import logging
+import re
 import secrets
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -123,6 +125,19 @@ class KafkaBrokers:
             for node in self._nodes
             if node.process is None or node.process.poll() is not None
         ]
+
+    def processes(self) -> Sequence[int]:
+        """Return the process ids of those that run."""
+        return [
+            node.process.pid
+            for node in self._nodes
+            if node.process is not None and node.process.poll() is None
+        ]
+
+    def keep_running(self) -> None:
+        """Start again whoever ended."""
+        for number in self.ended():
+            self.start(number)
 
     def kill(self, number: int) -> None:
         """End a broker at once, as a power failure does."""
@@ -251,13 +266,17 @@ class KafkaBrokers:
 
 
 def _node(home: Path, number: int) -> _Node:
-    """Return a node with two ports that stay ours until it starts."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    """Return a node with two ports that stay ours until it starts: those of an earlier run."""
+    config = home / f"broker-{number}" / "server.properties"
+    known = re.findall(r"127\.0\.0\.1:(\d+)", _line(config, "listeners")) or [0, 0]
+    held = [socket.create_server(("127.0.0.1", int(port))) for port in known]
     broker, controller = (each.getsockname()[1] for each in held)
     return _Node(number, home / f"broker-{number}", broker, controller, held=held)
 
 
 def _spawn(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    # The kernel looks at the thread, not at the process, that made it: only the main one stays.
+    is_main = threading.current_thread() is threading.main_thread()
     # A group of its own: Ctrl-C is ours to act upon, in our order.
     return subprocess.Popen(  # noqa: S603 - our own words
         command,
@@ -265,7 +284,7 @@ def _spawn(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]
         stdout=output,
         stderr=output,
         process_group=0,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - the only way to outlive nobody
+        preexec_fn=_end_with_parent if is_main else None,  # noqa: PLW1509 - the only way to outlive nobody
     )
 
 
@@ -273,3 +292,8 @@ def _end_with_parent() -> None:
     """Ask the kernel to end this process with the thread that made it, however that ends."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _line(config: Path, key: str) -> str:
+    text = config.read_text() if config.exists() else ""
+    return next((line for line in text.splitlines() if line.startswith(f"{key}=")), "")

@@ -8,8 +8,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from secrets import token_hex
 
 from deploy.clock import SystemClock
@@ -21,27 +22,20 @@ from deploy.running.owner import make_folder
 from deploy.running.parts import LogFormat, Part, PartContext
 from deploy.settings import Settings
 
-
-class NeedsDatabaseError(DeployError):
-    """Processes on several machines share a database, which none of them can start."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "a process of its own wants a database that all share: set database_url "
-            "(WATTLEDGER_DATABASE_URL=postgresql://...); `wattledger up` runs all on one machine"
-        )
+LOGGER = logging.getLogger("wattledger.alone")
+LOOK_SECONDS = 1.0
 
 
 def run_alone(part: Part, settings: Settings, ready: Callable[[object], None]) -> None:
     """Be the process of *part* until SIGTERM or Ctrl-C; its log goes to standard error.
 
+    Without `database_url` the embedded database of the data folder serves all such processes of
+    this machine.
+
     Raises:
-        NeedsDatabaseError: If the settings name no database.
         MetricsPortError: If the port for health and metrics is taken.
         Exception: Whatever ends the part; whoever supervises the process starts it again.
     """
-    if not settings.database_url:
-        raise NeedsDatabaseError
     make_folder(settings.data)
     _log_to_stderr(settings)
     stop = threading.Event()
@@ -54,14 +48,39 @@ def run_alone(part: Part, settings: Settings, ready: Callable[[object], None]) -
         log.info("health and metrics at %s", address_of(listener))
     # Another one of the same part may run beside it, with the same folder.
     holder = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
-    context = PartContext(
-        settings=settings, clock=SystemClock(), dsn=settings.database_url, holder=holder
-    )
-    with nullcontext() if listener is None else Endpoint(watch, listener):
-        prepare(settings.database_url, settings)
+    with ExitStack() as exits:
+        if listener is not None:
+            exits.enter_context(Endpoint(watch, listener))
+        dsn = settings.database_url or exits.enter_context(_embedded(settings.data))
+        context = PartContext(settings=settings, clock=SystemClock(), dsn=dsn, holder=holder)
+        prepare(dsn, settings)
         log.info("started, process %s", os.getpid())
         part.run(context, stop, ready, watch)
     log.info("ended")
+
+
+@contextmanager
+def _embedded(data: Path) -> Iterator[str]:
+    """Yield where the embedded database is; it is started again should it end."""
+    from deploy.postgres.embedded import EmbeddedPostgres  # noqa: PLC0415 - only without another
+
+    ending = threading.Event()
+    with EmbeddedPostgres(data) as server:
+
+        def keep() -> None:
+            while not ending.wait(LOOK_SECONDS):
+                try:
+                    server.ensure_running()
+                except DeployError as error:
+                    LOGGER.error("%s", error)  # noqa: TRY400 - the message says it all
+
+        keeper = threading.Thread(target=keep, daemon=True)
+        keeper.start()
+        try:
+            yield server.dsn
+        finally:
+            ending.set()
+            keeper.join()
 
 
 def _log_to_stderr(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,11 @@ REMEMBERED_MAX: Final = 50_000
 """Subjects in memory, some 400 bytes each."""
 FRESH_SECONDS: Final = 30.0
 """How long one is used without another look: so long an erased person may still be written."""
+AWAY_SECONDS: Final = 1.0
+"""After how long without an answer the database is away: nobody is erased then, and a subject that
+is remembered is used."""
+AWAY_ON_SECONDS: Final = 5.0
+"""How long it is not asked again about those."""
 
 
 class SubjectGoneError(IngestError):
@@ -55,21 +61,40 @@ class PostgresSubjects:
         )
         self._fresh_seconds, self._remembered_max = fresh_seconds, remembered_max
         self._remembered: OrderedDict[Key, tuple[Subject, float]] = OrderedDict()
+        self._away_until = 0.0
 
     async def of(self, holders: Sequence[Holder]) -> Mapping[Holder, Subject]:
         """Return the subject of each of *holders*; a new one is durable then."""
         now = time.monotonic()
         found: dict[Holder, Subject] = {}
+        known: dict[Holder, Subject] = {}
         for holder in holders:
             kept = self._remembered.get((holder.kind, holder.name))
-            if kept is not None and now - kept[1] < self._fresh_seconds:
-                found[holder] = kept[0]
+            if kept is not None:
+                known[holder] = kept[0]
+                if now - kept[1] < self._fresh_seconds:
+                    found[holder] = kept[0]
         missing = tuple(holder for holder in holders if holder not in found)
-        if missing:
-            for holder, subject in zip(missing, await self._gatherer.ask(missing), strict=True):
-                found[holder] = subject
-                self._remember((holder.kind, holder.name), subject, now)
+        if not missing or (len(known) == len(holders) and now < self._away_until):
+            return known
+        try:
+            async with asyncio.timeout(AWAY_SECONDS if len(known) == len(holders) else None):
+                answers = await asyncio.shield(self._asking(missing))
+        except (TimeoutError, psycopg.OperationalError):
+            if len(known) < len(holders):
+                raise
+            self._away_until = now + AWAY_ON_SECONDS
+            return known
+        for holder, subject in zip(missing, answers, strict=True):
+            found[holder] = subject
+            self._remember((holder.kind, holder.name), subject, now)
         return found
+
+    def _asking(self, holders: tuple[Holder, ...]) -> asyncio.Future[tuple[Subject, ...]]:
+        asking = asyncio.ensure_future(self._gatherer.ask(holders))
+        # An error that nobody waits for any more is heard, or asyncio complains at the end.
+        asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
+        return asking
 
     async def close(self) -> None:
         """Close the connection."""

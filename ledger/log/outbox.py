@@ -39,6 +39,7 @@ from ledger.log.event_log import (
 )
 
 PRODUCER: Final = "outbox"
+"""How the producer's name begins; `_INCARNATION` follows, in 16 hexadecimal digits."""
 LINE_BYTES_MAX: Final = 1 << 16
 """What somebody says may be that long. A line that no log takes would stop all behind it."""
 CARRIED_AT_ONCE: Final = 200
@@ -59,6 +60,12 @@ SELECT set_config('lock_timeout', %(patience)s, true),
        set_config('idle_in_transaction_session_timeout', %(patience)s, true)
 """
 _CARRIER: LiteralString = "SELECT pg_advisory_xact_lock(1869968493, 2)"
+# A database that was restored gives numbers a second time, to lines that are no repeats. It is
+# another database, of another server or on another timeline.
+_INCARNATION: LiteralString = """
+SELECT substr(md5(concat_ws('/', system_identifier, timeline_id, oid)), 1, 16)
+FROM pg_control_system(), pg_control_checkpoint(), pg_database WHERE datname = current_database()
+"""
 _WAITING: LiteralString = """
 SELECT sequence, partition, line FROM outbox WHERE position IS NULL ORDER BY sequence LIMIT %s
 """
@@ -154,8 +161,10 @@ def _carry_some(connection: Connection[Any], log: EventLog) -> int:
 def _carry_rows(
     connection: Connection[Any], log: EventLog, rows: Sequence[tuple[int, int, bytes]]
 ) -> None:
+    ((incarnation,),) = connection.execute(_INCARNATION).fetchall()
+    producer = f"{PRODUCER}-{incarnation}"
     positions = log.append(
-        [NewRecord(partition, [line], Stamp(PRODUCER, number)) for number, partition, line in rows]
+        [NewRecord(partition, [line], Stamp(producer, number)) for number, partition, line in rows]
     )
     numbers = [number for number, _, _ in rows]
     connection.execute(_NOTE, (numbers, [at.position for at in positions]))

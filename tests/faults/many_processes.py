@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -33,6 +33,14 @@ from tests.tree import ROOT
 
 PARTITIONS: Final = 4
 PROGRAM: Final = "from deploy.cli import main; main()"
+PARTS: Final = (
+    "stations-1",
+    "stations-2",
+    "worker-1",
+    "worker-2",
+    "invoicing-1",
+    "invoicing-2",
+)
 AGAIN_SECONDS: Final = 0.3
 """After how long a process that ended is started again."""
 
@@ -76,8 +84,10 @@ class _Process:
 class ManyProcesses:
     """Two of each process, over *brokers* brokers, from `__enter__` to `__exit__`."""
 
-    def __init__(self, home: Path, *, stations: int, brokers: int = 3) -> None:
-        self.home, self._declared = home, stations
+    def __init__(
+        self, home: Path, *, stations: int, brokers: int = 3, parts: Sequence[str] = PARTS
+    ) -> None:
+        self.home, self._declared, self._wanted = home, stations, parts
         self.brokers = KafkaBrokers(home / "kafka", count=brokers, session_seconds=3)
         self._database: EmbeddedPostgres | None = None
         self.kafka = KafkaCluster(bootstrap=self.brokers.bootstrap)
@@ -98,7 +108,12 @@ class ManyProcesses:
     @property
     def url(self) -> str:
         """Where a station connects: any of the servers, as behind a balancer."""
-        return f"ws://127.0.0.1:{self._chance.choice(self._ports)}"
+        return self._chance.choice(self.urls)
+
+    @property
+    def urls(self) -> list[str]:
+        """Every server's address."""
+        return [f"ws://127.0.0.1:{port}" for port in self._ports]
 
     def __enter__(self) -> Self:
         with ExitStack() as exits:
@@ -112,7 +127,8 @@ class ManyProcesses:
             self.command("tariff", "publish", str(tariff), "--valid-from", "2020-01-01")
             self.command("apply", str(fleet))
             exits.callback(self._end_processes)
-            for name, words in self._parts().items():
+            for name in self._wanted:
+                words = [name.split("-")[0], *self._place(name)]
                 place = ["--config", str(self.home / "settings.toml")]
                 log = self.home / f"{name}.log"
                 self.processes[name] = _Process(name, [*words, *place], log)
@@ -190,16 +206,9 @@ class ManyProcesses:
             for partition in topic.partitions.values()
         )
 
-    def _parts(self) -> dict[str, list[str]]:
-        first, second = (str(port) for port in self._ports)
-        return {
-            "stations-1": ["stations", "--port", first],
-            "stations-2": ["stations", "--port", second],
-            "worker-1": ["worker"],
-            "worker-2": ["worker"],
-            "invoicing-1": ["invoicing"],
-            "invoicing-2": ["invoicing"],
-        }
+    def _place(self, name: str) -> list[str]:
+        ports = dict(zip(("stations-1", "stations-2"), self._ports, strict=True))
+        return ["--port", str(ports[name])] if name in ports else []
 
     def _has_begun(self, name: str) -> bool:
         text = (self.home / f"{name}.log").read_text("utf-8", "replace")
@@ -214,6 +223,7 @@ class ManyProcesses:
             "kafka_profile": self._profile,
             "partitions": PARTITIONS,
             "tick_seconds": 1,
+            "metrics_port": 0,
         }
         lines = [
             f"{name} = {value if isinstance(value, int) else repr(value)}"

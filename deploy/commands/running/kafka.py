@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
@@ -43,6 +49,38 @@ def check(*, folder: ReadingFolder = READ_FOLDER) -> int:
         folder: Where, and whether to print JSON.
     """
     return _report(_in_kafka(folder), is_made=False, is_json=folder.json)
+
+
+def local(
+    *,
+    data: Path,
+    brokers: Annotated[int, Parameter(validator=Number(gte=1, lte=5))] = 3,
+) -> int:
+    """Run Kafka brokers on this machine until stopped, to try things out; never for production.
+
+    Wants Java 17 and Maven, which fetches Kafka the first time. Prints where the brokers are.
+
+    Args:
+        data: Folder for their files; what is in it from an earlier run is served again.
+        brokers: How many.
+    """
+    from deploy.kafka.brokers import KafkaBrokers
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    say("starting (the first time, Maven fetches Kafka)")
+    with KafkaBrokers(data.absolute(), count=brokers, session_seconds=3) as running:
+        say(
+            f"{brokers} brokers run, processes {', '.join(map(str, running.processes()))}",
+            f"  export WATTLEDGER_LOG=kafka WATTLEDGER_KAFKA_BOOTSTRAP={running.bootstrap}",
+            *([] if brokers > 2 else ["  export WATTLEDGER_KAFKA_PROFILE=development"]),  # noqa: PLR2004 - production wants three
+            "Ctrl-C stops.",
+        )
+        while not stop.wait(1.0):
+            running.keep_running()
+    say("stopped")
+    return 0
 
 
 def _report(settings: Settings, *, is_made: bool, is_json: bool) -> int:

@@ -41,6 +41,15 @@ RUNNING_COMMANDS: Final = (
         examples=("run invoicing --config /etc/wattledger.toml",),
     ),
     Command(
+        words="kafka local",
+        function="deploy.commands.running.kafka:local",
+        summary=(
+            "Run Kafka brokers on this machine until stopped, to try things out; never for "
+            "production."
+        ),
+        examples=("kafka local --data /tmp/kafka", "kafka local --data /tmp/kafka --brokers 1"),
+    ),
+    Command(
         words="kafka init",
         function="deploy.commands.running.kafka:init",
         summary=(

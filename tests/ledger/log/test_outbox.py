@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger.database import connect
 from ledger.log import outbox
@@ -18,7 +20,6 @@ from ledger.log.event_log import (
     EventLog,
     NewRecord,
     Position,
-    Stamp,
     UnfitLineError,
 )
 from ledger.log.outbox import NotCarriedError, NoTransactionError, carried_to, carry, put
@@ -89,8 +90,34 @@ def test_lines_come_in_the_order_in_which_they_were_said(
     carry(connection, log)
 
     assert (stored(log), stored(log, 2)) == ([b"1", b"2", b"3", b"4", b"5"], [b"other"])
-    stamps = [record.stamp for record in log.read(0, 0, records=9)]
-    assert stamps == [Stamp("outbox", number) for number in range(1, 6)]
+    stamps = [record.stamp for record in log.read(0, 0, records=9) if record.stamp]
+    assert [stamp.sequence for stamp in stamps] == [1, 2, 3, 4, 5]
+    [producer] = {stamp.producer for stamp in stamps}
+    assert re.fullmatch("outbox-[0-9a-f]{16}", producer)
+
+
+def test_a_restored_database_gives_numbers_again_and_loses_no_line_by_that(
+    connection: Connection, log: PostgresEventLog, database: str
+) -> None:
+    say(connection, b"before the backup")
+    carry(connection, log)
+    name = conninfo_to_dict(database)["dbname"]
+    connection.close()
+    log.close()
+    with psycopg.connect(make_conninfo(database, dbname="postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}_restored TEMPLATE {name}".encode())
+    restored = make_conninfo(database, dbname=f"{name}_restored")
+
+    with connect(database) as lost, connect(restored) as found:
+        first, second = say(lost, b"lost with the disk"), say(found, b"said after the restore")
+        carry(lost, log)
+        carry(found, log)
+
+    assert first == second
+    assert taken(log) == [b"before the backup", b"lost with the disk", b"said after the restore"]
+    log.close()
+    with psycopg.connect(make_conninfo(database, dbname="postgres"), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name}_restored WITH (FORCE)".encode())
 
 
 def test_who_said_it_sees_where_it_went(connection: Connection, log: PostgresEventLog) -> None:
@@ -186,7 +213,7 @@ def test_an_append_whose_answer_is_lost_is_a_repeat_that_readers_drop(
         carry(connection, FaultyLog(log, "the answer is lost"))  # type: ignore[arg-type]  # as above
     carry(connection, log)
     # A carrier that was taken for dead comes through at last.
-    log.append([NewRecord(0, [b"1"], Stamp("outbox", 1))])
+    log.append([NewRecord(0, [b"1"], log.read(0, 0, records=1)[0].stamp)])
 
     assert stored(log) == [b"1", b"2", b"1", b"2", b"1"]
     assert taken(log) == [b"1", b"2"]
