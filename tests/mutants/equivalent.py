@@ -7,7 +7,19 @@ from typing import Final
 _STATION_CLOCK: Final = {
     "_moved: by > _ZERO -> by >= _ZERO": "Nothing that is moved by no time leaves the calendar.",
 }
+_IS_SETTLED: Final = "A short cut: what it does not settle is worked out, to the same."
 _CHECKS: Final = {
+    "_is_deliverable: counted[-1].energy_wh <= limit.slack_wh -> "
+    "counted[-1].energy_wh < limit.slack_wh": _IS_SETTLED,
+    "_is_against: begins <= until -> begins < until": "From a reading to itself nothing rose.",
+    "_is_against: flowed_wh * _TIMES -> flowed_wh / _TIMES": _IS_SETTLED,
+    "_is_against: low <= flowed_wh * _TIMES -> low < flowed_wh * _TIMES": _IS_SETTLED,
+    "_is_against: high * _TIMES -> high / _TIMES": _IS_SETTLED,
+    "_is_against: high * _TIMES >= flowed_wh -> high * _TIMES > flowed_wh": _IS_SETTLED,
+    "_is_against: _ZERO -> _ZERO + 1 (2)": _IS_SETTLED,
+    "_is_beyond_steady: (rise := (later.energy_wh - earlier.energy_wh)) > steady.slack_wh -> "
+    "(rise := (later.energy_wh - earlier.energy_wh)) >= steady.slack_wh": _IS_SETTLED,
+    "_is_against: _lowest(powers) >= _ZERO -> _lowest(powers) > _ZERO": _IS_SETTLED,
     "_is_against: _ZERO -> _ZERO + 1": (
         "Less the tolerance, which is 10 Wh or more, one Wh is as far below any power as none."
     ),
