@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--module", nargs="+", help="only those whose name ends so (meter.series)")
     parser.add_argument("--tests", nargs="+", help="only these, in place of the nearest")
     parser.add_argument("--again", type=Path, help="only what survived in this file of --json")
-    parser.add_argument("--sample", type=int, default=100, help="changes a package; 0 is all")
+    parser.add_argument("--sample", type=int, default=40, help="changes a package; 0 is all")
     parser.add_argument("--seed", type=int, default=1, help="which sample")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seconds", type=float, default=20.0, help="tests tried for a change")

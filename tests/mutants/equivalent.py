@@ -7,10 +7,31 @@ from typing import Final
 _STATION_CLOCK: Final = {
     "_moved: by > _ZERO -> by >= _ZERO": "Nothing that is moved by no time leaves the calendar.",
 }
+_IS_SETTLED: Final = "A short cut: what it does not settle is worked out, to the same."
 _CHECKS: Final = {
+    "_is_deliverable: counted[-1].energy_wh <= limit.slack_wh -> "
+    "counted[-1].energy_wh < limit.slack_wh": _IS_SETTLED,
+    "_is_against: begins <= until -> begins < until": "From a reading to itself nothing rose.",
+    "_is_against: flowed_wh * _TIMES -> flowed_wh / _TIMES": _IS_SETTLED,
+    "_is_against: low <= flowed_wh * _TIMES -> low < flowed_wh * _TIMES": _IS_SETTLED,
+    "_is_against: high * _TIMES -> high / _TIMES": _IS_SETTLED,
+    "_is_against: high * _TIMES >= flowed_wh -> high * _TIMES > flowed_wh": _IS_SETTLED,
+    "_is_against: _ZERO -> _ZERO + 1 (2)": _IS_SETTLED,
+    "_is_beyond_steady: (rise := (later.energy_wh - earlier.energy_wh)) > steady.slack_wh -> "
+    "(rise := (later.energy_wh - earlier.energy_wh)) >= steady.slack_wh": _IS_SETTLED,
+    "_is_against: _lowest(powers) >= _ZERO -> _lowest(powers) > _ZERO": _IS_SETTLED,
     "_is_against: _ZERO -> _ZERO + 1": (
         "Less the tolerance, which is 10 Wh or more, one Wh is as far below any power as none."
     ),
+}
+_ANCHORS: Final = {
+    "choose_start.rank: 2 -> 3": "The highest rank stays the highest.",
+    "choose_stop.rank: 2 -> 3": "The highest rank stays the highest.",
+}
+_SERIES: Final = {
+    "accumulate: current.value_wh >= previous.value_wh -> "
+    "current.value_wh > previous.value_wh": "What did not rise fell by nothing.",
+    "steady_wh: seconds > 0 -> seconds >= 0": "In no time nothing flows.",
 }
 _DOCUMENT: Final = {
     "_tax_totals: True -> False": "What has no rate has one tax, a rate as many as its parts.",
@@ -130,6 +151,12 @@ _RUN: Final = {
     "take: len(pool) > 1 -> len(pool) >= 1": "Of one alone there is none to choose.",
     "_second: 0 -> 1": "Of a second all moments are the same then, too.",
 }
+_SESSION_FOLD: Final = {
+    "_vehicle: 1 -> 2": "What was counted before the last was read before it.",
+    "_vehicle: len(believed) < len(changes) -> len(believed) <= len(changes)": (
+        "Where all is believed the same comes of it."
+    ),
+}
 _SESSION: Final = {
     "points_of: continue -> nothing": "Nothing follows it in its loop.",
 }
@@ -151,11 +178,14 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.invoices.document": _DOCUMENT,
         "ledger.invoices.invoicer": _INVOICER,
         "ledger.invoices.issuing": _ISSUING,
+        "ledger.meter.anchors": _ANCHORS,
         "ledger.meter.checks": _CHECKS,
+        "ledger.meter.series": _SERIES,
         "ledger.rating.basis": _BASIS,
         "ledger.rating.decisions": _DECISIONS,
         "ledger.sessions.reuse.run": _RUN,
         "ledger.sessions.session": _SESSION,
+        "ledger.sessions.session_fold": _SESSION_FOLD,
         "ledger.sessions.vehicle.activity": _ACTIVITY,
         "ledger.sessions.vehicle.billed_time": _BILLED_TIME,
         "ledger.sessions.vehicle.last_sign": _LAST_SIGN,

@@ -136,6 +136,9 @@ def test_a_register_is_held_against_the_power_measured(
         ([(0, 0), (60, "0.1")], [(0, 99), (60, 99)], set()),
         ([(0, 0), (60, 1000)], [(0, 100), (60, 100)], {AGAINST}),
         ([(0, 0), (60, 1000)], [(0, 99), (60, 99)], set()),
+        # a day has as many seconds as it has
+        ([(0, 0), (2400, 1000)], [(0, "2.5"), (2400, "2.5")], {AGAINST}),
+        ([(0, 0), (2400, 1000)], [(0, "2.5"), (2400 - 1 / 60, "2.5")], set()),
         # what rose before the first power reading is none of theirs
         ([(0, 0), (20, 3000), (60, 3000)], [(20, 400), (60, 400)], set()),
         # what is too low for charging is nothing, however long
@@ -152,13 +155,14 @@ def test_power_proves_something_from_a_least_energy_on(
 
 
 @pytest.mark.parametrize(("rise", "flags"), [(30_010, set()), (30_011, {AGAINST})])
+@pytest.mark.parametrize("ends", [1000, 6000], ids=["the higher ones", "those that are the same"])
 def test_what_rose_between_the_power_readings_is_at_most_five_times_the_higher_ones(
-    rise: int, flags: set[Flag]
+    rise: int, flags: set[Flag], ends: int
 ) -> None:
     told = _counted((0, 0), (30, Decimal(rise) / 2), (60, rise))
     wide = PowerLimit(Decimal(50_000))
 
-    assert physics_flags(told, powers((0, 1000), (30, 6000), (60, 1000)), wide) == flags
+    assert physics_flags(told, powers((0, ends), (30, 6000), (60, ends)), wide) == flags
 
 
 def test_what_rose_between_the_power_readings_is_at_least_a_fifth_of_the_lower_ones() -> None:

@@ -56,6 +56,20 @@ def test_of_two_values_of_one_moment_the_lower_one_stands_in_any_order(
     assert told.spread_wh == spread
 
 
+def test_what_is_told_again_counts_once_and_what_differs_in_time_or_value_is_another() -> None:
+    story = Story16()
+    for minute, register in ((0, 1000), (0, 1001), (1, 1000), (0, 1000)):
+        story.start(minute, register)
+
+    told = _evidence(story).declared_start
+
+    assert [(each.at, each.value_wh, each.position) for each in told] == [
+        (at(0), Decimal(1000), 0),
+        (at(0), Decimal(1001), 1),
+        (at(1), Decimal(1000), 2),
+    ]
+
+
 def test_the_most_that_two_values_of_one_moment_differ_by_is_told() -> None:
     story = Story16()
     for value in (3000, 3009, 3005):

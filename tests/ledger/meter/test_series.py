@@ -8,6 +8,7 @@ import pytest
 
 from ledger.facts.flags import Flag
 from ledger.meter.series import (
+    PowerLimit,
     Rise,
     accumulate,
     has_restarted,
@@ -28,6 +29,16 @@ def test_power_and_time_bound_a_rise_with_a_minute_and_ten_wh_to_spare() -> None
     assert LIMIT.steady_wh(at(0), at(60)) == Decimal(24_200)
     assert LIMIT.steady_wh(at(0), at(1441)) == Decimal(24_200) * 1441 / 60
     assert COARSE.energy_max_wh(at(0), at(59)) == Decimal(25_200)
+
+
+def test_a_limit_knows_by_how_much_readings_differ_that_mean_the_same() -> None:
+    watts = Decimal(22_000)
+
+    assert PowerLimit(watts).tolerance_wh == 10
+    assert PowerLimit(watts, coarse=True).tolerance_wh == 1000
+    assert PowerLimit(watts).slack_wh == Decimal(24_200) / 60 + 10
+    assert PowerLimit(watts).steady_wh(at(0), at(0)) == 0
+    assert PowerLimit(watts).steady_wh(at(0), at(1 / 60)) == Decimal(24_200) / 3600
 
 
 @pytest.mark.parametrize(

@@ -313,3 +313,69 @@ def test_a_stop_that_fits_is_the_session_s_own_or_told_again() -> None:
     assert flags_of_stop(window()) == {Flag.RESOLVED_BY_CONTEXT}
     assert flags_of_stop(window(next_start_at=at(60))) == {Flag.RESOLVED_BY_CONTEXT}
     assert flags_of_stop(window(ends_at=at(60))) == {Flag.RESOLVED_BY_CONTEXT, Flag.DUPLICATE_STOP}
+
+
+def taken_by(story: Story16) -> list[int]:
+    """Return which of the sessions that *story* began, from 0, took its last frame."""
+    source = (len(story.frames) - 1, 0)
+    begun = [session for session in story.sessions() if session.started_at is not None]
+    return [n for n, session in enumerate(begun) if source in session.frames]
+
+
+def two_charges() -> Story16:
+    """Return a story of half an hour from 08:00 and another one from 09:00 on at one plug."""
+    story = Story16()
+    for begins, number in ((0, 1), (60, 2)):
+        story.start(begins, 1000 * number, tx=number)
+        story.stop(begins + 30, 1000 * number + 900, tx=number)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("minute", "register", "takers"),
+    [
+        (-1 - SECOND, 1000, []),
+        (-1, 1000, [0]),
+        (15, 1500, [0]),
+        (30, 1900, [0]),
+        (30 + SECOND, 1900, []),
+        (59 - SECOND, 2000, []),
+        (59, 2000, [1]),
+        (75, 2500, [1]),
+        (90 + SECOND, 2900, []),
+    ],
+)
+def test_a_reading_without_an_id_is_of_the_session_of_its_time(
+    minute: float, register: int, takers: list[int]
+) -> None:
+    story = two_charges()
+    story.sample(minute, wh(register), tx=None)
+
+    assert taken_by(story) == takers
+
+
+@pytest.mark.parametrize(
+    ("minute", "register", "takers"),
+    [
+        (31, 1900, [0]),
+        (31 + SECOND, 1900, []),
+        (91, 2900, [1]),
+        (91 + SECOND, 2900, []),
+    ],
+)
+def test_a_stop_without_an_id_is_told_again_within_a_minute(
+    minute: float, register: int, takers: list[int]
+) -> None:
+    story = two_charges()
+    story.stop(minute, register, tx=-1)
+
+    assert taken_by(story) == takers
+
+
+def test_what_fits_several_sessions_is_nobody_s() -> None:
+    story = Story16()
+    for place in (1, 2, 3):
+        story.start(0, 1000, tx=place, place=place)
+        story.stop(30, 1900, tx=-1)
+        assert taken_by(story) == ([0] if place == 1 else [])
+        story.frames.pop()

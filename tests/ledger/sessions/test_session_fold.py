@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -185,3 +186,46 @@ def test_of_starts_told_again_the_earliest_holds() -> None:
 
     assert session.started_at == at(0)
     assert session.flags == (Flag.DUPLICATE_START,)
+
+
+def test_of_starts_that_are_too_many_the_first_by_register_and_token_holds() -> None:
+    """The eighth in a second is that of those after it, too."""
+    by_register, by_token = Story16(), Story201()
+    for number in range(10):
+        by_register.start(0, 2000 - number, tx=1, token=f"T{number}")
+        by_token.start(0, 1000, token=f"T{9 - number}", seq=0)
+
+    for story, token, register in ((by_register, "t9", 1991), (by_token, "t0", 1000)):
+        last = max(
+            story.sessions(), key=lambda each: each.window.starts_at if each.window else at(0)
+        )
+        assert (last.token_uid, last.meter_start_wh) == (token, Decimal(register))
+
+
+def test_a_session_says_when_it_was_heard_of_first_and_last() -> None:
+    story = Story16()
+    story.start(0, 1000, received=5)
+    story.stop(60, 6000, received=70)
+
+    session = story.session()
+
+    assert (session.first_received_at, session.last_received_at) == (at(5), at(70))
+
+
+def test_where_no_number_is_missing_no_gap_is_closed() -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0)
+    story.stop(60, 6000, seq=1)
+    asked, reply = {"transactionId": "T-1"}, {"messagesInQueue": False}
+    story.send("GetTransactionStatus", asked, 90, reply=reply, direction="out")
+
+    assert Flag.SEQ_GAP_CLOSED not in story.session().flags
+
+
+def test_of_events_of_a_moment_one_without_a_number_comes_first() -> None:
+    story = Story201()
+    story.start(0, 1000, token=None, seq=0)
+    story.sample(10, wh(1500), token="A", seq=1)
+    story.sample(10, wh(1500), token="B", seqNo=None)
+
+    assert story.session().token_uid == "b"

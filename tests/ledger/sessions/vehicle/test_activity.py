@@ -84,6 +84,16 @@ def test_states_that_arrive_late_take_their_place() -> None:
     assert _spans(story.session())[1:] == [(at(20), "parking"), (at(40), "charging")]
 
 
+def test_of_states_of_a_moment_one_without_a_number_came_first() -> None:
+    story = Story201()
+    story.start(0, 1000, seq=0, state="Charging")
+    story.state(20, "SuspendedEV", seqNo=None)
+    story.state(20, "Charging", seq=1)
+    story.stop(60, 6000, seq=2)
+
+    assert _spans(story.session()) == [(at(0), "charging")]
+
+
 def _powers(session: ChargingSession) -> list[tuple[object, str, Decimal]]:
     return [(span.starts_at, span.activity.value, span.power_w) for span in session.spans]
 
