@@ -44,7 +44,7 @@ RUNNING_COMMANDS: Final = (
         words="kafka init",
         function="deploy.commands.running.kafka:init",
         summary=(
-            "Make the topic of the event log as the settings ask, if there is none, and check it."
+            "Make the topics of the event log and of decisions as the settings ask, and check them."
         ),
         examples=(
             "kafka init",
@@ -54,7 +54,7 @@ RUNNING_COMMANDS: Final = (
     Command(
         words="kafka check",
         function="deploy.commands.running.kafka:check",
-        summary="Check that the topic of the event log loses nothing, as the settings ask.",
+        summary="Check that the topics lose nothing, as the settings ask.",
         examples=("kafka check", "kafka check --json"),
     ),
     Command(
@@ -65,6 +65,12 @@ RUNNING_COMMANDS: Final = (
             "log copy --from postgres --to kafka",
             "log copy --from kafka --to postgres --json",
         ),
+    ),
+    Command(
+        words="events schema",
+        function="deploy.commands.running.events:schema",
+        summary="Print the JSON Schema of a kind of event; without a kind, list the kinds.",
+        examples=("events schema", "events schema session.rated"),
     ),
     Command(
         words="demo",
