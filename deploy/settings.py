@@ -72,8 +72,11 @@ class Settings:
     log: str = _setting("postgres", "where the event log is: `postgres` or `kafka`")
     kafka_bootstrap: str = _setting("", "`host:port,host:port` of Kafka's brokers")
     kafka_topic: str = _setting("wattledger.log", "the event log's topic")
+    kafka_decisions_topic: str = _setting(
+        "wattledger.decisions", "the topic in which decisions are published"
+    )
     kafka_profile: str = _setting(
-        "production", "how safe the topic must be: `production`, or `development` for one broker"
+        "production", "how safe the topics must be: `production`, or `development` for one broker"
     )
     kafka_ca_file: str = _setting("", "PEM file that brokers are checked against; makes it TLS")
     kafka_certificate_file: str = _setting("", "PEM file with our certificate for the brokers")
@@ -83,7 +86,7 @@ class Settings:
     kafka_sasl_password: str = _setting("", "its password; better as a variable than in a file")
     metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
     metrics_port: int = _setting(
-        9010, "port for those of `up`; its parts have the next three; 0 picks free ones, -1 none"
+        9010, "port for those of `up`; its parts have the next four; 0 picks free ones, -1 none"
     )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 
@@ -113,6 +116,10 @@ class Settings:
         if self.log == "kafka" and not self.kafka_bootstrap:
             wanted = "host:port of a broker where the log is in Kafka"
             raise BadSettingError(SETTINGS, "kafka_bootstrap", self.kafka_bootstrap, wanted)
+        if self.kafka_decisions_topic == self.kafka_topic:
+            wanted = "another topic than kafka_topic, which holds the log alone"
+            topic = self.kafka_decisions_topic
+            raise BadSettingError(SETTINGS, "kafka_decisions_topic", topic, wanted)
         if self.tls_port >= 0 and not (self.tls_certificate and self.tls_key):
             wanted = "closed (-1), or tls_certificate and tls_key must be set"
             raise BadSettingError(SETTINGS, "tls_port", self.tls_port, wanted)

@@ -19,7 +19,8 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "person": "Who a token or a customer is, and erasing them.",
         "log": "The raw event log.",
         "run": "One part of the system as a process, for several machines.",
-        "kafka": "The event log's topic, where the log is in Kafka.",
+        "kafka": "The topics, where the log is in Kafka.",
+        "events": "What is published of decisions.",
         "station": "Credentials for stations, and who was refused.",
     }
 )

@@ -11,7 +11,7 @@ from secrets import token_hex
 from deploy.errors import DeployError
 from deploy.kafka.brokers import KafkaBrokers
 from deploy.output import say
-from deploy.running.log_store import kafka_cluster
+from deploy.running.log_store import decisions_cluster, kafka_cluster
 from deploy.settings import PREFIX, Settings
 from ledger.log.kafka.topics import PROFILES, make_topic
 
@@ -20,7 +20,7 @@ BOOTSTRAP = f"{PREFIX}KAFKA_BOOTSTRAP"
 
 @contextmanager
 def log_in_kafka(settings: Settings) -> Iterator[Settings]:
-    """Yield *settings* with a new topic as the log, there until the end.
+    """Yield *settings* with new topics for log and decisions, there until the end.
 
     Raises:
         DeployError: If no cluster is named and this machine cannot run a broker.
@@ -30,16 +30,18 @@ def log_in_kafka(settings: Settings) -> Iterator[Settings]:
             say("Starting Kafka (the first time, Maven fetches it)")
             brokers = exits.enter_context(KafkaBrokers(settings.data / "kafka"))
             bootstrap = brokers.bootstrap
+        name = token_hex(4)
         settings = replace(
             settings,
             log="kafka",
             kafka_bootstrap=bootstrap,
-            kafka_topic=f"wattledger.demo.{token_hex(4)}",
+            kafka_topic=f"wattledger.demo.{name}",
+            kafka_decisions_topic=f"wattledger.demo.{name}.decisions",
             kafka_profile="development",
         )
         profile = PROFILES[settings.kafka_profile]
-        cluster = kafka_cluster(settings)
-        if not make_topic(cluster, partitions=settings.partitions, profile=profile):
-            message = f"the topic {settings.kafka_topic} is there already"
-            raise DeployError(message)
+        for cluster in (kafka_cluster(settings), decisions_cluster(settings)):
+            if not make_topic(cluster, partitions=settings.partitions, profile=profile):
+                message = f"the topic {cluster.topic} is there already"
+                raise DeployError(message)
         yield settings

@@ -20,7 +20,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, NamedTuple, Self
@@ -43,7 +43,7 @@ ACCEPTED_AT_ONCE: Final = 16
 PORT_SECONDS_MAX: Final = 3.0
 """How long a port is waited for: the parts of a system that was killed let theirs go."""
 PORT_LOOK_SECONDS: Final = 0.1
-PARTS: Final = ("up", "stations", "worker", "invoicing")
+PARTS: Final = ("up", "stations", "worker", "invoicing", "publishing")
 """In the order of their ports from `metrics_port` on."""
 _TEXT: Final = "text/plain; charset=utf-8"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,7 +57,7 @@ class MetricsPortError(DeployError):
     def __init__(self, host: str, port: int, error: OSError) -> None:
         super().__init__(
             f"cannot listen on {host}, port {port} for health and metrics: "
-            f"{error.strerror or error}; choose four other ones (WATTLEDGER_METRICS_PORT=9110), "
+            f"{error.strerror or error}; choose five other ones (WATTLEDGER_METRICS_PORT=9110), "
             "any free ones (0) or none (-1)"
         )
 
@@ -70,8 +70,8 @@ class Page(NamedTuple):
     body: bytes
 
 
-def open_listeners(settings: Settings) -> dict[str, socket.socket]:
-    """Return a listening socket for each part, none where the settings close them.
+def open_listeners(settings: Settings, parts: Sequence[str] = PARTS) -> dict[str, socket.socket]:
+    """Return a listening socket for each of *parts*, none where the settings close them.
 
     They are opened once and handed to each new process of a part, so a restart keeps the port.
 
@@ -80,7 +80,7 @@ def open_listeners(settings: Settings) -> dict[str, socket.socket]:
     """
     listeners: dict[str, socket.socket] = {}
     try:
-        for part in PARTS:
+        for part in parts:
             if (listener := open_listener(settings, part)) is not None:
                 listeners[part] = listener
     except MetricsPortError:

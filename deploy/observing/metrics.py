@@ -198,6 +198,28 @@ FAILING: Final = Metric(
     "wattledger_invoices_failing", "gauge", (), "invoicing", "Invoices due that cannot be issued."
 )
 
+EVENTS_PUBLISHED: Final = Metric(
+    "wattledger_events_published_total",
+    "counter",
+    (),
+    "publishing",
+    "Events that this process published, repeats too.",
+)
+EVENTS_WAITING: Final = Metric(
+    "wattledger_events_waiting",
+    "gauge",
+    (),
+    "publishing",
+    "Decisions of the feed that are not published yet.",
+)
+PUBLISHES: Final = Metric(
+    "wattledger_publishes",
+    "gauge",
+    (),
+    "publishing",
+    "1 where this process is the one that publishes, 0 where it stands by.",
+)
+
 METRICS: Final = (
     *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE),
     *(RESTARTS, PART_RUNNING),
@@ -205,6 +227,7 @@ METRICS: Final = (
     *(LAG_LINES, LAG_RECORDS, LAG_SECONDS, RECORDS_TAKEN, DECISIONS),
     *(SESSIONS, SET_ASIDE, OUTBOX_WAITING, RESTING),
     *(ISSUED, FAILING),
+    *(EVENTS_PUBLISHED, EVENTS_WAITING, PUBLISHES),
 )
 
 

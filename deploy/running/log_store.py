@@ -5,6 +5,7 @@ A store's libraries are loaded when it is chosen.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
@@ -62,8 +63,13 @@ async def open_line_writer(dsn: str, settings: Settings) -> LineWriter:
     return await PostgresLineWriter.open(dsn, partitions=settings.partitions, linger_seconds=linger)
 
 
+def decisions_cluster(settings: Settings) -> KafkaCluster:
+    """Return the cluster that the settings name, with the topic of published decisions."""
+    return replace(kafka_cluster(settings), topic=settings.kafka_decisions_topic)
+
+
 def kafka_cluster(settings: Settings) -> KafkaCluster:
-    """Return the cluster that the settings name."""
+    """Return the cluster that the settings name, with the event log's topic."""
     from ledger.log.kafka.cluster import KafkaCluster  # noqa: PLC0415
 
     return KafkaCluster(

@@ -241,3 +241,28 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, wa
         watch.begin(InvoicingCondition(context.dsn, _log_to_ask(context), invoicer))
         ready(None)
         invoicer.run(stop, beat=watch.beat)
+
+
+def publish_decisions(
+    context: PartContext, stop: threading.Event, ready: Ready, watch: Watch
+) -> None:
+    """Publish decisions in Kafka, or stand by while another process does."""
+    from deploy.observing.publishing_condition import PublishingCondition  # noqa: PLC0415
+    from deploy.running.log_store import decisions_cluster  # noqa: PLC0415
+    from ledger.approvals.approvals import TariffApprovals  # noqa: PLC0415
+    from ledger.log.kafka.publisher import KafkaPublisher  # noqa: PLC0415
+    from ledger.log.kafka.topics import PROFILES, check_published_topic  # noqa: PLC0415
+    from projections.publishing.publisher import EventPublisher  # noqa: PLC0415
+    from projections.publishing.sources import FeedSource, TariffSource  # noqa: PLC0415
+
+    cluster = decisions_cluster(context.settings)
+    check_published_topic(cluster, profile=PROFILES[context.settings.kafka_profile])
+    with TariffApprovals(context.dsn) as approvals:
+        sources = (FeedSource(), TariffSource(approvals))
+        topic = KafkaPublisher(cluster)
+        with closing(
+            EventPublisher(context.dsn, topic, sources, holder=context.holder)
+        ) as publisher:
+            watch.begin(PublishingCondition(context.dsn, publisher))
+            ready(None)
+            publisher.run(stop, beat=watch.beat)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
@@ -26,6 +26,13 @@ PARTS = (
     Part("invoicing", processes.issue_invoices),
 )
 """In the order in which they end: nothing new comes in while what came is finished."""
+PUBLISHING = Part("publishing", processes.publish_decisions)
+"""Where there is Kafka; the last to end."""
+
+
+def parts_for(settings: Settings) -> Sequence[Part]:
+    """Return the parts that a system with these *settings* has."""
+    return (*PARTS, PUBLISHING) if settings.log == "kafka" else PARTS
 
 
 class System:
@@ -56,7 +63,8 @@ class System:
             exits.enter_context(sole_owner(self.settings.data))
             write_log(self.settings)
             logging.getLogger("wattledger").info("starting")
-            listeners = open_listeners(self.settings)
+            parts = parts_for(self.settings)
+            listeners = open_listeners(self.settings, ("up", *(part.name for part in parts)))
             for each in listeners.values():
                 exits.callback(each.close)
             self.endpoints = {name: address_of(each) for name, each in listeners.items()}
@@ -69,7 +77,7 @@ class System:
             self.dsn = server.dsn if server else self.settings.database_url
             prepare(self.dsn, self.settings)
             self._supervisor = Supervisor(
-                PARTS,
+                parts,
                 self._context(),
                 keep_database=server.ensure_running if server else _nothing,
                 told=self._told,

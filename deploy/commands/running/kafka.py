@@ -1,9 +1,10 @@
-"""`wattledger kafka`: the topic of the event log, made and checked."""
+"""`wattledger kafka`: the topics of the event log and of decisions, made and checked."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,39 +17,45 @@ from deploy.output import print_json, say
 
 if TYPE_CHECKING:
     from deploy.settings import Settings
+    from ledger.log.kafka.topics import TopicFault
 
 
 def init(*, folder: ReadingFolder = READ_FOLDER) -> int:
-    """Make the topic of the event log as the settings ask, if there is none, and check it.
+    """Make the topics of the event log and of decisions as the settings ask, and check them.
 
-    Partitions are the setting `partitions`, which can never be changed afterwards. The setting
-    `kafka_profile` says how safe it is: `production` is on three brokers, two of which must have a
-    record before a station is answered; `development` is for one broker. Nothing is ever deleted.
-    Exits 1 if a topic that is there is weaker than that.
+    The log's partitions are the setting `partitions`, which can never be changed afterwards; the
+    other topic gets as many. The setting `kafka_profile` says how safe they are: `production` is on
+    three brokers, two of which must have a record before a station is answered; `development` is
+    for one broker. What is there stays as it is, and nothing is ever deleted. Exits 1 if a topic
+    that is there is weaker than that.
 
     Args:
         folder: Where, and whether to print JSON.
     """
-    from deploy.running.log_store import kafka_cluster
+    from deploy.running.log_store import decisions_cluster, kafka_cluster
     from ledger.log.kafka.topics import PROFILES, make_topic
 
     settings = _in_kafka(folder)
     profile = PROFILES[settings.kafka_profile]
-    made = make_topic(kafka_cluster(settings), partitions=settings.partitions, profile=profile)
-    return _report(settings, is_made=made, is_json=folder.json)
+    made = [
+        cluster.topic
+        for cluster in (kafka_cluster(settings), decisions_cluster(settings))
+        if make_topic(cluster, partitions=settings.partitions, profile=profile)
+    ]
+    return _report(settings, made=made, is_json=folder.json)
 
 
 def check(*, folder: ReadingFolder = READ_FOLDER) -> int:
-    """Check that the topic of the event log loses nothing, as the settings ask.
+    """Check that the topics lose nothing, as the settings ask.
 
-    Replication, `min.insync.replicas`, retention without end, no compaction, no unclean election,
-    message sizes, and the number of partitions. Exits 1 if something is weaker, and says what
-    changes it.
+    Replication, `min.insync.replicas`, no unclean election and message sizes; of the event log also
+    retention without end, no compaction and the number of partitions: how long published decisions
+    are kept is yours to say. Exits 1 if something is weaker, and says what changes it.
 
     Args:
         folder: Where, and whether to print JSON.
     """
-    return _report(_in_kafka(folder), is_made=False, is_json=folder.json)
+    return _report(_in_kafka(folder), made=(), is_json=folder.json)
 
 
 def local(
@@ -83,32 +90,43 @@ def local(
     return 0
 
 
-def _report(settings: Settings, *, is_made: bool, is_json: bool) -> int:
-    from deploy.running.log_store import kafka_cluster
-    from ledger.log.kafka.topics import PROFILES, topic_faults
+def _report(settings: Settings, *, made: Sequence[str], is_json: bool) -> int:
+    from deploy.running.log_store import decisions_cluster, kafka_cluster
+    from ledger.log.kafka.topics import PROFILES, published_topic_faults, topic_faults
 
-    profile = PROFILES[settings.kafka_profile]
-    faults = topic_faults(kafka_cluster(settings), partitions=settings.partitions, profile=profile)
+    profile, partitions = PROFILES[settings.kafka_profile], settings.partitions
+    faults = topic_faults(kafka_cluster(settings), partitions=partitions, profile=profile)
+    published = published_topic_faults(decisions_cluster(settings), profile=profile)
+    log, decisions = settings.kafka_topic, settings.kafka_decisions_topic
     if is_json:
         found = {
-            "topic": settings.kafka_topic,
+            "topic": log,
             "profile": profile.name,
-            "partitions": settings.partitions,
-            "made": is_made,
+            "partitions": partitions,
+            "made": log in made,
             "faults": [fault._asdict() for fault in faults],
+            "decisions": {
+                "topic": decisions,
+                "made": decisions in made,
+                "faults": [fault._asdict() for fault in published],
+            },
         }
         print_json(found)
-    elif faults:
-        say(
-            f"The topic {settings.kafka_topic} is weaker than the profile {profile.name} asks:",
-            *(f"  {fault}" for fault in faults),
-        )
     else:
-        say(
-            f"The topic {settings.kafka_topic} {'was made' if is_made else 'is there'}: "
-            f"{settings.partitions} partitions, as the profile {profile.name} asks"
-        )
-    return 1 if faults else 0
+        _say(log, f"{partitions} partitions", profile.name, faults, is_made=log in made)
+        _say(decisions, "decisions", profile.name, published, is_made=decisions in made)
+    return 1 if faults or published else 0
+
+
+def _say(
+    topic: str, what: str, profile: str, faults: Sequence[TopicFault], *, is_made: bool
+) -> None:
+    if faults:
+        head = f"The topic {topic} is weaker than the profile {profile} asks:"
+        say(head, *(f"  {fault}" for fault in faults))
+    else:
+        now = "was made" if is_made else "is there"
+        say(f"The topic {topic} {now}: {what}, as the profile {profile} asks")
 
 
 def _in_kafka(folder: ReadingFolder) -> Settings:

@@ -41,6 +41,14 @@ RUNNING_COMMANDS: Final = (
         examples=("run invoicing --config /etc/wattledger.toml",),
     ),
     Command(
+        words="run projections",
+        function="deploy.commands.running.run:projections",
+        summary=(
+            "Publish decisions in Kafka; of several such processes one does, another takes over."
+        ),
+        examples=("run projections --config /etc/wattledger.toml",),
+    ),
+    Command(
         words="kafka local",
         function="deploy.commands.running.kafka:local",
         summary=(
@@ -53,7 +61,7 @@ RUNNING_COMMANDS: Final = (
         words="kafka init",
         function="deploy.commands.running.kafka:init",
         summary=(
-            "Make the topic of the event log as the settings ask, if there is none, and check it."
+            "Make the topics of the event log and of decisions as the settings ask, and check them."
         ),
         examples=(
             "kafka init",
@@ -63,7 +71,7 @@ RUNNING_COMMANDS: Final = (
     Command(
         words="kafka check",
         function="deploy.commands.running.kafka:check",
-        summary="Check that the topic of the event log loses nothing, as the settings ask.",
+        summary="Check that the topics lose nothing, as the settings ask.",
         examples=("kafka check", "kafka check --json"),
     ),
     Command(
@@ -74,6 +82,12 @@ RUNNING_COMMANDS: Final = (
             "log copy --from postgres --to kafka",
             "log copy --from kafka --to postgres --json",
         ),
+    ),
+    Command(
+        words="events schema",
+        function="deploy.commands.running.events:schema",
+        summary="Print the JSON Schema of a kind of event; without a kind, list the kinds.",
+        examples=("events schema", "events schema session.rated"),
     ),
     Command(
         words="demo",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from deploy.commands.data_folder import FOLDER, DataFolder
+from deploy.errors import DeployError
 from deploy.output import say
 
 if TYPE_CHECKING:
@@ -52,13 +53,28 @@ def invoicing(*, folder: DataFolder = FOLDER) -> int:
     return _run("invoicing", folder.settings(), _say_ready("invoicing"))
 
 
+def projections(*, folder: DataFolder = FOLDER) -> int:
+    """Publish decisions in Kafka; of several such processes one does, another takes over.
+
+    Wants the log in Kafka.
+
+    Args:
+        folder: Where its settings and its small files are.
+    """
+    return _run("publishing", folder.settings(), _say_ready("projections"))
+
+
 def _say_ready(name: str) -> Callable[[object], None]:
     return lambda _: say(f"{name} is ready")
 
 
 def _run(name: str, settings: Settings, ready: Callable[[object], None]) -> int:
     from deploy.running.alone import run_alone
-    from deploy.running.wiring import PARTS
+    from deploy.running.wiring import parts_for
 
-    run_alone(next(part for part in PARTS if part.name == name), settings, ready)
+    part = next((part for part in parts_for(settings) if part.name == name), None)
+    if part is None:
+        message = 'there is nothing to do: decisions are published where log = "kafka"'
+        raise DeployError(message)
+    run_alone(part, settings, ready)
     return 0

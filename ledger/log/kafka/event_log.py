@@ -226,21 +226,20 @@ class KafkaEventLog:
             raise
 
 
-def new_producer(cluster: KafkaCluster) -> Producer:
-    """Return a producer whose word is good: idempotent, every replica in sync has the message."""
-    return Producer(
-        cluster.client(
-            {
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 0,
-                "message.timeout.ms": int(APPEND_SECONDS * 1000),
-                "message.max.bytes": MESSAGE_BYTES_MAX,
-                "queue.buffering.max.kbytes": 512 << 10,
-                "compression.type": "none",  # the payload is compressed
-            }
-        )
-    )
+def new_producer(cluster: KafkaCluster, more: Mapping[str, object] | None = None) -> Producer:
+    """Return a producer whose word is good: idempotent, every replica in sync has the message.
+
+    *more* are settings in place of the log's own.
+    """
+    settings = {
+        "linger.ms": 0,
+        "message.timeout.ms": int(APPEND_SECONDS * 1000),
+        "message.max.bytes": MESSAGE_BYTES_MAX,
+        "queue.buffering.max.kbytes": 512 << 10,
+        "compression.type": "none",  # the payload is compressed
+    }
+    safe = {"enable.idempotence": True, "acks": "all"}
+    return Producer(cluster.client(settings | dict(more or {}) | safe))
 
 
 def _reading(cluster: KafkaCluster) -> dict[str, Any]:

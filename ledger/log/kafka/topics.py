@@ -1,13 +1,15 @@
-"""The topic of the event log: made as the log needs it, and refused if it would lose something.
+"""Our topics: made as the event log needs it, and refused if they would lose something.
 
 The log is kept for ever, in order and without gaps, on as many brokers as its profile says. Kafka's
 defaults delete after a week, and a cluster may well let a broker lead that lacks what was
-acknowledged. So the settings are checked whenever the log is opened for writing.
+acknowledged. So the settings are checked whenever the log is opened for writing. The topic in which
+decisions are published is made alike; how long it is kept, and in how many partitions, is its
+operator's choice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -35,17 +37,20 @@ PROFILES: Final = {
     "development": TopicProfile("development", 1, 1),
 }
 """`production` loses nothing with any one broker, `development` is for one broker."""
+PUBLISHED_BYTES_MAX: Final = 1 << 19
+"""An event is smaller (projections/publishing/event_types.py says why); Kafka's default is 1 MB."""
 
+_SAFE: Final = {"unclean.leader.election.enable": "false"}
 _KEPT: Final = {
     "cleanup.policy": "delete",  # compaction takes records out of the middle
     "retention.ms": "-1",
     "retention.bytes": "-1",
-    "unclean.leader.election.enable": "false",
+    **_SAFE,
 }
 
 
 class NoTopicError(LogError):
-    """The cluster has no topic for the event log."""
+    """The cluster has no such topic."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
@@ -65,7 +70,7 @@ class TopicFault(NamedTuple):
 
 
 class WeakTopicError(LogError):
-    """The topic could lose what it confirmed, or is not the log that is asked for."""
+    """A topic could lose what it confirmed, or is not the log that is asked for."""
 
     def __init__(self, topic: str, profile: TopicProfile, faults: Sequence[TopicFault]) -> None:
         self.topic, self.faults = topic, tuple(faults)
@@ -76,7 +81,7 @@ class WeakTopicError(LogError):
 
 
 def count_partitions(client: Consumer | AdminClient, cluster: KafkaCluster) -> int:
-    """Return how many partitions the log has.
+    """Return how many partitions the topic has.
 
     Raises:
         NoTopicError: If there is no topic.
@@ -91,7 +96,7 @@ def count_partitions(client: Consumer | AdminClient, cluster: KafkaCluster) -> i
 
 
 def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile) -> bool:
-    """Make the log's topic if there is none; say whether it was made.
+    """Make the topic as the log needs it if there is none; say whether it was made.
 
     Raises:
         LogUnavailableError: If the brokers do not make it.
@@ -121,42 +126,44 @@ def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile)
 def topic_faults(
     cluster: KafkaCluster, *, partitions: int, profile: TopicProfile
 ) -> list[TopicFault]:
-    """Return what of the topic is weaker than *profile*, or not what the log was told.
+    """Return what of the log's topic is weaker than *profile*, or not what the log was told.
 
     Raises:
         NoTopicError: If there is no topic.
         LogUnavailableError: If the brokers do not answer.
     """
-    client = AdminClient(cluster.client())
-    resource = ConfigResource(ResourceType.TOPIC, cluster.topic)
-    try:
-        found = count_partitions(client, cluster)
-        topic = client.list_topics(cluster.topic, timeout=REQUEST_SECONDS).topics[cluster.topic]
-        asked = client.describe_configs([resource], request_timeout=REQUEST_SECONDS)[resource]
-        settings = {name: str(entry.value) for name, entry in asked.result().items()}
-    except KafkaException as error:
-        raise unavailable(error) from error
+    found = _found(cluster)
     faults = []
-    if found != partitions:
+    if found.partitions != partitions:
         # The order of each station's frames hangs on it: it can never be changed.
-        remedy = f"set `partitions` to {found}, or name another topic"
-        faults.append(TopicFault("partitions", str(found), str(partitions), remedy))
-    fewest = min(len(each.replicas) for each in topic.partitions.values())
-    if fewest < profile.replication:
-        remedy = "reassign its partitions to more brokers (kafka-reassign-partitions.sh)"
-        faults.append(TopicFault("replication", str(fewest), f"{profile.replication}+", remedy))
-    faults += [
-        _fault(cluster, name, settings.get(name, "unknown"), wanted)
-        for name, wanted in _KEPT.items()
-        if settings.get(name) != wanted
-    ]
-    for name, least in (
-        ("min.insync.replicas", profile.in_sync),
-        ("max.message.bytes", MESSAGE_BYTES_MAX),
-    ):
-        if int(settings.get(name, "0")) < least:
-            faults.append(_fault(cluster, name, settings.get(name, "unknown"), str(least)))
-    return faults
+        remedy = f"set `partitions` to {found.partitions}, or name another topic"
+        faults.append(TopicFault("partitions", str(found.partitions), str(partitions), remedy))
+    least = {
+        "min.insync.replicas": profile.in_sync,
+        "max.message.bytes": MESSAGE_BYTES_MAX,
+    }
+    return [*faults, *_weaknesses(cluster, found, profile, exactly=_KEPT, at_least=least)]
+
+
+def published_topic_faults(cluster: KafkaCluster, *, profile: TopicProfile) -> list[TopicFault]:
+    """Return what of the topic in which we publish is weaker than *profile*.
+
+    Raises:
+        NoTopicError: If there is no topic.
+        LogUnavailableError: If the brokers do not answer.
+    """
+    least = {"min.insync.replicas": profile.in_sync, "max.message.bytes": PUBLISHED_BYTES_MAX}
+    return _weaknesses(cluster, _found(cluster), profile, exactly=_SAFE, at_least=least)
+
+
+def check_published_topic(cluster: KafkaCluster, *, profile: TopicProfile) -> None:
+    """Refuse a topic that could lose what is published in it (see `published_topic_faults`).
+
+    Raises:
+        WeakTopicError: If it is weaker than *profile*.
+    """
+    if faults := published_topic_faults(cluster, profile=profile):
+        raise WeakTopicError(cluster.topic, profile, faults)
 
 
 def check_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile) -> None:
@@ -172,6 +179,55 @@ def check_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile
             raise PartitionsMismatchError(int(fault.found), partitions)
     if faults:
         raise WeakTopicError(cluster.topic, profile, faults)
+
+
+class _Found(NamedTuple):
+    """A topic as it is; `replicas` are those of the partition that has the fewest."""
+
+    partitions: int
+    replicas: int
+    settings: Mapping[str, str]
+
+
+def _found(cluster: KafkaCluster) -> _Found:
+    client = AdminClient(cluster.client())
+    resource = ConfigResource(ResourceType.TOPIC, cluster.topic)
+    try:
+        partitions = count_partitions(client, cluster)
+        topic = client.list_topics(cluster.topic, timeout=REQUEST_SECONDS).topics[cluster.topic]
+        asked = client.describe_configs([resource], request_timeout=REQUEST_SECONDS)[resource]
+        settings = {name: str(entry.value) for name, entry in asked.result().items()}
+    except KafkaException as error:
+        raise unavailable(error) from error
+    fewest = min(len(each.replicas) for each in topic.partitions.values())
+    return _Found(partitions, fewest, settings)
+
+
+def _weaknesses(
+    cluster: KafkaCluster,
+    found: _Found,
+    profile: TopicProfile,
+    *,
+    exactly: Mapping[str, str],
+    at_least: Mapping[str, int],
+) -> list[TopicFault]:
+    faults = []
+    if found.replicas < profile.replication:
+        remedy = "reassign its partitions to more brokers (kafka-reassign-partitions.sh)"
+        wanted = f"{profile.replication}+"
+        faults.append(TopicFault("replication", str(found.replicas), wanted, remedy))
+    settings = found.settings
+    faults += [
+        _fault(cluster, name, settings.get(name, "unknown"), wanted)
+        for name, wanted in exactly.items()
+        if settings.get(name) != wanted
+    ]
+    faults += [
+        _fault(cluster, name, settings.get(name, "unknown"), str(least))
+        for name, least in at_least.items()
+        if int(settings.get(name, "0")) < least
+    ]
+    return faults
 
 
 def _fault(cluster: KafkaCluster, name: str, found: str, wanted: str) -> TopicFault:

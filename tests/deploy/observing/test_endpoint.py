@@ -235,6 +235,7 @@ def test_each_part_has_the_next_port() -> None:
         "stations": ("127.0.0.1", base + 1),
         "worker": ("127.0.0.1", base + 2),
         "invoicing": ("127.0.0.1", base + 3),
+        "publishing": ("127.0.0.1", base + 4),
     }
 
 

@@ -23,7 +23,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from deploy.clock import SystemClock
-from deploy.observing.endpoint import PARTS
+from deploy.observing.endpoint import PARTS as ALL_PARTS
 from deploy.observing.metrics import METRICS
 from deploy.running.wiring import System
 from deploy.settings import Settings
@@ -38,6 +38,7 @@ from ledger.sessions.states import SessionState
 Values = dict[tuple[str, ...], float]
 """A metric's values by its labels' values."""
 
+PARTS = ALL_PARTS[:-1]  # what publishes needs a log in Kafka
 PARTITIONS: Final = 2
 PASSWORD: Final = "a-long-password-16"
 MASTER_DATA: Final = f"""

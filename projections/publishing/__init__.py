@@ -1,0 +1,1 @@
+"""Decisions published to others: the events' types and schemas, made of what, sent by whom."""

@@ -1,0 +1,350 @@
+"""The events by which others hear of our decisions: one type a kind, and its schema from the type.
+
+A type says what an event of its kind is, and for ever: a new field is added with a default, and
+nothing else changes (`projections.publishing.evolution`, docs/events/README.md). An event lies
+where no erasure reaches it: persons are subject ids, nothing stands in it that a person wrote,
+codes are without their parameters and staff without their names. Whoever may know more asks the
+books. And nothing grows with what strangers send, for a message of Kafka has a largest size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from tariffs.currencies import currency_exponent
+from tariffs.quantities import minor_text, plain
+
+INVOICED_SESSIONS_MAX: Final = 100
+"""More are not named in an event, for an invoice may have any number."""
+
+Numeral = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+"""An exact decimal."""
+Amount = Annotated[Numeral, Meta(description="of money, in the currency beside it")]
+WattHours = Annotated[Numeral, Meta(description="Wh")]
+Instant = Annotated[datetime, Meta(tz=True, description="UTC, ISO 8601")]
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Codes = Annotated[tuple[str, ...], Meta(description="codes; more may come to be")]
+
+
+class DecisionEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every event carries; `version` is that of its kind's newest schema."""
+
+    version: ClassVar[int] = 1
+
+    id: Annotated[str, Meta(description="source/number: the same whenever it is sent again")]
+    schema: Annotated[int, Meta(description="by which version of its kind's schema it was made")]
+    source: Annotated[str, Meta(description="feed/PARTITION or tariffs: who numbered it")]
+    number: Annotated[int, Meta(description="rises within the source")]
+    key: Annotated[str, Meta(description="the message's key: session, invoice or tariff")]
+    decided_at: Annotated[Instant, Meta(description="when it was decided, not when it was sent")]
+    sha256: Annotated[Hash, Meta(description="of the decision, the document or the tariff's text")]
+
+
+class EventPayer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who owes a session, by subject id, or by a partner's id."""
+
+    kind: Annotated[str, Meta(description="customer, bearer or partner; more may come to be")]
+    party: Annotated[str, Meta(description="subject id of customer or token, or partner's id")]
+    customer: Annotated[str | None, Meta(description="subject id of the buyer")]
+
+
+class EventPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session costs: net and tax add up to gross."""
+
+    currency: Annotated[str, Meta(description="ISO 4217")]
+    net: Amount
+    tax: Amount
+    gross: Amount
+
+
+class RatedBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that was priced."""
+
+    session_id: str
+    revision: Annotated[int, Meta(description="1, or that of a correction: the highest one holds")]
+    station_id: str
+    evse_id: int | None
+    connector_id: int | None
+    site_id: str
+    legal_entity: str
+    country: str
+    time_zone: str
+    token: Annotated[str | None, Meta(description="subject id")]
+    payer: EventPayer
+    started_at: Instant
+    ended_at: Instant
+    billing_month: Annotated[str, Meta(description="2026-03, in the legal entity's calendar")]
+    energy_wh: WattHours
+    billed_wh: WattHours
+    free_wh: WattHours
+    tariff_id: str
+    tariff_sha256: str
+    price: EventPrice
+    lines: Annotated[int, Meta(description="how many lines the price has")]
+    reverse_charge: Annotated[bool, Meta(description="the buyer owes the VAT")]
+    flags: Codes
+
+
+class SessionRatedEvent(DecisionEvent, frozen=True, kw_only=True, tag="session.rated"):
+    """A session was priced."""
+
+    body: RatedBody
+
+
+class SessionReleasedEvent(DecisionEvent, frozen=True, kw_only=True, tag="session.released"):
+    """A person let a held session be priced as it is."""
+
+    body: RatedBody
+
+
+class HeldBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that waits for facts or a person."""
+
+    session_id: str
+    revision: Annotated[int, Meta(description="of the final decision that is still to come")]
+    station_id: str
+    started_at: Instant | None
+    energy_wh: WattHours | None
+    reasons: Codes
+    flags: Codes
+
+
+class SessionHeldEvent(DecisionEvent, frozen=True, kw_only=True, tag="session.held"):
+    """A session is not priced until its reasons are settled. May come several times."""
+
+    body: HeldBody
+
+
+class WrittenOffBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that is never billed."""
+
+    session_id: str
+    revision: int
+    station_id: str
+    energy_wh: WattHours | None
+    flags: Codes
+
+
+class SessionWrittenOffEvent(DecisionEvent, frozen=True, kw_only=True, tag="session.written_off"):
+    """A person decided that a held session is never billed."""
+
+    body: WrittenOffBody
+
+
+class InvoicedRevision(msgspec.Struct, frozen=True, kw_only=True):
+    """A session on an invoice, and which final decision about it."""
+
+    session_id: str
+    revision: int
+
+
+class EventTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """What an invoice is for: gross and rounding add up to what is due."""
+
+    currency: Annotated[str, Meta(description="ISO 4217")]
+    net: Amount
+    tax: Amount
+    gross: Amount
+    rounding: Amount
+    due: Amount
+
+
+class InvoiceBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice."""
+
+    number: str
+    issued_on: Annotated[date, Meta(description="in the legal entity's calendar")]
+    legal_entity: str
+    customer: Annotated[str | None, Meta(description="subject id; null: a token's bearer")]
+    month: Annotated[str | None, Meta(description="2026-03; null: of one session")]
+    total: EventTotal
+    session_count: int
+    sessions: Annotated[
+        tuple[InvoicedRevision, ...] | None,
+        Meta(description=f"null where there are more than {INVOICED_SESSIONS_MAX}"),
+    ]
+
+
+class InvoiceIssuedEvent(DecisionEvent, frozen=True, kw_only=True, tag="invoice.issued"):
+    """An invoice was issued; it never changes."""
+
+    body: InvoiceBody
+
+
+class TariffBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a tariff, counted from 1."""
+
+    tariff_id: str
+    version: int
+
+
+class TariffStartBody(TariffBody, frozen=True, kw_only=True):
+    """A version and from when on it holds."""
+
+    holds_from: Annotated[Instant | None, Meta(description="null: from its approval on")]
+
+
+class TariffEndBody(TariffBody, frozen=True, kw_only=True):
+    """A version and from when on it prices nothing."""
+
+    holds_until: Annotated[Instant | None, Meta(description="null: until its approval")]
+
+
+class ReplacedBody(TariffBody, frozen=True, kw_only=True):
+    """A version and which one was proposed in its place."""
+
+    replaced_by: int
+
+
+class TariffProposedEvent(DecisionEvent, frozen=True, kw_only=True, tag="tariff.proposed"):
+    """A version waits for a second pair of eyes."""
+
+    body: TariffStartBody
+
+
+class TariffAdoptedEvent(DecisionEvent, frozen=True, kw_only=True, tag="tariff.adopted"):
+    """A version that was published without approval is on record, to be retired with it."""
+
+    body: TariffStartBody
+
+
+class TariffApprovedEvent(DecisionEvent, frozen=True, kw_only=True, tag="tariff.approved"):
+    """A proposed version was approved."""
+
+    body: TariffStartBody
+
+
+class TariffRejectedEvent(DecisionEvent, frozen=True, kw_only=True, tag="tariff.rejected"):
+    """A proposed version was turned down."""
+
+    body: TariffBody
+
+
+class TariffReplacedEvent(DecisionEvent, frozen=True, kw_only=True, tag="tariff.replaced"):
+    """A proposed version was given up for a newer proposal."""
+
+    body: ReplacedBody
+
+
+class RetirementProposedEvent(
+    DecisionEvent, frozen=True, kw_only=True, tag="tariff.retirement_proposed"
+):
+    """The end of a version waits for a second pair of eyes."""
+
+    body: TariffEndBody
+
+
+class RetirementRejectedEvent(
+    DecisionEvent, frozen=True, kw_only=True, tag="tariff.retirement_rejected"
+):
+    """The end of a version was turned down: it goes on."""
+
+    body: TariffBody
+
+
+class TariffRetiredEvent(DecisionEvent, frozen=True, kw_only=True, tag="tariff.retired"):
+    """The end of a version was approved."""
+
+    body: TariffEndBody
+
+
+def kind_of_event(event: DecisionEvent | type[DecisionEvent]) -> str:
+    """Return the kind of an event or its type: `session.rated`."""
+    return str(event.__struct_config__.tag)
+
+
+EVENT_TYPES: Final[Mapping[str, type[DecisionEvent]]] = {
+    kind_of_event(each): each
+    for each in (
+        SessionRatedEvent,
+        SessionReleasedEvent,
+        SessionHeldEvent,
+        SessionWrittenOffEvent,
+        InvoiceIssuedEvent,
+        TariffProposedEvent,
+        TariffAdoptedEvent,
+        TariffApprovedEvent,
+        TariffRejectedEvent,
+        TariffReplacedEvent,
+        RetirementProposedEvent,
+        RetirementRejectedEvent,
+        TariffRetiredEvent,
+    )
+}
+"""By kind."""
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Numbered(NamedTuple):
+    """Where a decision stands: who numbered it, and its number there."""
+
+    source: str
+    number: int
+
+
+def make_event(
+    event_type: type[DecisionEvent],
+    body: msgspec.Struct,
+    *,
+    numbered: Numbered,
+    key: str,
+    decided_at: datetime,
+    sha256: str,
+) -> DecisionEvent:
+    """Return the event of that type with *body*, which must be of the type's own."""
+    made: Any = event_type
+    event: DecisionEvent = made(
+        id=f"{numbered.source}/{numbered.number}",
+        schema=event_type.version,
+        source=numbered.source,
+        number=numbered.number,
+        key=key,
+        decided_at=in_utc(decided_at),
+        sha256=sha256,
+        body=body,
+    )
+    return event
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return *moment* as events tell it."""
+    return moment.astimezone(UTC)
+
+
+def numeral(number: Decimal) -> str:
+    """Return *number* as events tell it: all digits, no exponent, no zeros for nothing."""
+    return f"{plain(number):f}"
+
+
+def amount(minor: int, currency: str) -> str:
+    """Return *minor* units of *currency* as events tell them: 1230 of EUR are "12.30"."""
+    return minor_text(minor, currency_exponent(currency))
+
+
+def encode_event(event: DecisionEvent) -> bytes:
+    """Return *event* as JSON."""
+    return _ENCODER.encode(event)
+
+
+def event_schema(event_type: type[DecisionEvent]) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a kind of event."""
+    (schema,), definitions = msgspec.json.schema_components([event_type])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{kind_of_event(event_type)}, version {event_type.version}",
+        **schema,
+        "$defs": definitions,
+    }
+
+
+def schema_text(event_type: type[DecisionEvent]) -> str:
+    """Return the JSON Schema of a kind of event as docs/events holds it."""
+    text = msgspec.json.format(msgspec.json.encode(event_schema(event_type)), indent=2).decode()
+    return f"{text}\n"

@@ -1,0 +1,85 @@
+"""Events as a consumer gets them, and as the sources tell them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import Any, NamedTuple, cast
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from ledger.approvals.approvals import TariffApprovals
+from ledger.database import connect
+from ledger.log.kafka.cluster import KafkaCluster
+from projections.publishing.event_types import DecisionEvent, encode_event
+from projections.publishing.sources import EventSource, FeedSource, TariffSource, advance
+
+
+class ReadEvent(NamedTuple):
+    """A message of the topic."""
+
+    partition: int
+    offset: int
+    key: str
+    headers: dict[str, str]
+    content: Any
+
+
+def as_json(event: DecisionEvent) -> Any:  # noqa: ANN401 - any JSON
+    return json.loads(encode_event(event))
+
+
+@contextmanager
+def sources_of(dsn: str) -> Iterator[Sequence[EventSource]]:
+    with TariffApprovals(dsn) as approvals:
+        yield FeedSource(), TariffSource(approvals)
+
+
+def events_told(dsn: str) -> list[DecisionEvent]:
+    """Return all that is to be published, and note that it was."""
+    found: list[DecisionEvent] = []
+    with sources_of(dsn) as sources, connect(dsn) as connection:
+        for source in sources:
+            while pages := list(source.pages(connection)):
+                for page in pages:
+                    found += page.events
+                    assert advance(connection, page)
+    return found
+
+
+def read_topic(cluster: KafkaCluster, *, least: int = 0, seconds: float = 20) -> list[ReadEvent]:
+    """Return all messages of the topic, in order of offset; wait until there are *least*."""
+    settings = {"group.id": "tests", "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10}
+    limit = time.monotonic() + seconds
+    with closing(Consumer(cluster.client(settings))) as consumer:
+        count = 0
+        while count < max(1, least):
+            assert time.monotonic() < limit, f"{count} of {least} events came"
+            time.sleep(0.1)
+            with suppress(KafkaException):  # of a broker that just starts
+                topic = consumer.list_topics(cluster.topic, timeout=5).topics[cluster.topic]
+                spots = [TopicPartition(cluster.topic, each, 0) for each in topic.partitions]
+                count = sum(consumer.get_watermark_offsets(spot, timeout=5)[1] for spot in spots)
+        consumer.assign(spots)
+        found: list[ReadEvent] = []
+        while len(found) < count:
+            for message in consumer.consume(500, 1.0):
+                assert message.error() is None
+                headers = cast("list[tuple[str, bytes]]", message.headers() or [])
+                found.append(
+                    ReadEvent(
+                        partition=message.partition() or 0,
+                        offset=message.offset() or 0,
+                        key=(message.key() or b"").decode(),
+                        headers={name: str(value, "utf-8") for name, value in headers},
+                        content=json.loads(message.value() or b""),
+                    )
+                )
+    return sorted(found, key=lambda event: event[:2])
+
+
+def first_of_each(events: Sequence[ReadEvent]) -> list[ReadEvent]:
+    """Return *events* as somebody takes them who knows which ids came before."""
+    return list({event.content["id"]: event for event in reversed(events)}.values())[::-1]
