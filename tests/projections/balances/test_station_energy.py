@@ -208,6 +208,7 @@ def test_no_number_that_a_station_says_is_rounded_on_its_way_into_the_balance(
         (1, 1, (0, fine)),
         (2, 2, (0, far)),
         (3, 1, (fine, 2 * fine)),
+        (4, 3, (Decimal("0.1234567890123456789"), far)),
     ):
         story.start(20 * tx, begins, tx=tx, place=place)
         story.stop(20 * tx + 10, ends, tx=tx)
