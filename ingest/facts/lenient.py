@@ -27,8 +27,8 @@ _NUMBER: Final = re.compile(
 )
 _DIGITS_MAX: Final = 28
 _MAGNITUDE_MAX: Final = 15
-_FINEST_WH: Final = Decimal("1e-9")
-_ENERGY_MAGNITUDE_MAX: Final = 12
+_FINEST_WH: Final = Decimal("1e-14")
+_ENERGY_MAGNITUDE_MAX: Final = 11
 _INT_MAX: Final = 10 ** (_MAGNITUDE_MAX + 1)
 _TIME_CHARACTERS_MIN: Final = 16
 _FRACTION: Final = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)", re.ASCII)
@@ -94,9 +94,9 @@ def shift(value: Decimal, power: int) -> Decimal:
 def energy_of(value_wh: Decimal, oddities: Oddities) -> Decimal | None:
     """Return an energy as it is reckoned with, None when no register goes so far.
 
-    What stands beyond the ninth digit after the point is noise of a binary number and cut off. So
-    the sums of a million readings have at most 28 digits and none is rounded: what sessions and the
-    balance come to is the same to the last digit, whatever a station says.
+    None has more than twelve digits before the point. Beyond the fourteenth after it stands only
+    the noise of a binary number, which is cut off: so what a session's register shows is never
+    rounded to the 28 digits of a decimal, and comes to what the balance comes to.
     """
     if value_wh.adjusted() > _ENERGY_MAGNITUDE_MAX:
         oddities.add(Flag.VALUE_UNREADABLE)

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection
@@ -25,7 +25,8 @@ from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import SessionState
 from projections.balances.station_energy import station_energy
-from projections.station_history import station_history
+from projections.station_history import StationHistory, station_history
+from tariffs.quantities import EXACT
 
 ZERO: Final = Decimal(0)
 STATIONS: LiteralString = """
@@ -75,12 +76,13 @@ class EnergyDay:
     @property
     def difference_wh(self) -> Decimal:
         """What is metered but accounted for nowhere; below 0: accounted for but not metered."""
-        known = self.billed_wh + self.free_wh + self.held_wh + self.unattributed_wh
-        return self.metered_wh - self.dropped_wh - known
+        with localcontext(EXACT):
+            known = self.billed_wh + self.free_wh + self.held_wh + self.unattributed_wh
+            return self.metered_wh - self.dropped_wh - known
 
     def add(self, part: str, energy_wh: Decimal) -> None:
         """Add *energy_wh* to the field *part*."""
-        setattr(self, part, getattr(self, part) + energy_wh)
+        setattr(self, part, EXACT.add(getattr(self, part), energy_wh))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,17 @@ def _station_days(
     history = station_history(connection, declarations, station_id)
     states = dict(connection.execute(STATES, (station_id,)).fetchall())
     rated = _ratings(connection, station_id)
+    with localcontext(EXACT):
+        return _laid(station_id, history, states, rated)
+
+
+def _laid(
+    station_id: str,
+    history: StationHistory,
+    states: Mapping[str, str],
+    rated: dict[str, SessionRated],
+) -> list[EnergyDay]:
+    """Lay what a station metered and what became of it on its days; *rated* is used up."""
     days: defaultdict[date, EnergyDay] = _Days(station_id)
     drawn: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)
     shared: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)

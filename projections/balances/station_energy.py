@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -43,6 +43,7 @@ from ledger.sessions.session import ChargingSession
 from projections.balances.covered import CoveredRegister, RegisterStretch
 from projections.balances.readings_ahead import ReadingsAhead, RunningTimes
 from projections.balances.register_walk import Rank, RegisterTold, register_rises, told_at
+from tariffs.quantities import EXACT
 
 _ZERO: Final = Decimal(0)
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
@@ -69,7 +70,7 @@ class DayEnergy:
     @property
     def dropped_wh(self) -> Decimal:
         """What the register rose by and the fold set aside; below 0: what it added."""
-        return self.metered_wh - self.taken_wh
+        return EXACT.subtract(self.metered_wh, self.taken_wh)
 
     @property
     def difference_wh(self) -> Decimal:
@@ -77,8 +78,9 @@ class DayEnergy:
 
         What several sessions have counts once.
         """
-        drawn = sum(self.sessions.values(), _ZERO) - sum(self.shared.values(), _ZERO)
-        return self.metered_wh - self.dropped_wh - self.unattributed_wh - drawn
+        with localcontext(EXACT):
+            drawn = sum(self.sessions.values(), _ZERO) - sum(self.shared.values(), _ZERO)
+            return self.metered_wh - self.dropped_wh - self.unattributed_wh - drawn
 
 
 class _Block(NamedTuple):
@@ -108,7 +110,9 @@ def station_energy(
     """
     facts = list(facts)
     boots = sorted(fact.received_at for fact in facts if isinstance(fact, StationBooted))
-    return _Balance(sessions, traits, boots, first).days(facts)
+    # A day may have more rises of a wild register than 28 digits can add up.
+    with localcontext(EXACT):
+        return _Balance(sessions, traits, boots, first).days(facts)
 
 
 def session_days(session: ChargingSession, time_zone: str) -> dict[date, Decimal]:

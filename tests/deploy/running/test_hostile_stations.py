@@ -167,6 +167,7 @@ def test_a_million_hostile_frames_leave_memory_flat(
         chosen_parts(PARTS),
     )
     first: Part | None = None
+    slow: dict[int, float] = {}
     with System(settings, SystemClock()) as system:
         good, progress = GoodStation(system.addresses[0]), Progress(parts, capsys)
         for part in parts:
@@ -174,6 +175,9 @@ def test_a_million_hostile_frames_leave_memory_flat(
             progress.part_done(part, str(seen))
             # The first quarter fills caches that are bounded.
             first = first or seen
-            assert seen.slowest_s < ANSWER_SECONDS_MAX
+            if seen.slowest_s >= ANSWER_SECONDS_MAX:
+                slow[part] = seen.slowest_s
             for name, kb in seen.late_kb.items():
                 assert kb < 1.2 * first.early_kb[name] + 20_000, name
+    # Said at the end: a machine that has other things to do must not cut a run of hours short.
+    assert slow == {}

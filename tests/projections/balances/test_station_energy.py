@@ -202,17 +202,21 @@ def test_intervals_told_of_an_open_session_after_the_next_one_began_are_dropped(
 def test_no_number_that_a_station_says_is_rounded_on_its_way_into_the_balance(
     version: Version,
 ) -> None:
-    fine, far = Decimal("0.1234567890123456789"), Decimal(9_999_999_999_999)
+    fine, far = Decimal("0.12345678901234564"), Decimal(999_999_999_999)
     story = version()
     for tx, place, (begins, ends) in (
         (1, 1, (0, fine)),
         (2, 2, (0, far)),
         (3, 1, (fine, 2 * fine)),
+        (4, 3, (Decimal("0.1234567890123456789"), far)),
     ):
         story.start(20 * tx, begins, tx=tx, place=place)
         story.stop(20 * tx + 10, ends, tx=tx)
 
-    assert [day.difference_wh for day in _balance(story)] == [0]
+    (day,) = _balance(story)
+
+    assert day.metered_wh > far
+    assert day.difference_wh == 0
 
 
 @BOTH
