@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tariffs.adjustments.adjustment import AtLeast, FeeCap, QuantityTax, Surcharge
 from tariffs.kernel.compiled import CompiledComponent, Why
 from tariffs.kernel.priced import Note, PricedSession
 from tariffs.kernel.tally import Run
-from tariffs.line_words import OfComponents, component_words, reason_and_codes
+from tariffs.line_words import OfComponents, component_words, reason_of
 from tariffs.model.tariff import Dimension, Tariff, TaxIncluded
 from tariffs.model.usage import microseconds, moment_of
 from tariffs.moment_texts import local_text
@@ -121,7 +120,7 @@ class _Page:
             if run.adjustment is None and run.billed == run.volume:
                 said.append(words.reason)
             else:
-                said.append(f"   {reason_and_codes(run, tariff)[0]}")
+                said.append(f"   {reason_of(run, tariff)}")
             if session.usage.points and (ends := interpolated_ends(session, run)):
                 said.append(
                     f"   register interpolated between readings at its {' and '.join(ends)}"
@@ -147,20 +146,20 @@ class _Page:
             return f"{what}{words.taxed}{minor_text(tax_minor, exponent)}"
         return what
 
-    def totals(self) -> Iterator[str]:
-        """Yield what is owed, and the taxes by name."""
-        session, tariff = self._session, self._tariff
-        yield ""
-        before, tax = self._minor(session.before_minor), self._minor(session.tax_minor)
-        yield f"total before taxes {before}, taxes {tax}"
+    def totals(self) -> list[str]:
+        """Return what is owed, and the taxes by name."""
+        session, tariff, minor = self._session, self._tariff, self._minor
+        before, tax = session.before_minor, session.tax_minor
+        said = ["", f"total before taxes {minor(before)}, taxes {minor(tax)}"]
         for each in tax_breakdown(session) if tariff.sales_taxes or tariff.quantity_taxes else ():
             rate = "" if each.percent is None else f" {each.percent:f} %"
-            yield f"of the taxes {each.name}{rate} {self._minor(each.minor)}"
+            said.append(f"of the taxes {each.name}{rate} {minor(each.minor)}")
         known = "" if session.tax_known else " (the tariff states no tax)"
-        paid_out = "; it is paid to the driver" if session.after_minor < 0 else ""
-        yield f"total {self._minor(session.after_minor)} {self._currency}{known}{paid_out}"
+        paid_out = "; it is paid to the driver" if before + tax < 0 else ""
+        said.append(f"total {minor(before + tax)} {self._currency}{known}{paid_out}")
         if session.free_units:
-            yield f"free by rule {session.free_wh:f} Wh of {session.energy_wh:f} Wh"
+            said.append(f"free by rule {session.free_wh:f} Wh of {session.energy_wh:f} Wh")
+        return said
 
     def _minor(self, minor: int) -> str:
         return minor_text(minor, self._exponent)

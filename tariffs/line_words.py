@@ -76,20 +76,27 @@ def _words(component: CompiledComponent, tariff: Tariff) -> ComponentWords:
 component_words: Final = OfComponents(_words)
 
 
-def reason_and_codes(run: Run, tariff: Tariff) -> tuple[str, list[Any]]:
-    """Return why *run* stands where it stands: as a sentence, and as codes with all parameters."""
+def reason_of(run: Run, tariff: Tariff) -> str:
+    """Return why *run* stands where it stands, as a sentence."""
     if run.adjustment is not None:
         currency = tariff.currency
-        said, context = reasons_of(run, currency), context_of(run.component, currency)
-        return ENGLISH.joined(said, context), _codes(said, context)
-    words = component_words(run.component, tariff)
+        return ENGLISH.joined(reasons_of(run, currency), context_of(run.component, currency))
+    reason = component_words(run.component, tariff).reason
     if run.billed == run.volume:
-        return words.reason, words.codes
-    reason, codes = _step_words(run.component.dimension, run.billed - run.volume)
-    return f"{words.reason}{ENGLISH.joint}{reason}" if words.reason else reason, [
-        *words.codes,
-        *codes,
-    ]
+        return reason
+    step, _ = _step_words(run.component.dimension, run.billed - run.volume)
+    return f"{reason}{ENGLISH.joint}{step}" if reason else step
+
+
+def codes_of(run: Run, tariff: Tariff) -> list[Any]:
+    """Return why *run* stands where it stands, as codes with all parameters."""
+    if run.adjustment is not None:
+        currency = tariff.currency
+        return _codes(reasons_of(run, currency), context_of(run.component, currency))
+    codes = component_words(run.component, tariff).codes
+    if run.billed == run.volume:
+        return codes
+    return [*codes, *_step_words(run.component.dimension, run.billed - run.volume)[1]]
 
 
 @lru_cache(maxsize=_KNOWN_MAX)

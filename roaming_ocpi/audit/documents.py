@@ -16,7 +16,7 @@ JSON: Final = frozenset({".json"})
 SIZE_MAX: Final = 64_000_000
 
 
-class PartnerDocument(msgspec.Struct, frozen=True, kw_only=True):
+class PartnerDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One file, or one line of JSON Lines; `source` is how people find it."""
 
     source: str

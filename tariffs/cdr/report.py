@@ -15,7 +15,7 @@ import msgspec
 from tariffs.cdr.differences import TOTAL_COST, CostPair, Difference, cost_of
 from tariffs.kernel.compiled import CompiledComponent
 from tariffs.kernel.priced import Note, PricedSession
-from tariffs.line_words import OfComponents, component_words, reason_and_codes
+from tariffs.line_words import OfComponents, codes_of, component_words, reason_of
 from tariffs.model.tariff import Tariff
 from tariffs.moment_texts import utc_text
 from tariffs.quantities import minor_text, ratio_text
@@ -71,7 +71,7 @@ def _lines(priced: PricedSession) -> list[str]:
     for run, before, tax in zip(priced.runs, amounts.befores, amounts.taxes, strict=True):
         head, mid, tail, end, unit = _line_json(run.component, tariff)
         if run.adjustment is not None or run.billed != run.volume:
-            end = _why(*reason_and_codes(run, tariff))
+            end = _why(reason_of(run, tariff), codes_of(run, tariff))
         volume = ratio_text(run.volume, unit)
         billed = volume if run.billed == run.volume else ratio_text(run.billed, unit)
         starts_at, ends_at = moments.get(run.starts_us), moments.get(run.ends_us)
