@@ -40,8 +40,9 @@ check: $(VENV)/.dev ## format, lint, types, layers, house rules
 fuzz: $(VENV)/.dev ## the long property tests
 	$(BIN)/python -m pytest -m slow --ignore=tests/faults --timeout=3000 $(ARGS)
 
-faults: $(VENV)/.dev ## the long kill -9 runs
-	$(BIN)/python -m pytest -m slow tests/faults --timeout=3000 $(ARGS)
+faults: $(VENV)/.dev ## the long kill -9 runs; N=20 JSON=FILE: so many kills over Kafka alone, with their figures
+	$(if $(N)$(JSON),,$(BIN)/python -m pytest -m slow tests/faults --timeout=3000 $(ARGS))
+	$(BIN)/python -m tests.faults $(if $(N),--kills $(N)) $(if $(JSON),--json $(JSON))
 
 mutants: $(VENV)/.dev ## small changes to the code, and which of them no test notices; ARGS="--package ledger.meter"
 	$(BIN)/python -m tests.mutants $(ARGS)
