@@ -71,8 +71,8 @@ def show(outcome: Outcome, found: str) -> None:
     )
     for kind, count in outcome.kills.items():
         console.print(
-            f"  {kind:<12} {count:>4} kills; longest until stations were answered "
-            f"{outcome.answered_s[kind]:.1f} s, until all was decided {outcome.recovery_s[kind]:.1f} s"
+            f"  {kind:<12} {count:>4} kills; at the longest {outcome.answered_s[kind]:.1f} s until "
+            f"stations were answered, {outcome.recovery_s[kind]:.1f} s until all was decided"
         )
     if found:
         console.print(f"DOES NOT HOLD: {found}")
