@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := tariffs ledger ingest projections roaming_ocpi deploy tests bench conftest.py
 DATA ?= data
 
-.PHONY: demo up test check fuzz faults mutants bench format lock clean help
+.PHONY: demo up test check fuzz faults outside mutants bench format lock clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -38,10 +38,14 @@ check: $(VENV)/.dev ## format, lint, types, layers, house rules
 	$(BIN)/python -m pytest -q tests/test_tidy.py
 
 fuzz: $(VENV)/.dev ## the long property tests
-	$(BIN)/python -m pytest -m slow --ignore=tests/faults --timeout=3000 $(ARGS)
+	$(BIN)/python -m pytest -m slow --ignore=tests/faults --ignore=tests/outside --timeout=3000 $(ARGS)
 
-faults: $(VENV)/.dev ## the long kill -9 runs
-	$(BIN)/python -m pytest -m slow tests/faults --timeout=3000 $(ARGS)
+faults: $(VENV)/.dev ## the long kill -9 runs; N=20 JSON=FILE: so many kills over Kafka alone, with their figures
+	$(if $(N)$(JSON),,$(BIN)/python -m pytest -m slow tests/faults --timeout=3000 $(ARGS))
+	$(BIN)/python -m tests.faults $(if $(N),--kills $(N)) $(if $(JSON),--json $(JSON))
+
+outside: $(VENV)/.dev ## what others' tools say of our files (Go builds them): the chart, the compose file
+	$(BIN)/python -m pytest -m slow tests/outside --timeout=1800 $(ARGS)
 
 mutants: $(VENV)/.dev ## small changes to the code, and which of them no test notices; ARGS="--package ledger.meter"
 	$(BIN)/python -m tests.mutants $(ARGS)

@@ -46,8 +46,8 @@ def rows(seconds: float) -> list[Row]:
         with EmbeddedPostgres(data) as postgres:
             with psycopg.connect(postgres.dsn) as connection:
                 migrate.apply(connection, "inputs")
-            ours = _measure(run_ours, Task(core=core, dsn=postgres.dsn), seconds)
-            theirs = _measure(run_peer, Task(core=core), seconds)
+            ours = measure(run_ours, Task(core=core, dsn=postgres.dsn), seconds)
+            theirs = measure(run_peer, Task(core=core), seconds)
     finally:
         os.sched_setaffinity(0, set(cores))
         shutil.rmtree(data)
@@ -63,7 +63,8 @@ def rows(seconds: float) -> list[Row]:
     ]
 
 
-def _measure(main: Callable[[Task, Connection], None], task: Task, seconds: float) -> float:
+def measure(main: Callable[[Task, Connection], None], task: Task, seconds: float) -> float:
+    """Return how many frames a second the server of *main* answers."""
     with (
         server_process(main, task) as server,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -73,7 +74,7 @@ def _measure(main: Callable[[Task, Connection], None], task: Task, seconds: floa
 
 async def _load(port: int, seconds: float) -> float:
     async with asyncio.timeout(_CONNECT_SECONDS):
-        stations = [await connect(port, f"B{n}", _calls(n)) for n in range(_STATIONS)]
+        stations = [await connect(port, f"B{n}", calls_of(n)) for n in range(_STATIONS)]
     for station in stations:
         station.start()
     await asyncio.sleep(_WARM_UP_SECONDS)
@@ -90,5 +91,6 @@ def _answered(stations: Sequence[LoadStation]) -> int:
     return sum(station.answered for station in stations)
 
 
-def _calls(number: int) -> list[bytes]:
+def calls_of(number: int) -> list[bytes]:
+    """Return what a station sends, over and over."""
     return [wire_frame(meter_values(f"{number}-{each}")) for each in range(_VARIETY)]

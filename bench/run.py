@@ -28,6 +28,7 @@ class Row(TypedDict):
 MODULES: Final = (
     "bench.codec",
     "bench.durable",
+    "bench.kafka",
     "bench.storm",
     "bench.tls_memory",
     "bench.worker",

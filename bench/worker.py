@@ -36,9 +36,9 @@ _MORNING: Final = datetime(2026, 3, 2, 7, tzinfo=UTC)
 def rows(seconds: float) -> list[Row]:
     """Measure both sides; ours for at least *seconds* of processor time."""
     with empty_log() as postgres:
-        fill(postgres, (*_starts(), *_charging()), lines_a_record=_LINES_A_RECORD)
+        fill(postgres, (*starts(), *charging()), lines_a_record=_LINES_A_RECORD)
         ours = _measure(postgres, seconds)
-        frames = [frame for frame, _ in zip(_charging(), range(_PEER_FRAMES), strict=False)]
+        frames = [frame for frame, _ in zip(charging(), range(_PEER_FRAMES), strict=False)]
         theirs = measure_peer(postgres.dsn, frames, lambda: cpu_seconds(postgres))
     return [
         {
@@ -61,7 +61,8 @@ def _measure(postgres: EmbeddedPostgres, seconds: float) -> float:
     return frames / spent
 
 
-def _starts() -> Iterator[Frame]:
+def starts() -> Iterator[Frame]:
+    """Yield the start of each station's first session."""
     for number in range(_STATIONS):
         yield _start(number, 0)
 
@@ -80,7 +81,7 @@ def _reference(number: int, step: int) -> int:
     return 1_000_000 + number + _STATIONS * (step // _READINGS if number % _ENDS_ONE_IN == 0 else 0)
 
 
-def _charging() -> Iterator[Frame]:
+def charging() -> Iterator[Frame]:
     """Yield MeterValues, station after station, with registers that rise by 80 Wh."""
     template = meter_values("%s")
     for step in range(1, _FRAMES_EACH + 1):

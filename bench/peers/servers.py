@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ledger.log.kafka.cluster import KafkaCluster
+
 PARTITIONS: Final = 8
 
 
@@ -28,6 +30,7 @@ class Task:
     certificate: str = ""
     key: str = ""
     dsn: str = ""
+    kafka: KafkaCluster | None = None
 
     def tls(self) -> ssl.SSLContext | None:
         """Return the server's context, None for plain WebSockets."""
@@ -122,7 +125,16 @@ async def _log(task: Task) -> AsyncIterator[Any]:
     from ledger.log.postgres_lines import PostgresLineWriter  # noqa: PLC0415
     from tests.fakes import MemoryLog  # noqa: PLC0415
 
-    if task.dsn:
+    if task.kafka is not None:
+        from ledger.log.kafka.line_writer import KafkaLineWriter  # noqa: PLC0415
+        from ledger.log.kafka.topics import PROFILES  # noqa: PLC0415
+
+        profile = PROFILES["development"]
+        async with await KafkaLineWriter.open(
+            task.kafka, partitions=PARTITIONS, profile=profile
+        ) as log:
+            yield log
+    elif task.dsn:
         async with await PostgresLineWriter.open(task.dsn, partitions=PARTITIONS) as log:
             yield log
     else:

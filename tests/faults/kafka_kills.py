@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -54,9 +54,16 @@ def order_of(kinds: Sequence[str], count: int, *, seed: int) -> list[str]:
 
 
 async def kill_over_kafka(
-    system: ManyProcesses, order: Sequence[str], *, seed: int
+    system: ManyProcesses,
+    order: Sequence[str],
+    *,
+    seed: int,
+    told: Callable[[], None] = lambda: None,
 ) -> tuple[list[LoadStation], Outcome]:
-    """Kill what *order* names, each once the system has got over the last; return who charged."""
+    """Kill what *order* names, each once the system has got over the last; return who charged.
+
+    *told* is called after each.
+    """
     chance = random.Random(seed)
     outcome = Outcome()
     fleet = stations(FLEET, lambda: system.url)
@@ -75,6 +82,7 @@ async def kill_over_kafka(
             outcome.answered_s[kind] = max(outcome.answered_s.get(kind, 0), round(answered, 2))
             outcome.recovery_s[kind] = max(outcome.recovery_s.get(kind, 0), round(recovered, 2))
             await asyncio.to_thread(system.mend)
+            told()
     return fleet, outcome
 
 

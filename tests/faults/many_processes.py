@@ -33,6 +33,20 @@ from tests.tree import ROOT
 
 PARTITIONS: Final = 4
 PROGRAM: Final = "from deploy.cli import main; main()"
+ANSWERS_EARLY: Final = (
+    """
+import asyncio
+from ledger.log.event_log import Position
+from ledger.log.kafka.line_writer import KafkaLineWriter
+durably, kept = KafkaLineWriter.append, set()
+async def append(self, partition, line):
+    kept.add(asyncio.ensure_future(durably(self, partition, line)))
+    return Position(partition, 0, 0)
+KafkaLineWriter.append = append
+"""
+    + PROGRAM
+)
+"""The negative control: stations are answered before the log has what they said."""
 PARTS: Final = (
     "stations-1",
     "stations-2",
@@ -48,8 +62,8 @@ AGAIN_SECONDS: Final = 0.3
 class _Process:
     """One `wattledger run`, over and over."""
 
-    def __init__(self, name: str, words: list[str], log: Path) -> None:
-        self.name, self._words, self._log = name, words, log
+    def __init__(self, program: str, words: list[str], log: Path) -> None:
+        self._program, self._words, self._log = program, words, log
         self.is_wanted = True
         self.starts = 0
         self.running = self._start()
@@ -58,7 +72,7 @@ class _Process:
         self.starts += 1
         with self._log.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, "run", *self._words],
+                [sys.executable, "-c", self._program, "run", *self._words],
                 stdout=output,
                 stderr=output,
                 cwd=ROOT,
@@ -85,8 +99,15 @@ class ManyProcesses:
     """Two of each process, over *brokers* brokers, from `__enter__` to `__exit__`."""
 
     def __init__(
-        self, home: Path, *, stations: int, brokers: int = 3, parts: Sequence[str] = PARTS
+        self,
+        home: Path,
+        *,
+        stations: int,
+        brokers: int = 3,
+        parts: Sequence[str] = PARTS,
+        answers_early: bool = False,
     ) -> None:
+        self._answers_early = answers_early
         self.home, self._declared, self._wanted = home, stations, parts
         self.brokers = KafkaBrokers(home / "kafka", count=brokers, session_seconds=3)
         self._database: EmbeddedPostgres | None = None
@@ -131,7 +152,7 @@ class ManyProcesses:
                 words = [name.split("-")[0], *self._place(name)]
                 place = ["--config", str(self.home / "settings.toml")]
                 log = self.home / f"{name}.log"
-                self.processes[name] = _Process(name, [*words, *place], log)
+                self.processes[name] = _Process(self._program(name), [*words, *place], log)
             watcher = threading.Thread(target=self._look_after)
             watcher.start()
             exits.callback(watcher.join)
@@ -206,6 +227,9 @@ class ManyProcesses:
             for partition in topic.partitions.values()
         )
 
+    def _program(self, name: str) -> str:
+        return ANSWERS_EARLY if self._answers_early and "stations" in name else PROGRAM
+
     def _place(self, name: str) -> list[str]:
         ports = dict(zip(("stations-1", "stations-2"), self._ports, strict=True))
         return ["--port", str(ports[name])] if name in ports else []
@@ -223,6 +247,7 @@ class ManyProcesses:
             "kafka_profile": self._profile,
             "partitions": PARTITIONS,
             "tick_seconds": 1,
+            "linger_ms": 200 if self._answers_early else 5,
             "metrics_port": 0,
         }
         lines = [

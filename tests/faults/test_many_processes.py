@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka.jars import how_to_get_them
+from tests.faults.books_check import lost
 from tests.faults.kafka_kills import FLEET, KINDS, kill_over_kafka, order_of, settle
 from tests.faults.many_processes import ManyProcesses
 
@@ -48,3 +49,14 @@ async def test_kills_of_anything_under_load_lose_nothing(home: Path) -> None:
 
         assert outcome.energy_difference_wh == 0
         assert "0 differ" in system.command("replay", "--check")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+async def test_what_is_answered_before_it_is_durable_is_lost(home: Path) -> None:
+    with ManyProcesses(home, stations=FLEET, brokers=1, answers_early=True) as system:
+        fleet, _ = await kill_over_kafka(system, ["stations"] * 4, seed=3)
+
+        acknowledged = [each for station in fleet for each in station.acknowledged]
+        with system.connection() as connection, system.log() as log:
+            assert lost(acknowledged, connection, log) != []

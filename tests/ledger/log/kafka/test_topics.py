@@ -1,0 +1,112 @@
+"""A topic that could lose what it confirmed is refused, with what changes that."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs name them not
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from ledger.log.event_log import LogUnavailableError, PartitionsMismatchError
+from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, KafkaCluster
+from ledger.log.kafka.line_writer import KafkaLineWriter
+from ledger.log.kafka.topics import (
+    PROFILES,
+    NoTopicError,
+    TopicProfile,
+    WeakTopicError,
+    check_topic,
+    make_topic,
+    topic_faults,
+)
+
+DEVELOPMENT = PROFILES["development"]
+
+
+def altered(kafka: KafkaCluster, name: str, value: str) -> None:
+    client = AdminClient(kafka.client())
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, kafka.topic, incremental_configs=[entry])
+    for done in client.incremental_alter_configs([resource]).values():
+        done.result(10)
+    # A broker that is asked at once may not have heard of it yet.
+    limit = time.monotonic() + 20
+    while client.describe_configs([resource])[resource].result(10)[name].value != value:
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def made(kafka: KafkaCluster) -> KafkaCluster:
+    assert make_topic(kafka, partitions=3, profile=DEVELOPMENT)
+    return kafka
+
+
+def faults(kafka: KafkaCluster, profile: TopicProfile = DEVELOPMENT) -> list[tuple[str, str, str]]:
+    found = topic_faults(kafka, partitions=3, profile=profile)
+    return [(fault.what, fault.found, fault.wanted) for fault in found]
+
+
+def test_a_topic_as_we_make_it_is_in_order_and_made_once(made: KafkaCluster) -> None:
+    assert faults(made) == []
+    assert not make_topic(made, partitions=5, profile=DEVELOPMENT)
+
+
+@pytest.mark.parametrize(
+    ("name", "weak", "wanted"),
+    [
+        ("cleanup.policy", "compact", "delete"),
+        ("cleanup.policy", "compact,delete", "delete"),
+        ("retention.ms", "604800000", "-1"),
+        ("retention.bytes", "1073741824", "-1"),
+        ("unclean.leader.election.enable", "true", "false"),
+        ("max.message.bytes", str(MESSAGE_BYTES_MAX - 1), str(MESSAGE_BYTES_MAX)),
+    ],
+)
+def test_whatever_would_lose_something_is_named(
+    made: KafkaCluster, name: str, weak: str, wanted: str
+) -> None:
+    altered(made, name, weak)
+
+    assert faults(made) == [(name, weak, wanted)]
+    with pytest.raises(WeakTopicError, match=f"kafka-configs.sh .*--add-config {name}={wanted}"):
+        check_topic(made, partitions=3, profile=DEVELOPMENT)
+
+    altered(made, name, wanted)
+    assert faults(made) == []
+
+
+def test_one_broker_is_too_few_for_production(made: KafkaCluster) -> None:
+    found = faults(made, PROFILES["production"])
+
+    assert found == [("replication", "1", "3+"), ("min.insync.replicas", "1", "2")]
+
+
+async def test_a_writer_opens_no_weak_topic(made: KafkaCluster) -> None:
+    with pytest.raises(WeakTopicError, match="replication is 1"):
+        await KafkaLineWriter.open(made, partitions=3, profile=PROFILES["production"])
+
+
+@pytest.mark.parametrize("partitions", [2, 4])
+def test_another_number_of_partitions_is_refused(made: KafkaCluster, partitions: int) -> None:
+    with pytest.raises(PartitionsMismatchError, match=f"has 3 partitions, not {partitions}"):
+        check_topic(made, partitions=partitions, profile=DEVELOPMENT)
+
+
+def test_no_topic_says_what_makes_it(kafka: KafkaCluster) -> None:
+    with pytest.raises(NoTopicError, match="kafka init"):
+        topic_faults(kafka, partitions=3, profile=DEVELOPMENT)
+
+
+def test_brokers_that_do_not_answer_are_no_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.log.kafka.topics.REQUEST_SECONDS", 0.5)
+    nobody = KafkaCluster(bootstrap="127.0.0.1:1")
+
+    with pytest.raises(LogUnavailableError, match="Kafka"):
+        topic_faults(nobody, partitions=3, profile=DEVELOPMENT)

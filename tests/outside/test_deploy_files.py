@@ -1,0 +1,99 @@
+"""The files for many machines, judged by the tools that will read them: no container engine needed.
+
+`make outside` runs it; it wants Go, which builds the tools once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.tree import ROOT
+
+DEPLOY = ROOT / "deploy"
+HELM = "helm.sh/helm/v3/cmd/helm@v3.19.2"
+COMPOSE_CHECK = ROOT / "tests" / "outside" / "compose_check"
+SECRETS = {
+    "POSTGRES_PASSWORD": "one",
+    "GRAFANA_PASSWORD": "two",
+    "KAFKA_CLUSTER_ID": "MkU3OEVBNTcwNTJENDM2Qg",
+}
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+def ran(*words: str | Path, **options: Any) -> str:  # noqa: ANN401 - subprocess's own
+    done = subprocess.run(
+        [str(word) for word in words], check=False, capture_output=True, text=True, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """A folder with `helm`, kept for the next run."""
+    if shutil.which("go") is None:
+        pytest.skip("the chart is checked by helm, which Go builds: apt-get install golang")
+    folder = Path.home() / ".cache" / "wattledger" / "outside"
+    if not (folder / "helm").exists():
+        ran("go", "install", HELM, env=os.environ | {"GOBIN": str(folder)})
+    return folder
+
+
+def rendered(tools: Path, *values: str) -> list[dict[str, Any]]:
+    sets = [word for value in values for word in ("--set", value)]
+    text = ran(tools / "helm", "template", "w", DEPLOY / "chart", *sets)
+    return [found for found in yaml.safe_load_all(text) if found]
+
+
+def test_the_chart_passes_helms_lint(tools: Path) -> None:
+    assert "0 chart(s) failed" in ran(tools / "helm", "lint", "--strict", DEPLOY / "chart")
+
+
+def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> None:
+    found = rendered(tools, "secrets.kafkaTls=tls", "secrets.kafkaSasl=sasl")
+
+    parts = {"w-stations", "w-worker", "w-invoicing", "w-projections"}
+    deployments = {each["metadata"]["name"]: each for each in found if each["kind"] == "Deployment"}
+    budgets = [each for each in found if each["kind"] == "PodDisruptionBudget"]
+    assert deployments.keys() == parts == {each["metadata"]["name"] for each in budgets}
+    for deployment in deployments.values():
+        pod = deployment["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
+        assert "memory" in container["resources"]["limits"]
+        assert container["securityContext"]["runAsNonRoot"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        named = {volume["name"] for volume in pod["volumes"]}
+        assert {mount["name"] for mount in container["volumeMounts"]} == named
+        given = {each["name"] for each in container["env"]}
+        assert {"WATTLEDGER_KAFKA_SASL_PASSWORD", "WATTLEDGER_KAFKA_CA_FILE"} <= given
+
+
+def test_a_chart_without_kafka_is_refused(tools: Path) -> None:
+    done = subprocess.run(
+        [tools / "helm", "template", "w", DEPLOY / "chart", "--set", "settings.log=postgres"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode != 0
+    assert "/settings/log" in done.stderr
+
+
+def test_compose_reads_its_file(tools: Path, tmp_path: Path) -> None:
+    assert tools.is_dir()
+    # Go notes there what it fetched.
+    checking = shutil.copytree(COMPOSE_CHECK, tmp_path / "check")
+    environment = os.environ | SECRETS | {"GOFLAGS": "-mod=mod"}
+    services = ran("go", "run", ".", DEPLOY / "compose.yaml", cwd=checking, env=environment).split()
+
+    assert {"kafka-1", "kafka-2", "kafka-3", "postgres", "stations", "worker"} <= set(services)
+    assert {"invoicing", "projections", "prometheus", "grafana"} <= set(services)
