@@ -147,7 +147,7 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
     flags: set[str] = set()
     # Whose zone naive times are in: the station's own, or plain UTC.
     naive_in = _UTC if traits.naive_is_utc else traits
-    if any(at.tzinfo is None for at, _ in pairs):
+    if None in [at.tzinfo for at, _ in pairs]:
         flags.add(Flag.ZONE_MISSING)
         if _fits_utc_alone(pairs, naive_in.zone):
             naive_in = _UTC
@@ -155,8 +155,9 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
     received: list[datetime] = []
     delays: list[timedelta] = []
     unsynced: list[timedelta] = []
-    for occurred_at, received_at in pairs:
-        at = in_utc(occurred_at, local, received_at)
+    for at, received_at in pairs:
+        if at.tzinfo is not UTC:
+            at = in_utc(at, local, received_at)  # noqa: PLW2901 - the same moment
         if at >= FARTHEST:
             flags.add(Flag.TIME_UNREADABLE)
         elif at < traits.commissioned_on:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from decimal import Decimal
@@ -185,7 +185,7 @@ class _Gathering:
             begins=_ordered(begins, self._flags),
             ends=_ordered(ends, self._flags),
             samples=_ordered(samples, self._flags),
-            intervals=_ordered(chain(*self._totals(self._intervals)), self._flags),
+            intervals=_ordered([*chain(*self._totals(self._intervals))], self._flags),
             powers=tuple(PowerReading(at, powers[at]) for at in sorted(powers)),
             spread_wh=self._spread_wh * (1 if self._factor is None else self._factor),
             exported=tuple(sorted(set(self._exported))),
@@ -202,6 +202,8 @@ class _Gathering:
         one phase only, that phase is the total. Where totals come, phases are details.
         """
         every = (roles.begins, roles.ends, roles.others)
+        if not any(every):
+            return [[], [], []]
         phases = {
             phase
             for series in every
@@ -233,9 +235,11 @@ def _sum(phases: Mapping[str | None, Decimal]) -> Decimal:
     return sum((value for phase, value in phases.items() if phase), _ZERO)
 
 
-def _ordered(readings: Iterable[RegisterReading], flags: set[str]) -> tuple[RegisterReading, ...]:
+def _ordered(readings: Sequence[RegisterReading], flags: set[str]) -> tuple[RegisterReading, ...]:
     """Return *readings* by time then content; a repetition counts once, a negative never."""
     distinct: list[RegisterReading] = []
+    if not readings:
+        return ()
     # A repetition stands under its first line, which an invoice is then explained by.
     for reading in sorted(readings):
         if reading.value_wh < _ZERO:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import accumulate as running
 from typing import Final, NamedTuple
 
 import msgspec
@@ -199,13 +200,14 @@ def accumulate(
     energy = _ZERO
     counted = [Counted(readings[0], energy)]
     dropped: list[RegisterReading] = []
+    tops: list[Decimal] = []
     index = 1
     while index < len(readings):
         previous, current = counted[-1].reading, readings[index]
         if current.value_wh < previous.value_wh:
-            fall = _Fall(
-                readings, index, previous, limit, has_restarted(previous, current, restarts)
-            )
+            tops = tops or _highest_from(readings)
+            is_restart = has_restarted(previous, current, restarts)
+            fall = _Fall(readings, index, previous, limit, is_restart, tops[index])
             back = fall.return_index(bounded=bounded)
             if back is not None:
                 flags.add(Flag.READING_DIP_DROPPED)
@@ -247,6 +249,12 @@ def _is_spike(
     return second.value_wh < current.value_wh and limit.allows(following, second)
 
 
+def _highest_from(readings: Sequence[RegisterReading]) -> list[Decimal]:
+    """Return for each of *readings* the highest value of it and all later ones."""
+    values = [reading.value_wh for reading in reversed(readings)]
+    return [*running(values, max)][::-1]
+
+
 class _Fall(NamedTuple):
     """The reading at `fallen` lies below the `previous` one that was used."""
 
@@ -255,11 +263,15 @@ class _Fall(NamedTuple):
     previous: RegisterReading
     limit: PowerLimit
     is_restart: bool
+    highest_wh: Decimal
+    """Of this and all later readings."""
 
     def return_index(self, *, bounded: bool) -> int | None:
         """Return where the series is back at `previous`; None when the fall stays."""
         readings, index = self.readings, self.fallen
-        for back in range(index + 1, min(len(readings), index + _LOOK_AHEAD)):
+        is_back = self.highest_wh >= self.previous.value_wh
+        farthest = min(len(readings), index + _LOOK_AHEAD) if is_back else index
+        for back in range(index + 1, farthest):
             if readings[back].value_wh < self.previous.value_wh:
                 continue
             # Higher again, but farther than power can bring it: that is another register.

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from ledger.facts.station_facts import QueueReported, SessionFact, SessionStarted
+from ledger.facts.station_facts import QueueReported, SessionEnded, SessionFact, SessionStarted
 from ledger.facts.station_traits import StationTraits
 from ledger.meter.series import PowerLimit
 from ledger.sessions.loose_frames import (
@@ -258,7 +258,10 @@ def match(
     if not loose:
         return NOTHING_LOOSE
     takers = {source: known[source] for source in loose.keys() & known.keys()}
-    takers |= _takers([loose[source] for source in loose.keys() - known.keys()], windows, traits)
+    asked = [loose[source] for source in loose.keys() - known.keys()]
+    for is_stop in (False, True):
+        some = [each for each in asked if isinstance(each.frame, SessionEnded) is is_stop]
+        takers |= _takers(some, windows, traits, is_stop=is_stop) if some else {}
     taken: dict[WindowKey, list[LooseFrame]] = {}
     left: dict[str, list[LooseFrame]] = {}
     foreign: set[WindowKey] = set()
@@ -281,24 +284,29 @@ def match(
 
 
 def _takers(
-    loose: Iterable[LooseFrame], windows: Mapping[WindowKey, Window], traits: StationTraits
+    loose: Iterable[LooseFrame],
+    windows: Mapping[WindowKey, Window],
+    traits: StationTraits,
+    *,
+    is_stop: bool,
 ) -> dict[Source, WindowKey | None]:
     """Return for each of *loose* the only one of *windows* that it fits, None: none or several.
 
-    From the oldest on, so that each is held against those windows alone that are open by then.
+    From the oldest on, so that each is held against those windows alone that are open for it.
     """
     limit = PowerLimit(traits.max_power_w)
-    coming = sorted(windows.items(), key=lambda item: item[1].starts_at, reverse=True)
+    opens = [(*_open_for(window, is_stop=is_stop), key) for key, window in windows.items()]
+    coming = sorted(opens, key=itemgetter(0), reverse=True)
     closing: list[tuple[datetime, WindowKey]] = []
     open_at: dict[int | None, dict[WindowKey, Window]] = {}
     takers: dict[Source, WindowKey | None] = {}
     for each in sorted(loose, key=lambda each: each.at):
-        while coming and coming[-1][1].starts_at <= each.at + SLACK:
-            key, window = coming.pop()
-            open_at.setdefault(window.place, {})[key] = window
-            if window.closes_at is not None:
-                heappush(closing, (window.closes_at, key))
-        while closing and closing[0][0] + SAME_STOP < each.at:
+        while coming and coming[-1][0] <= each.at:
+            _, until, key = coming.pop()
+            open_at.setdefault(windows[key].place, {})[key] = windows[key]
+            if until is not None:
+                heappush(closing, (until, key))
+        while closing and closing[0][0] < each.at:
             _, key = heappop(closing)
             del open_at[windows[key].place][key]
         places = open_at if each.place is None else {each.place} & open_at.keys()
@@ -311,3 +319,10 @@ def _takers(
         found = [*islice(fitting, 2)]
         takers[source_of(each.frame)] = found[0] if len(found) == 1 else None
     return takers
+
+
+def _open_for(window: Window, *, is_stop: bool) -> tuple[datetime, datetime | None]:
+    """Return from when to when *window* may take a stop, or what is none."""
+    if is_stop and window.ends_at is not None:  # only the same stop again
+        return window.ends_at - SAME_STOP, window.ends_at + SAME_STOP
+    return window.starts_at - SLACK, window.closes_at

@@ -1,0 +1,155 @@
+"""Where a cheap way proves that the long one finds nothing, both say the same."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import accumulate
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.facts.first_told import first_told
+from ledger.facts.flags import Flag
+from ledger.facts.station_clock import SessionClock, learn_clock
+from ledger.facts.station_facts import ConnectorStatusChanged, QueueReported, SessionFact
+from ledger.meter.checks import _integral, _is_against, physics_flags
+from ledger.meter.evidence import PowerReading
+from ledger.meter.series import Counted, PowerLimit, RegisterReading
+from ledger.sessions.loose_frames import fits
+from ledger.sessions.reuse import run
+from ledger.sessions.segments import source_of
+from ledger.sessions.vehicle.told_states import ToldStates
+from tests.ledger.meter.readings import LIMIT
+from tests.ledger.sessions.test_station_fold import stories_16, stories_201
+from tests.station_story import AC, Story16, Story201, at
+
+STORIES = st.one_of(stories_16(), stories_201())
+MINUTES = st.integers(-120, 240)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STORIES, st.sampled_from([False, True]))
+def test_what_is_of_one_session_is_split_as_all_else(
+    story: Story16 | Story201,
+    is_tail: bool,  # noqa: FBT001 - drawn
+) -> None:
+    by_reference: dict[str, list[SessionFact | QueueReported]] = {}
+    for fact in story.facts():
+        if isinstance(fact, SessionFact | QueueReported):
+            by_reference.setdefault(fact.transaction_ref or "", []).append(fact)
+    for reference, facts in by_reference.items():
+        quickly = run.split_segments(reference, facts, AC, is_tail=is_tail)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run, "_alone", lambda *_: None)
+            assert run.split_segments(reference, facts, AC, is_tail=is_tail) == quickly
+
+
+@settings(max_examples=300, deadline=None)
+@given(STORIES)
+def test_a_loose_frame_is_taken_by_the_only_window_of_all_that_it_fits(
+    story: Story16 | Story201,
+) -> None:
+    fold = story.fold()
+    limit = PowerLimit(AC.max_power_w)
+    for each in (frame for spoken in fold.spoken.values() for frame in spoken.loose):
+        windows = fold.windows.by_key.items()
+        fitting = [key for key, window in windows if fits(each, window, limit)]
+        taker = fitting[0] if len(fitting) == 1 else None
+        assert fold.matched.takers[source_of(each.frame)] == taker
+
+
+@settings(max_examples=300, deadline=None)
+@given(STORIES)
+def test_what_is_told_first_is_so_of_each_content(story: Story16 | Story201) -> None:
+    facts = [
+        fact for fact in story.facts() if isinstance(fact, SessionFact | ConnectorStatusChanged)
+    ]
+    once: dict[tuple[datetime, object], list[datetime]] = {}
+    for fact in facts:
+        if fact.occurred_at is not None:
+            said = [
+                getattr(fact, name, None)
+                for name in ("charging_state", "evse_id", "connector_id",
+                             "transaction_ref", "token_uid", "seq_no", "readings", "error_code")
+            ]  # fmt: skip
+            key = fact.occurred_at, (type(fact), *said)
+            once.setdefault(key, []).append(fact.received_at)
+
+    expected = sorted((told_at, min(received)) for (told_at, _), received in once.items())
+
+    assert sorted(first_told(facts)) == expected
+
+
+@given(st.lists(st.tuples(MINUTES, st.integers(-400, 900)), min_size=1, max_size=8))
+def test_a_clock_within_five_minutes_is_right_whatever_else_came_late(
+    told: list[tuple[int, int]],
+) -> None:
+    pairs = [(at(minute), at(minute) + timedelta(seconds=delay)) for minute, delay in told]
+    clock = learn_clock(pairs, AC)
+
+    if all(delay >= -300 for _, delay in told) and any(delay <= 300 for _, delay in told):
+        assert not clock.offset
+        assert set(clock.flags) <= {Flag.LATE_ARRIVAL}
+    else:
+        assert clock.offset or clock.flags or min(delay for _, delay in told) > 300
+
+
+@settings(max_examples=300)
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=8), st.integers(1, 90))
+def test_more_than_power_brings_is_found_between_any_two_readings(
+    rises: list[int], minutes: int
+) -> None:
+    counted, energy = [], Decimal(0)
+    for index, rise in enumerate([0, *rises]):
+        energy += rise
+        moment = at(index * minutes / 60)
+        counted.append(Counted(RegisterReading(moment, energy, 0, 0), energy))
+    pairs = ((one, other) for index, one in enumerate(counted) for other in counted[index + 1 :])
+    beyond = any(
+        other.energy_wh - one.energy_wh > LIMIT.energy_max_wh(one.reading.at, other.reading.at)
+        for one, other in pairs
+    )
+
+    assert (Flag.ENERGY_IMPLAUSIBLE in physics_flags(counted, (), LIMIT)) is beyond
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(st.sampled_from([-9000, 0, 400, 600, 7000, 20_000]), min_size=2, max_size=6),
+    st.lists(st.sampled_from([0, 50, 400, 3000, 30_000]), min_size=5, max_size=5),
+)
+def test_what_the_mean_of_the_power_settles_the_higher_and_the_lower_ones_settle_so(
+    watts: list[int], rises: list[int]
+) -> None:
+    powers = [PowerReading(at(5 + 10 * n), Decimal(each)) for n, each in enumerate(watts)]
+    energies = accumulate(rises, initial=0)
+    told = [RegisterReading(at(12 * n), Decimal(each), 0, 0) for n, each in enumerate(energies)]
+    counted = [Counted(each, each.value_wh) for each in told]
+    mean = _integral(powers, lambda one, other: (one + other) / 2)
+
+    quickly = _is_against(counted, powers, mean, LIMIT)
+
+    assert _is_against(counted, powers, Decimal("-Infinity"), LIMIT) is quickly
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(MINUTES, MINUTES), max_size=12), MINUTES, MINUTES)
+def test_the_states_of_a_sessions_time_are_those_of_all(
+    told: list[tuple[int, int]], first: int, last: int
+) -> None:
+    story = Story16()
+    for minute, received in told:
+        story.state(minute, "Charging", received=received)
+    statuses = [each for each in story.facts() if isinstance(each, ConnectorStatusChanged)]
+    states, clock = ToldStates(statuses), SessionClock()
+    effective = [clock.effective(each.occurred_at, each.received_at) for each in statuses]
+
+    shown = [change[0] for change, _ in states.shown_by(clock).between(at(first), at(last))]
+    came = states.received(at(first), at(last))
+
+    assert shown == sorted(moment for moment in effective if at(first) <= moment <= at(last))
+    assert {each.position for each in came} == {
+        each.position for each in statuses if at(first) <= each.received_at <= at(last)
+    }
