@@ -11,6 +11,7 @@ _STATION_CLOCK: Final = {
 _CHECKS: Final = {
     "_is_deliverable: counted[-1].energy_wh <= limit.slack_wh -> "
     "counted[-1].energy_wh < limit.slack_wh": _IS_SETTLED,
+    "_is_deliverable: 0 -> 1 (2)": "The first one is looked at first, and lowers it to itself.",
     "_is_against: begins <= until -> begins < until": "From a reading to itself nothing rose.",
     "_is_against: flowed_wh * _TIMES -> flowed_wh / _TIMES": _IS_SETTLED,
     "_is_against: low <= flowed_wh * _TIMES -> low < flowed_wh * _TIMES": _IS_SETTLED,
@@ -27,6 +28,12 @@ _CHECKS: Final = {
 _ANCHORS: Final = {
     "choose_start.rank: 2 -> 3": "The highest rank stays the highest.",
     "choose_stop.rank: 2 -> 3": "The highest rank stays the highest.",
+}
+_EVIDENCE: Final = {
+    "add: taken_at is not told_at and taken_at != told_at -> "
+    "taken_at is not told_at or taken_at != told_at": "What is equal leads to the same.",
+    "_add_reading: known is not value and known != value -> "
+    "known is not value or known != value": "What is equal leads to the same.",
 }
 _MEASURE: Final = {
     "_framed: start.value_wh <= min(values) -> start.value_wh < min(values)": _IS_SETTLED,
@@ -202,6 +209,7 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.invoices.issuing": _ISSUING,
         "ledger.meter.anchors": _ANCHORS,
         "ledger.meter.checks": _CHECKS,
+        "ledger.meter.evidence": _EVIDENCE,
         "ledger.meter.measure": _MEASURE,
         "ledger.meter.series": _SERIES,
         "ledger.rating.basis": _BASIS,
