@@ -6,6 +6,7 @@ from typing import Final
 
 _IS_SETTLED: Final = "A short cut: what it does not settle is worked out, to the same."
 _STATION_CLOCK: Final = {
+    "_offset: -SKEW_MAX <= least <= SKEW_MAX -> -SKEW_MAX <= least < SKEW_MAX": _IS_SETTLED,
     "_moved: by > _ZERO -> by >= _ZERO": "Nothing that is moved by no time leaves the calendar.",
 }
 _CHECKS: Final = {

@@ -289,3 +289,15 @@ def test_a_state_is_in_doubt_where_nobody_told_its_time(
 
     assert [span.starts_at for span in story.session().spans] == [at(0), at(20)]
     assert (Flag.CLOCK_AHEAD in story.session().flags) is is_doubted
+
+
+def test_a_session_lies_where_its_first_event_says_whose_start_says_nothing() -> None:
+    story = Story201()
+    story.start(0, 1000, place=None)
+    story.sample(10, wh(1500), place=2)
+
+    window = story.session().window
+
+    assert window is not None
+    assert window.place == 2
+    assert story.session().evse_id == 2
