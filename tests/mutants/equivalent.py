@@ -6,7 +6,12 @@ from typing import Final
 
 _IS_SETTLED: Final = "A short cut: what it does not settle is worked out, to the same."
 _STATION_CLOCK: Final = {
+    "effective: at < self.commissioned_on -> at <= self.commissioned_on": _IS_SETTLED,
+    "effective: at > received_at -> at >= received_at": _IS_SETTLED,
+    "_offset: _ZERO -> _ZERO + 1": "A second is within the bound as none is.",
     "_offset: -SKEW_MAX <= least <= SKEW_MAX -> -SKEW_MAX <= least < SKEW_MAX": _IS_SETTLED,
+    "_offset: -SKEW_MAX <= least <= SKEW_MAX -> -SKEW_MAX < least <= SKEW_MAX": _IS_SETTLED,
+    "_offset: least > SKEW_MAX -> least >= SKEW_MAX": "What is at the bound was settled before.",
     "_moved: by > _ZERO -> by >= _ZERO": "Nothing that is moved by no time leaves the calendar.",
 }
 _CHECKS: Final = {
