@@ -175,6 +175,8 @@ _STAGES: Final = {
     "speak: len(owned) < len(told.updates) -> len(owned) <= len(told.updates)": _LOOKED_AT_ONLY,
     "speak: settled is not None -> settled is None": "No window says what came before it.",
     "_openings: len(starts) <= 1 -> len(starts) < 1": _LOOKED_AT_ONLY,
+    "relaid: 1 -> 2": _LOOKED_AT_ONLY,
+    "relaid: 1 -> 2 (2)": _LOOKED_AT_ONLY,
     "overlaps_near: REACH -> REACH + 1": _LOOKED_AT_ONLY,
     "overlaps_near: REACH -> REACH + 1 (2)": _LOOKED_AT_ONLY,
     "overlaps_near: REACH -> REACH + 1 (3)": _LOOKED_AT_ONLY,
