@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+_IS_SETTLED: Final = "A short cut: what it does not settle is worked out, to the same."
 _STATION_CLOCK: Final = {
+    "effective: at < self.commissioned_on -> at <= self.commissioned_on": _IS_SETTLED,
+    "effective: at > received_at -> at >= received_at": _IS_SETTLED,
+    "_offset: _ZERO -> _ZERO + 1": "A second is within the bound as none is.",
+    "_offset: -SKEW_MAX <= least <= SKEW_MAX -> -SKEW_MAX <= least < SKEW_MAX": _IS_SETTLED,
+    "_offset: -SKEW_MAX <= least <= SKEW_MAX -> -SKEW_MAX < least <= SKEW_MAX": _IS_SETTLED,
+    "_offset: least > SKEW_MAX -> least >= SKEW_MAX": "What is at the bound was settled before.",
     "_moved: by > _ZERO -> by >= _ZERO": "Nothing that is moved by no time leaves the calendar.",
 }
-_IS_SETTLED: Final = "A short cut: what it does not settle is worked out, to the same."
 _CHECKS: Final = {
     "_is_deliverable: counted[-1].energy_wh <= limit.slack_wh -> "
     "counted[-1].energy_wh < limit.slack_wh": _IS_SETTLED,
+    "_is_deliverable: 0 -> 1 (2)": "The first one is looked at first, and lowers it to itself.",
     "_is_against: begins <= until -> begins < until": "From a reading to itself nothing rose.",
     "_is_against: flowed_wh * _TIMES -> flowed_wh / _TIMES": _IS_SETTLED,
     "_is_against: low <= flowed_wh * _TIMES -> low < flowed_wh * _TIMES": _IS_SETTLED,
@@ -27,6 +34,17 @@ _CHECKS: Final = {
 _ANCHORS: Final = {
     "choose_start.rank: 2 -> 3": "The highest rank stays the highest.",
     "choose_stop.rank: 2 -> 3": "The highest rank stays the highest.",
+}
+_EVIDENCE: Final = {
+    "add: taken_at is not told_at and taken_at != told_at -> "
+    "taken_at is not told_at or taken_at != told_at": "What is equal leads to the same.",
+    "_add_reading: known is not value and known != value -> "
+    "known is not value or known != value": "What is equal leads to the same.",
+}
+_MEASURE: Final = {
+    "_framed: start.value_wh <= min(values) -> start.value_wh < min(values)": _IS_SETTLED,
+    "_framed: top + _NOISE_WH -> top - _NOISE_WH": _IS_SETTLED,
+    "_framed: max(values) <= top + _NOISE_WH -> max(values) < top + _NOISE_WH": _IS_SETTLED,
 }
 _SERIES: Final = {
     "accumulate: current.value_wh >= previous.value_wh -> "
@@ -151,7 +169,28 @@ _RUN: Final = {
     "take: len(pool) > 1 -> len(pool) >= 1": "Of one alone there is none to choose.",
     "_second: 0 -> 1": "Of a second all moments are the same then, too.",
 }
+_LOOKED_AT_ONLY: Final = "More is looked at, and the same is found."
+_STAGES: Final = {
+    "speak: len(stops) < len(told.ends) -> len(stops) <= len(told.ends)": _LOOKED_AT_ONLY,
+    "speak: len(owned) < len(told.updates) -> len(owned) <= len(told.updates)": _LOOKED_AT_ONLY,
+    "speak: settled is not None -> settled is None": "No window says what came before it.",
+    "_openings: len(starts) <= 1 -> len(starts) < 1": _LOOKED_AT_ONLY,
+    "relaid: 1 -> 2": _LOOKED_AT_ONLY,
+    "relaid: 1 -> 2 (2)": _LOOKED_AT_ONLY,
+    "overlaps_near: REACH -> REACH + 1": _LOOKED_AT_ONLY,
+    "overlaps_near: REACH -> REACH + 1 (2)": _LOOKED_AT_ONLY,
+    "overlaps_near: REACH -> REACH + 1 (3)": _LOOKED_AT_ONLY,
+    "overlaps_near: REACH -> REACH + 1 (4)": _LOOKED_AT_ONLY,
+    "overlaps_near: 1 -> 2": _LOOKED_AT_ONLY,
+    "_takers: SLACK -> SLACK + 1": "Whether it fits is asked of all that are looked at.",
+    "_takers: SAME_STOP -> SAME_STOP + 1": "Whether it fits is asked of all that are looked at.",
+    "_takers: heappush(closing, (window.closes_at, key)) -> nothing": (
+        "Whether it fits is asked of all that are looked at."
+    ),
+    "_takers: 2 -> 3": "Three are several as two are.",
+}
 _SESSION_FOLD: Final = {
+    "_timed: True -> False": "Each fact has its time.",
     "_vehicle: 1 -> 2": "What was counted before the last was read before it.",
     "_vehicle: len(believed) < len(changes) -> len(believed) <= len(changes)": (
         "Where all is believed the same comes of it."
@@ -180,12 +219,15 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.invoices.issuing": _ISSUING,
         "ledger.meter.anchors": _ANCHORS,
         "ledger.meter.checks": _CHECKS,
+        "ledger.meter.evidence": _EVIDENCE,
+        "ledger.meter.measure": _MEASURE,
         "ledger.meter.series": _SERIES,
         "ledger.rating.basis": _BASIS,
         "ledger.rating.decisions": _DECISIONS,
         "ledger.sessions.reuse.run": _RUN,
         "ledger.sessions.session": _SESSION,
         "ledger.sessions.session_fold": _SESSION_FOLD,
+        "ledger.sessions.stages": _STAGES,
         "ledger.sessions.vehicle.activity": _ACTIVITY,
         "ledger.sessions.vehicle.billed_time": _BILLED_TIME,
         "ledger.sessions.vehicle.last_sign": _LAST_SIGN,

@@ -34,6 +34,8 @@ def _learnt(*delays_s: int, traits: StationTraits = AC, apart_s: int = 1800) -> 
         # one that is alone against the others, or against half of them
         ((-32_400, 0, 0), 0, (Flag.TIME_IMPOSSIBLE,)),
         ((-32_400, 0), 0, (Flag.CLOCK_AHEAD, Flag.TIME_IMPOSSIBLE)),
+        ((-301, -300), 0, (Flag.CLOCK_AHEAD, Flag.TIME_IMPOSSIBLE)),
+        ((-301, -301), -301, (Flag.CLOCK_AHEAD,)),
         # ahead by the hour of the site, give or take what a live message needs
         ((-3600 + 90,), -3600, (Flag.TZ_MISLABELLED,)),
         ((-3600 + 91,), -3509, (Flag.CLOCK_AHEAD,)),

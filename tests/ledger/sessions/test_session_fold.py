@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from ledger.facts.flags import Flag
-from tests.station_story import Story16, Story201, at, wh
+from ledger.log.authorization import Authorization
+from tests.station_story import Story16, Story201, at, stamp, wh
 
 SECOND = 1 / 60
 
@@ -188,14 +190,16 @@ def test_of_starts_told_again_the_earliest_holds() -> None:
     assert session.flags == (Flag.DUPLICATE_START,)
 
 
-def test_of_starts_that_are_too_many_the_first_by_register_and_token_holds() -> None:
+@pytest.mark.parametrize("count", [9, 10])
+def test_of_starts_that_are_too_many_the_first_by_register_and_token_holds(count: int) -> None:
     """The eighth in a second is that of those after it, too."""
     by_register, by_token = Story16(), Story201()
-    for number in range(10):
+    for number in range(count):
         by_register.start(0, 2000 - number, tx=1, token=f"T{number}")
-        by_token.start(0, 1000, token=f"T{9 - number}", seq=0)
+        by_token.start(0, 1000, token=f"T{count - number}", seq=0)
 
-    for story, token, register in ((by_register, "t9", 1991), (by_token, "t0", 1000)):
+    told = ((by_register, f"t{count - 1}", 2001 - count), (by_token, "t1", 1000))
+    for story, token, register in told:
         last = max(
             story.sessions(), key=lambda each: each.window.starts_at if each.window else at(0)
         )
@@ -229,3 +233,71 @@ def test_of_events_of_a_moment_one_without_a_number_comes_first() -> None:
     story.sample(10, wh(1500), token="B", seqNo=None)
 
     assert story.session().token_uid == "b"
+
+
+def test_a_stop_that_does_not_hold_tells_no_reading() -> None:
+    story = Story16()
+    story.start(0, 1000)
+    story.stop(60, 6000)
+    story.stop(70, 9000, samples=[wh(8000)])
+
+    session = story.session()
+
+    assert session.unused_frames == ((2, 0),)
+    assert set(session.flags) == {Flag.CONFLICTING_STOP}
+    assert session.dropped == ()
+
+
+def test_a_session_names_its_evse_and_its_connector() -> None:
+    story = Story201()
+    story.start(0, 1000, place=2)
+
+    assert (story.session().evse_id, story.session().connector_id) == (2, 1)
+
+
+def test_what_a_token_was_found_to_be_is_the_start_s_then_the_earliest_event_s() -> None:
+    story = Story201()
+    story.start(10, 1000, token="A", seq=0)
+    story.sample(5, wh(1000), token="A", seq=1, received=10)
+    story.sample(4, wh(1000), token="A", seq=2, received=10)
+    words = [Authorization(subject="a", by="partner", status="accepted", party=p) for p in "XYZ"]
+    facts = [
+        msgspec.structs.replace(fact, authorization=word)
+        for fact, word in zip(story.facts(), words, strict=True)
+    ]
+
+    (with_start,) = story.fold(facts).sessions("T-1")
+    (without,) = story.fold(facts[1:]).sessions("T-1")
+
+    assert with_start.authorization == words[0]
+    assert without.authorization == words[2]
+
+
+@pytest.mark.parametrize(
+    ("devices", "is_doubted"),
+    [((20,), False), ((90,), True), ((90, 20), False), ((20, 90), False), ((90, 90), True)],
+)
+def test_a_state_is_in_doubt_where_nobody_told_its_time(
+    devices: tuple[float, ...], *, is_doubted: bool
+) -> None:
+    """One that is dated after its receipt is of its receipt; told rightly too, it is believed."""
+    story = Story201()
+    story.start(0, 1000, seq=0, state="Charging")
+    for device in devices:
+        story.state(20, "SuspendedEV", seq=1, device=stamp(device))
+    story.stop(120, 6000, seq=2)
+
+    assert [span.starts_at for span in story.session().spans] == [at(0), at(20)]
+    assert (Flag.CLOCK_AHEAD in story.session().flags) is is_doubted
+
+
+def test_a_session_lies_where_its_first_event_says_whose_start_says_nothing() -> None:
+    story = Story201()
+    story.start(0, 1000, place=None)
+    story.sample(10, wh(1500), place=2)
+
+    window = story.session().window
+
+    assert window is not None
+    assert window.place == 2
+    assert story.session().evse_id == 2

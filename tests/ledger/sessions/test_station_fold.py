@@ -16,7 +16,7 @@ from ledger.sessions.segments import dated
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import SILENT, Settled, StationTold, settled, told, without
-from tests.station_story import Story16, Story201, sessions_of, wh
+from tests.station_story import Story16, Story201, at, sessions_of, wh
 
 EVER = datetime.min.replace(tzinfo=UTC)
 MINUTES = st.integers(-30, 200)
@@ -226,6 +226,22 @@ def test_a_part_of_a_transaction_is_settled_until_another_one_is_told_of_it() ->
         "2": later,
         "4": later,
     }
+
+
+def test_a_window_that_comes_to_stand_for_facts_is_laid_though_nothing_else_is_told() -> None:
+    first, later = Story16(), Story16()
+    first.start(0, 1000)
+    first.stop(30, 2000)
+    later.start(60, 3000)
+    later.stop(90, 4000)
+    fold = later.fold()
+    part = Settled(tuple(first.fold().windows.by_key.values()), at(60))
+    now = settled(fold.told, {"1": part})
+
+    again = fold_station("CS-1", now, later.traits, fold)
+
+    assert again.windows.by_key == fold_station("CS-1", now, later.traits).windows.by_key
+    assert len(again.windows.by_key) == 2
 
 
 def test_what_is_taken_out_is_gone_and_all_else_is_the_very_same() -> None:

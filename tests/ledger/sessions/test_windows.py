@@ -57,9 +57,22 @@ def test_windows_that_are_changed_in_spots_lie_as_windows_laid_anew(
 
 def test_each_window_ends_where_the_next_one_at_its_place_begins() -> None:
     windows, _ = NO_WINDOWS.relaid(
-        (), [window("a", 1, 30), window("b", 1, 10), window("c", 2, 20), window("d", None, 15)]
+        (),
+        [
+            window("a", 1, 30),
+            window("b", 1, 10),
+            window("c", 2, 20),
+            window("d", None, 15),
+            window("e", None, 40),
+        ],
     )
 
     ends = {key[0]: each.next_start_at for key, each in windows.by_key.items()}
 
-    assert ends == {"a": None, "b": MORNING + timedelta(minutes=30), "c": None, "d": None}
+    assert ends == {
+        "a": None,
+        "b": MORNING + timedelta(minutes=30),
+        "c": None,
+        "d": None,
+        "e": None,
+    }

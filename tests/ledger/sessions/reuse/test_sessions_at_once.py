@@ -258,3 +258,21 @@ def test_a_report_on_the_queue_is_of_the_session_that_began_last(
 def _begins(session: ChargingSession) -> datetime:
     assert session.window is not None
     return session.window.starts_at
+
+
+@pytest.mark.parametrize(("minute", "place", "owner"), [(10, 1, 0), (70, 2, 1)])
+def test_a_reading_under_an_id_of_ours_is_of_the_session_that_began_last_before_it(
+    minute: float, place: int, owner: int
+) -> None:
+    story = Story16()
+    story.start(0, 1000, tx=1, place=1)
+    story.stop(30, 3000, tx=1)
+    story.start(60, 5000, tx=1, place=2)
+    story.sample(minute, wh(1000 + 4000 * owner), tx=1, place=place)
+    story.stop(90, 9000, tx=1)
+
+    found = story.sessions()
+
+    assert [(3, 0) in each.frames for each in found] == [owner == 0, owner == 1]
+    assert all(Flag.RESOLVED_BY_CONTEXT not in each.flags for each in found)
+    assert all(Flag.FOREIGN_CONNECTOR not in each.flags for each in found)
