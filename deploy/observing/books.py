@@ -11,6 +11,7 @@ from typing import Any, Final, LiteralString, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from deploy.observing.metrics import BOOKS_READABLE, Reported, report
 from deploy.observing.sample import Look
@@ -20,7 +21,8 @@ from ledger.database import connect
 T = TypeVar("T")
 
 STATEMENT_SECONDS: Final = 2
-_WITHIN: LiteralString = "SELECT set_config('statement_timeout', %s, false)"
+SILENT_SECONDS_MAX: Final = 5
+"""How long a server is waited for that says nothing at all; the next question begins anew."""
 _REACHED: LiteralString = """
 SELECT partition, next_position, next_number - 1 FROM worker_position ORDER BY partition
 """
@@ -32,6 +34,20 @@ SELECT reason, count(*) FROM line_set_aside WHERE taken_at IS NULL GROUP BY reas
 """
 _OUTBOX: LiteralString = "SELECT count(*) FROM outbox WHERE position IS NULL"
 QUESTIONS: Final[Sequence[LiteralString]] = (_REACHED, _SESSIONS, _SET_ASIDE, _OUTBOX)
+
+
+def asking(dsn: str) -> str:
+    """Return *dsn* for connections whose questions end, also where the server's machine is gone."""
+    given = str(conninfo_to_dict(dsn).get("options") or "")
+    return make_conninfo(
+        dsn,
+        options=f"{given} -c statement_timeout={STATEMENT_SECONDS}s".strip(),
+        connect_timeout=SILENT_SECONDS_MAX,
+        tcp_user_timeout=SILENT_SECONDS_MAX * 1000,
+        keepalives_idle=SILENT_SECONDS_MAX,
+        keepalives_interval=2,
+        keepalives_count=3,
+    )
 
 
 class BooksState(NamedTuple):
@@ -53,7 +69,7 @@ class BooksReader:
     """A connection for questions of one kind, made anew when it was lost."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+        self._dsn = asking(dsn)
         self._connection: Connection[Any] | None = None
 
     def ask(self, question: Callable[[Connection[Any]], T]) -> T:
@@ -65,7 +81,6 @@ class BooksReader:
         try:
             if self._connection is None:
                 self._connection = connect(self._dsn)
-                self._connection.execute(_WITHIN, (f"{STATEMENT_SECONDS}s",))
             return question(self._connection)
         except psycopg.Error:
             if self._connection is not None:

@@ -155,14 +155,17 @@ async def _tick(context: PartContext) -> None:
 
 
 def _event_log(context: PartContext) -> AbstractContextManager[EventLog]:
-    return closing(_log_to_ask(context))
+    from deploy.running.log_store import open_event_log  # noqa: PLC0415
+
+    return closing(open_event_log(context.dsn, context.settings))
 
 
 def _log_to_ask(context: PartContext) -> EventLog:
-    """Return a log that connects when it is first asked; who observes has one of his own."""
+    """Return the log for who observes: it connects when it is first asked, and does not wait."""
+    from deploy.observing.books import asking  # noqa: PLC0415
     from deploy.running.log_store import open_event_log  # noqa: PLC0415
 
-    return open_event_log(context.dsn, context.settings)
+    return open_event_log(asking(context.dsn), context.settings)
 
 
 def _listeners(settings: Settings) -> list[Listener]:

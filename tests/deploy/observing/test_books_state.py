@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
-from deploy.observing.books import QUESTIONS, BooksReader, books_state
+from deploy.observing.books import QUESTIONS, BooksReader, asking, books_state
 from deploy.observing.metrics import LAG_RECORDS, LAG_SECONDS, SESSIONS
 from deploy.observing.watch import Condition
 from deploy.observing.worker_condition import WorkerCondition
@@ -111,7 +112,7 @@ def worker_condition(dsn: str, *, resting: tuple[int, ...] = ()) -> WorkerCondit
     def now() -> datetime:
         return datetime(2026, 3, 2, 7, 5, 0, tzinfo=UTC)
 
-    log = PostgresEventLog(dsn)
+    log = PostgresEventLog(asking(dsn))
     return WorkerCondition(dsn, log, resting=lambda: resting, now=now)
 
 
@@ -167,6 +168,14 @@ def test_a_database_that_never_answers_holds_nobody_up() -> None:
     assert unready(condition) == ["database_away", "log_away"]
     assert condition.unready[0].why == "no answer for 2 s"
     assert seconds < 10
+
+
+def test_the_limits_of_a_question_keep_what_the_database_was_given() -> None:
+    found = conninfo_to_dict(asking("host=h dbname=d options='-c search_path=elsewhere'"))
+
+    assert (found["host"], found["dbname"]) == ("h", "d")
+    assert found["options"] == "-c search_path=elsewhere -c statement_timeout=2s"
+    assert (found["connect_timeout"], found["tcp_user_timeout"]) == ("5", "5000")
 
 
 def test_a_statement_that_takes_too_long_is_given_up_and_the_next_one_works(database: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import signal
@@ -14,13 +13,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
-from websockets.typing import Subprotocol
 
 from deploy.clock import SystemClock
 from deploy.observing.endpoint import PARTS as ALL_PARTS
@@ -34,23 +31,13 @@ from ledger.database import connect as connect_database
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
 from ledger.sessions.states import SessionState
+from tests.deploy.observing.stations import MASTER_DATA, call, station
 
 Values = dict[tuple[str, ...], float]
 """A metric's values by its labels' values."""
 
 PARTS = ALL_PARTS[:-1]  # what publishes needs a log in Kafka
 PARTITIONS: Final = 2
-PASSWORD: Final = "a-long-password-16"
-MASTER_DATA: Final = f"""
-legal_entities:
-  me: {{name: Me, country: DE, time_zone: Europe/Berlin, invoice_prefix: ME}}
-sites:
-  yard: {{time_zone: Europe/Berlin, country: DE, legal_entity: me, currency: EUR}}
-stations:
-  CS-ODD: {{site: yard, password: {PASSWORD}, connectors: 1, max_power_w: 22000}}
-tokens:
-  04AABBCCDD: {{}}
-"""
 OLD: Final = ("ocpp1.6",)
 
 
@@ -98,20 +85,6 @@ def until(is_so: Callable[[], bool], *, seconds: float = 60) -> None:
     while not is_so():
         assert time.monotonic() < limit
         time.sleep(0.1)
-
-
-def station(system: System, name: str = "CS-ODD", password: str = PASSWORD) -> connect:
-    key = base64.b64encode(f"{name}:{password}".encode()).decode()
-    return connect(
-        f"{system.addresses[0]}/{name}",
-        subprotocols=[Subprotocol("ocpp1.6")],
-        additional_headers={"Authorization": f"Basic {key}"},
-    )
-
-
-async def call(socket: ClientConnection, action: str, payload: object) -> Any:  # noqa: ANN401 - JSON
-    await socket.send(json.dumps([2, f"id of {action}", action, payload]))
-    return json.loads(await socket.recv())
 
 
 async def charge(system: System) -> None:

@@ -15,7 +15,7 @@ from ingest.edge.server import Manners
 from ingest.rpc import codec
 from ledger.log.envelope import Frame
 from ledger.log.event_log import LogError
-from tests.edge import PASSWORD, open_edge, until
+from tests.edge import PASSWORD, Edge, open_edge, until
 from tests.fakes import FixedDirectory, MemoryLog
 
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -25,6 +25,14 @@ START = {
     "meterStart": 100,
     "timestamp": "2026-03-02T12:00:00Z",
 }
+
+
+def counted(edge: Edge) -> dict[str, int]:
+    """Return what the server counted, all of it under the stations' one protocol."""
+    counts = edge.server.counts
+    found = {"taken": counts.taken, "sent": counts.sent, "opened": counts.opened}
+    assert {protocol for each in found.values() for protocol in each} == {"ocpp1.6"}
+    return {name: each["ocpp1.6"] for name, each in found.items()}
 
 
 async def test_a_station_boots_and_is_told_the_time_and_the_heartbeat_interval() -> None:
@@ -90,6 +98,7 @@ async def test_a_frame_that_cannot_be_made_durable_is_not_answered(
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1013
     assert "station CP1 is sent away: disk full" in caplog.messages
+    assert counted(edge) == {"taken": 2, "sent": 1, "opened": 1}
 
 
 async def test_a_heartbeat_is_answered_but_not_logged() -> None:
@@ -143,6 +152,7 @@ async def test_a_frame_of_a_fenced_connection_is_not_answered() -> None:
                 await old.socket.recv()
 
         assert [each.epoch for each in edge.frames()] == [1]
+        assert counted(edge) == {"taken": 3, "sent": 2, "opened": 2}
 
 
 async def test_a_call_of_ours_and_its_answer_stand_in_one_line_of_the_log() -> None:
@@ -160,6 +170,7 @@ async def test_a_call_of_ours_and_its_answer_stand_in_one_line_of_the_log() -> N
     logged = edge.frames()[-1]
     assert (logged.direction, logged.frame) == ("out", asked)
     assert logged.reply == f'[3,"{message_id}",{{"status":"Accepted"}}]'
+    assert counted(edge) == {"taken": 2, "sent": 2, "opened": 1}
 
 
 async def test_calls_of_ours_take_turns_and_end_with_the_connection() -> None:

@@ -114,8 +114,10 @@ def test_what_cannot_be_invoiced_is_told_once_and_not_when_the_part_is_to_end(
     with closing(Invoicer(database, log)) as invoicer:
         assert invoicer.run_once(lambda: True) == ()
         assert not caplog.messages
+        assert invoicer.failing == 0
         assert invoicer.run_once() == ()
         assert invoicer.run_once() == ()
+        assert (invoicer.issued, invoicer.failing) == (0, 3)
 
     # Nobody declared the seller here: each session says so, once.
     assert len(caplog.messages) == 3
@@ -161,13 +163,16 @@ def test_names_are_those_that_are_declared_when_it_looks(
     keep_decisions(connection, [rated(session(1), DECLARED)])
 
     with closing(Invoicer(database, log)) as invoicer, InvoiceIssuer(database) as issuer:
-        invoicer.run(stop := Stop())
+        beats: list[None] = []
+        invoicer.run(stop := Stop(), beat=lambda: beats.append(None))
         change = Change(kind=Kind.LEGAL_ENTITY, key="depot", entity=renamed, valid_from=BEGINNING)
         declare(connection, [change], by="test", at=NOON)
         keep_decisions(connection, [rated(session(2), DECLARED)])
         assert invoicer.run_once() == ("WL-2026-000002",)
         documents = [read_document(invoice.document) for _, invoice in issuer.invoices()]
+        assert (invoicer.issued, invoicer.failing) == (2, 0)
 
+    assert len(beats) > 2  # at each look, and before each invoice
     assert stop.waits == [0.5] * 3
     assert [each.seller.name for each in documents] == ["Depot GmbH", "Depot AG"]
 
