@@ -17,14 +17,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from tests.faults.hostile_frames import HostileFrames
+from tests.faults.hostile_parts import seed_of
 
-HOSTILE: Final = {f"BAD-{number}": ("ocpp1.6", "ocpp2.0.1")[number % 2] for number in range(32)}
+CROWD: Final = 32
 GOOD: Final = "GOOD"
 GOOD_TOKEN: Final = "GOODCARD"
 SESSION_WH: Final = 100
 """What each session of the good station draws."""
 _IN_PIECES_MAX: Final = 200
-MASTER_DATA: Final = """
+_MASTER_DATA: Final = """
 valid_from: 2026-01-01T00:00:00Z
 legal_entities:
   acme: {name: Acme Charging, country: DE, time_zone: Europe/Berlin, invoice_prefix: AC}
@@ -37,10 +38,25 @@ tokens:
 tariff_assignments:
   - {tariff: energy-only, site: depot}
 stations:
-""" + "".join(
-    f"  {name}: {{site: depot, password: depot-secret-1, connectors: 1, max_power_w: 22080}}\n"
-    for name in (GOOD, *HOSTILE)
-)
+"""
+
+
+def crowd(part: int) -> dict[str, str]:
+    """Return the hostile stations of *part* with their protocols.
+
+    Each part has its own: a million frames of 32 stations would ask how long one station may go on
+    with transactions that it never ends, which is another question.
+    """
+    protocols = ("ocpp1.6", "ocpp2.0.1")
+    return {f"BAD-{part}-{number}": protocols[number % 2] for number in range(CROWD)}
+
+
+def master_data(part: int) -> str:
+    """Return the YAML that declares the good station and the hostile ones of *part*."""
+    return _MASTER_DATA + "".join(
+        f"  {name}: {{site: depot, password: depot-secret-1, connectors: 1, max_power_w: 22080}}\n"
+        for name in (GOOD, *crowd(part))
+    )
 
 
 def now() -> str:
@@ -60,20 +76,21 @@ def opened(address: str, station: str, protocol: str, **options: Any) -> connect
 
 
 async def send_hostile(
-    address: str, *, seed: int, frames: int, told: Callable[[], None] = lambda: None
+    address: str, part: int, frames: int, *, told: Callable[[], None] = lambda: None
 ) -> None:
-    """Let all hostile stations together send *frames*; *told* is called before each."""
-    each, names = frames // len(HOSTILE), enumerate(HOSTILE)
-    assert each * len(HOSTILE) == frames, "each sends as many"
-    stations = (_be_hostile(address, name, seed + n, each, told) for n, name in names)
-    await asyncio.gather(*stations)
+    """Let the hostile stations of *part* together send *frames*; *told* is called before each."""
+    each, stations = frames // CROWD, enumerate(crowd(part).items())
+    assert each * CROWD == frames, "each sends as many"
+    await asyncio.gather(
+        *(_be_hostile(address, who, seed_of(part) + n, each, told) for n, who in stations)
+    )
 
 
 async def _be_hostile(
-    address: str, station: str, seed: int, frames: int, told: Callable[[], None]
+    address: str, who: tuple[str, str], seed: int, frames: int, told: Callable[[], None]
 ) -> None:
     """Send *frames*, plain, compressed or in fragments; come again whenever thrown out."""
-    chance, protocol = random.Random(seed), HOSTILE[station]
+    chance, (station, protocol) = random.Random(seed), who
     source, left = HostileFrames(seed, protocol, now=now), frames
     while left > 0:
         compression = chance.choice([None, "deflate"])

@@ -41,7 +41,7 @@ SECONDS_APART = 10
 A_ROUND = 250
 AFTERWARDS = 5_000
 """Minutes after which nothing waits for another frame."""
-PARTS, A_PART = 10, 10_000
+PARTS, A_PART = 50, 2_000
 
 
 class Part(NamedTuple):
@@ -159,7 +159,7 @@ def depot(database: str) -> str:
 
 @pytest.mark.timeout(300)
 def test_two_thousand_hostile_frames_stop_nobody(depot: str) -> None:
-    play(depot, Part(1, 2_000))
+    play(depot, Part(1, A_PART))
 
     assert is_identical(depot)
 
