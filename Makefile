@@ -42,7 +42,7 @@ fuzz: $(VENV)/.dev ## the long property tests
 
 faults: $(VENV)/.dev ## the long kill -9 runs; N=20 JSON=FILE: so many kills over Kafka alone, with their figures
 	$(if $(N)$(JSON),,$(BIN)/python -m pytest -m slow tests/faults --timeout=3000 $(ARGS))
-	$(BIN)/python -m tests.faults $(if $(N),--kills $(N)) $(if $(JSON),--json $(JSON))
+	$(BIN)/python -m tests.faults.over_kafka.kills_report $(if $(N),--kills $(N)) $(if $(JSON),--json $(JSON))
 
 outside: $(VENV)/.dev ## what others' tools say of our files (Go builds them): the chart, the compose file
 	$(BIN)/python -m pytest -m slow tests/outside --timeout=1800 $(ARGS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import TypedDict
+
 from ledger.errors import LedgerError
 from ledger.rating.basis import Basis, Terms
 from ledger.rating.decisions import (
@@ -63,6 +66,40 @@ def _uses(price: SessionPrice) -> tuple[AllowanceUse, ...]:
     )
 
 
+class _Told(TypedDict):
+    """The fields of a decision that session and master data say, whatever the price."""
+
+    session_id: str
+    station_id: str
+    flags: tuple[str, ...]
+    evse_id: int | None
+    connector_id: int | None
+    token_uid: str | None
+    meter_start_wh: Decimal | None
+    meter_stop_wh: Decimal | None
+    site_id: str
+    legal_entity: str
+    country: str
+    time_zone: str
+
+
+def _told(session: ChargingSession, basis: Basis) -> _Told:
+    return {
+        "session_id": session.session_id,
+        "station_id": session.station_id,
+        "flags": session.flags,
+        "evse_id": session.evse_id,
+        "connector_id": session.connector_id,
+        "token_uid": session.token_uid,
+        "meter_start_wh": session.meter_start_wh,
+        "meter_stop_wh": session.meter_stop_wh,
+        "site_id": basis.site_id,
+        "legal_entity": basis.site.legal_entity,
+        "country": basis.site.country,
+        "time_zone": basis.site.time_zone,
+    }
+
+
 def _decision(
     decides: tuple[Moment, int, int],
     session: ChargingSession,
@@ -74,25 +111,14 @@ def _decision(
     usage, policy, free_wh = priced.usage, priced.policy, priced.free_wh
     moment, declared_version, revision = decides
     return SessionRated(
-        session_id=session.session_id,
+        **_told(session, basis),
         revision=revision,
-        station_id=session.station_id,
         moment=moment,
         declared_version=declared_version,
-        flags=session.flags,
-        site_id=basis.site_id,
-        legal_entity=basis.site.legal_entity,
-        country=basis.site.country,
-        time_zone=basis.site.time_zone,
-        evse_id=session.evse_id,
-        connector_id=session.connector_id,
-        token_uid=session.token_uid,
         payer=price.payer,
         started_at=usage.starts_at,
         ended_at=usage.ends_at,
         billing_month=f"{usage.ends_at.astimezone(price.calendar):%Y-%m}",
-        meter_start_wh=session.meter_start_wh,
-        meter_stop_wh=session.meter_stop_wh,
         energy_wh=energy_wh,
         billed_wh=energy_wh - free_wh,
         free_wh=free_wh,

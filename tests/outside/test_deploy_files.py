@@ -32,7 +32,7 @@ def ran(*words: str | Path, **options: Any) -> str:  # noqa: ANN401 - subprocess
         [str(word) for word in words], check=False, capture_output=True, text=True, **options
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 @pytest.fixture(scope="session")

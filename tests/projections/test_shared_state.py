@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -15,18 +15,17 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from deploy.postgres import migrate
-from ingest.facts.translate import translate
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
-from ledger.log.event_log import FollowedLog, partition_of
+from ledger.log.event_log import partition_of
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.customers import Customer
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token
-from ledger.worker.worker import FencedError, Worker
+from ledger.worker.worker import FencedError
 from projections.replay.refilling import refill_here
-from projections.replay.replay import BOOKS, check_replay
+from projections.replay.replay import check_replay
 from tariffs.files.tariff_file import read_tariff_file
 from tests.charging_day import (
     MORNING,
@@ -42,6 +41,7 @@ from tests.charging_day import (
 )
 from tests.ledger.worker.test_worker import new_worker
 from tests.projections.books_of_a_day import ask, replayed, tamper
+from tests.projections.workers_in_turn import in_turn
 
 ONE, TWO = "CS-OLD-1", "CS-NEW-1"
 DAY = 24 * 60
@@ -364,40 +364,6 @@ def test_a_changed_standing_is_found(fleet: str, *, what: set[str], statement: s
     assert not report.is_identical
     assert {each.what for each in report.shown} <= what
     assert "allowance sum" in {each.what for each in report.shown}
-
-
-class _InTurn:
-    """A worker that finishes one partition before it begins the next."""
-
-    def __init__(self, workers: Sequence[Worker]) -> None:
-        self._workers = workers
-
-    @property
-    def records_done(self) -> int:
-        return sum(worker.records_done for worker in self._workers)
-
-    def run_once(self) -> int:
-        for worker in self._workers:
-            if done := worker.run_once():
-                return done
-        return 0
-
-    def close(self) -> None:
-        for worker in self._workers:
-            worker.close()
-
-
-def in_turn(*, is_reversed: bool) -> Any:  # noqa: ANN401 - a factory with keywords
-    def new_worker(
-        dsn: str, *, log: FollowedLog, partitions: Collection[int], schema: str
-    ) -> _InTurn:
-        order = sorted(partitions, reverse=is_reversed)
-        options: dict[str, Any] = {"log": log, "schema": schema, "recorded_in": BOOKS}
-        return _InTurn(
-            [Worker(dsn, partitions=[number], translate=translate, **options) for number in order]
-        )
-
-    return new_worker
 
 
 def test_the_month_of_the_log_is_march() -> None:

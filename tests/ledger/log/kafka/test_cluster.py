@@ -59,7 +59,7 @@ def test_a_complaint_comes_once_in_a_while_with_how_many_were_held_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(cluster.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("ledger.log.kafka.cluster.time.monotonic", lambda: now[0])
     few = FewComplaints()
 
     passed = [few.filter(complaint("FAIL broker 1")) for _ in range(500)]

@@ -11,8 +11,8 @@ import pytest
 
 from deploy.kafka.jars import how_to_get_them
 from tests.faults.books_check import lost
-from tests.faults.kafka_kills import FLEET, KINDS, kill_over_kafka, order_of, settle
-from tests.faults.many_processes import ManyProcesses
+from tests.faults.over_kafka.kafka_kills import FLEET, KINDS, kill_over_kafka, order_of, settle
+from tests.faults.over_kafka.many_processes import ManyProcesses
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.faults.books_check import (
     sessions_in_the_books,
 )
 from tests.faults.load_station import LoadStation, progress, stations, under_load
-from tests.faults.many_processes import ManyProcesses
+from tests.faults.over_kafka.many_processes import ManyProcesses
 from tests.faults.running_system import wait_until
 
 FLEET: Final = 12

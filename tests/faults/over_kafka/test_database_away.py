@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from deploy.kafka.jars import how_to_get_them
 from ledger.log.envelope import Frame, decode_lines
 from tests.faults.load_station import identities
-from tests.faults.many_processes import ManyProcesses
+from tests.faults.over_kafka.many_processes import ManyProcesses
 from tests.faults.running_system import kill_nine, wait_until
 
 STATION16, STATION201 = identities(2)

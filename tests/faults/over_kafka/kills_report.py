@@ -13,8 +13,15 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.faults.kafka_kills import FLEET, KINDS, Outcome, kill_over_kafka, order_of, settle
-from tests.faults.many_processes import ManyProcesses
+from tests.faults.over_kafka.kafka_kills import (
+    FLEET,
+    KINDS,
+    Outcome,
+    kill_over_kafka,
+    order_of,
+    settle,
+)
+from tests.faults.over_kafka.many_processes import ManyProcesses
 
 
 def main(arguments: list[str] | None = None) -> int:
