@@ -122,7 +122,8 @@ class _Gathering:
         self._starts: list[RegisterReading] = []
         self._stops: list[RegisterReading] = []
         self._registers, self._intervals = _Roles(), _Roles()
-        self._powers: _Series = {}
+        self._powers: dict[datetime, Decimal] = {}
+        self._powers_by_phase: dict[datetime, dict[str | None, Decimal]] = {}
         self._spread_wh = Decimal(0)
         self._exported: list[Decimal] = []
         self._flags: set[str] = set()
@@ -143,8 +144,10 @@ class _Gathering:
     def _add_reading(self, reading: Reading, at: datetime, fact: SessionFact) -> None:
         measurand, value = reading.measurand, reading.value
         if measurand is _POWER:
-            instant = self._powers.setdefault(at, _Instant({}, fact))
-            instant.phases[reading.phase] = value
+            if reading.phase is None:
+                self._powers[at] = value
+            else:
+                self._powers_by_phase.setdefault(at, {})[reading.phase] = value
             return
         if measurand is _EXPORT:
             self._exported.append(value)
@@ -175,10 +178,7 @@ class _Gathering:
         told = (self._starts, self._stops, begins, ends, samples)
         if self._factor is not None and any(told):
             self._flags.add(Flag.UNIT_OVERRIDDEN)
-        powers = {
-            at: instant.phases[None] if None in instant.phases else _sum(instant.phases)
-            for at, instant in self._powers.items()
-        }
+        powers = {at: _sum(told) for at, told in self._powers_by_phase.items()} | self._powers
         evidence = MeterEvidence(
             declared_start=_ordered(self._starts, self._flags),
             declared_stop=_ordered(self._stops, self._flags),
