@@ -191,9 +191,7 @@ _STAGES: Final = {
     "overlaps_near: REACH -> REACH + 1 (3)": _LOOKED_AT_ONLY,
     "overlaps_near: REACH -> REACH + 1 (4)": _LOOKED_AT_ONLY,
     "overlaps_near: 1 -> 2": _LOOKED_AT_ONLY,
-    "_takers: SLACK -> SLACK + 1": "Whether it fits is asked of all that are looked at.",
-    "_takers: SAME_STOP -> SAME_STOP + 1": "Whether it fits is asked of all that are looked at.",
-    "_takers: heappush(closing, (window.closes_at, key)) -> nothing": (
+    "_takers: heappush(closing, (until, key)) -> nothing": (
         "Whether it fits is asked of all that are looked at."
     ),
     "_takers: 2 -> 3": "Three are several as two are.",
