@@ -109,6 +109,15 @@ _DECISIONS: Final = {
 _RATER: Final = {
     "_policy_at: 0 -> 1": "What is asked for again is looked up again.",
 }
+_PARTITION: Final = {
+    "_prepare: self._judge.recollection.prefetch(self._memories, "
+    "{station_id: facts[station_id] for station_id in judged}, since) -> nothing": (
+        "What is not read at once is read one by one."
+    ),
+}
+_WORKER: Final = {
+    "_advance: 4 -> 5": "How much is read at once changes no decision.",
+}
 _STATION_MEMORY: Final = {
     "extents: continue -> nothing": "What follows comes to the same, in more time.",
     "_settle_transaction: len(rows) > 1 -> len(rows) >= 1": (
@@ -182,9 +191,7 @@ _STAGES: Final = {
     "overlaps_near: REACH -> REACH + 1 (3)": _LOOKED_AT_ONLY,
     "overlaps_near: REACH -> REACH + 1 (4)": _LOOKED_AT_ONLY,
     "overlaps_near: 1 -> 2": _LOOKED_AT_ONLY,
-    "_takers: SLACK -> SLACK + 1": "Whether it fits is asked of all that are looked at.",
-    "_takers: SAME_STOP -> SAME_STOP + 1": "Whether it fits is asked of all that are looked at.",
-    "_takers: heappush(closing, (window.closes_at, key)) -> nothing": (
+    "_takers: heappush(closing, (until, key)) -> nothing": (
         "Whether it fits is asked of all that are looked at."
     ),
     "_takers: 2 -> 3": "Three are several as two are.",
@@ -232,9 +239,11 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.sessions.vehicle.billed_time": _BILLED_TIME,
         "ledger.sessions.vehicle.last_sign": _LAST_SIGN,
         "ledger.worker.entries": _ENTRIES,
+        "ledger.worker.partition": _PARTITION,
         "ledger.worker.rater": _RATER,
         "ledger.worker.session_rows": _SESSION_ROWS,
         "ledger.worker.station_memory": _STATION_MEMORY,
+        "ledger.worker.worker": _WORKER,
         "tariffs.taxes.breakdown": _BREAKDOWN,
         "tariffs.taxes.quantity_taxes": _QUANTITY_TAXES,
         "tariffs.taxes.taxed_sum": _TAXED_SUM,

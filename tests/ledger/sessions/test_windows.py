@@ -76,3 +76,21 @@ def test_each_window_ends_where_the_next_one_at_its_place_begins() -> None:
         "d": None,
         "e": None,
     }
+
+
+def test_far_along_a_row_overlaps_are_found_and_forgotten_as_anew() -> None:
+    known = [window(f"t{n:02}", 1, n * 10, lasts=5, begin=n * 1000, rise=500) for n in range(40)]
+    come = [window("new", 1, 351, lasts=30, begin=35_200, rise=1500)]
+    before, _ = NO_WINDOWS.relaid((), known)
+    anew, _ = NO_WINDOWS.relaid((), [*known, *come])
+
+    now, moved = before.relaid((), come)
+    again, back = now.relaid(come, ())
+
+    assert now.by_key == anew.by_key
+    shared = {key[0] for key, each in now.by_key.items() if each.is_overlapping}
+    assert "new" in shared
+    assert len(shared) > 1
+    assert moved >= shared
+    assert again.by_key == before.by_key
+    assert back >= shared - {"new"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any, Literal
 
 import psycopg
@@ -12,6 +14,7 @@ from deploy.postgres import migrate
 from ingest.facts.translate import translate
 from ledger.log.authorization import Authorization
 from ledger.log.postgres import PostgresEventLog
+from ledger.rating.stored import PACKING
 from ledger.worker.worker import Worker
 from tests.charging_day import (
     PARTITIONS,
@@ -98,6 +101,18 @@ def test_a_session_held_for_its_lost_stop_is_rated_when_the_stop_comes(lost_stop
     assert shown(lost_stop)[4] == 4000
     assert decided(lost_stop) == ["held", "rated"]
     assert rows(lost_stop, "SELECT sum(amount_minor), count(*) > 0 FROM posting") == [(0, True)]
+
+
+@pytest.mark.parametrize("lines_a_record", [1, 2])
+def test_a_release_takes_a_reading_that_came_before_it_in_its_record(
+    lost_stop: str, lines_a_record: int
+) -> None:
+    lines = [meter16("CS-OLD-1", 2050, 31, 7000), choose(LOST, "release", 2051)]
+    write_log(lost_stop, lines, lines_a_record=lines_a_record)
+    work(lost_stop)
+
+    [(body,)] = rows(lost_stop, "SELECT body FROM session_decision WHERE kind = 'released'")
+    assert Decimal(json.loads(PACKING.unpack(body))["energy_wh"]) == 6000
 
 
 def test_a_session_held_for_a_gap_is_rated_when_the_last_missing_message_comes(gap: str) -> None:

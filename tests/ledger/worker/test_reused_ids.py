@@ -79,3 +79,17 @@ def test_a_policy_that_begins_to_hold_and_waits_less_holds_at_the_next_tick(data
     work(database)
 
     assert rows(database, "SELECT kind, decided_at FROM session_decision") == [("held", at(101))]
+
+
+def test_a_reading_is_of_the_session_that_began_last_before_it(database: str) -> None:
+    version = declare_fleet(database)
+    lines = [
+        event201("CS-NEW-1", 10, "Started", "R", 0, 1000, token="FLEET1"),
+        event201("CS-NEW-1", 100, "Started", "R", 0, 3000, token="FLEET1"),
+        event201("CS-NEW-1", 120, "Updated", "R", 1, 3500),
+    ]
+    write_log(database, [*everywhere(version, -1), *lines], lines_a_record=1)
+    work(database)
+
+    heard = rows(database, "SELECT last_fact_at FROM session ORDER BY session_id")
+    assert [moment.replace(second=0) for (moment,) in heard] == [at(10), at(120)]

@@ -244,3 +244,16 @@ def test_what_is_dated_before_the_sessions_that_take_part_is_let_go_and_read_aga
         live.follow(shelf, {"1": Extent([], at(begins), at(begins))}, BEGINNING, 99)
         live.turn()
         assert live.size == 1 + count + 1
+
+
+def test_facts_that_were_let_go_are_read_again_once(shelf: FactShelf) -> None:
+    put(shelf, *told().facts())
+    live = opened(shelf, Extent([], at(0), at(0)))
+    live.settle({"1": Extent([], at(0), at(30))})
+    assert live.size == 1 + 1 + 1, "the stop and the state"
+
+    for minute, count in ((10, 2), (5, 2), (0, 3)):
+        live.follow(shelf, {"1": Extent([], at(0), at(minute))}, BEGINNING, 99)
+        live.turn()
+        assert live.size == 1 + count + 1
+    assert energies(live) == [5000]
