@@ -99,7 +99,7 @@ class Settings:
         for name, low, high in (
             ("listen_port", -1, 65535),
             ("tls_port", -1, 65535),
-            ("metrics_port", -1, 65532),
+            ("metrics_port", -1, 65531),
             ("partitions", 1, 256),
             ("linger_ms", 0, 1000),
             ("database_idle_seconds", 0, 86_400),

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from deploy.clock import SystemClock
 from deploy.kafka.brokers import KafkaBrokers
 from deploy.kafka.jars import how_to_get_them
-from deploy.running.log_store import kafka_cluster
+from deploy.running.log_store import decisions_cluster, kafka_cluster
 from deploy.running.wiring import System
 from deploy.settings import Settings
 from ledger.database import connect as connect_database
@@ -55,7 +55,8 @@ def system(brokers: KafkaBrokers, tmp_path: Path) -> Iterator[System]:
         kafka_profile="development",
     )
     cluster = kafka_cluster(settings)
-    make_topic(cluster, partitions=2, profile=PROFILES["development"])
+    for each in (cluster, decisions_cluster(settings)):
+        make_topic(each, partitions=2, profile=PROFILES["development"])
     with System(settings, SystemClock()) as system:
         with connect_database(system.dsn) as books, KafkaEventLog(cluster) as log:
             at = datetime(2026, 1, 1, tzinfo=UTC)
