@@ -9,6 +9,7 @@ import msgspec
 
 from ingest.facts.lenient import Oddities, read_int, read_text, read_time
 from ingest.facts.parts import (
+    PLACES,
     States,
     among,
     at,
@@ -97,13 +98,15 @@ def _read_reference(raw: object, _oddities: Oddities) -> str | None:
 
     Source: OCPP 1.6 errata sheet, 3.18.
     """
-    transaction_id = read_int(raw)
+    transaction_id = raw if type(raw) is int else read_int(raw)
     if transaction_id is None:
         return None
     return NO_ID if transaction_id in (-1, 0) else str(transaction_id)
 
 
 def _read_connector(raw: object, oddities: Oddities) -> int | None:
+    if type(raw) is int and 0 < raw < PLACES:  # nearly always
+        return raw
     number = read_place(raw, oddities)
     return None if number is None or number < 0 else number
 

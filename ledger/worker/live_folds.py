@@ -310,7 +310,7 @@ class LiveFolds:
         """Return the station's fold, a new one where the open one cannot be continued."""
         live = self._open.pop(station_id, None)
         # Loose frames from before its horizon were let go: it cannot take them up again.
-        if live is None or live.traits != traits or horizon < live.horizon:
+        if live is None or horizon < live.horizon or live.traits != traits:
             live = LiveFold(station_id, traits, horizon)
         self._open[station_id] = live
         self._used.add(station_id)

@@ -198,7 +198,9 @@ class PartitionWorker:
         since = at if at is NEVER else at - RECENT
         unknown: dict[str, list[SessionRow]] = {}
         for station_id in stations:
-            memory = self._memories.setdefault(station_id, StationMemory())
+            memory = self._memories.get(station_id)
+            if memory is None:
+                memory = self._memories[station_id] = StationMemory()
             if since < memory.since or at is NEVER:
                 unknown[station_id] = []
         if not unknown:

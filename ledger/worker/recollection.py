@@ -77,8 +77,11 @@ class Recollection:
             dates = _dates(memory, facts, traits)
             unfinished = [row.first_fact_at for row in memory.unfinished]
             horizon = min([since - RECENT, *unfinished])
-            moment = Moment(partition=0, position=0, at=since)
-            for transaction, extent in memory.extents(dates, moment).items():
+            # An open fold hardly lacks anything but what is named; `judge` reads what it does.
+            found = {transaction: Extent([], at, at) for transaction, at in dates.items()}
+            if live is None:
+                found = memory.extents(dates, Moment(partition=0, position=0, at=since))
+            for transaction, extent in found.items():
                 begins = live.lacks(transaction, extent) if live else extent.told_from
                 if begins is not None:
                     wanted[station_id, transaction] = extent.received_since(begins)
@@ -103,14 +106,11 @@ class Recollection:
         while True:
             dates = _dates(memory, named, traits)
             extent = memory.extents(dates, moment)
-            lacking = {
-                (station_id, transaction): each.told_from
-                for transaction, each in extent.items()
-                if memory.lacks(transaction, each.told_from)
-            }
+            lacking = memory.lacking(extent)
             if not lacking:
                 return extent
-            self.recall({station_id: memory}, lacking)
+            wanted = {(station_id, transaction): at for transaction, at in lacking.items()}
+            self.recall({station_id: memory}, wanted)
 
     def beside(
         self, session: ChargingSession, memory: StationMemory, moment: Moment

@@ -181,6 +181,15 @@ class StationMemory:
         covered = self.covered.get(transaction)
         return (covered is None or at < covered) and not is_without_id(transaction)
 
+    def lacking(self, extent: Mapping[str, Extent]) -> dict[str, datetime]:
+        """Return of which transactions in *extent* sessions may be missing, and since when."""
+        covered = self.covered
+        return {
+            transaction: each.told_from
+            for transaction, each in extent.items()
+            if each.told_from < covered.get(transaction, NEVER) and not is_without_id(transaction)
+        }
+
     def is_split(self, transaction: str) -> bool:
         """Whether it takes a date to know which session of *transaction* is meant."""
         rows = self.of_transaction.get(transaction)
