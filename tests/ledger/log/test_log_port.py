@@ -58,4 +58,5 @@ def test_nothing_but_the_worker_and_the_wiring_names_kafka() -> None:
         "deploy/running",
         "ledger/log/kafka",
         "ledger/worker/kafka",
+        "projections/publishing",
     }
