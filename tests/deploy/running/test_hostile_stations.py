@@ -21,7 +21,7 @@ from ledger.log.postgres import PostgresEventLog
 from ledger.worker.position import has_caught_up
 from projections.balances.energy import energy_balance
 from tests.deploy.running_wattledger import Wattledger
-from tests.faults.hostile_crowd import (
+from tests.hostile.hostile_crowd import (
     GOOD,
     SESSION_WH,
     GoodStation,
@@ -29,7 +29,7 @@ from tests.faults.hostile_crowd import (
     master_data,
     send_hostile,
 )
-from tests.faults.hostile_parts import Progress, chosen_parts
+from tests.hostile.hostile_parts import Progress, chosen_parts
 from tests.tree import EXAMPLES
 
 ANSWER_SECONDS_MAX = 1.0

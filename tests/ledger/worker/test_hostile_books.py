@@ -32,8 +32,8 @@ from tests.charging_day import (
     write_log,
 )  # fmt: skip
 from tests.faults.broken_books import is_identical, rows, work
-from tests.faults.hostile_frames import HostileFrames
-from tests.faults.hostile_parts import Progress, chosen_parts, seed_of
+from tests.hostile.hostile_frames import HostileFrames
+from tests.hostile.hostile_parts import Progress, chosen_parts, seed_of
 
 BAD = ("CS-OLD-1", "CS-NEW-1")
 SECONDS_APART = 10

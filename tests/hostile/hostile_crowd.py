@@ -16,8 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.faults.hostile_frames import HostileFrames
-from tests.faults.hostile_parts import seed_of
+from tests.hostile.hostile_frames import HostileFrames
+from tests.hostile.hostile_parts import seed_of
 
 CROWD: Final = 32
 GOOD: Final = "GOOD"
