@@ -180,16 +180,23 @@ def _seconds(earlier: datetime, later: datetime) -> int:
 
 
 def sum_intervals(
-    evidence: MeterEvidence, started_at: datetime, ended_at: datetime | None, limit: PowerLimit
+    evidence: MeterEvidence,
+    started_at: datetime,
+    ended_at: datetime | None,
+    limit: PowerLimit,
+    *,
+    until: datetime | None,
 ) -> Metered:
     """Return the energy of a session whose station sends intervals instead of a register.
 
-    Each interval ends at its time. A gap is longer than one and a half usual distances.
+    Each interval ends at its time. A gap is longer than one and a half usual distances. Those of
+    an open session after *until* are not its own.
     """
+    bound = ended_at or until
     inside = [
         reading
         for reading in evidence.intervals
-        if started_at < reading.at and (ended_at is None or reading.at <= ended_at)
+        if started_at < reading.at and (bound is None or reading.at <= bound)
     ]
     flags = set(evidence.flags)
     if not inside:

@@ -91,9 +91,11 @@ def measure(
 
     Never raises and never returns a negative energy; doubts are flags.
     """
+    # What is told of the start itself is its own, also where the next one began before it.
+    bound = None if until is None else max(until, started_at)
     if not evidence.has_register:
-        return sum_intervals(evidence, started_at, ended_at, limit)
-    return _Measurement(evidence, started_at, ended_at, limit, until, restarts).result()
+        return sum_intervals(evidence, started_at, ended_at, limit, until=bound)
+    return _Measurement(evidence, started_at, ended_at, limit, bound, restarts).result()
 
 
 class _Measurement:
@@ -115,6 +117,7 @@ class _Measurement:
         self._refused_stops: set[RegisterReading] = set()
         self._refused_starts: set[RegisterReading] = set()
         self._base = Decimal(0)
+        self._is_start_told = True
         bound, told = ended_at or until, evidence.samples
         over = len(told) if bound is None else bisect_right(told, bound, key=_AT)
         self._samples = list(told[bisect_left(told, started_at, key=_AT) : over])
@@ -172,6 +175,7 @@ class _Measurement:
         if nearest is None:
             return replace(told[0], at=self._started_at) if told else None
         self._refused_starts |= set(told)
+        self._is_start_told = False
         if nearest.at - self._started_at > AT_ONCE:
             self._flags.add(Flag.START_READING_MISSING)
         return replace(nearest, at=self._started_at)
@@ -199,8 +203,8 @@ class _Measurement:
     ) -> list[RegisterReading]:
         """Return the samples in the frame of *start*; none where they count in another one."""
         samples = self._samples
-        # From 0 the life of the meter and the session count alike.
-        if not samples or start.value_wh == 0:
+        # From 0 the life of the meter and the session count alike, and so does what is one of them.
+        if not samples or start.value_wh == 0 or not self._is_start_told:
             return samples
         last = self._ended_at or samples[-1].at
         top = start.value_wh + self._limit.energy_max_wh(self._started_at, last)

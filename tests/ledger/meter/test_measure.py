@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.facts.flags import Flag
-from tests.ledger.meter.readings import Told, measured, outcome, readings
+from tests.ledger.meter.readings import Told, measured, outcome, reading, readings
 
 F = Flag
 
@@ -343,3 +343,23 @@ def test_stops_that_differ_are_told() -> None:
     told = measured(1000, [(30, 3000)], 6000, ends=[(60, 6011)])
 
     assert outcome(told) == (5000, {F.STOP_READINGS_DIFFER})
+
+
+def test_intervals_of_an_open_session_after_the_next_start_are_not_its_own() -> None:
+    told: list[Told] = [(15, 500), (30, 200), (30.1, 700)]
+
+    assert measured(None, [], None, ends_at=None, until=30, intervals=told).energy_wh == 700
+
+
+def test_a_reading_of_the_start_is_the_session_s_own_though_the_next_one_began_before_it() -> None:
+    told = measured(1000, [(0, 1007), (1, 2000)], None, ends_at=None, until=-5)
+
+    assert told.energy_wh == 7
+
+
+def test_samples_of_which_one_stands_for_the_start_count_in_its_frame() -> None:
+    told = measured(None, [(10, 5), (60, 1)], None, ends=[(7, 2)], restarts=(9,))
+
+    assert F.UNIT_SUSPECT not in told.flags
+    assert told.energy_wh == 0
+    assert told.dropped == {reading(60, 1)}
