@@ -92,7 +92,7 @@ def test_one_partition_in_trouble_rests_and_the_others_go_on(
         query = f"SELECT next_position FROM worker_position WHERE partition = {other}"
         wait_for(lambda: rows(database, query) == [(log_end(database, other),)])
         assert "11" not in states(database)
-        assert worker.resting() == [PARTITION]
+        wait_for(lambda: worker.resting() == [PARTITION])
         broken.clear()
         wait_for(lambda: states(database).get("11") == "rated")
         wait_for(lambda: worker.resting() == [])
