@@ -16,6 +16,7 @@ ENVIRONMENT = "the environment"
 SETTINGS = "settings"
 FILE_NAME = "wattledger.toml"
 DATA = Path("data")
+METRICS_PORT = 9010
 
 
 class UnknownSettingError(DeployError):
@@ -86,7 +87,8 @@ class Settings:
     kafka_sasl_password: str = _setting("", "its password; better as a variable than in a file")
     metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
     metrics_port: int = _setting(
-        9010, "port for those of `up`; its parts have the next four; 0 picks free ones, -1 none"
+        METRICS_PORT,
+        "port for those of `up`; its parts have the next four; 0 picks free ones, -1 none",
     )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 

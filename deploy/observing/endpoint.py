@@ -30,7 +30,7 @@ import msgspec
 from deploy.errors import DeployError
 from deploy.observing.sample import Sample
 from deploy.observing.watch import Watch
-from deploy.settings import Settings
+from deploy.settings import METRICS_PORT, Settings
 
 HEAD_BYTES_MAX: Final = 8 << 10
 CONNECTIONS_MAX: Final = 64
@@ -93,6 +93,9 @@ def open_listeners(settings: Settings, parts: Sequence[str] = PARTS) -> dict[str
 def open_listener(settings: Settings, part: str) -> socket.socket | None:
     """Return the listening socket of *part*, None where the settings close it.
 
+    Where nobody chose a port and the default is taken, by another system on this machine, a free
+    one does: a system must not fail to start for that.
+
     Raises:
         MetricsPortError: If it cannot be opened.
     """
@@ -103,7 +106,10 @@ def open_listener(settings: Settings, part: str) -> socket.socket | None:
     try:
         return _listener(host, port)
     except OSError as error:
-        raise MetricsPortError(host, port, error) from error
+        if base != METRICS_PORT or error.errno != errno.EADDRINUSE:
+            raise MetricsPortError(host, port, error) from error
+    _LOGGER.warning("port %s is taken: a free one tells health and metrics of %s", port, part)
+    return _listener(host, 0)
 
 
 def address_of(listener: socket.socket) -> str:

@@ -251,6 +251,22 @@ def test_a_taken_port_is_an_error_that_says_what_to_do(monkeypatch: pytest.Monke
             open_listeners(Settings(metrics_port=port))
 
 
+def test_where_nobody_chose_and_the_default_is_taken_a_free_port_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(endpoint_module, "PORT_SECONDS_MAX", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(endpoint_module, "METRICS_PORT", port)
+
+        listeners = open_listeners(Settings(metrics_port=port), ["up"])
+
+    [listener] = listeners.values()
+    found = listener.getsockname()[1]
+    listener.close()
+    assert found not in (0, port)
+
+
 def test_an_address_of_another_machine_is_an_error() -> None:
     with pytest.raises(DeployError, match=r"cannot listen on 192\.0\.2\.1"):
         open_listeners(Settings(metrics_host="192.0.2.1", metrics_port=0))
