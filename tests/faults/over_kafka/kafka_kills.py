@@ -26,7 +26,17 @@ from tests.faults.running_system import wait_until
 FLEET: Final = 12
 ANSWERS: Final = 12
 """So many more answers show that stations are served again."""
-KINDS: Final = ("stations", "worker", "leader", "controller", "postgres", "invoicing")
+KINDS: Final = (
+    "stations",
+    "worker",
+    "leader",
+    "controller",
+    "postgres",
+    "invoicing",
+    "slow",
+    "storm",
+    "away",
+)
 SETTLED_SECONDS_MAX: Final = 180.0
 
 

@@ -13,7 +13,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -55,6 +56,10 @@ PARTS: Final = (
     "invoicing-1",
     "invoicing-2",
 )
+SLOW_SECONDS: Final = 4.0
+"""How long a broker stands still: longer than its session (3 s), so another one leads meanwhile."""
+AWAY_SECONDS: Final = 15.0
+STORM_ROUNDS: Final = 3
 AGAIN_SECONDS: Final = 0.3
 """After how long a process that ended is started again."""
 
@@ -118,6 +123,7 @@ class ManyProcesses:
         self.processes: dict[str, _Process] = {}
         self._exits = ExitStack()
         self._ending = threading.Event()
+        self._timers: list[threading.Timer] = []
         self.keeps_database = True
 
     @property
@@ -190,8 +196,25 @@ class ManyProcesses:
         return ran.stdout
 
     def kill(self, kind: str) -> None:
-        """Kill -9 something of *kind*: a part, `leader`, `controller`, `postgres`."""
+        """Kill -9 something of *kind*: a part, `leader`, `controller`, `postgres`.
+
+        Or let a broker stand still (`slow`), PostgreSQL be `away`, the workers come and go
+        (`storm`).
+        """
         match kind:
+            case "slow":
+                number = self._chance.choice(self.brokers.numbers)
+                self.brokers.pause(number)
+                self._later(SLOW_SECONDS, lambda: self.brokers.resume(number))
+            case "away":
+                self.keeps_database = False
+                kill_nine(self.database.processes() - {0})
+                self._later(AWAY_SECONDS, lambda: setattr(self, "keeps_database", True))
+            case "storm":
+                for _ in range(STORM_ROUNDS):
+                    for name in ("worker-1", "worker-2"):
+                        self.processes[name].running.terminate()
+                        time.sleep(self._chance.uniform(0.5, 1.5))
             case "leader":
                 self._fail_over(self._leader())
             case "controller":
@@ -204,9 +227,17 @@ class ManyProcesses:
 
     def mend(self) -> None:
         """Start brokers again that were killed, and wait until all of them have everything."""
+        for timer in self._timers:
+            timer.join()
+        self._timers.clear()
         for number in self.brokers.ended():
             self.brokers.start(number)
         wait_until(self._is_in_sync, "all replicas are in sync", 90)
+
+    def _later(self, seconds: float, act: Callable[[], object]) -> None:
+        timer = threading.Timer(seconds, act)
+        timer.start()
+        self._timers.append(timer)
 
     def _fail_over(self, number: int) -> None:
         self.brokers.kill(number)

@@ -14,6 +14,9 @@ from tests.faults.books_check import lost
 from tests.faults.over_kafka.kafka_kills import FLEET, KINDS, kill_over_kafka, order_of, settle
 from tests.faults.over_kafka.many_processes import ManyProcesses
 
+# A station's connection that a kill cut off while it was made is closed by nobody.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def home() -> Iterator[Path]:
