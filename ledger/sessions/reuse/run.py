@@ -168,7 +168,7 @@ class _Run:
     def __init__(
         self, transaction_ref: str, start: SessionStarted, at: datetime, traits: StationTraits
     ) -> None:
-        self.begins = at
+        self.begins = self._told_at = at
         self._reference, self._traits = transaction_ref, traits
         self._segments: list[Segment] = []
         self._elsewhere: dict[int | None, Segment] = {}
@@ -182,11 +182,13 @@ class _Run:
         """
         known = self._told_before(start, at)
         last = self._segments[-1]
-        is_same_second = _second(at) == _second(self._at(last))
+        # Of a moment at which a start came once more, no date tells the next session either.
+        is_same_second = _second(at) == _second(self._at(last)) or self._told_at == at
         is_full = len(self._segments) >= _RUN_MAX
         if known is None and is_full and is_same_second:
             known, last.is_ambiguous = last, True
         if known is not None:
+            self._told_at = at
             known.starts.append(start)
             self._note(start, known)
             return True

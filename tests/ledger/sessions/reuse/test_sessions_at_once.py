@@ -276,3 +276,17 @@ def test_a_reading_under_an_id_of_ours_is_of_the_session_that_began_last_before_
     assert [(3, 0) in each.frames for each in found] == [owner == 0, owner == 1]
     assert all(Flag.RESOLVED_BY_CONTEXT not in each.flags for each in found)
     assert all(Flag.FOREIGN_CONNECTOR not in each.flags for each in found)
+
+
+def test_a_start_that_came_once_more_and_another_of_its_moment_are_told_apart_by_no_date() -> None:
+    story = Story16()
+    story.start(0, 1)
+    story.start(0, 0)
+    story.stop(0, 0)
+    story.start(1, 1)  # the first one, told again
+    story.start(1, 0)  # another one: that of 0 Wh has ended
+
+    sessions = story.sessions()
+
+    assert [len(each.frames) for each in sessions] == [2, 2, 1]
+    assert [each.facts_from for each in sessions] == [None, None, None]
