@@ -22,6 +22,7 @@ from websockets.exceptions import InvalidStatus
 from deploy.clock import SystemClock
 from deploy.observing.endpoint import PARTS as ALL_PARTS
 from deploy.observing.metrics import METRICS
+from deploy.running import supervisor
 from deploy.running.wiring import System
 from deploy.settings import Settings
 from ingest.edge.admissions import Reason
@@ -152,7 +153,11 @@ def test_what_a_station_does_is_counted_and_its_words_are_no_labels(system: Syst
     assert labels <= closed
 
 
-def test_a_part_that_is_killed_is_told_of_and_keeps_its_port(system: System) -> None:
+def test_a_part_that_is_killed_is_told_of_and_keeps_its_port(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Away for longer than a page is kept, or nobody would see it.
+    monkeypatch.setattr(supervisor, "BACK_OFF_SECONDS", 1.5)
     os.kill(system.supervisor.processes()["worker"], signal.SIGKILL)
 
     until(lambda: reasons(system, "up") == ["part_down"])
