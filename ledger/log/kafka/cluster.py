@@ -19,6 +19,8 @@ COMPLAINT_SECONDS: Final = 30.0
 """A client whose brokers are away says so hundreds of times a second; we repeat it that often."""
 REQUEST_SECONDS: Final = 10.0
 """How long a question to the brokers may take. One that was killed is replaced after 4 to 12 s."""
+FAILED_FOR_GOOD: Final = (KafkaException, SystemError)
+"""What a client raises that cannot go on; the last: it raises, and then calls back all the same."""
 _PASSING: Final = frozenset(
     {
         KafkaError._TRANSPORT,  # noqa: SLF001 - the library's own names, as the next
@@ -128,7 +130,7 @@ def is_passing(error: KafkaError) -> bool:
     return error.code() in _PASSING
 
 
-def unavailable(error: KafkaException | KafkaError | str) -> LogUnavailableError:
+def unavailable(error: Exception | KafkaError | str) -> LogUnavailableError:
     """Return *error* as the log's own."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
     words = cause.str() if isinstance(cause, KafkaError) else str(cause)

@@ -23,6 +23,7 @@ from ledger.log.event_log import (
     check_line,
 )
 from ledger.log.kafka.cluster import (
+    FAILED_FOR_GOOD,
     MESSAGE_BYTES_MAX,
     REQUEST_SECONDS,
     KafkaCluster,
@@ -218,7 +219,7 @@ class KafkaEventLog:
             if self._reader is None:
                 self._reader = Consumer(_reading(self._cluster))
             yield self._reader
-        except KafkaException as error:
+        except (BufferError, *FAILED_FOR_GOOD) as error:
             self.close()
             raise unavailable(error) from error
         except LogUnavailableError:

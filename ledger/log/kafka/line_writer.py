@@ -38,7 +38,7 @@ from ledger.log.gathering import (
     WAITING_BYTES_MAX,
     LineGathering,
 )
-from ledger.log.kafka.cluster import KafkaCluster, unavailable
+from ledger.log.kafka.cluster import FAILED_FOR_GOOD, KafkaCluster, unavailable
 from ledger.log.kafka.event_log import new_producer
 from ledger.log.kafka.messages import message_of
 from ledger.log.kafka.topics import TopicProfile, check_topic
@@ -46,6 +46,8 @@ from ledger.log.kafka.topics import TopicProfile, check_topic
 LINE_BYTES_MAX: Final = 2 << 20
 """A record that was not full yet and a line of that size are still one message."""
 POLL_SECONDS: Final = 0.1
+RENEW_SECONDS: Final = 1.0
+"""How often at most: brokers that refuse us for good fail each new producer as well."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -63,6 +65,7 @@ class KafkaLineWriter:
         ]
         self._loop = asyncio.get_running_loop()
         self._producers = [new_producer(cluster)]
+        self._renewed_at = -RENEW_SECONDS
         self._ending = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="kafka", daemon=True)
         self._poller.start()
@@ -144,7 +147,10 @@ class KafkaLineWriter:
                 headers=headers,
                 on_delivery=told,
             )
-        except (BufferError, KafkaException) as error:
+        except BufferError as error:
+            waiter.set_exception(unavailable(str(error)))
+        except FAILED_FOR_GOOD as error:
+            self._renew(producer, str(error))
             waiter.set_exception(unavailable(str(error)))
         return waiter
 
@@ -156,9 +162,8 @@ class KafkaLineWriter:
         message: Message,
     ) -> None:
         """Take what became of a message; a producer that cannot go on gets a successor."""
-        if error is not None and error.fatal() and producer is self._producers[-1]:
-            _LOGGER.error("Kafka: %s; a new producer goes on", error.str())
-            self._producers = [*self._producers[-1:], new_producer(self._cluster)]
+        if error is not None and error.code() == KafkaError._FATAL:  # noqa: SLF001 - its name
+            self._renew(producer, error.str())
         if waiter.done():
             return
         if error is not None:
@@ -166,9 +171,22 @@ class KafkaLineWriter:
         else:
             waiter.set_result(message.offset() or 0)
 
+    def _renew(self, failed: Producer, why: str) -> None:
+        """Go on with a new producer: a failed one takes nothing any more, whatever it is told."""
+        now = self._loop.time()
+        if failed is not self._producers[-1] or now < self._renewed_at + RENEW_SECONDS:
+            return
+        _LOGGER.error("Kafka: %s; a new producer goes on", why)
+        # Those of whose messages nothing is known yet are heard until it is.
+        unsettled = [each for each in self._producers if len(each)]
+        self._producers, self._renewed_at = [*unsettled, new_producer(self._cluster)], now
+
     def _poll(self) -> None:
         """Hear what became of messages, until the end."""
         while not self._ending.is_set():
             producers = self._producers
             for producer in producers:
-                producer.poll(POLL_SECONDS / len(producers))
+                try:
+                    producer.poll(POLL_SECONDS / len(producers))
+                except FAILED_FOR_GOOD:
+                    self._ending.wait(POLL_SECONDS)

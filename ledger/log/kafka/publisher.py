@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from ledger.log.event_log import LogError
-from ledger.log.kafka.cluster import KafkaCluster
+from ledger.log.kafka.cluster import FAILED_FOR_GOOD, KafkaCluster
 from ledger.log.kafka.event_log import new_producer
 
 _PATIENT: Final = {
@@ -27,8 +27,7 @@ _PATIENT: Final = {
 }
 
 
-# The last: a client that has failed for good raises that, and then calls back all the same.
-_RAISED: Final = (BufferError, KafkaException, SystemError)
+_RAISED: Final = (BufferError, *FAILED_FOR_GOOD)
 
 
 class KeyedMessage(NamedTuple):
