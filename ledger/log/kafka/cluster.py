@@ -123,6 +123,8 @@ class FewComplaints(logging.Filter):
 
 _COMPLAINTS: Final = logging.getLogger("wattledger.kafka")
 _COMPLAINTS.addFilter(FewComplaints())
+# A command that keeps no log shows none of it: what matters comes as an error of its own.
+_COMPLAINTS.addHandler(logging.NullHandler())
 
 
 def is_passing(error: KafkaError) -> bool:
