@@ -23,19 +23,34 @@ NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap() -> Iterator[str]:
+def own_brokers() -> None:
+    """Skip where this machine can run no brokers, and say how to get them."""
+    if lacking := how_to_get_them():
+        pytest.skip(f"{lacking}; or name a cluster in WATTLEDGER_TEST_KAFKA, for most tests")
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
     """Where the brokers are."""
     if given := os.environ.get("WATTLEDGER_TEST_KAFKA"):
         yield given
         return
-    if lacking := how_to_get_them():
-        pytest.skip(f"{lacking}; or name a cluster in WATTLEDGER_TEST_KAFKA")
+    request.getfixturevalue("own_brokers")
     home = Path(tempfile.mkdtemp(prefix="wattledger-kafka-"))
     try:
         with KafkaBrokers(home) as brokers:
             yield brokers.bootstrap
     finally:
         shutil.rmtree(home)
+
+
+@pytest.fixture
+def brokers_home(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """An empty folder for brokers and processes of a test's own."""
+    request.getfixturevalue("own_brokers")
+    folder = Path(tempfile.mkdtemp(prefix="wattledger-many-"))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from websockets.exceptions import ConnectionClosed
 
 from deploy.clock import SystemClock
 from deploy.kafka.brokers import KafkaBrokers
-from deploy.kafka.jars import how_to_get_them
 from deploy.running.log_store import decisions_cluster, kafka_cluster
 from deploy.running.wiring import System
 from deploy.settings import Settings
@@ -36,10 +35,8 @@ GROWTH_KB_MAX: Final = 40_000
 
 
 @pytest.fixture
-def brokers(tmp_path: Path) -> Iterator[KafkaBrokers]:
-    if lacking := how_to_get_them():
-        pytest.skip(lacking)
-    with KafkaBrokers(tmp_path / "kafka") as brokers:
+def brokers(brokers_home: Path) -> Iterator[KafkaBrokers]:
+    with KafkaBrokers(brokers_home) as brokers:
         yield brokers
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
-from deploy.kafka.jars import how_to_get_them
 from ledger.log.envelope import Frame, decode_lines
 from tests.faults.load_station import identities
 from tests.faults.over_kafka.many_processes import ManyProcesses
@@ -27,13 +24,9 @@ WAITS_SECONDS = 3.0
 
 
 @pytest.fixture
-def system() -> Iterator[ManyProcesses]:
-    if lacking := how_to_get_them():
-        pytest.skip(lacking)
-    home = Path(tempfile.mkdtemp(prefix="wattledger-away-"))
-    with ManyProcesses(home, stations=2, brokers=1, parts=("stations-1",)) as system:
+def system(brokers_home: Path) -> Iterator[ManyProcesses]:
+    with ManyProcesses(brokers_home, stations=2, brokers=1, parts=("stations-1",)) as system:
         yield system
-    shutil.rmtree(home)
 
 
 async def connected(system: ManyProcesses, who: Any) -> ClientConnection:  # noqa: ANN401 - an Identity

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deploy.kafka.jars import how_to_get_them
 from tests.faults.books_check import lost
 from tests.faults.over_kafka.kafka_kills import FLEET, KINDS, kill_over_kafka, order_of, settle
 from tests.faults.over_kafka.many_processes import ManyProcesses
@@ -18,19 +14,10 @@ from tests.faults.over_kafka.many_processes import ManyProcesses
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    if lacking := how_to_get_them():
-        pytest.skip(lacking)
-    folder = Path(tempfile.mkdtemp(prefix="wattledger-many-"))
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.mark.timeout(400)
-async def test_kills_of_our_processes_and_the_database_lose_nothing(home: Path) -> None:
+async def test_kills_of_our_processes_and_the_database_lose_nothing(brokers_home: Path) -> None:
     order = order_of(("stations", "worker", "postgres", "invoicing"), 4, seed=1)
-    with ManyProcesses(home, stations=FLEET, brokers=1) as system:
+    with ManyProcesses(brokers_home, stations=FLEET, brokers=1) as system:
         fleet, outcome = await kill_over_kafka(system, order, seed=1)
 
         outcome = settle(system, fleet, outcome)
@@ -43,9 +30,9 @@ async def test_kills_of_our_processes_and_the_database_lose_nothing(home: Path) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-async def test_kills_of_anything_under_load_lose_nothing(home: Path) -> None:
+async def test_kills_of_anything_under_load_lose_nothing(brokers_home: Path) -> None:
     order = order_of(KINDS, 2 * len(KINDS), seed=2)
-    with ManyProcesses(home, stations=FLEET) as system:
+    with ManyProcesses(brokers_home, stations=FLEET) as system:
         fleet, outcome = await kill_over_kafka(system, order, seed=2)
 
         outcome = settle(system, fleet, outcome)
@@ -56,8 +43,8 @@ async def test_kills_of_anything_under_load_lose_nothing(home: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1000)
-async def test_what_is_answered_before_it_is_durable_is_lost(home: Path) -> None:
-    with ManyProcesses(home, stations=FLEET, brokers=1, answers_early=True) as system:
+async def test_what_is_answered_before_it_is_durable_is_lost(brokers_home: Path) -> None:
+    with ManyProcesses(brokers_home, stations=FLEET, brokers=1, answers_early=True) as system:
         fleet, _ = await kill_over_kafka(system, ["stations"] * 4, seed=3)
 
         acknowledged = [each for station in fleet for each in station.acknowledged]
