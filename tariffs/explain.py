@@ -109,6 +109,7 @@ class _Page:
         said: list[str] = []
         session, tariff, at = self._session, self._tariff, self._at
         befores, taxes = session.line_minors
+        has_readings = bool(session.usage.points)
         for number, run in enumerate(session.runs):
             words = _line_text(run.component, tariff)
             what = self._what(run, words, befores[number], taxes[number])
@@ -121,7 +122,7 @@ class _Page:
                 said.append(words.reason)
             else:
                 said.append(f"   {reason_of(run, tariff)}")
-            if session.usage.points and (ends := interpolated_ends(session, run)):
+            if has_readings and (ends := interpolated_ends(session, run)):
                 said.append(
                     f"   register interpolated between readings at its {' and '.join(ends)}"
                 )

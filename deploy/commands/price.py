@@ -110,12 +110,21 @@ def _json(outcome: Outcome | Refusal) -> str:
 
 
 def _print_text(outcomes: Sequence[Outcome | Refusal]) -> None:
+    """Print the outcomes in order; those between two refusals at once."""
+    said: list[str] = []
     for outcome in outcomes:
         if isinstance(outcome, Refusal):
+            if said:
+                say(*said)
+            said = []
             complain(str(outcome))
             continue
-        head = f"== {outcome.id or 'without an id'} ({outcome.source})"
-        say(head, *explanation(outcome.priced), *_remarks(outcome), "")
+        said.append(f"== {outcome.id or 'without an id'} ({outcome.source})")
+        said += explanation(outcome.priced)
+        said += _remarks(outcome)
+        said.append("")
+    if said:
+        say(*said)
 
 
 def _remarks(outcome: Outcome) -> Iterator[str]:
