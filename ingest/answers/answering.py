@@ -78,7 +78,8 @@ Respond = Callable[[PayloadFields, AnsweringParts], Awaitable[Answer]]
 class Dialect:
     """How to answer in one OCPP version: a table from action to responder, and words for errors.
 
-    The last three are CALLERROR codes for a frame that could not be read.
+    `unreadable`, `without_id` and `unknown_type` are CALLERROR codes for a frame that could not be
+    read. `has_unanswered`: the version knows messages that nobody answers (types 5 and 6).
     """
 
     subprotocol: str
@@ -86,6 +87,7 @@ class Dialect:
     unreadable: str
     without_id: str
     unknown_type: str
+    has_unanswered: bool = False
 
     def error_code(self, fault: Fault, *, has_id: bool) -> str:
         """Return the CALLERROR code for a frame that could not be read."""

@@ -24,6 +24,7 @@ from ingest.answers.transactions import content_key
 from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
 
+_UNREADABLE: Final = "FormationViolation"
 _TOKEN: Final = TokenWords(
     info="idTagInfo",
     expires_at="expiryDate",
@@ -76,5 +77,7 @@ DIALECT: Final = Dialect(
     subprotocol="ocpp1.6",
     answers=ANSWERS,
     # One code for all (1.6-J, 4.2.3).
-    **dict.fromkeys(("unreadable", "without_id", "unknown_type"), "FormationViolation"),
+    unreadable=_UNREADABLE,
+    without_id=_UNREADABLE,
+    unknown_type=_UNREADABLE,
 )

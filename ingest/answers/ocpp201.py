@@ -26,36 +26,47 @@ from ingest.directory import AuthorizationStatus
 from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
 
-_TOKEN: Final = TokenWords(
+TOKEN_WORDS: Final = TokenWords(
     info="idTokenInfo",
     expires_at="cacheExpiryDateTime",
     group=lambda uid: {"groupIdToken": {"idToken": uid, "type": "Central"}},
     group_max=36,
 )
-_ACCEPTED: Final = TokenAnswer(info={_TOKEN.info: {"status": AuthorizationStatus.ACCEPTED}})
 # A longer id would make our call break its schema, and our memory grow.
 _TRANSACTION_ID_MAX: Final = 36
 
 
-async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    found = await _found(fields.nested("idToken"), parts)
-    return Answer(encode(found.info), is_repeated=True, authorization=found.authorization)
+def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
+    """Return how the calls that may name a token are answered, in a version's *words* for it."""
+    accepted = TokenAnswer(info={words.info: {"status": AuthorizationStatus.ACCEPTED}})
 
+    async def found(id_token: PayloadFields, parts: AnsweringParts) -> TokenAnswer:
+        # A start by button: there is no token to look up.
+        if id_token.text("type") == "NoAuthorization":
+            return accepted
+        return await words.about(await subject_of(id_token.text("idToken"), parts), parts)
 
-async def _transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    """Accept the event; ask what the station still holds if one before the last is missing."""
-    is_offline = fields.is_true("offline")
-    question = _question(fields, parts, is_offline=is_offline)
-    id_token = fields.nested("idToken")
-    if id_token.text("idToken") is None:
-        return EMPTY._replace(question=question)
-    # What was charged offline is history: refusing it now would change nothing but the driver's
-    # next charge (field notes, quirk 26). The log keeps what the token is all the same.
-    found = await _found(id_token, parts)
-    info = _ACCEPTED.info if is_offline else found.info
-    return Answer(
-        encode(info), is_repeated=True, question=question, authorization=found.authorization
-    )
+    async def authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+        told = await found(fields.nested("idToken"), parts)
+        return Answer(encode(told.info), is_repeated=True, authorization=told.authorization)
+
+    async def transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+        """Accept the event; ask what the station still holds if one before the last is missing."""
+        is_offline = fields.is_true("offline")
+        question = _question(fields, parts, is_offline=is_offline)
+        id_token = fields.nested("idToken")
+        if id_token.text("idToken") is None:
+            return EMPTY._replace(question=question)
+        # What was charged offline is history: refusing it now would change nothing but the
+        # driver's next charge (field notes, quirk 26). The log keeps what the token is all the
+        # same.
+        told = await found(id_token, parts)
+        info = accepted.info if is_offline else told.info
+        return Answer(
+            encode(info), is_repeated=True, question=question, authorization=told.authorization
+        )
+
+    return {"Authorize": authorize, "TransactionEvent": transaction_event}
 
 
 def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:
@@ -72,24 +83,17 @@ def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool)
     return Question("GetTransactionStatus", {"transactionId": transaction_id})
 
 
-async def _found(id_token: PayloadFields, parts: AnsweringParts) -> TokenAnswer:
-    # A start by button: there is no token to look up.
-    if id_token.text("type") == "NoAuthorization":
-        return _ACCEPTED
-    return await _TOKEN.about(await subject_of(id_token.text("idToken"), parts), parts)
-
-
 ANSWERS: Final[Mapping[str, Respond]] = {
-    "Authorize": _authorize,
+    **about_tokens(TOKEN_WORDS),
     "BootNotification": boot,
     "DataTransfer": always({"status": "UnknownVendorId"}),
     "Get15118EVCertificate": always({"status": "Failed", "exiResponse": ""}),
     "GetCertificateStatus": always({"status": "Failed"}),
     "Heartbeat": heartbeat,
-    "NotifyEVChargingNeeds": always({"status": "Rejected"}),
-    "NotifyEVChargingSchedule": always({"status": "Rejected"}),
+    # Kept, and no limit of ours is at odds with them.
+    "NotifyEVChargingNeeds": always({"status": "Processing"}),
+    "NotifyEVChargingSchedule": always({"status": "Accepted"}),
     "SignCertificate": always({"status": "Rejected"}),
-    "TransactionEvent": _transaction_event,
     **dict.fromkeys(
         (
             "ClearedChargingLimit", "FirmwareStatusNotification", "LogStatusNotification",
@@ -101,7 +105,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
         always({}),
     ),
 }  # fmt: skip
-"""Certificates and charging schedules are not served yet; their calls get a plain no."""
+"""Certificates are not served yet; their calls get a plain no."""
 DIALECT: Final = Dialect(
     subprotocol="ocpp2.0.1",
     answers=ANSWERS,

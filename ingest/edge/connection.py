@@ -49,7 +49,7 @@ from ingest.edge.frame_counts import FrameCounts
 from ingest.errors import IngestError
 from ingest.persons.sealer import sealed_frame
 from ingest.rpc import codec
-from ingest.rpc.codec import Call, CallError, CallResult, FrameError
+from ingest.rpc.codec import Call, CallError, CallResult, Fault, FrameError
 from ledger.database import is_of_content
 from ledger.log.authorization import Authorization
 from ledger.log.envelope import Connection as ConnectionLine
@@ -203,14 +203,25 @@ class StationConnection:
             # Read what the log keeps: bytes that were Latin-1 are UTF-8 by now.
             message = codec.parse(raw if text.isascii() else text.encode(), size_max=size_max)
         except FrameError as error:
-            code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
-            reply = codec.encode_error(error.message_id, code, str(error))
-            await self._reply(text, reply, is_unread=True)
+            if self._dialect.has_unanswered and codec.is_unanswered(raw):
+                await self._append_frame(text, None, is_unread=True)
+            else:
+                await self._refuse(error, text)
             return
         if isinstance(message, Call):
             await self._answer(message, raw, text)
-        else:
+        elif isinstance(message, CallResult | CallError):
             await self._settle(message, text)
+        elif self._dialect.has_unanswered:
+            await self._append_frame(text, None)
+        else:
+            await self._refuse(FrameError(Fault.UNKNOWN_TYPE, message.message_id), text)
+
+    async def _refuse(self, error: FrameError, text: str) -> None:
+        """Answer a frame that could not be read."""
+        code = self._dialect.error_code(error.fault, has_id=error.message_id != codec.NO_ID)
+        reply = codec.encode_error(error.message_id, code, str(error))
+        await self._reply(text, reply, is_unread=True)
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
         # By the whole text: a message id alone is reused (quirk 33).

@@ -19,7 +19,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
-from ingest.answers import ocpp16, ocpp201
+from ingest.answers import ocpp16, ocpp21, ocpp201
 from ingest.answers.answering import AnsweringParts, Dialect
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
@@ -37,9 +37,9 @@ from ingest.rpc import codec
 from ledger.log.event_log import LineWriter, LogError
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
-    dialect.subprotocol: dialect for dialect in (ocpp201.DIALECT, ocpp16.DIALECT)
+    each.subprotocol: each for each in (ocpp21.DIALECT, ocpp201.DIALECT, ocpp16.DIALECT)
 }
-"""Newest first: that is the order of preference. OCPP 2.1 will be one more."""
+"""Newest first: that is the order of preference."""
 
 # A compressor or decompressor that outlives its message costs up to 300 KiB a connection; starting
 # afresh with each message costs a little ratio and leaves an idle connection small.

@@ -42,6 +42,18 @@ _OTHER: Final = frozenset(
         "Energy.Apparent.Import", "Energy.Apparent.Export", "Frequency", "Power.Active.Export",
         "Power.Factor", "Power.Offered", "Power.Reactive.Import", "Power.Reactive.Export",
         "RPM", "SoC", "Temperature", "Voltage",
+        # Since 2.1.
+        "Current.Export.Minimum", "Current.Export.Offered", "Current.Import.Minimum",
+        "Current.Import.Offered", "Display.BatteryEnergyCapacity", "Display.ChargingComplete",
+        "Display.InletHot", "Display.MaximumSOC", "Display.MinimumSOC", "Display.PresentSOC",
+        "Display.RemainingTimeToMaximumSOC", "Display.RemainingTimeToMinimumSOC",
+        "Display.RemainingTimeToTargetSOC", "Display.TargetSOC",
+        "Energy.Active.Import.CableLoss", "Energy.Active.Import.LocalGeneration.Register",
+        "Energy.Active.Setpoint.Interval", "EnergyRequest.Bulk", "EnergyRequest.Maximum",
+        "EnergyRequest.Maximum.V2X", "EnergyRequest.Minimum", "EnergyRequest.Minimum.V2X",
+        "EnergyRequest.Target", "Power.Active.Residual", "Power.Active.Setpoint",
+        "Power.Export.Minimum", "Power.Export.Offered", "Power.Import.Minimum",
+        "Power.Import.Offered", "Voltage.Maximum", "Voltage.Minimum",
     }
 )  # fmt: skip
 _CONTEXTS: Final[Mapping[str | None, ReadingContext]] = {

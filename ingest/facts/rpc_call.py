@@ -12,7 +12,8 @@ from ledger.facts.flags import Flag
 
 CALL: Final = 2
 _RESULT: Final = 3
-_ERROR: Final = 4
+# CALLRESULT, CALLERROR; since 2.1 CALLRESULTERROR and SEND, in which nothing is billed.
+_OTHERS: Final = (3, 4, 5, 6)
 _CALL_LENGTH: Final = 4
 
 
@@ -43,7 +44,7 @@ def call_of(text: str, reply: str | None) -> RpcCall | SetAside:
     message = read_json(text)
     if not isinstance(message, list) or not message:
         return SetAside("not_rpc")
-    if message[0] in (_RESULT, _ERROR):
+    if message[0] in _OTHERS:
         return SetAside(None)
     # As the codec reads it: what was acknowledged must count.
     if message[0] not in (CALL, str(CALL)) or len(message) < _CALL_LENGTH - 1:

@@ -62,6 +62,7 @@ VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(
     {
         "ocpp1.6": OcppVersion(calls=ocpp16.CALLS, answered={}),
         "ocpp2.0.1": OcppVersion(calls=ocpp201.CALLS, answered=ocpp201.ANSWERED),
+        "ocpp2.1": OcppVersion(calls=ocpp201.CALLS, answered=ocpp201.ANSWERED),
     }
 )
 

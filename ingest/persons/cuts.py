@@ -33,13 +33,27 @@ PART_MIN: Final = 4
 _LENGTH_MAX: Final[Mapping[str, int]] = {"idTag": 20, "parentIdTag": 20}
 """How long 1.6 lets a token be (CiString20Type); what is longer is odd."""
 _TOKENS: Final = frozenset({"idTag", "parentIdTag", "idToken", "groupIdToken", "additionalIdToken"})
-_FREE: Final = frozenset({"data", "techInfo", "certificate", "exiRequest"})
-"""Texts of vendors, reports about customers, contract certificates: read by nobody here."""
+_FREE: Final = frozenset(
+    {"data", "techInfo", "certificate", "exiRequest", "vatNumber", "vatCompany", "company"}
+)
+"""Texts of vendors, reports about customers, contract certificates: read by nobody here.
+
+And whom a payment terminal asked for an address (2.1)."""
 _OF_ITS_TOKEN: Final = frozenset({"serialNumber"})
 """In a frame with a token, that of a contract certificate; in one without, the station's."""
 # What a text must hold to be looked at: an escape or a part of a name of above. Few, as most texts
 # hold none of them and are searched for each; a test holds them to the names.
-_WORTH: Final = ("\\", "dT", 'ata"', "techInfo", 'ificate"', "exiReq", "SignedData")
+_WORTH: Final = (
+    "\\",
+    "dT",
+    'ata"',
+    "techInfo",
+    'ificate"',
+    "exiReq",
+    "SignedData",
+    "vatN",
+    "mpany",
+)
 _ID: Final = re.compile(r'\s*\[\s*"?[0-9]+"?\s*,\s*"')
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _COLON: Final = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")

@@ -1,7 +1,9 @@
 """OCPP-J frames: limits first, then the RPC envelope, then typed payloads; numbers stay exact.
 
 The envelope is `[2, id, action, payload]` (CALL), `[3, id, payload]` (CALLRESULT) or
-`[4, id, code, description, details]` (CALLERROR). Payloads are handed on undecoded; `decode` makes
+`[4, id, code, description, details]` (CALLERROR); since 2.1 also `[5, id, code, ...]`
+(CALLRESULTERROR: our answer could not be read) and `[6, id, action, payload]` (SEND), which nobody
+answers. Payloads are handed on undecoded; `decode` makes
 them typed. JSON numbers become Decimal where the type says so: a float turns 3.456 into something
 near it, and money must leave with all its digits.
 
@@ -19,7 +21,7 @@ of bytes, which only a suspicious frame goes beyond. Nothing here is tried twice
 a pattern that gives back what it took costs the square of a broken frame's length, and all stations
 wait meanwhile. Tests: tests/ingest/rpc/test_codec.py, tests/ingest/edge/test_frame_costs.py.
 
-Source: OCPP 1.6-J section 4; OCPP 2.0.1 part 4, section 4.
+Source: OCPP 1.6-J section 4; OCPP 2.0.1 and 2.1 part 4, section 4.
 """
 
 from __future__ import annotations
@@ -97,7 +99,13 @@ class CallError(msgspec.Struct, frozen=True):
     description: str = ""
 
 
-Message = Call | CallResult | CallError
+class Unanswered(msgspec.Struct, frozen=True):
+    """A message that gets no answer (2.1): a SEND, or that an answer of ours could not be read."""
+
+    message_id: bytes
+
+
+Message = Call | CallResult | CallError | Unanswered
 
 _CALL, _RESULT, _ERROR = 2, 3, 4
 _ALL_BUT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
@@ -109,6 +117,7 @@ _NUMBER_TOO_LONG: Final = b"0" * (NUMBER_MAX + 1)
 _HEAD = re.compile(
     rb'\s*+\[\s*+\d++\s*+,\s*+("(?:[^"\\]|\\.){0,255}+"|-?\d{1,64}+)\s*+[,\]]', re.DOTALL
 )
+_UNANSWERED = re.compile(rb'\s*+\[\s*+"?[56]"?\s*+,')
 _NOT_A_NUMBER = re.compile(
     rb'("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))|-?\b(?:NaN|Infinity)\b', re.DOTALL
 )
@@ -151,6 +160,11 @@ def check_limits(frame: bytes, *, size_max: int = FRAME_MAX) -> None:
         raise FrameError(Fault.TOO_DEEP, find_id(frame))
     if _NUMBER_TOO_LONG in frame.translate(_DIGITS_AS_ZERO) and _has_long_number(frame):
         raise FrameError(Fault.NUMBER_TOO_LONG, find_id(frame))
+
+
+def is_unanswered(frame: bytes) -> bool:
+    """Say whether a *frame*, whole or broken, begins as one that nobody answers."""
+    return _UNANSWERED.match(frame) is not None
 
 
 def find_id(frame: bytes) -> bytes:
@@ -218,6 +232,8 @@ def _parse_slowly(frame: bytes) -> Message:
             return CallResult(message_id, payload)
         case b"4", [code, *rest]:
             return CallError(message_id, _text(code), _text(rest[0]) if rest else "")
+        case b"5" | b"6", _:
+            return Unanswered(message_id)
         case b"2" | b"3" | b"4", _:
             raise FrameError(Fault.NOT_RPC, message_id)
         case _:

@@ -15,13 +15,13 @@ class PayloadFields:
     """The members of a JSON object; of anything else: none."""
 
     def __init__(self, payload: msgspec.Raw | bytes) -> None:
-        self._payload = payload
+        self.payload = payload
 
     @cached_property
     def _members(self) -> dict[str, msgspec.Raw]:
         """Decoded on first use: most answers never look."""
         try:
-            return codec.decode(self._payload, dict[str, msgspec.Raw])
+            return codec.decode(self.payload, dict[str, msgspec.Raw])
         except codec.PayloadError:
             return {}
 

@@ -54,7 +54,7 @@ def _welcome(system: System, data: Path) -> str:
     if health:
         health = f"Health and metrics (/healthz, /readyz, /metrics):{health}\n"
     return (
-        f"Wattledger is up. Stations connect (OCPP 1.6J and 2.0.1, HTTP Basic) at\n{where}\n"
+        f"Wattledger is up. Stations connect (OCPP 1.6J, 2.0.1 and 2.1, HTTP Basic) at\n{where}\n"
         f"Data and log: {data}\n{health}"
         "In another terminal:\n"
         f"  wattledger apply FILE...{again}     declare sites, stations, tokens, customers\n"

@@ -16,7 +16,7 @@ import ocpp.v201.call
 import pytest
 from ocpp.messages import get_validator
 
-from ingest.answers import ocpp16, ocpp201
+from ingest.answers import ocpp16, ocpp21, ocpp201
 from ingest.directory import AuthorizationStatus, TokenAccess
 from tests.edge import Station, open_edge
 from tests.fakes import NOON, FixedDirectory
@@ -39,8 +39,10 @@ GARBAGE: list[Any] = [
     {"idToken": 5, "transactionInfo": [], "seqNo": -1, "eventType": None, "offline": 3},
 ]
 
-CALLS = [("ocpp1.6", "1.6", action) for action in ocpp16.ANSWERS] + [
-    ("ocpp2.0.1", "2.0.1", action) for action in ocpp201.ANSWERS
+CALLS = [
+    (dialect.subprotocol, dialect.subprotocol.removeprefix("ocpp"), action)
+    for dialect in (ocpp16.DIALECT, ocpp201.DIALECT, ocpp21.DIALECT)
+    for action in dialect.answers
 ]
 
 
@@ -74,9 +76,19 @@ def test_every_call_that_a_station_may_send_is_answered() -> None:
     assert set(ocpp16.ANSWERS) == from_station_16
     assert notifications <= set(ocpp201.ANSWERS)
     assert len(ocpp201.ANSWERS) == 25
+    new_in_21 = {"BatterySwap", "GetCertificateChainStatus", "NotifyDERAlarm", "NotifyDERStartStop"}
+    new_in_21 |= {"NotifyPriorityCharging", "NotifySettlement", "PullDynamicScheduleUpdate"}
+    new_in_21 |= {"OpenPeriodicEventStream", "ClosePeriodicEventStream", "ReportDERControl"}
+    new_in_21 |= {"VatNumberValidation"}
+    assert set(ocpp21.ANSWERS) - set(ocpp201.ANSWERS) == new_in_21
+    # What is left of the schemas is what we may send, and the one message that nobody answers.
+    known = {
+        each.stem.removesuffix("Request") for each in (SCHEMAS / "v21/schemas").glob("*t.json")
+    }
+    assert set(ocpp21.ANSWERS) <= known
 
 
-@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
 async def test_an_unknown_action_gets_not_implemented_and_stays_in_the_log(protocol: str) -> None:
     async with open_edge() as edge, edge.station(protocol=protocol) as station:
         answer = await station.send('[2,"1","BrewCoffee",{"secret":"s3cret"}]')
@@ -261,6 +273,46 @@ async def test_a_201_start_answers_with_the_group_and_the_expiry() -> None:
         {"idTokenInfo": {"status": "Accepted"}},
         {},
     ]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "length", "is_told"),
+    [("ocpp2.0.1", 36, True), ("ocpp2.0.1", 37, False), ("ocpp2.1", 255, True)],
+)
+async def test_a_group_is_told_as_far_as_the_version_lets_an_id_be(
+    protocol: str, length: int, *, is_told: bool
+) -> None:
+    group = TokenAccess(status=AuthorizationStatus.ACCEPTED, group="g" * length)
+    directory = FixedDirectory({"CP1": "correct-horse-battery"}, tokens={"good": group})
+    async with (
+        open_edge(directory=directory) as edge,
+        edge.station(protocol=protocol) as station,
+    ):
+        token = {"idToken": {"idToken": "good", "type": "ISO14443"}}
+        answer = await station.call("Authorize", token)
+
+    assert ("groupIdToken" in answer["idTokenInfo"]) is is_told
+    get_validator(RESULT, "Authorize", protocol.removeprefix("ocpp")).validate(answer)
+
+
+async def test_a_certificate_s_status_is_answered_for_each_that_was_asked_for() -> None:
+    hashes = {"hashAlgorithm": "SHA384", "issuerNameHash": "n", "issuerKeyHash": "k"}
+    asked = [
+        {
+            "source": source,
+            "urls": ["https://ocsp.example"],
+            "certificateHashData": hashes | {"serialNumber": str(number)},
+        }
+        for number, source in enumerate(["CRL", "OCSP", "CRL", "OCSP", "CRL"])
+    ]
+    async with open_edge() as edge, edge.station(protocol="ocpp2.1") as station:
+        request = {"certificateStatusRequests": asked}
+        answer = await station.call("GetCertificateChainStatus", request)
+
+    told = [(each["certificateHashData"], each["source"]) for each in answer["certificateStatus"]]
+    # The standard has four at most.
+    assert told == [(each["certificateHashData"], each["source"]) for each in asked[:4]]
+    assert {each["status"] for each in answer["certificateStatus"]} == {"Failed"}
 
 
 async def test_a_complete_transaction_is_not_asked_about() -> None:

@@ -11,9 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.facts import ocpp201
+from ingest.facts.lenient import read_int, read_text
+from ingest.facts.parts import at
+from ingest.facts.told import Telling
 from ingest.facts.translate import VERSIONS, translate
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import Fact, SessionEnded, StationFact
+from ledger.facts.station_facts import Fact, SessionEnded, SessionStarted, StationFact
 from ledger.log.envelope import Frame
 from tests.at_the_edge import sealed
 
@@ -200,3 +204,13 @@ def _unsigned(facts: list[StationFact]) -> list[Fact]:
         msgspec.structs.replace(fact, signed=()) if hasattr(fact, "signed") else fact
         for fact in facts
     ]
+
+
+def test_a_table_that_does_not_fit_its_fact_is_refused_when_it_is_written() -> None:
+    meter_values = ocpp201.CALLS["MeterValues"]
+    assert isinstance(meter_values, Telling)
+
+    with pytest.raises(AssertionError, match="meter_start_wh"):
+        meter_values.having(meter_start_wh=at("meterStart", read_int))
+    with pytest.raises(AssertionError, match="token_uid"):
+        Telling(SessionStarted, {"transaction_ref": at("transactionId", read_text)})

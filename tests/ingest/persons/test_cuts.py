@@ -146,6 +146,20 @@ def test_a_frame_with_nobody_in_it_is_kept_as_it_is(text: str) -> None:
     assert frame_cuts(frame_of(text)) is None
 
 
+def test_whom_a_payment_terminal_asked_for_an_address_stands_nowhere() -> None:
+    company = '{"name":"Ada Ltd","address1":"1 Byron St","city":"London","country":"UK"}'
+    text = (
+        '[2,"1","NotifySettlement",{"pspRef":"psp-77","status":"Settled","settlementAmount":12.5,'
+        f'"settlementTime":"2026-03-02T12:00:00Z","vatNumber":"GB123","vatCompany":{company}}}]'
+    )
+    frame = frame_of(text, protocol="ocpp2.1")
+    kept, subjects = logged(frame)
+
+    assert "psp-77" in kept.frame
+    assert not any(each in kept.frame for each in ("Ada", "Byron", "GB123"))
+    assert opened(kept, keys_of(subjects)).frame == text
+
+
 def test_no_token_is_looked_for_in_what_billing_reads() -> None:
     text = start('"2026"', ',"reason":"2026"').replace("17", "2026")
     line, _ = logged(frame_of(text))

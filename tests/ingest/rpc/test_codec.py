@@ -26,6 +26,22 @@ def test_a_call_is_read_with_its_payload_untouched() -> None:
     assert bytes(message.payload) == b'{"value": 1.10}'
 
 
+@pytest.mark.parametrize(
+    ("frame", "is_so"),
+    [
+        (b'[6,"1","A",{}]', True),
+        (b' [ "5" , "1"]', True),
+        (b'[6,"1","A",{', True),
+        (b"[6]", False),
+        (b'[66,"1"]', False),
+        (b'[2,"1","A",[6,1]]', False),
+        (b'[4,"1"]', False),
+    ],
+)
+def test_what_nobody_answers_is_known_by_its_beginning(frame: bytes, *, is_so: bool) -> None:
+    assert codec.is_unanswered(frame) is is_so
+
+
 def test_answers_of_stations_are_read() -> None:
     result = codec.parse(b'[3,"19",{"status":"Accepted"}]')
     error = codec.parse(b'[4,"19","GenericError","no",{}]')
@@ -70,7 +86,7 @@ def test_a_payload_of_another_type_says_where() -> None:
         pytest.param(b"[]", Fault.NOT_RPC, id="an empty array"),
         pytest.param(b'[2,{},"A",{}]', Fault.NOT_RPC, id="an id that is an object"),
         pytest.param(b'["x","1","A",{}]', Fault.UNKNOWN_TYPE, id="a type that is a word"),
-        pytest.param(b'[6,"1","A",{}]', Fault.UNKNOWN_TYPE, id="SEND belongs to 2.1"),
+        pytest.param(b'[7,"1","A",{}]', Fault.UNKNOWN_TYPE, id="a type of the future"),
     ],
 )
 def test_a_frame_beyond_a_limit_or_no_message_is_named(frame: bytes, fault: Fault) -> None:

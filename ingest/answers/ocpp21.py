@@ -1,0 +1,84 @@
+"""Answers to every call that an OCPP 2.1 station may send: those of 2.0.1, and what is new.
+
+Source: OCPP 2.1 part 2; part 4, section 4 (message types 5 and 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+
+from ingest.answers import ocpp201
+from ingest.answers.answering import Answer, AnsweringParts, Respond, always, timestamp
+from ingest.rpc.codec import PayloadError, decode, encode
+from ingest.rpc.fields import PayloadFields
+
+# IdTokenType.idToken, which had 36.
+_TOKEN: Final = replace(ocpp201.TOKEN_WORDS, group_max=255)
+_ALGORITHMS: Final = ("SHA256", "SHA384", "SHA512")
+_SOURCES: Final = ("OCSP", "CRL")
+# CertificateHashDataType, each member with its length.
+_HASHES: Final = {"issuerNameHash": 128, "issuerKeyHash": 128, "serialNumber": 40}
+_CHAIN_MAX: Final = 4
+_VAT_NUMBER_MAX: Final = 20
+
+
+class _ChainStatus(msgspec.Struct, rename="camel"):
+    """GetCertificateChainStatusRequest."""
+
+    certificate_status_requests: list[msgspec.Raw]
+
+
+async def _chain_status(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    """Say of each certificate that its status could not be found: nobody is asked here."""
+    try:
+        asked = decode(fields.payload, _ChainStatus).certificate_status_requests[:_CHAIN_MAX]
+    except PayloadError:
+        asked = []
+    # The schema wants one, also where none was asked for.
+    found = [_status(PayloadFields(each), parts) for each in asked or [msgspec.Raw(b"{}")]]
+    return Answer(encode({"certificateStatus": found}))
+
+
+def _status(asked: PayloadFields, parts: AnsweringParts) -> Mapping[str, Any]:
+    hashes = asked.nested("certificateHashData")
+    told = {name: (hashes.text(name) or "")[:length] for name, length in _HASHES.items()}
+    algorithm, source = hashes.text("hashAlgorithm"), asked.text("source")
+    return {
+        "certificateHashData": told
+        | {"hashAlgorithm": algorithm if algorithm in _ALGORITHMS else _ALGORITHMS[0]},
+        "source": source if source in _SOURCES else _SOURCES[0],
+        "status": "Failed",
+        "nextUpdate": timestamp(parts.clock.now()),
+    }
+
+
+async def _vat_number(fields: PayloadFields, _parts: AnsweringParts) -> Answer:
+    """Say that a VAT number could not be confirmed: nobody is asked here."""
+    number = (fields.text("vatNumber") or "")[:_VAT_NUMBER_MAX]
+    why = {"reasonCode": "NotValidated"}
+    return Answer(encode({"vatNumber": number, "status": "Rejected", "statusInfo": why}))
+
+
+ANSWERS: Final[Mapping[str, Respond]] = {
+    **ocpp201.ANSWERS,
+    **ocpp201.about_tokens(_TOKEN),
+    "GetCertificateChainStatus": _chain_status,
+    "OpenPeriodicEventStream": always({"status": "Accepted"}),
+    "PullDynamicScheduleUpdate": always({"status": "Rejected"}),
+    "VatNumberValidation": _vat_number,
+    **dict.fromkeys(
+        (
+            "BatterySwap", "ClosePeriodicEventStream", "NotifyDERAlarm", "NotifyDERStartStop",
+            "NotifyPriorityCharging", "NotifySettlement", "ReportDERControl",
+        ),
+        always({}),
+    ),
+}  # fmt: skip
+"""Schedules that change while they run are not made here; a settlement is kept as it was told."""
+DIALECT: Final = replace(
+    ocpp201.DIALECT, subprotocol="ocpp2.1", answers=ANSWERS, has_unanswered=True
+)
