@@ -139,8 +139,11 @@ class LiveFold:
     ) -> None:
         """Hold what *extent* says and what came since *horizon*, as known before *position*.
 
-        What the record there brings waits for `turn`.
+        What the record there brings waits for `turn`. Of what names no transaction sessions tell
+        nothing: it may be anybody's, and since the *horizon* alone.
         """
+        if NO_TRANSACTION in extent:
+            extent = {key: each for key, each in extent.items() if key != NO_TRANSACTION}
         if self._later:
             self._told, self._later = told(self._later, self._told), []
         stale: list[StationFact] = []
@@ -276,6 +279,8 @@ def _raising(
     station_id, parts = live.station_id, {key: each.part for key, each in extent.items()}
     facts = shelf.facts((station_id, NO_TRANSACTION), live.horizon)
     for transaction, each in extent.items():
+        if transaction == NO_TRANSACTION:
+            continue
         begins = each.told_from if each.facts_from is None else each.facts_from
         facts += shelf.facts((station_id, transaction), each.received_since(begins))
     facts.sort(key=lambda fact: (fact.position, fact.line))
