@@ -28,17 +28,36 @@ class Row(TypedDict):
 MODULES: Final = (
     "bench.codec",
     "bench.durable",
-    "bench.kafka",
+    "bench.kafka.ingest",
+    "bench.kafka.worker",
     "bench.storm",
     "bench.tls_memory",
     "bench.worker",
     "bench.worker_mix",
+    "bench.history.replay",
+    "bench.history.growth",
     "bench.pricing",
     "bench.ocpi",
     "bench.bulk",
     "bench.simulate",
     "bench.start_up",
+    "bench.kafka.recovery",
 )
+GROWTH: Final = "bench.history.growth"
+
+
+def beside(
+    name: str, value: float, unit: str, peer: str, peer_value: float, *, is_cost: bool = False
+) -> Row:
+    """Return a row; of a cost less is better."""
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "peer": peer,
+        "peer_value": peer_value,
+        "ratio": peer_value / value if is_cost else value / peer_value,
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,11 +66,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--seconds", type=float, default=5.0, help="measuring time a side")
     parser.add_argument("--only", nargs="*", help="names of modules, such as bench.codec")
+    parser.add_argument(
+        "--lines",
+        type=int,
+        default=1_000_000,
+        help="how far history_growth goes (10000000 takes half an hour)",
+    )
     options = parser.parse_args(arguments)
     rows: list[Row] = []
     for name in options.only or MODULES:
         started = time.perf_counter()
-        rows += importlib.import_module(name).rows(options.seconds)
+        given = {"lines": options.lines} if name == GROWTH else {}
+        rows += importlib.import_module(name).rows(options.seconds, **given)
         print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
     show(rows)
     if options.json:

@@ -20,7 +20,7 @@ from bench.run import Row
 from ledger.log.envelope import Frame, LogLine, Tick
 from tests.at_the_edge import sealed
 
-_STATIONS: Final = 400
+STATIONS: Final = 400
 _READINGS: Final = 20
 _LINES_A_RECORD: Final = 100
 _SHORT: Final = 100_000
@@ -61,19 +61,19 @@ def _full_mix() -> list[Row]:
 def _mix(lines: int) -> tuple[float, float]:
     """Return lines a CPU second, and the bytes that a line takes in the end."""
     with empty_log() as postgres:
-        declare(postgres, [_station(number) for number in range(_STATIONS)])
-        fill(postgres, _mixed(lines), lines_a_record=_LINES_A_RECORD)
+        declare(postgres, map(station_name, range(STATIONS)))
+        fill(postgres, mixed(lines), lines_a_record=_LINES_A_RECORD)
         done, spent = worked_off(postgres, "mix")
         return done / spent, size_of(postgres, "inputs", "mix") / lines
 
 
-def _mixed(lines: int) -> Iterator[LogLine]:
+def mixed(lines: int) -> Iterator[LogLine]:
     """Yield sessions of 400 stations, one step of each after the other."""
     steps = _READINGS + 2
     for count in range(lines):
-        number, step = count % _STATIONS, count // _STATIONS
+        number, step = count % STATIONS, count // STATIONS
         session, at = divmod(step, steps)
-        reference = 1 + number + _STATIONS * session
+        reference = 1 + number + STATIONS * session
         register = 1000 + 80 * step
         if at == 0:
             yield _start16(number, step, reference, register)
@@ -81,14 +81,14 @@ def _mixed(lines: int) -> Iterator[LogLine]:
             payload = {
                 "transactionId": reference, "meterStop": register, "timestamp": _text(step)
             }  # fmt: skip
-            yield _frame(_station(number), step, _call("StopTransaction", payload), "{}")
+            yield _frame(station_name(number), step, _call("StopTransaction", payload), "{}")
         else:
             text = (
                 _METER_VALUES.replace("1234567", str(reference))
                 .replace("2026-03-02T12:00:00Z", _text(step))
                 .replace("163630.5", f"{register}.0")
             )
-            yield _frame(_station(number), step, text, "{}")
+            yield _frame(station_name(number), step, text, "{}")
 
 
 def _hard_cases() -> Row:
@@ -154,7 +154,8 @@ def _queue(*, is_late: bool) -> list[LogLine]:
     return lines
 
 
-def _station(number: int) -> str:
+def station_name(number: int) -> str:
+    """Return the name of a station."""
     return f"B{number:04d}"
 
 
@@ -163,7 +164,7 @@ def _start16(number: int, step: int, reference: int, register: int) -> Frame:
         "connectorId": 1, "idTag": "A", "meterStart": register, "timestamp": _text(step)
     }  # fmt: skip
     reply = {"transactionId": reference, "idTagInfo": {"status": "Accepted"}}
-    return _frame(_station(number), step, _call("StartTransaction", payload), json.dumps(reply))
+    return _frame(station_name(number), step, _call("StartTransaction", payload), json.dumps(reply))
 
 
 def _event(

@@ -192,10 +192,10 @@ async def _answer_until_stopped(pipe: Connection, port: int) -> None:
     pipe.send(port)
     loop = asyncio.get_running_loop()
     while (question := await loop.run_in_executor(None, pipe.recv)) != "stop":
-        pipe.send(time.process_time() if question == "cpu" else _memory_kib())
+        pipe.send(time.process_time() if question == "cpu" else memory_kib())
 
 
-def _memory_kib() -> int:
+def memory_kib() -> int:
     """Return this process's private memory."""
     with open("/proc/self/smaps_rollup") as rollup:  # noqa: PTH123 - no path to build
         return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))

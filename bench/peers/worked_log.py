@@ -22,7 +22,7 @@ from ledger.database import connect
 from ledger.desk.apply import apply_files
 from ledger.desk.publish import publish_files
 from ledger.log.envelope import LogLine, encode_line
-from ledger.log.event_log import NewRecord
+from ledger.log.event_log import NewRecord, partition_of
 from ledger.log.postgres import PostgresEventLog, make_log
 from ledger.worker.worker import Worker
 from tests.at_the_edge import keep_named_subjects
@@ -54,8 +54,8 @@ tariff_assignments:
 
 
 @contextmanager
-def empty_log() -> Iterator[EmbeddedPostgres]:
-    """Yield a server of its own with a log of one partition and nothing in it."""
+def empty_log(partitions: int = 1) -> Iterator[EmbeddedPostgres]:
+    """Yield a server of its own with a log that has nothing in it."""
     data = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
     try:
         with EmbeddedPostgres(data) as postgres:
@@ -63,7 +63,7 @@ def empty_log() -> Iterator[EmbeddedPostgres]:
                 migrate.apply(connection, "inputs")
                 migrate.apply(connection, "persons")
                 migrate.apply(connection, "books")
-                make_log(connection, 1)
+                make_log(connection, partitions)
             yield postgres
     finally:
         shutil.rmtree(data)
@@ -81,31 +81,43 @@ def declare(postgres: EmbeddedPostgres, stations: Iterable[str]) -> None:
 
 
 def fill(postgres: EmbeddedPostgres, lines: Iterable[LogLine], *, lines_a_record: int) -> None:
-    """Append *lines* to the log."""
-    encoded = map(encode_line, lines)
+    """Append *lines* to the log, each to the partition of its station."""
+    coming = iter(lines)
     with PostgresEventLog(postgres.dsn) as log:
-        while some := list(islice(encoded, _RECORDS_AT_ONCE * lines_a_record)):
+        partitions = log.partitions
+        while some := list(islice(coming, _RECORDS_AT_ONCE * lines_a_record)):
+            shares: list[list[bytes]] = [[] for _ in range(partitions)]
+            for line in some:
+                name = getattr(line, "station", "")
+                shares[partition_of(name, partitions=partitions)].append(encode_line(line))
             log.append(
                 [
-                    NewRecord(0, some[i : i + lines_a_record])
-                    for i in range(0, len(some), lines_a_record)
+                    NewRecord(partition, share[i : i + lines_a_record])
+                    for partition, share in enumerate(shares)
+                    for i in range(0, len(share), lines_a_record)
                 ]
             )
 
 
 def worked_off(postgres: EmbeddedPostgres, schema: str) -> tuple[int, float]:
     """Work the whole log off into new tables; return its lines and the processor time it took."""
+    new_books(postgres, schema)
+    lines = 0
+    with PostgresEventLog(postgres.dsn) as log:
+        everything = range(log.partitions)
+        with Worker(
+            postgres.dsn, log=log, partitions=everything, translate=translate, schema=schema
+        ) as worker:
+            before = cpu_seconds(postgres)
+            while done := worker.run_once():
+                lines += done
+            return lines, cpu_seconds(postgres) - before
+
+
+def new_books(postgres: EmbeddedPostgres, schema: str) -> None:
+    """Make the tables of the books in *schema*, unless they are there."""
     with psycopg.connect(postgres.dsn) as connection:
         migrate.apply(connection, "books", schema=schema)
-    lines = 0
-    with (
-        PostgresEventLog(postgres.dsn) as log,
-        Worker(postgres.dsn, log=log, partitions=[0], translate=translate, schema=schema) as worker,
-    ):
-        before = cpu_seconds(postgres)
-        while done := worker.run_once():
-            lines += done
-        return lines, cpu_seconds(postgres) - before
 
 
 def size_of(postgres: EmbeddedPostgres, *schemas: str) -> int:

@@ -168,6 +168,7 @@ class KafkaBrokers:
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        id_of = [f"--cluster-id={cluster}"]  # one word: an id may begin with "-"
         for node in self._nodes:
             node.home.mkdir(parents=True, exist_ok=True)
             config = node.home / "server.properties"
@@ -177,7 +178,7 @@ class KafkaBrokers:
             log = node.home / "kafka.log"
             with log.open("ab") as output:
                 done = subprocess.run(  # noqa: S603 - our own words
-                    [*self._java("kafka.tools.StorageTool"), "format", "-t", cluster, "-c", config],
+                    [*self._java("kafka.tools.StorageTool"), "format", *id_of, "-c", config],
                     stdout=output,
                     stderr=output,
                     check=False,

@@ -9,7 +9,10 @@ operator's choice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -40,6 +43,7 @@ PROFILES: Final = {
 PUBLISHED_BYTES_MAX: Final = 1 << 19
 """An event is smaller (projections/publishing/event_types.py says why); Kafka's default is 1 MB."""
 
+LOOK_SECONDS: Final = 0.05
 _SAFE: Final = {"unclean.leader.election.enable": "false"}
 _KEPT: Final = {
     "cleanup.policy": "delete",  # compaction takes records out of the middle
@@ -98,6 +102,8 @@ def count_partitions(client: Consumer | AdminClient, cluster: KafkaCluster) -> i
 def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile) -> bool:
     """Make the topic as the log needs it if there is none; say whether it was made.
 
+    Once this returns, every broker that answers knows of it.
+
     Raises:
         LogUnavailableError: If the brokers do not make it.
     """
@@ -116,11 +122,25 @@ def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile)
     try:
         made = client.create_topics([topic], operation_timeout=REQUEST_SECONDS)
         made[cluster.topic].result(2 * REQUEST_SECONDS)
+        _await_known(cluster, client)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
         raise unavailable(error) from error
     return True
+
+
+def _await_known(cluster: KafkaCluster, client: AdminClient) -> None:
+    """Return once each broker tells of the topic: one hears of it a moment after another."""
+    until = time.monotonic() + REQUEST_SECONDS
+    for broker in client.list_topics(timeout=REQUEST_SECONDS).brokers.values():
+        # A client asks the one broker that it knows, and hears of the others from it.
+        alone = replace(cluster, bootstrap=f"{broker.host}:{broker.port}")
+        while time.monotonic() < until:
+            with suppress(NoTopicError, KafkaException):
+                count_partitions(AdminClient(alone.client()), alone)
+                break
+            time.sleep(LOOK_SECONDS)
 
 
 def topic_faults(

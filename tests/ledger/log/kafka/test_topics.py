@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs name them not
@@ -13,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs na
     ResourceType,
 )
 
+from deploy.kafka.brokers import KafkaBrokers
 from ledger.log.event_log import LogUnavailableError, PartitionsMismatchError
 from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, KafkaCluster
 from ledger.log.kafka.line_writer import KafkaLineWriter
@@ -22,6 +26,7 @@ from ledger.log.kafka.topics import (
     TopicProfile,
     WeakTopicError,
     check_topic,
+    count_partitions,
     make_topic,
     topic_faults,
 )
@@ -110,3 +115,23 @@ def test_brokers_that_do_not_answer_are_no_topic(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(LogUnavailableError, match="Kafka"):
         topic_faults(nobody, partitions=3, profile=DEVELOPMENT)
+
+
+@pytest.mark.usefixtures("own_brokers")
+def test_once_a_topic_is_made_a_broker_that_was_slow_knows_of_it_too(tmp_path: Path) -> None:
+    with KafkaBrokers(tmp_path, count=3) as brokers:
+        kafka = KafkaCluster(bootstrap=brokers.bootstrap, topic="known")
+        slow = next(each for each in brokers.numbers if each != brokers.controller)
+        addresses = dict(zip(brokers.numbers, brokers.bootstrap.split(","), strict=True))
+        alone = replace(kafka, bootstrap=addresses[slow])
+        client = AdminClient(alone.client())
+        client.list_topics(timeout=10)
+        brokers.pause(slow)
+        resumed = threading.Timer(1.5, brokers.resume, [slow])
+        resumed.start()
+
+        make_topic(kafka, partitions=1, profile=PROFILES["development"])
+
+        resumed.join(0)
+        assert not resumed.is_alive()
+        assert count_partitions(client, alone) == 1

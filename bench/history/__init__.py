@@ -1,0 +1,1 @@
+"""What lies behind: whether it makes the next line dearer, and what working through it costs."""
