@@ -9,10 +9,11 @@ operator's choice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs name them not
     AdminClient,
     ConfigResource,
@@ -21,6 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs na
 )
 
 from ledger.log.event_log import LogError, PartitionsMismatchError
+from ledger.log.kafka.access import reached
 from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, REQUEST_SECONDS, KafkaCluster, unavailable
 
 
@@ -40,6 +42,7 @@ PROFILES: Final = {
 PUBLISHED_BYTES_MAX: Final = 1 << 19
 """An event is smaller (projections/publishing/event_types.py says why); Kafka's default is 1 MB."""
 
+_LOOK_SECONDS: Final = 0.05
 _SAFE: Final = {"unclean.leader.election.enable": "false"}
 _KEPT: Final = {
     "cleanup.policy": "delete",  # compaction takes records out of the middle
@@ -80,7 +83,7 @@ class WeakTopicError(LogError):
         )
 
 
-def count_partitions(client: Consumer | AdminClient, cluster: KafkaCluster) -> int:
+def count_partitions(client: AdminClient, cluster: KafkaCluster) -> int:
     """Return how many partitions the topic has.
 
     Raises:
@@ -112,15 +115,28 @@ def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile)
         config=settings,
     )
     # A client that is not kept in a name is gone before its answer comes.
-    client = AdminClient(cluster.client())
+    client = reached(cluster)
     try:
         made = client.create_topics([topic], operation_timeout=REQUEST_SECONDS)
         made[cluster.topic].result(2 * REQUEST_SECONDS)
+        _await_topic(client, cluster)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
         raise unavailable(error) from error
+    except TimeoutError as error:
+        late = "no answer in time"
+        raise unavailable(late) from error
     return True
+
+
+def _await_topic(client: AdminClient, cluster: KafkaCluster) -> None:
+    """Wait until a broker that is asked knows the topic: it is made before they all do."""
+    until = time.monotonic() + REQUEST_SECONDS
+    while client.list_topics(cluster.topic, timeout=REQUEST_SECONDS).topics[cluster.topic].error:
+        if time.monotonic() > until:
+            raise TimeoutError
+        time.sleep(_LOOK_SECONDS)
 
 
 def topic_faults(
@@ -190,7 +206,7 @@ class _Found(NamedTuple):
 
 
 def _found(cluster: KafkaCluster) -> _Found:
-    client = AdminClient(cluster.client())
+    client = reached(cluster)
     resource = ConfigResource(ResourceType.TOPIC, cluster.topic)
     try:
         partitions = count_partitions(client, cluster)
