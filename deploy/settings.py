@@ -37,13 +37,26 @@ class BadSettingError(DeployError):
 
     def __init__(self, source: str, name: str, value: object, wanted: str) -> None:
         self.source, self.name, self.value = source, name, value
-        super().__init__(f"{source}: {name} must be {wanted}, not {value!r}")
+        found = "what it is" if name in _SECRETS else repr(value)
+        super().__init__(f"{source}: {name} must be {wanted}, not {found}")
 
 
-def _setting(default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field itself
-    return field(default=default, metadata={"meaning": meaning})
+def _setting(default: Any, meaning: str, *, is_shown: bool = True) -> Any:  # noqa: ANN401 - as dataclasses.field itself
+    return field(default=default, metadata={"meaning": meaning}, repr=is_shown)
 
 
+_SECRETS = ("database_url", "kafka_sasl_password")
+"""Those that no message and no trace shows."""
+_TOGETHER = (
+    ("kafka_certificate_file", "kafka_ca_file"),
+    ("kafka_certificate_file", "kafka_key_file"),
+    ("kafka_key_file", "kafka_certificate_file"),
+    ("kafka_sasl_mechanism", "kafka_sasl_user"),
+    ("kafka_sasl_mechanism", "kafka_sasl_password"),
+    ("kafka_sasl_user", "kafka_sasl_mechanism"),
+    ("kafka_sasl_password", "kafka_sasl_mechanism"),
+)
+"""Who has the first but not the second would connect otherwise than he means."""
 _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log": ("postgres", "kafka"),
@@ -57,7 +70,9 @@ class Settings:
     """How this Wattledger runs. Durations end in their unit."""
 
     data: Path = _setting(DATA, "folder that keeps the database and the log files")  # noqa: RUF009 - a Path never changes
-    database_url: str = _setting("", "an own PostgreSQL 15+; empty starts the embedded one")
+    database_url: str = _setting(
+        "", "an own PostgreSQL 15+; empty starts the embedded one", is_shown=False
+    )
     database_idle_seconds: int = _setting(
         60, "how long the embedded one outlives its last command; 0 stops it at once"
     )
@@ -84,7 +99,9 @@ class Settings:
     kafka_key_file: str = _setting("", "PEM file with its private key")
     kafka_sasl_mechanism: str = _setting("", "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`")
     kafka_sasl_user: str = _setting("", "our name for the brokers")
-    kafka_sasl_password: str = _setting("", "its password; better as a variable than in a file")
+    kafka_sasl_password: str = _setting(
+        "", "its password; better as a variable than in a file", is_shown=False
+    )
     metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
     metrics_port: int = _setting(
         METRICS_PORT,
@@ -118,6 +135,9 @@ class Settings:
         if self.log == "kafka" and not self.kafka_bootstrap:
             wanted = "host:port of a broker where the log is in Kafka"
             raise BadSettingError(SETTINGS, "kafka_bootstrap", self.kafka_bootstrap, wanted)
+        for name, needed in _TOGETHER:
+            if getattr(self, name) and not getattr(self, needed):
+                raise BadSettingError(SETTINGS, needed, "", f"set where {name} is")
         if self.kafka_decisions_topic == self.kafka_topic:
             wanted = "another topic than kafka_topic, which holds the log alone"
             topic = self.kafka_decisions_topic

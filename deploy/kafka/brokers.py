@@ -172,7 +172,8 @@ class KafkaBrokers:
         for node in self._nodes:
             node.home.mkdir(parents=True, exist_ok=True)
             config = node.home / "server.properties"
-            config.write_text(self._properties(node))
+            rows = self.properties(node.number, node.broker_port, node.controller_port)
+            config.write_text("".join(f"{key}={value}\n" for key, value in rows.items()))
             if (node.home / "log" / "meta.properties").exists():
                 continue
             log = node.home / "kafka.log"
@@ -200,20 +201,21 @@ class KafkaBrokers:
         log = f"-Dlog4j2.configurationFile={self.home / 'log4j2.properties'}"
         return ["java", *_JAVA, log, "-cp", f"{kafka_jars()}/*", main]
 
-    def _properties(self, node: _Node) -> str:
+    def properties(self, number: int, port: int, controller_port: int) -> dict[str, object]:
+        """Return what a broker is told, by Kafka's names."""
         count, safe = len(self._nodes), max(1, len(self._nodes) - 1)
         voters = ",".join(f"{n.number}@127.0.0.1:{n.controller_port}" for n in self._nodes)
-        mine = f"127.0.0.1:{node.broker_port}"
+        mine = f"127.0.0.1:{port}"
         session = int(self._session_seconds * 1000)
-        rows = {
+        return {
             "process.roles": "broker,controller",
-            "node.id": node.number,
+            "node.id": number,
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{mine},CONTROLLER://127.0.0.1:{node.controller_port}",
+            "listeners": f"PLAINTEXT://{mine},CONTROLLER://127.0.0.1:{controller_port}",
             "advertised.listeners": f"PLAINTEXT://{mine}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": node.home / "log",
+            "log.dirs": self._node(number).home / "log",
             "default.replication.factor": count,
             "min.insync.replicas": safe,
             "offsets.topic.replication.factor": count,
@@ -230,7 +232,6 @@ class KafkaBrokers:
             "broker.session.timeout.ms": session,
             "broker.heartbeat.interval.ms": min(2000, session // 6),
         }
-        return "".join(f"{key}={value}\n" for key, value in rows.items())
 
     def _await_all(self) -> None:
         from confluent_kafka import KafkaException  # noqa: PLC0415 - only who runs brokers

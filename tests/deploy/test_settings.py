@@ -60,6 +60,39 @@ def test_a_value_that_does_not_fit_is_refused(environment: dict[str, str]) -> No
         load_settings(environment)
 
 
+@pytest.mark.parametrize(
+    ("given", "lacking"),
+    [
+        ({"kafka_certificate_file": "c", "kafka_ca_file": "ca"}, "kafka_key_file"),
+        ({"kafka_key_file": "k", "kafka_ca_file": "ca"}, "kafka_certificate_file"),
+        ({"kafka_certificate_file": "c", "kafka_key_file": "k"}, "kafka_ca_file"),
+        ({"kafka_sasl_mechanism": "PLAIN", "kafka_sasl_user": "u"}, "kafka_sasl_password"),
+        ({"kafka_sasl_mechanism": "PLAIN", "kafka_sasl_password": "p"}, "kafka_sasl_user"),
+        ({"kafka_sasl_user": "u"}, "kafka_sasl_mechanism"),
+        ({"kafka_sasl_password": "p"}, "kafka_sasl_mechanism"),
+    ],
+)
+def test_half_of_a_way_to_prove_who_we_are_is_refused(given: dict[str, str], lacking: str) -> None:
+    with pytest.raises(BadSettingError, match=f"{lacking} must be set where"):
+        load_settings({f"WATTLEDGER_{name.upper()}": value for name, value in given.items()})
+
+
+def test_no_message_and_no_trace_shows_a_secret(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("kafka_sasl_password = 8153724\n")
+    with pytest.raises(BadSettingError, match="kafka_sasl_password must be a text") as refused:
+        load_settings({}, config=path)
+    settings = Settings(
+        kafka_sasl_mechanism="PLAIN",
+        kafka_sasl_user="u",
+        kafka_sasl_password="hidden",
+        database_url="host=db password=hidden",
+    )
+
+    assert "8153724" not in str(refused.value)
+    assert "hidden" not in repr(settings)
+
+
 @pytest.mark.parametrize("content", ['partitions = "8"', "data = 'elsewhere'", "partitions = 8.0"])
 def test_the_file_s_types_are_not_guessed(tmp_path: Path, content: str) -> None:
     (tmp_path / "wattledger.toml").write_text(content)

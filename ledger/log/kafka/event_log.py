@@ -22,6 +22,7 @@ from ledger.log.event_log import (
     Record,
     check_line,
 )
+from ledger.log.kafka.access import reached
 from ledger.log.kafka.cluster import (
     FAILED_FOR_GOOD,
     MESSAGE_BYTES_MAX,
@@ -68,8 +69,11 @@ class KafkaEventLog:
     def partitions(self) -> int:
         """The number of partitions, fixed when the log was made."""
         if not self._partitions:
-            with self._connected() as reader:
-                self._partitions = count_partitions(reader, self._cluster)
+            # Asked before all else, and by whom is told why he is not let in.
+            try:
+                self._partitions = count_partitions(reached(self._cluster), self._cluster)
+            except KafkaException as error:
+                raise unavailable(error) from error
         return self._partitions
 
     def ends(self) -> list[int]:
@@ -246,8 +250,8 @@ def new_producer(cluster: KafkaCluster, more: Mapping[str, object] | None = None
 def _reading(cluster: KafkaCluster) -> dict[str, Any]:
     return cluster.client(
         {
-            # It is never joined: partitions are assigned by ourselves.
-            "group.id": "wattledger-readers",
+            # It is never joined, for partitions are assigned by ourselves; but it is looked up.
+            "group.id": f"{cluster.topic}.readers",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs name them not
     AdminClient,
     ConfigResource,
@@ -24,6 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs na
 )
 
 from ledger.log.event_log import LogError, PartitionsMismatchError
+from ledger.log.kafka.access import reached
 from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, REQUEST_SECONDS, KafkaCluster, unavailable
 
 
@@ -84,7 +85,7 @@ class WeakTopicError(LogError):
         )
 
 
-def count_partitions(client: Consumer | AdminClient, cluster: KafkaCluster) -> int:
+def count_partitions(client: AdminClient, cluster: KafkaCluster) -> int:
     """Return how many partitions the topic has.
 
     Raises:
@@ -118,7 +119,7 @@ def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile)
         config=settings,
     )
     # A client that is not kept in a name is gone before its answer comes.
-    client = AdminClient(cluster.client())
+    client = reached(cluster)
     try:
         made = client.create_topics([topic], operation_timeout=REQUEST_SECONDS)
         made[cluster.topic].result(2 * REQUEST_SECONDS)
@@ -127,6 +128,9 @@ def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile)
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
         raise unavailable(error) from error
+    except TimeoutError as error:
+        late = "no answer in time"
+        raise unavailable(late) from error
     return True
 
 
@@ -210,7 +214,7 @@ class _Found(NamedTuple):
 
 
 def _found(cluster: KafkaCluster) -> _Found:
-    client = AdminClient(cluster.client())
+    client = reached(cluster)
     resource = ConfigResource(ResourceType.TOPIC, cluster.topic)
     try:
         partitions = count_partitions(client, cluster)

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -33,6 +32,7 @@ from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
 
 from ledger.database import ended_when_silent
 from ledger.log.event_log import LogError
+from ledger.log.kafka.access import tls_context
 from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
 from ledger.log.kafka.messages import record_from
@@ -298,11 +298,7 @@ class _SeekingTransport(AiokafkaTransport):
 
 
 def _credentials(cluster: KafkaCluster) -> Any:  # noqa: ANN401 - Faust has no types
-    context = None
-    if cluster.ca_file:
-        context = ssl.create_default_context(cafile=cluster.ca_file)
-        if cluster.certificate_file:
-            context.load_cert_chain(cluster.certificate_file, cluster.key_file or None)
+    context = tls_context(cluster)
     if cluster.sasl_mechanism:
         return faust.SASLCredentials(
             username=cluster.sasl_user,
