@@ -18,6 +18,7 @@ from tests.at_the_edge import named_key
 from tests.faults.load_station import Charged, Exchange
 
 Connection = psycopg.Connection[Any]
+READ_AT_ONCE = 1000
 
 
 def logged_exchanges(connection: Connection, log: EventLog) -> set[Exchange]:
@@ -27,11 +28,15 @@ def logged_exchanges(connection: Connection, log: EventLog) -> set[Exchange]:
     """
     found: list[Frame] = []
     for partition, end in enumerate(log.ends()):
-        for position in range(end):
-            [record] = log.read(partition, position, records=1)
-            assert record.position == position, f"a gap in partition {partition}"
-            lines = [line for _, line in numbered_lines(record.payload)]
-            found += [each for each in lines if isinstance(each, Frame) and each.reply is not None]
+        position = 0
+        while position < end:
+            for record in log.read(partition, position, records=READ_AT_ONCE):
+                assert record.position == position, f"a gap in partition {partition}"
+                lines = [line for _, line in numbered_lines(record.payload)]
+                found += [
+                    each for each in lines if isinstance(each, Frame) and each.reply is not None
+                ]
+                position += 1
     subjects = {part.subject for frame in found for part in (*frame.sealed, *frame.reply_sealed)}
     keys = {each: named_key(each) for each in subjects} | keys_of(connection, subjects)
     return {

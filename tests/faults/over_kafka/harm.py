@@ -112,7 +112,9 @@ class Harm:
 
     def _fill_brokers_disk(self) -> float:
         made_room_at = self._fill(self._system.brokers_disk)
-        for number in self._system.brokers.ended():
+        ended = self._system.brokers.ended()
+        assert ended, "no broker ended on a full disk: is it its own?"
+        for number in ended:
             self._system.brokers.start(number)
         return made_room_at
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from tests.faults.over_kafka.controls import ControlFound, controls_found
 from tests.faults.over_kafka.harm import KINDS, OF_DISKS
@@ -46,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of their order")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--kinds", nargs="*", help=f"of {', '.join((*KINDS, *OF_DISKS))}; all")
+    parser.add_argument("--minutes", type=float, default=1e6, help="begin nothing new after that")
     parser.add_argument("--no-controls", action="store_true", help="leave the controls out")
     options = parser.parse_args(arguments)
     home = Path(tempfile.mkdtemp(prefix="wattledger-faults-"))
@@ -56,8 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
     report = Report()
     if not options.no_controls:
         report.controls = controls_found()
+    until = time.monotonic() + 60 * options.minutes
     order = order_of(kinds, options.kills, seed=options.seed)
-    found = run(home, order, report, seed=options.seed, has_disks=has_disks)
+    in_time = itertools.takewhile(lambda _: time.monotonic() < until, order)
+    found = run(home, in_time, report, seed=options.seed, has_disks=has_disks)
     if blind := [name for name, each in report.controls.items() if not each.found]:
         found = f"{found} no control found what was broken: {', '.join(blind)}".strip()
     if options.json:
@@ -71,20 +76,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run(home: Path, order: list[str], report: Report, *, seed: int, has_disks: bool) -> str:
+def run(home: Path, order: Iterable[str], report: Report, *, seed: int, has_disks: bool) -> str:
     """Do what *order* says; note in *report* what it cost, return what does not agree."""
     bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed} of {task.total}"),
+        TextColumn("{task.completed} begun, now {task.description}"),
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )
     with ManyProcesses(home, stations=DECLARED, has_small_disks=has_disks) as system, bar:
-        task = bar.add_task("under load", total=len(order))
+        task = bar.add_task("load", total=None)
 
         def told(kind: str) -> None:
-            bar.update(task, advance=1, description=f"under load: {kind}")
+            bar.update(task, advance=1, description=kind)
 
         try:
             witnesses = asyncio.run(harm_over_kafka(system, order, report, seed=seed, told=told))
