@@ -9,7 +9,9 @@ operator's choice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -37,6 +39,7 @@ PROFILES: Final = {
     "development": TopicProfile("development", 1, 1),
 }
 """`production` loses nothing with any one broker, `development` is for one broker."""
+LOOK_SECONDS: Final = 0.05
 PUBLISHED_BYTES_MAX: Final = 1 << 19
 """An event is smaller (projections/publishing/event_types.py says why); Kafka's default is 1 MB."""
 
@@ -98,6 +101,8 @@ def count_partitions(client: Consumer | AdminClient, cluster: KafkaCluster) -> i
 def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile) -> bool:
     """Make the topic as the log needs it if there is none; say whether it was made.
 
+    Whoever asks a broker for it afterwards finds it.
+
     Raises:
         LogUnavailableError: If the brokers do not make it.
     """
@@ -120,7 +125,25 @@ def make_topic(cluster: KafkaCluster, *, partitions: int, profile: TopicProfile)
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
         raise unavailable(error) from error
+    _await_known(cluster)
     return True
+
+
+def _await_known(cluster: KafkaCluster) -> None:
+    """Wait until each broker that answers knows the topic: it hears of it after the controller."""
+    until = time.monotonic() + REQUEST_SECONDS
+    for server in cluster.bootstrap.split(","):
+        one = replace(cluster, bootstrap=server)
+        # A client knows no other broker before its first answer.
+        while time.monotonic() < until:
+            try:
+                count_partitions(AdminClient(one.client()), one)
+            except NoTopicError:
+                time.sleep(LOOK_SECONDS)
+                continue
+            except KafkaException:
+                pass  # it is away, and learns all when it comes
+            break
 
 
 def topic_faults(

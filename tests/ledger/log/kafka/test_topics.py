@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs name them not
@@ -22,6 +23,7 @@ from ledger.log.kafka.topics import (
     TopicProfile,
     WeakTopicError,
     check_topic,
+    count_partitions,
     make_topic,
     topic_faults,
 )
@@ -56,6 +58,18 @@ def faults(kafka: KafkaCluster, profile: TopicProfile = DEVELOPMENT) -> list[tup
 def test_a_topic_as_we_make_it_is_in_order_and_made_once(made: KafkaCluster) -> None:
     assert faults(made) == []
     assert not make_topic(made, partitions=5, profile=DEVELOPMENT)
+
+
+def test_a_topic_that_was_made_is_known_to_whoever_asks_next(kafka: KafkaCluster) -> None:
+    client = AdminClient(kafka.client())
+    client.list_topics(timeout=10)
+
+    # A broker hears of it a moment after the controller made it; the first one may be lucky.
+    for number in range(5):
+        cluster = replace(kafka, topic=f"{kafka.topic}.{number}")
+        make_topic(cluster, partitions=60, profile=DEVELOPMENT)
+
+        assert count_partitions(client, cluster) == 60
 
 
 @pytest.mark.parametrize(
