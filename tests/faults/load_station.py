@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -51,6 +51,24 @@ class Identity:
     password: str
     token_uid: str
     protocol: str
+
+    async def connected(self, url: str) -> ClientConnection:
+        """Return a new connection to the server at *url*."""
+        key = base64.b64encode(f"{self.name}:{self.password}".encode()).decode()
+        return await connect(
+            f"{url}/{self.name}",
+            subprotocols=[Subprotocol(self.protocol)],
+            additional_headers={"Authorization": f"Basic {key}"},
+            proxy=None,
+            close_timeout=1,
+        )
+
+
+class Charges(Protocol):
+    """What takes part in the load."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go on until *stop*, and finish what was begun."""
 
 
 class LoadStation:
@@ -175,7 +193,7 @@ class LoadStation:
     async def _ask(self, message_id: str, frame: str) -> tuple[str, list[Any]]:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             if self._socket is None:
-                self._socket = await self._connect()
+                self._socket = await self._who.connected(self._url())
             await self._socket.send(frame)
             while True:
                 reply = str(await self._socket.recv())
@@ -186,16 +204,6 @@ class LoadStation:
                 elif answer[1] == message_id:
                     return reply, answer
 
-    async def _connect(self) -> ClientConnection:
-        key = base64.b64encode(f"{self._who.name}:{self._who.password}".encode()).decode()
-        return await connect(
-            f"{self._url()}/{self._who.name}",
-            subprotocols=[Subprotocol(self._who.protocol)],
-            additional_headers={"Authorization": f"Basic {key}"},
-            proxy=None,
-            close_timeout=1,
-        )
-
     async def _hang_up(self) -> None:
         socket, self._socket = self._socket, None
         if socket is not None:
@@ -203,7 +211,7 @@ class LoadStation:
 
 
 @asynccontextmanager
-async def under_load(fleet: Sequence[LoadStation]) -> AsyncIterator[None]:
+async def under_load(fleet: Sequence[Charges]) -> AsyncIterator[None]:
     """Let the stations charge meanwhile, and finish their last session."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
@@ -215,10 +223,15 @@ async def under_load(fleet: Sequence[LoadStation]) -> AsyncIterator[None]:
             stop.set()
 
 
-async def progress(fleet: Sequence[LoadStation], frames: int = PROGRESS_FRAMES) -> None:
+async def progress(
+    fleet: Sequence[LoadStation],
+    frames: int = PROGRESS_FRAMES,
+    *,
+    seconds_max: float = PROGRESS_SECONDS_MAX,
+) -> None:
     """Wait until that many more frames were answered: the system lives."""
     wanted = sum(len(station.acknowledged) for station in fleet) + frames
-    async with asyncio.timeout(PROGRESS_SECONDS_MAX):
+    async with asyncio.timeout(seconds_max):
         while sum(len(station.acknowledged) for station in fleet) < wanted:  # noqa: ASYNC110 - stations tell nobody
             await asyncio.sleep(0.02)
 

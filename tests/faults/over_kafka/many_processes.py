@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -29,25 +28,12 @@ from ledger.database import connect
 from ledger.log.kafka.cluster import KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
 from tests.faults.load_station import master_data
-from tests.faults.running_system import kill_nine, wait_until
+from tests.faults.over_kafka.kept_process import PROGRAM, KeptProcess
+from tests.faults.over_kafka.small_disk import SmallDisk
+from tests.faults.running_system import wait_until
 from tests.tree import ROOT
 
 PARTITIONS: Final = 4
-PROGRAM: Final = "from deploy.cli import main; main()"
-ANSWERS_EARLY: Final = (
-    """
-import asyncio
-from ledger.log.event_log import Position
-from ledger.log.kafka.line_writer import KafkaLineWriter
-durably, kept = KafkaLineWriter.append, set()
-async def append(self, partition, line):
-    kept.add(asyncio.ensure_future(durably(self, partition, line)))
-    return Position(partition, 0, 0)
-KafkaLineWriter.append = append
-"""
-    + PROGRAM
-)
-"""The negative control: stations are answered before the log has what they said."""
 PARTS: Final = (
     "stations-1",
     "stations-2",
@@ -56,52 +42,27 @@ PARTS: Final = (
     "invoicing-1",
     "invoicing-2",
 )
-SLOW_SECONDS: Final = 4.0
-"""How long a broker stands still: longer than its session (3 s), so another one leads meanwhile."""
-AWAY_SECONDS: Final = 15.0
-STORM_ROUNDS: Final = 3
 AGAIN_SECONDS: Final = 0.3
 """After how long a process that ended is started again."""
 
 
-class _Process:
-    """One `wattledger run`, over and over."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """What is wrong with a system on purpose.
 
-    def __init__(self, program: str, words: list[str], log: Path) -> None:
-        self._program, self._words, self._log = program, words, log
-        self.is_wanted = True
-        self.starts = 0
-        self.running = self._start()
+    Attributes:
+        programs: By kind of process, lines of Python that run in it before it begins.
+        statements: SQL that takes something away from the tables.
+        linger_ms: How long frames are gathered.
+    """
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        self.starts += 1
-        with self._log.open("ab") as output:
-            return subprocess.Popen(
-                [sys.executable, "-c", self._program, "run", *self._words],
-                stdout=output,
-                stderr=output,
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-            )
-
-    def look_after(self) -> None:
-        """Start it again if it ended."""
-        if self.is_wanted and self.running.poll() is not None:
-            self.running = self._start()
-
-    def end(self) -> None:
-        self.is_wanted = False
-        self.running.send_signal(signal.SIGCONT)
-        self.running.terminate()
-        try:
-            self.running.wait(20)
-        except subprocess.TimeoutExpired:
-            self.running.kill()
-            self.running.wait()
+    programs: Mapping[str, str] = field(default_factory=dict)
+    statements: Sequence[str] = ()
+    linger_ms: int = 5
 
 
 class ManyProcesses:
-    """Two of each process, over *brokers* brokers, from `__enter__` to `__exit__`."""
+    """Some *parts*, over *brokers* brokers and a database, from `__enter__` to `__exit__`."""
 
     def __init__(
         self,
@@ -110,20 +71,32 @@ class ManyProcesses:
         stations: int,
         brokers: int = 3,
         parts: Sequence[str] = PARTS,
-        answers_early: bool = False,
+        broken: Broken | None = None,
+        has_small_disks: bool = False,
     ) -> None:
-        self._answers_early = answers_early
-        self.home, self._declared, self._wanted = home, stations, parts
+        """Choose ports; nothing runs yet.
+
+        Args:
+            home: An empty folder.
+            stations: How many are declared.
+            brokers: One, or three that stand in for each other.
+            parts: Which processes, each by what it is and a number.
+            broken: What is wrong with it on purpose.
+            has_small_disks: Whether brokers and database are on disks that can be filled.
+        """
+        self.home, self._declared, self._parts = home, stations, parts
+        self._broken = broken or Broken()
         self.brokers = KafkaBrokers(home / "kafka", count=brokers, session_seconds=3)
+        self.brokers_disk, self.database_disk = SmallDisk(home / "kafka"), SmallDisk(home / "data")
+        self._has_small_disks = has_small_disks
         self._database: EmbeddedPostgres | None = None
         self.kafka = KafkaCluster(bootstrap=self.brokers.bootstrap)
         self._profile = "production" if brokers > 1 else "development"
-        self._ports = [_free_port(), _free_port()]
+        self._ports = {part: _free_port() for part in parts if "stations" in part}
         self._chance = random.Random(0)
-        self.processes: dict[str, _Process] = {}
+        self.processes: dict[str, KeptProcess] = {}
         self._exits = ExitStack()
         self._ending = threading.Event()
-        self._timers: list[threading.Timer] = []
         self.keeps_database = True
 
     @property
@@ -140,31 +113,25 @@ class ManyProcesses:
     @property
     def urls(self) -> list[str]:
         """Every server's address."""
-        return [f"ws://127.0.0.1:{port}" for port in self._ports]
+        return [f"ws://127.0.0.1:{port}" for port in self._ports.values()]
 
     def __enter__(self) -> Self:
         with ExitStack() as exits:
+            if self._has_small_disks:
+                exits.enter_context(self.brokers_disk)
+                exits.enter_context(self.database_disk)
             exits.enter_context(self.brokers)
             self._database = exits.enter_context(EmbeddedPostgres(self.home / "data"))
-            self._write_settings()
-            self.command("kafka", "init")
-            fleet = self.home / "fleet.yaml"
-            fleet.write_text(master_data(self._declared))
-            tariff = ROOT / "examples" / "tariffs" / "energy-only.yaml"
-            self.command("tariff", "publish", str(tariff), "--valid-from", "2020-01-01")
-            self.command("apply", str(fleet))
+            self._prepare()
             exits.callback(self._end_processes)
-            for name in self._wanted:
-                words = [name.split("-")[0], *self._place(name)]
-                place = ["--config", str(self.home / "settings.toml")]
-                log = self.home / f"{name}.log"
-                self.processes[name] = _Process(self._program(name), [*words, *place], log)
+            for name in self._parts:
+                self.processes[name] = self._process(name)
             watcher = threading.Thread(target=self._look_after)
             watcher.start()
             exits.callback(watcher.join)
             exits.callback(self._ending.set)
-            for name in self.processes:
-                wait_until(lambda name=name: self._has_begun(name), f"{name} begins")  # type: ignore[misc]
+            for name, process in self.processes.items():
+                wait_until(lambda process=process: process.has_begun, f"{name} begins")  # type: ignore[misc]
             self._exits = exits.pop_all()
         return self
 
@@ -183,9 +150,8 @@ class ManyProcesses:
 
     def command(self, *arguments: str) -> str:
         """Run a command on these settings; fail with what it printed."""
-        place = ["--config", str(self.home / "settings.toml")]
         ran = subprocess.run(
-            [sys.executable, "-c", PROGRAM, *arguments, *place],
+            [sys.executable, "-c", PROGRAM, *arguments, *self._config],
             check=False,
             capture_output=True,
             text=True,
@@ -195,60 +161,14 @@ class ManyProcesses:
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
 
-    def kill(self, kind: str) -> None:
-        """Kill -9 something of *kind*: a part, `leader`, `controller`, `postgres`.
-
-        Or let a broker stand still (`slow`), PostgreSQL be `away`, the workers come and go
-        (`storm`).
-        """
-        match kind:
-            case "slow":
-                number = self._chance.choice(self.brokers.numbers)
-                self.brokers.pause(number)
-                self._later(SLOW_SECONDS, lambda: self.brokers.resume(number))
-            case "away":
-                self.keeps_database = False
-                kill_nine(self.database.processes() - {0})
-                self._later(AWAY_SECONDS, lambda: setattr(self, "keeps_database", True))
-            case "storm":
-                for _ in range(STORM_ROUNDS):
-                    for name in ("worker-1", "worker-2"):
-                        self.processes[name].running.terminate()
-                        time.sleep(self._chance.uniform(0.5, 1.5))
-            case "leader":
-                self._fail_over(self._leader())
-            case "controller":
-                self._fail_over(self.brokers.controller)
-            case "postgres":
-                kill_nine(self.database.processes() - {0})
-            case part:
-                name = self._chance.choice([each for each in self.processes if part in each])
-                self.processes[name].running.kill()
-
-    def mend(self) -> None:
-        """Start brokers again that were killed, and wait until all of them have everything."""
-        for timer in self._timers:
-            timer.join()
-        self._timers.clear()
-        for number in self.brokers.ended():
-            self.brokers.start(number)
-        wait_until(self._is_in_sync, "all replicas are in sync", 90)
-
-    def _later(self, seconds: float, act: Callable[[], object]) -> None:
-        timer = threading.Timer(seconds, act)
-        timer.start()
-        self._timers.append(timer)
-
-    def _fail_over(self, number: int) -> None:
-        self.brokers.kill(number)
-
-    def _leader(self) -> int:
+    def leaders(self) -> set[int]:
+        """Return which brokers lead a partition of the event log."""
         client = AdminClient(self.kafka.client())
         topic = client.list_topics(self.kafka.topic, timeout=10).topics[self.kafka.topic]
-        leader: int = topic.partitions[self._chance.randrange(PARTITIONS)].leader
-        return leader
+        return {partition.leader for partition in topic.partitions.values()}
 
-    def _is_in_sync(self) -> bool:
+    def is_in_sync(self) -> bool:
+        """Say whether every broker is there and has everything."""
         client = AdminClient(self.kafka.client())
         found = client.list_topics(timeout=10)
         count = len(self.brokers.numbers)
@@ -258,16 +178,27 @@ class ManyProcesses:
             for partition in topic.partitions.values()
         )
 
-    def _program(self, name: str) -> str:
-        return ANSWERS_EARLY if self._answers_early and "stations" in name else PROGRAM
+    @property
+    def _config(self) -> list[str]:
+        return ["--config", str(self.home / "settings.toml")]
 
-    def _place(self, name: str) -> list[str]:
-        ports = dict(zip(("stations-1", "stations-2"), self._ports, strict=True))
-        return ["--port", str(ports[name])] if name in ports else []
+    def _prepare(self) -> None:
+        self._write_settings()
+        self.command("kafka", "init")
+        fleet = self.home / "fleet.yaml"
+        fleet.write_text(master_data(self._declared))
+        tariff = ROOT / "examples" / "tariffs" / "energy-only.yaml"
+        self.command("tariff", "publish", str(tariff), "--valid-from", "2020-01-01")
+        self.command("apply", str(fleet))
+        with self.connection() as connection:
+            for statement in self._broken.statements:
+                connection.execute(statement.encode())
 
-    def _has_begun(self, name: str) -> bool:
-        text = (self.home / f"{name}.log").read_text("utf-8", "replace")
-        return "stations connect" in text or "is ready" in text
+    def _process(self, name: str) -> KeptProcess:
+        kind, _, _ = name.partition("-")
+        place = ["--port", str(self._ports[name])] if name in self._ports else []
+        broken = self._broken.programs.get(kind, "")
+        return KeptProcess(name, self.home, [kind, *place, *self._config], broken=broken)
 
     def _write_settings(self) -> None:
         rows = {
@@ -278,7 +209,7 @@ class ManyProcesses:
             "kafka_profile": self._profile,
             "partitions": PARTITIONS,
             "tick_seconds": 1,
-            "linger_ms": 200 if self._answers_early else 5,
+            "linger_ms": self._broken.linger_ms,
             "metrics_port": 0,
         }
         lines = [
@@ -294,7 +225,7 @@ class ManyProcesses:
             if self.keeps_database:
                 try:
                     self.database.ensure_running()
-                except DeployError as error:
+                except (DeployError, OSError) as error:  # its disk may be full
                     sys.stderr.write(f"{error}\n")
 
     def _end_processes(self) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
-from websockets.typing import Subprotocol
 
 from ledger.log.envelope import Frame, decode_lines
-from tests.faults.load_station import identities
+from tests.faults.load_station import Identity, identities
 from tests.faults.over_kafka.many_processes import ManyProcesses
 from tests.faults.running_system import kill_nine, wait_until
 
@@ -29,14 +27,8 @@ def system(brokers_home: Path) -> Iterator[ManyProcesses]:
         yield system
 
 
-async def connected(system: ManyProcesses, who: Any) -> ClientConnection:  # noqa: ANN401 - an Identity
-    key = base64.b64encode(f"{who.name}:{who.password}".encode()).decode()
-    return await connect(
-        f"{system.urls[0]}/{who.name}",
-        subprotocols=[Subprotocol(who.protocol)],
-        additional_headers={"Authorization": f"Basic {key}"},
-        proxy=None,
-    )
+async def connected(system: ManyProcesses, who: Identity) -> ClientConnection:
+    return await who.connected(system.urls[0])
 
 
 async def call(socket: ClientConnection, number: int, action: str, payload: object) -> Any:  # noqa: ANN401 - any JSON
@@ -64,7 +56,7 @@ def start16(token: str) -> dict[str, Any]:
     return {"connectorId": 1, "idTag": token, "meterStart": 5, "timestamp": at}
 
 
-async def is_unanswered(system: ManyProcesses, who: Any, action: str, payload: object) -> bool:  # noqa: ANN401 - an Identity
+async def is_unanswered(system: ManyProcesses, who: Identity, action: str, payload: object) -> bool:
     """Say whether a new connection of *who* gets no answer in time, however it ends."""
     try:
         async with asyncio.timeout(WAITS_SECONDS):

@@ -63,6 +63,18 @@ def test_a_topic_as_we_make_it_is_in_order_and_made_once(made: KafkaCluster) -> 
     assert not make_topic(made, partitions=5, profile=DEVELOPMENT)
 
 
+def test_a_topic_that_was_made_is_known_to_whoever_asks_next(kafka: KafkaCluster) -> None:
+    client = AdminClient(kafka.client())
+    client.list_topics(timeout=10)
+
+    # A broker hears of it a moment after the controller made it; the first one may be lucky.
+    for number in range(5):
+        cluster = replace(kafka, topic=f"{kafka.topic}.{number}")
+        make_topic(cluster, partitions=60, profile=DEVELOPMENT)
+
+        assert count_partitions(client, cluster) == 60
+
+
 @pytest.mark.parametrize(
     ("name", "weak", "wanted"),
     [
