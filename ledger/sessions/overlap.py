@@ -13,6 +13,7 @@ so both are held; one that is decided by then stays. Registers in Wh:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -27,14 +28,21 @@ _NOISE_WH: Final = Decimal(10)
 def overlapping(row: Sequence[Window]) -> set[int]:
     """Return which windows of *row* (of one place, by start) have what another one has."""
     found: set[int] = set()
+    latest: datetime | None = None  # when the last one before it ends
     for index, window in enumerate(row):
         before = range(max(index - REACH, 0), index)
-        running = [each for each in before if _is_running(row[each], window)]
+        running: list[int] = []
+        if latest is not None and latest > window.starts_at:
+            running = [each for each in before if _is_running(row[each], window)]
+        if window.ends_at is not None and (latest is None or latest < window.ends_at):
+            latest = window.ends_at
         if len(running) == REACH:
             found.add(index)
         for other in running:
             if _share_at_once(row[other], window):
                 found |= {other, index}
+        if window.ends_at is None:
+            continue  # it has nothing yet
         last = next((each for each in reversed(before) if _has_part(row[each])), None)
         if last is not None and last not in running and _begins_within(row[last], window):
             found |= {last, index}
@@ -62,7 +70,7 @@ def _begins_within(earlier: Window, later: Window) -> bool:
     """Return True when *later*, though after *earlier*, begins within its part."""
     low, high = _part(earlier)
     begin = later.begin_wh
-    if low is None or high is None or begin is None or later.ends_at is None:
+    if low is None or high is None or begin is None:
         return False
     return low + _NOISE_WH < begin < high - _NOISE_WH
 

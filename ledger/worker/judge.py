@@ -30,7 +30,7 @@ from ledger.rating.decisions import Moment
 from ledger.sessions.loose_frames import Window, flags_of_stop
 from ledger.sessions.session import ChargingSession, billed
 from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
-from ledger.worker.extent import Extent, beside_decided, is_around
+from ledger.worker.extent import Extent, beside_decided, first_start, is_around
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.findings import Findings
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
@@ -41,6 +41,7 @@ from ledger.worker.session_rows import (
     SessionRow,
     load_around,
     load_sessions,
+    row_of_start,
 )
 from ledger.worker.station_memory import StationMemory
 
@@ -99,6 +100,8 @@ class Judge:
         """
         extent = self.recollection.extent(station_id, memory, named, moment)
         try:
+            if self._begins(station_id, memory, extent, named, moment):
+                return
             seen = self._look(station_id, memory, extent, named, moment)
         except psycopg.Error:
             raise  # the transaction is lost, whatever it was about
@@ -134,6 +137,49 @@ class Judge:
         memory.settle(seen.transactions)
         self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
 
+    def _begins(
+        self,
+        station_id: str,
+        memory: StationMemory,
+        extent: Mapping[str, Extent],
+        named: Mapping[str, Sequence[StationFact]],
+        moment: Moment,
+    ) -> bool:
+        """Whether a record only begins a session at a station at rest: nearly every start.
+
+        Then the start alone says what the fold would, and nothing else can come out otherwise.
+        """
+        start = first_start(extent, named)
+        if start is None or memory.unfinished:
+            return False
+        traits = self._rater.traits(station_id, moment.at)
+        row = row_of_start(start, traits, moment.partition, memory.heard_at)
+        if row is None or row.session_id in memory.rows or self._is_due(row, memory, moment):
+            return False
+        live = self._opened(station_id, extent, (), moment)
+        if not live.is_first(start):
+            return False
+        live.note()
+        row.validations = self._inherited.pop(row.session_id, [])
+        memory.rows[row.session_id] = row
+        self._findings.change(row)
+        memory.settle({row.transaction_ref})
+        return True
+
+    def _opened(
+        self,
+        station_id: str,
+        extent: Mapping[str, Extent],
+        unfinished: Iterable[SessionRow],
+        moment: Moment,
+    ) -> LiveFold:
+        """Return the station's fold, with all that was told before this record."""
+        horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
+        traits = self._rater.traits(station_id, moment.at)
+        live = self._folds.open(station_id, traits, horizon)
+        live.follow(self._shelf, extent, horizon, moment.position)
+        return live
+
     def _settle(
         self,
         station_id: str,
@@ -162,10 +208,7 @@ class Judge:
             row for each in extent.values() if each.facts_from is not None for row in each.folded
         ]
         unfinished = [row for row in rows if row.is_unfinished]
-        horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
-        traits = self._rater.traits(station_id, moment.at)
-        live = self._folds.open(station_id, traits, horizon)
-        live.follow(self._shelf, extent, horizon, moment.position)
+        live = self._opened(station_id, extent, unfinished, moment)
         decided = [
             row
             for row in rows

@@ -172,9 +172,23 @@ class LiveFold:
         self._told = told(earlier, settled(without(self._told, stale), parts))
         self.size += len(news) - len(stale)
 
+    def is_first(self, start: StationFact) -> bool:
+        """Whether nothing was told that could say more of a session than its *start*, just brought.
+
+        Neither facts of other sessions nor loose ones, no boot, no state that came at that moment.
+        """
+        known, at = self._told, start.received_at
+        if known.transactions or known.boots or self._brought != [start]:
+            return False
+        return all(each.received_at != at for some in known.statuses.values() for each in some)
+
+    def note(self) -> None:
+        """Add what the record brought; it is folded when somebody asks."""
+        self._told, self._brought = told(self._brought, self._told), []
+
     def turn(self) -> frozenset[str]:
         """Add what the record brought; return the transactions whose sessions that may change."""
-        self._told, self._brought = told(self._brought, self._told), []
+        self.note()
         return self._fold_anew()
 
     def catch_up(self, shelf: FactShelf, transaction: str) -> None:

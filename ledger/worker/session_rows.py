@@ -12,11 +12,13 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import Measurand, SessionUpdated
+from ledger.facts.station_clock import FARTHEST, SKEW_MAX
+from ledger.facts.station_facts import Measurand, SessionStarted, SessionUpdated
+from ledger.facts.station_traits import StationTraits
 from ledger.rating.decisions import FIRST_REVISION
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import place_of
-from ledger.sessions.session import ChargingSession
+from ledger.sessions.session import ChargingSession, session_id_of
 from ledger.sessions.states import (
     DECIDED,
     UNFINISHED,
@@ -39,6 +41,7 @@ TOLD_AGAIN: Final = frozenset(
 """Flags of frames that were told again, which may come after a final decision."""
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_ZERO: Final = Decimal(0)
 NEXT_DAY: Final = timedelta(days=1)
 """How long after an open session's last fact the next start on its connector still bounds it."""
 
@@ -207,6 +210,42 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.heard_at = heard_at
         registers = [p.register_wh for p in session.points if p.register_wh is not None]
         self.register_wh = registers[-1] if registers else session.meter_start_wh
+
+
+def row_of_start(
+    start: SessionStarted, traits: StationTraits, partition: int, heard_at: datetime
+) -> SessionRow | None:
+    """Return what the fold of a lone *start* comes to; None where it takes the fold to say so.
+
+    That is, where its time, its place, its token or its register is anything but plain.
+    """
+    at, register = start.occurred_at, start.meter_start_wh
+    if at is None or at.tzinfo is not UTC or not traits.commissioned_on <= at < FARTHEST:
+        return None
+    if abs(at - start.received_at) > SKEW_MAX or traits.clock_offset_s is not None:
+        return None
+    if register is None or register < 0 or traits.register_factor is not None:
+        return None
+    is_odd = start.oddities or start.readings or start.signed or start.offline
+    if is_odd or start.token_uid is None or place_of(start) is None:
+        return None
+    return SessionRow(
+        session_id=session_id_of(start.station_id, start.transaction_ref, at),
+        partition=partition,
+        station_id=start.station_id,
+        transaction_ref=start.transaction_ref,
+        state=SessionState.OPEN,
+        evse_id=start.evse_id,
+        connector_id=start.connector_id,
+        token_uid=start.token_uid,
+        started_at=at,
+        energy_wh=_ZERO,
+        meter_start_wh=register,
+        register_wh=register,
+        first_fact_at=start.received_at,
+        last_fact_at=start.received_at,
+        heard_at=heard_at,
+    )
 
 
 # One statement for all rows; a COPY cannot update.

@@ -182,16 +182,24 @@ def test_many_days_come_out_the_same_however_they_are_worked_off(
 
 
 def assert_same_however_worked_off(database: str, day: list[Timed], chance: random.Random) -> None:
-    """Work *day* off at once, record by record and with restarts; compare every consequence."""
+    """Work *day* off at once, record by record, with restarts, and with every start folded.
+
+    Every consequence is the same.
+    """
     write_log(database, day, lines_a_record=chance.choice([1, 2, 5, 20]))
     with psycopg.connect(database) as connection:
         migrate.apply(connection, "books", schema="singly")
         migrate.apply(connection, "books", schema="restarted")
+        migrate.apply(connection, "books", schema="folded")
 
     work(database)
     work(database, schema="singly", group_records=1)
     restarted(database, "restarted", chance)
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr("ledger.worker.judge.first_start", lambda *_: None)
+        work(database, schema="folded", group_records=1)
 
     assert max(timed[0] for timed in day) >= at(2_200)
     assert consequences(database, "singly") == consequences(database)
     assert consequences(database, "restarted") == consequences(database)
+    assert consequences(database, "folded") == consequences(database)
