@@ -54,10 +54,11 @@ tests/quirks/test_quirks_identity.py):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from operator import eq, is_
 from typing import TypeVar
 
-from ledger.facts.station_facts import QueueReported, SessionEnded
+from ledger.facts.station_facts import ConnectorStatusChanged, QueueReported, SessionEnded
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import LooseFrame, SessionFrame, Window
 from ledger.sessions.reuse.run import split_segments
@@ -70,7 +71,7 @@ from ledger.sessions.segments import (
 from ledger.sessions.session import ChargingSession, told_apart
 from ledger.sessions.session_fold import fold_session
 from ledger.sessions.stages import NO_WINDOWS, Matched, Spoken, Windows, match, speak
-from ledger.sessions.surroundings import SaidAround, Surroundings
+from ledger.sessions.surroundings import SaidAround, Surroundings, boot_bears, state_bears
 from ledger.sessions.told import NOTHING, SILENT, StationTold
 from ledger.sessions.vehicle.told_states import NO_STATES
 
@@ -145,12 +146,32 @@ class StationFold:
         return {key[0] for key in keys} | _differing(was.left, now.left, eq)
 
     def _around_otherwise(self, last: StationFold) -> set[str]:
-        """Return the transactions around whose sessions more was said than in the *last* fold."""
+        """Return the transactions that what was said around them since the *last* fold may change.
+
+        Those whose sessions nobody asked for are among them.
+        """
         was, now = last.told, self.told
-        if was.boots is not now.boots or was.reports is not now.reports:
+        if was.reports is not now.reports:
             return {*last.spoken, *self.spoken}
+        changed: set[str] = set()
+        if was.boots is not now.boots:
+            before, after = set(last.around.boots), set(self.around.boots)
+            for boot in before ^ after:
+                bears = partial(boot_bears, boot=boot, is_news=boot in after)
+                changed |= last.otherwise({*last.spoken, *self.spoken} - changed, bears)
         places = _differing(was.statuses, now.statuses)
-        return {key[0] for key, each in self.windows.by_key.items() if each.place in places}
+        here = {key[0] for key, each in self.windows.by_key.items() if each.place in places}
+        for place in places:
+            for state in _unlike(was.statuses.get(place, ()), now.statuses.get(place, ())):
+                changed |= last.otherwise(here - changed, partial(state_bears, state=state))
+        return changed
+
+    def otherwise(
+        self, transactions: Iterable[str], bears: Callable[[ChargingSession], bool]
+    ) -> set[str]:
+        """Return those of *transactions* with a session that something *bears* on, or unknown."""
+        known = self._sessions
+        return {key for key in transactions if key not in known or any(map(bears, known[key]))}
 
     def _segments(self, transaction: str) -> list[Segment]:
         """Return the sessions of *transaction* with what they took."""
@@ -253,6 +274,14 @@ def _laid(
             gone += was.windows if was else ()
             come += now.windows if now else ()
     return before.relaid(gone, come) if gone or come else (before, set())
+
+
+def _unlike(
+    was: Iterable[ConnectorStatusChanged], now: Iterable[ConnectorStatusChanged]
+) -> list[ConnectorStatusChanged]:
+    """Return the frames that only one of both has."""
+    before, after = ({(each.position, each.line): each for each in some} for some in (was, now))
+    return [(before | after)[source] for source in before.keys() ^ after.keys()]
 
 
 def _differing(

@@ -1,19 +1,36 @@
-"""What else of a station bears on its sessions: states, boots, an empty queue, neighbours."""
+"""What else of a station bears on its sessions: states, boots, an empty queue, neighbours.
+
+A station that boots every minute, or tells a state with every frame, would have all of its sessions
+folded again each time. So it is asked on which of them what it said can bear at all; where that is
+not sure it does. A session from 08:00 to 09:00, its last frame received at 09:00:
+
+    a boot at 08:30 bears, one at 09:10 too, one at 10:00 does not
+    a state of 08:30 bears whenever it comes, one of 10:00 does not
+    open since 08:00, last heard of at 08:30: the first boot after that bears, the next does not
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from ledger.facts.flags import Flag
+from ledger.facts.station_clock import SKEW_MAX
+from ledger.facts.station_facts import ConnectorStatusChanged
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import Source
+from ledger.sessions.session import ChargingSession
 from ledger.sessions.told import StationTold
 from ledger.sessions.vehicle.told_states import NO_STATES, ToldStates
+
+_AROUND: Final[timedelta] = 2 * SKEW_MAX
+"""A moment of a session lies up to SKEW_MAX after its receipt, a boot may be as far from it."""
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,3 +100,27 @@ class SaidAround:
             statuses = self._told.statuses.get(place)
             found = self._places[place] = ToldStates(statuses) if statuses else NO_STATES
         return found
+
+
+def boot_bears(session: ChargingSession, boot: datetime, *, is_news: bool) -> bool:
+    """Whether *session* may differ with *boot*; not *is_news*: without it."""
+    if boot > session.last_received_at + _AROUND:
+        is_open = session.started_at is not None and not session.is_ended
+        return is_open and not (is_news and Flag.INTERRUPTED in session.flags)
+    begins = session.first_received_at
+    if session.started_at is not None:
+        begins = min(begins, session.started_at)
+    return boot >= begins - _AROUND
+
+
+def state_bears(session: ChargingSession, state: ConnectorStatusChanged) -> bool:
+    """Whether *session* may differ with *state* of its place, or without it."""
+    if session.started_at is None:
+        return False
+    # It then is a witness of the session's clock.
+    if session.first_received_at <= state.received_at <= session.last_received_at:
+        return True
+    at = session.clock.effective(state.occurred_at, state.received_at)
+    if at < session.started_at:
+        return False
+    return session.ended_at is None or at <= session.ended_at
