@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.over_kafka.harm import KINDS, OF_DISKS
+from tests.faults.over_kafka.harm import KINDS, OF_ROOM
 from tests.faults.over_kafka.kafka_kills import (
     DECLARED,
     Outcome,
@@ -44,13 +44,17 @@ async def test_kills_of_our_processes_and_the_database_lose_nothing(brokers_home
 @pytest.mark.timeout(3000)
 async def test_harm_of_any_kind_under_load_loses_nothing(brokers_home: Path) -> None:
     order = order_of(KINDS, 2 * len(KINDS), seed=2)
-    with ManyProcesses(brokers_home, stations=DECLARED) as system:
+    with ManyProcesses(brokers_home, stations=DECLARED, has_disks=can_mount()) as system:
         await assert_nothing_is_lost_or_twice(system, order)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1000)
-@pytest.mark.skipif(not can_mount(), reason="only root can mount small disks")
-async def test_full_disks_of_brokers_and_database_lose_nothing(brokers_home: Path) -> None:
-    with ManyProcesses(brokers_home, stations=DECLARED, has_small_disks=True) as system:
-        await assert_nothing_is_lost_or_twice(system, [*OF_DISKS, *OF_DISKS])
+@pytest.mark.parametrize("has_disks", [True, False], ids=["disks", "limited files"])
+async def test_brokers_and_a_database_without_room_lose_nothing(
+    brokers_home: Path, *, has_disks: bool
+) -> None:
+    if has_disks and not can_mount():
+        pytest.skip("only root can mount small disks")
+    with ManyProcesses(brokers_home, stations=DECLARED, has_disks=has_disks) as system:
+        await assert_nothing_is_lost_or_twice(system, [*OF_ROOM, *OF_ROOM])
