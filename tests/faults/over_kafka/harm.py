@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ledger.log.event_log import NewRecord
@@ -30,6 +31,18 @@ KINDS: Final = (
     "postgres_full",
 )
 OF_ROOM: Final = ("kafka_full", "postgres_full")
+
+
+def kinds_with(*, disks: bool) -> Sequence[str]:
+    """Return the kinds that this process can do; with *disks* it may mount some.
+
+    Where root may not, as in a container, the database runs as somebody else, for whom root may set
+    no limit there.
+    """
+    is_barred = not disks and os.geteuid() == 0
+    return [kind for kind in KINDS if not (is_barred and kind == "postgres_full")]
+
+
 SLOW_SECONDS: Final = 4.0
 """How long a broker stands still: longer than its session (3 s), so another one leads meanwhile."""
 CUT_OFF_SECONDS: Final = 20.0

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from tests.faults.over_kafka.controls import ControlFound, controls_found
-from tests.faults.over_kafka.harm import KINDS
+from tests.faults.over_kafka.harm import kinds_with
 from tests.faults.over_kafka.kafka_kills import (
     DECLARED,
     Outcome,
@@ -48,22 +48,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=200, help="how many (default 200)")
     parser.add_argument("--seed", type=int, default=1, help="of their order")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--kinds", nargs="*", default=KINDS, help="which; default all")
+    parser.add_argument("--kinds", nargs="*", help="which; default all")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin nothing new after that")
     parser.add_argument("--no-controls", action="store_true", help="leave the controls out")
     options = parser.parse_args(arguments)
     home = Path(tempfile.mkdtemp(prefix="wattledger-faults-"))
-    if not can_mount():
-        say("only root can mount small disks: files are limited instead")
+    kinds = options.kinds or kinds_with(disks=can_mount())
     report = Report()
     if not options.no_controls:
         report.controls = controls_found()
     until = time.monotonic() + 60 * options.minutes
-    order = order_of(options.kinds, options.kills, seed=options.seed)
+    order = order_of(kinds, options.kills, seed=options.seed)
     in_time = itertools.takewhile(lambda _: time.monotonic() < until, order)
     found = run(home, in_time, report, seed=options.seed)
     if blind := [name for name, each in report.controls.items() if not each.found]:
-        found = f"{found} no control found what was broken: {', '.join(blind)}".strip()
+        found = f"{found}\ncontrols that found nothing: {', '.join(blind)}".strip()
     if options.json:
         figures = msgspec.json.Encoder(decimal_format="number").encode(report)
         options.json.write_bytes(msgspec.json.format(figures, indent=2) + b"\n")
@@ -87,6 +86,8 @@ def run(home: Path, order: Iterable[str], report: Report, *, seed: int) -> str:
 
         def told(kind: str) -> None:
             bar.update(task, advance=1, description=kind)
+            if not bar.console.is_terminal:
+                say(f"{time.strftime('%H:%M:%S')} {kind}")
 
         try:
             witnesses = asyncio.run(harm_over_kafka(system, order, report, seed=seed, told=told))
