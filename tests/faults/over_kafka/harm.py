@@ -85,7 +85,9 @@ class Harm:
         return acts.get(kind, lambda: self._kill_a(kind))() or began
 
     def mend(self) -> None:
-        """Start brokers again that ended, and wait until all of them have everything."""
+        """Set clocks right, start brokers again that ended, and wait until all have everything."""
+        for process in self._system.processes.values():
+            process.move_clock(0)
         for timer in self._timers:
             timer.join()
         self._timers.clear()
