@@ -151,7 +151,8 @@ class PartitionWorker:
         for station_id in self._heard:
             memory = self._memories[station_id]
             # A record that looks back further (its clock went back) brings what it needs to mind.
-            memory.let_go(memory.heard_at - RECENT)
+            # A clock that was ahead for once must not make every record after it look back.
+            memory.let_go(min(memory.heard_at, self._last_at or memory.heard_at) - RECENT)
         self._heard.clear()
         self._lighten()
 

@@ -33,7 +33,7 @@ from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
 from ledger.database import ended_when_silent
 from ledger.log.event_log import LogError
 from ledger.log.kafka.access import tls_context
-from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, KafkaCluster
+from ledger.log.kafka.cluster import MESSAGE_BYTES_MAX, FewComplaints, KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
 from ledger.log.kafka.messages import record_from
 from ledger.worker.entries import Translate
@@ -41,6 +41,15 @@ from ledger.worker.kafka.handed_log import HandedLog
 from ledger.worker.worker import Worker
 
 logger = logging.getLogger(__name__)
+# Brokers that are away make each of these write fifty lines a second.
+for _client in (
+    "aiokafka",
+    "aiokafka.cluster",
+    "aiokafka.conn",
+    "aiokafka.consumer.fetcher",
+    "aiokafka.consumer.group_coordinator",
+):
+    logging.getLogger(_client).addFilter(FewComplaints())
 
 SESSION_SECONDS: Final = 10.0
 """After how long a member that is silent is taken for dead."""

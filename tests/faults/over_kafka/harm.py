@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ledger.log.event_log import NewRecord
 from tests.faults.over_kafka.many_processes import PARTITIONS, ManyProcesses
-from tests.faults.over_kafka.small_disk import SmallDisk
+from tests.faults.over_kafka.small_disk import Room
 from tests.faults.running_system import kill_nine, wait_until
 
 KINDS: Final = (
@@ -26,9 +27,22 @@ KINDS: Final = (
     "away",
     "set_aside",
     "clocks",
+    "kafka_full",
+    "postgres_full",
 )
-OF_DISKS: Final = ("kafka_full", "postgres_full")
-"""These want a system with small disks."""
+OF_ROOM: Final = ("kafka_full", "postgres_full")
+
+
+def kinds_with(*, disks: bool) -> Sequence[str]:
+    """Return the kinds that this process can do; with *disks* it may mount some.
+
+    Where root may not, as in a container, the database runs as somebody else, for whom root may set
+    no limit there.
+    """
+    is_barred = not disks and os.geteuid() == 0
+    return [kind for kind in KINDS if not (is_barred and kind == "postgres_full")]
+
+
 SLOW_SECONDS: Final = 4.0
 """How long a broker stands still: longer than its session (3 s), so another one leads meanwhile."""
 CUT_OFF_SECONDS: Final = 20.0
@@ -54,7 +68,7 @@ class Harm:
     def do(self, kind: str) -> float:
         """Do what *kind* says; return from when on the system can get over it (monotonic)."""
         began = time.monotonic()
-        brokers, database_disk = self._system.brokers, self._system.database_disk
+        brokers, database_room = self._system.brokers, self._system.database_room
         acts: Mapping[str, Callable[[], float | None]] = {
             "leader": self._kill_leader,
             "controller": lambda: brokers.kill(brokers.controller),
@@ -65,13 +79,15 @@ class Harm:
             "away": self._take_postgres_away,
             "set_aside": self._write_nonsense,
             "clocks": self._move_clocks,
-            "kafka_full": self._fill_brokers_disk,
-            "postgres_full": lambda: self._fill(database_disk),
+            "kafka_full": self._fill_brokers,
+            "postgres_full": lambda: self._fill(database_room),
         }
         return acts.get(kind, lambda: self._kill_a(kind))() or began
 
     def mend(self) -> None:
-        """Start brokers again that ended, and wait until all of them have everything."""
+        """Set clocks right, start brokers again that ended, and wait until all have everything."""
+        for process in self._system.processes.values():
+            process.move_clock(0)
         for timer in self._timers:
             timer.join()
         self._timers.clear()
@@ -110,20 +126,20 @@ class Harm:
                     process.running.terminate()
                     time.sleep(self._chance.uniform(0.5, 1.5))
 
-    def _fill_brokers_disk(self) -> float:
-        made_room_at = self._fill(self._system.brokers_disk)
+    def _fill_brokers(self) -> float:
+        made_room_at = self._fill(self._system.brokers_room)
         ended = self._system.brokers.ended()
-        assert ended, "no broker ended on a full disk: is it its own?"
+        assert ended, "no broker ended without room"
         for number in ended:
             self._system.brokers.start(number)
         return made_room_at
 
-    def _fill(self, disk: SmallDisk) -> float:
-        """Let *disk* be full for a while; return when there was room again."""
-        disk.fill()
-        wait_until(lambda: disk.is_full, f"{disk.place} is full", FILLING_SECONDS_MAX)
+    def _fill(self, room: Room) -> float:
+        """Let *room* be full for a while; return when there was some again."""
+        room.fill()
+        wait_until(lambda: room.is_full, "the room is full", FILLING_SECONDS_MAX)
         time.sleep(FULL_SECONDS)
-        disk.make_room()
+        room.make_room()
         return time.monotonic()
 
     def _write_nonsense(self) -> None:

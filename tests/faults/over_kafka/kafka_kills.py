@@ -28,7 +28,7 @@ from tests.faults.load_station import (
     stations,
     under_load,
 )
-from tests.faults.over_kafka.harm import OF_DISKS, Harm
+from tests.faults.over_kafka.harm import OF_ROOM, Harm
 from tests.faults.over_kafka.many_processes import ManyProcesses
 from tests.faults.over_kafka.odd_station import OddStation
 from tests.faults.running_system import wait_until
@@ -112,7 +112,7 @@ async def harm_over_kafka(
             began = await asyncio.to_thread(harm.do, kind)
             await progress(fleet, ANSWERS, seconds_max=ANSWERED_SECONDS_MAX)
             answered = time.monotonic() - began
-            if kind in OF_DISKS:  # it took long: what came meanwhile is to be decided too
+            if kind in OF_ROOM:  # it took long: what came meanwhile is to be decided too
                 ends = await asyncio.to_thread(ends_of, system)
             await asyncio.to_thread(await_decided, system, ends)
             recovered = time.monotonic() - began

@@ -29,7 +29,7 @@ from ledger.log.kafka.cluster import KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
 from tests.faults.load_station import master_data
 from tests.faults.over_kafka.kept_process import PROGRAM, KeptProcess
-from tests.faults.over_kafka.small_disk import SmallDisk
+from tests.faults.over_kafka.small_disk import Room, SmallDisk, SmallFiles
 from tests.faults.running_system import wait_until
 from tests.tree import ROOT
 
@@ -72,7 +72,7 @@ class ManyProcesses:
         brokers: int = 3,
         parts: Sequence[str] = PARTS,
         broken: Broken | None = None,
-        has_small_disks: bool = False,
+        has_disks: bool = False,
     ) -> None:
         """Choose ports; nothing runs yet.
 
@@ -82,13 +82,17 @@ class ManyProcesses:
             brokers: One, or three that stand in for each other.
             parts: Which processes, each by what it is and a number.
             broken: What is wrong with it on purpose.
-            has_small_disks: Whether brokers and database are on disks that can be filled.
+            has_disks: Whether brokers and database are on disks of their own; else their files
+                are limited where a disk is to be full.
         """
         self.home, self._declared, self._parts = home, stations, parts
         self._broken = broken or Broken()
         self.brokers = KafkaBrokers(home / "kafka", count=brokers, session_seconds=3)
-        self.brokers_disk, self.database_disk = SmallDisk(home / "kafka"), SmallDisk(home / "data")
-        self._has_small_disks = has_small_disks
+        self.brokers_room: Room = SmallFiles(self.brokers.processes)
+        self.database_room: Room = SmallFiles(self._database_processes)
+        if has_disks:
+            self.brokers_room = SmallDisk(home / "kafka")
+            self.database_room = SmallDisk(home / "data")
         self._database: EmbeddedPostgres | None = None
         self.kafka = KafkaCluster(bootstrap=self.brokers.bootstrap)
         self._profile = "production" if brokers > 1 else "development"
@@ -117,9 +121,8 @@ class ManyProcesses:
 
     def __enter__(self) -> Self:
         with ExitStack() as exits:
-            if self._has_small_disks:
-                exits.enter_context(self.brokers_disk)
-                exits.enter_context(self.database_disk)
+            exits.enter_context(self.brokers_room)
+            exits.enter_context(self.database_room)
             exits.enter_context(self.brokers)
             self._database = exits.enter_context(EmbeddedPostgres(self.home / "data"))
             self._prepare()
@@ -181,6 +184,9 @@ class ManyProcesses:
     @property
     def _config(self) -> list[str]:
         return ["--config", str(self.home / "settings.toml")]
+
+    def _database_processes(self) -> set[int]:
+        return set() if self._database is None else self._database.processes()
 
     def _prepare(self) -> None:
         self._write_settings()

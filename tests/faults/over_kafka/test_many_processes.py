@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.over_kafka.harm import KINDS, OF_DISKS
+from tests.faults.over_kafka.harm import OF_ROOM, kinds_with
 from tests.faults.over_kafka.kafka_kills import (
     DECLARED,
     Outcome,
@@ -33,7 +33,7 @@ async def assert_nothing_is_lost_or_twice(system: ManyProcesses, order: Sequence
     assert "0 differ" in system.command("replay", "--check")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_kills_of_our_processes_and_the_database_lose_nothing(brokers_home: Path) -> None:
     order = order_of(("stations", "worker", "postgres", "invoicing"), 4, seed=1)
     with ManyProcesses(brokers_home, stations=DECLARED, brokers=1) as system:
@@ -43,14 +43,18 @@ async def test_kills_of_our_processes_and_the_database_lose_nothing(brokers_home
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 async def test_harm_of_any_kind_under_load_loses_nothing(brokers_home: Path) -> None:
-    order = order_of(KINDS, 2 * len(KINDS), seed=2)
-    with ManyProcesses(brokers_home, stations=DECLARED) as system:
+    kinds = kinds_with(disks=can_mount())
+    order = order_of(kinds, 2 * len(kinds), seed=2)
+    with ManyProcesses(brokers_home, stations=DECLARED, has_disks=can_mount()) as system:
         await assert_nothing_is_lost_or_twice(system, order)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1000)
-@pytest.mark.skipif(not can_mount(), reason="only root can mount small disks")
-async def test_full_disks_of_brokers_and_database_lose_nothing(brokers_home: Path) -> None:
-    with ManyProcesses(brokers_home, stations=DECLARED, has_small_disks=True) as system:
-        await assert_nothing_is_lost_or_twice(system, [*OF_DISKS, *OF_DISKS])
+@pytest.mark.parametrize("has_disks", [True, False] if can_mount() else [False])
+async def test_brokers_and_a_database_without_room_lose_nothing(
+    brokers_home: Path, *, has_disks: bool
+) -> None:
+    with ManyProcesses(brokers_home, stations=DECLARED, has_disks=has_disks) as system:
+        kinds = [kind for kind in OF_ROOM if kind in kinds_with(disks=has_disks)]
+        await assert_nothing_is_lost_or_twice(system, kinds * 2)

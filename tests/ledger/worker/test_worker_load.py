@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from ledger.sessions.segments import Segment
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import fold_session
 from ledger.sessions.surroundings import Surroundings
+from ledger.worker.session_rows import load_stations
 from tests.charging_day import (
     Timed,
     at,
@@ -81,6 +83,29 @@ def test_no_session_is_folded_again_for_what_does_not_concern_it(
 
     assert rows(database, "SELECT state, count(*) FROM session GROUP BY 1") == [("rated", 80)]
     assert 80 <= folds <= FOLDS_A_SESSION * 80
+
+
+def test_a_clock_that_was_ahead_for_once_makes_no_later_record_look_back(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def counted(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - passed on
+        nonlocal looks
+        looks += 1
+        return load_stations(*given, **named)
+
+    monkeypatch.setattr("ledger.worker.partition.load_stations", counted)
+    day = busy_station(declare_fleet(database), 40)
+    index = next(i for i, each in enumerate(day) if each[1] == "CS-OLD-1" and i > len(day) // 2)
+    moment, name, line = day[index]
+    ahead = moment + timedelta(hours=30)
+    day[index] = moment, name, msgspec.structs.replace(line, received_at=ahead)
+    write_log(database, day, lines_a_record=1)
+    work(database, group_seconds=0)
+
+    # At the start, and perhaps for the record after the one that was ahead.
+    assert looks <= 2
 
 
 def test_slow_work_is_committed_record_by_record_and_decides_the_same(database: str) -> None:

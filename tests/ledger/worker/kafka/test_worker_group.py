@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -221,3 +222,13 @@ def test_a_zombie_that_wakes_within_its_turn_writes_nothing(
         for worker in filter(None, (first, second)):
             worker.kill()
             worker.wait()
+
+
+@pytest.mark.parametrize("client", ["aiokafka", "aiokafka.consumer.fetcher"])
+def test_brokers_that_are_away_do_not_fill_the_log(
+    client: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(500):
+        logging.getLogger(client).error("Unable connect to node with id %s: %s", 4711, "refused")
+
+    assert len(caplog.records) == 1
