@@ -20,7 +20,7 @@ from bench.run import Row, beside
 from tests.tree import ROOT
 
 _AT_MOST: Final[Mapping[str, float]] = {"worker": 11.0, "leader": 4.0, "controller": 8.0}
-_KINDS: Final = 9
+_KILLED: Final = ("stations", "worker", "invoicing", "leader", "controller", "postgres")
 _REPORT: Final = "tests.faults.over_kafka.kills_report"
 
 
@@ -32,11 +32,12 @@ def rows(_seconds: float) -> list[Row]:
     """
     with tempfile.TemporaryDirectory(prefix="wattledger-bench-kills-") as folder:
         found = Path(folder) / "kills.json"
-        words = ["--kills", str(_KINDS), "--json", str(found)]
+        words = ["--kinds", *_KILLED, "--kills", str(len(_KILLED)), "--no-controls"]
+        words += ["--json", str(found)]
         # A process of its own: what it starts ends with it.
         subprocess.run([sys.executable, "-m", _REPORT, *words], check=True, cwd=ROOT)  # noqa: S603
         outcome = json.loads(found.read_text("utf-8"))
-    return [_row(kind, outcome) for kind in outcome["recovery_s"]]
+    return [_row(kind, outcome) for kind in _KILLED]
 
 
 def _row(kind: str, outcome: Mapping[str, Mapping[str, float]]) -> Row:

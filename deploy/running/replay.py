@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 
@@ -14,6 +14,9 @@ from ledger.log.event_log import EventLog
 from ledger.worker.worker import GROUP_RECORDS, Worker
 from projections.replay.refilling import Progress, refill_here
 from projections.replay.replay import BOOKS, ReplayReport, check_replay
+
+GROUP_SECONDS: Final = 10.0
+"""After how long a transaction ends: nobody waits for it, and a kill costs the whole replay."""
 
 
 def replay_and_compare(
@@ -56,7 +59,13 @@ def replay_in_processes(
 
 
 def _new_worker(group_records: int) -> partial[Worker]:
-    return partial(Worker, translate=translate, recorded_in=BOOKS, group_records=group_records)
+    return partial(
+        Worker,
+        translate=translate,
+        recorded_in=BOOKS,
+        group_records=group_records,
+        group_seconds=GROUP_SECONDS,
+    )
 
 
 def _new_schema(connection: Connection[Any], schema: str) -> None:

@@ -7,10 +7,10 @@ under any tzdata.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection, sql
 
@@ -21,8 +21,21 @@ from ledger.rating.time_zones import PINNED_ZONES, TOLD_BY_ZONE, ZoneReading
 from tariffs.offsets import UtcOffset, UtcOffsets, covered_from
 from tariffs.zones import TZDATA_VERSION
 
-_OF_SESSION: LiteralString = """
-SELECT body FROM {schema}.session_decision WHERE session_id = %s ORDER BY position
+AHEAD: Final = 256
+"""So many decisions from the one that is asked for on are read with it."""
+_OF_SESSION_AND_NEXT: LiteralString = """
+WITH asked AS (
+    SELECT partition, min(number) AS number FROM {schema}.session_decision
+    WHERE session_id = %(session)s AND number >= %(number)s GROUP BY partition
+), wanted AS (
+    SELECT next.session_id FROM asked CROSS JOIN LATERAL (
+        SELECT session_id FROM {schema}.session_decision AS decision
+        WHERE decision.partition = asked.partition AND decision.number >= asked.number
+        ORDER BY decision.number LIMIT %(ahead)s
+    ) AS next UNION SELECT %(session)s
+)
+SELECT session_id, body FROM wanted JOIN {schema}.session_decision USING (session_id)
+ORDER BY session_id, position
 """
 _TOLD_BY_ZONE: LiteralString = """
 SELECT body FROM {schema}.session_decision
@@ -32,22 +45,44 @@ WHERE session.station_id = %s AND session.flags && %s::text[]
 
 
 class RecordedDecisions:
-    """The decisions in *schema*; those about the session asked for last are kept."""
+    """The decisions in *schema*. A replay asks for them in the order of their numbers.
+
+    So with those about a session come those about the sessions that were decided next. What has
+    `next_number` or a higher one was not decided again yet.
+    """
 
     def __init__(self, connection: Connection[Any], schema: str) -> None:
         self._connection = connection
         name = sql.Identifier(schema)
-        self._of_session = sql.SQL(_OF_SESSION).format(schema=name)
-        self._told_by_zone = sql.SQL(_TOLD_BY_ZONE).format(schema=name)
+        # As bytes: what is composed would be put together at each call.
+        self._of_session_and_next, self._told_by_zone = (
+            sql.SQL(each).format(schema=name).as_bytes(connection)
+            for each in (_OF_SESSION_AND_NEXT, _TOLD_BY_ZONE)
+        )
+        self._packed: Mapping[str, Sequence[bytes]] = {}
         self._last: tuple[str, tuple[Decision, ...]] = ("", ())
-        self._clocks: dict[tuple[str, str], UtcOffsets] = {}
+        self._clocks: dict[str, Mapping[str, UtcOffsets]] = {}
+        self.next_number = 0
 
     def of(self, session_id: str) -> tuple[Decision, ...]:
         """Return every decision about a session, the first one first."""
         if self._last[0] != session_id:
-            rows = self._connection.execute(self._of_session, (session_id,))
-            self._last = session_id, tuple(unpack_decision(body) for (body,) in rows)
+            packed = self._packed.get(session_id)
+            if packed is None:
+                found = self._read(session_id)
+                packed = found.get(session_id, ())
+                # One that is alone comes out of its turn: what is kept is of use still.
+                self._packed = found if len(found) > 1 else self._packed
+            self._last = session_id, tuple(map(unpack_decision, packed))
         return self._last[1]
+
+    def _read(self, session_id: str) -> Mapping[str, Sequence[bytes]]:
+        """Return the bodies about a session and about those that were decided after it."""
+        found: dict[str, list[bytes]] = {}
+        given = {"session": session_id, "number": self.next_number, "ahead": AHEAD}
+        for each, body in self._connection.execute(self._of_session_and_next, given):
+            found.setdefault(each, []).append(body)
+        return found
 
     def clock(self, station_id: str, zone: str) -> UtcOffsets:
         """Return what the station's *zone* was where times were found by it; () as of today.
@@ -55,13 +90,14 @@ class RecordedDecisions:
         All decisions of the station give one zone: about sessions whose times do not need it, it
         says nothing, nor is it asked.
         """
-        known = self._clocks.get((station_id, zone))
+        known = self._clocks.get(station_id)
         if known is None:
             flags = list(map(str, TOLD_BY_ZONE))
             rows = self._connection.execute(self._told_by_zone, (station_id, flags))
             decisions = [unpack_decision(body) for (body,) in rows]
-            known = self._clocks[station_id, zone] = _joined(decisions, zone)
-        return known
+            zones = {each.zone for decision in decisions for each in decision.offsets}
+            known = self._clocks[station_id] = {each: _joined(decisions, each) for each in zones}
+        return known.get(zone, ())
 
 
 def _joined(decisions: Iterable[Decision], zone: str) -> UtcOffsets:

@@ -221,4 +221,6 @@ class Rater:
         """Write *decisions*, from *number* on, with what follows; return the next number."""
         store_decisions(self._connection, decisions, first_number=number)
         self._allowances.store()
+        if self._recorded is not None:
+            self._recorded.next_number = number + len(decisions)
         return number + len(decisions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.facts.flags import Flag
+from ledger.rating import recorded as recorded_decisions
 from ledger.rating.decisions import (
     AllowanceUse,
     Decision,
@@ -206,3 +208,49 @@ def test_a_clock_that_was_today_s_at_every_decision_is_today_s(
     rows_of(connection, *both, flag=Flag.ZONE_MISSING)
 
     assert known.clock("ST-1", BERLIN) == ()
+
+
+def test_decisions_come_with_those_that_were_decided_before_them(
+    connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded_decisions, "AHEAD", 3)
+    first, again = held(1, number=1), held(9, number=1)
+    others = [held(number, number=number) for number in range(2, 6)]
+    found = recorded(connection, first, *others, again)
+
+    assert found.of(first.session_id) == (first, again)
+    connection.close()
+
+    assert [found.of(each.session_id) for each in others[:2]] == [(each,) for each in others[:2]]
+    with pytest.raises(psycopg.OperationalError):
+        found.of(others[2].session_id)
+
+
+def test_what_is_decided_again_comes_with_what_was_decided_next(
+    connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded_decisions, "AHEAD", 2)
+    first, again, last = held(1, number=1), held(9, number=1), held(10, number=6)
+    others = [held(number, number=number) for number in range(2, 6)]
+    found = recorded(connection, first, *others, again, last)
+    found.next_number = 6
+
+    assert found.of(first.session_id) == (first, again)
+    connection.close()
+
+    assert found.of(last.session_id) == (last,)
+
+
+def test_in_whatever_order_they_are_asked_for_all_decisions_of_a_session_come(
+    connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded_decisions, "AHEAD", 3)
+    kept = [held(position, number=position % 4) for position in range(1, 13)]
+    found = recorded(connection, *kept)
+    chance = random.Random(7)
+    for _ in range(60):
+        found.next_number = chance.randrange(15)
+        number = chance.randrange(6)
+
+        expected = tuple(each for each in kept if each.session_id == f"ST-1/{number}")
+        assert found.of(f"ST-1/{number}") == expected
