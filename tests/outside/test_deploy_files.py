@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.settings import NAMES
 from tests.tree import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -74,6 +75,35 @@ def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> No
         assert {mount["name"] for mount in container["volumeMounts"]} == named
         given = {each["name"] for each in container["env"]}
         assert {"WATTLEDGER_KAFKA_SASL_PASSWORD", "WATTLEDGER_KAFKA_CA_FILE"} <= given
+
+
+@pytest.mark.parametrize("certificate", ["true", "false"])
+def test_who_proves_who_he_is_to_kafka_may_read_his_files_and_has_all_settings(
+    tools: Path, certificate: str
+) -> None:
+    given = (
+        "secrets.kafkaTls=tls",
+        "secrets.kafkaSasl=sasl",
+        f"secrets.kafkaCertificate={certificate}",
+    )
+    pods = [
+        each["spec"]["template"]["spec"]
+        for each in rendered(tools, *given)
+        if each["kind"] in ("Deployment", "Job")
+    ]
+
+    assert len(pods) == 5
+    for pod in pods:
+        [container] = pod["containers"]
+        # Files of a secret are root's and its group's; the group is this one.
+        assert pod["securityContext"]["fsGroup"] == container["securityContext"]["runAsGroup"]
+        named = {each["name"] for each in container["env"]}
+        settings = {f"WATTLEDGER_{name.upper()}" for name in NAMES}
+        assert named <= settings
+        asked = {name for name in named if "_KAFKA_SASL_" in name or name.endswith("_FILE")}
+        whole = {name for name in settings if "_KAFKA_SASL_" in name or name.endswith("_FILE")}
+        certified = {"WATTLEDGER_KAFKA_CERTIFICATE_FILE", "WATTLEDGER_KAFKA_KEY_FILE"}
+        assert asked == (whole if certificate == "true" else whole - certified)
 
 
 def test_a_chart_without_kafka_is_refused(tools: Path) -> None:
