@@ -173,8 +173,43 @@ def test_the_alerts_wake_up_whom_they_should(promtool: Path, tmp_path: Path) -> 
     assert "SUCCESS" in ran(promtool, "test", "rules", tmp_path / "alerts_test.yml")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", ""),
+        ('"gridPos"', '"gridPoss"', "unexpected field 'gridPoss'"),
+        ('"legendFormat"', '"legendFormt"', "unexpected field 'legendFormt'"),
+        ('"unit": "s"', '"unit": 7', "cannot unmarshal number"),
+    ],
+    ids=["as it is", "a wrong field", "a wrong field of a query", "a wrong type"],
+)
+def test_grafana_knows_every_field_of_the_dashboard(
+    tools: Path, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert tools.is_dir()
+    text = json.dumps(dashboard_as_it_is())
+    dashboard = json.loads(text.replace(old, new) if old else text)
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            # By this the checker knows what a query may have.
+            target["datasource"] = panel["datasource"]
+    check = built("dashboard_check", tmp_path)
+
+    done = subprocess.run(
+        [check], check=False, capture_output=True, text=True, input=json.dumps(dashboard)
+    )
+
+    assert said in done.stderr
+    assert (done.returncode == 0) == (said == "")
+
+
+def dashboard_as_it_is() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DEPLOY / "grafana/wattledger.json").read_text("utf-8"))
+    return found
+
+
 def test_prometheus_reads_every_query_of_the_dashboard(promtool: Path, tmp_path: Path) -> None:
-    dashboard = json.loads((DEPLOY / "grafana/wattledger.json").read_text("utf-8"))
+    dashboard = dashboard_as_it_is()
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     rules = [{"record": f"panel:{n}", "expr": query} for n, query in enumerate(asked)]
     path = tmp_path / "queries.yml"
