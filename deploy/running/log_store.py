@@ -15,6 +15,7 @@ from ledger.log.event_log import EventLog, LineWriter
 
 if TYPE_CHECKING:
     from ledger.log.kafka.cluster import KafkaCluster
+    from ledger.log.moving import LogStore
 
 
 def make_event_log(connection: Connection[Any], settings: Settings) -> None:
@@ -30,15 +31,25 @@ def make_event_log(connection: Connection[Any], settings: Settings) -> None:
         make_log(connection, settings.partitions)
 
 
-def open_event_log(dsn: str, settings: Settings) -> EventLog:
-    """Return the log, for those who read it and who add whole records; it has to be closed."""
+def chosen_store(settings: Settings) -> LogStore:
+    """Return which store the settings name."""
+    from ledger.log.moving import POSTGRES, LogStore  # noqa: PLC0415
+
+    return LogStore("kafka", settings.kafka_topic) if settings.log == "kafka" else POSTGRES
+
+
+def open_event_log(dsn: str, settings: Settings, *, is_copied_to: bool = False) -> EventLog:
+    """Return the log, for those who read it and who add whole records; it has to be closed.
+
+    Who copies another one to it says *is_copied_to*.
+    """
     if settings.log == "kafka":
         from ledger.log.kafka.event_log import KafkaEventLog  # noqa: PLC0415
 
         return KafkaEventLog(kafka_cluster(settings))
     from ledger.log.postgres import PostgresEventLog  # noqa: PLC0415
 
-    return PostgresEventLog(dsn)
+    return PostgresEventLog(dsn, is_copied_to=is_copied_to)
 
 
 async def open_line_writer(dsn: str, settings: Settings) -> LineWriter:

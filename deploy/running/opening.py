@@ -29,16 +29,21 @@ class NothingThereError(DeployError):
 
 
 @contextmanager
-def opened(settings: Settings, *, is_new: bool = False) -> Iterator[Connection[Any]]:
+def opened(
+    settings: Settings, *, is_new: bool = False, moves_log: bool = False
+) -> Iterator[Connection[Any]]:
     """Yield a connection to the books, beside a running system or with nothing running.
+
+    Who *moves_log* to the store that the settings name need not find it there.
 
     Raises:
         NothingThereError: If the data folder is empty and *is_new* does not allow that.
         DeployError: If the database does not start.
+        LogElsewhereError: If the settings name another store for the log than the one that has it.
     """
     from ledger.database import connect
 
-    with _database(settings, is_new=is_new) as dsn, connect(dsn) as connection:
+    with _database(settings, is_new=is_new, moves_log=moves_log) as dsn, connect(dsn) as connection:
         yield connection
 
 
@@ -59,7 +64,7 @@ def opened_with_log(
 
 
 @contextmanager
-def _database(settings: Settings, *, is_new: bool) -> Iterator[str]:
+def _database(settings: Settings, *, is_new: bool, moves_log: bool = False) -> Iterator[str]:
     """Yield where the database is, started where it is ours and brought up to date."""
     from deploy.postgres.embedded import EmbeddedPostgres
 
@@ -72,19 +77,25 @@ def _database(settings: Settings, *, is_new: bool) -> Iterator[str]:
             keep_seconds = settings.database_idle_seconds
             server = EmbeddedPostgres(settings.data, keep_seconds=keep_seconds)
             dsn = exits.enter_context(server).dsn
-        prepare(dsn, settings)
+        prepare(dsn, settings, moves_log=moves_log)
         yield dsn
 
 
-def prepare(dsn: str, settings: Settings) -> None:
-    """Bring the tables up to date and make the event log if there is none."""
-    import psycopg
+def prepare(dsn: str, settings: Settings, *, moves_log: bool = False) -> None:
+    """Bring the tables up to date and make the event log if there is none.
 
+    Raises:
+        LogElsewhereError: If another store has it than the settings name, unless *moves_log*.
+    """
     from deploy.postgres import migrate
-    from deploy.running.log_store import make_event_log
+    from deploy.running.log_store import chosen_store, make_event_log
+    from ledger.database import connect
+    from ledger.log.moving import check_store
 
-    with psycopg.connect(dsn) as connection:
+    with connect(dsn, autocommit=False) as connection:
         migrate.apply(connection, "inputs")
         migrate.apply(connection, "persons")
         migrate.apply(connection, "books")
+        if not moves_log:
+            check_store(connection, chosen_store(settings))
         make_event_log(connection, settings)

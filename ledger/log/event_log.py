@@ -8,7 +8,8 @@ An append whose answer was lost may have been stored. So a record that is sent a
 known to be there carries a *stamp*: who made it, and the how-manieth of his it is. Stores keep it
 and need not look at it; a reader that acts on what it reads drops what it took already
 (`ledger.log.repeats`). A line of a station needs none: not answered, the station says it again,
-and the fold takes a frame that is there twice.
+and the fold takes a frame that is there twice. A store whose own writer may leave a record twice
+stamps it, and no reader need know which store that is.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ SET search_path = inputs;
 SET synchronous_commit = on;
 SET default_transaction_isolation = 'read committed'
 """
+COPIES: LiteralString = "SET wattledger.copies_log = on"
 # The lock is taken in the order of partitions, or two processes could wait for each other; the
 # position is read from the row as it is once the lock is ours.
 APPEND: LiteralString = """
@@ -140,8 +141,9 @@ class AppendRows(NamedTuple):
 class PostgresEventLog:
     """An `EventLog` in PostgreSQL. It connects when it is first asked."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, *, is_copied_to: bool = False) -> None:
+        """Prepare; who copies a log that has moved back to this one says *is_copied_to*."""
+        self._dsn, self._is_copied_to = dsn, is_copied_to
         self._connection: psycopg.Connection[Any] | None = None
         self._partitions = 0
         self._listens = False
@@ -223,6 +225,8 @@ class PostgresEventLog:
             if self._connection is None:
                 self._connection = psycopg.connect(self._dsn, autocommit=True)
                 self._connection.execute(SESSION)
+                if self._is_copied_to:
+                    self._connection.execute(COPIES)
             yield self._connection
         except psycopg.Error as error:
             self.close()

@@ -5,20 +5,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from deploy.settings import NAMES
 from tests.tree import ROOT
 
 DEPLOY = ROOT / "deploy"
 HELM = "helm.sh/helm/v3/cmd/helm@v3.19.2"
-COMPOSE_CHECK = ROOT / "tests" / "outside" / "compose_check"
+HERE = ROOT / "tests" / "outside"
+TLS_AND_SASL = ("secrets.kafkaTls=tls", "secrets.kafkaSasl=sasl")
 SECRETS = {
     "POSTGRES_PASSWORD": "one",
     "GRAFANA_PASSWORD": "two",
@@ -37,13 +41,32 @@ def ran(*words: str | Path, **options: Any) -> str:  # noqa: ANN401 - subprocess
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
-    """A folder with `helm`, kept for the next run."""
+    """A folder with `helm`, kept for the next run, as is what else is built there."""
     if shutil.which("go") is None:
-        pytest.skip("the chart is checked by helm, which Go builds: apt-get install golang")
+        pytest.skip("the files are checked by tools that Go builds: apt-get install golang")
     folder = Path.home() / ".cache" / "wattledger" / "outside"
     if not (folder / "helm").exists():
         ran("go", "install", HELM, env=os.environ | {"GOBIN": str(folder)})
     return folder
+
+
+@pytest.fixture(scope="session")
+def promtool(tools: Path) -> Path:
+    """Prometheus's own checker. Its module is built under one of ours: it replaces some."""
+    if not (tools / "promtool").exists():
+        built("promtool", tools, "github.com/prometheus/prometheus/cmd/promtool")
+    return tools / "promtool"
+
+
+def built(name: str, folder: Path, package: str = ".") -> Path:
+    """Return the program that Go builds of the module in the folder *name* beside this file."""
+    with tempfile.TemporaryDirectory() as scratch:
+        # Go notes there what it fetched.
+        module = shutil.copytree(HERE / name, Path(scratch) / name)
+        program = folder / name
+        environment = os.environ | {"GOFLAGS": "-mod=mod"}
+        ran("go", "build", "-o", program, package, cwd=module, env=environment)
+    return program
 
 
 def rendered(tools: Path, *values: str) -> list[dict[str, Any]]:
@@ -57,7 +80,7 @@ def test_the_chart_passes_helms_lint(tools: Path) -> None:
 
 
 def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> None:
-    found = rendered(tools, "secrets.kafkaTls=tls", "secrets.kafkaSasl=sasl")
+    found = rendered(tools, *TLS_AND_SASL)
 
     parts = {"w-stations", "w-worker", "w-invoicing", "w-projections"}
     deployments = {each["metadata"]["name"]: each for each in found if each["kind"] == "Deployment"}
@@ -76,6 +99,31 @@ def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> No
         assert {"WATTLEDGER_KAFKA_SASL_PASSWORD", "WATTLEDGER_KAFKA_CA_FILE"} <= given
 
 
+@pytest.mark.parametrize("certificate", ["true", "false"])
+def test_who_proves_who_he_is_to_kafka_may_read_his_files_and_has_all_settings(
+    tools: Path, certificate: str
+) -> None:
+    given = (*TLS_AND_SASL, f"secrets.kafkaCertificate={certificate}")
+    pods = [
+        each["spec"]["template"]["spec"]
+        for each in rendered(tools, *given)
+        if each["kind"] in ("Deployment", "Job")
+    ]
+
+    assert len(pods) == 5
+    for pod in pods:
+        [container] = pod["containers"]
+        # Files of a secret are root's and its group's; the group is this one.
+        assert pod["securityContext"]["fsGroup"] == container["securityContext"]["runAsGroup"]
+        named = {each["name"] for each in container["env"]}
+        settings = {f"WATTLEDGER_{name.upper()}" for name in NAMES}
+        assert named <= settings
+        asked = {name for name in named if "_KAFKA_SASL_" in name or name.endswith("_FILE")}
+        whole = {name for name in settings if "_KAFKA_SASL_" in name or name.endswith("_FILE")}
+        certified = {"WATTLEDGER_KAFKA_CERTIFICATE_FILE", "WATTLEDGER_KAFKA_KEY_FILE"}
+        assert asked == (whole if certificate == "true" else whole - certified)
+
+
 def test_a_chart_without_kafka_is_refused(tools: Path) -> None:
     done = subprocess.run(
         [tools / "helm", "template", "w", DEPLOY / "chart", "--set", "settings.log=postgres"],
@@ -90,10 +138,81 @@ def test_a_chart_without_kafka_is_refused(tools: Path) -> None:
 
 def test_compose_reads_its_file(tools: Path, tmp_path: Path) -> None:
     assert tools.is_dir()
-    # Go notes there what it fetched.
-    checking = shutil.copytree(COMPOSE_CHECK, tmp_path / "check")
-    environment = os.environ | SECRETS | {"GOFLAGS": "-mod=mod"}
-    services = ran("go", "run", ".", DEPLOY / "compose.yaml", cwd=checking, env=environment).split()
+    check = built("compose_check", tmp_path)
+    services = ran(check, DEPLOY / "compose.yaml", env=os.environ | SECRETS).split()
 
     assert {"kafka-1", "kafka-2", "kafka-3", "postgres", "stations", "worker"} <= set(services)
     assert {"invoicing", "projections", "prometheus", "grafana"} <= set(services)
+
+
+@pytest.mark.parametrize("values", [(), TLS_AND_SASL], ids=["plain", "TLS and SASL"])
+def test_kubernetes_knows_every_field_of_the_chart(
+    tools: Path, tmp_path: Path, values: tuple[str, ...]
+) -> None:
+    manifests = yaml.safe_dump_all(rendered(tools, *values))
+    check = built("manifest_check", tmp_path)
+
+    kinds = ran(check, input=manifests).split()
+
+    assert sorted(kinds) == [*["Deployment"] * 4, "Job", *["PodDisruptionBudget"] * 4, "Service"]
+    wrong = manifests.replace("maxUnavailable", "maxUnavailible", 1)
+    done = subprocess.run([check], check=False, capture_output=True, text=True, input=wrong)
+    assert "unknown field" in done.stderr
+
+
+def test_prometheus_takes_its_configuration_and_the_alerts(promtool: Path) -> None:
+    said = ran(promtool, "check", "config", "--lint=all", DEPLOY / "prometheus/prometheus.yml")
+
+    assert "SUCCESS: 11 rules found" in said
+
+
+def test_the_alerts_wake_up_whom_they_should(promtool: Path, tmp_path: Path) -> None:
+    for path in (HERE / "alerts_test.yml", DEPLOY / "prometheus/alerts.yml"):
+        shutil.copy(path, tmp_path)
+
+    assert "SUCCESS" in ran(promtool, "test", "rules", tmp_path / "alerts_test.yml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", ""),
+        ('"gridPos"', '"gridPoss"', "unexpected field 'gridPoss'"),
+        ('"legendFormat"', '"legendFormt"', "unexpected field 'legendFormt'"),
+        ('"unit": "s"', '"unit": 7', "cannot unmarshal number"),
+    ],
+    ids=["as it is", "a wrong field", "a wrong field of a query", "a wrong type"],
+)
+def test_grafana_knows_every_field_of_the_dashboard(
+    tools: Path, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert tools.is_dir()
+    text = json.dumps(dashboard_as_it_is())
+    dashboard = json.loads(text.replace(old, new) if old else text)
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            # By this the checker knows what a query may have.
+            target["datasource"] = panel["datasource"]
+    check = built("dashboard_check", tmp_path)
+
+    done = subprocess.run(
+        [check], check=False, capture_output=True, text=True, input=json.dumps(dashboard)
+    )
+
+    assert said in done.stderr
+    assert (done.returncode == 0) == (said == "")
+
+
+def dashboard_as_it_is() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DEPLOY / "grafana/wattledger.json").read_text("utf-8"))
+    return found
+
+
+def test_prometheus_reads_every_query_of_the_dashboard(promtool: Path, tmp_path: Path) -> None:
+    dashboard = dashboard_as_it_is()
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    rules = [{"record": f"panel:{n}", "expr": query} for n, query in enumerate(asked)]
+    path = tmp_path / "queries.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+
+    assert f"SUCCESS: {len(asked)} rules found" in ran(promtool, "check", "rules", path)

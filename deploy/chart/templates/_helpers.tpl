@@ -20,6 +20,10 @@ app.kubernetes.io/component: {{ .part }}
   value: /var/lib/wattledger
 - name: WATTLEDGER_DATABASE_URL
   valueFrom: {secretKeyRef: {name: {{ .Values.secrets.database }}, key: database_url}}
+{{- if and .Values.secrets.kafkaSasl (not .Values.settings.kafka_sasl_mechanism) }}
+- name: WATTLEDGER_KAFKA_SASL_MECHANISM
+  value: SCRAM-SHA-512
+{{- end }}
 {{- with .Values.secrets.kafkaSasl }}
 - name: WATTLEDGER_KAFKA_SASL_USER
   valueFrom: {secretKeyRef: {name: {{ . }}, key: user}}
@@ -29,6 +33,12 @@ app.kubernetes.io/component: {{ .part }}
 {{- if .Values.secrets.kafkaTls }}
 - name: WATTLEDGER_KAFKA_CA_FILE
   value: /etc/wattledger/kafka/ca.crt
+{{- if .Values.secrets.kafkaCertificate }}
+- name: WATTLEDGER_KAFKA_CERTIFICATE_FILE
+  value: /etc/wattledger/kafka/tls.crt
+- name: WATTLEDGER_KAFKA_KEY_FILE
+  value: /etc/wattledger/kafka/tls.key
+{{- end }}
 {{- end }}
 {{- end }}
 

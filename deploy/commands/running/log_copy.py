@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -16,6 +16,8 @@ from deploy.running.owner import sole_owner
 from deploy.settings import FILE_NAME
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
     from deploy.settings import Settings
     from ledger.log.copying import CopiedLog
     from ledger.log.event_log import EventLog
@@ -35,7 +37,8 @@ def copy(
     refused. The store to copy to is empty, or holds the first records of the log: then those are
     compared and the copy goes on, so that one that was interrupted is simply started again. The
     topic is made if there is none, as by `kafka init`; one that is weaker than `kafka_profile` asks
-    is refused. Nothing may be up meanwhile. The log that was copied stays as it is.
+    is refused. Nothing may be up meanwhile. The log that was copied stays as it is, and nobody can
+    go on with it any more: with the old settings every command is refused, until it is copied back.
 
     Args:
         source: The store that has the log.
@@ -43,9 +46,10 @@ def copy(
         folder: Where.
     """
     from deploy.progress_bar import progress_bar
-    from deploy.running.log_store import open_event_log
+    from deploy.running.log_store import chosen_store, open_event_log
     from ledger.database import dsn_of
     from ledger.log.copying import copy_log
+    from ledger.log.moving import move_log
 
     if source == target:
         message = "say two stores: --from postgres --to kafka, or the other way"
@@ -54,18 +58,30 @@ def copy(
     settings = replace(given, log=source)
     # Whichever is not Kafka needs no cluster; that one is named whatever the log is now.
     moved = replace(given, log=target)
-    with opened(settings) as connection, sole_owner(settings.data):
+    with opened(settings, moves_log=True) as connection, sole_owner(settings.data):
+        _check_topic(connection, given)
         dsn = dsn_of(connection)
         with closing(open_event_log(dsn, settings)) as old:
             _make(dsn, moved, partitions=old.partitions)
             with (
-                closing(open_event_log(dsn, moved)) as new,
+                closing(open_event_log(dsn, moved, is_copied_to=True)) as new,
                 progress_bar("copying", is_shown=not folder.json) as show,
             ):
                 _check(new, moved)
                 copied = copy_log(old, new, progress=show)
+        move_log(connection, chosen_store(moved), records=copied.records)
     _report(copied, given, source=source, target=target, is_json=folder.json)
     return 0
+
+
+def _check_topic(connection: Connection[Any], settings: Settings) -> None:
+    """Refuse another topic than the one that has the log, if one has it."""
+    from deploy.running.log_store import chosen_store
+    from ledger.log.moving import LogElsewhereError, store_in_use
+
+    found, kafka = store_in_use(connection), chosen_store(replace(settings, log="kafka"))
+    if found is not None and found.topic not in (None, kafka.topic):
+        raise LogElsewhereError(kafka, found)
 
 
 def _make(dsn: str, settings: Settings, *, partitions: int) -> None:
@@ -117,5 +133,5 @@ def _report(
             for name, value in needed.items()
         ),
         "Then `wattledger replay --check` compares the books with it. What was copied stays in "
-        f"{source}; nothing is written there any more.",
+        f"{source}; whoever would go on with it there is refused from now on.",
     )

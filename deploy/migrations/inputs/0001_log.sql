@@ -35,3 +35,30 @@ $$;
 
 CREATE TRIGGER log_batch_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON log_batch
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE moved_log (
+    store text NOT NULL CHECK (store IN ('postgres', 'kafka')),
+    topic text CHECK ((topic IS NULL) = (store = 'postgres')),
+    moved_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX moved_log_is_one ON moved_log ((true));
+COMMENT ON TABLE moved_log IS
+    'Where the event log is since it was copied (ledger/log/moving.py). No row: never copied.';
+
+-- The last word against whoever still has the old settings, on whatever machine.
+CREATE FUNCTION refuse_append_to_copied_log() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    its_topic text;
+BEGIN
+    SELECT topic INTO its_topic FROM moved_log WHERE store = 'kafka';
+    IF FOUND AND current_setting('wattledger.copies_log', true) IS DISTINCT FROM 'on' THEN
+        RAISE EXCEPTION 'the event log was copied to Kafka and goes on there: '
+            'set log = "kafka" and kafka_topic = "%"', its_topic
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER log_head_is_in_use BEFORE UPDATE ON log_head
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_append_to_copied_log();

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from deploy.commands.catalogue import COMMANDS, GROUPS, UNSAID
 from deploy.commands.command import Command
-from tests.tree import EXAMPLES
+from tests.tree import EXAMPLES, ROOT
 
+DOCS = ROOT / "docs"
 HEAVY = {"asyncio", "eventsourcing", "numpy", "ocpp", "psycopg", "websockets"}
 BUILT_ON = {"deploy.commands.tariffs.explain": ["deploy.commands.price"]}
 SHOW_LOADED = """
@@ -51,6 +54,26 @@ def test_every_command_of_two_words_belongs_to_a_group() -> None:
 
     assert first_words == set(GROUPS)
     assert set(UNSAID) <= first_words
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        ROOT / "README.md",
+        *sorted(DOCS.rglob("*.md")),
+        ROOT / "deploy" / "prometheus" / "alerts.yml",
+    ],
+    ids=lambda page: page.name,
+)
+def test_a_page_names_only_commands_that_there_are(page: Path) -> None:
+    known = {command.words for command in COMMANDS} | GROUPS.keys()
+    named = re.findall(r"(?<![\w/.-])wattledger((?: [a-z][a-z-]*)+)", page.read_text("utf-8"))
+
+    assert [
+        words
+        for words in map(str.split, named)
+        if not any(" ".join(words[:count]) in known for count in (1, 2))
+    ] == []
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",), ("tariff", "--help")])

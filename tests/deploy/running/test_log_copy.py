@@ -18,9 +18,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs na
 from deploy.cli import WRONG, run
 from deploy.running.owner import sole_owner
 from deploy.settings import NAMES
+from ledger.log.envelope import Tick, encode_line
+from ledger.log.event_log import NewRecord, partition_of
 from ledger.log.kafka.cluster import KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
-from tests.charging_day import PARTITIONS, choose
+from ledger.log.postgres import PostgresEventLog
+from tests.charging_day import PARTITIONS, at, choose, start16, stop16
+from tests.ledger.worker.kafka.test_worker_group import run_group
 from tests.projections.books_of_a_day import books_of_a_day
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
@@ -88,6 +92,79 @@ def test_after_the_copy_replay_finds_no_difference_and_explain_reaches_the_old_f
     assert [told(capsys, "explain", first["number"]), told(capsys, "log", "export")] == before
     with KafkaEventLog(place.kafka) as log:
         assert sum(log.ends()) == copied["records"] > 20
+
+
+async def test_the_books_go_on_in_kafka_and_replay_knows_old_and_new(
+    database: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, *UP)
+    place.keep_log_in("kafka")
+    later = [start16("CS-OLD-1", 400, 31, "FLEET1", 8000), stop16("CS-OLD-1", 450, 31, 9500)]
+    with KafkaEventLog(place.kafka) as log:
+        for _, station, line in later:
+            number = partition_of(station, partitions=PARTITIONS)
+            log.append([NewRecord(number, [encode_line(line)])])
+    await run_group(database, place.kafka, place.data)
+
+    replayed = json.loads(told(capsys, "replay", "--check", "--json"))
+
+    assert (replayed["differences"], replayed["compared_by_kind"]["decision"]) == (0, 9)
+
+
+SETTINGS_BEFORE = [
+    pytest.param(["invoices"], id="reads"),
+    pytest.param(["apply", "examples/first-station.yaml"], id="declares"),
+    pytest.param(["up"], id="up"),
+    pytest.param(["run", "worker"], id="a process"),
+    pytest.param(["run", "stations"], id="another"),
+]
+
+
+@pytest.mark.parametrize("arguments", SETTINGS_BEFORE)
+def test_with_the_settings_of_before_the_copy_everything_is_refused_with_what_to_set(
+    database: str, place: Place, capsys: pytest.CaptureFixture[str], *, arguments: list[str]
+) -> None:
+    place.variables.setenv("WATTLEDGER_METRICS_PORT", "-1")
+    told(capsys, *UP)
+    with PostgresEventLog(database) as log:
+        ends = list(log.ends())
+
+        assert run(arguments) == WRONG
+
+        assert f'set log = "kafka" and kafka_topic = "{place.kafka.topic}"' in (
+            capsys.readouterr().err
+        )
+        assert list(log.ends()) == ends
+
+
+def test_a_copy_back_is_the_way_back(
+    database: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, *UP)
+    place.keep_log_in("kafka")
+    with KafkaEventLog(place.kafka) as log:
+        log.append([NewRecord(0, [encode_line(Tick(received_at=at(2_000)))])])
+
+    copied = json.loads(told(capsys, *DOWN, "--json"))
+
+    assert copied["records"] == copied["found"] + 1
+    assert run(["invoices"]) == WRONG
+    assert "wattledger log copy --from postgres --to kafka" in capsys.readouterr().err
+    place.keep_log_in("postgres")
+    assert told(capsys, "invoices")
+    with PostgresEventLog(database) as log:
+        log.append([NewRecord(0, [encode_line(Tick(received_at=at(2_001)))])])
+
+
+def test_no_past_log_is_copied_over_the_one_in_use(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, *UP)
+    place.variables.setenv("WATTLEDGER_KAFKA_TOPIC", f"{place.kafka.topic}.other")
+
+    for way in (UP, DOWN):
+        assert run(way) == WRONG
+        assert f'kafka_topic = "{place.kafka.topic}"' in capsys.readouterr().err
 
 
 def test_a_second_copy_finds_all_there_and_says_what_to_set(
