@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from ingest.answers.transactions import TransactionIds
+from ingest.commands.store import Commands
 from ingest.directory import StationDirectory
 from ingest.edge.admissions import Admissions
 from ingest.edge.connection_epochs import Epochs
@@ -31,6 +32,7 @@ from tests.fakes import (
     MemoryEpochs,
     MemoryIds,
     MemoryLog,
+    NoCommands,
 )
 from tests.tree import VECTORS
 
@@ -100,7 +102,7 @@ class Station:
 
 
 @asynccontextmanager
-async def open_edge(
+async def open_edge(  # noqa: PLR0913 - every part of a server, by its name
     *,
     log: LineWriter | None = None,
     ids: TransactionIds | None = None,
@@ -109,6 +111,7 @@ async def open_edge(
     subjects: Subjects | None = None,
     manners: Manners = DEFAULT_MANNERS,
     admissions: MemoryAdmissions | None = None,
+    commands: Commands | None = None,
     listeners: Sequence[Listener] = (Listener(),),
 ) -> AsyncIterator[Edge]:
     """Serve stations CP1, CP2 and CP3 while the context lasts."""
@@ -125,6 +128,7 @@ async def open_edge(
         listeners=listeners,
         manners=manners,
         admissions=Admissions(admissions, KnownKeys(SECRET), clock),
+        commands=commands or NoCommands(),
     )
     try:
         yield Edge(server, log, directory, clock, admissions)  # type: ignore[arg-type]  # reading it back is for the fake only

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from ingest.commands.command import ClaimedCommand
+from ingest.commands.store import Finished
 from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
 from ingest.edge.admissions import Refused, Times
 from ingest.edge.connection_epochs import Overtake
@@ -78,15 +80,35 @@ class MemoryIds:
         return self.given.setdefault((station_id, content_key), 1001 + len(self.given))
 
 
+class NoCommands:
+    """Nobody asks for calls to stations."""
+
+    async def claim(self, _station_id: str, _epoch: int) -> ClaimedCommand | None:
+        return None
+
+    async def finish(self, finished: Finished) -> None:
+        raise AssertionError(finished)
+
+    async def take_over(self, _station_id: str, _epoch: int) -> None:
+        return None
+
+    async def follow(self, _hear: Callable[[str | None], None]) -> None:
+        await asyncio.Event().wait()
+
+
 @dataclass
 class MemoryEpochs:
     """Connection numbers that live as long as the test."""
 
     given: dict[str, int] = field(default_factory=dict)
 
-    async def advance(self, station_id: str) -> int:
+    async def advance(self, station_id: str, protocol: str) -> int:
+        assert protocol
         self.given[station_id] = self.given.get(station_id, 0) + 1
         return self.given[station_id]
+
+    async def leave(self, station_id: str, epoch: int) -> None:
+        assert epoch <= self.given[station_id]
 
     async def newest(self, stations: Iterable[str]) -> Mapping[str, int]:
         return {station_id: self.given[station_id] for station_id in stations}

@@ -102,6 +102,7 @@ async def _serve_ours(task: Task, pipe: Connection) -> None:
         MemoryAdmissions,
         MemoryEpochs,
         MemoryIds,
+        NoCommands,
     )
 
     clock = FixedClock()
@@ -114,6 +115,7 @@ async def _serve_ours(task: Task, pipe: Connection) -> None:
             epochs=MemoryEpochs(),
             clock=clock,
             admissions=Admissions(MemoryAdmissions(), KnownKeys(bytes(32)), clock),
+            commands=NoCommands(),
             listeners=[Listener(tls=task.tls())],
         )
         await _answer_until_stopped(pipe, server.ports[0])

@@ -8,6 +8,7 @@ from typing import Final
 
 from deploy.commands.command import Command
 from deploy.commands.running.rows import RUNNING_COMMANDS
+from deploy.commands.stations.rows import STATION_COMMANDS
 from deploy.commands.tariffs.rows import TARIFF_COMMANDS
 
 GROUPS: Final[Mapping[str, str]] = MappingProxyType(
@@ -21,7 +22,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "run": "One part of the system as a process, for several machines.",
         "kafka": "The topics, where the log is in Kafka.",
         "events": "What is published of decisions.",
-        "station": "Credentials for stations, and who was refused.",
+        "station": "Stations: calls to them, their credentials, and who was refused.",
     }
 )
 """The first words that several commands share, or may come to share."""
@@ -186,28 +187,7 @@ COMMANDS: Final = (
             "log take-again --station HB-01 --by anna",
         ),
     ),
-    Command(
-        words="station password",
-        function="deploy.commands.station:password",
-        summary=(
-            "Make a password for a station, with the hash that master data may hold instead of it."
-        ),
-        examples=(
-            "station password",
-            "station password --of 'a password that you chose'",
-        ),
-    ),
-    Command(
-        words="station refused",
-        function="deploy.commands.station:refused",
-        summary=(
-            "List who was refused a connection, from which address and why, the latest first."
-        ),
-        examples=(
-            "station refused",
-            "station refused --json",
-        ),
-    ),
+    *STATION_COMMANDS,
     Command(
         words="balance",
         function="deploy.commands.books.checking:balance",

@@ -131,7 +131,7 @@ class MemoryWire:
         connection = StationConnection(
             # It uses three methods of the class, which has no smaller type.
             cast("ServerConnection", _ServerSocket(ours, theirs)),
-            epoch=await self._epochs.advance(access.station_id),
+            epoch=await self._epochs.advance(access.station_id, subprotocol),
             dialect=DIALECTS[subprotocol],
             parts=AnsweringParts(
                 station=access,

@@ -79,6 +79,7 @@ async def _serve_stations(
     from deploy.observing.station_condition import StationsCondition  # noqa: PLC0415
     from deploy.running.log_store import open_line_writer  # noqa: PLC0415
     from ingest.answers.transactions import PostgresTransactionIds  # noqa: PLC0415
+    from ingest.commands.store import PostgresCommands  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
     from ingest.edge.admissions import Admissions, PostgresAdmissions  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
@@ -98,8 +99,8 @@ async def _serve_stations(
         directory = DeclaredDirectory(context.dsn, clock)
         subjects = PostgresSubjects(connect)
         ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
-        store = PostgresAdmissions(connect)
-        for each in (directory, subjects, ids, epochs, store):
+        store, commands = PostgresAdmissions(connect), PostgresCommands(connect)
+        for each in (directory, subjects, ids, epochs, store, commands):
             exits.push_async_callback(each.close)
         try:
             server = await serve(
@@ -111,6 +112,7 @@ async def _serve_stations(
                 clock=clock,
                 listeners=_listeners(settings),
                 admissions=Admissions(store, known, clock),
+                commands=commands,
                 manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
             )
         except OSError as error:

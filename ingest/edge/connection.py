@@ -45,6 +45,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
+from ingest.commands.command import CommandState, Exchanged, OutgoingCall
 from ingest.edge.frame_counts import FrameCounts
 from ingest.errors import IngestError
 from ingest.persons.sealer import sealed_frame
@@ -62,6 +63,7 @@ CALL_SECONDS: Final = 30.0
 _REPEAT_WITHIN: Final = timedelta(minutes=10)
 _REPEATS_MAX: Final = 8
 _REPEAT_SIZE_MAX: Final = 4096
+_TOO_LATE: Final = "too late"
 QUESTIONS_MAX: Final = 256
 """Questions that wait for their turn: a station that ends transactions without end adds no more."""
 _LOGGER = logging.getLogger(__name__)
@@ -100,7 +102,7 @@ class StationConnection:
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
-        self._turn = asyncio.Lock()
+        self.turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
         self._repeats: dict[bytes, tuple[bytes, datetime, Authorization | None]] = {}
         self._pong: asyncio.Future[float] | None = None
@@ -144,28 +146,50 @@ class StationConnection:
             StationGoneError: If no answer came within *seconds*.
         """
         message_id = str(uuid.uuid4())
-        key = codec.encode(message_id)
-        frame = codec.encode_call(message_id, action, payload)
+        frame = codec.encode_call(message_id, action, payload).decode()
+        # The time runs from our turn on: other calls' waiting is no silence of the station.
+        async with self.turn:
+            answered, why = await self._ask_station(OutgoingCall(message_id, frame), seconds)
+        await self._append_frame(frame, None if answered is None else answered[1], is_ours=True)
+        if answered is None:
+            raise StationGoneError(self.station_id, action, why)
+        return answered[0]
+
+    async def exchange(self, call: OutgoingCall, *, seconds: float) -> Exchanged:
+        """Send a call whose turn it is, and wait for its answer.
+
+        The log has it before it leaves, and once more with its answer: a kill in between leaves
+        what the station was told.
+        """
+        sent = await self._append_frame(call.text, None, is_ours=True)
+        answered, why = await self._ask_station(call, seconds)
+        if answered is None:
+            is_late = why == _TOO_LATE
+            return Exchanged(CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN, sent)
+        message, reply = answered
+        line = await self._append_frame(call.text, reply, is_ours=True)
+        is_error = isinstance(message, CallError)
+        return Exchanged(CommandState.ERROR if is_error else CommandState.ANSWERED, line)
+
+    async def _ask_station(
+        self, call: OutgoingCall, seconds: float
+    ) -> tuple[tuple[CallResult | CallError, str] | None, str]:
+        """Return the station's answer and its text; None and why where none came."""
+        key = codec.encode(call.message_id)
         self._calls[key] = self._loop.create_future()
-        answered: tuple[CallResult | CallError, str] | None = None
-        why = "connection closed"
+        answered, why = None, "connection closed"
         try:
-            # The time runs from our turn on: other calls' waiting is no silence of the station.
-            async with self._turn, asyncio.timeout(seconds):
-                await self._socket.send(frame, text=True)
+            async with asyncio.timeout(seconds):
+                await self._socket.send(call.text.encode(), text=True)
                 self._counts.sent[self.protocol] += 1
                 answered = await self._calls[key]
         except TimeoutError:
-            why = "too late"
+            why = _TOO_LATE
         except ConnectionClosed:
             pass
         finally:
             del self._calls[key]
-        reply = None if answered is None else answered[1]
-        await self._append_frame(frame.decode(), reply, is_ours=True)
-        if answered is None:
-            raise StationGoneError(self.station_id, action, why)
-        return answered[0]
+        return answered, why
 
     def ping(self) -> None:
         """Begin to send a ping unless one is still unanswered; an answered one shows life.
@@ -323,8 +347,8 @@ class StationConnection:
         is_ours: bool = False,
         is_unread: bool = False,
         authorization: Authorization | None = None,
-    ) -> None:
-        """Log a frame, without what tells who somebody is."""
+    ) -> Frame:
+        """Log a frame, without what tells who somebody is; return it as the log has it."""
         frame = Frame(
             received_at=self._parts.clock.now(),
             station=self.station_id,
@@ -339,6 +363,7 @@ class StationConnection:
         habits = parts.station.token_habits
         line = await sealed_frame(frame, parts.subjects, habits, is_unread=is_unread)
         await self._append(line)
+        return line
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:
         return ConnectionLine(

@@ -7,6 +7,7 @@ import logging
 import ssl
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -24,6 +25,8 @@ from ingest.answers.answering import AnsweringParts, Dialect
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
+from ingest.commands.dispatching import Dispatcher
+from ingest.commands.store import Commands
 from ingest.directory import StationAccess, StationDirectory
 from ingest.edge.admissions import SAVE_SECONDS, Admissions, Reason
 from ingest.edge.connection import StationConnection, hang_up
@@ -95,7 +98,7 @@ DEFAULT_MANNERS: Final = Manners()
 class Server:
     """A running server; `close` stops it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every part of a server, by its name
         self,
         *,
         log: LineWriter,
@@ -106,12 +109,14 @@ class Server:
         clock: Clock,
         manners: Manners,
         admissions: Admissions,
+        commands: Commands,
     ) -> None:
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._admissions, self.counts = admissions, FrameCounts()
         self._door = Door(directory, Gate(time.monotonic, admissions.known), admissions)
         self._newest: dict[str, StationConnection] = {}
+        self._dispatcher = Dispatcher(commands, self._newest)
         self._sequences: dict[str, Sequences] = {}
         self._listening: list[WebSocketServer] = []
         self._opened: set[StationSocket] = set()
@@ -149,6 +154,7 @@ class Server:
             for socket in tuple(self._opened):
                 socket.transport.abort()
         await asyncio.gather(*closed)
+        await self._dispatcher.close()
         await self._admissions.save()
 
     async def listen(self, listeners: Sequence[Listener]) -> None:
@@ -159,6 +165,7 @@ class Server:
         self._start(self._keep_alive())
         self._start(self._epochs.follow(self._overtake))
         self._start(self._save_admissions())
+        self._start(self._dispatcher.run())
 
     async def _listen(self, listener: Listener) -> WebSocketServer:
         return await serve_websockets(
@@ -196,7 +203,7 @@ class Server:
         try:
             connection = StationConnection(
                 socket,
-                epoch=await self._epochs.advance(station.station_id),
+                epoch=await self._epochs.advance(station.station_id, socket.subprotocol),
                 dialect=DIALECTS[socket.subprotocol],
                 parts=self._parts(station),
                 log=self._log,
@@ -212,11 +219,18 @@ class Server:
             await hang_up(socket, CloseCode.TRY_AGAIN_LATER, "", seconds=seconds)
 
     async def _run(self, connection: StationConnection) -> None:
+        self._dispatcher.begin(connection)
         try:
             await connection.run()
         finally:
             if self._newest.get(connection.station_id) is connection:
                 del self._newest[connection.station_id]
+                self._start(self._leave(connection))
+
+    async def _leave(self, connection: StationConnection) -> None:
+        """Let everybody see that a station is gone; whoever asks meanwhile is told too late."""
+        with suppress(psycopg.Error):
+            await self._epochs.leave(connection.station_id, connection.epoch)
 
     def _enter(self, connection: StationConnection) -> bool:
         """Make *connection* its station's newest and fence the one before; False if it is older."""
@@ -301,6 +315,7 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
     clock: Clock,
     listeners: Sequence[Listener],
     admissions: Admissions,
+    commands: Commands,
     manners: Manners = DEFAULT_MANNERS,
 ) -> Server:
     """Start to serve stations and return the running server."""
@@ -313,6 +328,7 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
         clock=clock,
         manners=manners,
         admissions=admissions,
+        commands=commands,
     )
     await server.listen(listeners)
     return server

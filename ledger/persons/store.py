@@ -44,7 +44,7 @@ FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (kind, name, spelt)
 WHERE (subject.kind, subject.name) = (asked.kind, asked.name) AND subject.spelt <> asked.spelt
 """
 _NAMES: LiteralString = "SELECT subject, name FROM subject WHERE subject = ANY (%s)"
-_KEYS: LiteralString = "SELECT subject, key FROM subject WHERE subject = ANY (%s)"
+KEYS: LiteralString = "SELECT subject, key FROM subject WHERE subject = ANY (%s)"
 _ERASE: LiteralString = "DELETE FROM subject WHERE subject = ANY (%s) RETURNING subject"
 _KEEP_BLOB: LiteralString = """
 INSERT INTO blob (blob, subject, sealed) VALUES (%s, %s, %s) ON CONFLICT (blob) DO NOTHING
@@ -115,7 +115,7 @@ def names_of(connection: Connection[Any], subjects: Iterable[str]) -> dict[str, 
 
 def keys_of(connection: Connection[Any], subjects: Iterable[str]) -> dict[str, bytes]:
     """Return the key of each of *subjects* that was not erased."""
-    return dict(connection.execute(_KEYS, (sorted(set(subjects)),)).fetchall())
+    return dict(connection.execute(KEYS, (sorted(set(subjects)),)).fetchall())
 
 
 def readable(text: str, names: Mapping[str, str]) -> str:

@@ -31,6 +31,7 @@ from tests.fakes import (
     MemoryEpochs,
     MemoryIds,
     MemoryLog,
+    NoCommands,
 )
 
 MONTH = Month.ending_on(date(2026, 3, 31), history_days=2, time_zone="Europe/Berlin")
@@ -113,6 +114,7 @@ async def test_the_log_holds_what_it_would_hold_behind_a_websocket(
         epochs=behind.epochs,
         clock=behind.clock,
         admissions=Admissions(MemoryAdmissions(), KnownKeys(SECRET), behind.clock),
+        commands=NoCommands(),
         listeners=[Listener()],
     )
     address = f"ws://127.0.0.1:{server.ports[0]}"

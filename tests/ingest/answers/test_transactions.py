@@ -145,10 +145,12 @@ def test_even_garbage_has_a_content(payload: bytes) -> None:
 
 async def test_epochs_ascend_for_each_station_and_survive_a_restart(database: str) -> None:
     epochs = PostgresEpochs(lambda: connect_async(database))
-    first = await asyncio.gather(*(epochs.advance(name) for name in ("A", "B", "A", "A", "B")))
+    first = await asyncio.gather(
+        *(epochs.advance(name, "ocpp1.6") for name in ("A", "B", "A", "A", "B"))
+    )
     await epochs.close()
     restarted = PostgresEpochs(lambda: connect_async(database))
-    then = await restarted.advance("A")
+    then = await restarted.advance("A", "ocpp1.6")
     await restarted.close()
 
     assert first == [1, 1, 2, 3, 2]

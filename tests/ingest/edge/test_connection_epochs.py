@@ -80,11 +80,11 @@ async def test_connections_that_come_at_once_are_numbered_in_the_order_in_which_
     stations = ["CP1", "CP2", "CP1", "CP1", "CP2", "CP3"]
 
     # The first one is under way while the others gather.
-    numbers = await asyncio.gather(*map(epochs.advance, stations))
+    numbers = await asyncio.gather(*(epochs.advance(each, "ocpp1.6") for each in stations))
 
     assert numbers == [1, 1, 2, 3, 2, 1]
     assert await epochs.newest(["CP1", "CP3", "CP9"]) == {"CP1": 3, "CP3": 1}
-    assert await epochs.advance("CP1") == 4
+    assert await epochs.advance("CP1", "ocpp1.6") == 4
 
 
 async def test_every_new_number_is_told_with_its_station_even_after_the_news_broke_off(
@@ -106,7 +106,7 @@ async def test_every_new_number_is_told_with_its_station_even_after_the_news_bro
         # What is told before somebody listens is lost: `newest` is for that.
         async with asyncio.timeout(10):
             while not told:
-                await epochs.advance("CP 1")
+                await epochs.advance("CP 1", "ocpp1.6")
                 await asyncio.sleep(0.02)
         assert told[-1] == ("CP 1", (await epochs.newest(["CP 1"]))["CP 1"])
     following.cancel()

@@ -18,8 +18,8 @@ class SlowEpochs(MemoryEpochs):
 
     is_let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def advance(self, station_id: str) -> int:
-        epoch = await super().advance(station_id)
+    async def advance(self, station_id: str, protocol: str) -> int:
+        epoch = await super().advance(station_id, protocol)
         if epoch == 1:
             await self.is_let_go.wait()
         return epoch

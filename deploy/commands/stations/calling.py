@@ -1,0 +1,144 @@
+"""`wattledger station command`: calls to stations, from whatever machine reaches the database."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
+from deploy.errors import DeployError
+from deploy.output import complain, print_json, say
+from deploy.running.opening import opened
+
+if TYPE_CHECKING:
+    from ingest.commands.asking import Patience
+    from ingest.commands.command import Command
+    from ingest.commands.outcome import CommandOutcome
+
+WAIT_SECONDS = 30.0
+Wait = Annotated[float, Parameter(help="Seconds to wait for the answer; 0 does not wait.")]
+Within = Annotated[float, Parameter(help="Seconds after which it is not sent any more.")]
+Queue = Annotated[
+    bool, Parameter(negative=(), help="Let it wait for a station that is not connected.")
+]
+
+
+def command(
+    station: str,
+    action: str,
+    payload: str = "{}",
+    *,
+    wait: Wait = WAIT_SECONDS,
+    within: Within = WAIT_SECONDS,
+    queue: Queue = False,
+    by: str | None = None,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Send a call to a station, whichever process it is connected to, and show its answer.
+
+    The payload is checked against the official schema of the station's version and sent as given.
+    Rejected is an answer like any other: the command ends with 0 whenever the station answered,
+    and with 1 where it did not, answered with an error, or is not connected.
+
+    Args:
+        station: The station's id.
+        action: The call, by OCPP's name: Reset, GetVariables, RemoteStartTransaction.
+        payload: Its payload as JSON, or @FILE.
+        wait: Seconds to wait for the answer; 0 does not wait.
+        within: Seconds after which it is not sent any more.
+        queue: Let it wait for a station that is not connected.
+        by: Who sends it (default: your login).
+        folder: Where.
+    """
+    from ingest.commands.asking import Patience
+
+    patience = Patience(wait=wait, answer=within, may_queue=queue)
+    outcome = send(folder, station, action, _content(payload), by=by or login(), patience=patience)
+    return show(outcome, as_json=folder.json)
+
+
+def send(
+    folder: ReadingFolder, station: str, action: str, payload: str, *, by: str, patience: Patience
+) -> CommandOutcome:
+    """Have a call sent and return what came of it.
+
+    Raises:
+        IngestError: If it may not be sent, or its station is not connected.
+    """
+    from ingest.commands.outcome import outcome_of
+    from ledger.database import dsn_of
+    from ledger.persons.store import keys_of
+
+    with opened(folder.settings()) as connection:
+        done = asyncio.run(
+            _ask(dsn_of(connection), station, action, payload, by=by, patience=patience)
+        )
+        frame = done.frame
+        keys = keys_of(connection, (e.subject for e in (*frame.sealed, *frame.reply_sealed)))
+    return outcome_of(done, keys)
+
+
+def show(outcome: CommandOutcome, *, as_json: bool) -> int:
+    """Show what came of a call, and return the command's code."""
+    from ingest.commands.command import CommandState
+
+    is_answered = outcome.state is CommandState.ANSWERED
+    # Whoever does not wait is told that it is under way, and that is no failure.
+    code = int(not is_answered and outcome.state not in (CommandState.QUEUED, CommandState.SENT))
+    if as_json:
+        print_json(outcome)
+        return code
+    said = f"{outcome.station} {outcome.action}: {_SAID[outcome.state]}"
+    if outcome.error is not None:
+        complain(f"{said}: {outcome.error.code} {outcome.error.description}".rstrip())
+    elif code:
+        complain(said)
+    else:
+        say(said if outcome.response is None else f"{said} {bytes(outcome.response).decode()}")
+    return code
+
+
+_SAID = {
+    "queued": "waits for its turn",
+    "sent": "is sent, not answered yet",
+    "answered": "answered",
+    "error": "was answered with an error",
+    "timed_out": "was not answered in time",
+    "unknown": "was sent; what the station made of it is not known",
+}
+
+
+async def _ask(
+    dsn: str, station: str, action: str, payload: str, *, by: str, patience: Patience
+) -> Command:
+    from deploy.clock import SystemClock
+    from ingest.commands.asking import StationCommands
+    from ingest.declared_directory import DeclaredDirectory
+    from ingest.persons.subjects import PostgresSubjects
+    from ledger.database import connect_async
+
+    connect, clock = partial(connect_async, dsn), SystemClock()
+    async with AsyncExitStack() as exits:
+        directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connect)
+        commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
+        for each in (directory, subjects, commands):
+            exits.push_async_callback(each.close)
+        following = asyncio.create_task(commands.follow())
+        exits.callback(following.cancel)
+        return await commands.ask(station, action, payload, by=by, patience=patience)
+
+
+def _content(payload: str) -> str:
+    if not payload.startswith("@"):
+        return payload
+    try:
+        return Path(payload[1:]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot read the payload: {error}"
+        raise DeployError(message) from error

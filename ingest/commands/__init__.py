@@ -1,0 +1,1 @@
+"""Calls of ours to stations: checked, kept as rows, carried out by whoever has the connection."""

@@ -1,0 +1,257 @@
+"""Asking for a call to a station, from any process: checked, noted, and waited for.
+
+connected with 2.0.1, the payload fits       a row; who has the connection sends it; the answer
+connected, the payload does not fit          RefusedPayloadError, nothing is noted
+not connected                                NotConnectedError, or with `may_queue` it waits for
+                                             its station until its deadline
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, LiteralString, NamedTuple
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+
+from ingest.clock import Clock
+from ingest.commands.command import Command, CommandState, NotConnectedError, call_text
+from ingest.commands.schemas import check_command
+from ingest.directory import StationDirectory
+from ingest.errors import IngestError
+from ingest.gathering import Connect, Gatherer
+from ingest.persons.sealer import sealed_frame
+from ingest.persons.subjects import Subjects
+from ledger.declared.identities import canonical
+from ledger.log.envelope import Frame, encode_line
+
+ANSWER_SECONDS: Final = 30.0
+"""How long after it was asked for a call may still be sent, and its station think about it."""
+PAYLOAD_MAX: Final = 256 * 1024
+"""Bytes of a payload: a local list of a thousand tokens has a tenth of that."""
+_ADD: LiteralString = """
+INSERT INTO station_command (id, station_id, action, protocol, frame, asked_by, deadline)
+SELECT id, station_id, action, protocol, frame, asked_by,
+    clock_timestamp() + seconds * interval '1 s'
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::float8[])
+    AS asked (id, station_id, action, protocol, frame, asked_by, seconds)
+ON CONFLICT (id) DO NOTHING
+"""
+_TELL: LiteralString = (
+    "SELECT pg_notify('station_command', station_id) FROM unnest(%s::text[]) AS asked (station_id)"
+)
+# Nobody writes what nobody came for any more: it shows in what is read.
+COMMAND_COLUMNS: LiteralString = """
+    id, station_id, action, protocol, frame, asked_by, asked_at, deadline,
+    CASE WHEN state = 'queued' AND deadline <= clock_timestamp() THEN 'timed_out'
+         WHEN state = 'sent' AND deadline + interval '5 s' <= clock_timestamp() THEN 'unknown'
+         ELSE state END,
+    epoch, sent_at, ended_at
+"""
+_READ: LiteralString = (
+    "SELECT " + COMMAND_COLUMNS + " FROM station_command WHERE id = ANY(%s)"  # noqa: S608 - ours
+)
+_CONNECTED: LiteralString = (
+    "SELECT station_id, protocol FROM connected_station WHERE station_id = ANY(%s)"
+)
+_LISTEN: LiteralString = "LISTEN station_command_ended"
+_LISTEN_AGAIN_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 5.0
+_LOGGER = logging.getLogger(__name__)
+_FRAME: Final = msgspec.json.Decoder(Frame)
+
+
+class UnknownStationError(IngestError):
+    """No station of that id is declared."""
+
+    def __init__(self, station_id: str) -> None:
+        self.station_id = station_id
+        super().__init__(f"no station {station_id} is declared")
+
+
+class BadPayloadError(IngestError):
+    """A payload is no JSON object, or too large."""
+
+
+class Patience(NamedTuple):
+    """How long a call may take, in seconds, and how long who asked for it waits to hear of it.
+
+    `may_queue`: it may wait for a station that is not connected.
+    """
+
+    wait: float = ANSWER_SECONDS
+    answer: float = ANSWER_SECONDS
+    may_queue: bool = False
+
+
+class _New(NamedTuple):
+    id: UUID
+    station_id: str
+    action: str
+    protocol: str | None
+    frame: bytes
+    asked_by: str
+    seconds: float
+
+
+class StationCommands:
+    """Asks for calls to stations; `follow` must run while somebody waits for answers."""
+
+    def __init__(
+        self, connect: Connect, *, directory: StationDirectory, subjects: Subjects, clock: Clock
+    ) -> None:
+        self._connect, self._directory = connect, directory
+        self._subjects, self._clock = subjects, clock
+        self._adds: Gatherer[_New, None] = Gatherer(connect, _add)
+        self._reads: Gatherer[UUID, Command | None] = Gatherer(connect, _read)
+        self._connected: Gatherer[str, str | None] = Gatherer(connect, _protocols)
+        self._ended: dict[UUID, asyncio.Event] = {}
+
+    async def ask(
+        self, station_id: str, action: str, payload: str, *, by: str, patience: Patience
+    ) -> Command:
+        """Have a call sent to a station and return how far it is after `patience.wait` seconds.
+
+        Args:
+            station_id: The station, however its identity is spelt.
+            action: The call, by OCPP's name.
+            payload: Its payload as JSON, in the station's version; it is sent as given.
+            by: Who asks.
+            patience: How long it may take.
+
+        Raises:
+            UnknownStationError: If the station is not declared.
+            NotConnectedError: If it is not connected and the call may not wait for it.
+            UnknownCommandError, RefusedPayloadError, BadPayloadError: If it may not be sent.
+        """
+        access = await self._directory.station(canonical(station_id))
+        if access is None:
+            raise UnknownStationError(station_id)
+        compact = compact_json(payload)
+        protocol = await self._connected.ask(access.station_id)
+        if protocol is not None:
+            check_command(protocol, action, compact)
+        elif not patience.may_queue:
+            raise NotConnectedError(access.station_id)
+        command_id = uuid4()
+        frame = Frame(
+            received_at=self._clock.now(),
+            station=access.station_id,
+            protocol=protocol or "",
+            epoch=0,
+            frame=call_text(str(command_id), action, compact),
+            direction="out",
+        )
+        kept = await sealed_frame(frame, self._subjects, access.token_habits)
+        ended = self._ended[command_id] = asyncio.Event()
+        try:
+            new = _New(
+                id=command_id,
+                station_id=access.station_id,
+                action=action,
+                protocol=protocol,
+                frame=encode_line(kept),
+                asked_by=by,
+                seconds=patience.answer,
+            )
+            await self._adds.ask(new)
+            return await self._watched(command_id, ended, seconds=patience.wait)
+        finally:
+            del self._ended[command_id]
+
+    async def read(self, command_id: UUID) -> Command | None:
+        """Return a call as its row has it now."""
+        return await self._reads.ask(command_id)
+
+    async def follow(self) -> None:
+        """Hear which calls ended; never ends."""
+        while True:
+            try:
+                async with await self._connect() as connection:
+                    await connection.set_autocommit(True)
+                    await connection.execute(_LISTEN)
+                    for each in self._ended.values():
+                        each.set()
+                    async for notice in connection.notifies():
+                        if (ended := self._ended.get(UUID(notice.payload))) is not None:
+                            ended.set()
+            except psycopg.OperationalError as error:
+                _LOGGER.warning("no news of calls that ended: %s", error)
+            await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for each in (self._adds, self._reads, self._connected):
+            await each.close()
+
+    async def _watched(self, command_id: UUID, ended: asyncio.Event, *, seconds: float) -> Command:
+        """Return the call once it ended, or as it is after *seconds*."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + seconds
+        while True:
+            left = limit - loop.time()
+            if left > 0:
+                try:
+                    # Looked at now and then: what ended unheard is seen all the same.
+                    async with asyncio.timeout(min(left, _LOOK_SECONDS)):
+                        await ended.wait()
+                except TimeoutError:
+                    pass
+                ended.clear()
+            found = await self._reads.ask(command_id)
+            assert found is not None
+            if left <= 0 or found.state not in (CommandState.QUEUED, CommandState.SENT):
+                return found
+
+
+def compact_json(payload: str) -> str:
+    """Return a JSON object without blanks, its members in their order, its numbers as written.
+
+    Raises:
+        BadPayloadError: If it is none.
+    """
+    if len(payload) > PAYLOAD_MAX:
+        message = f"the payload has more than {PAYLOAD_MAX} characters"
+        raise BadPayloadError(message)
+    try:
+        compact = msgspec.json.format(payload.encode(), indent=-1).decode()
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        message = f"the payload is no JSON: {error}"
+        raise BadPayloadError(message) from error
+    if not compact.startswith("{"):
+        message = "the payload is no JSON object"
+        raise BadPayloadError(message)
+    return compact
+
+
+async def _add(connection: psycopg.AsyncConnection, asked: Sequence[_New]) -> Sequence[None]:
+    await connection.execute(_ADD, [list(column) for column in zip(*asked, strict=True)])
+    await connection.execute(_TELL, ([each.station_id for each in asked],))
+    return [None] * len(asked)
+
+
+async def _read(
+    connection: psycopg.AsyncConnection, asked: Sequence[UUID]
+) -> Sequence[Command | None]:
+    rows = await (await connection.execute(_READ, (list(asked),))).fetchall()
+    found = {row[0]: command_of(row) for row in rows}
+    return [found.get(each) for each in asked]
+
+
+def command_of(row: Sequence[Any]) -> Command:
+    """Return the call in a row of `COMMAND_COLUMNS`."""
+    values: dict[str, Any] = dict(zip(Command.__struct_fields__, row, strict=True))
+    values["frame"] = _FRAME.decode(values["frame"])
+    values["state"] = CommandState(values["state"])
+    return Command(**values)
+
+
+async def _protocols(
+    connection: psycopg.AsyncConnection, asked: Sequence[str]
+) -> Sequence[str | None]:
+    cursor = await connection.execute(_CONNECTED, (list(asked),))
+    found: Mapping[str, str] = dict(await cursor.fetchall())
+    return [found.get(each) for each in asked]

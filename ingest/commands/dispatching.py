@@ -1,0 +1,139 @@
+"""Carries out the calls that wait for the stations which are connected here.
+
+For a station with calls that wait there is one task, which takes one after the other: a station
+gets one call at a time (OCPP 1.6-J 4.1.1), and what waits, however much, waits in its table.
+Stations do not wait for each other, and their own frames are answered meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+import psycopg
+from msgspec.structs import replace
+from websockets.exceptions import ConnectionClosed
+
+from ingest.commands.command import (
+    NOT_SENT,
+    REPEATABLE,
+    ClaimedCommand,
+    CommandState,
+    Exchanged,
+    OutgoingCall,
+    payload_of,
+)
+from ingest.commands.schemas import RefusedPayloadError, UnknownCommandError, check_command
+from ingest.commands.store import Commands, Finished
+from ingest.errors import IngestError
+from ingest.rpc import codec
+from ledger.log.event_log import LogError
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class CalledConnection(Protocol):
+    """A station's connection, as who sends calls on it sees it; `turn` is held during a call."""
+
+    epoch: int
+    is_fenced: bool
+    turn: asyncio.Lock
+
+    @property
+    def station_id(self) -> str:
+        """The station as declared."""
+
+    @property
+    def protocol(self) -> str:
+        """The subprotocol that both sides agreed on."""
+
+    async def exchange(self, call: OutgoingCall, *, seconds: float) -> Exchanged:
+        """Send a call and wait for its answer; both stand in the log."""
+
+
+class Dispatcher:
+    """Knows which of the *connections* have calls that wait."""
+
+    def __init__(self, commands: Commands, connections: Mapping[str, CalledConnection]) -> None:
+        self._commands, self._connections = commands, connections
+        # By connection, not by station: an older one may still wait for its last answer.
+        self._tasks: dict[CalledConnection, asyncio.Task[None]] = {}
+        self._called: set[CalledConnection] = set()
+
+    async def run(self) -> None:
+        """Hear of calls for ever."""
+        await self._commands.follow(self._hear)
+
+    async def close(self) -> None:
+        """Wait until nothing is carried out any more; the connections are closed by then."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def begin(self, connection: CalledConnection) -> None:
+        """Take what waits for a station that has just connected."""
+        self._call(connection, is_new=True)
+
+    def _hear(self, station_id: str | None) -> None:
+        if station_id is None:
+            for connection in tuple(self._connections.values()):
+                self._call(connection)
+        elif (found := self._connections.get(station_id)) is not None:
+            self._call(found)
+
+    def _call(self, connection: CalledConnection, *, is_new: bool = False) -> None:
+        """Let *connection* look for calls, once more if it does so already."""
+        self._called.add(connection)
+        if connection not in self._tasks:
+            work = self._carry_out(connection, is_new=is_new)
+            self._tasks[connection] = asyncio.create_task(work)
+
+    async def _carry_out(self, connection: CalledConnection, *, is_new: bool) -> None:
+        try:
+            if is_new:
+                await self._commands.take_over(connection.station_id, connection.epoch)
+            while connection in self._called:
+                # Before the look: what comes after it is looked for again.
+                self._called.discard(connection)
+                while await self._carry_one(connection):
+                    pass
+        except (psycopg.Error, IngestError, LogError, ConnectionClosed) as error:
+            # What was claimed stands as sent; the next connection takes it over.
+            _LOGGER.warning("calls to %s wait: %s", connection.station_id, error)
+        finally:
+            self._called.discard(connection)
+            del self._tasks[connection]
+
+    async def _carry_one(self, connection: CalledConnection) -> bool:
+        """Send the next call that waits in its turn; False if there is none, or no way to send."""
+        async with connection.turn:
+            if connection.is_fenced:
+                return False
+            claimed = await self._commands.claim(connection.station_id, connection.epoch)
+            if claimed is None:
+                return False
+            why = _refusal(claimed, connection.protocol)
+            if why is None:
+                call = OutgoingCall(str(claimed.id), claimed.frame.frame)
+                exchanged = await connection.exchange(call, seconds=claimed.seconds)
+            else:
+                error = codec.encode_error(codec.encode(str(claimed.id)), NOT_SENT, why).decode()
+                frame = replace(claimed.kept, reply=error)
+                exchanged = Exchanged(CommandState.ERROR, frame)
+        if exchanged.state is CommandState.UNKNOWN and claimed.action in REPEATABLE:
+            return True  # it stands as sent: the next connection sends it again
+        await self._commands.finish(Finished(claimed.id, connection.epoch, *exchanged))
+        return True
+
+
+def _refusal(claimed: ClaimedCommand, protocol: str) -> str | None:
+    """Return why a call may not be sent now: it was checked for no version, or for another."""
+    if claimed.frame.sealed:
+        return "who is named in it was erased"
+    if claimed.protocol == protocol:
+        return None
+    try:
+        check_command(protocol, claimed.action, payload_of(claimed.frame.frame))
+    except (UnknownCommandError, RefusedPayloadError) as error:
+        return str(error)
+    return None

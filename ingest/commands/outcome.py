@@ -1,0 +1,76 @@
+"""What came of a call, as whoever asked for it reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from ingest.commands.command import Command, CommandState
+from ingest.rpc import codec
+from ingest.rpc.codec import CallError, CallResult, FrameError
+from ledger.persons.sealing import opened
+
+
+class CallFault(msgspec.Struct, frozen=True, kw_only=True):
+    """A station's CALLERROR; `code` NotSent is ours: the call never left."""
+
+    code: str
+    description: str
+
+
+class CommandOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a call is; `response` is the payload of its answer, which may well be Rejected."""
+
+    id: UUID
+    station: str
+    action: str
+    state: CommandState
+    payload: msgspec.Raw
+    response: msgspec.Raw | None
+    error: CallFault | None
+    asked_by: str
+    asked_at: datetime
+    deadline: datetime
+    sent_at: datetime | None
+    ended_at: datetime | None
+
+
+def outcome_of(command: Command, keys: Mapping[str, bytes]) -> CommandOutcome:
+    """Return what came of *command*; who stands in it is shown as far as *keys* open it."""
+    frame = opened(command.frame, keys)
+    call = codec.parse(frame.frame.encode())
+    assert isinstance(call, codec.Call)
+    response, error = _answer(frame.reply)
+    return CommandOutcome(
+        id=command.id,
+        station=command.station_id,
+        action=command.action,
+        state=command.state,
+        payload=call.payload,
+        response=response,
+        error=error,
+        asked_by=command.asked_by,
+        asked_at=command.asked_at,
+        deadline=command.deadline,
+        sent_at=command.sent_at,
+        ended_at=command.ended_at,
+    )
+
+
+def _answer(reply: str | None) -> tuple[msgspec.Raw | None, CallFault | None]:
+    if reply is None:
+        return None, None
+    try:
+        message = codec.parse(reply.encode())
+    except FrameError as error:
+        return None, CallFault(code="Unreadable", description=str(error))
+    match message:
+        case CallResult():
+            return message.payload, None
+        case CallError():
+            return None, CallFault(code=message.code, description=message.description)
+        case _:
+            return None, None

@@ -1,0 +1,138 @@
+"""What may be sent to a station, by the official schemas, which the package `ocpp` carries.
+
+A call that its schema does not allow never leaves: a station that gets one may refuse it, may take
+half of it, or may never answer. Numbers are read exactly, as they will be sent.
+
+    1.6  RemoteStartTransaction {"idTag": "04A1"}      -> None
+    1.6  RemoteStartTransaction {"idTag": 7}           -> "idTag: 7 is not of type 'string'"
+    1.6  BootNotification {...}                        -> UnknownCommandError: stations send that
+
+Source: OCPP 1.6 edition 2 and security whitepaper; OCPP 2.0.1 and 2.1 part 3 (JSON schemas).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import ocpp
+from jsonschema import Draft4Validator, ValidationError
+from jsonschema.validators import extend
+
+from ingest.answers import ocpp16, ocpp21, ocpp201
+from ingest.errors import IngestError
+
+_OF_BOTH: Final = frozenset({"DataTransfer"})
+"""What a station may send and be sent."""
+_PROBLEM_MAX: Final = 300
+
+
+class _Files(NamedTuple):
+    folder: str
+    request: str
+    from_stations: frozenset[str]
+
+
+# The package has the schemas of 1.6 as one file an action, later ones with their direction; of
+# 2.0.1 it has two that are no messages of that version.
+_VERSIONS: Final[Mapping[str, _Files]] = MappingProxyType(
+    {
+        "ocpp1.6": _Files("v16", "{}.json", frozenset(ocpp16.ANSWERS)),
+        "ocpp2.0.1": _Files(
+            "v201",
+            "{}Request.json",
+            frozenset(ocpp201.ANSWERS) | {"StartTransaction", "StopTransaction"},
+        ),
+        "ocpp2.1": _Files("v21", "{}Request.json", frozenset(ocpp21.ANSWERS)),
+    }
+)
+_SCHEMAS: Final = Path(ocpp.__file__).parent
+
+
+class UnknownCommandError(IngestError):
+    """No station of this version may be sent such a call."""
+
+    def __init__(self, protocol: str, action: str) -> None:
+        self.protocol, self.action = protocol, action
+        known = ", ".join(commands_of(protocol)) or "nothing"
+        super().__init__(f"{action} is no call to a station of {protocol}; there are: {known}")
+
+
+class RefusedPayloadError(IngestError):
+    """The payload does not fit the official schema; `spot` is where, "" for the whole."""
+
+    def __init__(self, protocol: str, action: str, spot: str, problem: str) -> None:
+        self.protocol, self.action, self.spot, self.problem = protocol, action, spot, problem
+        at = f" at {spot}" if spot else ""
+        super().__init__(f"{action} of {protocol}{at}: {problem}")
+
+
+@lru_cache
+def commands_of(protocol: str) -> tuple[str, ...]:
+    """Return the actions that a station of *protocol* may be sent, in alphabetical order."""
+    files = _VERSIONS.get(protocol)
+    if files is None:
+        return ()
+    end = files.request.removeprefix("{}")
+    names = (path.name for path in (_SCHEMAS / files.folder / "schemas").iterdir())
+    found = {name.removesuffix(end) for name in names if name.endswith(end)}
+    answers = {name for name in found if name.endswith("Response")}
+    return tuple(sorted(found - answers - (files.from_stations - _OF_BOTH)))
+
+
+def check_command(protocol: str, action: str, payload: str) -> None:
+    """Make sure that a call may be sent to a station.
+
+    Args:
+        protocol: The subprotocol that the station agreed on.
+        action: The call.
+        payload: Its payload as JSON.
+
+    Raises:
+        UnknownCommandError: If no station of this version may be sent such a call.
+        RefusedPayloadError: If the payload does not fit its schema.
+    """
+    if action not in commands_of(protocol):
+        raise UnknownCommandError(protocol, action)
+    content = json.loads(payload, parse_float=Decimal)
+    error = min(_validator(protocol, action).iter_errors(content), key=_depth, default=None)
+    if error is not None:
+        spot = _spot(error.absolute_path)
+        raise RefusedPayloadError(protocol, action, spot, error.message[:_PROBLEM_MAX])
+
+
+@lru_cache(maxsize=512)
+def _validator(protocol: str, action: str) -> Draft4Validator:
+    files = _VERSIONS[protocol]
+    path = _SCHEMAS / files.folder / "schemas" / files.request.format(action)
+    schema = json.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
+    return _EXACT(schema)
+
+
+def _is_multiple(
+    _validator: object, of: Decimal, number: object, _schema: object
+) -> Iterable[ValidationError]:
+    if isinstance(number, int | Decimal) and not isinstance(number, bool) and number % of:
+        yield ValidationError(f"{number} is not a multiple of {of}")
+
+
+_EXACT: Final[type[Draft4Validator]] = extend(  # type: ignore[no-untyped-call]  # its stub has no types
+    Draft4Validator, {"multipleOf": _is_multiple}
+)
+
+
+def _depth(error: ValidationError) -> tuple[int, str]:
+    return len(error.absolute_path), error.message
+
+
+def _spot(path: Iterable[str | int]) -> str:
+    """Return "chargingProfile.chargingSchedule[0].limit"."""
+    spot = ""
+    for each in path:
+        spot += f"[{each}]" if isinstance(each, int) else f".{each}"
+    return spot.removeprefix(".")

@@ -1,0 +1,309 @@
+"""Calls to stations: any process asks, the one with the connection sends, the answer comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from ingest.commands.asking import Patience, StationCommands, UnknownStationError
+from ingest.commands.command import Command, CommandState, NotConnectedError
+from ingest.commands.outcome import CommandOutcome, outcome_of
+from ingest.commands.schemas import RefusedPayloadError
+from ingest.commands.store import PostgresCommands
+from ingest.edge.connection_epochs import PostgresEpochs
+from ledger.database import connect, connect_async
+from ledger.log.envelope import Frame
+from tests.at_the_edge import NamedSubjects, keep_named_subjects, named_key
+from tests.edge import CALL, Edge, Station, open_edge, until
+from tests.fakes import FixedClock, FixedDirectory
+
+SOFT = '{"type":"Soft"}'
+ACCEPTED = {"status": "Accepted"}
+Answers = Mapping[str, Any]
+
+
+class Fleet:
+    """Two processes that serve stations, and a third one that asks."""
+
+    def __init__(self, edges: list[Edge], commands: StationCommands) -> None:
+        self.edges, self.commands = edges, commands
+
+    async def ask(
+        self,
+        action: str,
+        payload: str = "{}",
+        station: str = "CP1",
+        **patience: Any,  # noqa: ANN401 - any of them
+    ) -> CommandOutcome:
+        patience = {"wait": 10, "answer": 10} | patience
+        asked = self.commands.ask(station, action, payload, by="ann", patience=Patience(**patience))
+        return shown(await asked)
+
+    def frames(self) -> list[Frame]:
+        """Return our calls as the logs have them."""
+        return [e for edge in self.edges for e in edge.frames() if e.direction == "out"]
+
+
+def shown(command: Command) -> CommandOutcome:
+    sealed = (*command.frame.sealed, *command.frame.reply_sealed)
+    return outcome_of(command, {each.subject: named_key(each.subject) for each in sealed})
+
+
+@pytest.fixture
+async def exits() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def an_edge(exits: AsyncExitStack, database: str) -> Edge:
+    def connected() -> Any:  # noqa: ANN401 - psycopg's own type
+        return connect_async(database)
+
+    epochs, commands = PostgresEpochs(connected), PostgresCommands(connected)
+    for each in (epochs, commands):
+        exits.push_async_callback(each.close)
+    return await exits.enter_async_context(open_edge(epochs=epochs, commands=commands))
+
+
+@pytest.fixture
+async def fleet(database: str, exits: AsyncExitStack) -> Fleet:
+    edges = [await an_edge(exits, database) for _ in range(2)]
+    directory = FixedDirectory(dict.fromkeys(("CP1", "CP2", "CP3"), "correct-horse-battery"))
+    commands = StationCommands(
+        lambda: connect_async(database),
+        directory=directory,
+        subjects=NamedSubjects(),
+        clock=FixedClock(),
+    )
+    exits.push_async_callback(commands.close)
+    following = asyncio.create_task(commands.follow())
+    exits.callback(following.cancel)
+    return Fleet(edges, commands)
+
+
+async def answer(station: Station, answers: Answers) -> None:
+    """Be a station that answers each call with what *answers* have for its action."""
+    with suppress(ConnectionClosed):
+        while True:
+            kind, message_id, *rest = await station.receive()
+            assert kind == CALL
+            station.asked.append(rest)
+            found = answers[rest[0]]
+            if isinstance(found, str):
+                await station.socket.send(found.replace("ID", message_id), text=True)
+            elif found is not None:
+                await station.socket.send(json.dumps([3, message_id, found]), text=True)
+
+
+async def charging_station(
+    exits: AsyncExitStack,
+    edge: Edge,
+    answers: Answers,
+    name: str = "CP1",
+    protocol: str = "ocpp1.6",
+) -> Station:
+    station = await exits.enter_async_context(edge.station(name, protocol=protocol))
+    await station.call("Heartbeat", {})
+    answering = asyncio.create_task(answer(station, answers))
+    exits.callback(answering.cancel)
+    return station
+
+
+@pytest.mark.parametrize("process", [0, 1])
+async def test_a_call_reaches_a_station_whichever_process_has_it(
+    fleet: Fleet, exits: AsyncExitStack, process: int
+) -> None:
+    station = await charging_station(exits, fleet.edges[process], {"Reset": ACCEPTED})
+
+    outcome = await fleet.ask("Reset", ' { "type" : "Soft" } ', station=" cp1 ")
+
+    assert station.asked == [["Reset", {"type": "Soft"}]]
+    assert (outcome.state, outcome.station) == (CommandState.ANSWERED, "CP1")
+    assert json.loads(bytes(outcome.response or b"")) == ACCEPTED
+    assert (outcome.asked_by, outcome.error) == ("ann", None)
+    call = f'[2,"{outcome.id}","Reset",{SOFT}]'
+    sent, answered = fleet.frames()
+    assert (sent.frame, sent.reply) == (call, None)
+    assert answered.frame == call
+    assert json.loads(answered.reply or "") == [3, str(outcome.id), ACCEPTED]
+
+
+async def test_who_is_named_in_a_call_stands_in_neither_row_nor_log(
+    fleet: Fleet, exits: AsyncExitStack, database: str
+) -> None:
+    with connect(database) as connection:
+        keep_named_subjects(connection, "04SECRET99")
+    station = await charging_station(
+        exits, fleet.edges[1], {"RemoteStartTransaction": {"status": "Rejected"}}
+    )
+
+    outcome = await fleet.ask("RemoteStartTransaction", '{"connectorId":2,"idTag":"04SECRET99"}')
+
+    assert station.asked == [
+        ["RemoteStartTransaction", {"connectorId": 2, "idTag": "04SECRET99"}]
+    ], "the station is told the token itself"
+    assert outcome.state is CommandState.ANSWERED, "no is an answer, too"
+    assert json.loads(bytes(outcome.payload))["idTag"] == "04SECRET99"
+    with connect(database) as connection:
+        (kept,) = connection.execute("SELECT frame FROM station_command").fetchone() or (b"",)
+    logged = [line for e in fleet.edges for lines in e.log.records.values() for line in lines]
+    assert b"04SECRET99" not in kept
+    assert not any(b"04SECRET99" in payload for payload in logged)
+
+
+async def test_an_error_and_silence_are_told_apart(fleet: Fleet, exits: AsyncExitStack) -> None:
+    fault = '[4,"ID","NotSupported","no such thing",{}]'
+    answers = {"Reset": fault, "ClearCache": None}
+    await charging_station(exits, fleet.edges[0], answers)
+
+    refused = await fleet.ask("Reset", SOFT)
+    late = await fleet.ask("ClearCache", answer=0.3)
+
+    assert refused.state is CommandState.ERROR
+    assert refused.error is not None
+    assert (refused.error.code, refused.error.description) == ("NotSupported", "no such thing")
+    assert (late.state, late.response, late.error) == (CommandState.TIMED_OUT, None, None)
+
+
+async def test_a_station_gets_one_call_at_a_time_and_others_do_not_wait_for_it(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    slow = await exits.enter_async_context(fleet.edges[0].station("CP1"))
+    await slow.call("Heartbeat", {})
+    await charging_station(exits, fleet.edges[0], {"Reset": ACCEPTED}, "CP2")
+    waiting = [asyncio.create_task(fleet.ask("Reset", SOFT)) for _ in range(3)]
+
+    first = await slow.receive()
+    other = await fleet.ask("Reset", SOFT, station="CP2")
+    # What the station itself says is answered while it thinks.
+    await slow.socket.send('[2,"own","StatusNotification",{}]', text=True)
+    own = await slow.receive()
+    assert (own[:2], other.state) == ([3, "own"], CommandState.ANSWERED)
+    got = [first[1]]
+    for number in range(3):
+        await slow.socket.send(json.dumps([3, got[-1], ACCEPTED]), text=True)
+        if number < 2:
+            got.append((await slow.receive())[1])
+
+    outcomes = await asyncio.gather(*waiting)
+    assert {str(each.id) for each in outcomes} == set(got)
+    assert {each.state for each in outcomes} == {CommandState.ANSWERED}
+    assert [str(e.id) for e in sorted(outcomes, key=lambda e: e.asked_at)] == got, "in their order"
+
+
+async def test_what_may_not_be_sent_is_refused_and_leaves_no_row(
+    fleet: Fleet, exits: AsyncExitStack, database: str
+) -> None:
+    with pytest.raises(NotConnectedError, match="CP1 is not connected"):
+        await fleet.ask("Reset", SOFT)
+    with pytest.raises(UnknownStationError, match="CP9"):
+        await fleet.ask("Reset", SOFT, station="CP9")
+    await charging_station(exits, fleet.edges[0], {})
+    with pytest.raises(RefusedPayloadError):
+        await fleet.ask("Reset", "{}")
+
+    with connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM station_command").fetchone() == (0,)
+
+
+async def test_a_call_may_wait_for_its_station(fleet: Fleet, exits: AsyncExitStack) -> None:
+    waiting = asyncio.create_task(fleet.ask("Reset", SOFT, may_queue=True))
+    await until(lambda: bool(fleet.commands._ended))  # noqa: SLF001 - it is noted by then
+    early = await fleet.ask("Reset", SOFT, may_queue=True, wait=0.1)
+    await charging_station(exits, fleet.edges[1], {"Reset": ACCEPTED})
+
+    assert early.state is CommandState.QUEUED
+    assert (await waiting).state is CommandState.ANSWERED
+
+
+async def test_a_call_that_does_not_fit_the_version_that_comes_is_not_sent(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    waiting = asyncio.create_task(fleet.ask("Reset", SOFT, may_queue=True))
+    await until(lambda: bool(fleet.commands._ended))  # noqa: SLF001 - it is noted by then
+    await asyncio.sleep(0.2)
+    station = await charging_station(exits, fleet.edges[1], {}, protocol="ocpp2.0.1")
+
+    outcome = await waiting
+    assert (outcome.state, station.asked) == (CommandState.ERROR, [])
+    assert outcome.error is not None
+    assert outcome.error.code == "NotSent"
+    assert "'Soft' is not one of" in outcome.error.description
+
+
+async def test_a_call_that_nobody_comes_for_in_time_is_not_sent_any_more(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    outcome = await fleet.ask("Reset", SOFT, may_queue=True, answer=0.2, wait=0.5)
+    station = await charging_station(exits, fleet.edges[0], {"Reset": ACCEPTED})
+    await station.socket.send('[2,"own","StatusNotification",{}]', text=True)
+    await asyncio.sleep(0.3)
+
+    assert outcome.state is CommandState.TIMED_OUT
+    assert station.asked == []
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "state"),
+    [
+        pytest.param(
+            "Reset", SOFT, CommandState.UNKNOWN, id="what does something is never repeated"
+        ),
+        pytest.param(
+            "GetConfiguration", "{}", CommandState.ANSWERED, id="a question is asked again"
+        ),
+    ],
+)
+async def test_what_a_killed_process_had_sent_is_given_up_when_the_station_comes_back(
+    fleet: Fleet,
+    exits: AsyncExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    action: str,
+    payload: str,
+    state: CommandState,
+) -> None:
+    async with fleet.edges[0].station("CP1") as gone:
+        await gone.call("Heartbeat", {})
+        waiting = asyncio.create_task(fleet.ask(action, payload))
+        asked = await gone.receive()
+        # No goodbye, and nothing that the process could still note.
+        commands = fleet.edges[0].server._dispatcher._commands  # noqa: SLF001 - its end is cut off
+        assert isinstance(commands, PostgresCommands)
+        end = asyncio.Event()
+        monkeypatch.setattr(commands, "finish", lambda _: end.wait())
+        answers: Answers = {"GetConfiguration": {"configurationKey": []}}
+        back = await charging_station(exits, fleet.edges[1], answers)
+
+    outcome = await waiting
+    end.set()
+    assert outcome.state is state
+    assert asked[1] == str(outcome.id)
+    assert [each[0] for each in back.asked] == [action] * (state is CommandState.ANSWERED)
+
+
+async def test_a_station_of_a_process_that_is_gone_is_not_connected(
+    fleet: Fleet, database: str
+) -> None:
+    # Its number was given, but nobody holds the lock that says that the process lives.
+    epochs = PostgresEpochs(lambda: connect_async(database))
+    await epochs.advance("CP1", "ocpp1.6")
+    await epochs.close()
+
+    with pytest.raises(NotConnectedError):
+        await fleet.ask("Reset", SOFT)
+
+
+async def test_a_station_that_went_is_not_connected_any_more(fleet: Fleet) -> None:
+    async with fleet.edges[0].station("CP1") as station:
+        await station.call("Heartbeat", {})
+    await until(lambda: not fleet.edges[0].server.connections)
+    await asyncio.sleep(0.2)
+
+    with pytest.raises(NotConnectedError):
+        await fleet.ask("Reset", SOFT)
