@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -71,6 +69,8 @@ def send(
     Raises:
         IngestError: If it may not be sent, or its station is not connected.
     """
+    import asyncio
+
     from ingest.commands.outcome import outcome_of
     from ledger.database import dsn_of
     from ledger.persons.store import keys_of
@@ -117,6 +117,9 @@ _SAID = {
 async def _ask(
     dsn: str, station: str, action: str, payload: str, *, by: str, patience: Patience
 ) -> Command:
+    import asyncio
+    from contextlib import AsyncExitStack
+
     from deploy.clock import SystemClock
     from ingest.commands.asking import StationCommands
     from ingest.declared_directory import DeclaredDirectory
