@@ -13,21 +13,7 @@ CREATE TABLE transaction_id (
     UNIQUE (station_id, content_key)
 );
 
--- The newest connection of a station, and which process has it (a number drawn at its start).
 CREATE TABLE connection_epoch (
     station_id text PRIMARY KEY,
-    epoch      bigint      NOT NULL CHECK (epoch > 0),
-    protocol   text        NOT NULL,
-    process    integer     NOT NULL,
-    opened_at  timestamptz NOT NULL DEFAULT now(),
-    closed_at  timestamptz
-);
-
--- A process holds the advisory lock (20226, its number) while it lives: nobody has to say that it died.
-CREATE VIEW connected_station AS
-SELECT station_id, epoch, protocol, opened_at FROM connection_epoch
-WHERE closed_at IS NULL AND process IN (
-    SELECT objid::bigint::integer FROM pg_locks
-    WHERE locktype = 'advisory' AND classid = 20226 AND objsubid = 2 AND granted
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    epoch      bigint NOT NULL CHECK (epoch > 0)
 );
