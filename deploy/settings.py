@@ -81,6 +81,8 @@ class Settings:
     tls_port: int = _setting(-1, "port for `wss://`; -1 closes it")
     tls_certificate: str = _setting("", "PEM file with the server's certificate chain")
     tls_key: str = _setting("", "PEM file with the certificate's private key")
+    http_host: str = _setting("127.0.0.1", "address of the HTTP interface")
+    http_port: int = _setting(8080, "its port; taken or 0: a free one, which is printed")
     partitions: int = _setting(8, "partitions of the event log; fixed once the log exists")
     linger_ms: int = _setting(5, "how long the log gathers frames for one commit")
     heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
@@ -105,7 +107,7 @@ class Settings:
     metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
     metrics_port: int = _setting(
         METRICS_PORT,
-        "port for those of `up`; its parts have the next four; 0 picks free ones, -1 none",
+        "port for those of `up`; its parts have the next five; 0 picks free ones, -1 none",
     )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 
@@ -118,7 +120,8 @@ class Settings:
         for name, low, high in (
             ("listen_port", -1, 65535),
             ("tls_port", -1, 65535),
-            ("metrics_port", -1, 65531),
+            ("http_port", 0, 65535),
+            ("metrics_port", -1, 65530),
             ("partitions", 1, 256),
             ("linger_ms", 0, 1000),
             ("database_idle_seconds", 0, 86_400),

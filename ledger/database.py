@@ -13,12 +13,12 @@ TABLES = "books, inputs, persons"
 
 def connect(dsn: str, *, tables: str = TABLES, autocommit: bool = True) -> psycopg.Connection[Any]:
     """Return a connection whose search path is *tables*."""
-    return psycopg.connect(dsn, options=_options(dsn, tables), autocommit=autocommit)
+    return psycopg.connect(dsn, options=connect_options(dsn, tables), autocommit=autocommit)
 
 
 async def connect_async(dsn: str, *, tables: str = TABLES) -> psycopg.AsyncConnection[Any]:
     """Return an asynchronous connection whose search path is *tables*."""
-    options = _options(dsn, tables)
+    options = connect_options(dsn, tables)
     return await psycopg.AsyncConnection.connect(dsn, options=options, autocommit=True)
 
 
@@ -49,7 +49,8 @@ def dsn_of(connection: psycopg.Connection[Any]) -> str:
     return make_conninfo(connection.info.dsn, password=connection.info.password or None)
 
 
-def _options(dsn: str, tables: str) -> str:
+def connect_options(dsn: str, tables: str = TABLES) -> str:
+    """Return the options of a connection whose search path is *tables*."""
     # UTC, whatever the server's zone: what is printed or compared as text must not depend on it.
     path = tables.replace(" ", "")
     given = str(conninfo_to_dict(dsn).get("options") or "")

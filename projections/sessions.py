@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -29,10 +29,17 @@ LIST: LiteralString = """
 SELECT session_id, revision, station_id,
        nullif(nullif(transaction_ref, ''), %(no_id)s) AS transaction_id,
        evse_id, connector_id, coalesce(name, token_uid) AS token_uid, token_uid AS subject, state,
-       flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh
+       flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh,
+       coalesce(started_at, first_fact_at) AS begun_at
 FROM listed_session LEFT JOIN subject ON subject = token_uid
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
 AND (%(station_id)s::text IS NULL OR station_id = %(station_id)s)
+AND (%(session_id)s::text IS NULL OR session_id = %(session_id)s)
+AND (%(subject)s::text IS NULL OR token_uid = %(subject)s)
+AND (%(is_open)s::boolean IS NULL OR %(is_open)s = (state = 'open'))
+AND (%(begun_at)s::timestamptz IS NULL
+     OR coalesce(started_at, first_fact_at) < %(begun_at)s
+     OR (coalesce(started_at, first_fact_at) = %(begun_at)s AND session_id > %(after)s))
 ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
 """
 LAST_DECISIONS: LiteralString = """
@@ -64,8 +71,9 @@ class SessionSummary:
 
     `token_uid` is the token, or its `subject` once the person is erased. `transaction_id` is the
     station's, as text; None where no frame named one. `stop_reason` is the station's word for why
-    it ended. `revision` is that of its decision, 1 before there is any. `cost` is None for what is
-    held or written off, and where it was not asked for (`projections.session_costs`).
+    it ended. `begun_at` is its start, or when its first frame came. `revision` is that of its
+    decision, 1 before there is any. `cost` is None for what is held or written off, and where it
+    was not asked for (`projections.session_costs`).
     """
 
     session_id: str
@@ -84,7 +92,15 @@ class SessionSummary:
     stop_reason: str | None
     energy_wh: Decimal | None
     register_wh: Decimal | None
+    begun_at: datetime
     cost: SessionCost | None = None
+
+
+class Since(NamedTuple):
+    """Where a list goes on: behind this session, which began then."""
+
+    begun_at: datetime
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +127,26 @@ def list_sessions(
     *,
     state: str | None = None,
     station_id: str | None = None,
+    session_id: str | None = None,
+    subject: str | None = None,
+    is_open: bool | None = None,
+    since: Since | None = None,
     limit: int = 1_000,
 ) -> list[SessionSummary]:
-    """Return sessions, the newest first."""
+    """Return sessions, the newest first; those behind *since*, if it is given."""
+    begun_at, after = since or (None, None)
+    wanted = {
+        "state": state,
+        "station_id": station_id,
+        "session_id": session_id,
+        "subject": subject,
+        "is_open": is_open,
+        "begun_at": begun_at,
+        "after": after,
+        "limit": limit,
+        "no_id": NO_ID,
+    }
     with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
-        wanted = {"state": state, "station_id": station_id, "limit": limit, "no_id": NO_ID}
         return cursor.execute(LIST, wanted).fetchall()
 
 

@@ -18,6 +18,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "invoice": "One invoice.",
         "tokens": "Tokens of drivers.",
         "person": "Who a token or a customer is, and erasing them.",
+        "access": "Tokens for the HTTP interface.",
         "log": "The raw event log.",
         "run": "One part of the system as a process, for several machines.",
         "kafka": "The topics, where the log is in Kafka.",
@@ -150,6 +151,27 @@ COMMANDS: Final = (
             "person erase 04AABBCCDD",
             "person erase ada --kind customer --yes",
         ),
+    ),
+    Command(
+        words="access add",
+        function="deploy.commands.access:add",
+        summary="Make a token for the HTTP interface and show it, this once.",
+        examples=(
+            "access add dashboard --scope read",
+            "access add app --scope read command --json",
+        ),
+    ),
+    Command(
+        words="access list",
+        function="deploy.commands.access:listed",
+        summary="List the tokens of the HTTP interface, the newest first.",
+        examples=("access list", "access list --json"),
+    ),
+    Command(
+        words="access revoke",
+        function="deploy.commands.access:revoke",
+        summary="Let a token of the HTTP interface hold no more, at once.",
+        examples=("access revoke app",),
     ),
     Command(
         words="log show",

@@ -43,7 +43,7 @@ ACCEPTED_AT_ONCE: Final = 16
 PORT_SECONDS_MAX: Final = 3.0
 """How long a port is waited for: the parts of a system that was killed let theirs go."""
 PORT_LOOK_SECONDS: Final = 0.1
-PARTS: Final = ("up", "stations", "worker", "invoicing", "publishing")
+PARTS: Final = ("up", "stations", "worker", "invoicing", "publishing", "interface")
 """In the order of their ports from `metrics_port` on."""
 _TEXT: Final = "text/plain; charset=utf-8"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,7 +57,7 @@ class MetricsPortError(DeployError):
     def __init__(self, host: str, port: int, error: OSError) -> None:
         super().__init__(
             f"cannot listen on {host}, port {port} for health and metrics: "
-            f"{error.strerror or error}; choose five other ones (WATTLEDGER_METRICS_PORT=9110), "
+            f"{error.strerror or error}; choose six other ones (WATTLEDGER_METRICS_PORT=9110), "
             "any free ones (0) or none (-1)"
         )
 

@@ -234,6 +234,36 @@ async def _work_in_group(context: PartContext, ready: Ready, watch: Watch) -> No
     await group.run(stopping, lambda: ready(None))
 
 
+def serve_http(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
+    """Serve the HTTP interface."""
+    import uvloop  # noqa: PLC0415 - only this process needs it
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_http(context, ready, watch))
+    stop.set()
+
+
+async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
+    from deploy.interface.serving import open_http, serve_interface  # noqa: PLC0415
+    from deploy.observing.interface_condition import InterfaceCondition  # noqa: PLC0415
+
+    settings, stopping = context.settings, asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    listener = open_http(settings.http_host, settings.http_port)
+    host, port = listener.getsockname()[:2]
+    watch.begin(InterfaceCondition(context.dsn))
+    beating = asyncio.create_task(_beat(watch))
+    await serve_interface(
+        context.dsn,
+        context.clock,
+        listener,
+        stopping=stopping,
+        ready=lambda: ready(f"http://{host}:{port}"),
+    )
+    beating.cancel()
+
+
 def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
     """Issue invoices for what the worker rated."""
     from deploy.observing.invoicing_condition import InvoicingCondition  # noqa: PLC0415

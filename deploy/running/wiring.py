@@ -28,6 +28,8 @@ PARTS = (
 """In the order in which they end: nothing new comes in while what came is finished."""
 PUBLISHING = Part("publishing", processes.publish_decisions)
 """Where there is Kafka; the last to end."""
+INTERFACE = Part("interface", processes.serve_http)
+"""A process of its own (`wattledger run interface`), beside `up` or not."""
 
 
 def parts_for(settings: Settings) -> Sequence[Part]:

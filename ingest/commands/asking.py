@@ -19,6 +19,7 @@ import psycopg
 
 from ingest.clock import Clock
 from ingest.commands.command import Command, CommandState, NotConnectedError, call_text
+from ingest.commands.outcome import CommandOutcome, outcome_of
 from ingest.commands.schemas import check_command
 from ingest.directory import StationDirectory
 from ingest.errors import IngestError
@@ -27,6 +28,7 @@ from ingest.persons.sealer import sealed_frame
 from ingest.persons.subjects import Subjects
 from ledger.declared.identities import canonical
 from ledger.log.envelope import Frame, encode_line
+from ledger.persons.store import KEYS
 
 ANSWER_SECONDS: Final = 30.0
 """How long after it was asked for a call may still be sent, and its station think about it."""
@@ -106,13 +108,13 @@ class StationCommands:
         self._connect, self._directory = connect, directory
         self._subjects, self._clock = subjects, clock
         self._adds: Gatherer[_New, None] = Gatherer(connect, _add)
-        self._reads: Gatherer[UUID, Command | None] = Gatherer(connect, _read)
+        self._reads: Gatherer[UUID, CommandOutcome | None] = Gatherer(connect, _read)
         self._connected: Gatherer[str, str | None] = Gatherer(connect, _protocols)
         self._ended: dict[UUID, asyncio.Event] = {}
 
     async def ask(
         self, station_id: str, action: str, payload: str, *, by: str, patience: Patience
-    ) -> Command:
+    ) -> CommandOutcome:
         """Have a call sent to a station and return how far it is after `patience.wait` seconds.
 
         Args:
@@ -162,8 +164,8 @@ class StationCommands:
         finally:
             del self._ended[command_id]
 
-    async def read(self, command_id: UUID) -> Command | None:
-        """Return a call as its row has it now."""
+    async def read(self, command_id: UUID) -> CommandOutcome | None:
+        """Return how far a call is now."""
         return await self._reads.ask(command_id)
 
     async def follow(self) -> None:
@@ -187,7 +189,9 @@ class StationCommands:
         for each in (self._adds, self._reads, self._connected):
             await each.close()
 
-    async def _watched(self, command_id: UUID, ended: asyncio.Event, *, seconds: float) -> Command:
+    async def _watched(
+        self, command_id: UUID, ended: asyncio.Event, *, seconds: float
+    ) -> CommandOutcome:
         """Return the call once it ended, or as it is after *seconds*."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + seconds
@@ -235,9 +239,15 @@ async def _add(connection: psycopg.AsyncConnection, asked: Sequence[_New]) -> Se
 
 async def _read(
     connection: psycopg.AsyncConnection, asked: Sequence[UUID]
-) -> Sequence[Command | None]:
+) -> Sequence[CommandOutcome | None]:
     rows = await (await connection.execute(_READ, (list(asked),))).fetchall()
-    found = {row[0]: command_of(row) for row in rows}
+    commands = [command_of(row) for row in rows]
+    frames = [each.frame for each in commands]
+    subjects = {e.subject for frame in frames for e in (*frame.sealed, *frame.reply_sealed)}
+    keys: dict[str, bytes] = dict(
+        await (await connection.execute(KEYS, (sorted(subjects),))).fetchall()
+    )
+    found = {each.id: outcome_of(each, keys) for each in commands}
     return [found.get(each) for each in asked]
 
 

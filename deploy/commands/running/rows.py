@@ -25,6 +25,12 @@ RUNNING_COMMANDS: Final = (
         examples=("run stations --config /etc/wattledger.toml", "run stations --port 9001"),
     ),
     Command(
+        words="run interface",
+        function="deploy.commands.running.run:interface",
+        summary="Serve the HTTP interface; any number of these processes may run.",
+        examples=("run interface", "run interface --port 8080 --config /etc/wattledger.toml"),
+    ),
+    Command(
         words="run worker",
         function="deploy.commands.running.run:worker",
         summary=(

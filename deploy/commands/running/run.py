@@ -33,6 +33,20 @@ def stations(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
     return _run("stations", folder.settings(listen_port=port), tell)
 
 
+def interface(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
+    """Serve the HTTP interface; any number of these processes may run.
+
+    Args:
+        port: Its port (setting `http_port`).
+        folder: Where its settings and its small files are.
+    """
+    return _run(
+        "interface",
+        folder.settings(http_port=port),
+        lambda address: say(f"the interface is at {address}, described in /schema/openapi.json"),
+    )
+
+
 def worker(*, folder: DataFolder = FOLDER) -> int:
     """Turn the log into sessions and decisions; where it is in Kafka, any number share it.
 
@@ -70,9 +84,10 @@ def _say_ready(name: str) -> Callable[[object], None]:
 
 def _run(name: str, settings: Settings, ready: Callable[[object], None]) -> int:
     from deploy.running.alone import run_alone
-    from deploy.running.wiring import parts_for
+    from deploy.running.wiring import INTERFACE, parts_for
 
-    part = next((part for part in parts_for(settings) if part.name == name), None)
+    parts = (*parts_for(settings), INTERFACE)
+    part = next((part for part in parts if part.name == name), None)
     if part is None:
         message = 'there is nothing to do: decisions are published where log = "kafka"'
         raise DeployError(message)

@@ -16,7 +16,6 @@ from deploy.running.opening import opened
 
 if TYPE_CHECKING:
     from ingest.commands.asking import Patience
-    from ingest.commands.command import Command
     from ingest.commands.outcome import CommandOutcome
 
 WAIT_SECONDS = 30.0
@@ -71,17 +70,12 @@ def send(
     """
     import asyncio
 
-    from ingest.commands.outcome import outcome_of
     from ledger.database import dsn_of
-    from ledger.persons.store import keys_of
 
     with opened(folder.settings()) as connection:
-        done = asyncio.run(
+        return asyncio.run(
             _ask(dsn_of(connection), station, action, payload, by=by, patience=patience)
         )
-        frame = done.frame
-        keys = keys_of(connection, (e.subject for e in (*frame.sealed, *frame.reply_sealed)))
-    return outcome_of(done, keys)
 
 
 def show(outcome: CommandOutcome, *, as_json: bool) -> int:
@@ -116,7 +110,7 @@ _SAID = {
 
 async def _ask(
     dsn: str, station: str, action: str, payload: str, *, by: str, patience: Patience
-) -> Command:
+) -> CommandOutcome:
     import asyncio
     from contextlib import AsyncExitStack
 

@@ -12,14 +12,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from ingest.commands.asking import Patience, StationCommands, UnknownStationError
-from ingest.commands.command import Command, CommandState, NotConnectedError
-from ingest.commands.outcome import CommandOutcome, outcome_of
+from ingest.commands.command import CommandState, NotConnectedError
+from ingest.commands.outcome import CommandOutcome
 from ingest.commands.schemas import RefusedPayloadError
 from ingest.commands.store import PostgresCommands
 from ingest.edge.connection_epochs import PostgresEpochs
 from ledger.database import connect, connect_async
 from ledger.log.envelope import Frame
-from tests.at_the_edge import NamedSubjects, keep_named_subjects, named_key
+from tests.at_the_edge import NamedSubjects, keep_named_subjects
 from tests.edge import CALL, Edge, Station, open_edge, until
 from tests.fakes import FixedClock, FixedDirectory
 
@@ -42,17 +42,13 @@ class Fleet:
         **patience: Any,  # noqa: ANN401 - any of them
     ) -> CommandOutcome:
         patience = {"wait": 10, "answer": 10} | patience
-        asked = self.commands.ask(station, action, payload, by="ann", patience=Patience(**patience))
-        return shown(await asked)
+        return await self.commands.ask(
+            station, action, payload, by="ann", patience=Patience(**patience)
+        )
 
     def frames(self) -> list[Frame]:
         """Return our calls as the logs have them."""
         return [e for edge in self.edges for e in edge.frames() if e.direction == "out"]
-
-
-def shown(command: Command) -> CommandOutcome:
-    sealed = (*command.frame.sealed, *command.frame.reply_sealed)
-    return outcome_of(command, {each.subject: named_key(each.subject) for each in sealed})
 
 
 @pytest.fixture

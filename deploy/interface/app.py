@@ -1,0 +1,162 @@
+"""The one Litestar app: every route behind a token and a scope, one format of problems.
+
+A route says which scope it wants (`opt`). One that says nothing wants what no token has: what is
+forgotten is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from litestar import Litestar, Router
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import (
+    AbstractAuthenticationMiddleware,
+    AuthenticationResult,
+    DefineMiddleware,
+)
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    OpenAPI,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Reference,
+    Schema,
+    SecurityScheme,
+)
+from litestar.types import ControllerRouterHandler
+
+from deploy.interface.access import Bearer, digest_of
+from deploy.interface.problems import MEDIA_TYPE, answer_problem
+
+FindBearer = Callable[[bytes], Awaitable[Bearer | None]]
+"""Returns whose token has this digest."""
+_DOCUMENTS: Final = "/schema"
+DOCUMENT: Final = f"{_DOCUMENTS}/openapi.json"
+"""Where the interface describes itself; whoever asks for that needs no token."""
+BODY_MAX: Final = 1 << 20
+_PROBLEMS: Final = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_SCHEME: Final = "Bearer"
+_AUTHENTICATE: Final = {"WWW-Authenticate": _SCHEME}
+
+
+class BearerMiddleware(AbstractAuthenticationMiddleware):
+    """Finds out whose token came with a request."""
+
+    def __init__(self, app: Any, find: FindBearer, **options: Any) -> None:  # noqa: ANN401 - Litestar's own
+        super().__init__(app, **options)
+        self._find = find
+
+    async def authenticate_request(
+        self, connection: ASGIConnection[Any, Any, Any, Any]
+    ) -> AuthenticationResult:
+        """Return who asks.
+
+        Raises:
+            NotAuthorizedException: If no token came, or one of nobody.
+        """
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.casefold() != _SCHEME.casefold() or not token:
+            message = "a token is wanted: Authorization: Bearer TOKEN (wattledger access add)"
+            raise NotAuthorizedException(message, headers=_AUTHENTICATE)
+        bearer = await self._find(digest_of(token.strip()))
+        if bearer is None:
+            message = "this token is of nobody, or was revoked"
+            raise NotAuthorizedException(message, headers=_AUTHENTICATE)
+        return AuthenticationResult(user=bearer, auth=None)
+
+
+def check_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let a request pass whose token has the scope that its route wants.
+
+    Raises:
+        PermissionDeniedException: If it has not.
+    """
+    wanted = handler.opt.get("scope")
+    if wanted is None or wanted not in connection.user.scopes:
+        message = f"this token has not the scope {wanted}"
+        raise PermissionDeniedException(message)
+
+
+def build_app(
+    routes: Sequence[ControllerRouterHandler],
+    *,
+    find: FindBearer,
+    parts: Mapping[str, Any],
+    lifespan: Sequence[Any] = (),
+) -> Litestar:
+    """Return the interface with these *routes*; *parts* are what they ask for by name."""
+    app = Litestar(
+        route_handlers=[Router("/", route_handlers=list(routes), guards=[check_scope])],
+        dependencies={
+            name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()
+        },
+        middleware=[DefineMiddleware(BearerMiddleware, find=find, exclude=f"^{DOCUMENT}$")],
+        exception_handlers={Exception: answer_problem},
+        lifespan=list(lifespan),
+        request_max_body_size=BODY_MAX,
+        openapi_config=OpenAPIConfig(
+            title="Wattledger",
+            version="1",
+            description="Stations, calls to them, and what was charged.",
+            path=_DOCUMENTS,
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            components=Components(
+                security_schemes={_SCHEME: SecurityScheme(type="http", scheme=_SCHEME.lower())}
+            ),
+            security=[{_SCHEME: []}],
+        ),
+        debug=False,
+    )
+    _describe_problems(app.openapi_schema)
+    return app
+
+
+def _describe_problems(described: OpenAPI) -> None:
+    """Say in the document how the interface says no: Litestar describes its own format."""
+    components = described.components
+    assert components is not None
+    fields: dict[str, Reference | Schema] = {
+        "type": Schema(type=OpenAPIType.STRING, default="about:blank"),
+        "title": Schema(type=OpenAPIType.STRING),
+        "status": Schema(type=OpenAPIType.INTEGER),
+        "code": Schema(type=OpenAPIType.STRING, description="For machines"),
+        "detail": Schema(type=OpenAPIType.STRING, description="For people"),
+        "spot": Schema(type=OpenAPIType.STRING, description="Where in what was sent it lies"),
+    }
+    required = ["title", "status", "code", "detail"]
+    components.schemas["Problem"] = Schema(
+        type=OpenAPIType.OBJECT, properties=fields, required=required
+    )
+    content = {MEDIA_TYPE: OpenAPIMediaType(schema=Reference(ref="#/components/schemas/Problem"))}
+    for item in (described.paths or {}).values():
+        for operation in (item.get, item.post, item.put, item.patch, item.delete):
+            if operation is None:
+                continue
+            assert operation.responses is not None
+            for status in _PROBLEMS:
+                said = OpenAPIResponse(description=status.description, content=content)
+                operation.responses[str(status.value)] = said
+
+
+def _giving(part: object) -> Callable[[], Any]:
+    def give() -> Any:  # noqa: ANN401 - any part
+        return part
+
+    return give

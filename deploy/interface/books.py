@@ -1,0 +1,235 @@
+"""Stations and transactions over HTTP, read from the books."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import FromPath, QueryParameter
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from ledger.persons.holders import token_holder
+from ledger.persons.store import find
+from projections.session_costs import with_costs
+from projections.sessions import SessionCost, SessionSummary, Since, list_sessions
+from projections.stations import RegisteredStation, read_station, read_stations
+from tariffs.currencies import currency_exponent
+from tariffs.quantities import minor_text
+
+LIMIT: Final = 50
+LIMIT_MAX: Final = 500
+Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description="At most so many")]
+Cursor = Annotated[
+    str | None, QueryParameter(max_length=600, description="`next` of the page before")
+]
+Text = Annotated[str | None, QueryParameter(max_length=255)]
+READ: Final = {"scope": "read"}
+Pool = NamedDependency[ConnectionPool[Any]]
+
+
+class TransactionCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transaction costs, exactly; of an open one, so far. Stations are told the gross."""
+
+    net: str
+    tax: str
+    gross: str
+    currency: str
+    is_final: bool
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A charging session as stations know it. `stopped_at` is "" while it is open.
+
+    `token` is a subject id once its bearer was erased; `cost` is null where there is none (yet):
+    `state` and `flags` say why.
+    """
+
+    ref: str
+    station: str
+    transaction_id: str | None
+    token: str | None
+    evse: int | None
+    connector: int | None
+    state: str
+    flags: list[str]
+    started_at: datetime | None
+    stopped_at: str
+    stop_reason: str | None
+    energy_wh: Decimal | None
+    cost: TransactionCost | None
+
+
+class TransactionPage(msgspec.Struct, frozen=True):
+    """Some transactions, and where the next ones begin; null: there are none."""
+
+    items: list[Transaction]
+    next: str | None
+
+
+class StationPage(msgspec.Struct, frozen=True):
+    """Some stations, and where the next ones begin; null: there are none."""
+
+    items: list[RegisteredStation]
+    next: str | None
+
+
+class BadCursorError(HTTPException):
+    """A cursor that no page gave."""
+
+    status_code = 400
+
+    def __init__(self) -> None:
+        super().__init__(detail="this cursor is of no page: leave it out for the first one")
+
+
+class StationsController(Controller):
+    """Charging stations."""
+
+    tags = ("stations",)
+
+    @get("/stations", opt=READ, sync_to_thread=True)
+    def listed(
+        self,
+        pool: Pool,
+        site: Text = None,
+        is_connected: Annotated[bool | None, QueryParameter(name="connected")] = None,
+        limit: Limit = LIMIT,
+        cursor: Cursor = None,
+    ) -> StationPage:
+        """Return the declared stations by their ids, with their connections."""
+        after = None if cursor is None else _opened(cursor, str)
+        with pool.connection() as connection:
+            found = read_stations(
+                connection,
+                at=datetime.now(UTC),
+                site=site,
+                is_connected=is_connected,
+                after=after,
+                limit=limit + 1,
+            )
+        more = _closed(found[limit - 1].id) if len(found) > limit else None
+        return StationPage(found[:limit], more)
+
+    @get("/stations/{station_id:str}", opt=READ, sync_to_thread=True)
+    def one(self, pool: Pool, station_id: FromPath[str]) -> RegisteredStation:
+        """Return one station."""
+        with pool.connection() as connection:
+            found = read_station(connection, station_id, at=datetime.now(UTC))
+        if found is None:
+            message = f"no station {station_id} is declared"
+            raise NotFoundException(message)
+        return found
+
+
+class TransactionsController(Controller):
+    """Charging sessions, as stations know them."""
+
+    tags = ("transactions",)
+
+    @get("/transactions", opt=READ, sync_to_thread=True)
+    def listed(
+        self,
+        pool: Pool,
+        station: Text = None,
+        token: Text = None,
+        is_open: Annotated[bool | None, QueryParameter(name="open")] = None,
+        limit: Limit = LIMIT,
+        cursor: Cursor = None,
+    ) -> TransactionPage:
+        """Return transactions, the newest first."""
+        since = None if cursor is None else Since(*_opened(cursor, tuple[datetime, str]))
+        with pool.connection() as connection:
+            subject = None
+            if token is not None:
+                subject = _subject(connection, token)
+                if subject is None:
+                    return TransactionPage([], None)
+            found = list_sessions(
+                connection,
+                station_id=station,
+                subject=subject,
+                is_open=is_open,
+                since=since,
+                limit=limit + 1,
+            )
+            shown = with_costs(connection, found[:limit])
+        more = None
+        if len(found) > limit:
+            last = found[limit - 1]
+            more = _closed((last.begun_at, last.session_id))
+        return TransactionPage([_transaction(each) for each in shown], more)
+
+    @get("/transactions/{ref:path}", opt=READ, sync_to_thread=True)
+    def one(self, pool: Pool, ref: FromPath[str]) -> Transaction:
+        """Return one transaction."""
+        with pool.connection() as connection:
+            found = list_sessions(connection, session_id=ref.removeprefix("/"), limit=1)
+            if not found:
+                message = f"there is no transaction {ref.removeprefix('/')}"
+                raise NotFoundException(message)
+            (shown,) = with_costs(connection, found)
+        return _transaction(shown)
+
+
+ROUTES: Final[Sequence[type[Controller]]] = (StationsController, TransactionsController)
+
+
+def _transaction(each: SessionSummary) -> Transaction:
+    return Transaction(
+        ref=each.session_id,
+        station=each.station_id,
+        transaction_id=each.transaction_id,
+        token=each.token_uid,
+        evse=each.evse_id,
+        connector=each.connector_id,
+        state=each.state,
+        flags=each.flags,
+        started_at=each.started_at,
+        stopped_at="" if each.ended_at is None else _utc(each.ended_at),
+        stop_reason=each.stop_reason,
+        energy_wh=each.energy_wh,
+        cost=_cost(each.cost),
+    )
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _cost(cost: SessionCost | None) -> TransactionCost | None:
+    if cost is None or cost.currency is None or cost.gross_minor is None:
+        return None
+    exponent = currency_exponent(cost.currency)
+    amounts = (cost.net_minor or 0, cost.tax_minor or 0, cost.gross_minor)
+    net, tax, gross = (minor_text(minor, exponent) for minor in amounts)
+    return TransactionCost(
+        net=net, tax=tax, gross=gross, currency=cost.currency, is_final=cost.is_final
+    )
+
+
+def _subject(connection: Connection[Any], token: str) -> str | None:
+    holder = token_holder(token)
+    if holder is None:
+        return None
+    found = find(connection, [holder]).get((holder.kind, holder.name))
+    return None if found is None else found.id
+
+
+def _closed(key: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()
+
+
+def _opened(cursor: str, kind: Any) -> Any:  # noqa: ANN401 - the key of a page
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=kind)
+    except (binascii.Error, ValueError, UnicodeError) as error:
+        raise BadCursorError from error

@@ -1,0 +1,91 @@
+"""How the interface says no: one format (RFC 9457), whoever says it.
+
+{"type": "about:blank", "title": "Bad Request", "status": 400, "code": "refused_payload",
+ "detail": "Reset of ocpp1.6 at type: 'Warm' is not one of ['Hard', 'Soft']", "spot": "type"}
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from ingest.commands.asking import BadPayloadError, UnknownStationError
+from ingest.commands.command import NotConnectedError
+from ingest.commands.schemas import RefusedPayloadError, UnknownCommandError
+
+MEDIA_TYPE: Final = "application/problem+json"
+_LOGGER = logging.getLogger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a request was not done; `code` is for machines, `spot` where in what was sent it lies."""
+
+    title: str
+    status: int
+    code: str
+    detail: str
+    type: str = "about:blank"
+    spot: str | None = None
+
+
+_CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
+    NotConnectedError: (HTTPStatus.CONFLICT, "not_connected"),
+    UnknownStationError: (HTTPStatus.NOT_FOUND, "unknown_station"),
+    UnknownCommandError: (HTTPStatus.BAD_REQUEST, "unknown_command"),
+    RefusedPayloadError: (HTTPStatus.BAD_REQUEST, "refused_payload"),
+    BadPayloadError: (HTTPStatus.BAD_REQUEST, "bad_payload"),
+    psycopg.OperationalError: (HTTPStatus.SERVICE_UNAVAILABLE, "database_away"),
+}
+
+
+def answer_problem(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Answer a request that was not done because of *error*."""
+    headers: dict[str, str] = {}
+    if isinstance(error, HTTPException):
+        status, code = HTTPStatus(error.status_code), _code_of(error)
+        detail = _detail(error)
+        headers = dict(error.headers or {})
+    else:
+        status, code = next(
+            (said for kind, said in _CODES.items() if isinstance(error, kind)),
+            (HTTPStatus.INTERNAL_SERVER_ERROR, "internal"),
+        )
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            _LOGGER.error("no answer to a request", exc_info=error)
+        # What a fault of ours says may quote anything.
+        is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        detail = status.description if is_ours else str(error)
+    problem = Problem(
+        title=status.phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        spot=getattr(error, "spot", None) or None,
+    )
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _code_of(error: HTTPException) -> str:
+    extra = error.extra
+    if isinstance(extra, dict) and isinstance(extra.get("code"), str):
+        return str(extra["code"])
+    return HTTPStatus(error.status_code).name.lower()
+
+
+def _detail(error: HTTPException) -> str:
+    """Return what is wrong; Litestar has the reasons beside its sentence."""
+    if isinstance(error.extra, list):
+        reasons = [
+            ": ".join(filter(None, (str(each.get("key") or ""), str(each.get("message") or ""))))
+            for each in error.extra
+            if isinstance(each, dict)
+        ]
+        return "; ".join(filter(None, reasons)) or error.detail
+    return error.detail

@@ -1,0 +1,138 @@
+"""The interface as a process: the app on uvicorn, with what its routes ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, Final
+
+import uvicorn
+from litestar import Litestar
+from psycopg_pool import ConnectionPool
+
+from deploy.errors import DeployError
+from deploy.interface.access import Bearer, find_bearers
+from deploy.interface.app import build_app
+from deploy.interface.books import ROUTES
+from ingest.clock import Clock
+from ingest.commands.asking import StationCommands
+from ingest.declared_directory import DeclaredDirectory
+from ingest.gathering import Gatherer
+from ingest.interface.calls import CallsController
+from ingest.persons.subjects import PostgresSubjects
+from ledger.database import connect_async, connect_options
+
+CONNECTIONS_MAX: Final = 8
+"""Of the pool that reads: one a request that is being answered, the others wait."""
+DATABASE_SECONDS: Final = 5.0
+END_SECONDS: Final = 5
+BACKLOG: Final = 1024
+
+
+class HttpPortError(DeployError):
+    """The interface cannot listen where it should."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        super().__init__(
+            f"cannot listen on {host}, port {port}, for the interface: {error.strerror or error}; "
+            "choose another one (WATTLEDGER_HTTP_PORT=8081)"
+        )
+
+
+def open_http(host: str, port: int) -> socket.socket:
+    """Return a listening socket; where *port* is taken, or 0, it is a free one.
+
+    Raises:
+        HttpPortError: If the address is none of this machine's.
+    """
+    try:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and port:
+            return open_http(host, 0)
+        raise HttpPortError(host, port, error) from error
+
+
+async def serve_interface(
+    dsn: str,
+    clock: Clock,
+    listener: socket.socket,
+    *,
+    stopping: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Answer requests on *listener* until *stopping* is set."""
+    app = interface_app(dsn, clock)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=END_SECONDS,
+        lifespan="on",
+        ws="none",
+        h11_max_incomplete_event_size=64 << 10,
+    )
+    server = _Server(config, ready)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    waiting.cancel()
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the process that it runs in, and says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal."""
+        yield
+
+
+def interface_app(dsn: str, clock: Clock) -> Litestar:
+    """Return the interface over the database at *dsn*."""
+    connect = partial(connect_async, dsn)
+    directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connect)
+    commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
+    bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
+    pool: ConnectionPool[Any] = ConnectionPool(
+        dsn,
+        kwargs={"options": connect_options(dsn), "autocommit": True},
+        max_size=CONNECTIONS_MAX,
+        timeout=DATABASE_SECONDS,
+        open=False,
+    )
+
+    @asynccontextmanager
+    async def living(_app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as exits:
+            for each in (directory, subjects, commands, bearers):
+                exits.push_async_callback(each.close)
+            pool.open()
+            exits.callback(pool.close)
+            following = asyncio.create_task(commands.follow())
+            exits.callback(following.cancel)
+            yield
+
+    return build_app(
+        [CallsController, *ROUTES],
+        find=bearers.ask,
+        parts={"commands": commands, "pool": pool},
+        lifespan=[living],
+    )

@@ -1,0 +1,1 @@
+"""What the edge of the stations brings to the HTTP interface."""
