@@ -103,22 +103,28 @@ def read_stations(
     }
     running = dict(connection.execute(_RUNNING, (list(declared),)).fetchall())
     return [
-        RegisteredStation(
-            id=key,
-            site=station.site,
-            connectors=[
-                RegisteredConnector(
-                    evse=each.evse_id, connector=each.connector_id, max_power_w=each.max_power_w
-                )
-                for each in station.connectors
-            ],
-            max_power_w=station.max_power_w,
-            connection=links.get(key),
-            running=running.get(key, []),
-        )
+        _registered(key, station, links.get(key), running.get(key, []))
         for key, station in declared.items()
         if isinstance(station, Station)
     ]
+
+
+def _registered(
+    key: str, station: Station, link: StationLink | None, running: list[str]
+) -> RegisteredStation:
+    return RegisteredStation(
+        id=key,
+        site=station.site,
+        connectors=[
+            RegisteredConnector(
+                evse=each.evse_id, connector=each.connector_id, max_power_w=each.max_power_w
+            )
+            for each in station.connectors
+        ],
+        max_power_w=station.max_power_w,
+        connection=link,
+        running=running,
+    )
 
 
 def read_station(

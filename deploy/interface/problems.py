@@ -24,7 +24,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _LOGGER = logging.getLogger(__name__)
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class HttpProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a request was not done; `code` is for machines, `spot` where in what was sent it lies."""
 
     title: str
@@ -45,7 +45,7 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
 }
 
 
-def answer_problem(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+def answer_problem(_request: Request[Any, Any, Any], error: Exception) -> Response[HttpProblem]:
     """Answer a request that was not done because of *error*."""
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException):
@@ -62,7 +62,7 @@ def answer_problem(_request: Request[Any, Any, Any], error: Exception) -> Respon
         # What a fault of ours says may quote anything.
         is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
         detail = status.description if is_ours else str(error)
-    problem = Problem(
+    problem = HttpProblem(
         title=status.phrase,
         status=status,
         code=code,

@@ -18,10 +18,10 @@ import msgspec
 import psycopg
 
 from ingest.clock import Clock
-from ingest.commands.command import Command, CommandState, NotConnectedError, call_text
+from ingest.commands.command import CommandState, NotConnectedError, StationCommand, call_text
 from ingest.commands.outcome import CommandOutcome, outcome_of
 from ingest.commands.schemas import check_command
-from ingest.directory import StationDirectory
+from ingest.directory import StationAccess, StationDirectory
 from ingest.errors import IngestError
 from ingest.gathering import Connect, Gatherer
 from ingest.persons.sealer import sealed_frame
@@ -139,26 +139,17 @@ class StationCommands:
         elif not patience.may_queue:
             raise NotConnectedError(access.station_id)
         command_id = uuid4()
-        frame = Frame(
-            received_at=self._clock.now(),
-            station=access.station_id,
-            protocol=protocol or "",
-            epoch=0,
-            frame=call_text(str(command_id), action, compact),
-            direction="out",
+        new = _New(
+            id=command_id,
+            station_id=access.station_id,
+            action=action,
+            protocol=protocol,
+            frame=await self._kept(access, protocol, call_text(str(command_id), action, compact)),
+            asked_by=by,
+            seconds=patience.answer,
         )
-        kept = await sealed_frame(frame, self._subjects, access.token_habits)
         ended = self._ended[command_id] = asyncio.Event()
         try:
-            new = _New(
-                id=command_id,
-                station_id=access.station_id,
-                action=action,
-                protocol=protocol,
-                frame=encode_line(kept),
-                asked_by=by,
-                seconds=patience.answer,
-            )
             await self._adds.ask(new)
             return await self._watched(command_id, ended, seconds=patience.wait)
         finally:
@@ -188,6 +179,18 @@ class StationCommands:
         """Close the connections."""
         for each in (self._adds, self._reads, self._connected):
             await each.close()
+
+    async def _kept(self, access: StationAccess, protocol: str | None, call: str) -> bytes:
+        """Return a call as its row has it: without what tells who somebody is."""
+        frame = Frame(
+            received_at=self._clock.now(),
+            station=access.station_id,
+            protocol=protocol or "",
+            epoch=0,
+            frame=call,
+            direction="out",
+        )
+        return encode_line(await sealed_frame(frame, self._subjects, access.token_habits))
 
     async def _watched(
         self, command_id: UUID, ended: asyncio.Event, *, seconds: float
@@ -251,12 +254,12 @@ async def _read(
     return [found.get(each) for each in asked]
 
 
-def command_of(row: Sequence[Any]) -> Command:
+def command_of(row: Sequence[Any]) -> StationCommand:
     """Return the call in a row of `COMMAND_COLUMNS`."""
-    values: dict[str, Any] = dict(zip(Command.__struct_fields__, row, strict=True))
+    values: dict[str, Any] = dict(zip(StationCommand.__struct_fields__, row, strict=True))
     values["frame"] = _FRAME.decode(values["frame"])
     values["state"] = CommandState(values["state"])
-    return Command(**values)
+    return StationCommand(**values)
 
 
 async def _protocols(

@@ -41,7 +41,7 @@ REPEATABLE: Final = frozenset(
 """Actions that may be sent a second time where nobody knows what came of the first: they ask."""
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class StationCommand(msgspec.Struct, frozen=True, kw_only=True):
     """A call as its row has it; `frame` is its line in the log, once answered with the answer."""
 
     id: UUID
@@ -80,7 +80,7 @@ class OutgoingCall(NamedTuple):
     text: str
 
 
-class Exchanged(NamedTuple):
+class CallEnd(NamedTuple):
     """What came of a call, and its line in the log, with the answer if there is one."""
 
     state: CommandState

@@ -19,9 +19,9 @@ from websockets.exceptions import ConnectionClosed
 from ingest.commands.command import (
     NOT_SENT,
     REPEATABLE,
+    CallEnd,
     ClaimedCommand,
     CommandState,
-    Exchanged,
     OutgoingCall,
     payload_of,
 )
@@ -49,7 +49,7 @@ class CalledConnection(Protocol):
     def protocol(self) -> str:
         """The subprotocol that both sides agreed on."""
 
-    async def exchange(self, call: OutgoingCall, *, seconds: float) -> Exchanged:
+    async def exchange(self, call: OutgoingCall, *, seconds: float) -> CallEnd:
         """Send a call and wait for its answer; both stand in the log."""
 
 
@@ -119,7 +119,7 @@ class Dispatcher:
             else:
                 error = codec.encode_error(codec.encode(str(claimed.id)), NOT_SENT, why).decode()
                 frame = replace(claimed.kept, reply=error)
-                exchanged = Exchanged(CommandState.ERROR, frame)
+                exchanged = CallEnd(CommandState.ERROR, frame)
         if exchanged.state is CommandState.UNKNOWN and claimed.action in REPEATABLE:
             return True  # it stands as sent: the next connection sends it again
         await self._commands.finish(Finished(claimed.id, connection.epoch, *exchanged))

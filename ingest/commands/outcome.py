@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from ingest.commands.command import Command, CommandState
+from ingest.commands.command import CommandState, StationCommand
 from ingest.rpc import codec
 from ingest.rpc.codec import CallError, CallResult, FrameError
 from ledger.persons.sealing import opened
@@ -38,7 +38,7 @@ class CommandOutcome(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
-def outcome_of(command: Command, keys: Mapping[str, bytes]) -> CommandOutcome:
+def outcome_of(command: StationCommand, keys: Mapping[str, bytes]) -> CommandOutcome:
     """Return what came of *command*; who stands in it is shown as far as *keys* open it."""
     frame = opened(command.frame, keys)
     call = codec.parse(frame.frame.encode())

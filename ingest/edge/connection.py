@@ -45,7 +45,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
-from ingest.commands.command import CommandState, Exchanged, OutgoingCall
+from ingest.commands.command import CallEnd, CommandState, OutgoingCall
 from ingest.edge.frame_counts import FrameCounts
 from ingest.errors import IngestError
 from ingest.persons.sealer import sealed_frame
@@ -155,7 +155,7 @@ class StationConnection:
             raise StationGoneError(self.station_id, action, why)
         return answered[0]
 
-    async def exchange(self, call: OutgoingCall, *, seconds: float) -> Exchanged:
+    async def exchange(self, call: OutgoingCall, *, seconds: float) -> CallEnd:
         """Send a call whose turn it is, and wait for its answer.
 
         The log has it before it leaves, and once more with its answer: a kill in between leaves
@@ -165,11 +165,11 @@ class StationConnection:
         answered, why = await self._ask_station(call, seconds)
         if answered is None:
             is_late = why == _TOO_LATE
-            return Exchanged(CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN, sent)
+            return CallEnd(CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN, sent)
         message, reply = answered
         line = await self._append_frame(call.text, reply, is_ours=True)
         is_error = isinstance(message, CallError)
-        return Exchanged(CommandState.ERROR if is_error else CommandState.ANSWERED, line)
+        return CallEnd(CommandState.ERROR if is_error else CommandState.ANSWERED, line)
 
     async def _ask_station(
         self, call: OutgoingCall, seconds: float
