@@ -1,0 +1,171 @@
+"""docs/api.md, run: the program, its interface as a process, a station, and every example there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from deploy.interface.access import Scope
+from tests.deploy.running_wattledger import PROGRAM, Wattledger
+from tests.tree import ROOT
+
+DOCUMENT = (ROOT / "docs/api.md").read_text("utf-8")
+# A request, its body if it has one, the status, and the answer.
+EXAMPLE = re.compile(
+    r"\n {4}(GET|POST) (/\S+)\n((?: {4}.*\n)*)\n {4}(\d{3})\n((?: {4}.*\n)+)", re.MULTILINE
+)
+EXAMPLES = EXAMPLE.findall(DOCUMENT)
+MASTER = """
+valid_from: 2020-01-01T00:00:00Z
+legal_entities:
+  watt: {name: Watt GmbH, country: DE, time_zone: Europe/Berlin, invoice_prefix: W}
+sites:
+  harbour: {name: Harbour, time_zone: Europe/Berlin, country: DE, legal_entity: watt, currency: EUR}
+stations:
+  CS-001: {site: harbour, password: change-me-please-16, connectors: 2}
+customers:
+  ada: {name: Ada}
+tokens:
+  04A1B2C3: {customer: ada}
+tariff_assignments:
+  - {tariff: day, site: harbour}
+"""
+TARIFF = """
+tariff: day
+currency: EUR
+vat: 19 %
+elements:
+  - energy: 0.40 per kWh
+"""
+
+
+@contextmanager
+def interface(wattledger: Wattledger) -> Iterator[str]:
+    """Run the interface on a free port; yield its address, and end it as Ctrl-C does."""
+    process = subprocess.Popen(
+        [*PROGRAM, "run", "interface", "--port", "0", "--data", str(wattledger.data)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**wattledger.environment, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://[\w.]+:\d+", process.stdout.readline())
+        assert found is not None
+        yield found[0]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+@asynccontextmanager
+async def station(address: str) -> AsyncIterator[ClientConnection]:
+    """Be CS-001: start to charge, and accept every call."""
+    async with connect(
+        f"{address}/CS-001",
+        subprotocols=[Subprotocol("ocpp1.6")],
+        additional_headers={"Authorization": "Basic Q1MtMDAxOmNoYW5nZS1tZS1wbGVhc2UtMTY="},
+        proxy=None,
+    ) as socket:
+        now = datetime.now(UTC).isoformat()
+        start = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 1000, "timestamp": now}
+        await socket.send(json.dumps([2, "1", "StartTransaction", start]))
+        assert json.loads(await socket.recv())[0] == 3
+        accepting = asyncio.create_task(_accept(socket))
+        yield socket
+        accepting.cancel()
+
+
+async def _accept(socket: ClientConnection) -> None:
+    async for message in socket:
+        await socket.send(json.dumps([3, json.loads(message)[1], {"status": "Accepted"}]))
+
+
+def agree(documented: Any, answer: Any, path: str = "") -> None:  # noqa: ANN401 - any JSON
+    """Compare: "..." stands for any text, and after "CS-001/" for the rest of one."""
+    if isinstance(documented, dict):
+        assert isinstance(answer, dict), path
+        assert list(documented) == list(answer), path
+        for key, each in documented.items():
+            agree(each, answer[key], f"{path}.{key}")
+    elif isinstance(documented, list):
+        assert isinstance(answer, list), path
+        assert bool(documented) == bool(answer), (path, answer)
+        for each, got in zip(documented, answer, strict=False):
+            agree(each, got, f"{path}[0]")
+    elif documented == "...":
+        assert answer, path
+    elif isinstance(documented, str) and documented.endswith("/..."):
+        assert answer.startswith(documented.removesuffix("...")), path
+    else:
+        assert documented == answer, path
+
+
+def documented(text: str) -> Any:  # noqa: ANN401 - any JSON
+    """Return an answer of the document; a bare ... is any value, or more of the same."""
+    plain = text.replace(", ...]", "]")
+    return json.loads(re.sub(r": \.\.\.", ': "..."', plain))
+
+
+@pytest.fixture(scope="module")
+def wattledger(tmp_path_factory: pytest.TempPathFactory) -> Wattledger:
+    folder = tmp_path_factory.mktemp("interface")
+    (folder / "master.yaml").write_text(MASTER)
+    (folder / "day.yaml").write_text(TARIFF)
+    program = Wattledger(folder / "data")
+    program.done("tariff", "publish", folder / "day.yaml", "--valid-from", "2020-01-01T00:00:00Z")
+    program.done("apply", folder / "master.yaml")
+    return program
+
+
+async def test_every_example_of_the_document_is_what_happens(wattledger: Wattledger) -> None:
+    made = wattledger.read("access", "add", "app", "--scope", "read", "command")
+    with wattledger.up() as (_, address), interface(wattledger) as url:
+        async with (
+            station(address),
+            httpx.AsyncClient(
+                base_url=url,
+                headers={"Authorization": f"Bearer {made['token']}"},
+                trust_env=False,
+                timeout=30,
+            ) as client,
+        ):
+            await asyncio.to_thread(wattledger.until, "sessions")
+            assert len(EXAMPLES) == 3
+            for method, path, body, status, answer in EXAMPLES:
+                content = body.strip() or None
+                headers = {"Content-Type": "application/json"}
+                given = await client.request(method, path, content=content, headers=headers)
+                assert given.status_code == int(status), given.text
+                agree(documented(answer), given.json())
+
+            said = await asyncio.to_thread(
+                wattledger.done, "station", "command", "CS-001", "Reset", '{"type": "Soft"}'
+            )
+            assert said == 'CS-001 Reset: answered {"status": "Accepted"}\n'
+            refused = await asyncio.to_thread(
+                wattledger.run, "station", "command", "CS-001", "Reset", '{"type": "Warm"}'
+            )
+            assert (refused.returncode, "at type: 'Warm' is not one of" in refused.stderr) == (
+                1,
+                True,
+            )
+            wattledger.done("access", "revoke", "app")
+            assert (await client.get("/stations")).status_code == 401
+    assert [each["name"] for each in wattledger.read("access", "list")] == ["app"]
+
+
+def test_every_scope_of_the_document_is_one() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", DOCUMENT, re.MULTILINE) == [str(each) for each in Scope]
