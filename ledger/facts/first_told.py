@@ -18,11 +18,14 @@ def first_told(facts: Iterable[SessionFact | ConnectorStatusChanged]) -> list[Pa
 
     Facts that name no time say nothing of a clock.
     """
+    timed = [(fact.occurred_at, fact) for fact in facts if fact.occurred_at is not None]
     # A naive time and one in UTC are unequal, as they are two tellings.
+    once = {told_at: fact.received_at for told_at, fact in timed}
+    if len(once) == len(timed):  # nearly always
+        return list(once.items())
     at_once: dict[datetime, list[SessionFact | ConnectorStatusChanged]] = {}
-    for fact in facts:
-        if fact.occurred_at is not None:
-            at_once.setdefault(fact.occurred_at, []).append(fact)
+    for told_at, fact in timed:
+        at_once.setdefault(told_at, []).append(fact)
     pairs: list[Pair] = []
     for told_at, some in at_once.items():
         if len(some) == 1:  # nobody else tells of that moment, so nothing of it is told again

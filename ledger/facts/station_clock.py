@@ -151,20 +151,20 @@ def learn_clock(pairs: Iterable[Pair], traits: StationTraits) -> SessionClock:
         flags.add(Flag.ZONE_MISSING)
         if _fits_utc_alone(pairs, naive_in.zone):
             naive_in = _UTC
-    local = naive_in.zone
+    local, commissioned_on = naive_in.zone, traits.commissioned_on
     received: list[datetime] = []
     delays: list[timedelta] = []
     unsynced: list[timedelta] = []
     for at, received_at in pairs:
         if at.tzinfo is not UTC:
             at = in_utc(at, local, received_at)  # noqa: PLW2901 - the same moment
-        if at >= FARTHEST:
-            flags.add(Flag.TIME_UNREADABLE)
-        elif at < traits.commissioned_on:
-            unsynced.append(received_at - at)
-        else:
+        if commissioned_on <= at < FARTHEST:
             received.append(received_at)
             delays.append(received_at - at)
+        elif at < FARTHEST:
+            unsynced.append(received_at - at)
+        else:
+            flags.add(Flag.TIME_UNREADABLE)
     if unsynced:
         flags.add(Flag.CLOCK_UNSYNCED)
     if traits.clock_offset_s is None:

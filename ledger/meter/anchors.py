@@ -55,7 +55,7 @@ def choose_start(
         return Anchor(None, frozenset({Flag.METER_START_IMPLAUSIBLE} if told else ()))
     flags = set()
     for other in told:
-        if not limit.agree(other, chosen):
+        if other is not chosen and not limit.agree(other, chosen):
             is_refuted = ranks[other] < ranks[chosen]
             flags.add(Flag.OTHER_READING_REFUTED if is_refuted else Flag.START_READINGS_DIFFER)
     return Anchor(chosen, frozenset(flags))
@@ -98,7 +98,7 @@ def choose_stop(
     chosen = max(told, key=ranks.__getitem__, default=None)
     flags = set()
     for other in told:
-        if chosen is None or limit.agree(other, chosen):
+        if chosen is None or other is chosen or limit.agree(other, chosen):
             continue
         if ranks[other] == ranks[chosen]:
             flags.add(Flag.STOP_READINGS_DIFFER)

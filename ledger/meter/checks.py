@@ -124,7 +124,8 @@ def _integral(
     """Return the energy in Wh when the power between two readings is as *between* says."""
     watt_seconds = _ZERO
     for one, other in pairwise(powers):
-        watt_seconds += between(one.power_w, other.power_w) * _seconds(one.at, other.at)
+        gap = other.at - one.at
+        watt_seconds += between(one.power_w, other.power_w) * (gap.days * 86_400 + gap.seconds)
     return watt_seconds / _HOUR_S
 
 
@@ -167,6 +168,8 @@ def _is_beyond_steady(
     if len(powers) < _STEADY_MIN or _lowest(powers) * _STEADY <= most:
         return False
     steady = PowerLimit(most * _TIMES, coarse=limit.coarse)
+    if counted[-1].energy_wh <= steady.slack_wh:
+        return False  # all of it together is not more than that
     return any(
         (rise := later.energy_wh - earlier.energy_wh) > steady.slack_wh
         and rise > steady.energy_max_wh(earlier.reading.at, later.reading.at)

@@ -80,15 +80,19 @@ class _Instant(msgspec.Struct, gc=False):
     fact: SessionFact
 
 
-_Series = dict[datetime, _Instant]
+_Told = tuple[datetime, str | None, Decimal, SessionFact]
+"""When something was read, of which phase (None: the total), its value, the frame that tells it."""
 
 
 class _Roles(msgspec.Struct):
-    """The instants of one measurand by why they were read: at the start, the stop, or else."""
+    """What was told of one measurand by why it was read: at the start, the stop, or else.
 
-    begins: _Series = {}
-    ends: _Series = {}
-    others: _Series = {}
+    In the order of the log.
+    """
+
+    begins: list[_Told] = []
+    ends: list[_Told] = []
+    others: list[_Told] = []
 
 
 # Names of their own: to look up an enum's member takes longer than to compare it.
@@ -159,14 +163,10 @@ class _Gathering:
             return
         # Why else a reading was taken (clock, trigger) makes it no better and no worse.
         roles = self._registers if measurand is _REGISTER else self._intervals
-        series = roles.begins if reading.context is _BEGIN else roles.others
-        series = roles.ends if reading.context is _END else series
-        phases = series.setdefault(at, _Instant({}, fact)).phases
-        known = phases.setdefault(reading.phase, value)
-        if known is not value and known != value:
-            # two values for one moment: the lower one, whatever order they came in
-            phases[reading.phase] = min(known, value)
-            self._spread_wh = max(self._spread_wh, abs(known - value))
+        context = reading.context
+        series = roles.begins if context is _BEGIN else roles.others
+        series = roles.ends if context is _END else series
+        series.append((at, reading.phase, value, fact))
 
     def _register(self, at: datetime, value: Decimal, fact: SessionFact) -> RegisterReading:
         factored = value if self._factor is None else value * self._factor
@@ -204,19 +204,19 @@ class _Gathering:
         every = (roles.begins, roles.ends, roles.others)
         if not any(every):
             return [[], [], []]
-        phases = {
-            phase
-            for series in every
-            for instant in series.values()
-            for phase in instant.phases
-            if phase
-        }
-        return [self._totals_of(series, phases) for series in every]
+        phases = {phase for series in every for _, phase, _, _ in series if phase}
+        return [self._totals_of(series, phases) if series else [] for series in every]
 
-    def _totals_of(self, series: _Series, phases: AbstractSet[str]) -> list[RegisterReading]:
+    def _totals_of(
+        self, series: Sequence[_Told], phases: AbstractSet[str]
+    ) -> list[RegisterReading]:
+        once = {at: (value, fact) for at, phase, value, fact in series if phase is None}
+        if len(once) == len(series):  # nearly always: totals, each of a moment of its own
+            return [self._register(at, value, fact) for at, (value, fact) in once.items()]
+        instants = self._instants(series)
         totals = []
-        is_totalled = bool(phases) and any(None in each.phases for each in series.values())
-        for at, instant in series.items():
+        is_totalled = bool(phases) and any(None in each.phases for each in instants.values())
+        for at, instant in instants.items():
             value = instant.phases.get(None)
             if value is None:
                 if is_totalled:
@@ -230,6 +230,17 @@ class _Gathering:
             totals.append(self._register(at, value, instant.fact))
         return totals
 
+    def _instants(self, series: Iterable[_Told]) -> dict[datetime, _Instant]:
+        """Return what was told of each moment; of two values the lower, in whatever order."""
+        instants: dict[datetime, _Instant] = {}
+        for at, phase, value, fact in series:
+            phases = instants.setdefault(at, _Instant({}, fact)).phases
+            known = phases.setdefault(phase, value)
+            if known != value:
+                phases[phase] = min(known, value)
+                self._spread_wh = max(self._spread_wh, abs(known - value))
+        return instants
+
 
 def _sum(phases: Mapping[str | None, Decimal]) -> Decimal:
     return sum((value for phase, value in phases.items() if phase), _ZERO)
@@ -240,10 +251,12 @@ def _ordered(readings: Sequence[RegisterReading], flags: set[str]) -> tuple[Regi
     distinct: list[RegisterReading] = []
     if not readings:
         return ()
+    last: RegisterReading | None = None
     # A repetition stands under its first line, which an invoice is then explained by.
     for reading in sorted(readings):
         if reading.value_wh < _ZERO:
             flags.add(Flag.READING_NEGATIVE)
-        elif not distinct or not reading.repeats(distinct[-1]):
+        elif last is None or reading.at != last.at or reading.value_wh != last.value_wh:
             distinct.append(reading)
+            last = reading
     return tuple(distinct)

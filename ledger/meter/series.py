@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate as running
+from operator import le, sub
 from typing import Final, NamedTuple
 
 import msgspec
@@ -39,10 +40,6 @@ class RegisterReading(msgspec.Struct, frozen=True, array_like=True, order=True, 
     value_wh: Decimal
     position: int
     line: int
-
-    def repeats(self, other: RegisterReading) -> bool:
-        """Whether it says the same as *other*, in whatever line."""
-        return self.at == other.at and self.value_wh == other.value_wh
 
 
 class Counted(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
@@ -196,6 +193,10 @@ def accumulate(
         bounded: The last reading is trusted and not below any other, so that a fall in between
             is a dip unless the register visibly began anew.
     """
+    values = [reading.value_wh for reading in readings]
+    if all(map(le, values, values[1:])):  # nearly always: it never falls
+        energies = running(map(sub, values[1:], values), initial=_ZERO)
+        return Accumulated(tuple(map(Counted, readings, energies)), frozenset())
     flags: set[str] = set()
     energy = _ZERO
     counted = [Counted(readings[0], energy)]

@@ -110,6 +110,7 @@ def _decision(
     priced, energy_wh = price.priced, price.energy_wh
     usage, policy, free_wh = priced.usage, priced.policy, priced.free_wh
     moment, declared_version, revision = decides
+    ends_at = usage.ends_at.astimezone(price.calendar)
     return SessionRated(
         **_told(session, basis),
         revision=revision,
@@ -118,7 +119,7 @@ def _decision(
         payer=price.payer,
         started_at=usage.starts_at,
         ended_at=usage.ends_at,
-        billing_month=f"{usage.ends_at.astimezone(price.calendar):%Y-%m}",
+        billing_month=f"{ends_at.year:04}-{ends_at.month:02}",
         energy_wh=energy_wh,
         billed_wh=energy_wh - free_wh,
         free_wh=free_wh,

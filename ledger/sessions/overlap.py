@@ -29,23 +29,25 @@ def overlapping(row: Sequence[Window]) -> set[int]:
     """Return which windows of *row* (of one place, by start) have what another one has."""
     found: set[int] = set()
     latest: datetime | None = None  # when the last one before it ends
+    last = -1  # the last one before it that has a part
     for index, window in enumerate(row):
-        before = range(max(index - REACH, 0), index)
+        first = max(index - REACH, 0)
         running: list[int] = []
         if latest is not None and latest > window.starts_at:
-            running = [each for each in before if _is_running(row[each], window)]
-        if window.ends_at is not None and (latest is None or latest < window.ends_at):
-            latest = window.ends_at
-        if len(running) == REACH:
-            found.add(index)
-        for other in running:
-            if _share_at_once(row[other], window):
-                found |= {other, index}
+            running = [each for each in range(first, index) if _is_running(row[each], window)]
+            if len(running) == REACH:
+                found.add(index)
+            for other in running:
+                if _share_at_once(row[other], window):
+                    found |= {other, index}
         if window.ends_at is None:
             continue  # it has nothing yet
-        last = next((each for each in reversed(before) if _has_part(row[each])), None)
-        if last is not None and last not in running and _begins_within(row[last], window):
+        is_near = last >= first and last not in running
+        if is_near and _begins_within(row[last], window):
             found |= {last, index}
+        if _has_part(window):
+            last = index
+        latest = window.ends_at if latest is None else max(latest, window.ends_at)
     return found
 
 

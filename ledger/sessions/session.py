@@ -129,14 +129,20 @@ def session_id_of(
     without a start from others of their id. Where two began in one second, `told_apart` does.
     """
     if started_at is not None:
-        moment = f"{started_at:%Y%m%dT%H%M%SZ}"
+        moment = _written(started_at)
     elif stray:
         moment = f"no-start-{stray}"
     elif ended_at is not None:
-        moment = f"no-start-{ended_at:%Y%m%dT%H%M%SZ}"
+        moment = f"no-start-{_written(ended_at)}"
     else:
         moment = "no-start"
     return f"{station_id}/{transaction_ref or 'no-id'}/{moment}"
+
+
+def _written(at: datetime) -> str:
+    # Asked for at every fold, and `strftime` takes five times as long.
+    date = f"{at.year:04}{at.month:02}{at.day:02}"
+    return f"{date}T{at.hour:02}{at.minute:02}{at.second:02}Z"
 
 
 def told_apart(

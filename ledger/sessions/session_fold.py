@@ -181,7 +181,7 @@ class _Fold:
         naive = [
             (told, fact.received_at)
             for fact in self._facts
-            for told in [fact.occurred_at, *[each.occurred_at for each in fact.readings]]
+            for told in _moments(fact)
             if told is not None and told.tzinfo is None
         ]
         if any(clock.is_ambiguous(*pair) for pair in naive):
@@ -392,3 +392,9 @@ class _Fold:
     def _timed(self) -> Iterator[tuple[datetime, SessionFact]]:
         """Yield its facts, in log order, with their effective times."""
         return zip(self._ats, self._facts, strict=True)
+
+
+def _moments(fact: SessionFact) -> list[datetime | None]:
+    """Return the times that *fact* and its readings name; nearly always it is one."""
+    at = fact.occurred_at
+    return [at, *[each.occurred_at for each in fact.readings if each.occurred_at is not at]]

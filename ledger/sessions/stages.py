@@ -16,7 +16,13 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from ledger.facts.station_facts import QueueReported, SessionEnded, SessionFact, SessionStarted
+from ledger.facts.station_facts import (
+    QueueReported,
+    SessionEnded,
+    SessionFact,
+    SessionStarted,
+    SessionUpdated,
+)
 from ledger.facts.station_traits import StationTraits
 from ledger.meter.series import PowerLimit
 from ledger.sessions.loose_frames import (
@@ -119,10 +125,12 @@ def speak(
         session = places[0] if len(places) == 1 else _last_before(rough_time(fact, traits), places)
         return session.place is None or place_of(fact) in (None, session.place)
 
-    owned = [fact for fact in told.updates if is_owned(fact)]
-    stops = [fact for fact in told.ends if is_owned(fact)]
+    owned: Sequence[SessionUpdated] = told.updates
+    stops: Sequence[SessionEnded] = told.ends
     loose: list[SessionFrame] = []
-    if len(owned) < len(told.updates) or len(stops) < len(told.ends):
+    if not reference or not _is_at_one_place(places, (*owned, *stops)):
+        owned = [fact for fact in told.updates if is_owned(fact)]
+        stops = [fact for fact in told.ends if is_owned(fact)]
         loose += [fact for fact in told.updates if not is_owned(fact)]
         loose += [fact for fact in told.ends if not is_owned(fact)]
     updates, ends = _unsettled(owned, settled, traits), _unsettled(stops, settled, traits)
@@ -138,6 +146,14 @@ def speak(
         windows = (*known, *windows_of(segments, traits))
     frames = tuple(loose_frame_of(frame, traits) for frame in loose)
     return Spoken(told, (*starts, *updates, *ends, *reports), frames, windows, settled)
+
+
+def _is_at_one_place(places: Sequence[Opening], frames: Iterable[SessionFrame]) -> bool:
+    """Whether there is one session, as nearly always, and none of *frames* names another place."""
+    if len(places) != 1:
+        return False
+    place = places[0].place
+    return place is None or {None, place}.issuperset(map(place_of, frames))
 
 
 def _unsettled(

@@ -69,6 +69,8 @@ GROUP_LINES: Final = 8_000
 """Lines that one transaction takes at most, but for the last record's rest."""
 GROUP_RECORDS: Final = 4_000
 GROUP_SECONDS: Final = 1.0
+COLLECT_SECONDS: Final = 30.0
+"""How often the collector of cycles walks everything: some broken frame may make one."""
 WAIT_SECONDS: Final = 1.0
 """How long `run` waits for the log to have more before it looks by itself."""
 LOST: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
@@ -322,7 +324,7 @@ class Worker:
         *is_alone*: while no other worker holds a shared grant. What a group needs is known only as
         it is rated, so its locks come in any order; alone it cannot lose twice.
         """
-        with _no_collector():
+        with _COLLECTOR.resting():
             records = self._log.read(
                 partition.partition,
                 partition.next_position,
@@ -354,16 +356,33 @@ class Worker:
             raise FencedError(*expected)
 
 
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Keep the collector of cycles from walking thousands of facts, which form none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+class Collector:
+    """Keeps the collector of cycles from walking thousands of facts, which form none.
+
+    What a group leaves is set apart from what it walks, all of it but for once in a while.
+    """
+
+    def __init__(self) -> None:
+        self._walked_at = monotonic()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Let it rest for a group."""
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if was_enabled:
+                if monotonic() - self._walked_at >= COLLECT_SECONDS:
+                    gc.unfreeze()
+                    gc.collect()
+                    self._walked_at = monotonic()
+                gc.freeze()
+                gc.enable()
+
+
+_COLLECTOR: Final = Collector()
 
 
 def use_schema(connection: Connection[Any], schema: str) -> None:

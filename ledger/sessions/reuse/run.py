@@ -104,25 +104,21 @@ def _alone(
     They are nearly always of one: a start, at most one stop, no number told twice, and no numbered
     event of another place.
     """
-    starts = [fact for fact in facts if isinstance(fact, SessionStarted)]
-    ends = [fact for fact in facts if isinstance(fact, SessionEnded)]
-    if len(starts) != 1 or len(ends) > 1:
+    segment = Segment(transaction_ref=transaction_ref)
+    for fact in facts:
+        segment.add(fact)
+    if len(segment.starts) != 1 or len(segment.ends) > 1:
         return None
-    told = [fact for fact in facts if not isinstance(fact, QueueReported)]
+    start = segment.starts[0]
+    told: list[SessionFact] = [start, *segment.updates, *segment.ends]
     numbered = [fact for fact in told if fact.seq_no is not None]
-    place = place_of(starts[0])
+    place = place_of(start)
     if place is not None and not {None, place}.issuperset(map(place_of, numbered)):
         return None
     if len({fact.seq_no for fact in numbered}) < len(numbered):
         return None
-    return Segment(
-        transaction_ref=transaction_ref,
-        starts=starts,
-        updates=[fact for fact in told if isinstance(fact, SessionUpdated)],
-        ends=ends,
-        queue=[fact for fact in facts if isinstance(fact, QueueReported)],
-        starts_at=rough_time(starts[0], traits),
-    )
+    segment.starts_at = rough_time(start, traits)
+    return segment
 
 
 def _runs(

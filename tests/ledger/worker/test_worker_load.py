@@ -1,7 +1,9 @@
-"""A busy station: the effort grows with the frames, and slow work is committed in parts."""
+"""A busy station: its cost grows with its frames, slow work is committed in parts, cycles go."""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from ledger.sessions.segments import Segment
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import fold_session
 from ledger.sessions.surroundings import Surroundings
+from ledger.worker import worker
 from ledger.worker.session_rows import load_stations
 from tests.charging_day import (
     Timed,
@@ -127,3 +130,36 @@ def test_what_is_read_and_not_reached_in_time_is_counted_once(database: str) -> 
     write_log(database, day)
 
     assert work(database, group_seconds=0) == len(day)
+
+
+class Knot:
+    """What leads back to itself: counting references never frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_forms_a_cycle_is_freed_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = worker.Collector()
+    monkeypatch.setattr(worker, "COLLECT_SECONDS", 3600)
+    with collector.resting():
+        assert not gc.isenabled()
+        knot = weakref.ref(Knot())
+    assert gc.isenabled()
+    gc.collect()
+    assert knot() is not None, "it is set apart, and nothing walks it"
+
+    monkeypatch.setattr(worker, "COLLECT_SECONDS", 0)
+    with collector.resting():
+        pass
+    assert knot() is None
+
+
+def test_a_collector_that_somebody_stopped_stays_so() -> None:
+    gc.disable()
+    try:
+        with worker.Collector().resting():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
