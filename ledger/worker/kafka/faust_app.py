@@ -1,12 +1,13 @@
 """A worker process among several: Faust owns who has which partitions, we own what was done.
 
-Membership, assignment and rebalancing are Faust's. Its offsets are not used: they are committed
-before or after an effect, never with it. The worker's own position, in the transaction of the
-effects, says where to begin; at each assignment partitions are sought to it, and a worker that lost
-a partition without knowing (a *zombie*) finds the position moved and writes nothing.
+Membership, assignment and rebalancing are Faust's. No offset is committed: that would be before or
+after an effect, never with it. The worker's own position, in the transaction of the effects, says
+where to begin; at each assignment partitions are sought to it, and a worker that lost a partition
+without knowing (a *zombie*) finds the position moved and writes nothing.
 
     assigned 0, 3 -> open a worker for 0 and 3, seek each to the position that it finds
     records come  -> hand them over, take turns until all are taken
+    many wait     -> seek Faust to their end, read them from Kafka in the worker's own lots
     revoked       -> wait for the turn to end, close the worker
 
 One line's own error sets that line aside, as on one machine. What else raises ends the process with
