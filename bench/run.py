@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import json
 import sys
@@ -62,7 +63,12 @@ def beside(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run what *arguments* ask for; 0 when every row was measured."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description=__doc__,
+        epilog=_listed(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--seconds", type=float, default=5.0, help="measuring time a side")
     parser.add_argument("--only", nargs="*", help="names of modules, such as bench.codec")
@@ -83,6 +89,16 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
     return 0
+
+
+def _listed() -> str:
+    """Return what each module measures, in its own words; none is loaded for that."""
+    listed = ["what is measured, by module:"]
+    for name in MODULES:
+        path = Path(__file__).parent.parent / f"{name.replace('.', '/')}.py"
+        said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        listed.append(f"  {name}: {' '.join(said.split(chr(10) * 2)[0].split())}")
+    return "\n".join(listed)
 
 
 def show(rows: list[Row]) -> None:

@@ -1,4 +1,4 @@
-"""`kafka_worker_frames*`: the frames of `worker_frames` handed to one worker process by Faust.
+"""`kafka_worker_frames*`, `kafka_worker_clock*`: the frames of `worker_frames` by way of Faust.
 
 From a log in Kafka of one, two and four partitions, in lines per second of processor time (of the
 worker and all of PostgreSQL) and by the clock, each beside the embedded log with as many

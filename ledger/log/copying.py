@@ -18,6 +18,7 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from ledger.log.event_log import EventLog, LogError, NewRecord, Position, Record
+from ledger.log.reading import count_lines
 
 PAGE_RECORDS_MAX: Final = 64
 PAGE_BYTES: Final = 8 << 20
@@ -124,7 +125,7 @@ def _compare(
                     "to: that is no copy of the log; copy to an empty one"
                 )
                 raise CopyRefusedError(message)
-        lines += sum(each.payload.count(b"\n") + 1 for each in page)
+        lines += sum(count_lines(each.payload) for each in page)
         done.add(len(page))
     return lines
 

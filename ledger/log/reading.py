@@ -9,6 +9,14 @@ import msgspec
 from ledger.log.envelope import LogLine, decode_lines
 
 
+def count_lines(payload: bytes) -> int:
+    """Return how many lines a record's payload has: `count` would look at each byte by itself."""
+    lines, at = 1, payload.find(b"\n")
+    while at >= 0:
+        lines, at = lines + 1, payload.find(b"\n", at + 1)
+    return lines
+
+
 def numbered_lines(payload: bytes) -> Iterator[tuple[int, LogLine | None]]:
     """Yield every line of a record with its index; None stands for one that cannot be read."""
     try:

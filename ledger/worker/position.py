@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from ledger.books.feed import FIRST_NUMBER
 from ledger.log.event_log import EventLog, Stamp
-from ledger.log.reading import numbered_lines
+from ledger.log.reading import count_lines, numbered_lines
 from ledger.log.repeats import LastSequences
 
 COUNTED_RECORDS: Final = 16
@@ -117,6 +117,6 @@ def _lag(log: EventLog, partition: int, start: int, end: int) -> Lag:
     if not first:
         return Lag(partition, end - start)
     waiting = max(end - start, len(first))
-    lines = sum(record.payload.count(b"\n") + 1 for record in first)
+    lines = sum(count_lines(record.payload) for record in first)
     times = (line.received_at for _, line in numbered_lines(first[0].payload) if line is not None)
     return Lag(partition, waiting, lines * waiting // len(first), next(times, None))

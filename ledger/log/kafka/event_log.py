@@ -33,6 +33,7 @@ from ledger.log.kafka.cluster import (
 )
 from ledger.log.kafka.messages import message_of, record_of
 from ledger.log.kafka.topics import count_partitions
+from ledger.log.reading import count_lines
 
 APPEND_SECONDS: Final = 30.0
 READ_SECONDS: Final = 30.0
@@ -93,7 +94,7 @@ class KafkaEventLog:
             for record in self._fetched(reader, partition, start, wanted):
                 found.append(record)
                 if lines is not None:
-                    lines -= record.payload.count(b"\n") + 1
+                    lines -= count_lines(record.payload)
                     if lines <= 0:
                         break
             if records < FETCH_RECORDS or self._next[1] >= end:

@@ -4,6 +4,9 @@ Faust hands over what it fetched, and after a rebalance or an error some of it a
 asks by position. So what was handed over is kept until it was taken; what lies further back, or was
 too much to keep, is read from Kafka itself. Nothing is passed by: a position is answered with the
 very record, or with nothing while it was not handed over yet.
+
+Where very many wait, handing each over costs as much as working it off. Then who hands over says
+how far the log goes (`reach`), and the worker reads that far from Kafka, a group at a time.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ledger.log.event_log import FollowedLog, Record
+from ledger.log.reading import count_lines
 
 KEPT_BYTES_MAX: Final = 16 << 20
 """What is kept of a partition that takes nothing, uncompressed; the rest is read when it does."""
@@ -39,7 +43,7 @@ class _Kept:
                 break
             found.append(record)
             if lines is not None:
-                lines -= record.payload.count(b"\n") + 1
+                lines -= count_lines(record.payload)
                 if lines <= 0:
                     break
         return found
@@ -57,6 +61,21 @@ class HandedLog:
         """Forget what there is: from here on these partitions come, from these positions on."""
         with self._lock:
             self._kept = {each: _Kept(position) for each, position in positions.items()}
+
+    def reach(self, ends: Mapping[int, int]) -> None:
+        """Have what lies before *ends*, by partition, read from the store where it was not handed.
+
+        Partitions that did not begin are left out.
+        """
+        with self._lock:
+            for partition, end in ends.items():
+                if (kept := self._kept.get(partition)) is not None:
+                    kept.end = max(kept.end, end)
+
+    def lacks(self, partition: int, position: int) -> bool:
+        """Say whether a record that came is any news."""
+        kept = self._kept.get(partition)
+        return kept is not None and position >= kept.end
 
     def hand(self, record: Record) -> None:
         """Keep a record that came; one that was there already changes nothing."""

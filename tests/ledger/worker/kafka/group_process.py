@@ -15,19 +15,22 @@ from typing import Any
 
 from ingest.facts.translate import translate
 from ledger.log.kafka.cluster import KafkaCluster
+from ledger.worker.kafka import faust_app
 from ledger.worker.kafka.faust_app import WorkerGroup
 from tests.tree import ROOT
 
 
 def start_worker(
-    dsn: str, kafka: KafkaCluster, folder: Path, *, session_seconds: float
+    dsn: str, kafka: KafkaCluster, folder: Path, *, session_seconds: float, lot: int = 0
 ) -> subprocess.Popen[bytes]:
     """Start a process; it logs to *folder*/log and ends with SIGTERM.
+
+    Where more than twice *lot* records wait, it reads them itself; 0: as usual.
 
     While there is a file *folder*/stall, it stands still within a turn, and says so with *stalled*.
     """
     folder.mkdir(exist_ok=True)
-    words = [dsn, kafka.bootstrap, kafka.topic, str(folder), str(session_seconds)]
+    words = [dsn, kafka.bootstrap, kafka.topic, str(folder), str(session_seconds), str(lot)]
     with (folder / "log").open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.ledger.worker.kafka.group_process", *words],
@@ -48,7 +51,9 @@ def stalling(folder: Path, fact: Callable[..., Any]) -> Callable[..., Any]:
     return translate_or_stall
 
 
-async def main(dsn: str, bootstrap: str, topic: str, folder: str, session: str) -> None:
+async def main(dsn: str, bootstrap: str, topic: str, folder: str, session: str, lot: str) -> None:
+    if int(lot):
+        faust_app.TAKEN_AT_ONCE = faust_app.SKIPPED_MIN = int(lot)  # type: ignore[misc]
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     group = WorkerGroup(

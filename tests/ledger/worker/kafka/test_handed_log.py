@@ -120,19 +120,46 @@ def test_a_partition_that_is_not_ours_is_not_kept() -> None:
     assert handed.read(1, 0, records=9) == []
 
 
+def test_what_need_not_be_handed_over_is_read_from_the_store_as_far_as_was_said() -> None:
+    store = Store(12)
+    handed = HandedLog(store)
+    handed.begin({0: 0})
+    handed.hand(record(0))
+
+    handed.reach({0: 9, 1: 9})
+    handed.reach({0: 5})
+
+    assert handed.read(0, 0, records=20) == [record(0)]
+    assert handed.read(0, 1, records=20) == [record(n) for n in range(1, 9)]
+    assert handed.read(0, 9, records=20) == []
+    assert handed.read(1, 0, records=20) == []
+    assert store.asked == [(1, 8)]
+
+
+def test_only_what_lies_at_the_end_or_beyond_is_lacking() -> None:
+    handed = HandedLog(Store(9))
+    handed.begin({0: 3})
+    handed.reach({0: 6})
+
+    assert [handed.lacks(0, position) for position in (5, 6)] == [False, True]
+    assert not handed.lacks(1, 6)
+
+
 @given(
     st.lists(st.integers(0, 11), max_size=40),
     st.integers(0, 12),
     st.lists(st.integers(1, 5), min_size=1, max_size=20),
+    st.lists(st.integers(0, 12), min_size=1, max_size=20),
 )
 def test_however_records_come_a_reader_takes_each_once_and_in_order(
-    coming: list[int], begins: int, pages: list[int]
+    coming: list[int], begins: int, pages: list[int], reaches: list[int]
 ) -> None:
     store = Store(12)
     handed = HandedLog(store)
     handed.begin({0: begins})
     at, taken = begins, []
     for index, position in enumerate(coming):
+        handed.reach({0: reaches[index % len(reaches)]})
         handed.hand(record(position))
         for found in handed.read(0, at, records=pages[index % len(pages)]):
             taken.append(found.position)
@@ -141,5 +168,6 @@ def test_however_records_come_a_reader_takes_each_once_and_in_order(
         taken += [found.position for found in found_now]
         at = taken[-1] + 1
 
-    reached = max([begins, *(position + 1 for position in coming)])
+    said = [reaches[index % len(reaches)] for index in range(len(coming))]
+    reached = max([begins, *(position + 1 for position in coming), *said])
     assert taken == list(range(begins, reached))

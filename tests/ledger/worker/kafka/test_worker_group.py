@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from ledger.log.kafka.cluster import KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
 from ledger.log.kafka.topics import PROFILES, make_topic
 from ledger.log.postgres import PostgresEventLog
+from ledger.worker.kafka import faust_app
 from ledger.worker.kafka.faust_app import WorkerGroup, WorkerGroupError
+from ledger.worker.kafka.handed_log import HandedLog
 from ledger.worker.position import has_caught_up
 from tests.charging_day import PARTITIONS, charging_day, declare_fleet, write_log
 from tests.ledger.worker.kafka.group_process import start_worker
@@ -75,8 +77,10 @@ def until(is_so: Callable[[], bool], seconds: float = SECONDS_MAX) -> None:
         time.sleep(0.05)
 
 
-async def run_group(dsn: str, kafka: KafkaCluster, folder: Path) -> None:
-    """Run a worker until it has caught up."""
+async def run_group(
+    dsn: str, kafka: KafkaCluster, folder: Path, *, more: Sequence[NewRecord] = ()
+) -> None:
+    """Run a worker until it has caught up; then append *more*, and until it has again."""
     stop = asyncio.Event()
     group = WorkerGroup(
         dsn, cluster=kafka, translate=translate, folder=folder, session_seconds=SESSION_SECONDS
@@ -84,9 +88,11 @@ async def run_group(dsn: str, kafka: KafkaCluster, folder: Path) -> None:
     running = asyncio.create_task(group.run(stop, lambda: None))
     with KafkaEventLog(kafka) as log:
         limit = time.monotonic() + SECONDS_MAX
-        while not running.done() and not is_done(dsn, log):
-            assert time.monotonic() < limit
-            await asyncio.sleep(0.1)
+        for rest in (more, ()):
+            while not running.done() and not is_done(dsn, log):
+                assert time.monotonic() < limit
+                await asyncio.sleep(0.1)
+            log.append(rest)
     stop.set()
     await running
 
@@ -126,6 +132,34 @@ async def test_a_worker_goes_on_where_the_books_are(
     assert consequences(day) == consequences(day, "expected")
 
 
+async def test_what_waits_in_great_number_is_read_in_lots_and_then_handed_over_again(
+    day: str,
+    log: KafkaEventLog,
+    kafka: KafkaCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(faust_app, "TAKEN_AT_ONCE", 2)
+    monkeypatch.setattr(faust_app, "SKIPPED_MIN", 2)
+    came: set[tuple[int, int]] = set()
+    lacks = HandedLog.lacks
+
+    def noted(handed: HandedLog, partition: int, position: int) -> bool:
+        came.add((partition, position))
+        return lacks(handed, partition, position)
+
+    monkeypatch.setattr(HandedLog, "lacks", noted)
+    records = records_of(day)
+    log.append(records[:-2])
+
+    await run_group(day, kafka, tmp_path, more=records[-2:])
+
+    assert consequences(day) == consequences(day, "expected")
+    assert len(came) < len(records) / 2
+    last = records[-1].partition
+    assert (last, log.ends()[last] - 1) in came
+
+
 async def test_books_that_are_ahead_of_the_topic_are_another_logs(
     day: str, log: KafkaEventLog, kafka: KafkaCluster, tmp_path: Path
 ) -> None:
@@ -155,24 +189,26 @@ async def test_an_error_of_the_database_ends_the_process(
         assert worker.wait(SECONDS_MAX) == 1
 
 
-def started(dsn: str, kafka: KafkaCluster, folder: Path) -> subprocess.Popen[bytes]:
-    return start_worker(dsn, kafka, folder, session_seconds=SESSION_SECONDS)
+def started(dsn: str, kafka: KafkaCluster, folder: Path, lot: int = 0) -> subprocess.Popen[bytes]:
+    return start_worker(dsn, kafka, folder, session_seconds=SESSION_SECONDS, lot=lot)
 
 
 def has_begun(folder: Path) -> bool:
     return b"partitions assigned" in (folder / "log").read_bytes()
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize(
+    ("how", "lot"), [("SIGTERM", 0), ("SIGKILL", 0), ("SIGSTOP", 0), ("SIGTERM", 2), ("SIGSTOP", 2)]
+)
 def test_whoever_is_left_takes_over_and_nothing_is_done_twice(
-    day: str, log: KafkaEventLog, kafka: KafkaCluster, tmp_path: Path, how: str
+    day: str, log: KafkaEventLog, kafka: KafkaCluster, tmp_path: Path, how: str, lot: int
 ) -> None:
     records = records_of(day)
     third = len(records) // 3
     workers: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name in ("a", "b"):
-            workers[name] = started(day, kafka, tmp_path / name)
+            workers[name] = started(day, kafka, tmp_path / name, lot)
             until(lambda name=name: has_begun(tmp_path / name))  # type: ignore[misc]
         log.append(records[:third])
         until(lambda: is_done(day, log))
