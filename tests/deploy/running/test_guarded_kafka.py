@@ -226,6 +226,19 @@ def test_who_does_not_show_a_certificate_that_is_known_is_told_what_to_set(
     assert said in capsys.readouterr().err
 
 
+def test_where_one_broker_refuses_and_another_lets_us_in_we_are_in(
+    brokers: GuardedBrokers,
+    known: Mapping[str, str],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = by_sasl(brokers, folder, "SCRAM-SHA-512")
+    both = f"{brokers.mutual},{brokers.sasl}"
+    set_all({**known, **given, "kafka_bootstrap": both}, monkeypatch)
+
+    assert run(["kafka", "init"]) == 0
+
+
 @pytest.mark.parametrize("part", ["worker", "stations", "projections"])
 def test_a_process_that_is_not_let_in_ends_with_words_and_no_password(
     database: str,

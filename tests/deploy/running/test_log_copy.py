@@ -106,9 +106,9 @@ async def test_the_books_go_on_in_kafka_and_replay_knows_old_and_new(
             log.append([NewRecord(number, [encode_line(line)])])
     await run_group(database, place.kafka, place.data)
 
-    replayed = json.loads(told(capsys, "replay", "--check", "--json"))
-
-    assert (replayed["differences"], replayed["compared_by_kind"]["decision"]) == (0, 9)
+    for workers in ("1", "2"):
+        replayed = json.loads(told(capsys, "replay", "--check", "--json", "--workers", workers))
+        assert (replayed["differences"], replayed["compared_by_kind"]["decision"]) == (0, 9)
 
 
 SETTINGS_BEFORE = [
