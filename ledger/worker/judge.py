@@ -252,7 +252,9 @@ class Judge:
     def _is_due(self, row: SessionRow, memory: StationMemory, moment: Moment) -> bool:
         """Whether the time alone may decide an unfinished session."""
         is_stalled = row.station_id in self.stalled
-        return not is_stalled and moment.at >= self._rater.deadline(row, memory, moment.at)
+        return not is_stalled and moment.at >= self._rater.deadline(
+            row.rest(memory.heard_at), moment.at
+        )
 
     def _review(
         self, row: SessionRow, session: ChargingSession, memory: StationMemory, moment: Moment

@@ -39,11 +39,12 @@ from ledger.worker.session_rows import (
     BEGINNING,
     NEVER,
     RECENT,
+    Rest,
     SessionRow,
+    load_resting,
     load_stations,
     store_rows,
     store_validations,
-    unfinished_stations,
 )
 from ledger.worker.station_memory import StationMemory
 
@@ -52,7 +53,8 @@ logger = logging.getLogger(__name__)
 
 # These move borders or close gaps. A reading in an open session decides nothing.
 ALWAYS_JUDGED: Final = frozenset({SessionStarted, SessionEnded, QueueReported})
-STATIONS_IN_MIND_MAX: Final = 20_000
+ROWS_IN_MIND_MAX: Final = 10_000
+"""Rows of sessions in mind at the end of a transaction, and one more a station, about."""
 
 
 class PartitionWorker:
@@ -84,15 +86,16 @@ class PartitionWorker:
         self.stalled |= stalled_stations(connection, partition)
         self._deadline, self._waits = BEGINNING, (0, 0)
         self._memories: dict[str, StationMemory] = {}
+        self._resting: dict[str, Rest] = {}
         self._heard: set[str] = set()
         # Their time-outs come with a tick, without a frame that would bring them to mind.
         if not is_trial:
-            self._remember(unfinished_stations(connection, partition), NEVER)
+            self._resting = load_resting(connection, partition)
 
     @property
     def stations(self) -> Collection[str]:
-        """The stations that it has in mind: at first those with unfinished sessions."""
-        return self._memories.keys()
+        """The stations that it has in mind or watches: at first those with unfinished sessions."""
+        return self._memories.keys() | self._resting.keys()
 
     @property
     def reached(self) -> Reached:
@@ -153,6 +156,7 @@ class PartitionWorker:
             # A record that looks back further (its clock went back) brings what it needs to mind.
             # A clock that was ahead for once must not make every record after it look back.
             memory.let_go(min(memory.heard_at, self._last_at or memory.heard_at) - RECENT)
+            self._memories[station_id] = self._memories.pop(station_id)  # heard of last
         self._heard.clear()
         self._lighten()
 
@@ -202,6 +206,7 @@ class PartitionWorker:
             memory = self._memories.get(station_id)
             if memory is None:
                 memory = self._memories[station_id] = StationMemory()
+                self._resting.pop(station_id, None)
             if since < memory.since or at is NEVER:
                 unknown[station_id] = []
         if not unknown:
@@ -320,6 +325,14 @@ class PartitionWorker:
         """Judge the sessions that waited long enough; find when the next one will have."""
         due = []
         self._deadline, self._waits = NEVER, self._rater.waits(moment.at)
+        resting = {
+            station_id: self._rater.deadline(rest, moment.at)
+            for station_id, rest in self._resting.items()
+            if station_id not in self.stalled
+        }
+        woken = [station_id for station_id, deadline in resting.items() if deadline <= moment.at]
+        self._deadline = min((at for at in resting.values() if at > moment.at), default=NEVER)
+        self._remember(woken, NEVER)
         for station_id in self._memories:
             deadline = self._earliest(station_id, moment.at, NEVER)
             if deadline <= moment.at:
@@ -333,12 +346,9 @@ class PartitionWorker:
 
         As of *at*: a session may be older than the record that makes it wait.
         """
-        memory = self._memories[station_id]
         if station_id in self.stalled:
             return deadline
-        for row in memory.unfinished:
-            deadline = min(deadline, self._rater.deadline(row, memory, at))
-        return deadline
+        return min(deadline, self._rater.deadline(self._memories[station_id].rest, at))
 
     def _judge_station(
         self, station_id: str, named: Mapping[str, Sequence[StationFact]], moment: Moment
@@ -362,10 +372,17 @@ class PartitionWorker:
             self._judge.forget(station_id)
 
     def _lighten(self) -> None:
-        """Forget stations where nothing is unfinished once there are many."""
-        if len(self._memories) > STATIONS_IN_MIND_MAX:
-            self._memories = {
-                station_id: memory
-                for station_id, memory in self._memories.items()
-                if memory.unfinished
-            }
+        """Let the stations rest that were heard of longest ago, once there is much in mind.
+
+        Of one with unfinished sessions is then known when time will decide the first of them.
+        """
+        rows = sum(len(memory.rows) + 1 for memory in self._memories.values())
+        if rows <= ROWS_IN_MIND_MAX:
+            return
+        for station_id, memory in list(self._memories.items()):
+            if memory.unfinished:
+                self._resting[station_id] = memory.rest
+            del self._memories[station_id]
+            rows -= len(memory.rows) + 1
+            if rows <= ROWS_IN_MIND_MAX // 2:
+                return

@@ -14,7 +14,6 @@ from psycopg import Connection
 from ledger.books.decisions_store import store_decisions
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
-from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
 from ledger.log.envelope import Choice
 from ledger.master_data.policies import Policy
@@ -33,9 +32,8 @@ from ledger.rating.entitlements import Entitlements
 from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, RecordedZones
 from ledger.rating.time_zones import PINNED_ZONES, Zones, with_zones
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.states import SessionAct, SessionState
-from ledger.worker.session_rows import SessionRow
-from ledger.worker.station_memory import StationMemory
+from ledger.sessions.states import SessionAct
+from ledger.worker.session_rows import NEVER, Rest, SessionRow
 from tariffs.phrases.phrase import Phrase, bounded, phrase
 
 logger = logging.getLogger(__name__)
@@ -208,14 +206,14 @@ class Rater:
         policy = self._policy_at(at)
         return policy.wait_s, policy.silence_s
 
-    def deadline(self, row: SessionRow, memory: StationMemory, at: datetime) -> datetime:
-        """Return when an unfinished session will have waited long enough."""
+    def deadline(self, rest: Rest, at: datetime) -> datetime:
+        """Return when the first of what waits as *rest* says will have waited long enough."""
         # As `decide` waits: a later deadline would leave a session behind until something came.
         policy = self._policy_at(at)
-        if row.state is SessionState.OPEN and Flag.STOP_LOST not in row.flags:
-            heard = max(row.last_fact_at, memory.heard_at)
-            return heard + timedelta(seconds=policy.silence_s)
-        return row.last_fact_at + timedelta(seconds=policy.wait_s)
+        return min(
+            rest.silent_since + timedelta(seconds=policy.silence_s) if rest.silent_since else NEVER,
+            rest.waiting_since + timedelta(seconds=policy.wait_s) if rest.waiting_since else NEVER,
+        )
 
     def store(self, decisions: Sequence[Decision], number: int) -> int:
         """Write *decisions*, from *number* on, with what follows; return the next number."""

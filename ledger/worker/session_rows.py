@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
 from psycopg import Connection
@@ -44,6 +44,17 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _ZERO: Final = Decimal(0)
 NEXT_DAY: Final = timedelta(days=1)
 """How long after an open session's last fact the next start on its connector still bounds it."""
+
+
+class Rest(NamedTuple):
+    """Since when the unfinished sessions of a station wait; None: none does.
+
+    The first one without end waits while the station is silent, since `silent_since`; the first
+    that lacks something else since its last fact.
+    """
+
+    silent_since: datetime | None = None
+    waiting_since: datetime | None = None
 
 
 class SessionRow(msgspec.Struct, kw_only=True):
@@ -115,6 +126,12 @@ class SessionRow(msgspec.Struct, kw_only=True):
         """True where only its stop, another session or time can move it: no reading does."""
         is_held = self.state is SessionState.HELD and self.ended_at is None
         return is_held or self.state is SessionState.OPEN
+
+    def rest(self, heard_at: datetime) -> Rest:
+        """Since when it waits, unfinished, at a station that was *heard_at* last."""
+        if self.state is SessionState.OPEN and Flag.STOP_LOST not in self.flags:
+            return Rest(silent_since=max(self.last_fact_at, heard_at))
+        return Rest(waiting_since=self.last_fact_at)
 
     def read_on(self, fact: SessionUpdated) -> None:
         """Note a reading of a session without end: shown until a fold says what it means."""
@@ -291,8 +308,15 @@ WHERE station_id = %s AND started_at < %s AND state <> 'replaced'
   AND coalesce(evse_id, connector_id) = %s
 ORDER BY started_at DESC LIMIT 10
 """
-UNFINISHED_STATIONS: LiteralString = """
-SELECT DISTINCT station_id FROM unfinished_session WHERE partition = %s
+# As `SessionRow.rest` says of each.
+RESTING: LiteralString = """
+SELECT station_id, greatest(min(last_fact_at) FILTER (WHERE is_silent), max(heard_at)),
+       min(last_fact_at) FILTER (WHERE NOT is_silent), bool_or(is_silent)
+FROM (
+    SELECT *, state = 'open' AND NOT 'stop_lost' = ANY (flags) AS is_silent
+    FROM unfinished_session WHERE partition = %s
+) AS unfinished
+GROUP BY station_id
 """
 VALIDATED: LiteralString = """
 INSERT INTO validation (partition, position, line, session_id, station_id, code, validated_by,
@@ -314,9 +338,13 @@ JOIN session ON session.station_id = wanted.station_id
 """
 
 
-def unfinished_stations(connection: Connection[Any], partition: int) -> list[str]:
-    """Return the stations of *partition* that have unfinished sessions."""
-    return [station for (station,) in connection.execute(UNFINISHED_STATIONS, (partition,))]
+def load_resting(connection: Connection[Any], partition: int) -> dict[str, Rest]:
+    """Return the stations of *partition* with unfinished sessions, and since when those wait."""
+    rows = connection.execute(RESTING, (partition,)).fetchall()
+    return {
+        station_id: Rest(silent_since if is_silent else None, waiting_since)
+        for station_id, silent_since, waiting_since, is_silent in rows
+    }
 
 
 def load_stations(

@@ -20,7 +20,7 @@ from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import DECIDED, SessionState
 from ledger.worker.extent import Extent, is_neighbour
-from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow
+from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, Rest, SessionRow
 
 _FEW: Final = 8
 
@@ -216,6 +216,15 @@ class StationMemory:
         rows = self.plain[transaction]
         index = bisect_right(rows, dated(fact, traits), key=_begins)
         return rows[index - 1] if index else None
+
+    @property
+    def rest(self) -> Rest:
+        """Since when its unfinished sessions wait."""
+        found = [row.rest(self.heard_at) for row in self.unfinished]
+        return Rest(
+            min((each.silent_since for each in found if each.silent_since), default=None),
+            min((each.waiting_since for each in found if each.waiting_since), default=None),
+        )
 
     @property
     def is_waiting(self) -> bool:

@@ -41,5 +41,9 @@ class Progress:
         bar = f"{'#' * (_BAR * self._done // total):.<{_BAR}}"
         left = (time.monotonic() - self._began) / self._done * (total - self._done)
         line = f"[{bar}] part {part} ({self._done} of {total}): {said}; {left / 60:.1f} min left"
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """Print *line*."""
         with self._capsys.disabled():
             print(f"\n{line}", end="", flush=True)  # noqa: T201 - make fuzz is asked for it

@@ -19,7 +19,7 @@ from ledger.master_data.policies import Policy
 from ledger.rating.decisions import SessionHeld, SessionRated, SessionWrittenOff
 from ledger.sessions.states import SessionAct, SessionState
 from ledger.worker.rater import Rater
-from ledger.worker.station_memory import StationMemory
+from ledger.worker.session_rows import NEVER, Rest
 from tests.charging_day import at
 from tests.depot import NOON, changes, moment_of, session
 from tests.ledger.worker.in_mind.rows_of_sessions import row
@@ -44,12 +44,6 @@ def version(connection: psycopg.Connection[Any]) -> int:
     return declare(connection, [later], by="test", at=at(-8))
 
 
-def heard(moment: datetime) -> StationMemory:
-    memory = StationMemory()
-    memory.heard_at = moment
-    return memory
-
-
 @pytest.mark.parametrize(
     ("state", "flags", "heard_at", "deadline"),
     [
@@ -71,7 +65,17 @@ def test_when_a_session_has_waited_long_enough(
 ) -> None:
     rater, waiting = Rater(connection, 0), row(state=state, flags=flags)
 
-    assert rater.deadline(waiting, heard(at(heard_at)), at(100)) == deadline
+    assert rater.deadline(waiting.rest(at(heard_at)), at(100)) == deadline
+
+
+def test_of_a_station_the_first_session_s_time_counts_and_of_none_no_time(
+    connection: psycopg.Connection[Any],
+) -> None:
+    rater = Rater(connection, 0)
+
+    assert rater.deadline(Rest(), at(100)) == NEVER
+    assert rater.deadline(Rest(at(0), at(0) + DAY), at(100)) == at(0) + DAY
+    assert rater.deadline(Rest(at(0), at(0) + DAY - HOUR - SECOND), at(100)) == at(0) + DAY - SECOND
 
 
 def test_it_waits_as_long_as_the_policy_says_that_holds_then(

@@ -115,6 +115,17 @@ def test_grouping_and_restarts_change_no_byte(day: str, *, records: int, restart
     assert consequences(day, schema) == consequences(day)
 
 
+def test_stations_that_rest_wake_by_what_they_say_and_by_time(
+    day: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(day)
+    schema = new_schema(day, "other")
+    monkeypatch.setattr("ledger.worker.partition.ROWS_IN_MIND_MAX", 0)
+    work(day, schema=schema, group_records=1)
+
+    assert consequences(day, schema) == consequences(day)
+
+
 def one_group(dsn: str, **options: Any) -> int:  # noqa: ANN401 - handed on
     with new_worker(dsn, **options) as worker:
         return worker.run_once()

@@ -14,15 +14,17 @@ from ledger.database import connect
 from ledger.facts.flags import Flag
 from ledger.sessions.states import SessionState
 from ledger.worker.session_rows import (
+    Rest,
     SessionRow,
     load_around,
     load_beside,
+    load_resting,
     load_sessions,
     load_since,
     store_rows,
     store_validations,
-    unfinished_stations,
 )
+from ledger.worker.station_memory import StationMemory
 from tests.charging_day import at
 from tests.ledger.worker.in_mind.rows_of_sessions import row
 
@@ -131,22 +133,28 @@ def test_of_an_id_those_come_back_that_a_date_concerns(
     assert [name for name in found if name != "4"] == expected
 
 
-def test_stations_with_unfinished_sessions_are_known_by_partition(
+def test_stations_with_unfinished_sessions_are_known_by_partition_with_since_when_those_wait(
     connection: psycopg.Connection[Any],
 ) -> None:
-    store_rows(
-        connection,
-        [
-            row("A", OPEN, station_id="ST-1"),
-            row("B", WAITING, station_id="ST-2"),
-            row("C", HELD, station_id="ST-3"),
-            row("D", OPEN, station_id="ST-4", partition=1),
-        ],
-        [],
-    )
+    rows = [
+        row("A", OPEN, station_id="ST-1", heard=(0, 5), heard_at=at(90)),
+        row("B", OPEN, station_id="ST-1", heard=(0, 3), heard_at=at(90)),
+        row("L", OPEN, station_id="ST-1", heard=(0, 7), flags=[Flag.STOP_LOST], heard_at=at(90)),
+        row("C", WAITING, station_id="ST-2", heard=(0, 4), heard_at=at(80)),
+        row("D", WAITING, station_id="ST-2", heard=(0, 6), heard_at=at(80)),
+        row("E", HELD, station_id="ST-3"),
+        row("F", OPEN, station_id="ST-4", partition=1),
+    ]
+    store_rows(connection, rows, [])
 
-    assert sorted(unfinished_stations(connection, 0)) == ["ST-1", "ST-2"]
-    assert unfinished_stations(connection, 1) == ["ST-4"]
+    found = load_resting(connection, 0)
+
+    # What a station in mind says of itself.
+    memory = StationMemory()
+    memory.absorb(rows[:3], at(0))
+    assert found == {"ST-1": memory.rest, "ST-2": Rest(None, at(4))}
+    assert memory.rest == Rest(at(90), at(7))
+    assert list(load_resting(connection, 1)) == ["ST-4"]
 
 
 def test_who_validated_is_written(connection: psycopg.Connection[Any]) -> None:
