@@ -19,8 +19,9 @@ from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.findings import Findings
 from ledger.worker.live_folds import LiveFold, LiveFolds
 from ledger.worker.recollection import Recollection
-from ledger.worker.session_rows import RECENT, SessionRow, load_stations
+from ledger.worker.session_rows import RECENT, SessionRow
 from ledger.worker.station_memory import StationMemory
+from ledger.worker.stored.session_store import load_stations
 
 
 class StationHistory(NamedTuple):

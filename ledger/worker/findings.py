@@ -1,9 +1,49 @@
-"""What a group of records changed, held in memory until it is written."""
+"""What a look at a station showed, and what a group of records changed, until it is written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from ledger.facts.flags import Flag
 from ledger.rating.decisions import Decision, Moment
+from ledger.sessions.loose_frames import Window
+from ledger.sessions.session import ChargingSession, billed
 from ledger.worker.session_rows import SessionRow
+
+
+class Folded(NamedTuple):
+    """A session of the fold and the transaction it came from."""
+
+    transaction_ref: str
+    session: ChargingSession
+
+
+class Seen(NamedTuple):
+    """What one look at a station's fold showed.
+
+    `transactions` were looked at, those `with_facts` have some; `folded` are their sessions by id,
+    `changed` the decided ones that would be billed otherwise with the record's facts, `vanished`
+    the rows of sessions that are none any more, `stopped` decided ones that a stop without a valid
+    id was given to, with their windows.
+    """
+
+    transactions: set[str]
+    with_facts: set[str]
+    folded: dict[str, Folded]
+    changed: set[str]
+    vanished: list[SessionRow]
+    stopped: list[tuple[SessionRow, Window]]
+
+
+def billed_otherwise(was: Iterable[ChargingSession], folded: Mapping[str, Folded]) -> set[str]:
+    """Return which sessions would be billed otherwise now."""
+    return {
+        before.session_id
+        for before in was
+        if (now := folded.get(before.session_id)) and billed(before) != billed(now.session)
+    }
 
 
 class Findings:
@@ -36,3 +76,10 @@ class Findings:
         """Delete the row of a session that is none any more."""
         self.changed.pop(row.session_id, None)
         self.gone.add(row.session_id)
+
+    def mark_late(self, row: SessionRow, *, moment_at: datetime) -> None:
+        """Say on a decided session that a fact came after the decision."""
+        row.last_fact_at = max(row.last_fact_at, moment_at)
+        if Flag.LATE_FACT not in row.flags:
+            row.flags = sorted([*row.flags, Flag.LATE_FACT])
+        self.change(row)

@@ -17,8 +17,7 @@ Tests: tests/ledger/worker/test_late_facts.py, test_worker_chance.py (any groupi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -27,47 +26,18 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
-from ledger.sessions.loose_frames import Window, flags_of_stop
-from ledger.sessions.session import ChargingSession, billed
+from ledger.sessions.loose_frames import flags_of_stop
+from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.extent import Extent, beside_decided, first_start, is_around
 from ledger.worker.fact_shelf import FactShelf
-from ledger.worker.findings import Findings
+from ledger.worker.findings import Findings, Folded, Seen, billed_otherwise
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
 from ledger.worker.rater import Rater, Verdict
 from ledger.worker.recollection import Recollection
-from ledger.worker.session_rows import (
-    RECENT,
-    SessionRow,
-    load_around,
-    load_sessions,
-    row_of_start,
-)
+from ledger.worker.session_rows import RECENT, SessionRow, row_of_start
 from ledger.worker.station_memory import StationMemory
-
-
-class Folded(NamedTuple):
-    """A session of the fold and the transaction it came from."""
-
-    transaction_ref: str
-    session: ChargingSession
-
-
-class Seen(NamedTuple):
-    """What one look at a station's fold showed.
-
-    `transactions` were looked at, those `with_facts` have some; `folded` are their sessions by id,
-    `changed` the decided ones that would be billed otherwise with the record's facts, `vanished`
-    the rows of sessions that are none any more, `stopped` decided ones that a stop without a valid
-    id was given to, with their windows.
-    """
-
-    transactions: set[str]
-    with_facts: set[str]
-    folded: dict[str, Folded]
-    changed: set[str]
-    vanished: list[SessionRow]
-    stopped: list[tuple[SessionRow, Window]]
+from ledger.worker.stored.session_store import load_around, load_sessions
 
 
 class Judge:
@@ -116,26 +86,40 @@ class Judge:
         self.recollection.sessions(memory, unknown)
         aliases = self._settle_vanished(memory, seen)
         for session_id, found in folded.items():
-            if session_id in aliases:
-                continue
-            row = memory.rows.get(session_id)
-            if row is None:
-                row = memory.rows[session_id] = _new_row(found, memory, moment)
-                row.validations = self._inherited.pop(session_id, [])
-            session = beside_decided(found.session, row, extent.get(found.transaction_ref))
-            session = self.recollection.beside(session, memory, moment)
-            if row.is_unfinished:
-                row.follow(session)
-                row.describe(session, memory.heard_at)
-                self._conclude(row, self._decided(session, row, memory, moment))
-            elif session_id in seen.changed:
-                self._review(row, session, memory, moment)
-            is_told_again = found.transaction_ref in named and row.note_told_again(session)
-            if row.lie(session) or is_told_again:
-                self._findings.change(row)
+            if session_id not in aliases:
+                transaction = found.transaction_ref
+                session = self._follow(found, memory, extent.get(transaction), seen, moment)
+                row = memory.rows[session_id]
+                is_told_again = transaction in named and row.note_told_again(session)
+                if row.lie(session) or is_told_again:
+                    self._findings.change(row)
         self._note_stops(seen, moment)
         memory.settle(seen.transactions)
         self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
+
+    def _follow(
+        self,
+        found: Folded,
+        memory: StationMemory,
+        extent: Extent | None,
+        seen: Seen,
+        moment: Moment,
+    ) -> ChargingSession:
+        """Let its row follow a session, and decide; return it as it was decided about."""
+        session_id = found.session.session_id
+        row = memory.rows.get(session_id)
+        if row is None:
+            row = memory.rows[session_id] = _new_row(found, memory, moment)
+            row.validations = self._inherited.pop(session_id, [])
+        session = beside_decided(found.session, row, extent)
+        session = self.recollection.beside(session, memory, moment)
+        if row.is_unfinished:
+            row.follow(session)
+            row.describe(session, memory.heard_at)
+            self._conclude(row, self._decided(session, row, memory, moment))
+        elif session_id in seen.changed:
+            self._review(row, session, memory, moment)
+        return session
 
     def _begins(
         self,
@@ -229,7 +213,7 @@ class Judge:
         }
         live.changed.clear()
         was = [s for transaction in before.keys() & touched for s in before[transaction]]
-        changed = _billed_otherwise(was, folded) & {row.session_id for row in decided}
+        changed = billed_otherwise(was, folded) & {row.session_id for row in decided}
         vanished = [
             row
             for transaction in looked_at
@@ -265,7 +249,7 @@ class Judge:
         final decision stands; the session is flagged.
         """
         if row.state is not SessionState.HELD:
-            self._mark_late(row, moment_at=moment.at)
+            self._findings.mark_late(row, moment_at=moment.at)
             return
         verdict = self._rater.decide_again(session, row, moment, memory.heard_at)
         is_news = verdict.act is not SessionAct.HOLD or list(verdict.reasons) != row.reasons
@@ -376,22 +360,16 @@ class Judge:
                 aliases.add(heir)
                 row.lie(folded[heir].session)
                 row.first_fact_at = min(row.first_fact_at, folded[heir].session.first_received_at)
-                self._mark_late(row, moment_at=row.last_fact_at)
+                self._findings.mark_late(row, moment_at=row.last_fact_at)
             elif row.state is SessionState.HELD and heir:
                 row.state = moved(row.state, SessionAct.REPLACE)
                 self._findings.change(row)
         return aliases
 
-    def _mark_late(self, row: SessionRow, *, moment_at: datetime) -> None:
-        row.last_fact_at = max(row.last_fact_at, moment_at)
-        if Flag.LATE_FACT not in row.flags:
-            row.flags = sorted([*row.flags, Flag.LATE_FACT])
-        self._findings.change(row)
-
     def _note_stops(self, seen: Seen, moment: Moment) -> None:
         for row, window in seen.stopped:
             if window.ends_at is None:
-                self._mark_late(row, moment_at=moment.at)
+                self._findings.mark_late(row, moment_at=moment.at)
             row.flags = sorted({*row.flags, *flags_of_stop(window)})
             self._findings.change(row)
 
@@ -418,12 +396,3 @@ def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow
         last_fact_at=session.last_received_at,
         heard_at=memory.heard_at,
     )
-
-
-def _billed_otherwise(was: Iterable[ChargingSession], folded: Mapping[str, Folded]) -> set[str]:
-    """Return which sessions would be billed otherwise now."""
-    return {
-        before.session_id
-        for before in was
-        if (now := folded.get(before.session_id)) and billed(before) != billed(now.session)
-    }

@@ -35,18 +35,14 @@ from ledger.worker.live_folds import NO_TRANSACTION
 from ledger.worker.position import Reached
 from ledger.worker.rater import Rater
 from ledger.worker.recollection import Named
-from ledger.worker.session_rows import (
-    BEGINNING,
-    NEVER,
-    RECENT,
-    Rest,
-    SessionRow,
+from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, Rest, SessionRow
+from ledger.worker.station_memory import StationMemory
+from ledger.worker.stored.session_store import (
     load_resting,
     load_stations,
     store_rows,
     store_validations,
 )
-from ledger.worker.station_memory import StationMemory
 
 logger = logging.getLogger(__name__)
 

@@ -22,15 +22,9 @@ from ledger.worker.extent import Extent
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.findings import Findings
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFolds
-from ledger.worker.session_rows import (
-    RECENT,
-    SessionRow,
-    load_beside,
-    load_sessions,
-    load_since,
-    load_stations,
-)
+from ledger.worker.session_rows import RECENT, SessionRow
 from ledger.worker.station_memory import StationMemory
+from ledger.worker.stored.session_store import load_beside, load_sessions, load_since, load_stations
 
 Named = Mapping[str, Mapping[str, Sequence[StationFact]]]
 """Facts of records by station and transaction."""

@@ -127,8 +127,10 @@ _STATION_MEMORY: Final = {
         "No row is found among none."
     ),
 }
-_SESSION_ROWS: Final = {
+_SESSION_STORE: Final = {
     "load_since: True -> False": "Each key has both its parts.",
+}
+_SESSION_ROWS: Final = {
     "read_on: risen > 0 -> risen >= 0": "Nothing is added where nothing rose.",
 }
 _ENTRIES: Final = {
@@ -242,6 +244,7 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.worker.partition": _PARTITION,
         "ledger.worker.rater": _RATER,
         "ledger.worker.session_rows": _SESSION_ROWS,
+        "ledger.worker.stored.session_store": _SESSION_STORE,
         "ledger.worker.station_memory": _STATION_MEMORY,
         "ledger.worker.worker": _WORKER,
         "tariffs.taxes.breakdown": _BREAKDOWN,

@@ -25,7 +25,8 @@ from ledger.rating.decisions import (
 from ledger.rating.entitlements import AllowanceKey, Standing
 from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, RecordedZones
 from ledger.sessions.states import SessionState
-from ledger.worker.session_rows import SessionRow, store_rows
+from ledger.worker.session_rows import SessionRow
+from ledger.worker.stored.session_store import store_rows
 from tariffs.adjustments.consumption import NOTHING, Consumption
 from tariffs.offsets import UtcOffset
 from tariffs.zones import TZDATA_VERSION

@@ -16,7 +16,7 @@ from ledger.database import connect
 from ledger.log.envelope import encode_line
 from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog, make_log
-from ledger.worker.session_rows import store_rows
+from ledger.worker.stored.session_store import store_rows
 from ledger.worker.worker import Worker
 from tests.charging_day import (
     PARTITIONS,

@@ -17,7 +17,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.session_fold import fold_session
 from ledger.sessions.surroundings import Surroundings
 from ledger.worker import worker
-from ledger.worker.session_rows import load_stations
+from ledger.worker.stored.session_store import load_stations
 from tests.charging_day import (
     Timed,
     at,

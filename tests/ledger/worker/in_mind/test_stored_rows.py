@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from ledger.database import connect
 from ledger.facts.flags import Flag
 from ledger.sessions.states import SessionState
-from ledger.worker.session_rows import (
-    Rest,
-    SessionRow,
+from ledger.worker.session_rows import Rest, SessionRow
+from ledger.worker.station_memory import StationMemory
+from ledger.worker.stored.session_store import (
     load_around,
     load_beside,
     load_resting,
@@ -24,7 +24,6 @@ from ledger.worker.session_rows import (
     store_rows,
     store_validations,
 )
-from ledger.worker.station_memory import StationMemory
 from tests.charging_day import at
 from tests.ledger.worker.in_mind.rows_of_sessions import row
 

@@ -1,0 +1,1 @@
+"""What the worker reads back from its tables and writes to them."""

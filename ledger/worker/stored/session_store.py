@@ -1,0 +1,158 @@
+"""The rows of sessions in their table: which are read back for a record, how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from ledger.sessions.states import UNFINISHED
+from ledger.worker.session_rows import NEXT_DAY, Rest, SessionRow
+
+UPSERT: LiteralString = """
+INSERT INTO session SELECT * FROM json_populate_recordset(NULL::session, %s::json)
+ON CONFLICT (session_id) DO UPDATE SET
+    state = excluded.state, revision = excluded.revision,
+    flags = excluded.flags, blockers = excluded.blockers,
+    reasons = excluded.reasons, evse_id = excluded.evse_id, connector_id = excluded.connector_id,
+    token_uid = excluded.token_uid, started_at = excluded.started_at,
+    ended_at = excluded.ended_at, stop_reason = excluded.stop_reason,
+    energy_wh = excluded.energy_wh,
+    meter_start_wh = excluded.meter_start_wh, meter_stop_wh = excluded.meter_stop_wh,
+    register_wh = excluded.register_wh, first_fact_at = excluded.first_fact_at,
+    last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at,
+    validations = excluded.validations, facts_from = excluded.facts_from,
+    "window" = excluded."window"
+"""
+# Of a transaction every session from some on: with one left out another one would be folded. Stops
+# without an id share theirs, and have nothing else in common.
+OF_STATIONS: LiteralString = """
+SELECT session.* FROM session JOIN (
+    SELECT station_id, transaction_ref, array_agg(session_id) AS session_ids,
+           min(coalesce(facts_from, '-infinity')) AS begins
+    FROM session AS late
+    WHERE station_id = ANY (%s) AND (state = ANY (%s) OR last_fact_at >= least(%s, (
+        SELECT min(first_fact_at) FROM unfinished_session AS unfinished
+        WHERE unfinished.station_id = late.station_id
+    )))
+    GROUP BY station_id, transaction_ref
+) AS late USING (station_id, transaction_ref)
+WHERE coalesce(session.facts_from, '-infinity') >= late.begins
+  AND (transaction_ref NOT IN ('', '-') OR session_id = ANY (session_ids))
+"""
+AROUND: LiteralString = """
+SELECT * FROM session
+WHERE station_id = %s AND last_fact_at >= %s AND first_fact_at <= %s
+"""
+# What began last at a place before a session ended; more would be a crowd, and that is held.
+BESIDE: LiteralString = """
+SELECT * FROM session
+WHERE station_id = %s AND started_at < %s AND state <> 'replaced'
+  AND coalesce(evse_id, connector_id) = %s
+ORDER BY started_at DESC LIMIT 10
+"""
+# As `SessionRow.rest` says of each.
+RESTING: LiteralString = """
+SELECT station_id, greatest(min(last_fact_at) FILTER (WHERE is_silent), max(heard_at)),
+       min(last_fact_at) FILTER (WHERE NOT is_silent), bool_or(is_silent)
+FROM (
+    SELECT *, state = 'open' AND NOT 'stop_lost' = ANY (flags) AS is_silent
+    FROM unfinished_session WHERE partition = %s
+) AS unfinished
+GROUP BY station_id
+"""
+VALIDATED: LiteralString = """
+INSERT INTO validation (partition, position, line, session_id, station_id, code, validated_by,
+    validated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+OF_SESSIONS: LiteralString = "SELECT * FROM session WHERE session_id = ANY (%s)"
+# From the session on that what is dated then belongs to: all of them, where none began by then.
+SINCE: LiteralString = """
+SELECT session.* FROM unnest(%s::text[], %s::text[], %s::timestamptz[])
+    AS wanted (station_id, transaction_ref, at)
+CROSS JOIN LATERAL (
+    SELECT max(facts_from) AS begins FROM session AS older
+    WHERE older.station_id = wanted.station_id AND older.state <> 'replaced'
+      AND older.transaction_ref = wanted.transaction_ref AND older.facts_from <= wanted.at
+) AS known
+JOIN session ON session.station_id = wanted.station_id
+    AND session.transaction_ref = wanted.transaction_ref
+    AND (known.begins IS NULL OR session.facts_from >= known.begins)
+"""
+
+
+def load_resting(connection: Connection[Any], partition: int) -> dict[str, Rest]:
+    """Return the stations of *partition* with unfinished sessions, and since when those wait."""
+    rows = connection.execute(RESTING, (partition,)).fetchall()
+    return {
+        station_id: Rest(silent_since if is_silent else None, waiting_since)
+        for station_id, silent_since, waiting_since, is_silent in rows
+    }
+
+
+def load_stations(
+    connection: Connection[Any], stations: Iterable[str], *, since: datetime
+) -> list[SessionRow]:
+    """Return the rows of *stations* with something new, and what came after each by its id.
+
+    That is: unfinished, or with a fact since then or since the first unfinished session began.
+    """
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    return cursor.execute(OF_STATIONS, (list(stations), list(UNFINISHED), since)).fetchall()
+
+
+def load_sessions(connection: Connection[Any], session_ids: Iterable[str]) -> list[SessionRow]:
+    """Return the rows of *session_ids*."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    return cursor.execute(OF_SESSIONS, (list(session_ids),)).fetchall()
+
+
+def load_around(connection: Connection[Any], row: SessionRow) -> list[SessionRow]:
+    """Return the sessions of its station that may bear on *row*: those until the next day."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    until = row.last_fact_at + NEXT_DAY
+    return cursor.execute(AROUND, (row.station_id, row.first_fact_at, until)).fetchall()
+
+
+def load_beside(
+    connection: Connection[Any], station_id: str, place: int, ended_at: datetime
+) -> list[SessionRow]:
+    """Return the last sessions that began at a place before *ended_at*."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    return cursor.execute(BESIDE, (station_id, ended_at, place)).fetchall()
+
+
+def load_since(
+    connection: Connection[Any], wanted: Mapping[tuple[str, str], datetime]
+) -> list[SessionRow]:
+    """Return the rows of (station, transaction) pairs, however old.
+
+    Those from the session on that something dated as given with each belongs to.
+    """
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    stations, transactions = zip(*wanted, strict=True)
+    parameters = (list(stations), list(transactions), list(wanted.values()))
+    return cursor.execute(SINCE, parameters).fetchall()
+
+
+def store_rows(
+    connection: Connection[Any], rows: Iterable[SessionRow], gone: Iterable[str]
+) -> None:
+    """Write *rows* as they are now; delete the sessions *gone*."""
+    dropped = list(gone)
+    if dropped:
+        connection.execute("DELETE FROM session WHERE session_id = ANY (%s)", (dropped,))
+    encoded = msgspec.json.encode(list(rows))
+    if encoded != b"[]":
+        connection.execute(UPSERT, (encoded.decode(),))
+
+
+def store_validations(connection: Connection[Any], rows: Sequence[tuple[object, ...]]) -> None:
+    """Write who validated which session with what code, at which line."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(VALIDATED, rows)
