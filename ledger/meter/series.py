@@ -193,10 +193,8 @@ def accumulate(
         bounded: The last reading is trusted and not below any other, so that a fall in between
             is a dip unless the register visibly began anew.
     """
-    values = [reading.value_wh for reading in readings]
-    if all(map(le, values, values[1:])):  # nearly always: it never falls
-        energies = running(map(sub, values[1:], values), initial=_ZERO)
-        return Accumulated(tuple(map(Counted, readings, energies)), frozenset())
+    if (steady := _never_falling(readings)) is not None:  # nearly always
+        return steady
     flags: set[str] = set()
     energy = _ZERO
     counted = [Counted(readings[0], energy)]
@@ -229,6 +227,15 @@ def accumulate(
         counted.append(Counted(current, energy))
         index += 1
     return Accumulated(tuple(counted), frozenset(flags), tuple(dropped))
+
+
+def _never_falling(readings: Sequence[RegisterReading]) -> Accumulated | None:
+    """Return *readings* as a series if none is below the one before it."""
+    values = [reading.value_wh for reading in readings]
+    if not all(map(le, values, values[1:])):
+        return None
+    energies = running(map(sub, values[1:], values), initial=_ZERO)
+    return Accumulated(tuple(map(Counted, readings, energies)), frozenset())
 
 
 def _is_spike(

@@ -38,8 +38,6 @@ _ANCHORS: Final = {
 _EVIDENCE: Final = {
     "add: taken_at is not told_at and taken_at != told_at -> "
     "taken_at is not told_at or taken_at != told_at": "What is equal leads to the same.",
-    "_add_reading: known is not value and known != value -> "
-    "known is not value or known != value": "What is equal leads to the same.",
 }
 _MEASURE: Final = {
     "_framed: start.value_wh <= min(values) -> start.value_wh < min(values)": _IS_SETTLED,
@@ -182,8 +180,6 @@ _RUN: Final = {
 }
 _LOOKED_AT_ONLY: Final = "More is looked at, and the same is found."
 _STAGES: Final = {
-    "speak: len(stops) < len(told.ends) -> len(stops) <= len(told.ends)": _LOOKED_AT_ONLY,
-    "speak: len(owned) < len(told.updates) -> len(owned) <= len(told.updates)": _LOOKED_AT_ONLY,
     "speak: settled is not None -> settled is None": "No window says what came before it.",
     "_openings: len(starts) <= 1 -> len(starts) < 1": _LOOKED_AT_ONLY,
     "relaid: 1 -> 2": _LOOKED_AT_ONLY,
