@@ -14,12 +14,9 @@ from psycopg import Connection
 
 from ledger.log.copying import CopyRefusedError
 from ledger.log.event_log import LogError
+from ledger.log.postgres import HAS_RECORDS, LOCK, RECORDS
 
 _MOVED: LiteralString = "SELECT store, topic FROM moved_log"
-_HAS_RECORDS: LiteralString = "SELECT EXISTS (SELECT FROM log_batch)"
-# Whoever appends at this moment is waited for, whoever comes later sees what was written here.
-_LOCK: LiteralString = "LOCK TABLE log_head IN SHARE ROW EXCLUSIVE MODE"
-_RECORDS: LiteralString = "SELECT coalesce(sum(next_position), 0)::bigint FROM log_head"
 _MOVE: LiteralString = """
 INSERT INTO moved_log (store, topic) VALUES (%(store)s, %(topic)s)
 ON CONFLICT ((true)) DO UPDATE SET store = %(store)s, topic = %(topic)s, moved_at = now()
@@ -62,7 +59,7 @@ def store_in_use(connection: Connection[Any]) -> LogStore | None:
     """
     for name, topic in connection.execute(_MOVED).fetchall():
         return LogStore(name, topic)
-    ((has_records,),) = connection.execute(_HAS_RECORDS).fetchall()
+    ((has_records,),) = connection.execute(HAS_RECORDS).fetchall()
     return POSTGRES if has_records else None
 
 
@@ -84,8 +81,9 @@ def move_log(connection: Connection[Any], to: LogStore, *, records: int) -> None
         CopyRefusedError: If somebody wrote to the log in PostgreSQL since; nothing is noted then.
     """
     with connection.transaction():
-        connection.execute(_LOCK)
-        ((found,),) = connection.execute(_RECORDS).fetchall()
+        # Whoever appends is waited for, and whoever comes later sees what was written here.
+        connection.execute(LOCK)
+        ((found,),) = connection.execute(RECORDS).fetchall()
         if found != records:
             message = (
                 "something wrote to the log after it was copied: stop whatever does, and copy again"

@@ -69,6 +69,8 @@ SELECT partition, first, pg_notify('log_batch', '') FROM head
 """
 PARTITIONS: LiteralString = "SELECT count(*) FROM log_head"
 ENDS: LiteralString = "SELECT next_position FROM log_head ORDER BY partition"
+HAS_RECORDS: LiteralString = "SELECT EXISTS (SELECT FROM log_batch)"
+RECORDS: LiteralString = "SELECT coalesce(sum(next_position), 0)::bigint FROM log_head"
 READ: LiteralString = """
 SELECT position, codec, payload, producer, sequence FROM log_batch
 WHERE partition = %s AND position >= %s ORDER BY position LIMIT %s

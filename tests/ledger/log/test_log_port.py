@@ -10,6 +10,8 @@ TABLES = re.compile("log_" + "(batch|head)")
 STORE = {"ledger/log/postgres.py"}
 TESTS_OF_THE_STORE = {
     "tests/ledger/log/test_log_postgres.py",
+    # Appends and does not commit, to see that who moves the log waits.
+    "tests/ledger/log/test_moving.py",
     # Takes a record out of the log behind everybody's back, to see that a replay notices.
     "tests/projections/test_replay.py",
 }
@@ -42,7 +44,11 @@ def test_one_module_of_the_product_chooses_the_store() -> None:
         if re.search(r"^\s*from ledger\.log\.postgres", path.read_text("utf-8"), re.MULTILINE)
     }
 
-    assert choosing == {"deploy/running/log_store.py", "ledger/log/postgres_lines.py"}
+    assert choosing == {
+        "deploy/running/log_store.py",
+        "ledger/log/moving.py",
+        "ledger/log/postgres_lines.py",
+    }
 
 
 def test_nothing_but_the_worker_and_the_wiring_names_kafka() -> None:
