@@ -25,8 +25,8 @@ PROGRESS_SECONDS_MAX = 30.0
 RETRY_SECONDS = 0.1
 MINUTES = 10
 BEGUN_BEFORE = timedelta(days=600)
-"""What it says is of the past, told late, and never of the future however long it charges: a session
-takes it 45 minutes. What is told more than 730 days late would be held."""
+"""What it says is of the past, told late, and never of the future however long it charges: each
+session is 45 minutes on. What is told more than 730 days late would be held."""
 FIRST_REGISTER_WH = 1000
 
 
