@@ -24,6 +24,9 @@ PROGRESS_FRAMES = 15
 PROGRESS_SECONDS_MAX = 30.0
 RETRY_SECONDS = 0.1
 MINUTES = 10
+BEGUN_BEFORE = timedelta(days=600)
+"""What it says is of the past, told late, and never of the future however long it charges: each
+session is 45 minutes on. What is told more than 730 days late would be held."""
 FIRST_REGISTER_WH = 1000
 
 
@@ -78,7 +81,7 @@ class LoadStation:
         self._who, self._url = identity, url
         self._random = random.Random(identity.name)
         self._socket: ClientConnection | None = None
-        self._at = now - timedelta(days=20)
+        self._at = now - BEGUN_BEFORE
         self._register_wh = FIRST_REGISTER_WH
         self.acknowledged: list[Exchange] = []
         self.charged: list[Charged] = []
