@@ -155,6 +155,21 @@ class StationCommands:
         finally:
             del self._ended[command_id]
 
+    async def protocol_of(self, station_id: str) -> str:
+        """Return the subprotocol of a station's connection.
+
+        Raises:
+            UnknownStationError: If the station is not declared.
+            NotConnectedError: If it is not connected.
+        """
+        access = await self._directory.station(canonical(station_id))
+        if access is None:
+            raise UnknownStationError(station_id)
+        protocol = await self._connected.ask(access.station_id)
+        if protocol is None:
+            raise NotConnectedError(access.station_id)
+        return protocol
+
     async def read(self, command_id: UUID) -> CommandOutcome | None:
         """Return how far a call is now."""
         return await self._reads.ask(command_id)

@@ -15,8 +15,13 @@ from deploy.output import complain, print_json, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
-    from ingest.commands.asking import Patience
+    from collections.abc import Awaitable, Callable
+
+    from ingest.commands.asking import StationCommands
     from ingest.commands.outcome import CommandOutcome
+    from ingest.commands.typed import TypedCall
+
+    Ask = Callable[[StationCommands], Awaitable[CommandOutcome]]
 
 WAIT_SECONDS = 30.0
 Wait = Annotated[float, Parameter(help="Seconds to wait for the answer; 0 does not wait.")]
@@ -55,30 +60,43 @@ def command(
     """
     from ingest.commands.asking import Patience
 
-    patience = Patience(wait=wait, answer=within, may_queue=queue)
-    outcome = send(folder, station, action, _content(payload), by=by or login(), patience=patience)
-    return show(outcome, as_json=folder.json)
+    content = _content(payload)
+
+    async def ask(commands: StationCommands) -> CommandOutcome:
+        patience = Patience(wait=wait, answer=within, may_queue=queue)
+        return await commands.ask(station, action, content, by=by or login(), patience=patience)
+
+    return _show(_asked(folder, ask), as_json=folder.json)
 
 
-def send(
-    folder: ReadingFolder, station: str, action: str, payload: str, *, by: str, patience: Patience
-) -> CommandOutcome:
-    """Have a call sent and return what came of it.
+def send(folder: ReadingFolder, station: str, say_in: Callable[[str], TypedCall]) -> int:
+    """Send what *say_in* makes of a station's version, show its answer, return the code.
 
     Raises:
         IngestError: If it may not be sent, or its station is not connected.
     """
+    import msgspec
+
+    from ingest.commands.asking import Patience
+
+    async def ask(commands: StationCommands) -> CommandOutcome:
+        call = say_in(await commands.protocol_of(station))
+        payload = msgspec.json.encode(call.payload).decode()
+        return await commands.ask(station, call.action, payload, by=login(), patience=Patience())
+
+    return _show(_asked(folder, ask), as_json=folder.json)
+
+
+def _asked(folder: ReadingFolder, ask: Ask) -> CommandOutcome:
     import asyncio
 
     from ledger.database import dsn_of
 
     with opened(folder.settings()) as connection:
-        return asyncio.run(
-            _ask(dsn_of(connection), station, action, payload, by=by, patience=patience)
-        )
+        return asyncio.run(_ask(dsn_of(connection), ask))
 
 
-def show(outcome: CommandOutcome, *, as_json: bool) -> int:
+def _show(outcome: CommandOutcome, *, as_json: bool) -> int:
     """Show what came of a call, and return the command's code."""
     from ingest.commands.command import CommandState
 
@@ -108,9 +126,7 @@ _SAID = {
 }
 
 
-async def _ask(
-    dsn: str, station: str, action: str, payload: str, *, by: str, patience: Patience
-) -> CommandOutcome:
+async def _ask(dsn: str, ask: Ask) -> CommandOutcome:
     import asyncio
     from contextlib import AsyncExitStack
 
@@ -128,7 +144,7 @@ async def _ask(
             exits.push_async_callback(each.close)
         following = asyncio.create_task(commands.follow())
         exits.callback(following.cancel)
-        return await commands.ask(station, action, payload, by=by, patience=patience)
+        return await ask(commands)
 
 
 def _content(payload: str) -> str:

@@ -19,6 +19,57 @@ STATION_COMMANDS: Final = (
         ),
     ),
     Command(
+        words="station start",
+        function="deploy.commands.stations.typed:start",
+        summary="Ask a station to start charging.",
+        examples=("station start CS-001 --token 04A1B2C3 --evse 1",),
+    ),
+    Command(
+        words="station stop",
+        function="deploy.commands.stations.typed:stop",
+        summary="Ask a station to stop a transaction.",
+        examples=("station stop CS-001 --transaction 812",),
+    ),
+    Command(
+        words="station unlock",
+        function="deploy.commands.stations.typed:unlock",
+        summary="Ask a station to unlock a connector.",
+        examples=("station unlock CS-001 --evse 1",),
+    ),
+    Command(
+        words="station reset",
+        function="deploy.commands.stations.typed:reset",
+        summary="Ask a station to restart.",
+        examples=("station reset CS-001", "station reset CS-001 --hard"),
+    ),
+    Command(
+        words="station availability",
+        function="deploy.commands.stations.typed:availability",
+        summary="Ask a station to open or close an EVSE, or all of it.",
+        examples=("station availability CS-001 inoperative --evse 2",),
+    ),
+    Command(
+        words="station trigger",
+        function="deploy.commands.stations.typed:trigger",
+        summary="Ask a station to say something now.",
+        examples=("station trigger CS-001 StatusNotification --evse 1",),
+    ),
+    Command(
+        words="station get",
+        function="deploy.commands.stations.typed:get",
+        summary="Ask a station for its configuration keys (1.6; none named: all) or variables.",
+        examples=(
+            "station get CS-001 MeterValueSampleInterval",
+            "station get CS-002 OCPPCommCtrlr.HeartbeatInterval --json",
+        ),
+    ),
+    Command(
+        words="station change",
+        function="deploy.commands.stations.typed:change",
+        summary="Ask a station to set a configuration key (1.6) or a variable.",
+        examples=("station change CS-001 MeterValueSampleInterval 60",),
+    ),
+    Command(
         words="station password",
         function="deploy.commands.stations.credentials:password",
         summary=(

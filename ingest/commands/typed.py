@@ -1,0 +1,123 @@
+"""The common calls by what they do, in the words of whichever version a station speaks.
+
+    reset, hard    1.6: Reset {"type": "Hard"}       2.x: Reset {"type": "Immediate"}
+    start          1.6: RemoteStartTransaction       2.x: RequestStartTransaction, with a number
+                                                     by which the station's events name it
+
+Everything else is sent by its own name and payload. Source: OCPP 1.6 edition 2, section 6;
+OCPP 2.0.1 part 2, blocks B, E, F and G; 2.1 has them alike.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from ingest.errors import IngestError
+
+_OLD: Final = "ocpp1.6"
+_NUMBERS: Final = 2**31 - 1
+
+
+class TypedCall(NamedTuple):
+    """A call in a version's own words."""
+
+    action: str
+    payload: dict[str, Any]
+
+
+class CallWordError(IngestError):
+    """What was given cannot be said in the station's version."""
+
+
+def start(protocol: str, *, token: str, evse: int | None = None) -> TypedCall:
+    """Return the call that starts charging for *token*; in 1.6 the EVSE is the connector."""
+    if protocol == _OLD:
+        place = {} if evse is None else {"connectorId": evse}
+        return TypedCall("RemoteStartTransaction", {**place, "idTag": token})
+    place = {} if evse is None else {"evseId": evse}
+    id_token = {"idToken": token, "type": "ISO14443"}
+    number = 1 + secrets.randbelow(_NUMBERS)
+    return TypedCall(
+        "RequestStartTransaction", {**place, "remoteStartId": number, "idToken": id_token}
+    )
+
+
+def stop(protocol: str, *, transaction: str) -> TypedCall:
+    """Return the call that stops a transaction.
+
+    Raises:
+        CallWordError: If a station of 1.6 is asked for what is no number.
+    """
+    if protocol != _OLD:
+        return TypedCall("RequestStopTransaction", {"transactionId": transaction})
+    try:
+        number = int(transaction)
+    except ValueError as error:
+        message = f"a transaction of OCPP 1.6 is a number, not {transaction!r}"
+        raise CallWordError(message) from error
+    return TypedCall("RemoteStopTransaction", {"transactionId": number})
+
+
+def unlock(protocol: str, *, evse: int, connector: int = 1) -> TypedCall:
+    """Return the call that unlocks a connector."""
+    if protocol == _OLD:
+        return TypedCall("UnlockConnector", {"connectorId": evse})
+    return TypedCall("UnlockConnector", {"evseId": evse, "connectorId": connector})
+
+
+def reset(protocol: str, *, is_hard: bool = False) -> TypedCall:
+    """Return the call that restarts a station; one that is not hard ends transactions first."""
+    words = ("Hard", "Soft") if protocol == _OLD else ("Immediate", "OnIdle")
+    return TypedCall("Reset", {"type": words[0] if is_hard else words[1]})
+
+
+def availability(protocol: str, *, is_operative: bool, evse: int | None = None) -> TypedCall:
+    """Return the call that opens or closes an EVSE, or the whole station."""
+    word = "Operative" if is_operative else "Inoperative"
+    if protocol == _OLD:
+        return TypedCall("ChangeAvailability", {"connectorId": evse or 0, "type": word})
+    place = {} if evse is None else {"evse": {"id": evse}}
+    return TypedCall("ChangeAvailability", {**place, "operationalStatus": word})
+
+
+def trigger(protocol: str, *, message: str, evse: int | None = None) -> TypedCall:
+    """Return the call that has a station say something now: StatusNotification, MeterValues."""
+    place: dict[str, Any] = {}
+    if evse is not None:
+        place = {"connectorId": evse} if protocol == _OLD else {"evse": {"id": evse}}
+    return TypedCall("TriggerMessage", {"requestedMessage": message, **place})
+
+
+def get_variables(protocol: str, *, names: Sequence[str]) -> TypedCall:
+    """Return the call that asks for configuration keys (1.6; none: all) or variables.
+
+    Raises:
+        CallWordError: If a variable is not spelt COMPONENT.VARIABLE.
+    """
+    if protocol == _OLD:
+        return TypedCall("GetConfiguration", {"key": list(names)} if names else {})
+    return TypedCall("GetVariables", {"getVariableData": [_variable(name) for name in names]})
+
+
+def set_variable(protocol: str, *, name: str, value: str) -> TypedCall:
+    """Return the call that sets a configuration key (1.6) or a variable.
+
+    Raises:
+        CallWordError: If a variable is not spelt COMPONENT.VARIABLE.
+    """
+    if protocol == _OLD:
+        return TypedCall("ChangeConfiguration", {"key": name, "value": value})
+    return TypedCall(
+        "SetVariables", {"setVariableData": [_variable(name) | {"attributeValue": value}]}
+    )
+
+
+def _variable(name: str) -> dict[str, Any]:
+    component, _, variable = name.partition(".")
+    if not component or not variable:
+        like = "OCPPCommCtrlr.HeartbeatInterval"
+        message = f"a variable is spelt COMPONENT.VARIABLE, as {like}, not {name!r}"
+        raise CallWordError(message)
+    return {"component": {"name": component}, "variable": {"name": variable}}
