@@ -236,6 +236,7 @@ def test_each_part_has_the_next_port() -> None:
         "worker": ("127.0.0.1", base + 2),
         "invoicing": ("127.0.0.1", base + 3),
         "publishing": ("127.0.0.1", base + 4),
+        "interface": ("127.0.0.1", base + 5),
     }
 
 
