@@ -163,7 +163,8 @@ class StationFold:
         here = {key[0] for key, each in self.windows.by_key.items() if each.place in places}
         for place in places:
             for state in _unlike(was.statuses.get(place, ()), now.statuses.get(place, ())):
-                changed |= last.otherwise(here - changed, partial(state_bears, state=state))
+                bears = partial(state_bears, state=state, known=last.around.states_of(place))
+                changed |= last.otherwise(here - changed, bears)
         return changed
 
     def otherwise(

@@ -6,7 +6,8 @@ not sure it does. A session from 08:00 to 09:00, its last frame received at 09:0
 
     a boot at 08:30 bears, one at 09:10 too, one at 10:00 does not
     a state of 08:30 bears whenever it comes, one of 10:00 does not
-    open since 08:00, last heard of at 08:30: the first boot after that bears, the next does not
+    open since 08:00, last heard of at 08:30: the first boot after that bears, the next does not,
+        nor does a state of 09:00, but the first one that says that the plug is free
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import Source
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.told import StationTold
-from ledger.sessions.vehicle.told_states import NO_STATES, ToldStates
+from ledger.sessions.vehicle.told_states import FREED, NO_STATES, ToldStates
 
 _AROUND: Final[timedelta] = 2 * SKEW_MAX
 """A moment of a session lies up to SKEW_MAX after its receipt, a boot may be as far from it."""
@@ -113,14 +114,26 @@ def boot_bears(session: ChargingSession, boot: datetime, *, is_news: bool) -> bo
     return boot >= begins - _AROUND
 
 
-def state_bears(session: ChargingSession, state: ConnectorStatusChanged) -> bool:
-    """Whether *session* may differ with *state* of its place, or without it."""
-    if session.started_at is None:
+def state_bears(
+    session: ChargingSession, state: ConnectorStatusChanged, known: ToldStates = NO_STATES
+) -> bool:
+    """Whether *session* may differ with *state* of its place, or without it.
+
+    *known* are the states that it was folded with.
+    """
+    started_at = session.started_at
+    if started_at is None:
         return False
     # It then is a witness of the session's clock.
     if session.first_received_at <= state.received_at <= session.last_received_at:
         return True
     at = session.clock.effective(state.occurred_at, state.received_at)
-    if at < session.started_at:
+    if state.charging_state is None or at < started_at:
         return False
-    return session.ended_at is None or at <= session.ended_at
+    if session.ended_at is not None:
+        return at <= session.ended_at
+    over = session.provisional_ended_at or at
+    if at <= max(over, session.last_received_at + SKEW_MAX):
+        return True
+    # It was over when its plug was free first, after all that it told itself.
+    return state.charging_state in FREED and not known.shown_by(session.clock).is_free_at(over)

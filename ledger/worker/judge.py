@@ -237,7 +237,7 @@ class Judge:
         """Whether the time alone may decide an unfinished session."""
         is_stalled = row.station_id in self.stalled
         return not is_stalled and moment.at >= self._rater.deadline(
-            row.rest(memory.heard_at), moment.at
+            row.waits_since(memory.heard_at), moment.at
         )
 
     def _review(

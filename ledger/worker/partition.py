@@ -35,11 +35,11 @@ from ledger.worker.live_folds import NO_TRANSACTION
 from ledger.worker.position import Reached
 from ledger.worker.rater import Rater
 from ledger.worker.recollection import Named
-from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, Rest, SessionRow
+from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow, WaitsSince
 from ledger.worker.station_memory import StationMemory
 from ledger.worker.stored.session_store import (
-    load_resting,
     load_stations,
+    load_watched,
     store_rows,
     store_validations,
 )
@@ -82,16 +82,16 @@ class PartitionWorker:
         self.stalled |= stalled_stations(connection, partition)
         self._deadline, self._waits = BEGINNING, (0, 0)
         self._memories: dict[str, StationMemory] = {}
-        self._resting: dict[str, Rest] = {}
+        self._watched: dict[str, WaitsSince] = {}
         self._heard: set[str] = set()
         # Their time-outs come with a tick, without a frame that would bring them to mind.
         if not is_trial:
-            self._resting = load_resting(connection, partition)
+            self._watched = load_watched(connection, partition)
 
     @property
     def stations(self) -> Collection[str]:
         """The stations that it has in mind or watches: at first those with unfinished sessions."""
-        return self._memories.keys() | self._resting.keys()
+        return self._memories.keys() | self._watched.keys()
 
     @property
     def reached(self) -> Reached:
@@ -202,7 +202,7 @@ class PartitionWorker:
             memory = self._memories.get(station_id)
             if memory is None:
                 memory = self._memories[station_id] = StationMemory()
-                self._resting.pop(station_id, None)
+                self._watched.pop(station_id, None)
             if since < memory.since or at is NEVER:
                 unknown[station_id] = []
         if not unknown:
@@ -321,13 +321,13 @@ class PartitionWorker:
         """Judge the sessions that waited long enough; find when the next one will have."""
         due = []
         self._deadline, self._waits = NEVER, self._rater.waits(moment.at)
-        resting = {
-            station_id: self._rater.deadline(rest, moment.at)
-            for station_id, rest in self._resting.items()
+        deadlines = {
+            station_id: self._rater.deadline(since, moment.at)
+            for station_id, since in self._watched.items()
             if station_id not in self.stalled
         }
-        woken = [station_id for station_id, deadline in resting.items() if deadline <= moment.at]
-        self._deadline = min((at for at in resting.values() if at > moment.at), default=NEVER)
+        woken = [station_id for station_id, deadline in deadlines.items() if deadline <= moment.at]
+        self._deadline = min((at for at in deadlines.values() if at > moment.at), default=NEVER)
         self._remember(woken, NEVER)
         for station_id in self._memories:
             deadline = self._earliest(station_id, moment.at, NEVER)
@@ -344,7 +344,7 @@ class PartitionWorker:
         """
         if station_id in self.stalled:
             return deadline
-        return min(deadline, self._rater.deadline(self._memories[station_id].rest, at))
+        return min(deadline, self._rater.deadline(self._memories[station_id].waits_since, at))
 
     def _judge_station(
         self, station_id: str, named: Mapping[str, Sequence[StationFact]], moment: Moment
@@ -368,7 +368,7 @@ class PartitionWorker:
             self._judge.forget(station_id)
 
     def _lighten(self) -> None:
-        """Let the stations rest that were heard of longest ago, once there is much in mind.
+        """Only watch the stations that were heard of longest ago, once there is much in mind.
 
         Of one with unfinished sessions is then known when time will decide the first of them.
         """
@@ -377,7 +377,7 @@ class PartitionWorker:
             return
         for station_id, memory in list(self._memories.items()):
             if memory.unfinished:
-                self._resting[station_id] = memory.rest
+                self._watched[station_id] = memory.waits_since
             del self._memories[station_id]
             rows -= len(memory.rows) + 1
             if rows <= ROWS_IN_MIND_MAX // 2:

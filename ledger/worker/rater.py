@@ -33,7 +33,7 @@ from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, Record
 from ledger.rating.time_zones import PINNED_ZONES, Zones, with_zones
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionAct
-from ledger.worker.session_rows import NEVER, Rest, SessionRow
+from ledger.worker.session_rows import NEVER, SessionRow, WaitsSince
 from tariffs.phrases.phrase import Phrase, bounded, phrase
 
 logger = logging.getLogger(__name__)
@@ -206,13 +206,14 @@ class Rater:
         policy = self._policy_at(at)
         return policy.wait_s, policy.silence_s
 
-    def deadline(self, rest: Rest, at: datetime) -> datetime:
-        """Return when the first of what waits as *rest* says will have waited long enough."""
+    def deadline(self, since: WaitsSince, at: datetime) -> datetime:
+        """Return when the first of what waits as *since* says will have waited long enough."""
         # As `decide` waits: a later deadline would leave a session behind until something came.
         policy = self._policy_at(at)
+        silence, wait = timedelta(seconds=policy.silence_s), timedelta(seconds=policy.wait_s)
         return min(
-            rest.silent_since + timedelta(seconds=policy.silence_s) if rest.silent_since else NEVER,
-            rest.waiting_since + timedelta(seconds=policy.wait_s) if rest.waiting_since else NEVER,
+            NEVER if since.silent_since is None else since.silent_since + silence,
+            NEVER if since.waiting_since is None else since.waiting_since + wait,
         )
 
     def store(self, decisions: Sequence[Decision], number: int) -> int:

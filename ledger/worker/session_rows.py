@@ -44,7 +44,7 @@ NEXT_DAY: Final = timedelta(days=1)
 """How long after an open session's last fact the next start on its connector still bounds it."""
 
 
-class Rest(NamedTuple):
+class WaitsSince(NamedTuple):
     """Since when the unfinished sessions of a station wait; None: none does.
 
     The first one without end waits while the station is silent, since `silent_since`; the first
@@ -125,11 +125,11 @@ class SessionRow(msgspec.Struct, kw_only=True):
         is_held = self.state is SessionState.HELD and self.ended_at is None
         return is_held or self.state is SessionState.OPEN
 
-    def rest(self, heard_at: datetime) -> Rest:
+    def waits_since(self, heard_at: datetime) -> WaitsSince:
         """Since when it waits, unfinished, at a station that was *heard_at* last."""
         if self.state is SessionState.OPEN and Flag.STOP_LOST not in self.flags:
-            return Rest(silent_since=max(self.last_fact_at, heard_at))
-        return Rest(waiting_since=self.last_fact_at)
+            return WaitsSince(silent_since=max(self.last_fact_at, heard_at))
+        return WaitsSince(waiting_since=self.last_fact_at)
 
     def read_on(self, fact: SessionUpdated) -> None:
         """Note a reading of a session without end: shown until a fold says what it means."""

@@ -20,7 +20,7 @@ from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import DECIDED, SessionState
 from ledger.worker.extent import Extent, is_neighbour
-from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, Rest, SessionRow
+from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow, WaitsSince
 
 _FEW: Final = 8
 
@@ -218,10 +218,10 @@ class StationMemory:
         return rows[index - 1] if index else None
 
     @property
-    def rest(self) -> Rest:
+    def waits_since(self) -> WaitsSince:
         """Since when its unfinished sessions wait."""
-        found = [row.rest(self.heard_at) for row in self.unfinished]
-        return Rest(
+        found = [row.waits_since(self.heard_at) for row in self.unfinished]
+        return WaitsSince(
             min((each.silent_since for each in found if each.silent_since), default=None),
             min((each.waiting_since for each in found if each.waiting_since), default=None),
         )

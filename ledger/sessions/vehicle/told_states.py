@@ -17,7 +17,7 @@ from ledger.facts.station_facts import ChargingState, ConnectorStatusChanged
 from ledger.sessions.vehicle.activity import StateChange
 
 # What shows the end of a session whose stop was lost (field notes, quirk 1).
-_FREED: Final = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
+FREED: Final = frozenset({ChargingState.AVAILABLE, ChargingState.FINISHING})
 _RECEIVED_AT: Final = attrgetter("received_at")
 
 
@@ -34,6 +34,11 @@ class ShownStates(NamedTuple):
     def between(self, first: datetime, last: datetime) -> Sequence[tuple[StateChange, bool]]:
         """Return those from *first* to *last*, both of which count."""
         return self.changes[bisect_left(self.ats, first) : bisect_right(self.ats, last)]
+
+    def is_free_at(self, moment: datetime) -> bool:
+        """Whether a session there may have ended at the very *moment*."""
+        index = bisect_left(self.freed_at, moment)
+        return index < len(self.freed_at) and self.freed_at[index] == moment
 
 
 class ToldStates:
@@ -70,7 +75,7 @@ class ToldStates:
         return ShownStates(
             [at for (at, _, _), _ in changes],
             changes,
-            [at for (at, _, state), _ in changes if state in _FREED],
+            [at for (at, _, state), _ in changes if state in FREED],
         )
 
 

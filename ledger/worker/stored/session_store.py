@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.sessions.states import UNFINISHED
-from ledger.worker.session_rows import NEXT_DAY, Rest, SessionRow
+from ledger.worker.session_rows import NEXT_DAY, SessionRow, WaitsSince
 
 UPSERT: LiteralString = """
 INSERT INTO session SELECT * FROM json_populate_recordset(NULL::session, %s::json)
@@ -55,8 +55,8 @@ WHERE station_id = %s AND started_at < %s AND state <> 'replaced'
   AND coalesce(evse_id, connector_id) = %s
 ORDER BY started_at DESC LIMIT 10
 """
-# As `SessionRow.rest` says of each.
-RESTING: LiteralString = """
+# As `SessionRow.waits_since` says of each.
+WATCHED: LiteralString = """
 SELECT station_id, greatest(min(last_fact_at) FILTER (WHERE is_silent), max(heard_at)),
        min(last_fact_at) FILTER (WHERE NOT is_silent), bool_or(is_silent)
 FROM (
@@ -85,11 +85,11 @@ JOIN session ON session.station_id = wanted.station_id
 """
 
 
-def load_resting(connection: Connection[Any], partition: int) -> dict[str, Rest]:
+def load_watched(connection: Connection[Any], partition: int) -> dict[str, WaitsSince]:
     """Return the stations of *partition* with unfinished sessions, and since when those wait."""
-    rows = connection.execute(RESTING, (partition,)).fetchall()
+    rows = connection.execute(WATCHED, (partition,)).fetchall()
     return {
-        station_id: Rest(silent_since if is_silent else None, waiting_since)
+        station_id: WaitsSince(silent_since if is_silent else None, waiting_since)
         for station_id, silent_since, waiting_since, is_silent in rows
     }
 

@@ -11,6 +11,7 @@ from ledger.facts.station_clock import SessionClock
 from ledger.facts.station_facts import ChargingState, ConnectorStatusChanged
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.surroundings import boot_bears, state_bears
+from ledger.sessions.vehicle.told_states import ToldStates
 from tests.station_story import at
 
 A_BIT = timedelta(microseconds=1)
@@ -21,6 +22,7 @@ def session(
     *,
     started_at: datetime | None = BEGAN,
     ended_at: datetime | None = OVER,
+    provisional_ended_at: datetime | None = None,
     flags: tuple[str, ...] = (),
     clock_min: float = 0,
 ) -> ChargingSession:
@@ -31,10 +33,26 @@ def session(
         transaction_ref="1",
         started_at=started_at,
         ended_at=ended_at,
+        provisional_ended_at=provisional_ended_at,
         flags=flags,
         clock=SessionClock(offset=timedelta(minutes=clock_min)),
         first_received_at=at(5),
         last_received_at=at(60),
+    )
+
+
+def shown(
+    told: datetime, received: datetime, name: ChargingState | None = ChargingState.AVAILABLE
+) -> ConnectorStatusChanged:
+    return ConnectorStatusChanged(
+        station_id="CS-1",
+        position=1,
+        line=0,
+        received_at=received,
+        occurred_at=told,
+        evse_id=None,
+        connector_id=1,
+        charging_state=name,
     )
 
 
@@ -84,7 +102,7 @@ def test_a_boot_that_is_let_go_may_be_the_one_that_interrupted(
         pytest.param(ENDED, at(-9), at(5), True, id="received with its first frame"),
         pytest.param(ENDED, at(-9), at(60), True, id="received with its last frame"),
         pytest.param(ENDED, at(-9), at(60) + A_BIT, False, id="received after it"),
-        pytest.param(OPEN, at(600), at(600), True, id="while it is open"),
+        pytest.param(OPEN, at(65), at(65), True, id="while it is open"),
         pytest.param(OPEN, at(0) - A_BIT, at(600), False, id="before what is open"),
         pytest.param(STARTLESS, at(30), at(30), False, id="of no place"),
         pytest.param(session(clock_min=-90), at(120), at(120), True, id="by its own clock"),
@@ -93,15 +111,27 @@ def test_a_boot_that_is_let_go_may_be_the_one_that_interrupted(
 def test_a_state_bears_on_the_time_that_it_tells_of_and_on_the_clock_beside_it(
     which: ChargingSession, told: datetime, received: datetime, *, bears: bool
 ) -> None:
-    state = ConnectorStatusChanged(
-        station_id="CS-1",
-        position=1,
-        line=0,
-        received_at=received,
-        occurred_at=told,
-        evse_id=None,
-        connector_id=1,
-        charging_state=ChargingState.AVAILABLE,
-    )
+    assert state_bears(which, shown(told, received)) is bears
 
-    assert state_bears(which, state) is bears
+
+LAST_SEEN = session(ended_at=None, provisional_ended_at=at(65))
+
+
+@pytest.mark.parametrize(
+    ("name", "minute", "freed", "bears"),
+    [
+        pytest.param(ChargingState.CHARGING, 65, 65, True, id="about its last frame"),
+        pytest.param(ChargingState.CHARGING, 66, 64, False, id="long after it"),
+        pytest.param(ChargingState.AVAILABLE, 66, 64, True, id="the plug is free after it"),
+        pytest.param(ChargingState.FINISHING, 66, 67, True, id="free before it was known to be"),
+        pytest.param(ChargingState.AVAILABLE, 66, 65, False, id="free once more"),
+        pytest.param(ChargingState.AVAILABLE, 65, 65, True, id="free at the same moment"),
+        pytest.param(None, 65, 64, False, id="none that is known"),
+    ],
+)
+def test_after_all_that_an_open_session_told_only_the_first_free_plug_bears(
+    name: ChargingState | None, minute: float, freed: float, *, bears: bool
+) -> None:
+    known = ToldStates([shown(at(freed), at(freed), ChargingState.AVAILABLE)])
+
+    assert state_bears(LAST_SEEN, shown(at(minute), at(minute), name), known) is bears

@@ -19,7 +19,7 @@ from ledger.master_data.policies import Policy
 from ledger.rating.decisions import SessionHeld, SessionRated, SessionWrittenOff
 from ledger.sessions.states import SessionAct, SessionState
 from ledger.worker.rater import Rater
-from ledger.worker.session_rows import NEVER, Rest
+from ledger.worker.session_rows import NEVER, WaitsSince
 from tests.charging_day import at
 from tests.depot import NOON, changes, moment_of, session
 from tests.ledger.worker.in_mind.rows_of_sessions import row
@@ -65,7 +65,7 @@ def test_when_a_session_has_waited_long_enough(
 ) -> None:
     rater, waiting = Rater(connection, 0), row(state=state, flags=flags)
 
-    assert rater.deadline(waiting.rest(at(heard_at)), at(100)) == deadline
+    assert rater.deadline(waiting.waits_since(at(heard_at)), at(100)) == deadline
 
 
 def test_of_a_station_the_first_session_s_time_counts_and_of_none_no_time(
@@ -73,9 +73,12 @@ def test_of_a_station_the_first_session_s_time_counts_and_of_none_no_time(
 ) -> None:
     rater = Rater(connection, 0)
 
-    assert rater.deadline(Rest(), at(100)) == NEVER
-    assert rater.deadline(Rest(at(0), at(0) + DAY), at(100)) == at(0) + DAY
-    assert rater.deadline(Rest(at(0), at(0) + DAY - HOUR - SECOND), at(100)) == at(0) + DAY - SECOND
+    assert rater.deadline(WaitsSince(), at(100)) == NEVER
+    assert rater.deadline(WaitsSince(at(0), at(0) + DAY), at(100)) == at(0) + DAY
+    assert (
+        rater.deadline(WaitsSince(at(0), at(0) + DAY - HOUR - SECOND), at(100))
+        == at(0) + DAY - SECOND
+    )
 
 
 def test_it_waits_as_long_as_the_policy_says_that_holds_then(

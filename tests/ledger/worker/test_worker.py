@@ -115,7 +115,7 @@ def test_grouping_and_restarts_change_no_byte(day: str, *, records: int, restart
     assert consequences(day, schema) == consequences(day)
 
 
-def test_stations_that_rest_wake_by_what_they_say_and_by_time(
+def test_stations_out_of_mind_come_back_by_what_they_say_and_by_time(
     day: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(day)

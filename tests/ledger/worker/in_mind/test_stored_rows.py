@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from ledger.database import connect
 from ledger.facts.flags import Flag
 from ledger.sessions.states import SessionState
-from ledger.worker.session_rows import Rest, SessionRow
+from ledger.worker.session_rows import SessionRow, WaitsSince
 from ledger.worker.station_memory import StationMemory
 from ledger.worker.stored.session_store import (
     load_around,
     load_beside,
-    load_resting,
     load_sessions,
     load_since,
+    load_watched,
     store_rows,
     store_validations,
 )
@@ -146,14 +146,14 @@ def test_stations_with_unfinished_sessions_are_known_by_partition_with_since_whe
     ]
     store_rows(connection, rows, [])
 
-    found = load_resting(connection, 0)
+    found = load_watched(connection, 0)
 
     # What a station in mind says of itself.
     memory = StationMemory()
     memory.absorb(rows[:3], at(0))
-    assert found == {"ST-1": memory.rest, "ST-2": Rest(None, at(4))}
-    assert memory.rest == Rest(at(90), at(7))
-    assert list(load_resting(connection, 1)) == ["ST-4"]
+    assert found == {"ST-1": memory.waits_since, "ST-2": WaitsSince(None, at(4))}
+    assert memory.waits_since == WaitsSince(at(90), at(7))
+    assert list(load_watched(connection, 1)) == ["ST-4"]
 
 
 def test_who_validated_is_written(connection: psycopg.Connection[Any]) -> None:
