@@ -179,6 +179,7 @@ class WorkerGroup:
         self._dsn, self._translate, self._beat = dsn, translate, beat
         self._failure: BaseException | None = None
         self._stopping = asyncio.Event()
+        self._is_ending = False
 
     def resting(self) -> Sequence[int]:
         """Return which of our partitions rest after an error that no line of them makes."""
@@ -208,6 +209,7 @@ class WorkerGroup:
                 message = "Faust ended by itself; its log says why"
                 raise WorkerGroupError(message)
         finally:
+            self._is_ending = True
             # A stop that hangs must not keep the partitions: who supervises us waits 20 s.
             with suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS_MAX):
@@ -266,7 +268,10 @@ class WorkerGroup:
                 if len(events) == TAKEN_AT_ONCE:
                     await self._skip(events, handed.app.consumer)
                 await self._turns.take()
-            except BaseException as error:  # noqa: BLE001 - it ends the process
+            except BaseException as error:
+                # Faust's stop cancels who waits for a turn; the turn itself goes on to its end.
+                if self._is_ending and isinstance(error, asyncio.CancelledError):
+                    raise
                 self._fail(error)
 
     async def _skip(self, events: Sequence[Any], consumer: Any) -> None:  # noqa: ANN401 - Faust's
