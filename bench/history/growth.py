@@ -2,7 +2,9 @@
 
 The load of `worker_full_mix` (every session ends and is rated), worked off by one worker process.
 Measured where 10^4, 10^5 and so on lines lie behind: the processor time of the next lines, of the
-worker and all of PostgreSQL, and the memory that is the worker's alone. Both should be flat.
+worker and all of PostgreSQL, and the memory that is the worker's alone. Both should be flat. What
+else this machine does makes a line dearer too: so beside each measure a fresh worker takes as many
+lines with nothing behind, and the costs are compared as shares of that.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from bench.peers.worked_log import (
     empty_log,
     fill,
     new_books,
+    worked_off,
 )
 from bench.run import Row, beside
 from bench.worker_mix import STATIONS, mixed, station_name
@@ -50,6 +53,7 @@ class _Mark(NamedTuple):
 
     behind: int
     line_us: float
+    fresh_us: float
     memory_mib: float
 
 
@@ -65,13 +69,13 @@ def rows(_seconds: float, lines: int = 1_000_000) -> list[Row]:
         marks = list(_marks(postgres, depths))
     first, last = marks[0], marks[-1]
     behind = ", ".join(f"{each.behind:,}" for each in marks)
-    costs = ", ".join(f"{each.line_us:.0f}" for each in marks)
+    costs = ", ".join(f"{each.line_us:.0f} ({each.fresh_us:.0f})" for each in marks)
     memory = ", ".join(f"{each.memory_mib:.0f}" for each in marks)
     return [
         beside(
             "history_growth",
-            last.line_us / first.line_us,
-            f"times the CPU time of a line: {costs} us with {behind} lines behind",
+            (last.line_us / last.fresh_us) / (first.line_us / first.fresh_us),
+            f"times the CPU time of a line: {costs} us (nothing behind) with {behind} behind",
             "flat",
             1.0,
             is_cost=True,
@@ -104,8 +108,17 @@ def _marks(postgres: EmbeddedPostgres, depths: list[int]) -> Iterator[_Mark]:
                 before, server_before = begun
                 spent = done.cpu - before.cpu + server - server_before
                 line_us = 1e6 * spent / (done.lines - before.lines)
-                yield _Mark(waiting.pop(0), line_us, before.memory_kib / 1024)
+                yield _Mark(waiting.pop(0), line_us, _fresh_us(), before.memory_kib / 1024)
                 begun = None
+
+
+def _fresh_us() -> float:
+    """Return what a line costs right now with nothing behind."""
+    with empty_log() as postgres:
+        declare(postgres, map(station_name, range(STATIONS)))
+        fill(postgres, mixed(_MEASURED), lines_a_record=_LINES_A_RECORD)
+        lines, spent = worked_off(postgres, "books")
+        return 1e6 * spent / lines
 
 
 @contextmanager
