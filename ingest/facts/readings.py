@@ -168,4 +168,5 @@ def _read_phase(phase: str, oddities: Oddities) -> str | None:
         return None
     if phase not in _PHASES:
         oddities.add(Flag.ENUM_UNKNOWN)
-    return phase.removesuffix("-N")
+    # What is no conductor at all stays what it is: none is called "".
+    return phase.removesuffix("-N") or phase

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.facts.translate import translate
+from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
     ChargingState,
     ConnectorStatusChanged,
@@ -172,3 +173,14 @@ def test_the_lenient_way_reads_the_same_as_the_strict_one() -> None:
         strict.replace('[2,"1",', "[2,1,"),
     ):
         assert _facts(lenient) == [expected]
+
+
+def test_a_phase_that_is_no_conductor_is_none_without_a_name() -> None:
+    (fact,) = _facts(
+        '[2,"1","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":'
+        '[{"timestamp":"2026-03-02T12:00:00Z","sampledValue":[{"value":"500","phase":"-N"}]}]}]'
+    )
+
+    assert isinstance(fact, SessionUpdated)
+    assert [(each.value, each.phase) for each in fact.readings] == [(Decimal(500), "-N")]
+    assert Flag.ENUM_UNKNOWN in fact.oddities

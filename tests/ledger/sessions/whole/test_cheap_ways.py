@@ -115,7 +115,7 @@ def test_more_than_power_brings_is_found_between_any_two_readings(
     assert (Flag.ENERGY_IMPLAUSIBLE in physics_flags(counted, (), LIMIT)) is beyond
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(
     st.lists(st.sampled_from([-9000, 0, 400, 600, 7000, 20_000]), min_size=2, max_size=6),
     st.lists(st.sampled_from([0, 50, 400, 3000, 30_000]), min_size=5, max_size=5),
