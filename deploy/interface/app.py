@@ -123,6 +123,8 @@ def build_app(
             security=[{_SCHEME: []}],
         ),
         debug=False,
+        # Else it takes over the whole process's log, with a thread for each app.
+        logging_config=None,
     )
     _describe_problems(app.openapi_schema)
     return app

@@ -47,8 +47,6 @@ async def served(database: str, *scopes: Scope) -> AsyncIterator[httpx.AsyncClie
         yield client
     stopping.set()
     await serving
-    # No thread that read the books is left to the tests that follow.
-    await asyncio.get_running_loop().shutdown_default_executor()
 
 
 @pytest.fixture
