@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ingest.answers import ocpp16, ocpp21, ocpp201
 from ingest.directory import AuthorizationStatus, TokenAccess
 from tests.edge import Station, open_edge
 from tests.fakes import NOON, FixedDirectory
+from tests.ingest.official_examples import smallest
 
 SCHEMAS = Path(ocpp.__file__).parent
 RESULT = 3
@@ -50,7 +50,7 @@ CALLS = [
 async def test_the_answer_fits_the_official_schema_whatever_was_sent(
     protocol: str, version: str, action: str
 ) -> None:
-    valid = _example(version, action)
+    valid = smallest(version, action)
     async with (
         open_edge(directory=_directory()) as edge,
         edge.station(protocol=protocol) as station,
@@ -333,32 +333,3 @@ async def _event(station: Station, kind: str, number: int) -> None:
 
 def _directory() -> FixedDirectory:
     return FixedDirectory({"CP1": "correct-horse-battery"}, tokens=TOKENS)
-
-
-def _example(version: str, action: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return the smallest payload that the request's schema allows."""
-    validator = get_validator(2, action, version)
-    payload = _smallest(validator.schema, validator.schema)
-    validator.validate(payload)
-    return payload
-
-
-def _smallest(schema: dict[str, Any], root: dict[str, Any]) -> Any:  # noqa: ANN401, PLR0911 - any JSON
-    if "$ref" in schema:
-        return _smallest(root["definitions"][schema["$ref"].rpartition("/")[2]], root)
-    if "enum" in schema:
-        return schema["enum"][0]
-    match schema["type"]:
-        case "object":
-            names = schema.get("required", [])
-            return {name: _smallest(schema["properties"][name], root) for name in names}
-        case "array":
-            return [_smallest(schema["items"], root)]
-        case "string" if schema.get("format") == "date-time":
-            return "2026-03-02T12:00:00Z"
-        case "string":
-            return str(uuid.UUID(int=7))[: schema.get("maxLength", 36)]
-        case "boolean":
-            return True
-        case _:
-            return 1
