@@ -18,6 +18,7 @@ from deploy.errors import DeployError
 from deploy.interface.access import Bearer, find_bearers
 from deploy.interface.app import build_app
 from deploy.interface.books import ROUTES
+from deploy.interface.reservations import ReservationsController
 from ingest.clock import Clock
 from ingest.commands.asking import StationCommands
 from ingest.declared_directory import DeclaredDirectory
@@ -131,7 +132,7 @@ def interface_app(dsn: str, clock: Clock) -> Litestar:
             yield
 
     return build_app(
-        [CallsController, *ROUTES],
+        [CallsController, ReservationsController, *ROUTES],
         find=bearers.ask,
         parts={"commands": commands, "pool": pool},
         lifespan=[living],

@@ -86,6 +86,7 @@ async def _serve_stations(
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
     from ingest.edge.server import Manners, serve  # noqa: PLC0415
     from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
+    from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
     settings, clock = context.settings, context.clock
@@ -100,7 +101,8 @@ async def _serve_stations(
         subjects = PostgresSubjects(connect)
         ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
         store, commands = PostgresAdmissions(connect), PostgresCommands(connect)
-        for each in (directory, subjects, ids, epochs, store, commands):
+        records = PostgresStationRecords(connect)
+        for each in (directory, subjects, ids, epochs, store, commands, records):
             exits.push_async_callback(each.close)
         try:
             server = await serve(
@@ -113,6 +115,7 @@ async def _serve_stations(
                 listeners=_listeners(settings),
                 admissions=Admissions(store, known, clock),
                 commands=commands,
+                records=records,
                 manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
             )
         except OSError as error:

@@ -20,11 +20,14 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from ingest.commands.answered import answered_call
 from ingest.commands.command import REPEATABLE, ClaimedCommand, CommandState
+from ingest.commands.passwords import CHANGE, SET, note_told
+from ingest.commands.reservations import CANCEL, RESERVE, note_answered
 from ingest.gathering import Connect, Gatherer
 from ledger.log.envelope import Frame, encode_line
 from ledger.persons.sealing import opened
-from ledger.persons.store import KEYS
+from ledger.persons.store import KEYS_TO_SEND
 
 # What a killed process had sent on an older connection is nobody's any more.
 _GIVE_UP: LiteralString = """
@@ -64,6 +67,7 @@ _FINISH: LiteralString = """
 UPDATE station_command AS command SET state = done.state, frame = done.frame, ended_at = now()
 FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bytea[]) AS done (id, epoch, state, frame)
 WHERE command.id = done.id AND command.epoch = done.epoch AND command.state = 'sent'
+RETURNING command.id, command.station_id, command.action
 """
 _TELL_ENDED: LiteralString = (
     "SELECT pg_notify('station_command_ended', id) FROM unnest(%s::text[]) AS ended (id)"
@@ -147,7 +151,9 @@ async def _claim(
     rows = await (await connection.execute(_CLAIM, _columns(asked))).fetchall()
     kept = [_FRAME.decode(row[4]) for row in rows]
     subjects = sorted({each.subject for frame in kept for each in frame.sealed})
-    keys: dict[str, bytes] = dict(await (await connection.execute(KEYS, (subjects,))).fetchall())
+    keys: dict[str, bytes] = dict(
+        await (await connection.execute(KEYS_TO_SEND, (subjects,))).fetchall()
+    )
     found: Mapping[str, ClaimedCommand] = {
         station_id: ClaimedCommand(
             id=id_,
@@ -164,7 +170,15 @@ async def _claim(
 
 async def _finish(connection: psycopg.AsyncConnection, ended: Sequence[Finished]) -> Sequence[None]:
     rows = [(e.id, e.epoch, str(e.state), encode_line(e.frame)) for e in sorted(ended)]
-    await connection.execute(_FINISH, _columns(rows))
+    done = await (await connection.execute(_FINISH, _columns(rows))).fetchall()
+    by_id = {each.id: each for each in ended}
+    followed = [
+        answered_call(id_, station_id, action, by_id[id_].state, by_id[id_].frame)
+        for id_, station_id, action in done
+        if action in (RESERVE, CANCEL, CHANGE, SET)
+    ]
+    await note_answered(connection, followed)
+    await note_told(connection, followed)
     await connection.execute(_TELL_ENDED, ([str(each.id) for each in ended],))
     return [None] * len(ended)
 
