@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException
 
 from ingest.commands.asking import BadPayloadError, UnknownStationError
 from ingest.commands.command import NotConnectedError
+from ingest.commands.passwords import UnfitPasswordError
 from ingest.commands.schemas import RefusedPayloadError, UnknownCommandError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -40,6 +41,7 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     UnknownStationError: (HTTPStatus.NOT_FOUND, "unknown_station"),
     UnknownCommandError: (HTTPStatus.BAD_REQUEST, "unknown_command"),
     RefusedPayloadError: (HTTPStatus.BAD_REQUEST, "refused_payload"),
+    UnfitPasswordError: (HTTPStatus.BAD_REQUEST, "unfit_password"),
     BadPayloadError: (HTTPStatus.BAD_REQUEST, "bad_payload"),
     psycopg.OperationalError: (HTTPStatus.SERVICE_UNAVAILABLE, "database_away"),
 }

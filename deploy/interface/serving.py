@@ -24,7 +24,9 @@ from ingest.commands.asking import StationCommands
 from ingest.declared_directory import DeclaredDirectory
 from ingest.gathering import Gatherer
 from ingest.interface.calls import CallsController
+from ingest.interface.stations import StationSettingsController
 from ingest.persons.subjects import PostgresSubjects
+from ingest.station_settings import StationDesk
 from ledger.database import connect_async, connect_options
 
 CONNECTIONS_MAX: Final = 8
@@ -111,6 +113,7 @@ def interface_app(dsn: str, clock: Clock) -> Litestar:
     connect = partial(connect_async, dsn)
     directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connect)
     commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
+    desk = StationDesk(connect, directory)
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
     pool: ConnectionPool[Any] = ConnectionPool(
         dsn,
@@ -123,7 +126,7 @@ def interface_app(dsn: str, clock: Clock) -> Litestar:
     @asynccontextmanager
     async def living(_app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as exits:
-            for each in (directory, subjects, commands, bearers):
+            for each in (directory, subjects, commands, desk, bearers):
                 exits.push_async_callback(each.close)
             pool.open()
             exits.callback(pool.close)
@@ -132,8 +135,8 @@ def interface_app(dsn: str, clock: Clock) -> Litestar:
             yield
 
     return build_app(
-        [CallsController, ReservationsController, *ROUTES],
+        [CallsController, StationSettingsController, ReservationsController, *ROUTES],
         find=bearers.ask,
-        parts={"commands": commands, "pool": pool},
+        parts={"commands": commands, "desk": desk, "pool": pool},
         lifespan=[living],
     )

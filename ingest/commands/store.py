@@ -61,13 +61,21 @@ WITH next AS (
 UPDATE station_command AS command SET state = 'sent', epoch = next.epoch, sent_at = now()
 FROM next WHERE command.id = next.id
 RETURNING command.station_id, command.id, action, protocol, frame,
-    extract(epoch FROM deadline - clock_timestamp())::float8
+    extract(epoch FROM deadline - clock_timestamp())::float8,
+    (SELECT CASE action WHEN 'GetVariables' THEN items_get WHEN 'SetVariables' THEN items_set END
+     FROM station_setting WHERE station_setting.station_id = command.station_id)
 """
 _FINISH: LiteralString = """
 UPDATE station_command AS command SET state = done.state, frame = done.frame, ended_at = now()
 FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bytea[]) AS done (id, epoch, state, frame)
 WHERE command.id = done.id AND command.epoch = done.epoch AND command.state = 'sent'
 RETURNING command.id, command.station_id, command.action
+"""
+_REMEMBER: LiteralString = """
+INSERT INTO station_setting (station_id, items_get, items_set) VALUES (%s, %s, %s)
+ON CONFLICT (station_id) DO UPDATE
+SET items_get = coalesce(station_setting.items_get, excluded.items_get),
+    items_set = coalesce(station_setting.items_set, excluded.items_set)
 """
 _TELL_ENDED: LiteralString = (
     "SELECT pg_notify('station_command_ended', id) FROM unnest(%s::text[]) AS ended (id)"
@@ -99,6 +107,9 @@ class Commands(Protocol):
     async def take_over(self, station_id: str, epoch: int) -> None:
         """Give up what was sent on older connections of a station."""
 
+    async def remember_items(self, station_id: str, action: str, items: int) -> None:
+        """Note how many items of a call a station said that it takes in one message."""
+
     async def follow(self, hear: Callable[[str | None], None]) -> None:
         """Tell *hear* of stations for which calls wait; None: of any may do. Never ends."""
 
@@ -111,6 +122,7 @@ class PostgresCommands:
         self._claims: Gatherer[tuple[str, int], ClaimedCommand | None] = Gatherer(connect, _claim)
         self._ends: Gatherer[Finished, None] = Gatherer(connect, _finish)
         self._takes: Gatherer[tuple[str, int], None] = Gatherer(connect, _take_over)
+        self._items: Gatherer[tuple[str, str, int], None] = Gatherer(connect, _remember)
 
     async def claim(self, station_id: str, epoch: int) -> ClaimedCommand | None:
         """Return the oldest call that waits for a station, sent from now on by who asks."""
@@ -123,6 +135,10 @@ class PostgresCommands:
     async def take_over(self, station_id: str, epoch: int) -> None:
         """Give up what was sent on older connections of a station."""
         await self._takes.ask((station_id, epoch))
+
+    async def remember_items(self, station_id: str, action: str, items: int) -> None:
+        """Note how many items of a call a station said that it takes in one message."""
+        await self._items.ask((station_id, action, items))
 
     async def follow(self, hear: Callable[[str | None], None]) -> None:
         """Tell *hear* of stations for which calls wait; None: of any may do. Never ends."""
@@ -141,7 +157,7 @@ class PostgresCommands:
 
     async def close(self) -> None:
         """Close the connections."""
-        for each in (self._claims, self._ends, self._takes):
+        for each in (self._claims, self._ends, self._takes, self._items):
             await each.close()
 
 
@@ -162,8 +178,11 @@ async def _claim(
             kept=frame,
             frame=opened(frame, keys),
             seconds=seconds,
+            items_max=items_max,
         )
-        for (station_id, id_, action, protocol, _, seconds), frame in zip(rows, kept, strict=True)
+        for (station_id, id_, action, protocol, _, seconds, items_max), frame in zip(
+            rows, kept, strict=True
+        )
     }
     return [found.get(station_id) for station_id, _ in asked]
 
@@ -190,6 +209,17 @@ async def _take_over(
     ended = [str(id_) for id_, state in await cursor.fetchall() if state == CommandState.UNKNOWN]
     await connection.execute(_TELL_ENDED, (ended,))
     return [None] * len(asked)
+
+
+async def _remember(
+    connection: psycopg.AsyncConnection, told: Sequence[tuple[str, str, int]]
+) -> Sequence[None]:
+    # One for each station: PATCH may have said it meanwhile, and goes first.
+    by_station = {(station_id, action): items for station_id, action, items in told}
+    for (station_id, action), items in sorted(by_station.items()):
+        get, put = (items, None) if action == "GetVariables" else (None, items)
+        await connection.execute(_REMEMBER, (station_id, get, put))
+    return [None] * len(told)
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

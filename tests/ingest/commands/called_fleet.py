@@ -18,6 +18,7 @@ from ingest.station_records import PostgresStationRecords
 from ledger.database import connect_async
 from ledger.log.envelope import Frame
 from tests.edge import CALL, Edge, Station, open_edge
+from tests.fakes import FixedDirectory
 
 SOFT = '{"type":"Soft"}'
 ACCEPTED = {"status": "Accepted"}
@@ -47,7 +48,7 @@ class Fleet:
         return [e for edge in self.edges for e in edge.frames() if e.direction == "out"]
 
 
-async def an_edge(exits: AsyncExitStack, database: str) -> Edge:
+async def an_edge(exits: AsyncExitStack, database: str, directory: FixedDirectory) -> Edge:
     def connected() -> Any:  # noqa: ANN401 - psycopg's own type
         return connect_async(database)
 
@@ -56,7 +57,7 @@ async def an_edge(exits: AsyncExitStack, database: str) -> Edge:
     for each in (epochs, commands, records):
         exits.push_async_callback(each.close)
     return await exits.enter_async_context(
-        open_edge(epochs=epochs, commands=commands, records=records)
+        open_edge(epochs=epochs, commands=commands, records=records, directory=directory)
     )
 
 

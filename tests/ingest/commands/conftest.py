@@ -23,8 +23,8 @@ async def exits() -> AsyncIterator[AsyncExitStack]:
 
 @pytest.fixture
 async def fleet(database: str, exits: AsyncExitStack) -> Fleet:
-    edges = [await an_edge(exits, database) for _ in range(2)]
     directory = FixedDirectory(dict.fromkeys(("CP1", "CP2", "CP3"), "correct-horse-battery"))
+    edges = [await an_edge(exits, database, directory) for _ in range(2)]
     commands = StationCommands(
         lambda: connect_async(database),
         directory=directory,
