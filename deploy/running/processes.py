@@ -255,6 +255,7 @@ def serve_http(context: PartContext, stop: threading.Event, ready: Ready, watch:
 async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
     from deploy.interface.serving import open_http, serve_interface  # noqa: PLC0415
     from deploy.observing.interface_condition import InterfaceCondition  # noqa: PLC0415
+    from deploy.running.log_store import open_event_log  # noqa: PLC0415
 
     settings, stopping = context.settings, asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -267,6 +268,7 @@ async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
         context.dsn,
         context.clock,
         listener,
+        open_log=partial(open_event_log, context.dsn, settings),
         stopping=stopping,
         ready=lambda: ready(f"http://{host}:{port}"),
     )
