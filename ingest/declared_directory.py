@@ -196,10 +196,12 @@ class DeclaredDirectory:
         return self._known
 
     async def _look(self) -> None:
+        began = time.monotonic()
         rows = await self._connection.ask(_NEWER, (self._known.version,))
         if rows:
             self._take(rows)
-        self._looked, self._is_away = time.monotonic(), False
+        # It shows what was there when it began: who declares counts on that.
+        self._looked, self._is_away = began, False
 
     def _take(self, rows: Iterable[tuple[int, str, str, datetime, str]]) -> None:
         for version, kind, key, valid_from, body in rows:

@@ -92,6 +92,9 @@ class NoCommands:
     async def take_over(self, _station_id: str, _epoch: int) -> None:
         return None
 
+    async def remember_items(self, station_id: str, action: str, items: int) -> None:
+        raise AssertionError(station_id, action, items)
+
     async def follow(self, _hear: Callable[[str | None], None]) -> None:
         await asyncio.Event().wait()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,11 +10,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.exceptions import HTTPException, NotFoundException
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
 from projections.session_costs import with_costs
@@ -25,12 +24,6 @@ from projections.stations import RegisteredStation, read_station, read_stations
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import minor_text
 
-LIMIT: Final = 50
-LIMIT_MAX: Final = 500
-Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description="At most so many")]
-Cursor = Annotated[
-    str | None, QueryParameter(max_length=600, description="`next` of the page before")
-]
 Text = Annotated[str | None, QueryParameter(max_length=255)]
 READ: Final = {"scope": "read"}
 Pool = NamedDependency[ConnectionPool[Any]]
@@ -82,15 +75,6 @@ class StationPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class BadCursorError(HTTPException):
-    """A cursor that no page gave."""
-
-    status_code = 400
-
-    def __init__(self) -> None:
-        super().__init__(detail="this cursor is of no page: leave it out for the first one")
-
-
 class StationsController(Controller):
     """Charging stations."""
 
@@ -106,7 +90,7 @@ class StationsController(Controller):
         cursor: Cursor = None,
     ) -> StationPage:
         """Return the declared stations by their ids, with their connections."""
-        after = None if cursor is None else _opened(cursor, str)
+        after = None if cursor is None else key_of(cursor, str)
         with pool.connection() as connection:
             found = read_stations(
                 connection,
@@ -116,7 +100,7 @@ class StationsController(Controller):
                 after=after,
                 limit=limit + 1,
             )
-        more = _closed(found[limit - 1].id) if len(found) > limit else None
+        more = cursor_of(found[limit - 1].id) if len(found) > limit else None
         return StationPage(found[:limit], more)
 
     @get("/stations/{station_id:str}", opt=READ, sync_to_thread=True)
@@ -146,7 +130,7 @@ class TransactionsController(Controller):
         cursor: Cursor = None,
     ) -> TransactionPage:
         """Return transactions, the newest first."""
-        since = None if cursor is None else Since(*_opened(cursor, tuple[datetime, str]))
+        since = None if cursor is None else Since(*key_of(cursor, tuple[datetime, str]))
         with pool.connection() as connection:
             subject = None
             if token is not None:
@@ -165,7 +149,7 @@ class TransactionsController(Controller):
         more = None
         if len(found) > limit:
             last = found[limit - 1]
-            more = _closed((last.begun_at, last.session_id))
+            more = cursor_of((last.begun_at, last.session_id))
         return TransactionPage([_transaction(each) for each in shown], more)
 
     @get("/transactions/{ref:path}", opt=READ, sync_to_thread=True)
@@ -222,14 +206,3 @@ def _subject(connection: Connection[Any], token: str) -> str | None:
         return None
     found = find(connection, [holder]).get((holder.kind, holder.name))
     return None if found is None else found.id
-
-
-def _closed(key: object) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()
-
-
-def _opened(cursor: str, kind: Any) -> Any:  # noqa: ANN401 - the key of a page
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=kind)
-    except (binascii.Error, ValueError, UnicodeError) as error:
-        raise BadCursorError from error

@@ -18,7 +18,12 @@ from litestar.exceptions import HTTPException
 
 from ingest.commands.asking import BadPayloadError, UnknownStationError
 from ingest.commands.command import NotConnectedError
+from ingest.commands.passwords import UnfitPasswordError
+from ingest.commands.profiles import TooManyProfilesError
 from ingest.commands.schemas import RefusedPayloadError, UnknownCommandError
+from ledger.declared.store import InvalidDeclarationError
+from ledger.desk.tokens import NamelessTokenError, PartnerTokenError
+from ledger.log.event_log import LogError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LOGGER = logging.getLogger(__name__)
@@ -40,7 +45,13 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     UnknownStationError: (HTTPStatus.NOT_FOUND, "unknown_station"),
     UnknownCommandError: (HTTPStatus.BAD_REQUEST, "unknown_command"),
     RefusedPayloadError: (HTTPStatus.BAD_REQUEST, "refused_payload"),
+    UnfitPasswordError: (HTTPStatus.BAD_REQUEST, "unfit_password"),
     BadPayloadError: (HTTPStatus.BAD_REQUEST, "bad_payload"),
+    TooManyProfilesError: (HTTPStatus.CONFLICT, "too_many_profiles"),
+    NamelessTokenError: (HTTPStatus.BAD_REQUEST, "nameless_token"),
+    PartnerTokenError: (HTTPStatus.CONFLICT, "partner_token"),
+    InvalidDeclarationError: (HTTPStatus.CONFLICT, "invalid_declaration"),
+    LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
     psycopg.OperationalError: (HTTPStatus.SERVICE_UNAVAILABLE, "database_away"),
 }
 
@@ -60,7 +71,7 @@ def answer_problem(_request: Request[Any, Any, Any], error: Exception) -> Respon
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             _LOGGER.error("no answer to a request", exc_info=error)
         # What a fault of ours says may quote anything.
-        is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, LogError)
         detail = status.description if is_ours else str(error)
     problem = HttpProblem(
         title=status.phrase,

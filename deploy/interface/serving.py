@@ -5,25 +5,32 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final
 
 import uvicorn
-from litestar import Litestar
+from litestar import Controller, Litestar
 from psycopg_pool import ConnectionPool
 
 from deploy.errors import DeployError
 from deploy.interface.access import Bearer, find_bearers
 from deploy.interface.app import build_app
 from deploy.interface.books import ROUTES
+from deploy.interface.declaring import DeclaringDesk, OpenLog
+from deploy.interface.reservations import ReservationsController
+from deploy.interface.tokens import TokensController
 from ingest.clock import Clock
 from ingest.commands.asking import StationCommands
+from ingest.commands.profiles import ChargingProfiles
 from ingest.declared_directory import DeclaredDirectory
 from ingest.gathering import Gatherer
 from ingest.interface.calls import CallsController
+from ingest.interface.profiles import ProfilesController
+from ingest.interface.stations import StationSettingsController
 from ingest.persons.subjects import PostgresSubjects
+from ingest.station_settings import StationDesk
 from ledger.database import connect_async, connect_options
 
 CONNECTIONS_MAX: Final = 8
@@ -31,6 +38,17 @@ CONNECTIONS_MAX: Final = 8
 DATABASE_SECONDS: Final = 5.0
 END_SECONDS: Final = 5
 BACKLOG: Final = 1024
+
+
+CONTROLLERS: Final[Sequence[type[Controller]]] = (
+    CallsController,
+    StationSettingsController,
+    ProfilesController,
+    ReservationsController,
+    TokensController,
+    *ROUTES,
+)
+"""What every edge brings."""
 
 
 class HttpPortError(DeployError):
@@ -62,11 +80,12 @@ async def serve_interface(
     clock: Clock,
     listener: socket.socket,
     *,
+    open_log: OpenLog,
     stopping: asyncio.Event,
     ready: Callable[[], None],
 ) -> None:
     """Answer requests on *listener* until *stopping* is set."""
-    app = interface_app(dsn, clock)
+    app = interface_app(dsn, clock, open_log)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -105,11 +124,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def interface_app(dsn: str, clock: Clock) -> Litestar:
-    """Return the interface over the database at *dsn*."""
+def interface_app(dsn: str, clock: Clock, open_log: OpenLog) -> Litestar:
+    """Return the interface over the database at *dsn*; *open_log* opens its event log."""
     connect = partial(connect_async, dsn)
     directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connect)
     commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
+    desk, profiles = StationDesk(connect, directory), ChargingProfiles(connect)
+    declaring = DeclaringDesk(dsn, open_log, clock)
     bearers: Gatherer[bytes, Bearer | None] = Gatherer(connect, find_bearers, patience_seconds=1.0)
     pool: ConnectionPool[Any] = ConnectionPool(
         dsn,
@@ -122,17 +143,24 @@ def interface_app(dsn: str, clock: Clock) -> Litestar:
     @asynccontextmanager
     async def living(_app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as exits:
-            for each in (directory, subjects, commands, bearers):
+            for each in (directory, subjects, commands, desk, profiles, bearers):
                 exits.push_async_callback(each.close)
             pool.open()
             exits.callback(pool.close)
+            exits.callback(declaring.close)
             following = asyncio.create_task(commands.follow())
             exits.callback(following.cancel)
             yield
 
     return build_app(
-        [CallsController, *ROUTES],
+        CONTROLLERS,
         find=bearers.ask,
-        parts={"commands": commands, "pool": pool},
+        parts={
+            "commands": commands,
+            "declaring": declaring,
+            "desk": desk,
+            "pool": pool,
+            "profiles": profiles,
+        },
         lifespan=[living],
     )

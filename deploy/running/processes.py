@@ -18,8 +18,8 @@ from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.edge.server import Listener
-    from ledger.log.event_log import EventLog
+    from ingest.edge.server import Listener, Server
+    from ledger.log.event_log import EventLog, LineWriter
 
 Ready = Callable[[object], None]
 SILENT_SECONDS_MAX = 30.0
@@ -78,6 +78,22 @@ async def _serve_stations(
     from deploy.observing.measured_log import MeasuredLineWriter  # noqa: PLC0415
     from deploy.observing.station_condition import StationsCondition  # noqa: PLC0415
     from deploy.running.log_store import open_line_writer  # noqa: PLC0415
+
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    async with AsyncExitStack() as exits:
+        log = MeasuredLineWriter(await open_line_writer(context.dsn, context.settings))
+        exits.push_async_callback(log.close)
+        server = await _open_server(context, log, exits)
+        exits.push_async_callback(server.close)
+        watch.begin(StationsCondition(context.dsn, _log_to_ask(context), server, log))
+        ready(_ports(context.settings, server.ports))
+        await _tick_until(stopping, context, watch)
+    stop.set()
+
+
+async def _open_server(context: PartContext, log: LineWriter, exits: AsyncExitStack) -> Server:
+    """Open the server for stations, with all that it asks; *exits* close what it asks."""
     from ingest.answers.transactions import PostgresTransactionIds  # noqa: PLC0415
     from ingest.commands.store import PostgresCommands  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
@@ -86,42 +102,35 @@ async def _serve_stations(
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
     from ingest.edge.server import Manners, serve  # noqa: PLC0415
     from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
+    from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
     settings, clock = context.settings, context.clock
     known = KnownKeys(edge_secret(settings.data))
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    async with AsyncExitStack() as exits:
-        log = MeasuredLineWriter(await open_line_writer(context.dsn, settings))
-        exits.push_async_callback(log.close)
-        connect = partial(connect_async, context.dsn)
-        directory = DeclaredDirectory(context.dsn, clock)
-        subjects = PostgresSubjects(connect)
-        ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
-        store, commands = PostgresAdmissions(connect), PostgresCommands(connect)
-        for each in (directory, subjects, ids, epochs, store, commands):
-            exits.push_async_callback(each.close)
-        try:
-            server = await serve(
-                log=log,
-                directory=directory,
-                subjects=subjects,
-                ids=ids,
-                epochs=epochs,
-                clock=clock,
-                listeners=_listeners(settings),
-                admissions=Admissions(store, known, clock),
-                commands=commands,
-                manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
-            )
-        except OSError as error:
-            raise CannotListenError(settings, error) from error
-        exits.push_async_callback(server.close)
-        watch.begin(StationsCondition(context.dsn, _log_to_ask(context), server, log))
-        ready(_ports(settings, server.ports))
-        await _tick_until(stopping, context, watch)
-    stop.set()
+    connect = partial(connect_async, context.dsn)
+    directory = DeclaredDirectory(context.dsn, clock)
+    subjects = PostgresSubjects(connect)
+    ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
+    store, commands = PostgresAdmissions(connect), PostgresCommands(connect)
+    records = PostgresStationRecords(connect)
+    for each in (directory, subjects, ids, epochs, store, commands, records):
+        exits.push_async_callback(each.close)
+    try:
+        return await serve(
+            log=log,
+            directory=directory,
+            subjects=subjects,
+            ids=ids,
+            epochs=epochs,
+            clock=clock,
+            listeners=_listeners(settings),
+            admissions=Admissions(store, known, clock),
+            commands=commands,
+            records=records,
+            manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
+        )
+    except OSError as error:
+        raise CannotListenError(settings, error) from error
 
 
 async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watch) -> None:
@@ -246,6 +255,7 @@ def serve_http(context: PartContext, stop: threading.Event, ready: Ready, watch:
 async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
     from deploy.interface.serving import open_http, serve_interface  # noqa: PLC0415
     from deploy.observing.interface_condition import InterfaceCondition  # noqa: PLC0415
+    from deploy.running.log_store import open_event_log  # noqa: PLC0415
 
     settings, stopping = context.settings, asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -258,6 +268,7 @@ async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
         context.dsn,
         context.clock,
         listener,
+        open_log=partial(open_event_log, context.dsn, settings),
         stopping=stopping,
         ready=lambda: ready(f"http://{host}:{port}"),
     )

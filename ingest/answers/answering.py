@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
+from ingest.commands.reservations import EndedReservation, whole
 from ingest.directory import (
     RECORDED_AS,
     AuthorizationStatus,
@@ -20,6 +21,7 @@ from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
+from ingest.station_records import NO_RECORDS, Registration, StationRecords
 from ledger.log.authorization import Authorization
 from ledger.persons.holders import token_holder
 
@@ -37,6 +39,7 @@ class Answer(NamedTuple):
     `is_logged` False: the call only shows that the station lives. `is_repeated`: the same call on
     the same connection gets the same answer again, though it depends on more than the call.
     `authorization`: what the token in the call was found to be, for its line in the log.
+    `registration`: how the station is registered from now on.
     """
 
     payload: bytes
@@ -44,6 +47,7 @@ class Answer(NamedTuple):
     is_repeated: bool = False
     question: Question | None = None
     authorization: Authorization | None = None
+    registration: Registration | None = None
 
 
 EMPTY: Final = Answer(b"{}")
@@ -60,6 +64,9 @@ class AnsweringParts:
     clock: Clock
     sequences: Sequences
     heartbeat_seconds: int
+    records: StationRecords = NO_RECORDS
+    registration: Registration = Registration.ACCEPTED
+    """As it was when the station connected."""
 
     @property
     def station_id(self) -> str:
@@ -80,6 +87,7 @@ class Dialect:
 
     `unreadable`, `without_id` and `unknown_type` are CALLERROR codes for a frame that could not be
     read. `has_unanswered`: the version knows messages that nobody answers (types 5 and 6).
+    `asked_for`: what a station that is not accepted may say all the same; None: everything.
     """
 
     subprotocol: str
@@ -88,6 +96,7 @@ class Dialect:
     without_id: str
     unknown_type: str
     has_unanswered: bool = False
+    asked_for: frozenset[str] | None = None
 
     def error_code(self, fault: Fault, *, has_id: bool) -> str:
         """Return the CALLERROR code for a frame that could not be read."""
@@ -152,6 +161,13 @@ class TokenWords:
         )
 
 
+async def use_reservation(fields: PayloadFields, parts: AnsweringParts) -> None:
+    """Note that a transaction came of the reservation that it names, if it names one."""
+    number = whole(fields.text("reservationId"))
+    if number is not None:
+        await parts.records.end_reservation(EndedReservation(parts.station_id, number, "USED"))
+
+
 def always(payload: Mapping[str, Any]) -> Respond:
     """Return a responder that gives *payload* whatever was sent."""
     answer = Answer(encode(payload)) if payload else EMPTY
@@ -165,12 +181,6 @@ def always(payload: Mapping[str, Any]) -> Respond:
 async def heartbeat(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Tell the time. A heartbeat only shows that the station lives, so it is not logged."""
     return Answer(encode({"currentTime": timestamp(parts.clock.now())}), is_logged=False)
-
-
-async def boot(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    """Accept: who may connect was decided before the upgrade."""
-    now, seconds = timestamp(parts.clock.now()), parts.heartbeat_seconds
-    return Answer(encode({"currentTime": now, "interval": seconds, "status": "Accepted"}))
 
 
 def timestamp(moment: datetime) -> str:

@@ -16,10 +16,11 @@ from ingest.answers.answering import (
     Respond,
     TokenWords,
     always,
-    boot,
     heartbeat,
     subject_of,
+    use_reservation,
 )
+from ingest.answers.registration import boot
 from ingest.answers.transactions import content_key
 from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
@@ -43,6 +44,7 @@ async def _start_transaction(fields: PayloadFields, parts: AnsweringParts) -> An
     token = await subject_of(fields.text("idTag"), parts)
     found = await _TOKEN.about(token, parts)
     # Whatever the status: a station may charge all the same, and then needs an id to report with.
+    await use_reservation(fields, parts)
     transaction_id = await parts.ids.assign(parts.station_id, content_key(fields, token))
     return Answer(
         encode({**found.info, "transactionId": transaction_id}),

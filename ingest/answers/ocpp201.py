@@ -18,10 +18,12 @@ from ingest.answers.answering import (
     TokenAnswer,
     TokenWords,
     always,
-    boot,
     heartbeat,
     subject_of,
+    use_reservation,
 )
+from ingest.answers.registration import ASKED_FOR, boot
+from ingest.commands.reservations import EndedReservation, whole
 from ingest.directory import AuthorizationStatus
 from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
@@ -32,6 +34,8 @@ TOKEN_WORDS: Final = TokenWords(
     group=lambda uid: {"groupIdToken": {"idToken": uid, "type": "Central"}},
     group_max=36,
 )
+# Since 2.1 also that it was used, and nothing was charged.
+_ENDED_AS: Final = {"Expired": "EXPIRED", "Removed": "CANCELLED", "NoTransaction": "USED"}
 # A longer id would make our call break its schema, and our memory grow.
 _TRANSACTION_ID_MAX: Final = 36
 
@@ -52,6 +56,7 @@ def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
 
     async def transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         """Accept the event; ask what the station still holds if one before the last is missing."""
+        await use_reservation(fields, parts)
         is_offline = fields.is_true("offline")
         question = _question(fields, parts, is_offline=is_offline)
         id_token = fields.nested("idToken")
@@ -83,6 +88,15 @@ def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool)
     return Question("GetTransactionStatus", {"transactionId": transaction_id})
 
 
+async def _reservation_status(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    """Note that a reservation ended without a start that names it."""
+    status = _ENDED_AS.get(fields.text("reservationUpdateStatus") or "")
+    number = whole(fields.text("reservationId"))
+    if status is not None and number is not None:
+        await parts.records.end_reservation(EndedReservation(parts.station_id, number, status))
+    return EMPTY
+
+
 ANSWERS: Final[Mapping[str, Respond]] = {
     **about_tokens(TOKEN_WORDS),
     "BootNotification": boot,
@@ -93,6 +107,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
     # Kept, and no limit of ours is at odds with them.
     "NotifyEVChargingNeeds": always({"status": "Processing"}),
     "NotifyEVChargingSchedule": always({"status": "Accepted"}),
+    "ReservationStatusUpdate": _reservation_status,
     "SignCertificate": always({"status": "Rejected"}),
     **dict.fromkeys(
         (
@@ -100,7 +115,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
             "MeterValues", "NotifyChargingLimit", "NotifyCustomerInformation",
             "NotifyDisplayMessages", "NotifyEvent", "NotifyMonitoringReport", "NotifyReport",
             "PublishFirmwareStatusNotification", "ReportChargingProfiles",
-            "ReservationStatusUpdate", "SecurityEventNotification", "StatusNotification",
+            "SecurityEventNotification", "StatusNotification",
         ),
         always({}),
     ),
@@ -113,4 +128,5 @@ DIALECT: Final = Dialect(
     unreadable="FormatViolation",
     without_id="RpcFrameworkError",
     unknown_type="MessageTypeNotSupported",
+    asked_for=ASKED_FOR,
 )

@@ -20,13 +20,24 @@ import psycopg
 from ingest.clock import Clock
 from ingest.commands.command import CommandState, NotConnectedError, StationCommand, call_text
 from ingest.commands.outcome import CommandOutcome, outcome_of
-from ingest.commands.schemas import check_command
+from ingest.commands.passwords import GivenPassword, note_given, password_call, password_in
+from ingest.commands.reservations import (
+    RESERVE,
+    AskedReservation,
+    asked_reservation,
+    draw_numbers,
+    has_number,
+    note_asked,
+    with_number,
+)
+from ingest.commands.schemas import RefusedPayloadError, check_command
 from ingest.directory import StationAccess, StationDirectory
 from ingest.errors import IngestError
 from ingest.gathering import Connect, Gatherer
 from ingest.persons.sealer import sealed_frame
 from ingest.persons.subjects import Subjects
 from ledger.declared.identities import canonical
+from ledger.declared.passwords import hash_password
 from ledger.log.envelope import Frame, encode_line
 from ledger.persons.store import KEYS
 
@@ -97,6 +108,8 @@ class _New(NamedTuple):
     frame: bytes
     asked_by: str
     seconds: float
+    reservation: AskedReservation | None
+    password: GivenPassword | None
 
 
 class StationCommands:
@@ -110,6 +123,7 @@ class StationCommands:
         self._adds: Gatherer[_New, None] = Gatherer(connect, _add)
         self._reads: Gatherer[UUID, CommandOutcome | None] = Gatherer(connect, _read)
         self._connected: Gatherer[str, str | None] = Gatherer(connect, _protocols)
+        self._numbers: Gatherer[None, int] = Gatherer(connect, draw_numbers)
         self._ended: dict[UUID, asyncio.Event] = {}
 
     async def ask(
@@ -129,16 +143,15 @@ class StationCommands:
             NotConnectedError: If it is not connected and the call may not wait for it.
             UnknownCommandError, RefusedPayloadError, BadPayloadError: If it may not be sent.
         """
-        access = await self._directory.station(canonical(station_id))
-        if access is None:
-            raise UnknownStationError(station_id)
+        access, protocol = await self._reached(station_id, may_queue=patience.may_queue)
         compact = compact_json(payload)
-        protocol = await self._connected.ask(access.station_id)
+        if action == RESERVE and not has_number(compact, protocol):
+            compact = with_number(compact, protocol, await self._numbers.ask(None))
+        password = password_in(action, compact)
         if protocol is not None:
-            check_command(protocol, action, compact)
-        elif not patience.may_queue:
-            raise NotConnectedError(access.station_id)
+            _check(protocol, action, compact, is_secret=password is not None)
         command_id = uuid4()
+        is_reservation = action == RESERVE
         new = _New(
             id=command_id,
             station_id=access.station_id,
@@ -147,6 +160,8 @@ class StationCommands:
             frame=await self._kept(access, protocol, call_text(str(command_id), action, compact)),
             asked_by=by,
             seconds=patience.answer,
+            reservation=asked_reservation(compact, protocol) if is_reservation else None,
+            password=await _given(password, access, command_id, by=by) if password else None,
         )
         ended = self._ended[command_id] = asyncio.Event()
         try:
@@ -155,6 +170,19 @@ class StationCommands:
         finally:
             del self._ended[command_id]
 
+    async def ask_password(
+        self, station_id: str, password: str, *, by: str, patience: Patience
+    ) -> CommandOutcome:
+        """Have a station told its new *password*, as `ask` does.
+
+        Raises:
+            UnknownStationError, NotConnectedError: As `ask`.
+            UnfitPasswordError: If its version takes no such password.
+        """
+        call = password_call(await self.protocol_of(station_id), password)
+        payload = msgspec.json.encode(call.payload).decode()
+        return await self.ask(station_id, call.action, payload, by=by, patience=patience)
+
     async def protocol_of(self, station_id: str) -> str:
         """Return the subprotocol of a station's connection.
 
@@ -162,13 +190,21 @@ class StationCommands:
             UnknownStationError: If the station is not declared.
             NotConnectedError: If it is not connected.
         """
+        _, protocol = await self._reached(station_id, may_queue=False)
+        assert protocol is not None
+        return protocol
+
+    async def _reached(
+        self, station_id: str, *, may_queue: bool
+    ) -> tuple[StationAccess, str | None]:
+        """Return a station, and the subprotocol of its connection if it has one."""
         access = await self._directory.station(canonical(station_id))
         if access is None:
             raise UnknownStationError(station_id)
         protocol = await self._connected.ask(access.station_id)
-        if protocol is None:
+        if protocol is None and not may_queue:
             raise NotConnectedError(access.station_id)
-        return protocol
+        return access, protocol
 
     async def read(self, command_id: UUID) -> CommandOutcome | None:
         """Return how far a call is now."""
@@ -192,7 +228,7 @@ class StationCommands:
 
     async def close(self) -> None:
         """Close the connections."""
-        for each in (self._adds, self._reads, self._connected):
+        for each in (self._adds, self._reads, self._connected, self._numbers):
             await each.close()
 
     async def _kept(self, access: StationAccess, protocol: str | None, call: str) -> bytes:
@@ -249,8 +285,31 @@ def compact_json(payload: str) -> str:
     return compact
 
 
+def _check(protocol: str, action: str, payload: str, *, is_secret: bool) -> None:
+    """Check a call as `check_command` does; what is wrong with a secret does not quote it."""
+    try:
+        check_command(protocol, action, payload)
+    except RefusedPayloadError as error:
+        if not is_secret:
+            raise
+        problem = "it does not fit the schema"
+        raise RefusedPayloadError(protocol, action, error.spot, problem) from None
+
+
+async def _given(
+    password: str, access: StationAccess, command_id: UUID, *, by: str
+) -> GivenPassword:
+    declared = next(iter(access.password_hashes), None)
+    hashed = await asyncio.to_thread(hash_password, password)
+    return GivenPassword(access.station_id, declared, hashed, command_id, "told", by)
+
+
 async def _add(connection: psycopg.AsyncConnection, asked: Sequence[_New]) -> Sequence[None]:
-    await connection.execute(_ADD, [list(column) for column in zip(*asked, strict=True)])
+    columns = zip(*(each[: _New._fields.index("reservation")] for each in asked), strict=True)
+    await connection.execute(_ADD, [list(column) for column in columns])
+    reserved = [(e.id, e.station_id, e.reservation) for e in asked if e.reservation is not None]
+    await note_asked(connection, reserved)
+    await note_given(connection, [e.password for e in asked if e.password is not None])
     await connection.execute(_TELL, ([each.station_id for each in asked],))
     return [None] * len(asked)
 

@@ -62,7 +62,7 @@ class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
     """A call that this process is to send now, and for how many seconds its station may think.
 
     `kept` is the frame as its row has it, `frame` the same with everybody named in it who was not
-    erased.
+    erased. `items_max`: how many items its station takes in one message, None: not known.
     """
 
     id: UUID
@@ -71,6 +71,7 @@ class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
     kept: Frame
     frame: Frame
     seconds: float
+    items_max: int | None = None
 
 
 class OutgoingCall(NamedTuple):

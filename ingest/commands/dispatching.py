@@ -26,6 +26,7 @@ from ingest.commands.command import (
     payload_of,
 )
 from ingest.commands.schemas import RefusedPayloadError, UnknownCommandError, check_command
+from ingest.commands.splitting import exchange_in_parts
 from ingest.commands.store import Commands, Finished
 from ingest.errors import IngestError
 from ingest.rpc import codec
@@ -114,8 +115,7 @@ class Dispatcher:
                 return False
             why = _refusal(claimed, connection.protocol)
             if why is None:
-                call = OutgoingCall(str(claimed.id), claimed.frame.frame)
-                exchanged = await connection.exchange(call, seconds=claimed.seconds)
+                exchanged = await exchange_in_parts(claimed, connection, self._commands)
             else:
                 error = codec.encode_error(codec.encode(str(claimed.id)), NOT_SENT, why).decode()
                 frame = replace(claimed.kept, reply=error)

@@ -20,11 +20,14 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from ingest.commands.answered import answered_call
 from ingest.commands.command import REPEATABLE, ClaimedCommand, CommandState
+from ingest.commands.passwords import CHANGE, SET, note_told
+from ingest.commands.reservations import CANCEL, RESERVE, note_answered
 from ingest.gathering import Connect, Gatherer
 from ledger.log.envelope import Frame, encode_line
 from ledger.persons.sealing import opened
-from ledger.persons.store import KEYS
+from ledger.persons.store import KEYS_TO_SEND
 
 # What a killed process had sent on an older connection is nobody's any more.
 _GIVE_UP: LiteralString = """
@@ -58,12 +61,21 @@ WITH next AS (
 UPDATE station_command AS command SET state = 'sent', epoch = next.epoch, sent_at = now()
 FROM next WHERE command.id = next.id
 RETURNING command.station_id, command.id, action, protocol, frame,
-    extract(epoch FROM deadline - clock_timestamp())::float8
+    extract(epoch FROM deadline - clock_timestamp())::float8,
+    (SELECT CASE action WHEN 'GetVariables' THEN items_get WHEN 'SetVariables' THEN items_set END
+     FROM station_setting WHERE station_setting.station_id = command.station_id)
 """
 _FINISH: LiteralString = """
 UPDATE station_command AS command SET state = done.state, frame = done.frame, ended_at = now()
 FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bytea[]) AS done (id, epoch, state, frame)
 WHERE command.id = done.id AND command.epoch = done.epoch AND command.state = 'sent'
+RETURNING command.id, command.station_id, command.action
+"""
+_REMEMBER: LiteralString = """
+INSERT INTO station_setting (station_id, items_get, items_set) VALUES (%s, %s, %s)
+ON CONFLICT (station_id) DO UPDATE
+SET items_get = coalesce(station_setting.items_get, excluded.items_get),
+    items_set = coalesce(station_setting.items_set, excluded.items_set)
 """
 _TELL_ENDED: LiteralString = (
     "SELECT pg_notify('station_command_ended', id) FROM unnest(%s::text[]) AS ended (id)"
@@ -95,6 +107,9 @@ class Commands(Protocol):
     async def take_over(self, station_id: str, epoch: int) -> None:
         """Give up what was sent on older connections of a station."""
 
+    async def remember_items(self, station_id: str, action: str, items: int) -> None:
+        """Note how many items of a call a station said that it takes in one message."""
+
     async def follow(self, hear: Callable[[str | None], None]) -> None:
         """Tell *hear* of stations for which calls wait; None: of any may do. Never ends."""
 
@@ -107,6 +122,7 @@ class PostgresCommands:
         self._claims: Gatherer[tuple[str, int], ClaimedCommand | None] = Gatherer(connect, _claim)
         self._ends: Gatherer[Finished, None] = Gatherer(connect, _finish)
         self._takes: Gatherer[tuple[str, int], None] = Gatherer(connect, _take_over)
+        self._items: Gatherer[tuple[str, str, int], None] = Gatherer(connect, _remember)
 
     async def claim(self, station_id: str, epoch: int) -> ClaimedCommand | None:
         """Return the oldest call that waits for a station, sent from now on by who asks."""
@@ -119,6 +135,10 @@ class PostgresCommands:
     async def take_over(self, station_id: str, epoch: int) -> None:
         """Give up what was sent on older connections of a station."""
         await self._takes.ask((station_id, epoch))
+
+    async def remember_items(self, station_id: str, action: str, items: int) -> None:
+        """Note how many items of a call a station said that it takes in one message."""
+        await self._items.ask((station_id, action, items))
 
     async def follow(self, hear: Callable[[str | None], None]) -> None:
         """Tell *hear* of stations for which calls wait; None: of any may do. Never ends."""
@@ -137,7 +157,7 @@ class PostgresCommands:
 
     async def close(self) -> None:
         """Close the connections."""
-        for each in (self._claims, self._ends, self._takes):
+        for each in (self._claims, self._ends, self._takes, self._items):
             await each.close()
 
 
@@ -147,7 +167,9 @@ async def _claim(
     rows = await (await connection.execute(_CLAIM, _columns(asked))).fetchall()
     kept = [_FRAME.decode(row[4]) for row in rows]
     subjects = sorted({each.subject for frame in kept for each in frame.sealed})
-    keys: dict[str, bytes] = dict(await (await connection.execute(KEYS, (subjects,))).fetchall())
+    keys: dict[str, bytes] = dict(
+        await (await connection.execute(KEYS_TO_SEND, (subjects,))).fetchall()
+    )
     found: Mapping[str, ClaimedCommand] = {
         station_id: ClaimedCommand(
             id=id_,
@@ -156,15 +178,26 @@ async def _claim(
             kept=frame,
             frame=opened(frame, keys),
             seconds=seconds,
+            items_max=items_max,
         )
-        for (station_id, id_, action, protocol, _, seconds), frame in zip(rows, kept, strict=True)
+        for (station_id, id_, action, protocol, _, seconds, items_max), frame in zip(
+            rows, kept, strict=True
+        )
     }
     return [found.get(station_id) for station_id, _ in asked]
 
 
 async def _finish(connection: psycopg.AsyncConnection, ended: Sequence[Finished]) -> Sequence[None]:
     rows = [(e.id, e.epoch, str(e.state), encode_line(e.frame)) for e in sorted(ended)]
-    await connection.execute(_FINISH, _columns(rows))
+    done = await (await connection.execute(_FINISH, _columns(rows))).fetchall()
+    by_id = {each.id: each for each in ended}
+    followed = [
+        answered_call(id_, station_id, action, by_id[id_].state, by_id[id_].frame)
+        for id_, station_id, action in done
+        if action in (RESERVE, CANCEL, CHANGE, SET)
+    ]
+    await note_answered(connection, followed)
+    await note_told(connection, followed)
     await connection.execute(_TELL_ENDED, ([str(each.id) for each in ended],))
     return [None] * len(ended)
 
@@ -176,6 +209,17 @@ async def _take_over(
     ended = [str(id_) for id_, state in await cursor.fetchall() if state == CommandState.UNKNOWN]
     await connection.execute(_TELL_ENDED, (ended,))
     return [None] * len(asked)
+
+
+async def _remember(
+    connection: psycopg.AsyncConnection, told: Sequence[tuple[str, str, int]]
+) -> Sequence[None]:
+    # One for each station: PATCH may have said it meanwhile, and goes first.
+    by_station = {(station_id, action): items for station_id, action, items in told}
+    for (station_id, action), items in sorted(by_station.items()):
+        get, put = (items, None) if action == "GetVariables" else (None, items)
+        await connection.execute(_REMEMBER, (station_id, get, put))
+    return [None] * len(told)
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from ingest.errors import IngestError
 
@@ -112,6 +115,62 @@ def set_variable(protocol: str, *, name: str, value: str) -> TypedCall:
     return TypedCall(
         "SetVariables", {"setVariableData": [_variable(name) | {"attributeValue": value}]}
     )
+
+
+def reserve(protocol: str, *, token: str, until: datetime, evse: int | None = None) -> TypedCall:
+    """Return the call that keeps an EVSE free for *token*, any of them where none is named.
+
+    It names no number: we give one (`ingest.commands.reservations`).
+    """
+    moment = until.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if protocol == _OLD:
+        payload = {"connectorId": evse or 0, "expiryDate": moment, "idTag": token}
+        return TypedCall("ReserveNow", payload)
+    place = {} if evse is None else {"evseId": evse}
+    id_token = {"idToken": token, "type": "ISO14443"}
+    return TypedCall("ReserveNow", {"expiryDateTime": moment, "idToken": id_token, **place})
+
+
+def cancel_reservation(*, reservation: int) -> TypedCall:
+    """Return the call that gives a reservation up."""
+    return TypedCall("CancelReservation", {"reservationId": reservation})
+
+
+def local_list_version() -> TypedCall:
+    """Return the call that asks which local list a station has; 0 or -1: none."""
+    return TypedCall("GetLocalListVersion", {})
+
+
+def set_charging_profile(protocol: str, *, profile: str, evse: int = 0) -> TypedCall:
+    """Return the call that sets a charging *profile* (JSON, in the version's words).
+
+    At EVSE 0 it is the whole station's.
+
+    Raises:
+        CallWordError: If the profile is no JSON.
+    """
+    try:
+        raw = msgspec.json.decode(profile, type=msgspec.Raw)
+    except msgspec.DecodeError as error:
+        message = f"the charging profile is no JSON: {error}"
+        raise CallWordError(message) from error
+    if protocol == _OLD:
+        payload = {"connectorId": evse, "csChargingProfiles": raw}
+        return TypedCall("SetChargingProfile", payload)
+    return TypedCall("SetChargingProfile", {"evseId": evse, "chargingProfile": raw})
+
+
+def clear_charging_profile(
+    protocol: str, *, profile: int | None = None, evse: int | None = None
+) -> TypedCall:
+    """Return the call that clears a charging profile by its id, those of an EVSE, or all."""
+    if protocol == _OLD:
+        chosen = {"id": profile, "connectorId": evse}
+        payload = {name: value for name, value in chosen.items() if value is not None}
+        return TypedCall("ClearChargingProfile", payload)
+    by_id = {} if profile is None else {"chargingProfileId": profile}
+    by_place = {} if evse is None else {"chargingProfileCriteria": {"evseId": evse}}
+    return TypedCall("ClearChargingProfile", {**by_id, **by_place})
 
 
 def _variable(name: str) -> dict[str, Any]:

@@ -42,15 +42,17 @@ from typing import Any, Final
 import psycopg
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import CloseCode
 
 from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
+from ingest.answers.registration import triggered_by
 from ingest.commands.command import CallEnd, CommandState, OutgoingCall
+from ingest.edge.closing import hang_up, why_closed
 from ingest.edge.frame_counts import FrameCounts
 from ingest.errors import IngestError
 from ingest.persons.sealer import sealed_frame
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, Fault, FrameError
+from ingest.station_records import Registration
 from ledger.database import is_of_content
 from ledger.log.authorization import Authorization
 from ledger.log.envelope import Connection as ConnectionLine
@@ -97,11 +99,13 @@ class StationConnection:
         self.has_booted = epoch > 1
         self.heard_at = 0.0
         self.closing_reason = ""
+        self.registration = parts.registration
         self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
         self._counts, self._close_seconds = counts, close_seconds
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
+        self._triggered: frozenset[str] = frozenset()
         self.turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
         self._repeats: dict[bytes, tuple[bytes, datetime, Authorization | None]] = {}
@@ -131,7 +135,7 @@ class StationConnection:
                     await self._take(frame)
             why = "replaced"
         except ConnectionClosed as closed:
-            why = self.closing_reason or _why(closed)
+            why = self.closing_reason or why_closed(closed)
         finally:
             await self._end(why)
 
@@ -161,6 +165,7 @@ class StationConnection:
         The log has it before it leaves, and once more with its answer: a kill in between leaves
         what the station was told.
         """
+        self._triggered |= triggered_by(call.text)
         sent = await self._append_frame(call.text, None, is_ours=True)
         answered, why = await self._ask_station(call, seconds)
         if answered is None:
@@ -248,6 +253,10 @@ class StationConnection:
         await self._reply(text, reply, is_unread=True)
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
+        if self.registration is not Registration.ACCEPTED and not self._may_say(call.action):
+            problem = "this station is not accepted yet"
+            await self._reply(text, codec.encode_error(call.message_id, "SecurityError", problem))
+            return
         # By the whole text: a message id alone is reused (quirk 33).
         repeat = self._repeats.get(raw) if self._repeats else None
         if repeat is not None and self._parts.clock.now() - repeat[1] < _REPEAT_WITHIN:
@@ -270,6 +279,7 @@ class StationConnection:
             return
         if call.action == "BootNotification":
             self.has_booted = True
+            self.registration = answer.registration or self.registration
         reply = codec.encode_result(call.message_id, answer.payload)
         await self._reply(
             text, reply, is_logged=answer.is_logged, authorization=answer.authorization
@@ -277,6 +287,11 @@ class StationConnection:
         self._remember(answer, raw, reply)
         if answer.question is not None:
             self._ask(answer.question)
+
+    def _may_say(self, action: str) -> bool:
+        """Say whether a station that is not accepted may say this."""
+        asked_for = self._dialect.asked_for
+        return asked_for is None or action in asked_for or action in self._triggered
 
     def _remember(self, answer: Answer, raw: bytes, reply: bytes) -> None:
         """Keep an answer that the same call would not surely get again."""
@@ -374,26 +389,3 @@ class StationConnection:
             is_open=is_open,
             why=why,
         )
-
-
-async def hang_up(socket: ServerConnection, code: int, why: str, *, seconds: float) -> None:
-    """Close *socket*, at the latest after *seconds*.
-
-    A close frame waits behind what was not read: to who never reads it would wait for ever.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            await socket.close(code, why)
-    except TimeoutError:
-        socket.transport.abort()
-
-
-def _why(closed: ConnectionClosed) -> str:
-    if closed.rcvd is not None:
-        return "closed"
-    if closed.sent is None:
-        return "lost"
-    why = f"closed with {closed.sent.code}"
-    # A frame that is too large to be read stands nowhere else.
-    is_too_big = closed.sent.code == CloseCode.MESSAGE_TOO_BIG
-    return f"{why}: {closed.sent.reason}" if is_too_big else why

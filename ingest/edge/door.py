@@ -18,7 +18,8 @@ from websockets.typing import Subprotocol
 from ingest.directory import StationAccess, StationDirectory
 from ingest.edge.admissions import Admissions, Reason
 from ingest.edge.gate import Gate
-from ingest.edge.security import basic_credentials
+from ingest.edge.security import Credentials, basic_credentials
+from ingest.station_records import Registration, StationRecords
 from ledger.declared.identities import canonical
 
 _IDENTITY_MAX: Final = 255
@@ -32,6 +33,7 @@ class StationSocket(ServerConnection):
     """
 
     station: StationAccess | None = None
+    registration = Registration.ACCEPTED
 
     def __init__(self, opened: set[StationSocket], *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
         super().__init__(*arguments, **named)
@@ -56,8 +58,15 @@ class StationSocket(ServerConnection):
 class Door:
     """Lets stations in."""
 
-    def __init__(self, directory: StationDirectory, gate: Gate, admissions: Admissions) -> None:
+    def __init__(
+        self,
+        directory: StationDirectory,
+        gate: Gate,
+        admissions: Admissions,
+        records: StationRecords,
+    ) -> None:
         self._directory, self._gate, self._admissions = directory, gate, admissions
+        self._records = records
 
     async def admit(self, socket: ServerConnection, request: Request) -> Response | None:
         """Check who asks, before the upgrade; None lets the handshake go on."""
@@ -73,10 +82,13 @@ class Door:
         said = credentials.identity
         if reason is not None:
             said = f"{credentials.identity} at {_end_of(path)}"
-        station = None
+        station = known = None
         try:
             if reason is None:
                 station = await self._directory.station(identity)
+            if station is not None:
+                known = await self._records.known(station)
+                station = known.access
         except psycopg.Error as error:
             _LOGGER.warning("nobody can be let in: %s", error)
             self._admissions.refuse(Reason.UNAVAILABLE, said, address)
@@ -89,7 +101,9 @@ class Door:
             self._admissions.refuse(Reason.LOCK_OUT, said, address)
             raise
         if hold is None:
-            socket.station = station
+            assert known is not None
+            socket.station, socket.registration = known
+            await self._prove(known.access, credentials)
             return None
         self._admissions.refuse(reason, said, address)
         # Who goes meanwhile need not be held.
@@ -97,6 +111,18 @@ class Door:
             async with asyncio.timeout_at(came_at + hold):
                 await socket.wait_closed()
         return _unauthorized(socket)
+
+    async def _prove(self, station: StationAccess, credentials: Credentials) -> None:
+        """Note which of a station's passwords was right; unnoted, all are tried again."""
+        if len(station.password_hashes) == 1:
+            return
+        right = self._gate.right_at_once(station, credentials)
+        if right is None:
+            return
+        try:
+            await self._records.prove(station.station_id, right)
+        except psycopg.Error as error:
+            _LOGGER.warning("the password of %s counts as new: %s", station.station_id, error)
 
     def refuse_silent(self, socket: StationSocket) -> None:
         """Note that a station was let in and speaks nothing that we do."""

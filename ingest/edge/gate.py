@@ -59,14 +59,14 @@ class Gate:
         """
         identity, key = canonical(credentials.identity), credentials.key
         address = network_of(address)
-        undecided: list[str] = []
-        for each in station.password_hashes if station is not None else ():
-            known = self._known.is_known(identity, key, each)
-            if known or (known is None and is_quick(each) and self._matches(key, each)):
-                self._failures.forgive(identity)
-                return None
-            if known is None and not is_quick(each):
-                undecided.append(each)
+        if station is not None and self.right_at_once(station, credentials) is not None:
+            self._failures.forgive(identity)
+            return None
+        undecided = [
+            each
+            for each in (station.password_hashes if station is not None else ())
+            if not is_quick(each) and self._known.is_known(identity, key, each) is None
+        ]
         if not undecided:
             await self._burn(key)
             return self._failures.add(address, identity)
@@ -76,6 +76,15 @@ class Gate:
             return self._failures.add(address, identity)
         self._failures.forgive(identity)
         self._known.remember(identity, key, right)
+        return None
+
+    def right_at_once(self, station: StationAccess, credentials: Credentials) -> str | None:
+        """Return which of a station's passwords *credentials* have, as far as that is known."""
+        identity, key = canonical(credentials.identity), credentials.key
+        for each in station.password_hashes:
+            known = self._known.is_known(identity, key, each)
+            if known or (known is None and is_quick(each) and self._matches(key, each)):
+                return each
         return None
 
     def _matching(self, key: bytes, hashes: list[str]) -> str | None:

@@ -29,7 +29,8 @@ from ingest.commands.dispatching import Dispatcher
 from ingest.commands.store import Commands
 from ingest.directory import StationAccess, StationDirectory
 from ingest.edge.admissions import SAVE_SECONDS, Admissions, Reason
-from ingest.edge.connection import StationConnection, hang_up
+from ingest.edge.closing import hang_up
+from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
 from ingest.edge.door import Door, StationSocket, agreed_subprotocol
 from ingest.edge.frame_counts import FrameCounts
@@ -37,6 +38,7 @@ from ingest.edge.gate import Gate
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
 from ingest.rpc import codec
+from ingest.station_records import NO_RECORDS, Registration, StationRecords
 from ledger.log.event_log import LineWriter, LogError
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
@@ -110,11 +112,13 @@ class Server:
         manners: Manners,
         admissions: Admissions,
         commands: Commands,
+        records: StationRecords,
     ) -> None:
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._admissions, self.counts = admissions, FrameCounts()
-        self._door = Door(directory, Gate(time.monotonic, admissions.known), admissions)
+        self._records, gate = records, Gate(time.monotonic, admissions.known)
+        self._door = Door(directory, gate, admissions, records)
         self._newest: dict[str, StationConnection] = {}
         self._dispatcher = Dispatcher(commands, self._newest)
         self._sequences: dict[str, Sequences] = {}
@@ -205,7 +209,7 @@ class Server:
                 socket,
                 epoch=await self._epochs.advance(station.station_id, socket.subprotocol),
                 dialect=DIALECTS[socket.subprotocol],
-                parts=self._parts(station),
+                parts=self._parts(station, socket.registration),
                 log=self._log,
                 counts=self.counts,
                 close_seconds=self._manners.close_seconds,
@@ -257,7 +261,7 @@ class Server:
         _LOGGER.warning("station %s connected again", connection.station_id)
         self._start(connection.close("replaced", code=CloseCode.POLICY_VIOLATION))
 
-    def _parts(self, station: StationAccess) -> AnsweringParts:
+    def _parts(self, station: StationAccess, registration: Registration) -> AnsweringParts:
         return AnsweringParts(
             station=station,
             directory=self._directory,
@@ -266,6 +270,8 @@ class Server:
             clock=self._clock,
             sequences=self._sequences.setdefault(station.station_id, Sequences()),
             heartbeat_seconds=self._manners.heartbeat_seconds,
+            records=self._records,
+            registration=registration,
         )
 
     async def _keep_alive(self) -> None:
@@ -317,6 +323,7 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
     admissions: Admissions,
     commands: Commands,
     manners: Manners = DEFAULT_MANNERS,
+    records: StationRecords = NO_RECORDS,
 ) -> Server:
     """Start to serve stations and return the running server."""
     server = Server(
@@ -329,6 +336,7 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
         manners=manners,
         admissions=admissions,
         commands=commands,
+        records=records,
     )
     await server.listen(listeners)
     return server

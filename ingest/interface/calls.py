@@ -13,11 +13,11 @@ from litestar.params import FromPath, JSONBody, PathParameter
 
 from ingest.commands.asking import (
     ANSWER_SECONDS,
-    BadPayloadError,
     Patience,
     StationCommands,
 )
 from ingest.commands.outcome import CommandOutcome
+from ingest.interface.exact import exact_text
 from ingest.rpc import codec
 
 WAIT_SECONDS_MAX: Final = 300.0
@@ -65,11 +65,7 @@ class CallsController(Controller):
         Rejected is an answer like any other: `state` is `answered`.
         """
         exact = codec.decode(await request.body(), _Exact).payload
-        try:
-            payload = bytes(exact).decode()
-        except UnicodeDecodeError as error:
-            message = "the payload is not UTF-8"
-            raise BadPayloadError(message) from error
+        payload = exact_text(exact)
         patience = Patience(wait=data.wait_s, answer=data.within_s, may_queue=data.queue)
         by = request.user.name
         return await commands.ask(station_id, data.action, payload, by=by, patience=patience)

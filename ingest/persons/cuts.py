@@ -54,6 +54,10 @@ _WORTH: Final = (
     "vatN",
     "mpany",
 )
+_SECRETS: Final = {"authorizationkey": "value", "basicauthpassword": "attributeValue"}
+"""Keys and variables that are passwords, without case, and the member that has what they say."""
+_BESIDE: Final = 12
+"""A variable's value stands at most so many values from its name, whatever their order."""
 _ID: Final = re.compile(r'\s*\[\s*"?[0-9]+"?\s*,\s*"')
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _COLON: Final = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
@@ -73,6 +77,8 @@ class PersonCut(NamedTuple):
     end: int
     holder: Holder | None
     is_odd: bool = False
+    is_secret: bool = False
+    """A password of the station: nobody is shown it."""
 
 
 class _Value(NamedTuple):
@@ -85,7 +91,11 @@ class _Value(NamedTuple):
 
 
 def cuts_in(
-    text: str, habits: TokenHabits = NO_HABITS, beside: Sequence[PersonCut] = ()
+    text: str,
+    habits: TokenHabits = NO_HABITS,
+    beside: Sequence[PersonCut] = (),
+    *,
+    is_ours: bool = False,
 ) -> list[PersonCut]:
     """Return what is to be cut out of *text*, in its order. Never raises.
 
@@ -93,11 +103,22 @@ def cuts_in(
         text: A frame, or the reply to one.
         habits: What the station's model makes of tokens.
         beside: What is cut out of the frame, where *text* is the reply to it.
+        is_ours: It is a call of ours, or the answer to one: passwords of the station are cut
+            out of it. In what a station says of itself nothing but readings would be lost.
     """
-    if not beside and not any(map(text.__contains__, _WORTH)):
+    is_worth = any(map(text.__contains__, _WORTH))
+    if is_ours:
+        is_worth = is_worth or any(map(text.casefold().__contains__, _SECRETS))
+    if not beside and not is_worth:
         return []
     values = list(_values(text))
-    cuts = [cut for value in values if (cut := _token_cut(value, habits)) is not None]
+    cuts = _secret_cuts(values) if is_ours else []
+    taken = {cut.start for cut in cuts}
+    cuts += [
+        cut
+        for value in values
+        if value.start not in taken and (cut := _token_cut(value, habits)) is not None
+    ]
     holders = _unique((*beside, *cuts))
     taken = {cut.start for cut in cuts}
     id_at = at.end() - 1 if (at := _ID.match(text)) else -1
@@ -124,6 +145,21 @@ def whole_cut(text: str) -> list[PersonCut]:
     if text and isinstance(call := call_of(text, None), SetAside) and call.reason is not None:
         return [PersonCut(0, len(text), None)]
     return []
+
+
+def _secret_cuts(values: Sequence[_Value]) -> list[PersonCut]:
+    """Return cuts of what may be the value of a password: those next to its name, both ways."""
+    found: dict[int, PersonCut] = {}
+    for at, value in enumerate(values):
+        member = _SECRETS.get(value.text.casefold()) if value.name in ("key", "name") else None
+        if member is None:
+            continue
+        before = reversed(values[max(0, at - _BESIDE) : at])
+        for near in (before, values[at + 1 : at + 1 + _BESIDE]):
+            said = next((each for each in near if each.name == member), None)
+            if said is not None:
+                found[said.start] = PersonCut(said.start, said.end, None, is_secret=True)
+    return list(found.values())
 
 
 def _token_cut(value: _Value, habits: TokenHabits) -> PersonCut | None:

@@ -11,7 +11,7 @@ from ingest.persons.cuts import PersonCut, cuts_in, whole_cut
 from ingest.persons.subjects import Subjects
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import Frame, Sealed
-from ledger.persons.holders import Holder, station_holder
+from ledger.persons.holders import Holder, secret_holder, station_holder
 from ledger.persons.sealing import Subject, SubjectCut, cut_text, frame_hmac
 
 
@@ -28,6 +28,8 @@ class FrameCuts(NamedTuple):
 
     def holder_of(self, cut: PersonCut) -> Holder:
         """Return whose a cut is."""
+        if cut.is_secret:
+            return secret_holder(self.station.name)
         return cut.holder or self.station
 
 
@@ -42,8 +44,9 @@ def frame_cuts(
     if is_unread and (whole := whole_cut(frame.frame)):
         # Our answer repeats the id that was found in it.
         return FrameCuts(station, whole, [PersonCut(0, len(reply), None)] if reply else [])
-    cuts = cuts_in(frame.frame, habits)
-    reply_cuts = cuts_in(reply, habits, beside=cuts)
+    is_ours = frame.direction == "out"
+    cuts = cuts_in(frame.frame, habits, is_ours=is_ours)
+    reply_cuts = cuts_in(reply, habits, beside=cuts, is_ours=is_ours)
     return FrameCuts(station, cuts, reply_cuts) if cuts or reply_cuts else None
 
 

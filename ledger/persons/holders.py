@@ -23,6 +23,8 @@ class HolderKind(StrEnum):
     """Texts of a station in which somebody may stand whom no rule finds."""
     PARTNER = "partner"
     """The same of a roaming partner."""
+    SECRET = "secret"  # noqa: S105 - the name of a kind, no secret
+    """Passwords that a station is told: nobody is shown what is sealed for it."""
 
 
 class Holder(NamedTuple):
@@ -53,6 +55,11 @@ def customer_holder(customer_id: str) -> Holder:
 def station_holder(station_id: str) -> Holder:
     """Return the holder of what a station says in words that no rule understands."""
     return _holder(HolderKind.STATION, station_id, station_id)
+
+
+def secret_holder(station_id: str) -> Holder:
+    """Return the holder of the passwords that a station is told."""
+    return _holder(HolderKind.SECRET, station_id, station_id)
 
 
 def partner_holder(party: str) -> Holder:

@@ -44,7 +44,11 @@ FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (kind, name, spelt)
 WHERE (subject.kind, subject.name) = (asked.kind, asked.name) AND subject.spelt <> asked.spelt
 """
 _NAMES: LiteralString = "SELECT subject, name FROM subject WHERE subject = ANY (%s)"
-KEYS: LiteralString = "SELECT subject, key FROM subject WHERE subject = ANY (%s)"
+# A secret is opened for the station that it is sent to, and never shown.
+KEYS: LiteralString = """
+SELECT subject, key FROM subject WHERE subject = ANY (%s) AND kind <> 'secret'
+"""
+KEYS_TO_SEND: LiteralString = "SELECT subject, key FROM subject WHERE subject = ANY (%s)"
 _ERASE: LiteralString = "DELETE FROM subject WHERE subject = ANY (%s) RETURNING subject"
 _KEEP_BLOB: LiteralString = """
 INSERT INTO blob (blob, subject, sealed) VALUES (%s, %s, %s) ON CONFLICT (blob) DO NOTHING

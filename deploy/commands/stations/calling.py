@@ -60,7 +60,7 @@ def command(
     """
     from ingest.commands.asking import Patience
 
-    content = _content(payload)
+    content = content_of(payload)
 
     async def ask(commands: StationCommands) -> CommandOutcome:
         patience = Patience(wait=wait, answer=within, may_queue=queue)
@@ -147,7 +147,12 @@ async def _ask(dsn: str, ask: Ask) -> CommandOutcome:
         return await ask(commands)
 
 
-def _content(payload: str) -> str:
+def content_of(payload: str) -> str:
+    """Return a payload, from its file where it is @FILE.
+
+    Raises:
+        DeployError: If the file cannot be read.
+    """
     if not payload.startswith("@"):
         return payload
     try:

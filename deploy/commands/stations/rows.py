@@ -70,6 +70,42 @@ STATION_COMMANDS: Final = (
         examples=("station change CS-001 MeterValueSampleInterval 60",),
     ),
     Command(
+        words="station reserve",
+        function="deploy.commands.stations.keeping:reserve",
+        summary="Ask a station to keep an EVSE free for a token; the number is ours.",
+        examples=("station reserve CS-001 --token 04A1B2C3 --evse 1 --minutes 30",),
+    ),
+    Command(
+        words="station cancel-reservation",
+        function="deploy.commands.stations.keeping:cancel_reservation",
+        summary="Ask a station to give a reservation up.",
+        examples=("station cancel-reservation CS-001 812",),
+    ),
+    Command(
+        words="station local-list",
+        function="deploy.commands.stations.keeping:local_list",
+        summary="Ask a station which version its local list of tokens has.",
+        examples=("station local-list CS-001",),
+    ),
+    Command(
+        words="station charging-profile",
+        function="deploy.commands.stations.keeping:charging_profile",
+        summary="Ask a station to charge by a profile, by its name or from a file.",
+        examples=(
+            "station charging-profile CS-001 night --evse 1",
+            "station charging-profile CS-001 @profile.json",
+        ),
+    ),
+    Command(
+        words="station clear-charging-profile",
+        function="deploy.commands.stations.keeping:clear_charging_profile",
+        summary="Ask a station to forget a charging profile, those of an EVSE, or all.",
+        examples=(
+            "station clear-charging-profile CS-001 --profile 1",
+            "station clear-charging-profile CS-001 --evse 2",
+        ),
+    ),
+    Command(
         words="station password",
         function="deploy.commands.stations.credentials:password",
         summary=(

@@ -2,82 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
 import pytest
 
-from deploy.clock import SystemClock
-from deploy.interface.access import Scope, make_token, revoke_token
-from deploy.interface.serving import open_http, serve_interface
-from ingest.commands.store import PostgresCommands
-from ingest.edge.connection_epochs import PostgresEpochs
-from ledger.database import connect, connect_async
+from deploy.interface.access import Scope, revoke_token
+from ledger.database import connect
+from tests.deploy.interface.served_interface import connected, served
 from tests.deploy.interface.site_of_stations import HERE, THERE, charge, site_of_stations
-from tests.edge import CALL, PASSWORD, Station, open_edge
-from tests.fakes import FixedDirectory
 
 JSON = {"Content-Type": "application/json"}
 SOFT = {"action": "Reset", "payload": {"type": "Soft"}}
-
-
-@asynccontextmanager
-async def served(database: str, *scopes: Scope) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve the interface on a free port, and ask it with a token of *scopes*."""
-    with connect(database) as connection:
-        token = make_token(connection, "tests", scopes, by="ann")
-    listener, stopping, ready = open_http("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
-    serving = asyncio.create_task(
-        serve_interface(database, SystemClock(), listener, stopping=stopping, ready=ready.set)
-    )
-    await asyncio.wait(
-        {serving, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED
-    )
-    assert not serving.done(), serving.result()
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{listener.getsockname()[1]}",
-        headers={"Authorization": f"Bearer {token}"},
-        trust_env=False,
-        timeout=30,
-    ) as client:
-        yield client
-    stopping.set()
-    await serving
 
 
 @pytest.fixture
 async def exits() -> AsyncIterator[AsyncExitStack]:
     async with AsyncExitStack() as stack:
         yield stack
-
-
-async def connected(exits: AsyncExitStack, database: str) -> Station:
-    """Serve stations over *database*, and return the one `HERE`, which accepts everything."""
-    epochs = PostgresEpochs(lambda: connect_async(database))
-    commands = PostgresCommands(lambda: connect_async(database))
-    for each in (epochs, commands):
-        exits.push_async_callback(each.close)
-    directory = FixedDirectory({HERE: PASSWORD})
-    edge = await exits.enter_async_context(
-        open_edge(epochs=epochs, commands=commands, directory=directory)
-    )
-    station = await exits.enter_async_context(edge.station(HERE))
-    await station.call("Heartbeat", {})
-    answering = asyncio.create_task(accept(station))
-    exits.callback(answering.cancel)
-    return station
-
-
-async def accept(station: Station) -> None:
-    while True:
-        kind, message_id, *rest = await station.receive()
-        assert kind == CALL
-        station.asked.append(rest)
-        await station.socket.send(json.dumps([3, message_id, {"status": "Accepted"}]), text=True)
 
 
 async def test_a_call_is_sent_as_given_and_its_answer_comes_back(

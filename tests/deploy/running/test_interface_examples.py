@@ -23,7 +23,8 @@ from tests.tree import ROOT
 DOCUMENT = (ROOT / "docs/api.md").read_text("utf-8")
 # A request, its body if it has one, the status, and the answer.
 EXAMPLE = re.compile(
-    r"\n {4}(GET|POST) (/\S+)\n((?: {4}.*\n)*)\n {4}(\d{3})\n((?: {4}.*\n)+)", re.MULTILINE
+    r"\n {4}(GET|POST|PUT|PATCH) (/\S+)\n((?: {4}.*\n)*)\n {4}(\d{3})\n((?: {4}.*\n)+)",
+    re.MULTILINE,
 )
 EXAMPLES = EXAMPLE.findall(DOCUMENT)
 MASTER = """
@@ -131,7 +132,7 @@ def wattledger(tmp_path_factory: pytest.TempPathFactory) -> Wattledger:
 
 
 async def test_every_example_of_the_document_is_what_happens(wattledger: Wattledger) -> None:
-    made = wattledger.read("access", "add", "app", "--scope", "read", "command")
+    made = wattledger.read("access", "add", "app", "--scope", *map(str, Scope))
     with wattledger.up() as (_, address), interface(wattledger) as url:
         async with (
             station(address),
@@ -143,7 +144,7 @@ async def test_every_example_of_the_document_is_what_happens(wattledger: Wattled
             ) as client,
         ):
             await asyncio.to_thread(wattledger.until, "sessions")
-            assert len(EXAMPLES) == 3
+            assert len(EXAMPLES) == 9
             for method, path, body, status, answer in EXAMPLES:
                 content = body.strip() or None
                 headers = {"Content-Type": "application/json"}
@@ -162,6 +163,21 @@ async def test_every_example_of_the_document_is_what_happens(wattledger: Wattled
                 1,
                 True,
             )
+            kept = [
+                await asyncio.to_thread(wattledger.done, "station", *words.split())
+                for words in (
+                    "reserve CS-001 --token 04A1B2C3 --evse 1",
+                    "cancel-reservation CS-001 7",
+                    "local-list CS-001",
+                    "charging-profile CS-001 night --evse 1",
+                    "clear-charging-profile CS-001",
+                )
+            ]
+            assert all(": answered" in each for each in kept), kept
+            unknown = await asyncio.to_thread(
+                wattledger.run, "station", "charging-profile", "CS-001", "day"
+            )
+            assert (unknown.returncode, "no charging profile day" in unknown.stderr) == (1, True)
             wattledger.done("access", "revoke", "app")
             assert (await client.get("/stations")).status_code == 401
     assert [each["name"] for each in wattledger.read("access", "list")] == ["app"]

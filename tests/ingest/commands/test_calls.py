@@ -4,111 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, suppress
-from typing import Any
+from contextlib import AsyncExitStack
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
-from ingest.commands.asking import Patience, StationCommands, UnknownStationError
+from ingest.commands.asking import UnknownStationError
 from ingest.commands.command import CommandState, NotConnectedError
-from ingest.commands.outcome import CommandOutcome
 from ingest.commands.schemas import RefusedPayloadError
 from ingest.commands.store import PostgresCommands
 from ingest.edge.connection_epochs import PostgresEpochs
 from ledger.database import connect, connect_async
-from ledger.log.envelope import Frame
-from tests.at_the_edge import NamedSubjects, keep_named_subjects
-from tests.edge import CALL, Edge, Station, open_edge, until
-from tests.fakes import FixedClock, FixedDirectory
-
-SOFT = '{"type":"Soft"}'
-ACCEPTED = {"status": "Accepted"}
-Answers = Mapping[str, Any]
-
-
-class Fleet:
-    """Two processes that serve stations, and a third one that asks."""
-
-    def __init__(self, edges: list[Edge], commands: StationCommands) -> None:
-        self.edges, self.commands = edges, commands
-
-    async def ask(
-        self,
-        action: str,
-        payload: str = "{}",
-        station: str = "CP1",
-        **patience: Any,  # noqa: ANN401 - any of them
-    ) -> CommandOutcome:
-        patience = {"wait": 10, "answer": 10} | patience
-        return await self.commands.ask(
-            station, action, payload, by="ann", patience=Patience(**patience)
-        )
-
-    def frames(self) -> list[Frame]:
-        """Return our calls as the logs have them."""
-        return [e for edge in self.edges for e in edge.frames() if e.direction == "out"]
-
-
-@pytest.fixture
-async def exits() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-async def an_edge(exits: AsyncExitStack, database: str) -> Edge:
-    def connected() -> Any:  # noqa: ANN401 - psycopg's own type
-        return connect_async(database)
-
-    epochs, commands = PostgresEpochs(connected), PostgresCommands(connected)
-    for each in (epochs, commands):
-        exits.push_async_callback(each.close)
-    return await exits.enter_async_context(open_edge(epochs=epochs, commands=commands))
-
-
-@pytest.fixture
-async def fleet(database: str, exits: AsyncExitStack) -> Fleet:
-    edges = [await an_edge(exits, database) for _ in range(2)]
-    directory = FixedDirectory(dict.fromkeys(("CP1", "CP2", "CP3"), "correct-horse-battery"))
-    commands = StationCommands(
-        lambda: connect_async(database),
-        directory=directory,
-        subjects=NamedSubjects(),
-        clock=FixedClock(),
-    )
-    exits.push_async_callback(commands.close)
-    following = asyncio.create_task(commands.follow())
-    exits.callback(following.cancel)
-    return Fleet(edges, commands)
-
-
-async def answer(station: Station, answers: Answers) -> None:
-    """Be a station that answers each call with what *answers* have for its action."""
-    with suppress(ConnectionClosed):
-        while True:
-            kind, message_id, *rest = await station.receive()
-            assert kind == CALL
-            station.asked.append(rest)
-            found = answers[rest[0]]
-            if isinstance(found, str):
-                await station.socket.send(found.replace("ID", message_id), text=True)
-            elif found is not None:
-                await station.socket.send(json.dumps([3, message_id, found]), text=True)
-
-
-async def charging_station(
-    exits: AsyncExitStack,
-    edge: Edge,
-    answers: Answers,
-    name: str = "CP1",
-    protocol: str = "ocpp1.6",
-) -> Station:
-    station = await exits.enter_async_context(edge.station(name, protocol=protocol))
-    await station.call("Heartbeat", {})
-    answering = asyncio.create_task(answer(station, answers))
-    exits.callback(answering.cancel)
-    return station
+from tests.at_the_edge import keep_named_subjects
+from tests.edge import until
+from tests.ingest.commands.called_fleet import (
+    ACCEPTED,
+    SOFT,
+    Answers,
+    Fleet,
+    charging_station,
+)
 
 
 @pytest.mark.parametrize("process", [0, 1])

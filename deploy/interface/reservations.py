@@ -1,0 +1,68 @@
+"""Reservations over HTTP."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, QueryParameter
+
+from deploy.interface.books import READ, Pool, Text
+from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
+from projections.reservations import Reservation, ReservationState, ReservedSince, read_reservations
+
+Status = Annotated[ReservationState | None, QueryParameter(description="Only those")]
+NUMBER_MAX = 2**63 - 1
+
+
+class ReservationPage(msgspec.Struct, frozen=True):
+    """Some reservations, and where the next ones begin; null: there are none."""
+
+    items: list[Reservation]
+    next: str | None
+
+
+class ReservationsController(Controller):
+    """Reservations that stations accepted."""
+
+    tags = ("reservations",)
+
+    @get("/reservations", opt=READ, sync_to_thread=True)
+    def listed(
+        self,
+        pool: Pool,
+        station: Text = None,
+        status: Status = None,
+        limit: Limit = LIMIT,
+        cursor: Cursor = None,
+    ) -> ReservationPage:
+        """Return reservations, the latest first."""
+        since = None if cursor is None else ReservedSince(*key_of(cursor, tuple[datetime, UUID]))
+        with pool.connection() as connection:
+            found = read_reservations(
+                connection,
+                at=datetime.now(UTC),
+                station_id=station,
+                status=status,
+                since=since,
+                limit=limit + 1,
+            )
+        more = cursor_of(found[limit - 1].since) if len(found) > limit else None
+        return ReservationPage([each.reservation for each in found[:limit]], more)
+
+    @get("/reservations/{number:int}", opt=READ, sync_to_thread=True)
+    def one(self, pool: Pool, number: FromPath[int]) -> Reservation:
+        """Return one reservation by its number: the latest, where it was given again."""
+        found = []
+        if abs(number) <= NUMBER_MAX:
+            with pool.connection() as connection:
+                at = datetime.now(UTC)
+                found = read_reservations(connection, at=at, number=number, limit=1)
+        if not found:
+            message = f"there is no reservation {number}"
+            raise NotFoundException(message)
+        return found[0].reservation

@@ -1,0 +1,58 @@
+"""Drivers' tokens over HTTP: who may charge."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, put
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter
+
+from deploy.interface.declaring import DeclaringDesk
+from ledger.desk.tokens import TokenStanding, let_token
+
+UID_MAX = 255
+Declaring = NamedDependency[DeclaringDesk]
+TokenUid = Annotated[
+    str, PathParameter(description="The token, as stations write it", max_length=UID_MAX)
+]
+
+
+class TokenChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether a token may charge."""
+
+    status: TokenStanding
+
+
+class TokenAsLet(msgspec.Struct, frozen=True, kw_only=True):
+    """A token as it stands now."""
+
+    uid: str
+    status: TokenStanding
+
+
+class TokensController(Controller):
+    """Drivers' tokens."""
+
+    tags = ("tokens",)
+
+    @put("/tokens/{uid:str}", opt={"scope": "tokens"})
+    async def let(
+        self,
+        uid: TokenUid,
+        data: JSONBody[TokenChange],
+        request: Request[Any, Any, Any],
+        declaring: Declaring,
+    ) -> TokenAsLet:
+        """Let a token charge or not; every process answers stations so by then.
+
+        One that nobody knows gets known.
+        """
+        by = request.user.name
+        await declaring.declare(
+            lambda connection, log, at: let_token(
+                connection, uid, data.status, log=log, by=by, at=at
+            )
+        )
+        return TokenAsLet(uid=uid, status=data.status)

@@ -1,0 +1,183 @@
+"""Calls of several items, sent in as many messages as a station takes (OCPP 2.x).
+
+A station says how many items of GetVariables or SetVariables it takes in one message; more of them
+it refuses. Who asks for a call need not know: it is one call, sent in parts one after the other,
+whose answers come back as one. The log has each part as it was sent and answered.
+
+    12 items, the station takes 5     three messages, one answer of 12 results
+    nobody knows what it takes        it is asked once, where there are more than ITEMS_SURE
+    it does not say                   the call is sent as it is
+    a part fails                      that is what came of the call; the log has the others
+
+Source: OCPP 2.0.1 part 2, B05.FR.11 and B06.FR.16; appendix, DeviceDataCtrlr.ItemsPerMessage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
+from uuid import uuid5
+
+import msgspec
+from msgspec.structs import replace
+
+from ingest.commands.command import (
+    CallEnd,
+    ClaimedCommand,
+    CommandState,
+    OutgoingCall,
+    call_text,
+    payload_of,
+)
+from ingest.commands.store import Commands
+from ingest.rpc import codec
+from ingest.rpc.codec import CallResult, FrameError
+from ledger.log.envelope import Frame, Sealed
+
+ITEMS_SURE: Final = 2
+"""So many are sent without asking what a station takes."""
+_GET: Final = "GetVariables"
+
+
+class _Lists(NamedTuple):
+    """The members that hold what is asked, and what is answered."""
+
+    asked: str
+    answered: str
+
+
+_LISTS: Final = {
+    _GET: _Lists("getVariableData", "getVariableResult"),
+    "SetVariables": _Lists("setVariableData", "setVariableResult"),
+}
+
+
+class _Told(msgspec.Struct, rename="camel"):
+    attribute_status: str = ""
+    attribute_value: str = ""
+
+
+class _Limit(msgspec.Struct, rename="camel"):
+    get_variable_result: list[_Told] = []
+
+
+class Exchanging(Protocol):
+    """A station's connection, as far as a call in parts needs it."""
+
+    @property
+    def station_id(self) -> str:
+        """The station as declared."""
+
+    async def exchange(self, call: OutgoingCall, *, seconds: float) -> CallEnd:
+        """Send a call and wait for its answer; both stand in the log."""
+
+
+async def exchange_in_parts(
+    claimed: ClaimedCommand, connection: Exchanging, commands: Commands
+) -> CallEnd:
+    """Send a call, in parts where its station takes no more; return what came of it as one."""
+    deadline = asyncio.get_running_loop().time() + claimed.seconds
+    whole = OutgoingCall(str(claimed.id), claimed.frame.frame)
+    payload = payload_of(claimed.frame.frame) if claimed.action in _LISTS else ""
+    items = _items(claimed.action, payload)
+    limit = claimed.items_max
+    if limit is None and len(items) > ITEMS_SURE:
+        limit = await _limit_of(claimed, connection, seconds=_left(deadline))
+        if limit is not None:
+            await commands.remember_items(connection.station_id, claimed.action, limit)
+    if limit is None or len(items) <= limit:
+        return await connection.exchange(whole, seconds=_left(deadline))
+    ends: list[CallEnd] = []
+    for number, start in enumerate(range(0, len(items), limit)):
+        message_id = str(uuid5(claimed.id, str(number)) if number else claimed.id)
+        part = _with_items(claimed.action, payload, items[start : start + limit])
+        call = OutgoingCall(message_id, call_text(message_id, claimed.action, part))
+        ends.append(await connection.exchange(call, seconds=_left(deadline)))
+        if ends[-1].state is not CommandState.ANSWERED:
+            break
+    return _joined(claimed, ends)
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - asyncio.get_running_loop().time())
+
+
+def _items(action: str, payload: str) -> list[msgspec.Raw]:
+    lists = _LISTS.get(action)
+    members = msgspec.json.decode(payload, type=dict[str, msgspec.Raw]) if lists else {}
+    if lists is None or lists.asked not in members:
+        return []
+    return msgspec.json.decode(members[lists.asked], type=list[msgspec.Raw])
+
+
+def _with_items(action: str, payload: str, items: Sequence[msgspec.Raw]) -> str:
+    """Return *payload* with these items alone, its other members as they are."""
+    members: dict[str, Any] = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    members[_LISTS[action].asked] = items
+    return msgspec.json.encode(members).decode()
+
+
+async def _limit_of(
+    claimed: ClaimedCommand, connection: Exchanging, *, seconds: float
+) -> int | None:
+    """Ask a station how many items of a call it takes; None where it does not say."""
+    variable = {"name": "ItemsPerMessage", "instance": claimed.action}
+    data = [{"component": {"name": "DeviceDataCtrlr"}, "variable": variable}]
+    message_id = str(uuid5(claimed.id, "items"))
+    payload = msgspec.json.encode({"getVariableData": data}).decode()
+    call = OutgoingCall(message_id, call_text(message_id, _GET, payload))
+    end = await connection.exchange(call, seconds=seconds)
+    try:
+        told = codec.decode(_payload(end.frame), _Limit).get_variable_result
+    except codec.PayloadError:
+        return None
+    text = told[0].attribute_value.strip() if told else ""
+    is_told = text.isascii() and text.isdigit() and len(text) <= len(str(2**31))
+    return min(int(text), 2**31 - 1) or None if is_told else None
+
+
+def _joined(claimed: ClaimedCommand, ends: Sequence[CallEnd]) -> CallEnd:
+    """Return parts that were sent as the one call that was asked for."""
+    last = ends[-1]
+    kept = claimed.kept
+    frame = replace(last.frame, frame=kept.frame, sealed=kept.sealed, hmac=kept.hmac)
+    if last.state is not CommandState.ANSWERED:
+        return CallEnd(last.state, frame)
+    name = _LISTS[claimed.action].answered
+    text = f"[3,{codec.encode(str(claimed.id)).decode()},{{{codec.encode(name).decode()}:["
+    sealed: list[Sealed] = []
+    pieces: list[str] = []
+    at = len(text)
+    for end in ends:
+        results, start = _results(end.frame, name)
+        if not results:
+            continue
+        sealed += [
+            replace(each, at=each.at - start + at)
+            for each in end.frame.reply_sealed
+            if start <= each.at < start + len(results)
+        ]
+        pieces.append(results)
+        at += len(results) + 1
+    reply = f"{text}{','.join(pieces)}]}}]"
+    return CallEnd(last.state, replace(frame, reply=reply, reply_sealed=tuple(sealed)))
+
+
+def _results(frame: Frame, name: str) -> tuple[str, int]:
+    """Return the results in an answer, without their brackets, and where they stand in it."""
+    try:
+        raw = codec.decode(_payload(frame), dict[str, msgspec.Raw]).get(name, b"[]")
+        codec.decode(raw, list[msgspec.Raw])
+    except codec.PayloadError:
+        return "", 0
+    inner = bytes(raw).decode()[1:-1]
+    return inner.strip() and inner, (frame.reply or "").index(inner)
+
+
+def _payload(frame: Frame) -> msgspec.Raw:
+    try:
+        message = codec.parse((frame.reply or "").encode())
+    except FrameError:
+        return msgspec.Raw(b"{}")
+    return message.payload if isinstance(message, CallResult) else msgspec.Raw(b"{}")

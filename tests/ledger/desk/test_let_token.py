@@ -1,0 +1,175 @@
+"""A person lets a token charge or not: what is declared then, and from when on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.running.opening import prepare
+from deploy.settings import Settings
+from ledger.database import connect
+from ledger.declared.declarations import BEGINNING, Declaration, Kind
+from ledger.declared.store import InvalidDeclarationError, load_declarations
+from ledger.desk.apply import apply_files
+from ledger.desk.tokens import NamelessTokenError, PartnerTokenError, TokenStanding, let_token
+from ledger.log.envelope import Declared, decode_lines
+from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.tokens import Token, TokenKind, TokenStatus
+from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
+from ledger.persons.holders import token_holder
+from ledger.persons.store import find
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=5)
+SECOND = timedelta(seconds=1)
+ACCEPTED, BLOCKED, EXPIRED = TokenStanding
+FILE = """
+customers:
+  ada: {name: Ada}
+tokens:
+  04A1: {customer: ada, group: residents, payment_method: credit_card}
+  04PARENT: {}
+  04CHILD: {parent: 04PARENT}
+"""
+
+
+@pytest.fixture
+def database_with_tokens(database: str, tmp_path: Path) -> str:
+    prepare(database, Settings(data=tmp_path, partitions=2))
+    with connect(database) as connection, PostgresEventLog(database) as log:
+        files = [(FILE, "tokens.yaml")]
+        apply_files(connection, files, log=log, by="a test", at=NOON - timedelta(days=1))
+    return database
+
+
+def let(dsn: str, uid: str, standing: TokenStanding, at: datetime = NOON) -> None:
+    with connect(dsn) as connection, PostgresEventLog(dsn) as log:
+        let_token(connection, uid, standing, log=log, by="ann", at=at)
+
+
+def declared(dsn: str, uid: str) -> tuple[Declaration, ...]:
+    holder = token_holder(uid)
+    assert holder is not None
+    with connect(dsn) as connection:
+        [subject] = find(connection, [holder]).values()
+        return load_declarations(connection).history(Kind.TOKEN, subject.id)
+
+
+def token(dsn: str, uid: str, at: datetime) -> Token | None:
+    history = [each for each in declared(dsn, uid) if each.valid_from <= at]
+    found = history[-1].entity if history else None
+    assert found is None or isinstance(found, Token)
+    return found
+
+
+def told(dsn: str, uid: str, *, is_valid: bool = True) -> None:
+    with connect(dsn) as connection:
+        tokens = [PartnerToken(uid, "NL-TNM-C1", is_valid, Whitelist.ALLOWED)]
+        add_partner_tokens(connection, "NL-TNM", tokens, at=NOON - timedelta(hours=1))
+
+
+def test_a_declared_token_is_blocked_from_now_on_and_stays_whose_it_is(
+    database_with_tokens: str,
+) -> None:
+    dsn = database_with_tokens
+    before = token(dsn, "04a1", NOON - SECOND)
+    let(dsn, " 04a1", BLOCKED)
+    let(dsn, "04A1", BLOCKED, LATER)
+
+    after = token(dsn, "04a1", NOON)
+    assert before is not None
+    assert after is not None
+    assert token(dsn, "04a1", NOON - SECOND) == before
+    assert (before.status, after.status) == (TokenStatus.ACCEPTED, TokenStatus.BLOCKED)
+    assert (after.customer, after.group) == (before.customer, before.group)
+    assert after.payment_method == "credit_card"
+    assert len(declared(dsn, "04a1")) == 2, "what is so already is not declared again"
+
+
+def test_an_expired_token_expires_at_that_very_moment_and_may_be_accepted_again(
+    database_with_tokens: str,
+) -> None:
+    dsn = database_with_tokens
+    let(dsn, "04A1", EXPIRED)
+    expired = token(dsn, "04a1", NOON)
+    let(dsn, "04A1", EXPIRED, LATER)
+    let(dsn, "04A1", ACCEPTED, LATER)
+
+    accepted = token(dsn, "04a1", LATER)
+    assert expired is not None
+    assert (expired.expires_at, expired.status) == (NOON, TokenStatus.ACCEPTED)
+    assert [expired.has_expired(at) for at in (NOON - SECOND, NOON)] == [False, True]
+    assert accepted is not None
+    assert accepted.expires_at is None
+    assert len(declared(dsn, "04a1")) == 3
+
+
+@pytest.mark.parametrize(
+    ("standing", "since"), [(ACCEPTED, BEGINNING), (BLOCKED, NOON), (EXPIRED, NOON)]
+)
+def test_a_token_that_nobody_knows_gets_known(
+    database_with_tokens: str, standing: TokenStanding, since: datetime
+) -> None:
+    let(database_with_tokens, "04Stranger", standing)
+
+    [found] = declared(database_with_tokens, "04stranger")
+    assert found.valid_from == since
+    assert isinstance(found.entity, Token)
+    assert (found.entity.kind, found.entity.customer) == (TokenKind.OWN, None)
+
+
+def test_every_partition_is_told_of_it(database_with_tokens: str) -> None:
+    dsn = database_with_tokens
+    let(dsn, "04A1", BLOCKED)
+
+    [*_, last] = declared(dsn, "04A1")
+    with PostgresEventLog(dsn) as log:
+        for partition in range(2):
+            [*_, record] = log.read(partition, 0, records=10)
+            assert decode_lines(record.payload) == [
+                Declared(received_at=NOON, version=last.version)
+            ]
+
+
+def test_a_partners_token_is_blocked_as_its_and_its_word_holds_again(
+    database_with_tokens: str,
+) -> None:
+    dsn = database_with_tokens
+    told(dsn, "04ROAM")
+    let(dsn, "04ROAM", ACCEPTED)
+    assert declared(dsn, "04ROAM") == ()
+
+    let(dsn, "04ROAM", BLOCKED)
+    blocked = token(dsn, "04ROAM", NOON)
+    assert blocked == Token(kind=TokenKind.ROAMING, partner="NL-TNM", status=TokenStatus.BLOCKED)
+    let(dsn, "04ROAM", ACCEPTED, LATER)
+    assert token(dsn, "04ROAM", LATER) is None
+
+
+def test_nobody_else_accepts_what_its_partner_does_not(database_with_tokens: str) -> None:
+    told(database_with_tokens, "04ROAM", is_valid=False)
+
+    with pytest.raises(PartnerTokenError, match="NL-TNM"):
+        let(database_with_tokens, "04ROAM", ACCEPTED)
+    assert declared(database_with_tokens, "04ROAM") == ()
+
+
+def test_what_names_nobody_is_refused(database_with_tokens: str) -> None:
+    with pytest.raises(NamelessTokenError):
+        let(database_with_tokens, "  ", ACCEPTED)
+
+
+def test_a_partners_token_that_others_hang_on_is_not_withdrawn(
+    database_with_tokens: str,
+) -> None:
+    dsn = database_with_tokens
+    told(dsn, "04ROAM")
+    let(dsn, "04ROAM", BLOCKED)
+    with connect(dsn) as connection, PostgresEventLog(dsn) as log:
+        files = [("tokens: {04KID: {parent: 04ROAM}}", "more.yaml")]
+        apply_files(connection, files, log=log, by="a test", at=NOON)
+
+    with pytest.raises(InvalidDeclarationError):
+        let(dsn, "04ROAM", ACCEPTED, LATER)
