@@ -18,6 +18,7 @@ from ingest.directory import (
 )
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
+from ingest.prices.price import Prices
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
 from ledger.log.authorization import Authorization
@@ -51,7 +52,7 @@ EMPTY: Final = Answer(b"{}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweringParts:
-    """The parts that answers to one station draw on."""
+    """The parts that answers to one station draw on; without `prices` it is told none."""
 
     station: StationAccess
     directory: StationDirectory
@@ -60,6 +61,8 @@ class AnsweringParts:
     clock: Clock
     sequences: Sequences
     heartbeat_seconds: int
+    prices: Prices | None = None
+    price_seconds: float = 0.0
 
     @property
     def station_id(self) -> str:

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 import psycopg
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
@@ -147,3 +149,27 @@ def _unauthorized(socket: ServerConnection) -> Response:
 
 def _response(socket: ServerConnection, status: http.HTTPStatus) -> Response:
     return socket.respond(status, f"{status.phrase}\n")
+
+
+async def hang_up(socket: ServerConnection, code: int, why: str, *, seconds: float) -> None:
+    """Close *socket*, at the latest after *seconds*.
+
+    A close frame waits behind what was not read: to who never reads it would wait for ever.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await socket.close(code, why)
+    except TimeoutError:
+        socket.transport.abort()
+
+
+def why_closed(closed: ConnectionClosed) -> str:
+    """Return why a connection ended, as the log keeps it."""
+    if closed.rcvd is not None:
+        return "closed"
+    if closed.sent is None:
+        return "lost"
+    why = f"closed with {closed.sent.code}"
+    # A frame that is too large to be read stands nowhere else.
+    is_too_big = closed.sent.code == CloseCode.MESSAGE_TOO_BIG
+    return f"{why}: {closed.sent.reason}" if is_too_big else why

@@ -29,13 +29,14 @@ from ingest.commands.dispatching import Dispatcher
 from ingest.commands.store import Commands
 from ingest.directory import StationAccess, StationDirectory
 from ingest.edge.admissions import SAVE_SECONDS, Admissions, Reason
-from ingest.edge.connection import StationConnection, hang_up
+from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
-from ingest.edge.door import Door, StationSocket, agreed_subprotocol
+from ingest.edge.door import Door, StationSocket, agreed_subprotocol, hang_up
 from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.gate import Gate
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
+from ingest.prices.price import Prices
 from ingest.rpc import codec
 from ledger.log.event_log import LineWriter, LogError
 
@@ -75,7 +76,8 @@ class Manners:
     """How the server keeps in touch, in seconds of real time (the heartbeat: of the clock).
 
     `silence_seconds` closes a connection on which nothing came, neither frame nor pong; None stands
-    for three heartbeats (field notes, quirk 35).
+    for three heartbeats (field notes, quirk 35). So long at most waits the answer to the end of a
+    transaction for its price: `price_seconds`.
     """
 
     heartbeat_seconds: int = 300
@@ -83,6 +85,7 @@ class Manners:
     silence_seconds: float | None = None
     open_seconds: float = 30.0
     close_seconds: float = 5.0
+    price_seconds: float = 0.3
 
     @property
     def patience_seconds(self) -> float:
@@ -110,7 +113,9 @@ class Server:
         manners: Manners,
         admissions: Admissions,
         commands: Commands,
+        prices: Prices | None,
     ) -> None:
+        self._prices = prices
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._admissions, self.counts = admissions, FrameCounts()
@@ -266,6 +271,8 @@ class Server:
             clock=self._clock,
             sequences=self._sequences.setdefault(station.station_id, Sequences()),
             heartbeat_seconds=self._manners.heartbeat_seconds,
+            prices=self._prices,
+            price_seconds=self._manners.price_seconds,
         )
 
     async def _keep_alive(self) -> None:
@@ -317,8 +324,9 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
     admissions: Admissions,
     commands: Commands,
     manners: Manners = DEFAULT_MANNERS,
+    prices: Prices | None = None,
 ) -> Server:
-    """Start to serve stations and return the running server."""
+    """Start to serve stations and return the running server; without *prices* none are told."""
     server = Server(
         log=log,
         directory=directory,
@@ -329,6 +337,7 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
         manners=manners,
         admissions=admissions,
         commands=commands,
+        prices=prices,
     )
     await server.listen(listeners)
     return server
