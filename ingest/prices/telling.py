@@ -6,6 +6,7 @@ The price is the kernel's, of the facts that the log has: the edge reckons nothi
     Ended, the worker is far behind      -> {} after 300 ms; CostUpdated once it is rated
     Ended, held for a person             -> {}; CostUpdated if it is rated within ten minutes
     Updated, told last a minute ago      -> {} at once; CostUpdated if the price is another one
+    Updated, told last a second ago      -> {} at once; the same once the minute is over
     StopTransaction (1.6)                -> {} at once; DataTransfer FinalCost once it is rated
 
 No answer but that to the end waits, and that no longer than it may. What is told is in the log
@@ -57,12 +58,16 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class _Running:
-    """A transaction that goes on: what it cost when it was priced last, and was told last."""
+    """A transaction that goes on: what it cost when it was priced last, and was told last.
 
-    __slots__ = ("due_at", "known", "told")
+    `line` is its last one since then, `due_at` from when on it may be priced again.
+    """
+
+    __slots__ = ("due_at", "known", "line", "told")
 
     def __init__(self) -> None:
         self.due_at = 0.0
+        self.line: PriceQuestion | None = None
         self.known: ShownPrice | None = None
         self.told: ShownPrice | None = None
 
@@ -134,15 +139,16 @@ class PriceTelling:
                 self._finals.add(task)
                 task.add_done_callback(self._finals.discard)
             return
+        if self._terms is not None and self._terms.every_seconds is None:
+            return
         running = self._running.get(news.reference)
         if running is None:
             running = self._running[news.reference] = _Running()
             if len(self._running) > TRANSACTIONS_MAX:
                 self._running.popitem(last=False)
-        is_free = self._pricing is None or self._pricing.done()
-        if is_free and self._loop.time() >= running.due_at:
-            work = self._guarded(self._tell_so_far(line, running))
-            self._pricing = asyncio.create_task(work)
+        running.line = line
+        if self._pricing is None or self._pricing.done():
+            self._pricing = asyncio.create_task(self._guarded(self._tell_running()))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -200,6 +206,19 @@ class PriceTelling:
                 return
             await asyncio.sleep(pause)
             pause = min(1.5 * pause, FINAL_PAUSE_MAX)
+
+    async def _tell_running(self) -> None:
+        """Tell what those transactions cost so far that said something since they were told."""
+        while waiting := [each for each in self._running.values() if each.line is not None]:
+            running = min(waiting, key=lambda each: each.due_at)
+            pause = running.due_at - self._loop.time()
+            if pause > 0:
+                # Others may come meanwhile, and this one may end.
+                await asyncio.sleep(min(pause, TERMS_SECONDS))
+                continue
+            line, running.line = running.line, None
+            if line is not None:
+                await self._tell_so_far(line, running)
 
     async def _tell_so_far(self, line: PriceQuestion, running: _Running) -> None:
         """Tell what a transaction costs so far, if that is another price than was told last."""

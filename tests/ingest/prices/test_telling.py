@@ -371,3 +371,19 @@ async def test_the_end_of_a_connection_ends_what_it_would_have_been_told() -> No
 
     assert len(prices.asked) == asked
     assert [each.is_open for each in edge.connections()] == [True, False]
+
+
+async def test_what_is_said_too_soon_is_priced_once_the_pause_is_over() -> None:
+    prices = SetPrices(now=euros("1.20"))
+    prices.taken.set()
+    async with told(prices, RUNNING._replace(every_seconds=0.3)) as (_, station):
+        await station.call("TransactionEvent", event("Updated"))
+        await answered(station)
+        began, prices.now = asyncio.get_running_loop().time(), euros("1.30")
+        await station.call("TransactionEvent", event("Updated"))
+        call = await answered(station)
+        waited = asyncio.get_running_loop().time() - began
+
+    assert call[3]["totalCost"] == 1.3
+    assert waited > 0.15
+    assert prices.priced == 2
