@@ -86,6 +86,9 @@ class Settings:
     partitions: int = _setting(8, "partitions of the event log; fixed once the log exists")
     linger_ms: int = _setting(5, "how long the log gathers frames for one commit")
     heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
+    price_wait_ms: int = _setting(
+        300, "how long the answer to a transaction's end waits for its price; 0: not at all"
+    )
     tick_seconds: int = _setting(60, "how often the log records that time passed")
     log: str = _setting("postgres", "where the event log is: `postgres` or `kafka`")
     kafka_bootstrap: str = _setting("", "`host:port,host:port` of Kafka's brokers")
@@ -126,6 +129,7 @@ class Settings:
             ("linger_ms", 0, 1000),
             ("database_idle_seconds", 0, 86_400),
             ("heartbeat_seconds", 1, 86_400),
+            ("price_wait_ms", 0, 5000),
             ("tick_seconds", 1, 3600),
         ):
             value = getattr(self, name)

@@ -19,13 +19,13 @@ from typing import Any, Final, LiteralString, NamedTuple
 import psycopg
 
 from ingest.clock import Clock
-from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
+from ingest.directory import AuthorizationStatus, PriceTerms, StationAccess, TokenAccess
 from ingest.gathering import Gatherer
 from ledger.database import connect_async
 from ledger.declared.declarations import Declaration, Declarations, Kind, decode_entity
 from ledger.declared.identities import canonical
 from ledger.facts.token_uid import TokenHabits
-from ledger.master_data.policies import UnknownTokens
+from ledger.master_data.policies import PricesTold, UnknownTokens
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 from ledger.partners.tokens import LOOK_UP, Whitelist, asked_about, told_token
 from ledger.persons.store import SPELT
@@ -162,6 +162,18 @@ class DeclaredDirectory:
         policy = (await self._fresh()).policy(self._clock.now())
         refused = policy.unknown_tokens is UnknownTokens.REFUSE
         return AuthorizationStatus.INVALID if refused else AuthorizationStatus.ACCEPTED
+
+    async def price_terms(self, station_id: str) -> PriceTerms:
+        """Return how a station is told what its sessions cost, as it is now."""
+        known, now = await self._fresh(), self._clock.now()
+        policy, station = known.policy(now), known.station(station_id, now)
+        is_running = policy.prices_told is PricesTold.RUNNING
+        return PriceTerms(
+            is_telling=policy.prices_told is not PricesTold.NEVER,
+            every_seconds=policy.price_every_s if is_running else None,
+            in_messages=station is not None and station.price_messages,
+            on_display=policy.price_display,
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.authorization import Authorization
@@ -82,6 +82,22 @@ class TokenAccess:
         )
 
 
+class PriceTerms(NamedTuple):
+    """How a station is told what its sessions cost; `every_seconds` None: not while they charge.
+
+    `is_telling` False: never. `in_messages`: its model knows prices in messages of a vendor.
+    `on_display`: while they charge also as a message for its display.
+    """
+
+    is_telling: bool = False
+    every_seconds: float | None = None
+    in_messages: bool = False
+    on_display: bool = False
+
+
+NO_PRICES: Final = PriceTerms()
+
+
 class StationDirectory(Protocol):
     """Master data as the edge asks for it, always in its latest version."""
 
@@ -95,3 +111,6 @@ class StationDirectory(Protocol):
         self, station_id: str, subject_id: str, *, seen_at: datetime
     ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""
+
+    async def price_terms(self, station_id: str) -> PriceTerms:
+        """Return how a station is told what its sessions cost, as it is now."""

@@ -10,13 +10,15 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from ledger.facts.flags import Flag
 from ledger.facts.station_facts import NO_ID
 from ledger.persons.store import names_in, readable
 from ledger.rating.decisions import SessionHeld
 from ledger.rating.english import ENGLISH
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import SessionState
-from tariffs.phrases.phrase import Phrase
+from tariffs.phrases.phrase import Phrase, phrase
+from tariffs.quantities import money_of_minor
 
 COUNTS: LiteralString = """
 SELECT state, count(*) FROM listed_session GROUP BY state ORDER BY state
@@ -29,7 +31,7 @@ LIST: LiteralString = """
 SELECT session_id, revision, station_id,
        nullif(nullif(transaction_ref, ''), %(no_id)s) AS transaction_id,
        evse_id, connector_id, coalesce(name, token_uid) AS token_uid, token_uid AS subject, state,
-       flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh,
+       flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh, told_gross,
        coalesce(started_at, first_fact_at) AS begun_at
 FROM listed_session LEFT JOIN subject ON subject = token_uid
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
@@ -72,7 +74,8 @@ class SessionSummary:
     `token_uid` is the token, or its `subject` once the person is erased. `transaction_id` is the
     station's, as text; None where no frame named one. `stop_reason` is the station's word for why
     it ended. `begun_at` is its start, or when its first frame came. `revision` is that of its
-    decision, 1 before there is any. `cost` is None for what is held or written off, and where it
+    decision, 1 before there is any. `told_gross` is the price, taxes included, that its station was
+    told last after its end. `cost` is None for what is held or written off, and where it
     was not asked for (`projections.session_costs`).
     """
 
@@ -92,6 +95,7 @@ class SessionSummary:
     stop_reason: str | None
     energy_wh: Decimal | None
     register_wh: Decimal | None
+    told_gross: Decimal | None
     begun_at: datetime
     cost: SessionCost | None = None
 
@@ -110,6 +114,20 @@ class HeldSession:
     session: SessionSummary
     reasons: tuple[str, ...]
     codes: tuple[Phrase, ...]
+
+
+def told_otherwise(session: SessionSummary) -> Phrase | None:
+    """Return which price its station was told after the end, where it was rated at another one.
+
+    None too where its cost was not asked for.
+    """
+    told, cost = session.told_gross, session.cost
+    if Flag.PRICE_TOLD_DIFFERS not in session.flags or told is None or cost is None:
+        return None
+    if cost.gross_minor is None or cost.currency is None:
+        return None
+    rated = money_of_minor(cost.gross_minor, cost.currency)
+    return phrase("price_told_differs", told=f"{told} {cost.currency}", rated=str(rated))
 
 
 def session_counts(connection: Connection[Any]) -> dict[str, int]:

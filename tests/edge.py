@@ -22,6 +22,7 @@ from ingest.edge.connection_epochs import Epochs
 from ingest.edge.known_keys import KnownKeys
 from ingest.edge.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
 from ingest.persons.subjects import Subjects
+from ingest.prices.price import Prices
 from ingest.station_records import NO_RECORDS, StationRecords
 from ledger.log.envelope import Connection, Frame
 from ledger.log.event_log import LineWriter
@@ -114,6 +115,7 @@ async def open_edge(  # noqa: PLR0913 - every part of a server, by its name
     admissions: MemoryAdmissions | None = None,
     commands: Commands | None = None,
     records: StationRecords = NO_RECORDS,
+    prices: Prices | None = None,
     listeners: Sequence[Listener] = (Listener(),),
 ) -> AsyncIterator[Edge]:
     """Serve stations CP1, CP2 and CP3 while the context lasts."""
@@ -132,6 +134,7 @@ async def open_edge(  # noqa: PLR0913 - every part of a server, by its name
         admissions=Admissions(admissions, KnownKeys(SECRET), clock),
         commands=commands or NoCommands(),
         records=records,
+        prices=prices,
     )
     try:
         yield Edge(server, log, directory, clock, admissions)  # type: ignore[arg-type]  # reading it back is for the fake only

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from ingest.commands.command import ClaimedCommand
 from ingest.commands.store import Finished
-from ingest.directory import AuthorizationStatus, StationAccess, TokenAccess
+from ingest.directory import NO_PRICES, AuthorizationStatus, PriceTerms, StationAccess, TokenAccess
 from ingest.edge.admissions import Refused, Times
 from ingest.edge.connection_epochs import Overtake
 from ingest.edge.known_keys import Proof
@@ -151,6 +151,7 @@ class FixedDirectory:
     unknown: list[tuple[str, str]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     token_habits: TokenHabits = NO_HABITS
+    terms: PriceTerms = NO_PRICES
 
     async def station(self, identity: str) -> StationAccess | None:
         for station_id, password in self.passwords.items():
@@ -173,3 +174,7 @@ class FixedDirectory:
         assert seen_at.tzinfo is UTC
         self.unknown.append((station_id, subject_id))
         return self.policy
+
+    async def price_terms(self, station_id: str) -> PriceTerms:
+        assert station_id
+        return self.terms

@@ -166,6 +166,12 @@ class _Directory:
         del station_id, subject_id, seen_at
         return AuthorizationStatus.INVALID
 
+    async def price_terms(self, station_id: str) -> Any:  # noqa: ANN401 - imported late
+        from ingest.directory import NO_PRICES  # noqa: PLC0415
+
+        del station_id
+        return NO_PRICES
+
 
 async def _serve_peer(task: Task, pipe: Connection) -> None:
     from websockets.asyncio.server import ServerConnection  # noqa: PLC0415 - only this process

@@ -18,7 +18,8 @@ from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.edge.server import Listener, Server
+    from ingest.edge.server import Listener, Manners, Server
+    from ingest.prices.price import Prices
     from ledger.log.event_log import EventLog, LineWriter
 
 Ready = Callable[[object], None]
@@ -100,7 +101,7 @@ async def _open_server(context: PartContext, log: LineWriter, exits: AsyncExitSt
     from ingest.edge.admissions import Admissions, PostgresAdmissions  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
-    from ingest.edge.server import Manners, serve  # noqa: PLC0415
+    from ingest.edge.server import serve  # noqa: PLC0415
     from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
     from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
@@ -127,7 +128,8 @@ async def _open_server(context: PartContext, log: LineWriter, exits: AsyncExitSt
             admissions=Admissions(store, known, clock),
             commands=commands,
             records=records,
-            manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
+            manners=_manners(settings),
+            prices=_prices(context, exits),
         )
     except OSError as error:
         raise CannotListenError(settings, error) from error
@@ -193,6 +195,26 @@ def _listeners(settings: Settings) -> list[Listener]:
             raise BadCertificateError(settings, error) from error
         listeners.append(Listener(host=settings.listen_host, port=settings.tls_port, tls=tls))
     return listeners
+
+
+def _prices(context: PartContext, exits: AsyncExitStack) -> Prices:
+    from deploy.running.pricing import PricingProcess  # noqa: PLC0415 - only this process needs it
+    from ingest.prices.books import BookedPrices  # noqa: PLC0415
+    from ledger.database import connect_async  # noqa: PLC0415
+
+    pricing = PricingProcess(context.dsn)
+    prices = BookedPrices(partial(connect_async, context.dsn), pricing.so_far)
+    exits.push_async_callback(prices.close)
+    exits.push_async_callback(pricing.close)
+    return prices
+
+
+def _manners(settings: Settings) -> Manners:
+    from ingest.edge.server import Manners  # noqa: PLC0415 - only this process needs it
+
+    return Manners(
+        heartbeat_seconds=settings.heartbeat_seconds, price_seconds=settings.price_wait_ms / 1000
+    )
 
 
 def _ports(settings: Settings, ports: Sequence[int]) -> Ports:

@@ -19,6 +19,7 @@ from ingest.directory import (
 )
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
+from ingest.prices.price import Prices
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
@@ -55,7 +56,7 @@ EMPTY: Final = Answer(b"{}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweringParts:
-    """The parts that answers to one station draw on."""
+    """The parts that answers to one station draw on; without `prices` it is told none."""
 
     station: StationAccess
     directory: StationDirectory
@@ -67,6 +68,8 @@ class AnsweringParts:
     records: StationRecords = NO_RECORDS
     registration: Registration = Registration.ACCEPTED
     """As it was when the station connected."""
+    prices: Prices | None = None
+    price_seconds: float = 0.0
 
     @property
     def station_id(self) -> str:

@@ -36,8 +36,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from websockets.asyncio.server import ServerConnection
@@ -45,11 +44,15 @@ from websockets.exceptions import ConnectionClosed
 
 from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
 from ingest.answers.registration import triggered_by
+from ingest.answers.repeats import Repeats
 from ingest.commands.command import CallEnd, CommandState, OutgoingCall
 from ingest.edge.closing import hang_up, why_closed
 from ingest.edge.frame_counts import FrameCounts
-from ingest.errors import IngestError
+from ingest.errors import IngestError, StationGoneError
 from ingest.persons.sealer import sealed_frame
+from ingest.prices.price import PriceQuestion
+from ingest.prices.telling import PriceTelling
+from ingest.prices.words import TransactionNews
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, Fault, FrameError
 from ingest.station_records import Registration
@@ -57,26 +60,21 @@ from ledger.database import is_of_content
 from ledger.log.authorization import Authorization
 from ledger.log.envelope import Connection as ConnectionLine
 from ledger.log.envelope import Frame, LogLine, encode_line
-from ledger.log.event_log import LineWriter, LogError, partition_of
+from ledger.log.event_log import LineWriter, LogError, Position, partition_of
 
 CALL_SECONDS: Final = 30.0
 """How long a station may take to answer a call of ours."""
-# For repetitions, not for the next charge with the same token (quirk 33); some 32 KiB.
-_REPEAT_WITHIN: Final = timedelta(minutes=10)
-_REPEATS_MAX: Final = 8
-_REPEAT_SIZE_MAX: Final = 4096
 _TOO_LATE: Final = "too late"
 QUESTIONS_MAX: Final = 256
 """Questions that wait for their turn: a station that ends transactions without end adds no more."""
 _LOGGER = logging.getLogger(__name__)
 
 
-class StationGoneError(IngestError):
-    """The station did not answer a call: its connection closed, or it took too long."""
+class Logged(NamedTuple):
+    """A frame as the log has it, and where."""
 
-    def __init__(self, station_id: str, action: str, why: str) -> None:
-        super().__init__(f"{station_id} did not answer {action}: {why}")
-        self.station_id, self.action, self.why = station_id, action, why
+    frame: Frame
+    at: Position
 
 
 class StationConnection:
@@ -108,7 +106,8 @@ class StationConnection:
         self._triggered: frozenset[str] = frozenset()
         self.turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
-        self._repeats: dict[bytes, tuple[bytes, datetime, Authorization | None]] = {}
+        self._repeats = Repeats()
+        self._telling = PriceTelling(self, parts)
         self._pong: asyncio.Future[float] | None = None
         self._pinging: asyncio.Task[None] | None = None
 
@@ -170,11 +169,12 @@ class StationConnection:
         answered, why = await self._ask_station(call, seconds)
         if answered is None:
             is_late = why == _TOO_LATE
-            return CallEnd(CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN, sent)
+            state = CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN
+            return CallEnd(state, sent.frame)
         message, reply = answered
-        line = await self._append_frame(call.text, reply, is_ours=True)
+        logged = await self._append_frame(call.text, reply, is_ours=True)
         is_error = isinstance(message, CallError)
-        return CallEnd(CommandState.ERROR if is_error else CommandState.ANSWERED, line)
+        return CallEnd(CommandState.ERROR if is_error else CommandState.ANSWERED, logged.frame)
 
     async def _ask_station(
         self, call: OutgoingCall, seconds: float
@@ -258,9 +258,9 @@ class StationConnection:
             await self._reply(text, codec.encode_error(call.message_id, "SecurityError", problem))
             return
         # By the whole text: a message id alone is reused (quirk 33).
-        repeat = self._repeats.get(raw) if self._repeats else None
-        if repeat is not None and self._parts.clock.now() - repeat[1] < _REPEAT_WITHIN:
-            await self._reply(text, repeat[0], authorization=repeat[2])
+        repeat = self._repeats.find(raw, self._parts.clock.now())
+        if repeat is not None:
+            await self._reply(text, repeat.reply, authorization=repeat.authorization)
             return
         try:
             answer = await self._dialect.answer(call, self._parts)
@@ -280,11 +280,15 @@ class StationConnection:
         if call.action == "BootNotification":
             self.has_booted = True
             self.registration = answer.registration or self.registration
-        reply = codec.encode_result(call.message_id, answer.payload)
-        await self._reply(
-            text, reply, is_logged=answer.is_logged, authorization=answer.authorization
-        )
-        self._remember(answer, raw, reply)
+        news = self._telling.news(call, answer.payload)
+        if news is None:
+            reply = codec.encode_result(call.message_id, answer.payload)
+            await self._reply(
+                text, reply, is_logged=answer.is_logged, authorization=answer.authorization
+            )
+        else:
+            reply = await self._reply_priced(text, call.message_id, answer, news)
+        self._repeats.keep(answer, raw, reply, self._parts.clock.now())
         if answer.question is not None:
             self._ask(answer.question)
 
@@ -293,13 +297,24 @@ class StationConnection:
         asked_for = self._dialect.asked_for
         return asked_for is None or action in asked_for or action in self._triggered
 
-    def _remember(self, answer: Answer, raw: bytes, reply: bytes) -> None:
-        """Keep an answer that the same call would not surely get again."""
-        if not answer.is_repeated or len(raw) > _REPEAT_SIZE_MAX:
-            return
-        self._repeats[raw] = (reply, self._parts.clock.now(), answer.authorization)
-        if len(self._repeats) > _REPEATS_MAX:
-            del self._repeats[next(iter(self._repeats))]
+    async def _reply_priced(
+        self, text: str, message_id: bytes, answer: Answer, news: TransactionNews
+    ) -> bytes:
+        """Answer a call that tells of a transaction, with its price if that is known in time.
+
+        It must be in the log to be priced; what it was answered then is a second line of it.
+        """
+        payload = self._telling.with_known(news, answer.payload)
+        reply = codec.encode_result(message_id, payload)
+        logged = await self._append_frame(text, reply.decode(), authorization=answer.authorization)
+        line = PriceQuestion(self.station_id, news.reference, logged.at, logged.frame.received_at)
+        priced = await self._telling.at_end(news, line, payload)
+        if priced is not None:
+            reply = codec.encode_result(message_id, priced)
+            await self._append_frame(text, reply.decode(), is_priced=True)
+        await self._send_reply(reply)
+        self._telling.follow(news, line, is_told=priced is not None)
+        return reply
 
     async def _reply(
         self,
@@ -315,6 +330,9 @@ class StationConnection:
             await self._append_frame(
                 text, reply.decode(), is_unread=is_unread, authorization=authorization
             )
+        await self._send_reply(reply)
+
+    async def _send_reply(self, reply: bytes) -> None:
         if not self.is_fenced:
             await self._socket.send(reply, text=True)
             self._counts.sent[self.protocol] += 1
@@ -341,6 +359,7 @@ class StationConnection:
                 call.set_result(None)
         # The end is the last line of a connection: answers that came stand before it.
         await asyncio.gather(*self._questions, return_exceptions=True)
+        await self._telling.close()
         try:
             await self._append(self._line(is_open=False, why=why))
         except Exception:
@@ -351,8 +370,8 @@ class StationConnection:
         with suppress(StationGoneError):
             await self.call(question.action, question.payload)
 
-    async def _append(self, line: LogLine) -> None:
-        await self._log.append(self._partition, encode_line(line))
+    async def _append(self, line: LogLine) -> Position:
+        return await self._log.append(self._partition, encode_line(line))
 
     async def _append_frame(
         self,
@@ -361,8 +380,9 @@ class StationConnection:
         *,
         is_ours: bool = False,
         is_unread: bool = False,
+        is_priced: bool = False,
         authorization: Authorization | None = None,
-    ) -> Frame:
+    ) -> Logged:
         """Log a frame, without what tells who somebody is; return it as the log has it."""
         frame = Frame(
             received_at=self._parts.clock.now(),
@@ -373,12 +393,12 @@ class StationConnection:
             reply=reply,
             direction="out" if is_ours else "in",
             authorization=authorization,
+            is_priced=is_priced,
         )
         parts = self._parts
         habits = parts.station.token_habits
         line = await sealed_frame(frame, parts.subjects, habits, is_unread=is_unread)
-        await self._append(line)
-        return line
+        return Logged(line, await self._append(line))
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:
         return ConnectionLine(

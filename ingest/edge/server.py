@@ -37,6 +37,7 @@ from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.gate import Gate
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
+from ingest.prices.price import Prices
 from ingest.rpc import codec
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
 from ledger.log.event_log import LineWriter, LogError
@@ -77,7 +78,8 @@ class Manners:
     """How the server keeps in touch, in seconds of real time (the heartbeat: of the clock).
 
     `silence_seconds` closes a connection on which nothing came, neither frame nor pong; None stands
-    for three heartbeats (field notes, quirk 35).
+    for three heartbeats (field notes, quirk 35). So long at most waits the answer to the end of a
+    transaction for its price: `price_seconds`.
     """
 
     heartbeat_seconds: int = 300
@@ -85,6 +87,7 @@ class Manners:
     silence_seconds: float | None = None
     open_seconds: float = 30.0
     close_seconds: float = 5.0
+    price_seconds: float = 0.3
 
     @property
     def patience_seconds(self) -> float:
@@ -113,7 +116,9 @@ class Server:
         admissions: Admissions,
         commands: Commands,
         records: StationRecords,
+        prices: Prices | None,
     ) -> None:
+        self._prices = prices
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._admissions, self.counts = admissions, FrameCounts()
@@ -272,6 +277,8 @@ class Server:
             heartbeat_seconds=self._manners.heartbeat_seconds,
             records=self._records,
             registration=registration,
+            prices=self._prices,
+            price_seconds=self._manners.price_seconds,
         )
 
     async def _keep_alive(self) -> None:
@@ -324,8 +331,9 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
     commands: Commands,
     manners: Manners = DEFAULT_MANNERS,
     records: StationRecords = NO_RECORDS,
+    prices: Prices | None = None,
 ) -> Server:
-    """Start to serve stations and return the running server."""
+    """Start to serve stations and return the running server; without *prices* none are told."""
     server = Server(
         log=log,
         directory=directory,
@@ -337,6 +345,7 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
         admissions=admissions,
         commands=commands,
         records=records,
+        prices=prices,
     )
     await server.listen(listeners)
     return server

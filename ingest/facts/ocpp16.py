@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from ingest.facts.lenient import Oddities, read_int, read_text, read_time
+from ingest.facts.lenient import (
+    Oddities,
+    read_int,
+    read_json,
+    read_number,
+    read_object,
+    read_text,
+    read_time,
+)
 from ingest.facts.parts import (
     PLACES,
     States,
@@ -19,7 +27,7 @@ from ingest.facts.parts import (
     state_among,
 )
 from ingest.facts.readings import read_meter_values
-from ingest.facts.rpc_call import RpcCall
+from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, TextSample
 from ingest.facts.told import MeterValuesAt, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
@@ -27,6 +35,7 @@ from ledger.facts.station_facts import (
     NO_ID,
     ChargingState,
     ConnectorStatusChanged,
+    PriceTold,
     SessionEnded,
     SessionStarted,
     SessionUpdated,
@@ -174,5 +183,31 @@ CALLS: Final[Table] = {
             "serial": _serial,
             "firmware": at("firmwareVersion", read_text),
         },
+    ),
+}
+COSTS: Final = "org.openchargealliance.costmsg"
+"""The vendor id of the messages of "OCPP & California Pricing Requirements" 3.1."""
+
+
+def _cost(call: RpcCall) -> dict[str, Any]:
+    """Return the cost message in a DataTransfer of ours; its data is JSON as text."""
+    data = read_object(read_json(read_text(call.payload.get("data")) or ""))
+    return data if call.payload.get("vendorId") == COSTS else {}
+
+
+def _look_at_cost(call: RpcCall) -> SetAside | None:
+    """Take the line of a call that leaves: what a station made of it tells no other price."""
+    is_told = call.reply is None and read_number(_cost(call).get("cost"), set()) is not None
+    return None if is_told else SetAside(None)
+
+
+ANSWERED: Final[Table] = {
+    "DataTransfer": Telling(
+        PriceTold,
+        {
+            "transaction_ref": lambda call: read_text(_cost(call).get("transactionId")),
+            "gross": lambda call: read_number(_cost(call).get("cost"), set()),
+        },
+        look=_look_at_cost,
     ),
 }

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from ingest.facts.lenient import Oddities, read_int, read_object, read_text, read_time
+from ingest.facts.lenient import (
+    Oddities,
+    read_int,
+    read_number,
+    read_object,
+    read_text,
+    read_time,
+)
 from ingest.facts.parts import States, at, read_number_of_place, read_place, read_truth, state_among
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
@@ -17,6 +25,7 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
     ChargingState,
     ConnectorStatusChanged,
+    PriceTold,
     QueueReported,
     SessionEnded,
     SessionStarted,
@@ -140,6 +149,16 @@ def _look_at_answer(call: RpcCall) -> SetAside | None:
     return SetAside(None) if _answered("messagesInQueue", call) is None else None
 
 
+def _look_at_cost(call: RpcCall) -> SetAside | None:
+    """Take the line of a call that leaves: what a station made of it tells no other price."""
+    is_told = call.reply is None and read_number(call.payload.get("totalCost"), set()) is not None
+    return None if is_told else SetAside(None)
+
+
+def _total_cost(call: RpcCall) -> Decimal | None:
+    return read_number(call.answer().get("totalCost"), set())
+
+
 _EVENT: Final = Telling(
     SessionUpdated,
     {
@@ -208,4 +227,20 @@ ANSWERED: Final[Table] = {
         },
         look=_look_at_answer,
     ),
+    "CostUpdated": Telling(
+        PriceTold,
+        {
+            "transaction_ref": at("transactionId", read_text),
+            "gross": at("totalCost", read_number),
+        },
+        look=_look_at_cost,
+    ),
 }
+PRICED: Final[Table] = {
+    "TransactionEvent": Telling(
+        PriceTold,
+        {"transaction_ref": at("transactionInfo.transactionId", read_text), "gross": _total_cost},
+        look=lambda call: SetAside(None) if _total_cost(call) is None else None,
+    ),
+}
+"""What the answer to a call tells that stands in the log already."""

@@ -20,6 +20,7 @@ from ingest.facts.samples import Sample, lenient_meter_values
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
     FrameSetAside,
+    PriceTold,
     QueueReported,
     SessionStarted,
     SessionUpdated,
@@ -34,7 +35,7 @@ REFERENCE_MAX: Final = 128
 A longer one is known by its hash; its own text stands in the frame."""
 _HEAD: Final = frozenset({"station_id", "position", "line", "received_at", "oddities"})
 _AUTHORIZED: Final = (SessionStarted, SessionUpdated)
-_OF_NO_SESSION: Final = (StationBooted, QueueReported)
+_OF_NO_SESSION: Final = (StationBooted, QueueReported, PriceTold)
 _NOWHERE: Final = At("", None, lambda _raw, _oddities: None)
 
 

@@ -19,10 +19,13 @@ _PEEK: Final = 120
 
 
 class OcppVersion:
-    """What the calls of a station tell, and what its answers to calls of ours do (`answered`)."""
+    """What the calls of a station tell.
 
-    def __init__(self, *, calls: Table, answered: Table) -> None:
-        self._calls, self._answered = calls, answered
+    And what our calls to it do, or its answers to them (`answered`), and our answers (`priced`).
+    """
+
+    def __init__(self, *, calls: Table, answered: Table, priced: Table) -> None:
+        self._calls, self._answered, self._priced = calls, answered, priced
         self._strict = [
             (f'"{action}"', action, telling.strict)
             for action, telling in calls.items()
@@ -36,6 +39,8 @@ class OcppVersion:
             table = self._answered
             if not any(f'"{action}"' in text[:_PEEK] for action in table):
                 return []
+        elif frame.is_priced:
+            table = self._priced
         else:
             # Most frames: one typed decode, and the lenient way for what breaks the schema.
             for quoted, action, strict in self._strict:
@@ -60,9 +65,13 @@ class OcppVersion:
 
 VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(
     {
-        "ocpp1.6": OcppVersion(calls=ocpp16.CALLS, answered={}),
-        "ocpp2.0.1": OcppVersion(calls=ocpp201.CALLS, answered=ocpp201.ANSWERED),
-        "ocpp2.1": OcppVersion(calls=ocpp201.CALLS, answered=ocpp201.ANSWERED),
+        "ocpp1.6": OcppVersion(calls=ocpp16.CALLS, answered=ocpp16.ANSWERED, priced={}),
+        "ocpp2.0.1": OcppVersion(
+            calls=ocpp201.CALLS, answered=ocpp201.ANSWERED, priced=ocpp201.PRICED
+        ),
+        "ocpp2.1": OcppVersion(
+            calls=ocpp201.CALLS, answered=ocpp201.ANSWERED, priced=ocpp201.PRICED
+        ),
     }
 )
 

@@ -39,6 +39,13 @@ _FREE: Final = frozenset(
 """Texts of vendors, reports about customers, contract certificates: read by nobody here.
 
 And whom a payment terminal asked for an address (2.1)."""
+# A price as we tell it (`ingest.prices.words`), to the letter: it says of nobody who he is.
+_COST: Final = re.compile(
+    r'\{"transactionId":[0-9]{1,10},(?:"timestamp":"[-0-9T:.Z]{20,30}","meterValue":[0-9]{1,16},)?'
+    r'"cost":-?[0-9]{1,16}(?:\.[0-9]{1,4})?,'
+    r'(?:"priceText":"-?[0-9.]{1,21} [A-Z]{3}"'
+    r'|"state":"(?:Idle|Charging)","chargingPrice":\{"kWhPrice":0\})\}'
+)
 _OF_ITS_TOKEN: Final = frozenset({"serialNumber"})
 """In a frame with a token, that of a contract certificate; in one without, the station's."""
 # What a text must hold to be looked at: an escape or a part of a name of above. Few, as most texts
@@ -177,7 +184,7 @@ def _text_cut(
     value: _Value, holders: list[Holder], habits: TokenHabits, *, is_id: bool
 ) -> PersonCut | None:
     """Return how a text is cut in which somebody stands, or may stand."""
-    is_free = value.name in _FREE
+    is_free = value.name in _FREE and _COST.fullmatch(value.text) is None
     if is_id or is_free:
         said = value.text.replace("\0", "").casefold()
         for holder in holders:

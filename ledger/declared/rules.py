@@ -139,6 +139,8 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "idle_power_w must not be below 0"
     if policy.undeclared_power_w <= 0:
         yield "undeclared_power_w must be above 0"
+    if policy.price_every_s <= 0:
+        yield "price_every_s must be above 0"
     if policy.pricing not in POLICIES:
         yield f"there is no pricing policy {policy.pricing!r}"
 

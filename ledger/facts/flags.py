@@ -51,6 +51,7 @@ class Flag(StrEnum):
     SEQ_GAP_CLOSED = "seq_gap_closed"
     SEQ_UNRELIABLE = "seq_unreliable"
     LATE_FACT = "late_fact"
+    PRICE_TOLD_DIFFERS = "price_told_differs"
     # Times
     ZONE_MISSING = "zone_missing"
     TZ_MISLABELLED = "tz_mislabelled"
@@ -165,6 +166,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.SEQ_GAP_CLOSED: FlagRule("Sequence numbers are missing; the station holds no more."),
     _F.SEQ_UNRELIABLE: FlagRule("The station's sequence numbers repeat and prove nothing."),
     _F.LATE_FACT: FlagRule("A frame arrived after the final decision; the decision stands."),
+    _F.PRICE_TOLD_DIFFERS: FlagRule(
+        "After its end its station was told another price than it was rated at; the rating stands."
+    ),
     _F.ZONE_MISSING: FlagRule("Times came without a zone; the site's zone was used."),
     _F.TZ_MISLABELLED: FlagRule("Local time was labelled UTC; live frames show the offset."),
     _F.CLOCK_UNSYNCED: FlagRule("The station's clock was not set; times are derived.", True),

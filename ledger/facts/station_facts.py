@@ -179,6 +179,16 @@ class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, 
     ongoing: bool | None = None
 
 
+class PriceTold(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="price_told"):
+    """A station was told what a session costs, taxes included: as far as it was known then.
+
+    It is what we said, not the station: it changes no session, and is kept on its row alone.
+    """
+
+    transaction_ref: str | None
+    gross: Decimal
+
+
 class FrameSetAside(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="set_aside"):
     """A frame that says nothing we could use; it stays in the log and is counted by `reason`."""
 
@@ -193,6 +203,7 @@ StationFact = (
     | ConnectorStatusChanged
     | StationBooted
     | QueueReported
+    | PriceTold
     | FrameSetAside
 )
 

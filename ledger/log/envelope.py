@@ -43,6 +43,8 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     Tokens are cut out of both: `sealed` and `reply_sealed` have them, and give the exact text back
     while their keys exist. `hmac` is the hash of the frame as it came, under the first one's key.
     `authorization`: what the token was found to be that the frame asks for, or starts with.
+    `is_priced`: the frame stands in the log already, with the answer that it was to get; before
+    it got that its price was known, and this line has the answer that it got, which names it.
     """
 
     station: str
@@ -55,6 +57,7 @@ class Frame(Line, frozen=True, kw_only=True, tag="frame"):
     reply_sealed: tuple[Sealed, ...] = ()
     hmac: str | None = None
     authorization: Authorization | None = None
+    is_priced: bool = False
 
 
 class Connection(Line, frozen=True, kw_only=True, tag="connection"):

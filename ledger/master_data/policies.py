@@ -29,6 +29,16 @@ class TimeEnds(StrEnum):
     """Until the stop, as the station dated it."""
 
 
+class PricesTold(StrEnum):
+    """When stations are told what a session costs, taxes included."""
+
+    NEVER = "never"
+    AT_END = "at_end"
+    """What it cost, once it ended."""
+    RUNNING = "running"
+    """And while it charges, what it costs so far."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Waiting times in seconds of product time, and answers by policy.
 
@@ -44,6 +54,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     station says it does; a full one takes at most some hundred watts to keep itself warm.
     `undeclared_power_w`: the most that a plug can bring whose station declares no power; a session
     with more energy than that between any two readings is held.
+    `prices_told`: see PricesTold; what a session costs so far is told every `price_every_s` at
+    most, and where `price_display` says so as a message for the display, too.
     """
 
     wait_s: int = 3600
@@ -56,3 +68,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     time_ends: TimeEnds = TimeEnds.LAST_SIGN
     idle_power_w: int = 500
     undeclared_power_w: int = 500_000
+    prices_told: PricesTold = PricesTold.NEVER
+    price_every_s: int = 60
+    price_display: bool = False

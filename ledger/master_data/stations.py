@@ -23,14 +23,17 @@ class Station(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A charging station; its key is the identity it connects with.
 
     `password_hash` is salted scrypt (ledger.declared.passwords), None where it may not connect.
-    `max_power_w` is one connector's. The fields from `time_zone` on correct a model's quirks; see
-    StationTraits for their meaning, and TokenHabits for that of the last two.
+    `max_power_w` is one connector's. `price_messages`: its model shows prices that come as messages
+    of a vendor, where its protocol has none of its own for them. The fields from `time_zone` on
+    correct a model's quirks; see StationTraits for their meaning, and TokenHabits for that of the
+    last two.
     """
 
     site: str
     password_hash: str | None = None
     connectors: tuple[DeclaredConnector, ...] = ()
     max_power_w: Decimal | None = None
+    price_messages: bool = False
     commissioned_on: date | None = None
     time_zone: str | None = None
     clock_offset_s: int | None = None

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from decimal import Decimal
+from typing import Any, NamedTuple
 
+from psycopg import Connection
+
+from ledger.books.decisions_store import rated_sessions
 from ledger.facts.flags import Flag
-from ledger.rating.decisions import Decision, Moment
+from ledger.rating.decisions import Decision, Moment, SessionRated, SessionRevision
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.session import ChargingSession, billed
+from ledger.sessions.states import SessionState
 from ledger.worker.session_rows import SessionRow
+from tariffs.quantities import money_of_minor
+
+_PRICED = frozenset({SessionState.RATED, SessionState.RELEASED})
 
 
 class Folded(NamedTuple):
@@ -61,6 +69,27 @@ class Findings:
             for decision in self.decisions
         )
 
+    def decide(self, row: SessionRow, decision: Decision) -> None:
+        """Keep a *decision* about the session of *row*."""
+        self.decisions.append(decision)
+        if row.told_gross is not None and isinstance(decision, SessionRated):
+            row.compare_told(_gross(decision))
+
+    def tell(self, connection: Connection[Any], row: SessionRow, gross: Decimal) -> None:
+        """Note on *row* which price its station was told after its end, the last one alone."""
+        row.told_gross = gross
+        if row.state in _PRICED:
+            row.compare_told(_gross(self._rating(connection, row)))
+        self.change(row)
+
+    def _rating(self, connection: Connection[Any], row: SessionRow) -> SessionRated:
+        """Return what a priced session was rated at: by this group of records, or before."""
+        wanted = SessionRevision(row.session_id, row.revision)
+        for each in self.decisions:
+            if isinstance(each, SessionRated) and each.decides == wanted:
+                return each
+        return rated_sessions(connection, [wanted])[0]
+
     def change(self, row: SessionRow) -> None:
         """Write *row* as it will be at the end."""
         self.changed[row.session_id] = row
@@ -83,3 +112,7 @@ class Findings:
         if Flag.LATE_FACT not in row.flags:
             row.flags = sorted([*row.flags, Flag.LATE_FACT])
         self.change(row)
+
+
+def _gross(rated: SessionRated) -> Decimal:
+    return money_of_minor(rated.gross_minor, rated.currency).amount

@@ -376,7 +376,7 @@ class Judge:
     def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
         if verdict is not None:
             row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
-            self._findings.decisions.append(verdict.decision)
+            self._findings.decide(row, verdict.decision)
         self._findings.change(row)
 
 

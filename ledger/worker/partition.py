@@ -15,6 +15,7 @@ from ledger.asides.aside import Aside, AsideStep
 from ledger.asides.stored import Taken, stalled_stations, store_asides, store_counts
 from ledger.facts.station_facts import (
     FrameSetAside,
+    PriceTold,
     QueueReported,
     SessionEnded,
     SessionStarted,
@@ -271,6 +272,9 @@ class PartitionWorker:
         for fact in entry.facts:
             station_id = fact.station_id
             memory = memories[station_id]
+            if type(fact) is PriceTold:
+                self._note_price(fact, memory)
+                continue
             heard.add(station_id)
             memory.heard_at = max(memory.heard_at, fact.received_at)
             # The way of nearly every frame: no fold, no decision.
@@ -286,6 +290,14 @@ class PartitionWorker:
                 transactions = named.setdefault(station_id, {})
                 transactions.setdefault(transaction_of(fact), []).append(fact)
         return named
+
+    def _note_price(self, fact: PriceTold, memory: StationMemory) -> None:
+        """Note what a station was told that a session costs, once that is over."""
+        rows = memory.of_transaction.get(fact.transaction_ref or NO_TRANSACTION)
+        if not rows:
+            self._set_aside[fact.station_id, "price_of_no_session"] += 1
+        elif rows[-1].ended_at is not None:  # while it charges it is a price so far
+            self._findings.tell(self._connection, rows[-1], fact.gross)
 
     def _row_read_on(
         self, fact: SessionUpdated, memory: StationMemory, at: datetime

@@ -58,7 +58,8 @@ class WaitsSince(NamedTuple):
 class SessionRow(msgspec.Struct, kw_only=True):
     """One row of `session`; the fields are its columns, in their order.
 
-    `window` is kept only where it is not what the other columns say (`lies`).
+    `window` is kept only where it is not what the other columns say (`lies`). `told_gross` is the
+    price that its station was told last after its end.
     """
 
     session_id: str
@@ -86,6 +87,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     validations: list[str] = []
     facts_from: datetime | None = None
     window: Window | None = None
+    told_gross: Decimal | None = None
 
     def __post_init__(self) -> None:
         self.state = SessionState(self.state)  # a column's text
@@ -178,6 +180,13 @@ class SessionRow(msgspec.Struct, kw_only=True):
             was -= TOLD_AGAIN
         self.flags = sorted(was | TOLD_AGAIN.intersection(session.flags))
         return self.flags != before
+
+    def compare_told(self, rated: Decimal) -> None:
+        """Say whether its station was told another price than it was *rated* at."""
+        flags = {*self.flags} - {Flag.PRICE_TOLD_DIFFERS}
+        if self.told_gross is not None and self.told_gross != rated:
+            flags.add(Flag.PRICE_TOLD_DIFFERS)
+        self.flags = sorted(flags)
 
     def heir(self, sessions: Iterable[ChargingSession]) -> str | None:
         """Return which of *sessions* goes on what this one began: whose start lies nearest.

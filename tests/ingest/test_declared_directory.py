@@ -11,8 +11,8 @@ import pytest
 
 from deploy.running.opening import prepare
 from deploy.settings import Settings
-from ingest.declared_directory import DeclaredDirectory
-from ingest.directory import AuthorizationStatus
+from ingest.declared_directory import FRESH_SECONDS, DeclaredDirectory
+from ingest.directory import NO_PRICES, AuthorizationStatus, PriceTerms
 from ledger.database import connect
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
@@ -139,3 +139,29 @@ async def test_tokens_that_are_asked_about_at_once_are_not_mixed_up(
     parties = [None if token is None else token.party for token in tokens]
     assert parties == ["DE-ABC", None, "NL-TNM", "NL-TNM", "DE-ABC", None]
     assert (tokens[1], tokens[-1] is not None) == (None, True)
+
+
+async def test_how_prices_are_told_is_policy_and_who_takes_messages_is_declared(
+    declared: str, directory: DeclaredDirectory
+) -> None:
+    before = await directory.price_terms("CS-1")
+    more = """
+policy: {prices_told: running, price_every_s: 7, price_display: true}
+legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A}}
+sites: {s: {time_zone: Europe/Berlin, country: DE, legal_entity: a, currency: EUR}}
+stations: {CS-1: {site: s, price_messages: true}, CS-2: {site: s}}
+"""
+    with connect(declared) as connection, PostgresEventLog(declared) as log:
+        apply_files(connection, [(more, "more.yaml")], log=log, by="a test", at=NOON)
+    await asyncio.sleep(FRESH_SECONDS)
+
+    assert before == NO_PRICES
+    assert await directory.price_terms("CS-1") == PriceTerms(
+        is_telling=True, every_seconds=7, in_messages=True, on_display=True
+    )
+    assert not (await directory.price_terms("CS-2")).in_messages
+    with connect(declared) as connection, PostgresEventLog(declared) as log:
+        ending = [("policy: {prices_told: at_end}", "end.yaml")]
+        apply_files(connection, ending, log=log, by="a test", at=NOON)
+    await asyncio.sleep(FRESH_SECONDS)
+    assert (await directory.price_terms("CS-1"))[:2] == (True, None)

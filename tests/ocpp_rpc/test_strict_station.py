@@ -26,8 +26,8 @@ from ingest.declared_directory import DeclaredDirectory
 from ingest.persons.subjects import PostgresSubjects
 from ledger.database import connect_async
 from tests.deploy.running_wattledger import Wattledger
-from tests.ocpp_rpc.node_station import NodeStation, node_station
 from tests.ingest.official_examples import RESPONSE, smallest
+from tests.ocpp_rpc.node_station import NodeStation, node_station
 
 PASSWORD = "change-me-please-16"
 DIALECTS = {each.subprotocol: each for each in (ocpp16.DIALECT, ocpp201.DIALECT)}

@@ -31,6 +31,7 @@ from tests.charging_day import (
     tick,
     write_log,
 )
+from tests.ledger.worker.told.test_told_prices import told
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
 
 TARIFF = """
@@ -169,9 +170,11 @@ def test_the_command_shows_final_costs_and_those_so_far(
     stranger = start16("CS-OLD-2", 1, 4, "STRANGER", 0)
     go_on(fleet, [*UNDER_WAY, stranger])
     go_on(fleet, STOPS[:1])
+    go_on(fleet, [told(ONE, 80, "1", "2.90")])
 
     assert run(["sessions", "--json"]) == 0
-    listed = {each["transaction_id"]: each["cost"] for each in json.loads(capsys.readouterr().out)}
+    found = json.loads(capsys.readouterr().out)
+    listed = {each["transaction_id"]: each["cost"] for each in found}
     assert run(["sessions"]) == 0
     table = capsys.readouterr().out
 
@@ -189,3 +192,5 @@ def test_the_command_shows_final_costs_and_those_so_far(
     assert "2.86 EUR " in table
     assert "4.40 EUR so far" in table
     assert "none yet: token_unknown" in table
+    assert {each["transaction_id"]: each["told_gross"] for each in found}["1"] == "2.90"
+    assert "was told 2.90 EUR after its end, it is rated at 2.86 EUR." in " ".join(table.split())

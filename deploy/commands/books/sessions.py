@@ -14,7 +14,7 @@ from deploy.running.opening import opened, opened_with_log
 from deploy.running.owner import is_up
 
 if TYPE_CHECKING:
-    from projections.sessions import SessionCost
+    from projections.sessions import SessionCost, SessionSummary
 
 State = Literal["open", "waiting", "rated", "held", "released", "written_off"]
 COLUMNS = {
@@ -68,6 +68,7 @@ def listed(
         for each in sessions
     ]
     print_rows("Sessions", COLUMNS, rows)
+    _say_what_was_told(sessions)
     waiting = [each for each in sessions if each.state == "waiting"]
     if waiting:
         say("What waits may be settled by a frame that still comes; else it is held after a while:")
@@ -76,6 +77,15 @@ def listed(
     if any(each.state == "held" for each in sessions):
         say("Why some are held, and how to decide: wattledger sessions held")
     return 0
+
+
+def _say_what_was_told(sessions: list[SessionSummary]) -> None:
+    from ledger.rating.english import ENGLISH
+    from projections.sessions import told_otherwise
+
+    for each in sessions:
+        if (told := told_otherwise(each)) is not None:
+            say(f"{each.session_id}: {ENGLISH.words(told)}")
 
 
 def held(*, limit: int = 200, folder: ReadingFolder = READ_FOLDER) -> int:

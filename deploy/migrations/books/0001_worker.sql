@@ -60,7 +60,9 @@ CREATE TABLE session (
     facts_from      timestamptz,
     -- Where it lies in its station's history by its own frames (ledger/sessions/loose_frames.py).
     -- Null: as the other columns say, or it has no start.
-    "window"        json
+    "window"        json,
+    -- The price, taxes included, that its station was told last after its end.
+    told_gross      numeric
 ) WITH (fillfactor = 70);
 CREATE INDEX session_station ON session (station_id, transaction_ref, facts_from);
 CREATE INDEX session_begun ON session (station_id, started_at);

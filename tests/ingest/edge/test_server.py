@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosed
 
 from ingest.directory import AuthorizationStatus, TokenAccess
 from ingest.edge import connection as connection_module
-from ingest.edge.connection import StationGoneError
 from ingest.edge.server import Manners
+from ingest.errors import StationGoneError
 from ingest.rpc import codec
 from ledger.log.envelope import Frame
 from ledger.log.event_log import LogError

@@ -1,0 +1,110 @@
+"""A process beside the station server that prices sessions which go on.
+
+Folding and pricing a session is work of milliseconds, of a hostile one of seconds: the loop that
+answers stations has no time for it, and the worker none either. The process is started with the
+first price that is asked: who tells no prices has none.
+
+A session whose price took long is asked for the less often: it takes its share and no other's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import signal
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final
+
+import psycopg
+
+from deploy.running.parts import end_with_parent
+from ingest.prices.price import ShownPrice
+from projections.running_prices import RunningPrice, RunningPrices
+
+WAITING_MAX: Final = 1_000
+"""Prices that wait for their turn; beyond that none is known."""
+SHARE_OF_TIME: Final = 50
+"""A price that took a second is not asked for again within so many."""
+QUICK_SECONDS: Final = 0.1
+_LOGGER = logging.getLogger(__name__)
+
+
+class PricingProcess:
+    """Prices open sessions, one after the other, in a process of its own."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._pool: ProcessPoolExecutor | None = None
+        self._waiting = 0
+        self._slow: dict[str, float] = {}
+
+    async def so_far(self, station_id: str, transaction_ref: str) -> ShownPrice | None:
+        """Return what the open session of a station's transaction costs so far."""
+        loop = asyncio.get_running_loop()
+        if self._waiting >= WAITING_MAX or loop.time() < self._slow.get(station_id, 0):
+            return None
+        self._waiting += 1
+        try:
+            found, seconds = await loop.run_in_executor(
+                self._running_pool(), _price, station_id, transaction_ref
+            )
+        except BrokenProcessPool:
+            _LOGGER.warning("the process that prices ended; the next price starts it again")
+            self._pool = None
+            return None
+        finally:
+            self._waiting -= 1
+        if seconds > QUICK_SECONDS:
+            self._slow[station_id] = loop.time() + SHARE_OF_TIME * seconds
+        else:
+            self._slow.pop(station_id, None)
+        return None if found is None else ShownPrice(*found)
+
+    async def close(self) -> None:
+        """End the process, once it is done with what it prices."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _running_pool(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                max_workers=1,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(self._dsn,),
+            )
+        return self._pool
+
+
+class _Here:
+    """What the process keeps between prices."""
+
+    dsn = ""
+    prices: RunningPrices | None = None
+
+
+def _begin(dsn: str) -> None:
+    # Ctrl-C reaches the whole group: who started us decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    _Here.dsn = dsn
+
+
+def _price(station_id: str, transaction_ref: str) -> tuple[RunningPrice | None, float]:
+    """Return what an open session costs, and how long it took to say so."""
+    began = time.process_time()
+    try:
+        if _Here.prices is None:
+            _Here.prices = RunningPrices(_Here.dsn)
+        return _Here.prices.of(station_id, transaction_ref), time.process_time() - began
+    except psycopg.OperationalError:
+        _Here.prices = None
+        return None, 0.0
+    except Exception:
+        # One session must not keep the others from their prices.
+        _LOGGER.exception("%s has no price so far", station_id)
+        return None, time.process_time() - began

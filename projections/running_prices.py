@@ -1,0 +1,95 @@
+"""What open sessions cost so far, one by one, for whoever tells their stations.
+
+It keeps a connection and the declarations, which are read anew when there are newer ones.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import LiteralString, NamedTuple, Self
+
+from ledger.database import connect
+from ledger.declared.declarations import Declarations
+from ledger.declared.store import load_declarations, load_version
+from ledger.rating.allowances import ReadAllowances
+from ledger.rating.entitlements import Entitlements
+from ledger.rating.price_so_far import NoPrice, price_so_far
+from ledger.worker.session_rows import RECENT
+from projections.station_history import station_now
+from tariffs.model.usage import Activity
+from tariffs.quantities import money_of_minor
+
+_HEARD: LiteralString = """
+SELECT max(heard_at) FROM unfinished_session WHERE station_id = %s
+HAVING bool_or(transaction_ref = %s)
+"""
+
+
+class RunningPrice(NamedTuple):
+    """What an open session costs, taxes included, until its last sign.
+
+    `register_wh` is what its register showed then, where that is known; `is_idle`: its vehicle
+    parked.
+    """
+
+    gross: Decimal
+    currency: str
+    until: datetime
+    register_wh: Decimal | None
+    is_idle: bool
+
+
+class RunningPrices:
+    """Prices open sessions; one object serves one thread."""
+
+    def __init__(self, dsn: str) -> None:
+        self._connection = connect(dsn)
+        self._declarations = Declarations()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._connection.close()
+
+    def of(self, station_id: str, transaction_ref: str) -> RunningPrice | None:
+        """Return what the open session of a station's transaction costs so far.
+
+        None where there is none, or it would be held if it ended now.
+        """
+        heard = self._connection.execute(_HEARD, (station_id, transaction_ref)).fetchone()
+        if heard is None:
+            return None
+        known = self._known()
+        now = station_now(self._connection, known, station_id, heard[0] - RECENT)
+        rows = [row for row in now.unfinished if row.transaction_ref == transaction_ref]
+        # As the worker takes the last session of a reference that began again.
+        row = max(rows, key=lambda each: (each.begins, each.session_id), default=None)
+        session = now.sessions.get(row.session_id) if row else None
+        if row is None or session is None:
+            return None
+        allowances = ReadAllowances(self._connection)
+        entitled = Entitlements(validations=tuple(row.validations), allowances=allowances)
+        price = price_so_far(session, known, entitled)
+        if isinstance(price, NoPrice):
+            return None
+        money = money_of_minor(price.net_minor + price.tax_minor, price.currency)
+        registers = [p.register_wh for p in session.points if p.register_wh is not None]
+        return RunningPrice(
+            gross=money.amount,
+            currency=money.currency,
+            until=price.until,
+            register_wh=registers[-1] if registers else session.meter_start_wh,
+            is_idle=bool(session.spans) and session.spans[-1].activity is Activity.PARKING,
+        )
+
+    def _known(self) -> Declarations:
+        version = load_version(self._connection)
+        if version != self._declarations.version:
+            self._declarations = load_declarations(self._connection)
+        return self._declarations

@@ -1,0 +1,389 @@
+"""Telling stations what they cost: who waits how long, what is told when, and what the log has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from dataclasses import replace as dataclass_replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from ingest.directory import PriceTerms
+from ingest.edge.server import DEFAULT_MANNERS, Manners
+from ingest.prices.price import FinalPrice, PriceQuestion, ShownPrice
+from ledger.log.envelope import Frame
+from tests.edge import PASSWORD, Edge, Station, open_edge, until
+from tests.fakes import NOON, FixedDirectory
+
+AT_END = PriceTerms(is_telling=True)
+RUNNING = PriceTerms(is_telling=True, every_seconds=0.05)
+QUICK = dataclass_replace(DEFAULT_MANNERS, price_seconds=0.3)
+
+
+def euros(amount: str) -> ShownPrice:
+    return ShownPrice(Decimal(amount), "EUR", NOON, Decimal(1500))
+
+
+@dataclass
+class SetPrices:
+    """Prices that the test sets: the final one once `taken` is set, and the one so far."""
+
+    last: ShownPrice | None = None
+    now: ShownPrice | None = None
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: Exception | None = None
+    asked: list[PriceQuestion] = field(default_factory=list)
+    priced: int = 0
+    gate: asyncio.Event | None = None
+
+    async def final(self, line: PriceQuestion) -> FinalPrice:
+        self.asked.append(line)
+        if self.failure is not None:
+            raise self.failure
+        is_taken = self.taken.is_set()
+        return FinalPrice(is_taken, self.last if is_taken else None)
+
+    async def so_far(self, line: PriceQuestion) -> ShownPrice | None:
+        del line
+        self.priced += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        return self.now
+
+
+def event(kind: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    info = {"transactionId": "tx-1"}
+    return {"eventType": kind, "seqNo": 0, "transactionInfo": info, **more}
+
+
+@asynccontextmanager
+async def told(
+    prices: SetPrices,
+    terms: PriceTerms = AT_END,
+    *,
+    protocol: str = "ocpp2.0.1",
+    manners: Manners = QUICK,
+) -> AsyncIterator[tuple[Edge, Station]]:
+    directory = FixedDirectory({"CP1": PASSWORD}, terms=terms)
+    opened = open_edge(directory=directory, prices=prices, manners=manners)
+    async with opened as edge, edge.station(protocol=protocol) as station:
+        yield edge, station
+
+
+def ours(edge: Edge) -> list[Frame]:
+    """Return our calls, but for what an end after an outage is asked."""
+    out = [each for each in edge.frames() if each.direction == "out"]
+    return [each for each in out if "GetTransactionStatus" not in each.frame]
+
+
+async def answered(station: Station, result: Any = None) -> Any:  # noqa: ANN401 - any JSON
+    """Take the next call to the station and answer it; return the call."""
+    async with asyncio.timeout(5):
+        call = station.asked.pop(0) if station.asked else await station.receive()
+    await station.socket.send(json.dumps([3, call[1], {} if result is None else result]))
+    return call
+
+
+async def test_the_answer_to_the_end_has_the_price_and_the_log_has_it_before() -> None:
+    prices = SetPrices(last=euros("4.70"))
+    prices.taken.set()
+    async with told(prices) as (edge, station):
+        await station.socket.send(json.dumps([2, "m", "TransactionEvent", event("Ended")]))
+        text = await station.socket.recv()
+
+    assert text == '[3,"m",{"totalCost":4.70}]'
+    plain, priced = edge.frames()
+    assert (plain.reply, plain.is_priced) == ('[3,"m",{}]', False)
+    assert (priced.reply, priced.is_priced) == (text, True)
+    assert priced.frame == plain.frame
+    asked = prices.asked[0]
+    assert (asked.station_id, asked.transaction_ref) == ("CP1", "tx-1")
+    assert asked.received_at == plain.received_at
+    assert edge.log.records[asked.at.partition][asked.at.position].count(b"Ended") == 1
+
+
+async def test_a_free_transaction_is_told_that_it_is_free() -> None:
+    prices = SetPrices(last=euros("0.00"))
+    prices.taken.set()
+    async with told(prices) as (_, station):
+        assert await station.call("TransactionEvent", event("Ended")) == {"totalCost": 0.0}
+
+
+async def test_the_answer_goes_without_what_is_late_and_the_price_follows() -> None:
+    prices = SetPrices(last=euros("4.70"))
+    async with told(prices) as (edge, station):
+        began = asyncio.get_running_loop().time()
+        assert await station.call("TransactionEvent", event("Ended")) == {}
+        waited = asyncio.get_running_loop().time() - began
+        prices.taken.set()
+        _, _, action, payload = await answered(station)
+        await until(lambda: len(ours(edge)) == 2)
+
+    assert 0.25 < waited < 2
+    assert (action, payload) == ("CostUpdated", {"totalCost": 4.7, "transactionId": "tx-1"})
+    left, came = ours(edge)
+    assert '"totalCost":4.70' in left.frame
+    assert left.reply is None
+    assert came.reply is not None
+
+
+async def test_what_has_no_price_is_answered_at_once_and_told_once_it_is_rated() -> None:
+    prices = SetPrices()
+    prices.taken.set()
+    slow = dataclass_replace(QUICK, price_seconds=30.0)
+    async with told(prices, manners=slow) as (_, station):
+        async with asyncio.timeout(5):
+            assert await station.call("TransactionEvent", event("Ended")) == {}
+        prices.last = euros("4.70")
+        call = await answered(station)
+
+    assert call[3]["totalCost"] == 4.7
+
+
+@pytest.mark.parametrize("failure", [psycopg.OperationalError("away"), psycopg.DataError("odd")])
+async def test_a_database_that_fails_costs_the_price_alone(failure: Exception) -> None:
+    prices = SetPrices(failure=failure)
+    async with told(prices) as (_, station):
+        assert await station.call("TransactionEvent", event("Ended")) == {}
+        assert "currentTime" in await station.call("Heartbeat", {})
+
+
+async def test_without_a_wait_the_price_only_follows() -> None:
+    prices = SetPrices(last=euros("4.70"))
+    prices.taken.set()
+    manners = dataclass_replace(QUICK, price_seconds=0.0)
+    async with told(prices, manners=manners) as (_, station):
+        assert await station.call("TransactionEvent", event("Ended")) == {}
+        call = await answered(station)
+
+    assert call[2] == "CostUpdated"
+
+
+@pytest.mark.parametrize(
+    ("terms", "protocol", "payload"),
+    [
+        pytest.param(PriceTerms(), "ocpp2.0.1", event("Ended"), id="by policy never"),
+        pytest.param(AT_END, "ocpp2.0.1", event("Ended", offline=True), id="offline"),
+    ],
+)
+async def test_who_is_told_nothing_is_asked_nothing(
+    terms: PriceTerms, protocol: str, payload: dict[str, Any]
+) -> None:
+    prices = SetPrices(last=euros("4.70"))
+    prices.taken.set()
+    async with told(prices, terms, protocol=protocol) as (edge, station):
+        assert await station.call("TransactionEvent", payload) == {}
+        assert await station.call("TransactionEvent", payload) == {}
+        await asyncio.sleep(0.1)
+
+    assert prices.asked == []
+    assert ours(edge) == []
+
+
+async def test_a_station_of_16_without_price_messages_is_told_nothing() -> None:
+    prices = SetPrices(last=euros("4.70"))
+    prices.taken.set()
+    async with told(prices, RUNNING, protocol="ocpp1.6") as (edge, station):
+        await station.call("MeterValues", {"transactionId": 7})
+        await station.call("StopTransaction", {"transactionId": 7})
+        await asyncio.sleep(0.1)
+
+    assert ours(edge) == []
+
+
+async def test_the_price_so_far_is_told_as_it_changes_and_not_after_the_end() -> None:
+    prices = SetPrices(now=euros("0.00"), last=euros("1.40"))
+    prices.taken.set()
+    async with told(prices, RUNNING) as (_, station):
+        await station.call("TransactionEvent", event("Started"))
+        await until(lambda: prices.priced == 1)
+        await asyncio.sleep(0.06)
+        seen: list[Any] = []
+        for amount in ("1.20", "1.20", "1.30"):
+            before, prices.now = prices.priced, euros(amount)
+            await station.call("TransactionEvent", event("Updated"))
+            await until(lambda before=before: prices.priced > before)  # type: ignore[misc]
+            if not seen or amount != seen[-1]:
+                seen.append((await answered(station))[3]["totalCost"])
+                seen[-1] = amount if float(amount) == seen[-1] else "other"
+            await asyncio.sleep(0.06)
+        assert await station.call("TransactionEvent", event("Ended")) == {"totalCost": 1.4}
+        await asyncio.sleep(0.1)
+
+    assert seen == ["1.20", "1.30"]
+    assert station.asked == []
+
+
+async def test_the_price_so_far_is_not_told_more_often_than_the_policy_says() -> None:
+    prices = SetPrices(now=euros("1.20"))
+    prices.taken.set()
+    async with told(prices, RUNNING._replace(every_seconds=60)) as (_, station):
+        for _ in range(5):
+            await station.call("TransactionEvent", event("Updated"))
+        await answered(station)
+        prices.now = euros("1.30")
+        for _ in range(5):
+            await station.call("TransactionEvent", event("Updated"))
+
+    assert prices.priced == 1
+
+
+async def test_only_21_is_told_the_running_cost_in_answers() -> None:
+    for protocol, expected in (("ocpp2.1", {"totalCost": 1.2}), ("ocpp2.0.1", {})):
+        prices = SetPrices(now=euros("1.20"))
+        prices.taken.set()
+        async with told(prices, RUNNING, protocol=protocol) as (edge, station):
+            assert await station.call("TransactionEvent", event("Updated")) == {}
+            await answered(station)
+            assert await station.call("TransactionEvent", event("Updated")) == expected
+        # One line: an answer that goes on waits for nothing.
+        assert [each.is_priced for each in edge.frames() if each.direction == "in"] == [False] * 2
+
+
+@pytest.mark.parametrize(
+    ("protocol", "refusal"),
+    [
+        ("ocpp2.0.1", [4, None, "NotImplemented", "", {}]),
+        ("ocpp1.6", [3, None, {"status": "UnknownVendorId"}]),
+        ("ocpp1.6", [4, None, "NotSupported", "", {}]),
+    ],
+)
+async def test_a_station_that_does_not_know_the_call_gets_no_other_one(
+    protocol: str, refusal: list[Any]
+) -> None:
+    prices = SetPrices(now=euros("1.20"))
+    prices.taken.set()
+    terms = RUNNING._replace(in_messages=True)
+    action, payload = "TransactionEvent", event("Updated")
+    if protocol == "ocpp1.6":
+        action, payload = "MeterValues", {"transactionId": 7}
+    async with told(prices, terms, protocol=protocol) as (edge, station):
+        await station.call(action, payload)
+        async with asyncio.timeout(5):
+            call = station.asked.pop(0) if station.asked else await station.receive()
+        await station.socket.send(json.dumps([refusal[0], call[1], *refusal[2:]]))
+        await until(lambda: len(ours(edge)) == 2)
+        await asyncio.sleep(0.06)
+        prices.now = euros("1.30")
+        await station.call(action, payload)
+        await until(lambda: prices.priced == 2)
+        await asyncio.sleep(0.05)
+
+    assert len(ours(edge)) == 2
+
+
+async def test_a_station_of_16_is_told_by_messages_of_a_vendor() -> None:
+    prices = SetPrices(now=euros("1.20"), last=euros("1.40"))
+    prices.taken.set()
+    terms = RUNNING._replace(in_messages=True)
+    async with told(prices, terms, protocol="ocpp1.6") as (_, station):
+        await station.call("MeterValues", {"transactionId": 7})
+        running = await answered(station, {"status": "Accepted"})
+        assert await station.call("StopTransaction", {"transactionId": 7}) == {}
+        final = await answered(station, {"status": "Accepted"})
+
+    assert running[2] == final[2] == "DataTransfer"
+    assert json.loads(running[3]["data"]) == {
+        "transactionId": 7, "timestamp": "2026-03-02T12:00:00.000Z", "meterValue": 1500,
+        "cost": 1.2, "state": "Charging", "chargingPrice": {"kWhPrice": 0},
+    }  # fmt: skip
+    assert final[3]["messageId"] == "FinalCost"
+    assert json.loads(final[3]["data"]) == {
+        "transactionId": 7, "cost": 1.4, "priceText": "1.40 EUR"
+    }  # fmt: skip
+
+
+async def test_a_display_is_given_the_price_as_a_message_where_the_policy_says_so() -> None:
+    prices = SetPrices(now=euros("1.20"))
+    prices.taken.set()
+    async with told(prices, RUNNING._replace(on_display=True)) as (_, station):
+        await station.call("TransactionEvent", event("Updated"))
+        first, second = await answered(station), await answered(station, {"status": "Accepted"})
+
+    assert [first[2], second[2]] == ["CostUpdated", "SetDisplayMessage"]
+    message = second[3]["message"]
+    assert message["message"] == {"format": "UTF8", "content": "1.20 EUR"}
+    assert message["transactionId"] == "tx-1"
+
+
+async def test_an_end_that_waits_holds_up_no_other_station() -> None:
+    prices = SetPrices()
+    directory = FixedDirectory({"CP1": PASSWORD, "CP2": PASSWORD}, terms=AT_END)
+    manners = dataclass_replace(QUICK, price_seconds=30.0)
+    opened = open_edge(directory=directory, prices=prices, manners=manners)
+    async with (
+        opened as edge,
+        edge.station(protocol="ocpp2.0.1") as one,
+        edge.station("CP2", protocol="ocpp2.0.1") as other,
+    ):
+        ending = asyncio.create_task(one.call("TransactionEvent", event("Ended")))
+        await until(lambda: bool(prices.asked))
+        async with asyncio.timeout(5):
+            assert "currentTime" in await other.call("Heartbeat", {})
+        assert not ending.done()
+        prices.taken.set()
+        assert await ending == {}
+
+
+async def test_the_same_end_again_gets_the_same_price_again() -> None:
+    prices = SetPrices(last=euros("4.70"))
+    prices.taken.set()
+    ended = event("Ended", idToken={"idToken": "04AB", "type": "ISO14443"})
+    async with told(prices) as (edge, station):
+        first = await station.call("TransactionEvent", ended, message_id="m")
+        edge.clock.moment += timedelta(seconds=5)
+        second = await station.call("TransactionEvent", ended, message_id="m")
+
+    assert first["totalCost"] == 4.7
+    assert second == first
+
+
+async def test_a_price_so_far_that_comes_after_the_end_is_not_told_any_more() -> None:
+    prices = SetPrices(now=euros("1.20"), last=euros("1.40"), gate=asyncio.Event())
+    prices.taken.set()
+    async with told(prices, RUNNING) as (edge, station):
+        await station.call("TransactionEvent", event("Updated"))
+        await until(lambda: prices.priced == 1)
+        assert await station.call("TransactionEvent", event("Ended")) == {"totalCost": 1.4}
+        assert prices.gate is not None
+        prices.gate.set()
+        await asyncio.sleep(0.1)
+
+    assert ours(edge) == []
+
+
+async def test_the_end_of_a_connection_ends_what_it_would_have_been_told() -> None:
+    prices = SetPrices()
+    async with told(prices, manners=dataclass_replace(QUICK, price_seconds=0.0)) as (edge, station):
+        await station.call("TransactionEvent", event("Ended"))
+        await until(lambda: bool(prices.asked))
+        await station.socket.close()
+        await until(lambda: not edge.server.connections)
+        asked = len(prices.asked)
+        await asyncio.sleep(0.2)
+
+    assert len(prices.asked) == asked
+    assert [each.is_open for each in edge.connections()] == [True, False]
+
+
+async def test_what_is_said_too_soon_is_priced_once_the_pause_is_over() -> None:
+    prices = SetPrices(now=euros("1.20"))
+    prices.taken.set()
+    async with told(prices, RUNNING._replace(every_seconds=0.3)) as (_, station):
+        await station.call("TransactionEvent", event("Updated"))
+        await answered(station)
+        began, prices.now = asyncio.get_running_loop().time(), euros("1.30")
+        await station.call("TransactionEvent", event("Updated"))
+        call = await answered(station)
+        waited = asyncio.get_running_loop().time() - began
+
+    assert call[3]["totalCost"] == 1.3
+    assert waited > 0.15
+    assert prices.priced == 2
