@@ -8,8 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, Protocol
 
+from ledger.declared.declarations import TariffInForce
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.authorization import Authorization
+from ledger.master_data.policies import Policy
 
 
 class AuthorizationStatus(StrEnum):
@@ -95,3 +97,14 @@ class StationDirectory(Protocol):
         self, station_id: str, subject_id: str, *, seen_at: datetime
     ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""
+
+    async def tariff_in_force(
+        self, station_id: str, subject_id: str | None, *, partner: str | None = None
+    ) -> TariffInForce | None:
+        """Return what prices a session that begins now: whoever's, or that of a token's subject.
+
+        *partner* is whose token it is, if it is not declared.
+        """
+
+    async def policy_in_force(self) -> Policy:
+        """Return the operator's policy."""

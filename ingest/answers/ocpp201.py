@@ -5,8 +5,8 @@ Source: OCPP 2.0.1 part 2, edition 3; part 4, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 from ingest.answers.answering import (
     EMPTY,
@@ -36,7 +36,14 @@ TOKEN_WORDS: Final = TokenWords(
 _TRANSACTION_ID_MAX: Final = 36
 
 
-def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
+class TermsToTell(NamedTuple):
+    """What a version adds to the answer about a token: to Authorize, and to an event live."""
+
+    authorize: Callable[[TokenAnswer, AnsweringParts], Awaitable[Mapping[str, Any]]]
+    event: Callable[[PayloadFields, TokenAnswer, AnsweringParts], Awaitable[Mapping[str, Any]]]
+
+
+def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping[str, Respond]:
     """Return how the calls that may name a token are answered, in a version's *words* for it."""
     accepted = TokenAnswer(info={words.info: {"status": AuthorizationStatus.ACCEPTED}})
 
@@ -48,7 +55,10 @@ def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
 
     async def authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         told = await found(fields.nested("idToken"), parts)
-        return Answer(encode(told.info), is_repeated=True, authorization=told.authorization)
+        more = await terms.authorize(told, parts) if terms else {}
+        return Answer(
+            encode({**told.info, **more}), is_repeated=True, authorization=told.authorization
+        )
 
     async def transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         """Accept the event; ask what the station still holds if one before the last is missing."""
@@ -62,8 +72,12 @@ def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
         # same.
         told = await found(id_token, parts)
         info = accepted.info if is_offline else told.info
+        more = await terms.event(fields, told, parts) if terms and not is_offline else {}
         return Answer(
-            encode(info), is_repeated=True, question=question, authorization=told.authorization
+            encode({**info, **more}),
+            is_repeated=True,
+            question=question,
+            authorization=told.authorization,
         )
 
     return {"Authorize": authorize, "TransactionEvent": transaction_event}

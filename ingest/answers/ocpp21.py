@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.answers import ocpp201
+from ingest.answers import ocpp201, terms
 from ingest.answers.answering import Answer, AnsweringParts, Respond, always, timestamp
 from ingest.rpc.codec import PayloadError, decode, encode
 from ingest.rpc.fields import PayloadFields
@@ -56,6 +56,14 @@ def _status(asked: PayloadFields, parts: AnsweringParts) -> Mapping[str, Any]:
     }
 
 
+async def _boot(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    """Answer as in 2.0.1; an accepted station is sent its tariff, where the policy says so."""
+    answer = await ocpp201.ANSWERS["BootNotification"](fields, parts)
+    if PayloadFields(answer.payload).text("status") != "Accepted":
+        return answer
+    return answer._replace(question=await terms.default_tariff(parts))
+
+
 async def _vat_number(fields: PayloadFields, _parts: AnsweringParts) -> Answer:
     """Say that a VAT number could not be confirmed: nobody is asked here."""
     number = (fields.text("vatNumber") or "")[:_VAT_NUMBER_MAX]
@@ -65,7 +73,10 @@ async def _vat_number(fields: PayloadFields, _parts: AnsweringParts) -> Answer:
 
 ANSWERS: Final[Mapping[str, Respond]] = {
     **ocpp201.ANSWERS,
-    **ocpp201.about_tokens(_TOKEN),
+    **ocpp201.about_tokens(
+        _TOKEN, ocpp201.TermsToTell(authorize=terms.driver_tariff, event=terms.limit)
+    ),
+    "BootNotification": _boot,
     "GetCertificateChainStatus": _chain_status,
     "OpenPeriodicEventStream": always({"status": "Accepted"}),
     "PullDynamicScheduleUpdate": always({"status": "Rejected"}),

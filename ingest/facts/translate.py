@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ingest.facts import ocpp16, ocpp201
+from ingest.facts import ocpp16, ocpp21, ocpp201
 from ingest.facts.rpc_call import CALL, SetAside, call_of
 from ingest.facts.told import Table, fact_of
 from ledger.facts.station_facts import StationFact
@@ -62,7 +62,7 @@ VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(
     {
         "ocpp1.6": OcppVersion(calls=ocpp16.CALLS, answered={}),
         "ocpp2.0.1": OcppVersion(calls=ocpp201.CALLS, answered=ocpp201.ANSWERED),
-        "ocpp2.1": OcppVersion(calls=ocpp201.CALLS, answered=ocpp201.ANSWERED),
+        "ocpp2.1": OcppVersion(calls=ocpp21.CALLS, answered=ocpp201.ANSWERED),
     }
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -44,6 +45,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     station says it does; a full one takes at most some hundred watts to keep itself warm.
     `undeclared_power_w`: the most that a plug can bring whose station declares no power; a session
     with more energy than that between any two readings is held.
+    `station_cost_limit`: a session is held whose station reckons that it costs so much more, or
+    less, than our price; in major units of the tariff's currency. With `tariffs_to_stations` a
+    station that can reckon costs is sent the tariff in force at it when it boots, and a driver's
+    own with the answer about his token.
     """
 
     wait_s: int = 3600
@@ -56,3 +61,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     time_ends: TimeEnds = TimeEnds.LAST_SIGN
     idle_power_w: int = 500
     undeclared_power_w: int = 500_000
+    station_cost_limit: Decimal = Decimal(1)
+    tariffs_to_stations: bool = False

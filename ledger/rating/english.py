@@ -36,6 +36,10 @@ SENTENCES: Final = {
     "told_too_late": "Its time is {days} days before it was told (max_delay_s).",
     "time_ends_by_policy": "Time is billed by the policy time_ends: {time_ends}.",
     "charging_by_policy": "More than {idle_power_w} W flowed: charging, by idle_power_w.",
+    "station_cost_differs": "The station reckons {station}, our price is {ours}, {basis}"
+    "{tariff:quoted?; its tariff is *}.",
+    "with_taxes": "with taxes",
+    "before_taxes": "before taxes",
     "rating_failed": "Rating it failed: {error}: {message}",
 }
 _WORDS: Final = {"lost_stop.next_session": ": the next session began on this connector"}

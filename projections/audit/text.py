@@ -78,6 +78,10 @@ def _session(explained: ExplainedLine) -> Iterator[str]:
         yield f"    released by {rating.released_by}: {rating.released_because}"
     for flag, meaning in rating.flags.items():
         yield f"    noted: {meaning} ({flag})"
+    for words in rating.notes:
+        yield f"    noted: {words}"
+    if rating.exported_wh:
+        yield f"    the vehicle gave back {_number(rating.exported_wh)} Wh, billed to nobody"
     for words in rating.by_policy:
         yield f"    by policy: {words}"
     yield ""

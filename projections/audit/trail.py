@@ -88,6 +88,8 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, rename={"log_position": 
     released_because: str | None
     flags: dict[str, str]
     by_policy: tuple[str, ...]
+    notes: tuple[str, ...]
+    exported_wh: Decimal | None
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -323,6 +325,8 @@ def _rating(decision: SessionRated) -> Rating:
         released_because=release.reason if release else None,
         flags={flag: meaning_of(flag) for flag in decision.flags},
         by_policy=tuple(map(ENGLISH.words, decision.by_policy)),
+        notes=tuple(map(ENGLISH.words, decision.notes)),
+        exported_wh=decision.exported_wh,
     )
 
 
