@@ -5,18 +5,34 @@ Source: OCPP 2.1 part 2.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from ingest.facts import ocpp201
-from ingest.facts.lenient import Oddities, read_json, read_object
+from ingest.facts.lenient import (
+    Oddities,
+    read_json,
+    read_number,
+    read_object,
+    read_text,
+    read_time,
+)
+from ingest.facts.parts import at
 from ingest.facts.rpc_call import RpcCall
 from ingest.facts.terms import read_terms
-from ingest.facts.told import Table, Told, strictly
+from ingest.facts.told import Table, Telling, Told, strictly
+from ledger.facts.flags import Flag
+from ledger.facts.station_facts import PaymentReported
 from ledger.facts.station_terms import StationTerms
 
 _ABSENT: Final = msgspec.Raw()
+_PAYMENTS: Final = {
+    "Settled": "settled", "Canceled": "canceled", "Rejected": "rejected", "Failed": "failed",
+}  # fmt: skip
+_SHORT: Final = 255
+"""Characters of a payment's reference."""
 
 
 class _Info(ocpp201.TransactionInfo, rename="camel", gc=False):
@@ -51,7 +67,37 @@ def _terms(call: RpcCall) -> StationTerms | None:
     return read_terms(info, payload.get("triggerReason"), payload.get("costDetails"), call.oddities)
 
 
+def _read_payment(raw: object, oddities: Oddities) -> str | None:
+    word = _PAYMENTS.get(read_text(raw) or "")
+    if word is None:
+        oddities.add(Flag.ENUM_UNKNOWN)
+    return word
+
+
+def _read_amount(raw: object, oddities: Oddities) -> Decimal | None:
+    return None if raw is None else read_number(raw, oddities)
+
+
+def _read_short(raw: object, oddities: Oddities) -> str | None:
+    text = read_text(raw)
+    if text is None or len(text) <= _SHORT:
+        return text
+    oddities.add(Flag.VALUE_UNREADABLE)
+    return text[:_SHORT]
+
+
 CALLS: Final[Table] = {
     **ocpp201.CALLS,
     "TransactionEvent": ocpp201.told_by_events(strictly(_Event, _tell_event), terms=_terms),
+    "NotifySettlement": Telling(
+        PaymentReported,
+        {
+            "transaction_ref": at("transactionId", read_text),
+            "psp_ref": at("pspRef", _read_short),
+            "status": at("status", _read_payment),
+            "amount": at("settlementAmount", _read_amount),
+            "settled_at": at("settlementTime", read_time),
+            "receipt_id": at("receiptId", _read_short),
+        },
+    ),
 }

@@ -184,6 +184,21 @@ class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, 
     ongoing: bool | None = None
 
 
+class PaymentReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="payment"):
+    """A payment terminal said what became of a payment for a session, most often after its end.
+
+    It prices, books and decides nothing. `psp_ref` is the payment's reference at its provider,
+    `amount` in major units of the currency that the station sells in.
+    """
+
+    transaction_ref: str | None
+    psp_ref: str | None
+    status: str | None
+    amount: Decimal | None
+    settled_at: datetime | None
+    receipt_id: str | None = None
+
+
 class FrameSetAside(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="set_aside"):
     """A frame that says nothing we could use; it stays in the log and is counted by `reason`."""
 
@@ -198,6 +213,7 @@ StationFact = (
     | ConnectorStatusChanged
     | StationBooted
     | QueueReported
+    | PaymentReported
     | FrameSetAside
 )
 

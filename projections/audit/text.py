@@ -82,6 +82,9 @@ def _session(explained: ExplainedLine) -> Iterator[str]:
         yield f"    noted: {words}"
     if rating.exported_wh:
         yield f"    the vehicle gave back {_number(rating.exported_wh)} Wh, billed to nobody"
+    for each in rating.payments:
+        amount = "-" if each.amount is None else _number(each.amount)
+        yield f"    payment {each.psp_ref or '-'}: {each.status or 'unknown'}, {amount}"
     for words in rating.by_policy:
         yield f"    by policy: {words}"
     yield ""

@@ -192,3 +192,31 @@ async def test_no_limit_where_there_is_none_or_nobody_to_follow_it(
     found: FixedDirectory,
 ) -> None:
     assert "transactionLimit" not in await asked(protocol, found, "TransactionEvent", payload)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "reason"),
+    [
+        ("DE136695976", "Accepted", "CheckDigitsRight"),
+        ("CZ699001237", "Accepted", "FormRight"),
+        ("DE136695978", "Rejected", "WrongCheckDigits"),
+        ("DE1", "Rejected", "WrongForm"),
+        ("GB980780684", "Rejected", "UnknownCountry"),
+    ],
+)
+async def test_a_vat_id_is_held_against_its_country_s_form(
+    number: str, status: str, reason: str
+) -> None:
+    payload = {"vatNumber": number, "evseId": 1}
+
+    answer = await asked("ocpp2.1", directory(), "VatNumberValidation", payload)
+
+    assert (answer["vatNumber"], answer["evseId"]) == (number, 1)
+    assert (answer["status"], answer["statusInfo"]["reasonCode"]) == (status, reason)
+
+
+@pytest.mark.parametrize("payload", [{}, {"vatNumber": "x" * 9_000}, {"vatNumber": 7}, []])
+async def test_what_is_no_vat_id_is_rejected(payload: Any) -> None:  # noqa: ANN401
+    answer = await asked("ocpp2.1", directory(), "VatNumberValidation", payload)
+
+    assert answer["status"] == "Rejected"

@@ -12,7 +12,13 @@ import ocpp
 import pytest
 
 from ingest.facts.translate import translate
-from ledger.facts.station_facts import SessionEnded, SessionStarted, SessionUpdated, StationFact
+from ledger.facts.station_facts import (
+    PaymentReported,
+    SessionEnded,
+    SessionStarted,
+    SessionUpdated,
+    StationFact,
+)
 from ledger.facts.station_terms import (
     ChargingLimit,
     StationAmount,
@@ -204,3 +210,47 @@ def test_a_tariff_id_that_none_can_have_is_none(tariff_id: object) -> None:
 
     assert isinstance(fact, SessionUpdated)
     assert fact.terms is None or fact.terms.tariff_id == "7.5"
+
+
+def _settled(**more: object) -> StationFact:
+    payload = {
+        "transactionId": "T", "pspRef": "psp-77", "status": "Settled", "settlementAmount": 12.345,
+        "settlementTime": "2026-03-02T12:00:00Z", "receiptId": "r-1", **more,
+    }  # fmt: skip
+    (fact,) = _facts([2, "1", "NotifySettlement", payload])
+    return fact
+
+
+def test_a_settlement_is_a_fact_of_its_transaction() -> None:
+    fact = _settled()
+
+    assert isinstance(fact, PaymentReported)
+    assert (fact.transaction_ref, fact.psp_ref, fact.status) == ("T", "psp-77", "settled")
+    assert (fact.amount, fact.settled_at, fact.receipt_id) == (Decimal("12.345"), NOON, "r-1")
+    assert fact.oddities == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "flag"),
+    [
+        ({"status": "Paid"}, "enum_unknown"),
+        ({"status": None}, "enum_unknown"),
+        ({"settlementAmount": "NaN"}, "value_unreadable"),
+        ({"pspRef": "x" * 256}, "value_unreadable"),
+        ({"settlementTime": "never"}, "time_unreadable"),
+    ],
+)
+def test_what_cannot_be_read_of_a_settlement_is_odd(more: dict[str, object], flag: str) -> None:
+    fact = _settled(**more)
+
+    assert isinstance(fact, PaymentReported)
+    assert fact.oddities == (flag,)
+    assert fact.psp_ref is not None
+    assert len(fact.psp_ref) <= 255
+
+
+def test_a_settlement_of_no_transaction_is_kept_too() -> None:
+    fact = _settled(transactionId=None)
+
+    assert isinstance(fact, PaymentReported)
+    assert fact.transaction_ref is None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
 from ledger.books.decisions_store import rated_sessions
+from ledger.declared.store import load_declarations
 from ledger.log.envelope import Frame
 from ledger.rating.decisions import SessionRated, SessionRevision
+from projections.audit.payments import payments_for
 from projections.sessions import list_sessions
+from projections.station_history import station_history
 from tests.at_the_edge import sealed
 from tests.charging_day import Timed, at, declare_fleet, everywhere, stamp, write_log
 from tests.projections.books_of_a_day import ask, go_on, replayed
@@ -84,6 +88,44 @@ def test_the_books_say_both_figures_and_a_replay_says_the_same(database: str) ->
     assert {_gross(each) for each in rated.values()} == {238}
     report = replayed(database)
     assert report.is_identical, report
+
+
+def settled(minutes: float, ref: str | None, number: str) -> Timed:
+    """Return what a payment terminal says became of a payment."""
+    payload = {
+        "pspRef": "psp-77", "status": "Settled", "settlementAmount": 2.38,
+        "settlementTime": stamp(minutes),
+    } | ({} if ref is None else {"transactionId": ref})  # fmt: skip
+    frame = Frame(
+        received_at=at(minutes),
+        station=STATION,
+        protocol="ocpp2.1",
+        epoch=1,
+        frame=json.dumps([2, number, "NotifySettlement", payload]),
+        reply=json.dumps([3, number, {}]),
+    )
+    return frame.received_at, STATION, sealed(frame)
+
+
+def test_a_payment_is_told_with_its_session_and_changes_nothing(database: str) -> None:
+    version = declare_fleet(database)
+    write_log(database, list(everywhere(version, 0)))
+    go_on(database, [settled(1, "1", "p0"), *charged("1", None)])
+    # Before, after the decision, again, of a transaction that nobody knows, and of none.
+    go_on(database, [settled(70 + n, ref, f"p{n}") for n, ref in enumerate(["1", "9", None], 1)])
+    go_on(database, [settled(71, "1", "p1")])
+
+    with ask(database) as connection:
+        [listed] = list_sessions(connection)
+        history = station_history(connection, load_declarations(connection), STATION)
+        told = payments_for(connection, history.sessions[listed.session_id])
+
+    assert (str(listed.state), listed.flags) == ("rated", ["unit_missing"])
+    assert [(each.psp_ref, each.status, each.amount) for each in told] == [
+        ("psp-77", "settled", Decimal("2.38")),
+        ("psp-77", "settled", Decimal("2.38")),
+    ]
+    assert replayed(database).is_identical
 
 
 def _gross(decision: SessionRated) -> int:
