@@ -34,11 +34,15 @@ def app_for(arguments: Sequence[str]) -> App:
         version=_version,
     )
     for command in COMMANDS:
-        group, _, name = command.words.rpartition(" ")
-        if group and group not in app:
-            app.command(App(name=group, help=GROUPS[group], help_format="markdown"))
+        *groups, name = command.words.split()
+        to, path = app, ""
+        for group in groups:
+            path = f"{path} {group}".lstrip()
+            if group not in to:
+                to.command(App(name=group, help=GROUPS[path], help_format="markdown"))
+            to = to[group]
         is_asked_for = f"{words} ".startswith(f"{command.words} ")
-        _add(app[group] if group else app, name, command, is_asked_for=is_asked_for)
+        _add(to, name, command, is_asked_for=is_asked_for)
     if words in UNSAID:
         app[words].default(app[words][UNSAID[words]].default_command)
     return app

@@ -22,10 +22,16 @@ from ingest.clock import Clock
 from ingest.directory import AuthorizationStatus, PriceTerms, StationAccess, TokenAccess
 from ingest.gathering import Gatherer
 from ledger.database import connect_async
-from ledger.declared.declarations import Declaration, Declarations, Kind, decode_entity
+from ledger.declared.declarations import (
+    Declaration,
+    Declarations,
+    Kind,
+    TariffInForce,
+    decode_entity,
+)
 from ledger.declared.identities import canonical
 from ledger.facts.token_uid import TokenHabits
-from ledger.master_data.policies import PricesTold, UnknownTokens
+from ledger.master_data.policies import Policy, PricesTold, UnknownTokens
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 from ledger.partners.tokens import LOOK_UP, Whitelist, asked_about, told_token
 from ledger.persons.store import SPELT
@@ -159,7 +165,7 @@ class DeclaredDirectory:
     ) -> AuthorizationStatus:
         """Record that *station_id* showed a token that nobody declared; say the policy's answer."""
         await self._unknown.ask(_Shown(subject_id, station_id, seen_at))
-        policy = (await self._fresh()).policy(self._clock.now())
+        policy = await self.policy_in_force()
         refused = policy.unknown_tokens is UnknownTokens.REFUSE
         return AuthorizationStatus.INVALID if refused else AuthorizationStatus.ACCEPTED
 
@@ -174,6 +180,20 @@ class DeclaredDirectory:
             in_messages=station is not None and station.price_messages,
             on_display=policy.price_display,
         )
+
+    async def tariff_in_force(
+        self, station_id: str, subject_id: str | None, *, partner: str | None = None
+    ) -> TariffInForce | None:
+        """Return what prices a session that begins now: whoever's, or that of a token's subject.
+
+        *partner* is whose token it is, if it is not declared.
+        """
+        known = await self._fresh()
+        return known.tariff_for(station_id, subject_id, self._clock.now(), partner=partner)
+
+    async def policy_in_force(self) -> Policy:
+        """Return the operator's policy."""
+        return (await self._fresh()).policy(self._clock.now())
 
     async def close(self) -> None:
         """Close the connections."""

@@ -8,8 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple, Protocol
 
+from ledger.declared.declarations import TariffInForce
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.authorization import Authorization
+from ledger.master_data.policies import Policy
 
 
 class AuthorizationStatus(StrEnum):
@@ -114,3 +116,14 @@ class StationDirectory(Protocol):
 
     async def price_terms(self, station_id: str) -> PriceTerms:
         """Return how a station is told what its sessions cost, as it is now."""
+
+    async def tariff_in_force(
+        self, station_id: str, subject_id: str | None, *, partner: str | None = None
+    ) -> TariffInForce | None:
+        """Return what prices a session that begins now: whoever's, or that of a token's subject.
+
+        *partner* is whose token it is, if it is not declared.
+        """
+
+    async def policy_in_force(self) -> Policy:
+        """Return the operator's policy."""

@@ -13,11 +13,13 @@ from ingest.directory import NO_PRICES, AuthorizationStatus, PriceTerms, Station
 from ingest.edge.admissions import Refused, Times
 from ingest.edge.connection_epochs import Overtake
 from ingest.edge.known_keys import Proof
+from ledger.declared.declarations import TariffInForce
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import hash_password
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import LogLine, decode_lines
 from ledger.log.event_log import Position
+from ledger.master_data.policies import Policy
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -148,6 +150,8 @@ class FixedDirectory:
     passwords: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, TokenAccess] = field(default_factory=dict)
     policy: AuthorizationStatus = AuthorizationStatus.INVALID
+    tariffs: dict[str | None, TariffInForce] = field(default_factory=dict)
+    declared_policy: Policy = field(default_factory=Policy)
     unknown: list[tuple[str, str]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     token_habits: TokenHabits = NO_HABITS
@@ -178,3 +182,12 @@ class FixedDirectory:
     async def price_terms(self, station_id: str) -> PriceTerms:
         assert station_id
         return self.terms
+
+    async def tariff_in_force(
+        self, _station_id: str, subject_id: str | None, *, partner: str | None = None
+    ) -> TariffInForce | None:
+        assert partner is None or partner
+        return self.tariffs.get(subject_id)
+
+    async def policy_in_force(self) -> Policy:
+        return self.declared_policy

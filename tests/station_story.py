@@ -218,7 +218,7 @@ class Story201(Story):
     ) -> None:  # fmt: skip
         number = self._next.get(tx, 0) if seq is None else seq
         self._next[tx] = number + 1
-        info: dict[str, Any] = {"transactionId": f"T-{tx}"}
+        info: dict[str, Any] = {"transactionId": f"T-{tx}"} | more.pop("info", {})
         if state is not None:
             info["chargingState"] = state
         payload: dict[str, Any] = {
@@ -259,6 +259,12 @@ class Story201(Story):
     def boot(self, minute: float) -> None:
         station = {"vendorName": "V", "model": "M"}
         self.send("BootNotification", {"reason": "PowerUp", "chargingStation": station}, minute)
+
+
+class Story21(Story201):
+    """A 2.1 station."""
+
+    protocol = "ocpp2.1"
 
 
 def _sample201(sample: dict[str, Any]) -> dict[str, Any]:

@@ -172,6 +172,16 @@ class _Directory:
         del station_id
         return NO_PRICES
 
+    async def tariff_in_force(
+        self, station_id: str, subject_id: str | None, *, partner: str | None = None
+    ) -> None:
+        del station_id, subject_id, partner
+
+    async def policy_in_force(self) -> Any:  # noqa: ANN401 - imported late
+        from ledger.master_data.policies import Policy  # noqa: PLC0415
+
+        return Policy()
+
 
 async def _serve_peer(task: Task, pipe: Connection) -> None:
     from websockets.asyncio.server import ServerConnection  # noqa: PLC0415 - only this process

@@ -24,6 +24,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "kafka": "The topics, where the log is in Kafka.",
         "events": "What is published of decisions.",
         "station": "Stations: calls to them, their credentials, and who was refused.",
+        "station tariff": "Which tariffs lie in a station of OCPP 2.1.",
     }
 )
 """The first words that several commands share, or may come to share."""

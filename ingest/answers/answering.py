@@ -134,6 +134,11 @@ class TokenAnswer:
     info: Mapping[str, Any]
     authorization: Authorization | None = None
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the station is told that it may charge."""
+        return all(told["status"] == AuthorizationStatus.ACCEPTED for told in self.info.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenWords:

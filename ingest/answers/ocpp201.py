@@ -5,8 +5,8 @@ Source: OCPP 2.0.1 part 2, edition 3; part 4, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 from ingest.answers.answering import (
     EMPTY,
@@ -40,7 +40,14 @@ _ENDED_AS: Final = {"Expired": "EXPIRED", "Removed": "CANCELLED", "NoTransaction
 _TRANSACTION_ID_MAX: Final = 36
 
 
-def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
+class TermsToTell(NamedTuple):
+    """What a version adds to the answer about a token: to Authorize, and to an event live."""
+
+    authorize: Callable[[TokenAnswer, AnsweringParts], Awaitable[Mapping[str, Any]]]
+    event: Callable[[PayloadFields, TokenAnswer, AnsweringParts], Awaitable[Mapping[str, Any]]]
+
+
+def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping[str, Respond]:
     """Return how the calls that may name a token are answered, in a version's *words* for it."""
     accepted = TokenAnswer(info={words.info: {"status": AuthorizationStatus.ACCEPTED}})
 
@@ -52,7 +59,10 @@ def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
 
     async def authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         told = await found(fields.nested("idToken"), parts)
-        return Answer(encode(told.info), is_repeated=True, authorization=told.authorization)
+        more = await terms.authorize(told, parts) if terms else {}
+        return Answer(
+            encode({**told.info, **more}), is_repeated=True, authorization=told.authorization
+        )
 
     async def transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         """Accept the event; ask what the station still holds if one before the last is missing."""
@@ -67,8 +77,12 @@ def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
         # same.
         told = await found(id_token, parts)
         info = accepted.info if is_offline else told.info
+        more = await terms.event(fields, told, parts) if terms and not is_offline else {}
         return Answer(
-            encode(info), is_repeated=True, question=question, authorization=told.authorization
+            encode({**info, **more}),
+            is_repeated=True,
+            question=question,
+            authorization=told.authorization,
         )
 
     return {"Authorize": authorize, "TransactionEvent": transaction_event}

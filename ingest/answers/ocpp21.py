@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.answers import ocpp201
+from ingest.answers import ocpp201, terms
 from ingest.answers.answering import Answer, AnsweringParts, Respond, always, timestamp
 from ingest.rpc.codec import PayloadError, decode, encode
 from ingest.rpc.fields import PayloadFields
+from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
 
 # IdTokenType.idToken, which had 36.
 _TOKEN: Final = replace(ocpp201.TOKEN_WORDS, group_max=255)
@@ -24,6 +25,14 @@ _SOURCES: Final = ("OCSP", "CRL")
 _HASHES: Final = {"issuerNameHash": 128, "issuerKeyHash": 128, "serialNumber": 40}
 _CHAIN_MAX: Final = 4
 _VAT_NUMBER_MAX: Final = 20
+_VAT_REASONS: Final = {
+    VatIdCheck.RIGHT: "CheckDigitsRight",
+    VatIdCheck.FORM_RIGHT: "FormRight",
+    VatIdCheck.WRONG_FORM: "WrongForm",
+    VatIdCheck.WRONG_DIGITS: "WrongCheckDigits",
+    VatIdCheck.UNKNOWN_COUNTRY: "UnknownCountry",
+}
+_NOT_ASKED: Final = "checked by its form alone; the register of VAT ids was not asked"
 
 
 class _ChainStatus(msgspec.Struct, rename="camel"):
@@ -56,16 +65,33 @@ def _status(asked: PayloadFields, parts: AnsweringParts) -> Mapping[str, Any]:
     }
 
 
+async def _boot(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    """Answer as in 2.0.1; an accepted station is sent its tariff, where the policy says so."""
+    answer = await ocpp201.ANSWERS["BootNotification"](fields, parts)
+    if PayloadFields(answer.payload).text("status") != "Accepted":
+        return answer
+    return answer._replace(question=await terms.default_tariff(parts))
+
+
 async def _vat_number(fields: PayloadFields, _parts: AnsweringParts) -> Answer:
-    """Say that a VAT number could not be confirmed: nobody is asked here."""
-    number = (fields.text("vatNumber") or "")[:_VAT_NUMBER_MAX]
-    why = {"reasonCode": "NotValidated"}
-    return Answer(encode({"vatNumber": number, "status": "Rejected", "statusInfo": why}))
+    """Say whether a VAT id has the form and check digits of its country: no register is asked."""
+    number = fields.text("vatNumber") or ""
+    check = check_vat_id(number)
+    evse = fields.integer("evseId")
+    told = {
+        "vatNumber": number[:_VAT_NUMBER_MAX],
+        "status": "Accepted" if check.is_right else "Rejected",
+        "statusInfo": {"reasonCode": _VAT_REASONS[check], "additionalInfo": _NOT_ASKED},
+    }
+    return Answer(encode(told if evse is None else told | {"evseId": evse}))
 
 
 ANSWERS: Final[Mapping[str, Respond]] = {
     **ocpp201.ANSWERS,
-    **ocpp201.about_tokens(_TOKEN),
+    **ocpp201.about_tokens(
+        _TOKEN, ocpp201.TermsToTell(authorize=terms.driver_tariff, event=terms.limit)
+    ),
+    "BootNotification": _boot,
     "GetCertificateChainStatus": _chain_status,
     "OpenPeriodicEventStream": always({"status": "Accepted"}),
     "PullDynamicScheduleUpdate": always({"status": "Rejected"}),

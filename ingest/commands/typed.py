@@ -5,7 +5,7 @@
                                                      by which the station's events name it
 
 Everything else is sent by its own name and payload. Source: OCPP 1.6 edition 2, section 6;
-OCPP 2.0.1 part 2, blocks B, E, F and G; 2.1 has them alike.
+OCPP 2.0.1 part 2, blocks B, E, F and G; 2.1 has them alike, and tariffs besides (block I).
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ingest.errors import IngestError
+from tariffs.ocpp21.messages import OcppTariff, ocpp_json
 
 _OLD: Final = "ocpp1.6"
+_NEWEST: Final = "ocpp2.1"
 _NUMBERS: Final = 2**31 - 1
 
 
@@ -171,6 +173,62 @@ def clear_charging_profile(
     by_id = {} if profile is None else {"chargingProfileId": profile}
     by_place = {} if evse is None else {"chargingProfileCriteria": {"evseId": evse}}
     return TypedCall("ClearChargingProfile", {**by_id, **by_place})
+
+
+def set_tariff(protocol: str, *, tariff: OcppTariff, evse: int = 0) -> TypedCall:
+    """Return the call that makes *tariff* the one of whoever comes, at an EVSE or (0) at all.
+
+    Raises:
+        CallWordError: If the station's version knows no tariffs.
+    """
+    _check_knows_tariffs(protocol)
+    return TypedCall("SetDefaultTariff", {"evseId": evse, "tariff": _raw(tariff)})
+
+
+def change_tariff(protocol: str, *, transaction: str, tariff: OcppTariff) -> TypedCall:
+    """Return the call that gives a transaction another tariff.
+
+    Raises:
+        CallWordError: If the station's version knows no tariffs.
+    """
+    _check_knows_tariffs(protocol)
+    payload = {"transactionId": transaction, "tariff": _raw(tariff)}
+    return TypedCall("ChangeTransactionTariff", payload)
+
+
+def get_tariffs(protocol: str, *, evse: int = 0) -> TypedCall:
+    """Return the call that asks which tariffs lie in a station.
+
+    Raises:
+        CallWordError: If the station's version knows no tariffs.
+    """
+    _check_knows_tariffs(protocol)
+    return TypedCall("GetTariffs", {"evseId": evse})
+
+
+def clear_tariffs(
+    protocol: str, *, tariff_ids: Sequence[str] = (), evse: int | None = None
+) -> TypedCall:
+    """Return the call that takes tariffs away, all of them where none is named.
+
+    Raises:
+        CallWordError: If the station's version knows no tariffs.
+    """
+    _check_knows_tariffs(protocol)
+    place: dict[str, Any] = {} if evse is None else {"evseId": evse}
+    named = {"tariffIds": list(tariff_ids)} if tariff_ids else {}
+    return TypedCall("ClearTariffs", {**named, **place})
+
+
+def _raw(tariff: OcppTariff) -> msgspec.Raw:
+    # As it stands: prices are numbers with all their digits.
+    return msgspec.Raw(ocpp_json(tariff))
+
+
+def _check_knows_tariffs(protocol: str) -> None:
+    if protocol != _NEWEST:
+        message = f"a station that speaks {protocol} knows no tariffs; one of OCPP 2.1 does"
+        raise CallWordError(message)
 
 
 def _variable(name: str) -> dict[str, Any]:

@@ -16,11 +16,19 @@ from ingest.facts.lenient import (
     read_text,
     read_time,
 )
-from ingest.facts.parts import States, at, read_number_of_place, read_place, read_truth, state_among
+from ingest.facts.parts import (
+    Part,
+    States,
+    at,
+    read_number_of_place,
+    read_place,
+    read_truth,
+    state_among,
+)
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, NumberSample
-from ingest.facts.told import Kinds, MeterValuesAt, Table, Telling, Told, strictly
+from ingest.facts.told import Kinds, MeterValuesAt, Strict, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
     ChargingState,
@@ -63,7 +71,9 @@ class _Token(msgspec.Struct, rename="camel", gc=False):
     type: str = ""
 
 
-class _Info(msgspec.Struct, rename="camel", gc=False):
+class TransactionInfo(msgspec.Struct, rename="camel", gc=False):
+    """TransactionType, what we use of it."""
+
     transaction_id: str
     charging_state: str | None = None
     stopped_reason: str | None = None
@@ -75,7 +85,7 @@ class TransactionEventRequest(msgspec.Struct, rename="camel", gc=False):
     event_type: str
     timestamp: str | None
     seq_no: int | None
-    transaction_info: _Info
+    transaction_info: TransactionInfo
     offline: bool = False
     evse: _Evse | None = None
     id_token: _Token | None = None
@@ -83,7 +93,8 @@ class TransactionEventRequest(msgspec.Struct, rename="camel", gc=False):
     meter_value: list[MeterValue[NumberSample]] = []
 
 
-def _tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
+def tell_event(event: TransactionEventRequest, oddities: Oddities) -> Told:
+    """Return what an event tells that fits its schema."""
     info, evse, token = event.transaction_info, event.evse, event.id_token
     readings, signed, last_at = read_meter_values(event.meter_value, oddities)
     parts = {
@@ -174,19 +185,27 @@ _EVENT: Final = Telling(
     meter_values=MeterValuesAt(name="meterValue", shape=NumberSample),
     look=_look_at_event,
 )
-CALLS: Final[Table] = {
-    "TransactionEvent": Kinds(
+
+
+def told_by_events(strict: Strict, **more: Part) -> Kinds:
+    """Return what TransactionEvent tells, with *more* parts than in 2.0.1."""
+    event = _EVENT.having(None, **more)
+    reservation_id = at("reservationId", read_int)
+    reason = at("transactionInfo.stoppedReason", read_text)
+    return Kinds(
         "eventType",
         {
-            "started": _EVENT.having(SessionStarted, reservation_id=at("reservationId", read_int)),
-            "updated": _EVENT,
-            "ended": _EVENT.having(
-                SessionEnded, reason=at("transactionInfo.stoppedReason", read_text)
-            ),
+            "started": event.having(SessionStarted, reservation_id=reservation_id),
+            "updated": event,
+            "ended": event.having(SessionEnded, reason=reason),
         },
-        otherwise=_EVENT,
-        strict=strictly(TransactionEventRequest, _tell_event),
-    ),
+        otherwise=event,
+        strict=strict,
+    )
+
+
+CALLS: Final[Table] = {
+    "TransactionEvent": told_by_events(strictly(TransactionEventRequest, tell_event)),
     "MeterValues": Telling(
         SessionUpdated,
         {

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ingest.facts import ocpp16, ocpp201
+from ingest.facts import ocpp16, ocpp21, ocpp201
 from ingest.facts.rpc_call import CALL, SetAside, call_of
 from ingest.facts.told import Table, fact_of
 from ledger.facts.station_facts import StationFact
@@ -70,7 +70,7 @@ VERSIONS: Final[Mapping[str, OcppVersion]] = MappingProxyType(
             calls=ocpp201.CALLS, answered=ocpp201.ANSWERED, priced=ocpp201.PRICED
         ),
         "ocpp2.1": OcppVersion(
-            calls=ocpp201.CALLS, answered=ocpp201.ANSWERED, priced=ocpp201.PRICED
+            calls=ocpp21.CALLS, answered=ocpp201.ANSWERED, priced=ocpp201.PRICED
         ),
     }
 )

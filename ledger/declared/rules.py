@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from ledger.declared.changes import PlannedChange
@@ -141,6 +142,8 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "undeclared_power_w must be above 0"
     if policy.price_every_s <= 0:
         yield "price_every_s must be above 0"
+    if not (policy.station_cost_limit.is_finite() and policy.station_cost_limit >= 0):
+        yield "station_cost_limit must be an amount from 0 on"
     if policy.pricing not in POLICIES:
         yield f"there is no pricing policy {policy.pricing!r}"
 
@@ -158,6 +161,10 @@ def _assignment(key: str, assignment: Assignment, after: _Known) -> Iterator[str
     yield from _named(after, Kind.TARIFF, assignment.tariff)
     yield from _named(after, Kind.STATION, assignment.station)
     yield from _named(after, Kind.SITE, assignment.site)
+    for name in ("max_cost", "max_energy_wh", "max_time_s"):
+        limit = getattr(assignment, name)
+        if limit is not None and not (Decimal(limit).is_finite() and limit > 0):
+            yield f"{name} must be above 0"
 
 
 def _tariff(key: str, version: TariffVersion) -> Iterator[str]:

@@ -92,6 +92,7 @@ class Flag(StrEnum):
     ENERGY_AGAINST_POWER = "energy_against_power"
     REGISTER_SHARED = "register_shared"
     EXPORT_ONLY = "export_only"
+    ENERGY_EXPORTED = "energy_exported"
     PHASES_SUMMED = "phases_summed"
     PHASES_INCOMPLETE = "phases_incomplete"
     SINGLE_PHASE_REGISTER = "single_phase_register"
@@ -99,6 +100,10 @@ class Flag(StrEnum):
     INTERVAL_GAP = "interval_gap"
     POST_STOP_READINGS = "post_stop_readings"
     ZERO_ENERGY = "zero_energy"
+    # What the station says of its terms
+    LIMIT_REACHED = "limit_reached"
+    STATION_COST_FAILED = "station_cost_failed"
+    STATION_COST_DIFFERS = "station_cost_differs"
 
 
 class FlagRule(NamedTuple):
@@ -231,6 +236,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.EXPORT_ONLY: FlagRule(
         "Only energy that the vehicle gave back was measured; none is billed.", True
     ),
+    _F.ENERGY_EXPORTED: FlagRule(
+        "The vehicle gave energy back; it is told apart and lowers nothing that is billed."
+    ),
     _F.PHASES_SUMMED: FlagRule("The register came by phase; all phases were summed."),
     _F.PHASES_INCOMPLETE: FlagRule("Some instants lacked a phase and were not used."),
     _F.SINGLE_PHASE_REGISTER: FlagRule("Only one phase has a register; it is the total."),
@@ -238,6 +246,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.INTERVAL_GAP: FlagRule("An interval of the energy series is missing.", True),
     _F.POST_STOP_READINGS: FlagRule("Readings after the stop exist; they change nothing."),
     _F.ZERO_ENERGY: FlagRule("The session drew no energy."),
+    _F.LIMIT_REACHED: FlagRule("A limit on cost, energy, time or state of charge was reached."),
+    _F.STATION_COST_FAILED: FlagRule("The station could not reckon what the session costs."),
+    # Raised by the rating, which says both figures.
+    _F.STATION_COST_DIFFERS: FlagRule("The station reckons another cost than our price."),
 }
 
 

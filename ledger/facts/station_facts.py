@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from ledger.facts.station_terms import StationTerms
 from ledger.log.authorization import Authorization
 
 
@@ -95,7 +96,8 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     `seq_no` is None exactly when the protocol numbers nothing; then the id was given by us, and a
     fact with an id that no start of this station carries is loose (ledger.sessions.loose_frames).
     Where a protocol knows no EVSEs, `evse_id` is the connector's number. `authorization` is what
-    the token was found to be when the frame was logged.
+    the token was found to be when the frame was logged, `terms` on which the station says that it
+    charges.
     """
 
     transaction_ref: str
@@ -111,6 +113,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     reservation_id: int | None = None
     signed: tuple[SignedReading, ...] = ()
     authorization: Authorization | None = None
+    terms: StationTerms | None = None
 
 
 class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="updated"):
@@ -130,6 +133,7 @@ class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     offline: bool = False
     signed: tuple[SignedReading, ...] = ()
     authorization: Authorization | None = None
+    terms: StationTerms | None = None
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="ended"):
@@ -147,6 +151,7 @@ class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, t
     seq_no: int | None = None
     offline: bool = False
     signed: tuple[SignedReading, ...] = ()
+    terms: StationTerms | None = None
 
 
 class ConnectorStatusChanged(
@@ -189,6 +194,21 @@ class PriceTold(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag=
     gross: Decimal
 
 
+class PaymentReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="payment"):
+    """A payment terminal said what became of a payment for a session, most often after its end.
+
+    It prices, books and decides nothing. `psp_ref` is the payment's reference at its provider,
+    `amount` in major units of the currency that the station sells in.
+    """
+
+    transaction_ref: str | None
+    psp_ref: str | None
+    status: str | None
+    amount: Decimal | None
+    settled_at: datetime | None
+    receipt_id: str | None = None
+
+
 class FrameSetAside(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="set_aside"):
     """A frame that says nothing we could use; it stays in the log and is counted by `reason`."""
 
@@ -204,6 +224,7 @@ StationFact = (
     | StationBooted
     | QueueReported
     | PriceTold
+    | PaymentReported
     | FrameSetAside
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 import msgspec
 
@@ -19,6 +20,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     site; at least one in all. Groups compare without case. A missing side means "whoever" or
     "wherever". The driver's side goes before the place, and the narrower condition before the
     wider one: see `keys_for`.
+    `max_cost` (in the tariff's currency), `max_energy_wh` and `max_time_s` are how far a session
+    may go that it prices: a station that knows limits is told them; what was charged is billed.
     """
 
     tariff: str
@@ -27,6 +30,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     partner: str | None = None
     station: str | None = None
     site: str | None = None
+    max_cost: Decimal | None = None
+    max_energy_wh: Decimal | None = None
+    max_time_s: int | None = None
 
     def __post_init__(self) -> None:
         drivers = [v for v in (self.token, self.token_group, self.partner) if v is not None]

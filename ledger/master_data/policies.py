@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -56,6 +57,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     with more energy than that between any two readings is held.
     `prices_told`: see PricesTold; what a session costs so far is told every `price_every_s` at
     most, and where `price_display` says so as a message for the display, too.
+    `station_cost_limit`: a session is held whose station reckons that it costs so much more, or
+    less, than our price; in major units of the tariff's currency. With `tariffs_to_stations` a
+    station that can reckon costs is sent the tariff in force at it when it boots, and a driver's
+    own with the answer about his token.
     """
 
     wait_s: int = 3600
@@ -71,3 +76,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prices_told: PricesTold = PricesTold.NEVER
     price_every_s: int = 60
     price_display: bool = False
+    station_cost_limit: Decimal = Decimal(1)
+    tariffs_to_stations: bool = False

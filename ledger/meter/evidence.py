@@ -35,7 +35,8 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
     `declared_start` and `declared_stop` are the values that the start and stop messages carry
     as their own; `begins` and `ends` are readings whose context says so. `spread_wh` is the most
-    that two values of one moment differ by, `exported` what registers of energy given back show.
+    that two values of one moment differ by, `exported` what registers of energy given back show,
+    `exported_wh` by how much their total rose; None: nothing showed it.
     """
 
     declared_start: tuple[RegisterReading, ...] = ()
@@ -47,6 +48,7 @@ class MeterEvidence(msgspec.Struct, frozen=True, kw_only=True):
     powers: tuple[PowerReading, ...] = ()
     spread_wh: Decimal = Decimal(0)
     exported: tuple[Decimal, ...] = ()
+    exported_wh: Decimal | None = None
     flags: frozenset[str] = frozenset()
 
     @property
@@ -130,6 +132,7 @@ class _Gathering:
         self._powers_by_phase: dict[datetime, dict[str | None, Decimal]] = {}
         self._spread_wh = Decimal(0)
         self._exported: list[Decimal] = []
+        self._exported_in_all: list[Decimal] = []
         self._flags: set[str] = set()
 
     def add(self, fact: SessionFact) -> None:
@@ -155,6 +158,8 @@ class _Gathering:
             return
         if measurand is _EXPORT:
             self._exported.append(value)
+            if reading.phase is None:
+                self._exported_in_all.append(value)
             return
         if measurand is not _REGISTER and measurand is not _INTERVAL:
             return
@@ -178,6 +183,10 @@ class _Gathering:
         told = (self._starts, self._stops, begins, ends, samples)
         if self._factor is not None and any(told):
             self._flags.add(Flag.UNIT_OVERRIDDEN)
+        total = self._exported_in_all
+        exported_wh = max(total) - min(total) if total else None
+        if exported_wh:
+            self._flags.add(Flag.ENERGY_EXPORTED)
         powers = {at: _sum(told) for at, told in self._powers_by_phase.items()} | self._powers
         evidence = MeterEvidence(
             declared_start=_ordered(self._starts, self._flags),
@@ -189,6 +198,7 @@ class _Gathering:
             powers=tuple(PowerReading(at, powers[at]) for at in sorted(powers)),
             spread_wh=self._spread_wh * (1 if self._factor is None else self._factor),
             exported=tuple(sorted(set(self._exported))),
+            exported_wh=exported_wh,
             flags=frozenset(self._flags),
         )
         if not evidence.is_export_only:

@@ -35,6 +35,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.facts.flags import Flag
@@ -52,6 +54,7 @@ from ledger.rating.decisions import (
 from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
 from ledger.rating.payers import token_objections
 from ledger.rating.rate import rate
+from ledger.rating.reconciling.station_cost import cost_difference
 from ledger.sessions.session import ChargingSession
 from tariffs.errors import TariffError
 from tariffs.phrases.phrase import Phrase, bounded, phrase
@@ -166,7 +169,7 @@ def _rated_or_held(
 ) -> SessionRated | SessionHeld:
     """Return the rating; what the kernel refuses is held with its reason, and stops nothing."""
     try:
-        return rate(
+        rated = rate(
             session,
             basis,
             terms,
@@ -177,6 +180,14 @@ def _rated_or_held(
         )
     except (TariffError, LedgerError) as error:
         return _held(session, declarations, (refused(error),), moment, revision)
+    difference = cost_difference(session.terms, rated)
+    if difference is None:
+        return rated
+    if release is None and difference.forbids_rating(terms.policy):
+        held = _held(session, declarations, (difference.said,), moment, revision)
+        # Our figure hangs on what the clocks showed.
+        return replace(held, tzdata_version=rated.tzdata_version, offsets=rated.offsets)
+    return difference.noted_on(rated)
 
 
 def refused(error: TariffError | LedgerError) -> Phrase:

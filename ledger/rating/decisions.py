@@ -181,7 +181,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     `offsets` are those of the site's zone and the legal entity's, and of the station's where its
     times needed that, each once: with them a replay under another tzdata comes to the same.
     `by_policy` names the policies that decided what time is billed, where the station's word alone
-    would have been billed otherwise.
+    would have been billed otherwise. `exported_wh`: what the vehicle gave back, billed to nobody.
     """
 
     site_id: str
@@ -221,6 +221,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     tax_included: bool = False
     sales_taxes: tuple[SalesTax, ...] = ()
     by_policy: tuple[Phrase, ...] = ()
+    exported_wh: Decimal | None = None
 
     @property
     def local_zone(self) -> tzinfo:
@@ -236,7 +237,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
 class SessionHeld(Decided, frozen=True, kw_only=True, tag="held", omit_defaults=True):
     """A session is not rated until new facts or a person settle its reasons.
 
-    `offsets` are those of the station's zone, from `tzdata_version`, where its times needed them.
+    `offsets` are those of the station's zone, from `tzdata_version`, where its times needed them;
+    of a session that was priced first, to be held for its price, those of SessionRated.
     """
 
     started_at: datetime | None

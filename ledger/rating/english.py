@@ -37,6 +37,10 @@ SENTENCES: Final = {
     "time_ends_by_policy": "Time is billed by the policy time_ends: {time_ends}.",
     "charging_by_policy": "More than {idle_power_w} W flowed: charging, by idle_power_w.",
     "price_told_differs": "Its station was told {told} after its end, it is rated at {rated}.",
+    "station_cost_differs": "The station reckons {station}, our price is {ours}, {basis}"
+    "{tariff:quoted?; its tariff is *}.",
+    "with_taxes": "with taxes",
+    "before_taxes": "before taxes",
     "rating_failed": "Rating it failed: {error}: {message}",
 }
 _WORDS: Final = {"lost_stop.next_session": ": the next session began on this connector"}

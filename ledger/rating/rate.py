@@ -144,6 +144,7 @@ def _decision(
         tax_included=priced.compiled.factors.inclusive,
         sales_taxes=priced.compiled.tariff.sales_taxes,
         by_policy=price.by_policy,
+        exported_wh=session.exported_wh,
     )
 
 

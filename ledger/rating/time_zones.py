@@ -96,7 +96,12 @@ def with_zones(
     station_zone: str,
     zones: Zones,
 ) -> SessionHeld | SessionWrittenOff:
-    """Return *decision* with what it used of time zones: the station's, where its times need it."""
+    """Return *decision* with what it used of time zones: the station's, where its times need it.
+
+    One that was priced first has them, and that of its site.
+    """
+    if decision.offsets:
+        return decision
     read = read_zones(session, station_zone, (), zones)
     if not read.offsets:
         return decision

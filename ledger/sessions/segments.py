@@ -124,6 +124,12 @@ def dated(fact: StationFact, traits: StationTraits) -> datetime:
     return fact.received_at  # a report on the queue carries no time of the station
 
 
+def moments_of(fact: SessionFact) -> list[datetime | None]:
+    """Return the times that *fact* and its readings name; nearly always it is one."""
+    at = fact.occurred_at
+    return [at, *[each.occurred_at for each in fact.readings if each.occurred_at is not at]]
+
+
 def register_of(fact: SessionFact) -> Decimal | None:
     """Return the register that *fact* tells, None where it tells none.
 

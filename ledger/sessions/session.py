@@ -11,6 +11,7 @@ import msgspec
 
 from ledger.facts.flags import blockers_of
 from ledger.facts.station_clock import SessionClock
+from ledger.facts.station_terms import StationTerms
 from ledger.log.authorization import Authorization
 from ledger.meter.evidence import MeterEvidence
 from ledger.meter.series import Metered, RegisterReading
@@ -76,6 +77,7 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     meter_start_wh: Decimal | None = None
     meter_stop_wh: Decimal | None = None
     unattributed_wh: Decimal = Decimal(0)
+    exported_wh: Decimal | None = None
     points: tuple[SessionPoint, ...] = ()
     spans: tuple[SessionSpan, ...] = ()
     flags: tuple[str, ...] = ()
@@ -88,6 +90,7 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     refused_starts: tuple[RegisterReading, ...] = ()
     refused_stops: tuple[RegisterReading, ...] = ()
     clock: SessionClock = SessionClock()
+    terms: StationTerms | None = None
     first_received_at: datetime
     last_received_at: datetime
     facts_from: datetime | None = None
@@ -214,4 +217,5 @@ def billed(session: ChargingSession) -> tuple[object, ...]:
         points,
         session.spans,
         session.blockers,
+        session.terms and session.terms.cost,
     )

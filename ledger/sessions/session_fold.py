@@ -52,20 +52,16 @@ from ledger.facts.station_facts import (
     SessionStarted,
     SessionUpdated,
 )
+from ledger.facts.station_terms import StationTerms, flags_of_terms, joined_terms
 from ledger.log.authorization import Authorization
 from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, gather_evidence
 from ledger.meter.measure import measure
 from ledger.meter.series import Metered, PowerLimit
 from ledger.sessions.reuse.starts import start_flags
-from ledger.sessions.segments import Segment, Source, is_without_id, place_of, source_of
+from ledger.sessions.segments import Segment, Source, is_without_id, moments_of, place_of, source_of
 from ledger.sessions.sequence import check_sequence
-from ledger.sessions.session import (
-    ChargingSession,
-    SessionSpan,
-    points_of,
-    session_id_of,
-)
+from ledger.sessions.session import ChargingSession, SessionSpan, points_of, session_id_of
 from ledger.sessions.session_end import choose_end, is_dated_outside
 from ledger.sessions.surroundings import Surroundings
 from ledger.sessions.vehicle.activity import StateChange, fold_activity, with_power
@@ -94,7 +90,6 @@ class _Fold:
 
     def session(self) -> ChargingSession:
         """Return the folded session."""
-        segment, start = self._segment, self._start
         end, started_at, ended_at = self._bounds()
         unused, evidence = self._evidence(end)
         limit = PowerLimit(self._traits.max_power_w, coarse=is_coarse(evidence))
@@ -103,20 +98,19 @@ class _Fold:
         until = ended_at or provisional_at
         spans, last_sign_at = self._vehicle(end, (started_at, until), metered, evidence, limit)
         missing = self._check_sequence(end)
-        token, place = self._token(end), self._place()
-        self._note_surroundings(started_at, ended_at)
+        token, place, terms = self._token(end), self._place(), self._terms(end)
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
         return ChargingSession(
             session_id=self._session_id(started_at, ended_at),
             station_id=self._around.station_id,
-            transaction_ref=segment.transaction_ref,
+            transaction_ref=self._segment.transaction_ref,
             evse_id=place[0],
             connector_id=place[1],
             token_uid=token,
             authorization=self._authorization(token),
             stopped_by=end.token_uid if end else None,
             stop_reason=end.reason if end else None,
-            reservation_id=start.reservation_id if start else None,
+            reservation_id=self._start.reservation_id if self._start else None,
             started_at=started_at,
             ended_at=ended_at,
             provisional_ended_at=provisional_at,
@@ -125,21 +119,23 @@ class _Fold:
             meter_start_wh=metered.start_wh,
             meter_stop_wh=metered.stop_wh,
             unattributed_wh=metered.unattributed_wh,
+            exported_wh=evidence.exported_wh,
             points=points_of(metered, evidence, until),
             spans=spans,
             flags=tuple(sorted(flags)),
             blockers=blockers_of(flags),
             missing_seq_nos=missing,
-            frames=tuple(sorted({*self._sources, *map(source_of, segment.queue)})),
+            frames=tuple(sorted({*self._sources, *map(source_of, self._segment.queue)})),
             unused_frames=tuple(sorted(unused)),
             signed=sum([len(fact.signed) for fact in self._facts]),
             dropped=tuple(sorted(metered.dropped)),
             refused_starts=tuple(sorted(metered.refused_starts)),
             refused_stops=tuple(sorted(metered.refused_stops)),
             clock=self._clock,
+            terms=terms,
             first_received_at=self._received[0],
             last_received_at=self._received[1],
-            facts_from=segment.facts_from,
+            facts_from=self._segment.facts_from,
             window=self._around.own_window,
         )
 
@@ -155,6 +151,7 @@ class _Fold:
         if started_at and ended_at and ended_at < started_at:
             self._flags.add(Flag.STOP_BEFORE_START)
             ended_at = started_at
+        self._note_surroundings(started_at, ended_at)
         return chosen.end, started_at, ended_at
 
     def _session_id(self, started_at: datetime | None, ended_at: datetime | None) -> str:
@@ -181,7 +178,7 @@ class _Fold:
         naive = [
             (told, fact.received_at)
             for fact in self._facts
-            for told in _moments(fact)
+            for told in moments_of(fact)
             if told is not None and told.tzinfo is None
         ]
         if any(clock.is_ambiguous(*pair) for pair in naive):
@@ -373,6 +370,12 @@ class _Fold:
         ]
         return min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
 
+    def _terms(self, end: SessionEnded | None) -> StationTerms | None:
+        said = [((at, fact.seq_no or 0), fact.terms) for at, fact in self._timed() if fact.terms]
+        terms = joined_terms(said, end.terms if end else None)
+        self._flags |= flags_of_terms(terms)
+        return terms
+
     def _changes(self, started_at: datetime, last: datetime) -> dict[StateChange, bool]:
         """Return every state from the start to the *last* moment, and if its time is not believed.
 
@@ -392,9 +395,3 @@ class _Fold:
     def _timed(self) -> Iterator[tuple[datetime, SessionFact]]:
         """Yield its facts, in log order, with their effective times."""
         return zip(self._ats, self._facts, strict=True)
-
-
-def _moments(fact: SessionFact) -> list[datetime | None]:
-    """Return the times that *fact* and its readings name; nearly always it is one."""
-    at = fact.occurred_at
-    return [at, *[each.occurred_at for each in fact.readings if each.occurred_at is not at]]

@@ -15,6 +15,7 @@ from ledger.asides.aside import Aside, AsideStep
 from ledger.asides.stored import Taken, stalled_stations, store_asides, store_counts
 from ledger.facts.station_facts import (
     FrameSetAside,
+    PaymentReported,
     PriceTold,
     QueueReported,
     SessionEnded,
@@ -322,6 +323,9 @@ class PartitionWorker:
             memory.owned.add(transaction)
         # A numbered event carries the station's own id, which needs no start of ours.
         is_owned = transaction in memory.owned or getattr(fact, "seq_no", None) is not None
+        if isinstance(fact, PaymentReported):
+            self._shelf.new[station_id, transaction].append(fact)
+            return False  # it decides nothing
         if isinstance(fact, FrameSetAside):
             self._set_aside[station_id, fact.reason] += 1
         else:

@@ -78,6 +78,13 @@ def _session(explained: ExplainedLine) -> Iterator[str]:
         yield f"    released by {rating.released_by}: {rating.released_because}"
     for flag, meaning in rating.flags.items():
         yield f"    noted: {meaning} ({flag})"
+    for words in rating.notes:
+        yield f"    noted: {words}"
+    if rating.exported_wh:
+        yield f"    the vehicle gave back {_number(rating.exported_wh)} Wh, billed to nobody"
+    for each in rating.payments:
+        amount = "-" if each.amount is None else _number(each.amount)
+        yield f"    payment {each.psp_ref or '-'}: {each.status or 'unknown'}, {amount}"
     for words in rating.by_policy:
         yield f"    by policy: {words}"
     yield ""

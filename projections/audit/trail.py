@@ -32,6 +32,7 @@ from ledger.rating.decisions import (
 from ledger.rating.english import ENGLISH, line_label, line_words
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
+from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
 from projections.errors import ProjectionError
 from projections.station_history import station_history
@@ -88,6 +89,9 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, rename={"log_position": 
     released_because: str | None
     flags: dict[str, str]
     by_policy: tuple[str, ...]
+    notes: tuple[str, ...]
+    exported_wh: Decimal | None
+    payments: tuple[Payment, ...]
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,6 +237,7 @@ class _Trail:
         )
         self._session = history.sessions.get(session.session_id)
         self._billed = _billed(self._session, declarations)
+        self._payments = payments_for(connection, self._session)
         self._partition = moment.partition
         self._frames = read_frames(connection, log, self._positions())
 
@@ -244,7 +249,7 @@ class _Trail:
         return ExplainedLine(
             line=line,
             price=_price(decision, rated),
-            rating=_rating(decision),
+            rating=_rating(decision, self._payments),
             periods=tuple(_periods(self._billed, rated)) if self._billed else (),
             readings=tuple(self._readings(rated)),
             start_frame=self._frame(*self._ends()[0]) if frames else None,
@@ -306,7 +311,7 @@ def _price(decision: SessionRated, rated: RatedLine) -> Price:
     )
 
 
-def _rating(decision: SessionRated) -> Rating:
+def _rating(decision: SessionRated, payments: tuple[Payment, ...]) -> Rating:
     release, moment = decision.release, decision.moment
     return Rating(
         session_id=decision.session_id,
@@ -323,6 +328,9 @@ def _rating(decision: SessionRated) -> Rating:
         released_because=release.reason if release else None,
         flags={flag: meaning_of(flag) for flag in decision.flags},
         by_policy=tuple(map(ENGLISH.words, decision.by_policy)),
+        notes=tuple(map(ENGLISH.words, decision.notes)),
+        exported_wh=decision.exported_wh,
+        payments=payments,
     )
 
 

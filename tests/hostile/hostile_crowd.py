@@ -47,8 +47,8 @@ def crowd(part: int) -> dict[str, str]:
     Each part has its own: a million frames of 32 stations would ask how long one station may go on
     with transactions that it never ends, which is another question.
     """
-    protocols = ("ocpp1.6", "ocpp2.0.1")
-    return {f"BAD-{part}-{number}": protocols[number % 2] for number in range(CROWD)}
+    protocols = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
+    return {f"BAD-{part}-{number}": protocols[number % 3] for number in range(CROWD)}
 
 
 def master_data(part: int) -> str:

@@ -21,9 +21,19 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "Authorize", "BootNotification", "DataTransfer", "MeterValues", "NotifyEvent",
         "StatusNotification", "TransactionEvent",
     ),
+    "ocpp2.1": (
+        "Authorize", "BootNotification", "MeterValues", "NotifyEVChargingNeeds",
+        "NotifySettlement", "StatusNotification", "TransactionEvent", "VatNumberValidation",
+    ),
 }  # fmt: skip
-WEIGHTS: Final = {"StartTransaction": 4, "StopTransaction": 4, "MeterValues": 3}
-FOLDERS: Final = {"ocpp1.6": ("v16", "{}.json"), "ocpp2.0.1": ("v201", "{}Request.json")}
+WEIGHTS: Final = {
+    "StartTransaction": 4, "StopTransaction": 4, "MeterValues": 3, "TransactionEvent": 3,
+}  # fmt: skip
+FOLDERS: Final = {
+    "ocpp1.6": ("v16", "{}.json"),
+    "ocpp2.0.1": ("v201", "{}Request.json"),
+    "ocpp2.1": ("v21", "{}Request.json"),
+}
 TIMES: Final = (
     "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z",
     "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59", "2026-03-02",

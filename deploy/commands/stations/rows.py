@@ -106,6 +106,30 @@ STATION_COMMANDS: Final = (
         ),
     ),
     Command(
+        words="station tariff set",
+        function="deploy.commands.stations.tariffs:set_default",
+        summary="Send a station of OCPP 2.1 the tariff in force there for whoever comes.",
+        examples=("station tariff set CS-001", "station tariff set CS-001 --evse 2 --decimals 6"),
+    ),
+    Command(
+        words="station tariff change",
+        function="deploy.commands.stations.tariffs:change",
+        summary="Send a station of OCPP 2.1 the tariff by which a transaction will be billed.",
+        examples=("station tariff change CS-001 --transaction 06346ae1",),
+    ),
+    Command(
+        words="station tariff get",
+        function="deploy.commands.stations.tariffs:get",
+        summary="Ask a station of OCPP 2.1 which tariffs lie in it.",
+        examples=("station tariff get CS-001 --json",),
+    ),
+    Command(
+        words="station tariff clear",
+        function="deploy.commands.stations.tariffs:clear",
+        summary="Take tariffs away from a station of OCPP 2.1.",
+        examples=("station tariff clear CS-001", "station tariff clear CS-001 harbour@1f0c2a"),
+    ),
+    Command(
         words="station password",
         function="deploy.commands.stations.credentials:password",
         summary=(

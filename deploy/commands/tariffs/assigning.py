@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -52,11 +52,11 @@ class Assigning:
         """Whether nothing was named."""
         return not (self.site or self.station or self.group or self.partner or self.token)
 
-    def _sites_and_stations(self) -> list[dict[str, str]]:
+    def _sites_and_stations(self) -> list[dict[str, Any]]:
         named = [{"site": name} for name in self.site]
         return [*named, *({"station": name} for name in self.station)] or [{}]
 
-    def _drivers(self) -> list[dict[str, str]]:
+    def _drivers(self) -> list[dict[str, Any]]:
         return list(self._named_drivers()) or [{}]
 
     def _named_drivers(self) -> Iterator[dict[str, str]]:

@@ -13,6 +13,9 @@ from ingest.commands import typed
 from ingest.commands.reservations import asked_reservation, with_number
 from ingest.commands.schemas import check_command
 from ingest.commands.typed import CallWordError, TypedCall
+from ledger.master_data.tariff_versions import published
+from tariffs.ocpp21.stations import station_tariff
+from tests.depot import ENERGY_ONLY
 
 PROTOCOLS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 Say = Callable[[str], TypedCall]
@@ -102,6 +105,32 @@ def test_a_call_says_in_each_version_what_was_meant(
 ) -> None:
     assert CALLS[name]("ocpp1.6").payload == old
     assert new.items() <= CALLS[name]("ocpp2.0.1").payload.items()
+
+
+TARIFF = station_tariff(ENERGY_ONLY, published(ENERGY_ONLY).sha256)
+ABOUT_TARIFFS: dict[str, Say] = {
+    "set": lambda p: typed.set_tariff(p, tariff=TARIFF),
+    "set at": lambda p: typed.set_tariff(p, tariff=TARIFF, evse=2),
+    "change": lambda p: typed.change_tariff(p, transaction="T-7", tariff=TARIFF),
+    "get": typed.get_tariffs,
+    "get at": lambda p: typed.get_tariffs(p, evse=2),
+    "clear": typed.clear_tariffs,
+    "clear some": lambda p: typed.clear_tariffs(p, tariff_ids=["a@1", "b@2"], evse=2),
+}
+
+
+@pytest.mark.parametrize("name", ABOUT_TARIFFS)
+def test_what_is_said_of_tariffs_fits_the_schema(name: str) -> None:
+    call = ABOUT_TARIFFS[name]("ocpp2.1")
+
+    check_command("ocpp2.1", call.action, msgspec.json.encode(call.payload).decode())
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS[:2])
+@pytest.mark.parametrize("name", ABOUT_TARIFFS)
+def test_older_versions_know_no_tariffs(protocol: str, name: str) -> None:
+    with pytest.raises(CallWordError, match=r"knows no tariffs; one of OCPP 2\.1 does"):
+        ABOUT_TARIFFS[name](protocol)
 
 
 def test_a_start_has_a_number_of_its_own() -> None:

@@ -12,7 +12,19 @@ import ocpp
 import pytest
 
 from ingest.facts.translate import translate
-from ledger.facts.station_facts import SessionStarted, SessionUpdated, StationFact
+from ledger.facts.station_facts import (
+    PaymentReported,
+    SessionEnded,
+    SessionStarted,
+    SessionUpdated,
+    StationFact,
+)
+from ledger.facts.station_terms import (
+    ChargingLimit,
+    StationAmount,
+    StationCost,
+    StationTerms,
+)
 from ledger.log.envelope import Frame
 from tests.at_the_edge import sealed
 
@@ -52,6 +64,9 @@ def test_a_start_with_what_is_new_is_a_start_without_oddities() -> None:
 
     assert isinstance(fact, SessionStarted)
     assert (fact.transaction_ref, fact.oddities) == ("T", ("unit_missing",))
+    assert fact.terms == StationTerms(
+        tariff_id="day", limit=ChargingLimit(cost=Decimal(20), time_s=3600)
+    )
 
 
 def test_a_transaction_that_is_resumed_goes_on() -> None:
@@ -80,3 +95,162 @@ def test_no_measurand_of_the_standard_is_odd_and_only_one_is_the_register(measur
 def test_a_message_that_nobody_answers_tells_nothing_and_is_not_odd() -> None:
     assert _facts([6, "s1", "NotifyPeriodicEventStream", {"id": 1, "data": []}]) == []
     assert _facts([5, "m1", "FormatViolation", "what was that?", {}]) == []
+
+
+COST = """{"totalCost": {"currency": "eur", "typeOfCost": "NormalCost",
+    "fixed": {"exclTax": 1.00}, "energy": {"exclTax": 3.0000000001, "inclTax": 3.57},
+    "total": {"exclTax": 4.0000000001, "inclTax": 4.76}},
+  "totalUsage": {"energy": 10.25, "chargingTime": 3600, "idleTime": 60},
+  "chargingPeriods": [{"startPeriod": "2026-03-02T12:00:00Z", "tariffId": "day"}]}"""
+
+
+def _ended(cost: str, version: str = "ocpp2.1") -> SessionEnded:
+    text = (
+        '[2,"1","TransactionEvent",{"eventType":"Ended","timestamp":"2026-03-02T12:00:00Z",'
+        '"triggerReason":"EVDeparted","seqNo":2,"transactionInfo":{"transactionId":"T",'
+        f'"tariffId":"day"}},"costDetails":{cost}}}]'
+    )
+    frame = Frame(received_at=NOON, station="CS-1", protocol=version, epoch=1, frame=text)
+    (fact,) = translate(sealed(frame), position=7, line=3)
+    assert isinstance(fact, SessionEnded)
+    return fact
+
+
+def test_the_cost_that_a_station_reckons_is_kept_to_the_last_digit() -> None:
+    fact = _ended(COST)
+
+    assert fact.oddities == ()
+    assert fact.terms == StationTerms(
+        tariff_id="day",
+        cost=StationCost(
+            currency="EUR",
+            total=StationAmount(Decimal("4.0000000001"), Decimal("4.76")),
+            parts=(
+                ("fixed", StationAmount(Decimal("1.00"))),
+                ("energy", StationAmount(Decimal("3.0000000001"), Decimal("3.57"))),
+            ),
+            energy_kwh=Decimal("10.25"),
+            charging_s=3600,
+            idle_s=60,
+        ),
+    )
+
+
+def test_a_station_of_2_0_1_says_no_cost() -> None:
+    assert _ended(COST, "ocpp2.0.1").terms is None
+
+
+def test_a_station_that_could_not_reckon_says_why() -> None:
+    terms = _ended('{"failureToCalculate": true, "failureReason": "no tariff"}').terms
+
+    assert terms is not None
+    assert terms.cost is not None
+    assert terms.cost.failure == "no tariff"
+
+
+@pytest.mark.parametrize(
+    "total",
+    [
+        '"NaN"', "NaN", "1e400", "1" * 30, '"\\u0000"', "[]", "true", '{"exclTax": 1}',
+        "0.12345678901234567890123456789",
+    ],
+)  # fmt: skip
+def test_what_is_no_amount_is_not_said_and_is_odd(total: str) -> None:
+    fact = _ended(COST.replace("4.76", total))
+
+    assert fact.terms is not None
+    assert fact.terms.cost is not None
+    assert fact.terms.cost.total.incl_tax is None
+    assert fact.terms.cost.total.excl_tax == Decimal("4.0000000001")
+    assert "value_unreadable" in fact.oddities
+
+
+@pytest.mark.parametrize(
+    "cost", ["7", "[]", '"x"', "{}", '{"totalCost": [1]}', '{"totalCost": {"currency": 7}}']
+)
+def test_a_cost_that_says_nothing_stops_nothing(cost: str) -> None:
+    fact = _ended(cost)
+
+    assert fact.reason is None
+    assert fact.terms is not None
+    assert fact.terms.cost is not None
+    assert fact.terms.cost.currency is None
+
+
+@pytest.mark.parametrize("currency", ['"EURO"', '"E1R"', '"\u0400UR"', "978", "null"])
+def test_a_currency_is_three_letters(currency: str) -> None:
+    cost = _ended(COST.replace('"eur"', currency)).terms
+
+    assert cost is not None
+    assert cost.cost is not None
+    assert cost.cost.currency is None
+
+
+def test_periods_without_end_cost_their_reading_alone() -> None:
+    period = '{"startPeriod": "2026-03-02T12:00:00Z"}'
+    periods = ",".join([period] * 20_000)
+
+    assert _ended(COST.replace(period[:-1] + ', "tariffId": "day"}', periods)) == _ended(COST)
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    ["CostLimitReached", "EnergyLimitReached", "TimeLimitReached", "SoCLimitReached"],
+)
+def test_a_limit_that_was_reached_is_heard(trigger: str) -> None:
+    fact = _event("Updated", trigger)
+
+    assert isinstance(fact, SessionUpdated)
+    assert fact.terms == StationTerms(has_reached_limit=True)
+
+
+@pytest.mark.parametrize("tariff_id", ["x" * 61, None, [], {}, 7.5])
+def test_a_tariff_id_that_none_can_have_is_none(tariff_id: object) -> None:
+    fact = _event("Updated", "Trigger", tariffId=tariff_id)
+
+    assert isinstance(fact, SessionUpdated)
+    assert fact.terms is None or fact.terms.tariff_id == "7.5"
+
+
+def _settled(**more: object) -> StationFact:
+    payload = {
+        "transactionId": "T", "pspRef": "psp-77", "status": "Settled", "settlementAmount": 12.345,
+        "settlementTime": "2026-03-02T12:00:00Z", "receiptId": "r-1", **more,
+    }  # fmt: skip
+    (fact,) = _facts([2, "1", "NotifySettlement", payload])
+    return fact
+
+
+def test_a_settlement_is_a_fact_of_its_transaction() -> None:
+    fact = _settled()
+
+    assert isinstance(fact, PaymentReported)
+    assert (fact.transaction_ref, fact.psp_ref, fact.status) == ("T", "psp-77", "settled")
+    assert (fact.amount, fact.settled_at, fact.receipt_id) == (Decimal("12.345"), NOON, "r-1")
+    assert fact.oddities == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "flag"),
+    [
+        ({"status": "Paid"}, "enum_unknown"),
+        ({"status": None}, "enum_unknown"),
+        ({"settlementAmount": "NaN"}, "value_unreadable"),
+        ({"pspRef": "x" * 256}, "value_unreadable"),
+        ({"settlementTime": "never"}, "time_unreadable"),
+    ],
+)
+def test_what_cannot_be_read_of_a_settlement_is_odd(more: dict[str, object], flag: str) -> None:
+    fact = _settled(**more)
+
+    assert isinstance(fact, PaymentReported)
+    assert fact.oddities == (flag,)
+    assert fact.psp_ref is not None
+    assert len(fact.psp_ref) <= 255
+
+
+def test_a_settlement_of_no_transaction_is_kept_too() -> None:
+    fact = _settled(transactionId=None)
+
+    assert isinstance(fact, PaymentReported)
+    assert fact.transaction_ref is None

@@ -137,8 +137,10 @@ def test_the_strict_way_of_1_6_says_the_same_as_the_table(data: st.DataObject) -
     assert strict == lenient
 
 
-@given(st.data())
-def test_the_strict_way_of_2_0_1_says_the_same_as_the_table(data: st.DataObject) -> None:
+@given(st.data(), st.sampled_from(["ocpp2.0.1", "ocpp2.1"]))
+def test_the_strict_way_of_2_x_says_the_same_as_the_table(
+    data: st.DataObject, protocol: str
+) -> None:
     draw = data.draw
     unit = st.fixed_dictionaries({"unit": words, "multiplier": st.integers(-16, 16)})
     sample: dict[str, st.SearchStrategy[object]] = {
@@ -149,10 +151,27 @@ def test_the_strict_way_of_2_0_1_says_the_same_as_the_table(data: st.DataObject)
     }
     evse = {"id": draw(st.integers(0, 3)), "connectorId": draw(st.none() | st.integers(0, 3))}
     token = {"idToken": draw(st.sampled_from(["A", " A"])), "type": draw(words) or "Central"}
-    info = {"transactionId": "T", "chargingState": draw(words), "stoppedReason": draw(words)}
+    number = st.none() | st.sampled_from([7, -1, 0.5, 1e300, "NaN", "1,5", [], {}, True])
+    amount = st.none() | st.fixed_dictionaries({"exclTax": number, "inclTax": number})
+    total = st.fixed_dictionaries(
+        {"currency": st.none() | st.sampled_from(["EUR", "eur", "E", 7]), "total": amount}
+    )
+    info = {
+        "transactionId": "T",
+        "chargingState": draw(words),
+        "stoppedReason": draw(words),
+        "tariffId": draw(words),
+        "transactionLimit": draw(
+            st.none() | st.fixed_dictionaries({"maxCost": number, "maxTime": number})
+        ),
+    }
     payload = {
         "eventType": draw(st.sampled_from(WORDS)),
         "timestamp": draw(words),
+        "triggerReason": draw(st.none() | st.sampled_from(["Authorized", "CostLimitReached"])),
+        "costDetails": draw(
+            st.none() | st.just([]) | st.fixed_dictionaries({"totalCost": st.none() | total})
+        ),
         "seqNo": draw(st.none() | st.integers(-1, 9)),
         "transactionInfo": info,
         "offline": draw(st.booleans()),
@@ -162,7 +181,7 @@ def test_the_strict_way_of_2_0_1_says_the_same_as_the_table(data: st.DataObject)
         "meterValue": draw(_meter_values(sample)),
     }
 
-    strict, lenient = _both_ways("ocpp2.0.1", "TransactionEvent", payload)
+    strict, lenient = _both_ways(protocol, "TransactionEvent", payload)
 
     oddities = (*strict.oddities, str(Flag.MALFORMED_FRAME))
     assert msgspec.structs.replace(strict, oddities=tuple(sorted(oddities))) == lenient

@@ -19,7 +19,6 @@ from ledger.log.envelope import Frame
 from projections.balances.energy import energy_balance
 from tests.at_the_edge import sealed
 from tests.charging_day import (
-    STATIONS,
     Timed,
     at,
     declare_fleet,
@@ -35,7 +34,8 @@ from tests.faults.broken_books import is_identical, rows, work
 from tests.hostile.hostile_frames import HostileFrames
 from tests.hostile.hostile_parts import Progress, chosen_parts, seed_of
 
-BAD = ("CS-OLD-1", "CS-NEW-1")
+# One changes its version at every other frame.
+BAD = (("CS-OLD-1", "ocpp1.6"), ("CS-NEW-1", "ocpp2.0.1"), ("CS-NEW-1", "ocpp2.1"))
 SECONDS_APART = 10
 """Between two frames: a station of 1.6 that is as busy as that has a session every few minutes."""
 A_ROUND = 250
@@ -69,17 +69,17 @@ class Part(NamedTuple):
 def hostile(part: Part) -> Iterator[Timed]:
     """Yield what two hostile stations say in *part*, each frame as the edge logs it."""
     moment = [at(part.begins)]
-    speakers = {
-        name: HostileFrames(
-            seed_of(part.number) + n, STATIONS[name], now=lambda: f"{moment[0]:%Y-%m-%dT%H:%M:%SZ}"
+    speakers = [
+        HostileFrames(
+            seed_of(part.number) + n, protocol, now=lambda: f"{moment[0]:%Y-%m-%dT%H:%M:%SZ}"
         )
-        for n, name in enumerate(BAD)
-    }
+        for n, (_, protocol) in enumerate(BAD)
+    ]
     ids = count(1000 + part.number * part.frames)
     for number in range(part.frames):
         moment[0] = at(part.begins) + timedelta(seconds=number * SECONDS_APART)
-        station = BAD[number % 2]
-        raw = speakers[station].frame()
+        station, protocol = BAD[number % len(BAD)]
+        raw = speakers[number % len(BAD)].frame()
         text = codec.text_of(raw)
         reply = '[3,"1",{}]'
         try:
@@ -90,7 +90,7 @@ def hostile(part: Part) -> Iterator[Timed]:
             if getattr(message, "action", "") == "StartTransaction":
                 reply = f'[3,"1",{{"transactionId":{next(ids)}}}]'
         line = Frame(
-            received_at=moment[0], station=station, protocol=STATIONS[station], epoch=1,
+            received_at=moment[0], station=station, protocol=protocol, epoch=1,
             frame=text, reply=reply,
         )  # fmt: skip
         yield moment[0], station, sealed(line)

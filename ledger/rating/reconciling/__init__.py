@@ -1,0 +1,1 @@
+"""Our price held against what others say that a session costs."""

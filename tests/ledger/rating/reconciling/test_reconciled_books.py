@@ -1,0 +1,132 @@
+"""From a 2.1 station's costDetails to the books: rated with both figures, held, and replayed."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from operator import itemgetter
+from typing import Any
+
+from ledger.books.decisions_store import rated_sessions
+from ledger.declared.store import load_declarations
+from ledger.log.envelope import Frame
+from ledger.rating.decisions import SessionRated, SessionRevision
+from projections.audit.payments import payments_for
+from projections.sessions import list_sessions
+from projections.station_history import station_history
+from tests.at_the_edge import sealed
+from tests.charging_day import Timed, at, declare_fleet, everywhere, stamp, write_log
+from tests.projections.books_of_a_day import ask, go_on, replayed
+
+STATION = "CS-NEW-1"
+
+
+def event(minutes: float, kind: str, ref: str, seq: int, wh: int, **more: Any) -> Timed:  # noqa: ANN401
+    """Return an event of a 2.1 station as the edge logs it."""
+    sampled = {"value": wh, "measurand": "Energy.Active.Import.Register"}
+    payload: dict[str, Any] = {
+        "eventType": kind,
+        "timestamp": stamp(minutes),
+        "triggerReason": "Trigger",
+        "seqNo": seq,
+        "transactionInfo": {"transactionId": ref, "chargingState": "Charging"},
+        "evse": {"id": int(ref), "connectorId": 1},
+        "idToken": {"idToken": "FLEET1", "type": "ISO14443"},
+        "meterValue": [{"timestamp": stamp(minutes), "sampledValue": [sampled]}],
+        **more,
+    }
+    number = f"{ref}-{seq}"
+    frame = Frame(
+        received_at=at(minutes) + timedelta(seconds=1),
+        station=STATION,
+        protocol="ocpp2.1",
+        epoch=1,
+        frame=json.dumps([2, number, "TransactionEvent", payload]),
+        reply=json.dumps([3, number, {"idTokenInfo": {"status": "Accepted"}}]),
+    )
+    return frame.received_at, STATION, sealed(frame)
+
+
+def cost(amount: float, currency: str = "EUR") -> dict[str, Any]:
+    total = {"currency": currency, "typeOfCost": "NormalCost", "total": {"inclTax": amount}}
+    usage = {"energy": 5, "chargingTime": 3600, "idleTime": 0}
+    return {"totalCost": total, "totalUsage": usage}
+
+
+def charged(ref: str, said: dict[str, Any] | None) -> list[Timed]:
+    """Return a session of 5 kWh, which cost 2.38, and what its station says of it."""
+    more = {} if said is None else {"costDetails": said}
+    return [
+        event(0, "Started", ref, 0, 0),
+        event(60, "Ended", ref, 1, 5_000, **more),
+    ]
+
+
+def test_the_books_say_both_figures_and_a_replay_says_the_same(database: str) -> None:
+    version = declare_fleet(database)
+    write_log(database, list(everywhere(version, 0)))
+    told = {"1": None, "2": cost(2.38), "3": cost(2.40), "4": cost(3.39), "5": cost(2.38, "USD")}
+    lines = [line for ref, said in told.items() for line in charged(ref, said)]
+    go_on(database, sorted(lines, key=itemgetter(0)))
+
+    with ask(database) as connection:
+        listed = {each.session_id.split("/")[1]: each for each in list_sessions(connection)}
+        rated = {
+            each.session_id.split("/")[1]: each
+            for each in rated_sessions(
+                connection,
+                [SessionRevision(s.session_id, 1) for s in listed.values() if s.state == "rated"],
+            )
+        }
+
+    assert {ref: str(each.state) for ref, each in listed.items()} == {
+        "1": "rated", "2": "rated", "3": "rated", "4": "held", "5": "held",
+    }  # fmt: skip
+    assert [ref for ref, each in listed.items() if "station_cost_differs" in each.flags] == ["3"]
+    assert {tuple(listed[ref].reasons) for ref in ("4", "5")} == {("station_cost_differs",)}
+    assert {_gross(each) for each in rated.values()} == {238}
+    report = replayed(database)
+    assert report.is_identical, report
+
+
+def settled(minutes: float, ref: str | None, number: str) -> Timed:
+    """Return what a payment terminal says became of a payment."""
+    payload = {
+        "pspRef": "psp-77", "status": "Settled", "settlementAmount": 2.38,
+        "settlementTime": stamp(minutes),
+    } | ({} if ref is None else {"transactionId": ref})  # fmt: skip
+    frame = Frame(
+        received_at=at(minutes),
+        station=STATION,
+        protocol="ocpp2.1",
+        epoch=1,
+        frame=json.dumps([2, number, "NotifySettlement", payload]),
+        reply=json.dumps([3, number, {}]),
+    )
+    return frame.received_at, STATION, sealed(frame)
+
+
+def test_a_payment_is_told_with_its_session_and_changes_nothing(database: str) -> None:
+    version = declare_fleet(database)
+    write_log(database, list(everywhere(version, 0)))
+    go_on(database, [settled(1, "1", "p0"), *charged("1", None)])
+    # Before, after the decision, again, of a transaction that nobody knows, and of none.
+    go_on(database, [settled(70 + n, ref, f"p{n}") for n, ref in enumerate(["1", "9", None], 1)])
+    go_on(database, [settled(71, "1", "p1")])
+
+    with ask(database) as connection:
+        [listed] = list_sessions(connection)
+        history = station_history(connection, load_declarations(connection), STATION)
+        told = payments_for(connection, history.sessions[listed.session_id])
+
+    assert (str(listed.state), listed.flags) == ("rated", ["unit_missing"])
+    assert [(each.psp_ref, each.status, each.amount) for each in told] == [
+        ("psp-77", "settled", Decimal("2.38")),
+        ("psp-77", "settled", Decimal("2.38")),
+    ]
+    assert replayed(database).is_identical
+
+
+def _gross(decision: SessionRated) -> int:
+    return decision.gross_minor
