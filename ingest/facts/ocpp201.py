@@ -8,10 +8,20 @@ from typing import Final
 import msgspec
 
 from ingest.facts.lenient import Oddities, read_int, read_object, read_text, read_time
-from ingest.facts.parts import States, at, read_number_of_place, read_place, read_truth, state_among
+from ingest.facts.parts import (
+    WORD_MAX,
+    States,
+    at,
+    at_most,
+    read_number_of_place,
+    read_place,
+    read_truth,
+    state_among,
+)
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, NumberSample
+from ingest.facts.security_events import SECURITY_EVENT
 from ingest.facts.told import Kinds, MeterValuesAt, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
@@ -185,8 +195,10 @@ CALLS: Final[Table] = {
             "connector_id": at("connectorId", read_number_of_place),
             "occurred_at": at("timestamp", read_time),
             "charging_state": at("connectorStatus", state_among(_CONNECTOR_STATES)),
+            "status": at("connectorStatus", at_most(WORD_MAX)),
         },
     ),
+    "SecurityEventNotification": SECURITY_EVENT,
     "BootNotification": Telling(
         StationBooted,
         {

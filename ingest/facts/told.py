@@ -21,6 +21,7 @@ from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
     FrameSetAside,
     QueueReported,
+    SecurityEventTold,
     SessionStarted,
     SessionUpdated,
     StationBooted,
@@ -34,7 +35,7 @@ REFERENCE_MAX: Final = 128
 A longer one is known by its hash; its own text stands in the frame."""
 _HEAD: Final = frozenset({"station_id", "position", "line", "received_at", "oddities"})
 _AUTHORIZED: Final = (SessionStarted, SessionUpdated)
-_OF_NO_SESSION: Final = (StationBooted, QueueReported)
+_OF_NO_SESSION: Final = (StationBooted, QueueReported, SecurityEventTold)
 _NOWHERE: Final = At("", None, lambda _raw, _oddities: None)
 
 
