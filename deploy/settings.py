@@ -87,6 +87,9 @@ class Settings:
     linger_ms: int = _setting(5, "how long the log gathers frames for one commit")
     heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
     tick_seconds: int = _setting(60, "how often the log records that time passed")
+    calls_kept_days: int = _setting(
+        90, "how many days after its deadline a call to a station is shown; the log has it for ever"
+    )
     log: str = _setting("postgres", "where the event log is: `postgres` or `kafka`")
     kafka_bootstrap: str = _setting("", "`host:port,host:port` of Kafka's brokers")
     kafka_topic: str = _setting("wattledger.log", "the event log's topic")
@@ -127,6 +130,7 @@ class Settings:
             ("database_idle_seconds", 0, 86_400),
             ("heartbeat_seconds", 1, 86_400),
             ("tick_seconds", 1, 3600),
+            ("calls_kept_days", 1, 3650),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

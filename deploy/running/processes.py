@@ -6,11 +6,12 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from deploy.clock import SystemClock
 from deploy.errors import DeployError
 from deploy.observing.watch import Watch
 from deploy.running.edge_secret import edge_secret
@@ -18,7 +19,9 @@ from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
+    from ingest.directory import StationDirectory
     from ingest.edge.server import Listener
+    from ingest.persons.subjects import Subjects
     from ledger.log.event_log import EventLog
 
 Ready = Callable[[object], None]
@@ -89,15 +92,13 @@ async def _serve_stations(
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
     settings, clock = context.settings, context.clock
-    known = KnownKeys(edge_secret(settings.data))
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with AsyncExitStack() as exits:
         log = MeasuredLineWriter(await open_line_writer(context.dsn, settings))
         exits.push_async_callback(log.close)
         connect = partial(connect_async, context.dsn)
-        directory = DeclaredDirectory(context.dsn, clock)
-        subjects = PostgresSubjects(connect)
+        directory, subjects = DeclaredDirectory(context.dsn, clock), PostgresSubjects(connect)
         ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
         store, commands = PostgresAdmissions(connect), PostgresCommands(connect)
         for each in (directory, subjects, ids, epochs, store, commands):
@@ -111,7 +112,7 @@ async def _serve_stations(
                 epochs=epochs,
                 clock=clock,
                 listeners=_listeners(settings),
-                admissions=Admissions(store, known, clock),
+                admissions=Admissions(store, KnownKeys(edge_secret(settings.data)), clock),
                 commands=commands,
                 manners=Manners(heartbeat_seconds=settings.heartbeat_seconds),
             )
@@ -119,9 +120,41 @@ async def _serve_stations(
             raise CannotListenError(settings, error) from error
         exits.push_async_callback(server.close)
         watch.begin(StationsCondition(context.dsn, _log_to_ask(context), server, log))
+        await exits.enter_async_context(_upkeep(context, directory, subjects))
         ready(_ports(settings, server.ports))
         await _tick_until(stopping, context, watch)
     stop.set()
+
+
+@asynccontextmanager
+async def _upkeep(
+    context: PartContext, directory: StationDirectory, subjects: Subjects
+) -> AsyncIterator[None]:
+    """Let the upkeep of stations run meanwhile; where time is stepped, there is none."""
+    if not isinstance(context.clock, SystemClock):
+        yield
+        return
+    from ingest.commands.asking import StationCommands  # noqa: PLC0415
+    from ingest.upkeep.upkeep import Upkeep  # noqa: PLC0415
+    from ledger.database import connect_async  # noqa: PLC0415
+
+    connect, clock, settings = partial(connect_async, context.dsn), context.clock, context.settings
+    commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
+    upkeep = Upkeep(
+        context.dsn,
+        commands=commands,
+        clock=clock,
+        holder=context.holder,
+        kept_days=settings.calls_kept_days,
+    )
+    running = asyncio.create_task(upkeep.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        upkeep.close()
+        await commands.close()
 
 
 async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watch) -> None:

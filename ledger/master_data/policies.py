@@ -44,6 +44,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     station says it does; a full one takes at most some hundred watts to keep itself warm.
     `undeclared_power_w`: the most that a plug can bring whose station declares no power; a session
     with more energy than that between any two readings is held.
+    `ask_s`: a station is asked for what is missing of a session (a sequence number, a stop) for
+    that long, again and again while it says that it still holds messages of it, which keeps the
+    session waiting; 0 asks nothing.
     """
 
     wait_s: int = 3600
@@ -56,3 +59,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     time_ends: TimeEnds = TimeEnds.LAST_SIGN
     idle_power_w: int = 500
     undeclared_power_w: int = 500_000
+    ask_s: int = 86_400

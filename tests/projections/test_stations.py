@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -101,7 +102,11 @@ def test_a_station_is_shown_as_it_told_of_itself_last(fleet: str) -> None:
     (session,) = found.sessions
     assert found.running == [session.ref]
     # 2.5 kWh at 0.40 before VAT.
-    assert (session.energy_wh, session.net, session.gross) == (2_500, "1.00", "1.19")
+    assert (session.energy_wh, session.net, session.gross) == (
+        Decimal(2_500),
+        "1.00",
+        "1.19",
+    )
 
 
 def test_what_an_open_session_metered_is_its_energy_so_far(fleet: str) -> None:

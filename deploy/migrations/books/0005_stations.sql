@@ -45,3 +45,7 @@ CREATE INDEX session_newest_of_token
 ON session (token_uid, (coalesce(started_at, first_fact_at)) DESC, session_id);
 CREATE INDEX session_unfinished_of_station ON session (station_id)
 WHERE state IN ('open', 'waiting');
+
+-- Held for something that its station may still be asked for.
+CREATE INDEX session_gap ON session (station_id)
+WHERE state = 'held' AND flags && '{seq_gap,stop_lost}';
