@@ -22,7 +22,7 @@ from ingest.answers.answering import (
     heartbeat,
     subject_of,
 )
-from ingest.directory import AuthorizationStatus
+from ingest.directory import AuthorizationStatus, Purpose
 from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
 
@@ -32,6 +32,7 @@ TOKEN_WORDS: Final = TokenWords(
     group=lambda uid: {"groupIdToken": {"idToken": uid, "type": "Central"}},
     group_max=36,
 )
+_STOPPING: Final = ("StopAuthorized", "Deauthorized", "RemoteStop")
 # A longer id would make our call break its schema, and our memory grow.
 _TRANSACTION_ID_MAX: Final = 36
 
@@ -40,15 +41,23 @@ def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
     """Return how the calls that may name a token are answered, in a version's *words* for it."""
     accepted = TokenAnswer(info={words.info: {"status": AuthorizationStatus.ACCEPTED}})
 
-    async def found(id_token: PayloadFields, parts: AnsweringParts) -> TokenAnswer:
+    async def found(
+        id_token: PayloadFields,
+        parts: AnsweringParts,
+        purpose: Purpose = Purpose.ASK,
+        *,
+        told_at: str | None = None,
+    ) -> TokenAnswer:
         # A start by button: there is no token to look up.
         if id_token.text("type") == "NoAuthorization":
             return accepted
-        return await words.about(await subject_of(id_token.text("idToken"), parts), parts)
+        subject_id = await subject_of(id_token.text("idToken"), parts)
+        return await words.about(subject_id, parts, purpose, told_at=told_at)
 
     async def authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         told = await found(fields.nested("idToken"), parts)
-        return Answer(encode(told.info), is_repeated=True, authorization=told.authorization)
+        # Never repeated: a token that was blocked a second ago is blocked.
+        return Answer(encode(told.info), authorization=told.authorization)
 
     async def transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         """Accept the event; ask what the station still holds if one before the last is missing."""
@@ -60,13 +69,19 @@ def about_tokens(words: TokenWords) -> Mapping[str, Respond]:
         # What was charged offline is history: refusing it now would change nothing but the
         # driver's next charge (field notes, quirk 26). The log keeps what the token is all the
         # same.
-        told = await found(id_token, parts)
+        told = await found(id_token, parts, _purpose(fields), told_at=fields.text("timestamp"))
         info = accepted.info if is_offline else told.info
         return Answer(
             encode(info), is_repeated=True, question=question, authorization=told.authorization
         )
 
     return {"Authorize": authorize, "TransactionEvent": transaction_event}
+
+
+def _purpose(event: PayloadFields) -> Purpose:
+    """Return what the token in an event is shown for: what stops nothing starts."""
+    is_stop = event.text("eventType") == "Ended" or event.text("triggerReason") in _STOPPING
+    return Purpose.STOP if is_stop else Purpose.START
 
 
 def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:
