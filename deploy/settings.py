@@ -90,6 +90,9 @@ class Settings:
         300, "how long the answer to a transaction's end waits for its price; 0: not at all"
     )
     tick_seconds: int = _setting(60, "how often the log records that time passed")
+    calls_kept_days: int = _setting(
+        90, "how many days after its deadline a call to a station is shown; the log has it for ever"
+    )
     log: str = _setting("postgres", "where the event log is: `postgres` or `kafka`")
     kafka_bootstrap: str = _setting("", "`host:port,host:port` of Kafka's brokers")
     kafka_topic: str = _setting("wattledger.log", "the event log's topic")
@@ -131,6 +134,7 @@ class Settings:
             ("heartbeat_seconds", 1, 86_400),
             ("price_wait_ms", 0, 5000),
             ("tick_seconds", 1, 3600),
+            ("calls_kept_days", 1, 3650),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

@@ -102,7 +102,6 @@ class DeclaredDirectory:
         connect = partial(connect_async, dsn)
         self._partners: Gatherer[str, Sequence[Sequence[Any]]] = Gatherer(connect, _look_up)
         self._unknown: Gatherer[_Shown, None] = Gatherer(connect, _record)
-        self._rows: list[Declaration] = []
         self._known = Declarations()
         self._stations: dict[str, str] = {}
         self._looked = -FRESH_SECONDS
@@ -116,8 +115,11 @@ class DeclaredDirectory:
         declared = known.station(station_id, self._clock.now()) if station_id else None
         if station_id is None or declared is None or declared.password_hash is None:
             return None
+        site = known.site(declared.site, self._clock.now())
         return StationAccess(
             station_id=station_id,
+            site=declared.site,
+            time_zone=site.time_zone if site else "UTC",
             password_hashes=(declared.password_hash,),
             token_habits=TokenHabits(declared.token_ignored, declared.token_suffix_from),
         )
@@ -140,6 +142,9 @@ class DeclaredDirectory:
             expires_at=token.expires_at,
             group=group,
             party=token.partner,
+            sites=token.sites,
+            hours=token.hours,
+            is_master_pass=token.is_master_pass,
         )
 
     async def _partner_token(self, subject_id: str) -> TokenAccess | None:
@@ -236,12 +241,13 @@ class DeclaredDirectory:
         self._looked, self._is_away = began, False
 
     def _take(self, rows: Iterable[tuple[int, str, str, datetime, str]]) -> None:
-        for version, kind, key, valid_from, body in rows:
-            known = Kind(kind)
-            entity = decode_entity(known, body)
-            self._rows.append(Declaration(version, known, key, valid_from, entity))
-        self._known = Declarations(self._rows)
-        self._stations = {canonical(key): key for key in self._known.keys(Kind.STATION)}
+        news = [
+            Declaration(version, Kind(kind), key, valid_from, decode_entity(Kind(kind), body))
+            for version, kind, key, valid_from, body in rows
+        ]
+        self._known = self._known.extended(news)
+        stations = {each.key for each in news if each.kind is Kind.STATION}
+        self._stations |= {canonical(key): key for key in sorted(stations)}
 
 
 def _heard(looked: asyncio.Task[None]) -> None:

@@ -11,25 +11,41 @@ from typing import Final, Literal, NamedTuple, Protocol
 from ledger.declared.declarations import TariffInForce
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.authorization import Authorization
+from ledger.master_data.hours import WeeklyHours, closes_at
 from ledger.master_data.policies import Policy
 
 
 class AuthorizationStatus(StrEnum):
-    """What a station may do for a token. Both protocol versions use these words."""
+    """What a station may do for a token, in OCPP's words; 1.6 has not the last two."""
 
     ACCEPTED = "Accepted"
     BLOCKED = "Blocked"
     EXPIRED = "Expired"
     INVALID = "Invalid"
+    NOT_HERE = "NotAtThisLocation"
+    NOT_NOW = "NotAtThisTime"
+
+
+class Purpose(StrEnum):
+    """What a token is shown for. Who stops a session may do so wherever and whenever it runs."""
+
+    ASK = "ask"
+    START = "start"
+    STOP = "stop"
 
 
 RECORDED_AS: Final[
-    Mapping[AuthorizationStatus, Literal["accepted", "blocked", "expired", "invalid"]]
+    Mapping[
+        AuthorizationStatus,
+        Literal["accepted", "blocked", "expired", "invalid", "elsewhere", "untimely"],
+    ]
 ] = {
     AuthorizationStatus.ACCEPTED: "accepted",
     AuthorizationStatus.BLOCKED: "blocked",
     AuthorizationStatus.EXPIRED: "expired",
     AuthorizationStatus.INVALID: "invalid",
+    AuthorizationStatus.NOT_HERE: "elsewhere",
+    AuthorizationStatus.NOT_NOW: "untimely",
 }
 """The ledger's words for what a station is told in its protocol's."""
 
@@ -40,12 +56,23 @@ class StationAccess:
 
     `station_id` is the identity as declared; the log and all books use it, however the station
     spells it in its URL. `password_hashes` are of `ledger.declared.passwords`; while a password is
-    being changed there are two. `token_habits` are what the model makes of tokens.
+    being changed there are two. `token_habits` are what the model makes of tokens; `time_zone` is
+    the site's.
     """
 
     station_id: str
     password_hashes: tuple[str, ...]
     token_habits: TokenHabits = NO_HABITS
+    site: str = ""
+    time_zone: str = "UTC"
+
+
+class Showing(NamedTuple):
+    """Where, when and for what a token is shown."""
+
+    station: StationAccess
+    at: datetime
+    purpose: Purpose = Purpose.ASK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +81,7 @@ class TokenAccess:
 
     `by` says who knows it: a declaration, or a `party` that told us of its tokens, with the sealed
     `contract`. `is_unasked`: that party wants to be asked about it each time, which nobody did.
+    `sites` and `hours` are where and when it may charge, all if none is named.
     """
 
     status: AuthorizationStatus
@@ -63,21 +91,52 @@ class TokenAccess:
     party: str | None = None
     contract: str | None = None
     is_unasked: bool = False
+    sites: tuple[str, ...] = ()
+    hours: tuple[WeeklyHours, ...] = ()
+    is_master_pass: bool = False
 
-    def status_at(self, moment: datetime) -> AuthorizationStatus:
-        """Return the status at *moment*: an accepted token expires."""
+    def status_at(self, moment: datetime, showing: Showing | None = None) -> AuthorizationStatus:
+        """Return the status at *moment*: an accepted token expires.
+
+        With *showing* it also counts where and when it is shown, and for what.
+        """
         if self.status is not AuthorizationStatus.ACCEPTED:
             return self.status
         if self.expires_at is not None and self.expires_at <= moment:
             return AuthorizationStatus.EXPIRED
+        if showing is None or showing.purpose is Purpose.STOP:
+            return AuthorizationStatus.ACCEPTED
+        return self._limited(showing)
+
+    def _limited(self, showing: Showing) -> AuthorizationStatus:
+        """Return the status of an accepted token that is shown to start, or to ask."""
+        if self.is_master_pass:
+            is_start = showing.purpose is Purpose.START
+            return AuthorizationStatus.BLOCKED if is_start else AuthorizationStatus.ACCEPTED
+        if self.sites and showing.station.site not in self.sites:
+            return AuthorizationStatus.NOT_HERE
+        if self.hours and closes_at(self.hours, showing.at, showing.station.time_zone) is None:
+            return AuthorizationStatus.NOT_NOW
         return AuthorizationStatus.ACCEPTED
 
-    def authorization(self, subject_id: str, moment: datetime) -> Authorization:
+    def holds_until(self, showing: Showing) -> datetime | None:
+        """Return until when a station may remember what it is told; None: for as long as it does.
+
+        That is when the token expires, or the hours end in which it may charge.
+        """
+        if not self.hours or self.is_master_pass:
+            return self.expires_at
+        closing = closes_at(self.hours, showing.at, showing.station.time_zone)
+        return min(filter(None, (self.expires_at, closing)), default=None)
+
+    def authorization(
+        self, subject_id: str, moment: datetime, showing: Showing | None = None
+    ) -> Authorization:
         """Return what the log keeps of the token whose subject this is, asked at *moment*."""
         return Authorization(
             subject=subject_id,
             by=self.by,
-            status="unasked" if self.is_unasked else RECORDED_AS[self.status_at(moment)],
+            status="unasked" if self.is_unasked else RECORDED_AS[self.status_at(moment, showing)],
             until=self.expires_at,
             party=self.party,
             contract=self.contract,

@@ -51,14 +51,17 @@ def with_costs(
         **final_costs(connection, rated),
         **costs_so_far(connection, sorted(unfinished)),
     }
-    return [
-        # What could not even be folded has no cost, and says so.
-        replace(
-            each,
-            cost=costs.get(each.session_id, FAILED if each.state in UNFINISHED else None),
-        )
-        for each in listed
-    ]
+    return [_with_cost(each, costs.get(each.session_id)) for each in listed]
+
+
+def _with_cost(session: SessionSummary, cost: SessionCost | None) -> SessionSummary:
+    """Return *session* with its cost, and while it is unfinished with the energy of that cost."""
+    if session.state not in UNFINISHED:
+        return replace(session, cost=cost)
+    # What could not even be folded has no cost, and says so.
+    cost = cost or FAILED
+    energy_wh = session.energy_wh if cost.energy_wh is None else cost.energy_wh
+    return replace(session, cost=cost, energy_wh=energy_wh)
 
 
 def final_costs(
@@ -103,7 +106,8 @@ def _costs_at(
         if session is not None:
             entitled = Entitlements(validations=tuple(row.validations), allowances=allowances)
             with _one_alone(row.session_id):
-                cost = _cost(price_so_far(session, declarations, entitled))
+                price = price_so_far(session, declarations, entitled)
+                cost = replace(_cost(price), energy_wh=session.energy_wh)
         yield row.session_id, cost
 
 

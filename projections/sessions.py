@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, LiteralString, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -34,14 +36,24 @@ SELECT session_id, revision, station_id,
        flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh, told_gross,
        coalesce(started_at, first_fact_at) AS begun_at
 FROM listed_session LEFT JOIN subject ON subject = token_uid
-WHERE (%(state)s::text IS NULL OR state = %(state)s)
-AND (%(station_id)s::text IS NULL OR station_id = %(station_id)s)
-AND (%(session_id)s::text IS NULL OR session_id = %(session_id)s)
-AND (%(subject)s::text IS NULL OR token_uid = %(subject)s)
-AND (%(is_open)s::boolean IS NULL OR %(is_open)s = (state = 'open'))
-AND (%(begun_at)s::timestamptz IS NULL
-     OR coalesce(started_at, first_fact_at) < %(begun_at)s
-     OR (coalesce(started_at, first_fact_at) = %(begun_at)s AND session_id > %(after)s))
+WHERE true
+"""
+# Only what is asked for is asked: each has its index, and a plan for all of them would use none.
+ASKED: Final[Mapping[str, LiteralString]] = MappingProxyType(
+    {
+        "state": " AND state = %(state)s",
+        "station_id": " AND station_id = %(station_id)s",
+        "session_id": " AND session_id = %(session_id)s",
+        "subject": " AND token_uid = %(subject)s",
+        # As `unfinished_session` has its index: the open ones are found among few.
+        "is_open": " AND state = 'open' AND state IN ('open', 'waiting')",
+        "begun_at": """
+            AND coalesce(started_at, first_fact_at) <= %(begun_at)s
+            AND (coalesce(started_at, first_fact_at) < %(begun_at)s OR session_id > %(after)s)""",
+    }
+)
+NOT_OPEN: LiteralString = " AND state <> 'open'"
+ORDER: LiteralString = """
 ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
 """
 LAST_DECISIONS: LiteralString = """
@@ -54,8 +66,8 @@ WHERE session_id = ANY (%s) ORDER BY session_id, position DESC
 class SessionCost:
     """What a session costs from its start to `until`: final as rated, else so far.
 
-    Amounts in minor units. Where it has no price, `codes` say why: what it would be held for if
-    it ended now.
+    Amounts in minor units; `energy_wh` is what was metered until then, of one that is not rated.
+    Where it has no price, `codes` say why: what it would be held for if it ended now.
     """
 
     is_final: bool
@@ -64,6 +76,7 @@ class SessionCost:
     net_minor: int | None = None
     tax_minor: int | None = None
     gross_minor: int | None = None
+    energy_wh: Decimal | None = None
     codes: tuple[str, ...] = ()
 
 
@@ -164,8 +177,12 @@ def list_sessions(
         "limit": limit,
         "no_id": NO_ID,
     }
+    asked: LiteralString = LIST
+    for name, clause in ASKED.items():
+        if wanted[name] is not None:
+            asked += NOT_OPEN if name == "is_open" and not is_open else clause
     with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
-        return cursor.execute(LIST, wanted).fetchall()
+        return cursor.execute(asked + ORDER, wanted).fetchall()
 
 
 def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[HeldSession]:

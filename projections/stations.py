@@ -1,12 +1,17 @@
-"""Stations as they are registered, and whether they are connected: a page at a time."""
+"""Stations as they are registered, connected, and as they last told of themselves: by pages.
+
+Nothing here reads the log: what stations told stands in rows that the worker keeps.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 from psycopg import Connection
 
 from ledger.declared.declarations import Kind, decode_entity
@@ -22,12 +27,44 @@ WHERE station_id = ANY (%s) AND state = 'open' GROUP BY station_id
 """
 
 
+# What was heard of last: a heartbeat is not logged, a reading moves its open session.
+_STATES: LiteralString = """
+SELECT known.station_id, vendor, model, serial, firmware, booted_at, greatest(
+    booted_at,
+    (SELECT max(received_at) FROM connector_state AS each
+     WHERE each.station_id = known.station_id),
+    (SELECT max(heard_at) FROM unfinished_session AS each
+     WHERE each.station_id = known.station_id),
+    (SELECT last_fact_at FROM session AS each WHERE each.station_id = known.station_id
+     ORDER BY station_id, coalesce(started_at, first_fact_at) DESC, session_id LIMIT 1))
+FROM unnest(%s::text[]) AS known (station_id) LEFT JOIN station_state USING (station_id)
+"""
+_CONNECTORS: LiteralString = """
+SELECT station_id, evse_id, connector_id, status, error, problem, coalesce(told_at, received_at)
+FROM connector_state WHERE station_id = ANY (%s) ORDER BY station_id, evse_id, connector_id
+"""
+
+
 class RegisteredConnector(msgspec.Struct, frozen=True, kw_only=True):
-    """A connector as it is declared; its power in W, null where only the station's is."""
+    """A connector as it is declared, or only told, and its state in OCPP's words.
+
+    Its power in W, null where only the station's is. `error` is null where the station named none;
+    `problem` is what its vendor says of one; `since`: as of when it told its state.
+    """
 
     evse: int
     connector: int
     max_power_w: Decimal | None
+    is_declared: bool = True
+    status: str | None = None
+    error: str | None = None
+    problem: str | None = None
+    since: datetime | None = None
+
+    @property
+    def is_faulted(self) -> bool:
+        """Whether the station said that something is wrong with it."""
+        return self.status == "Faulted" or self.error is not None
 
 
 class StationLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +75,22 @@ class StationLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegisteredStation(msgspec.Struct, frozen=True, kw_only=True):
-    """A station of the registry, its connection (null: none) and the sessions that run there."""
+    """A station of the registry, its connection (null: none) and the sessions that run there.
+
+    `vendor` to `booted_at` are as it said when it booted last; `last_frame_at` is when the last
+    frame was logged that told something. `status` and `error` are of the station as a whole.
+    """
 
     id: str
     site: str
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    firmware: str | None
+    booted_at: datetime | None
+    last_frame_at: datetime | None
+    status: str | None
+    error: str | None
     connectors: list[RegisteredConnector]
     max_power_w: Decimal | None
     connection: StationLink | None
@@ -102,28 +151,94 @@ def read_stations(
         for station_id, protocol, opened_at in connection.execute(_CONNECTED, (list(declared),))
     }
     running = dict(connection.execute(_RUNNING, (list(declared),)).fetchall())
+    told = {key: _Told(*row) for key, *row in connection.execute(_STATES, (list(declared),))}
+    states: defaultdict[str, list[_ConnectorState]] = defaultdict(list)
+    for key, *row in connection.execute(_CONNECTORS, (list(declared),)):
+        states[key].append(_ConnectorState(*row))
     return [
-        _registered(key, station, links.get(key), running.get(key, []))
+        _registered(key, station, told[key], states[key], links.get(key), running.get(key, []))
         for key, station in declared.items()
         if isinstance(station, Station)
     ]
 
 
+class _Told(NamedTuple):
+    """A row of _STATES."""
+
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    firmware: str | None
+    booted_at: datetime | None
+    heard_at: datetime | None
+
+
+class _ConnectorState(NamedTuple):
+    """A row of _CONNECTORS."""
+
+    evse_id: int
+    connector_id: int
+    status: str | None
+    error: str | None
+    problem: str | None
+    since: datetime
+
+
 def _registered(
-    key: str, station: Station, link: StationLink | None, running: list[str]
+    key: str,
+    station: Station,
+    told: _Told,
+    states: list[_ConnectorState],
+    link: StationLink | None,
+    running: list[str],
 ) -> RegisteredStation:
+    whole = next((each for each in states if (each.evse_id, each.connector_id) == (0, 0)), None)
     return RegisteredStation(
         id=key,
         site=station.site,
-        connectors=[
-            RegisteredConnector(
-                evse=each.evse_id, connector=each.connector_id, max_power_w=each.max_power_w
-            )
-            for each in station.connectors
-        ],
+        vendor=told.vendor,
+        model=told.model,
+        serial=told.serial,
+        firmware=told.firmware,
+        booted_at=told.booted_at,
+        last_frame_at=told.heard_at,
+        status=whole.status if whole else None,
+        error=whole.error if whole else None,
+        connectors=_connectors(station, [each for each in states if each is not whole]),
         max_power_w=station.max_power_w,
         connection=link,
         running=running,
+    )
+
+
+def _connectors(station: Station, states: list[_ConnectorState]) -> list[RegisteredConnector]:
+    """Return the declared connectors with the state of each, then those that were only told."""
+    left = {(each.evse_id, each.connector_id): each for each in states}
+    found = []
+    for declared in station.connectors:
+        place = declared.evse_id, declared.connector_id
+        if place not in left and sum(c.evse_id == place[0] for c in station.connectors) == 1:
+            # Where no EVSEs are known, a connector's number stands for both.
+            place = declared.evse_id, declared.evse_id
+        told = left.pop(place, None)
+        connector = RegisteredConnector(
+            evse=declared.evse_id,
+            connector=declared.connector_id,
+            max_power_w=declared.max_power_w,
+        )
+        found.append(connector if told is None else _with_state(connector, told))
+    for place, told in left.items():
+        evse, connector_id = place
+        only_told = RegisteredConnector(
+            evse=evse, connector=connector_id, max_power_w=None, is_declared=False
+        )
+        found.append(_with_state(only_told, told))
+    return found
+
+
+def _with_state(connector: RegisteredConnector, told: _ConnectorState) -> RegisteredConnector:
+    return replace(
+        connector, status=told.status, error=told.error, problem=told.problem, since=told.since
     )
 
 

@@ -20,7 +20,8 @@ from ledger.persons.holders import token_holder
 from ledger.persons.store import find
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, SessionSummary, Since, list_sessions
-from projections.stations import RegisteredStation, read_station, read_stations
+from projections.station_detail import StationDetail, read_station_detail
+from projections.stations import RegisteredStation, read_stations
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import minor_text
 
@@ -104,10 +105,10 @@ class StationsController(Controller):
         return StationPage(found[:limit], more)
 
     @get("/stations/{station_id:str}", opt=READ, sync_to_thread=True)
-    def one(self, pool: Pool, station_id: FromPath[str]) -> RegisteredStation:
-        """Return one station."""
+    def one(self, pool: Pool, station_id: FromPath[str]) -> StationDetail:
+        """Return one station, with its open sessions and its last security events."""
         with pool.connection() as connection:
-            found = read_station(connection, station_id, at=datetime.now(UTC))
+            found = read_station_detail(connection, station_id, at=datetime.now(UTC))
         if found is None:
             message = f"no station {station_id} is declared"
             raise NotFoundException(message)

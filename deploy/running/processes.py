@@ -6,11 +6,12 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from deploy.clock import SystemClock
 from deploy.errors import DeployError
 from deploy.observing.watch import Watch
 from deploy.running.edge_secret import edge_secret
@@ -18,7 +19,9 @@ from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
+    from ingest.directory import StationDirectory
     from ingest.edge.server import Listener, Manners, Server
+    from ingest.persons.subjects import Subjects
     from ingest.prices.price import Prices
     from ledger.log.event_log import EventLog, LineWriter
 
@@ -79,42 +82,52 @@ async def _serve_stations(
     from deploy.observing.measured_log import MeasuredLineWriter  # noqa: PLC0415
     from deploy.observing.station_condition import StationsCondition  # noqa: PLC0415
     from deploy.running.log_store import open_line_writer  # noqa: PLC0415
+    from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
+    from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
+    from ledger.database import connect_async  # noqa: PLC0415
 
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with AsyncExitStack() as exits:
         log = MeasuredLineWriter(await open_line_writer(context.dsn, context.settings))
         exits.push_async_callback(log.close)
-        server = await _open_server(context, log, exits)
+        subjects = PostgresSubjects(partial(connect_async, context.dsn))
+        directory = DeclaredDirectory(context.dsn, context.clock)
+        for each in (directory, subjects):
+            exits.push_async_callback(each.close)
+        server = await _open_server(context, log, directory, subjects, exits)
         exits.push_async_callback(server.close)
         watch.begin(StationsCondition(context.dsn, _log_to_ask(context), server, log))
+        await exits.enter_async_context(_upkeep(context, directory, subjects))
         ready(_ports(context.settings, server.ports))
         await _tick_until(stopping, context, watch)
     stop.set()
 
 
-async def _open_server(context: PartContext, log: LineWriter, exits: AsyncExitStack) -> Server:
+async def _open_server(
+    context: PartContext,
+    log: LineWriter,
+    directory: StationDirectory,
+    subjects: Subjects,
+    exits: AsyncExitStack,
+) -> Server:
     """Open the server for stations, with all that it asks; *exits* close what it asks."""
     from ingest.answers.transactions import PostgresTransactionIds  # noqa: PLC0415
     from ingest.commands.store import PostgresCommands  # noqa: PLC0415
-    from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
     from ingest.edge.admissions import Admissions, PostgresAdmissions  # noqa: PLC0415
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
     from ingest.edge.server import serve  # noqa: PLC0415
-    from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
     from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
     settings, clock = context.settings, context.clock
     known = KnownKeys(edge_secret(settings.data))
     connect = partial(connect_async, context.dsn)
-    directory = DeclaredDirectory(context.dsn, clock)
-    subjects = PostgresSubjects(connect)
     ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
     store, commands = PostgresAdmissions(connect), PostgresCommands(connect)
     records = PostgresStationRecords(connect)
-    for each in (directory, subjects, ids, epochs, store, commands, records):
+    for each in (ids, epochs, store, commands, records):
         exits.push_async_callback(each.close)
     try:
         return await serve(
@@ -133,6 +146,37 @@ async def _open_server(context: PartContext, log: LineWriter, exits: AsyncExitSt
         )
     except OSError as error:
         raise CannotListenError(settings, error) from error
+
+
+@asynccontextmanager
+async def _upkeep(
+    context: PartContext, directory: StationDirectory, subjects: Subjects
+) -> AsyncIterator[None]:
+    """Let the upkeep of stations run meanwhile; where time is stepped, there is none."""
+    if not isinstance(context.clock, SystemClock):
+        yield
+        return
+    from ingest.commands.asking import StationCommands  # noqa: PLC0415
+    from ingest.upkeep.upkeep import Upkeep  # noqa: PLC0415
+    from ledger.database import connect_async  # noqa: PLC0415
+
+    connect, clock, settings = partial(connect_async, context.dsn), context.clock, context.settings
+    commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
+    upkeep = Upkeep(
+        context.dsn,
+        commands=commands,
+        clock=clock,
+        holder=context.holder,
+        kept_days=settings.calls_kept_days,
+    )
+    running = asyncio.create_task(upkeep.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        upkeep.close()
+        await commands.close()
 
 
 async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watch) -> None:

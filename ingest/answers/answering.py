@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from ingest.answers.sequences import Sequences
@@ -14,10 +14,13 @@ from ingest.commands.reservations import EndedReservation, whole
 from ingest.directory import (
     RECORDED_AS,
     AuthorizationStatus,
+    Purpose,
+    Showing,
     StationAccess,
     StationDirectory,
 )
 from ingest.errors import IngestError
+from ingest.facts.lenient import read_time
 from ingest.persons.subjects import Subjects
 from ingest.prices.price import Prices
 from ingest.rpc.codec import Call, Fault, encode
@@ -25,6 +28,9 @@ from ingest.rpc.fields import PayloadFields
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
 from ledger.log.authorization import Authorization
 from ledger.persons.holders import token_holder
+
+_BELIEVED: Final = timedelta(days=30)
+"""A station that tells of an earlier time was offline no longer than that: its clock is not set."""
 
 
 class Question(NamedTuple):
@@ -142,15 +148,30 @@ class TokenAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenWords:
-    """How a version writes what a token may do; a longer group would break the whole answer."""
+    """How a version writes what a token may do; a longer group would break the whole answer.
+
+    `statuses` are other words for some; where nothing `knows_master_pass`, one may not even ask.
+    """
 
     info: str
     expires_at: str
     group: Callable[[str], Mapping[str, Any]]
     group_max: int
+    statuses: Mapping[AuthorizationStatus, AuthorizationStatus] = field(default_factory=dict)
+    knows_master_pass: bool = True
 
-    async def about(self, subject_id: str | None, parts: AnsweringParts) -> TokenAnswer:
-        """Return the present status of a token (`subject_of`) and what is known about it."""
+    async def about(
+        self,
+        subject_id: str | None,
+        parts: AnsweringParts,
+        purpose: Purpose = Purpose.ASK,
+        *,
+        told_at: str | None = None,
+    ) -> TokenAnswer:
+        """Return the present status of a token (`subject_of`) and what is known about it.
+
+        *told_at* is the station's time of what the token is shown for: hours count by it.
+        """
         if subject_id is None:
             return TokenAnswer(info={self.info: {"status": AuthorizationStatus.INVALID}})
         now = parts.clock.now()
@@ -159,13 +180,17 @@ class TokenWords:
             status = await parts.directory.unknown_token(parts.station_id, subject_id, seen_at=now)
             recorded = Authorization(subject=subject_id, by="policy", status=RECORDED_AS[status])
             return TokenAnswer(info={self.info: {"status": status}}, authorization=recorded)
-        info: dict[str, Any] = {"status": token.status_at(now)}
-        if token.expires_at is not None:
-            info[self.expires_at] = timestamp(token.expires_at)
+        if purpose is Purpose.ASK and token.is_master_pass and not self.knows_master_pass:
+            purpose = Purpose.START
+        showing = Showing(parts.station, _shown_at(told_at, now), purpose)
+        status = token.status_at(now, showing)
+        info: dict[str, Any] = {"status": self.statuses.get(status, status)}
+        if (until := token.holds_until(showing)) is not None:
+            info[self.expires_at] = timestamp(until)
         if token.group and len(token.group) <= self.group_max:
             info |= self.group(token.group)
         return TokenAnswer(
-            info={self.info: info}, authorization=token.authorization(subject_id, now)
+            info={self.info: info}, authorization=token.authorization(subject_id, now, showing)
         )
 
 
@@ -174,6 +199,14 @@ async def use_reservation(fields: PayloadFields, parts: AnsweringParts) -> None:
     number = whole(fields.text("reservationId"))
     if number is not None:
         await parts.records.end_reservation(EndedReservation(parts.station_id, number, "USED"))
+
+
+def _shown_at(told_at: str | None, now: datetime) -> datetime:
+    """Return when a token was shown: as the station says, where that can be; else now."""
+    at = read_time(told_at, set())
+    if at is None or at.tzinfo is None or not now - _BELIEVED <= at <= now:
+        return now
+    return at
 
 
 def always(payload: Mapping[str, Any]) -> Respond:

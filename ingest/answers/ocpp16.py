@@ -22,6 +22,7 @@ from ingest.answers.answering import (
 )
 from ingest.answers.registration import boot
 from ingest.answers.transactions import content_key
+from ingest.directory import AuthorizationStatus, Purpose
 from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
 
@@ -31,18 +32,24 @@ _TOKEN: Final = TokenWords(
     expires_at="expiryDate",
     group=lambda uid: {"parentIdTag": uid},
     group_max=20,  # CiString20Type
+    statuses={
+        AuthorizationStatus.NOT_HERE: AuthorizationStatus.BLOCKED,
+        AuthorizationStatus.NOT_NOW: AuthorizationStatus.BLOCKED,
+    },
+    knows_master_pass=False,
 )
 
 
 async def _authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    # Never repeated: a token that was blocked a second ago is blocked.
     found = await _TOKEN.about(await subject_of(fields.text("idTag"), parts), parts)
-    return Answer(encode(found.info), is_repeated=True, authorization=found.authorization)
+    return Answer(encode(found.info), authorization=found.authorization)
 
 
 async def _start_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Give the id of this content; the station charges or not by the token's status."""
     token = await subject_of(fields.text("idTag"), parts)
-    found = await _TOKEN.about(token, parts)
+    found = await _TOKEN.about(token, parts, Purpose.START, told_at=fields.text("timestamp"))
     # Whatever the status: a station may charge all the same, and then needs an id to report with.
     await use_reservation(fields, parts)
     transaction_id = await parts.ids.assign(parts.station_id, content_key(fields, token))
@@ -54,7 +61,10 @@ async def _start_transaction(fields: PayloadFields, parts: AnsweringParts) -> An
 
 
 async def _stop_transaction(fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    return EMPTY if fields.text("idTag") is None else await _authorize(fields, parts)
+    if fields.text("idTag") is None:
+        return EMPTY
+    found = await _TOKEN.about(await subject_of(fields.text("idTag"), parts), parts, Purpose.STOP)
+    return Answer(encode(found.info), authorization=found.authorization)
 
 
 ANSWERS: Final[Mapping[str, Respond]] = {

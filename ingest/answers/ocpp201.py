@@ -24,7 +24,7 @@ from ingest.answers.answering import (
 )
 from ingest.answers.registration import ASKED_FOR, boot
 from ingest.commands.reservations import EndedReservation, whole
-from ingest.directory import AuthorizationStatus
+from ingest.directory import AuthorizationStatus, Purpose
 from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
 
@@ -36,6 +36,7 @@ TOKEN_WORDS: Final = TokenWords(
 )
 # Since 2.1 also that it was used, and nothing was charged.
 _ENDED_AS: Final = {"Expired": "EXPIRED", "Removed": "CANCELLED", "NoTransaction": "USED"}
+_STOPPING: Final = ("StopAuthorized", "Deauthorized", "RemoteStop")
 # A longer id would make our call break its schema, and our memory grow.
 _TRANSACTION_ID_MAX: Final = 36
 
@@ -51,18 +52,24 @@ def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping
     """Return how the calls that may name a token are answered, in a version's *words* for it."""
     accepted = TokenAnswer(info={words.info: {"status": AuthorizationStatus.ACCEPTED}})
 
-    async def found(id_token: PayloadFields, parts: AnsweringParts) -> TokenAnswer:
+    async def found(
+        id_token: PayloadFields,
+        parts: AnsweringParts,
+        purpose: Purpose = Purpose.ASK,
+        *,
+        told_at: str | None = None,
+    ) -> TokenAnswer:
         # A start by button: there is no token to look up.
         if id_token.text("type") == "NoAuthorization":
             return accepted
-        return await words.about(await subject_of(id_token.text("idToken"), parts), parts)
+        subject_id = await subject_of(id_token.text("idToken"), parts)
+        return await words.about(subject_id, parts, purpose, told_at=told_at)
 
     async def authorize(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         told = await found(fields.nested("idToken"), parts)
         more = await terms.authorize(told, parts) if terms else {}
-        return Answer(
-            encode({**told.info, **more}), is_repeated=True, authorization=told.authorization
-        )
+        # Never repeated: a token that was blocked a second ago is blocked.
+        return Answer(encode({**told.info, **more}), authorization=told.authorization)
 
     async def transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         """Accept the event; ask what the station still holds if one before the last is missing."""
@@ -75,7 +82,7 @@ def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping
         # What was charged offline is history: refusing it now would change nothing but the
         # driver's next charge (field notes, quirk 26). The log keeps what the token is all the
         # same.
-        told = await found(id_token, parts)
+        told = await found(id_token, parts, _purpose(fields), told_at=fields.text("timestamp"))
         info = accepted.info if is_offline else told.info
         more = await terms.event(fields, told, parts) if terms and not is_offline else {}
         return Answer(
@@ -86,6 +93,12 @@ def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping
         )
 
     return {"Authorize": authorize, "TransactionEvent": transaction_event}
+
+
+def _purpose(event: PayloadFields) -> Purpose:
+    """Return what the token in an event is shown for: what stops nothing starts."""
+    is_stop = event.text("eventType") == "Ended" or event.text("triggerReason") in _STOPPING
+    return Purpose.STOP if is_stop else Purpose.START
 
 
 def _question(fields: PayloadFields, parts: AnsweringParts, *, is_offline: bool) -> Question | None:

@@ -18,9 +18,11 @@ from ingest.facts.lenient import (
 )
 from ingest.facts.parts import (
     PLACES,
+    WORD_MAX,
     States,
     among,
     at,
+    at_most,
     read_number_of_place,
     read_place,
     read_register,
@@ -29,6 +31,7 @@ from ingest.facts.parts import (
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, TextSample
+from ingest.facts.security_events import SECURITY_EVENT
 from ingest.facts.told import MeterValuesAt, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
@@ -127,6 +130,11 @@ def _moment(call: RpcCall) -> datetime | None:
     return read_time(call.payload.get("timestamp"), call.oddities)
 
 
+def _problem(call: RpcCall) -> str | None:
+    said = (read_text(call.payload.get(name)) for name in ("vendorErrorCode", "info"))
+    return " ".join(each[:WORD_MAX] for each in said if each) or None
+
+
 def _serial(call: RpcCall) -> str | None:
     payload = call.payload
     return read_text(payload.get("chargePointSerialNumber") or payload.get("chargeBoxSerialNumber"))
@@ -173,8 +181,11 @@ CALLS: Final[Table] = {
             "occurred_at": at("timestamp", read_time),
             "charging_state": at("status", state_among(_STATES)),
             "error_code": at("errorCode", among(_ERROR_CODES)),
+            "status": at("status", at_most(WORD_MAX)),
+            "problem": _problem,
         },
     ),
+    "SecurityEventNotification": SECURITY_EVENT,
     "BootNotification": Telling(
         StationBooted,
         {

@@ -17,9 +17,11 @@ from ingest.facts.lenient import (
     read_time,
 )
 from ingest.facts.parts import (
+    WORD_MAX,
     Part,
     States,
     at,
+    at_most,
     read_number_of_place,
     read_place,
     read_truth,
@@ -28,6 +30,7 @@ from ingest.facts.parts import (
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, NumberSample
+from ingest.facts.security_events import SECURITY_EVENT
 from ingest.facts.told import Kinds, MeterValuesAt, Strict, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
@@ -223,8 +226,10 @@ CALLS: Final[Table] = {
             "connector_id": at("connectorId", read_number_of_place),
             "occurred_at": at("timestamp", read_time),
             "charging_state": at("connectorStatus", state_among(_CONNECTOR_STATES)),
+            "status": at("connectorStatus", at_most(WORD_MAX)),
         },
     ),
+    "SecurityEventNotification": SECURITY_EVENT,
     "BootNotification": Telling(
         StationBooted,
         {

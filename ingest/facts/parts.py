@@ -13,6 +13,8 @@ from ledger.facts.station_facts import ChargingState
 
 PLACES: Final = 2**31
 """A place is an int32 in every version, and in our tables."""
+WORD_MAX: Final = 50
+"""Characters of a word that is kept for people, of which no standard allows more."""
 Reader = Callable[[object, Oddities], Any]
 """Returns what JSON of any type says, and notes what is odd; most are in `lenient`."""
 
@@ -44,6 +46,16 @@ def among(words: Collection[str]) -> Reader:
         if found is not None and found not in words:
             oddities.add(Flag.ENUM_UNKNOWN)
         return found
+
+    return read
+
+
+def at_most(characters: int) -> Reader:
+    """Return a reader of text that is kept for people, cut where no standard lets it go on."""
+
+    def read(raw: object, _oddities: Oddities) -> str | None:
+        found = read_text(raw)
+        return None if found is None else found[:characters]
 
     return read
 

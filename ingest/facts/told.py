@@ -22,6 +22,7 @@ from ledger.facts.station_facts import (
     FrameSetAside,
     PriceTold,
     QueueReported,
+    SecurityEventTold,
     SessionStarted,
     SessionUpdated,
     StationBooted,
@@ -35,7 +36,7 @@ REFERENCE_MAX: Final = 128
 A longer one is known by its hash; its own text stands in the frame."""
 _HEAD: Final = frozenset({"station_id", "position", "line", "received_at", "oddities"})
 _AUTHORIZED: Final = (SessionStarted, SessionUpdated)
-_OF_NO_SESSION: Final = (StationBooted, QueueReported, PriceTold)
+_OF_NO_SESSION: Final = (StationBooted, QueueReported, PriceTold, SecurityEventTold)
 _NOWHERE: Final = At("", None, lambda _raw, _oddities: None)
 
 

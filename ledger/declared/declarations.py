@@ -99,6 +99,17 @@ class Declarations:
         for history in self._histories.values():
             history.sort(key=lambda row: (row.valid_from, row.version))
 
+    def extended(self, rows: Iterable[Declaration]) -> Declarations:
+        """Return this snapshot with newer *rows*; it costs what they do, and a look at the rest."""
+        found = Declarations()
+        found.version, found._histories = self.version, dict(self._histories)
+        for row in sorted(rows, key=lambda row: row.version):
+            found.version = row.version
+            history = [*found._histories.get((row.kind, row.key), ()), row]
+            history.sort(key=lambda row: (row.valid_from, row.version))
+            found._histories[row.kind, row.key] = history
+        return found
+
     def keys(self, kind: Kind) -> tuple[str, ...]:
         """Return every key ever declared for *kind*, sorted."""
         return tuple(sorted(key for known, key in self._histories if known is kind))

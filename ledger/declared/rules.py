@@ -136,6 +136,8 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "waiting times must be positive"
     if min(policy.max_session_s, policy.max_delay_s) <= 0:
         yield "max_session_s and max_delay_s must be positive"
+    if policy.ask_s < 0:
+        yield "ask_s must not be below 0"
     if policy.idle_power_w < 0:
         yield "idle_power_w must not be below 0"
     if policy.undeclared_power_w <= 0:
@@ -151,6 +153,10 @@ def _policy(policy: Policy) -> Iterator[str]:
 def _token(token: Token, after: _Known) -> Iterator[str]:
     yield from _named(after, Kind.CUSTOMER, token.customer)
     yield from _named(after, Kind.TOKEN, token.parent)
+    for site in token.sites:
+        yield from _named(after, Kind.SITE, site)
+    if token.is_master_pass and token.parent is None:
+        yield "a master pass has a parent: the group that stations know as that of master passes"
     if token.kind is TokenKind.ROAMING and not token.partner:
         yield "a roaming token names its partner"
 

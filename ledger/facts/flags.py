@@ -31,6 +31,7 @@ class Flag(StrEnum):
     # Who and what belongs to the session
     START_MISSING = "start_missing"
     STOP_LOST = "stop_lost"
+    STOP_NOT_HELD = "stop_not_held"
     UNMATCHED_STOP = "unmatched_stop"
     RESOLVED_BY_CONTEXT = "resolved_by_context"
     FOREIGN_STOP_ATTACHED = "foreign_stop_attached"
@@ -106,6 +107,10 @@ class Flag(StrEnum):
     STATION_COST_DIFFERS = "station_cost_differs"
 
 
+STOP_IS_GONE: Final = frozenset({Flag.STOP_LOST, Flag.STOP_NOT_HELD})
+"""With either a session without end waits for its stop as an ended one for what it lacks."""
+
+
 class FlagRule(NamedTuple):
     """What a flag means, in words for a finance person, and whether it forbids automatic rating."""
 
@@ -138,6 +143,9 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.START_MISSING: FlagRule("The start of the session never arrived.", True),
     _F.STOP_LOST: FlagRule(
         "The stop never arrived: the next session began on this connector.", True
+    ),
+    _F.STOP_NOT_HELD: FlagRule(
+        "The station says that the session is over, and holds no stop of it.", True
     ),
     _F.UNMATCHED_STOP: FlagRule("A stop for a session that we never saw start.", True),
     _F.RESOLVED_BY_CONTEXT: FlagRule(

@@ -157,13 +157,18 @@ class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, t
 class ConnectorStatusChanged(
     Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="status"
 ):
-    """A connector changed its state (OCPP 1.6 StatusNotification and its like)."""
+    """A connector changed its state (OCPP 1.6 StatusNotification and its like).
+
+    `status` is the protocol's own word, `problem` what the vendor says of an error.
+    """
 
     evse_id: int | None
     connector_id: int | None
     occurred_at: datetime | None
     charging_state: ChargingState | None
     error_code: str | None = None
+    status: str | None = None
+    problem: str | None = None
 
 
 class StationBooted(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="booted"):
@@ -174,6 +179,16 @@ class StationBooted(Fact, frozen=True, kw_only=True, array_like=True, gc=False, 
     serial: str | None = None
     firmware: str | None = None
     reason: str | None = None
+
+
+class SecurityEventTold(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="security"):
+    """A station noticed something that concerns its security; it changes nothing.
+
+    What else it says of it stands in the frame alone, sealed: it may name a person.
+    """
+
+    event_type: str | None
+    occurred_at: datetime | None
 
 
 class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="queue"):
@@ -222,6 +237,7 @@ StationFact = (
     | SessionEnded
     | ConnectorStatusChanged
     | StationBooted
+    | SecurityEventTold
     | QueueReported
     | PriceTold
     | PaymentReported

@@ -14,13 +14,14 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     `by`: its declaration, its partner's row in our table of their tokens, or the policy for tokens
     that nobody knows. `status` is what it was found to be, also where the station was answered
     otherwise because it had charged offline already. "unasked": its partner wants to be asked each
-    time, and was not. `until`: from then on it has expired. `party` is the roaming partner
-    ("NL-TNM"); `contract` its contract, sealed with the subject's key.
+    time, and was not; "elsewhere", "untimely": not at this site, not at this hour. `until`: from
+    then on it has expired. `party` is the roaming partner ("NL-TNM"); `contract` its contract,
+    sealed with the subject's key.
     """
 
     subject: str
     by: Literal["declared", "partner", "policy"]
-    status: Literal["accepted", "blocked", "expired", "invalid", "unasked"]
+    status: Literal["accepted", "blocked", "expired", "invalid", "unasked", "elsewhere", "untimely"]
     until: datetime | None = None
     party: str | None = None
     contract: str | None = None

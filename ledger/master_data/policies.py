@@ -61,6 +61,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     less, than our price; in major units of the tariff's currency. With `tariffs_to_stations` a
     station that can reckon costs is sent the tariff in force at it when it boots, and a driver's
     own with the answer about his token.
+    `ask_s`: a station is asked for what is missing of a session (a sequence number, a stop) for
+    that long, again and again while it says that it still holds messages of it, which keeps the
+    session waiting; 0 asks nothing.
     """
 
     wait_s: int = 3600
@@ -78,3 +81,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     price_display: bool = False
     station_cost_limit: Decimal = Decimal(1)
     tariffs_to_stations: bool = False
+    ask_s: int = 86_400

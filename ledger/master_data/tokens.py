@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from ledger.master_data.hours import WeeklyHours
+
 
 class TokenKind(StrEnum):
     """Whose token it is."""
@@ -30,6 +32,9 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     token by which one card ends another's session. `customer` pays; without one the bearer gets an
     invoice per session. `partner` is the roaming partner (its OCPI party, "NL-TNM") of a ROAMING
     token. `payment_method` is how its sessions are paid, in the tariffs' words ("credit_card").
+    It charges at `sites` alone (none named: at all), within `hours` of these (none: always). A
+    master pass stops the sessions of others and starts none; its `parent` is the group that its
+    stations know as that of master passes.
     """
 
     status: TokenStatus = TokenStatus.ACCEPTED
@@ -40,6 +45,9 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     customer: str | None = None
     partner: str | None = None
     payment_method: str | None = None
+    sites: tuple[str, ...] = ()
+    hours: tuple[WeeklyHours, ...] = ()
+    is_master_pass: bool = False
 
     def has_expired(self, at: datetime) -> bool:
         """Whether the token's validity is over at the moment *at*."""

@@ -39,7 +39,7 @@ from msgspec.structs import replace
 
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
-from ledger.facts.flags import Flag
+from ledger.facts.flags import STOP_IS_GONE, Flag
 from ledger.master_data.policies import Policy
 from ledger.rating.basis import Basis, Terms, terms_of
 from ledger.rating.decisions import (
@@ -252,8 +252,9 @@ def _wait_or_hold(
 ) -> SessionHeld | Waiting:
     policy = declarations.policy(moment.at)
     until = session.last_received_at + timedelta(seconds=policy.wait_s)
-    # A next session there proves the stop lost: nothing is worth a day of waiting then.
-    if not session.is_ended and Flag.STOP_LOST not in session.flags:
+    # A next session there proves the stop lost, or its station says so: nothing is worth a day of
+    # waiting then.
+    if not session.is_ended and STOP_IS_GONE.isdisjoint(session.flags):
         heard = max(heard_at or session.last_received_at, session.last_received_at)
         until = heard + timedelta(seconds=policy.silence_s)
     if moment.at < until:

@@ -24,7 +24,8 @@ class Driver(NamedTuple):
     """Who charges, as declared at the session's start: the token, and whose customer's it is.
 
     `customer_id` is the token's or its parent's, declared or not; `customer` None: it is not.
-    `told`: the token is not declared, and this is what its partner said of it.
+    `told`: the token is not declared, and this is what its partner said of it. `found`: it is, and
+    this is what was found of it when the station asked.
     """
 
     uid: str | None
@@ -32,6 +33,7 @@ class Driver(NamedTuple):
     customer_id: str | None = None
     customer: Customer | None = None
     told: Authorization | None = None
+    found: Authorization | None = None
 
     @property
     def partner(self) -> str | None:
@@ -55,7 +57,8 @@ def driver_of(
     customer_id = _customer_of(declarations, token, at)
     customer = declarations.customer(customer_id, at) if customer_id else None
     is_told = token is None and recorded is not None and recorded.partner is not None
-    return Driver(uid, token, customer_id, customer, recorded if is_told else None)
+    told = recorded if is_told else None
+    return Driver(uid, token, customer_id, customer, told, None if token is None else recorded)
 
 
 def payer_of(driver: Driver, uid: str) -> Payer:
@@ -65,7 +68,7 @@ def payer_of(driver: Driver, uid: str) -> Payer:
     customer, else settled with the partner. Without customer or partner, the bearer gets an
     invoice per session.
     """
-    _, token, customer_id, customer, told = driver
+    _, token, customer_id, customer, told, _ = driver
     invoicing = customer.invoicing if customer else None
     if token and token.kind is TokenKind.ROAMING:
         party = token.partner or customer_id or uid
@@ -104,10 +107,25 @@ def _objection_to(driver: Driver, uid: str, token: Token, at: datetime) -> Phras
         return phrase("token_blocked", token=uid)
     if token.has_expired(at):
         return phrase("token_expired", token=uid)
+    if (limit := _limit_of(token, uid, driver.found)) is not None:
+        return limit
     customer = driver.customer_id
     if customer is None or driver.customer is not None:
         return None
     return phrase("customer_unknown", customer=customer)
+
+
+def _limit_of(token: Token, uid: str, found: Authorization | None) -> Phrase | None:
+    """Return which limit of *token* the session passed, if it did.
+
+    Where and when it was shown was found then; what is declared since may allow it.
+    """
+    if token.is_master_pass:
+        return phrase("token_master_pass", token=uid)
+    status = found.status if found is not None else None
+    if status == "elsewhere" and token.sites:
+        return phrase("token_elsewhere", token=uid)
+    return phrase("token_untimely", token=uid) if status == "untimely" and token.hours else None
 
 
 def _objection_of(told: Authorization, uid: str, at: datetime) -> Phrase | None:
@@ -117,7 +135,7 @@ def _objection_of(told: Authorization, uid: str, at: datetime) -> Phrase | None:
             # By the start, not by the answer: what was charged offline may be told much later.
             has_expired = told.status == "expired" if told.until is None else told.until <= at
             return phrase("token_expired", token=uid) if has_expired else None
-        case "blocked" | "invalid":
+        case "blocked" | "invalid" | "elsewhere" | "untimely":
             return phrase("token_blocked", token=uid)
         case "unasked":
             return phrase("token_unasked", token=uid, partner=told.party)

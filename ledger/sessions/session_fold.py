@@ -60,7 +60,7 @@ from ledger.meter.measure import measure
 from ledger.meter.series import Metered, PowerLimit
 from ledger.sessions.reuse.starts import start_flags
 from ledger.sessions.segments import Segment, Source, is_without_id, moments_of, place_of, source_of
-from ledger.sessions.sequence import check_sequence
+from ledger.sessions.sequence import check_sequence, queue_told
 from ledger.sessions.session import ChargingSession, SessionSpan, points_of, session_id_of
 from ledger.sessions.session_end import choose_end, is_dated_outside
 from ledger.sessions.surroundings import Surroundings
@@ -83,6 +83,7 @@ class _Fold:
         self._flags: set[str] = {flag for fact in self._facts for flag in fact.oddities}
         received = [fact.received_at for fact in self._facts]
         self._received = min(received), max(received)
+        self._queue = queue_told(segment.queue, around.queue_empty_at)
         self._pairs = first_told((*self._facts, *around.states.received(*self._received)))
         self._clock = self._learn_clock()
         self._ats = list(map(self._at, self._facts))
@@ -134,7 +135,7 @@ class _Fold:
             clock=self._clock,
             terms=terms,
             first_received_at=self._received[0],
-            last_received_at=self._received[1],
+            last_received_at=self._queue.waits_from(self._received[1]),
             facts_from=self._segment.facts_from,
             window=self._around.own_window,
         )
@@ -246,6 +247,8 @@ class _Fold:
         next_start_at = self._around.next_start_at
         if next_start_at is not None:
             self._flags.add(Flag.STOP_LOST)
+        if self._queue.is_over_since(self._received[1]):
+            self._flags.add(Flag.STOP_NOT_HELD)
         if started_at is None:
             return None
         freed_at = self._around.states.shown_by(self._clock).freed_at
@@ -303,14 +306,10 @@ class _Fold:
         in_time = [fact for *_, fact in sorted(numbered)]
         checked = check_sequence(in_time, has_ended=end is not None)
         self._flags |= checked.flags
-        if checked.missing and end is not None:
-            queue, empty_at = self._segment.queue, self._around.queue_empty_at
-            told = [report.received_at for report in queue if not report.messages_in_queue]
-            told += [empty_at] if empty_at else []
-            # An answer from before the stop came says nothing about what was queued behind it.
-            if told and max(told) >= end.received_at:
-                self._flags.discard(Flag.SEQ_GAP)
-                self._flags.add(Flag.SEQ_GAP_CLOSED)
+        # An answer from before the stop came says nothing about what was queued behind it.
+        if checked.missing and end is not None and self._queue.is_empty_since(end.received_at):
+            self._flags.discard(Flag.SEQ_GAP)
+            self._flags.add(Flag.SEQ_GAP_CLOSED)
         return checked.missing
 
     def _note_surroundings(self, started_at: datetime | None, ended_at: datetime | None) -> None:

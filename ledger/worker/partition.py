@@ -18,6 +18,7 @@ from ledger.facts.station_facts import (
     PaymentReported,
     PriceTold,
     QueueReported,
+    SecurityEventTold,
     SessionEnded,
     SessionStarted,
     SessionUpdated,
@@ -45,6 +46,7 @@ from ledger.worker.stored.session_store import (
     store_rows,
     store_validations,
 )
+from ledger.worker.stored.station_states import StationStates
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class PartitionWorker:
         self._findings = Findings()
         self._rater = Rater(connection, version, recorded_in=recorded_in)
         self._judge = Judge(connection, self._shelf, self._rater, self._findings)
+        self._states = StationStates(partition)
         self._set_aside: Counter[tuple[str, str]] = Counter()
         self._validated: list[tuple[object, ...]] = []
         self._asides: list[Aside] = []
@@ -138,6 +141,7 @@ class PartitionWorker:
                 self._findings.change(row)
         self._judge.before_storing()
         self._shelf.store()
+        self._states.store(self._connection)
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
         self._next_number = self._rater.store(self._findings.decisions, self._next_number)
         store_counts(self._connection, self.partition, self._set_aside)
@@ -318,6 +322,7 @@ class PartitionWorker:
     def _shelve(self, fact: StationFact, memory: StationMemory) -> bool:
         """Shelve a fact that is more than one more reading; say whether it has to be judged."""
         station_id, transaction, kind = fact.station_id, transaction_of(fact), type(fact)
+        self._states.note(fact)
         # At once, for the stop may stand in the same record.
         if kind is SessionStarted:
             memory.owned.add(transaction)
@@ -328,7 +333,7 @@ class PartitionWorker:
             return False  # it decides nothing
         if isinstance(fact, FrameSetAside):
             self._set_aside[station_id, fact.reason] += 1
-        else:
+        elif kind is not SecurityEventTold:  # no fold has a use for it
             self._shelf.new[station_id, transaction if is_owned else ""].append(fact)
         is_news = kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned)
         return memory.is_waiting or is_news

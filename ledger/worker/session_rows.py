@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ledger.facts.flags import Flag
+from ledger.facts.flags import STOP_IS_GONE, Flag
 from ledger.facts.station_clock import FARTHEST, SKEW_MAX
 from ledger.facts.station_facts import Measurand, SessionStarted, SessionUpdated
 from ledger.facts.station_traits import StationTraits
@@ -129,7 +129,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
 
     def waits_since(self, heard_at: datetime) -> WaitsSince:
         """Since when it waits, unfinished, at a station that was *heard_at* last."""
-        if self.state is SessionState.OPEN and Flag.STOP_LOST not in self.flags:
+        if self.state is SessionState.OPEN and STOP_IS_GONE.isdisjoint(self.flags):
             return WaitsSince(silent_since=max(self.last_fact_at, heard_at))
         return WaitsSince(waiting_since=self.last_fact_at)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -114,7 +115,9 @@ def test_what_has_no_price_says_why_and_what_is_held_costs_nothing_yet(fleet: st
     unknown = start16(ONE, 1, 1, "STRANGER", 0)
     lost = [start16(ONE, 2, 2, "FLEET1", 0, 2), meter16(ONE, 30, 2, 3_000, 2)]
     go_on(fleet, [unknown, *lost])
-    assert costs(fleet)["1"] == SessionCost(is_final=False, codes=("token_unknown",))
+    assert costs(fleet)["1"] == SessionCost(
+        is_final=False, codes=("token_unknown",), energy_wh=Decimal(0)
+    )
 
     go_on(fleet, list(tick(3 * 24 * 60)))
 
@@ -186,6 +189,7 @@ def test_the_command_shows_final_costs_and_those_so_far(
         "net_minor": 370,
         "tax_minor": 70,
         "gross_minor": 440,
+        "energy_wh": "3000",
         "codes": [],
     }
     assert listed["4"]["codes"] == ["token_unknown"]

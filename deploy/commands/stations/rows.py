@@ -8,6 +8,21 @@ from deploy.commands.command import Command
 
 STATION_COMMANDS: Final = (
     Command(
+        words="station list",
+        function="deploy.commands.stations.showing:listed",
+        summary="List the declared stations, each with its connection and its connectors.",
+        examples=("station list", "station list --site harbour --connected --json"),
+    ),
+    Command(
+        words="station show",
+        function="deploy.commands.stations.showing:show",
+        summary=(
+            "Show a station: what it is, its connectors and faults, what runs there and what it "
+            "was sent."
+        ),
+        examples=("station show CS-001", "station show CS-001 --json"),
+    ),
+    Command(
         words="station command",
         function="deploy.commands.stations.calling:command",
         summary=(

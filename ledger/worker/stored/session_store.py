@@ -60,7 +60,7 @@ WATCHED: LiteralString = """
 SELECT station_id, greatest(min(last_fact_at) FILTER (WHERE is_silent), max(heard_at)),
        min(last_fact_at) FILTER (WHERE NOT is_silent), bool_or(is_silent)
 FROM (
-    SELECT *, state = 'open' AND NOT 'stop_lost' = ANY (flags) AS is_silent
+    SELECT *, state = 'open' AND NOT flags && '{stop_lost,stop_not_held}' AS is_silent
     FROM unfinished_session WHERE partition = %s
 ) AS unfinished
 GROUP BY station_id

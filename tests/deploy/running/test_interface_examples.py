@@ -81,6 +81,17 @@ async def station(address: str) -> AsyncIterator[ClientConnection]:
         proxy=None,
     ) as socket:
         now = datetime.now(UTC).isoformat()
+        boot = {"chargePointVendor": "Volt", "chargePointModel": "V1", "firmwareVersion": "1.4"}
+        status = {"connectorId": 1, "status": "Charging", "errorCode": "NoError", "timestamp": now}
+        event = {"type": "StartupOfTheDevice", "timestamp": now}
+        for action, payload in (
+            ("BootNotification", boot),
+            ("StatusNotification", status),
+            ("SecurityEventNotification", event),
+        ):
+            await socket.send(json.dumps([2, action, action, payload]))
+            assert json.loads(await socket.recv())[0] == 3
+        now = datetime.now(UTC).isoformat()  # after the boot, which would interrupt it
         start = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 1000, "timestamp": now}
         await socket.send(json.dumps([2, "1", "StartTransaction", start]))
         assert json.loads(await socket.recv())[0] == 3

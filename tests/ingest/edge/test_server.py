@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
@@ -270,7 +271,7 @@ async def test_who_never_booted_is_read_up_to_a_bound(
     assert answer[0] == kind
 
 
-ACCEPTED, INVALID = ({"idTagInfo": {"status": each}} for each in ("Accepted", "Invalid"))
+ACCEPTED, INVALID = ({"status": each} for each in ("Accepted", "Invalid"))
 
 
 def knowing(token_uid: str) -> FixedDirectory:
@@ -290,25 +291,37 @@ async def test_an_answer_is_repeated_for_ten_minutes(
 ) -> None:
     directory = knowing("04ab")
     async with open_edge(directory=directory) as edge, edge.station() as station:
-        await station.call("Authorize", {"idTag": "04AB"}, message_id="7")
+        await station.call("StartTransaction", START, message_id="7")
         directory.tokens.clear()
         edge.clock.moment += passed
 
-        assert await station.call("Authorize", {"idTag": "04AB"}, message_id="7") == answer
+        again = await station.call("StartTransaction", START, message_id="7")
+
+    assert again["idTagInfo"] == answer
+
+
+async def test_who_asks_again_is_told_what_holds_now() -> None:
+    directory = knowing("04ab")
+    async with open_edge(directory=directory) as edge, edge.station() as station:
+        first = await station.call("Authorize", {"idTag": "04AB"}, message_id="7")
+        directory.tokens.clear()
+        again = await station.call("Authorize", {"idTag": "04AB"}, message_id="7")
+
+    assert [first["idTagInfo"], again["idTagInfo"]] == [ACCEPTED, INVALID]
 
 
 async def test_the_last_eight_answers_are_repeated() -> None:
     directory = knowing("04ab")
     async with open_edge(directory=directory) as edge, edge.station() as station:
         for number in range(9):
-            await station.call("Authorize", {"idTag": "04AB"}, message_id=f"{number}")
+            await station.call("StartTransaction", START, message_id=f"{number}")
         directory.tokens.clear()
         again = [
-            await station.call("Authorize", {"idTag": "04AB"}, message_id=f"{number}")
+            await station.call("StartTransaction", START, message_id=f"{number}")
             for number in (1, 8, 0)
         ]
 
-    assert again == [ACCEPTED, ACCEPTED, INVALID]
+    assert [each["idTagInfo"] for each in again] == [ACCEPTED, ACCEPTED, INVALID]
 
 
 @pytest.mark.parametrize(("size", "answer"), [(4096, ACCEPTED), (4097, INVALID)])
@@ -316,14 +329,14 @@ async def test_an_answer_to_a_call_of_any_sane_length_is_repeated(
     size: int, answer: Mapping[str, object]
 ) -> None:
     directory = knowing("04ab")
-    call = '[2,"7","Authorize",{"idTag":"04AB"}]'
+    call = json.dumps([2, "7", "StartTransaction", START])
     call += " " * (size - len(call))
     async with open_edge(directory=directory) as edge, edge.station() as station:
         await station.call("BootNotification", BOOT)
         await station.send(call)
         directory.tokens.clear()
 
-        assert await station.send(call) == [3, "7", answer]
+        assert (await station.send(call))[2]["idTagInfo"] == answer
 
 
 async def test_a_station_is_asked_so_many_questions_at_once_and_no_more(

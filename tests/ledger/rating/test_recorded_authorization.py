@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ledger.declared.declarations import BEGINNING, Kind
 from ledger.log.authorization import Authorization
 from ledger.master_data.assignments import Assignment
+from ledger.master_data.hours import WeeklyHours
 from ledger.master_data.policies import Policy, UnknownTokens
 from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
@@ -24,7 +25,7 @@ CARD = "card-of-theirs"
 PARTNER = Payer(
     kind=PayerKind.PARTNER, party="NL-TNM", customer=None, invoicing=None, contract="sealed"
 )
-Status = Literal["accepted", "blocked", "expired", "invalid", "unasked"]
+Status = Literal["accepted", "blocked", "expired", "invalid", "unasked", "elsewhere", "untimely"]
 
 
 def found(
@@ -147,3 +148,38 @@ def test_an_operator_blocks_a_partner_s_token_by_declaring_it() -> None:
 
     assert isinstance(decision, SessionHeld)
     assert [each.code for each in decision.reasons] == ["token_blocked"]
+
+
+HERE, NIGHT = (
+    Token(customer="anna", sites=("hotel",)),
+    Token(customer="anna", hours=(WeeklyHours(),)),
+)
+MASTER = Token(customer="anna", parent="fleet-1", is_master_pass=True)
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "reason"),
+    [
+        pytest.param(HERE, "elsewhere", "token_elsewhere", id="at another site"),
+        pytest.param(HERE, "accepted", None, id="at its site"),
+        pytest.param(NIGHT, "untimely", "token_untimely", id="at another hour"),
+        pytest.param(NIGHT, "accepted", None, id="in its hours"),
+        pytest.param(Token(customer="anna"), "elsewhere", None, id="allowed by now"),
+        pytest.param(Token(customer="anna"), "untimely", None, id="allowed at all hours by now"),
+        pytest.param(MASTER, "blocked", "token_master_pass", id="a master pass"),
+    ],
+)
+def test_a_start_beyond_a_token_s_limits_is_held_by_what_was_found_then(
+    token: Token, status: Status, reason: str | None
+) -> None:
+    recorded = replace(found(status, by="declared"), subject="anna-1")
+    charging = charged(recorded, "anna-1")
+    declarations = declared((Kind.TOKEN, "anna-1", token, BEGINNING))
+
+    decision = decide(charging, declarations, moment=moment_of(charging))
+
+    if reason is None:
+        assert isinstance(decision, SessionRated)
+    else:
+        assert isinstance(decision, SessionHeld)
+        assert [each.code for each in decision.reasons] == [reason]

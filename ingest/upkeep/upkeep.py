@@ -1,0 +1,128 @@
+"""The upkeep: one server of a system, whoever holds the lease, does it for all stations.
+
+It asks through rows, as everybody does, so it matters not which process has a station; and it waits
+for no answer. A round that fails is made up for by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final, LiteralString
+
+import msgspec
+import psycopg
+from psycopg import Connection
+
+from ingest.clock import Clock
+from ingest.commands.asking import Patience, StationCommands
+from ingest.errors import IngestError
+from ingest.upkeep.gap_questions import Gap, question_about, take_gaps
+from ledger.database import connect
+from ledger.declared.declarations import POLICY_KEY, Kind, decode_entity
+from ledger.errors import LedgerError
+from ledger.leases import Lease, give_up_lease, hold_lease, take_lease
+from ledger.master_data.policies import Policy
+
+UPKEEP_SECONDS: Final = 60.0
+LEASE: Final = "upkeep"
+BY: Final = "wattledger"
+CLEARED_AT_ONCE: Final = 10_000
+_LASTS: Final = 1.5
+_POLICY: LiteralString = """
+SELECT body FROM declaration WHERE kind = %s AND key = %s AND valid_from <= %s
+ORDER BY valid_from DESC, version DESC LIMIT 1
+"""
+# Long after its deadline nobody carries a call out any more, whatever its row says.
+_CLEAR: LiteralString = """
+DELETE FROM station_command WHERE id IN (
+    SELECT id FROM station_command WHERE deadline < now() - %s * interval '1 day' LIMIT %s)
+"""
+_LOGGER = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """The upkeep as one process does it, while it holds the lease."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        commands: StationCommands,
+        clock: Clock,
+        holder: str,
+        kept_days: int,
+        seconds: float = UPKEEP_SECONDS,
+    ) -> None:
+        """Begin without the lease.
+
+        Args:
+            dsn: The database.
+            commands: By which stations are asked.
+            clock: The product's clock.
+            holder: What this server is called: the same after a restart, no other's at once.
+            kept_days: For how many days after its deadline a call's row is kept.
+            seconds: How far the rounds are apart.
+        """
+        self._dsn, self._commands, self._clock, self._holder = dsn, commands, clock, holder
+        self._kept_days, self._seconds = kept_days, seconds
+        self._connection: Connection[Any] | None = None
+        self._lease: Lease | None = None
+
+    async def run(self) -> None:
+        """Make a round every so many seconds of real time, until cancelled."""
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self.round()
+            except (LedgerError, IngestError, psycopg.Error) as error:
+                _LOGGER.warning("no upkeep: %s", error)
+                self._lease = None
+
+    async def round(self) -> int:
+        """Do what is due, if this is the process that does it; return how many were asked."""
+        gaps = await asyncio.to_thread(self._take_turn)
+        await asyncio.gather(*(self._ask(gap) for gap in gaps))
+        return len(gaps)
+
+    def close(self) -> None:
+        """Give the lease up, so that another process need not wait for its end."""
+        if self._connection is None:
+            return
+        if self._lease is not None:
+            try:
+                give_up_lease(self._connection, self._lease)
+            except psycopg.Error as error:
+                _LOGGER.warning("the upkeep's lease runs on: %s", error)
+        self._connection.close()
+
+    def _take_turn(self) -> list[Gap]:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._dsn)
+        connection, lasts = self._connection, _LASTS * self._seconds
+        if self._lease is None:
+            self._lease = take_lease(connection, LEASE, holder=self._holder, seconds=lasts)
+        if self._lease is None:
+            return []
+        now = self._clock.now()
+        with connection.transaction():
+            hold_lease(connection, self._lease, seconds=lasts)
+            row = connection.execute(_POLICY, (Kind.POLICY, POLICY_KEY, now)).fetchone()
+            policy = decode_entity(Kind.POLICY, row[0]) if row else None
+            known = policy if isinstance(policy, Policy) else Policy()
+            gaps = take_gaps(connection, known, at=now)
+        connection.execute(_CLEAR, (self._kept_days, CLEARED_AT_ONCE))
+        return gaps
+
+    async def _ask(self, gap: Gap) -> None:
+        call = question_about(gap)
+        if call is None:
+            return
+        payload = msgspec.json.encode(call.payload).decode()
+        try:
+            await self._commands.ask(
+                gap.station_id, call.action, payload, by=BY, patience=Patience(wait=0)
+            )
+        except IngestError as error:
+            # It went meanwhile, or named its transaction as no call may.
+            _LOGGER.info("%s is not asked about %s: %s", gap.station_id, gap.session_id, error)

@@ -1,0 +1,150 @@
+"""What stations last said of themselves, for people: model, connectors, security events.
+
+Kept as rows beside the sessions, because no list may read the log: what is written costs a row for
+a boot, a changed connector or a security event, however long a station has been there. A frame that
+was received later holds; the station's clock decides nothing.
+
+    a boot without firmware after one with it    -> the firmware stays as it was told
+    the 51st security event                      -> the oldest one goes; the log has it
+    a station that names thousands of connectors -> the ones that it named last are kept
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+from psycopg import Connection
+
+from ledger.facts.station_facts import (
+    ConnectorStatusChanged,
+    SecurityEventTold,
+    StationBooted,
+    StationFact,
+)
+
+SECURITY_EVENTS_KEPT: Final = 50
+CONNECTORS_KEPT: Final = 128
+"""Of each station; more than any has."""
+_NO_ERROR: Final = "NoError"
+
+_BOOTS: LiteralString = """
+INSERT INTO station_state (station_id, vendor, model, serial, firmware, boot_reason, booted_at)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::timestamptz[])
+ON CONFLICT (station_id) DO UPDATE SET
+    vendor = coalesce(excluded.vendor, station_state.vendor),
+    model = coalesce(excluded.model, station_state.model),
+    serial = coalesce(excluded.serial, station_state.serial),
+    firmware = coalesce(excluded.firmware, station_state.firmware),
+    boot_reason = excluded.boot_reason, booted_at = excluded.booted_at
+WHERE station_state.booted_at <= excluded.booted_at
+"""
+_CONNECTORS: LiteralString = """
+INSERT INTO connector_state (station_id, evse_id, connector_id, status, error, problem, told_at,
+    received_at)
+SELECT * FROM unnest(%s::text[], %s::integer[], %s::integer[], %s::text[], %s::text[], %s::text[],
+    %s::timestamptz[], %s::timestamptz[])
+ON CONFLICT (station_id, evse_id, connector_id) DO UPDATE SET
+    status = excluded.status, error = excluded.error, problem = excluded.problem,
+    told_at = excluded.told_at, received_at = excluded.received_at
+WHERE connector_state.received_at <= excluded.received_at
+"""
+_FEWER_CONNECTORS: LiteralString = """
+DELETE FROM connector_state USING (
+    SELECT station_id, evse_id, connector_id, row_number() OVER (
+        PARTITION BY station_id ORDER BY received_at DESC, evse_id, connector_id) AS number
+    FROM connector_state WHERE station_id = ANY (%s)
+) AS known
+WHERE (connector_state.station_id, connector_state.evse_id, connector_state.connector_id)
+    = (known.station_id, known.evse_id, known.connector_id) AND number > %s
+"""
+_EVENTS: LiteralString = """
+INSERT INTO security_event (station_id, partition, position, line, event_type, told_at, received_at)
+SELECT * FROM unnest(%s::text[], %s::integer[], %s::bigint[], %s::integer[], %s::text[],
+    %s::timestamptz[], %s::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
+_FEWER_EVENTS: LiteralString = """
+DELETE FROM security_event USING unnest(%s::text[]) AS told (station_id), LATERAL (
+    SELECT position, line FROM security_event AS each WHERE each.station_id = told.station_id
+    ORDER BY position DESC, line DESC OFFSET %s LIMIT 1
+) AS last
+WHERE security_event.station_id = told.station_id
+  AND (security_event.position, security_event.line) <= (last.position, last.line)
+"""
+
+
+class StationStates:
+    """The news of stations in one transaction, written at its end."""
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+        self._boots: dict[str, list[StationBooted]] = defaultdict(list)
+        self._statuses: dict[tuple[str, int, int], ConnectorStatusChanged] = {}
+        self._events: dict[str, deque[SecurityEventTold]] = defaultdict(
+            lambda: deque(maxlen=SECURITY_EVENTS_KEPT)
+        )
+
+    def note(self, fact: StationFact) -> None:
+        """Take over what *fact* says of its station, if it does."""
+        match fact:
+            case ConnectorStatusChanged():
+                evse_id = fact.connector_id if fact.evse_id is None else fact.evse_id
+                if evse_id is not None:
+                    self._statuses[fact.station_id, evse_id, fact.connector_id or 0] = fact
+            case StationBooted():
+                # All that are news: the last one may leave out what one before it said.
+                self._boots[fact.station_id].append(fact)
+            case SecurityEventTold():
+                self._events[fact.station_id].append(fact)
+            case _:
+                pass
+
+    def store(self, connection: Connection[Any]) -> None:
+        """Write what was noted, within the caller's transaction, and begin anew."""
+        if self._boots:
+            _store(connection, _BOOTS, [_boot(*each) for each in self._boots.items()])
+        if self._statuses:
+            _store(connection, _CONNECTORS, [_status(*each) for each in self._statuses.items()])
+            stations = sorted({station_id for station_id, *_ in self._statuses})
+            connection.execute(_FEWER_CONNECTORS, (stations, CONNECTORS_KEPT))
+        if self._events:
+            events = [each for told in self._events.values() for each in told]
+            _store(connection, _EVENTS, [_event(self._partition, each) for each in events])
+            connection.execute(_FEWER_EVENTS, (sorted(self._events), SECURITY_EVENTS_KEPT))
+        self._boots.clear()
+        self._statuses.clear()
+        self._events.clear()
+
+
+def _store(
+    connection: Connection[Any], statement: LiteralString, rows: list[tuple[object, ...]]
+) -> None:
+    connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _boot(station_id: str, boots: list[StationBooted]) -> tuple[object, ...]:
+    def last(name: str) -> str | None:
+        said = (getattr(boot, name) for boot in reversed(boots))
+        return next((each for each in said if each is not None), None)
+
+    named = [last(name) for name in ("vendor", "model", "serial", "firmware")]
+    return station_id, *named, boots[-1].reason, boots[-1].received_at
+
+
+def _status(place: tuple[str, int, int], fact: ConnectorStatusChanged) -> tuple[object, ...]:
+    error = None if fact.error_code == _NO_ERROR else fact.error_code
+    told_at = _moment(fact.occurred_at)
+    return *place, fact.status, error, fact.problem, told_at, fact.received_at
+
+
+def _event(partition: int, fact: SecurityEventTold) -> tuple[object, ...]:
+    where = fact.station_id, partition, fact.position, fact.line
+    return *where, fact.event_type or "", _moment(fact.occurred_at), fact.received_at
+
+
+def _moment(told: datetime | None) -> datetime | None:
+    """Return a time that a station told; whose hour it is without a zone, only a fold may ask."""
+    return None if told is None or told.tzinfo is None else told

@@ -1,0 +1,108 @@
+"""One station with what goes on there: running sessions and what they cost, security events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import Connection
+
+from projections.session_costs import with_costs
+from projections.sessions import SessionSummary, list_sessions
+from projections.stations import RegisteredStation, read_station
+from tariffs.currencies import currency_exponent
+from tariffs.quantities import minor_text
+
+RUNNING_MAX = 100
+_EVENTS: LiteralString = """
+SELECT event_type, partition, position, line, told_at, received_at
+FROM security_event WHERE station_id = %s
+ORDER BY position DESC, line DESC
+"""
+
+
+class RunningSession(msgspec.Struct, frozen=True, kw_only=True):
+    """An open session: what was metered and what it costs so far, before and with taxes.
+
+    Where it has no price yet, `net` to `currency` are null and `reasons` say why, as codes.
+    """
+
+    ref: str
+    transaction_id: str | None
+    evse: int | None
+    connector: int | None
+    token: str | None
+    started_at: datetime | None
+    energy_wh: Decimal | None
+    net: str | None = None
+    gross: str | None = None
+    currency: str | None = None
+    reasons: tuple[str, ...] = ()
+
+
+class ToldSecurityEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a station said that concerns its security; `told_at` is its own time.
+
+    `spot` is where it stands in the log ("0/17/3"), with what else the station said of it.
+    """
+
+    type: str
+    spot: str
+    told_at: datetime | None
+    received_at: datetime
+
+
+class StationDetail(RegisteredStation, frozen=True, kw_only=True):
+    """A station with its open sessions and its last security events, the newest first."""
+
+    sessions: list[RunningSession]
+    security_events: list[ToldSecurityEvent]
+
+
+def read_station_detail(
+    connection: Connection[Any], station_id: str, *, at: datetime
+) -> StationDetail | None:
+    """Return one station, however its id is spelt; None if it is not declared at *at*."""
+    station = read_station(connection, station_id, at=at)
+    if station is None:
+        return None
+    opened = list_sessions(connection, station_id=station.id, is_open=True, limit=RUNNING_MAX)
+    events = connection.execute(_EVENTS, (station.id,)).fetchall()
+    return StationDetail(
+        **msgspec.structs.asdict(station),
+        sessions=[_running(each) for each in with_costs(connection, opened)],
+        security_events=[
+            ToldSecurityEvent(
+                type=kind,
+                spot=f"{partition}/{position}/{line}",
+                told_at=told_at,
+                received_at=received_at,
+            )
+            for kind, partition, position, line, told_at, received_at in events
+        ],
+    )
+
+
+def _running(session: SessionSummary) -> RunningSession:
+    cost = session.cost
+    running = RunningSession(
+        ref=session.session_id,
+        transaction_id=session.transaction_id,
+        evse=session.evse_id,
+        connector=session.connector_id,
+        token=session.token_uid,
+        started_at=session.started_at,
+        energy_wh=session.energy_wh,
+    )
+    if cost is None or cost.currency is None or cost.gross_minor is None:
+        reasons = cost.codes if cost is not None else ()
+        return msgspec.structs.replace(running, reasons=reasons)
+    exponent = currency_exponent(cost.currency)
+    return msgspec.structs.replace(
+        running,
+        net=minor_text(cost.net_minor or 0, exponent),
+        gross=minor_text(cost.gross_minor, exponent),
+        currency=cost.currency,
+    )
