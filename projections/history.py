@@ -16,7 +16,7 @@ from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
-from projections.station_history import station_history
+from projections.stations.history import station_history
 from tariffs.model.usage import SessionUsage
 from tariffs.quantities import money_of_minor
 from tariffs.simulate.history import PastSession, Unread

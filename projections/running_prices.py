@@ -16,7 +16,7 @@ from ledger.rating.allowances import ReadAllowances
 from ledger.rating.entitlements import Entitlements
 from ledger.rating.price_so_far import NoPrice, price_so_far
 from ledger.worker.session_rows import RECENT
-from projections.station_history import station_now
+from projections.stations.history import station_now
 from tariffs.model.usage import Activity
 from tariffs.quantities import money_of_minor
 

@@ -26,7 +26,7 @@ from ledger.rating.price_so_far import NoPrice, PriceSoFar, price_so_far
 from ledger.sessions.states import UNFINISHED, SessionState
 from ledger.worker.session_rows import RECENT
 from projections.sessions import SessionCost, SessionSummary
-from projections.station_history import StationNow, station_now
+from projections.stations.history import StationNow, station_now
 
 logger = logging.getLogger(__name__)
 

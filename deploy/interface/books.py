@@ -20,8 +20,8 @@ from ledger.persons.holders import token_holder
 from ledger.persons.store import find
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, SessionSummary, Since, list_sessions
-from projections.station_detail import StationDetail, read_station_detail
-from projections.stations import RegisteredStation, read_stations
+from projections.stations.detail import StationDetail, read_station_detail
+from projections.stations.registered import RegisteredStation, read_stations
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import minor_text
 

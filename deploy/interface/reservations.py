@@ -13,7 +13,12 @@ from litestar.params import FromPath, QueryParameter
 
 from deploy.interface.books import READ, Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
-from projections.reservations import Reservation, ReservationState, ReservedSince, read_reservations
+from projections.stations.reservations import (
+    Reservation,
+    ReservationState,
+    ReservedSince,
+    read_reservations,
+)
 
 Status = Annotated[ReservationState | None, QueryParameter(description="Only those")]
 NUMBER_MAX = 2**63 - 1

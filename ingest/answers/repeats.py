@@ -1,4 +1,7 @@
-"""Answers that the same call gets again, though they depend on more than the call."""
+"""Answers that the same call gets again, though they depend on more than the call.
+
+To the same text on the same connection, for ten minutes (quirk 33); it is logged each time.
+"""
 
 from __future__ import annotations
 

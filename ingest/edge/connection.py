@@ -22,9 +22,6 @@ nothing that only it knows is taken as delivered.
 
 What tells who somebody is never reaches the log in clear: `ingest.persons`.
 
-An answer about a token is given again to the same text on the same connection for ten minutes
-(quirk 33): in between the token may have been blocked. It is logged each time: that is what came.
-
 Tests: tests/ingest/edge/test_server.py (no answer before the frame is durable; a frame that cannot
 be made durable is not answered), tests/ingest/edge/test_edge_quirks.py.
 """
@@ -36,7 +33,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import psycopg
 from websockets.asyncio.server import ServerConnection
@@ -68,13 +65,6 @@ _TOO_LATE: Final = "too late"
 QUESTIONS_MAX: Final = 256
 """Questions that wait for their turn: a station that ends transactions without end adds no more."""
 _LOGGER = logging.getLogger(__name__)
-
-
-class Logged(NamedTuple):
-    """A frame as the log has it, and where."""
-
-    frame: Frame
-    at: Position
 
 
 class StationConnection:
@@ -129,8 +119,7 @@ class StationConnection:
         try:
             while not self.is_fenced:
                 frame = await self._socket.recv(decode=False)
-                # What comes while we are fenced stays unanswered, so the station brings it again.
-                if not self.is_fenced:
+                        if not self.is_fenced:
                     await self._take(frame)
             why = "replaced"
         except ConnectionClosed as closed:
@@ -165,16 +154,16 @@ class StationConnection:
         what the station was told.
         """
         self._triggered |= triggered_by(call.text)
-        sent = await self._append_frame(call.text, None, is_ours=True)
+        sent, _ = await self._append_frame(call.text, None, is_ours=True)
         answered, why = await self._ask_station(call, seconds)
         if answered is None:
             is_late = why == _TOO_LATE
             state = CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN
-            return CallEnd(state, sent.frame)
+            return CallEnd(state, sent)
         message, reply = answered
-        logged = await self._append_frame(call.text, reply, is_ours=True)
+        logged, _ = await self._append_frame(call.text, reply, is_ours=True)
         is_error = isinstance(message, CallError)
-        return CallEnd(CommandState.ERROR if is_error else CommandState.ANSWERED, logged.frame)
+        return CallEnd(CommandState.ERROR if is_error else CommandState.ANSWERED, logged)
 
     async def _ask_station(
         self, call: OutgoingCall, seconds: float
@@ -253,7 +242,7 @@ class StationConnection:
         await self._reply(text, reply, is_unread=True)
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
-        if self.registration is not Registration.ACCEPTED and not self._may_say(call.action):
+        if self.registration is not Registration.ACCEPTED and not self._may_say_unaccepted(call.action):
             problem = "this station is not accepted yet"
             await self._reply(text, codec.encode_error(call.message_id, "SecurityError", problem))
             return
@@ -292,8 +281,7 @@ class StationConnection:
         if answer.question is not None:
             self._ask(answer.question)
 
-    def _may_say(self, action: str) -> bool:
-        """Say whether a station that is not accepted may say this."""
+    def _may_say_unaccepted(self, action: str) -> bool:
         asked_for = self._dialect.asked_for
         return asked_for is None or action in asked_for or action in self._triggered
 
@@ -306,8 +294,10 @@ class StationConnection:
         """
         payload = self._telling.with_known(news, answer.payload)
         reply = codec.encode_result(message_id, payload)
-        logged = await self._append_frame(text, reply.decode(), authorization=answer.authorization)
-        line = PriceQuestion(self.station_id, news.reference, logged.at, logged.frame.received_at)
+        told, at = await self._append_frame(
+            text, reply.decode(), authorization=answer.authorization
+        )
+        line = PriceQuestion(self.station_id, news.reference, at, told.received_at)
         priced = await self._telling.at_end(news, line, payload)
         if priced is not None:
             reply = codec.encode_result(message_id, priced)
@@ -365,8 +355,7 @@ class StationConnection:
         except Exception:
             _LOGGER.exception("the end of a connection of %s is not in the log", self.station_id)
 
-    async def _ask_and_forget(self, question: Question) -> None:
-        """Ask; the answer reaches the fold through the log."""
+    async def _ask_and_forget(self, question: Question) -> None:  # the log has the answer
         with suppress(StationGoneError):
             await self.call(question.action, question.payload)
 
@@ -382,8 +371,8 @@ class StationConnection:
         is_unread: bool = False,
         is_priced: bool = False,
         authorization: Authorization | None = None,
-    ) -> Logged:
-        """Log a frame, without what tells who somebody is; return it as the log has it."""
+    ) -> tuple[Frame, Position]:
+        """Log a frame without who somebody is; return it as the log has it, and where."""
         frame = Frame(
             received_at=self._parts.clock.now(),
             station=self.station_id,
@@ -398,7 +387,7 @@ class StationConnection:
         parts = self._parts
         habits = parts.station.token_habits
         line = await sealed_frame(frame, parts.subjects, habits, is_unread=is_unread)
-        return Logged(line, await self._append(line))
+        return line, await self._append(line)
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:
         return ConnectionLine(

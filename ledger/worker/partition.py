@@ -149,16 +149,13 @@ class PartitionWorker:
         store_validations(self._connection, self._validated)
         self._findings.clear()
         self._judge.stored()
-        self._set_aside.clear()
-        self._validated.clear()
-        self._asides.clear()
-        self._taken.clear()
+        for each in (self._set_aside, self._validated, self._asides, self._taken):
+            each.clear()
         for station_id in self._heard:
-            memory = self._memories[station_id]
+            memory = self._memories[station_id] = self._memories.pop(station_id)  # heard of last
             # A record that looks back further (its clock went back) brings what it needs to mind.
             # A clock that was ahead for once must not make every record after it look back.
             memory.let_go(min(memory.heard_at, self._last_at or memory.heard_at) - RECENT)
-            self._memories[station_id] = self._memories.pop(station_id)  # heard of last
         self._heard.clear()
         self._lighten()
 
@@ -292,14 +289,12 @@ class PartitionWorker:
                         self._findings.change(row)
                     continue
             if self._shelve(fact, memory):
-                transactions = named.setdefault(station_id, {})
-                transactions.setdefault(transaction_of(fact), []).append(fact)
+                named.setdefault(station_id, {}).setdefault(transaction_of(fact), []).append(fact)
         return named
 
     def _note_price(self, fact: PriceTold, memory: StationMemory) -> None:
         """Note what a station was told that a session costs, once that is over."""
-        rows = memory.of_transaction.get(fact.transaction_ref or NO_TRANSACTION)
-        if not rows:
+        if not (rows := memory.of_transaction.get(fact.transaction_ref or NO_TRANSACTION)):
             self._set_aside[fact.station_id, "price_of_no_session"] += 1
         elif rows[-1].ended_at is not None:  # while it charges it is a price so far
             self._findings.tell(self._connection, rows[-1], fact.gross)

@@ -35,7 +35,7 @@ from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
 from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
 from projections.errors import ProjectionError
-from projections.station_history import station_history
+from projections.stations.history import station_history
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import UsagePoint
 

@@ -25,7 +25,7 @@ from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import SessionState
 from projections.balances.station_energy import station_energy
-from projections.station_history import StationHistory, station_history
+from projections.stations.history import StationHistory, station_history
 from tariffs.quantities import EXACT
 
 ZERO: Final = Decimal(0)

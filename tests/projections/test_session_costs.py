@@ -16,7 +16,7 @@ from ledger.declared.store import load_declarations
 from ledger.rating.decisions import SessionRevision
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, list_sessions
-from projections.station_history import station_now
+from projections.stations.history import station_now
 from tests.charging_day import (
     MORNING,
     PARTITIONS,

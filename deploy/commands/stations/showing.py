@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ingest.commands.outcome import CommandOutcome
-    from projections.station_detail import RunningSession, StationDetail
-    from projections.stations import RegisteredConnector
+    from projections.stations.detail import RunningSession, StationDetail
+    from projections.stations.registered import RegisteredConnector
 
 COMMANDS_SHOWN = 20
 Connected = Annotated[
@@ -52,7 +52,7 @@ def listed(
         limit: At most so many.
         folder: Where.
     """
-    from projections.stations import read_stations
+    from projections.stations.registered import read_stations
 
     with opened(folder.settings()) as connection:
         found = read_stations(
@@ -93,7 +93,7 @@ def show(station: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         folder: Where.
     """
     from ingest.commands.history import latest_commands
-    from projections.station_detail import read_station_detail
+    from projections.stations.detail import read_station_detail
 
     with opened(folder.settings()) as connection:
         found = read_station_detail(connection, station, at=datetime.now(UTC))

@@ -45,7 +45,7 @@ def set_default(
     from deploy.commands.stations.calling import send
     from deploy.running.opening import opened
     from ingest.commands import typed
-    from projections.station_tariffs import tariff_of_everybody
+    from projections.stations.tariffs import tariff_of_everybody
 
     with opened(folder.settings()) as connection:
         version = tariff_of_everybody(connection, station, SystemClock().now())
@@ -75,7 +75,7 @@ def change(
     from deploy.commands.stations.calling import send
     from deploy.running.opening import opened
     from ingest.commands import typed
-    from projections.station_tariffs import tariff_of_transaction
+    from projections.stations.tariffs import tariff_of_transaction
 
     with opened(folder.settings()) as connection:
         version = tariff_of_transaction(connection, station, transaction)

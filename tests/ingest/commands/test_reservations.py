@@ -14,7 +14,7 @@ import pytest
 from ingest.commands.command import CommandState
 from ingest.commands.reservations import asked_reservation, has_number, with_number
 from ledger.database import connect
-from projections.reservations import ReservationState, read_reservations
+from projections.stations.reservations import ReservationState, read_reservations
 from tests.at_the_edge import keep_named_subjects
 from tests.edge import Station
 from tests.ingest.commands.called_fleet import ACCEPTED, Fleet, charging_station

@@ -14,7 +14,7 @@ from ledger.log.envelope import Frame
 from ledger.rating.decisions import SessionRated, SessionRevision
 from projections.audit.payments import payments_for
 from projections.sessions import list_sessions
-from projections.station_history import station_history
+from projections.stations.history import station_history
 from tests.at_the_edge import sealed
 from tests.charging_day import Timed, at, declare_fleet, everywhere, stamp, write_log
 from tests.projections.books_of_a_day import ask, go_on, replayed

@@ -12,7 +12,7 @@ from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.tariff_versions import published
-from projections.station_tariffs import (
+from projections.stations.tariffs import (
     NoTariffError,
     tariff_of_everybody,
     tariff_of_transaction,

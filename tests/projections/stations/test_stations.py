@@ -12,8 +12,8 @@ import pytest
 from deploy.cli import run
 from ledger.worker.stored.station_states import CONNECTORS_KEPT, SECURITY_EVENTS_KEPT
 from projections.sessions import list_sessions
-from projections.station_detail import StationDetail, read_station_detail
-from projections.stations import read_stations
+from projections.stations.detail import StationDetail, read_station_detail
+from projections.stations.registered import read_stations
 from tests.charging_day import (
     MORNING,
     Timed,

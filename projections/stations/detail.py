@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from projections.session_costs import with_costs
 from projections.sessions import SessionSummary, list_sessions
-from projections.stations import RegisteredStation, read_station
+from projections.stations.registered import RegisteredStation, read_station
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import minor_text
 

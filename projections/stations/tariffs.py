@@ -15,7 +15,7 @@ from ledger.rating.basis import terms_of
 from ledger.worker.session_rows import RECENT
 from projections.errors import ProjectionError
 from projections.session_costs import HEARD
-from projections.station_history import station_now
+from projections.stations.history import station_now
 
 
 class NoTariffError(ProjectionError):
