@@ -22,8 +22,7 @@ nothing that only it knows is taken as delivered.
 
 What tells who somebody is never reaches the log in clear: `ingest.persons`.
 
-Tests: tests/ingest/edge/test_server.py (no answer before the frame is durable; a frame that cannot
-be made durable is not answered), tests/ingest/edge/test_edge_quirks.py.
+Tests: tests/ingest/edge/test_server.py (no answer before the frame is durable), test_edge_quirks.py.
 """
 
 from __future__ import annotations
@@ -119,7 +118,7 @@ class StationConnection:
         try:
             while not self.is_fenced:
                 frame = await self._socket.recv(decode=False)
-                        if not self.is_fenced:
+                if not self.is_fenced:  # else it stays unanswered, and the station brings it again
                     await self._take(frame)
             why = "replaced"
         except ConnectionClosed as closed:
@@ -242,7 +241,7 @@ class StationConnection:
         await self._reply(text, reply, is_unread=True)
 
     async def _answer(self, call: Call, raw: bytes, text: str) -> None:
-        if self.registration is not Registration.ACCEPTED and not self._may_say_unaccepted(call.action):
+        if not self._may_say(call.action):
             problem = "this station is not accepted yet"
             await self._reply(text, codec.encode_error(call.message_id, "SecurityError", problem))
             return
@@ -263,8 +262,8 @@ class StationConnection:
                 raise  # the station is sent away and brings the frame again
             # A fault of ours: the frame is kept, and must not come back for ever.
             _LOGGER.exception("no answer to %s of %s", call.action, self.station_id)
-            problem = "this server failed"
-            await self._reply(text, codec.encode_error(call.message_id, "InternalError", problem))
+            reply = codec.encode_error(call.message_id, "InternalError", "this server failed")
+            await self._reply(text, reply)
             return
         if call.action == "BootNotification":
             self.has_booted = True
@@ -281,9 +280,10 @@ class StationConnection:
         if answer.question is not None:
             self._ask(answer.question)
 
-    def _may_say_unaccepted(self, action: str) -> bool:
-        asked_for = self._dialect.asked_for
-        return asked_for is None or action in asked_for or action in self._triggered
+    def _may_say(self, action: str) -> bool:
+        if self.registration is Registration.ACCEPTED or self._dialect.asked_for is None:
+            return True
+        return action in self._dialect.asked_for | self._triggered
 
     async def _reply_priced(
         self, text: str, message_id: bytes, answer: Answer, news: TransactionNews
