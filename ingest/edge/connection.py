@@ -22,7 +22,7 @@ nothing that only it knows is taken as delivered.
 
 What tells who somebody is never reaches the log in clear: `ingest.persons`.
 
-Tests: tests/ingest/edge/test_server.py (no answer before the frame is durable), test_edge_quirks.py.
+Tests: tests/ingest/edge/test_server.py (no answer before the frame is durable) and its neighbours.
 """
 
 from __future__ import annotations
