@@ -8,8 +8,6 @@ the stations run on the others.
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +20,7 @@ import uvloop
 
 from bench.peers.frames import meter_values
 from bench.peers.load import LoadStation, connect, wire_frame
+from bench.peers.machine import core_for_the_server
 from bench.peers.servers import Task, run_ours, run_peer, server_process
 from bench.run import Row
 from deploy.postgres import migrate
@@ -36,21 +35,15 @@ _WARM_UP_SECONDS: Final = 0.5
 
 def rows(seconds: float) -> list[Row]:
     """Measure both sides for *seconds* each."""
-    cores = sorted(os.sched_getaffinity(0))
-    # The server alone on one core: the stations that load it must not take its time.
-    core = cores[0] if len(cores) > 1 else None
-    if core is not None:
-        os.sched_setaffinity(0, set(cores[1:]))
-    data = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
-    try:
-        with EmbeddedPostgres(data) as postgres:
-            with psycopg.connect(postgres.dsn) as connection:
-                migrate.apply(connection, "inputs")
-            ours = measure(run_ours, Task(core=core, dsn=postgres.dsn), seconds)
-            theirs = measure(run_peer, Task(core=core), seconds)
-    finally:
-        os.sched_setaffinity(0, set(cores))
-        shutil.rmtree(data)
+    with (
+        core_for_the_server() as core,
+        tempfile.TemporaryDirectory(prefix="wattledger-bench-") as folder,
+        EmbeddedPostgres(Path(folder)) as postgres,
+    ):
+        with psycopg.connect(postgres.dsn) as connection:
+            migrate.apply(connection, "inputs")
+        ours = measure(run_ours, Task(core=core, dsn=postgres.dsn), seconds)
+        theirs = measure(run_peer, Task(core=core), seconds)
     return [
         {
             "name": "durable_frames",

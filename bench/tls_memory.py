@@ -11,17 +11,13 @@ import shutil
 import ssl
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from bench.peers.certificate import certificate_in
 from bench.peers.load import LoadStation, connect, wire_frame
 from bench.peers.servers import Process, Task, run_ours, run_peer, server_process
 from bench.run import Row
@@ -38,7 +34,7 @@ def rows(_seconds: float) -> list[Row]:
     """Measure both sides; how long does not matter."""
     folder = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
     try:
-        certificate, key = _certificate(folder)
+        certificate, key = certificate_in(folder)
         task = Task(certificate=certificate, key=key)
         ours = _measure(run_ours, task)
         theirs = _measure(run_peer, task)
@@ -91,28 +87,3 @@ async def _open(stations: list[LoadStation], wanted: int, port: int, tls: ssl.SS
         stations += new
     await asyncio.sleep(_SETTLE_SECONDS)
     assert all(station.answered == 1 for station in stations)
-
-
-def _certificate(folder: Path) -> tuple[str, str]:
-    """Write a certificate for this machine and its key; return their paths."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(private)
-    return str(folder / "certificate.pem"), str(folder / "key.pem")

@@ -74,11 +74,16 @@ class LoadStation(asyncio.Protocol):
         while len(self._buffer) > 1 and len(self._buffer) >= (size := 2 + self._buffer[1]):
             assert size < _SMALL, "answers to MeterValues are short"
             is_text = self._buffer[0] == 0x81  # noqa: PLR2004 - FIN and TEXT
-            self._buffer = self._buffer[size:]
+            payload, self._buffer = self._buffer[2:size], self._buffer[size:]
             if is_text:
-                self.answered += 1
-                self._waits = False
-                self._send()
+                self.take(payload)
+
+    def take(self, payload: bytes) -> None:
+        """Count an answer, and send the next call."""
+        del payload
+        self.answered += 1
+        self._waits = False
+        self._send()
 
     def start(self) -> None:
         """Begin to send."""
@@ -93,6 +98,11 @@ class LoadStation(asyncio.Protocol):
         """Hang up."""
         if self._transport is not None:
             self._transport.close()
+
+    def write(self, frame: bytes) -> None:
+        """Send *frame* at once."""
+        if self._transport is not None:
+            self._transport.write(frame)
 
     def _send(self) -> None:
         if self._is_running and not self._waits and self._transport is not None:

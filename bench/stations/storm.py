@@ -12,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import resource
 import secrets
-import shutil
+import ssl
 import tempfile
 import threading
 import time
@@ -29,6 +28,7 @@ from typing import Final, NamedTuple
 import uvloop
 
 from bench.peers.load import PASSWORD, LoadStation, connect, wire_frame
+from bench.peers.machine import core_for_the_server, many_sockets
 from bench.peers.servers import Task, run_peer, server_process
 from bench.run import Row
 from deploy.clock import SystemClock
@@ -68,23 +68,14 @@ class Storm(NamedTuple):
 
 def rows(_seconds: float) -> list[Row]:
     """Measure both sides; how long does not matter."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * STATIONS if limits[1] == resource.RLIM_INFINITY else limits[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, limits[1]))
-    cores = sorted(os.sched_getaffinity(0))
-    # The server alone on one core: the stations that load it must not take its time.
-    core = cores[0] if len(cores) > 1 else None
-    if core is not None:
-        os.sched_setaffinity(0, set(cores[1:]))
-    data = Path(tempfile.mkdtemp(prefix="wattledger-bench-"))
-    try:
-        ours = _ours(data, core)
+    with (
+        many_sockets(),
+        core_for_the_server() as core,
+        tempfile.TemporaryDirectory(prefix="wattledger-bench-") as folder,
+    ):
+        ours = _ours(Path(folder), core)
         with server_process(run_peer, Task(core=core)) as peer:
             theirs = _run(peer.port, {f"S-{n}": PASSWORD for n in range(STATIONS)})
-    finally:
-        os.sched_setaffinity(0, set(cores))
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        shutil.rmtree(data)
     return [
         {
             "name": "reconnect_storm",
@@ -98,37 +89,55 @@ def rows(_seconds: float) -> list[Row]:
 
 
 def _ours(data: Path, core: int | None) -> Storm:
-    keys = {
-        f"S-{n}": f"chosen-{n}" if n % _CHOSEN_EACH == 0 else secrets.token_hex(16)
-        for n in range(STATIONS)
-    }
+    keys = keys_of(STATIONS)
     settings = Settings(data=data, listen_port=0, metrics_port=0, log_level="error")
     with EmbeddedPostgres(data) as postgres:
-        prepare(postgres.dsn, settings)
-        stations = "".join(
-            f"  {name}: {{site: coast, password_hash: {hash_password(key)}}}\n"
-            for name, key in keys.items()
-        )
-        with connect_database(postgres.dsn) as database, PostgresEventLog(postgres.dsn) as log:
-            files = [(_MASTER_DATA + stations, "storm.yaml")]
-            apply_files(database, files, log=log, by="bench", at=datetime(2026, 1, 1, tzinfo=UTC))
+        declare_stations(postgres.dsn, settings, keys)
         context = PartContext(settings=settings, clock=SystemClock(), dsn=postgres.dsn)
-        with _serving(context, core) as port:
-            _run(port, keys)
-        with _serving(context, core) as port:
-            return _run(port, keys)
+        with serving(context, core) as served:
+            _run(served.port, keys)
+        with serving(context, core) as served:
+            return _run(served.port, keys)
+
+
+def keys_of(stations: int) -> dict[str, str]:
+    """Return stations with their passwords: one in five was chosen, the others are random keys."""
+    return {
+        f"S-{n}": f"chosen-{n}" if n % _CHOSEN_EACH == 0 else secrets.token_hex(16)
+        for n in range(stations)
+    }
+
+
+def declare_stations(dsn: str, settings: Settings, keys: Mapping[str, str]) -> None:
+    """Prepare a database with stations that have these passwords."""
+    prepare(dsn, settings)
+    stations = "".join(
+        f"  {name}: {{site: coast, password_hash: {hash_password(key)}}}\n"
+        for name, key in keys.items()
+    )
+    with connect_database(dsn) as database, PostgresEventLog(dsn) as log:
+        files = [(_MASTER_DATA + stations, "storm.yaml")]
+        apply_files(database, files, log=log, by="bench", at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+class Served(NamedTuple):
+    """A running part for stations: where it listens, and its process."""
+
+    port: int
+    pid: int
 
 
 @contextmanager
-def _serving(context: PartContext, core: int | None) -> Iterator[int]:
-    """Run the product's part for stations in a process of its own; yield its port."""
+def serving(context: PartContext, core: int | None) -> Iterator[Served]:
+    """Run the product's part for stations in a process of its own."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
         target=_serve, args=(context, core, theirs)
     )
     process.start()
     try:
-        yield ours.recv().listen_port
+        ports = ours.recv()
+        yield Served(ports.tls_port or ports.listen_port, process.pid or 0)
     finally:
         process.terminate()
         process.join(60)
@@ -151,26 +160,35 @@ def _run(port: int, keys: Mapping[str, str]) -> Storm:
 
 
 async def _storm(port: int, keys: Mapping[str, str]) -> Storm:
+    stations, storm = await come_back(port, keys)
+    for station in stations:
+        station.close()
+    await asyncio.sleep(0)
+    return storm
+
+
+async def come_back(
+    port: int, keys: Mapping[str, str], *, tls: ssl.SSLContext | None = None
+) -> tuple[list[LoadStation], Storm]:
+    """Let all stations connect at the same moment; return them once all are back."""
     failed: Counter[str] = Counter()
     started = time.perf_counter()
     async with asyncio.timeout(_ALL_SECONDS_MAX):
         back = await asyncio.gather(
-            *(_come_back(port, name, key, failed) for name, key in keys.items())
+            *(_one_back(port, name, key, failed, tls) for name, key in keys.items())
         )
-    seconds = time.perf_counter() - started
-    for station in back:
-        station.close()
-    await asyncio.sleep(0)
-    return Storm(seconds, failed)
+    return back, Storm(time.perf_counter() - started, failed)
 
 
-async def _come_back(port: int, name: str, key: str, failed: Counter[str]) -> LoadStation:
+async def _one_back(
+    port: int, name: str, key: str, failed: Counter[str], tls: ssl.SSLContext | None
+) -> LoadStation:
     """Return a station that is connected and was answered a Heartbeat, after however many tries."""
     heartbeat = [wire_frame('[2,"1","Heartbeat",{}]')]
     while True:
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
-                station = await connect(port, name, heartbeat, password=key)
+                station = await connect(port, name, heartbeat, tls=tls, password=key)
                 station.start()
                 station.stop()
                 while not station.answered:  # noqa: ASYNC110 - 5,000 events would cost more
