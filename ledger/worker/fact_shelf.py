@@ -45,8 +45,7 @@ class FactShelf:
 
     def __init__(self, connection: Connection[Any], partition: int) -> None:
         self._connection, self._partition = connection, partition
-        self._stored: dict[TransactionKey, list[StationFact]] = {}
-        self._since: dict[TransactionKey, datetime] = {}
+        self._stored: dict[TransactionKey, tuple[datetime, list[StationFact]]] = {}
         self.new: defaultdict[TransactionKey, list[StationFact]] = defaultdict(list)
         self.again: set[Source] = set()
         """Frames of earlier records that the record under way takes again: news all the same."""
@@ -56,23 +55,22 @@ class FactShelf:
         missing = {
             key: since
             for key, since in wanted
-            if key not in self._since or since < self._since[key]
+            if key not in self._stored or since < self._stored[key][0]
         }
         if not missing:
             return
-        for key, since in missing.items():
-            self._stored[key], self._since[key] = [], since
+        self._stored |= {key: (since, []) for key, since in missing.items()}
         stations, transactions = zip(*missing, strict=True)
         parameters = (list(stations), list(transactions), list(missing.values()))
         for station_id, transaction, packed in self._connection.execute(
             SELECT, parameters, binary=True
         ):
-            self._stored[station_id, transaction] += unpack_facts(packed)
+            self._stored[station_id, transaction][1].extend(unpack_facts(packed))
 
     def facts(self, key: TransactionKey, since: datetime) -> list[StationFact]:
         """Return the facts of one transaction received at or after *since*, in log order."""
         self.fetch([(key, since)])
-        known = self._stored[key] + self.new.get(key, [])
+        known = self._stored[key][1] + self.new.get(key, [])
         # A row holds several facts, older ones too.
         return [fact for fact in known if fact.received_at >= since]
 
@@ -93,9 +91,8 @@ class FactShelf:
             if not self.new[key]:
                 del self.new[key]
         self._stored.clear()
-        self._since.clear()
         first = min(position for position, _ in gone)
-        rows = self._connection.execute(SELECT_ROWS, (station_id, first), binary=True).fetchall()
+        rows = self._connection.execute(SELECT_ROWS, (station_id, first)).fetchall()
         for row_id, packed in rows:
             facts = unpack_facts(packed)
             kept = [fact for fact in facts if (fact.position, fact.line) not in gone]
@@ -124,6 +121,5 @@ class FactShelf:
                     )
                     copy.write_row(row)
         self._stored.clear()
-        self._since.clear()
         self.new.clear()
         self.again.clear()

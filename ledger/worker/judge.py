@@ -146,7 +146,6 @@ class Judge:
         live.note()
         row.validations = self._inherited.pop(row.session_id, [])
         memory.rows[row.session_id] = row
-        self._findings.change(row)
         memory.settle({row.transaction_ref})
         return True
 
@@ -193,11 +192,13 @@ class Judge:
         ]
         unfinished = [row for row in rows if row.is_unfinished]
         live = self._opened(station_id, extent, unfinished, moment)
+        # What carries no id of the station's may be the stop that a held session lacks.
+        is_loose = not named.keys() <= memory.owned
         decided = [
             row
             for row in rows
             if (not row.is_unfinished and row.transaction_ref in named)
-            or (row.state is SessionState.HELD and NO_TRANSACTION in named)
+            or (row.state is SessionState.HELD and is_loose)
         ]
         before = {row.transaction_ref: live.sessions(row.transaction_ref) for row in decided}
         touched = live.turn()

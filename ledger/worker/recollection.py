@@ -74,7 +74,7 @@ class Recollection:
             # An open fold hardly lacks anything but what is named; `judge` reads what it does.
             found = {transaction: Extent([], at, at) for transaction, at in dates.items()}
             if live is None:
-                found = memory.extents(dates, Moment(partition=0, position=0, at=since))
+                found = memory.extents(dates, since)
             for transaction, extent in found.items():
                 begins = live.lacks(transaction, extent) if live else extent.told_from
                 if begins is not None:
@@ -99,7 +99,7 @@ class Recollection:
             memory.absorb((r for r in rows if r.session_id not in self._findings.gone), since)
         while True:
             dates = _dates(memory, named, traits)
-            extent = memory.extents(dates, moment)
+            extent = memory.extents(dates, moment.at)
             lacking = memory.lacking(extent)
             if not lacking:
                 return extent

@@ -15,7 +15,6 @@ from typing import Final
 
 from ledger.facts.station_facts import SessionFact, StationFact
 from ledger.facts.station_traits import StationTraits
-from ledger.rating.decisions import Moment
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import DECIDED, SessionState
@@ -110,12 +109,14 @@ class StationMemory:
             self.plain[transaction] = rows[lacking:]
         self.of_transaction[transaction] = rows
 
-    def extents(self, named: Mapping[str, datetime], moment: Moment) -> dict[str, Extent]:
-        """Return the transactions that take part; *named* tells since when one is concerned.
+    def extents(self, named: Mapping[str, datetime], at: datetime) -> dict[str, Extent]:
+        """Return the transactions that take part *at* a moment.
+
+        *named* tells since when one is concerned.
 
         Of a final one it is the very same as long as nothing of it changes.
         """
-        since, unfinished = moment.at - RECENT, self.unfinished
+        since, unfinished = at - RECENT, self.unfinished
         # What was last heard of before is no neighbour either.
         cut = min([since, *(row.first_fact_at for row in unfinished)])
         found: dict[str, Extent] = {}

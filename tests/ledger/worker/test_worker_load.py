@@ -155,6 +155,25 @@ def test_what_forms_a_cycle_is_freed_once_in_a_while(monkeypatch: pytest.MonkeyP
     assert knot() is None
 
 
+def test_the_time_between_two_walks_is_over_at_its_very_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(worker, "monotonic", lambda: now)
+    collector = worker.Collector()
+
+    def is_freed() -> bool:
+        with collector.resting():
+            knot = weakref.ref(Knot())
+        return knot() is None
+
+    for _ in range(2):
+        now += worker.COLLECT_SECONDS - 2**-9
+        assert not is_freed()
+        now += 2**-9
+        assert is_freed()
+
+
 def test_a_collector_that_somebody_stopped_stays_so() -> None:
     gc.disable()
     try:

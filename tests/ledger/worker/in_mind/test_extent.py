@@ -8,7 +8,6 @@ from datetime import datetime
 import pytest
 
 from ledger.facts.flags import Flag
-from ledger.rating.decisions import Moment
 from ledger.sessions.states import SessionState
 from ledger.sessions.told import Settled
 from ledger.worker.extent import Extent, beside_decided, is_around
@@ -34,8 +33,7 @@ def found(
 ) -> dict[str, Extent]:
     memory = StationMemory()
     memory.absorb(rows, BEGINNING)
-    moment = Moment(partition=0, position=1, at=at(NOW))
-    return memory.extents(named or {}, moment)
+    return memory.extents(named or {}, at(NOW))
 
 
 def decided(name: str = "A", last: float = NOW, **more: object) -> SessionRow:
