@@ -82,7 +82,9 @@ class Settings:
     tls_certificate: str = _setting("", "PEM file with the server's certificate chain")
     tls_key: str = _setting("", "PEM file with the certificate's private key")
     http_host: str = _setting("127.0.0.1", "address of the HTTP interface")
-    http_port: int = _setting(8080, "its port; taken or 0: a free one, which is printed")
+    http_port: int = _setting(
+        8080, "its port; taken or 0: a free one, which is printed; -1: `up` starts none"
+    )
     partitions: int = _setting(8, "partitions of the event log; fixed once the log exists")
     linger_ms: int = _setting(5, "how long the log gathers frames for one commit")
     heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
@@ -126,7 +128,7 @@ class Settings:
         for name, low, high in (
             ("listen_port", -1, 65535),
             ("tls_port", -1, 65535),
-            ("http_port", 0, 65535),
+            ("http_port", -1, 65535),
             ("metrics_port", -1, 65530),
             ("partitions", 1, 256),
             ("linger_ms", 0, 1000),

@@ -47,15 +47,19 @@ class StationChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     `password`: what the station has to use from its next connection on. `boot`: what its next
     BootNotification is answered; `boot_interval_s`: after how many seconds it boots again where it
     is not accepted, null: 30. `items_per_message`: how many items of GetVariables and SetVariables
-    it takes in one message, null: it is asked.
+    it takes in one message, null: it is asked. JSON writes a whole number also as 5.0.
     """
 
     password: (
         Annotated[str, msgspec.Meta(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)] | UnsetType
     ) = UNSET
     boot: Registration | UnsetType = UNSET
-    boot_interval_s: Annotated[int, msgspec.Meta(ge=1, le=SECONDS_MAX)] | UnsetType | None = UNSET
-    items_per_message: Annotated[int, msgspec.Meta(ge=1, le=ITEMS_MAX)] | UnsetType | None = UNSET
+    boot_interval_s: (
+        Annotated[float, msgspec.Meta(ge=1, le=SECONDS_MAX, multiple_of=1)] | UnsetType | None
+    ) = UNSET
+    items_per_message: (
+        Annotated[float, msgspec.Meta(ge=1, le=ITEMS_MAX, multiple_of=1)] | UnsetType | None
+    ) = UNSET
 
 
 class ItemsPerMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,9 +125,9 @@ async def _change_one(connection: psycopg.AsyncConnection, wanted: _Wanted) -> S
     if not isinstance(change.boot, UnsetType):
         await connection.execute(_BOOT, (change.boot, station_id))
     if not isinstance(change.boot_interval_s, UnsetType):
-        await connection.execute(_INTERVAL, (change.boot_interval_s, station_id))
+        await connection.execute(_INTERVAL, (_whole(change.boot_interval_s), station_id))
     if not isinstance(change.items_per_message, UnsetType):
-        items = change.items_per_message
+        items = _whole(change.items_per_message)
         await connection.execute(_ITEMS, (items, items, station_id))
     if wanted.password is not None:
         await note_given(connection, [wanted.password])
@@ -137,3 +141,7 @@ async def _change_one(connection: psycopg.AsyncConnection, wanted: _Wanted) -> S
         registered=Registration(told),
         items_per_message=ItemsPerMessage(get_variables=get, set_variables=put),
     )
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)

@@ -98,6 +98,7 @@ def demo_settings(data: Path | None) -> Settings:
         tick_seconds=TICK_SECONDS,
         database_idle_seconds=0,
         metrics_port=-1,
+        http_port=-1,
     )
 
 

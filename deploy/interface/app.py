@@ -7,7 +7,6 @@ forgotten is closed.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, Final
 
 from litestar import Litestar, Router
@@ -22,20 +21,12 @@ from litestar.middleware import (
 )
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import (
-    Components,
-    OpenAPI,
-    OpenAPIMediaType,
-    OpenAPIResponse,
-    OpenAPIType,
-    Reference,
-    Schema,
-    SecurityScheme,
-)
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from deploy.interface.access import Bearer, digest_of
-from deploy.interface.problems import MEDIA_TYPE, answer_problem
+from deploy.interface.description import complete
+from deploy.interface.problems import answer_problem
 
 FindBearer = Callable[[bytes], Awaitable[Bearer | None]]
 """Returns whose token has this digest."""
@@ -43,15 +34,6 @@ _DOCUMENTS: Final = "/schema"
 DOCUMENT: Final = f"{_DOCUMENTS}/openapi.json"
 """Where the interface describes itself; whoever asks for that needs no token."""
 BODY_MAX: Final = 1 << 20
-_PROBLEMS: Final = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.CONFLICT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
 _SCHEME: Final = "Bearer"
 _AUTHENTICATE: Final = {"WWW-Authenticate": _SCHEME}
 
@@ -126,35 +108,8 @@ def build_app(
         # Else it takes over the whole process's log, with a thread for each app.
         logging_config=None,
     )
-    _describe_problems(app.openapi_schema)
+    complete(app.openapi_schema)
     return app
-
-
-def _describe_problems(described: OpenAPI) -> None:
-    """Say in the document how the interface says no: Litestar describes its own format."""
-    components = described.components
-    assert components is not None
-    fields: dict[str, Reference | Schema] = {
-        "type": Schema(type=OpenAPIType.STRING, default="about:blank"),
-        "title": Schema(type=OpenAPIType.STRING),
-        "status": Schema(type=OpenAPIType.INTEGER),
-        "code": Schema(type=OpenAPIType.STRING, description="For machines"),
-        "detail": Schema(type=OpenAPIType.STRING, description="For people"),
-        "spot": Schema(type=OpenAPIType.STRING, description="Where in what was sent it lies"),
-    }
-    required = ["title", "status", "code", "detail"]
-    components.schemas["Problem"] = Schema(
-        type=OpenAPIType.OBJECT, properties=fields, required=required
-    )
-    content = {MEDIA_TYPE: OpenAPIMediaType(schema=Reference(ref="#/components/schemas/Problem"))}
-    for item in (described.paths or {}).values():
-        for operation in (item.get, item.post, item.put, item.patch, item.delete):
-            if operation is None:
-                continue
-            assert operation.responses is not None
-            for status in _PROBLEMS:
-                said = OpenAPIResponse(description=status.description, content=content)
-                operation.responses[str(status.value)] = said
 
 
 def _giving(part: object) -> Callable[[], Any]:

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, PathParameter, QueryParameter
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
@@ -26,6 +26,9 @@ from tariffs.currencies import currency_exponent
 from tariffs.quantities import minor_text
 
 Text = Annotated[str | None, QueryParameter(max_length=255)]
+TransactionRef = Annotated[
+    str, PathParameter(description="Its `ref`, with its slashes", schema_extra={"maxLength": 1000})
+]
 READ: Final = {"scope": "read"}
 Pool = NamedDependency[ConnectionPool[Any]]
 
@@ -154,7 +157,7 @@ class TransactionsController(Controller):
         return TransactionPage([_transaction(each) for each in shown], more)
 
     @get("/transactions/{ref:path}", opt=READ, sync_to_thread=True)
-    def one(self, pool: Pool, ref: FromPath[str]) -> Transaction:
+    def one(self, pool: Pool, ref: TransactionRef) -> Transaction:
         """Return one transaction."""
         with pool.connection() as connection:
             found = list_sessions(connection, session_id=ref.removeprefix("/"), limit=1)

@@ -21,7 +21,7 @@ Cursor = Annotated[
 class BadCursorError(HTTPException):
     """A cursor that no page gave."""
 
-    status_code = 400
+    status_code = 404
 
     def __init__(self) -> None:
         super().__init__(detail="this cursor is of no page: leave it out for the first one")

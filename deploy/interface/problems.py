@@ -52,6 +52,8 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     PartnerTokenError: (HTTPStatus.CONFLICT, "partner_token"),
     InvalidDeclarationError: (HTTPStatus.CONFLICT, "invalid_declaration"),
     LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
+    # U+0000: no table holds it.
+    psycopg.DataError: (HTTPStatus.NOT_FOUND, "not_found"),
     psycopg.OperationalError: (HTTPStatus.SERVICE_UNAVAILABLE, "database_away"),
 }
 

@@ -326,7 +326,7 @@ async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
     settings, stopping = context.settings, asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    listener = open_http(settings.http_host, settings.http_port)
+    listener = open_http(settings.http_host, max(settings.http_port, 0))
     host, port = listener.getsockname()[:2]
     watch.begin(InterfaceCondition(context.dsn))
     beating = asyncio.create_task(_beat(watch))

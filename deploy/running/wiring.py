@@ -29,12 +29,14 @@ PARTS = (
 PUBLISHING = Part("publishing", processes.publish_decisions)
 """Where there is Kafka; the last to end."""
 INTERFACE = Part("interface", processes.serve_http)
-"""A process of its own (`wattledger run interface`), beside `up` or not."""
+"""The first to end. Further ones may run beside it (`wattledger run interface`)."""
 
 
 def parts_for(settings: Settings) -> Sequence[Part]:
     """Return the parts that a system with these *settings* has."""
-    return (*PARTS, PUBLISHING) if settings.log == "kafka" else PARTS
+    first = (INTERFACE,) if settings.http_port >= 0 else ()
+    last = (PUBLISHING,) if settings.log == "kafka" else ()
+    return (*first, *PARTS, *last)
 
 
 class System:
@@ -44,6 +46,8 @@ class System:
         self.settings, self.clock = settings, clock
         self.dsn = ""
         self.addresses: tuple[str, ...] = ()
+        self.interface = ""
+        """Where the HTTP interface is, "" where there is none."""
         self.endpoints: Mapping[str, str] = {}
         """Where each part tells of its health, by its name; `up` is this process."""
         self._exits = ExitStack()
@@ -106,6 +110,10 @@ class System:
                 for scheme, port in (("ws", news.listen_port), ("wss", news.tls_port))
                 if port is not None
             )
+        if name == INTERFACE.name:
+            self.interface = str(news)
+            port = int(self.interface.rpartition(":")[2])
+            self.settings = replace(self.settings, http_port=port)
         return self._context()
 
     def _context(self) -> PartContext:

@@ -17,7 +17,7 @@ from ingest.commands.asking import (
     StationCommands,
 )
 from ingest.commands.outcome import CommandOutcome
-from ingest.interface.exact import exact_text
+from ingest.interface.exact import exact_body, exact_text
 from ingest.rpc import codec
 
 WAIT_SECONDS_MAX: Final = 300.0
@@ -64,7 +64,7 @@ class CallsController(Controller):
 
         Rejected is an answer like any other: `state` is `answered`.
         """
-        exact = codec.decode(await request.body(), _Exact).payload
+        exact = codec.decode(await exact_body(request, CallRequest), _Exact).payload
         payload = exact_text(exact)
         patience = Patience(wait=data.wait_s, answer=data.within_s, may_queue=data.queue)
         by = request.user.name

@@ -1,8 +1,12 @@
-"""JSON in a request that goes on as it was written: members in order, numbers to the digit."""
+"""JSON in a request as it was written: nothing is taken for what it nearly is, or written anew."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+from litestar import Request
+from litestar.exceptions import ClientException
 
 from ingest.commands.asking import BadPayloadError
 
@@ -18,3 +22,19 @@ def exact_text(raw: msgspec.Raw) -> str:
     except UnicodeDecodeError as error:
         message = "the payload is not UTF-8"
         raise BadPayloadError(message) from error
+
+
+async def exact_body(request: Request[Any, Any, Any], kind: type[Any]) -> bytes:
+    """Return the body of a request, which is a *kind* to the letter: no "1" for 1, no 0 for false.
+
+    The library takes these; what the description does not allow is refused.
+
+    Raises:
+        ClientException: If it is not.
+    """
+    body = await request.body()
+    try:
+        msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ClientException(detail=f"data: {error}") from error
+    return body

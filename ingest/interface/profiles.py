@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
 from ingest.commands.profiles import ChargingProfiles, NamedProfile
-from ingest.interface.exact import exact_text
+from ingest.interface.exact import exact_body, exact_text
 from ingest.rpc import codec
 
 NAME_MAX = 100
@@ -51,5 +51,6 @@ class ProfilesController(Controller):
         profiles: Profiles,
     ) -> NamedProfile:
         """Keep a profile under a name, whatever had that name before."""
-        exact = codec.decode(await request.body(), _ExactProfile).profile
+        body = await exact_body(request, ProfileRequest)
+        exact = codec.decode(body, _ExactProfile).profile
         return await profiles.put(name, exact_text(exact), by=request.user.name)

@@ -12,6 +12,7 @@ from litestar.params import JSONBody
 from ingest.commands.asking import ANSWER_SECONDS, Patience
 from ingest.commands.outcome import CommandOutcome
 from ingest.interface.calls import WAIT_SECONDS_MAX, Commands, StationId
+from ingest.interface.exact import exact_body
 from ingest.station_settings import StationChange, StationDesk, StationSettings
 
 Desk = NamedDependency[StationDesk]
@@ -41,6 +42,7 @@ class StationSettingsController(Controller):
         desk: Desk,
     ) -> StationSettings:
         """Set a station otherwise; it is in force at once in every process."""
+        await exact_body(request, StationChange)
         return await desk.change(station_id, data, by=request.user.name)
 
     @post("/stations/{station_id:str}/password", status_code=200, opt={"scope": "command"})
@@ -56,6 +58,7 @@ class StationSettingsController(Controller):
         The old one holds until then, and both until the new one was used. The call that comes back
         does not show it.
         """
+        await exact_body(request, NewPassword)
         patience = Patience(wait=data.wait_s)
         by = request.user.name
         return await commands.ask_password(station_id, data.password, by=by, patience=patience)

@@ -86,6 +86,7 @@ def _run(name: str, settings: Settings, ready: Callable[[object], None]) -> int:
     from deploy.running.alone import run_alone
     from deploy.running.wiring import INTERFACE, parts_for
 
+    # Also where `up` starts none.
     parts = (*parts_for(settings), INTERFACE)
     part = next((part for part in parts if part.name == name), None)
     if part is None:

@@ -23,8 +23,8 @@ def up(
     """Serve charging stations, rate and invoice, until stopped.
 
     Starts the database (unless the setting `database_url` names one), the server for stations, the
-    worker and what issues invoices. Everything is kept in the data folder; stop with Ctrl-C and
-    start again at any time.
+    worker, what issues invoices and the HTTP interface. Everything is kept in the data folder; stop
+    with Ctrl-C and start again at any time.
 
     Args:
         port: Port for stations (setting `listen_port`).
@@ -50,6 +50,8 @@ def up(
 def _welcome(system: System, data: Path) -> str:
     where = "\n".join(f"  {address}/STATION-ID" for address in system.addresses)
     again = f" --data {data}"
+    if system.interface:
+        where += f"\nThe HTTP interface: {system.interface} (wattledger access add makes a token)"
     health = "".join(f"\n  {name:<9}  {address}" for name, address in system.endpoints.items())
     if health:
         health = f"Health and metrics (/healthz, /readyz, /metrics):{health}\n"

@@ -5,9 +5,10 @@
 CREATE SEQUENCE reservation_number AS integer MINVALUE 1;
 SELECT setval('reservation_number', 1 + floor(random() * 1000000000)::bigint);
 
--- A row for each ReserveNow that was asked for; it is a reservation once it was accepted.
+-- A row for each ReserveNow that was asked for; it is a reservation once it was accepted. It stays
+-- where its call is cleared.
 CREATE TABLE reservation (
-    command_id uuid PRIMARY KEY REFERENCES station_command,
+    command_id uuid PRIMARY KEY,
     station_id text        NOT NULL,
     id         bigint      NOT NULL,
     evse       bigint,
@@ -39,8 +40,8 @@ CREATE TABLE station_password (
     station_id    text NOT NULL,
     declared_hash text,
     hash          text NOT NULL,
-    -- The call that tells it to the station.
-    command_id    uuid UNIQUE REFERENCES station_command,
+    -- The call that tells it to the station; the row stays where that is cleared.
+    command_id    uuid UNIQUE,
     -- told: on its way, or nobody knows; accepted: by the station; proven: it was used, or is what
     -- the station has to use.
     state         text NOT NULL CHECK (state IN ('told', 'accepted', 'proven')),

@@ -57,6 +57,10 @@ async def test_a_call_is_sent_as_given_and_its_answer_comes_back(
         (HERE, {"action": "Reset", "wait_s": -1}, 400, "bad_request", None),
         (HERE, {"action": "Reset", "payload": []}, 400, "bad_request", None),
         (HERE, {"action": "Reset", "later": True}, 400, "bad_request", None),
+        (HERE, SOFT | {"queue": 0}, 400, "bad_request", None),
+        (HERE, SOFT | {"wait_s": "1"}, 400, "bad_request", None),
+        (HERE, {"action": "\0"}, 400, "unknown_command", None),
+        ("%00", SOFT, 404, "unknown_station", None),
         (HERE, {}, 400, "bad_request", None),
     ],
 )
@@ -120,6 +124,7 @@ async def test_stations_are_listed_with_their_connections_page_by_page(
         elsewhere = (await client.get("/stations", params={"site": "nowhere"})).json()
         one = (await client.get(f"/stations/{THERE.lower()}")).json()
         none = await client.get("/stations/CS-9")
+        nul = await client.get("/stations/%00")
         odd = await client.get("/stations", params={"cursor": "odd"})
 
     assert [each["id"] for each in first["items"]] == ["CS-NEW-1", "CS-NEW-2", HERE]
@@ -129,8 +134,8 @@ async def test_stations_are_listed_with_their_connections_page_by_page(
     assert elsewhere == {"items": [], "next": None}
     assert (one["id"], one["site"], one["connection"], one["running"]) == (THERE, "yard", None, [])
     assert [each["connector"] for each in one["connectors"]] == [1, 2]
-    assert none.status_code == 404
-    assert (odd.status_code, odd.json()["status"]) == (400, 400)
+    assert (none.status_code, nul.status_code) == (404, 404)
+    assert (odd.status_code, odd.json()["status"]) == (404, 404)
 
 
 async def test_transactions_are_listed_the_newest_first_and_cost_what_they_were_rated_at(

@@ -96,7 +96,7 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
             answer = await client.patch(f"/stations/{HERE.lower()}", json=change)
             return answer.status_code, answer.json()
 
-        first = await changed(boot="Pending", boot_interval_s=5)
+        first = await changed(boot="Pending", boot_interval_s=5.0)
         second = await changed(items_per_message=3, password="sixteen-and-more")
         third = await changed(items_per_message=None, boot="Accepted")
         nothing = await changed()
@@ -108,6 +108,8 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
                 {"password": "fifteen-or-less"},
                 {"items_per_message": 0},
                 {"boot_interval_s": 0},
+                {"boot_interval_s": 1.5},
+                {"items_per_message": "3"},
                 {"model": "x"},
             )
         ]
@@ -119,7 +121,7 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
     three = {"get_variables": 3, "set_variables": 3}
     assert second == (200, {**shown, "items_per_message": three})
     assert third == nothing == (200, {**shown, "boot": "Accepted", "items_per_message": items})
-    assert [status for status, _ in wrong] == [400] * 6
+    assert [status for status, _ in wrong] == [400] * 8
     assert "fifteen" not in str(wrong)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_station")
 

@@ -201,6 +201,17 @@ async def test_a_reservation_expires_at_its_very_moment(
     assert len(reservations(database, at=until, status=ReservationState.EXPIRED)) == 1
 
 
+async def test_a_reservation_stays_where_its_call_is_cleared(
+    fleet: Fleet, exits: AsyncExitStack, database: str
+) -> None:
+    _, number = await reserved(fleet, exits)
+    with connect(database) as connection:
+        connection.execute("UPDATE station_command SET deadline = now() - interval '1 year'")
+        connection.execute("DELETE FROM station_command")
+
+    assert reservations(database) == [(number, "CP1", "ACCEPTED")]
+
+
 async def test_of_another_station_of_that_number_nothing_is_told(
     fleet: Fleet, exits: AsyncExitStack, database: str
 ) -> None:
