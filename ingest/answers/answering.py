@@ -60,6 +60,13 @@ class Answer(NamedTuple):
 EMPTY: Final = Answer(b"{}")
 
 
+@dataclass(slots=True)
+class SentTariff:
+    """Which tariff of whoever comes a station was sent last on its connection, by its name."""
+
+    tariff_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweringParts:
     """The parts that answers to one station draw on; without `prices` it is told none."""
@@ -76,6 +83,7 @@ class AnsweringParts:
     """As it was when the station connected."""
     prices: Prices | None = None
     price_seconds: float = 0.0
+    sent_tariff: SentTariff = field(default_factory=SentTariff)
 
     @property
     def station_id(self) -> str:

@@ -70,7 +70,18 @@ async def _boot(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     answer = await ocpp201.ANSWERS["BootNotification"](fields, parts)
     if PayloadFields(answer.payload).text("status") != "Accepted":
         return answer
-    return answer._replace(question=await terms.default_tariff(parts))
+    return answer._replace(question=await terms.default_tariff(parts, has_booted=True))
+
+
+def _with_news(action: str) -> Respond:
+    """Answer *action* as in 2.0.1, and bring the station's tariff up to date."""
+    respond = ocpp201.ANSWERS[action]
+
+    async def answer(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+        found = await respond(fields, parts)
+        return found._replace(question=await terms.default_tariff(parts))
+
+    return answer
 
 
 async def _vat_number(fields: PayloadFields, _parts: AnsweringParts) -> Answer:
@@ -92,6 +103,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
         _TOKEN, ocpp201.TermsToTell(authorize=terms.driver_tariff, event=terms.limit)
     ),
     "BootNotification": _boot,
+    **{action: _with_news(action) for action in ("Heartbeat", "StatusNotification")},
     "GetCertificateChainStatus": _chain_status,
     "OpenPeriodicEventStream": always({"status": "Accepted"}),
     "PullDynamicScheduleUpdate": always({"status": "Rejected"}),

@@ -1,6 +1,7 @@
 """What an OCPP 2.1 station is told of its terms: tariffs, where the policy says so, and limits.
 
     it boots                                -> SetDefaultTariff: what whoever comes pays there
+    it shows that it lives, after a change  -> the same, or ClearTariffs where there is none now
     Authorize of an accepted token          -> `tariff`: what its bearer pays there
     an event with an accepted token         -> `transactionLimit`: how far its assignment lets it
                                                go, or its driver, who said so, if that is less
@@ -16,7 +17,7 @@ import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -34,14 +35,22 @@ _EVERY_EVSE: Final = 0
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-async def default_tariff(parts: AnsweringParts) -> Question | None:
-    """Return the call that sends a station the tariff in force at it, None where none is sent."""
-    if not (await parts.directory.policy_in_force()).tariffs_to_stations:
-        return None
-    tariff = _said(await parts.directory.tariff_in_force(parts.station_id, None))
-    if tariff is None:
-        return None
-    return Question("SetDefaultTariff", {"evseId": _EVERY_EVSE, "tariff": msgspec.Raw(tariff)})
+async def default_tariff(parts: AnsweringParts, *, has_booted: bool = False) -> Question | None:
+    """Return the call that brings the tariff of whoever comes at a station up to date, if any.
+
+    One that *has_booted* may have lost what it was sent. What is in force no more, or cannot be
+    said, is taken away again: by an old price a station would only reckon wrong.
+    """
+    sent, found = parts.sent_tariff, None
+    if (await parts.directory.policy_in_force()).tariffs_to_stations:
+        found = _said(await parts.directory.tariff_in_force(parts.station_id, None))
+    last, sent.tariff_id = sent.tariff_id, None if found is None else found.tariff_id
+    if found is not None:
+        if found.tariff_id == last and not has_booted:
+            return None
+        payload = {"evseId": _EVERY_EVSE, "tariff": msgspec.Raw(found.text)}
+        return Question("SetDefaultTariff", payload)
+    return None if last is None else Question("ClearTariffs", {"tariffIds": [last]})
 
 
 async def driver_tariff(told: TokenAnswer, parts: AnsweringParts) -> Mapping[str, Any]:
@@ -49,7 +58,7 @@ async def driver_tariff(told: TokenAnswer, parts: AnsweringParts) -> Mapping[str
     if not told.is_accepted or not (await parts.directory.policy_in_force()).tariffs_to_stations:
         return {}
     tariff = _said(await _in_force(told, parts))
-    return {} if tariff is None else {"tariff": msgspec.Raw(tariff)}
+    return {} if tariff is None else {"tariff": msgspec.Raw(tariff.text)}
 
 
 async def limit(
@@ -85,12 +94,17 @@ def _lower(ours: Decimal, chosen: str | None) -> Decimal:
     return ours if theirs is None or theirs < 0 else min(ours, theirs)
 
 
-def _said(found: TariffInForce | None) -> bytes | None:
+class _Said(NamedTuple):
+    tariff_id: str
+    text: bytes
+
+
+def _said(found: TariffInForce | None) -> _Said | None:
     return None if found is None else _say(CompiledKey(found.version))
 
 
 @lru_cache(maxsize=256)
-def _say(key: CompiledKey) -> bytes | None:
+def _say(key: CompiledKey) -> _Said | None:
     """Return a version as stations are sent it; None, and a warning once, where that cannot be."""
     version = key.version
     try:
@@ -98,4 +112,4 @@ def _say(key: CompiledKey) -> bytes | None:
     except UnsayableTariffError as error:
         _LOGGER.warning("stations are not sent it: %s", error)
         return None
-    return ocpp_json(tariff)
+    return _Said(tariff.tariff_id, ocpp_json(tariff))

@@ -1,4 +1,4 @@
-"""What the calls of an OCPP 2.1 station tell: those of 2.0.1, and on what terms it charges.
+"""What the calls of an OCPP 2.1 station tell: those of 2.0.1, and what it quotes.
 
 Source: OCPP 2.1 part 2.
 """
@@ -20,12 +20,12 @@ from ingest.facts.lenient import (
     read_time,
 )
 from ingest.facts.parts import at
+from ingest.facts.quote import read_quote
 from ingest.facts.rpc_call import RpcCall
-from ingest.facts.terms import read_terms
 from ingest.facts.told import Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import PaymentReported
-from ledger.facts.station_terms import StationTerms
+from ledger.facts.station_quote import StationQuote
 
 _ABSENT: Final = msgspec.Raw()
 _PAYMENTS: Final = {
@@ -50,7 +50,7 @@ def _tell_event(event: _Event, oddities: Oddities) -> Told:
     told = ocpp201.tell_event(event, oddities)
     info = event.transaction_info
     said = {"tariffId": info.tariff_id, "transactionLimit": _content(info.transaction_limit)}
-    told.parts["terms"] = read_terms(
+    told.parts["quote"] = read_quote(
         said, event.trigger_reason, _content(event.cost_details), oddities
     )
     return told
@@ -61,10 +61,10 @@ def _content(raw: msgspec.Raw) -> Any:  # noqa: ANN401 - JSON
     return read_json(bytes(raw).decode()) if bytes(raw) else None
 
 
-def _terms(call: RpcCall) -> StationTerms | None:
+def _quote(call: RpcCall) -> StationQuote | None:
     payload = call.payload
     info = read_object(payload.get("transactionInfo"))
-    return read_terms(info, payload.get("triggerReason"), payload.get("costDetails"), call.oddities)
+    return read_quote(info, payload.get("triggerReason"), payload.get("costDetails"), call.oddities)
 
 
 def _read_payment(raw: object, oddities: Oddities) -> str | None:
@@ -88,7 +88,7 @@ def _read_short(raw: object, oddities: Oddities) -> str | None:
 
 CALLS: Final[Table] = {
     **ocpp201.CALLS,
-    "TransactionEvent": ocpp201.told_by_events(strictly(_Event, _tell_event), terms=_terms),
+    "TransactionEvent": ocpp201.told_by_events(strictly(_Event, _tell_event), quote=_quote),
     "NotifySettlement": Telling(
         PaymentReported,
         {

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.facts.station_terms import StationTerms
+from ledger.facts.station_quote import StationQuote
 from ledger.log.authorization import Authorization
 
 
@@ -96,8 +96,8 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     `seq_no` is None exactly when the protocol numbers nothing; then the id was given by us, and a
     fact with an id that no start of this station carries is loose (ledger.sessions.loose_frames).
     Where a protocol knows no EVSEs, `evse_id` is the connector's number. `authorization` is what
-    the token was found to be when the frame was logged, `terms` on which the station says that it
-    charges.
+    the token was found to be when the frame was logged, `quote` what the station says of
+    its price.
     """
 
     transaction_ref: str
@@ -113,7 +113,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     reservation_id: int | None = None
     signed: tuple[SignedReading, ...] = ()
     authorization: Authorization | None = None
-    terms: StationTerms | None = None
+    quote: StationQuote | None = None
 
 
 class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="updated"):
@@ -133,7 +133,7 @@ class SessionUpdated(Fact, frozen=True, kw_only=True, array_like=True, gc=False,
     offline: bool = False
     signed: tuple[SignedReading, ...] = ()
     authorization: Authorization | None = None
-    terms: StationTerms | None = None
+    quote: StationQuote | None = None
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="ended"):
@@ -151,7 +151,7 @@ class SessionEnded(Fact, frozen=True, kw_only=True, array_like=True, gc=False, t
     seq_no: int | None = None
     offline: bool = False
     signed: tuple[SignedReading, ...] = ()
-    terms: StationTerms | None = None
+    quote: StationQuote | None = None
 
 
 class ConnectorStatusChanged(

@@ -59,8 +59,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     most, and where `price_display` says so as a message for the display, too.
     `station_cost_limit`: a session is held whose station reckons that it costs so much more, or
     less, than our price; in major units of the tariff's currency. With `tariffs_to_stations` a
-    station that can reckon costs is sent the tariff in force at it when it boots, and a driver's
-    own with the answer about his token.
+    station that can reckon costs is sent the tariff in force at it when it boots and when that
+    changes, and a driver's own with the answer about his token.
     `ask_s`: a station is asked for what is missing of a session (a sequence number, a stop) for
     that long, again and again while it says that it still holds messages of it, which keeps the
     session waiting; 0 asks nothing.

@@ -180,7 +180,7 @@ def _rated_or_held(
         )
     except (TariffError, LedgerError) as error:
         return _held(session, declarations, (refused(error),), moment, revision)
-    difference = cost_difference(session.terms, rated)
+    difference = cost_difference(session.quote, rated)
     if difference is None:
         return rated
     if release is None and difference.forbids_rating(terms.policy):

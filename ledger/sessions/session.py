@@ -11,7 +11,7 @@ import msgspec
 
 from ledger.facts.flags import blockers_of
 from ledger.facts.station_clock import SessionClock
-from ledger.facts.station_terms import StationTerms
+from ledger.facts.station_quote import StationQuote
 from ledger.log.authorization import Authorization
 from ledger.meter.evidence import MeterEvidence
 from ledger.meter.series import Metered, RegisterReading
@@ -57,6 +57,8 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     Facts of its reference dated before `facts_from` are an earlier session's; None: it is the
     first one. `window` is where it lies by its own frames, None without a start. `authorization` is
     what its token was found to be when the start was logged, or else the first event that names it.
+    `exported_wh` is what the vehicle gave back, None where nothing showed it, and no part of
+    `energy_wh`; `quote` what the station says of its price.
     """
 
     session_id: str
@@ -90,7 +92,7 @@ class ChargingSession(msgspec.Struct, frozen=True, kw_only=True):
     refused_starts: tuple[RegisterReading, ...] = ()
     refused_stops: tuple[RegisterReading, ...] = ()
     clock: SessionClock = SessionClock()
-    terms: StationTerms | None = None
+    quote: StationQuote | None = None
     first_received_at: datetime
     last_received_at: datetime
     facts_from: datetime | None = None
@@ -217,5 +219,5 @@ def billed(session: ChargingSession) -> tuple[object, ...]:
         points,
         session.spans,
         session.blockers,
-        session.terms and session.terms.cost,
+        session.quote and session.quote.cost,
     )

@@ -52,7 +52,7 @@ from ledger.facts.station_facts import (
     SessionStarted,
     SessionUpdated,
 )
-from ledger.facts.station_terms import StationTerms, flags_of_terms, joined_terms
+from ledger.facts.station_quote import StationQuote, flags_of_quote, joined_quote
 from ledger.log.authorization import Authorization
 from ledger.meter.checks import is_coarse
 from ledger.meter.evidence import MeterEvidence, gather_evidence
@@ -99,7 +99,7 @@ class _Fold:
         until = ended_at or provisional_at
         spans, last_sign_at = self._vehicle(end, (started_at, until), metered, evidence, limit)
         missing = self._check_sequence(end)
-        token, place, terms = self._token(end), self._place(), self._terms(end)
+        token, place, quote = self._token(end), self._place(), self._quote(end)
         flags = {str(flag) for flag in (*self._flags, *metered.flags)}
         return ChargingSession(
             session_id=self._session_id(started_at, ended_at),
@@ -133,7 +133,7 @@ class _Fold:
             refused_starts=tuple(sorted(metered.refused_starts)),
             refused_stops=tuple(sorted(metered.refused_stops)),
             clock=self._clock,
-            terms=terms,
+            quote=quote,
             first_received_at=self._received[0],
             last_received_at=self._queue.waits_from(self._received[1]),
             facts_from=self._segment.facts_from,
@@ -369,11 +369,11 @@ class _Fold:
         ]
         return min(asked, key=itemgetter(0, 1, 2))[3] if asked else None
 
-    def _terms(self, end: SessionEnded | None) -> StationTerms | None:
-        said = [((at, fact.seq_no or 0), fact.terms) for at, fact in self._timed() if fact.terms]
-        terms = joined_terms(said, end.terms if end else None)
-        self._flags |= flags_of_terms(terms)
-        return terms
+    def _quote(self, end: SessionEnded | None) -> StationQuote | None:
+        said = [((at, fact.seq_no or 0), fact.quote) for at, fact in self._timed() if fact.quote]
+        quote = joined_quote(said, end.quote if end else None)
+        self._flags |= flags_of_quote(quote)
+        return quote
 
     def _changes(self, started_at: datetime, last: datetime) -> dict[StateChange, bool]:
         """Return every state from the start to the *last* moment, and if its time is not believed.

@@ -250,7 +250,7 @@ def row_of_start(
         return None
     if register is None or register < 0 or traits.register_factor is not None:
         return None
-    is_odd = start.oddities or start.readings or start.signed or start.offline
+    is_odd = start.oddities or start.readings or start.signed or start.offline or start.quote
     if is_odd or start.token_uid is None or place_of(start) is None:
         return None
     return SessionRow(

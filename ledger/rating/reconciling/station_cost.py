@@ -23,7 +23,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_terms import StationAmount, StationTerms
+from ledger.facts.station_quote import StationAmount, StationQuote
 from ledger.master_data.policies import Policy
 from ledger.rating.decisions import SessionRated
 from tariffs.phrases.phrase import Phrase, phrase
@@ -53,13 +53,13 @@ class CostDifference(NamedTuple):
         return replace(rated, flags=flags, notes=(*rated.notes, self.said))
 
 
-def cost_difference(terms: StationTerms | None, rated: SessionRated) -> CostDifference | None:
+def cost_difference(quote: StationQuote | None, rated: SessionRated) -> CostDifference | None:
     """Return how the cost that a station reckoned differs from *rated*; None where it does not.
 
     None, too, where the station could not reckon, or said no currency or no total.
     """
-    cost = terms.cost if terms else None
-    if terms is None or cost is None or cost.currency is None or cost.failure is not None:
+    cost = quote.cost if quote else None
+    if quote is None or cost is None or cost.currency is None or cost.failure is not None:
         return None
     found = _comparable(cost.total, rated)
     if found is None:
@@ -76,7 +76,7 @@ def cost_difference(terms: StationTerms | None, rated: SessionRated) -> CostDiff
         station=f"{told:f} {cost.currency}",
         ours=str(money_of_minor(ours_minor, rated.currency)),
         basis=basis,
-        tariff=terms.tariff_id,
+        tariff=quote.tariff_id,
     )
     return CostDifference(said, amount, is_shared=bool(rated.allowances))
 

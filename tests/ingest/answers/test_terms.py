@@ -42,13 +42,32 @@ def directory(policy: Policy = SENDING, **limits: Any) -> FixedDirectory:  # noq
 
 
 async def booted(protocol: str, found: FixedDirectory) -> list[Any]:
-    """Return what a station is asked once it booted."""
+    """Return what a station is asked once it booted, and goes on to show that it lives."""
     async with open_edge(directory=found) as edge, edge.station(protocol=protocol) as station:
         await station.call("BootNotification", BOOT)
         # The call comes before the answer to a frame of long after.
         for _ in range(5):
             await station.call("Heartbeat", {})
         return list(station.asked)
+
+
+async def lived_through(*changes: FixedDirectory, boots: bool = False) -> list[Any]:
+    """Return what a connected station is asked while one directory follows on the other."""
+    now, answered = FixedDirectory({"CP1": PASSWORD}), 0
+    async with open_edge(directory=now) as edge, edge.station(protocol="ocpp2.1") as station:
+        for found in changes:
+            now.tariffs, now.declared_policy = found.tariffs, found.declared_policy
+            if boots:
+                await station.call("BootNotification", BOOT)
+            for action in ("Heartbeat", "StatusNotification", "Heartbeat", "Heartbeat"):
+                await station.call(action, {})
+            # It gets one call at a time.
+            for _, message_id, *_ in station.asked[answered:]:
+                await station.socket.send(json.dumps([3, message_id, {}]), text=True)
+            answered = len(station.asked)
+        for _ in range(5):
+            await station.call("Heartbeat", {})
+        return [message[2:] for message in station.asked]
 
 
 async def test_a_station_that_boots_is_sent_the_tariff_of_whoever_comes() -> None:
@@ -59,6 +78,37 @@ async def test_a_station_that_boots_is_sent_the_tariff_of_whoever_comes() -> Non
     assert payload["evseId"] == 0
     version = published(EVERYBODY)
     assert payload["tariff"]["tariffId"] == f"harbour@{version.sha256[:16]}"
+
+
+def name_of(priced: Tariff) -> str:
+    return f"{priced.id}@{published(priced).sha256[:16]}"
+
+
+async def test_a_tariff_that_comes_into_force_is_sent_to_who_is_connected_once() -> None:
+    later = directory()
+    later.tariffs[None] = in_force(DRIVERS)
+
+    asked = await lived_through(directory(), directory(), later)
+
+    assert [(action, said["tariff"]["tariffId"]) for action, said in asked] == [
+        ("SetDefaultTariff", name_of(EVERYBODY)),
+        ("SetDefaultTariff", name_of(DRIVERS)),
+    ]
+
+
+@pytest.mark.parametrize("after", [directory(Policy()), FixedDirectory(declared_policy=SENDING)])
+async def test_what_is_in_force_no_more_is_taken_away(after: FixedDirectory) -> None:
+    asked = await lived_through(directory(), after, after)
+
+    assert [action for action, _ in asked] == ["SetDefaultTariff", "ClearTariffs"]
+    assert asked[1][1] == {"tariffIds": [name_of(EVERYBODY)]}
+    get_validator(2, "ClearTariffs", "2.1").validate(asked[1][1])
+
+
+async def test_who_boots_again_is_sent_it_again() -> None:
+    asked = await lived_through(directory(), directory(), boots=True)
+
+    assert [action for action, _ in asked] == ["SetDefaultTariff"] * 2
 
 
 @pytest.mark.parametrize(

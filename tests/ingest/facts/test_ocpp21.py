@@ -19,11 +19,11 @@ from ledger.facts.station_facts import (
     SessionUpdated,
     StationFact,
 )
-from ledger.facts.station_terms import (
+from ledger.facts.station_quote import (
     ChargingLimit,
     StationAmount,
     StationCost,
-    StationTerms,
+    StationQuote,
 )
 from ledger.log.envelope import Frame
 from tests.at_the_edge import sealed
@@ -64,7 +64,7 @@ def test_a_start_with_what_is_new_is_a_start_without_oddities() -> None:
 
     assert isinstance(fact, SessionStarted)
     assert (fact.transaction_ref, fact.oddities) == ("T", ("unit_missing",))
-    assert fact.terms == StationTerms(
+    assert fact.quote == StationQuote(
         tariff_id="day", limit=ChargingLimit(cost=Decimal(20), time_s=3600)
     )
 
@@ -120,7 +120,7 @@ def test_the_cost_that_a_station_reckons_is_kept_to_the_last_digit() -> None:
     fact = _ended(COST)
 
     assert fact.oddities == ()
-    assert fact.terms == StationTerms(
+    assert fact.quote == StationQuote(
         tariff_id="day",
         cost=StationCost(
             currency="EUR",
@@ -129,7 +129,7 @@ def test_the_cost_that_a_station_reckons_is_kept_to_the_last_digit() -> None:
                 ("fixed", StationAmount(Decimal("1.00"))),
                 ("energy", StationAmount(Decimal("3.0000000001"), Decimal("3.57"))),
             ),
-            energy_kwh=Decimal("10.25"),
+            energy=Decimal("10.25"),
             charging_s=3600,
             idle_s=60,
         ),
@@ -137,15 +137,15 @@ def test_the_cost_that_a_station_reckons_is_kept_to_the_last_digit() -> None:
 
 
 def test_a_station_of_2_0_1_says_no_cost() -> None:
-    assert _ended(COST, "ocpp2.0.1").terms is None
+    assert _ended(COST, "ocpp2.0.1").quote is None
 
 
 def test_a_station_that_could_not_reckon_says_why() -> None:
-    terms = _ended('{"failureToCalculate": true, "failureReason": "no tariff"}').terms
+    quote = _ended('{"failureToCalculate": true, "failureReason": "no tariff"}').quote
 
-    assert terms is not None
-    assert terms.cost is not None
-    assert terms.cost.failure == "no tariff"
+    assert quote is not None
+    assert quote.cost is not None
+    assert quote.cost.failure == "no tariff"
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def test_a_station_that_could_not_reckon_says_why() -> None:
 def test_what_is_no_amount_is_not_said_and_is_odd(total: str) -> None:
     fact = _ended(COST.replace("4.76", total))
 
-    assert fact.terms is not None
-    assert fact.terms.cost is not None
-    assert fact.terms.cost.total.incl_tax is None
-    assert fact.terms.cost.total.excl_tax == Decimal("4.0000000001")
+    assert fact.quote is not None
+    assert fact.quote.cost is not None
+    assert fact.quote.cost.total.incl_tax is None
+    assert fact.quote.cost.total.excl_tax == Decimal("4.0000000001")
     assert "value_unreadable" in fact.oddities
 
 
@@ -172,14 +172,14 @@ def test_a_cost_that_says_nothing_stops_nothing(cost: str) -> None:
     fact = _ended(cost)
 
     assert fact.reason is None
-    assert fact.terms is not None
-    assert fact.terms.cost is not None
-    assert fact.terms.cost.currency is None
+    assert fact.quote is not None
+    assert fact.quote.cost is not None
+    assert fact.quote.cost.currency is None
 
 
 @pytest.mark.parametrize("currency", ['"EURO"', '"E1R"', '"\u0400UR"', "978", "null"])
 def test_a_currency_is_three_letters(currency: str) -> None:
-    cost = _ended(COST.replace('"eur"', currency)).terms
+    cost = _ended(COST.replace('"eur"', currency)).quote
 
     assert cost is not None
     assert cost.cost is not None
@@ -201,7 +201,7 @@ def test_a_limit_that_was_reached_is_heard(trigger: str) -> None:
     fact = _event("Updated", trigger)
 
     assert isinstance(fact, SessionUpdated)
-    assert fact.terms == StationTerms(has_reached_limit=True)
+    assert fact.quote == StationQuote(has_reached_limit=True)
 
 
 @pytest.mark.parametrize("tariff_id", ["x" * 61, None, [], {}, 7.5])
@@ -209,7 +209,7 @@ def test_a_tariff_id_that_none_can_have_is_none(tariff_id: object) -> None:
     fact = _event("Updated", "Trigger", tariffId=tariff_id)
 
     assert isinstance(fact, SessionUpdated)
-    assert fact.terms is None or fact.terms.tariff_id == "7.5"
+    assert fact.quote is None or fact.quote.tariff_id == "7.5"
 
 
 def _settled(**more: object) -> StationFact:

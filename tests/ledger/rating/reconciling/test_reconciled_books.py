@@ -16,7 +16,15 @@ from projections.audit.payments import payments_for
 from projections.sessions import list_sessions
 from projections.stations.history import station_history
 from tests.at_the_edge import sealed
-from tests.charging_day import Timed, at, declare_fleet, everywhere, stamp, write_log
+from tests.charging_day import (
+    Timed,
+    at,
+    declare_day,
+    declare_fleet,
+    everywhere,
+    stamp,
+    write_log,
+)
 from tests.projections.books_of_a_day import ask, go_on, replayed
 
 STATION = "CS-NEW-1"
@@ -88,6 +96,35 @@ def test_the_books_say_both_figures_and_a_replay_says_the_same(database: str) ->
     assert {_gross(each) for each in rated.values()} == {238}
     report = replayed(database)
     assert report.is_identical, report
+
+
+SHARED = """
+tariff: DAY
+currency: EUR
+vat: 19 %
+elements:
+  - energy: 0.40 per kWh
+adjustments:
+  - {shared_cap: energy, amount: 3, on: [energy], per: day, shared_by: customer}
+"""
+
+
+def test_what_others_used_is_no_reason_to_hold_and_a_replay_says_the_same(database: str) -> None:
+    declare_fleet(database)
+    version = declare_day(database, SHARED)
+    write_log(database, list(everywhere(version, 0)))
+    for ref in ("1", "2"):
+        go_on(database, charged(ref, cost(9.99)))
+
+    with ask(database) as connection:
+        listed = list_sessions(connection)
+        rated = rated_sessions(connection, [SessionRevision(s.session_id, 1) for s in listed])
+
+    # The day is capped at 3.00 before taxes: the second session has what the first one left.
+    assert sorted(map(_gross, rated)) == [119, 238]
+    assert all("station_cost_differs" in each.flags for each in listed)
+    assert all("station_cost_differs" in each.flags for each in rated)
+    assert replayed(database).is_identical
 
 
 def settled(minutes: float, ref: str | None, number: str) -> Timed:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.declared.declarations import BEGINNING, POLICY_KEY, Declarations, Kind
 from ledger.facts.flags import Flag
-from ledger.facts.station_terms import StationAmount, StationCost, StationTerms
+from ledger.facts.station_quote import StationAmount, StationCost, StationQuote
 from ledger.master_data.customers import Customer
 from ledger.master_data.policies import Policy
 from ledger.master_data.tariff_versions import published
@@ -41,8 +41,8 @@ def told(
     """Return a session of 4.00 before and 4.76 with taxes, for which its station says otherwise."""
     total = StationAmount(excl and Decimal(excl), incl and Decimal(incl))  # type: ignore[arg-type]
     cost = StationCost(currency=currency, total=total, failure=failure)
-    terms = StationTerms(tariff_id=tariff_id, cost=cost)
-    return msgspec.structs.replace(session(), terms=terms)
+    quote = StationQuote(tariff_id=tariff_id, cost=cost)
+    return msgspec.structs.replace(session(), quote=quote)
 
 
 def decided(
@@ -178,7 +178,7 @@ def test_whatever_a_station_says_our_price_stays(
     incl: Decimal | None, excl: Decimal | None, currency: str | None
 ) -> None:
     cost = StationCost(currency=currency, total=StationAmount(excl, incl))
-    charging = msgspec.structs.replace(session(), terms=StationTerms(cost=cost))
+    charging = msgspec.structs.replace(session(), quote=StationQuote(cost=cost))
 
     decision = release(charging, declared(), moment=moment_of(charging), by="mia", reason="so")
 

@@ -1,4 +1,4 @@
-"""What an OCPP 2.1 station says of its terms: tariff, limits, and the cost that it reckons.
+"""What an OCPP 2.1 station quotes: its tariff, limits, and the cost that it reckons.
 
 Read part by part: what is no amount is not said, whatever stands beside it. Nothing raises.
 Source: OCPP 2.1 part 2, TransactionEventRequest (CostDetailsType, TransactionType).
@@ -20,7 +20,7 @@ from ingest.facts.lenient import (
     storable,
 )
 from ledger.facts.flags import Flag
-from ledger.facts.station_terms import ChargingLimit, StationAmount, StationCost, StationTerms
+from ledger.facts.station_quote import ChargingLimit, StationAmount, StationCost, StationQuote
 
 TARIFF_ID_MAX: Final = 60
 _FAILURE_MAX: Final = 500
@@ -32,13 +32,13 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 _REACHED: Final = frozenset(
     {"CostLimitReached", "EnergyLimitReached", "TimeLimitReached", "SoCLimitReached"}
 )
-_NOTHING: Final = StationTerms()
+_NOTHING: Final = StationQuote()
 
 
-def read_terms(
+def read_quote(
     info: Mapping[str, Any], trigger: object, cost: object, oddities: Oddities
-) -> StationTerms | None:
-    """Return what an event says of its terms, None for nothing: it says so hardly ever.
+) -> StationQuote | None:
+    """Return what an event quotes, None for nothing: it hardly ever does.
 
     Args:
         info: Its `transactionInfo`.
@@ -50,7 +50,7 @@ def read_terms(
     has_reached = isinstance(trigger, str) and trigger in _REACHED
     if tariff_id is None and limit is None and cost is None and not has_reached:
         return None
-    found = StationTerms(
+    found = StationQuote(
         tariff_id=None if tariff_id is None else _tariff_id(tariff_id, oddities),
         limit=None if limit is None else _limit(read_object(limit), oddities),
         has_reached_limit=has_reached,
@@ -88,7 +88,7 @@ def _cost(raw: object, oddities: Oddities) -> StationCost:
         currency=_currency(total.get("currency"), oddities),
         total=_amount(total.get("total"), oddities),
         parts=tuple(found),
-        energy_kwh=_number(usage, "energy", oddities),
+        energy=_number(usage, "energy", oddities),
         charging_s=_whole(usage, "chargingTime", oddities),
         idle_s=_whole(usage, "idleTime", oddities),
         reservation_s=_whole(usage, "reservationTime", oddities),

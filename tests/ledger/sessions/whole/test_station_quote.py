@@ -1,4 +1,4 @@
-"""What a 2.1 station says beside its readings: terms, resumed transactions, energy given back."""
+"""What a 2.1 station says beside its readings: quote, resumed transactions, energy given back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_terms import ChargingLimit
+from ledger.facts.station_quote import ChargingLimit
 from tests.station_story import Story21, in_any_order, watts, wh
 
 
@@ -32,9 +32,9 @@ def test_the_cost_of_a_session_is_that_of_its_stop_not_one_on_the_way() -> None:
 
     (session,) = in_any_order(story)
 
-    assert session.terms is not None
-    assert session.terms.cost is not None
-    assert session.terms.cost.total.incl_tax == Decimal("3.75")
+    assert session.quote is not None
+    assert session.quote.cost is not None
+    assert session.quote.cost.total.incl_tax == Decimal("3.75")
     assert session.flags == ()
 
 
@@ -46,8 +46,8 @@ def test_a_cost_on_the_way_alone_is_no_cost_of_the_session() -> None:
 
     (session,) = in_any_order(story)
 
-    assert session.terms is not None
-    assert session.terms.cost is None
+    assert session.quote is not None
+    assert session.quote.cost is None
 
 
 def test_tariff_and_limit_are_the_last_ones_told_whichever_came_first() -> None:
@@ -60,9 +60,9 @@ def test_tariff_and_limit_are_the_last_ones_told_whichever_came_first() -> None:
 
     (session,) = in_any_order(story)
 
-    assert session.terms is not None
-    assert session.terms.tariff_id == "night@1"
-    assert session.terms.limit == ChargingLimit(energy_wh=Decimal(4000), time_s=3600)
+    assert session.quote is not None
+    assert session.quote.tariff_id == "night@1"
+    assert session.quote.limit == ChargingLimit(energy_wh=Decimal(4000), time_s=3600)
     assert session.flags == (Flag.LIMIT_REACHED,)
     assert session.is_complete
 
