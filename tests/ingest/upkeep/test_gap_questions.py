@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from ingest.commands.asking import StationCommands
 from ingest.commands.store import PostgresCommands
+from ingest.declared_directory import DeclaredDirectory
 from ingest.edge.connection_epochs import PostgresEpochs
 from ingest.upkeep.gap_questions import (
     QUESTIONS_AT_ONCE,
@@ -22,6 +23,7 @@ from ingest.upkeep.gap_questions import (
     question_about,
     take_gaps,
 )
+from ingest.upkeep.list_keeping import ListKeeper
 from ingest.upkeep.upkeep import Upkeep
 from ledger.database import connect, connect_async
 from ledger.log.envelope import Frame
@@ -222,8 +224,16 @@ async def an_upkeep(database: str, exits: AsyncExitStack, holder: str = "a") -> 
     exits.push_async_callback(commands.close)
     clock = FixedClock()
     clock.moment = at(5)
-    upkeep = Upkeep(database, commands=commands, clock=clock, holder=holder, kept_days=90)
+    directory = DeclaredDirectory(database, clock)
+    exits.push_async_callback(directory.close)
+    lists = ListKeeper(
+        lambda: connect_async(database), directory=directory, commands=commands, clock=clock
+    )
+    upkeep = Upkeep(
+        database, commands=commands, clock=clock, lists=lists, holder=holder, kept_days=90
+    )
     exits.callback(upkeep.close)
+    exits.push_async_callback(upkeep.stop)
     return upkeep
 
 
