@@ -129,7 +129,7 @@ class Depot:
 
     def row(self) -> tuple[Any, ...]:
         with connect(self.dsn) as connection:
-            found = connection.execute(
+            found: tuple[Any, ...] | None = connection.execute(
                 "SELECT version, entries, problem FROM local_list"
             ).fetchone()
         assert found is not None
