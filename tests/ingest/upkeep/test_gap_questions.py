@@ -90,6 +90,10 @@ def taken(books: Connection[Any], minutes: float, policy: Policy = POLICY) -> li
         pytest.param({}, 6 * HOURS, id="a quarter of the silence"),
         pytest.param({**WAITING, "state": "held"}, 0, id="held for it"),
         pytest.param({**WAITING, "flags": ["seq_gap_closed"]}, None, id="the queue is empty"),
+        pytest.param({"flags": ["stop_lost", "stop_not_held"]}, None, id="it holds no stop"),
+        pytest.param(
+            {"state": "held", "flags": ["stop_lost", "stop_not_held"]}, None, id="held, and no stop"
+        ),
         pytest.param({**WAITING, "flags": []}, None, id="nothing is missing"),
         pytest.param({**WAITING, "state": "rated"}, None, id="decided"),
     ],
@@ -141,6 +145,26 @@ def test_who_does_not_answer_is_asked_five_times_farther_and_farther_apart(datab
 
     assert asked == [1, 3, 7, 15, 31]
     assert len(asked) == UNANSWERED_MAX
+
+
+def test_a_session_that_only_says_nothing_is_asked_about_now_and_then(database: str) -> None:
+    with connect(database) as books:
+        connected(books, "CP1")
+        session(books, "A", 0)
+
+        asked = [minute for minute in range(1, 29 * HOURS) if taken(books, minute)]
+
+    assert asked == [6 * HOURS, 12 * HOURS, 18 * HOURS, 24 * HOURS]
+
+
+def test_an_old_station_is_asked_for_its_state_and_its_meter(database: str) -> None:
+    with connect(database) as books:
+        connected(books, "CP1", protocol="ocpp1.6")
+        session(books, "A", 0, flags=["stop_lost"])
+
+        asked = [minute for minute in range(1, 9 * HOURS) if taken(books, minute)]
+
+    assert asked == [1, 3]
 
 
 def test_who_says_that_more_is_to_come_is_asked_until_the_policy_ends_it(database: str) -> None:
