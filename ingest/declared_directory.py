@@ -108,6 +108,10 @@ class DeclaredDirectory:
         self._looking: asyncio.Task[None] | None = None
         self._is_away = False
 
+    async def declarations(self) -> Declarations:
+        """Return the newest declarations."""
+        return await self._fresh()
+
     async def station(self, identity: str) -> StationAccess | None:
         """Return who may connect as *identity* (canonical), or None."""
         known = await self._fresh()

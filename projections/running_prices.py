@@ -91,5 +91,6 @@ class RunningPrices:
     def _known(self) -> Declarations:
         version = load_version(self._connection)
         if version != self._declarations.version:
-            self._declarations = load_declarations(self._connection)
+            known = self._declarations
+            self._declarations = load_declarations(self._connection, known=known)
         return self._declarations

@@ -18,7 +18,7 @@ from psycopg import Connection
 
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations
-from ledger.declared.store import load_declarations
+from ledger.declared.store import NewestDeclarations
 from ledger.rating.allowances import ReadAllowances
 from ledger.rating.decisions import SessionRevision
 from ledger.rating.entitlements import Entitlements
@@ -39,9 +39,14 @@ FAILED = SessionCost(is_final=False, codes=("rating_failed",))
 
 
 def with_costs(
-    connection: Connection[Any], sessions: Iterable[SessionSummary]
+    connection: Connection[Any],
+    sessions: Iterable[SessionSummary],
+    newest: NewestDeclarations | None = None,
 ) -> list[SessionSummary]:
-    """Return *sessions* with what each costs; a held or written-off one has no cost."""
+    """Return *sessions* with what each costs; a held or written-off one has no cost.
+
+    Who asks often keeps the *newest* declarations: to load all of them takes longer than all else.
+    """
     listed = list(sessions)
     rated = [
         SessionRevision(each.session_id, each.revision) for each in listed if each.state in PRICED
@@ -49,7 +54,7 @@ def with_costs(
     unfinished = {each.station_id for each in listed if each.state in UNFINISHED}
     costs = {
         **final_costs(connection, rated),
-        **costs_so_far(connection, sorted(unfinished)),
+        **costs_so_far(connection, sorted(unfinished), newest),
     }
     return [_with_cost(each, costs.get(each.session_id)) for each in listed]
 
@@ -81,12 +86,14 @@ def final_costs(
     }
 
 
-def costs_so_far(connection: Connection[Any], stations: Sequence[str]) -> dict[str, SessionCost]:
+def costs_so_far(
+    connection: Connection[Any], stations: Sequence[str], newest: NewestDeclarations | None = None
+) -> dict[str, SessionCost]:
     """Return what the unfinished sessions at *stations* cost so far, by id."""
     heard = connection.execute(HEARD, (stations,)).fetchall()
     if not heard:
         return {}
-    declarations = load_declarations(connection)
+    declarations = (newest or NewestDeclarations()).of(connection)
     return {
         session_id: cost
         for station_id, heard_at in heard

@@ -24,6 +24,9 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "kafka": "The topics, where the log is in Kafka.",
         "events": "What is published of decisions.",
         "station": "Stations: calls to them, their credentials, and who was refused.",
+        "station certificate": "Root certificates of a station.",
+        "station display": "What a station's display shows (OCPP 2.x).",
+        "station local-list": "Who may charge while a station cannot ask.",
         "station tariff": "Which tariffs lie in a station of OCPP 2.1.",
     }
 )

@@ -16,6 +16,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
+from ledger.declared.store import NewestDeclarations
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
 from projections.session_costs import with_costs
@@ -31,6 +32,7 @@ TransactionRef = Annotated[
 ]
 READ: Final = {"scope": "read"}
 Pool = NamedDependency[ConnectionPool[Any]]
+Newest = NamedDependency[NewestDeclarations]
 
 
 class TransactionCost(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,10 +110,10 @@ class StationsController(Controller):
         return StationPage(found[:limit], more)
 
     @get("/stations/{station_id:str}", opt=READ, sync_to_thread=True)
-    def one(self, pool: Pool, station_id: FromPath[str]) -> StationDetail:
+    def one(self, pool: Pool, newest: Newest, station_id: FromPath[str]) -> StationDetail:
         """Return one station, with its open sessions and its last security events."""
         with pool.connection() as connection:
-            found = read_station_detail(connection, station_id, at=datetime.now(UTC))
+            found = read_station_detail(connection, station_id, at=datetime.now(UTC), newest=newest)
         if found is None:
             message = f"no station {station_id} is declared"
             raise NotFoundException(message)
@@ -127,6 +129,7 @@ class TransactionsController(Controller):
     def listed(
         self,
         pool: Pool,
+        newest: Newest,
         station: Text = None,
         token: Text = None,
         is_open: Annotated[bool | None, QueryParameter(name="open")] = None,
@@ -149,7 +152,7 @@ class TransactionsController(Controller):
                 since=since,
                 limit=limit + 1,
             )
-            shown = with_costs(connection, found[:limit])
+            shown = with_costs(connection, found[:limit], newest)
         more = None
         if len(found) > limit:
             last = found[limit - 1]
@@ -157,14 +160,14 @@ class TransactionsController(Controller):
         return TransactionPage([_transaction(each) for each in shown], more)
 
     @get("/transactions/{ref:path}", opt=READ, sync_to_thread=True)
-    def one(self, pool: Pool, ref: TransactionRef) -> Transaction:
+    def one(self, pool: Pool, newest: Newest, ref: TransactionRef) -> Transaction:
         """Return one transaction."""
         with pool.connection() as connection:
             found = list_sessions(connection, session_id=ref.removeprefix("/"), limit=1)
             if not found:
                 message = f"there is no transaction {ref.removeprefix('/')}"
                 raise NotFoundException(message)
-            (shown,) = with_costs(connection, found)
+            (shown,) = with_costs(connection, found, newest)
         return _transaction(shown)
 
 

@@ -32,6 +32,7 @@ from ingest.interface.stations import StationSettingsController
 from ingest.persons.subjects import PostgresSubjects
 from ingest.station_settings import StationDesk
 from ledger.database import connect_async, connect_options
+from ledger.declared.store import NewestDeclarations
 
 CONNECTIONS_MAX: Final = 8
 """Of the pool that reads: one a request that is being answered, the others wait."""
@@ -159,6 +160,7 @@ def interface_app(dsn: str, clock: Clock, open_log: OpenLog) -> Litestar:
             "commands": commands,
             "declaring": declaring,
             "desk": desk,
+            "newest": NewestDeclarations(),
             "pool": pool,
             "profiles": profiles,
         },

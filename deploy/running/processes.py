@@ -19,6 +19,7 @@ from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
+    from ingest.declared_directory import DeclaredDirectory
     from ingest.directory import StationDirectory
     from ingest.edge.server import Listener, Manners, Server
     from ingest.persons.subjects import Subjects
@@ -150,13 +151,14 @@ async def _open_server(
 
 @asynccontextmanager
 async def _upkeep(
-    context: PartContext, directory: StationDirectory, subjects: Subjects
+    context: PartContext, directory: DeclaredDirectory, subjects: Subjects
 ) -> AsyncIterator[None]:
     """Let the upkeep of stations run meanwhile; where time is stepped, there is none."""
     if not isinstance(context.clock, SystemClock):
         yield
         return
     from ingest.commands.asking import StationCommands  # noqa: PLC0415
+    from ingest.upkeep.list_keeping import ListKeeper  # noqa: PLC0415
     from ingest.upkeep.upkeep import Upkeep  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415
 
@@ -166,15 +168,18 @@ async def _upkeep(
         context.dsn,
         commands=commands,
         clock=clock,
+        lists=ListKeeper(connect, directory=directory, commands=commands, clock=clock),
         holder=context.holder,
         kept_days=settings.calls_kept_days,
     )
-    running = asyncio.create_task(upkeep.run())
+    tasks = [asyncio.create_task(each) for each in (upkeep.run(), commands.follow())]
     try:
         yield
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await upkeep.stop()
         upkeep.close()
         await commands.close()
 

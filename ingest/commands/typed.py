@@ -138,11 +138,6 @@ def cancel_reservation(*, reservation: int) -> TypedCall:
     return TypedCall("CancelReservation", {"reservationId": reservation})
 
 
-def local_list_version() -> TypedCall:
-    """Return the call that asks which local list a station has; 0 or -1: none."""
-    return TypedCall("GetLocalListVersion", {})
-
-
 def set_charging_profile(protocol: str, *, profile: str, evse: int = 0) -> TypedCall:
     """Return the call that sets a charging *profile* (JSON, in the version's words).
 

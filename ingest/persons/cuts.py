@@ -103,6 +103,7 @@ def cuts_in(
     beside: Sequence[PersonCut] = (),
     *,
     is_ours: bool = False,
+    tokens_max: int = TOKENS_MAX,
 ) -> list[PersonCut]:
     """Return what is to be cut out of *text*, in its order. Never raises.
 
@@ -112,6 +113,7 @@ def cuts_in(
         beside: What is cut out of the frame, where *text* is the reply to it.
         is_ours: It is a call of ours, or the answer to one: passwords of the station are cut
             out of it. In what a station says of itself nothing but readings would be lost.
+        tokens_max: How many tokens of it get a subject of their own.
     """
     is_worth = any(map(text.__contains__, _WORTH))
     if is_ours:
@@ -126,7 +128,7 @@ def cuts_in(
         for value in values
         if value.start not in taken and (cut := _token_cut(value, habits)) is not None
     ]
-    holders = _unique((*beside, *cuts))
+    holders = _unique((*beside, *cuts), TOKENS_MAX)
     taken = {cut.start for cut in cuts}
     id_at = at.end() - 1 if (at := _ID.match(text)) else -1
     cuts += [
@@ -136,15 +138,15 @@ def cuts_in(
         and (cut := _text_cut(value, holders, habits, is_id=value.start == id_at)) is not None
     ]
     # A frame of a million tokens must not make a million rows: the others are the station's.
-    known = _unique((*beside, *cuts))
+    known = set(_unique((*beside, *cuts), tokens_max))
     cuts = [cut if cut.holder in known else cut._replace(holder=None) for cut in cuts]
     return sorted(cuts, key=lambda cut: cut.start)
 
 
-def _unique(cuts: Iterable[PersonCut]) -> list[Holder]:
-    """Return the first tokens that are cut out, each once."""
+def _unique(cuts: Iterable[PersonCut], tokens_max: int) -> list[Holder]:
+    """Return the first *tokens_max* tokens that are cut out, each once."""
     found = dict.fromkeys(cut.holder for cut in cuts if cut.holder is not None)
-    return list(found)[:TOKENS_MAX]
+    return list(found)[:tokens_max]
 
 
 def whole_cut(text: str) -> list[PersonCut]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from ingest.persons.cuts import PersonCut, cuts_in, whole_cut
+from ingest.persons.cuts import TOKENS_MAX, PersonCut, cuts_in, whole_cut
 from ingest.persons.subjects import Subjects
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.envelope import Frame, Sealed
 from ledger.persons.holders import Holder, secret_holder, station_holder
 from ledger.persons.sealing import Subject, SubjectCut, cut_text, frame_hmac
+
+OUR_TOKENS_MAX: Final = 10_000
+"""Tokens of a call of ours that get a subject of their own."""
 
 
 class FrameCuts(NamedTuple):
@@ -45,7 +48,9 @@ def frame_cuts(
         # Our answer repeats the id that was found in it.
         return FrameCuts(station, whole, [PersonCut(0, len(reply), None)] if reply else [])
     is_ours = frame.direction == "out"
-    cuts = cuts_in(frame.frame, habits, is_ours=is_ours)
+    # Whom we name ourselves is known: a local list has many, and each may be erased.
+    tokens_max = OUR_TOKENS_MAX if is_ours else TOKENS_MAX
+    cuts = cuts_in(frame.frame, habits, is_ours=is_ours, tokens_max=tokens_max)
     reply_cuts = cuts_in(reply, habits, beside=cuts, is_ours=is_ours)
     return FrameCuts(station, cuts, reply_cuts) if cuts or reply_cuts else None
 

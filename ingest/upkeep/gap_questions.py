@@ -11,6 +11,7 @@ That it was asked is noted before, so a kill costs a question and never makes on
     1.6: the same                           TriggerMessage StatusNotification, then MeterValues
     5,000 stations at once                  two hundred a minute, those never asked first
     no answer, or an error                  five questions in all
+    "it goes on", and nothing more comes    again after another quarter of silence_s
 
 Source: OCPP 2.0.1 part 2, E14 and E15; part 6, TC_E_31; OCPP 1.6 edition 2, 5.17.
 """
@@ -28,6 +29,8 @@ from ledger.master_data.policies import Policy
 
 QUESTIONS_AT_ONCE: Final = 200
 UNANSWERED_MAX: Final = 5
+OLD_MAX: Final = 2
+"""Of a station of 1.6, which has no word for what it still holds: its state, and its meter."""
 QUESTIONS_MAX: Final = 64
 """Of one session, as long as its station says each time that it holds more."""
 PAUSE: Final = timedelta(minutes=1)
@@ -41,26 +44,31 @@ SELECT missing.session_id, missing.station_id, protocol, transaction_ref, place,
        coalesce(times, 0)
 FROM (
     SELECT session_id, station_id, transaction_ref, coalesce(evse_id, connector_id) AS place,
-           last_fact_at
-    FROM unfinished_session AS open
-    WHERE last_fact_at <= %(at)s - %(pause)s AND CASE
+           last_fact_at, CASE
         WHEN ended_at IS NOT NULL THEN 'seq_gap' = ANY (flags)
-        ELSE 'stop_lost' = ANY (flags) OR last_fact_at <= %(at)s - %(silence)s OR EXISTS (
+        WHEN 'stop_not_held' = ANY (flags) THEN false
+        ELSE 'stop_lost' = ANY (flags) OR EXISTS (
             SELECT FROM station_state AS told
             WHERE told.station_id = open.station_id AND booted_at > open.last_fact_at)
-        END
+        END AS is_known,
+        ended_at IS NULL AND NOT 'stop_not_held' = ANY (flags)
+            AND last_fact_at <= %(at)s - %(silence)s AS is_silent
+    FROM unfinished_session AS open WHERE last_fact_at <= %(at)s - %(pause)s
     UNION ALL
-    SELECT session_id, station_id, transaction_ref, coalesce(evse_id, connector_id), last_fact_at
+    SELECT session_id, station_id, transaction_ref, coalesce(evse_id, connector_id), last_fact_at,
+           NOT 'stop_not_held' = ANY (flags), false
     FROM session WHERE state = 'held' AND flags && '{seq_gap,stop_lost}'
 ) AS missing
 JOIN connected_station USING (station_id)
 LEFT JOIN session_question AS asked USING (session_id)
-WHERE asked.session_id IS NULL OR (
+WHERE (is_known OR is_silent) AND (asked.session_id IS NULL OR (
     first_at > %(at)s - %(ask)s
-    AND asked_at + least(%(pause)s * 2 ^ least(times, 10), %(wait)s / 2) <= %(at)s
-    AND (times < %(unanswered_max)s OR (last_fact_at >= asked_at AND times < %(max)s))
-)
-ORDER BY asked_at NULLS FIRST, last_fact_at, session_id LIMIT %(limit)s
+    AND asked_at + CASE WHEN is_known THEN least(%(pause)s * 2 ^ least(times, 10), %(wait)s / 2)
+        ELSE %(silence)s END <= %(at)s
+    AND (times < CASE protocol WHEN 'ocpp1.6' THEN %(old_max)s ELSE %(unanswered_max)s END
+         OR (last_fact_at >= asked_at AND times < %(max)s AND protocol <> 'ocpp1.6'))
+))
+ORDER BY asked_at NULLS FIRST, last_fact_at, missing.session_id LIMIT %(limit)s
 """
 _NOTE: LiteralString = """
 INSERT INTO session_question AS known (session_id, times, first_at, asked_at)
@@ -101,6 +109,7 @@ def take_gaps(connection: Connection[Any], policy: Policy, *, at: datetime) -> l
         "wait": timedelta(seconds=policy.wait_s),
         "ask": timedelta(seconds=policy.ask_s),
         "unanswered_max": UNANSWERED_MAX,
+        "old_max": OLD_MAX,
         "max": QUESTIONS_MAX,
         "limit": QUESTIONS_AT_ONCE,
     }

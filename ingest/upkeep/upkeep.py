@@ -18,6 +18,7 @@ from ingest.clock import Clock
 from ingest.commands.asking import Patience, StationCommands
 from ingest.errors import IngestError
 from ingest.upkeep.gap_questions import Gap, question_about, take_gaps
+from ingest.upkeep.list_keeping import ListKeeper
 from ledger.database import connect
 from ledger.declared.declarations import POLICY_KEY, Kind, decode_entity
 from ledger.errors import LedgerError
@@ -50,6 +51,7 @@ class Upkeep:
         *,
         commands: StationCommands,
         clock: Clock,
+        lists: ListKeeper,
         holder: str,
         kept_days: int,
         seconds: float = UPKEEP_SECONDS,
@@ -60,12 +62,14 @@ class Upkeep:
             dsn: The database.
             commands: By which stations are asked.
             clock: The product's clock.
+            lists: What keeps the local lists.
             holder: What this server is called: the same after a restart, no other's at once.
             kept_days: For how many days after its deadline a call's row is kept.
             seconds: How far the rounds are apart.
         """
         self._dsn, self._commands, self._clock, self._holder = dsn, commands, clock, holder
-        self._kept_days, self._seconds = kept_days, seconds
+        self._lists, self._kept_days, self._seconds = lists, kept_days, seconds
+        self._listing: asyncio.Task[int] | None = None
         self._connection: Connection[Any] | None = None
         self._lease: Lease | None = None
 
@@ -83,7 +87,17 @@ class Upkeep:
         """Do what is due, if this is the process that does it; return how many were asked."""
         gaps = await asyncio.to_thread(self._take_turn)
         await asyncio.gather(*(self._ask(gap) for gap in gaps))
+        # Beside the rounds: a slow station's list must hold up no question.
+        if self._lease is not None and (self._listing is None or self._listing.done()):
+            self._listing = asyncio.create_task(self._lists.round())
+            self._listing.add_done_callback(_hear)
         return len(gaps)
+
+    async def stop(self) -> None:
+        """Stop what goes on beside the rounds."""
+        if self._listing is not None:
+            self._listing.cancel()
+            await asyncio.gather(self._listing, return_exceptions=True)
 
     def close(self) -> None:
         """Give the lease up, so that another process need not wait for its end."""
@@ -126,3 +140,8 @@ class Upkeep:
         except IngestError as error:
             # It went meanwhile, or named its transaction as no call may.
             _LOGGER.info("%s is not asked about %s: %s", gap.station_id, gap.session_id, error)
+
+
+def _hear(listing: asyncio.Task[int]) -> None:
+    if not listing.cancelled() and (error := listing.exception()) is not None:
+        _LOGGER.warning("no local lists: %s", error)

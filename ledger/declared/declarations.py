@@ -110,6 +110,12 @@ class Declarations:
             found._histories[row.kind, row.key] = history
         return found
 
+    def at_version(self, version: int) -> Declarations:
+        """Return what was declared up to an earlier *version*."""
+        return Declarations(
+            row for rows in self._histories.values() for row in rows if row.version <= version
+        )
+
     def keys(self, kind: Kind) -> tuple[str, ...]:
         """Return every key ever declared for *kind*, sorted."""
         return tuple(sorted(key for known, key in self._histories if known is kind))

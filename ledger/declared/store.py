@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 from psycopg import Connection
@@ -20,14 +21,39 @@ from ledger.errors import LedgerError
 from tariffs.model.canonical import canonical_json
 
 
-def load_declarations(connection: Connection[Any], version: int | None = None) -> Declarations:
-    """Return the snapshot at *version*, or the newest."""
+def load_declarations(
+    connection: Connection[Any],
+    version: int | None = None,
+    *,
+    known: Declarations | None = None,
+) -> Declarations:
+    """Return the snapshot at *version*, or the newest.
+
+    From an older one that is *known* it costs what was declared since, however much there is.
+    """
+    if known is None or (version is not None and version < known.version):
+        known = Declarations()
     rows = connection.execute(
         "SELECT version, kind, key, valid_from, body FROM declaration"
-        " WHERE version <= coalesce(%s, version) ORDER BY version",
-        (version,),
-    )
-    return Declarations(_read(*row) for row in rows)
+        " WHERE version > %s AND version <= coalesce(%s, version) ORDER BY version",
+        (known.version, version),
+    ).fetchall()
+    news = [_read(*row) for row in rows]
+    return (known.extended(news) if known.version else Declarations(news)) if news else known
+
+
+class NewestDeclarations:
+    """The newest snapshot, kept for the next one who asks, in any thread."""
+
+    def __init__(self) -> None:
+        self._known = Declarations()
+        self._turn = Lock()
+
+    def of(self, connection: Connection[Any]) -> Declarations:
+        """Return everything that is declared by now."""
+        with self._turn:
+            self._known = load_declarations(connection, known=self._known)
+            return self._known
 
 
 def declare(

@@ -40,6 +40,17 @@ class PricesTold(StrEnum):
     """And while it charges, what it costs so far."""
 
 
+class LocalList(StrEnum):
+    """How a station's local list is kept in step with the declared tokens."""
+
+    OFF = "off"
+    """It is left as it is."""
+    FULL = "full"
+    """Whole, each time that it changes."""
+    DIFFERENTIAL = "differential"
+    """By what has changed, where the station has what it was sent last; else whole."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Waiting times in seconds of product time, and answers by policy.
 
@@ -64,6 +75,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `ask_s`: a station is asked for what is missing of a session (a sequence number, a stop) for
     that long, again and again while it says that it still holds messages of it, which keeps the
     session waiting; 0 asks nothing.
+    `local_list`: see LocalList; a site or a station may say otherwise.
     """
 
     wait_s: int = 3600
@@ -82,3 +94,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     station_cost_limit: Decimal = Decimal(1)
     tariffs_to_stations: bool = False
     ask_s: int = 86_400
+    local_list: LocalList = LocalList.OFF

@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from ledger.facts.station_traits import POWER_DEFAULT_W, StationTraits
+from ledger.master_data.policies import LocalList
 from ledger.master_data.sites import Site
 
 
@@ -23,10 +24,10 @@ class Station(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A charging station; its key is the identity it connects with.
 
     `password_hash` is salted scrypt (ledger.declared.passwords), None where it may not connect.
-    `max_power_w` is one connector's. `price_messages`: its model shows prices that come as messages
-    of a vendor, where its protocol has none of its own for them. The fields from `time_zone` on
-    correct a model's quirks; see StationTraits for their meaning, and TokenHabits for that of the
-    last two.
+    `max_power_w` is one connector's. `local_list` goes before the site's. `price_messages`: its
+    model shows prices that come as messages of a vendor, where its protocol has none of its own
+    for them. The fields from `time_zone` on correct a model's quirks; see StationTraits for their
+    meaning, and TokenHabits for that of the last two.
     """
 
     site: str
@@ -34,6 +35,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     connectors: tuple[DeclaredConnector, ...] = ()
     max_power_w: Decimal | None = None
     price_messages: bool = False
+    local_list: LocalList | None = None
     commissioned_on: date | None = None
     time_zone: str | None = None
     clock_offset_s: int | None = None

@@ -75,7 +75,8 @@ class Rater:
     def use(self, version: int) -> None:
         """Decide with what was declared up to *version* from here on."""
         if version != self._declarations.version:
-            self._declarations = load_declarations(self._connection, version)
+            known = self._declarations
+            self._declarations = load_declarations(self._connection, version, known=known)
             self._traits = self._policy = None
 
     def traits(self, station_id: str, at: datetime) -> StationTraits:

@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 import msgspec
 from psycopg import Connection
 
+from ledger.declared.store import NewestDeclarations
 from projections.session_costs import with_costs
 from projections.sessions import SessionSummary, list_sessions
 from projections.stations.registered import RegisteredStation, read_station
@@ -62,7 +63,11 @@ class StationDetail(RegisteredStation, frozen=True, kw_only=True):
 
 
 def read_station_detail(
-    connection: Connection[Any], station_id: str, *, at: datetime
+    connection: Connection[Any],
+    station_id: str,
+    *,
+    at: datetime,
+    newest: NewestDeclarations | None = None,
 ) -> StationDetail | None:
     """Return one station, however its id is spelt; None if it is not declared at *at*."""
     station = read_station(connection, station_id, at=at)
@@ -72,7 +77,7 @@ def read_station_detail(
     events = connection.execute(_EVENTS, (station.id,)).fetchall()
     return StationDetail(
         **msgspec.structs.asdict(station),
-        sessions=[_running(each) for each in with_costs(connection, opened)],
+        sessions=[_running(each) for each in with_costs(connection, opened, newest)],
         security_events=[
             ToldSecurityEvent(
                 type=kind,

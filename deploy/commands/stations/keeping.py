@@ -72,21 +72,6 @@ def cancel_reservation(
     return send(folder, station, lambda _: typed.cancel_reservation(reservation=reservation))
 
 
-def local_list(station: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
-    """Ask a station which version its local list of tokens has.
-
-    0 or -1: it has none.
-
-    Args:
-        station: The station's id.
-        folder: Where.
-    """
-    from deploy.commands.stations.calling import send
-    from ingest.commands import typed
-
-    return send(folder, station, lambda _: typed.local_list_version())
-
-
 def charging_profile(
     station: str, profile: str, *, evse: int = 0, folder: ReadingFolder = READ_FOLDER
 ) -> int:

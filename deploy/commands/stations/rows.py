@@ -97,12 +97,6 @@ STATION_COMMANDS: Final = (
         examples=("station cancel-reservation CS-001 812",),
     ),
     Command(
-        words="station local-list",
-        function="deploy.commands.stations.keeping:local_list",
-        summary="Ask a station which version its local list of tokens has.",
-        examples=("station local-list CS-001",),
-    ),
-    Command(
         words="station charging-profile",
         function="deploy.commands.stations.keeping:charging_profile",
         summary="Ask a station to charge by a profile, by its name or from a file.",
@@ -143,6 +137,85 @@ STATION_COMMANDS: Final = (
         function="deploy.commands.stations.tariffs:clear",
         summary="Take tariffs away from a station of OCPP 2.1.",
         examples=("station tariff clear CS-001", "station tariff clear CS-001 harbour@1f0c2a"),
+    ),
+    Command(
+        words="station logs",
+        function="deploy.commands.stations.servicing:logs",
+        summary="Have a station send its diagnostics, or its security log, to a URL.",
+        examples=("station logs CS-001 --to https://files.example/CS-001",),
+    ),
+    Command(
+        words="station firmware",
+        function="deploy.commands.stations.servicing:firmware",
+        summary=(
+            "Have a station fetch a firmware and run it; a signed one with certificate and "
+            "signature."
+        ),
+        examples=("station firmware CS-001 --at https://files.example/v2.bin",),
+    ),
+    Command(
+        words="station certificate install",
+        function="deploy.commands.stations.servicing:install_certificate",
+        summary="Add a root certificate to a station.",
+        examples=("station certificate install CS-001 root.pem --use csms",),
+    ),
+    Command(
+        words="station certificate list",
+        function="deploy.commands.stations.servicing:list_certificates",
+        summary="Ask a station which root certificates it has.",
+        examples=("station certificate list CS-001 --json",),
+    ),
+    Command(
+        words="station certificate delete",
+        function="deploy.commands.stations.servicing:delete_certificate",
+        summary="Take a certificate off a station, by what `certificate list` shows of it.",
+        examples=(
+            (
+                "station certificate delete CS-1 --issuer-name-hash a --issuer-key-hash b "
+                "--serial-number 7"
+            ),
+        ),
+    ),
+    Command(
+        words="station display show",
+        function="deploy.commands.stations.servicing:show_message",
+        summary=(
+            "Show a message on a station's display, or change the one of that number (OCPP 2.x)."
+        ),
+        examples=("station display show CS-001 1 'Closed from 22:00' --priority InFront",),
+    ),
+    Command(
+        words="station display clear",
+        function="deploy.commands.stations.servicing:clear_message",
+        summary="Take a message off a station's display (OCPP 2.x).",
+        examples=("station display clear CS-001 1",),
+    ),
+    Command(
+        words="station display list",
+        function="deploy.commands.stations.servicing:list_messages",
+        summary=(
+            "Ask a station which messages it shows; it tells them in messages of its own "
+            "(OCPP 2.x)."
+        ),
+        examples=("station display list CS-001",),
+    ),
+    Command(
+        words="station data-transfer",
+        function="deploy.commands.stations.servicing:data_transfer",
+        summary="Send a station what its vendor has made up.",
+        examples=("station data-transfer CS-001 org.example --message Ping --content now",),
+    ),
+    Command(
+        words="station local-list show",
+        function="deploy.commands.stations.local_lists:show",
+        summary="Show which version of its local list a station has, and what it was sent last.",
+        examples=("station local-list show CS-001",),
+    ),
+    Command(
+        words="station local-list send",
+        function="deploy.commands.stations.local_lists:send",
+        summary="Bring a station's local list up to date now, whatever the policy says.",
+        examples=("station local-list send CS-001", "station local-list send CS-001 --whole"),
     ),
     Command(
         words="station password",

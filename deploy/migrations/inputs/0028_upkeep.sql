@@ -10,5 +10,20 @@ CREATE TABLE session_question (
 );
 CREATE INDEX session_question_asked ON session_question (asked_at);
 
+-- What each station's local list was sent as: the declared tokens of a version, at a moment of the
+-- product's clock; `epoch` is the connection on which the station said that it has `version`.
+CREATE TABLE local_list (
+    station_id       text PRIMARY KEY,
+    version          integer     NOT NULL,
+    declared_version bigint      NOT NULL,
+    as_of            timestamptz NOT NULL,
+    -- Null where the station did not take it; `problem` says why.
+    digest           bytea,
+    entries          integer     NOT NULL,
+    epoch            bigint      NOT NULL,
+    problem          text,
+    tried_at         timestamptz NOT NULL DEFAULT now()
+);
+
 -- By it the calls of long ago are cleared.
 CREATE INDEX station_command_deadline ON station_command (deadline);

@@ -179,7 +179,6 @@ async def test_every_example_of_the_document_is_what_happens(wattledger: Wattled
                 for words in (
                     "reserve CS-001 --token 04A1B2C3 --evse 1",
                     "cancel-reservation CS-001 7",
-                    "local-list CS-001",
                     "charging-profile CS-001 night --evse 1",
                     "clear-charging-profile CS-001",
                 )

@@ -46,7 +46,6 @@ CALLS: dict[str, Say] = {
     "get": lambda p: typed.get_variables(p, names=["A.B", "C.D"]),
     "set": lambda p: typed.set_variable(p, name="A.B", value="7"),
     "cancel": lambda _: typed.cancel_reservation(reservation=7),
-    "local list": lambda _: typed.local_list_version(),
     "profile": lambda p: typed.set_charging_profile(p, profile=PROFILES[p], evse=2),
     "clear": typed.clear_charging_profile,
     "clear one": lambda p: typed.clear_charging_profile(p, profile=0),

@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from ingest.commands.asking import StationCommands
 from ingest.commands.store import PostgresCommands
+from ingest.declared_directory import DeclaredDirectory
 from ingest.edge.connection_epochs import PostgresEpochs
 from ingest.upkeep.gap_questions import (
     QUESTIONS_AT_ONCE,
@@ -22,6 +23,7 @@ from ingest.upkeep.gap_questions import (
     question_about,
     take_gaps,
 )
+from ingest.upkeep.list_keeping import ListKeeper
 from ingest.upkeep.upkeep import Upkeep
 from ledger.database import connect, connect_async
 from ledger.log.envelope import Frame
@@ -88,6 +90,10 @@ def taken(books: Connection[Any], minutes: float, policy: Policy = POLICY) -> li
         pytest.param({}, 6 * HOURS, id="a quarter of the silence"),
         pytest.param({**WAITING, "state": "held"}, 0, id="held for it"),
         pytest.param({**WAITING, "flags": ["seq_gap_closed"]}, None, id="the queue is empty"),
+        pytest.param({"flags": ["stop_lost", "stop_not_held"]}, None, id="it holds no stop"),
+        pytest.param(
+            {"state": "held", "flags": ["stop_lost", "stop_not_held"]}, None, id="held, and no stop"
+        ),
         pytest.param({**WAITING, "flags": []}, None, id="nothing is missing"),
         pytest.param({**WAITING, "state": "rated"}, None, id="decided"),
     ],
@@ -139,6 +145,26 @@ def test_who_does_not_answer_is_asked_five_times_farther_and_farther_apart(datab
 
     assert asked == [1, 3, 7, 15, 31]
     assert len(asked) == UNANSWERED_MAX
+
+
+def test_a_session_that_only_says_nothing_is_asked_about_now_and_then(database: str) -> None:
+    with connect(database) as books:
+        connected(books, "CP1")
+        session(books, "A", 0)
+
+        asked = [minute for minute in range(1, 29 * HOURS) if taken(books, minute)]
+
+    assert asked == [6 * HOURS, 12 * HOURS, 18 * HOURS, 24 * HOURS]
+
+
+def test_an_old_station_is_asked_for_its_state_and_its_meter(database: str) -> None:
+    with connect(database) as books:
+        connected(books, "CP1", protocol="ocpp1.6")
+        session(books, "A", 0, flags=["stop_lost"])
+
+        asked = [minute for minute in range(1, 9 * HOURS) if taken(books, minute)]
+
+    assert asked == [1, 3]
 
 
 def test_who_says_that_more_is_to_come_is_asked_until_the_policy_ends_it(database: str) -> None:
@@ -222,8 +248,16 @@ async def an_upkeep(database: str, exits: AsyncExitStack, holder: str = "a") -> 
     exits.push_async_callback(commands.close)
     clock = FixedClock()
     clock.moment = at(5)
-    upkeep = Upkeep(database, commands=commands, clock=clock, holder=holder, kept_days=90)
+    directory = DeclaredDirectory(database, clock)
+    exits.push_async_callback(directory.close)
+    lists = ListKeeper(
+        lambda: connect_async(database), directory=directory, commands=commands, clock=clock
+    )
+    upkeep = Upkeep(
+        database, commands=commands, clock=clock, lists=lists, holder=holder, kept_days=90
+    )
     exits.callback(upkeep.close)
+    exits.push_async_callback(upkeep.stop)
     return upkeep
 
 

@@ -1,0 +1,292 @@
+"""Keeping the local lists of stations in step with the declared tokens, by policy.
+
+What a station was sent last is a row; what it has, it is asked. A list is sent when its station
+connects with another version than the row's, and when what it should hold has changed.
+
+    differential, the station has the row's version     what has changed since, in parts
+    it has another one, or full, or a part was refused  all of it: a full one, then the rest
+    that is refused too                                 the row says why; again an hour later
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, LiteralString, NamedTuple
+
+import msgspec
+import psycopg
+
+from ingest.clock import Clock
+from ingest.commands.asking import Patience, StationCommands
+from ingest.commands.command import CommandState
+from ingest.declared_directory import DeclaredDirectory
+from ingest.errors import IngestError
+from ingest.gathering import Connect
+from ingest.upkeep.list_limits import ListLimits, limits_in, limits_wanted
+from ingest.upkeep.local_lists import (
+    OLD,
+    ListEntry,
+    ListUpdate,
+    ToldVersion,
+    changed_entries,
+    differential_updates,
+    digest_of,
+    full_updates,
+    list_content,
+    list_mode,
+    without_master_passes,
+)
+from ledger.declared.declarations import Declarations
+from ledger.master_data.policies import LocalList
+
+AT_ONCE: Final = 20
+"""Stations that are sent their lists at the same time."""
+PATIENCE: Final = Patience(wait=60.0, answer=60.0)
+BY: Final = "wattledger"
+_CONNECTED: LiteralString = """
+SELECT station_id, link.epoch, protocol, version, declared_version, as_of, digest, list.epoch,
+       coalesce(problem IS NOT NULL AND tried_at > now() - interval '1 hour', false)
+FROM connected_station AS link LEFT JOIN local_list AS list USING (station_id)
+WHERE %(only)s::text IS NULL OR station_id = %(only)s ORDER BY station_id
+"""
+_KEEP: LiteralString = """
+INSERT INTO local_list (station_id, version, declared_version, as_of, digest, entries, epoch)
+VALUES (%(station_id)s, %(version)s, %(declared_version)s, %(as_of)s, %(digest)s, %(entries)s,
+    %(epoch)s)
+ON CONFLICT (station_id) DO UPDATE SET
+    version = excluded.version, declared_version = excluded.declared_version,
+    as_of = excluded.as_of, digest = excluded.digest, entries = excluded.entries,
+    epoch = excluded.epoch, problem = NULL, tried_at = now()
+"""
+# What it was sent last stands: it may have that still.
+_FAILED: LiteralString = """
+INSERT INTO local_list (station_id, version, declared_version, as_of, entries, epoch, problem)
+VALUES (%(station_id)s, 0, 0, %(as_of)s, 0, 0, %(problem)s)
+ON CONFLICT (station_id) DO UPDATE SET epoch = 0, problem = excluded.problem, tried_at = now()
+"""
+_SPELT: LiteralString = "SELECT subject, spelt FROM subject WHERE subject = ANY (%s)"
+_LOGGER = logging.getLogger(__name__)
+
+
+class ListRefusedError(IngestError):
+    """A station does not take a list; `why` in words."""
+
+    def __init__(self, station_id: str, why: str) -> None:
+        self.station_id, self.why = station_id, why
+        super().__init__(f"{station_id} takes no local list: {why}")
+
+
+class KeptList(NamedTuple):
+    """A connected station, and what it was sent last, if it was: a row of _CONNECTED."""
+
+    station_id: str
+    epoch: int
+    protocol: str
+    version: int | None
+    declared_version: int | None
+    as_of: datetime | None
+    digest: bytes | None
+    checked_epoch: int | None
+    has_failed: bool
+
+
+class ListKeeper:
+    """Keeps the lists; `directory` knows the declarations, `commands` asks the stations."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        directory: DeclaredDirectory,
+        commands: StationCommands,
+        clock: Clock,
+    ) -> None:
+        self._connect, self._directory = connect, directory
+        self._commands, self._clock = commands, clock
+        self._contents: dict[tuple[object, ...], Mapping[str, ListEntry]] = {}
+
+    async def round(self) -> int:
+        """Bring every connected station's list up to date where it must be; return how many."""
+        known = await self._directory.declarations()
+        self._contents.clear()
+        due = [each for each in await self._lists() if self._is_due(each, known)]
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def keep(kept: KeptList) -> None:
+            async with places:
+                try:
+                    await self.send(kept)
+                except (IngestError, psycopg.Error) as error:
+                    _LOGGER.warning("the list of %s: %s", kept.station_id, error)
+
+        await asyncio.gather(*(keep(each) for each in due))
+        return len(due)
+
+    async def list_of(self, station_id: str) -> KeptList | None:
+        """Return a station's connection and what it was sent; None if it is not connected."""
+        return next(iter(await self._lists(only=station_id)), None)
+
+    async def version_of(self, kept: KeptList) -> int:
+        """Ask a station which version of its list it has.
+
+        Raises:
+            ListRefusedError: If it has none, and can have none.
+        """
+        said = await self._ask(kept, "GetLocalListVersion", {})
+        number = msgspec.convert(said, ToldVersion).number
+        if number is None or number < 0:
+            raise ListRefusedError(kept.station_id, "it has no local lists")
+        return number
+
+    async def send(self, kept: KeptList, *, is_full: bool = False) -> int:
+        """Bring one station's list up to date; return the version that it has then.
+
+        Raises:
+            ListRefusedError: If the station does not take it; its row says why.
+        """
+        known = await self._directory.declarations()
+        now = self._clock.now()
+        content = self._content(kept, known, now)
+        try:
+            has = await self.version_of(kept)
+            is_known = has == kept.version and kept.version is not None
+            if is_known and not is_full and kept.digest == digest_of(content):
+                version = has
+            else:
+                version = await self._update(
+                    kept, known, content, has, is_full=is_full or not is_known
+                )
+        except ListRefusedError as refused:
+            row = {"station_id": kept.station_id, "as_of": now, "problem": refused.why}
+            async with await self._connect() as connection:
+                await connection.execute(_FAILED, row)
+            raise
+        row = {
+            "station_id": kept.station_id,
+            "version": version,
+            "declared_version": known.version,
+            "as_of": now,
+            "digest": digest_of(content),
+            "entries": len(content),
+            "epoch": kept.epoch,
+        }
+        async with await self._connect() as connection:
+            await connection.execute(_KEEP, row)
+        return version
+
+    async def _update(
+        self,
+        kept: KeptList,
+        known: Declarations,
+        content: Mapping[str, ListEntry],
+        has: int,
+        *,
+        is_full: bool,
+    ) -> int:
+        limits = await self._limits(kept)
+        version = max(has, kept.version or 0) + 1
+        mode = list_mode(known, kept.station_id, self._clock.now())
+        is_short = limits.length_max is None or len(content) <= limits.length_max
+        if is_short and not is_full and mode is LocalList.DIFFERENTIAL:
+            sent = await self._send_changes(kept, content, version, limits)
+            if sent is not None:
+                return sent
+            version = max(await self.version_of(kept), version) + 1
+        uids = await self._uids(content.values())
+        entries = [content[subject] for subject in sorted(content)]
+        updates = full_updates(
+            entries, uids, kept.protocol, version=version, items_max=limits.items_max
+        )
+        length = sum(len(each.payload.get("localAuthorizationList", ())) for each in updates)
+        if limits.length_max is not None and length > limits.length_max:
+            why = f"it holds {limits.length_max} tokens, and {length} may charge there"
+            raise ListRefusedError(kept.station_id, why)
+        status = await self._send_all(kept, updates)
+        if status is not None:
+            raise ListRefusedError(kept.station_id, f"it answered {status}")
+        return updates[-1].version
+
+    async def _send_changes(
+        self, kept: KeptList, content: Mapping[str, ListEntry], version: int, limits: ListLimits
+    ) -> int | None:
+        """Send what has changed; None where that cannot be said, or the station refuses it."""
+        before = await self._content_before(kept)
+        changes = changed_entries(before, content)
+        named = [entry or ListEntry(subject, None, None) for subject, entry in changes]
+        updates = differential_updates(
+            changes,
+            await self._uids(named),
+            kept.protocol,
+            version=version,
+            items_max=limits.items_max,
+        )
+        if not updates or await self._send_all(kept, updates) is not None:
+            return None
+        return updates[-1].version
+
+    async def _send_all(self, kept: KeptList, updates: Sequence[ListUpdate]) -> str | None:
+        """Send *updates* one after the other; return what the station said against one."""
+        for update in updates:
+            said = await self._ask(kept, "SendLocalList", update.payload)
+            status = said.get("status") if isinstance(said, dict) else None
+            if status != "Accepted":
+                return str(status)
+        return None
+
+    async def _limits(self, kept: KeptList) -> ListLimits:
+        call = limits_wanted(kept.protocol)
+        return limits_in(kept.protocol, await self._ask(kept, call.action, call.payload))
+
+    async def _ask(self, kept: KeptList, action: str, payload: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+        """Return what a station answers.
+
+        Raises:
+            ListRefusedError: If it does not answer, or with an error.
+        """
+        text = msgspec.json.encode(payload).decode()
+        found = await self._commands.ask(kept.station_id, action, text, by=BY, patience=PATIENCE)
+        if found.state is not CommandState.ANSWERED or found.response is None:
+            why = found.error.code if found.error is not None else str(found.state)
+            raise ListRefusedError(kept.station_id, f"{action} was not answered: {why}")
+        return msgspec.json.decode(found.response)
+
+    def _is_due(self, kept: KeptList, known: Declarations) -> bool:
+        now = self._clock.now()
+        if kept.has_failed or list_mode(known, kept.station_id, now) is LocalList.OFF:
+            return False
+        if kept.checked_epoch != kept.epoch:
+            return True
+        return kept.digest != digest_of(self._content(kept, known, now))
+
+    def _content(
+        self, kept: KeptList, known: Declarations, at: datetime
+    ) -> Mapping[str, ListEntry]:
+        """Return what the list of a station holds at a moment; many stations have the same."""
+        station = known.station(kept.station_id, at)
+        key = station and station.site, kept.protocol == OLD, known.version, at
+        if key not in self._contents:
+            content = list_content(known, station.site if station else "", at)
+            if kept.protocol == OLD:
+                content = without_master_passes(content, known, at)
+            self._contents[key] = content
+        return self._contents[key]
+
+    async def _content_before(self, kept: KeptList) -> Mapping[str, ListEntry]:
+        assert kept.declared_version is not None
+        assert kept.as_of is not None
+        before = (await self._directory.declarations()).at_version(kept.declared_version)
+        return self._content(kept, before, kept.as_of)
+
+    async def _uids(self, entries: Any) -> dict[str, str]:  # noqa: ANN401 - entries, in any order
+        subjects = {each for entry in entries for each in (entry.subject, entry.group) if each}
+        async with await self._connect() as connection:
+            cursor = await connection.execute(_SPELT, (sorted(subjects),))
+            return dict(await cursor.fetchall())
+
+    async def _lists(self, *, only: str | None = None) -> list[KeptList]:
+        async with await self._connect() as connection:
+            cursor = await connection.execute(_CONNECTED, {"only": only})
+            return [KeptList(*row) for row in await cursor.fetchall()]
