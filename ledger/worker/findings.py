@@ -72,6 +72,8 @@ class Findings:
     def decide(self, row: SessionRow, decision: Decision) -> None:
         """Keep a *decision* about the session of *row*."""
         self.decisions.append(decision)
+        # A rating may note more than the fold.
+        row.flags = sorted({*row.flags, *decision.flags})
         if row.told_gross is not None and isinstance(decision, SessionRated):
             row.compare_told(_gross(decision))
 

@@ -377,8 +377,6 @@ class Judge:
     def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
         if verdict is not None:
             row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
-            # A rating may note more than the fold.
-            row.flags = sorted({*row.flags, *verdict.decision.flags})
             self._findings.decide(row, verdict.decision)
         self._findings.change(row)
 
