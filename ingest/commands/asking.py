@@ -342,3 +342,21 @@ async def _protocols(
     cursor = await connection.execute(_CONNECTED, (list(asked),))
     found: Mapping[str, str] = dict(await cursor.fetchall())
     return [found.get(each) for each in asked]
+
+
+_LATEST: LiteralString = (
+    "SELECT " + COMMAND_COLUMNS + " FROM station_command WHERE station_id = %s"  # noqa: S608 - ours
+    " ORDER BY asked_at DESC, id LIMIT %s"
+)
+
+
+def latest_commands(
+    connection: psycopg.Connection[Any], station_id: str, *, limit: int
+) -> list[CommandOutcome]:
+    """Return the calls to a station, as it is declared, that were asked for last."""
+    rows = connection.execute(_LATEST, (station_id, limit)).fetchall()
+    commands = [command_of(row) for row in rows]
+    sealed = [e for c in commands for e in (*c.frame.sealed, *c.frame.reply_sealed)]
+    subjects = sorted({each.subject for each in sealed})
+    keys: dict[str, bytes] = dict(connection.execute(KEYS, (subjects,)).fetchall())
+    return [outcome_of(each, keys) for each in commands]

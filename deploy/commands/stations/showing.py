@@ -92,7 +92,7 @@ def show(station: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         station: The station's id, however it is spelt.
         folder: Where.
     """
-    from ingest.commands.history import latest_commands
+    from ingest.commands.asking import latest_commands
     from projections.stations.detail import read_station_detail
 
     with opened(folder.settings()) as connection:
