@@ -31,7 +31,7 @@ from ingest.facts.parts import (
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, TextSample
-from ingest.facts.security_events import SECURITY_EVENT
+from ingest.facts.station_events import SECURITY_EVENT
 from ingest.facts.told import MeterValuesAt, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (

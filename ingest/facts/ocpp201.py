@@ -30,7 +30,7 @@ from ingest.facts.parts import (
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, NumberSample
-from ingest.facts.security_events import SECURITY_EVENT
+from ingest.facts.station_events import PROBLEMS, SECURITY_EVENT
 from ingest.facts.told import Kinds, MeterValuesAt, Strict, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
@@ -230,6 +230,7 @@ CALLS: Final[Table] = {
         },
     ),
     "SecurityEventNotification": SECURITY_EVENT,
+    "NotifyEvent": PROBLEMS,
     "BootNotification": Telling(
         StationBooted,
         {

@@ -19,10 +19,10 @@ from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import Sample, lenient_meter_values
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
+    OF_NO_FOLD,
     FrameSetAside,
     PriceTold,
     QueueReported,
-    SecurityEventTold,
     SessionStarted,
     SessionUpdated,
     StationBooted,
@@ -36,7 +36,7 @@ REFERENCE_MAX: Final = 128
 A longer one is known by its hash; its own text stands in the frame."""
 _HEAD: Final = frozenset({"station_id", "position", "line", "received_at", "oddities"})
 _AUTHORIZED: Final = (SessionStarted, SessionUpdated)
-_OF_NO_SESSION: Final = (StationBooted, QueueReported, PriceTold, SecurityEventTold)
+_OF_NO_SESSION: Final = (StationBooted, QueueReported, PriceTold, *OF_NO_FOLD)
 _NOWHERE: Final = At("", None, lambda _raw, _oddities: None)
 
 

@@ -191,6 +191,23 @@ class SecurityEventTold(Fact, frozen=True, kw_only=True, array_like=True, gc=Fal
     occurred_at: datetime | None
 
 
+class ComponentProblem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A component of a station has a problem, or has it no more; place 0 is the whole station."""
+
+    component: str
+    evse_id: int
+    connector_id: int
+    is_over: bool
+    code: str | None
+    occurred_at: datetime | None
+
+
+class ProblemsTold(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="problems"):
+    """What does not work at a station, or works again; it changes no session."""
+
+    problems: tuple[ComponentProblem, ...]
+
+
 class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="queue"):
     """The station said whether it still holds messages of a transaction (GetTransactionStatus)."""
 
@@ -238,11 +255,15 @@ StationFact = (
     | ConnectorStatusChanged
     | StationBooted
     | SecurityEventTold
+    | ProblemsTold
     | QueueReported
     | PriceTold
     | PaymentReported
     | FrameSetAside
 )
+
+OF_NO_FOLD: Final = (SecurityEventTold, ProblemsTold)
+"""What is told for people alone."""
 
 SessionFact = SessionStarted | SessionUpdated | SessionEnded
 """The facts that carry readings and belong to one session."""

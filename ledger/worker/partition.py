@@ -14,11 +14,11 @@ from psycopg import Connection
 from ledger.asides.aside import Aside, AsideStep
 from ledger.asides.stored import Taken, stalled_stations, store_asides, store_counts
 from ledger.facts.station_facts import (
+    OF_NO_FOLD,
     FrameSetAside,
     PaymentReported,
     PriceTold,
     QueueReported,
-    SecurityEventTold,
     SessionEnded,
     SessionStarted,
     SessionUpdated,
@@ -328,7 +328,7 @@ class PartitionWorker:
             return False  # it decides nothing
         if isinstance(fact, FrameSetAside):
             self._set_aside[station_id, fact.reason] += 1
-        elif kind is not SecurityEventTold:  # no fold has a use for it
+        elif kind not in OF_NO_FOLD:  # no fold has a use for it
             self._shelf.new[station_id, transaction if is_owned else ""].append(fact)
         is_news = kind in ALWAYS_JUDGED or (kind is SessionUpdated and is_owned)
         return memory.is_waiting or is_news

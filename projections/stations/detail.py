@@ -24,6 +24,12 @@ ORDER BY position DESC, line DESC
 """
 
 
+_PROBLEMS: LiteralString = """
+SELECT component, evse_id, connector_id, code, coalesce(told_at, received_at)
+FROM station_problem WHERE station_id = %s ORDER BY evse_id, connector_id, component
+"""
+
+
 class RunningSession(msgspec.Struct, frozen=True, kw_only=True):
     """An open session: what was metered and what it costs so far, before and with taxes.
 
@@ -43,6 +49,16 @@ class RunningSession(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
+class StationProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """A component that has a problem now (OCPP 2.x); EVSE 0 is the whole station."""
+
+    component: str
+    evse: int
+    connector: int
+    code: str | None
+    since: datetime
+
+
 class ToldSecurityEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What a station said that concerns its security; `told_at` is its own time.
 
@@ -56,8 +72,12 @@ class ToldSecurityEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StationDetail(RegisteredStation, frozen=True, kw_only=True):
-    """A station with its open sessions and its last security events, the newest first."""
+    """A station with its open sessions, its problems, and its last security events.
 
+    The newest of these come first.
+    """
+
+    problems: list[StationProblem]
     sessions: list[RunningSession]
     security_events: list[ToldSecurityEvent]
 
@@ -75,8 +95,13 @@ def read_station_detail(
         return None
     opened = list_sessions(connection, station_id=station.id, is_open=True, limit=RUNNING_MAX)
     events = connection.execute(_EVENTS, (station.id,)).fetchall()
+    problems = connection.execute(_PROBLEMS, (station.id,)).fetchall()
     return StationDetail(
         **msgspec.structs.asdict(station),
+        problems=[
+            StationProblem(component=name, evse=evse, connector=connector, code=code, since=since)
+            for name, evse, connector, code, since in problems
+        ],
         sessions=[_running(each) for each in with_costs(connection, opened, newest)],
         security_events=[
             ToldSecurityEvent(

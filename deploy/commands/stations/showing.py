@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ingest.commands.outcome import CommandOutcome
-    from projections.stations.detail import RunningSession, StationDetail
+    from projections.stations.detail import RunningSession, StationDetail, StationProblem
     from projections.stations.registered import RegisteredConnector
 
 COMMANDS_SHOWN = 20
@@ -142,6 +142,7 @@ def _say_station(station: StationDetail) -> None:
     link = station.connection
     online = f"since {shown(link.since)}, {link.protocol}" if link else "no"
     faults = [_fault(each) for each in station.connectors if each.is_faulted]
+    faults += [_problem(each) for each in station.problems]
     if station.error is not None:
         faults.insert(0, station.error)
     say(
@@ -175,6 +176,11 @@ def _state_of(connector: RegisteredConnector) -> str:
 def _fault(connector: RegisteredConnector) -> str:
     said: Iterable[str | None] = (connector.error or connector.status, connector.problem)
     return f"{_place(connector)}: {_joined(*said)}"
+
+
+def _problem(problem: StationProblem) -> str:
+    place = f"{problem.evse}: " if problem.evse else ""
+    return f"{place}{_joined(problem.component, problem.code)}"
 
 
 def _connector(connector: RegisteredConnector) -> tuple[object, ...]:

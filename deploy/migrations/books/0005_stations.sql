@@ -24,6 +24,18 @@ CREATE TABLE connector_state (
     PRIMARY KEY (station_id, evse_id, connector_id)
 ) WITH (fillfactor = 70);
 
+-- Of components that have one now; place 0 is the whole station.
+CREATE TABLE station_problem (
+    station_id   text        NOT NULL,
+    component    text        NOT NULL,
+    evse_id      integer     NOT NULL,
+    connector_id integer     NOT NULL,
+    code         text,
+    told_at      timestamptz,
+    received_at  timestamptz NOT NULL,
+    PRIMARY KEY (station_id, component, evse_id, connector_id)
+);
+
 -- The last ones of each station, and where each stands in the log.
 CREATE TABLE security_event (
     station_id  text        NOT NULL,

@@ -12,13 +12,16 @@ was received later holds; the station's clock decides nothing.
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
 from ledger.facts.station_facts import (
+    ComponentProblem,
     ConnectorStatusChanged,
+    ProblemsTold,
     SecurityEventTold,
     StationBooted,
     StationFact,
@@ -26,6 +29,7 @@ from ledger.facts.station_facts import (
 
 SECURITY_EVENTS_KEPT: Final = 50
 CONNECTORS_KEPT: Final = 128
+PROBLEMS_KEPT: Final = 50
 """Of each station; more than any has."""
 _NO_ERROR: Final = "NoError"
 
@@ -60,6 +64,32 @@ DELETE FROM connector_state USING (
 WHERE (connector_state.station_id, connector_state.evse_id, connector_state.connector_id)
     = (known.station_id, known.evse_id, known.connector_id) AND number > %s
 """
+_PROBLEMS: LiteralString = """
+INSERT INTO station_problem (station_id, component, evse_id, connector_id, code, told_at,
+    received_at)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[], %s::integer[], %s::text[],
+    %s::timestamptz[], %s::timestamptz[])
+ON CONFLICT (station_id, component, evse_id, connector_id) DO UPDATE SET
+    code = excluded.code, told_at = excluded.told_at, received_at = excluded.received_at
+"""
+_OVER: LiteralString = """
+DELETE FROM station_problem USING unnest(%s::text[], %s::text[], %s::integer[], %s::integer[])
+    AS gone (station_id, component, evse_id, connector_id)
+WHERE (station_problem.station_id, station_problem.component, station_problem.evse_id,
+       station_problem.connector_id)
+    = (gone.station_id, gone.component, gone.evse_id, gone.connector_id)
+"""
+_FEWER_PROBLEMS: LiteralString = """
+DELETE FROM station_problem USING (
+    SELECT station_id, component, evse_id, connector_id, row_number() OVER (
+        PARTITION BY station_id ORDER BY received_at DESC, component, evse_id, connector_id
+    ) AS number
+    FROM station_problem WHERE station_id = ANY (%s)
+) AS known
+WHERE (station_problem.station_id, station_problem.component, station_problem.evse_id,
+       station_problem.connector_id)
+    = (known.station_id, known.component, known.evse_id, known.connector_id) AND number > %s
+"""
 _EVENTS: LiteralString = """
 INSERT INTO security_event (station_id, partition, position, line, event_type, told_at, received_at)
 SELECT * FROM unnest(%s::text[], %s::integer[], %s::bigint[], %s::integer[], %s::text[],
@@ -83,6 +113,7 @@ class StationStates:
         self._partition = partition
         self._boots: dict[str, list[StationBooted]] = defaultdict(list)
         self._statuses: dict[tuple[str, int, int], ConnectorStatusChanged] = {}
+        self._problems: dict[tuple[str, str, int, int], _Problem] = {}
         self._events: dict[str, deque[SecurityEventTold]] = defaultdict(
             lambda: deque(maxlen=SECURITY_EVENTS_KEPT)
         )
@@ -97,6 +128,10 @@ class StationStates:
             case StationBooted():
                 # All that are news: the last one may leave out what one before it said.
                 self._boots[fact.station_id].append(fact)
+            case ProblemsTold():
+                for each in fact.problems:
+                    place = fact.station_id, each.component, each.evse_id, each.connector_id
+                    self._problems[place] = _Problem(each, fact)
             case SecurityEventTold():
                 self._events[fact.station_id].append(fact)
             case _:
@@ -110,17 +145,41 @@ class StationStates:
             _store(connection, _CONNECTORS, [_status(*each) for each in self._statuses.items()])
             stations = sorted({station_id for station_id, *_ in self._statuses})
             connection.execute(_FEWER_CONNECTORS, (stations, CONNECTORS_KEPT))
+        if self._problems:
+            self._store_problems(connection)
         if self._events:
             events = [each for told in self._events.values() for each in told]
             _store(connection, _EVENTS, [_event(self._partition, each) for each in events])
             connection.execute(_FEWER_EVENTS, (sorted(self._events), SECURITY_EVENTS_KEPT))
         self._boots.clear()
         self._statuses.clear()
+        self._problems.clear()
         self._events.clear()
+
+    def _store_problems(self, connection: Connection[Any]) -> None:
+        over = [place for place, each in self._problems.items() if each.problem.is_over]
+        rows = [
+            (*place, problem.code, _moment(problem.occurred_at), told.received_at)
+            for place, (problem, told) in self._problems.items()
+            if not problem.is_over
+        ]
+        if over:
+            _store(connection, _OVER, over)
+        if rows:
+            _store(connection, _PROBLEMS, rows)
+            stations = sorted({station_id for station_id, *_ in self._problems})
+            connection.execute(_FEWER_PROBLEMS, (stations, PROBLEMS_KEPT))
+
+
+class _Problem(NamedTuple):
+    """A problem, and the fact that told it."""
+
+    problem: ComponentProblem
+    told: ProblemsTold
 
 
 def _store(
-    connection: Connection[Any], statement: LiteralString, rows: list[tuple[object, ...]]
+    connection: Connection[Any], statement: LiteralString, rows: Sequence[Sequence[object]]
 ) -> None:
     connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
 

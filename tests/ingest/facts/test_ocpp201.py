@@ -11,9 +11,11 @@ import pytest
 from ingest.facts.translate import translate
 from ledger.facts.station_facts import (
     ChargingState,
+    ComponentProblem,
     ConnectorStatusChanged,
     FrameSetAside,
     Measurand,
+    ProblemsTold,
     QueueReported,
     Reading,
     ReadingContext,
@@ -195,3 +197,38 @@ def test_an_event_of_an_unknown_kind_is_an_update_and_one_without_transaction_is
 def test_what_bills_nothing_gives_no_fact() -> None:
     assert _facts('[2,"1","NotifyEvent",{"generatedAt":"x","seqNo":0,"eventData":[]}]') == []
     assert _facts('[2,"1","Heartbeat",{}]') == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"variable":{"name":"Problem"}}',
+        '{"component":{"name":7.5e3},"variable":{"name":"Tries"},"actualValue":"true"}',
+        '{"component":[],"variable":{"name":"Problem"},"actualValue":"true"}',
+        "7",
+        '{"component":{"name":""},"variable":{"name":"Problem"}}',
+    ],
+)
+def test_an_event_that_tells_of_no_problem_tells_none(event: str) -> None:
+    assert _facts(f'[2,"1","NotifyEvent",{{"eventData":[{event}]}}]') == []
+
+
+def test_a_problem_is_one_of_a_component_and_ends_when_it_is_false_or_cleared() -> None:
+    rows = [
+        '{"component":{"name":"Connector","evse":{"id":2,"connectorId":1}},"variable":{"name":'
+        f'"problem"}},"actualValue":{value},"techCode":"{"x" * 60}"{more}}}'
+        for value, more in (('"TRUE"', ""), ('"false"', ""), ('"true"', ',"cleared":true'))
+    ]
+    (fact,) = _facts(f'[2,"1","NotifyEvent",{{"eventData":[{",".join(rows)}]}}]')
+
+    assert isinstance(fact, ProblemsTold)
+    assert [each.is_over for each in fact.problems] == [False, True, True]
+    assert fact.problems[0] == ComponentProblem("Connector", 2, 1, False, "x" * 50, None)
+
+
+def test_a_message_of_a_million_problems_tells_a_hundred() -> None:
+    row = '{"component":{"name":"A"},"variable":{"name":"Problem"},"actualValue":"true"}'
+    (fact,) = _facts(f'[2,"1","NotifyEvent",{{"eventData":[{",".join([row] * 5000)}]}}]')
+
+    assert isinstance(fact, ProblemsTold)
+    assert len(fact.problems) == 100

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.cli import run
-from ledger.worker.stored.station_states import CONNECTORS_KEPT, SECURITY_EVENTS_KEPT
+from ledger.worker.stored.station_states import CONNECTORS_KEPT, PROBLEMS_KEPT, SECURITY_EVENTS_KEPT
 from projections.sessions import list_sessions
 from projections.stations.detail import StationDetail, read_station_detail
 from projections.stations.registered import read_stations
@@ -129,6 +129,48 @@ def test_the_last_fifty_security_events_are_kept(fleet: str) -> None:
     assert (kept[0].told_at, kept[0].received_at) == (at(51), _received(51))
     assert len({each.spot for each in kept}) == SECURITY_EVENTS_KEPT
     assert [each.type for each in detail(fleet, TWO).security_events] == ["Other"]
+
+
+def notified(minutes: float, *events: tuple[str, object, int]) -> Timed:
+    """Return a NotifyEvent of problems: component, value, EVSE (0: of the station)."""
+    data = [
+        {
+            "eventId": number,
+            "timestamp": stamp(minutes),
+            "trigger": "Alerting",
+            "actualValue": str(value),
+            "techCode": "E17",
+            "eventNotificationType": "HardWiredNotification",
+            "component": {"name": name, **({"evse": {"id": evse}} if evse else {})},
+            "variable": {"name": "Problem"},
+        }
+        for number, (name, value, evse) in enumerate(events)
+    ]
+    told = {"generatedAt": stamp(minutes), "seqNo": 0, "eventData": data}
+    return call(TWO, minutes, "NotifyEvent", told, {})
+
+
+def test_problems_last_until_they_are_over(fleet: str) -> None:
+    go_on(
+        fleet,
+        [
+            notified(1, ("Connector", "true", 2), ("TokenReader", "true", 0)),
+            notified(2, ("Connector", "true", 1), ("Connector", "false", 2)),
+        ],
+    )
+    # What is over in one record and what it began in another, and both in one.
+    go_on(fleet, [notified(3, ("TokenReader", "false", 0), ("FiscalMetering", "true", 0))])
+
+    found = [(e.component, e.evse, e.code, e.since) for e in detail(fleet, TWO).problems]
+
+    assert found == [("FiscalMetering", 0, "E17", at(3)), ("Connector", 1, "E17", at(2))]
+
+
+def test_problems_without_end_are_kept_as_far_as_anybody_reads(fleet: str) -> None:
+    names = [f"Part{number:02}" for number in range(PROBLEMS_KEPT + 1)]
+    go_on(fleet, [notified(n, (name, "true", 0)) for n, name in enumerate(names)])
+
+    assert [each.component for each in detail(fleet, TWO).problems] == names[1:]
 
 
 def test_a_station_that_names_connectors_without_end_keeps_the_last(fleet: str) -> None:
