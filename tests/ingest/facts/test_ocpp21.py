@@ -204,6 +204,13 @@ def test_a_limit_that_was_reached_is_heard(trigger: str) -> None:
     assert fact.quote == StationQuote(has_reached_limit=True)
 
 
+def test_a_tariff_that_was_not_taken_is_heard() -> None:
+    fact = _event("Started", "TariffNotAccepted", tariffId="day@1")
+
+    assert isinstance(fact, SessionStarted)
+    assert fact.quote == StationQuote(tariff_id="day@1", has_refused_tariff=True)
+
+
 @pytest.mark.parametrize("tariff_id", ["x" * 61, None, [], {}, 7.5])
 def test_a_tariff_id_that_none_can_have_is_none(tariff_id: object) -> None:
     fact = _event("Updated", "Trigger", tariffId=tariff_id)
