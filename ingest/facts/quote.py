@@ -32,6 +32,7 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 _REACHED: Final = frozenset(
     {"CostLimitReached", "EnergyLimitReached", "TimeLimitReached", "SoCLimitReached"}
 )
+_REFUSED: Final = "TariffNotAccepted"
 _NOTHING: Final = StationQuote()
 
 
@@ -47,14 +48,15 @@ def read_quote(
         oddities: Where to note what is odd.
     """
     tariff_id, limit = info.get("tariffId"), info.get("transactionLimit")
-    has_reached = isinstance(trigger, str) and trigger in _REACHED
-    if tariff_id is None and limit is None and cost is None and not has_reached:
+    has_reached, has_refused = isinstance(trigger, str) and trigger in _REACHED, trigger == _REFUSED
+    if tariff_id is None and limit is None and cost is None and not (has_reached or has_refused):
         return None
     found = StationQuote(
         tariff_id=None if tariff_id is None else _tariff_id(tariff_id, oddities),
         limit=None if limit is None else _limit(read_object(limit), oddities),
         has_reached_limit=has_reached,
         cost=None if cost is None else _cost(cost, oddities),
+        has_refused_tariff=has_refused,
     )
     return None if found == _NOTHING else found
 

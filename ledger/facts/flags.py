@@ -103,6 +103,7 @@ class Flag(StrEnum):
     ZERO_ENERGY = "zero_energy"
     # What the station says of its terms
     LIMIT_REACHED = "limit_reached"
+    TARIFF_NOT_TAKEN = "tariff_not_taken"
     STATION_COST_FAILED = "station_cost_failed"
     STATION_COST_DIFFERS = "station_cost_differs"
 
@@ -255,6 +256,7 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.POST_STOP_READINGS: FlagRule("Readings after the stop exist; they change nothing."),
     _F.ZERO_ENERGY: FlagRule("The session drew no energy."),
     _F.LIMIT_REACHED: FlagRule("A limit on cost, energy, time or state of charge was reached."),
+    _F.TARIFF_NOT_TAKEN: FlagRule("The station did not take the tariff that it was sent."),
     _F.STATION_COST_FAILED: FlagRule("The station could not reckon what the session costs."),
     # Raised by the rating, which says both figures.
     _F.STATION_COST_DIFFERS: FlagRule("The station reckons another cost than our price."),

@@ -52,14 +52,15 @@ class ChargingLimit(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class StationQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one frame quotes; None or False: nothing.
 
-    `tariff_id` is the name under which a tariff was sent to the station. `has_reached_limit`: the
-    frame came because of that.
+    `tariff_id` is the name under which a tariff was sent to the station. `has_reached_limit` and
+    `has_refused_tariff`: the frame came because of that.
     """
 
     tariff_id: str | None = None
     limit: ChargingLimit | None = None
     has_reached_limit: bool = False
     cost: StationCost | None = None
+    has_refused_tariff: bool = False
 
 
 def joined_quote(
@@ -81,6 +82,7 @@ def joined_quote(
         limit=limits[-1] if limits else None,
         has_reached_limit=any(quote.has_reached_limit for quote in in_order),
         cost=end.cost if end else None,
+        has_refused_tariff=any(quote.has_refused_tariff for quote in in_order),
     )
 
 
@@ -89,6 +91,8 @@ def flags_of_quote(quote: StationQuote | None) -> set[str]:
     flags: set[str] = set()
     if quote is not None and quote.has_reached_limit:
         flags.add(Flag.LIMIT_REACHED)
+    if quote is not None and quote.has_refused_tariff:
+        flags.add(Flag.TARIFF_NOT_TAKEN)
     if quote is not None and quote.cost is not None and quote.cost.failure is not None:
         flags.add(Flag.STATION_COST_FAILED)
     return flags

@@ -33,6 +33,7 @@ from tests.charging_day import (
     tick,
     write_log,
 )
+from tests.ledger.rating.reconciling.test_reconciled_books import cost, event
 from tests.projections.books_of_a_day import ask, tamper_with_decision, unpacked, work
 from tests.tree import ROOT
 
@@ -89,6 +90,9 @@ def books(database: str) -> str:
         *naive("CS-NEW-2", "C", "STRANGER", 10),
         choose("CS-NEW-1/B/20260302T084000Z", "release", 500),
         choose("CS-NEW-2/C/20260302T071000Z", "write_off", 500),
+        # Held for what its station reckons, with our price, which is dearer after eight.
+        event("CS-NEW-2", 1, "Started", "5", 0, 0),
+        event("CS-NEW-2", 50, "Ended", "5", 1, 2_000, costDetails=cost(9.99)),
         # Over the hour that spring leaves out, and past the end of March in Berlin.
         *charge("CS-OLD-2", 3, "BEARER1", 26 * 24 * 60 + 17 * 60),
         *charge("CS-OLD-2", 4, "HOME1", MIDNIGHT - 20),
@@ -176,8 +180,8 @@ def test_a_replay_under_another_tzdata_gives_the_same_bytes(books: str, doctored
 
     assert version == DOCTORED
     assert is_identical, shown
-    # Seven sessions, of which two were held first.
-    assert compared["decision"] == 9
+    # Eight sessions, of which two were held first.
+    assert compared["decision"] == 10
     assert compared["invoice document"] == 5
 
 
@@ -196,9 +200,18 @@ def test_new_decisions_under_another_tzdata_differ_and_say_so(books: str, doctor
     # An hour ahead of us: the station's clock is taken to be wrong.
     assert "tz_mislabelled" not in rated(books, "A").flags
     assert "tz_mislabelled" in rated(books, "A", "other").flags
+    ours = [_figures(decisions(books, schema)["5", "held"]) for schema in ("books", "other")]
+    assert ours == ["0.95 EUR", "0.71 EUR"]
     for ref in ("1", "2", "3", "4"):
         assert rated(books, ref).tzdata_version == importlib.metadata.version("tzdata")
         assert rated(books, ref, "other").tzdata_version == DOCTORED
+
+
+def _figures(decision: Decision) -> object:
+    """Return our price in the reason of a session that its station reckons otherwise."""
+    assert isinstance(decision, SessionHeld)
+    [reason] = decision.reasons
+    return reason.parameters["ours"]
 
 
 def test_a_decision_names_the_offsets_it_used(books: str) -> None:

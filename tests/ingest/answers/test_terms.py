@@ -211,6 +211,8 @@ async def test_a_transaction_is_told_how_far_its_assignment_lets_it_go(kind: str
     [
         ({"maxCost": 10}, {"maxCost": 10, "maxEnergy": 30000, "maxTime": 7200}),
         ({"maxTime": 7201}, {"maxCost": 20.5, "maxEnergy": 30000, "maxTime": 7200}),
+        ({"maxCost": 0}, {"maxCost": 0, "maxEnergy": 30000, "maxTime": 7200}),
+        ({"maxEnergy": "29999.5"}, {"maxCost": 20.5, "maxEnergy": 29999.5, "maxTime": 7200}),
         ({"maxTime": 7199}, {"maxCost": 20.5, "maxEnergy": 30000, "maxTime": 7199}),
         ({"maxCost": -1, "maxEnergy": "NaN", "maxTime": []}, None),
         ([], None),

@@ -204,6 +204,13 @@ def test_a_limit_that_was_reached_is_heard(trigger: str) -> None:
     assert fact.quote == StationQuote(has_reached_limit=True)
 
 
+def test_a_tariff_that_was_not_taken_is_heard() -> None:
+    fact = _event("Started", "TariffNotAccepted", tariffId="day@1")
+
+    assert isinstance(fact, SessionStarted)
+    assert fact.quote == StationQuote(tariff_id="day@1", has_refused_tariff=True)
+
+
 @pytest.mark.parametrize("tariff_id", ["x" * 61, None, [], {}, 7.5])
 def test_a_tariff_id_that_none_can_have_is_none(tariff_id: object) -> None:
     fact = _event("Updated", "Trigger", tariffId=tariff_id)
@@ -254,3 +261,31 @@ def test_a_settlement_of_no_transaction_is_kept_too() -> None:
 
     assert isinstance(fact, PaymentReported)
     assert fact.transaction_ref is None
+
+
+def test_why_a_station_could_not_reckon_is_kept_as_far_as_the_standard_lets_it_be() -> None:
+    for length, kept in ((500, 500), (501, 500)):
+        quote = _ended(f'{{"failureToCalculate": "true", "failureReason": "{"x" * length}"}}').quote
+        assert quote is not None
+        assert quote.cost is not None
+        assert quote.cost.failure == "x" * kept
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [(2**31, 2**31), (2**31 + 1, None), (-1, -1), (1.5, None), ("7", 7), (True, None)],
+)
+def test_a_time_is_a_whole_number_that_a_counter_holds(said: object, read: int | None) -> None:
+    fact = _event("Updated", "LimitSet", transactionLimit={"maxTime": said, "maxCost": 1})
+
+    assert isinstance(fact, SessionUpdated)
+    assert fact.quote is not None
+    assert fact.quote.limit == ChargingLimit(cost=Decimal(1), time_s=read)
+    assert ("value_unreadable" in fact.oddities) is (read is None)
+
+
+def test_a_limit_that_limits_nothing_is_none() -> None:
+    fact = _event("Updated", "LimitSet", transactionLimit={"customData": {}})
+
+    assert isinstance(fact, SessionUpdated)
+    assert fact.quote is None

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
+from ingest.commands.schemas import check_command
 from ledger.master_data.tariff_versions import published
 from tariffs.adjustments.adjustment import GroupGrant
-from tariffs.model.tariff import Dimension, Tariff
+from tariffs.kernel.pricing import compile_tariff, price_session
+from tariffs.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
+from tariffs.ocpp21.importing import import_tariff
+from tariffs.ocpp21.messages import SetDefaultTariff, ocpp_json
 from tariffs.ocpp21.stations import (
     ROUNDED,
     UnsayableTariffError,
@@ -18,12 +23,14 @@ from tariffs.ocpp21.stations import (
     station_tariff_id,
 )
 from tests.depot import ENERGY_ONLY, component, tariff
+from tests.tariffs.made_up import made_up_session, made_up_tariff
 
 GRANT = GroupGrant(group="residents", percent=50, dimensions=("ENERGY",))  # type: ignore[arg-type]
+T = TypeVar("T", Tariff, TariffElement, PriceComponent)
 BY_THE_HOUR = tariff("hours", component(Dimension.TIME, "1"))
 
 
-def changed(priced: Tariff, **parts: Any) -> Tariff:  # noqa: ANN401 - of any field
+def changed(priced: T, **parts: Any) -> T:  # noqa: ANN401 - of any field
     return msgspec.structs.replace(priced, **parts)
 
 
@@ -95,3 +102,44 @@ def test_who_asks_for_it_gets_one_that_is_nearly_ours() -> None:
 def test_what_cannot_be_said_at_all_is_refused_whoever_asks() -> None:
     with pytest.raises(UnsayableTariffError, match="not_exact"):
         station_tariff(BY_THE_HOUR, published(BY_THE_HOUR).sha256, accepted=None)
+
+
+def _sayable(random: Random) -> Tariff:
+    """Return a tariff whose prices divide by minutes and share one rate of tax."""
+    made = made_up_tariff(random)
+    vat = made.elements[0].price_components[0].vat
+    elements = tuple(
+        changed(
+            element,
+            price_components=tuple(
+                changed(each, step_size=0, vat=vat, price=each.price * 60)
+                for each in element.price_components
+            ),
+        )
+        for element in made.elements
+    )
+    return changed(made, elements=elements)
+
+
+def test_by_what_a_station_is_sent_a_session_costs_what_we_bill() -> None:
+    """What is sent, read back and priced by the kernel: as a station would reckon it."""
+    compared = 0
+    for seed in range(800):
+        random = Random(seed)
+        ours = _sayable(random)
+        try:
+            sent = station_tariff(ours, published(ours).sha256)
+        except UnsayableTariffError:
+            continue
+        message = ocpp_json(SetDefaultTariff(evse_id=0, tariff=sent)).decode()
+        check_command("ocpp2.1", "SetDefaultTariff", message)
+        theirs = import_tariff(sent).tariff
+        assert theirs is not None
+        usage = made_up_session(random)
+        first = price_session(usage, compile_tariff(ours))
+        second = price_session(usage, compile_tariff(theirs))
+        assert (first.before_minor, first.tax_minor) == (second.before_minor, second.tax_minor), (
+            seed
+        )
+        compared += 1
+    assert compared > 100

@@ -30,7 +30,15 @@ from tests.projections.books_of_a_day import ask, go_on, replayed
 STATION = "CS-NEW-1"
 
 
-def event(minutes: float, kind: str, ref: str, seq: int, wh: int, **more: Any) -> Timed:  # noqa: ANN401
+def event(
+    station: str,
+    minutes: float,
+    kind: str,
+    ref: str,
+    seq: int,
+    wh: int,
+    **more: Any,  # noqa: ANN401
+) -> Timed:
     """Return an event of a 2.1 station as the edge logs it."""
     sampled = {"value": wh, "measurand": "Energy.Active.Import.Register"}
     payload: dict[str, Any] = {
@@ -47,13 +55,13 @@ def event(minutes: float, kind: str, ref: str, seq: int, wh: int, **more: Any) -
     number = f"{ref}-{seq}"
     frame = Frame(
         received_at=at(minutes) + timedelta(seconds=1),
-        station=STATION,
+        station=station,
         protocol="ocpp2.1",
         epoch=1,
         frame=json.dumps([2, number, "TransactionEvent", payload]),
         reply=json.dumps([3, number, {"idTokenInfo": {"status": "Accepted"}}]),
     )
-    return frame.received_at, STATION, sealed(frame)
+    return frame.received_at, station, sealed(frame)
 
 
 def cost(amount: float, currency: str = "EUR") -> dict[str, Any]:
@@ -66,8 +74,8 @@ def charged(ref: str, said: dict[str, Any] | None) -> list[Timed]:
     """Return a session of 5 kWh, which cost 2.38, and what its station says of it."""
     more = {} if said is None else {"costDetails": said}
     return [
-        event(0, "Started", ref, 0, 0),
-        event(60, "Ended", ref, 1, 5_000, **more),
+        event(STATION, 0, "Started", ref, 0, 0),
+        event(STATION, 60, "Ended", ref, 1, 5_000, **more),
     ]
 
 

@@ -67,6 +67,18 @@ def test_tariff_and_limit_are_the_last_ones_told_whichever_came_first() -> None:
     assert session.is_complete
 
 
+def test_a_tariff_that_was_not_taken_is_named_and_stops_nothing() -> None:
+    story = Story21()
+    story.start()
+    story.sample(10, wh(2000), triggerReason="TariffNotAccepted", info={"tariffId": "day@1"})
+    story.stop()
+
+    (session,) = in_any_order(story)
+
+    assert session.flags == (Flag.TARIFF_NOT_TAKEN,)
+    assert session.is_complete
+
+
 def test_two_limits_of_one_moment_are_one_in_any_order() -> None:
     story = Story21()
     story.start()

@@ -1,0 +1,52 @@
+"""Limits that are declared: amounts from 0 or above it, and nothing that is no number."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ledger.declared.changes import PlannedChange
+from ledger.declared.declarations import BEGINNING, POLICY_KEY, Entity, Kind
+from ledger.declared.rules import problems_of
+from ledger.master_data.assignments import Assignment
+from ledger.master_data.policies import Policy
+from tests.depot import declared
+
+
+def problems(kind: Kind, key: str, entity: Entity) -> list[str]:
+    planned = PlannedChange(kind=kind, key=key, valid_from=BEGINNING, before=None, after=entity)
+    return [each.message for each in problems_of(declared(), [planned])]
+
+
+@pytest.mark.parametrize("limit", ["0", "0.01", "1000000"])
+def test_a_station_may_be_believed_to_differ_by_any_amount(limit: str) -> None:
+    assert problems(Kind.POLICY, POLICY_KEY, Policy(station_cost_limit=Decimal(limit))) == []
+
+
+@pytest.mark.parametrize("limit", ["-0.01", "NaN", "Infinity"])
+def test_what_is_no_amount_is_refused(limit: str) -> None:
+    policy = Policy(station_cost_limit=Decimal(limit))
+
+    assert problems(Kind.POLICY, POLICY_KEY, policy) == [
+        "station_cost_limit must be an amount from 0 on"
+    ]
+
+
+@pytest.mark.parametrize("name", ["max_cost", "max_energy_wh", "max_time_s"])
+@pytest.mark.parametrize(("limit", "is_right"), [(1, True), (0, False), (-1, False)])
+def test_a_session_may_be_limited_to_something(name: str, limit: int, *, is_right: bool) -> None:
+    said: Any = limit if name == "max_time_s" else Decimal(limit)
+    assignment = Assignment(tariff="energy", site="harbour", **{name: said})
+
+    found = problems(Kind.ASSIGNMENT, "site=harbour", assignment)
+
+    assert found == ([] if is_right else [f"{name} must be above 0"])
+
+
+@pytest.mark.parametrize("limit", ["NaN", "Infinity"])
+def test_a_limit_is_a_number(limit: str) -> None:
+    assignment = Assignment(tariff="energy", site="harbour", max_cost=Decimal(limit))
+
+    assert problems(Kind.ASSIGNMENT, "site=harbour", assignment) == ["max_cost must be above 0"]
