@@ -9,6 +9,7 @@ from litestar import Controller, Request, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
+from deploy.interface.books import Newest
 from deploy.interface.declaring import DeclaringDesk
 from ledger.desk.tokens import TokenStanding, let_token
 
@@ -44,6 +45,7 @@ class TokensController(Controller):
         data: JSONBody[TokenChange],
         request: Request[Any, Any, Any],
         declaring: Declaring,
+        newest: Newest,
     ) -> TokenAsLet:
         """Let a token charge or not; every process answers stations so by then.
 
@@ -52,7 +54,7 @@ class TokensController(Controller):
         by = request.user.name
         await declaring.declare(
             lambda connection, log, at: let_token(
-                connection, uid, data.status, log=log, by=by, at=at
+                connection, uid, data.status, log=log, by=by, at=at, known=newest.of(connection)
             )
         )
         return TokenAsLet(uid=uid, status=data.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from ledger.declared.changes import PlannedChange
@@ -32,39 +33,46 @@ class DeclarationProblem(NamedTuple):
         return f"{self.kind} {self.key}: {self.message}"
 
 
-class _Known(NamedTuple):
-    """What exists by name once the changes are made, and the newest state of each."""
+class _Known:
+    """What exists by name once the changes are made; looked up, for there may be a million."""
 
-    newest: dict[tuple[Kind, str], Entity]
-    prefixes: dict[str, set[str]]
+    def __init__(self, known: Declarations, planned: Sequence[PlannedChange]) -> None:
+        self._known, self._planned = known, planned
+        self._changed = {(change.kind, change.key): change.after for change in planned}
+
+    def entity(self, kind: Kind, key: str) -> Entity | None:
+        """Return the newest state of a thing."""
+        if (kind, key) in self._changed:
+            return self._changed[kind, key]
+        history = self._known.history(kind, key)
+        return history[-1].entity if history else None
 
     def has(self, kind: Kind, key: str) -> bool:
-        return (kind, key) in self.newest
+        return self.entity(kind, key) is not None
+
+    def checked(self) -> list[tuple[Kind, str]]:
+        """Return what has to be looked at: what changes, or all where something is withdrawn."""
+        if all(change.after is not None for change in self._planned):
+            return sorted(self._changed)
+        # A withdrawal may leave any other declaration without its ground.
+        known = {(kind, key) for kind in Kind for key in self._known.keys(kind)}
+        return sorted(each for each in known | self._changed.keys() if self.has(*each))
+
+    @cached_property
+    def prefixes(self) -> dict[str, set[str]]:
+        return _prefixes(self._known, self._planned)
 
 
 def problems_of(
     known: Declarations, planned: Sequence[PlannedChange]
 ) -> tuple[DeclarationProblem, ...]:
     """Return everything that is wrong with making the *planned* changes to what is *known*."""
-    newest: dict[tuple[Kind, str], Entity] = {}
-    for kind in Kind:
-        for key in known.keys(kind):
-            entity = known.history(kind, key)[-1].entity
-            if entity is not None:
-                newest[kind, key] = entity
-    for change in planned:
-        if change.after is None:
-            newest.pop((change.kind, change.key), None)
-        else:
-            newest[change.kind, change.key] = change.after
-    after = _Known(newest, _prefixes(known, planned))
-    checked = {(change.kind, change.key) for change in planned if change.after is not None}
-    if any(change.after is None for change in planned):
-        checked = set(newest)  # a withdrawal may leave any other declaration without its ground
+    after = _Known(known, planned)
     return tuple(
         DeclarationProblem(kind, key, message)
-        for kind, key in sorted(checked)
-        for message in _messages(key, newest[kind, key], after)
+        for kind, key in after.checked()
+        if (entity := after.entity(kind, key)) is not None
+        for message in _messages(key, entity, after)
     )
 
 

@@ -57,11 +57,17 @@ class NewestDeclarations:
 
 
 def declare(
-    connection: Connection[Any], changes: Sequence[Change], *, by: str, at: datetime
+    connection: Connection[Any],
+    changes: Sequence[Change],
+    *,
+    by: str,
+    at: datetime,
+    known: Declarations | None = None,
 ) -> int:
     """Write what is new in *changes*; return the version that now holds.
 
-    One transaction; the same changes again write nothing and return the same version.
+    One transaction; the same changes again write nothing and return the same version. Who has an
+    older snapshot spares reading what is in it (`known`).
 
     Raises:
         InvalidDeclarationError: If the result would not hold together; nothing is written.
@@ -69,7 +75,7 @@ def declare(
     with connection.transaction():
         # Serialised, so that whoever sees a version sees every version below it.
         connection.execute("LOCK TABLE declaration IN EXCLUSIVE MODE")
-        known = load_declarations(connection)
+        known = load_declarations(connection, known=known)
         planned = plan_changes(known, changes, at=at)
         problems = problems_of(known, planned)
         if problems:

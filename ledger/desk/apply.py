@@ -93,8 +93,11 @@ def declare_all(
     log: EventLog,
     by: str,
     at: datetime,
+    known: Declarations | None = None,
 ) -> int:
     """Declare *changes* and mark that in every partition of *log*; return the new version.
+
+    `known`: an older snapshot, if there is one at hand.
 
     Raises:
         InvalidDeclarationError: If the result would not hold together; nothing is written.
@@ -102,7 +105,7 @@ def declare_all(
     """
     with connection.transaction():
         before = load_version(connection)
-        version = declare(connection, changes, by=by, at=at)
+        version = declare(connection, changes, by=by, at=at, known=known)
         if version != before:
             line = encode_line(Declared(received_at=at, version=version))
             markers = dict.fromkeys(range(log.partitions), line)

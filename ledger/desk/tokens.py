@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from ledger.declared.changes import Change
-from ledger.declared.declarations import Kind
+from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import declare_all
 from ledger.errors import LedgerError
@@ -61,8 +61,11 @@ def let_token(
     log: EventLog,
     by: str,
     at: datetime,
+    known: Declarations | None = None,
 ) -> None:
     """Let the token *uid* charge, or not, from *at* on.
+
+    `known`: an older snapshot of declarations, if there is one at hand: there may be a million.
 
     Raises:
         NamelessTokenError: If no token is called so.
@@ -74,7 +77,7 @@ def let_token(
     if holder is None:
         raise NamelessTokenError
     [subject] = find_or_make(connection, [holder]).values()
-    known = load_declarations(connection)
+    known = load_declarations(connection, known=known)
     token = known.token(subject.id, at)
     told = told_token(connection.execute(LOOK_UP, asked_about(subject.id)).fetchall(), at)
     entity = _standing_so(token, told, standing, at)
@@ -88,7 +91,7 @@ def let_token(
     change = Change(
         kind=Kind.TOKEN, key=subject.id, entity=entity, valid_from=None if is_news else at
     )
-    declare_all(connection, [change], log=log, by=by, at=at)
+    declare_all(connection, [change], log=log, by=by, at=at, known=known)
 
 
 def _standing_so(

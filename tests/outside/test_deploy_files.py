@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_the_chart_passes_helms_lint(tools: Path) -> None:
 def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> None:
     found = rendered(tools, *TLS_AND_SASL)
 
-    parts = {"w-stations", "w-worker", "w-invoicing", "w-projections"}
+    parts = {"w-stations", "w-worker", "w-invoicing", "w-projections", "w-interface"}
     deployments = {each["metadata"]["name"]: each for each in found if each["kind"] == "Deployment"}
     budgets = [each for each in found if each["kind"] == "PodDisruptionBudget"]
     assert deployments.keys() == parts == {each["metadata"]["name"] for each in budgets}
@@ -110,7 +111,7 @@ def test_who_proves_who_he_is_to_kafka_may_read_his_files_and_has_all_settings(
         if each["kind"] in ("Deployment", "Job")
     ]
 
-    assert len(pods) == 5
+    assert len(pods) == 6
     for pod in pods:
         [container] = pod["containers"]
         # Files of a secret are root's and its group's; the group is this one.
@@ -142,7 +143,7 @@ def test_compose_reads_its_file(tools: Path, tmp_path: Path) -> None:
     services = ran(check, DEPLOY / "compose.yaml", env=os.environ | SECRETS).split()
 
     assert {"kafka-1", "kafka-2", "kafka-3", "postgres", "stations", "worker"} <= set(services)
-    assert {"invoicing", "projections", "prometheus", "grafana"} <= set(services)
+    assert {"invoicing", "projections", "interface", "prometheus", "grafana"} <= set(services)
 
 
 @pytest.mark.parametrize("values", [(), TLS_AND_SASL], ids=["plain", "TLS and SASL"])
@@ -154,7 +155,8 @@ def test_kubernetes_knows_every_field_of_the_chart(
 
     kinds = ran(check, input=manifests).split()
 
-    assert sorted(kinds) == [*["Deployment"] * 4, "Job", *["PodDisruptionBudget"] * 4, "Service"]
+    counts = {"Deployment": 5, "Job": 1, "PodDisruptionBudget": 5, "Service": 2}
+    assert Counter(kinds) == counts
     wrong = manifests.replace("maxUnavailable", "maxUnavailible", 1)
     done = subprocess.run([check], check=False, capture_output=True, text=True, input=wrong)
     assert "unknown field" in done.stderr

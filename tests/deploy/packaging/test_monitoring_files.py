@@ -18,7 +18,13 @@ from tests.tree import ROOT
 DEPLOY: Final = ROOT / "deploy"
 DASHBOARD: Final = json.loads((DEPLOY / "grafana/wattledger.json").read_text("utf-8"))
 BY_NAME: Final = {metric.name: metric for metric in METRICS}
-PORTS: Final = {"stations": 9011, "worker": 9012, "invoicing": 9013, "projections": 9014}
+PORTS: Final = {
+    "stations": 9011,
+    "worker": 9012,
+    "invoicing": 9013,
+    "projections": 9014,
+    "interface": 9015,
+}
 """Of each job of Prometheus (docs/operations.md)."""
 ALWAYS: Final = {"job", "instance"}
 """What Prometheus labels everything with."""
@@ -110,7 +116,7 @@ def test_prometheus_asks_each_part_at_its_port() -> None:
     assert jobs == {
         name: [{"names": [name], "type": "A", "port": port}] for name, port in PORTS.items()
     }
-    assert sorted(PORTS.values()) == [METRICS_PORT + n for n in range(1, 5)]
+    assert sorted(PORTS.values()) == [METRICS_PORT + n for n in range(1, 6)]
     assert jobs.keys() <= loaded("compose.yaml")["services"].keys()
     alerted = set(re.findall(r'job=~?"([^"]*)"', " ".join(rule["expr"] for rule in rules())))
     assert {name for some in alerted for name in some.split("|")} == jobs.keys()

@@ -12,6 +12,7 @@ import pytest
 
 from ingest.commands.command import OutgoingCall
 from ingest.edge.connection_epochs import PostgresEpochs
+from ingest.facts.translate import translate
 from ingest.station_records import PostgresStationRecords, Registration
 from ingest.station_settings import StationChange, StationDesk
 from ledger.database import connect_async
@@ -98,8 +99,10 @@ async def test_who_is_not_accepted_says_nothing_else_and_its_facts_are_kept(
 
     assert [each[0] for each in (*refused, still)] == ["SecurityError"] * 3
     assert (report, "currentTime" in heard) == ({}, True)
-    frames = [json.loads(each.frame)[2] for each in processes.edges[0].frames()]
-    assert frames.count("TransactionEvent") == 1, "what it tells is a fact, whatever we answer"
+    [event] = [e for e in processes.edges[0].frames() if '"TransactionEvent"' in e.frame]
+    assert json.loads(event.reply or "")[2] == "SecurityError"
+    told = translate(event, position=0, line=0)
+    assert [each.transaction_ref for each in told] == ["t1"], "it is a fact, whatever we answer"
 
 
 async def test_it_stays_so_on_another_connection_to_another_process(processes: Processes) -> None:
