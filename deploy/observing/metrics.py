@@ -109,6 +109,14 @@ FRAMES: Final = Metric(
     "stations",
     "Frames taken (`in`) and sent (`out`): answers and calls of ours.",
 )
+PRICES_TOLD: Final = Metric(
+    "wattledger_prices_told_total",
+    "counter",
+    ("how",),
+    "stations",
+    "Prices told in the answer to an end, by a call `after_end` or while `running`; `late`: such an"
+    " answer that went without.",
+)
 APPEND_SECONDS: Final = Metric(
     "wattledger_append_seconds",
     "histogram",
@@ -223,7 +231,8 @@ PUBLISHES: Final = Metric(
 METRICS: Final = (
     *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE),
     *(RESTARTS, PART_RUNNING),
-    *(CONNECTIONS, OPENED, REFUSED, FRAMES, APPEND_SECONDS, APPEND_FAILURES, APPENDS_WAITING),
+    *(CONNECTIONS, OPENED, REFUSED, FRAMES, PRICES_TOLD),
+    *(APPEND_SECONDS, APPEND_FAILURES, APPENDS_WAITING),
     *(LAG_LINES, LAG_RECORDS, LAG_SECONDS, RECORDS_TAKEN, DECISIONS),
     *(SESSIONS, SET_ASIDE, OUTBOX_WAITING, RESTING),
     *(ISSUED, FAILING),

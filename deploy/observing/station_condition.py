@@ -12,6 +12,7 @@ from deploy.observing.sample import Sample
 from deploy.observing.watch import Condition, Unready
 from ingest.edge.admissions import Reason
 from ingest.edge.server import DIALECTS, Server
+from ingest.prices.telling import HowTold
 from ledger.log.event_log import EventLog
 
 
@@ -47,6 +48,7 @@ class StationsCondition:
                 report(metrics.OPENED, none | counts.opened),
                 report(metrics.REFUSED, dict.fromkeys(Reason, 0) | dict(self._server.refused)),
                 report(metrics.FRAMES, frames),
+                report(metrics.PRICES_TOLD, dict.fromkeys(HowTold, 0) | dict(counts.told)),
                 report(metrics.APPEND_SECONDS, self._writer.seconds),
                 report(metrics.APPEND_FAILURES, self._writer.failures),
                 report(metrics.APPENDS_WAITING, self._writer.waiting),

@@ -15,6 +15,7 @@ import multiprocessing
 import signal
 import threading
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Final
@@ -49,7 +50,7 @@ class PricingProcess:
             return None
         self._waiting += 1
         try:
-            found, seconds = await loop.run_in_executor(
+            found, seconds, trouble = await loop.run_in_executor(
                 self._running_pool(), _price, station_id, transaction_ref
             )
         except BrokenProcessPool:
@@ -58,6 +59,8 @@ class PricingProcess:
             return None
         finally:
             self._waiting -= 1
+        if trouble:
+            _LOGGER.warning("%s has no price so far: %s", station_id, trouble)
         if seconds > QUICK_SECONDS:
             self._slow[station_id] = loop.time() + SHARE_OF_TIME * seconds
         else:
@@ -94,17 +97,15 @@ def _begin(dsn: str) -> None:
     _Here.dsn = dsn
 
 
-def _price(station_id: str, transaction_ref: str) -> tuple[RunningPrice | None, float]:
-    """Return what an open session costs, and how long it took to say so."""
-    began = time.process_time()
+def _price(station_id: str, transaction_ref: str) -> tuple[RunningPrice | None, float, str]:
+    """Return what an open session costs, how long it took to say so, and what went wrong."""
+    began, price, trouble = time.process_time(), None, ""
     try:
         if _Here.prices is None:
             _Here.prices = RunningPrices(_Here.dsn)
-        return _Here.prices.of(station_id, transaction_ref), time.process_time() - began
-    except psycopg.OperationalError:
-        _Here.prices = None
-        return None, 0.0
-    except Exception:
-        # One session must not keep the others from their prices.
-        _LOGGER.exception("%s has no price so far", station_id)
-        return None, time.process_time() - began
+        price = _Here.prices.of(station_id, transaction_ref)
+    except psycopg.OperationalError as error:
+        _Here.prices, trouble = None, str(error)
+    except Exception as error:  # noqa: BLE001 - one session must not keep others from their prices
+        trouble = "".join(traceback.format_exception(error))
+    return price, time.process_time() - began, trouble

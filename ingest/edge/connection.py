@@ -96,7 +96,7 @@ class StationConnection:
         self.turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
         self._repeats = Repeats()
-        self._telling = PriceTelling(self, parts)
+        self._telling = PriceTelling(self, parts, counts.told)
         self._pong: asyncio.Future[float] | None = None
         self._pinging: asyncio.Task[None] | None = None
 

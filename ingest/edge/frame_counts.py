@@ -16,3 +16,5 @@ class FrameCounts:
     """Answers and calls that went out."""
     opened: Counter[str] = field(default_factory=Counter)
     """Connections that became their station's newest."""
+    told: Counter[str] = field(default_factory=Counter)
+    """Prices that stations were told, by how (`ingest.prices.telling.HowTold`)."""

@@ -21,9 +21,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from enum import StrEnum
 from typing import Any, Final
 
 import psycopg
@@ -57,6 +58,18 @@ _UNKNOWN: Final = ("UnknownVendorId", "UnknownMessageId")
 _LOGGER = logging.getLogger(__name__)
 
 
+class HowTold(StrEnum):
+    """How a price was told, for who watches: in the answer to an end, by a call after it or before.
+
+    `LATE`: such an answer went without, as the price was not known in time or there was none.
+    """
+
+    IN_ANSWER = "in_answer"
+    LATE = "late"
+    AFTER_END = "after_end"
+    RUNNING = "running"
+
+
 class _Running:
     """A transaction that goes on: what it cost when it was priced last, and was told last.
 
@@ -75,7 +88,10 @@ class _Running:
 class PriceTelling:
     """Tells one connected station; where the parts have no prices it does nothing."""
 
-    def __init__(self, connection: CalledConnection, parts: AnsweringParts) -> None:
+    def __init__(
+        self, connection: CalledConnection, parts: AnsweringParts, counts: Counter[str]
+    ) -> None:
+        self._counts = counts
         self._connection, self._directory = connection, parts.directory
         self._prices, self._wait_seconds = parts.prices, parts.price_seconds
         self._words = WORDS.get(connection.protocol)
@@ -121,14 +137,16 @@ class PriceTelling:
         self._running.pop(news.reference, None)
         if self._words is None or news.stage not in self._words.in_answers:
             return None
+        price = None
         try:
             async with asyncio.timeout(self._wait_seconds):
                 price = await self._final(line)
         except TimeoutError:
-            return None
+            pass
         except psycopg.Error as error:
             _LOGGER.warning("no price for the end of a transaction: %s", error)
-            return None
+        if self._terms is None or self._tells(self._terms):
+            self._counts[HowTold.LATE if price is None else HowTold.IN_ANSWER] += 1
         return None if price is None else with_cost(answer, price.gross)
 
     def follow(self, news: TransactionNews, line: PriceQuestion, *, is_told: bool) -> None:
@@ -202,7 +220,7 @@ class PriceTelling:
             except psycopg.OperationalError:
                 price = None  # it is away, and asked again
             if price is not None:
-                await self._tell(self._words.final(line.transaction_ref, price))
+                await self._tell(self._words.final(line.transaction_ref, price), HowTold.AFTER_END)
                 return
             await asyncio.sleep(pause)
             pause = min(1.5 * pause, FINAL_PAUSE_MAX)
@@ -244,11 +262,13 @@ class PriceTelling:
         if price.gross == told:
             return
         running.told = price
-        await self._tell(self._words.running(reference, price), goes_on)
+        await self._tell(self._words.running(reference, price), HowTold.RUNNING, goes_on)
         if terms.on_display and self._words.display is not None:
-            await self._tell(self._words.display(reference, price), goes_on)
+            await self._tell(self._words.display(reference, price), HowTold.RUNNING, goes_on)
 
-    async def _tell(self, call: PriceCall, goes_on: Callable[[], bool] = lambda: True) -> None:
+    async def _tell(
+        self, call: PriceCall, how: HowTold, goes_on: Callable[[], bool] = lambda: True
+    ) -> None:
         """Send a call in its turn; a station that does not know it gets no further one."""
         connection = self._connection
         if call.kind in self._unknown:
@@ -261,6 +281,8 @@ class PriceTelling:
             ended = await connection.exchange(OutgoingCall(message_id, text), seconds=CALL_SECONDS)
         if ended.state is not CommandState.ANSWERED or _is_unknown(ended.frame.reply):
             self._unknown.add(call.kind)
+        else:
+            self._counts[how] += 1
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

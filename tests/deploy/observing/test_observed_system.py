@@ -27,6 +27,7 @@ from deploy.running.wiring import System
 from deploy.settings import Settings
 from ingest.edge.admissions import Reason
 from ingest.edge.server import DIALECTS
+from ingest.prices.telling import HowTold
 from ledger.asides.aside import AsideStep
 from ledger.database import connect as connect_database
 from ledger.desk.apply import apply_files
@@ -140,7 +141,7 @@ def test_what_a_station_does_is_counted_and_its_words_are_no_labels(system: Syst
     assert at_the_edge["wattledger_append_failures_total"][()] == 0
     assert sum(worker["wattledger_records_taken_total"].values()) >= 2
 
-    closed = {"in", "out", *PARTS, *DIALECTS, *Reason, *SessionState, *AsideStep, "0.1.0"}
+    closed = {"in", "out", *PARTS, *DIALECTS, *Reason, *SessionState, *AsideStep, *HowTold, "0.1.0"}
     closed |= {str(partition) for partition in range(PARTITIONS)}
     labels = {
         label

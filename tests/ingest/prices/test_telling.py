@@ -99,6 +99,7 @@ async def test_the_answer_to_the_end_has_the_price_and_the_log_has_it_before() -
         text = await station.socket.recv()
 
     assert text == '[3,"m",{"totalCost":4.70}]'
+    assert edge.server.counts.told == {"in_answer": 1}
     plain, priced = edge.frames()
     assert (plain.reply, plain.is_priced) == ('[3,"m",{}]', False)
     assert (priced.reply, priced.is_priced) == (text, True)
@@ -126,6 +127,7 @@ async def test_the_answer_goes_without_what_is_late_and_the_price_follows() -> N
         _, _, action, payload = await answered(station)
         await until(lambda: len(ours(edge)) == 2)
 
+    assert edge.server.counts.told == {"late": 1, "after_end": 1}
     assert 0.25 < waited < 2
     assert (action, payload) == ("CostUpdated", {"totalCost": 4.7, "transactionId": "tx-1"})
     left, came = ours(edge)
@@ -277,17 +279,19 @@ async def test_a_station_that_does_not_know_the_call_gets_no_other_one(
         await asyncio.sleep(0.05)
 
     assert len(ours(edge)) == 2
+    assert edge.server.counts.told == {}
 
 
 async def test_a_station_of_16_is_told_by_messages_of_a_vendor() -> None:
     prices = SetPrices(now=euros("1.20"), last=euros("1.40"))
     prices.taken.set()
     terms = RUNNING._replace(in_messages=True)
-    async with told(prices, terms, protocol="ocpp1.6") as (_, station):
+    async with told(prices, terms, protocol="ocpp1.6") as (edge, station):
         await station.call("MeterValues", {"transactionId": 7})
         running = await answered(station, {"status": "Accepted"})
         assert await station.call("StopTransaction", {"transactionId": 7}) == {}
         final = await answered(station, {"status": "Accepted"})
+        await until(lambda: edge.server.counts.told == {"running": 1, "after_end": 1})
 
     assert running[2] == final[2] == "DataTransfer"
     assert json.loads(running[3]["data"]) == {
