@@ -31,7 +31,7 @@ from tests.charging_day import (
     tick,
 )
 from tests.ledger.worker.judged.one_partition import Calls, OnePartition, one_partition
-from tests.ledger.worker.judged.test_codes import shown
+from tests.ledger.worker.judged.test_shown_codes import shown
 
 A, B, C = "CS-OLD-1", "CS-OLD-2", "CS-NEW-1"
 BIT = timedelta(microseconds=1)
