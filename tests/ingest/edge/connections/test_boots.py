@@ -16,6 +16,7 @@ from ingest.facts.translate import translate
 from ingest.station_records import PostgresStationRecords, Registration
 from ingest.station_settings import StationChange, StationDesk
 from ledger.database import connect_async
+from ledger.facts.station_facts import transaction_of
 from ledger.log.envelope import Frame
 from tests.edge import PASSWORD, Edge, Station, open_edge
 from tests.fakes import FixedDirectory
@@ -102,7 +103,7 @@ async def test_who_is_not_accepted_says_nothing_else_and_its_facts_are_kept(
     [event] = [e for e in processes.edges[0].frames() if '"TransactionEvent"' in e.frame]
     assert json.loads(event.reply or "")[2] == "SecurityError"
     told = translate(event, position=0, line=0)
-    assert [each.transaction_ref for each in told] == ["t1"], "it is a fact, whatever we answer"
+    assert [transaction_of(each) for each in told] == ["t1"], "it is a fact, whatever we answer"
 
 
 async def test_it_stays_so_on_another_connection_to_another_process(processes: Processes) -> None:
