@@ -246,7 +246,10 @@ def _listeners(settings: Settings) -> list[Listener]:
     return listeners
 
 
-def _prices(context: PartContext, exits: AsyncExitStack) -> Prices:
+def _prices(context: PartContext, exits: AsyncExitStack) -> Prices | None:
+    """Return what tells stations their prices; where time is stepped, none waits for another."""
+    if not isinstance(context.clock, SystemClock):
+        return None
     from deploy.running.pricing import PricingProcess  # noqa: PLC0415 - only this process needs it
     from ingest.prices.books import BookedPrices  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415

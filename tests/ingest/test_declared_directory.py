@@ -12,7 +12,7 @@ import pytest
 from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ingest.declared_directory import FRESH_SECONDS, DeclaredDirectory
-from ingest.directory import NO_PRICES, AuthorizationStatus, PriceTerms
+from ingest.directory import AuthorizationStatus, PriceTerms
 from ledger.database import connect
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
@@ -155,7 +155,7 @@ stations: {CS-1: {site: s, price_messages: true}, CS-2: {site: s}}
         apply_files(connection, [(more, "more.yaml")], log=log, by="a test", at=NOON)
     await asyncio.sleep(FRESH_SECONDS)
 
-    assert before == NO_PRICES
+    assert before == PriceTerms(is_telling=True, every_seconds=60), "also where nobody said so"
     assert await directory.price_terms("CS-1") == PriceTerms(
         is_telling=True, every_seconds=7, in_messages=True, on_display=True
     )
@@ -165,3 +165,8 @@ stations: {CS-1: {site: s, price_messages: true}, CS-2: {site: s}}
         apply_files(connection, ending, log=log, by="a test", at=NOON)
     await asyncio.sleep(FRESH_SECONDS)
     assert (await directory.price_terms("CS-1"))[:2] == (True, None)
+    with connect(declared) as connection, PostgresEventLog(declared) as log:
+        never = [("policy: {prices_told: never}", "never.yaml")]
+        apply_files(connection, never, log=log, by="a test", at=NOON)
+    await asyncio.sleep(FRESH_SECONDS)
+    assert not (await directory.price_terms("CS-1")).is_telling
