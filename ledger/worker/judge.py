@@ -350,7 +350,7 @@ class Judge:
                 and session_id not in aliases
             ]
             heir = row.heir(folded[session_id].session for session_id in fresh)
-            if row.validations and heir and row.state not in DECIDED:
+            if heir and row.state not in DECIDED:
                 self._inherited[heir] = row.validations
             if row.is_unfinished:
                 del memory.rows[row.session_id]

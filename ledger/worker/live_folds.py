@@ -109,8 +109,7 @@ class LiveFold:
         return [windows[key] for key in keys if key is not None]
 
     def settle(self, decided: Mapping[str, Extent]) -> None:
-        """Let go of facts that are not needed now that so much of transactions is *decided*."""
-        self._fold_anew()
+        """After a `turn`: let go of facts that are not needed now that so much is *decided*."""
         gone: list[StationFact] = []
         parts: dict[str, Settled | None] = {}
         for transaction, extent in decided.items():
@@ -268,8 +267,8 @@ class LiveFold:
         return self._hold(held, news)
 
     def _hold(self, held: Held, facts: list[StationFact]) -> list[StationFact]:
-        begins = held.facts_from
-        if begins is not None and begins != BEGINNING:
+        begins = held.facts_from or BEGINNING
+        if begins != BEGINNING:
             facts = [fact for fact in facts if dated(fact, self.traits) >= begins]
         held.facts += facts
         return facts
@@ -336,11 +335,9 @@ class LiveFolds:
         return live
 
     def settle(self, station_id: str, decided: Mapping[str, Extent]) -> None:
-        """Let go of the facts of what is *decided* for good."""
-        live = self._open.get(station_id)
-        if live is not None and decided:
+        """Let go, in the fold just used, of the facts of what is *decided* for good."""
+        if (live := self._open.get(station_id)) is not None:
             live.settle(decided)
-            self._used.add(station_id)
 
     def close(self, station_id: str) -> None:
         """Forget the station's fold."""

@@ -192,7 +192,7 @@ class PartitionWorker:
                 if not memory.lacks(transaction, BEGINNING):
                     continue
                 traits = self._rater.traits(station_id, since)
-                at = min(dated(fact, traits) for fact in some) if some else BEGINNING
+                at = min(dated(fact, traits) for fact in some)
                 if memory.lacks(transaction, at):
                     wanted[station_id, transaction] = at
         self._judge.recollection.recall(self._memories, wanted)

@@ -86,7 +86,7 @@ class Rater:
         traits = self._declarations.traits(station_id, at)
         if self._recorded is not None:
             clock = self._recorded.clock(station_id, traits.time_zone)
-            traits = msgspec.structs.replace(traits, offsets=clock) if clock else traits
+            traits = msgspec.structs.replace(traits, offsets=clock)
         self._traits = station_id, at, traits
         return traits
 

@@ -108,13 +108,30 @@ _RATER: Final = {
     "_policy_at: 0 -> 1": "What is asked for again is looked up again.",
 }
 _PARTITION: Final = {
+    "_recall: continue -> nothing": "What is in mind lacks at no date.",
     "_prepare: self._judge.recollection.prefetch(self._memories, "
     "{station_id: facts[station_id] for station_id in judged}, since) -> nothing": (
         "What is not read at once is read one by one."
     ),
 }
 _WORKER: Final = {
-    "_advance: 4 -> 5": "How much is read at once changes no decision.",
+    "resting: True -> False": "Each partition has its pause.",
+    "_open.record_at: 1 -> 2": "The first of what is read is taken.",
+}
+_FACT_SHELF: Final = {
+    "fetch: True -> False": "Each key has both its parts.",
+    "fetch: True -> False (2)": "As text it is the same, in more time.",
+}
+_LIVE_FOLDS: Final = {
+    "__init__: 1 -> 2": "Any number below 0 says so.",
+    "_stretch: 1 -> 2": "Any number below 0 says so.",
+    "__init__: 0 -> 1": "It is set before it is read.",
+    "settle: until <= held.facts_from -> until < held.facts_from": (
+        "Nothing is let go of, and the part is the same."
+    ),
+    "_stretch: extent.told_from > held.told_from -> extent.told_from >= held.told_from": (
+        "Nothing that is held is dated before."
+    ),
 }
 _STATION_MEMORY: Final = {
     "extents: continue -> nothing": "What follows comes to the same, in more time.",
@@ -237,6 +254,8 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.sessions.vehicle.billed_time": _BILLED_TIME,
         "ledger.sessions.vehicle.last_sign": _LAST_SIGN,
         "ledger.worker.entries": _ENTRIES,
+        "ledger.worker.fact_shelf": _FACT_SHELF,
+        "ledger.worker.live_folds": _LIVE_FOLDS,
         "ledger.worker.partition": _PARTITION,
         "ledger.worker.rater": _RATER,
         "ledger.worker.session_rows": _SESSION_ROWS,

@@ -100,3 +100,14 @@ def test_a_line_that_cannot_be_read_has_no_time(books: Connection, log: ReadLog)
     write(log, 1)
 
     assert lags(books, log)[1] == Lag(1, 2, 2, None)
+
+
+def test_what_the_log_does_not_give_is_counted_as_records_alone(
+    books: Connection, log: ReadLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it ends further on than it can be read by now."""
+    write(log, 3, 5, 7)
+    taken(books, 1)
+    monkeypatch.setattr(log, "read", lambda *_, **__: [])
+
+    assert lags(books, log)[1] == Lag(1, 2)

@@ -251,6 +251,16 @@ def test_what_came_after_a_session_that_stays_stays_too() -> None:
     assert len(memory.rows) == 3
 
 
+def test_what_is_settled_of_one_transaction_leaves_the_others() -> None:
+    memory = mind(row("A", OPEN), row("B", OPEN), row("C", WAITING))
+    memory.rows["ST-1/B"].state = RATED
+    memory.settle({"B"})
+
+    assert [each.transaction_ref for each in memory.unfinished] == ["A", "C"]
+    assert list(memory.final) == ["B"]
+    assert list(memory.plain) == ["A"]
+
+
 OF_A = st.lists(
     st.tuples(st.sampled_from(SessionState), st.sampled_from([0, 0, 10, 20]), st.booleans()),
     max_size=3,

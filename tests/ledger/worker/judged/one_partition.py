@@ -81,6 +81,11 @@ class OnePartition:
     def last_at(self) -> datetime | None:
         return self.worker.reached.last_at
 
+    @property
+    def inherited(self) -> Mapping[str, list[str]]:
+        """Whose codes wait for the session that goes on what theirs began."""
+        return self.worker._judge._inherited  # noqa: SLF001 - it must not grow
+
     def fold(self, station: str) -> LiveFold | None:
         """Return the station's open fold."""
         return self.worker._judge._folds.get(station)  # noqa: SLF001 - what it holds is bounded

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ledger.asides.aside import Aside, AsideStep
 from ledger.log.envelope import Choice
 from tests.charging_day import (
     Timed,
@@ -221,6 +222,7 @@ def test_a_decided_session_whose_start_moves_keeps_its_row_and_is_billed_once(
     assert window.startswith("2026-03-02T07:09:30"), "it lies where it was moved"
     assert first == at(10) + timedelta(seconds=1)
     assert one.decided() == ["rated"]
+    assert not one.inherited
     one.say(*parts(100, 3000))
     assert one.decided() == ["rated", "rated"]
 
@@ -242,5 +244,47 @@ def test_an_unfinished_session_whose_start_moves_leaves_no_row(one: OnePartition
     one.say(event201(NEW, 9, "Started", "R", 0, 1000, token="FLEET1", received=12))
 
     assert shown(one, "started_at, state") == [(at(9), "open")]
+    assert not one.inherited
     one.say(parts(10, 1000)[1])
     assert one.decided() == ["rated"]
+
+
+@pytest.mark.parametrize(("position", "is_taken_back"), [(0, True), (1, False)])
+def test_only_a_line_of_an_earlier_record_is_taken_back(
+    one: OnePartition, position: int, *, is_taken_back: bool
+) -> None:
+    """One that is left out of its own record was never told: the fold goes on."""
+    one.asides = {1: [Aside(position, 0, A, 1, AsideStep.FOLD, "why")]}
+    one.reopen()
+    one.say(start16(A, 10, 31, "FLEET1", 1000))
+    live = one.fold(A)
+    one.say(meter16(A, 20, 31, 1500))
+
+    assert (one.fold(A) is not live) is is_taken_back
+    told = one.rows("SELECT position FROM fact ORDER BY 1")
+    assert told == ([(1,)] if is_taken_back else [(0,)])
+
+
+def test_a_session_whose_only_line_is_taken_back_is_gone(one: OnePartition) -> None:
+    one.asides = {1: [Aside(0, 0, A, 1, AsideStep.FOLD, "why")]}
+    one.reopen()
+    one.say(start16(A, 10, 31, "FLEET1", 1000))
+    one.say(start16(A, 20, 32, "FLEET1", 0, 2))
+
+    assert shown(one) == [("32", "open", 0)]
+    assert not one.inherited
+
+
+def test_time_decides_nothing_at_a_station_where_that_failed_also_after_a_restart(
+    one: OnePartition,
+) -> None:
+    one.asides = {1: [Aside(1, 0, A, 1, AsideStep.TIME_OUT, "why")]}
+    one.reopen()
+    one.say(start16(A, 10, 31, "FLEET1", 1000), start16(B, 10, 41, "FLEET1", 1000))
+    for minute in (3000, 3001, 3002):
+        one.say(ticks(minute))
+        one.reopen()
+        assert one.states() == {"31": "open", "41": "held"}
+    # What it says takes it out of neither state.
+    one.say(start16(A, 3003, 32, "FLEET1", 0, 2))
+    assert one.states()["31"] == "open"

@@ -370,6 +370,25 @@ def test_a_station_without_an_unfinished_session_is_forgotten(
     assert set(one.worker.stations) == set()
 
 
+@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize(("early", "state"), [(timedelta(), "held"), (BIT, "open")])
+def test_time_decides_at_the_very_moment(
+    one: OnePartition, early: timedelta, state: str, *, anew: bool
+) -> None:
+    """Whether the session is in mind or watched; one that waits longer is left alone."""
+    one.say(received(start16(A, 1, 1, "A", 0), 1))
+    one.say(received(start16(B, 2, 2, "A", 0), 2))
+    if anew:
+        one.reopen()
+    moment = at(1 + 24 * 60) - early
+    _, _, line = ticks(0)
+    one.say((moment, A, replace(line, received_at=moment)))
+    assert one.states() == {"1": state, "2": "open"}
+    one.say(ticks(2 + 24 * 60))
+
+    assert one.states() == {"1": "held", "2": "held"}
+
+
 def test_a_trial_watches_nothing(one: OnePartition) -> None:
     one.say(start16(A, 1, 1, "A", 0))
 
