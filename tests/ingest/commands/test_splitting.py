@@ -52,7 +52,7 @@ class Variables:
                 self.station.asked.append("".join(name[0] for name in names))
                 if len(names) > self.items:
                     reply = [4, message_id, "OccurrenceConstraintViolation", "too many", {}]
-                elif names == ["z"]:
+                elif names == ["z"] or (names == ["ItemsPerMessage"] and self.told == "silent"):
                     continue
                 else:
                     reply = [3, message_id, {RESULTS[action]: [self.result(n) for n in names]}]
@@ -143,6 +143,16 @@ async def test_who_does_not_say_what_it_takes_gets_the_call_as_it_is(
     assert outcome.state is CommandState.ERROR
     assert outcome.error is not None
     assert outcome.error.code == "OccurrenceConstraintViolation"
+
+
+async def test_who_does_not_answer_what_it_takes_is_sent_the_call_all_the_same(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    variables = await station(fleet, exits, items=9, told="silent")
+    outcome = await fleet.ask("GetVariables", asked("GetVariables", "abc"), answer=3)
+
+    assert variables.station.asked == ["I", "abc"]
+    assert (outcome.state, results(outcome)) == (CommandState.ANSWERED, "abc")
 
 
 async def test_what_a_person_said_goes_before_what_the_station_says_until_it_is_taken_back(
