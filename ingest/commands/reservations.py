@@ -173,8 +173,10 @@ def _members(payload: str) -> dict[str, Any]:
 
 
 def _moment(text: str) -> datetime | None:
+    """Return a moment in UTC, None where it says none that a table gives back."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        known = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return known.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

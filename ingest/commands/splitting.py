@@ -37,6 +37,8 @@ from ledger.log.envelope import Frame, Sealed
 
 ITEMS_SURE: Final = 2
 """So many are sent without asking what a station takes."""
+ASKING_SHARE: Final = 3
+"""Asking it may take a third of the time that there is."""
 _GET: Final = "GetVariables"
 
 
@@ -83,7 +85,9 @@ async def exchange_in_parts(
     items = _items(claimed.action, payload)
     limit = claimed.items_max
     if limit is None and len(items) > ITEMS_SURE:
-        limit = await _limit_of(claimed, connection, seconds=_left(deadline))
+        # A station that does not answer that may yet answer the call.
+        seconds = _left(deadline) / ASKING_SHARE
+        limit = await _limit_of(claimed, connection, seconds=seconds)
         if limit is not None:
             await commands.remember_items(connection.station_id, claimed.action, limit)
     if limit is None or len(items) <= limit:

@@ -30,6 +30,15 @@ TOKENS_MAX: Final = 16
 PART_MIN: Final = 4
 """Characters from which on a token is looked for within other texts."""
 
+
+class _Secret(NamedTuple):
+    """Which member has a password's name, and which its value; or that of the object around."""
+
+    named_by: str
+    member: str
+    is_below: bool = False
+
+
 _LENGTH_MAX: Final[Mapping[str, int]] = {"idTag": 20, "parentIdTag": 20}
 """How long 1.6 lets a token be (CiString20Type); what is longer is odd."""
 _TOKENS: Final = frozenset({"idTag", "parentIdTag", "idToken", "groupIdToken", "additionalIdToken"})
@@ -61,10 +70,11 @@ _WORTH: Final = (
     "vatN",
     "mpany",
 )
-_SECRETS: Final = {"authorizationkey": "value", "basicauthpassword": "attributeValue"}
-"""Keys and variables that are passwords, without case, and the member that has what they say."""
-_BESIDE: Final = 12
-"""A variable's value stands at most so many values from its name, whatever their order."""
+_SECRETS: Final[Mapping[str, _Secret]] = {
+    "authorizationkey": _Secret("key", "value"),
+    "basicauthpassword": _Secret("name", "attributeValue", is_below=True),
+}
+"""The names of passwords, without case."""
 _ID: Final = re.compile(r'\s*\[\s*"?[0-9]+"?\s*,\s*"')
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _COLON: Final = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
@@ -121,7 +131,7 @@ def cuts_in(
     if not beside and not is_worth:
         return []
     values = list(_values(text))
-    cuts = _secret_cuts(values) if is_ours else []
+    cuts = _secret_cuts(text, values) if is_ours else []
     taken = {cut.start for cut in cuts}
     cuts += [
         cut
@@ -156,19 +166,47 @@ def whole_cut(text: str) -> list[PersonCut]:
     return []
 
 
-def _secret_cuts(values: Sequence[_Value]) -> list[PersonCut]:
-    """Return cuts of what may be the value of a password: those next to its name, both ways."""
-    found: dict[int, PersonCut] = {}
-    for at, value in enumerate(values):
-        member = _SECRETS.get(value.text.casefold()) if value.name in ("key", "name") else None
-        if member is None:
+def _secret_cuts(text: str, values: Sequence[_Value]) -> list[PersonCut]:
+    """Return cuts of the values of passwords: members of the very object that names one.
+
+    {"key":"AuthorizationKey","value":"..."}
+    {"attributeValue":"...","component":{...},"variable":{"name":"BasicAuthPassword"}}
+    """
+    within, around = _objects(text, values)
+    secret: dict[int, str] = {}
+    for value, own in zip(values, within, strict=True):
+        named = _SECRETS.get(value.text.casefold())
+        if named is None or value.name != named.named_by or own is None:
             continue
-        before = reversed(values[max(0, at - _BESIDE) : at])
-        for near in (before, values[at + 1 : at + 1 + _BESIDE]):
-            said = next((each for each in near if each.name == member), None)
-            if said is not None:
-                found[said.start] = PersonCut(said.start, said.end, None, is_secret=True)
-    return list(found.values())
+        whole = around[own] if named.is_below else own
+        if whole is not None:
+            secret[whole] = named.member
+    return [
+        PersonCut(value.start, value.end, None, is_secret=True)
+        for value, own in zip(values, within, strict=True)
+        if own is not None and secret.get(own) == value.name
+    ]
+
+
+def _objects(text: str, values: Sequence[_Value]) -> tuple[list[int | None], list[int | None]]:
+    """Return the object that each value is a member of, and the one around each object.
+
+    One pass: a station's answer may be a million brackets.
+    """
+    within: list[int | None] = []
+    around: list[int | None] = []
+    opened: list[int] = []
+    for found in _BRACKET.finditer(text):
+        if found[0] not in ("{", "}"):
+            continue
+        while len(within) < len(values) and values[len(within)].start < found.start():
+            within.append(opened[-1] if opened else None)
+        if found[0] == "{":
+            around.append(opened[-1] if opened else None)
+            opened.append(len(around) - 1)
+        elif opened:
+            opened.pop()
+    return within + [None] * (len(values) - len(within)), around
 
 
 def _token_cut(value: _Value, habits: TokenHabits) -> PersonCut | None:

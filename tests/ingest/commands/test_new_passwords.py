@@ -149,6 +149,25 @@ async def test_a_password_that_somebody_sends_as_a_call_is_one_as_well(secrets: 
     assert await is_let_in(secrets, SECRET)
 
 
+async def test_a_password_that_a_station_tells_of_itself_stands_nowhere_either(
+    secrets: Fleet, exits: AsyncExitStack
+) -> None:
+    keys = [
+        {"key": "HeartbeatInterval", "readonly": False, "value": "300"},
+        {"key": "AuthorizationKey", "readonly": False},
+        {"key": "ConnectionTimeOut", "readonly": False, "value": "60"},
+        {"value": SECRET, "key": "authorizationKey", "readonly": False},
+    ]
+    told = {"GetConfiguration": {"configurationKey": keys}}
+    await charging_station(exits, secrets.edges[0], told)
+    outcome = await secrets.ask("GetConfiguration")
+
+    logged = str([encode_line(each) for each in secrets.edges[0].log.lines()])
+    assert (SECRET in str(outcome), SECRET in logged) == (False, False)
+    shown = json.loads(bytes(outcome.response or b""))["configurationKey"]
+    assert shown[:3] == keys[:3], "nothing else is cut out"
+
+
 async def test_what_is_said_to_be_the_password_is_it_at_once_until_another_is_declared(
     secrets: Fleet, exits: AsyncExitStack, database: str
 ) -> None:

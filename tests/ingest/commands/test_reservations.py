@@ -262,8 +262,21 @@ def test_what_is_no_number_is_no_reservation(payload: str, number: int | None) -
     assert (found.number if found else None) == number
 
 
-def test_a_reservation_that_says_no_moment_never_expires_by_itself() -> None:
-    found = asked_reservation('{"reservationId":1,"expiryDate":"soon"}', "ocpp1.6")
-    naive = asked_reservation('{"reservationId":1,"expiryDate":"2026-03-02T12:00:00"}', "ocpp1.6")
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-03-02T12:00:00Z", NOON),
+        ("2026-03-02T13:00:00+01:00", NOON),
+        ("2026-03-02T12:00:00", NOON),
+        ("soon", None),
+        ("", None),
+        ("9999-12-31T23:59:59-23:59", None),
+        ("0001-01-01T00:00:00+23:59", None),
+    ],
+)
+def test_what_is_no_moment_is_no_end(text: str, moment: datetime | None) -> None:
+    payload = json.dumps({"reservationId": 1, "expiryDate": text})
+    found = asked_reservation(payload, "ocpp1.6")
 
-    assert (found and found.expires_at, naive and naive.expires_at) == (None, NOON)
+    assert found is not None
+    assert found.expires_at == moment

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from ingest.commands.command import CommandState
 from ingest.station_settings import StationChange, StationDesk
 from ledger.database import connect, connect_async
+from tests.at_the_edge import keep_named_subjects
 from tests.edge import Station
 from tests.fakes import FixedDirectory
 from tests.ingest.commands.called_fleet import Fleet
@@ -40,6 +41,7 @@ class Variables:
     def __init__(self, station: Station, items: int, told: str | None) -> None:
         self.station, self.items, self.told = station, items, told
         self.ids: list[str] = []
+        self.values: dict[str, str] = {}
 
     async def answer(self) -> None:
         with suppress(ConnectionClosed):
@@ -50,13 +52,16 @@ class Variables:
                 self.station.asked.append("".join(name[0] for name in names))
                 if len(names) > self.items:
                     reply = [4, message_id, "OccurrenceConstraintViolation", "too many", {}]
-                elif names == ["z"]:
+                elif names == ["z"] or (names == ["ItemsPerMessage"] and self.told == "silent"):
                     continue
                 else:
                     reply = [3, message_id, {RESULTS[action]: [self.result(n) for n in names]}]
                 await self.station.socket.send(json.dumps(reply), text=True)
 
     def result(self, name: str) -> Mapping[str, Any]:
+        if name in self.values:
+            value = self.values[name]
+            return {"attributeStatus": "Accepted", "attributeValue": value, **variable(name)}
         if name != "ItemsPerMessage":
             return {"attributeStatus": "Accepted", **variable(name)}
         if self.told is None:
@@ -140,6 +145,16 @@ async def test_who_does_not_say_what_it_takes_gets_the_call_as_it_is(
     assert outcome.error.code == "OccurrenceConstraintViolation"
 
 
+async def test_who_does_not_answer_what_it_takes_is_sent_the_call_all_the_same(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    variables = await station(fleet, exits, items=9, told="silent")
+    outcome = await fleet.ask("GetVariables", asked("GetVariables", "abc"), answer=3)
+
+    assert variables.station.asked == ["I", "abc"]
+    assert (outcome.state, results(outcome)) == (CommandState.ANSWERED, "abc")
+
+
 async def test_what_a_person_said_goes_before_what_the_station_says_until_it_is_taken_back(
     fleet: Fleet, exits: AsyncExitStack, database: str
 ) -> None:
@@ -161,3 +176,27 @@ async def test_a_part_that_fails_is_what_came_of_the_call(
 
     assert variables.station.asked == ["a", "z"]
     assert (outcome.state, outcome.response) == (CommandState.TIMED_OUT, None)
+
+
+async def test_who_stands_in_the_answers_of_parts_is_sealed_in_the_one_answer(
+    fleet: Fleet, exits: AsyncExitStack, database: str
+) -> None:
+    with connect(database) as connection:
+        keep_named_subjects(connection, "04SECRET1", "04SECRET22")
+    await takes(database, 2)
+    variables = await station(fleet, exits)
+    variables.values = {"b": '{"idTag":"04SECRET1"}', "d": '{"idTag":"04SECRET22"}', "e": "1.10"}
+
+    outcome = await fleet.ask("GetVariables", asked("GetVariables", "abcde"))
+
+    response = json.loads(bytes(outcome.response or b""))["getVariableResult"]
+    assert [each.get("attributeValue") for each in response] == [
+        None,
+        '{"idTag":"04SECRET1"}',
+        None,
+        '{"idTag":"04SECRET22"}',
+        "1.10",
+    ]
+    with connect(database) as connection:
+        (kept,) = connection.execute("SELECT frame FROM station_command").fetchone() or (b"",)
+    assert b"04SECRET" not in kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ingest.facts.translate import translate
 from ingest.persons.cuts import PART_MIN, TOKENS_MAX
@@ -284,3 +286,50 @@ def test_any_pieces_of_a_frame_come_back(pieces: list[str]) -> None:
 
     assert opened(line, keys_of(subjects)) == frame
     assert line.frame == frame.frame or line.sealed
+
+
+KEY = '{"key":"AuthorizationKey"'
+VARIABLE = '"variable":{"name":"basicauthpassword"},"component":{"name":"SecurityCtrlr"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (KEY + ',"value":"s3cret"}', KEY + ',"value":X}'),
+        ('{"value":"s3cret","key":"AUTHORIZATIONKEY"}', '{"value":X,"key":"AUTHORIZATIONKEY"}'),
+        (KEY + ',"readonly":false},{"value":"1"}', None),
+        (KEY + ',"more":{"value":"1"}}', None),
+        ('{"value":"1","of":' + KEY + "}}", None),
+        ('{"value":"AuthorizationKey"}', None),
+        ('{"attributeValue":"s3cret",' + VARIABLE + "}", '{"attributeValue":X,' + VARIABLE + "}"),
+        ('[{"attributeValue":"1"},{' + VARIABLE + '},{"attributeValue":"2"}]', None),
+        ('{"name":"BasicAuthPassword","attributeValue":"1"}', None),
+    ],
+)
+def test_of_our_calls_the_value_of_a_password_is_cut_and_nothing_else(
+    text: str, kept: str | None
+) -> None:
+    call = f'[2,"1","SetVariables",[{text}]]'
+    frame = replace(frame_of(call, '[3,"1",{}]'), direction="out")
+    line, subjects = logged(frame)
+
+    [subject] = [each.id for each in subjects.values()] or ["none"]
+    expected = text if kept is None else kept.replace("X", f'"{subject}"')
+    assert line.frame == f'[2,"1","SetVariables",[{expected}]]'
+    assert [each.kind for each in subjects] == [HolderKind.SECRET] * (kept is not None)
+    assert logged(replace(frame, direction="in"))[0].frame == call, "readings are no secrets"
+    assert opened(line, keys_of(subjects)).frame == call
+
+
+def test_an_answer_of_nothing_but_secrets_costs_what_its_length_does() -> None:
+    def seconds(count: int) -> float:
+        text = ",".join([KEY + ',"value":"s3cret"}'] * count)
+        frame = replace(frame_of('[2,"1","X",{}]', f'[3,"1",[{text}]]'), direction="out")
+        began = time.process_time()
+        cuts = frame_cuts(frame)
+        assert cuts is not None
+        assert len(cuts.reply) == count
+        return time.process_time() - began
+
+    seconds(1_000)
+    assert seconds(16_000) < 40 * max(seconds(1_000), 0.002)

@@ -8,12 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import psycopg
 import pytest
 
 from ingest.commands.command import OutgoingCall
+from ingest.directory import StationAccess
 from ingest.edge.connection_epochs import PostgresEpochs
 from ingest.facts.translate import translate
-from ingest.station_records import PostgresStationRecords, Registration
+from ingest.station_records import (
+    BootAnswer,
+    KnownStation,
+    NoRecords,
+    PostgresStationRecords,
+    Registration,
+)
 from ingest.station_settings import StationChange, StationDesk
 from ledger.database import connect_async
 from ledger.facts.station_facts import transaction_of
@@ -151,3 +159,21 @@ async def test_a_1_6_station_that_is_not_accepted_is_answered_as_ever(processes:
 
     assert told["transactionId"] > 0
     assert isinstance(processes.edges[0].log.lines()[1], Frame)
+
+
+@pytest.mark.parametrize("registration", Registration)
+async def test_a_boot_is_answered_as_the_last_one_while_the_database_is_away(
+    registration: Registration,
+) -> None:
+    class Away(NoRecords):
+        async def known(self, declared: StationAccess) -> KnownStation:
+            return KnownStation(declared, registration)
+
+        async def boot(self, station_id: str) -> BootAnswer:
+            message = f"no database for {station_id}"
+            raise psycopg.OperationalError(message)
+
+    async with open_edge(records=Away()) as edge, edge.station() as station:
+        told = await station.call("BootNotification", BOOTS[OLD])
+
+    assert told["status"] == registration
