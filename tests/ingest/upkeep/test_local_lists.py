@@ -228,6 +228,25 @@ async def test_a_later_version_has_also_what_1_6_cannot_hold(
     assert listing.held["GUARD"]["groupIdToken"] == {"idToken": "FAMILY", "type": "Central"}
 
 
+async def test_a_station_that_moves_has_who_may_charge_at_its_new_site(
+    depot: Depot, exits: AsyncExitStack
+) -> None:
+    depot.declare("tokens:\n  HERE: {sites: [harbour]}\n")
+    listing = Listing()
+    await connected(exits, depot, listing)
+    await depot.round()
+    assert set(listing.held) == ALL | {"HERE"}
+    depot.declare(
+        f"stations:\n  CP1: {{site: hotel, password: {PASSWORD}, local_list: differential}}\n"
+    )
+    listing.updates.clear()
+
+    await depot.round()
+
+    assert set(listing.held) == ALL | {"THERE"}
+    assert [each["updateType"] for each in listing.updates] == ["Differential"]
+
+
 async def test_a_station_that_comes_back_with_the_same_version_is_only_asked(
     depot: Depot, exits: AsyncExitStack
 ) -> None:
