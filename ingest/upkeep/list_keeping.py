@@ -44,6 +44,8 @@ AT_ONCE: Final = 20
 """Stations that are sent their lists at the same time."""
 FRESH: Final = timedelta(minutes=10)
 """How long contents hold while nothing is declared: a token that expires says so in its entry."""
+VERSION_MAX: Final = 2**31 - 100_000
+"""Versions are int32, and a list of many parts takes as many."""
 PATIENCE: Final = Patience(wait=60.0, answer=60.0)
 BY: Final = "wattledger"
 _CONNECTED: LiteralString = """
@@ -138,12 +140,17 @@ class ListKeeper:
         """Ask a station which version of its list it has.
 
         Raises:
-            ListRefusedError: If it has none, and can have none.
+            ListRefusedError: If it has none and can have none, or says what is no version.
         """
         said = await self._ask(kept, "GetLocalListVersion", {})
-        number = msgspec.convert(said, ToldVersion).number
+        try:
+            number = msgspec.convert(said, ToldVersion).number
+        except msgspec.ValidationError as error:
+            raise ListRefusedError(kept.station_id, f"its version: {error}") from error
         if number is None or number < 0:
             raise ListRefusedError(kept.station_id, "it has no local lists")
+        if number > VERSION_MAX:
+            raise ListRefusedError(kept.station_id, f"its version {number} can be raised no more")
         return number
 
     async def send(self, kept: KeptList, *, is_full: bool = False) -> int:
@@ -247,7 +254,11 @@ class ListKeeper:
 
     async def _limits(self, kept: KeptList) -> ListLimits:
         call = limits_wanted(kept.protocol)
-        return limits_in(kept.protocol, await self._ask(kept, call.action, call.payload))
+        try:
+            said = await self._ask(kept, call.action, call.payload)
+        except ListRefusedError:
+            return ListLimits()  # it may take a list, and not say how long a one
+        return limits_in(kept.protocol, said)
 
     async def _ask(self, kept: KeptList, action: str, payload: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
         """Return what a station answers.
