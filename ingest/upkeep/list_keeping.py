@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
@@ -28,22 +28,24 @@ from ingest.gathering import Connect
 from ingest.upkeep.list_limits import ListLimits, limits_in, limits_wanted
 from ingest.upkeep.local_lists import (
     OLD,
+    ListContents,
     ListEntry,
     ListUpdate,
     ToldVersion,
     changed_entries,
     differential_updates,
-    digest_of,
     full_updates,
-    list_content,
     list_mode,
-    without_master_passes,
 )
 from ledger.declared.declarations import Declarations
 from ledger.master_data.policies import LocalList
 
 AT_ONCE: Final = 20
 """Stations that are sent their lists at the same time."""
+FRESH: Final = timedelta(minutes=10)
+"""How long contents hold while nothing is declared: a token that expires says so in its entry."""
+VERSION_MAX: Final = 2**31 - 100_000
+"""Versions are int32, and a list of many parts takes as many."""
 PATIENCE: Final = Patience(wait=60.0, answer=60.0)
 BY: Final = "wattledger"
 _CONNECTED: LiteralString = """
@@ -106,13 +108,18 @@ class ListKeeper:
     ) -> None:
         self._connect, self._directory = connect, directory
         self._commands, self._clock = commands, clock
-        self._contents: dict[tuple[object, ...], Mapping[str, ListEntry]] = {}
+        self._newest: dict[bool, ListContents] = {}
+        self._before: dict[tuple[bool, int, datetime], tuple[Declarations, ListContents]] = {}
 
     async def round(self) -> int:
         """Bring every connected station's list up to date where it must be; return how many."""
         known = await self._directory.declarations()
-        self._contents.clear()
-        due = [each for each in await self._lists() if self._is_due(each, known)]
+        self._before.clear()
+        due = []
+        for each in await self._lists():
+            if await self._is_due(each, known):
+                due.append(each)
+            await asyncio.sleep(0)  # frames get their turn between thousands of stations
         places = asyncio.Semaphore(AT_ONCE)
 
         async def keep(kept: KeptList) -> None:
@@ -133,12 +140,17 @@ class ListKeeper:
         """Ask a station which version of its list it has.
 
         Raises:
-            ListRefusedError: If it has none, and can have none.
+            ListRefusedError: If it has none and can have none, or says what is no version.
         """
         said = await self._ask(kept, "GetLocalListVersion", {})
-        number = msgspec.convert(said, ToldVersion).number
+        try:
+            number = msgspec.convert(said, ToldVersion).number
+        except msgspec.ValidationError as error:
+            raise ListRefusedError(kept.station_id, f"its version: {error}") from error
         if number is None or number < 0:
             raise ListRefusedError(kept.station_id, "it has no local lists")
+        if number > VERSION_MAX:
+            raise ListRefusedError(kept.station_id, f"its version {number} can be raised no more")
         return number
 
     async def send(self, kept: KeptList, *, is_full: bool = False) -> int:
@@ -148,28 +160,27 @@ class ListKeeper:
             ListRefusedError: If the station does not take it; its row says why.
         """
         known = await self._directory.declarations()
-        now = self._clock.now()
-        content = self._content(kept, known, now)
+        contents, site = await self._contents(kept, known), self._site(kept, known)
+        content, digest = contents.at(site), contents.digest(site)
         try:
             has = await self.version_of(kept)
             is_known = has == kept.version and kept.version is not None
-            if is_known and not is_full and kept.digest == digest_of(content):
+            if is_known and not is_full and kept.digest == digest:
                 version = has
             else:
-                version = await self._update(
-                    kept, known, content, has, is_full=is_full or not is_known
-                )
+                is_full = is_full or not is_known
+                version = await self._update(kept, known, content, has, is_full=is_full)
         except ListRefusedError as refused:
-            row = {"station_id": kept.station_id, "as_of": now, "problem": refused.why}
+            row = {"station_id": kept.station_id, "as_of": contents.as_of, "problem": refused.why}
             async with await self._connect() as connection:
                 await connection.execute(_FAILED, row)
             raise
         row = {
             "station_id": kept.station_id,
             "version": version,
-            "declared_version": known.version,
-            "as_of": now,
-            "digest": digest_of(content),
+            "declared_version": contents.version,
+            "as_of": contents.as_of,
+            "digest": digest,
             "entries": len(content),
             "epoch": kept.epoch,
         }
@@ -191,7 +202,8 @@ class ListKeeper:
         mode = list_mode(known, kept.station_id, self._clock.now())
         is_short = limits.length_max is None or len(content) <= limits.length_max
         if is_short and not is_full and mode is LocalList.DIFFERENTIAL:
-            sent = await self._send_changes(kept, content, version, limits)
+            before = await self._content_before(kept)
+            sent = await self._send_changes(kept, before, content, version, limits)
             if sent is not None:
                 return sent
             version = max(await self.version_of(kept), version) + 1
@@ -210,10 +222,14 @@ class ListKeeper:
         return updates[-1].version
 
     async def _send_changes(
-        self, kept: KeptList, content: Mapping[str, ListEntry], version: int, limits: ListLimits
+        self,
+        kept: KeptList,
+        before: Mapping[str, ListEntry],
+        content: Mapping[str, ListEntry],
+        version: int,
+        limits: ListLimits,
     ) -> int | None:
         """Send what has changed; None where that cannot be said, or the station refuses it."""
-        before = await self._content_before(kept)
         changes = changed_entries(before, content)
         named = [entry or ListEntry(subject, None, None) for subject, entry in changes]
         updates = differential_updates(
@@ -238,7 +254,11 @@ class ListKeeper:
 
     async def _limits(self, kept: KeptList) -> ListLimits:
         call = limits_wanted(kept.protocol)
-        return limits_in(kept.protocol, await self._ask(kept, call.action, call.payload))
+        try:
+            said = await self._ask(kept, call.action, call.payload)
+        except ListRefusedError:
+            return ListLimits()  # it may take a list, and not say how long a one
+        return limits_in(kept.protocol, said)
 
     async def _ask(self, kept: KeptList, action: str, payload: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
         """Return what a station answers.
@@ -253,32 +273,42 @@ class ListKeeper:
             raise ListRefusedError(kept.station_id, f"{action} was not answered: {why}")
         return msgspec.json.decode(found.response)
 
-    def _is_due(self, kept: KeptList, known: Declarations) -> bool:
-        now = self._clock.now()
-        if kept.has_failed or list_mode(known, kept.station_id, now) is LocalList.OFF:
+    async def _is_due(self, kept: KeptList, known: Declarations) -> bool:
+        mode = list_mode(known, kept.station_id, self._clock.now())
+        if kept.has_failed or mode is LocalList.OFF:
             return False
         if kept.checked_epoch != kept.epoch:
             return True
-        return kept.digest != digest_of(self._content(kept, known, now))
+        contents = await self._contents(kept, known)
+        return kept.digest != contents.digest(self._site(kept, known))
 
-    def _content(
-        self, kept: KeptList, known: Declarations, at: datetime
-    ) -> Mapping[str, ListEntry]:
-        """Return what the list of a station holds at a moment; many stations have the same."""
-        station = known.station(kept.station_id, at)
-        key = station and station.site, kept.protocol == OLD, known.version, at
-        if key not in self._contents:
-            content = list_content(known, station.site if station else "", at)
-            if kept.protocol == OLD:
-                content = without_master_passes(content, known, at)
-            self._contents[key] = content
-        return self._contents[key]
+    def _site(self, kept: KeptList, known: Declarations) -> str:
+        station = known.station(kept.station_id, self._clock.now())
+        return station.site if station else ""
+
+    async def _contents(self, kept: KeptList, known: Declarations) -> ListContents:
+        """Return what all lists hold by now, of stations of this one's kind."""
+        is_old, now = kept.protocol == OLD, self._clock.now()
+        found = self._newest.get(is_old)
+        if found is None or found.version != known.version or now - found.as_of >= FRESH:
+            # In a thread: among a hundred thousand tokens the stations must not wait for it.
+            found = await asyncio.to_thread(ListContents, known, now, is_old=is_old)
+            self._newest[is_old] = found
+        return found
 
     async def _content_before(self, kept: KeptList) -> Mapping[str, ListEntry]:
+        """Return what a station was sent last, at the site where it stood then."""
         assert kept.declared_version is not None
         assert kept.as_of is not None
-        before = (await self._directory.declarations()).at_version(kept.declared_version)
-        return self._content(kept, before, kept.as_of)
+        is_old, version, as_of = kept.protocol == OLD, kept.declared_version, kept.as_of
+        if (is_old, version, as_of) not in self._before:
+            known = await self._directory.declarations()
+            before = await asyncio.to_thread(known.at_version, version)
+            contents = await asyncio.to_thread(ListContents, before, as_of, is_old=is_old)
+            self._before[is_old, version, as_of] = before, contents
+        before, contents = self._before[is_old, version, as_of]
+        station = before.station(kept.station_id, as_of)
+        return contents.at(station.site) if station else {}
 
     async def _uids(self, entries: Any) -> dict[str, str]:  # noqa: ANN401 - entries, in any order
         subjects = {each for entry in entries for each in (entry.subject, entry.group) if each}

@@ -12,6 +12,7 @@ Source: OCPP 1.6 edition 2, 5.15 and 6.45; OCPP 2.0.1 part 2, block D.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -54,33 +55,46 @@ def list_mode(known: Declarations, station_id: str, at: datetime) -> LocalList:
     return station.local_list or (site and site.local_list) or known.policy(at).local_list
 
 
-def list_content(known: Declarations, site: str, at: datetime) -> dict[str, ListEntry]:
-    """Return the tokens that may charge at *site*, by subject, as they are declared for *at*."""
-    found = {}
-    for subject in known.keys(Kind.TOKEN):
-        token = known.token(subject, at)
-        if token is None or token.status is not TokenStatus.ACCEPTED or token.has_expired(at):
-            continue
-        if token.hours or (token.sites and site not in token.sites):
-            continue
-        # 1.6 knows no master pass; where it is known, its group lets it stop and not start.
-        found[subject] = ListEntry(subject, token.expires_at, token.parent)
-    return found
+class ListContents:
+    """What the lists of all sites hold: who may charge at each, and who at one alone.
+
+    One pass over the tokens, however many sites and stations there are.
+    """
+
+    def __init__(self, known: Declarations, at: datetime, *, is_old: bool) -> None:
+        """Take over what is declared for *at*; *is_old*: for stations of 1.6.
+
+        Those know no master pass, and would let one start; where it is known, its group lets it
+        stop and not start.
+        """
+        self.version, self.as_of = known.version, at
+        self._everywhere: dict[str, ListEntry] = {}
+        self._at_sites: defaultdict[str, dict[str, ListEntry]] = defaultdict(dict)
+        for subject in known.keys(Kind.TOKEN):
+            token = known.token(subject, at)
+            if token is None or token.status is not TokenStatus.ACCEPTED or token.has_expired(at):
+                continue
+            if token.hours or (is_old and token.is_master_pass):
+                continue
+            entry = ListEntry(subject, token.expires_at, token.parent)
+            for held in [self._at_sites[site] for site in token.sites] or [self._everywhere]:
+                held[subject] = entry
+        self._digest = _digest_of(self._everywhere)
+        self._digests: dict[str, bytes] = {}
+
+    def at(self, site: str) -> dict[str, ListEntry]:
+        """Return the list of the stations at *site*, by subject."""
+        return self._everywhere | self._at_sites.get(site, {})
+
+    def digest(self, site: str) -> bytes:
+        """Return what tells one content of the list at *site* from another."""
+        if site not in self._digests:
+            own = _digest_of(self._at_sites.get(site, {}))
+            self._digests[site] = sha256(self._digest + own).digest()
+        return self._digests[site]
 
 
-def without_master_passes(
-    content: Mapping[str, ListEntry], known: Declarations, at: datetime
-) -> dict[str, ListEntry]:
-    """Return *content* without those that a station of 1.6 would let start."""
-    return {
-        subject: entry
-        for subject, entry in content.items()
-        if (token := known.token(subject, at)) is None or not token.is_master_pass
-    }
-
-
-def digest_of(content: Mapping[str, ListEntry]) -> bytes:
-    """Return what tells one content from another."""
+def _digest_of(content: Mapping[str, ListEntry]) -> bytes:
     rows = [content[subject] for subject in sorted(content)]
     return sha256(canonical_json(rows)).digest()
 

@@ -28,7 +28,7 @@ from ledger.master_data.policies import Policy
 UPKEEP_SECONDS: Final = 60.0
 LEASE: Final = "upkeep"
 BY: Final = "wattledger"
-CLEARED_AT_ONCE: Final = 10_000
+CLEARED_AT_ONCE: Final = 50_000
 _LASTS: Final = 1.5
 _POLICY: LiteralString = """
 SELECT body FROM declaration WHERE kind = %s AND key = %s AND valid_from <= %s
@@ -82,6 +82,9 @@ class Upkeep:
             except (LedgerError, IngestError, psycopg.Error) as error:
                 _LOGGER.warning("no upkeep: %s", error)
                 self._lease = None
+            except Exception:
+                # A fault of ours must not end what nobody would miss for days.
+                _LOGGER.exception("no upkeep")
 
     async def round(self) -> int:
         """Do what is due, if this is the process that does it; return how many were asked."""

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from ingest.commands.asking import UnknownStationError
+from ingest.commands.asking import UnknownStationError, latest_commands
 from ingest.commands.command import CommandState, NotConnectedError
 from ingest.commands.schemas import RefusedPayloadError
 from ingest.commands.store import PostgresCommands
@@ -62,8 +62,14 @@ async def test_who_is_named_in_a_call_stands_in_neither_row_nor_log(
     assert json.loads(bytes(outcome.payload))["idTag"] == "04SECRET99"
     with connect(database) as connection:
         (kept,) = connection.execute("SELECT frame FROM station_command").fetchone() or (b"",)
+        shown = latest_commands(connection, "CP1", limit=5)
+        assert latest_commands(connection, "CP2", limit=5) == []
     logged = [line for e in fleet.edges for lines in e.log.records.values() for line in lines]
     assert b"04SECRET99" not in kept
+    assert [(each.id, bytes(each.payload)) for each in shown] == [
+        (outcome.id, bytes(outcome.payload))
+    ]
+    assert json.loads(bytes(shown[0].response or b"")) == {"status": "Rejected"}
     assert not any(b"04SECRET99" in payload for payload in logged)
 
 

@@ -103,11 +103,16 @@ class Listing:
         return {"status": "Accepted"}
 
     is_old = True
+    is_secretive = False
 
     async def serve(self, station: Station) -> None:
         with suppress(ConnectionClosed):
             while True:
                 _, message_id, action, payload = await station.receive()
+                if self.is_secretive and action.startswith("Get") and "Version" not in action:
+                    error = json.dumps([4, message_id, "NotSupported", "", {}])
+                    await station.socket.send(error, text=True)
+                    continue
                 answer = self.answer(action, payload)
                 await station.socket.send(json.dumps([3, message_id, answer]), text=True)
 
@@ -228,6 +233,25 @@ async def test_a_later_version_has_also_what_1_6_cannot_hold(
     assert listing.held["GUARD"]["groupIdToken"] == {"idToken": "FAMILY", "type": "Central"}
 
 
+async def test_a_station_that_moves_has_who_may_charge_at_its_new_site(
+    depot: Depot, exits: AsyncExitStack
+) -> None:
+    depot.declare("tokens:\n  HERE: {sites: [harbour]}\n")
+    listing = Listing()
+    await connected(exits, depot, listing)
+    await depot.round()
+    assert set(listing.held) == ALL | {"HERE"}
+    depot.declare(
+        f"stations:\n  CP1: {{site: hotel, password: {PASSWORD}, local_list: differential}}\n"
+    )
+    listing.updates.clear()
+
+    await depot.round()
+
+    assert set(listing.held) == ALL | {"THERE"}
+    assert [each["updateType"] for each in listing.updates] == ["Differential"]
+
+
 async def test_a_station_that_comes_back_with_the_same_version_is_only_asked(
     depot: Depot, exits: AsyncExitStack
 ) -> None:
@@ -332,6 +356,34 @@ async def test_a_station_without_the_policy_is_left_alone(
     await connected(exits, depot, Listing())
 
     assert await depot.round() == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [("seven", "its version: Expected"), (2**31, "can be raised no more"), (None, "no local list")],
+)
+async def test_what_is_no_version_is_said_and_left_for_an_hour(
+    depot: Depot,
+    exits: AsyncExitStack,
+    version: Any,  # noqa: ANN401 - any JSON
+    why: str,
+) -> None:
+    await connected(exits, depot, Listing(version=version))
+
+    assert [await depot.round(), await depot.round()] == [1, 0]
+    assert why in depot.row()[2]
+
+
+async def test_a_station_that_does_not_say_its_limits_may_take_a_list_all_the_same(
+    depot: Depot, exits: AsyncExitStack
+) -> None:
+    listing = Listing(items_max=ITEMS_MAX)
+    listing.is_secretive = True
+    await connected(exits, depot, listing)
+
+    await depot.round()
+
+    assert set(listing.held) == ALL
 
 
 async def test_a_station_that_has_no_lists_says_so(depot: Depot, exits: AsyncExitStack) -> None:
