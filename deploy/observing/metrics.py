@@ -115,7 +115,7 @@ PRICES_TOLD: Final = Metric(
     ("how",),
     "stations",
     "Prices told in the answer to an end, by a call `after_end` or while `running`; `late`: such an"
-    " answer that went without.",
+    " answer that went without; `tariff`: what it will cost, at a start.",
 )
 APPEND_SECONDS: Final = Metric(
     "wattledger_append_seconds",

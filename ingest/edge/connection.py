@@ -303,7 +303,7 @@ class StationConnection:
             reply = codec.encode_result(message_id, priced)
             await self._append_frame(text, reply.decode(), is_priced=True)
         await self._send_reply(reply)
-        self._telling.follow(news, line, is_told=priced is not None)
+        self._telling.follow(news, line, priced, answer.authorization)
         return reply
 
     async def _reply(

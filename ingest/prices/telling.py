@@ -36,10 +36,18 @@ from ingest.commands.dispatching import CalledConnection
 from ingest.directory import NO_PRICES, PriceTerms
 from ingest.errors import IngestError
 from ingest.prices.price import FinalPrice, PriceQuestion, Prices, ShownPrice
-from ingest.prices.words import WORDS, PriceCall, Stage, TransactionNews, with_cost
+from ingest.prices.words import (
+    WORDS,
+    PriceCall,
+    Stage,
+    TransactionNews,
+    tariff_words,
+    with_cost,
+)
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallResult, FrameError
 from ingest.rpc.fields import PayloadFields
+from ledger.log.authorization import Authorization
 from ledger.log.event_log import LogError
 
 TERMS_SECONDS: Final = 1.0
@@ -61,9 +69,12 @@ _LOGGER = logging.getLogger(__name__)
 class HowTold(StrEnum):
     """How a price was told, for who watches: in the answer to an end, by a call after it or before.
 
+    `TARIFF`: what it will cost, at its start.
+
     `LATE`: such an answer went without, as the price was not known in time or there was none.
     """
 
+    TARIFF = "tariff"
     IN_ANSWER = "in_answer"
     LATE = "late"
     AFTER_END = "after_end"
@@ -101,7 +112,7 @@ class PriceTelling:
         self._looking: asyncio.Task[PriceTerms] | None = None
         self._running: OrderedDict[str, _Running] = OrderedDict()
         self._pricing: asyncio.Task[None] | None = None
-        self._finals: set[asyncio.Task[None]] = set()
+        self._later: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
 
     def news(self, call: Call, answer: bytes) -> TransactionNews | None:
@@ -149,14 +160,23 @@ class PriceTelling:
             self._counts[HowTold.LATE if price is None else HowTold.IN_ANSWER] += 1
         return None if price is None else with_cost(answer, price.gross)
 
-    def follow(self, news: TransactionNews, line: PriceQuestion, *, is_told: bool) -> None:
-        """Tell later what the answer to *line* did not tell."""
+    def follow(
+        self,
+        news: TransactionNews,
+        line: PriceQuestion,
+        priced: bytes | None,
+        found: Authorization | None,
+    ) -> None:
+        """Tell later what the answer to *line* did not; *found* is what its token was found to be.
+
+        *priced* is that answer, if it told a price.
+        """
         if news.stage is Stage.ENDED:
-            if not is_told and len(self._finals) < TRANSACTIONS_MAX:
-                task = asyncio.create_task(self._guarded(self._tell_final(line)))
-                self._finals.add(task)
-                task.add_done_callback(self._finals.discard)
+            if priced is None:
+                self._begin(self._tell_final(line))
             return
+        if news.token is not None and found is not None and found.status == "accepted":
+            self._begin(self._tell_tariff(news.token, found))
         if self._terms is not None and self._terms.every_seconds is None:
             return
         running = self._running.get(news.reference)
@@ -170,10 +190,18 @@ class PriceTelling:
 
     async def close(self) -> None:
         """End what is under way."""
-        tasks = [*self._finals, *filter(None, (self._pricing, self._looking))]
+        tasks = [*self._later, *filter(None, (self._pricing, self._looking))]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        if len(self._later) >= TRANSACTIONS_MAX:
+            work.close()
+            return
+        task = asyncio.create_task(self._guarded(work))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
 
     def _tells(self, terms: PriceTerms) -> bool:
         is_understood = self._words is not None and (
@@ -224,6 +252,20 @@ class PriceTelling:
                 return
             await asyncio.sleep(pause)
             pause = min(1.5 * pause, FINAL_PAUSE_MAX)
+
+    async def _tell_tariff(self, token: str, found: Authorization) -> None:
+        """Tell the bearer of a token what it will cost, in a version that has words for it."""
+        if self._words is None or self._words.tariff is None:
+            return
+        if not self._tells(await self._known_terms()):
+            return
+        station_id = self._connection.station_id
+        tariff = await self._directory.tariff_in_force(
+            station_id, found.subject, partner=found.partner
+        )
+        words = None if tariff is None else tariff_words(tariff.version.tariff)
+        if words is not None:
+            await self._tell(self._words.tariff(token, words), HowTold.TARIFF)
 
     async def _tell_running(self) -> None:
         """Tell what those transactions cost so far that said something since they were told."""

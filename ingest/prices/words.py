@@ -22,11 +22,14 @@ from ingest.answers.answering import timestamp
 from ingest.prices.price import ShownPrice
 from ingest.rpc.codec import encode
 from ingest.rpc.fields import PayloadFields
+from tariffs.calendar.words import element_text
+from tariffs.model.tariff import Tariff
 
 COSTS: Final = "org.openchargealliance.costmsg"
 # IdentifierString: a longer id would make our call break its schema.
 _TRANSACTION_ID_MAX: Final = 36
 _INT32_MAX: Final = 2**31 - 1
+_PRICE_TEXT_MAX: Final = 512
 
 
 class Stage(Enum):
@@ -38,10 +41,11 @@ class Stage(Enum):
 
 
 class TransactionNews(NamedTuple):
-    """What a call says of a transaction."""
+    """What a call says of a transaction; `token` as the station writes it, where it matters."""
 
     reference: str
     stage: Stage
+    token: str | None = None
 
 
 class PriceCall(NamedTuple):
@@ -60,7 +64,8 @@ class PriceWords(NamedTuple):
     """A version's words: which calls tell of transactions, and how a price is told.
 
     `in_answers` are the stages in whose answers the cost may stand. `is_of_vendor`: only a station
-    whose model knows them understands the calls. `display` is the call for the display.
+    whose model knows them understands the calls. `display` is the call for the display, `tariff`
+    the one that says to the bearer of a token in words what it will cost.
     """
 
     news: Mapping[str, Reads]
@@ -69,6 +74,7 @@ class PriceWords(NamedTuple):
     final: Callable[[str, ShownPrice], PriceCall]
     is_of_vendor: bool = False
     display: Callable[[str, ShownPrice], PriceCall] | None = None
+    tariff: Callable[[str, str], PriceCall] | None = None
 
 
 def with_cost(payload: bytes, gross: Decimal) -> bytes:
@@ -110,8 +116,9 @@ def _numbered(reference: int | None, stage: Stage) -> TransactionNews | None:
     return TransactionNews(str(reference), stage) if reference else None
 
 
-def _started(_call: PayloadFields, answer: PayloadFields) -> TransactionNews | None:
-    return _numbered(answer.integer("transactionId"), Stage.STARTED)
+def _started(call: PayloadFields, answer: PayloadFields) -> TransactionNews | None:
+    found = _numbered(answer.integer("transactionId"), Stage.STARTED)
+    return None if found is None else found._replace(token=call.text("idTag"))
 
 
 def _metered(call: PayloadFields, _answer: PayloadFields) -> TransactionNews | None:
@@ -143,6 +150,20 @@ def _final_cost(reference: str, price: ShownPrice) -> PriceCall:
     return _message("FinalCost", data)
 
 
+def _user_price(token: str, text: str) -> PriceCall:
+    return _message("SetUserPrice", {"idToken": token, "priceText": text})
+
+
+def tariff_words(tariff: Tariff) -> str | None:
+    """Return what *tariff* charges, in words; None where that takes more than a display has.
+
+    That is, where it has more to it than prices of elements, or many of those.
+    """
+    is_plain = not (tariff.adjustments or tariff.min_price or tariff.max_price)
+    words = "; ".join(element_text(each, tariff) for each in tariff.elements)
+    return words if is_plain and 0 < len(words) <= _PRICE_TEXT_MAX else None
+
+
 def _message(name: str, data: Mapping[str, Any]) -> PriceCall:
     payload = {"vendorId": COSTS, "messageId": name, "data": encode(data).decode()}
     return PriceCall(COSTS, "DataTransfer", payload)
@@ -171,6 +192,7 @@ WORDS: Final[Mapping[str, PriceWords]] = MappingProxyType(
             running=_running_cost,
             final=_final_cost,
             is_of_vendor=True,
+            tariff=_user_price,
         ),
         "ocpp2.0.1": _OF_201,
         "ocpp2.1": _OF_201._replace(in_answers=frozenset({Stage.RUNNING, Stage.ENDED})),

@@ -21,7 +21,7 @@ from ledger.worker.live_folds import LiveFold, LiveFolds
 from ledger.worker.recollection import Recollection
 from ledger.worker.session_rows import RECENT, SessionRow
 from ledger.worker.station_memory import StationMemory
-from ledger.worker.stored.session_store import load_stations
+from ledger.worker.stored.session_store import load_station_now
 
 
 class StationHistory(NamedTuple):
@@ -74,7 +74,7 @@ def station_now(
     than RECENT before the station was last heard.
     """
     shelf, memory = FactShelf(connection, 0), StationMemory()
-    memory.absorb(load_stations(connection, [station_id], since=since), since)
+    memory.absorb(*load_station_now(connection, station_id, since=since))
     # Of no record, so that every fact was known before it.
     moment = Moment(partition=0, position=-1, at=memory.heard_at)
     recollection = Recollection(

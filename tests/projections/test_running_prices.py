@@ -18,12 +18,16 @@ from ingest.prices.price import FinalPrice, PriceQuestion, ShownPrice
 from ledger.database import connect_async
 from ledger.log.event_log import Position, partition_of
 from ledger.log.postgres import PostgresEventLog
+from ledger.worker.session_rows import SessionRow
+from ledger.worker.stored.session_store import load_station_now, load_stations
 from ledger.worker.worker import Worker
 from projections.running_prices import RunningPrice, RunningPrices
 from tests.charging_day import (
     PARTITIONS,
+    STATIONS,
     Timed,
     at,
+    charging_day,
     declare_day,
     declare_fleet,
     event201,
@@ -283,3 +287,27 @@ def test_a_reference_that_no_table_holds_is_no_error_for_others(
 
     assert isinstance(odd, psycopg.Error | FinalPrice)
     assert plain == FinalPrice(is_taken=True)
+
+
+def test_what_goes_on_at_a_station_is_read_as_the_worker_reads_it(database: str) -> None:
+    """Whatever of the day is done: by indexes alone comes the same as by the whole table."""
+    day = charging_day(declare_fleet(database))
+    compared = 0
+    for part in range(4):
+        go_on(database, day[part * len(day) // 4 : (part + 1) * len(day) // 4])
+        with ask(database) as connection:
+            for station in STATIONS:
+                for since in (at(-90), at(30), at(100)):
+                    wanted = load_stations(connection, [station], since=since)
+                    found, reached = load_station_now(connection, station, since=since)
+                    assert _by_id(found) == _by_id(wanted)
+                    assert reached == min(
+                        [since, *(r.first_fact_at for r in found if r.is_unfinished)]
+                    )
+                    compared += len(found)
+
+    assert compared > 20
+
+
+def _by_id(rows: Sequence[SessionRow]) -> list[SessionRow]:
+    return sorted(rows, key=lambda row: row.session_id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, LiteralString
+from datetime import datetime, timedelta
+from typing import Any, Final, LiteralString
 
 import msgspec
 from psycopg import Connection
@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 from ledger.sessions.states import UNFINISHED
 from ledger.worker.session_rows import NEXT_DAY, SessionRow, WaitsSince
 
+A_WEEK: Final = timedelta(days=7)
 UPSERT: LiteralString = """
 INSERT INTO session SELECT * FROM json_populate_recordset(NULL::session, %s::json)
 ON CONFLICT (session_id) DO UPDATE SET
@@ -43,6 +44,31 @@ SELECT session.* FROM session JOIN (
 ) AS late USING (station_id, transaction_ref)
 WHERE coalesce(session.facts_from, '-infinity') >= late.begins
   AND (transaction_ref NOT IN ('', '-') OR session_id = ANY (session_ids))
+"""
+# The same of one station, by indexes alone: what was heard of since began at most a week before.
+OF_STATION_NOW: LiteralString = """
+SELECT session.* FROM (
+    SELECT transaction_ref, array_agg(session_id) AS session_ids,
+           min(coalesce(facts_from, '-infinity')) AS begins
+    FROM (
+        SELECT session_id, transaction_ref, facts_from FROM unfinished_session
+        WHERE station_id = %(station_id)s
+        UNION
+        SELECT session_id, transaction_ref, facts_from FROM session
+        WHERE station_id = %(station_id)s AND last_fact_at >= %(since)s AND started_at >= %(begun)s
+    ) AS heard
+    GROUP BY transaction_ref
+) AS late
+CROSS JOIN LATERAL (
+    SELECT * FROM session
+    WHERE station_id = %(station_id)s AND session.transaction_ref = late.transaction_ref
+      AND coalesce(facts_from, '-infinity') >= late.begins
+      AND (transaction_ref NOT IN ('', '-') OR session_id = ANY (session_ids))
+    OFFSET 0
+) AS session
+"""
+FIRST_UNFINISHED: LiteralString = """
+SELECT min(first_fact_at) FROM unfinished_session WHERE station_id = %s
 """
 AROUND: LiteralString = """
 SELECT * FROM session
@@ -103,6 +129,22 @@ def load_stations(
     """
     cursor = connection.cursor(row_factory=class_row(SessionRow))
     return cursor.execute(OF_STATIONS, (list(stations), list(UNFINISHED), since)).fetchall()
+
+
+def load_station_now(
+    connection: Connection[Any], station_id: str, *, since: datetime
+) -> tuple[list[SessionRow], datetime]:
+    """Return what `load_stations` does for one station, for who decides nothing, and since when.
+
+    However long the station's history is; a session of more than a week is left out, where it is
+    no unfinished one.
+    """
+    first = connection.execute(FIRST_UNFINISHED, (station_id,)).fetchone()
+    if first is not None and first[0] is not None:
+        since = min(since, first[0])
+    wanted = {"station_id": station_id, "since": since, "begun": since - A_WEEK}
+    with connection.cursor(row_factory=class_row(SessionRow)) as cursor:
+        return cursor.execute(OF_STATION_NOW, wanted).fetchall(), since
 
 
 def load_sessions(connection: Connection[Any], session_ids: Iterable[str]) -> list[SessionRow]:

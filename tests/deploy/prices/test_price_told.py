@@ -68,6 +68,7 @@ class Driven:
     stop: Any = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    tariff: str = ""
     shown: list[Decimal] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     sent: int = 0
@@ -99,7 +100,11 @@ class Driven:
                 return {}
             case "DataTransfer":
                 assert payload["vendorId"] == "org.openchargealliance.costmsg"
-                self.shown.append(json.loads(payload["data"], parse_float=Decimal)["cost"])
+                data = json.loads(payload["data"], parse_float=Decimal)
+                if payload["messageId"] == "SetUserPrice":
+                    self.tariff = data["priceText"]
+                else:
+                    self.shown.append(data["cost"])
             case _:
                 raise AssertionError(action)
         return {"status": "Accepted"}
@@ -229,6 +234,7 @@ async def charged(wattledger: Wattledger, station: Driven, name: str) -> None:
     if station.is_old:
         await until(lambda: three in station.shown)
         told = station.shown
+        assert "40.00 EUR/kWh" in station.tariff
     else:
         told = [*station.shown, answer["totalCost"]]
     assert told == [one, two, three]

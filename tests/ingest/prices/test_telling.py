@@ -4,91 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from dataclasses import replace as dataclass_replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import psycopg
 import pytest
 
 from ingest.directory import PriceTerms
-from ingest.edge.server import DEFAULT_MANNERS, Manners
-from ingest.prices.price import FinalPrice, PriceQuestion, ShownPrice
-from ledger.log.envelope import Frame
-from tests.edge import PASSWORD, Edge, Station, open_edge, until
-from tests.fakes import NOON, FixedDirectory
-
-AT_END = PriceTerms(is_telling=True)
-RUNNING = PriceTerms(is_telling=True, every_seconds=0.05)
-QUICK = dataclass_replace(DEFAULT_MANNERS, price_seconds=0.3)
-
-
-def euros(amount: str) -> ShownPrice:
-    return ShownPrice(Decimal(amount), "EUR", NOON, Decimal(1500))
-
-
-@dataclass
-class SetPrices:
-    """Prices that the test sets: the final one once `taken` is set, and the one so far."""
-
-    last: ShownPrice | None = None
-    now: ShownPrice | None = None
-    taken: asyncio.Event = field(default_factory=asyncio.Event)
-    failure: Exception | None = None
-    asked: list[PriceQuestion] = field(default_factory=list)
-    priced: int = 0
-    gate: asyncio.Event | None = None
-
-    async def final(self, line: PriceQuestion) -> FinalPrice:
-        self.asked.append(line)
-        if self.failure is not None:
-            raise self.failure
-        is_taken = self.taken.is_set()
-        return FinalPrice(is_taken, self.last if is_taken else None)
-
-    async def so_far(self, line: PriceQuestion) -> ShownPrice | None:
-        del line
-        self.priced += 1
-        if self.gate is not None:
-            await self.gate.wait()
-        return self.now
-
-
-def event(kind: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    info = {"transactionId": "tx-1"}
-    return {"eventType": kind, "seqNo": 0, "transactionInfo": info, **more}
-
-
-@asynccontextmanager
-async def told(
-    prices: SetPrices,
-    terms: PriceTerms = AT_END,
-    *,
-    protocol: str = "ocpp2.0.1",
-    manners: Manners = QUICK,
-) -> AsyncIterator[tuple[Edge, Station]]:
-    directory = FixedDirectory({"CP1": PASSWORD}, terms=terms)
-    opened = open_edge(directory=directory, prices=prices, manners=manners)
-    async with opened as edge, edge.station(protocol=protocol) as station:
-        yield edge, station
-
-
-def ours(edge: Edge) -> list[Frame]:
-    """Return our calls, but for what an end after an outage is asked."""
-    out = [each for each in edge.frames() if each.direction == "out"]
-    return [each for each in out if "GetTransactionStatus" not in each.frame]
-
-
-async def answered(station: Station, result: Any = None) -> Any:  # noqa: ANN401 - any JSON
-    """Take the next call to the station and answer it; return the call."""
-    async with asyncio.timeout(5):
-        call = station.asked.pop(0) if station.asked else await station.receive()
-    await station.socket.send(json.dumps([3, call[1], {} if result is None else result]))
-    return call
+from tests.edge import PASSWORD, open_edge, until
+from tests.fakes import FixedDirectory
+from tests.ingest.prices.set_prices import (
+    AT_END,
+    QUICK,
+    RUNNING,
+    SetPrices,
+    answered,
+    euros,
+    event,
+    ours,
+    told,
+)
 
 
 async def test_the_answer_to_the_end_has_the_price_and_the_log_has_it_before() -> None:
@@ -189,17 +125,6 @@ async def test_who_is_told_nothing_is_asked_nothing(
     assert ours(edge) == []
 
 
-async def test_a_station_of_16_without_price_messages_is_told_nothing() -> None:
-    prices = SetPrices(last=euros("4.70"))
-    prices.taken.set()
-    async with told(prices, RUNNING, protocol="ocpp1.6") as (edge, station):
-        await station.call("MeterValues", {"transactionId": 7})
-        await station.call("StopTransaction", {"transactionId": 7})
-        await asyncio.sleep(0.1)
-
-    assert ours(edge) == []
-
-
 async def test_the_price_so_far_is_told_as_it_changes_and_not_after_the_end() -> None:
     prices = SetPrices(now=euros("0.00"), last=euros("1.40"))
     prices.taken.set()
@@ -280,28 +205,6 @@ async def test_a_station_that_does_not_know_the_call_gets_no_other_one(
 
     assert len(ours(edge)) == 2
     assert edge.server.counts.told == {}
-
-
-async def test_a_station_of_16_is_told_by_messages_of_a_vendor() -> None:
-    prices = SetPrices(now=euros("1.20"), last=euros("1.40"))
-    prices.taken.set()
-    terms = RUNNING._replace(in_messages=True)
-    async with told(prices, terms, protocol="ocpp1.6") as (edge, station):
-        await station.call("MeterValues", {"transactionId": 7})
-        running = await answered(station, {"status": "Accepted"})
-        assert await station.call("StopTransaction", {"transactionId": 7}) == {}
-        final = await answered(station, {"status": "Accepted"})
-        await until(lambda: edge.server.counts.told == {"running": 1, "after_end": 1})
-
-    assert running[2] == final[2] == "DataTransfer"
-    assert json.loads(running[3]["data"]) == {
-        "transactionId": 7, "timestamp": "2026-03-02T12:00:00.000Z", "meterValue": 1500,
-        "cost": 1.2, "state": "Charging", "chargingPrice": {"kWhPrice": 0},
-    }  # fmt: skip
-    assert final[3]["messageId"] == "FinalCost"
-    assert json.loads(final[3]["data"]) == {
-        "transactionId": 7, "cost": 1.4, "priceText": "1.40 EUR"
-    }  # fmt: skip
 
 
 async def test_a_display_is_given_the_price_as_a_message_where_the_policy_says_so() -> None:

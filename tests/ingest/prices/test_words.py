@@ -14,11 +14,19 @@ from ingest.commands.schemas import check_command
 from ingest.facts.translate import translate
 from ingest.persons.cuts import cuts_in
 from ingest.prices.price import ShownPrice
-from ingest.prices.words import WORDS, PriceCall, Stage, TransactionNews, with_cost
+from ingest.prices.words import (
+    WORDS,
+    PriceCall,
+    Stage,
+    TransactionNews,
+    tariff_words,
+    with_cost,
+)
 from ingest.rpc.codec import encode, encode_call
 from ingest.rpc.fields import PayloadFields
 from ledger.facts.station_facts import PriceTold
 from ledger.log.envelope import Frame
+from tariffs.files.tariff_file import read_tariff_file
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 YEN, EURO, DINAR = (
@@ -109,12 +117,19 @@ def news(
 @pytest.mark.parametrize(
     ("protocol", "action", "payload", "answer", "expected"),
     [
-        ("ocpp1.6", "StartTransaction", {}, {"transactionId": 7}, ("7", Stage.STARTED)),
-        ("ocpp1.6", "MeterValues", {"transactionId": 7}, {}, ("7", Stage.RUNNING)),
+        ("ocpp1.6", "StartTransaction", {}, {"transactionId": 7}, ("7", Stage.STARTED, None)),
+        (
+            "ocpp1.6",
+            "StartTransaction",
+            {"idTag": "A"},
+            {"transactionId": 7},
+            ("7", Stage.STARTED, "A"),
+        ),
+        ("ocpp1.6", "MeterValues", {"transactionId": 7}, {}, ("7", Stage.RUNNING, None)),
         ("ocpp1.6", "MeterValues", {"transactionId": 0}, {}, None),
         ("ocpp1.6", "MeterValues", {"transactionId": -1}, {}, None),
         ("ocpp1.6", "MeterValues", {}, {}, None),
-        ("ocpp1.6", "StopTransaction", {"transactionId": "7"}, {}, ("7", Stage.ENDED)),
+        ("ocpp1.6", "StopTransaction", {"transactionId": "7"}, {}, ("7", Stage.ENDED, None)),
     ],
 )
 def test_which_calls_of_16_tell_of_a_transaction(
@@ -130,10 +145,46 @@ def test_which_events_tell_of_a_transaction(protocol: str) -> None:
         event = {"eventType": kind, "transactionInfo": info, **more}
         return news(protocol, "TransactionEvent", event)
 
-    assert told("Started") == ("t", Stage.STARTED)
-    assert told("Updated", "x" * 36) == ("x" * 36, Stage.RUNNING)
-    assert told("Ended") == ("t", Stage.ENDED)
+    assert told("Started") == TransactionNews("t", Stage.STARTED)
+    assert told("Updated", "x" * 36) == TransactionNews("x" * 36, Stage.RUNNING)
+    assert told("Ended") == TransactionNews("t", Stage.ENDED)
     assert told("Ended", "x" * 37) is None
     assert told("Ended", "") is None
     assert told("Ended", offline=True) is None
     assert told("Paused") is None
+
+
+def words_of(text: str) -> str | None:
+    tariff, problems = read_tariff_file(
+        f"tariff: day\ncurrency: EUR\nvat: 19 %\n{text}", "day.yaml"
+    )
+    assert tariff is not None, problems
+    return tariff_words(tariff)
+
+
+PLAIN = "elements:\n  - {energy: 0.40 per kWh, flat: 1.00}\n"
+
+
+def test_a_plain_tariff_has_words_and_what_has_more_to_it_none() -> None:
+    words = words_of(PLAIN)
+
+    assert words is not None
+    assert "0.40 EUR/kWh" in words
+    assert "19 % VAT" in words
+    assert words_of(f"{PLAIN}min_price: 1.00\n") is None
+    assert words_of(f"{PLAIN}max_price: 9.00\n") is None
+    grace = "adjustments:\n  - {allowance: all, free: [energy], kwh_max: 5, shared_by: everybody}\n"
+    assert words_of(PLAIN + grace) is None
+    assert words_of(PLAIN + "  - {energy: 0.40 per kWh, flat: 1.00}\n" * 20) is None
+
+
+def test_whom_a_tariff_is_told_to_is_cut_out_of_the_log() -> None:
+    assert WORDS["ocpp1.6"].tariff is not None
+    call = WORDS["ocpp1.6"].tariff("04A1B2C3", "0.40 EUR/kWh")
+    payload = encode(call.payload).decode()
+
+    check_command("ocpp1.6", call.action, payload)
+    (cut,) = cuts_in(sent("ocpp1.6", call).frame)
+    assert cut.holder is not None
+    assert cut.holder.spelt == "04A1B2C3"
+    assert translate(sent("ocpp1.6", call), position=0, line=0) == []
