@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -309,14 +310,15 @@ async def test_what_was_charged_offline_is_accepted_and_recorded_as_it_is(operat
 
 async def test_a_frame_that_is_answered_again_is_recorded_again(operator: str) -> None:
     async with connected(operator, "ocpp1.6") as (_, station):
-        text = '[2,"1","Authorize",{"idTag":"04GUEST"}]'
+        start = {"connectorId": 1, "idTag": "04GUEST", "meterStart": 0}
+        text = json.dumps([2, "1", "StartTransaction", start | {"timestamp": BEGUN.isoformat()}])
         first = await station.send(text)
         with connect(operator) as connection:
             add_partner_tokens(connection, "NL-TNM", [GUEST._replace(is_valid=False)], at=NOON)
         second = await station.send(text)
 
     assert first == second
-    told = recorded(operator, "Authorize")
+    told = recorded(operator, "StartTransaction")
     assert told[0] == told[1]
     assert told[0] is not None
     assert told[0].status == "accepted"
