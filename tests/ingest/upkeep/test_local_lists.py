@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,7 @@ from ingest.declared_directory import DeclaredDirectory
 from ingest.edge.connection_epochs import PostgresEpochs
 from ingest.persons.subjects import PostgresSubjects
 from ingest.upkeep.list_keeping import ListKeeper, ListRefusedError
-from ingest.upkeep.list_limits import ITEMS_MAX, ListLimits, limits_in
-from ingest.upkeep.local_lists import ListEntry, changed_entries, differential_updates, full_updates
+from ingest.upkeep.list_limits import ITEMS_MAX
 from ledger.database import connect, connect_async
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
@@ -393,41 +392,3 @@ async def test_a_station_that_has_no_lists_says_so(depot: Depot, exits: AsyncExi
 
     with pytest.raises(ListRefusedError, match="it has no local lists"):
         await depot.keeper.send(kept)
-
-
-@pytest.mark.parametrize(
-    ("answer", "limits"),
-    [
-        ({}, ListLimits()),
-        ({"configurationKey": [{"key": "SendLocalListMaxLength", "value": "7"}]}, ListLimits(7)),
-        ({"configurationKey": [{"key": "SendLocalListMaxLength", "value": "0"}]}, ListLimits()),
-        (
-            {"configurationKey": [{"key": "SendLocalListMaxLength", "value": "9999"}]},
-            ListLimits(ITEMS_MAX),
-        ),
-        ({"configurationKey": [{"key": "LocalAuthListMaxLength", "value": "x"}, 7]}, ListLimits()),
-        ([], ListLimits()),
-    ],
-)
-def test_limits_are_what_a_station_says_within_reason(answer: object, limits: ListLimits) -> None:
-    assert limits_in("ocpp1.6", answer) == limits
-
-
-def test_an_empty_list_is_one_full_message_without_entries() -> None:
-    (update,) = full_updates([], {}, "ocpp2.0.1", version=4, items_max=9)
-
-    assert update.payload == {"versionNumber": 4, "updateType": "Full"}
-
-
-def test_changes_take_off_before_they_add() -> None:
-    a, b, c = (ListEntry(name, None, None) for name in "abc")
-    later = a._replace(expires_at=NOON + timedelta(days=1))
-
-    found = changed_entries({"a": a, "b": b}, {"a": later, "c": c})
-
-    assert found == [("b", None), ("a", later), ("c", c)]
-    assert differential_updates(found, {"a": "A"}, "ocpp1.6", version=2, items_max=1) is None
-    uids = {"a": "A", "b": "B", "c": "C"}
-    updates = differential_updates(found, uids, "ocpp1.6", version=2, items_max=2)
-    assert updates is not None
-    assert [each.version for each in updates] == [2, 3]
