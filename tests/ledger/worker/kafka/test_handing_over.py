@@ -213,7 +213,7 @@ async def test_from_the_positions_on_records_are_awaited(
 
 
 async def test_faust_keeps_little_commits_nothing_and_opens_no_door(group: WorkerGroup) -> None:
-    conf = group._app(2).conf
+    conf: Any = group._app(2).conf
 
     assert conf.broker_heartbeat_interval == conf.broker_session_timeout / 4
     assert (conf.broker_max_poll_records, conf.stream_buffer_maxsize) == (BUFFERED_MESSAGES,) * 2
