@@ -44,7 +44,8 @@ ASKED: Final[Mapping[str, LiteralString]] = MappingProxyType(
         "state": " AND state = %(state)s",
         "station_id": " AND station_id = %(station_id)s",
         "session_id": " AND session_id = %(session_id)s",
-        "subject": " AND token_uid = %(subject)s",
+        # A start that was refused does not count for its token.
+        "subject": " AND token_uid = %(subject)s AND NOT is_refused",
         # As `unfinished_session` has its index: the open ones are found among few.
         "is_open": " AND state = 'open' AND state IN ('open', 'waiting')",
         "begun_at": """

@@ -13,6 +13,7 @@ from ledger.facts.flags import STOP_IS_GONE, Flag
 from ledger.facts.station_clock import FARTHEST, SKEW_MAX
 from ledger.facts.station_facts import Measurand, SessionStarted, SessionUpdated
 from ledger.facts.station_traits import StationTraits
+from ledger.log.authorization import Authorization
 from ledger.rating.decisions import FIRST_REVISION
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import place_of
@@ -59,7 +60,8 @@ class SessionRow(msgspec.Struct, kw_only=True):
     """One row of `session`; the fields are its columns, in their order.
 
     `window` is kept only where it is not what the other columns say (`lies`). `told_gross` is the
-    price that its station was told last after its end.
+    price that its station was told last after its end; `is_refused`: its start was answered that
+    this token may not charge.
     """
 
     session_id: str
@@ -88,6 +90,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     facts_from: datetime | None = None
     window: Window | None = None
     told_gross: Decimal | None = None
+    is_refused: bool = False
 
     def __post_init__(self) -> None:
         self.state = SessionState(self.state)  # a column's text
@@ -224,6 +227,9 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.flags, self.blockers = list(session.flags), list(session.blockers)
         self.evse_id, self.connector_id = session.evse_id, session.connector_id
         self.token_uid = session.token_uid
+        # What a station tells of a time without connection was answered Accepted: it has charged.
+        is_offline = Flag.OFFLINE in session.flags
+        self.is_refused = _is_refused(session.authorization) and not is_offline
         self.started_at, self.ended_at = session.started_at, session.ended_at
         self.stop_reason = session.stop_reason
         self.energy_wh = session.energy_wh
@@ -234,6 +240,10 @@ class SessionRow(msgspec.Struct, kw_only=True):
         self.heard_at = heard_at
         registers = [p.register_wh for p in session.points if p.register_wh is not None]
         self.register_wh = registers[-1] if registers else session.meter_start_wh
+
+
+def _is_refused(found: Authorization | None) -> bool:
+    return found is not None and found.status != "accepted"
 
 
 def row_of_start(
@@ -262,6 +272,7 @@ def row_of_start(
         evse_id=start.evse_id,
         connector_id=start.connector_id,
         token_uid=start.token_uid,
+        is_refused=_is_refused(start.authorization),
         started_at=at,
         energy_wh=_ZERO,
         meter_start_wh=register,

@@ -62,7 +62,9 @@ CREATE TABLE session (
     -- Null: as the other columns say, or it has no start.
     "window"        json,
     -- The price, taxes included, that its station was told last after its end.
-    told_gross      numeric
+    told_gross      numeric,
+    -- Its start was answered that this token may not charge.
+    is_refused      boolean     NOT NULL DEFAULT false
 ) WITH (fillfactor = 70);
 CREATE INDEX session_station ON session (station_id, transaction_ref, facts_from);
 CREATE INDEX session_begun ON session (station_id, started_at);

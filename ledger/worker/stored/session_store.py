@@ -27,7 +27,8 @@ ON CONFLICT (session_id) DO UPDATE SET
     register_wh = excluded.register_wh, first_fact_at = excluded.first_fact_at,
     last_fact_at = excluded.last_fact_at, heard_at = excluded.heard_at,
     validations = excluded.validations, facts_from = excluded.facts_from,
-    "window" = excluded."window", told_gross = excluded.told_gross
+    "window" = excluded."window", told_gross = excluded.told_gross,
+    is_refused = excluded.is_refused
 """
 # Of a transaction every session from some on: with one left out another one would be folded. Stops
 # without an id share theirs, and have nothing else in common.
