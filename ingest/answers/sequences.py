@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-_TRANSACTIONS_MAX: Final = 64
+_TRANSACTIONS_MAX: Final = 16
 _AHEAD_MAX: Final = 1_000
 """How far ahead of a missing event others are told apart: a wild number is no long memory."""
 
@@ -29,8 +29,8 @@ class Sequences:
     """The sequence numbers seen of a station's latest transactions, over all its connections.
 
     After a restart of ours it knows nothing and sees gaps where there are none; asking the station
-    once too often does no harm. It takes some 20 KB at most, whatever the station says (an id has
-    at most 36 characters).
+    once too often does no harm. It takes some 6 KB at most, whatever the station says (an id has
+    at most 36 characters): it is kept for each station that was ever connected.
     """
 
     def __init__(self) -> None:
