@@ -29,7 +29,7 @@ class Sequences:
     """The sequence numbers seen of a station's latest transactions, over all its connections.
 
     After a restart of ours it knows nothing and sees gaps where there are none; asking the station
-    once too often does no harm. It takes some 6 KB at most, whatever the station says (an id has
+    once too often does no harm. It takes some 7 KB at most, whatever the station says (an id has
     at most 36 characters): it is kept for each station that was ever connected.
     """
 
