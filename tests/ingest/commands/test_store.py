@@ -56,6 +56,17 @@ async def test_only_the_newest_connection_claims_and_asking_again_claims_the_sam
     assert None not in claims
 
 
+async def test_what_an_older_connection_sent_is_claimed_by_no_newer_one(
+    commands: PostgresCommands, database: str
+) -> None:
+    await commands.claim("CP1", 2)
+    epochs = PostgresEpochs(lambda: connect_async(database))
+    await epochs.advance("CP1", "ocpp1.6")
+    await epochs.close()
+
+    assert await commands.claim("CP1", 3) is None
+
+
 async def test_what_is_too_late_is_claimed_by_nobody(
     commands: PostgresCommands, database: str
 ) -> None:

@@ -1,11 +1,15 @@
-"""Sequence numbers that begin again, fall or repeat: what they say of whose an event is."""
+"""Sequence numbers that begin again, fall or repeat; what a station says that it still holds."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import pytest
 
 from ledger.facts.flags import Flag
-from tests.station_story import Story201, brief, in_any_order, wh
+from ledger.facts.station_facts import QueueReported
+from ledger.sessions.sequence import NO_QUEUE, QueueTold, queue_told
+from tests.station_story import Story201, at, brief, in_any_order, wh
 
 SECOND = 1 / 60
 
@@ -174,3 +178,61 @@ def test_numbers_are_missing_between_the_first_and_the_highest_of_an_ended_sessi
     assert session.missing_seq_nos == missing
     assert (Flag.SEQ_GAP in session.blockers) is bool(missing)
     assert Flag.ID_AMBIGUOUS not in session.flags
+
+
+def said(minute: float, *, holds: bool, ongoing: bool | None = None) -> QueueReported:
+    return QueueReported(
+        station_id="CS-1",
+        position=1,
+        line=0,
+        received_at=at(minute),
+        transaction_ref="T",
+        messages_in_queue=holds,
+        ongoing=ongoing,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reports", "empty_at", "told"),
+    [
+        pytest.param([], None, NO_QUEUE, id="it was not asked"),
+        pytest.param([], at(3), QueueTold(empty_at=at(3)), id="of all it holds nothing"),
+        pytest.param([said(1, holds=True)], None, QueueTold(at(1)), id="there is more"),
+        pytest.param(
+            [said(1, holds=True), said(1, holds=False)], None, QueueTold(at(1), at(1)), id="both"
+        ),
+        pytest.param([said(1, holds=True)], at(1), QueueTold(None, at(1)), id="all came since"),
+        pytest.param(
+            [said(1, holds=False), said(2, holds=True)], None, QueueTold(at(2), at(1)), id="again"
+        ),
+        pytest.param(
+            [said(2, holds=False, ongoing=False)], at(1), QueueTold(None, at(2), at(2)), id="over"
+        ),
+        pytest.param(
+            [said(2, holds=False, ongoing=True)], None, QueueTold(None, at(2)), id="goes on"
+        ),
+    ],
+)
+def test_the_last_word_holds_and_of_two_at_once_the_one_that_waits(
+    reports: list[QueueReported], empty_at: datetime | None, told: QueueTold
+) -> None:
+    assert queue_told(reports, empty_at) == told
+    assert queue_told(reports[::-1], empty_at) == told
+
+
+@pytest.mark.parametrize(("full", "waits"), [(None, 5), (4, 5), (5, 5), (6, 6)])
+def test_that_more_is_to_come_lets_a_session_wait_from_then_on(
+    full: float | None, waits: float
+) -> None:
+    told = NO_QUEUE if full is None else QueueTold(at(full))
+
+    assert told.waits_from(at(5)) == at(waits)
+
+
+@pytest.mark.parametrize(("over", "is_over"), [(None, False), (4, False), (5, True), (6, True)])
+def test_it_is_over_where_nothing_came_after_its_station_said_so(
+    over: float | None, *, is_over: bool
+) -> None:
+    told = QueueTold(over_at=None if over is None else at(over))
+
+    assert told.is_over_since(at(5)) is is_over
