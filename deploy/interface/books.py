@@ -15,7 +15,7 @@ from litestar.params import FromPath, PathParameter, QueryParameter
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
+from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from ledger.declared.store import NewestDeclarations
 from ledger.persons.holders import token_holder
 from ledger.persons.store import find
@@ -106,8 +106,8 @@ class StationsController(Controller):
                 after=after,
                 limit=limit + 1,
             )
-        more = cursor_of(found[limit - 1].id) if len(found) > limit else None
-        return StationPage(found[:limit], more)
+        shown, more = cut(found, limit, lambda each: each.id)
+        return StationPage([*shown], more)
 
     @get("/stations/{station_id:str}", opt=READ, sync_to_thread=True)
     def one(self, pool: Pool, newest: Newest, station_id: FromPath[str]) -> StationDetail:
@@ -152,11 +152,8 @@ class TransactionsController(Controller):
                 since=since,
                 limit=limit + 1,
             )
-            shown = with_costs(connection, found[:limit], newest)
-        more = None
-        if len(found) > limit:
-            last = found[limit - 1]
-            more = cursor_of((last.begun_at, last.session_id))
+            page, more = cut(found, limit, lambda each: (each.begun_at, each.session_id))
+            shown = with_costs(connection, page, newest)
         return TransactionPage([_transaction(each) for each in shown], more)
 
     @get("/transactions/{ref:path}", opt=READ, sync_to_thread=True)

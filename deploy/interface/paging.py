@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from litestar.exceptions import HTTPException
 from litestar.params import QueryParameter
 
+T = TypeVar("T")
 LIMIT: Final = 50
 LIMIT_MAX: Final = 500
 Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description="At most so many")]
@@ -30,6 +32,17 @@ class BadCursorError(HTTPException):
 def cursor_of(key: object) -> str:
     """Return the cursor of what follows *key*."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()
+
+
+def cut(
+    found: Sequence[T], limit: int, key: Callable[[T], object]
+) -> tuple[Sequence[T], str | None]:
+    """Return the first *limit* and the cursor of what follows them, None where nothing does.
+
+    *found* has one more than a page, if there is one.
+    """
+    shown = found[:limit]
+    return shown, cursor_of(key(shown[-1])) if len(found) > limit else None
 
 
 def key_of(cursor: str, kind: Any) -> Any:  # noqa: ANN401 - the key of a page

@@ -12,7 +12,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
 from deploy.interface.books import READ, Pool, Text
-from deploy.interface.paging import LIMIT, Cursor, Limit, cursor_of, key_of
+from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
 from projections.stations.reservations import (
     Reservation,
     ReservationState,
@@ -56,8 +56,8 @@ class ReservationsController(Controller):
                 since=since,
                 limit=limit + 1,
             )
-        more = cursor_of(found[limit - 1].since) if len(found) > limit else None
-        return ReservationPage([each.reservation for each in found[:limit]], more)
+        shown, more = cut(found, limit, lambda each: each.since)
+        return ReservationPage([each.reservation for each in shown], more)
 
     @get("/reservations/{number:int}", opt=READ, sync_to_thread=True)
     def one(self, pool: Pool, number: FromPath[int]) -> Reservation:
