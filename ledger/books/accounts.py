@@ -3,6 +3,8 @@
 | cause | debit | credit |
 |---|---|---|
 | session rated | RECEIVABLE_UNBILLED, gross | revenue by dimension; EXPECTED_TAX |
+| session corrected | what the rating posted that held until then, with its signs changed | |
+| | RECEIVABLE_UNBILLED, the new gross | revenue by dimension; EXPECTED_TAX |
 | invoice issued | RECEIVABLE, what is due | RECEIVABLE_UNBILLED, gross |
 | | EXPECTED_TAX | taxes by country and rate; ROUNDING |
 | session written off | nothing: it was never rated, so nothing was ever owed | |
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -94,6 +97,21 @@ def entry_for(decision: Decision) -> JournalEntry | None:
     legs = [owed, *(_posting(name, "", currency, credits_[name]) for name in sorted(credits_))]
     cause, booked_at = f"rated:{named(decision.decides)}", decision.moment.at
     return _entry(cause, decision.legal_entity, booked_at, legs, decision.decides)
+
+
+def reversal_of(was: SessionRated, correction: SessionRated) -> JournalEntry | None:
+    """Return what takes back the posting of *was*, the rating that *correction* corrects."""
+    posted = entry_for(was)
+    if posted is None:
+        return None
+    legs = [replace(leg, amount_minor=-leg.amount_minor) for leg in posted.postings]
+    return _entry(
+        f"reversed:{named(was.decides)}",
+        was.legal_entity,
+        correction.moment.at,
+        legs,
+        correction.decides,
+    )
 
 
 def invoice_entry(

@@ -15,7 +15,9 @@ CREATE TABLE session_decision (
     partition  integer     NOT NULL CHECK (partition >= 0),
     position   bigint      NOT NULL,
     number     bigint      NOT NULL CHECK (number > 0),
-    kind       text        NOT NULL CHECK (kind IN ('rated', 'released', 'held', 'written_off')),
+    kind       text        NOT NULL CHECK (
+        kind IN ('rated', 'released', 'corrected', 'held', 'written_off')
+    ),
     station_id text        NOT NULL,
     decided_at timestamptz NOT NULL,
     body       bytea       NOT NULL,
@@ -53,7 +55,17 @@ CREATE TABLE rated_line (
     PRIMARY KEY (session_id, revision, component, starts_at)
 );
 
--- Rated sessions that wait for their invoice: a work list, the only table here that is emptied.
+-- Corrections whose documents are still to come: what stands on an invoice is to be credited, what
+-- was settled with a partner to be settled otherwise. A work list: its rows go.
+CREATE TABLE correction_to_document (
+    session_id text    NOT NULL,
+    revision   integer NOT NULL,
+    corrects   integer NOT NULL CHECK (corrects < revision),
+    is_settled_with_partner boolean NOT NULL,
+    PRIMARY KEY (session_id, revision)
+);
+
+-- Rated sessions that wait for their invoice: a work list, the only other table that is emptied.
 CREATE TABLE uninvoiced_session (
     session_id    text NOT NULL,
     revision      integer NOT NULL,
