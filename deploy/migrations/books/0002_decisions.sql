@@ -93,6 +93,8 @@ CREATE TABLE issued_invoice (
     rounding_minor bigint      NOT NULL,
     due_minor      bigint      NOT NULL,
     sha256         text        NOT NULL,
+    -- Of a credit note: the invoice. Its amounts are positive, and owed no more.
+    credits        text        REFERENCES issued_invoice,
     CHECK (net_minor + tax_minor = gross_minor),
     CHECK (gross_minor + rounding_minor = due_minor)
 );
@@ -105,6 +107,17 @@ CREATE TABLE invoiced_session (
     PRIMARY KEY (session_id, revision)
 );
 CREATE INDEX invoiced_session_number ON invoiced_session (number);
+CREATE INDEX issued_invoice_credits ON issued_invoice (credits) WHERE credits IS NOT NULL;
+
+-- What stands on an invoice is credited at most once.
+CREATE TABLE credited_session (
+    session_id text    NOT NULL,
+    revision   integer NOT NULL,
+    number     text    NOT NULL REFERENCES issued_invoice,
+    PRIMARY KEY (session_id, revision),
+    FOREIGN KEY (session_id, revision) REFERENCES invoiced_session
+);
+CREATE INDEX credited_session_number ON credited_session (number);
 
 -- `session_id` and `revision`: which decision it follows from; null for an invoice. The legs stand
 -- in arrays, the first of each array is the first leg's: a debit is positive, a credit negative.
@@ -153,5 +166,7 @@ CREATE TRIGGER issued_invoice_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON issued_invoice FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER invoiced_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON invoiced_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+CREATE TRIGGER credited_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON credited_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER journal_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON journal_entry FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
