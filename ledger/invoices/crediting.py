@@ -38,7 +38,7 @@ LEFT JOIN invoiced_session AS stands ON stands.session_id = due.session_id AND N
     SELECT FROM credited_session AS credited
     WHERE credited.session_id = stands.session_id AND credited.revision = stands.revision
 )
-LEFT JOIN issued_invoice AS invoice USING (number)
+LEFT JOIN issued_invoice AS invoice ON invoice.number = stands.number
 ORDER BY stands.number, due.session_id
 """
 _CREDITED: LiteralString = """
