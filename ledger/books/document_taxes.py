@@ -118,9 +118,7 @@ def document_taxes(sessions: Sequence[SessionRated]) -> DocumentTaxes:
     return owed._replace(rounding_minor=rounding + cash_rest(owed.due_minor, policy))
 
 
-def owed_beyond(
-    before: Sequence[SessionRated], sessions: Sequence[SessionRated]
-) -> DocumentTaxes:
+def owed_beyond(before: Sequence[SessionRated], sessions: Sequence[SessionRated]) -> DocumentTaxes:
     """Return what *sessions* add to what *before* owes on one document."""
     owed = document_taxes([*before, *sessions])
     return owed.less(document_taxes(before)) if before else owed

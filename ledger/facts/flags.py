@@ -181,7 +181,7 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.SEQ_GAP_CLOSED: FlagRule("Sequence numbers are missing; the station holds no more."),
     _F.SEQ_UNRELIABLE: FlagRule("The station's sequence numbers repeat and prove nothing."),
     _F.LATE_FACT: FlagRule(
-        "A frame arrived after the final decision; where it changes what is billed, it is corrected."
+        "A frame arrived after the final decision; what it changes of the price is corrected."
     ),
     _F.CORRECTION_WAITS: FlagRule(
         "Late frames would change what was billed, and a person must agree."

@@ -5,7 +5,7 @@ invoiced by then. Whoever issues invoices looks what stands on one, with all tha
 
     revision 1 waits for its invoice, 2 corrects it    -> 2 took its place there; nothing to credit
     1 is invoiced, 2 costs another amount              -> credit 1 in full, invoice 2
-    1 is invoiced, 2 costs the same                    -> nothing: no document would say anything new
+    1 is invoiced, 2 costs the same                    -> nothing: no document would say news
     1 is invoiced, 2 and 3 correct it within the hour  -> credit 1, invoice 3
 
 A credit waits for the policy's `wait_s` after the last correction: a queue of yesterday comes frame
@@ -55,7 +55,7 @@ DELETE FROM uninvoiced_session WHERE session_id = %s AND revision = %s
 
 
 class DueDocument(NamedTuple):
-    """What one document is about; `credited`: of a credit note, which invoice its ratings are on."""
+    """What one document is about; `credited`: of a credit note, the invoice its ratings are on."""
 
     cause: str
     credited: Credited | None

@@ -39,13 +39,13 @@ class Invoice(Aggregate):
         revisions: list[int],
         issued_at: datetime,
         declared_version: int,
-        credits: str | None = None,
+        credited: str | None = None,
     ) -> None:
         self.cause = cause
         self.session_ids, self.revisions = session_ids, revisions
         self.issued_at = issued_at
         self.declared_version = declared_version
-        self.credits = credits
+        self.credits = credited
         self.number: str | None = None
         self.issued_on_text = ""
         self.document = ""

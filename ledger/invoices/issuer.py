@@ -81,7 +81,7 @@ class InvoiceIssuer(DecisionApplication):
             revisions=[session.revision for session in order.sessions],
             issued_at=order.recorded_at,
             declared_version=order.declared_version,
-            credits=order.credits.number if order.credits else None,
+            credited=order.credits.number if order.credits else None,
         )
         number = series.take(invoice.id, prefix=order.prefix, issued_on=issued_on)
         document = render_invoice(order, number=number, issued_on=issued_on)

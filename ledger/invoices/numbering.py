@@ -11,7 +11,6 @@ from eventsourcing.domain import Aggregate, event
 from ledger.aggregates.namespace import NAMESPACE
 from ledger.errors import LedgerError
 
-
 INVOICES: Final = "invoices"
 CREDIT_NOTES: Final = "credit_notes"
 
@@ -22,13 +21,13 @@ class NumberSeries(Aggregate):
     A number exists only in the same save as its invoice, so there is no gap and no reserve.
     """
 
-    def __init__(self, *, legal_entity: str, year: int, kind: str = INVOICES) -> None:
+    def __init__(self, *, legal_entity: str, year: int, kind: str) -> None:
         self.legal_entity, self.year, self.kind = legal_entity, year, kind
         self.last = 0
         self.last_issued_on = ""
 
     @staticmethod
-    def create_id(*, legal_entity: str, year: int, kind: str = INVOICES) -> UUID:
+    def create_id(*, legal_entity: str, year: int, kind: str) -> UUID:
         """Return the id of the series of a legal entity, kind and year."""
         return uuid5(NAMESPACE, f"numbers:{kind}:{year}:{legal_entity}")
 

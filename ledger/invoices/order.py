@@ -16,7 +16,6 @@ from ledger.master_data.legal_entities import LegalEntity
 from ledger.rating.decisions import Payer, SessionRated, SessionRevision, named
 from tariffs.zones import zone
 
-
 CREDIT_SUFFIX: Final = "-CN"
 """Behind the prefix of the seller's invoices, in the numbers of his credit notes."""
 

@@ -111,9 +111,7 @@ class InvoiceComparison:
             invoice.cause, sessions, self._declarations, at=invoice.issued_at, credited=credited
         )
 
-    def _row(
-        self, invoice: Invoice, order: InvoiceOrder | None, again: str | None
-    ) -> Comparison:
+    def _row(self, invoice: Invoice, order: InvoiceOrder | None, again: str | None) -> Comparison:
         kept = self._connection.execute(ISSUED, (invoice.number,)).fetchone()
         expected = None
         if again is not None and order is not None:

@@ -72,7 +72,7 @@ def documents(issuer: InvoiceIssuer) -> list[InvoiceDocument]:
 def owed(connection: psycopg.Connection[Any], account: str) -> int:
     query = "SELECT coalesce(sum(amount_minor), 0)::int FROM posting WHERE account = %s"
     [(total,)] = connection.execute(query, (account,)).fetchall()
-    return total
+    return int(total)
 
 
 def test_an_invoiced_session_is_credited_in_full_and_its_correction_invoiced(
@@ -237,7 +237,8 @@ def test_a_kill_between_a_note_s_save_and_its_booking_is_made_good(
     until = LATER + timedelta(hours=1)
     with monkeypatch.context() as patched:
         patched.setattr("ledger.invoices.issuing._book_next", lambda *_: None)
-        issue_due(connection, issuer, DECLARED, up_to=until, is_over=iter([False, False, True]).__next__)
+        after_one = iter([False, False, True]).__next__
+        issue_due(connection, issuer, DECLARED, up_to=until, is_over=after_one)
 
     numbers = issue_due(connection, issuer, DECLARED, up_to=until)
 

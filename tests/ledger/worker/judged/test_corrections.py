@@ -25,7 +25,6 @@ from projections.balances.trial import trial_balance
 from tests.charging_day import (
     MORNING,
     Timed,
-    at,
     call,
     declare_fleet,
     event201,
@@ -72,12 +71,15 @@ PARKED = said(40, "SuspendedEV", 5000, received=70)
 """What was not told in time: the vehicle was full at minute 40."""
 
 
-def begun(dsn: str, **policy: Any) -> str:
+def begun(dsn: str, **policy: Decimal | bool) -> str:
     """Return a database in which session C is rated."""
     version = declare_fleet(dsn)
     if policy:
         change = Change(
-            kind=Kind.POLICY, key="policy", entity=Policy(**policy), valid_from=MORNING
+            kind=Kind.POLICY,
+            key="policy",
+            entity=msgspec.convert(policy, Policy),
+            valid_from=MORNING,
         )
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("SET search_path = books, inputs, persons")
@@ -251,7 +253,9 @@ def test_in_any_order_the_last_revision_is_one_rating_of_all_facts(
 
 def final(dsn: str, station: str) -> SessionRated:
     """Return what holds of the station's one session."""
-    found = rows(dsn, f"SELECT session_id, revision FROM final_decision WHERE station_id = '{station}'")
+    found = rows(
+        dsn, f"SELECT session_id, revision FROM final_decision WHERE station_id = '{station}'"
+    )
     assert len(found) == 1, rows(dsn, "SELECT session_id, state, reasons, flags FROM session")
     with connect(dsn) as connection:
         return rated_sessions(connection, [SessionRevision(*found[0])])[0]
