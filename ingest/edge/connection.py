@@ -81,7 +81,7 @@ class StationConnection:
         close_seconds: float,
     ) -> None:
         self.epoch = epoch
-        self.is_fenced = False
+        self.is_fenced = self.has_hung_up = False
         # A station that only lost its connection does not boot again.
         self.has_booted = epoch > 1
         self.heard_at = 0.0
@@ -92,7 +92,6 @@ class StationConnection:
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
-        self._triggered: frozenset[str] = frozenset()
         self.turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
         self._repeats = Repeats()
@@ -122,6 +121,7 @@ class StationConnection:
                     await self._take(frame)
             why = "replaced"
         except ConnectionClosed as closed:
+            self.has_hung_up = closed.rcvd_then_sent is True
             why = self.closing_reason or why_closed(closed)
         finally:
             await self._end(why)
@@ -152,7 +152,7 @@ class StationConnection:
         The log has it before it leaves, and once more with its answer: a kill in between leaves
         what the station was told.
         """
-        self._triggered |= triggered_by(call.text)
+        self._parts.triggered.update(triggered_by(call.text))
         sent, _ = await self._append_frame(call.text, None, is_ours=True)
         answered, why = await self._ask_station(call, seconds)
         if answered is None:
@@ -283,7 +283,7 @@ class StationConnection:
     def _may_say(self, action: str) -> bool:
         if self.registration is Registration.ACCEPTED or self._dialect.asked_for is None:
             return True
-        return action in self._dialect.asked_for | self._triggered
+        return action in self._dialect.asked_for | self._parts.triggered
 
     async def _reply_priced(
         self, text: str, message_id: bytes, answer: Answer, news: TransactionNews
