@@ -36,14 +36,10 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class CalledConnection(Protocol):
-    """A station's connection, as who sends calls on it sees it; `turn` is held during a call.
-
-    `has_hung_up`: the station said goodbye, so it has read what came and will not answer it.
-    """
+    """A station's connection, as who sends calls on it sees it; `turn` is held during a call."""
 
     epoch: int
     is_fenced: bool
-    has_hung_up: bool
     turn: asyncio.Lock
 
     @property
@@ -53,6 +49,10 @@ class CalledConnection(Protocol):
     @property
     def protocol(self) -> str:
         """The subprotocol that both sides agreed on."""
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the station said goodbye: it has read what came, and will not answer it."""
 
     async def exchange(self, call: OutgoingCall, *, seconds: float) -> CallEnd:
         """Send a call and wait for its answer; both stand in the log."""

@@ -226,6 +226,28 @@ async def test_who_said_goodbye_with_a_question_open_is_not_asked_it_again(
     assert [each[0] for each in back.asked] == [*["GetConfiguration"] * again, "Reset"]
 
 
+async def test_a_goodbye_counts_while_what_the_station_said_before_is_still_taken(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    log = fleet.edges[0].log
+    async with fleet.edges[0].station("CP1") as gone:
+        await gone.call("Heartbeat", {})
+        waiting = asyncio.create_task(fleet.ask("GetConfiguration"))
+        await gone.receive()
+        gate = log.gate = asyncio.Event()
+        await gone.socket.send('[2,"own","StatusNotification",{}]', text=True)
+        await until(lambda: log.waiting == 1)
+    answers: Answers = {"GetConfiguration": {"configurationKey": []}}
+    coming = asyncio.create_task(charging_station(exits, fleet.edges[0], answers))
+    await until(lambda: log.waiting == 2)
+    await asyncio.sleep(0.2)  # it would have taken it over by now
+    log.gate = None
+    gate.set()
+
+    assert (await waiting).state is CommandState.UNKNOWN
+    assert (await coming).asked == []
+
+
 @pytest.mark.parametrize(
     ("wait", "thinks", "state"),
     [(0.1, 5.0, CommandState.SENT), (0.3, 0.3, CommandState.TIMED_OUT)],
