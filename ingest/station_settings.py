@@ -21,9 +21,8 @@ from ingest.directory import StationDirectory
 from ingest.gathering import Connect, Gatherer
 from ingest.station_records import Registration
 from ledger.declared.identities import canonical
-from ledger.declared.passwords import hash_password
+from ledger.declared.passwords import LENGTH_MIN, hash_password
 
-PASSWORD_MIN = 16
 PASSWORD_MAX = 255
 SECONDS_MAX = 86_400
 ITEMS_MAX = 10_000
@@ -51,7 +50,7 @@ class StationChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     password: (
-        Annotated[str, msgspec.Meta(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)] | UnsetType
+        Annotated[str, msgspec.Meta(min_length=LENGTH_MIN, max_length=PASSWORD_MAX)] | UnsetType
     ) = UNSET
     boot: Registration | UnsetType = UNSET
     boot_interval_s: (

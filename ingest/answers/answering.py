@@ -84,6 +84,8 @@ class AnsweringParts:
     prices: Prices | None = None
     price_seconds: float = 0.0
     sent_tariff: SentTariff = field(default_factory=SentTariff)
+    triggered: set[str] = field(default_factory=set)
+    """What a TriggerMessage of ours asked the station for on this connection."""
 
     @property
     def station_id(self) -> str:

@@ -22,6 +22,7 @@ from ingest.answers.answering import (
     subject_of,
     use_reservation,
 )
+from ingest.answers.certificates import sign_certificate
 from ingest.answers.registration import ASKED_FOR, boot
 from ingest.commands.reservations import EndedReservation, whole
 from ingest.directory import AuthorizationStatus, Purpose
@@ -135,7 +136,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
     "NotifyEVChargingNeeds": always({"status": "Processing"}),
     "NotifyEVChargingSchedule": always({"status": "Accepted"}),
     "ReservationStatusUpdate": _reservation_status,
-    "SignCertificate": always({"status": "Rejected"}),
+    "SignCertificate": sign_certificate,
     **dict.fromkeys(
         (
             "ClearedChargingLimit", "FirmwareStatusNotification", "LogStatusNotification",
@@ -147,7 +148,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
         always({}),
     ),
 }  # fmt: skip
-"""Certificates are not served yet; their calls get a plain no."""
+"""Vehicles' certificates are not served yet; their calls get a plain no."""
 DIALECT: Final = Dialect(
     subprotocol="ocpp2.0.1",
     answers=ANSWERS,

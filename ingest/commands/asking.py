@@ -73,6 +73,8 @@ _CONNECTED: LiteralString = (
 _LISTEN: LiteralString = "LISTEN station_command_ended"
 _LISTEN_AGAIN_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 5.0
+_ENDING_SECONDS: Final = 1.0
+"""So long after its deadline it is known at the latest that no answer came."""
 _LOGGER = logging.getLogger(__name__)
 _FRAME: Final = msgspec.json.Decoder(Frame)
 
@@ -98,6 +100,12 @@ class Patience(NamedTuple):
     wait: float = ANSWER_SECONDS
     answer: float = ANSWER_SECONDS
     may_queue: bool = False
+
+    def to_the_end(self) -> Patience:
+        """Return it so that who waits as long as the call may take hears that it timed out."""
+        if self.wait < self.answer:
+            return self
+        return self._replace(wait=self.answer + _ENDING_SECONDS)
 
 
 class _New(NamedTuple):
@@ -143,6 +151,7 @@ class StationCommands:
             NotConnectedError: If it is not connected and the call may not wait for it.
             UnknownCommandError, RefusedPayloadError, BadPayloadError: If it may not be sent.
         """
+        patience = patience.to_the_end()
         access, protocol = await self._reached(station_id, may_queue=patience.may_queue)
         compact = compact_json(payload)
         if action == RESERVE and not has_number(compact, protocol):

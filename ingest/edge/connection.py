@@ -80,8 +80,7 @@ class StationConnection:
         counts: FrameCounts,
         close_seconds: float,
     ) -> None:
-        self.epoch = epoch
-        self.is_fenced = False
+        self.epoch, self.is_fenced, self.turn = epoch, False, asyncio.Lock()
         # A station that only lost its connection does not boot again.
         self.has_booted = epoch > 1
         self.heard_at = 0.0
@@ -92,8 +91,6 @@ class StationConnection:
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
         self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
-        self._triggered: frozenset[str] = frozenset()
-        self.turn = asyncio.Lock()
         self._questions: set[asyncio.Task[None]] = set()
         self._repeats = Repeats()
         self._telling = PriceTelling(self, parts, counts.told)
@@ -109,6 +106,11 @@ class StationConnection:
     def protocol(self) -> str:
         """The subprotocol that both sides agreed on."""
         return self._dialect.subprotocol
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the station said goodbye, also where what it said before is not taken yet."""
+        return self._socket.protocol.close_rcvd_then_sent is True
 
     async def run(self) -> None:
         """Take frames until the connection closes; the log gets its beginning and its end."""
@@ -152,13 +154,12 @@ class StationConnection:
         The log has it before it leaves, and once more with its answer: a kill in between leaves
         what the station was told.
         """
-        self._triggered |= triggered_by(call.text)
+        self._parts.triggered.update(triggered_by(call.text))
         sent, _ = await self._append_frame(call.text, None, is_ours=True)
         answered, why = await self._ask_station(call, seconds)
         if answered is None:
             is_late = why == _TOO_LATE
-            state = CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN
-            return CallEnd(state, sent)
+            return CallEnd(CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN, sent)
         message, reply = answered
         logged, _ = await self._append_frame(call.text, reply, is_ours=True)
         is_error = isinstance(message, CallError)
@@ -283,7 +284,7 @@ class StationConnection:
     def _may_say(self, action: str) -> bool:
         if self.registration is Registration.ACCEPTED or self._dialect.asked_for is None:
             return True
-        return action in self._dialect.asked_for | self._triggered
+        return action in self._dialect.asked_for | self._parts.triggered
 
     async def _reply_priced(
         self, text: str, message_id: bytes, answer: Answer, news: TransactionNews
@@ -384,9 +385,8 @@ class StationConnection:
             authorization=authorization,
             is_priced=is_priced,
         )
-        parts = self._parts
-        habits = parts.station.token_habits
-        line = await sealed_frame(frame, parts.subjects, habits, is_unread=is_unread)
+        habits = self._parts.station.token_habits
+        line = await sealed_frame(frame, self._parts.subjects, habits, is_unread=is_unread)
         return line, await self._append(line)
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:

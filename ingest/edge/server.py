@@ -32,7 +32,7 @@ from ingest.edge.admissions import SAVE_SECONDS, Admissions, Reason
 from ingest.edge.closing import hang_up
 from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
-from ingest.edge.door import Door, StationSocket, agreed_subprotocol
+from ingest.edge.door import Door, StationSocket
 from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.gate import Gate
 from ingest.errors import IngestError
@@ -184,7 +184,7 @@ class Server:
             ssl=listener.tls,
             process_request=self._door.admit,
             subprotocols=[Subprotocol(name) for name in DIALECTS],
-            select_subprotocol=agreed_subprotocol,
+            select_subprotocol=self._door.agree,
             extensions=[_DEFLATE],
             compression=None,
             create_connection=partial(StationSocket, self._opened),  # type: ignore[arg-type]  # it is only called
@@ -202,13 +202,8 @@ class Server:
         """Serve one authenticated connection until it ends."""
         assert isinstance(socket, StationSocket)
         assert socket.station is not None
+        assert socket.subprotocol is not None
         station = socket.station
-        if socket.subprotocol is None:
-            # Before it counts as connected: it must not take the place of who can be understood.
-            self._door.refuse_silent(socket)
-            seconds = self._manners.close_seconds
-            await hang_up(socket, CloseCode.PROTOCOL_ERROR, "no subprotocol", seconds=seconds)
-            return
         try:
             connection = StationConnection(
                 socket,

@@ -97,7 +97,7 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
             return answer.status_code, answer.json()
 
         first = await changed(boot="Pending", boot_interval_s=5.0)
-        second = await changed(items_per_message=3, password="sixteen-and-more")
+        second = await changed(items_per_message=3, password="8-signs-")
         third = await changed(items_per_message=None, boot="Accepted")
         nothing = await changed()
         wrong = [
@@ -105,7 +105,7 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
             for each in (
                 {"boot": "pending"},
                 {"boot": None},
-                {"password": "fifteen-or-less"},
+                {"password": "7-signs"},
                 {"items_per_message": 0},
                 {"boot_interval_s": 0},
                 {"boot_interval_s": 1.5},
@@ -122,7 +122,7 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
     assert second == (200, {**shown, "items_per_message": three})
     assert third == nothing == (200, {**shown, "boot": "Accepted", "items_per_message": items})
     assert [status for status, _ in wrong] == [400] * 8
-    assert "fifteen" not in str(wrong)
+    assert "7-signs" not in str(wrong)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_station")
 
 

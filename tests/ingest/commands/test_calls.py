@@ -203,6 +203,63 @@ async def test_what_a_killed_process_had_sent_is_given_up_when_the_station_comes
     assert [each[0] for each in back.asked] == [action] * (state is CommandState.ANSWERED)
 
 
+@pytest.mark.parametrize(("says_goodbye", "again"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize("process", [0, 1])
+async def test_who_said_goodbye_with_a_question_open_is_not_asked_it_again(
+    fleet: Fleet, exits: AsyncExitStack, process: int, *, says_goodbye: bool, again: int
+) -> None:
+    async with fleet.edges[0].station("CP1") as gone:
+        await gone.call("Heartbeat", {})
+        waiting = asyncio.create_task(fleet.ask("GetConfiguration"))
+        await gone.receive()
+        if not says_goodbye:
+            gone.socket.transport.abort()
+    # What came of it is noted while it comes back, to the very process.
+    if process:
+        await until(lambda: not fleet.edges[0].server._dispatcher._tasks)  # noqa: SLF001 - noted by then
+    answers: Answers = {"GetConfiguration": {"configurationKey": []}, "Reset": ACCEPTED}
+    back = await charging_station(exits, fleet.edges[process], answers)
+
+    outcome = await waiting
+    assert (await fleet.ask("Reset", SOFT)).state is CommandState.ANSWERED
+    assert outcome.state is (CommandState.ANSWERED if again else CommandState.UNKNOWN)
+    assert [each[0] for each in back.asked] == [*["GetConfiguration"] * again, "Reset"]
+
+
+async def test_a_goodbye_counts_while_what_the_station_said_before_is_still_taken(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    log = fleet.edges[0].log
+    async with fleet.edges[0].station("CP1") as gone:
+        await gone.call("Heartbeat", {})
+        waiting = asyncio.create_task(fleet.ask("GetConfiguration"))
+        await gone.receive()
+        gate = log.gate = asyncio.Event()
+        await gone.socket.send('[2,"own","StatusNotification",{}]', text=True)
+        await until(lambda: log.waiting == 1)
+    answers: Answers = {"GetConfiguration": {"configurationKey": []}}
+    coming = asyncio.create_task(charging_station(exits, fleet.edges[0], answers))
+    await until(lambda: log.waiting == 2)
+    await asyncio.sleep(0.2)  # it would have taken it over by now
+    log.gate = None
+    gate.set()
+
+    assert (await waiting).state is CommandState.UNKNOWN
+    assert (await coming).asked == []
+
+
+@pytest.mark.parametrize(
+    ("wait", "thinks", "state"),
+    [(0.1, 5.0, CommandState.SENT), (0.3, 0.3, CommandState.TIMED_OUT)],
+)
+async def test_who_waits_as_long_as_a_station_may_think_hears_that_it_did_not_answer(
+    fleet: Fleet, exits: AsyncExitStack, wait: float, thinks: float, state: CommandState
+) -> None:
+    await charging_station(exits, fleet.edges[0], {"Reset": None})
+
+    assert (await fleet.ask("Reset", SOFT, wait=wait, answer=thinks)).state is state
+
+
 async def test_a_station_of_a_process_that_is_gone_is_not_connected(
     fleet: Fleet, database: str
 ) -> None:
