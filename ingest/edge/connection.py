@@ -84,8 +84,7 @@ class StationConnection:
         self.is_fenced = False
         # A station that only lost its connection does not boot again.
         self.has_booted = epoch > 1
-        self.heard_at = 0.0
-        self.closing_reason = ""
+        self.heard_at, self.closing_reason = 0.0, ""
         self.registration = parts.registration
         self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
         self._counts, self._close_seconds = counts, close_seconds
@@ -156,8 +155,7 @@ class StationConnection:
         sent, _ = await self._append_frame(call.text, None, is_ours=True)
         answered, why = await self._ask_station(call, seconds)
         if answered is None:
-            is_late = why == _TOO_LATE
-            state = CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN
+            state = CommandState.TIMED_OUT if why == _TOO_LATE else CommandState.UNKNOWN
             return CallEnd(state, sent)
         message, reply = answered
         logged, _ = await self._append_frame(call.text, reply, is_ours=True)
@@ -176,6 +174,7 @@ class StationConnection:
                 await self._socket.send(call.text.encode(), text=True)
                 self._counts.sent[self.protocol] += 1
                 answered = await self._calls[key]
+                self._parts.vehicles.note(call.text, answered and answered[0])
         except TimeoutError:
             why = _TOO_LATE
         except ConnectionClosed:
@@ -356,6 +355,7 @@ class StationConnection:
             _LOGGER.exception("the end of a connection of %s is not in the log", self.station_id)
 
     async def _ask_and_forget(self, question: Question) -> None:  # the log has the answer
+        await asyncio.sleep(question.after_seconds)
         with suppress(StationGoneError):
             await self.call(question.action, question.payload)
 
