@@ -155,7 +155,7 @@ stations: {CS-1: {site: s, price_messages: true}, CS-2: {site: s}}
         apply_files(connection, [(more, "more.yaml")], log=log, by="a test", at=NOON)
     await asyncio.sleep(FRESH_SECONDS)
 
-    assert before == PriceTerms(is_telling=True, every_seconds=60), "also where nobody said so"
+    assert before == PriceTerms(is_telling=True, every_seconds=20), "also where nobody said so"
     assert await directory.price_terms("CS-1") == PriceTerms(
         is_telling=True, every_seconds=7, in_messages=True, on_display=True
     )
