@@ -79,8 +79,10 @@ class Settings:
     listen_host: str = _setting("127.0.0.1", "address on which stations connect")
     listen_port: int = _setting(9000, "port for `ws://`; 0 picks a free one, -1 closes it")
     tls_port: int = _setting(-1, "port for `wss://`; -1 closes it")
-    tls_certificate: str = _setting("", "PEM file with the server's certificate chain")
-    tls_key: str = _setting("", "PEM file with the certificate's private key")
+    tls_certificate: str = _setting(
+        "", "PEM file with the server's certificate chain; `ecdsa.pem,rsa.pem`: with both kinds"
+    )
+    tls_key: str = _setting("", "PEM file with the certificate's private key; of two, both so")
     http_host: str = _setting("127.0.0.1", "address of the HTTP interface")
     http_port: int = _setting(
         8080, "its port; taken or 0: a free one, which is printed; -1: `up` starts none"

@@ -11,8 +11,9 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -32,6 +33,7 @@ from ledger.declared.declarations import (
 from ledger.declared.identities import canonical
 from ledger.facts.token_uid import TokenHabits
 from ledger.master_data.policies import Policy, PricesTold, UnknownTokens
+from ledger.master_data.stations import Station
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 from ledger.partners.tokens import LOOK_UP, Whitelist, asked_about, told_token
 from ledger.persons.store import SPELT
@@ -126,6 +128,8 @@ class DeclaredDirectory:
             time_zone=site.time_zone if site else "UTC",
             password_hashes=(declared.password_hash,),
             token_habits=TokenHabits(declared.token_ignored, declared.token_suffix_from),
+            power_w=declared.max_power_w,
+            evse_power_w=_evse_powers(declared),
         )
 
     async def token(self, subject_id: str) -> TokenAccess | None:
@@ -252,6 +256,15 @@ class DeclaredDirectory:
         self._known = self._known.extended(news)
         stations = {each.key for each in news if each.kind is Kind.STATION}
         self._stations |= {canonical(key): key for key in sorted(stations)}
+
+
+def _evse_powers(declared: Station) -> Mapping[int, Decimal]:
+    """Return the most that a plug of each EVSE can bring, where its plugs say so."""
+    powers: dict[int, Decimal] = {}
+    for each in declared.connectors:
+        if each.max_power_w is not None:
+            powers[each.evse_id] = max(each.max_power_w, powers.get(each.evse_id, each.max_power_w))
+    return powers
 
 
 def _heard(looked: asyncio.Task[None]) -> None:

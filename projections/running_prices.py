@@ -16,6 +16,7 @@ from ledger.rating.allowances import ReadAllowances
 from ledger.rating.entitlements import Entitlements
 from ledger.rating.price_so_far import NoPrice, price_so_far
 from ledger.worker.session_rows import RECENT
+from projections.heard_session import heard_session
 from projections.stations.history import station_now
 from tariffs.model.usage import Activity
 from tariffs.quantities import money_of_minor
@@ -60,7 +61,8 @@ class RunningPrices:
     def of(self, station_id: str, transaction_ref: str) -> RunningPrice | None:
         """Return what the open session of a station's transaction costs so far.
 
-        None where there is none, or it would be held if it ended now.
+        None where there is none, or it would be held if it ended now; but that its start never came
+        is no reason: then it costs what was heard of it. It may also have ended, and wait.
         """
         heard = self._connection.execute(_HEARD, (station_id, transaction_ref)).fetchone()
         if heard is None:
@@ -73,6 +75,10 @@ class RunningPrices:
         session = now.sessions.get(row.session_id) if row else None
         if row is None or session is None:
             return None
+        if session.started_at is None:
+            traits = known.traits(station_id, heard[0])
+            told = now.heard[transaction_ref]
+            session = heard_session(station_id, transaction_ref, told, traits) or session
         allowances = ReadAllowances(self._connection)
         entitled = Entitlements(validations=tuple(row.validations), allowances=allowances)
         price = price_so_far(session, known, entitled)

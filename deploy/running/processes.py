@@ -62,7 +62,7 @@ class CannotListenError(DeployError):
 class BadCertificateError(DeployError):
     """The certificate or its key cannot be read, or they do not fit together."""
 
-    def __init__(self, settings: Settings, error: OSError) -> None:
+    def __init__(self, settings: Settings, error: OSError | ValueError) -> None:
         self.certificate, self.key = settings.tls_certificate, settings.tls_key
         super().__init__(
             f"cannot use tls_certificate {self.certificate} with tls_key {self.key}: {error}"
@@ -240,7 +240,7 @@ def _listeners(settings: Settings) -> list[Listener]:
     if settings.tls_port >= 0:
         try:
             tls = tls_context(settings.tls_certificate, settings.tls_key)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise BadCertificateError(settings, error) from error
         listeners.append(Listener(host=settings.listen_host, port=settings.tls_port, tls=tls))
     return listeners

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from ingest.answers.schedules import VehicleSchedules
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
@@ -34,10 +35,11 @@ _BELIEVED: Final = timedelta(days=30)
 
 
 class Question(NamedTuple):
-    """A call of ours that an answer gives rise to."""
+    """A call of ours that an answer gives rise to, so many seconds after it at the soonest."""
 
     action: str
     payload: Mapping[str, Any]
+    after_seconds: float = 0.0
 
 
 class Answer(NamedTuple):
@@ -86,6 +88,7 @@ class AnsweringParts:
     sent_tariff: SentTariff = field(default_factory=SentTariff)
     triggered: set[str] = field(default_factory=set)
     """What a TriggerMessage of ours asked the station for on this connection."""
+    vehicles: VehicleSchedules = field(default_factory=VehicleSchedules)
 
     @property
     def station_id(self) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from ingest.answers import ocpp201, terms
 from ingest.answers.answering import Answer, AnsweringParts, Respond, always, timestamp
+from ingest.answers.vehicles import vehicle_needs
 from ingest.rpc.codec import PayloadError, decode, encode
 from ingest.rpc.fields import PayloadFields
 from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
@@ -84,6 +85,13 @@ def _with_news(action: str) -> Respond:
     return answer
 
 
+async def _vehicle_needs(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    """Answer as in 2.0.1; a schedule that changes while it runs is made by nobody here."""
+    if fields.nested("chargingNeeds").text("controlMode") == "DynamicControl":
+        return Answer(encode({"status": "NoChargingProfile"}))
+    return await vehicle_needs(fields, parts)
+
+
 async def _vat_number(fields: PayloadFields, _parts: AnsweringParts) -> Answer:
     """Say whether a VAT id has the form and check digits of its country: no register is asked."""
     number = fields.text("vatNumber") or ""
@@ -105,6 +113,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
     "BootNotification": _boot,
     **{action: _with_news(action) for action in ("Heartbeat", "StatusNotification")},
     "GetCertificateChainStatus": _chain_status,
+    "NotifyEVChargingNeeds": _vehicle_needs,
     "OpenPeriodicEventStream": always({"status": "Accepted"}),
     "PullDynamicScheduleUpdate": always({"status": "Rejected"}),
     "VatNumberValidation": _vat_number,

@@ -83,8 +83,7 @@ class StationConnection:
         self.epoch, self.is_fenced, self.turn = epoch, False, asyncio.Lock()
         # A station that only lost its connection does not boot again.
         self.has_booted = epoch > 1
-        self.heard_at = 0.0
-        self.closing_reason = ""
+        self.heard_at, self.closing_reason = 0.0, ""
         self.registration = parts.registration
         self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
         self._counts, self._close_seconds = counts, close_seconds
@@ -177,6 +176,7 @@ class StationConnection:
                 await self._socket.send(call.text.encode(), text=True)
                 self._counts.sent[self.protocol] += 1
                 answered = await self._calls[key]
+                self._parts.vehicles.note(call.text, answered and answered[0])
         except TimeoutError:
             why = _TOO_LATE
         except ConnectionClosed:
@@ -357,6 +357,7 @@ class StationConnection:
             _LOGGER.exception("the end of a connection of %s is not in the log", self.station_id)
 
     async def _ask_and_forget(self, question: Question) -> None:  # the log has the answer
+        await asyncio.sleep(question.after_seconds)
         with suppress(StationGoneError):
             await self.call(question.action, question.payload)
 

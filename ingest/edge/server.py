@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from ingest.answers import ocpp16, ocpp21, ocpp201
 from ingest.answers.answering import AnsweringParts, Dialect
+from ingest.answers.schedules import VehicleSchedules
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
@@ -127,6 +128,7 @@ class Server:
         self._newest: dict[str, StationConnection] = {}
         self._dispatcher = Dispatcher(commands, self._newest)
         self._sequences: dict[str, Sequences] = {}
+        self._vehicles: dict[str, VehicleSchedules] = {}
         self._listening: list[WebSocketServer] = []
         self._opened: set[StationSocket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -269,6 +271,7 @@ class Server:
             ids=self._ids,
             clock=self._clock,
             sequences=self._sequences.setdefault(station.station_id, Sequences()),
+            vehicles=self._vehicles.setdefault(station.station_id, VehicleSchedules()),
             heartbeat_seconds=self._manners.heartbeat_seconds,
             records=self._records,
             registration=registration,

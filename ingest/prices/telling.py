@@ -5,8 +5,9 @@ The price is the kernel's, of the facts that the log has: the edge reckons nothi
     Ended, rated 40 ms later             -> {"totalCost":4.76} in the answer
     Ended, the worker is far behind      -> {} after 300 ms; CostUpdated once it is rated
     Ended, held for a person             -> {}; CostUpdated if it is rated within ten minutes
-    Updated, told last a minute ago      -> {} at once; CostUpdated if the price is another one
-    Updated, told last a second ago      -> {} at once; the same once the minute is over
+    Ended, and its start never came      -> {"totalCost":4.10} of what was heard of it, and likewise
+    Updated, not told lately             -> {} at once; CostUpdated if the price is another one
+    Updated, told last a second ago      -> {} at once; the same once `price_every_s` is over
     StopTransaction (1.6)                -> {} at once; DataTransfer FinalCost once it is rated
 
 No answer but that to the end waits, and that no longer than it may. What is told is in the log
@@ -114,6 +115,7 @@ class PriceTelling:
         self._pricing: asyncio.Task[None] | None = None
         self._later: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
+        self._unrated: set[str] = set()
 
     def news(self, call: Call, answer: bytes) -> TransactionNews | None:
         """Return what *call* says of a transaction whose price may be told; else None."""
@@ -151,7 +153,7 @@ class PriceTelling:
         price = None
         try:
             async with asyncio.timeout(self._wait_seconds):
-                price = await self._final(line)
+                price = await self._final(line) or await self._heard(line)
         except TimeoutError:
             pass
         except psycopg.Error as error:
@@ -172,7 +174,8 @@ class PriceTelling:
         *priced* is that answer, if it told a price.
         """
         if news.stage is Stage.ENDED:
-            if priced is None:
+            if priced is None or news.reference in self._unrated:
+                self._unrated.discard(news.reference)
                 self._begin(self._tell_final(line))
             return
         if news.token is not None and found is not None and found.status == "accepted":
@@ -234,6 +237,16 @@ class PriceTelling:
         if not self._tells(await self._known_terms()):
             return None
         return (await taken(self._prices, line)).price
+
+    async def _heard(self, line: PriceQuestion) -> ShownPrice | None:
+        """Return what a transaction costs that ended and is not rated, if that may be said."""
+        assert self._prices is not None
+        if not self._tells(await self._known_terms()):
+            return None
+        price = await self._prices.so_far(line)
+        if price is not None:
+            self._unrated.add(line.transaction_ref)
+        return price
 
     async def _tell_final(self, line: PriceQuestion) -> None:
         """Tell what a transaction costs that ended, once it is rated."""
@@ -300,8 +313,7 @@ class PriceTelling:
         def goes_on() -> bool:
             return self._running.get(reference) is running
 
-        told = running.told.gross if running.told else 0
-        if price.gross == told:
+        if running.told is not None and price.gross == running.told.gross:
             return
         running.told = price
         await self._tell(self._words.running(reference, price), HowTold.RUNNING, goes_on)

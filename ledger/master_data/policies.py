@@ -89,7 +89,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     idle_power_w: int = 500
     undeclared_power_w: int = 500_000
     prices_told: PricesTold = PricesTold.RUNNING
-    price_every_s: int = 60
+    price_every_s: int = 20
     price_display: bool = False
     station_cost_limit: Decimal = Decimal(1)
     tariffs_to_stations: bool = False

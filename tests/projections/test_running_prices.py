@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -27,12 +28,14 @@ from tests.charging_day import (
     STATIONS,
     Timed,
     at,
+    call,
     charging_day,
     declare_day,
     declare_fleet,
     event201,
     everywhere,
     meter16,
+    stamp,
     start16,
     status16,
     stop16,
@@ -89,6 +92,55 @@ def test_what_is_over_unknown_or_would_be_held_has_none(database: str) -> None:
     assert priced(database, ONE, "8") is None
     assert priced(database, ONE, "9") is None
     assert priced(database, "CS-NOWHERE", "7") is None
+
+
+def test_a_session_whose_start_never_came_costs_what_was_heard_of_it(database: str) -> None:
+    version = declare_fleet(database)
+    first = event201(TWO, 0, "Updated", "tx", 1, 1_000, token="FLEET1")
+    told: list[str | None] = []
+    for news in (
+        [*everywhere(version, -1), first],
+        [event201(TWO, 30, "Updated", "tx", 2, 4_000)],
+        [event201(TWO, 40, "Ended", "tx", 3, 4_500)],
+    ):
+        go_on(database, news)
+        price = priced(database, TWO, "tx")
+        told.append(None if price is None else str(price.gross))
+
+    # 0, 3 and 3.5 kWh at 0.40 with 19 %.
+    assert told == ["0.00", "1.43", "1.67"]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([("Updated", 1, 1_000), ("Updated", 3, 2_000), ("Ended", 4, 3_000)], id="gap"),
+        pytest.param([("Ended", 4, 3_000)], id="its end alone"),
+        pytest.param([("Updated", 1, None), ("Ended", 2, 3_000)], id="the end's register alone"),
+    ],
+)
+def test_what_is_doubtful_beside_its_start_has_no_price(
+    database: str, events: list[tuple[str, int, int | None]]
+) -> None:
+    version = declare_fleet(database)
+    heard = [
+        event201(TWO, 10 * seq, kind, "tx", seq, wh, token="FLEET1")
+        if wh is not None
+        else call(TWO, 10 * seq, "TransactionEvent", silent(seq), {})
+        for kind, seq, wh in events
+    ]
+    go_on(database, [*everywhere(version, -1), *heard])
+
+    assert priced(database, TWO, "tx") is None
+
+
+def silent(seq: int) -> dict[str, Any]:
+    """Return an event that names a token and tells of no register."""
+    return {
+        "eventType": "Updated", "timestamp": stamp(10 * seq), "seqNo": seq,
+        "transactionInfo": {"transactionId": "tx"}, "evse": {"id": 1, "connectorId": 1},
+        "idToken": {"idToken": "FLEET1", "type": "ISO14443"},
+    }  # fmt: skip
 
 
 def test_a_tariff_that_is_declared_later_is_seen(database: str) -> None:
