@@ -87,6 +87,18 @@ async def test_an_error_and_silence_are_told_apart(fleet: Fleet, exits: AsyncExi
     assert (late.state, late.response, late.error) == (CommandState.TIMED_OUT, None, None)
 
 
+async def test_who_does_not_wait_hears_that_a_call_left_or_that_another_is_under_way(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    station = await charging_station(exits, fleet.edges[1], {"Reset": None})
+
+    first = await fleet.ask("Reset", SOFT, wait=0)
+    second = await fleet.ask("Reset", SOFT, wait=0)
+
+    assert (first.state, second.state) == (CommandState.SENT, CommandState.QUEUED)
+    assert len(station.asked) == 1
+
+
 async def test_a_station_gets_one_call_at_a_time_and_others_do_not_wait_for_it(
     fleet: Fleet, exits: AsyncExitStack
 ) -> None:
