@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -17,11 +18,14 @@ from projections.stations.reservations import (
     Reservation,
     ReservationState,
     ReservedSince,
+    is_asked,
     read_reservations,
 )
 
 Status = Annotated[ReservationState | None, QueryParameter(description="Only those")]
 NUMBER_MAX = 2**63 - 1
+LOOKS = 40
+LOOK_SECONDS = 0.025
 
 
 class ReservationPage(msgspec.Struct, frozen=True):
@@ -45,7 +49,16 @@ class ReservationsController(Controller):
         limit: Limit = LIMIT,
         cursor: Cursor = None,
     ) -> ReservationPage:
-        """Return reservations, the latest first."""
+        """Return reservations, the latest first.
+
+        A station that was asked for one just now is waited for, a second at most: who does not
+        wait for its answer would take an older one for that.
+        """
+        for _ in range(LOOKS if station is not None else 0):
+            with pool.connection() as connection:
+                if not is_asked(connection, station or ""):
+                    break
+            time.sleep(LOOK_SECONDS)
         since = None if cursor is None else ReservedSince(*key_of(cursor, tuple[datetime, UUID]))
         with pool.connection() as connection:
             found = read_reservations(

@@ -75,6 +75,8 @@ _LISTEN_AGAIN_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 5.0
 _ENDING_SECONDS: Final = 1.0
 """So long after its deadline it is known at the latest that no answer came."""
+_LEAVING_SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
+"""Pauses until a call to a connected station has left: its turn may be another call's."""
 _LOGGER = logging.getLogger(__name__)
 _FRAME: Final = msgspec.json.Decoder(Frame)
 
@@ -175,7 +177,8 @@ class StationCommands:
         ended = self._ended[command_id] = asyncio.Event()
         try:
             await self._adds.ask(new)
-            return await self._watched(command_id, ended, seconds=patience.wait)
+            found = await self._watched(command_id, ended, seconds=patience.wait)
+            return found if protocol is None else await self._left(found)
         finally:
             del self._ended[command_id]
 
@@ -272,6 +275,15 @@ class StationCommands:
             assert found is not None
             if left <= 0 or found.state not in (CommandState.QUEUED, CommandState.SENT):
                 return found
+
+    async def _left(self, found: CommandOutcome) -> CommandOutcome:
+        """Return a call once it was sent, or as it is after a moment: whoever waits hears more."""
+        for pause in _LEAVING_SECONDS:
+            if found.state is not CommandState.QUEUED:
+                break
+            await asyncio.sleep(pause)
+            found = await self._reads.ask(found.id) or found
+        return found
 
 
 def compact_json(payload: str) -> str:

@@ -8,9 +8,12 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from ingest.errors import IngestError
 from ingest.rpc import codec
+from ingest.rpc.codec import FrameError
+from ingest.rpc.waiting_calls import Silence
 from ledger.log.envelope import Frame
 
 
@@ -90,6 +93,18 @@ class CallEnd(NamedTuple):
 
 NOT_SENT: Final = "NotSent"
 """The code of the error of a call that was never sent: what it was checked for did not connect."""
+
+UNREADABLE: Final = "Unreadable"
+"""The code of the error of a call whose answer nobody can read."""
+
+
+def silent_end(call: OutgoingCall, sent: Frame, found: Silence | FrameError) -> CallEnd:
+    """Return what came of a call that got no answer, or one that nobody can read."""
+    if isinstance(found, FrameError):
+        error = codec.encode_error(codec.encode(call.message_id), UNREADABLE, str(found))
+        return CallEnd(CommandState.ERROR, replace(sent, reply=error.decode()))
+    is_late = found is Silence.TOO_LATE
+    return CallEnd(CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN, sent)
 
 
 def call_text(message_id: str, action: str, payload: str) -> str:

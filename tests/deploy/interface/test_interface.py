@@ -164,5 +164,5 @@ async def test_transactions_are_listed_the_newest_first_and_cost_what_they_were_
     assert one == rest["items"][0]
     cost = {"net": "4.00", "tax": "0.76", "gross": "4.76", "currency": "EUR", "is_final": True}
     assert (one["cost"], one["energy_wh"], one["stop_reason"]) == (cost, "10000", "EVDisconnected")
-    assert (one["token"].casefold(), one["started_at"]) == ("fleet1", "2026-03-02T07:10:00Z")
+    assert (one["token"], one["started_at"]) == ("FLEET1", "2026-03-02T07:10:00Z")
     assert none.status_code == 404

@@ -87,6 +87,49 @@ async def test_an_error_and_silence_are_told_apart(fleet: Fleet, exits: AsyncExi
     assert (late.state, late.response, late.error) == (CommandState.TIMED_OUT, None, None)
 
 
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ('[3,"ID"]', "the frame is not an RPC message"),
+        ('[4,"ID"]', "the frame is not an RPC message"),
+        ('[3,"ID",{"status":', "the frame is not JSON"),
+        (f'[3,"ID",{"[" * 40}{"]" * 40}]', "the frame is nested too deeply"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
+async def test_an_answer_that_nobody_can_read_ends_its_call_and_gets_no_answer(
+    fleet: Fleet, exits: AsyncExitStack, protocol: str, reply: str, why: str
+) -> None:
+    """Who answers an answer makes a station look for a call that it never sent."""
+    answers = {"ClearCache": reply, "ClearChargingProfile": {"status": "Accepted"}}
+    station = await charging_station(exits, fleet.edges[0], answers, protocol=protocol)
+
+    broken = await fleet.ask("ClearCache")
+    whole = await fleet.ask("ClearChargingProfile")
+
+    assert broken.state is CommandState.ERROR
+    assert broken.error is not None
+    assert (broken.error.code, broken.error.description) == ("Unreadable", why)
+    # The station would have taken anything else for a call of ours.
+    assert [each[0] for each in station.asked] == ["ClearCache", "ClearChargingProfile"]
+    assert whole.state is CommandState.ANSWERED
+    logged = [each for edge in fleet.edges for each in edge.frames()]
+    assert [e.reply for e in logged if e.direction == "in"] == [None]
+    assert [e.reply is None for e in logged if e.direction == "out"] == [True, True, False]
+
+
+async def test_who_does_not_wait_hears_that_a_call_left_or_that_another_is_under_way(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    station = await charging_station(exits, fleet.edges[1], {"Reset": None})
+
+    first = await fleet.ask("Reset", SOFT, wait=0)
+    second = await fleet.ask("Reset", SOFT, wait=0)
+
+    assert (first.state, second.state) == (CommandState.SENT, CommandState.QUEUED)
+    assert len(station.asked) == 1
+
+
 async def test_a_station_gets_one_call_at_a_time_and_others_do_not_wait_for_it(
     fleet: Fleet, exits: AsyncExitStack
 ) -> None:
