@@ -19,6 +19,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "tokens": "Tokens of drivers.",
         "person": "Who a token or a customer is, and erasing them.",
         "access": "Tokens for the HTTP interface.",
+        "firmware": "Firmware for stations, and its campaigns.",
         "log": "The raw event log.",
         "run": "One part of the system as a process, for several machines.",
         "kafka": "The topics, where the log is in Kafka.",
@@ -176,6 +177,27 @@ COMMANDS: Final = (
         function="deploy.commands.access:revoke",
         summary="Let a token of the HTTP interface hold no more, at once.",
         examples=("access revoke app",),
+    ),
+    Command(
+        words="firmware add",
+        function="deploy.commands.firmware:add",
+        summary="Keep a firmware for stations: all, or those of a vendor or a model.",
+        examples=(
+            "firmware add volt-2.0.bin --as 2.0 --vendor Volt --model V1",
+            "firmware add volt.bin --as 2.0 --certificate volt.pem --signature @volt.sig",
+        ),
+    ),
+    Command(
+        words="firmware list",
+        function="deploy.commands.firmware:listed",
+        summary="List the kept firmware, the newest first.",
+        examples=("firmware list", "firmware list --json"),
+    ),
+    Command(
+        words="firmware remove",
+        function="deploy.commands.firmware:remove",
+        summary="Forget a firmware; the addresses where stations fetch it hold no more.",
+        examples=("firmware remove 1.9", "firmware remove 2.0 --vendor Volt --model V1"),
     ),
     Command(
         words="log show",

@@ -127,7 +127,14 @@ class StationCommands:
         self._ended: dict[UUID, asyncio.Event] = {}
 
     async def ask(
-        self, station_id: str, action: str, payload: str, *, by: str, patience: Patience
+        self,
+        station_id: str,
+        action: str,
+        payload: str,
+        *,
+        by: str,
+        patience: Patience,
+        command_id: UUID | None = None,
     ) -> CommandOutcome:
         """Have a call sent to a station and return how far it is after `patience.wait` seconds.
 
@@ -137,6 +144,7 @@ class StationCommands:
             payload: Its payload as JSON, in the station's version; it is sent as given.
             by: Who asks.
             patience: How long it may take.
+            command_id: The call's id; one that was asked for before is not asked for again.
 
         Raises:
             UnknownStationError: If the station is not declared.
@@ -150,7 +158,7 @@ class StationCommands:
         password = password_in(action, compact)
         if protocol is not None:
             _check(protocol, action, compact, is_secret=password is not None)
-        command_id = uuid4()
+        command_id = command_id or uuid4()
         is_reservation = action == RESERVE
         new = _New(
             id=command_id,
@@ -190,9 +198,18 @@ class StationCommands:
             UnknownStationError: If the station is not declared.
             NotConnectedError: If it is not connected.
         """
-        _, protocol = await self._reached(station_id, may_queue=False)
-        assert protocol is not None
+        _, protocol = await self.linked(station_id)
         return protocol
+
+    async def linked(self, station_id: str) -> tuple[str, str]:
+        """Return a station's id as it is declared, and the subprotocol of its connection.
+
+        Raises:
+            UnknownStationError, NotConnectedError: As `protocol_of`.
+        """
+        access, protocol = await self._reached(station_id, may_queue=False)
+        assert protocol is not None
+        return access.station_id, protocol
 
     async def _reached(
         self, station_id: str, *, may_queue: bool

@@ -17,6 +17,7 @@ from psycopg import Connection
 from ingest.clock import Clock
 from ingest.commands.asking import Patience, StationCommands
 from ingest.errors import IngestError
+from ingest.files.clearing import clear_files
 from ingest.upkeep.gap_questions import Gap, question_about, take_gaps
 from ingest.upkeep.list_keeping import ListKeeper
 from ledger.database import connect
@@ -54,6 +55,7 @@ class Upkeep:
         lists: ListKeeper,
         holder: str,
         kept_days: int,
+        files_kept_days: int,
         seconds: float = UPKEEP_SECONDS,
     ) -> None:
         """Begin without the lease.
@@ -65,10 +67,12 @@ class Upkeep:
             lists: What keeps the local lists.
             holder: What this server is called: the same after a restart, no other's at once.
             kept_days: For how many days after its deadline a call's row is kept.
+            files_kept_days: For how many days a file that a station sent is kept.
             seconds: How far the rounds are apart.
         """
         self._dsn, self._commands, self._clock, self._holder = dsn, commands, clock, holder
         self._lists, self._kept_days, self._seconds = lists, kept_days, seconds
+        self._files_kept_days = files_kept_days
         self._listing: asyncio.Task[int] | None = None
         self._connection: Connection[Any] | None = None
         self._lease: Lease | None = None
@@ -129,6 +133,7 @@ class Upkeep:
             known = policy if isinstance(policy, Policy) else Policy()
             gaps = take_gaps(connection, known, at=now)
         connection.execute(_CLEAR, (self._kept_days, CLEARED_AT_ONCE))
+        clear_files(connection, kept_days=self._files_kept_days)
         return gaps
 
     async def _ask(self, gap: Gap) -> None:

@@ -12,6 +12,7 @@ from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 
 Security = Annotated[bool, Parameter(negative=(), help="The security log instead.")]
+Plain = Annotated[bool, Parameter(negative=(), help="Without the signature, if there is one.")]
 Use = Literal["csms", "manufacturer", "v2g", "mo"]
 Priority = Literal["AlwaysFront", "InFront", "NormalCycle"]
 
@@ -19,62 +20,96 @@ Priority = Literal["AlwaysFront", "InFront", "NormalCycle"]
 def logs(
     station: str,
     *,
-    to: str,
+    to: str | None = None,
     security: Security = False,
     since: datetime | None = None,
     until: datetime | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
-    """Have a station send its diagnostics, or its security log, to a URL.
+    """Have a station send its diagnostics, or its security log: here, or to a URL.
 
     Args:
         station: The station's id.
-        to: Where it sends them.
+        to: Where it sends them (default: an address made for it; `station files` shows what came).
         security: The security log instead.
         since: From when on; without a zone in UTC.
         until: Until when.
         folder: Where.
     """
-    from deploy.commands.stations.calling import send
+    from deploy.commands.stations.calling import send, send_with_address
     from ingest.commands import servicing
+    from ingest.files.calls import logs_call
 
-    times = {"since": _utc(since), "until": _utc(until)}
+    first, last = _utc(since), _utc(until)
+    if to is None:
+        return send_with_address(
+            folder,
+            station,
+            lambda connection, base, called: logs_call(
+                connection, base, called, is_security=security, since=first, until=last
+            ),
+        )
     return send(
         folder,
         station,
-        lambda protocol: servicing.logs(protocol, location=to, is_security=security, **times),
+        lambda protocol: servicing.logs(
+            protocol, location=to, is_security=security, since=first, until=last
+        ),
     )
 
 
 def firmware(
     station: str,
+    version: str | None = None,
     *,
-    at: str,
+    at: str | None = None,
     when: datetime | None = None,
     certificate: Path | None = None,
     signature: str | None = None,
+    plain: Plain = False,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Have a station fetch a firmware and run it; a signed one with certificate and signature.
 
     Args:
         station: The station's id.
-        at: The firmware's URL.
+        version: The version of a firmware that `firmware add` keeps, the one that fits the station.
+        at: The firmware's URL, where it is kept elsewhere.
         when: Not before then (default: now); without a zone in UTC.
-        certificate: PEM file of who signed it.
-        signature: The signature, in base64.
+        certificate: PEM file of who signed the one at a URL.
+        signature: Its signature, in base64.
+        plain: Without the signature: a station of 1.6 may know none.
         folder: Where.
     """
-    from deploy.commands.stations.calling import send
+    from deploy.commands.stations.calling import send, send_with_address
     from ingest.commands import servicing
+    from ingest.files.calls import firmware_call
+    from ingest.files.firmware import fitting_firmware
 
     if (certificate is None) != (signature is None):
         message = "a signed firmware has both --certificate and --signature"
         raise DeployError(message)
+    if (version is None) == (at is None) or (version is not None and certificate is not None):
+        message = "name the version of a kept firmware, or --at with the URL of another one"
+        raise DeployError(message)
+    moment = _utc(when) or datetime.now(UTC)
+    if version is not None:
+        return send_with_address(
+            folder,
+            station,
+            lambda connection, base, called: firmware_call(
+                connection,
+                base,
+                called,
+                fitting_firmware(connection, version, called.station_id),
+                at=moment,
+                is_plain=plain,
+            ),
+        )
+    assert at is not None
     signed = None
     if certificate is not None and signature is not None:
         signed = servicing.Signed(_text(certificate), signature)
-    moment = _utc(when) or datetime.now(UTC)
     return send(
         folder,
         station,

@@ -254,7 +254,13 @@ async def an_upkeep(database: str, exits: AsyncExitStack, holder: str = "a") -> 
         lambda: connect_async(database), directory=directory, commands=commands, clock=clock
     )
     upkeep = Upkeep(
-        database, commands=commands, clock=clock, lists=lists, holder=holder, kept_days=90
+        database,
+        commands=commands,
+        clock=clock,
+        lists=lists,
+        holder=holder,
+        kept_days=90,
+        files_kept_days=30,
     )
     exits.callback(upkeep.close)
     exits.push_async_callback(upkeep.stop)
