@@ -9,7 +9,6 @@ from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
-from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
@@ -57,17 +56,10 @@ def add(
         by: Who adds it (default: your login).
         folder: Where.
     """
-    from ingest.commands.servicing import Signed
+    from deploy.commands.stations.servicing import signed_by
     from ingest.files.firmware import FirmwareFor, add_firmware
 
-    if (certificate is None) != (signature is None):
-        message = "a signed firmware has both --certificate and --signature"
-        raise DeployError(message)
-    signed = None
-    if certificate is not None and signature is not None:
-        of = read_text(Path(signature[1:])) if signature.startswith("@") else signature
-        signed = Signed(read_text(certificate), of.strip())
-    given = FirmwareFor(version, vendor, model, signed)
+    given = FirmwareFor(version, vendor, model, signed_by(certificate, signature))
     with opened(folder.settings()) as connection:
         found = add_firmware(
             connection, given, name=file.name, portions=_portions(file), by=by or login()

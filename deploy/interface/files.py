@@ -8,10 +8,10 @@ from itertools import count
 from litestar import Controller, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from litestar.response import Stream
+from litestar.response.streaming import ASGIStreamingResponse
 
 from deploy.interface.books import READ, Pool
-from ingest.files.contents import read_piece
+from ingest.files.contents import MEDIA_TYPE, read_piece
 from ingest.interface.calls import StationId
 from projections.stations.files import StationFile, read_files
 
@@ -30,10 +30,12 @@ class FilesController(Controller):
     @get(
         "/stations/{station_id:str}/files/{file_id:int}",
         opt={"scope": "files"},
-        media_type="application/octet-stream",
+        media_type=MEDIA_TYPE,
         sync_to_thread=True,
     )
-    def content(self, station_id: StationId, file_id: FromPath[int], pool: Pool) -> Stream:
+    def content(
+        self, station_id: StationId, file_id: FromPath[int], pool: Pool
+    ) -> ASGIStreamingResponse:
         """Return what is in a file."""
         with pool.connection() as connection:
             found = next((e for e in read_files(connection, station_id) if e.id == file_id), None)
@@ -46,7 +48,9 @@ class FilesController(Controller):
             "ETag": f'"{found.sha256}"',
             "X-Content-Type-Options": "nosniff",
         }
-        return Stream(_pieces(pool, file_id), headers=headers)
+        return ASGIStreamingResponse(
+            iterator=_pieces(pool, file_id), headers=headers, media_type=MEDIA_TYPE
+        )
 
 
 def _pieces(pool: Pool, file_id: int) -> Iterator[bytes]:

@@ -159,7 +159,7 @@ async def _upkeep(
         return
     from ingest.commands.asking import StationCommands  # noqa: PLC0415
     from ingest.upkeep.list_keeping import ListKeeper  # noqa: PLC0415
-    from ingest.upkeep.upkeep import Upkeep  # noqa: PLC0415
+    from ingest.upkeep.upkeep import KeptFiles, Upkeep  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415
 
     connect, clock, settings = partial(connect_async, context.dsn), context.clock, context.settings
@@ -171,7 +171,7 @@ async def _upkeep(
         lists=ListKeeper(connect, directory=directory, commands=commands, clock=clock),
         holder=context.holder,
         kept_days=settings.calls_kept_days,
-        files_kept_days=settings.files_kept_days,
+        files=KeptFiles(settings.files_base, settings.files_kept_days),
     )
     tasks = [asyncio.create_task(each) for each in (upkeep.run(), commands.follow())]
     try:

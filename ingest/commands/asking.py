@@ -159,7 +159,6 @@ class StationCommands:
         if protocol is not None:
             _check(protocol, action, compact, is_secret=password is not None)
         command_id = command_id or uuid4()
-        is_reservation = action == RESERVE
         new = _New(
             id=command_id,
             station_id=access.station_id,
@@ -168,7 +167,7 @@ class StationCommands:
             frame=await self._kept(access, protocol, call_text(str(command_id), action, compact)),
             asked_by=by,
             seconds=patience.answer,
-            reservation=asked_reservation(compact, protocol) if is_reservation else None,
+            reservation=asked_reservation(compact, protocol) if action == RESERVE else None,
             password=await _given(password, access, command_id, by=by) if password else None,
         )
         ended = self._ended[command_id] = asyncio.Event()

@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import count
+from mimetypes import types_map
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
 PIECE_BYTES: Final = 256 << 10
+MEDIA_TYPE: Final = types_map[".bin"]
+"""Of any file: bytes, and nothing that a browser would show."""
 BEGIN: LiteralString = "INSERT INTO stored_file DEFAULT VALUES RETURNING id"
 ADD_PIECE: LiteralString = "INSERT INTO file_chunk (file_id, number, content) VALUES (%s, %s, %s)"
 # One that a newer upload took the place of is there no more.

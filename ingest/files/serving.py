@@ -1,8 +1,8 @@
 """The file server: what stations fetch and send, each at an address of its own, and nothing else.
 
 It is an application of its own on a port of its own (setting `files_port`): stations must not reach
-the operations interface, and who knows an address is no step nearer to it. It streams both ways and
-answers in a line of text, so it is plain ASGI.
+the operations interface, and who knows an address is no step nearer to it. Bytes go through it as
+they come, and it answers in a line of text, so it is plain ASGI.
 
     GET, HEAD  SECRET[/...]          a firmware; Range is answered with the part
     PUT, POST  SECRET[/[NAME]]       a log or other file of the station, once by each name
@@ -22,7 +22,7 @@ from psycopg_pool import PoolTimeout
 
 from ingest.errors import IngestError
 from ingest.files.addresses import FoundAddress, is_secret
-from ingest.files.contents import PIECE_BYTES
+from ingest.files.contents import MEDIA_TYPE, PIECE_BYTES
 from ingest.files.exchange import ClientGoneError, Exchange, TooSlowError
 from ingest.files.ranges import UnfitRangeError, asked_range
 from ingest.files.shelf import FileShelf, FileTakenError, UploadReplacedError
@@ -108,7 +108,7 @@ class FileServer:
             await exchange.answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
             return
         headers = {
-            "content-type": "application/octet-stream", "accept-ranges": "bytes", "etag": tag
+            "content-type": MEDIA_TYPE, "accept-ranges": "bytes", "etag": tag
         }  # fmt: skip
         start, end = found or (0, size)
         status = HTTPStatus.OK if found is None else HTTPStatus.PARTIAL_CONTENT

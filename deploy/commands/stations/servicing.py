@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from ingest.commands.servicing import Signed
+    from ingest.commands.typed import TypedCall
+    from ingest.files.calls import Called
 
 Security = Annotated[bool, Parameter(negative=(), help="The security log instead.")]
 Plain = Annotated[bool, Parameter(negative=(), help="Without the signature, if there is one.")]
@@ -77,7 +84,7 @@ def firmware(
         at: The firmware's URL, where it is kept elsewhere.
         when: Not before then (default: now); without a zone in UTC.
         certificate: PEM file of who signed the one at a URL.
-        signature: Its signature, in base64.
+        signature: Its signature, in base64, or @FILE.
         plain: Without the signature: a station of 1.6 may know none.
         folder: Where.
     """
@@ -86,35 +93,39 @@ def firmware(
     from ingest.files.calls import firmware_call
     from ingest.files.firmware import fitting_firmware
 
+    signed, moment = signed_by(certificate, signature), _utc(when) or datetime.now(UTC)
+    if (version is None) == (at is None) or (version is not None and signed is not None):
+        message = "name the version of a kept firmware, or --at with the URL of another one"
+        raise DeployError(message)
+    if at is not None:
+        return send(
+            folder,
+            station,
+            lambda protocol: servicing.firmware(protocol, location=at, at=moment, signed=signed),
+        )
+
+    def say(connection: Connection[Any], base: str, called: Called) -> TypedCall:
+        kept = fitting_firmware(connection, version or "", called.station_id)
+        return firmware_call(connection, base, called, kept, at=moment, is_plain=plain)
+
+    return send_with_address(folder, station, say)
+
+
+def signed_by(certificate: Path | None, signature: str | None) -> Signed | None:
+    """Return who signed a firmware, None where nobody did.
+
+    Raises:
+        DeployError: If only half of it is said, or a file cannot be read.
+    """
+    from ingest.commands.servicing import Signed
+
     if (certificate is None) != (signature is None):
         message = "a signed firmware has both --certificate and --signature"
         raise DeployError(message)
-    if (version is None) == (at is None) or (version is not None and certificate is not None):
-        message = "name the version of a kept firmware, or --at with the URL of another one"
-        raise DeployError(message)
-    moment = _utc(when) or datetime.now(UTC)
-    if version is not None:
-        return send_with_address(
-            folder,
-            station,
-            lambda connection, base, called: firmware_call(
-                connection,
-                base,
-                called,
-                fitting_firmware(connection, version, called.station_id),
-                at=moment,
-                is_plain=plain,
-            ),
-        )
-    assert at is not None
-    signed = None
-    if certificate is not None and signature is not None:
-        signed = servicing.Signed(_text(certificate), signature)
-    return send(
-        folder,
-        station,
-        lambda protocol: servicing.firmware(protocol, location=at, at=moment, signed=signed),
-    )
+    if certificate is None or signature is None:
+        return None
+    given = _text(Path(signature[1:])) if signature.startswith("@") else signature
+    return Signed(_text(certificate), given.strip())
 
 
 def install_certificate(

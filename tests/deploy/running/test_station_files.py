@@ -155,8 +155,9 @@ async def test_a_station_fetches_its_firmware_and_sends_its_logs(
                 return wattledger.read("station", "files", "cs-001")
 
             await until(show, lambda found: found["firmware"] == "1.4")
-            for words in (("firmware", "CS-001", "2.0"), ("firmware", "CS-001", "2.0", "--plain")):
-                said = await asyncio.to_thread(wattledger.done, "station", *words)
+            for flags in ((), ("--plain",)):
+                words = ("station", "firmware", "CS-001", "2.0", *flags)
+                said = await asyncio.to_thread(wattledger.done, *words)
                 assert ": answered" in said
             await until(show, lambda found: found["firmware"] == "2.0")
             assert station.fetched == [IMAGE, IMAGE]
@@ -171,10 +172,10 @@ async def test_a_station_fetches_its_firmware_and_sends_its_logs(
             name = "diag_1.txt" if protocol == "ocpp1.6" else "log.txt"
             assert found[0]["name"] == name
             target = tmp_path / "taken"
-            words = ("station", "files", "CS-001", "--get", name, "-o")
-            await asyncio.to_thread(wattledger.done, *words, target)
+            get = ("station", "files", "CS-001", "--get", name, "-o")
+            await asyncio.to_thread(wattledger.done, *get, target)
             assert target.read_bytes() == LOG
-            again = await asyncio.to_thread(wattledger.run, *words, target)
+            again = await asyncio.to_thread(wattledger.run, *get, target)
             assert (again.returncode, "cannot write" in again.stderr) == (1, True)
             await look_over_http(wattledger, found[0], station.addresses[-1], authority.ca)
 

@@ -104,7 +104,7 @@ async def test_of_a_station_so_much_is_kept_and_the_oldest_make_room(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(4):
-        assert await served.client.put(f"{served.logs_path()}{number}", content=bytes(MEBIBYTE))
+        await served.client.put(f"{served.logs_path()}{number}", content=bytes(MEBIBYTE))
     assert (await served.client.put(f"{served.logs_path('CP2')}x", content=b"x")).status_code == 201
     assert (served.names(), served.names("CP2")) == (["3", "2", "1"], ["x"])
     monkeypatch.setattr(shelf, "FILES_OF_A_STATION_MAX", 2)

@@ -24,7 +24,7 @@ from ingest.upkeep.gap_questions import (
     take_gaps,
 )
 from ingest.upkeep.list_keeping import ListKeeper
-from ingest.upkeep.upkeep import Upkeep
+from ingest.upkeep.upkeep import KeptFiles, Upkeep
 from ledger.database import connect, connect_async
 from ledger.log.envelope import Frame
 from ledger.master_data.policies import Policy
@@ -260,7 +260,7 @@ async def an_upkeep(database: str, exits: AsyncExitStack, holder: str = "a") -> 
         lists=lists,
         holder=holder,
         kept_days=90,
-        files_kept_days=30,
+        files=KeptFiles("", 30),
     )
     exits.callback(upkeep.close)
     exits.push_async_callback(upkeep.stop)
