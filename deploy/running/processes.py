@@ -159,7 +159,7 @@ async def _upkeep(
         return
     from ingest.commands.asking import StationCommands  # noqa: PLC0415
     from ingest.upkeep.list_keeping import ListKeeper  # noqa: PLC0415
-    from ingest.upkeep.upkeep import Upkeep  # noqa: PLC0415
+    from ingest.upkeep.upkeep import KeptFiles, Upkeep  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415
 
     connect, clock, settings = partial(connect_async, context.dsn), context.clock, context.settings
@@ -171,6 +171,7 @@ async def _upkeep(
         lists=ListKeeper(connect, directory=directory, commands=commands, clock=clock),
         holder=context.holder,
         kept_days=settings.calls_kept_days,
+        files=KeptFiles(settings.files_base, settings.files_kept_days),
     )
     tasks = [asyncio.create_task(each) for each in (upkeep.run(), commands.follow())]
     try:
@@ -186,7 +187,7 @@ async def _upkeep(
 
 async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watch) -> None:
     """Tick until *stopping* is set, and say meanwhile that this loop turns."""
-    beating = asyncio.create_task(_beat(watch))
+    beating = asyncio.create_task(beat(watch))
     ticking = asyncio.create_task(_tick(context))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
@@ -197,7 +198,7 @@ async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watc
     beating.cancel()
 
 
-async def _beat(watch: Watch) -> None:
+async def beat(watch: Watch) -> None:
     """Say that this loop turns, until cancelled."""
     while True:
         watch.beat()
@@ -315,38 +316,6 @@ async def _work_in_group(context: PartContext, ready: Ready, watch: Watch) -> No
     observed, now = _log_to_ask(context), context.clock.now
     watch.begin(WorkerCondition(context.dsn, observed, resting=group.resting, now=now))
     await group.run(stopping, lambda: ready(None))
-
-
-def serve_http(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
-    """Serve the HTTP interface."""
-    import uvloop  # noqa: PLC0415 - only this process needs it
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_http(context, ready, watch))
-    stop.set()
-
-
-async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
-    from deploy.interface.serving import open_http, serve_interface  # noqa: PLC0415
-    from deploy.observing.interface_condition import InterfaceCondition  # noqa: PLC0415
-    from deploy.running.log_store import open_event_log  # noqa: PLC0415
-
-    settings, stopping = context.settings, asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    listener = open_http(settings.http_host, max(settings.http_port, 0))
-    host, port = listener.getsockname()[:2]
-    watch.begin(InterfaceCondition(context.dsn))
-    beating = asyncio.create_task(_beat(watch))
-    await serve_interface(
-        context.dsn,
-        context.clock,
-        listener,
-        open_log=partial(open_event_log, context.dsn, settings),
-        stopping=stopping,
-        ready=lambda: ready(f"http://{host}:{port}"),
-    )
-    beating.cancel()
 
 
 def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:

@@ -141,8 +141,20 @@ STATION_COMMANDS: Final = (
     Command(
         words="station logs",
         function="deploy.commands.stations.servicing:logs",
-        summary="Have a station send its diagnostics, or its security log, to a URL.",
-        examples=("station logs CS-001 --to https://files.example/CS-001",),
+        summary="Have a station send its diagnostics, or its security log: here, or to a URL.",
+        examples=(
+            "station logs CS-001 --since 2026-03-01",
+            "station logs CS-001 --to https://files.example/CS-001",
+        ),
+    ),
+    Command(
+        words="station files",
+        function="deploy.commands.stations.files:files",
+        summary="List the files that a station sent, the newest first, or take one of them.",
+        examples=(
+            "station files CS-001",
+            "station files CS-001 --get diagnostics.tar.gz -o diagnostics.tar.gz",
+        ),
     ),
     Command(
         words="station firmware",
@@ -151,7 +163,10 @@ STATION_COMMANDS: Final = (
             "Have a station fetch a firmware and run it; a signed one with certificate and "
             "signature."
         ),
-        examples=("station firmware CS-001 --at https://files.example/v2.bin",),
+        examples=(
+            "station firmware CS-001 2.0",
+            "station firmware CS-001 --at https://files.example/v2.bin",
+        ),
     ),
     Command(
         words="station certificate install",
