@@ -127,7 +127,14 @@ class StationCommands:
         self._ended: dict[UUID, asyncio.Event] = {}
 
     async def ask(
-        self, station_id: str, action: str, payload: str, *, by: str, patience: Patience
+        self,
+        station_id: str,
+        action: str,
+        payload: str,
+        *,
+        by: str,
+        patience: Patience,
+        command_id: UUID | None = None,
     ) -> CommandOutcome:
         """Have a call sent to a station and return how far it is after `patience.wait` seconds.
 
@@ -137,6 +144,7 @@ class StationCommands:
             payload: Its payload as JSON, in the station's version; it is sent as given.
             by: Who asks.
             patience: How long it may take.
+            command_id: The call's own id; of one that was asked for, it says how far it is.
 
         Raises:
             UnknownStationError: If the station is not declared.
@@ -150,8 +158,7 @@ class StationCommands:
         password = password_in(action, compact)
         if protocol is not None:
             _check(protocol, action, compact, is_secret=password is not None)
-        command_id = uuid4()
-        is_reservation = action == RESERVE
+        command_id = command_id or uuid4()
         new = _New(
             id=command_id,
             station_id=access.station_id,
@@ -160,7 +167,7 @@ class StationCommands:
             frame=await self._kept(access, protocol, call_text(str(command_id), action, compact)),
             asked_by=by,
             seconds=patience.answer,
-            reservation=asked_reservation(compact, protocol) if is_reservation else None,
+            reservation=asked_reservation(compact, protocol) if action == RESERVE else None,
             password=await _given(password, access, command_id, by=by) if password else None,
         )
         ended = self._ended[command_id] = asyncio.Event()
