@@ -154,7 +154,7 @@ class StationCommands:
             payload: Its payload as JSON, in the station's version; it is sent as given.
             by: Who asks.
             patience: How long it may take.
-            command_id: The call's id; one that was asked for before is not asked for again.
+            command_id: The call's own id; of one that was asked for, it says how far it is.
 
         Raises:
             UnknownStationError: If the station is not declared.
@@ -170,24 +170,29 @@ class StationCommands:
         if protocol is not None:
             _check(protocol, action, compact, is_secret=password is not None)
         command_id = command_id or uuid4()
+        call = call_text(str(command_id), action, compact)
         new = _New(
             id=command_id,
             station_id=access.station_id,
             action=action,
             protocol=protocol,
-            frame=await self._kept(access, protocol, call_text(str(command_id), action, compact)),
+            frame=await self._kept(access, protocol, call),
             asked_by=by,
             seconds=patience.answer,
             reservation=asked_reservation(compact, protocol) if action == RESERVE else None,
             password=await _given(password, access, command_id, by=by) if password else None,
         )
-        ended = self._ended[command_id] = asyncio.Event()
+        return await self._added(new, patience.wait)
+
+    async def _added(self, new: _New, seconds: float) -> CommandOutcome:
+        """Add a call, and return how far it is after *seconds*."""
+        ended = self._ended[new.id] = asyncio.Event()
         try:
             await self._adds.ask(new)
-            found = await self._watched(command_id, ended, seconds=patience.wait)
-            return found if protocol is None else await self._left(found)
+            found = await self._watched(new.id, ended, seconds=seconds)
+            return found if new.protocol is None else await self._left(found)
         finally:
-            del self._ended[command_id]
+            del self._ended[new.id]
 
     async def ask_password(
         self, station_id: str, password: str, *, by: str, patience: Patience
