@@ -103,11 +103,10 @@ class Patience(NamedTuple):
     answer: float = ANSWER_SECONDS
     may_queue: bool = False
 
-    def to_the_end(self) -> Patience:
-        """Return it so that who waits as long as the call may take hears that it timed out."""
-        if self.wait < self.answer:
-            return self
-        return self._replace(wait=self.answer + _ENDING_SECONDS)
+    @property
+    def hearing(self) -> float:
+        """How long to listen: who waits as long as the call may take hears that it timed out."""
+        return self.wait if self.wait < self.answer else self.answer + _ENDING_SECONDS
 
 
 class _New(NamedTuple):
@@ -161,14 +160,12 @@ class StationCommands:
             NotConnectedError: If it is not connected and the call may not wait for it.
             UnknownCommandError, RefusedPayloadError, BadPayloadError: If it may not be sent.
         """
-        patience = patience.to_the_end()
         access, protocol = await self._reached(station_id, may_queue=patience.may_queue)
         compact = compact_json(payload)
         if action == RESERVE and not has_number(compact, protocol):
             compact = with_number(compact, protocol, await self._numbers.ask(None))
         password = password_in(action, compact)
-        if protocol is not None:
-            _check(protocol, action, compact, is_secret=password is not None)
+        _check(protocol, action, compact, is_secret=password is not None)
         command_id = command_id or uuid4()
         new = _New(
             id=command_id,
@@ -184,7 +181,7 @@ class StationCommands:
         ended = self._ended[command_id] = asyncio.Event()
         try:
             await self._adds.ask(new)
-            found = await self._watched(command_id, ended, seconds=patience.wait)
+            found = await self._watched(command_id, ended, seconds=patience.hearing)
             return found if protocol is None else await self._left(found)
         finally:
             del self._ended[command_id]
@@ -322,8 +319,10 @@ def compact_json(payload: str) -> str:
     return compact
 
 
-def _check(protocol: str, action: str, payload: str, *, is_secret: bool) -> None:
+def _check(protocol: str | None, action: str, payload: str, *, is_secret: bool) -> None:
     """Check a call as `check_command` does; what is wrong with a secret does not quote it."""
+    if protocol is None:  # it is checked when its station comes, with its version
+        return
     try:
         check_command(protocol, action, payload)
     except RefusedPayloadError as error:
