@@ -16,11 +16,11 @@ import psycopg
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from ingest.commands.asking import BadPayloadError, UnknownStationError
+from ingest.commands.asking import UnknownStationError
 from ingest.commands.command import NotConnectedError
 from ingest.commands.passwords import UnfitPasswordError
 from ingest.commands.profiles import TooManyProfilesError
-from ingest.commands.schemas import RefusedPayloadError, UnknownCommandError
+from ingest.commands.schemas import BadPayloadError, RefusedPayloadError, UnknownCommandError
 from ledger.declared.store import InvalidDeclarationError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError

@@ -30,7 +30,7 @@ from ingest.commands.reservations import (
     note_asked,
     with_number,
 )
-from ingest.commands.schemas import RefusedPayloadError, check_command
+from ingest.commands.schemas import RefusedPayloadError, check_command, compact_json
 from ingest.directory import StationAccess, StationDirectory
 from ingest.errors import IngestError
 from ingest.gathering import Connect, Gatherer
@@ -43,8 +43,6 @@ from ledger.persons.store import KEYS
 
 ANSWER_SECONDS: Final = 30.0
 """How long after it was asked for a call may still be sent, and its station think about it."""
-PAYLOAD_MAX: Final = 256 * 1024
-"""Bytes of a payload: a local list of a thousand tokens has a tenth of that."""
 _ADD: LiteralString = """
 INSERT INTO station_command (id, station_id, action, protocol, frame, asked_by, deadline)
 SELECT id, station_id, action, protocol, frame, asked_by,
@@ -89,10 +87,6 @@ class UnknownStationError(IngestError):
         super().__init__(f"no station {station_id} is declared")
 
 
-class BadPayloadError(IngestError):
-    """A payload is no JSON object, or too large."""
-
-
 class Patience(NamedTuple):
     """How long a call may take, in seconds, and how long who asked for it waits to hear of it.
 
@@ -103,11 +97,10 @@ class Patience(NamedTuple):
     answer: float = ANSWER_SECONDS
     may_queue: bool = False
 
-    def to_the_end(self) -> Patience:
-        """Return it so that who waits as long as the call may take hears that it timed out."""
-        if self.wait < self.answer:
-            return self
-        return self._replace(wait=self.answer + _ENDING_SECONDS)
+    @property
+    def hearing(self) -> float:
+        """How long to listen: who waits as long as the call may take hears that it timed out."""
+        return self.wait if self.wait < self.answer else self.answer + _ENDING_SECONDS
 
 
 class _New(NamedTuple):
@@ -161,14 +154,12 @@ class StationCommands:
             NotConnectedError: If it is not connected and the call may not wait for it.
             UnknownCommandError, RefusedPayloadError, BadPayloadError: If it may not be sent.
         """
-        patience = patience.to_the_end()
         access, protocol = await self._reached(station_id, may_queue=patience.may_queue)
         compact = compact_json(payload)
         if action == RESERVE and not has_number(compact, protocol):
             compact = with_number(compact, protocol, await self._numbers.ask(None))
         password = password_in(action, compact)
-        if protocol is not None:
-            _check(protocol, action, compact, is_secret=password is not None)
+        _check(protocol, action, compact, is_secret=password is not None)
         command_id = command_id or uuid4()
         call = call_text(str(command_id), action, compact)
         new = _New(
@@ -182,7 +173,7 @@ class StationCommands:
             reservation=asked_reservation(compact, protocol) if action == RESERVE else None,
             password=await _given(password, access, command_id, by=by) if password else None,
         )
-        return await self._added(new, patience.wait)
+        return await self._added(new, patience.hearing)
 
     async def _added(self, new: _New, seconds: float) -> CommandOutcome:
         """Add a call, and return how far it is after *seconds*."""
@@ -307,28 +298,10 @@ class StationCommands:
         return found
 
 
-def compact_json(payload: str) -> str:
-    """Return a JSON object without blanks, its members in their order, its numbers as written.
-
-    Raises:
-        BadPayloadError: If it is none.
-    """
-    if len(payload) > PAYLOAD_MAX:
-        message = f"the payload has more than {PAYLOAD_MAX} characters"
-        raise BadPayloadError(message)
-    try:
-        compact = msgspec.json.format(payload.encode(), indent=-1).decode()
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-        message = f"the payload is no JSON: {error}"
-        raise BadPayloadError(message) from error
-    if not compact.startswith("{"):
-        message = "the payload is no JSON object"
-        raise BadPayloadError(message)
-    return compact
-
-
-def _check(protocol: str, action: str, payload: str, *, is_secret: bool) -> None:
+def _check(protocol: str | None, action: str, payload: str, *, is_secret: bool) -> None:
     """Check a call as `check_command` does; what is wrong with a secret does not quote it."""
+    if protocol is None:  # it is checked when its station comes, with its version
+        return
     try:
         check_command(protocol, action, payload)
     except RefusedPayloadError as error:
