@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import psycopg
 from msgspec.structs import replace
@@ -32,6 +32,7 @@ from ingest.errors import IngestError
 from ingest.rpc import codec
 from ledger.log.event_log import LogError
 
+_NOTED_SECONDS: Final = 5.0
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -115,10 +116,12 @@ class Dispatcher:
         before = [
             task
             for each, task in self._tasks.items()
-            if each.station_id == connection.station_id and each.has_hung_up
+            if (each.station_id == connection.station_id and each.has_hung_up)
+            # Not its own: it may have hung up on this one, too.
+            and each.epoch < connection.epoch
         ]
         if before:
-            await asyncio.wait(before)
+            await asyncio.wait(before, timeout=_NOTED_SECONDS)
 
     async def _carry_one(self, connection: CalledConnection) -> bool:
         """Send the next call that waits in its turn; False if there is none, or no way any more."""

@@ -269,6 +269,17 @@ async def test_who_said_goodbye_with_a_question_open_is_not_asked_it_again(
     assert [each[0] for each in back.asked] == [*["GetConfiguration"] * again, "Reset"]
 
 
+async def test_a_station_that_comes_and_goes_at_once_is_called_when_it_stays(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    for _ in range(10):
+        async with fleet.edges[0].station("CP1"):
+            pass
+    await charging_station(exits, fleet.edges[0], {"Reset": ACCEPTED})
+
+    assert (await fleet.ask("Reset", SOFT, wait=3)).state is CommandState.ANSWERED
+
+
 async def test_a_goodbye_counts_while_what_the_station_said_before_is_still_taken(
     fleet: Fleet, exits: AsyncExitStack
 ) -> None:
