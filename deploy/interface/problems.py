@@ -97,9 +97,14 @@ def _detail(error: HTTPException) -> str:
     """Return what is wrong; Litestar has the reasons beside its sentence."""
     if isinstance(error.extra, list):
         reasons = [
-            ": ".join(filter(None, (str(each.get("key") or ""), str(each.get("message") or ""))))
+            ": ".join(filter(None, (_said(each.get("key")), str(each.get("message") or ""))))
             for each in error.extra
             if isinstance(each, dict)
         ]
         return "; ".join(filter(None, reasons)) or error.detail
     return error.detail
+
+
+def _said(key: object) -> str:
+    """Return a parameter as it is called in a request: our flags begin with `is_`, those do not."""
+    return str(key or "").removeprefix("is_")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
+from psycopg_pool import ConnectionPool
 
 from deploy.interface.books import READ, Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
+from projections.stations.registered import declared_id
 from projections.stations.reservations import (
     Reservation,
     ReservationState,
@@ -54,11 +56,8 @@ class ReservationsController(Controller):
         A station that was asked for one just now is waited for, a second at most: who does not
         wait for its answer would take an older one for that.
         """
-        for _ in range(LOOKS if station is not None else 0):
-            with pool.connection() as connection:
-                if not is_asked(connection, station or ""):
-                    break
-            time.sleep(LOOK_SECONDS)
+        if station is not None:
+            station = _answered(pool, station)
         since = None if cursor is None else ReservedSince(*key_of(cursor, tuple[datetime, UUID]))
         with pool.connection() as connection:
             found = read_reservations(
@@ -84,3 +83,15 @@ class ReservationsController(Controller):
             message = f"there is no reservation {number}"
             raise NotFoundException(message)
         return found[0].reservation
+
+
+def _answered(pool: ConnectionPool[Any], station: str) -> str:
+    """Return a station as it is declared, once it answered or a second passed."""
+    with pool.connection() as connection:
+        station = declared_id(connection, station)
+    for _ in range(LOOKS):
+        with pool.connection() as connection:
+            if not is_asked(connection, station):
+                break
+        time.sleep(LOOK_SECONDS)
+    return station

@@ -128,6 +128,7 @@ async def test_stations_are_listed_with_their_connections_page_by_page(
         none = await client.get("/stations/CS-9")
         nul = await client.get("/stations/%00")
         odd = await client.get("/stations", params={"cursor": "odd"})
+        neither = await client.get("/stations", params={"connected": "maybe"})
 
     assert [each["id"] for each in first["items"]] == ["CS-NEW-1", "CS-NEW-2", HERE]
     assert ([each["id"] for each in rest["items"]], rest["next"]) == ([THERE], None)
@@ -138,6 +139,8 @@ async def test_stations_are_listed_with_their_connections_page_by_page(
     assert [each["connector"] for each in one["connectors"]] == [1, 2]
     assert (none.status_code, nul.status_code) == (404, 404)
     assert (odd.status_code, odd.json()["status"]) == (404, 404)
+    assert neither.status_code == 400
+    assert neither.json()["detail"].startswith("connected: ")
 
 
 async def test_transactions_are_listed_the_newest_first_and_cost_what_they_were_rated_at(
@@ -150,7 +153,7 @@ async def test_transactions_are_listed_the_newest_first_and_cost_what_they_were_
         rest = (await client.get("/transactions", params={"cursor": found["next"]})).json()
         mine = (await client.get("/transactions", params={"token": " fleet1"})).json()
         nobody = (await client.get("/transactions", params={"token": "04CCDD"})).json()
-        here = (await client.get("/transactions", params={"station": HERE})).json()
+        here = (await client.get("/transactions", params={"station": f" {HERE.lower()}"})).json()
         running = (await client.get("/transactions", params={"open": "true"})).json()
         one = (await client.get(f"/transactions/{here['items'][2]['ref']}")).json()
         station = (await client.get(f"/stations/{THERE}")).json()

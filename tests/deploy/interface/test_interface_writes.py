@@ -194,7 +194,7 @@ async def test_who_does_not_wait_for_a_reservation_finds_it_all_the_same(
     async with served(database, Scope.COMMAND, Scope.READ) as client:
         call = (await client.post(f"/stations/{HERE}/calls", json=body)).json()
         began = time.monotonic()
-        found = (await client.get("/reservations", params={"station": HERE})).json()
+        found = (await client.get("/reservations", params={"station": HERE.lower()})).json()
         took = time.monotonic() - began
 
     number = call["payload"]["reservationId"]
