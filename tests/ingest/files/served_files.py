@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -49,18 +49,19 @@ class Served(NamedTuple):
     def names(self, station: str = "CP1") -> list[str]:
         return [each.name for each in self.files(station)]
 
-    async def until_stored(self, wanted: Callable[[int], bool]) -> None:
-        """Return once there are as many files and pieces as wanted."""
-        async with asyncio.timeout(20):
-            while not wanted(self.stored()):  # noqa: ASYNC110 - a table is looked at
-                await asyncio.sleep(0.02)
-
     def stored(self) -> int:
         """Return how many files and pieces there are, whole or not."""
+        return self._number(
+            "SELECT (SELECT count(*) FROM stored_file) + (SELECT count(*) FROM file_chunk)"
+        )
+
+    def newest(self) -> int:
+        """Return the number of the newest file of which a piece came."""
+        return self._number("SELECT coalesce(max(file_id), 0) FROM file_chunk")
+
+    def _number(self, question: LiteralString) -> int:
         with connect(self.database) as connection:
-            row = connection.execute(
-                "SELECT (SELECT count(*) FROM stored_file) + (SELECT count(*) FROM file_chunk)"
-            ).fetchone()
+            row = connection.execute(question).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -115,3 +116,10 @@ async def hang_up(*writers: asyncio.StreamWriter) -> None:
     for writer in writers:
         writer.transport.abort()
     await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until *condition* holds."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - a table is looked at
+            await asyncio.sleep(0.02)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest.files import exchange, shelf
 from ingest.files.names import NAME_MAX, safe_name
 from ledger.database import connect
-from tests.ingest.files.served_files import MEBIBYTE, Served, hang_up, served_files
+from tests.ingest.files.served_files import MEBIBYTE, Served, hang_up, served_files, until
 
 LOG = b"2026-03-02 all is well\n" * 20_000
 
@@ -122,7 +122,7 @@ async def test_what_does_not_come_whole_leaves_nothing_and_may_come_again(served
     path = served.logs_path()
     _, writer = await _half_sent(served, path)
     await hang_up(writer)
-    await served.until_stored(lambda count: count == 0)
+    await until(lambda: served.stored() == 0)
     assert (await served.client.put(f"{path}diag", content=LOG)).status_code == 201
 
 
@@ -201,10 +201,10 @@ async def _half_sent(
     served: Served, path: str
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Begin to send "diag" of 500,000 bytes, and return when its beginning was taken."""
-    before = served.stored()
+    before = served.newest()
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     length = 300_000 + 500_000
     head = f"PUT {path}diag HTTP/1.1\r\nHost: files\r\nContent-Length: {length}\r\n\r\n"
     writer.write(head.encode() + bytes(300_000))
-    await served.until_stored(lambda count: count > before)
+    await until(lambda: served.newest() > before)
     return reader, writer
