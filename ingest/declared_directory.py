@@ -32,6 +32,7 @@ from ledger.declared.declarations import (
 )
 from ledger.declared.identities import canonical
 from ledger.facts.token_uid import TokenHabits
+from ledger.master_data.assignments import NO_LIMITS, Assignment
 from ledger.master_data.policies import Policy, PricesTold, UnknownTokens
 from ledger.master_data.stations import Station
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
@@ -106,6 +107,8 @@ class DeclaredDirectory:
         self._unknown: Gatherer[_Shown, None] = Gatherer(connect, _record)
         self._known = Declarations()
         self._stations: dict[str, str] = {}
+        # Where sessions may ever have gone only so far: (station, site), each None for all.
+        self._limited: set[tuple[str | None, str | None]] = set()
         self._looked = -FRESH_SECONDS
         self._looking: asyncio.Task[None] | None = None
         self._is_away = False
@@ -187,11 +190,13 @@ class DeclaredDirectory:
         known, now = await self._fresh(), self._clock.now()
         policy, station = known.policy(now), known.station(station_id, now)
         is_running = policy.prices_told is PricesTold.RUNNING
+        places = (None, None), (station_id, None), (None, station.site if station else None)
         return PriceTerms(
             is_telling=policy.prices_told is not PricesTold.NEVER,
             every_seconds=policy.price_every_s if is_running else None,
             in_messages=station is not None and station.price_messages,
             on_display=policy.price_display,
+            is_limited=not self._limited.isdisjoint(places),
         )
 
     async def tariff_in_force(
@@ -254,6 +259,11 @@ class DeclaredDirectory:
             for version, kind, key, valid_from, body in rows
         ]
         self._known = self._known.extended(news)
+        self._limited |= {
+            (each.entity.station, each.entity.site)
+            for each in news
+            if isinstance(each.entity, Assignment) and each.entity.limits != NO_LIMITS
+        }
         stations = {each.key for each in news if each.kind is Kind.STATION}
         self._stations |= {canonical(key): key for key in sorted(stations)}
 

@@ -151,13 +151,15 @@ class PriceTerms(NamedTuple):
     """How a station is told what its sessions cost; `every_seconds` None: not while they charge.
 
     `is_telling` False: never. `in_messages`: its model knows prices in messages of a vendor.
-    `on_display`: while they charge also as a message for its display.
+    `on_display`: while they charge also as a message for its display. `is_limited`: some of its
+    sessions may go only so far.
     """
 
     is_telling: bool = False
     every_seconds: float | None = None
     in_messages: bool = False
     on_display: bool = False
+    is_limited: bool = False
 
 
 NO_PRICES: Final = PriceTerms()

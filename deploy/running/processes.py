@@ -19,6 +19,7 @@ from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
+    from ingest.commands.asking import StationCommands
     from ingest.declared_directory import DeclaredDirectory
     from ingest.directory import StationDirectory
     from ingest.edge.server import Listener, Manners, Server
@@ -83,6 +84,7 @@ async def _serve_stations(
     from deploy.observing.measured_log import MeasuredLineWriter  # noqa: PLC0415
     from deploy.observing.station_condition import StationsCondition  # noqa: PLC0415
     from deploy.running.log_store import open_line_writer  # noqa: PLC0415
+    from ingest.commands.asking import StationCommands  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
     from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415
@@ -92,14 +94,16 @@ async def _serve_stations(
     async with AsyncExitStack() as exits:
         log = MeasuredLineWriter(await open_line_writer(context.dsn, context.settings))
         exits.push_async_callback(log.close)
-        subjects = PostgresSubjects(partial(connect_async, context.dsn))
-        directory = DeclaredDirectory(context.dsn, context.clock)
-        for each in (directory, subjects):
+        connect, clock = partial(connect_async, context.dsn), context.clock
+        subjects, directory = PostgresSubjects(connect), DeclaredDirectory(context.dsn, clock)
+        commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
+        for each in (directory, subjects, commands):
             exits.push_async_callback(each.close)
-        server = await _open_server(context, log, directory, subjects, exits)
+        exits.callback(asyncio.create_task(commands.follow()).cancel)
+        server = await _open_server(context, log, directory, subjects, commands, exits)
         exits.push_async_callback(server.close)
         watch.begin(StationsCondition(context.dsn, _log_to_ask(context), server, log))
-        await exits.enter_async_context(_upkeep(context, directory, subjects))
+        await exits.enter_async_context(_upkeep(context, directory, commands))
         ready(_ports(context.settings, server.ports))
         await _tick_until(stopping, context, watch)
     stop.set()
@@ -110,6 +114,7 @@ async def _open_server(
     log: LineWriter,
     directory: StationDirectory,
     subjects: Subjects,
+    commands: StationCommands,
     exits: AsyncExitStack,
 ) -> Server:
     """Open the server for stations, with all that it asks; *exits* close what it asks."""
@@ -119,6 +124,7 @@ async def _open_server(
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
     from ingest.edge.server import serve  # noqa: PLC0415
+    from ingest.prices.stopping import CommandedStops  # noqa: PLC0415
     from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
@@ -126,9 +132,9 @@ async def _open_server(
     known = KnownKeys(edge_secret(settings.data))
     connect = partial(connect_async, context.dsn)
     ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
-    store, commands = PostgresAdmissions(connect), PostgresCommands(connect)
+    store, calls = PostgresAdmissions(connect), PostgresCommands(connect)
     records = PostgresStationRecords(connect)
-    for each in (ids, epochs, store, commands, records):
+    for each in (ids, epochs, store, calls, records):
         exits.push_async_callback(each.close)
     try:
         return await serve(
@@ -140,10 +146,11 @@ async def _open_server(
             clock=clock,
             listeners=_listeners(settings),
             admissions=Admissions(store, known, clock),
-            commands=commands,
+            commands=calls,
             records=records,
             manners=_manners(settings),
             prices=_prices(context, exits),
+            stops=CommandedStops(commands),
         )
     except OSError as error:
         raise CannotListenError(settings, error) from error
@@ -151,19 +158,17 @@ async def _open_server(
 
 @asynccontextmanager
 async def _upkeep(
-    context: PartContext, directory: DeclaredDirectory, subjects: Subjects
+    context: PartContext, directory: DeclaredDirectory, commands: StationCommands
 ) -> AsyncIterator[None]:
     """Let the upkeep of stations run meanwhile; where time is stepped, there is none."""
     if not isinstance(context.clock, SystemClock):
         yield
         return
-    from ingest.commands.asking import StationCommands  # noqa: PLC0415
     from ingest.upkeep.list_keeping import ListKeeper  # noqa: PLC0415
     from ingest.upkeep.upkeep import KeptFiles, Upkeep  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415
 
     connect, clock, settings = partial(connect_async, context.dsn), context.clock, context.settings
-    commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
     upkeep = Upkeep(
         context.dsn,
         commands=commands,
@@ -173,16 +178,14 @@ async def _upkeep(
         kept_days=settings.calls_kept_days,
         files=KeptFiles(settings.files_base, settings.files_kept_days),
     )
-    tasks = [asyncio.create_task(each) for each in (upkeep.run(), commands.follow())]
+    running = asyncio.create_task(upkeep.run())
     try:
         yield
     finally:
-        for each in tasks:
-            each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await upkeep.stop()
         upkeep.close()
-        await commands.close()
 
 
 async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watch) -> None:

@@ -23,7 +23,7 @@ from ingest.directory import (
 from ingest.errors import IngestError
 from ingest.facts.lenient import read_time
 from ingest.persons.subjects import Subjects
-from ingest.prices.price import Prices
+from ingest.prices.price import Prices, Stops
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
@@ -71,7 +71,10 @@ class SentTariff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweringParts:
-    """The parts that answers to one station draw on; without `prices` it is told none."""
+    """The parts that answers to one station draw on.
+
+    Without `prices` it is told none; without `stops` no limit stops its transactions.
+    """
 
     station: StationAccess
     directory: StationDirectory
@@ -85,6 +88,7 @@ class AnsweringParts:
     """As it was when the station connected."""
     prices: Prices | None = None
     price_seconds: float = 0.0
+    stops: Stops | None = None
     sent_tariff: SentTariff = field(default_factory=SentTariff)
     triggered: set[str] = field(default_factory=set)
     """What a TriggerMessage of ours asked the station for on this connection."""

@@ -38,7 +38,7 @@ from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.gate import Gate
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
-from ingest.prices.price import Prices
+from ingest.prices.price import Prices, Stops
 from ingest.rpc import codec
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
 from ledger.log.event_log import LineWriter, LogError
@@ -118,8 +118,9 @@ class Server:
         commands: Commands,
         records: StationRecords,
         prices: Prices | None,
+        stops: Stops | None,
     ) -> None:
-        self._prices = prices
+        self._prices, self._stops = prices, stops
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._admissions, self.counts = admissions, FrameCounts()
@@ -277,6 +278,7 @@ class Server:
             registration=registration,
             prices=self._prices,
             price_seconds=self._manners.price_seconds,
+            stops=self._stops,
         )
 
     async def _keep_alive(self) -> None:
@@ -330,8 +332,12 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
     manners: Manners = DEFAULT_MANNERS,
     records: StationRecords = NO_RECORDS,
     prices: Prices | None = None,
+    stops: Stops | None = None,
 ) -> Server:
-    """Start to serve stations and return the running server; without *prices* none are told."""
+    """Start to serve stations and return the running server.
+
+    Without *prices* none are told, without *stops* no limit of a session stops it.
+    """
     server = Server(
         log=log,
         directory=directory,
@@ -344,6 +350,7 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
         commands=commands,
         records=records,
         prices=prices,
+        stops=stops,
     )
     await server.listen(listeners)
     return server

@@ -36,7 +36,8 @@ from ingest.commands.command import CommandState, OutgoingCall
 from ingest.commands.dispatching import CalledConnection
 from ingest.directory import NO_PRICES, PriceTerms
 from ingest.errors import IngestError
-from ingest.prices.price import FinalPrice, PriceQuestion, Prices, ShownPrice
+from ingest.prices.limiting import LimitWatch
+from ingest.prices.price import LOOK_SECONDS, PriceQuestion, ShownPrice, taken
 from ingest.prices.words import (
     WORDS,
     PriceCall,
@@ -53,7 +54,6 @@ from ledger.log.event_log import LogError
 
 TERMS_SECONDS: Final = 1.0
 """How long a station is told prices by terms that may have changed."""
-LOOK_SECONDS: Final = 0.02
 TAKEN_SECONDS: Final = 5.0
 """How long a price so far waits for the worker; then it is that of the line reached by then."""
 CALL_SECONDS: Final = 10.0
@@ -116,9 +116,13 @@ class PriceTelling:
         self._later: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
         self._unrated: set[str] = set()
+        self._limits = None
+        if self._words and self._words.is_stopped_here and self._prices and parts.stops:
+            protocol, terms = connection.protocol, self._known_terms
+            self._limits = LimitWatch(parts, protocol, self._prices, parts.stops, terms)
 
     def news(self, call: Call, answer: bytes) -> TransactionNews | None:
-        """Return what *call* says of a transaction whose price may be told; else None."""
+        """Return what *call* says of a transaction whose price matters; else None."""
         if self._prices is None or self._words is None:
             return None
         read = self._words.news.get(call.action)
@@ -126,7 +130,7 @@ class PriceTelling:
             return None
         # What is not known yet, the end of a transaction waits for.
         self._look()
-        if self._terms is not None and not self._tells(self._terms):
+        if self._terms is not None and not (self._tells(self._terms) or self._is_limited()):
             return None
         return read(PayloadFields(call.payload), PayloadFields(answer))
 
@@ -173,6 +177,8 @@ class PriceTelling:
 
         *priced* is that answer, if it told a price.
         """
+        if self._limits is not None:
+            self._limits.follow(news, line)
         if news.stage is Stage.ENDED:
             if priced is None or news.reference in self._unrated:
                 self._unrated.discard(news.reference)
@@ -180,7 +186,8 @@ class PriceTelling:
             return
         if news.token is not None and found is not None and found.status == "accepted":
             self._begin(self._tell_tariff(news.token, found))
-        if self._terms is not None and self._terms.every_seconds is None:
+        terms = self._terms
+        if terms is not None and (terms.every_seconds is None or not self._tells(terms)):
             return
         running = self._running.get(news.reference)
         if running is None:
@@ -197,6 +204,11 @@ class PriceTelling:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._limits is not None:
+            await self._limits.close()
+
+    def _is_limited(self) -> bool:
+        return self._limits is not None and self._terms is not None and self._terms.is_limited
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         if len(self._later) >= TRANSACTIONS_MAX:
@@ -243,10 +255,11 @@ class PriceTelling:
         assert self._prices is not None
         if not self._tells(await self._known_terms()):
             return None
-        price = await self._prices.so_far(line)
-        if price is not None:
-            self._unrated.add(line.transaction_ref)
-        return price
+        found = await self._prices.so_far(line)
+        if found is None or found.price is None:
+            return None
+        self._unrated.add(line.transaction_ref)
+        return found.price
 
     async def _tell_final(self, line: PriceQuestion) -> None:
         """Tell what a transaction costs that ended, once it is rated."""
@@ -305,8 +318,8 @@ class PriceTelling:
         with suppress(TimeoutError):
             async with asyncio.timeout(TAKEN_SECONDS):
                 await taken(self._prices, line)
-        price = await self._prices.so_far(line)
-        if price is None:
+        found = await self._prices.so_far(line)
+        if found is None or (price := found.price) is None:
             return
         running.known, reference = price, line.transaction_ref
 
@@ -343,15 +356,6 @@ class PriceTelling:
             await work
         except _AWAY as error:
             _LOGGER.warning("%s is told no price: %s", self._connection.station_id, error)
-
-
-async def taken(prices: Prices, line: PriceQuestion) -> FinalPrice:
-    """Return what *line* made of its transaction's price, once it was worked through."""
-    while True:
-        found = await prices.final(line)
-        if found.is_taken:
-            return found
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _is_unknown(reply: str | None) -> bool:

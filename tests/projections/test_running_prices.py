@@ -15,14 +15,18 @@ from hypothesis import strategies as st
 
 from ingest.facts.translate import translate
 from ingest.prices.books import BookedPrices
-from ingest.prices.price import FinalPrice, PriceQuestion, ShownPrice
-from ledger.database import connect_async
+from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction
+from ledger.database import connect, connect_async
+from ledger.declared.changes import Change
+from ledger.declared.declarations import Kind
+from ledger.declared.store import declare
 from ledger.log.event_log import Position, partition_of
 from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.assignments import NO_LIMITS, Assignment
 from ledger.worker.session_rows import SessionRow
 from ledger.worker.stored.session_store import load_station_now, load_stations
 from ledger.worker.worker import Worker
-from projections.running_prices import RunningPrice, RunningPrices
+from projections.running_prices import RunningPrice, RunningPrices, SessionSoFar
 from tests.charging_day import (
     PARTITIONS,
     STATIONS,
@@ -57,6 +61,11 @@ min_price: 1.00
 
 
 def priced(dsn: str, station: str, transaction: str) -> RunningPrice | None:
+    found = running(dsn, station, transaction)
+    return found.price if found else None
+
+
+def running(dsn: str, station: str, transaction: str) -> SessionSoFar | None:
     with RunningPrices(dsn) as prices:
         return prices.of(station, transaction)
 
@@ -155,7 +164,28 @@ def test_a_tariff_that_is_declared_later_is_seen(database: str) -> None:
 
     assert before is not None
     assert after is not None
-    assert (before.gross, after.gross) == (Decimal("1.43"), Decimal("1.84"))
+    assert before.price is not None
+    assert after.price is not None
+    assert (before.price.gross, after.price.gross) == (Decimal("1.43"), Decimal("1.84"))
+
+
+def test_how_far_a_session_is_and_may_go_is_known_also_where_it_would_be_held(
+    database: str,
+) -> None:
+    version = declare_fleet(database)
+    begun = [start16(ONE, 0, 7, "STRANGER", 0), meter16(ONE, 30, 7, 3_000)]
+    go_on(database, [*everywhere(version, -1), *begun])
+    before = running(database, ONE, "7")
+    limited = Assignment(tariff="DAY", site="yard", max_energy_wh=Decimal(2_000))
+    change = Change(kind=Kind.ASSIGNMENT, key=limited.key(), entity=limited, valid_from=at(0))
+    with connect(database) as connection:
+        declare(connection, [change], by="a test", at=at(-60))
+    after = running(database, ONE, "7")
+
+    assert before is not None
+    assert after is not None
+    assert (before.price, before.limits, before.started_at) == (None, NO_LIMITS, at(0))
+    assert (after.limits.max_energy_wh, after.energy_wh) == (Decimal(2_000), Decimal(3_000))
 
 
 def asked(station: str, transaction: str, position: int, minutes: float) -> PriceQuestion:
@@ -167,7 +197,7 @@ def booked(dsn: str, *questions: PriceQuestion) -> list[FinalPrice]:
     """Return what the books say, all asked at once."""
 
     async def ask_all() -> list[FinalPrice]:
-        async def nothing(_station: str, _transaction: str) -> ShownPrice | None:
+        async def nothing(_station: str, _transaction: str) -> RunningTransaction | None:
             return None
 
         prices = BookedPrices(partial(connect_async, dsn), nothing)
@@ -325,7 +355,7 @@ def test_a_reference_that_no_table_holds_is_no_error_for_others(
     position = reached(database, ONE) - 1
 
     async def both() -> list[object]:
-        async def nothing(_station: str, _transaction: str) -> ShownPrice | None:
+        async def nothing(_station: str, _transaction: str) -> RunningTransaction | None:
             return None
 
         prices = BookedPrices(partial(connect_async, database), nothing)
