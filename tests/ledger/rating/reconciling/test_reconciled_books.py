@@ -82,7 +82,16 @@ def charged(ref: str, said: dict[str, Any] | None) -> list[Timed]:
 def test_the_books_say_both_figures_and_a_replay_says_the_same(database: str) -> None:
     version = declare_fleet(database)
     write_log(database, list(everywhere(version, 0)))
-    told = {"1": None, "2": cost(2.38), "3": cost(2.40), "4": cost(3.39), "5": cost(2.38, "USD")}
+    counted = [{"type": "Energy", "volume": 4.9}]
+    periods = {"chargingPeriods": [{"startPeriod": stamp(0), "dimensions": counted}]}
+    told = {
+        "6": cost(2.38) | periods,
+        "1": None,
+        "2": cost(2.38),
+        "3": cost(2.40),
+        "4": cost(3.39),
+        "5": cost(2.38, "USD"),
+    }
     lines = [line for ref, said in told.items() for line in charged(ref, said)]
     go_on(database, sorted(lines, key=itemgetter(0)))
 
@@ -97,9 +106,10 @@ def test_the_books_say_both_figures_and_a_replay_says_the_same(database: str) ->
         }
 
     assert {ref: str(each.state) for ref, each in listed.items()} == {
-        "1": "rated", "2": "rated", "3": "rated", "4": "held", "5": "held",
+        "1": "rated", "2": "rated", "3": "rated", "4": "held", "5": "held", "6": "rated",
     }  # fmt: skip
     assert [ref for ref, each in listed.items() if "station_cost_differs" in each.flags] == ["3"]
+    assert [ref for ref, each in listed.items() if "station_period_differs" in each.flags] == ["6"]
     assert {tuple(listed[ref].reasons) for ref in ("4", "5")} == {("station_cost_differs",)}
     assert {_gross(each) for each in rated.values()} == {238}
     report = replayed(database)
