@@ -23,6 +23,7 @@ from ingest.edge.known_keys import KnownKeys
 from ingest.edge.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
 from ingest.persons.subjects import Subjects
 from ingest.prices.price import Prices, Stops
+from ingest.receipts import Receipts
 from ingest.station_records import NO_RECORDS, StationRecords
 from ledger.log.envelope import Connection, Frame
 from ledger.log.event_log import LineWriter
@@ -117,6 +118,7 @@ async def open_edge(  # noqa: PLR0913 - every part of a server, by its name
     records: StationRecords = NO_RECORDS,
     prices: Prices | None = None,
     stops: Stops | None = None,
+    receipts: Receipts | None = None,
     listeners: Sequence[Listener] = (Listener(),),
 ) -> AsyncIterator[Edge]:
     """Serve stations CP1, CP2 and CP3 while the context lasts."""
@@ -137,6 +139,7 @@ async def open_edge(  # noqa: PLR0913 - every part of a server, by its name
         records=records,
         prices=prices,
         stops=stops,
+        receipts=receipts,
     )
     try:
         yield Edge(server, log, directory, clock, admissions)  # type: ignore[arg-type]  # reading it back is for the fake only

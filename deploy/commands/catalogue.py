@@ -132,6 +132,18 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        words="payment",
+        function="deploy.commands.books.payment:payment",
+        summary=(
+            "Show the payment whose receipt we numbered: where it was, what its terminal said, for "
+            "what."
+        ),
+        examples=(
+            "payment R-812",
+            "payment R-812 --json",
+        ),
+    ),
+    Command(
         words="tokens unknown",
         function="deploy.commands.tokens:unknown",
         summary="List tokens that stations showed and nobody declared, the latest first.",

@@ -125,6 +125,7 @@ async def _open_server(
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
     from ingest.edge.server import serve  # noqa: PLC0415
     from ingest.prices.stopping import CommandedStops  # noqa: PLC0415
+    from ingest.receipts import PostgresReceipts  # noqa: PLC0415
     from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
@@ -133,8 +134,8 @@ async def _open_server(
     connect = partial(connect_async, context.dsn)
     ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
     store, calls = PostgresAdmissions(connect), PostgresCommands(connect)
-    records = PostgresStationRecords(connect)
-    for each in (ids, epochs, store, calls, records):
+    records, receipts = PostgresStationRecords(connect), PostgresReceipts(connect)
+    for each in (ids, epochs, store, calls, records, receipts):
         exits.push_async_callback(each.close)
     try:
         return await serve(
@@ -151,6 +152,7 @@ async def _open_server(
             manners=_manners(settings),
             prices=_prices(context, exits),
             stops=CommandedStops(commands),
+            receipts=receipts,
         )
     except OSError as error:
         raise CannotListenError(settings, error) from error

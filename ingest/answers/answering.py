@@ -24,6 +24,7 @@ from ingest.errors import IngestError
 from ingest.facts.lenient import read_time
 from ingest.persons.subjects import Subjects
 from ingest.prices.price import Prices, Stops
+from ingest.receipts import Receipts
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
@@ -89,6 +90,7 @@ class AnsweringParts:
     prices: Prices | None = None
     price_seconds: float = 0.0
     stops: Stops | None = None
+    receipts: Receipts | None = None
     sent_tariff: SentTariff = field(default_factory=SentTariff)
     triggered: set[str] = field(default_factory=set)
     """What a TriggerMessage of ours asked the station for on this connection."""

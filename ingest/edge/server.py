@@ -39,6 +39,7 @@ from ingest.edge.gate import Gate
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
 from ingest.prices.price import Prices, Stops
+from ingest.receipts import Receipts
 from ingest.rpc import codec
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
 from ledger.log.event_log import LineWriter, LogError
@@ -119,8 +120,9 @@ class Server:
         records: StationRecords,
         prices: Prices | None,
         stops: Stops | None,
+        receipts: Receipts | None,
     ) -> None:
-        self._prices, self._stops = prices, stops
+        self._prices, self._stops, self._receipts = prices, stops, receipts
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._admissions, self.counts = admissions, FrameCounts()
@@ -279,6 +281,7 @@ class Server:
             prices=self._prices,
             price_seconds=self._manners.price_seconds,
             stops=self._stops,
+            receipts=self._receipts,
         )
 
     async def _keep_alive(self) -> None:
@@ -333,10 +336,12 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
     records: StationRecords = NO_RECORDS,
     prices: Prices | None = None,
     stops: Stops | None = None,
+    receipts: Receipts | None = None,
 ) -> Server:
     """Start to serve stations and return the running server.
 
-    Without *prices* none are told, without *stops* no limit of a session stops it.
+    Without *prices* none are told, without *stops* no limit of a session stops it,
+    without *receipts* no payment gets a receipt of ours.
     """
     server = Server(
         log=log,
@@ -351,6 +356,7 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
         records=records,
         prices=prices,
         stops=stops,
+        receipts=receipts,
     )
     await server.listen(listeners)
     return server

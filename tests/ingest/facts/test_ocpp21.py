@@ -293,6 +293,26 @@ def test_a_settlement_is_a_fact_of_its_transaction() -> None:
     assert fact.oddities == ()
 
 
+def test_a_receipt_is_its_terminals_or_else_the_one_of_our_reply() -> None:
+    def of(receipt: str | None, reply: str | None) -> str | None:
+        said = {"transactionId": "T", "pspRef": "p", "status": "Settled", "receiptId": receipt}
+        text = json.dumps([2, "1", "NotifySettlement", said])
+        frame = Frame(
+            received_at=NOON, station="CS-1", protocol="ocpp2.1", epoch=1, frame=text, reply=reply
+        )
+        (fact,) = translate(sealed(frame), position=7, line=3)
+        assert isinstance(fact, PaymentReported)
+        return fact.receipt_id
+
+    given = '[3,"1",{"receiptId":"R-7"}]'
+    assert [of("mine", given), of(None, given), of(None, '[3,"1",{}]'), of(None, None)] == [
+        "mine",
+        "R-7",
+        None,
+        None,
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "flag"),
     [

@@ -8,11 +8,13 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
+import pytest
+
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.store import load_declarations
 from ledger.log.envelope import Frame
 from ledger.rating.decisions import SessionRated, SessionRevision
-from projections.audit.payments import payments_for
+from projections.audit.payments import payment_of_receipt, payments_for
 from projections.sessions import list_sessions
 from projections.stations.history import station_history
 from tests.at_the_edge import sealed
@@ -145,7 +147,9 @@ def test_what_others_used_is_no_reason_to_hold_and_a_replay_says_the_same(databa
     assert replayed(database).is_identical
 
 
-def settled(minutes: float, ref: str | None, number: str) -> Timed:
+def settled(
+    minutes: float, ref: str | None, number: str, reply: dict[str, Any] | None = None
+) -> Timed:
     """Return what a payment terminal says became of a payment."""
     payload = {
         "pspRef": "psp-77", "status": "Settled", "settlementAmount": 2.38,
@@ -157,9 +161,38 @@ def settled(minutes: float, ref: str | None, number: str) -> Timed:
         protocol="ocpp2.1",
         epoch=1,
         frame=json.dumps([2, number, "NotifySettlement", payload]),
-        reply=json.dumps([3, number, {}]),
+        reply=json.dumps([3, number, reply or {}]),
     )
     return frame.received_at, STATION, sealed(frame)
+
+
+@pytest.mark.parametrize("ref", ["1", None])
+def test_a_payment_is_found_by_the_receipt_that_we_numbered(database: str, ref: str | None) -> None:
+    version = declare_fleet(database)
+    write_log(database, list(everywhere(version, 0)))
+    with ask(database) as connection:
+        row = connection.execute(
+            "INSERT INTO inputs.receipt (station_id, content_key, transaction_ref, given_at) "
+            "VALUES (%s, 'k', %s, %s) RETURNING number", (STATION, ref or "", at(70)),
+        ).fetchone()  # fmt: skip
+        assert row is not None
+        receipt = f"R-{row[0]}"
+        before = payment_of_receipt(connection, receipt)
+    go_on(database, charged("1", None))
+    go_on(database, [settled(70, ref, "p0", {"receiptId": receipt}), settled(71, ref, "p1")])
+
+    with ask(database) as connection:
+        [listed] = list_sessions(connection)
+        after = payment_of_receipt(connection, f" {receipt.lower()} ")
+        nothing = [payment_of_receipt(connection, each) for each in ("R-0", "812", "R-x", "")]
+
+    assert before is not None
+    assert (before.payment, before.sessions) == (None, [])
+    assert after is not None
+    assert after.payment is not None
+    assert (after.payment.amount, after.payment.receipt_id) == (Decimal("2.38"), receipt)
+    assert (after.transaction_id, after.sessions) == (ref, [listed.session_id] if ref else [])
+    assert nothing == [None] * 4
 
 
 def test_a_payment_is_told_with_its_session_and_changes_nothing(database: str) -> None:
