@@ -168,6 +168,7 @@ class TransactionsController(Controller):
         return _transaction(shown)
 
 
+_LOCAL: Final = "Local"
 ROUTES: Final[Sequence[type[Controller]]] = (StationsController, TransactionsController)
 
 
@@ -183,7 +184,8 @@ def _transaction(each: SessionSummary) -> Transaction:
         flags=each.flags,
         started_at=each.started_at,
         stopped_at="" if each.ended_at is None else _utc(each.ended_at),
-        stop_reason=each.stop_reason,
+        # The standards let a station leave out the one reason that this is.
+        stop_reason=each.stop_reason or (None if each.ended_at is None else _LOCAL),
         energy_wh=each.energy_wh,
         cost=_cost(each.cost),
     )

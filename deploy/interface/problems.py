@@ -22,7 +22,7 @@ from ingest.commands.passwords import UnfitPasswordError
 from ingest.commands.profiles import TooManyProfilesError
 from ingest.commands.schemas import RefusedPayloadError, UnknownCommandError
 from ledger.declared.store import InvalidDeclarationError
-from ledger.desk.tokens import NamelessTokenError, PartnerTokenError
+from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -50,6 +50,7 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     TooManyProfilesError: (HTTPStatus.CONFLICT, "too_many_profiles"),
     NamelessTokenError: (HTTPStatus.BAD_REQUEST, "nameless_token"),
     PartnerTokenError: (HTTPStatus.CONFLICT, "partner_token"),
+    PartnerGroupError: (HTTPStatus.CONFLICT, "partner_group"),
     InvalidDeclarationError: (HTTPStatus.CONFLICT, "invalid_declaration"),
     LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
     # U+0000: no table holds it.

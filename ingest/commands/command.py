@@ -61,11 +61,18 @@ class StationCommand(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class MessageLimits(NamedTuple):
+    """How many items of a call, and how many bytes, a station takes in one message; None: any."""
+
+    items: int | None = None
+    bytes: int | None = None
+
+
 class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
     """A call that this process is to send now, and for how many seconds its station may think.
 
     `kept` is the frame as its row has it, `frame` the same with everybody named in it who was not
-    erased. `items_max`: how many items its station takes in one message, None: not known.
+    erased. `limits`: how much its station takes in one message, None: not known.
     """
 
     id: UUID
@@ -74,7 +81,7 @@ class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
     kept: Frame
     frame: Frame
     seconds: float
-    items_max: int | None = None
+    limits: MessageLimits | None = None
 
 
 class OutgoingCall(NamedTuple):

@@ -128,6 +128,20 @@ def send_with_address(
     return _show(outcome, as_json=folder.json)
 
 
+def tell_password(folder: ReadingFolder, station: str, password: str) -> int:
+    """Have a station told its new password, show its answer, return the code.
+
+    Raises:
+        IngestError: If no station of its version takes such a one, or it is not connected.
+    """
+    from ingest.commands.asking import Patience
+
+    async def ask(commands: StationCommands) -> CommandOutcome:
+        return await commands.ask_password(station, password, by=login(), patience=Patience())
+
+    return _show(_asked(folder, ask), as_json=folder.json)
+
+
 def _asked(folder: ReadingFolder, ask: Ask) -> CommandOutcome:
     import asyncio
 

@@ -236,11 +236,26 @@ STATION_COMMANDS: Final = (
         words="station password",
         function="deploy.commands.stations.credentials:password",
         summary=(
-            "Make a password for a station, with the hash that master data may hold instead of it."
+            "Tell a station a new password, or make one with the hash that master data may hold."
         ),
         examples=(
+            "station password CS-001 --password-stdin < new-password",
+            "station password CS-001",
             "station password",
             "station password --of 'a password that you chose'",
+        ),
+    ),
+    Command(
+        words="station set",
+        function="deploy.commands.stations.setting:set_station",
+        summary=(
+            "Set how a station is registered, how much it takes in a message, or which password "
+            "it uses."
+        ),
+        examples=(
+            "station set CS-001 --boot Pending --boot-interval-s 60",
+            "station set CS-001 --items-per-message 5 --bytes-per-message 2000",
+            "station set CS-001 --password-stdin < password",
         ),
     ),
     Command(

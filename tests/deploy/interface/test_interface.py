@@ -11,8 +11,10 @@ import pytest
 
 from deploy.interface.access import Scope, revoke_token
 from ledger.database import connect
+from tests.charging_day import call, stamp, start16, write_log
 from tests.deploy.interface.served_interface import connected, served
 from tests.deploy.interface.site_of_stations import HERE, THERE, charge, site_of_stations
+from tests.projections.books_of_a_day import work
 
 JSON = {"Content-Type": "application/json"}
 SOFT = {"action": "Reset", "payload": {"type": "Soft"}}
@@ -166,3 +168,22 @@ async def test_transactions_are_listed_the_newest_first_and_cost_what_they_were_
     assert (one["cost"], one["energy_wh"], one["stop_reason"]) == (cost, "10000", "EVDisconnected")
     assert (one["token"], one["started_at"]) == ("FLEET1", "2026-03-02T07:10:00Z")
     assert none.status_code == 404
+
+
+async def test_a_stop_without_a_reason_has_the_one_that_may_be_left_out(database: str) -> None:
+    site_of_stations(database)
+    stop = {"transactionId": 7, "meterStop": 1_000, "timestamp": stamp(40)}
+    lines = [
+        start16(HERE, 10, 7, "FLEET1", 0),
+        call(HERE, 40, "StopTransaction", stop, {}),
+        start16(HERE, 50, 8, "FLEET1", 1_000),
+    ]
+    write_log(database, lines)
+    work(database)
+    async with served(database, Scope.READ) as client:
+        found = (await client.get("/transactions")).json()["items"]
+
+    assert [(each["transaction_id"], each["stop_reason"]) for each in found] == [
+        ("8", None),
+        ("7", "Local"),
+    ]

@@ -53,7 +53,7 @@ async def test_a_token_stands_so_in_every_process_once_the_answer_is_there(
             found = [await status_of(each, database, "04 a1") for each in directories]
             assert (answer.status_code, answer.json()) == (
                 200,
-                {"uid": "04 A1", "status": wanted},
+                {"uid": "04 A1", "status": wanted, "group": None},
             )
             assert found == [wanted.capitalize()] * 2
         refused = await client.put("/tokens/04A1", json={"status": "Blocked"})
@@ -63,6 +63,36 @@ async def test_a_token_stands_so_in_every_process_once_the_answer_is_there(
     assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
     assert (nobody.status_code, nobody.json()["code"]) == (400, "nameless_token")
     assert forbidden.status_code == 403
+
+
+async def test_the_group_of_a_token_is_told_to_stations(
+    database: str, exits: AsyncExitStack, tmp_path: Path
+) -> None:
+    prepare(database, Settings(data=tmp_path, partitions=2))
+    site_of_stations(database)
+    directory = DeclaredDirectory(database, SystemClock())
+    exits.push_async_callback(directory.close)
+    async with served(database, Scope.TOKENS) as client:
+
+        async def put(**change: Any) -> Any:  # noqa: ANN401 - any JSON
+            return await client.put("/tokens/04A1", json={"status": "accepted", **change})
+
+        given = [(await put(**each)).json() for each in ({"group": "G-7"}, {}, {"group": None})]
+        bad = [await put(group=each) for each in ("", 7, "x" * 256, " ")]
+        await put(group="G-7")
+    holder = token_holder("04A1")
+    assert holder is not None
+    with connect(database) as connection:
+        [subject] = find(connection, [holder]).values()
+    found = await directory.token(subject.id)
+
+    assert [each["group"] for each in given] == ["G-7", "G-7", None]
+    assert [(each.status_code, each.json()["code"]) for each in bad] == [
+        *[(400, "bad_request")] * 3,
+        (400, "nameless_token"),
+    ]
+    assert found is not None
+    assert found.group == "G-7"
 
 
 async def test_profiles_are_kept_as_they_were_given(database: str) -> None:
@@ -91,7 +121,7 @@ async def test_profiles_are_kept_as_they_were_given(database: str) -> None:
 
 async def test_a_station_is_set_and_shows_how(database: str) -> None:
     site_of_stations(database)
-    async with served(database, Scope.COMMAND) as client:
+    async with served(database, Scope.COMMAND, Scope.READ) as client:
 
         async def changed(**change: Any) -> Any:  # noqa: ANN401 - any JSON
             answer = await client.patch(f"/stations/{HERE.lower()}", json=change)
@@ -99,6 +129,7 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
 
         first = await changed(boot="Pending", boot_interval_s=5.0)
         second = await changed(items_per_message=3, password="8-signs-")
+        seen = (await client.get(f"/stations/{HERE}")).json()["settings"]
         third = await changed(items_per_message=None, boot="Accepted")
         nothing = await changed()
         wrong = [
@@ -118,9 +149,12 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
 
     items = {"get_variables": None, "set_variables": None}
     shown = {"id": HERE, "boot": "Pending", "boot_interval_s": 5, "registered": "Accepted"}
+    shown["bytes_per_message"] = items
     assert first == (200, {**shown, "items_per_message": items})
     three = {"get_variables": 3, "set_variables": 3}
     assert second == (200, {**shown, "items_per_message": three})
+    assert {"id": HERE, **seen} == second[1]
+    assert "8-signs" not in str(seen)
     assert third == nothing == (200, {**shown, "boot": "Accepted", "items_per_message": items})
     assert [status for status, _ in wrong] == [400] * 8
     assert "7-signs" not in str(wrong)

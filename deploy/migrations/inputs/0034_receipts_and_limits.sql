@@ -13,3 +13,8 @@ CREATE TABLE receipt (
     given_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (station_id, content_key)
 );
+
+-- How many bytes of a message a station takes (null: not known), beside how many items.
+ALTER TABLE station_setting
+ADD COLUMN bytes_get integer CHECK (bytes_get > 0),
+ADD COLUMN bytes_set integer CHECK (bytes_set > 0);
