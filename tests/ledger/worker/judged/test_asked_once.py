@@ -55,7 +55,7 @@ def test_each_station_is_read_since_its_own_first_unfinished_session(
 
 def test_what_is_unfinished_is_asked_once_a_station(connection: psycopg.Connection[Any]) -> None:
     asked = {"stations": ["CS-1", "CS-2"], "states": list(UNFINISHED), "since": LATE}
-    row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {OF_STATIONS}", asked).fetchone()  # type: ignore[arg-type] # ours
+    row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {OF_STATIONS}", asked).fetchone()
 
     assert row is not None
     plans = list(inner_plans(row[0][0]["Plan"]))
