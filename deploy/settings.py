@@ -106,6 +106,9 @@ class Settings:
         300, "how long the answer to a transaction's end waits for its price; 0: not at all"
     )
     tick_seconds: int = _setting(60, "how often the log records that time passed")
+    upkeep_seconds: int = _setting(
+        60, "how often it is looked what is missing of sessions and of local lists"
+    )
     calls_kept_days: int = _setting(
         90, "how many days after its deadline a call to a station is shown; the log has it for ever"
     )
@@ -154,6 +157,7 @@ class Settings:
             ("heartbeat_seconds", 1, 86_400),
             ("price_wait_ms", 0, 5000),
             ("tick_seconds", 1, 3600),
+            ("upkeep_seconds", 1, 3600),
             ("calls_kept_days", 1, 3650),
         ):
             value = getattr(self, name)

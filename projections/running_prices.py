@@ -78,7 +78,11 @@ class RunningPrices:
         self._connection.close()
 
     def of(self, station_id: str, transaction_ref: str) -> SessionSoFar | None:
-        """Return the open session of a station's transaction; None where there is none."""
+        """Return the open session of a station's transaction; None where there is none.
+
+        That its start never came is no reason against a price: then it costs what was heard of it.
+        It may also have ended, and wait.
+        """
         heard = self._connection.execute(_HEARD, (station_id, transaction_ref)).fetchone()
         if heard is None:
             return None
@@ -94,7 +98,8 @@ class RunningPrices:
             traits = known.traits(station_id, heard[0])
             told = now.heard[transaction_ref]
             session = heard_session(station_id, transaction_ref, told, traits) or session
-        basis = terms_of(session, known).basis
+        # One that is over, and waits, is stopped by nobody.
+        basis = None if session.is_ended else terms_of(session, known).basis
         is_dated = session.started_at is not None and Flag.CLOCK_JUMPED not in session.flags
         return SessionSoFar(
             session=row.session_id,

@@ -179,6 +179,7 @@ async def _upkeep(
         holder=context.holder,
         kept_days=settings.calls_kept_days,
         files=KeptFiles(settings.files_base, settings.files_kept_days),
+        seconds=settings.upkeep_seconds,
     )
     running = asyncio.create_task(upkeep.run())
     try:

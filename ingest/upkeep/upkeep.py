@@ -24,7 +24,7 @@ from ingest.upkeep.list_keeping import ListKeeper
 from ledger.database import connect
 from ledger.declared.declarations import POLICY_KEY, Kind, decode_entity
 from ledger.errors import LedgerError
-from ledger.leases import Lease, give_up_lease, hold_lease, take_lease
+from ledger.leases import Lease, hold_lease, leave, take_lease
 from ledger.master_data.policies import Policy
 
 UPKEEP_SECONDS: Final = 60.0
@@ -118,14 +118,7 @@ class Upkeep:
 
     def close(self) -> None:
         """Give the lease up, so that another process need not wait for its end."""
-        if self._connection is None:
-            return
-        if self._lease is not None:
-            try:
-                give_up_lease(self._connection, self._lease)
-            except psycopg.Error as error:
-                _LOGGER.warning("the upkeep's lease runs on: %s", error)
-        self._connection.close()
+        leave(self._connection, self._lease)
 
     def _take_turn(self) -> tuple[list[Gap], list[FirmwareOrder]]:
         if self._connection is None or self._connection.closed:

@@ -101,11 +101,11 @@ def test_a_password_that_is_set_comes_from_standard_input_alone(
 def test_a_password_that_is_too_short_is_refused_and_not_quoted(
     place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("fifteen-or-less\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("7-signs\n"))
     assert run(["station", "set", HERE, "--password-stdin"]) == WRONG
     said = capsys.readouterr().err
     assert "password" in said
-    assert "fifteen-or-less" not in said
+    assert "7-signs" not in said
     assert hashes(place) == []
 
 
