@@ -79,12 +79,26 @@ class Settings:
     listen_host: str = _setting("127.0.0.1", "address on which stations connect")
     listen_port: int = _setting(9000, "port for `ws://`; 0 picks a free one, -1 closes it")
     tls_port: int = _setting(-1, "port for `wss://`; -1 closes it")
-    tls_certificate: str = _setting("", "PEM file with the server's certificate chain")
-    tls_key: str = _setting("", "PEM file with the certificate's private key")
+    tls_certificate: str = _setting(
+        "", "PEM file with the server's certificate chain; `ecdsa.pem,rsa.pem`: with both kinds"
+    )
+    tls_key: str = _setting("", "PEM file with the certificate's private key; of two, both so")
     http_host: str = _setting("127.0.0.1", "address of the HTTP interface")
     http_port: int = _setting(
         8080, "its port; taken or 0: a free one, which is printed; -1: `up` starts none"
     )
+    files_host: str = _setting("127.0.0.1", "address on which stations fetch and send files")
+    files_port: int = _setting(
+        -1, "its port, `https://` where `tls_certificate` is set; 0 picks a free one, -1 closes it"
+    )
+    files_url: str = _setting(
+        "", "where stations reach it; empty: at its host and port, as behind no NAT or proxy"
+    )
+    file_mb_max: int = _setting(64, "MiB that a file may have which a station sends")
+    station_files_mb: int = _setting(
+        256, "MiB of files that are kept of a station; the oldest make room"
+    )
+    files_kept_days: int = _setting(30, "how many days a file that a station sent is kept")
     partitions: int = _setting(8, "partitions of the event log; fixed once the log exists")
     linger_ms: int = _setting(5, "how long the log gathers frames for one commit")
     heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
@@ -92,6 +106,9 @@ class Settings:
         300, "how long the answer to a transaction's end waits for its price; 0: not at all"
     )
     tick_seconds: int = _setting(60, "how often the log records that time passed")
+    upkeep_seconds: int = _setting(
+        60, "how often it is looked what is missing of sessions and of local lists"
+    )
     calls_kept_days: int = _setting(
         90, "how many days after its deadline a call to a station is shown; the log has it for ever"
     )
@@ -129,6 +146,10 @@ class Settings:
             ("listen_port", -1, 65535),
             ("tls_port", -1, 65535),
             ("http_port", -1, 65535),
+            ("files_port", -1, 65535),
+            ("file_mb_max", 1, 4096),
+            ("station_files_mb", self.file_mb_max, 1 << 20),
+            ("files_kept_days", 1, 3650),
             ("metrics_port", -1, 65530),
             ("partitions", 1, 256),
             ("linger_ms", 0, 1000),
@@ -136,6 +157,7 @@ class Settings:
             ("heartbeat_seconds", 1, 86_400),
             ("price_wait_ms", 0, 5000),
             ("tick_seconds", 1, 3600),
+            ("upkeep_seconds", 1, 3600),
             ("calls_kept_days", 1, 3650),
         ):
             value = getattr(self, name)
@@ -155,9 +177,27 @@ class Settings:
             wanted = "another topic than kafka_topic, which holds the log alone"
             topic = self.kafka_decisions_topic
             raise BadSettingError(SETTINGS, "kafka_decisions_topic", topic, wanted)
+        self._check_addresses()
+
+    def _check_addresses(self) -> None:
+        if self.files_url and not self.files_url.startswith(("https://", "http://")):
+            wanted = "an address that begins with https:// or http://"
+            raise BadSettingError(SETTINGS, "files_url", self.files_url, wanted)
         if self.tls_port >= 0 and not (self.tls_certificate and self.tls_key):
             wanted = "closed (-1), or tls_certificate and tls_key must be set"
             raise BadSettingError(SETTINGS, "tls_port", self.tls_port, wanted)
+
+    @property
+    def files_base(self) -> str:
+        """Where stations reach the files, "" where nobody said."""
+        if self.files_url or self.files_port <= 0:
+            return self.files_url
+        return f"{self.files_scheme}://{self.files_host}:{self.files_port}"
+
+    @property
+    def files_scheme(self) -> str:
+        """How files are served."""
+        return "https" if self.tls_certificate and self.tls_key else "http"
 
 
 NAMES = tuple(entry.name for entry in fields(Settings))

@@ -11,8 +11,9 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -31,7 +32,9 @@ from ledger.declared.declarations import (
 )
 from ledger.declared.identities import canonical
 from ledger.facts.token_uid import TokenHabits
+from ledger.master_data.assignments import NO_LIMITS, Assignment
 from ledger.master_data.policies import Policy, PricesTold, UnknownTokens
+from ledger.master_data.stations import Station
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
 from ledger.partners.tokens import LOOK_UP, Whitelist, asked_about, told_token
 from ledger.persons.store import SPELT
@@ -104,6 +107,8 @@ class DeclaredDirectory:
         self._unknown: Gatherer[_Shown, None] = Gatherer(connect, _record)
         self._known = Declarations()
         self._stations: dict[str, str] = {}
+        # Where sessions may ever have gone only so far: (station, site), each None for all.
+        self._limited: set[tuple[str | None, str | None]] = set()
         self._looked = -FRESH_SECONDS
         self._looking: asyncio.Task[None] | None = None
         self._is_away = False
@@ -126,6 +131,8 @@ class DeclaredDirectory:
             time_zone=site.time_zone if site else "UTC",
             password_hashes=(declared.password_hash,),
             token_habits=TokenHabits(declared.token_ignored, declared.token_suffix_from),
+            power_w=declared.max_power_w,
+            evse_power_w=_evse_powers(declared),
         )
 
     async def token(self, subject_id: str) -> TokenAccess | None:
@@ -183,11 +190,13 @@ class DeclaredDirectory:
         known, now = await self._fresh(), self._clock.now()
         policy, station = known.policy(now), known.station(station_id, now)
         is_running = policy.prices_told is PricesTold.RUNNING
+        places = (None, None), (station_id, None), (None, station.site if station else None)
         return PriceTerms(
             is_telling=policy.prices_told is not PricesTold.NEVER,
             every_seconds=policy.price_every_s if is_running else None,
             in_messages=station is not None and station.price_messages,
             on_display=policy.price_display,
+            is_limited=not self._limited.isdisjoint(places),
         )
 
     async def tariff_in_force(
@@ -250,8 +259,22 @@ class DeclaredDirectory:
             for version, kind, key, valid_from, body in rows
         ]
         self._known = self._known.extended(news)
+        self._limited |= {
+            (each.entity.station, each.entity.site)
+            for each in news
+            if isinstance(each.entity, Assignment) and each.entity.limits != NO_LIMITS
+        }
         stations = {each.key for each in news if each.kind is Kind.STATION}
         self._stations |= {canonical(key): key for key in sorted(stations)}
+
+
+def _evse_powers(declared: Station) -> Mapping[int, Decimal]:
+    """Return the most that a plug of each EVSE can bring, where its plugs say so."""
+    powers: dict[int, Decimal] = {}
+    for each in declared.connectors:
+        if each.max_power_w is not None:
+            powers[each.evse_id] = max(each.max_power_w, powers.get(each.evse_id, each.max_power_w))
+    return powers
 
 
 def _heard(looked: asyncio.Task[None]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple, Protocol
 
 from ledger.declared.declarations import TariffInForce
+from ledger.declared.identities import canonical
 from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.authorization import Authorization
 from ledger.master_data.hours import WeeklyHours, closes_at
@@ -57,7 +59,7 @@ class StationAccess:
     `station_id` is the identity as declared; the log and all books use it, however the station
     spells it in its URL. `password_hashes` are of `ledger.declared.passwords`; while a password is
     being changed there are two. `token_habits` are what the model makes of tokens; `time_zone` is
-    the site's.
+    the site's. `power_w` is declared of each plug, `evse_power_w` of those of an EVSE.
     """
 
     station_id: str
@@ -65,6 +67,8 @@ class StationAccess:
     token_habits: TokenHabits = NO_HABITS
     site: str = ""
     time_zone: str = "UTC"
+    power_w: Decimal | None = None
+    evse_power_w: Mapping[int, Decimal] = field(default_factory=dict)
 
 
 class Showing(NamedTuple):
@@ -147,13 +151,15 @@ class PriceTerms(NamedTuple):
     """How a station is told what its sessions cost; `every_seconds` None: not while they charge.
 
     `is_telling` False: never. `in_messages`: its model knows prices in messages of a vendor.
-    `on_display`: while they charge also as a message for its display.
+    `on_display`: while they charge also as a message for its display. `is_limited`: some of its
+    sessions may go only so far.
     """
 
     is_telling: bool = False
     every_seconds: float | None = None
     in_messages: bool = False
     on_display: bool = False
+    is_limited: bool = False
 
 
 NO_PRICES: Final = PriceTerms()
@@ -186,3 +192,12 @@ class StationDirectory(Protocol):
 
     async def policy_in_force(self) -> Policy:
         """Return the operator's policy."""
+
+
+async def power_at(directory: StationDirectory, station: StationAccess, evse_id: int) -> Decimal:
+    """Return what a plug of an EVSE can bring, in watts, as it is declared now."""
+    now = await directory.station(canonical(station.station_id)) or station
+    declared = now.evse_power_w.get(evse_id, now.power_w)
+    if declared is not None:
+        return declared
+    return Decimal((await directory.policy_in_force()).undeclared_power_w)

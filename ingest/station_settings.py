@@ -3,6 +3,7 @@
 password            what it has to use from its next connection on
 boot                what its next boot is answered, and after how long it boots again
 items_per_message   how many items of GetVariables and SetVariables it takes in one message
+bytes_per_message   and how many bytes
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from ingest.directory import StationDirectory
 from ingest.gathering import Connect, Gatherer
 from ingest.station_records import Registration
 from ledger.declared.identities import canonical
-from ledger.declared.passwords import hash_password
+from ledger.declared.passwords import LENGTH_MIN, hash_password
 
-PASSWORD_MIN = 16
 PASSWORD_MAX = 255
 SECONDS_MAX = 86_400
 ITEMS_MAX = 10_000
+BYTES_MAX = 2**30
 _MAKE: LiteralString = """
 INSERT INTO station_setting (station_id) VALUES (%s) ON CONFLICT (station_id) DO NOTHING
 """
@@ -35,8 +36,11 @@ _INTERVAL: LiteralString = "UPDATE station_setting SET boot_interval_s = %s WHER
 _ITEMS: LiteralString = """
 UPDATE station_setting SET items_get = %s, items_set = %s WHERE station_id = %s
 """
+_BYTES: LiteralString = """
+UPDATE station_setting SET bytes_get = %s, bytes_set = %s WHERE station_id = %s
+"""
 _SHOW: LiteralString = """
-SELECT boot, told, boot_interval_s, items_get, items_set FROM station_setting
+SELECT boot, told, boot_interval_s, items_get, items_set, bytes_get, bytes_set FROM station_setting
 WHERE station_id = %s
 """
 
@@ -47,11 +51,12 @@ class StationChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     `password`: what the station has to use from its next connection on. `boot`: what its next
     BootNotification is answered; `boot_interval_s`: after how many seconds it boots again where it
     is not accepted, null: 30. `items_per_message`: how many items of GetVariables and SetVariables
-    it takes in one message, null: it is asked. JSON writes a whole number also as 5.0.
+    it takes in one message, `bytes_per_message` how many bytes, null: it is asked. JSON
+    writes a whole number also as 5.0.
     """
 
     password: (
-        Annotated[str, msgspec.Meta(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)] | UnsetType
+        Annotated[str, msgspec.Meta(min_length=LENGTH_MIN, max_length=PASSWORD_MAX)] | UnsetType
     ) = UNSET
     boot: Registration | UnsetType = UNSET
     boot_interval_s: (
@@ -60,10 +65,13 @@ class StationChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     items_per_message: (
         Annotated[float, msgspec.Meta(ge=1, le=ITEMS_MAX, multiple_of=1)] | UnsetType | None
     ) = UNSET
+    bytes_per_message: (
+        Annotated[float, msgspec.Meta(ge=1, le=BYTES_MAX, multiple_of=1)] | UnsetType | None
+    ) = UNSET
 
 
-class ItemsPerMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """How many items a station takes in one message of a call; null: not known."""
+class PerMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a station takes in one message of a call; null: not known."""
 
     get_variables: int | None
     set_variables: int | None
@@ -76,7 +84,8 @@ class StationSettings(msgspec.Struct, frozen=True, kw_only=True):
     boot: Registration
     boot_interval_s: int | None
     registered: Registration
-    items_per_message: ItemsPerMessage
+    items_per_message: PerMessage
+    bytes_per_message: PerMessage
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -129,17 +138,21 @@ async def _change_one(connection: psycopg.AsyncConnection, wanted: _Wanted) -> S
     if not isinstance(change.items_per_message, UnsetType):
         items = _whole(change.items_per_message)
         await connection.execute(_ITEMS, (items, items, station_id))
+    if not isinstance(change.bytes_per_message, UnsetType):
+        size = _whole(change.bytes_per_message)
+        await connection.execute(_BYTES, (size, size, station_id))
     if wanted.password is not None:
         await note_given(connection, [wanted.password])
     row = await (await connection.execute(_SHOW, (station_id,))).fetchone()
     assert row is not None
-    boot, told, interval, get, put = row
+    boot, told, interval, items_get, items_set, bytes_get, bytes_set = row
     return StationSettings(
         id=station_id,
         boot=Registration(boot),
         boot_interval_s=interval,
         registered=Registration(told),
-        items_per_message=ItemsPerMessage(get_variables=get, set_variables=put),
+        items_per_message=PerMessage(get_variables=items_get, set_variables=items_set),
+        bytes_per_message=PerMessage(get_variables=bytes_get, set_variables=bytes_set),
     )
 
 

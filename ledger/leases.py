@@ -15,8 +15,10 @@ it: the one before is dead, or fenced by the epoch.
 
 from __future__ import annotations
 
-from typing import Any, LiteralString, NamedTuple
+import logging
+from typing import Any, Final, LiteralString, NamedTuple
 
+import psycopg
 from psycopg import Connection
 
 from ledger.errors import LedgerError
@@ -46,6 +48,9 @@ WHERE name = %(name)s AND epoch = %(epoch)s
 # One that stands still within its transaction would keep the row, and so the lease, for ever.
 _LIMIT: LiteralString = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
 _GIVE_UP: LiteralString = "UPDATE lease SET until = now() WHERE name = %s AND epoch = %s"
+
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class LeaseLostError(LedgerError):
@@ -97,3 +102,18 @@ def hold_lease(connection: Connection[Any], lease: Lease, *, seconds: float) -> 
 def give_up_lease(connection: Connection[Any], lease: Lease) -> None:
     """Let another process take *lease* at once, if it is still ours."""
     connection.execute(_GIVE_UP, lease)
+
+
+def leave(connection: Connection[Any] | None, lease: Lease | None) -> None:
+    """Close *connection*, and give *lease* up so that another process need not wait for its end.
+
+    A database that is away lets it run on: that is no reason not to end.
+    """
+    if connection is None:
+        return
+    if lease is not None and not connection.closed:
+        try:
+            give_up_lease(connection, lease)
+        except psycopg.Error as error:
+            _LOGGER.warning("the lease %s runs on: %s", lease.name, error)
+    connection.close()

@@ -5,6 +5,7 @@ It keeps a connection and the declarations, which are read anew when there are n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import LiteralString, NamedTuple, Self
@@ -12,10 +13,15 @@ from typing import LiteralString, NamedTuple, Self
 from ledger.database import connect
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
+from ledger.facts.flags import Flag
+from ledger.master_data.assignments import NO_LIMITS, SessionLimits
 from ledger.rating.allowances import ReadAllowances
+from ledger.rating.basis import terms_of
 from ledger.rating.entitlements import Entitlements
 from ledger.rating.price_so_far import NoPrice, price_so_far
+from ledger.sessions.session import ChargingSession
 from ledger.worker.session_rows import RECENT
+from projections.heard_session import heard_session
 from projections.stations.history import station_now
 from tariffs.model.usage import Activity
 from tariffs.quantities import money_of_minor
@@ -40,6 +46,20 @@ class RunningPrice(NamedTuple):
     is_idle: bool
 
 
+class SessionSoFar(NamedTuple):
+    """An open session: what it costs, and how far it is and may go.
+
+    It has no price where it would be held if it ended now. Without a start, or where the
+    station's clock was set since, it began when it was heard of.
+    """
+
+    session: str
+    price: RunningPrice | None
+    limits: SessionLimits
+    energy_wh: Decimal | None
+    started_at: datetime
+
+
 class RunningPrices:
     """Prices open sessions; one object serves one thread."""
 
@@ -57,10 +77,11 @@ class RunningPrices:
         """Let the connection go."""
         self._connection.close()
 
-    def of(self, station_id: str, transaction_ref: str) -> RunningPrice | None:
-        """Return what the open session of a station's transaction costs so far.
+    def of(self, station_id: str, transaction_ref: str) -> SessionSoFar | None:
+        """Return the open session of a station's transaction; None where there is none.
 
-        None where there is none, or it would be held if it ended now.
+        That its start never came is no reason against a price: then it costs what was heard of it.
+        It may also have ended, and wait.
         """
         heard = self._connection.execute(_HEARD, (station_id, transaction_ref)).fetchone()
         if heard is None:
@@ -73,8 +94,28 @@ class RunningPrices:
         session = now.sessions.get(row.session_id) if row else None
         if row is None or session is None:
             return None
+        if session.started_at is None:
+            traits = known.traits(station_id, heard[0])
+            told = now.heard[transaction_ref]
+            session = heard_session(station_id, transaction_ref, told, traits) or session
+        # One that is over, and waits, is stopped by nobody.
+        basis = None if session.is_ended else terms_of(session, known).basis
+        is_dated = session.started_at is not None and Flag.CLOCK_JUMPED not in session.flags
+        return SessionSoFar(
+            session=row.session_id,
+            price=self._price(session, row.validations, known),
+            limits=basis.tariff.assignment.limits if basis else NO_LIMITS,
+            energy_wh=session.energy_wh,
+            started_at=session.started_at
+            if session.started_at and is_dated
+            else session.first_received_at,
+        )
+
+    def _price(
+        self, session: ChargingSession, validations: Sequence[str], known: Declarations
+    ) -> RunningPrice | None:
         allowances = ReadAllowances(self._connection)
-        entitled = Entitlements(validations=tuple(row.validations), allowances=allowances)
+        entitled = Entitlements(validations=tuple(validations), allowances=allowances)
         price = price_so_far(session, known, entitled)
         if isinstance(price, NoPrice):
             return None

@@ -32,8 +32,8 @@ GROUP BY flag ORDER BY flag
 LIST: LiteralString = """
 SELECT session_id, revision, station_id,
        nullif(nullif(transaction_ref, ''), %(no_id)s) AS transaction_id,
-       evse_id, connector_id, coalesce(name, token_uid) AS token_uid, token_uid AS subject, state,
-       flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh, told_gross,
+       evse_id, connector_id, coalesce(spelt, token_uid) AS token_uid, token_uid AS subject,
+       state, flags, reasons, started_at, ended_at, stop_reason, energy_wh, register_wh, told_gross,
        coalesce(started_at, first_fact_at) AS begun_at
 FROM listed_session LEFT JOIN subject ON subject = token_uid
 WHERE true
@@ -85,7 +85,8 @@ class SessionCost:
 class SessionSummary:
     """One session in a list. Energies in Wh; `register_wh` is the last reading of an open one.
 
-    `token_uid` is the token, or its `subject` once the person is erased. `transaction_id` is the
+    `token_uid` is the token as it is declared, else as a station wrote it first, or its `subject`
+    once the person is erased. `transaction_id` is the
     station's, as text; None where no frame named one. `stop_reason` is the station's word for why
     it ended. `begun_at` is its start, or when its first frame came. `revision` is that of its
     decision, 1 before there is any. `told_gross` is the price, taxes included, that its station was

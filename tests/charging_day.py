@@ -87,7 +87,7 @@ def declare_fleet(dsn: str) -> int:
     ]
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("SET search_path = books, inputs, persons")
-        keep_named_subjects(connection, "fleet1", "bearer1", "home1")
+        keep_named_subjects(connection, "FLEET1", "BEARER1", "HOME1")
         fleet = Customer(details=keep_customer(connection, "fleet", "Fleet Ltd"))
         home = Customer(
             details=keep_customer(connection, "home", "A Resident"), invoicing=Invoicing.PER_MONTH

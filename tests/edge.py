@@ -22,7 +22,8 @@ from ingest.edge.connection_epochs import Epochs
 from ingest.edge.known_keys import KnownKeys
 from ingest.edge.server import DEFAULT_MANNERS, Listener, Manners, Server, serve
 from ingest.persons.subjects import Subjects
-from ingest.prices.price import Prices
+from ingest.prices.price import Prices, Stops
+from ingest.receipts import Receipts
 from ingest.station_records import NO_RECORDS, StationRecords
 from ledger.log.envelope import Connection, Frame
 from ledger.log.event_log import LineWriter
@@ -116,6 +117,8 @@ async def open_edge(  # noqa: PLR0913 - every part of a server, by its name
     commands: Commands | None = None,
     records: StationRecords = NO_RECORDS,
     prices: Prices | None = None,
+    stops: Stops | None = None,
+    receipts: Receipts | None = None,
     listeners: Sequence[Listener] = (Listener(),),
 ) -> AsyncIterator[Edge]:
     """Serve stations CP1, CP2 and CP3 while the context lasts."""
@@ -135,6 +138,8 @@ async def open_edge(  # noqa: PLR0913 - every part of a server, by its name
         commands=commands or NoCommands(),
         records=records,
         prices=prices,
+        stops=stops,
+        receipts=receipts,
     )
     try:
         yield Edge(server, log, directory, clock, admissions)  # type: ignore[arg-type]  # reading it back is for the fake only

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ingest.commands.command import ClaimedCommand
+from ingest.commands.command import ClaimedCommand, MessageLimits
 from ingest.commands.store import Finished
 from ingest.directory import NO_PRICES, AuthorizationStatus, PriceTerms, StationAccess, TokenAccess
 from ingest.edge.admissions import Refused, Times
@@ -94,8 +94,8 @@ class NoCommands:
     async def take_over(self, _station_id: str, _epoch: int) -> None:
         return None
 
-    async def remember_items(self, station_id: str, action: str, items: int) -> None:
-        raise AssertionError(station_id, action, items)
+    async def remember_limits(self, station_id: str, action: str, limits: MessageLimits) -> None:
+        raise AssertionError(station_id, action, limits)
 
     async def follow(self, _hear: Callable[[str | None], None]) -> None:
         await asyncio.Event().wait()

@@ -19,6 +19,8 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "tokens": "Tokens of drivers.",
         "person": "Who a token or a customer is, and erasing them.",
         "access": "Tokens for the HTTP interface.",
+        "firmware": "Firmware for stations, and its campaigns.",
+        "firmware campaign": "Firmware for many stations, in stages.",
         "log": "The raw event log.",
         "run": "One part of the system as a process, for several machines.",
         "kafka": "The topics, where the log is in Kafka.",
@@ -130,6 +132,18 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        words="payment",
+        function="deploy.commands.books.payment:payment",
+        summary=(
+            "Show the payment whose receipt we numbered: where it was, what its terminal said, for "
+            "what."
+        ),
+        examples=(
+            "payment R-812",
+            "payment R-812 --json",
+        ),
+    ),
+    Command(
         words="tokens unknown",
         function="deploy.commands.tokens:unknown",
         summary="List tokens that stations showed and nobody declared, the latest first.",
@@ -176,6 +190,66 @@ COMMANDS: Final = (
         function="deploy.commands.access:revoke",
         summary="Let a token of the HTTP interface hold no more, at once.",
         examples=("access revoke app",),
+    ),
+    Command(
+        words="firmware add",
+        function="deploy.commands.firmware:add",
+        summary="Keep a firmware for stations: all, or those of a vendor or a model.",
+        examples=(
+            "firmware add volt-2.0.bin --as 2.0 --vendor Volt --model V1",
+            "firmware add volt.bin --as 2.0 --certificate volt.pem --signature @volt.sig",
+        ),
+    ),
+    Command(
+        words="firmware list",
+        function="deploy.commands.firmware:listed",
+        summary="List the kept firmware, the newest first.",
+        examples=("firmware list", "firmware list --json"),
+    ),
+    Command(
+        words="firmware remove",
+        function="deploy.commands.firmware:remove",
+        summary="Forget a firmware; the addresses where stations fetch it hold no more.",
+        examples=("firmware remove 1.9", "firmware remove 2.0 --vendor Volt --model V1"),
+    ),
+    Command(
+        words="firmware campaign create",
+        function="deploy.commands.campaigns:create",
+        summary="Begin to bring a firmware to many stations, in stages, until too many fail.",
+        examples=(
+            "firmware campaign create spring 2.0 --site harbour --stages 1 10% 100%",
+            "firmware campaign create pilot 2.0 --station CS-001 CS-002 --between 22:00-05:00",
+        ),
+    ),
+    Command(
+        words="firmware campaign list",
+        function="deploy.commands.campaigns:listed",
+        summary="List the campaigns, the newest first.",
+        examples=("firmware campaign list", "firmware campaign list --json"),
+    ),
+    Command(
+        words="firmware campaign show",
+        function="deploy.commands.campaigns:show",
+        summary="Show how far a campaign is, by stage and model, and which stations failed.",
+        examples=("firmware campaign show spring", "firmware campaign show spring --json"),
+    ),
+    Command(
+        words="firmware campaign pause",
+        function="deploy.commands.campaigns:pause",
+        summary="Let a campaign ask no further station for now.",
+        examples=("firmware campaign pause spring",),
+    ),
+    Command(
+        words="firmware campaign resume",
+        function="deploy.commands.campaigns:resume",
+        summary="Let a campaign go on that was paused, or stopped because too many failed.",
+        examples=("firmware campaign resume spring",),
+    ),
+    Command(
+        words="firmware campaign cancel",
+        function="deploy.commands.campaigns:cancel",
+        summary="End a campaign; stations that were asked already are not told.",
+        examples=("firmware campaign cancel spring",),
     ),
     Command(
         words="log show",

@@ -1,10 +1,17 @@
-"""The text files that people name on the command line."""
+"""The text files that people name on the command line, and what nobody may see there."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from deploy.errors import DeployError
+
+FromStdin = Annotated[bool, Parameter(negative=())]
+"""A secret is read from standard input: a command line is seen by everybody on the machine."""
 
 
 def read_text(path: Path) -> str:
@@ -31,3 +38,12 @@ class NotUtf8Error(DeployError):
         self.column = error.start - before.rfind(b"\n")
         self.why = "not UTF-8: save the file as UTF-8"
         super().__init__(f"{path}:{self.line}:{self.column}: {self.why}")
+
+
+def read_secret() -> str:
+    """Return a secret from standard input; at a terminal it is asked for, and not shown."""
+    if sys.stdin.isatty():
+        import getpass
+
+        return getpass.getpass("password: ")
+    return sys.stdin.readline().rstrip("\r\n")

@@ -12,7 +12,7 @@ from deploy.output import print_json, print_rows
 from deploy.running.opening import opened
 
 _UNKNOWN: LiteralString = """
-SELECT coalesce(name, token_uid) AS token_uid, token_uid AS subject, station_id,
+SELECT coalesce(spelt, token_uid) AS token_uid, token_uid AS subject, station_id,
        first_seen_at, last_seen_at, times
 FROM unknown_token LEFT JOIN subject ON subject = token_uid
 ORDER BY last_seen_at DESC, token_uid, station_id LIMIT %s

@@ -46,6 +46,8 @@ class Scope(StrEnum):
     """Calls to stations: they may start and stop charging."""
     TOKENS = "tokens"
     """Drivers' tokens: who may charge."""
+    FILES = "files"
+    """What is in the files that stations sent: logs may name drivers."""
 
 
 class Bearer(msgspec.Struct, frozen=True):

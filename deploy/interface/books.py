@@ -22,7 +22,7 @@ from ledger.persons.store import find
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, SessionSummary, Since, list_sessions
 from projections.stations.detail import StationDetail, read_station_detail
-from projections.stations.registered import RegisteredStation, read_stations
+from projections.stations.registered import RegisteredStation, declared_id, read_stations
 from tariffs.currencies import currency_exponent
 from tariffs.quantities import minor_text
 
@@ -146,7 +146,7 @@ class TransactionsController(Controller):
                     return TransactionPage([], None)
             found = list_sessions(
                 connection,
-                station_id=station,
+                station_id=None if station is None else declared_id(connection, station),
                 subject=subject,
                 is_open=is_open,
                 since=since,
@@ -168,6 +168,7 @@ class TransactionsController(Controller):
         return _transaction(shown)
 
 
+_LOCAL: Final = "Local"
 ROUTES: Final[Sequence[type[Controller]]] = (StationsController, TransactionsController)
 
 
@@ -183,7 +184,8 @@ def _transaction(each: SessionSummary) -> Transaction:
         flags=each.flags,
         started_at=each.started_at,
         stopped_at="" if each.ended_at is None else _utc(each.ended_at),
-        stop_reason=each.stop_reason,
+        # The standards let a station leave out the one reason that this is.
+        stop_reason=each.stop_reason or (None if each.ended_at is None else _LOCAL),
         energy_wh=each.energy_wh,
         cost=_cost(each.cost),
     )

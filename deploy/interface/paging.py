@@ -13,7 +13,7 @@ from litestar.params import QueryParameter
 
 T = TypeVar("T")
 LIMIT: Final = 50
-LIMIT_MAX: Final = 500
+LIMIT_MAX: Final = 1_000
 Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description="At most so many")]
 Cursor = Annotated[
     str | None, QueryParameter(max_length=600, description="`next` of the page before")

@@ -16,13 +16,13 @@ import psycopg
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from ingest.commands.asking import BadPayloadError, UnknownStationError
+from ingest.commands.asking import UnknownStationError
 from ingest.commands.command import NotConnectedError
 from ingest.commands.passwords import UnfitPasswordError
 from ingest.commands.profiles import TooManyProfilesError
-from ingest.commands.schemas import RefusedPayloadError, UnknownCommandError
+from ingest.commands.schemas import BadPayloadError, RefusedPayloadError, UnknownCommandError
 from ledger.declared.store import InvalidDeclarationError
-from ledger.desk.tokens import NamelessTokenError, PartnerTokenError
+from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -50,6 +50,7 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     TooManyProfilesError: (HTTPStatus.CONFLICT, "too_many_profiles"),
     NamelessTokenError: (HTTPStatus.BAD_REQUEST, "nameless_token"),
     PartnerTokenError: (HTTPStatus.CONFLICT, "partner_token"),
+    PartnerGroupError: (HTTPStatus.CONFLICT, "partner_group"),
     InvalidDeclarationError: (HTTPStatus.CONFLICT, "invalid_declaration"),
     LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
     # U+0000: no table holds it.
@@ -96,9 +97,14 @@ def _detail(error: HTTPException) -> str:
     """Return what is wrong; Litestar has the reasons beside its sentence."""
     if isinstance(error.extra, list):
         reasons = [
-            ": ".join(filter(None, (str(each.get("key") or ""), str(each.get("message") or ""))))
+            ": ".join(filter(None, (_said(each.get("key")), str(each.get("message") or ""))))
             for each in error.extra
             if isinstance(each, dict)
         ]
         return "; ".join(filter(None, reasons)) or error.detail
     return error.detail
+
+
+def _said(key: object) -> str:
+    """Return a parameter as it is called in a request: our flags begin with `is_`, those do not."""
+    return str(key or "").removeprefix("is_")

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
+from psycopg_pool import ConnectionPool
 
 from deploy.interface.books import READ, Pool, Text
 from deploy.interface.paging import LIMIT, Cursor, Limit, cut, key_of
+from projections.stations.registered import declared_id
 from projections.stations.reservations import (
     Reservation,
     ReservationState,
     ReservedSince,
+    is_asked,
     read_reservations,
 )
 
 Status = Annotated[ReservationState | None, QueryParameter(description="Only those")]
 NUMBER_MAX = 2**63 - 1
+LOOKS = 40
+LOOK_SECONDS = 0.025
 
 
 class ReservationPage(msgspec.Struct, frozen=True):
@@ -45,7 +51,13 @@ class ReservationsController(Controller):
         limit: Limit = LIMIT,
         cursor: Cursor = None,
     ) -> ReservationPage:
-        """Return reservations, the latest first."""
+        """Return reservations, the latest first.
+
+        A station that was asked for one just now is waited for, a second at most: who does not
+        wait for its answer would take an older one for that.
+        """
+        if station is not None:
+            station = _answered(pool, station)
         since = None if cursor is None else ReservedSince(*key_of(cursor, tuple[datetime, UUID]))
         with pool.connection() as connection:
             found = read_reservations(
@@ -71,3 +83,15 @@ class ReservationsController(Controller):
             message = f"there is no reservation {number}"
             raise NotFoundException(message)
         return found[0].reservation
+
+
+def _answered(pool: ConnectionPool[Any], station: str) -> str:
+    """Return a station as it is declared, once it answered or a second passed."""
+    with pool.connection() as connection:
+        station = declared_id(connection, station)
+    for _ in range(LOOKS):
+        with pool.connection() as connection:
+            if not is_asked(connection, station):
+                break
+        time.sleep(LOOK_SECONDS)
+    return station

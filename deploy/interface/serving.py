@@ -19,6 +19,7 @@ from deploy.interface.access import Bearer, find_bearers
 from deploy.interface.app import build_app
 from deploy.interface.books import ROUTES
 from deploy.interface.declaring import DeclaringDesk, OpenLog
+from deploy.interface.files import FilesController
 from deploy.interface.reservations import ReservationsController
 from deploy.interface.tokens import TokensController
 from ingest.clock import Clock
@@ -46,6 +47,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     StationSettingsController,
     ProfilesController,
     ReservationsController,
+    FilesController,
     TokensController,
     *ROUTES,
 )
@@ -97,6 +99,17 @@ async def serve_interface(
         ws="none",
         h11_max_incomplete_event_size=64 << 10,
     )
+    await serve_app(config, listener, stopping=stopping, ready=ready)
+
+
+async def serve_app(
+    config: uvicorn.Config,
+    listener: socket.socket,
+    *,
+    stopping: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Let an app answer on *listener* until *stopping* is set; call *ready* when it does."""
     server = _Server(config, ready)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     waiting = asyncio.create_task(stopping.wait())

@@ -8,10 +8,11 @@ import msgspec
 from litestar import Controller, Request, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
+from msgspec import UNSET, UnsetType
 
 from deploy.interface.books import Newest
 from deploy.interface.declaring import DeclaringDesk
-from ledger.desk.tokens import TokenStanding, let_token
+from ledger.desk.tokens import TokenChanges, TokenStanding, let_token
 
 UID_MAX = 255
 Declaring = NamedDependency[DeclaringDesk]
@@ -21,16 +22,18 @@ TokenUid = Annotated[
 
 
 class TokenChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether a token may charge."""
+    """Whether a token may charge, and in which group; left out, that stays; null: in none."""
 
     status: TokenStanding
+    group: Annotated[str, msgspec.Meta(min_length=1, max_length=UID_MAX)] | UnsetType | None = UNSET
 
 
 class TokenAsLet(msgspec.Struct, frozen=True, kw_only=True):
-    """A token as it stands now."""
+    """A token as it stands now; `group` is the id of its group, as stations are told it."""
 
     uid: str
     status: TokenStanding
+    group: str | None
 
 
 class TokensController(Controller):
@@ -49,12 +52,13 @@ class TokensController(Controller):
     ) -> TokenAsLet:
         """Let a token charge or not; every process answers stations so by then.
 
-        One that nobody knows gets known.
+        One that nobody knows gets known, and so does a group: as a token that may not charge.
         """
         by = request.user.name
-        await declaring.declare(
+        wanted = TokenChanges(data.status, data.group)
+        group = await declaring.declare(
             lambda connection, log, at: let_token(
-                connection, uid, data.status, log=log, by=by, at=at, known=newest.of(connection)
+                connection, uid, wanted, log=log, by=by, at=at, known=newest.of(connection)
             )
         )
-        return TokenAsLet(uid=uid, status=data.status)
+        return TokenAsLet(uid=uid, status=data.status, group=group)

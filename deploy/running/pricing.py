@@ -23,8 +23,8 @@ from typing import Final
 import psycopg
 
 from deploy.running.parts import end_with_parent
-from ingest.prices.price import ShownPrice
-from projections.running_prices import RunningPrice, RunningPrices
+from ingest.prices.price import RunningTransaction, ShownPrice
+from projections.running_prices import RunningPrices, SessionSoFar
 
 WAITING_MAX: Final = 1_000
 """Prices that wait for their turn; beyond that none is known."""
@@ -43,8 +43,8 @@ class PricingProcess:
         self._waiting = 0
         self._slow: dict[str, float] = {}
 
-    async def so_far(self, station_id: str, transaction_ref: str) -> ShownPrice | None:
-        """Return what the open session of a station's transaction costs so far."""
+    async def so_far(self, station_id: str, transaction_ref: str) -> RunningTransaction | None:
+        """Return how far the open session of a station's transaction is, and what it costs."""
         loop = asyncio.get_running_loop()
         if self._waiting >= WAITING_MAX or loop.time() < self._slow.get(station_id, 0):
             return None
@@ -65,7 +65,10 @@ class PricingProcess:
             self._slow[station_id] = loop.time() + SHARE_OF_TIME * seconds
         else:
             self._slow.pop(station_id, None)
-        return None if found is None else ShownPrice(*found)
+        if found is None:
+            return None
+        price = None if found.price is None else ShownPrice(*found.price)
+        return RunningTransaction(**found._asdict() | {"price": price})
 
     async def close(self) -> None:
         """End the process, once it is done with what it prices."""
@@ -97,15 +100,15 @@ def _begin(dsn: str) -> None:
     _Here.dsn = dsn
 
 
-def _price(station_id: str, transaction_ref: str) -> tuple[RunningPrice | None, float, str]:
-    """Return what an open session costs, how long it took to say so, and what went wrong."""
-    began, price, trouble = time.process_time(), None, ""
+def _price(station_id: str, transaction_ref: str) -> tuple[SessionSoFar | None, float, str]:
+    """Return how far an open session is, how long it took to say so, and what went wrong."""
+    began, found, trouble = time.process_time(), None, ""
     try:
         if _Here.prices is None:
             _Here.prices = RunningPrices(_Here.dsn)
-        price = _Here.prices.of(station_id, transaction_ref)
+        found = _Here.prices.of(station_id, transaction_ref)
     except psycopg.OperationalError as error:
         _Here.prices, trouble = None, str(error)
     except Exception as error:  # noqa: BLE001 - one session must not keep others from their prices
         trouble = "".join(traceback.format_exception(error))
-    return price, time.process_time() - began, trouble
+    return found, time.process_time() - began, trouble

@@ -19,6 +19,7 @@ from deploy.running.parts import PartContext
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
+    from ingest.commands.asking import StationCommands
     from ingest.declared_directory import DeclaredDirectory
     from ingest.directory import StationDirectory
     from ingest.edge.server import Listener, Manners, Server
@@ -62,7 +63,7 @@ class CannotListenError(DeployError):
 class BadCertificateError(DeployError):
     """The certificate or its key cannot be read, or they do not fit together."""
 
-    def __init__(self, settings: Settings, error: OSError) -> None:
+    def __init__(self, settings: Settings, error: OSError | ValueError) -> None:
         self.certificate, self.key = settings.tls_certificate, settings.tls_key
         super().__init__(
             f"cannot use tls_certificate {self.certificate} with tls_key {self.key}: {error}"
@@ -83,6 +84,7 @@ async def _serve_stations(
     from deploy.observing.measured_log import MeasuredLineWriter  # noqa: PLC0415
     from deploy.observing.station_condition import StationsCondition  # noqa: PLC0415
     from deploy.running.log_store import open_line_writer  # noqa: PLC0415
+    from ingest.commands.asking import StationCommands  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
     from ingest.persons.subjects import PostgresSubjects  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415
@@ -92,14 +94,16 @@ async def _serve_stations(
     async with AsyncExitStack() as exits:
         log = MeasuredLineWriter(await open_line_writer(context.dsn, context.settings))
         exits.push_async_callback(log.close)
-        subjects = PostgresSubjects(partial(connect_async, context.dsn))
-        directory = DeclaredDirectory(context.dsn, context.clock)
-        for each in (directory, subjects):
+        connect, clock = partial(connect_async, context.dsn), context.clock
+        subjects, directory = PostgresSubjects(connect), DeclaredDirectory(context.dsn, clock)
+        commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
+        for each in (directory, subjects, commands):
             exits.push_async_callback(each.close)
-        server = await _open_server(context, log, directory, subjects, exits)
+        exits.callback(asyncio.create_task(commands.follow()).cancel)
+        server = await _open_server(context, log, directory, subjects, commands, exits)
         exits.push_async_callback(server.close)
         watch.begin(StationsCondition(context.dsn, _log_to_ask(context), server, log))
-        await exits.enter_async_context(_upkeep(context, directory, subjects))
+        await exits.enter_async_context(_upkeep(context, directory, commands))
         ready(_ports(context.settings, server.ports))
         await _tick_until(stopping, context, watch)
     stop.set()
@@ -110,6 +114,7 @@ async def _open_server(
     log: LineWriter,
     directory: StationDirectory,
     subjects: Subjects,
+    commands: StationCommands,
     exits: AsyncExitStack,
 ) -> Server:
     """Open the server for stations, with all that it asks; *exits* close what it asks."""
@@ -119,6 +124,8 @@ async def _open_server(
     from ingest.edge.connection_epochs import PostgresEpochs  # noqa: PLC0415
     from ingest.edge.known_keys import KnownKeys  # noqa: PLC0415
     from ingest.edge.server import serve  # noqa: PLC0415
+    from ingest.prices.stopping import CommandedStops  # noqa: PLC0415
+    from ingest.receipts import PostgresReceipts  # noqa: PLC0415
     from ingest.station_records import PostgresStationRecords  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415 - only this process needs it
 
@@ -126,9 +133,9 @@ async def _open_server(
     known = KnownKeys(edge_secret(settings.data))
     connect = partial(connect_async, context.dsn)
     ids, epochs = PostgresTransactionIds(connect), PostgresEpochs(connect)
-    store, commands = PostgresAdmissions(connect), PostgresCommands(connect)
-    records = PostgresStationRecords(connect)
-    for each in (ids, epochs, store, commands, records):
+    store, calls = PostgresAdmissions(connect), PostgresCommands(connect)
+    records, receipts = PostgresStationRecords(connect), PostgresReceipts(connect)
+    for each in (ids, epochs, store, calls, records, receipts):
         exits.push_async_callback(each.close)
     try:
         return await serve(
@@ -140,10 +147,12 @@ async def _open_server(
             clock=clock,
             listeners=_listeners(settings),
             admissions=Admissions(store, known, clock),
-            commands=commands,
+            commands=calls,
             records=records,
             manners=_manners(settings),
             prices=_prices(context, exits),
+            stops=CommandedStops(commands),
+            receipts=receipts,
         )
     except OSError as error:
         raise CannotListenError(settings, error) from error
@@ -151,19 +160,17 @@ async def _open_server(
 
 @asynccontextmanager
 async def _upkeep(
-    context: PartContext, directory: DeclaredDirectory, subjects: Subjects
+    context: PartContext, directory: DeclaredDirectory, commands: StationCommands
 ) -> AsyncIterator[None]:
     """Let the upkeep of stations run meanwhile; where time is stepped, there is none."""
     if not isinstance(context.clock, SystemClock):
         yield
         return
-    from ingest.commands.asking import StationCommands  # noqa: PLC0415
     from ingest.upkeep.list_keeping import ListKeeper  # noqa: PLC0415
-    from ingest.upkeep.upkeep import Upkeep  # noqa: PLC0415
+    from ingest.upkeep.upkeep import KeptFiles, Upkeep  # noqa: PLC0415
     from ledger.database import connect_async  # noqa: PLC0415
 
     connect, clock, settings = partial(connect_async, context.dsn), context.clock, context.settings
-    commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
     upkeep = Upkeep(
         context.dsn,
         commands=commands,
@@ -171,22 +178,22 @@ async def _upkeep(
         lists=ListKeeper(connect, directory=directory, commands=commands, clock=clock),
         holder=context.holder,
         kept_days=settings.calls_kept_days,
+        files=KeptFiles(settings.files_base, settings.files_kept_days),
+        seconds=settings.upkeep_seconds,
     )
-    tasks = [asyncio.create_task(each) for each in (upkeep.run(), commands.follow())]
+    running = asyncio.create_task(upkeep.run())
     try:
         yield
     finally:
-        for each in tasks:
-            each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await upkeep.stop()
         upkeep.close()
-        await commands.close()
 
 
 async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watch) -> None:
     """Tick until *stopping* is set, and say meanwhile that this loop turns."""
-    beating = asyncio.create_task(_beat(watch))
+    beating = asyncio.create_task(beat(watch))
     ticking = asyncio.create_task(_tick(context))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
@@ -197,7 +204,7 @@ async def _tick_until(stopping: asyncio.Event, context: PartContext, watch: Watc
     beating.cancel()
 
 
-async def _beat(watch: Watch) -> None:
+async def beat(watch: Watch) -> None:
     """Say that this loop turns, until cancelled."""
     while True:
         watch.beat()
@@ -240,7 +247,7 @@ def _listeners(settings: Settings) -> list[Listener]:
     if settings.tls_port >= 0:
         try:
             tls = tls_context(settings.tls_certificate, settings.tls_key)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise BadCertificateError(settings, error) from error
         listeners.append(Listener(host=settings.listen_host, port=settings.tls_port, tls=tls))
     return listeners
@@ -315,38 +322,6 @@ async def _work_in_group(context: PartContext, ready: Ready, watch: Watch) -> No
     observed, now = _log_to_ask(context), context.clock.now
     watch.begin(WorkerCondition(context.dsn, observed, resting=group.resting, now=now))
     await group.run(stopping, lambda: ready(None))
-
-
-def serve_http(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
-    """Serve the HTTP interface."""
-    import uvloop  # noqa: PLC0415 - only this process needs it
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_http(context, ready, watch))
-    stop.set()
-
-
-async def _serve_http(context: PartContext, ready: Ready, watch: Watch) -> None:
-    from deploy.interface.serving import open_http, serve_interface  # noqa: PLC0415
-    from deploy.observing.interface_condition import InterfaceCondition  # noqa: PLC0415
-    from deploy.running.log_store import open_event_log  # noqa: PLC0415
-
-    settings, stopping = context.settings, asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    listener = open_http(settings.http_host, max(settings.http_port, 0))
-    host, port = listener.getsockname()[:2]
-    watch.begin(InterfaceCondition(context.dsn))
-    beating = asyncio.create_task(_beat(watch))
-    await serve_interface(
-        context.dsn,
-        context.clock,
-        listener,
-        open_log=partial(open_event_log, context.dsn, settings),
-        stopping=stopping,
-        ready=lambda: ready(f"http://{host}:{port}"),
-    )
-    beating.cancel()
 
 
 def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
 
+from deploy.interface.process import HttpAddresses, serve_http
 from deploy.observing.endpoint import Endpoint, address_of, open_listeners
 from deploy.observing.system_condition import SystemCondition
 from deploy.observing.watch import Watch
@@ -28,13 +29,13 @@ PARTS = (
 """In the order in which they end: nothing new comes in while what came is finished."""
 PUBLISHING = Part("publishing", processes.publish_decisions)
 """Where there is Kafka; the last to end."""
-INTERFACE = Part("interface", processes.serve_http)
+INTERFACE = Part("interface", serve_http)
 """The first to end. Further ones may run beside it (`wattledger run interface`)."""
 
 
 def parts_for(settings: Settings) -> Sequence[Part]:
     """Return the parts that a system with these *settings* has."""
-    first = (INTERFACE,) if settings.http_port >= 0 else ()
+    first = (INTERFACE,) if max(settings.http_port, settings.files_port) >= 0 else ()
     last = (PUBLISHING,) if settings.log == "kafka" else ()
     return (*first, *PARTS, *last)
 
@@ -48,6 +49,8 @@ class System:
         self.addresses: tuple[str, ...] = ()
         self.interface = ""
         """Where the HTTP interface is, "" where there is none."""
+        self.files = ""
+        """Where stations fetch and send files, "" where they do not."""
         self.endpoints: Mapping[str, str] = {}
         """Where each part tells of its health, by its name; `up` is this process."""
         self._exits = ExitStack()
@@ -111,15 +114,22 @@ class System:
                 if port is not None
             )
         if name == INTERFACE.name:
-            self.interface = str(news)
-            port = int(self.interface.rpartition(":")[2])
-            self.settings = replace(self.settings, http_port=port)
+            assert isinstance(news, HttpAddresses)
+            self.interface, self.files = news
+            if self.interface:
+                self.settings = replace(self.settings, http_port=_port_of(self.interface))
+            if self.files:
+                self.settings = replace(self.settings, files_port=_port_of(self.files))
         return self._context()
 
     def _context(self) -> PartContext:
         # One system a data folder: after a restart it is the same holder.
         holder = f"{socket.gethostname()}:{self.settings.data}"
         return PartContext(settings=self.settings, clock=self.clock, dsn=self.dsn, holder=holder)
+
+
+def _port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def _nothing() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from ingest.answers.schedules import VehicleSchedules
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
@@ -22,7 +23,8 @@ from ingest.directory import (
 from ingest.errors import IngestError
 from ingest.facts.lenient import read_time
 from ingest.persons.subjects import Subjects
-from ingest.prices.price import Prices
+from ingest.prices.price import Prices, Stops
+from ingest.receipts import Receipts
 from ingest.rpc.codec import Call, Fault, encode
 from ingest.rpc.fields import PayloadFields
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
@@ -34,10 +36,11 @@ _BELIEVED: Final = timedelta(days=30)
 
 
 class Question(NamedTuple):
-    """A call of ours that an answer gives rise to."""
+    """A call of ours that an answer gives rise to, so many seconds after it at the soonest."""
 
     action: str
     payload: Mapping[str, Any]
+    after_seconds: float = 0.0
 
 
 class Answer(NamedTuple):
@@ -69,7 +72,10 @@ class SentTariff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweringParts:
-    """The parts that answers to one station draw on; without `prices` it is told none."""
+    """The parts that answers to one station draw on.
+
+    Without `prices` it is told none; without `stops` no limit stops its transactions.
+    """
 
     station: StationAccess
     directory: StationDirectory
@@ -83,7 +89,12 @@ class AnsweringParts:
     """As it was when the station connected."""
     prices: Prices | None = None
     price_seconds: float = 0.0
+    stops: Stops | None = None
+    receipts: Receipts | None = None
     sent_tariff: SentTariff = field(default_factory=SentTariff)
+    triggered: set[str] = field(default_factory=set)
+    """What a TriggerMessage of ours asked the station for on this connection."""
+    vehicles: VehicleSchedules = field(default_factory=VehicleSchedules)
 
     @property
     def station_id(self) -> str:

@@ -20,6 +20,7 @@ from ingest.answers.answering import (
     subject_of,
     use_reservation,
 )
+from ingest.answers.certificates import sign_certificate
 from ingest.answers.registration import boot
 from ingest.answers.transactions import content_key
 from ingest.directory import AuthorizationStatus, Purpose
@@ -72,7 +73,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
     "BootNotification": boot,
     "DataTransfer": always({"status": "UnknownVendorId"}),
     "Heartbeat": heartbeat,
-    "SignCertificate": always({"status": "Rejected"}),
+    "SignCertificate": sign_certificate,
     "StartTransaction": _start_transaction,
     "StopTransaction": _stop_transaction,
     **dict.fromkeys(
@@ -84,7 +85,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
         always({}),
     ),
 }  # fmt: skip
-"""Certificates are not signed here yet, and no vendor's data transfer is understood."""
+"""No vendor's data transfer is understood."""
 DIALECT: Final = Dialect(
     subprotocol="ocpp1.6",
     answers=ANSWERS,

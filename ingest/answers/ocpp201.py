@@ -22,7 +22,9 @@ from ingest.answers.answering import (
     subject_of,
     use_reservation,
 )
+from ingest.answers.certificates import sign_certificate
 from ingest.answers.registration import ASKED_FOR, boot
+from ingest.answers.vehicles import vehicle_needs, vehicle_schedule
 from ingest.commands.reservations import EndedReservation, whole
 from ingest.directory import AuthorizationStatus, Purpose
 from ingest.rpc.codec import encode
@@ -74,6 +76,7 @@ def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping
     async def transaction_event(fields: PayloadFields, parts: AnsweringParts) -> Answer:
         """Accept the event; ask what the station still holds if one before the last is missing."""
         await use_reservation(fields, parts)
+        parts.vehicles.hear(fields)
         is_offline = fields.is_true("offline")
         question = _question(fields, parts, is_offline=is_offline)
         id_token = fields.nested("idToken")
@@ -131,11 +134,10 @@ ANSWERS: Final[Mapping[str, Respond]] = {
     "Get15118EVCertificate": always({"status": "Failed", "exiResponse": ""}),
     "GetCertificateStatus": always({"status": "Failed"}),
     "Heartbeat": heartbeat,
-    # Kept, and no limit of ours is at odds with them.
-    "NotifyEVChargingNeeds": always({"status": "Processing"}),
-    "NotifyEVChargingSchedule": always({"status": "Accepted"}),
+    "NotifyEVChargingNeeds": vehicle_needs,
+    "NotifyEVChargingSchedule": vehicle_schedule,
     "ReservationStatusUpdate": _reservation_status,
-    "SignCertificate": always({"status": "Rejected"}),
+    "SignCertificate": sign_certificate,
     **dict.fromkeys(
         (
             "ClearedChargingLimit", "FirmwareStatusNotification", "LogStatusNotification",
@@ -147,7 +149,7 @@ ANSWERS: Final[Mapping[str, Respond]] = {
         always({}),
     ),
 }  # fmt: skip
-"""Certificates are not served yet; their calls get a plain no."""
+"""Vehicles' certificates are not served yet; their calls get a plain no."""
 DIALECT: Final = Dialect(
     subprotocol="ocpp2.0.1",
     answers=ANSWERS,

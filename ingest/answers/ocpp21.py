@@ -5,16 +5,22 @@ Source: OCPP 2.1 part 2; part 4, section 4 (message types 5 and 6).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
 from ingest.answers import ocpp201, terms
-from ingest.answers.answering import Answer, AnsweringParts, Respond, always, timestamp
+from ingest.answers.answering import EMPTY, Answer, AnsweringParts, Respond, always, timestamp
+from ingest.answers.vehicles import vehicle_needs
+from ingest.receipts import SettledPayment
 from ingest.rpc.codec import PayloadError, decode, encode
 from ingest.rpc.fields import PayloadFields
+from ledger.facts.receipts import receipt_id
+from ledger.master_data.policies import RECEIPT
 from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
 
 # IdTokenType.idToken, which had 36.
@@ -24,6 +30,9 @@ _SOURCES: Final = ("OCSP", "CRL")
 # CertificateHashDataType, each member with its length.
 _HASHES: Final = {"issuerNameHash": 128, "issuerKeyHash": 128, "serialNumber": 40}
 _CHAIN_MAX: Final = 4
+_PAYMENT: Final = ("transactionId", "pspRef", "settlementAmount", "settlementTime")
+"""What makes a payment itself: told again, it gets the same receipt."""
+_REFERENCE_MAX: Final = 255
 _VAT_NUMBER_MAX: Final = 20
 _VAT_REASONS: Final = {
     VatIdCheck.RIGHT: "CheckDigitsRight",
@@ -84,6 +93,13 @@ def _with_news(action: str) -> Respond:
     return answer
 
 
+async def _vehicle_needs(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    """Answer as in 2.0.1; a schedule that changes while it runs is made by nobody here."""
+    if fields.nested("chargingNeeds").text("controlMode") == "DynamicControl":
+        return Answer(encode({"status": "NoChargingProfile"}))
+    return await vehicle_needs(fields, parts)
+
+
 async def _vat_number(fields: PayloadFields, _parts: AnsweringParts) -> Answer:
     """Say whether a VAT id has the form and check digits of its country: no register is asked."""
     number = fields.text("vatNumber") or ""
@@ -97,6 +113,22 @@ async def _vat_number(fields: PayloadFields, _parts: AnsweringParts) -> Answer:
     return Answer(encode(told if evse is None else told | {"evseId": evse}))
 
 
+async def _settlement(fields: PayloadFields, parts: AnsweringParts) -> Answer:
+    """Give a receipt number to a payment that was settled, unless its terminal has one."""
+    has_one = fields.text("receiptId") or fields.text("receiptUrl")
+    if parts.receipts is None or has_one or fields.text("status") != "Settled":
+        return EMPTY
+    said = json.dumps([fields.text(name) for name in _PAYMENT])
+    reference = (fields.text("transactionId") or "")[:_REFERENCE_MAX].replace("\0", "")
+    key = sha256(said.encode()).hexdigest()
+    number = await parts.receipts.number(SettledPayment(parts.station_id, key, reference))
+    told = {"receiptId": receipt_id(number)}
+    address = (await parts.directory.policy_in_force()).receipt_url
+    if address is not None:
+        told["receiptUrl"] = address.replace(RECEIPT, receipt_id(number))
+    return Answer(encode(told))
+
+
 ANSWERS: Final[Mapping[str, Respond]] = {
     **ocpp201.ANSWERS,
     **ocpp201.about_tokens(
@@ -105,18 +137,20 @@ ANSWERS: Final[Mapping[str, Respond]] = {
     "BootNotification": _boot,
     **{action: _with_news(action) for action in ("Heartbeat", "StatusNotification")},
     "GetCertificateChainStatus": _chain_status,
+    "NotifyEVChargingNeeds": _vehicle_needs,
+    "NotifySettlement": _settlement,
     "OpenPeriodicEventStream": always({"status": "Accepted"}),
     "PullDynamicScheduleUpdate": always({"status": "Rejected"}),
     "VatNumberValidation": _vat_number,
     **dict.fromkeys(
         (
             "BatterySwap", "ClosePeriodicEventStream", "NotifyDERAlarm", "NotifyDERStartStop",
-            "NotifyPriorityCharging", "NotifySettlement", "ReportDERControl",
+            "NotifyPriorityCharging", "ReportDERControl",
         ),
         always({}),
     ),
 }  # fmt: skip
-"""Schedules that change while they run are not made here; a settlement is kept as it was told."""
+"""Schedules that change while they run are not made here."""
 DIALECT: Final = replace(
     ocpp201.DIALECT, subprotocol="ocpp2.1", answers=ANSWERS, has_unanswered=True
 )

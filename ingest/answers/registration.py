@@ -32,7 +32,7 @@ ASKED_FOR: Final = frozenset(
     }
 )  # fmt: skip
 """What a station of 2.x sends only because we asked, beside its boot."""
-_TRIGGER: Final = "TriggerMessage"
+_TRIGGERS: Final = ('"TriggerMessage"', '"ExtendedTriggerMessage"')
 _PEEK: Final = 80
 _LOGGER = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ async def boot(_fields: PayloadFields, parts: AnsweringParts) -> Answer:
 
 def triggered_by(call: str) -> frozenset[str]:
     """Return what a station will say because of a *call* of ours, if it is a TriggerMessage."""
-    if f'"{_TRIGGER}"' not in call[:_PEEK]:
+    if not any(each in call[:_PEEK] for each in _TRIGGERS):
         return frozenset()
     _, _, _, payload = msgspec.json.decode(call, type=tuple[int, str, str, _Trigger])
     asked = payload.requested_message

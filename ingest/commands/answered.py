@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest.commands.command import CommandState
+from ingest.commands.command import UNREADABLE, CommandState
 from ingest.rpc import codec
-from ingest.rpc.codec import CallResult, FrameError
+from ingest.rpc.codec import CallError, CallResult, FrameError
 from ingest.rpc.fields import PayloadFields
 from ledger.log.envelope import Frame
 
@@ -49,4 +49,6 @@ def answered_call(
     else:
         if isinstance(message, CallResult):
             answer = PayloadFields(message.payload)
+        elif isinstance(message, CallError) and message.code == UNREADABLE:
+            state = CommandState.UNKNOWN
     return AnsweredCall(id_, station_id, action, state, PayloadFields(call.payload), answer)

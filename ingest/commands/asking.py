@@ -30,7 +30,7 @@ from ingest.commands.reservations import (
     note_asked,
     with_number,
 )
-from ingest.commands.schemas import RefusedPayloadError, check_command
+from ingest.commands.schemas import RefusedPayloadError, check_command, compact_json
 from ingest.directory import StationAccess, StationDirectory
 from ingest.errors import IngestError
 from ingest.gathering import Connect, Gatherer
@@ -43,8 +43,6 @@ from ledger.persons.store import KEYS
 
 ANSWER_SECONDS: Final = 30.0
 """How long after it was asked for a call may still be sent, and its station think about it."""
-PAYLOAD_MAX: Final = 256 * 1024
-"""Bytes of a payload: a local list of a thousand tokens has a tenth of that."""
 _ADD: LiteralString = """
 INSERT INTO station_command (id, station_id, action, protocol, frame, asked_by, deadline)
 SELECT id, station_id, action, protocol, frame, asked_by,
@@ -73,6 +71,10 @@ _CONNECTED: LiteralString = (
 _LISTEN: LiteralString = "LISTEN station_command_ended"
 _LISTEN_AGAIN_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 5.0
+_ENDING_SECONDS: Final = 1.0
+"""So long after its deadline it is known at the latest that no answer came."""
+_LEAVING_SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
+"""Pauses until a call to a connected station has left: its turn may be another call's."""
 _LOGGER = logging.getLogger(__name__)
 _FRAME: Final = msgspec.json.Decoder(Frame)
 
@@ -85,10 +87,6 @@ class UnknownStationError(IngestError):
         super().__init__(f"no station {station_id} is declared")
 
 
-class BadPayloadError(IngestError):
-    """A payload is no JSON object, or too large."""
-
-
 class Patience(NamedTuple):
     """How long a call may take, in seconds, and how long who asked for it waits to hear of it.
 
@@ -98,6 +96,11 @@ class Patience(NamedTuple):
     wait: float = ANSWER_SECONDS
     answer: float = ANSWER_SECONDS
     may_queue: bool = False
+
+    @property
+    def hearing(self) -> float:
+        """How long to listen: who waits as long as the call may take hears that it timed out."""
+        return self.wait if self.wait < self.answer else self.answer + _ENDING_SECONDS
 
 
 class _New(NamedTuple):
@@ -127,7 +130,14 @@ class StationCommands:
         self._ended: dict[UUID, asyncio.Event] = {}
 
     async def ask(
-        self, station_id: str, action: str, payload: str, *, by: str, patience: Patience
+        self,
+        station_id: str,
+        action: str,
+        payload: str,
+        *,
+        by: str,
+        patience: Patience,
+        command_id: UUID | None = None,
     ) -> CommandOutcome:
         """Have a call sent to a station and return how far it is after `patience.wait` seconds.
 
@@ -137,6 +147,7 @@ class StationCommands:
             payload: Its payload as JSON, in the station's version; it is sent as given.
             by: Who asks.
             patience: How long it may take.
+            command_id: The call's own id; of one that was asked for, it says how far it is.
 
         Raises:
             UnknownStationError: If the station is not declared.
@@ -148,27 +159,31 @@ class StationCommands:
         if action == RESERVE and not has_number(compact, protocol):
             compact = with_number(compact, protocol, await self._numbers.ask(None))
         password = password_in(action, compact)
-        if protocol is not None:
-            _check(protocol, action, compact, is_secret=password is not None)
-        command_id = uuid4()
-        is_reservation = action == RESERVE
+        _check(protocol, action, compact, is_secret=password is not None)
+        command_id = command_id or uuid4()
+        call = call_text(str(command_id), action, compact)
         new = _New(
             id=command_id,
             station_id=access.station_id,
             action=action,
             protocol=protocol,
-            frame=await self._kept(access, protocol, call_text(str(command_id), action, compact)),
+            frame=await self._kept(access, protocol, call),
             asked_by=by,
             seconds=patience.answer,
-            reservation=asked_reservation(compact, protocol) if is_reservation else None,
+            reservation=asked_reservation(compact, protocol) if action == RESERVE else None,
             password=await _given(password, access, command_id, by=by) if password else None,
         )
-        ended = self._ended[command_id] = asyncio.Event()
+        return await self._added(new, patience.hearing)
+
+    async def _added(self, new: _New, seconds: float) -> CommandOutcome:
+        """Add a call, and return how far it is after *seconds*."""
+        ended = self._ended[new.id] = asyncio.Event()
         try:
             await self._adds.ask(new)
-            return await self._watched(command_id, ended, seconds=patience.wait)
+            found = await self._watched(new.id, ended, seconds=seconds)
+            return found if new.protocol is None else await self._left(found)
         finally:
-            del self._ended[command_id]
+            del self._ended[new.id]
 
     async def ask_password(
         self, station_id: str, password: str, *, by: str, patience: Patience
@@ -190,9 +205,18 @@ class StationCommands:
             UnknownStationError: If the station is not declared.
             NotConnectedError: If it is not connected.
         """
-        _, protocol = await self._reached(station_id, may_queue=False)
-        assert protocol is not None
+        _, protocol = await self.linked(station_id)
         return protocol
+
+    async def linked(self, station_id: str) -> tuple[str, str]:
+        """Return a station's id as it is declared, and the subprotocol of its connection.
+
+        Raises:
+            UnknownStationError, NotConnectedError: As `protocol_of`.
+        """
+        access, protocol = await self._reached(station_id, may_queue=False)
+        assert protocol is not None
+        return access.station_id, protocol
 
     async def _reached(
         self, station_id: str, *, may_queue: bool
@@ -264,29 +288,20 @@ class StationCommands:
             if left <= 0 or found.state not in (CommandState.QUEUED, CommandState.SENT):
                 return found
 
-
-def compact_json(payload: str) -> str:
-    """Return a JSON object without blanks, its members in their order, its numbers as written.
-
-    Raises:
-        BadPayloadError: If it is none.
-    """
-    if len(payload) > PAYLOAD_MAX:
-        message = f"the payload has more than {PAYLOAD_MAX} characters"
-        raise BadPayloadError(message)
-    try:
-        compact = msgspec.json.format(payload.encode(), indent=-1).decode()
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-        message = f"the payload is no JSON: {error}"
-        raise BadPayloadError(message) from error
-    if not compact.startswith("{"):
-        message = "the payload is no JSON object"
-        raise BadPayloadError(message)
-    return compact
+    async def _left(self, found: CommandOutcome) -> CommandOutcome:
+        """Return a call once it was sent, or as it is after a moment: whoever waits hears more."""
+        for pause in _LEAVING_SECONDS:
+            if found.state is not CommandState.QUEUED:
+                break
+            await asyncio.sleep(pause)
+            found = await self._reads.ask(found.id) or found
+        return found
 
 
-def _check(protocol: str, action: str, payload: str, *, is_secret: bool) -> None:
+def _check(protocol: str | None, action: str, payload: str, *, is_secret: bool) -> None:
     """Check a call as `check_command` does; what is wrong with a secret does not quote it."""
+    if protocol is None:  # it is checked when its station comes, with its version
+        return
     try:
         check_command(protocol, action, payload)
     except RefusedPayloadError as error:

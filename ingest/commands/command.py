@@ -8,9 +8,12 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from ingest.errors import IngestError
 from ingest.rpc import codec
+from ingest.rpc.codec import FrameError
+from ingest.rpc.waiting_calls import Silence
 from ledger.log.envelope import Frame
 
 
@@ -58,11 +61,18 @@ class StationCommand(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class MessageLimits(NamedTuple):
+    """How many items of a call, and how many bytes, a station takes in one message; None: any."""
+
+    items: int | None = None
+    bytes: int | None = None
+
+
 class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
     """A call that this process is to send now, and for how many seconds its station may think.
 
     `kept` is the frame as its row has it, `frame` the same with everybody named in it who was not
-    erased. `items_max`: how many items its station takes in one message, None: not known.
+    erased. `limits`: how much its station takes in one message, None: not known.
     """
 
     id: UUID
@@ -71,7 +81,7 @@ class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
     kept: Frame
     frame: Frame
     seconds: float
-    items_max: int | None = None
+    limits: MessageLimits | None = None
 
 
 class OutgoingCall(NamedTuple):
@@ -90,6 +100,18 @@ class CallEnd(NamedTuple):
 
 NOT_SENT: Final = "NotSent"
 """The code of the error of a call that was never sent: what it was checked for did not connect."""
+
+UNREADABLE: Final = "Unreadable"
+"""The code of the error of a call whose answer nobody can read."""
+
+
+def silent_end(call: OutgoingCall, sent: Frame, found: Silence | FrameError) -> CallEnd:
+    """Return what came of a call that got no answer, or one that nobody can read."""
+    if isinstance(found, FrameError):
+        error = codec.encode_error(codec.encode(call.message_id), UNREADABLE, str(found))
+        return CallEnd(CommandState.ERROR, replace(sent, reply=error.decode()))
+    is_late = found is Silence.TOO_LATE
+    return CallEnd(CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN, sent)
 
 
 def call_text(message_id: str, action: str, payload: str) -> str:

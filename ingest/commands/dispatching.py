@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import psycopg
 from msgspec.structs import replace
@@ -32,6 +32,7 @@ from ingest.errors import IngestError
 from ingest.rpc import codec
 from ledger.log.event_log import LogError
 
+_NOTED_SECONDS: Final = 5.0
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -49,6 +50,10 @@ class CalledConnection(Protocol):
     @property
     def protocol(self) -> str:
         """The subprotocol that both sides agreed on."""
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the station said goodbye: it has read what came, and will not answer it."""
 
     async def exchange(self, call: OutgoingCall, *, seconds: float) -> CallEnd:
         """Send a call and wait for its answer; both stand in the log."""
@@ -92,6 +97,7 @@ class Dispatcher:
     async def _carry_out(self, connection: CalledConnection, *, is_new: bool) -> None:
         try:
             if is_new:
+                await self._noted(connection)
                 await self._commands.take_over(connection.station_id, connection.epoch)
             while connection in self._called:
                 # Before the look: what comes after it is looked for again.
@@ -105,8 +111,20 @@ class Dispatcher:
             self._called.discard(connection)
             del self._tasks[connection]
 
+    async def _noted(self, connection: CalledConnection) -> None:
+        """Wait until it is noted what came of the calls on which the station hung up before."""
+        before = [
+            task
+            for each, task in self._tasks.items()
+            if (each.station_id == connection.station_id and each.has_hung_up)
+            # Not its own: it may have hung up on this one, too.
+            and each.epoch < connection.epoch
+        ]
+        if before:
+            await asyncio.wait(before, timeout=_NOTED_SECONDS)
+
     async def _carry_one(self, connection: CalledConnection) -> bool:
-        """Send the next call that waits in its turn; False if there is none, or no way to send."""
+        """Send the next call that waits in its turn; False if there is none, or no way any more."""
         async with connection.turn:
             if connection.is_fenced:
                 return False
@@ -120,10 +138,11 @@ class Dispatcher:
                 error = codec.encode_error(codec.encode(str(claimed.id)), NOT_SENT, why).decode()
                 frame = replace(claimed.kept, reply=error)
                 exchanged = CallEnd(CommandState.ERROR, frame)
-        if exchanged.state is CommandState.UNKNOWN and claimed.action in REPEATABLE:
-            return True  # it stands as sent: the next connection sends it again
-        await self._commands.finish(Finished(claimed.id, connection.epoch, *exchanged))
-        return True
+        is_over = exchanged.state is CommandState.UNKNOWN
+        # Else it stands as sent: the next connection sends it again.
+        if not is_over or connection.has_hung_up or claimed.action not in REPEATABLE:
+            await self._commands.finish(Finished(claimed.id, connection.epoch, *exchanged))
+        return not is_over
 
 
 def _refusal(claimed: ClaimedCommand, protocol: str) -> str | None:

@@ -8,14 +8,17 @@ from uuid import UUID
 
 import msgspec
 
-from ingest.commands.command import CommandState, StationCommand
+from ingest.commands.command import UNREADABLE, CommandState, StationCommand
 from ingest.rpc import codec
 from ingest.rpc.codec import CallError, CallResult, FrameError
 from ledger.persons.sealing import opened
 
 
 class CallFault(msgspec.Struct, frozen=True, kw_only=True):
-    """A station's CALLERROR; `code` NotSent is ours: the call never left."""
+    """A station's CALLERROR.
+
+    Two of `code` are ours: NotSent, the call never left; Unreadable, its answer was no message.
+    """
 
     code: str
     description: str
@@ -66,7 +69,7 @@ def _answer(reply: str | None) -> tuple[msgspec.Raw | None, CallFault | None]:
     try:
         message = codec.parse(reply.encode())
     except FrameError as error:
-        return None, CallFault(code="Unreadable", description=str(error))
+        return None, CallFault(code=UNREADABLE, description=str(error))
     match message:
         case CallResult():
             return message.payload, None

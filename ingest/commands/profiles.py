@@ -8,7 +8,7 @@ from typing import Final, LiteralString, NamedTuple
 import msgspec
 import psycopg
 
-from ingest.commands.asking import BadPayloadError, compact_json
+from ingest.commands.schemas import BadPayloadError, compact_json
 from ingest.errors import IngestError
 from ingest.gathering import Connect, Gatherer
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import msgspec
 import ocpp
 from jsonschema import Draft4Validator, ValidationError
 from jsonschema.validators import extend
@@ -27,6 +28,8 @@ from jsonschema.validators import extend
 from ingest.answers import ocpp16, ocpp21, ocpp201
 from ingest.errors import IngestError
 
+PAYLOAD_MAX: Final = 256 * 1024
+"""Characters of a payload: a local list of a thousand tokens has a tenth of that."""
 _OF_BOTH: Final = frozenset({"DataTransfer"})
 """What a station may send and be sent."""
 _PROBLEM_MAX: Final = 300
@@ -136,3 +139,27 @@ def _spot(path: Iterable[str | int]) -> str:
     for each in path:
         spot += f"[{each}]" if isinstance(each, int) else f".{each}"
     return spot.removeprefix(".")
+
+
+def compact_json(payload: str) -> str:
+    """Return a JSON object without blanks, its members in their order, its numbers as written.
+
+    Raises:
+        BadPayloadError: If it is none.
+    """
+    if len(payload) > PAYLOAD_MAX:
+        message = f"the payload has more than {PAYLOAD_MAX} characters"
+        raise BadPayloadError(message)
+    try:
+        compact = msgspec.json.format(payload.encode(), indent=-1).decode()
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        message = f"the payload is no JSON: {error}"
+        raise BadPayloadError(message) from error
+    if not compact.startswith("{"):
+        message = "the payload is no JSON object"
+        raise BadPayloadError(message)
+    return compact
+
+
+class BadPayloadError(IngestError):
+    """A payload is no JSON object, or too large."""

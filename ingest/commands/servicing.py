@@ -56,8 +56,12 @@ def logs(
     is_security: bool = False,
     since: datetime | None = None,
     until: datetime | None = None,
+    number: int | None = None,
 ) -> TypedCall:
-    """Return the call that has a station send its diagnostics, or its security log, to a URL."""
+    """Return the call that has a station send its diagnostics, or its security log, to a URL.
+
+    By *number*, the request id, the station's later messages name it; 1.6's diagnostics have none.
+    """
     if protocol == _OLD and not is_security:
         times = _times("startTime", since, "stopTime", until)
         return TypedCall("GetDiagnostics", {"location": location, **times})
@@ -66,20 +70,28 @@ def logs(
         "remoteLocation": location,
         **_times("oldestTimestamp", since, "latestTimestamp", until),
     }
-    return TypedCall("GetLog", {"logType": kind, "requestId": _number(), "log": log})
+    return TypedCall("GetLog", {"logType": kind, "requestId": number or _number(), "log": log})
 
 
 def firmware(
-    protocol: str, *, location: str, at: datetime, signed: Signed | None = None
+    protocol: str,
+    *,
+    location: str,
+    at: datetime,
+    signed: Signed | None = None,
+    number: int | None = None,
 ) -> TypedCall:
-    """Return the call that has a station fetch a firmware, not before *at*, and run it."""
+    """Return the call that has a station fetch a firmware, not before *at*, and run it.
+
+    By *number*, the request id, the station's later messages name it; 1.6's plain update has none.
+    """
     if protocol == _OLD and signed is None:
         return TypedCall("UpdateFirmware", {"location": location, "retrieveDate": timestamp(at)})
     told: dict[str, Any] = {"location": location, "retrieveDateTime": timestamp(at)}
     if signed is not None:
         told |= {"signingCertificate": signed.certificate, "signature": signed.signature}
     action = "SignedUpdateFirmware" if protocol == _OLD else "UpdateFirmware"
-    return TypedCall(action, {"requestId": _number(), "firmware": told})
+    return TypedCall(action, {"requestId": number or _number(), "firmware": told})
 
 
 def install_certificate(protocol: str, *, use: str, certificate: str) -> TypedCall:

@@ -1,15 +1,18 @@
 """Calls of several items, sent in as many messages as a station takes (OCPP 2.x).
 
-A station says how many items of GetVariables or SetVariables it takes in one message; more of them
-it refuses. Who asks for a call need not know: it is one call, sent in parts one after the other,
-whose answers come back as one. The log has each part as it was sent and answered.
+A station says how many items of GetVariables or SetVariables it takes in one message, and how many
+bytes; more of them it refuses. Who asks for a call need not know: it is one call, sent in parts one
+after the other, whose answers come back as one. The log has each part as it was sent and answered.
 
     12 items, the station takes 5     three messages, one answer of 12 results
+    ... and 2,000 bytes               as many as keep each message within both
+    an item that is longer alone      a message of its own: it may be taken all the same
     nobody knows what it takes        it is asked once, where there are more than ITEMS_SURE
     it does not say                   the call is sent as it is
     a part fails                      that is what came of the call; the log has the others
 
-Source: OCPP 2.0.1 part 2, B05.FR.11 and B06.FR.16; appendix, DeviceDataCtrlr.ItemsPerMessage.
+Source: OCPP 2.0.1 part 2, B05.FR.11 and B06.FR.16; appendix, DeviceDataCtrlr.ItemsPerMessage and
+BytesPerMessage.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from ingest.commands.command import (
     CallEnd,
     ClaimedCommand,
     CommandState,
+    MessageLimits,
     OutgoingCall,
     call_text,
     payload_of,
@@ -40,6 +44,8 @@ ITEMS_SURE: Final = 2
 ASKING_SHARE: Final = 3
 """Asking it may take a third of the time that there is."""
 _GET: Final = "GetVariables"
+_ITEMS: Final = "ItemsPerMessage"
+_BYTES: Final = "BytesPerMessage"
 
 
 class _Lists(NamedTuple):
@@ -55,7 +61,12 @@ _LISTS: Final = {
 }
 
 
+class _Named(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
 class _Told(msgspec.Struct, rename="camel"):
+    variable: _Named = _Named()
     attribute_status: str = ""
     attribute_value: str = ""
 
@@ -83,20 +94,21 @@ async def exchange_in_parts(
     whole = OutgoingCall(str(claimed.id), claimed.frame.frame)
     payload = payload_of(claimed.frame.frame) if claimed.action in _LISTS else ""
     items = _items(claimed.action, payload)
-    limit = claimed.items_max
-    if limit is None and len(items) > ITEMS_SURE:
+    limits = claimed.limits
+    if limits is None and len(items) > ITEMS_SURE:
         # A station that does not answer that may yet answer the call.
         seconds = _left(deadline) / ASKING_SHARE
-        limit = await _limit_of(claimed, connection, seconds=seconds)
-        if limit is not None:
-            await commands.remember_items(connection.station_id, claimed.action, limit)
-    if limit is None or len(items) <= limit:
+        limits = await _limits_of(claimed, connection, seconds=seconds)
+        if limits is not None:
+            await commands.remember_limits(connection.station_id, claimed.action, limits)
+    parts = _parts(claimed, payload, items, limits or MessageLimits())
+    if len(parts) < 2:  # noqa: PLR2004 - it is whole
         return await connection.exchange(whole, seconds=_left(deadline))
     ends: list[CallEnd] = []
-    for number, start in enumerate(range(0, len(items), limit)):
+    for number, part in enumerate(parts):
         message_id = str(uuid5(claimed.id, str(number)) if number else claimed.id)
-        part = _with_items(claimed.action, payload, items[start : start + limit])
-        call = OutgoingCall(message_id, call_text(message_id, claimed.action, part))
+        text = _with_items(claimed.action, payload, part)
+        call = OutgoingCall(message_id, call_text(message_id, claimed.action, text))
         ends.append(await connection.exchange(call, seconds=_left(deadline)))
         if ends[-1].state is not CommandState.ANSWERED:
             break
@@ -122,12 +134,38 @@ def _with_items(action: str, payload: str, items: Sequence[msgspec.Raw]) -> str:
     return msgspec.json.encode(members).decode()
 
 
-async def _limit_of(
+def _parts(
+    claimed: ClaimedCommand, payload: str, items: Sequence[msgspec.Raw], limits: MessageLimits
+) -> list[list[msgspec.Raw]]:
+    """Return *items* in as few messages as a station takes; an item is never cut."""
+    if not items:
+        return []
+    empty = call_text(str(claimed.id), claimed.action, _with_items(claimed.action, payload, []))
+    beside = len(empty.encode())
+    parts: list[list[msgspec.Raw]] = []
+    size = 0
+    for item in items:
+        more = len(bytes(item)) + len(",")
+        is_full = not parts or (limits.items is not None and len(parts[-1]) >= limits.items)
+        if is_full or (limits.bytes is not None and size + more > limits.bytes):
+            parts.append([])
+            size = beside - len(",")
+        parts[-1].append(item)
+        size += more
+    return parts
+
+
+async def _limits_of(
     claimed: ClaimedCommand, connection: Exchanging, *, seconds: float
-) -> int | None:
-    """Ask a station how many items of a call it takes; None where it does not say."""
-    variable = {"name": "ItemsPerMessage", "instance": claimed.action}
-    data = [{"component": {"name": "DeviceDataCtrlr"}, "variable": variable}]
+) -> MessageLimits | None:
+    """Ask a station how much of a call it takes in a message; None where it says neither."""
+    data = [
+        {
+            "component": {"name": "DeviceDataCtrlr"},
+            "variable": {"name": name, "instance": claimed.action},
+        }
+        for name in (_ITEMS, _BYTES)
+    ]
     message_id = str(uuid5(claimed.id, "items"))
     payload = msgspec.json.encode({"getVariableData": data}).decode()
     call = OutgoingCall(message_id, call_text(message_id, _GET, payload))
@@ -136,7 +174,12 @@ async def _limit_of(
         told = codec.decode(_payload(end.frame), _Limit).get_variable_result
     except codec.PayloadError:
         return None
-    text = told[0].attribute_value.strip() if told else ""
+    said = {each.variable.name: _whole(each.attribute_value.strip()) for each in told}
+    limits = MessageLimits(said.get(_ITEMS), said.get(_BYTES))
+    return None if limits == MessageLimits() else limits
+
+
+def _whole(text: str) -> int | None:
     is_told = text.isascii() and text.isdigit() and len(text) <= len(str(2**31))
     return min(int(text), 2**31 - 1) or None if is_told else None
 

@@ -21,7 +21,7 @@ import msgspec
 import psycopg
 
 from ingest.commands.answered import answered_call
-from ingest.commands.command import REPEATABLE, ClaimedCommand, CommandState
+from ingest.commands.command import REPEATABLE, ClaimedCommand, CommandState, MessageLimits
 from ingest.commands.passwords import CHANGE, SET, note_told
 from ingest.commands.reservations import CANCEL, RESERVE, note_answered
 from ingest.gathering import Connect, Gatherer
@@ -62,7 +62,8 @@ UPDATE station_command AS command SET state = 'sent', epoch = next.epoch, sent_a
 FROM next WHERE command.id = next.id
 RETURNING command.station_id, command.id, action, protocol, frame,
     extract(epoch FROM deadline - clock_timestamp())::float8,
-    (SELECT CASE action WHEN 'GetVariables' THEN items_get WHEN 'SetVariables' THEN items_set END
+    (SELECT CASE action WHEN 'GetVariables' THEN ARRAY[items_get, bytes_get]
+                        WHEN 'SetVariables' THEN ARRAY[items_set, bytes_set] END
      FROM station_setting WHERE station_setting.station_id = command.station_id)
 """
 _FINISH: LiteralString = """
@@ -72,10 +73,13 @@ WHERE command.id = done.id AND command.epoch = done.epoch AND command.state = 's
 RETURNING command.id, command.station_id, command.action
 """
 _REMEMBER: LiteralString = """
-INSERT INTO station_setting (station_id, items_get, items_set) VALUES (%s, %s, %s)
+INSERT INTO station_setting (station_id, items_get, items_set, bytes_get, bytes_set)
+VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (station_id) DO UPDATE
 SET items_get = coalesce(station_setting.items_get, excluded.items_get),
-    items_set = coalesce(station_setting.items_set, excluded.items_set)
+    items_set = coalesce(station_setting.items_set, excluded.items_set),
+    bytes_get = coalesce(station_setting.bytes_get, excluded.bytes_get),
+    bytes_set = coalesce(station_setting.bytes_set, excluded.bytes_set)
 """
 _TELL_ENDED: LiteralString = (
     "SELECT pg_notify('station_command_ended', id) FROM unnest(%s::text[]) AS ended (id)"
@@ -107,8 +111,8 @@ class Commands(Protocol):
     async def take_over(self, station_id: str, epoch: int) -> None:
         """Give up what was sent on older connections of a station."""
 
-    async def remember_items(self, station_id: str, action: str, items: int) -> None:
-        """Note how many items of a call a station said that it takes in one message."""
+    async def remember_limits(self, station_id: str, action: str, limits: MessageLimits) -> None:
+        """Note how much of a call a station said that it takes in one message."""
 
     async def follow(self, hear: Callable[[str | None], None]) -> None:
         """Tell *hear* of stations for which calls wait; None: of any may do. Never ends."""
@@ -122,7 +126,7 @@ class PostgresCommands:
         self._claims: Gatherer[tuple[str, int], ClaimedCommand | None] = Gatherer(connect, _claim)
         self._ends: Gatherer[Finished, None] = Gatherer(connect, _finish)
         self._takes: Gatherer[tuple[str, int], None] = Gatherer(connect, _take_over)
-        self._items: Gatherer[tuple[str, str, int], None] = Gatherer(connect, _remember)
+        self._limits: Gatherer[tuple[str, str, MessageLimits], None] = Gatherer(connect, _remember)
 
     async def claim(self, station_id: str, epoch: int) -> ClaimedCommand | None:
         """Return the oldest call that waits for a station, sent from now on by who asks."""
@@ -136,9 +140,9 @@ class PostgresCommands:
         """Give up what was sent on older connections of a station."""
         await self._takes.ask((station_id, epoch))
 
-    async def remember_items(self, station_id: str, action: str, items: int) -> None:
-        """Note how many items of a call a station said that it takes in one message."""
-        await self._items.ask((station_id, action, items))
+    async def remember_limits(self, station_id: str, action: str, limits: MessageLimits) -> None:
+        """Note how much of a call a station said that it takes in one message."""
+        await self._limits.ask((station_id, action, limits))
 
     async def follow(self, hear: Callable[[str | None], None]) -> None:
         """Tell *hear* of stations for which calls wait; None: of any may do. Never ends."""
@@ -157,7 +161,7 @@ class PostgresCommands:
 
     async def close(self) -> None:
         """Close the connections."""
-        for each in (self._claims, self._ends, self._takes, self._items):
+        for each in (self._claims, self._ends, self._takes, self._limits):
             await each.close()
 
 
@@ -178,9 +182,9 @@ async def _claim(
             kept=frame,
             frame=opened(frame, keys),
             seconds=seconds,
-            items_max=items_max,
+            limits=_known_limits(limits),
         )
-        for (station_id, id_, action, protocol, _, seconds, items_max), frame in zip(
+        for (station_id, id_, action, protocol, _, seconds, limits), frame in zip(
             rows, kept, strict=True
         )
     }
@@ -212,14 +216,19 @@ async def _take_over(
 
 
 async def _remember(
-    connection: psycopg.AsyncConnection, told: Sequence[tuple[str, str, int]]
+    connection: psycopg.AsyncConnection, told: Sequence[tuple[str, str, MessageLimits]]
 ) -> Sequence[None]:
     # One for each station: PATCH may have said it meanwhile, and goes first.
-    by_station = {(station_id, action): items for station_id, action, items in told}
-    for (station_id, action), items in sorted(by_station.items()):
-        get, put = (items, None) if action == "GetVariables" else (None, items)
-        await connection.execute(_REMEMBER, (station_id, get, put))
+    by_station = {(station_id, action): limits for station_id, action, limits in told}
+    for (station_id, action), (items, size) in sorted(by_station.items()):
+        is_get = action == "GetVariables"
+        row = (items, None, size, None) if is_get else (None, items, None, size)
+        await connection.execute(_REMEMBER, (station_id, *row))
     return [None] * len(told)
+
+
+def _known_limits(limits: Sequence[int | None] | None) -> MessageLimits | None:
+    return None if limits is None or limits == [None, None] else MessageLimits(*limits)
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

@@ -41,7 +41,7 @@ from websockets.exceptions import ConnectionClosed
 from ingest.answers.answering import Answer, AnsweringParts, Dialect, Question, UnknownActionError
 from ingest.answers.registration import triggered_by
 from ingest.answers.repeats import Repeats
-from ingest.commands.command import CallEnd, CommandState, OutgoingCall
+from ingest.commands.command import CallEnd, CommandState, OutgoingCall, silent_end
 from ingest.edge.closing import hang_up, why_closed
 from ingest.edge.frame_counts import FrameCounts
 from ingest.errors import IngestError, StationGoneError
@@ -51,6 +51,7 @@ from ingest.prices.telling import PriceTelling
 from ingest.prices.words import TransactionNews
 from ingest.rpc import codec
 from ingest.rpc.codec import Call, CallError, CallResult, Fault, FrameError
+from ingest.rpc.waiting_calls import Answered, Silence, WaitingCalls
 from ingest.station_records import Registration
 from ledger.database import is_of_content
 from ledger.log.authorization import Authorization
@@ -60,7 +61,6 @@ from ledger.log.event_log import LineWriter, LogError, Position, partition_of
 
 CALL_SECONDS: Final = 30.0
 """How long a station may take to answer a call of ours."""
-_TOO_LATE: Final = "too late"
 QUESTIONS_MAX: Final = 256
 """Questions that wait for their turn: a station that ends transactions without end adds no more."""
 _LOGGER = logging.getLogger(__name__)
@@ -80,20 +80,16 @@ class StationConnection:
         counts: FrameCounts,
         close_seconds: float,
     ) -> None:
-        self.epoch = epoch
-        self.is_fenced = False
+        self.epoch, self.is_fenced, self.turn = epoch, False, asyncio.Lock()
         # A station that only lost its connection does not boot again.
         self.has_booted = epoch > 1
-        self.heard_at = 0.0
-        self.closing_reason = ""
+        self.heard_at, self.closing_reason = 0.0, ""
         self.registration = parts.registration
         self._socket, self._dialect, self._parts, self._log = socket, dialect, parts, log
         self._counts, self._close_seconds = counts, close_seconds
         self._loop = asyncio.get_running_loop()
         self._partition = partition_of(parts.station_id, partitions=log.partitions)
-        self._calls: dict[bytes, asyncio.Future[tuple[CallResult | CallError, str] | None]] = {}
-        self._triggered: frozenset[str] = frozenset()
-        self.turn = asyncio.Lock()
+        self._calls = WaitingCalls()
         self._questions: set[asyncio.Task[None]] = set()
         self._repeats = Repeats()
         self._telling = PriceTelling(self, parts, counts.told)
@@ -109,6 +105,11 @@ class StationConnection:
     def protocol(self) -> str:
         """The subprotocol that both sides agreed on."""
         return self._dialect.subprotocol
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the station said goodbye, also where what it said before is not taken yet."""
+        return self._socket.protocol.close_rcvd_then_sent is True
 
     async def run(self) -> None:
         """Take frames until the connection closes; the log gets its beginning and its end."""
@@ -140,49 +141,40 @@ class StationConnection:
         frame = codec.encode_call(message_id, action, payload).decode()
         # The time runs from our turn on: other calls' waiting is no silence of the station.
         async with self.turn:
-            answered, why = await self._ask_station(OutgoingCall(message_id, frame), seconds)
-        await self._append_frame(frame, None if answered is None else answered[1], is_ours=True)
-        if answered is None:
+            found = await self._ask_station(OutgoingCall(message_id, frame), seconds)
+        reply = found[1] if isinstance(found, tuple) else None
+        await self._append_frame(frame, reply, is_ours=True)
+        if not isinstance(found, tuple):
+            why = found.value if isinstance(found, Silence) else str(found)
             raise StationGoneError(self.station_id, action, why)
-        return answered[0]
+        return found[0]
 
     async def exchange(self, call: OutgoingCall, *, seconds: float) -> CallEnd:
         """Send a call whose turn it is, and wait for its answer.
 
         The log has it before it leaves, and once more with its answer: a kill in between leaves
-        what the station was told.
+        what the station was told. An answer that cannot be read stands there as it came.
         """
-        self._triggered |= triggered_by(call.text)
+        self._parts.triggered.update(triggered_by(call.text))
         sent, _ = await self._append_frame(call.text, None, is_ours=True)
-        answered, why = await self._ask_station(call, seconds)
-        if answered is None:
-            is_late = why == _TOO_LATE
-            state = CommandState.TIMED_OUT if is_late else CommandState.UNKNOWN
-            return CallEnd(state, sent)
-        message, reply = answered
+        found = await self._ask_station(call, seconds)
+        if not isinstance(found, tuple):
+            return silent_end(call, sent, found)
+        message, reply = found
         logged, _ = await self._append_frame(call.text, reply, is_ours=True)
         is_error = isinstance(message, CallError)
         return CallEnd(CommandState.ERROR if is_error else CommandState.ANSWERED, logged)
 
     async def _ask_station(
         self, call: OutgoingCall, seconds: float
-    ) -> tuple[tuple[CallResult | CallError, str] | None, str]:
-        """Return the station's answer and its text; None and why where none came."""
-        key = codec.encode(call.message_id)
-        self._calls[key] = self._loop.create_future()
-        answered, why = None, "connection closed"
-        try:
-            async with asyncio.timeout(seconds):
-                await self._socket.send(call.text.encode(), text=True)
-                self._counts.sent[self.protocol] += 1
-                answered = await self._calls[key]
-        except TimeoutError:
-            why = _TOO_LATE
-        except ConnectionClosed:
-            pass
-        finally:
-            del self._calls[key]
-        return answered, why
+    ) -> Answered | FrameError | Silence:
+        async def send() -> None:
+            await self._socket.send(call.text.encode(), text=True)
+            self._counts.sent[self.protocol] += 1
+
+        found = await self._calls.ask(call.message_id, send, seconds=seconds)
+        self._parts.vehicles.note(call.text, found[0] if isinstance(found, tuple) else None)
+        return found
 
     def ping(self) -> None:
         """Begin to send a ping unless one is still unanswered; an answered one shows life.
@@ -220,8 +212,9 @@ class StationConnection:
             # Read what the log keeps: bytes that were Latin-1 are UTF-8 by now.
             message = codec.parse(raw if text.isascii() else text.encode(), size_max=size_max)
         except FrameError as error:
-            if self._dialect.has_unanswered and codec.is_unanswered(raw):
+            if self._is_unanswered(raw):
                 await self._append_frame(text, None, is_unread=True)
+                self._calls.settle(error.message_id, error)
             else:
                 await self._refuse(error, text)
             return
@@ -233,6 +226,10 @@ class StationConnection:
             await self._append_frame(text, None)
         else:
             await self._refuse(FrameError(Fault.UNKNOWN_TYPE, message.message_id), text)
+
+    def _is_unanswered(self, raw: bytes) -> bool:
+        """Say whether a frame, however broken, is of those that nobody answers."""
+        return codec.is_answer(raw) or (self._dialect.has_unanswered and codec.is_unanswered(raw))
 
     async def _refuse(self, error: FrameError, text: str) -> None:
         """Answer a frame that could not be read."""
@@ -283,7 +280,7 @@ class StationConnection:
     def _may_say(self, action: str) -> bool:
         if self.registration is Registration.ACCEPTED or self._dialect.asked_for is None:
             return True
-        return action in self._dialect.asked_for | self._triggered
+        return action in self._dialect.asked_for | self._parts.triggered
 
     async def _reply_priced(
         self, text: str, message_id: bytes, answer: Answer, news: TransactionNews
@@ -329,11 +326,8 @@ class StationConnection:
 
     async def _settle(self, message: CallResult | CallError, text: str) -> None:
         """Hand an answer to the call that waits for it; keep one that nobody waits for."""
-        call = self._calls.get(message.message_id)
-        if call is None or call.done():
+        if not self._calls.settle(message.message_id, (message, text)):
             await self._append_frame(text, None)
-        else:
-            call.set_result((message, text))
 
     def _ask(self, question: Question) -> None:
         if len(self._questions) >= QUESTIONS_MAX:
@@ -344,9 +338,7 @@ class StationConnection:
 
     async def _end(self, why: str) -> None:
         """Release who waits for the station and log the end; a failing log must not hide *why*."""
-        for call in self._calls.values():
-            if not call.done():
-                call.set_result(None)
+        self._calls.end()
         # The end is the last line of a connection: answers that came stand before it.
         await asyncio.gather(*self._questions, return_exceptions=True)
         await self._telling.close()
@@ -356,6 +348,7 @@ class StationConnection:
             _LOGGER.exception("the end of a connection of %s is not in the log", self.station_id)
 
     async def _ask_and_forget(self, question: Question) -> None:  # the log has the answer
+        await asyncio.sleep(question.after_seconds)
         with suppress(StationGoneError):
             await self.call(question.action, question.payload)
 
@@ -384,9 +377,8 @@ class StationConnection:
             authorization=authorization,
             is_priced=is_priced,
         )
-        parts = self._parts
-        habits = parts.station.token_habits
-        line = await sealed_frame(frame, parts.subjects, habits, is_unread=is_unread)
+        habits = self._parts.station.token_habits
+        line = await sealed_frame(frame, self._parts.subjects, habits, is_unread=is_unread)
         return line, await self._append(line)
 
     def _line(self, *, is_open: bool, why: str = "") -> ConnectionLine:

@@ -12,11 +12,12 @@ from urllib.parse import unquote
 
 import psycopg
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import NegotiationError
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from ingest.directory import StationAccess, StationDirectory
-from ingest.edge.admissions import Admissions, Reason
+from ingest.edge.admissions import SAID, Admissions, Reason
 from ingest.edge.gate import Gate
 from ingest.edge.security import Credentials, basic_credentials
 from ingest.station_records import Registration, StationRecords
@@ -124,23 +125,22 @@ class Door:
         except psycopg.Error as error:
             _LOGGER.warning("the password of %s counts as new: %s", station.station_id, error)
 
-    def refuse_silent(self, socket: StationSocket) -> None:
-        """Note that a station was let in and speaks nothing that we do."""
+    def agree(self, socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol:
+        """Return the first of ours that is *offered* by who was let in.
+
+        Without one there is no upgrade, but 400 (OCA's test cases TC_088 and TC_B_58; by the letter
+        of 1.6-J 3.2 the handshake ends without one, and then the connection).
+
+        Raises:
+            NegotiationError: If there is none.
+        """
+        assert isinstance(socket, StationSocket)
         assert socket.station is not None
+        for each in socket.protocol.available_subprotocols or ():
+            if each in offered:
+                return each
         self._admissions.refuse(Reason.SUBPROTOCOL, socket.station.station_id, socket.address)
-
-
-def agreed_subprotocol(
-    socket: ServerConnection, offered: Sequence[Subprotocol]
-) -> Subprotocol | None:
-    """Return the first of ours that is *offered*; None completes the handshake without one.
-
-    The connection is closed at once then.
-
-    Source: OCPP 1.6-J section 3.2; OCPP 2.0.1 part 4, section 3.2.
-    """
-    ours = socket.protocol.available_subprotocols or ()
-    return next((each for each in ours if each in offered), None)
+        raise NegotiationError(SAID[Reason.SUBPROTOCOL])
 
 
 def identity_of(path: str) -> str:

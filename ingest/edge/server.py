@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from ingest.answers import ocpp16, ocpp21, ocpp201
 from ingest.answers.answering import AnsweringParts, Dialect
+from ingest.answers.schedules import VehicleSchedules
 from ingest.answers.sequences import Sequences
 from ingest.answers.transactions import TransactionIds
 from ingest.clock import Clock
@@ -32,12 +33,13 @@ from ingest.edge.admissions import SAVE_SECONDS, Admissions, Reason
 from ingest.edge.closing import hang_up
 from ingest.edge.connection import StationConnection
 from ingest.edge.connection_epochs import Epochs
-from ingest.edge.door import Door, StationSocket, agreed_subprotocol
+from ingest.edge.door import Door, StationSocket
 from ingest.edge.frame_counts import FrameCounts
 from ingest.edge.gate import Gate
 from ingest.errors import IngestError
 from ingest.persons.subjects import Subjects
-from ingest.prices.price import Prices
+from ingest.prices.price import Prices, Stops
+from ingest.receipts import Receipts
 from ingest.rpc import codec
 from ingest.station_records import NO_RECORDS, Registration, StationRecords
 from ledger.log.event_log import LineWriter, LogError
@@ -117,8 +119,10 @@ class Server:
         commands: Commands,
         records: StationRecords,
         prices: Prices | None,
+        stops: Stops | None,
+        receipts: Receipts | None,
     ) -> None:
-        self._prices = prices
+        self._prices, self._stops, self._receipts = prices, stops, receipts
         self._log, self._directory, self._subjects, self._ids = log, directory, subjects, ids
         self._epochs, self._clock, self._manners = epochs, clock, manners
         self._admissions, self.counts = admissions, FrameCounts()
@@ -127,6 +131,7 @@ class Server:
         self._newest: dict[str, StationConnection] = {}
         self._dispatcher = Dispatcher(commands, self._newest)
         self._sequences: dict[str, Sequences] = {}
+        self._vehicles: dict[str, VehicleSchedules] = {}
         self._listening: list[WebSocketServer] = []
         self._opened: set[StationSocket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -184,7 +189,7 @@ class Server:
             ssl=listener.tls,
             process_request=self._door.admit,
             subprotocols=[Subprotocol(name) for name in DIALECTS],
-            select_subprotocol=agreed_subprotocol,
+            select_subprotocol=self._door.agree,
             extensions=[_DEFLATE],
             compression=None,
             create_connection=partial(StationSocket, self._opened),  # type: ignore[arg-type]  # it is only called
@@ -202,13 +207,8 @@ class Server:
         """Serve one authenticated connection until it ends."""
         assert isinstance(socket, StationSocket)
         assert socket.station is not None
+        assert socket.subprotocol is not None
         station = socket.station
-        if socket.subprotocol is None:
-            # Before it counts as connected: it must not take the place of who can be understood.
-            self._door.refuse_silent(socket)
-            seconds = self._manners.close_seconds
-            await hang_up(socket, CloseCode.PROTOCOL_ERROR, "no subprotocol", seconds=seconds)
-            return
         try:
             connection = StationConnection(
                 socket,
@@ -274,11 +274,14 @@ class Server:
             ids=self._ids,
             clock=self._clock,
             sequences=self._sequences.setdefault(station.station_id, Sequences()),
+            vehicles=self._vehicles.setdefault(station.station_id, VehicleSchedules()),
             heartbeat_seconds=self._manners.heartbeat_seconds,
             records=self._records,
             registration=registration,
             prices=self._prices,
             price_seconds=self._manners.price_seconds,
+            stops=self._stops,
+            receipts=self._receipts,
         )
 
     async def _keep_alive(self) -> None:
@@ -332,8 +335,14 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
     manners: Manners = DEFAULT_MANNERS,
     records: StationRecords = NO_RECORDS,
     prices: Prices | None = None,
+    stops: Stops | None = None,
+    receipts: Receipts | None = None,
 ) -> Server:
-    """Start to serve stations and return the running server; without *prices* none are told."""
+    """Start to serve stations and return the running server.
+
+    Without *prices* none are told, without *stops* no limit of a session stops it,
+    without *receipts* no payment gets a receipt of ours.
+    """
     server = Server(
         log=log,
         directory=directory,
@@ -346,6 +355,8 @@ async def serve(  # noqa: PLR0913 - every part of a server, by its name
         commands=commands,
         records=records,
         prices=prices,
+        stops=stops,
+        receipts=receipts,
     )
     await server.listen(listeners)
     return server

@@ -20,7 +20,7 @@ from psycopg import Connection
 from ingest.clock import Clock
 from ledger.database import connect
 from ledger.errors import LedgerError
-from ledger.leases import Lease, LeaseLostError, give_up_lease, hold_lease, take_lease
+from ledger.leases import Lease, LeaseLostError, hold_lease, leave, take_lease
 from ledger.log.envelope import Tick, encode_line
 from ledger.log.event_log import EventLog
 from ledger.log.outbox import carry, put
@@ -90,14 +90,7 @@ class Ticker:
 
     def close(self) -> None:
         """Give the lease up, so that another process need not wait for its end."""
-        if self._connection is None:
-            return
-        if self._lease is not None:
-            try:
-                give_up_lease(self._connection, self._lease)
-            except psycopg.Error as error:
-                _LOGGER.warning("the ticks' lease runs on: %s", error)
-        self._connection.close()
+        leave(self._connection, self._lease)
         # The lease stays known: whoever holds it on must say its epoch.
         self._connection = None
 

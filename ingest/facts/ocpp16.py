@@ -31,7 +31,7 @@ from ingest.facts.parts import (
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, TextSample
-from ingest.facts.station_events import SECURITY_EVENT
+from ingest.facts.station_events import FIRMWARE_STATUS, LOG_STATUS, SECURITY_EVENT
 from ingest.facts.told import MeterValuesAt, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
@@ -186,6 +186,10 @@ CALLS: Final[Table] = {
         },
     ),
     "SecurityEventNotification": SECURITY_EVENT,
+    "DiagnosticsStatusNotification": LOG_STATUS,
+    "LogStatusNotification": LOG_STATUS,
+    "FirmwareStatusNotification": FIRMWARE_STATUS,
+    "SignedFirmwareStatusNotification": FIRMWARE_STATUS,
     "BootNotification": Telling(
         StationBooted,
         {

@@ -30,7 +30,7 @@ from ingest.facts.parts import (
 from ingest.facts.readings import read_meter_values
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.samples import MeterValue, NumberSample
-from ingest.facts.station_events import PROBLEMS, SECURITY_EVENT
+from ingest.facts.station_events import FIRMWARE_STATUS, LOG_STATUS, PROBLEMS, SECURITY_EVENT
 from ingest.facts.told import Kinds, MeterValuesAt, Strict, Table, Telling, Told, strictly
 from ledger.facts.flags import Flag
 from ledger.facts.station_facts import (
@@ -230,6 +230,8 @@ CALLS: Final[Table] = {
         },
     ),
     "SecurityEventNotification": SECURITY_EVENT,
+    "FirmwareStatusNotification": FIRMWARE_STATUS,
+    "LogStatusNotification": LOG_STATUS,
     "NotifyEvent": PROBLEMS,
     "BootNotification": Telling(
         StationBooted,

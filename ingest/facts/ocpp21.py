@@ -86,6 +86,12 @@ def _read_short(raw: object, oddities: Oddities) -> str | None:
     return text[:_SHORT]
 
 
+def _receipt(call: RpcCall) -> str | None:
+    """Return the id of a receipt: its terminal's, or else the one that we gave in our reply."""
+    told = call.payload.get("receiptId")
+    return _read_short(told if told is not None else call.answer().get("receiptId"), call.oddities)
+
+
 CALLS: Final[Table] = {
     **ocpp201.CALLS,
     "TransactionEvent": ocpp201.told_by_events(strictly(_Event, _tell_event), quote=_quote),
@@ -97,7 +103,7 @@ CALLS: Final[Table] = {
             "status": at("status", _read_payment),
             "amount": at("settlementAmount", _read_amount),
             "settled_at": at("settlementTime", read_time),
-            "receipt_id": at("receiptId", _read_short),
+            "receipt_id": _receipt,
         },
     ),
 }

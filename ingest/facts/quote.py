@@ -14,17 +14,27 @@ from typing import Any, Final
 from ingest.facts.lenient import (
     Oddities,
     read_int,
+    read_list,
     read_number,
     read_object,
     read_text,
+    read_time,
     storable,
 )
 from ledger.facts.flags import Flag
-from ledger.facts.station_quote import ChargingLimit, StationAmount, StationCost, StationQuote
+from ledger.facts.station_quote import (
+    ChargingLimit,
+    StationAmount,
+    StationCost,
+    StationPeriod,
+    StationQuote,
+)
 
 TARIFF_ID_MAX: Final = 60
 _FAILURE_MAX: Final = 500
 _SECONDS_MAX: Final = 2**31
+_PERIODS_MAX: Final = 1000
+"""A week of quarters of an hour has fewer."""
 _PARTS: Final = (
     "fixed", "energy", "chargingTime", "idleTime", "reservationTime", "reservationFixed",
 )  # fmt: skip
@@ -95,7 +105,48 @@ def _cost(raw: object, oddities: Oddities) -> StationCost:
         idle_s=_whole(usage, "idleTime", oddities),
         reservation_s=_whole(usage, "reservationTime", oddities),
         failure=failure,
+        periods=_periods(details.get("chargingPeriods"), oddities),
     )
+
+
+def _periods(raw: object, oddities: Oddities) -> tuple[StationPeriod, ...]:
+    """Return the periods of a cost; none where one has no time, or nobody could reckon by so many.
+
+    Without one of them nothing can be made of the one before.
+    """
+    told = read_list(raw)
+    if len(told) > _PERIODS_MAX:
+        oddities.add(Flag.VALUE_UNREADABLE)
+        return ()
+    found = []
+    for each in map(read_object, told):
+        starts_at = read_time(each.get("startPeriod"), set())
+        if starts_at is None:
+            oddities.add(Flag.VALUE_UNREADABLE)
+            return ()
+        volumes = {
+            name: dimension
+            for dimension in map(read_object, read_list(each.get("dimensions")))
+            if isinstance(name := dimension.get("type"), str)
+        }
+        period = StationPeriod(
+            starts_at=starts_at,
+            energy=_number(volumes.get("Energy", {}), "volume", oddities),
+            idle_s=_seconds(volumes.get("IdleTIme", volumes.get("IdleTime", {})), oddities),
+        )
+        found.append(period)
+    return tuple(found)
+
+
+def _seconds(raw: Mapping[str, Any], oddities: Oddities) -> int | None:
+    """Return a time in whole seconds: a volume is any number."""
+    value = _number(raw, "volume", oddities)
+    if value is None:
+        return None
+    if abs(value) > _SECONDS_MAX:
+        oddities.add(Flag.VALUE_UNREADABLE)
+        return None
+    return round(value)
 
 
 def _currency(raw: object, oddities: Oddities) -> str | None:

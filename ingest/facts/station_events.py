@@ -1,18 +1,31 @@
-"""What stations notice about themselves: security events, and since 2.0.1 problems of components.
+"""What stations tell of themselves: security events, file transfers, problems of components.
 
-Source: OCPP 1.6 security whitepaper edition 2, 6.9; OCPP 2.0.1 part 2, A04 and N07; appendix 3.1
-(the variable Problem, which every component may have).
+Source: OCPP 1.6 edition 2, 4.4 and 4.5, and security whitepaper edition 2, 6.9; OCPP 2.0.1 part 2,
+A04, L, N01 and N07; appendix 3.1 (the variable Problem, which every component may have).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from ingest.facts.lenient import read_list, read_object, read_text, read_time
-from ingest.facts.parts import WORD_MAX, at, at_most, read_number_of_place
+from ingest.facts.lenient import (
+    Oddities,
+    read_int,
+    read_list,
+    read_object,
+    read_text,
+    read_time,
+)
+from ingest.facts.parts import PLACES, WORD_MAX, at, at_most, read_number_of_place
 from ingest.facts.rpc_call import RpcCall, SetAside
 from ingest.facts.told import Telling
-from ledger.facts.station_facts import ComponentProblem, ProblemsTold, SecurityEventTold
+from ledger.facts.station_facts import (
+    ComponentProblem,
+    ProblemsTold,
+    SecurityEventTold,
+    TransferKind,
+    TransferTold,
+)
 
 PROBLEMS_MAX: Final = 100
 """Of one message; a station that reports more has others to come."""
@@ -55,3 +68,30 @@ def _look(call: RpcCall) -> SetAside | None:
 
 
 PROBLEMS: Final = Telling(ProblemsTold, {"problems": _problems}, look=_look)
+
+
+def _look_at_transfer(call: RpcCall) -> SetAside | None:
+    """Leave out Idle: it says that nothing is under way, not what came of what was."""
+    status = read_text(call.payload.get("status"))
+    return SetAside(None) if status is None or status == "Idle" else None
+
+
+def _read_request(raw: object, _oddities: Oddities) -> int | None:
+    number = read_int(raw)
+    return number if number is not None and -PLACES <= number < PLACES else None
+
+
+def _transfer(kind: TransferKind) -> Telling:
+    return Telling(
+        TransferTold,
+        {
+            "kind": lambda _: kind,
+            "status": at("status", at_most(WORD_MAX)),
+            "request_id": at("requestId", _read_request),
+        },
+        look=_look_at_transfer,
+    )
+
+
+FIRMWARE_STATUS: Final = _transfer(TransferKind.FIRMWARE)
+LOG_STATUS: Final = _transfer(TransferKind.LOGS)

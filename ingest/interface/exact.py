@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import ClientException
 
-from ingest.commands.asking import BadPayloadError
+from ingest.commands.schemas import BadPayloadError
 
 
 def exact_text(raw: msgspec.Raw) -> str:

@@ -8,7 +8,7 @@ from typing import LiteralString
 import psycopg
 
 from ingest.gathering import Connect, Gatherer
-from ingest.prices.price import FinalPrice, PriceQuestion, ShownPrice
+from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction, ShownPrice
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from tariffs.quantities import money_of_minor
@@ -37,8 +37,8 @@ LEFT JOIN final_decision AS decision
     AND decision.kind IN ('rated', 'released', 'corrected')
 WHERE next_position > asked.position
 """
-SoFar = Callable[[str, str], Awaitable[ShownPrice | None]]
-"""Prices the open session of a station's transaction, by what the books hold."""
+SoFar = Callable[[str, str], Awaitable[RunningTransaction | None]]
+"""Says how far the open session of a station's transaction is, by what the books hold."""
 
 
 class BookedPrices:
@@ -52,8 +52,8 @@ class BookedPrices:
         """Return at what the session is rated that *line* ends, as far as that is known now."""
         return await self._finals.ask(line)
 
-    async def so_far(self, line: PriceQuestion) -> ShownPrice | None:
-        """Return what the session costs by what the books hold; None where nobody knows."""
+    async def so_far(self, line: PriceQuestion) -> RunningTransaction | None:
+        """Return how far the transaction is by what the books hold; None where nobody knows."""
         return await self._so_far(line.station_id, line.transaction_ref)
 
     async def close(self) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ledger.log.event_log import Position
+from ledger.master_data.assignments import SessionLimits
+
+LOOK_SECONDS: Final = 0.02
 
 
 class ShownPrice(NamedTuple):
@@ -21,6 +25,20 @@ class ShownPrice(NamedTuple):
     until: datetime
     register_wh: Decimal | None = None
     is_idle: bool = False
+
+
+class RunningTransaction(NamedTuple):
+    """A transaction that goes on: what it costs so far, how far it is and how far it may go.
+
+    `session` is the id of what it is in the books. The price is None where a person would have to
+    decide about it if it ended now.
+    """
+
+    session: str
+    price: ShownPrice | None
+    limits: SessionLimits
+    energy_wh: Decimal | None
+    started_at: datetime
 
 
 class PriceQuestion(NamedTuple):
@@ -48,5 +66,32 @@ class Prices(Protocol):
     async def final(self, line: PriceQuestion) -> FinalPrice:
         """Return at what the session is rated that *line* ends, as far as that is known now."""
 
-    async def so_far(self, line: PriceQuestion) -> ShownPrice | None:
-        """Return what the session costs so far, as far as is known now; None where nobody knows."""
+    async def so_far(self, line: PriceQuestion) -> RunningTransaction | None:
+        """Return how far the transaction is, as far as is known now; None where nobody knows."""
+
+
+async def taken(prices: Prices, line: PriceQuestion) -> FinalPrice:
+    """Return what *line* made of its transaction's price, once it was worked through."""
+    while True:
+        found = await prices.final(line)
+        if found.is_taken:
+            return found
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+class WantedStop(NamedTuple):
+    """A transaction that is to be stopped, of which session, why, and for the how-manieth time."""
+
+    station_id: str
+    protocol: str
+    transaction_ref: str
+    session: str
+    why: str
+    attempt: int
+
+
+class Stops(Protocol):
+    """Where transactions are stopped. Who asks for the same attempt again makes no second call."""
+
+    async def stop(self, wanted: WantedStop) -> bool:
+        """Have a transaction stopped; return whether its station said that it will."""

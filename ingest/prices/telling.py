@@ -5,8 +5,9 @@ The price is the kernel's, of the facts that the log has: the edge reckons nothi
     Ended, rated 40 ms later             -> {"totalCost":4.76} in the answer
     Ended, the worker is far behind      -> {} after 300 ms; CostUpdated once it is rated
     Ended, held for a person             -> {}; CostUpdated if it is rated within ten minutes
-    Updated, told last a minute ago      -> {} at once; CostUpdated if the price is another one
-    Updated, told last a second ago      -> {} at once; the same once the minute is over
+    Ended, and its start never came      -> {"totalCost":4.10} of what was heard of it, and likewise
+    Updated, not told lately             -> {} at once; CostUpdated if the price is another one
+    Updated, told last a second ago      -> {} at once; the same once `price_every_s` is over
     StopTransaction (1.6)                -> {} at once; DataTransfer FinalCost once it is rated
 
 No answer but that to the end waits, and that no longer than it may. What is told is in the log
@@ -35,7 +36,8 @@ from ingest.commands.command import CommandState, OutgoingCall
 from ingest.commands.dispatching import CalledConnection
 from ingest.directory import NO_PRICES, PriceTerms
 from ingest.errors import IngestError
-from ingest.prices.price import FinalPrice, PriceQuestion, Prices, ShownPrice
+from ingest.prices.limiting import LimitWatch
+from ingest.prices.price import LOOK_SECONDS, PriceQuestion, ShownPrice, taken
 from ingest.prices.words import (
     WORDS,
     PriceCall,
@@ -52,7 +54,6 @@ from ledger.log.event_log import LogError
 
 TERMS_SECONDS: Final = 1.0
 """How long a station is told prices by terms that may have changed."""
-LOOK_SECONDS: Final = 0.02
 TAKEN_SECONDS: Final = 5.0
 """How long a price so far waits for the worker; then it is that of the line reached by then."""
 CALL_SECONDS: Final = 10.0
@@ -114,9 +115,14 @@ class PriceTelling:
         self._pricing: asyncio.Task[None] | None = None
         self._later: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
+        self._unrated: set[str] = set()
+        self._limits = None
+        if self._words and self._words.is_stopped_here and self._prices and parts.stops:
+            protocol, terms = connection.protocol, self._known_terms
+            self._limits = LimitWatch(parts, protocol, self._prices, parts.stops, terms)
 
     def news(self, call: Call, answer: bytes) -> TransactionNews | None:
-        """Return what *call* says of a transaction whose price may be told; else None."""
+        """Return what *call* says of a transaction whose price matters; else None."""
         if self._prices is None or self._words is None:
             return None
         read = self._words.news.get(call.action)
@@ -124,7 +130,7 @@ class PriceTelling:
             return None
         # What is not known yet, the end of a transaction waits for.
         self._look()
-        if self._terms is not None and not self._tells(self._terms):
+        if self._terms is not None and not (self._tells(self._terms) or self._is_limited()):
             return None
         return read(PayloadFields(call.payload), PayloadFields(answer))
 
@@ -151,7 +157,7 @@ class PriceTelling:
         price = None
         try:
             async with asyncio.timeout(self._wait_seconds):
-                price = await self._final(line)
+                price = await self._final(line) or await self._heard(line)
         except TimeoutError:
             pass
         except psycopg.Error as error:
@@ -171,13 +177,17 @@ class PriceTelling:
 
         *priced* is that answer, if it told a price.
         """
+        if self._limits is not None:
+            self._limits.follow(news, line)
         if news.stage is Stage.ENDED:
-            if priced is None:
+            if priced is None or news.reference in self._unrated:
+                self._unrated.discard(news.reference)
                 self._begin(self._tell_final(line))
             return
         if news.token is not None and found is not None and found.status == "accepted":
             self._begin(self._tell_tariff(news.token, found))
-        if self._terms is not None and self._terms.every_seconds is None:
+        terms = self._terms
+        if terms is not None and (terms.every_seconds is None or not self._tells(terms)):
             return
         running = self._running.get(news.reference)
         if running is None:
@@ -194,6 +204,11 @@ class PriceTelling:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._limits is not None:
+            await self._limits.close()
+
+    def _is_limited(self) -> bool:
+        return self._limits is not None and self._terms is not None and self._terms.is_limited
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         if len(self._later) >= TRANSACTIONS_MAX:
@@ -234,6 +249,17 @@ class PriceTelling:
         if not self._tells(await self._known_terms()):
             return None
         return (await taken(self._prices, line)).price
+
+    async def _heard(self, line: PriceQuestion) -> ShownPrice | None:
+        """Return what a transaction costs that ended and is not rated, if that may be said."""
+        assert self._prices is not None
+        if not self._tells(await self._known_terms()):
+            return None
+        found = await self._prices.so_far(line)
+        if found is None or found.price is None:
+            return None
+        self._unrated.add(line.transaction_ref)
+        return found.price
 
     async def _tell_final(self, line: PriceQuestion) -> None:
         """Tell what a transaction costs that ended, once it is rated."""
@@ -292,16 +318,15 @@ class PriceTelling:
         with suppress(TimeoutError):
             async with asyncio.timeout(TAKEN_SECONDS):
                 await taken(self._prices, line)
-        price = await self._prices.so_far(line)
-        if price is None:
+        found = await self._prices.so_far(line)
+        if found is None or (price := found.price) is None:
             return
         running.known, reference = price, line.transaction_ref
 
         def goes_on() -> bool:
             return self._running.get(reference) is running
 
-        told = running.told.gross if running.told else 0
-        if price.gross == told:
+        if running.told is not None and price.gross == running.told.gross:
             return
         running.told = price
         await self._tell(self._words.running(reference, price), HowTold.RUNNING, goes_on)
@@ -331,15 +356,6 @@ class PriceTelling:
             await work
         except _AWAY as error:
             _LOGGER.warning("%s is told no price: %s", self._connection.station_id, error)
-
-
-async def taken(prices: Prices, line: PriceQuestion) -> FinalPrice:
-    """Return what *line* made of its transaction's price, once it was worked through."""
-    while True:
-        found = await prices.final(line)
-        if found.is_taken:
-            return found
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _is_unknown(reply: str | None) -> bool:

@@ -65,7 +65,8 @@ class PriceWords(NamedTuple):
 
     `in_answers` are the stages in whose answers the cost may stand. `is_of_vendor`: only a station
     whose model knows them understands the calls. `display` is the call for the display, `tariff`
-    the one that says to the bearer of a token in words what it will cost.
+    the one that says to the bearer of a token in words what it will cost. `is_stopped_here`: a
+    station does not know limits, and is told to stop once they are reached.
     """
 
     news: Mapping[str, Reads]
@@ -75,6 +76,7 @@ class PriceWords(NamedTuple):
     is_of_vendor: bool = False
     display: Callable[[str, ShownPrice], PriceCall] | None = None
     tariff: Callable[[str, str], PriceCall] | None = None
+    is_stopped_here: bool = True
 
 
 def with_cost(payload: bytes, gross: Decimal) -> bytes:
@@ -195,6 +197,8 @@ WORDS: Final[Mapping[str, PriceWords]] = MappingProxyType(
             tariff=_user_price,
         ),
         "ocpp2.0.1": _OF_201,
-        "ocpp2.1": _OF_201._replace(in_answers=frozenset({Stage.RUNNING, Stage.ENDED})),
+        "ocpp2.1": _OF_201._replace(
+            in_answers=frozenset({Stage.RUNNING, Stage.ENDED}), is_stopped_here=False
+        ),
     }
 )

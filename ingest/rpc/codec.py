@@ -118,6 +118,7 @@ _HEAD = re.compile(
     rb'\s*+\[\s*+\d++\s*+,\s*+("(?:[^"\\]|\\.){0,255}+"|-?\d{1,64}+)\s*+[,\]]', re.DOTALL
 )
 _UNANSWERED = re.compile(rb'\s*+\[\s*+"?[56]"?\s*+,')
+_ANSWER = re.compile(rb'\s*+\[\s*+"?[34]"?\s*+,')
 _NOT_A_NUMBER = re.compile(
     rb'("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))|-?\b(?:NaN|Infinity)\b', re.DOTALL
 )
@@ -165,6 +166,11 @@ def check_limits(frame: bytes, *, size_max: int = FRAME_MAX) -> None:
 def is_unanswered(frame: bytes) -> bool:
     """Say whether a *frame*, whole or broken, begins as one that nobody answers."""
     return _UNANSWERED.match(frame) is not None
+
+
+def is_answer(frame: bytes) -> bool:
+    """Say whether a *frame*, whole or broken, begins as the answer to a call."""
+    return _ANSWER.match(frame) is not None
 
 
 def find_id(frame: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""What one server does for all stations: asks for what is missing, clears old calls."""
+"""What one server does for all stations: asks for what is missing, campaigns, clears old rows."""

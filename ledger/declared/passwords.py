@@ -26,6 +26,8 @@ from typing import Final
 
 from ledger.errors import LedgerError
 
+LENGTH_MIN: Final = 8
+"""Characters of a password that somebody declares or sets; what stations are told has 16."""
 _KEYED, _SLOW = "hmac-sha256", "scrypt"
 _COST, _BLOCK, _LANES = 4096, 8, 1
 # 16 to 20 bytes (security whitepaper edition 2, 2.3).

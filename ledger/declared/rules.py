@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Declarations, Entity, Kind
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
-from ledger.master_data.policies import Policy
+from ledger.master_data.policies import RECEIPT, Policy
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import TariffVersion, published
@@ -139,6 +140,9 @@ def _customer(customer: Customer) -> Iterator[str]:
         yield "reverse_charge needs the customer's vat_id"
 
 
+_RECEIPT_URL: Final = re.compile(r"https://(?=.{1,1892}\Z)[!-z|~]*\{receipt\}[!-z|~]*", re.ASCII)
+
+
 def _policy(policy: Policy) -> Iterator[str]:
     if min(policy.wait_s, policy.silence_s) <= 0:
         yield "waiting times must be positive"
@@ -154,6 +158,8 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "price_every_s must be above 0"
     if not (policy.station_cost_limit.is_finite() and policy.station_cost_limit >= 0):
         yield "station_cost_limit must be an amount from 0 on"
+    if policy.receipt_url is not None and not _RECEIPT_URL.fullmatch(policy.receipt_url):
+        yield f"receipt_url must be an https address with one {RECEIPT}, of at most 1900 characters"
     if policy.pricing not in POLICIES:
         yield f"there is no pricing policy {policy.pricing!r}"
 

@@ -23,7 +23,7 @@ from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.rules import problems_of
 from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import declare_all
-from ledger.desk.publish import read_tariffs
+from ledger.desk.publish import keeping_limits, read_tariffs
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
 from ledger.master_data.assignments import Assignment
@@ -65,6 +65,7 @@ class TariffDesk:
             InvalidDeclarationError: If the books would refuse the version or its assignments.
         """
         known = load_declarations(self._connection)
+        assignments = [keeping_limits(known, each, holds_from or at) for each in assignments]
         proposed = []
         for tariff in read_tariffs(files):
             version = published(tariff)

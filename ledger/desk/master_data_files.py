@@ -20,6 +20,7 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import (
+    LENGTH_MIN,
     BadHashError,
     check_hash,
     hash_password,
@@ -42,7 +43,6 @@ SECTIONS: Final[Mapping[str, Kind]] = {
     "policy": Kind.POLICY,
 }
 VALID_FROM = "valid_from"
-PASSWORD_LENGTH_MIN: Final = 8
 CONNECTORS_MAX: Final = 99
 WORDS: Final[Mapping[str, str]] = {"Invalid decimal string": "expected a number"}
 """What msgspec says, as people say it."""
@@ -215,8 +215,8 @@ def _station_body(
     if password is None:
         _check_hash(document, (*path, "password_hash"), body.get("password_hash"))
         return body
-    if not isinstance(password, str) or len(password) < PASSWORD_LENGTH_MIN:
-        at_least = f"a password has at least {PASSWORD_LENGTH_MIN} characters"
+    if not isinstance(password, str) or len(password) < LENGTH_MIN:
+        at_least = f"a password has at least {LENGTH_MIN} characters"
         document.report((*path, "password"), at_least)
     elif "password_hash" in body:
         document.report((*path, "password"), "give password or password_hash, not both")

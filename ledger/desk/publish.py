@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
 from psycopg import Connection
 
 from ledger.declared.changes import Change, PlannedChange, plan_changes
-from ledger.declared.declarations import Kind
+from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.desk.apply import ProblemsError, declare_all
 from ledger.desk.person_exchange import exchange_persons
 from ledger.errors import LedgerError
 from ledger.log.event_log import EventLog
-from ledger.master_data.assignments import Assignment
+from ledger.master_data.assignments import NO_LIMITS, Assignment
 from ledger.master_data.tariff_versions import published
 from tariffs.files.examples import failing_examples
 from tariffs.files.tariff_file import read_tariff_file
@@ -73,12 +74,30 @@ def publish_files(
     known = load_declarations(connection)
     if known.policy(at).four_eyes and not is_dry:
         raise SecondPairOfEyesError
-    changes, names = exchange_persons(connection, wanted, is_dry=is_dry)
+    exchanged, names = exchange_persons(connection, wanted, is_dry=is_dry)
+    changes = [
+        replace(each, entity=keeping_limits(known, each.entity, valid_from or at))
+        if isinstance(each.entity, Assignment)
+        else each
+        for each in exchanged
+    ]
     planned = plan_changes(known, changes, at=at)
     if is_dry:
         return Published(planned=planned, version=known.version, names=names)
     version = declare_all(connection, changes, log=log, by=by, at=at)
     return Published(planned=planned, version=version, names=names)
+
+
+def keeping_limits(known: Declarations, assignment: Assignment, at: datetime) -> Assignment:
+    """Return *assignment* with the limits of the one that it replaces, unless it names some.
+
+    A new price is no reason to let sessions go farther; `wattledger apply` takes limits away.
+    """
+    if assignment.limits != NO_LIMITS:
+        return assignment
+    found = known.in_force(Kind.ASSIGNMENT, assignment.key(), at)
+    before = found.entity if found else None
+    return assignment.with_limits(before.limits) if isinstance(before, Assignment) else assignment
 
 
 def read_tariffs(files: Sequence[tuple[str, str]]) -> list[Tariff]:

@@ -5,14 +5,17 @@ nobody knows it, accepted     it is declared, without a customer: its bearer get
 it is declared                it stands otherwise from now on; whose it is stays
 a partner told it, blocked    it is declared as that partner's: what is declared goes first
 ... accepted again            the declaration is withdrawn: the partner's word holds
+a group for it                its parent token; one that nobody declared is declared as a token
+                              that may not charge: it is a name, and no card
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from psycopg import Connection
 
@@ -25,7 +28,7 @@ from ledger.log.event_log import EventLog
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
 from ledger.partners.tokens import LOOK_UP, ToldToken, asked_about, told_token
 from ledger.persons.holders import token_holder
-from ledger.persons.store import find_or_make
+from ledger.persons.store import SPELT, find_or_make
 
 
 class TokenStanding(StrEnum):
@@ -34,6 +37,13 @@ class TokenStanding(StrEnum):
     ACCEPTED = "accepted"
     BLOCKED = "blocked"
     EXPIRED = "expired"
+
+
+class TokenChanges(NamedTuple):
+    """What is said of a token; `group` is its parent token as it is spelt, UNSET: as before."""
+
+    standing: TokenStanding
+    group: str | UnsetType | None = UNSET
 
 
 class NamelessTokenError(LedgerError):
@@ -53,45 +63,84 @@ class PartnerTokenError(LedgerError):
         )
 
 
+class PartnerGroupError(LedgerError):
+    """A token that a partner lets charge is in no group of ours."""
+
+    def __init__(self, party: str) -> None:
+        self.party = party
+        super().__init__(f"it is a token of {party}: by its word it charges, and it has no group")
+
+
 def let_token(
     connection: Connection[Any],
     uid: str,
-    standing: TokenStanding,
+    wanted: TokenChanges,
     *,
     log: EventLog,
     by: str,
     at: datetime,
     known: Declarations | None = None,
-) -> None:
-    """Let the token *uid* charge, or not, from *at* on.
+) -> str | None:
+    """Let the token *uid* charge, or not, from *at* on; return its group then, as it is spelt.
 
     `known`: an older snapshot of declarations, if there is one at hand: there may be a million.
 
     Raises:
-        NamelessTokenError: If no token is called so.
+        NamelessTokenError: If no token, or no group, is called so.
         PartnerTokenError: If it is to charge and is a partner's that does not let it.
+        PartnerGroupError: If it is a partner's that does, and is to have a group.
         InvalidDeclarationError: If other declarations hang on what would be withdrawn.
         NotCarriedError: If it is declared, and the log cannot take the markers now.
     """
+    subject, parent = _subject(connection, uid), None
+    if isinstance(wanted.group, str):
+        parent = _subject(connection, wanted.group)
+    known = load_declarations(connection, known=known)
+    token = known.token(subject, at)
+    told = told_token(connection.execute(LOOK_UP, asked_about(subject)).fetchall(), at)
+    entity = _standing_so(token, told, wanted.standing, at)
+    if not isinstance(wanted.group, UnsetType):
+        if entity is not None:
+            entity = replace(entity, parent=parent)
+        elif parent is not None:
+            assert told is not None
+            raise PartnerGroupError(told.party)
+    changes = []
+    if parent not in {None, subject} and known.token(parent or "", at) is None:
+        name = Token(status=TokenStatus.BLOCKED)
+        _spell(connection, wanted.group)
+        changes.append(Change(kind=Kind.TOKEN, key=parent or "", entity=name))
+    if entity != token:
+        if token is None:
+            # What is declared is spelt as declared, however a station wrote it first.
+            _spell(connection, uid)
+        # Who was nobody may have charged before, and paid so; who is refused is so from now on.
+        is_news = token is None and wanted.standing is TokenStanding.ACCEPTED
+        since = None if is_news else at
+        changes.append(Change(kind=Kind.TOKEN, key=subject, entity=entity, valid_from=since))
+    if changes:
+        declare_all(connection, changes, log=log, by=by, at=at, known=known)
+    return _spelt(connection, entity.parent if entity else None)
+
+
+def _subject(connection: Connection[Any], uid: str) -> str:
     holder = token_holder(uid)
     if holder is None:
         raise NamelessTokenError
     [subject] = find_or_make(connection, [holder]).values()
-    known = load_declarations(connection, known=known)
-    token = known.token(subject.id, at)
-    told = told_token(connection.execute(LOOK_UP, asked_about(subject.id)).fetchall(), at)
-    entity = _standing_so(token, told, standing, at)
-    if entity == token:
-        return
-    if token is None:
-        # What is declared is spelt as declared, however a station wrote it first.
-        find_or_make(connection, [holder], is_declared=True)
-    # Who was nobody may have charged before, and paid as nobody; who is refused is so from now on.
-    is_news = token is None and standing is TokenStanding.ACCEPTED
-    change = Change(
-        kind=Kind.TOKEN, key=subject.id, entity=entity, valid_from=None if is_news else at
-    )
-    declare_all(connection, [change], log=log, by=by, at=at, known=known)
+    return subject.id
+
+
+def _spell(connection: Connection[Any], uid: object) -> None:
+    """Let a token be spelt so wherever it is told."""
+    holder = token_holder(uid if isinstance(uid, str) else None)
+    assert holder is not None
+    find_or_make(connection, [holder], is_declared=True)
+
+
+def _spelt(connection: Connection[Any], subject: str | None) -> str | None:
+    row = None if subject is None else connection.execute(SPELT, (subject,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _standing_so(

@@ -107,6 +107,7 @@ class Flag(StrEnum):
     TARIFF_NOT_TAKEN = "tariff_not_taken"
     STATION_COST_FAILED = "station_cost_failed"
     STATION_COST_DIFFERS = "station_cost_differs"
+    STATION_PERIOD_DIFFERS = "station_period_differs"
 
 
 STOP_IS_GONE: Final = frozenset({Flag.STOP_LOST, Flag.STOP_NOT_HELD})
@@ -266,6 +267,7 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.STATION_COST_FAILED: FlagRule("The station could not reckon what the session costs."),
     # Raised by the rating, which says both figures.
     _F.STATION_COST_DIFFERS: FlagRule("The station reckons another cost than our price."),
+    _F.STATION_PERIOD_DIFFERS: FlagRule("The station reckons a period by other figures than we."),
 }
 
 

@@ -208,6 +208,24 @@ class ProblemsTold(Fact, frozen=True, kw_only=True, array_like=True, gc=False, t
     problems: tuple[ComponentProblem, ...]
 
 
+class TransferKind(StrEnum):
+    """Which way a file goes."""
+
+    FIRMWARE = "firmware"
+    LOGS = "logs"
+
+
+class TransferTold(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="transfer"):
+    """How far a station is with a firmware, or with its logs; it changes no session.
+
+    `status` is the protocol's own word; `request_id` None: the station named no request.
+    """
+
+    kind: TransferKind
+    status: str | None
+    request_id: int | None = None
+
+
 class QueueReported(Fact, frozen=True, kw_only=True, array_like=True, gc=False, tag="queue"):
     """The station said whether it still holds messages of a transaction (GetTransactionStatus)."""
 
@@ -256,13 +274,14 @@ StationFact = (
     | StationBooted
     | SecurityEventTold
     | ProblemsTold
+    | TransferTold
     | QueueReported
     | PriceTold
     | PaymentReported
     | FrameSetAside
 )
 
-OF_NO_FOLD: Final = (SecurityEventTold, ProblemsTold)
+OF_NO_FOLD: Final = (SecurityEventTold, ProblemsTold, TransferTold)
 """What is told for people alone."""
 
 SessionFact = SessionStarted | SessionUpdated | SessionEnded

@@ -7,6 +7,7 @@ All of it is the station's word. It prices nothing here: our price is held again
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -21,13 +22,24 @@ class StationAmount(msgspec.Struct, frozen=True, array_like=True, gc=False):
     incl_tax: Decimal | None = None
 
 
+class StationPeriod(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a station counts from a moment until its next period, or the end: energy, idle time.
+
+    Of `energy` the standard names no unit. `starts_at` is the device's time.
+    """
+
+    starts_at: datetime
+    energy: Decimal | None = None
+    idle_s: int | None = None
+
+
 class StationCost(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a station reckons that a session costs, and by which usage.
 
     `currency` is ISO 4217's letters, None where it said something else. `total` is the whole,
     `parts` what it consists of, by the station's names. Times in seconds; of `energy` the schema
-    names no unit, so nothing is made of it. `failure` says why it could not reckon it ("": it did
-    not say why); None: it could.
+    names no unit, so nothing is made of it. `periods` are those that it reckons by. `failure` says
+    why it could not reckon it ("": it did not say why); None: it could.
     """
 
     currency: str | None
@@ -38,6 +50,7 @@ class StationCost(msgspec.Struct, frozen=True, array_like=True, gc=False):
     idle_s: int | None = None
     reservation_s: int | None = None
     failure: str | None = None
+    periods: tuple[StationPeriod, ...] = ()
 
 
 class ChargingLimit(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 ONE_EACH = (
     "an assignment names at most one of token, token_group and partner, "
     "at most one of station and site, and at least one in all"
 )
+
+
+class SessionLimits(NamedTuple):
+    """How far a session may go: what it may cost, taxes included, its energy and its time."""
+
+    max_cost: Decimal | None = None
+    max_energy_wh: Decimal | None = None
+    max_time_s: int | None = None
+
+
+NO_LIMITS: Final = SessionLimits()
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,7 +34,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     "wherever". The driver's side goes before the place, and the narrower condition before the
     wider one: see `keys_for`.
     `max_cost` (in the tariff's currency), `max_energy_wh` and `max_time_s` are how far a session
-    may go that it prices: a station that knows limits is told them; what was charged is billed.
+    may go that it prices: a station that knows limits is told them, another one is told to stop
+    once they are reached; what was charged is billed.
     """
 
     tariff: str
@@ -39,6 +53,15 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         places = [v for v in (self.station, self.site) if v is not None]
         if len(drivers) > 1 or len(places) > 1 or not (drivers or places):
             raise ValueError(ONE_EACH)
+
+    @property
+    def limits(self) -> SessionLimits:
+        """How far a session may go that it prices."""
+        return SessionLimits(self.max_cost, self.max_energy_wh, self.max_time_s)
+
+    def with_limits(self, limits: SessionLimits) -> Assignment:
+        """Return it with other *limits*."""
+        return replace(self, **limits._asdict())
 
     def key(self) -> str:
         """Return the declaration key: the conditions, so that a new tariff replaces the old."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from tariffs.model.policy import DEFAULT
+
+RECEIPT: Final = "{receipt}"
+"""Stands in `receipt_url` for the id of a receipt."""
 
 
 class UnknownTokens(StrEnum):
@@ -72,6 +76,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     less, than our price; in major units of the tariff's currency. With `tariffs_to_stations` a
     station that can reckon costs is sent the tariff in force at it when it boots and when that
     changes, and a driver's own with the answer about his token.
+    `receipt_url`: where who paid at a terminal finds the receipt that we number; has RECEIPT in it.
     `ask_s`: a station is asked for what is missing of a session (a sequence number, a stop) for
     that long, again and again while it says that it still holds messages of it, which keeps the
     session waiting; 0 asks nothing.
@@ -92,9 +97,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     idle_power_w: int = 500
     undeclared_power_w: int = 500_000
     prices_told: PricesTold = PricesTold.RUNNING
-    price_every_s: int = 60
+    price_every_s: int = 20
     price_display: bool = False
     station_cost_limit: Decimal = Decimal(1)
+    receipt_url: str | None = None
     tariffs_to_stations: bool = False
     ask_s: int = 86_400
     local_list: LocalList = LocalList.OFF

@@ -55,6 +55,7 @@ from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
 from ledger.rating.payers import token_objections
 from ledger.rating.rate import rate
 from ledger.rating.reconciling.station_cost import cost_difference
+from ledger.rating.reconciling.station_periods import noted_on, period_differences
 from ledger.sessions.session import ChargingSession
 from tariffs.errors import TariffError
 from tariffs.phrases.phrase import Phrase, bounded, phrase
@@ -180,14 +181,16 @@ def _rated_or_held(
         )
     except (TariffError, LedgerError) as error:
         return _held(session, declarations, (refused(error),), moment, revision)
+    periods = period_differences(session, terms.policy, is_timed=basis.depends_on_time())
     difference = cost_difference(session.quote, rated)
     if difference is None:
-        return rated
+        return noted_on(rated, periods)
     if release is None and difference.forbids_rating(terms.policy):
-        held = _held(session, declarations, (difference.said,), moment, revision)
+        reasons = (difference.said, *periods)
+        held = _held(session, declarations, reasons, moment, revision)
         # Our figure hangs on what the clocks showed.
         return replace(held, tzdata_version=rated.tzdata_version, offsets=rated.offsets)
-    return difference.noted_on(rated)
+    return noted_on(difference.noted_on(rated), periods)
 
 
 def refused(error: TariffError | LedgerError) -> Phrase:

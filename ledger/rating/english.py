@@ -42,6 +42,8 @@ SENTENCES: Final = {
     "price_told_differs": "Its station was told {told} after its end, it is rated at {rated}.",
     "station_cost_differs": "The station reckons {station}, our price is {ours}, {basis}"
     "{tariff:quoted?; its tariff is *}.",
+    "station_period_differs": "From {starts_at} the station counts {station}, we count {ours}.",
+    "station_periods_more": "{count} more figures of the station's periods differ from ours.",
     "with_taxes": "with taxes",
     "before_taxes": "before taxes",
     "rating_failed": "Rating it failed: {error}: {message}",

@@ -20,7 +20,15 @@ from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, source_of
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
-from ledger.sessions.told import NOTHING, Settled, settled, told, without
+from ledger.sessions.told import (
+    NOTHING,
+    SILENT,
+    Settled,
+    TransactionTold,
+    settled,
+    told,
+    without,
+)
 from ledger.worker.extent import Extent
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.session_rows import BEGINNING
@@ -100,6 +108,10 @@ class LiveFold:
         """Return the sessions of *transaction* that are folded from facts."""
         self._fold_anew()
         return self._fold.sessions(transaction)
+
+    def heard(self, transaction: str) -> TransactionTold:
+        """Return the facts that name *transaction*, rightly or not."""
+        return self._told.transactions.get(transaction, SILENT)
 
     def windows_taking(self, named: Mapping[str, Iterable[StationFact]]) -> list[Window]:
         """Return the windows that stops without a valid id among the *named* were given to."""

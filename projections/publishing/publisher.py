@@ -16,11 +16,10 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, Final, Protocol
 
-import psycopg
 from psycopg import Connection
 
 from ledger.database import connect
-from ledger.leases import Lease, LeaseLostError, give_up_lease, hold_lease, take_lease
+from ledger.leases import Lease, LeaseLostError, hold_lease, leave, take_lease
 from ledger.log.event_log import LogError
 from ledger.log.kafka.publisher import KeyedMessage
 from projections.publishing.event_types import DecisionEvent, encode_event, kind_of_event
@@ -125,12 +124,7 @@ class EventPublisher:
     def close(self) -> None:
         """Let another process publish at once."""
         self._topic.forget()
-        if self._lease is not None and not self._connection.closed:
-            try:
-                give_up_lease(self._connection, self._lease)
-            except psycopg.Error as error:
-                _LOGGER.warning("the lease to publish runs on: %s", error)
-        self._connection.close()
+        leave(self._connection, self._lease)
 
     def _publish(self, page: EventPage, stop: threading.Event) -> bool:
         """Publish *page*; say whether it is done: not if *stop* was set while Kafka was away."""

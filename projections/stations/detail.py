@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import msgspec
 from psycopg import Connection
@@ -24,6 +24,11 @@ ORDER BY position DESC, line DESC
 """
 
 
+_SETTINGS: LiteralString = """
+SELECT boot, told, boot_interval_s, items_get, items_set, bytes_get, bytes_set
+FROM station_setting WHERE station_id = %s
+"""
+_UNSET: Final = ("Accepted", "Accepted", None, None, None, None, None)
 _PROBLEMS: LiteralString = """
 SELECT component, evse_id, connector_id, code, coalesce(told_at, received_at)
 FROM station_problem WHERE station_id = %s ORDER BY evse_id, connector_id, component
@@ -71,12 +76,33 @@ class ToldSecurityEvent(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
 
 
+class ShownPerMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a station takes in one message of a call; null: not known."""
+
+    get_variables: int | None
+    set_variables: int | None
+
+
+class ShownSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a station is set beside its declaration. `registered` is what its last boot was answered.
+
+    `boot` is what the next one is, and after how many seconds it boots again (null: 30).
+    """
+
+    boot: str
+    boot_interval_s: int | None
+    registered: str
+    items_per_message: ShownPerMessage
+    bytes_per_message: ShownPerMessage
+
+
 class StationDetail(RegisteredStation, frozen=True, kw_only=True):
     """A station with its open sessions, its problems, and its last security events.
 
     The newest of these come first.
     """
 
+    settings: ShownSettings
     problems: list[StationProblem]
     sessions: list[RunningSession]
     security_events: list[ToldSecurityEvent]
@@ -98,6 +124,7 @@ def read_station_detail(
     problems = connection.execute(_PROBLEMS, (station.id,)).fetchall()
     return StationDetail(
         **msgspec.structs.asdict(station),
+        settings=_settings(connection, station.id),
         problems=[
             StationProblem(component=name, evse=evse, connector=connector, code=code, since=since)
             for name, evse, connector, code, since in problems
@@ -112,6 +139,18 @@ def read_station_detail(
             )
             for kind, partition, position, line, told_at, received_at in events
         ],
+    )
+
+
+def _settings(connection: Connection[Any], station_id: str) -> ShownSettings:
+    row = connection.execute(_SETTINGS, (station_id,)).fetchone()
+    boot, registered, interval, items_get, items_set, bytes_get, bytes_set = row or _UNSET
+    return ShownSettings(
+        boot=boot,
+        boot_interval_s=interval,
+        registered=registered,
+        items_per_message=ShownPerMessage(get_variables=items_get, set_variables=items_set),
+        bytes_per_message=ShownPerMessage(get_variables=bytes_get, set_variables=bytes_set),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from psycopg import Connection
@@ -14,7 +16,7 @@ from ledger.facts.stored import stored_facts
 from ledger.rating.decisions import Moment
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
-from ledger.sessions.told import told
+from ledger.sessions.told import TransactionTold, told
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.findings import Findings
 from ledger.worker.live_folds import LiveFold, LiveFolds
@@ -58,11 +60,15 @@ def _last(facts: list[StationFact]) -> datetime:
 
 
 class StationNow(NamedTuple):
-    """The rows of a station's unfinished sessions, what they are by now, from how many facts."""
+    """The rows of a station's unfinished sessions, what they are by now, from how many facts.
+
+    `heard` is what names each of their transactions.
+    """
 
     unfinished: list[SessionRow]
     sessions: dict[str, ChargingSession]
     facts: int
+    heard: Mapping[str, TransactionTold] = MappingProxyType({})
 
 
 def station_now(
@@ -90,4 +96,5 @@ def station_now(
         for transaction in extent
         for session in live.sessions(transaction)
     }
-    return StationNow(memory.unfinished, sessions, live.size - 1)
+    heard = {transaction: live.heard(transaction) for transaction in extent}
+    return StationNow(memory.unfinished, sessions, live.size - 1, heard)

@@ -112,6 +112,12 @@ WHERE body <> 'null' AND (%(site)s::text IS NULL OR body::json ->> 'site' = %(si
 ORDER BY key LIMIT %(limit)s
 """
 
+_SPELT: LiteralString = """
+SELECT key FROM declaration WHERE kind = 'station' AND key = %(id)s
+UNION ALL SELECT key FROM declaration WHERE kind = 'station' AND lower(key) = %(canonical)s
+LIMIT 1
+"""
+
 
 def read_stations(
     connection: Connection[Any],
@@ -247,3 +253,10 @@ def read_station(
 ) -> RegisteredStation | None:
     """Return one station, however its id is spelt; None if it is not declared."""
     return next(iter(read_stations(connection, at=at, only=station_id, limit=1)), None)
+
+
+def declared_id(connection: Connection[Any], station_id: str) -> str:
+    """Return a station's id as it is declared, however *station_id* spells it."""
+    asked = {"id": station_id, "canonical": canonical(station_id)}
+    found = connection.execute(_SPELT, asked).fetchone()
+    return station_id if found is None else str(found[0])

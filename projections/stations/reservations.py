@@ -30,6 +30,14 @@ AND NOT EXISTS (
 ORDER BY asked_at DESC, command_id DESC LIMIT %(limit)s
 """
 
+_ASKED: LiteralString = """
+SELECT EXISTS (
+    SELECT FROM reservation JOIN station_command ON station_command.id = command_id
+    WHERE reservation.station_id = %s AND reservation.asked_at > clock_timestamp() - interval '1 s'
+      AND status = 'ASKED' AND ended_at IS NULL
+)
+"""
+
 
 class ReservationState(StrEnum):
     """What became of a reservation."""
@@ -110,3 +118,9 @@ def read_reservations(
             _LIST, asked
         )
     ]
+
+
+def is_asked(connection: Connection[Any], station_id: str) -> bool:
+    """Say whether a station was asked for a reservation just now, and may still answer."""
+    (found,) = connection.execute(_ASKED, (station_id,)).fetchone() or (False,)
+    return bool(found)

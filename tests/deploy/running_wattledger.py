@@ -66,6 +66,24 @@ class Wattledger:
             process.terminate()
             process.communicate(timeout=60)
 
+    @contextmanager
+    def part(self, name: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+        """Run one part alone; yield its process and what it says once it is ready."""
+        process = subprocess.Popen(
+            [*PROGRAM, "run", name, *arguments, "--data", str(self.data)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**self.environment, "PYTHONUNBUFFERED": "1"},
+        )
+        assert process.stdout is not None
+        try:
+            said = process.stdout.readline()
+            assert said, f"{name} ended with {process.wait()}"
+            yield process, said
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
     def until(self, *arguments: object, seconds: float = 20) -> Any:  # noqa: ANN401 - JSON
         """Return what a command lists, once it lists anything."""
         limit = time.monotonic() + seconds

@@ -12,9 +12,10 @@ import pytest
 from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ingest.declared_directory import FRESH_SECONDS, DeclaredDirectory
-from ingest.directory import AuthorizationStatus, PriceTerms
+from ingest.directory import AuthorizationStatus, PriceTerms, power_at
 from ledger.database import connect
 from ledger.desk.apply import apply_files
+from ledger.desk.publish import publish_files
 from ledger.log.postgres import PostgresEventLog
 from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
 from ledger.persons.holders import token_holder
@@ -155,7 +156,7 @@ stations: {CS-1: {site: s, price_messages: true}, CS-2: {site: s}}
         apply_files(connection, [(more, "more.yaml")], log=log, by="a test", at=NOON)
     await asyncio.sleep(FRESH_SECONDS)
 
-    assert before == PriceTerms(is_telling=True, every_seconds=60), "also where nobody said so"
+    assert before == PriceTerms(is_telling=True, every_seconds=20), "also where nobody said so"
     assert await directory.price_terms("CS-1") == PriceTerms(
         is_telling=True, every_seconds=7, in_messages=True, on_display=True
     )
@@ -170,3 +171,59 @@ stations: {CS-1: {site: s, price_messages: true}, CS-2: {site: s}}
         apply_files(connection, never, log=log, by="a test", at=NOON)
     await asyncio.sleep(FRESH_SECONDS)
     assert not (await directory.price_terms("CS-1")).is_telling
+
+
+async def test_what_plugs_can_bring_is_declared_of_each_or_of_the_station(
+    declared: str, directory: DeclaredDirectory
+) -> None:
+    more = """
+legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A}}
+sites: {s: {time_zone: Europe/Berlin, country: DE, legal_entity: a, currency: EUR}}
+stations:
+  CS-1:
+    site: s
+    password: correct-horse-battery
+    max_power_w: 50000
+    connectors:
+      - {evse_id: 1, connector_id: 1, max_power_w: 22000}
+      - {evse_id: 1, connector_id: 2, max_power_w: 43000}
+      - {evse_id: 2, connector_id: 1}
+"""
+    with connect(declared) as connection, PostgresEventLog(declared) as log:
+        apply_files(connection, [(more, "more.yaml")], log=log, by="a test", at=NOON)
+    await asyncio.sleep(FRESH_SECONDS)
+    station = await directory.station("cs-1")
+    assert station is not None
+
+    powers = [await power_at(directory, station, evse) for evse in (1, 2)]
+
+    assert powers == [43_000, 50_000], "the most of an EVSE's plugs, else the station's"
+
+
+async def test_a_place_is_limited_where_an_assignment_names_a_limit(
+    declared: str, directory: DeclaredDirectory
+) -> None:
+    text = """
+legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A}}
+sites:
+  s: {time_zone: Europe/Berlin, country: DE, legal_entity: a, currency: EUR}
+  other: {time_zone: Europe/Berlin, country: DE, legal_entity: a, currency: EUR}
+stations: {CS-1: {site: s}, CS-2: {site: s}, CS-3: {site: other}}
+tariff_assignments:
+"""
+    tariff = "tariff: day\ncurrency: EUR\nelements:\n  - energy: 0.40 per kWh\n"
+    with connect(declared) as connection, PostgresEventLog(declared) as log:
+        publish_files(connection, [(tariff, "day.yaml")], log=log, by="a test", at=NOON)
+
+    async def limited(assigned: str) -> list[bool]:
+        with connect(declared) as connection, PostgresEventLog(declared) as log:
+            files = [(f"{text}  - {{tariff: day, {assigned}}}", "more.yaml")]
+            apply_files(connection, files, log=log, by="a test", at=NOON)
+        await asyncio.sleep(FRESH_SECONDS)
+        stations = ("CS-1", "CS-2", "CS-3")
+        return [(await directory.price_terms(each)).is_limited for each in stations]
+
+    assert await limited("site: s") == [False, False, False]
+    assert await limited("station: CS-2, max_time_s: 60") == [False, True, False]
+    assert await limited("site: s, max_cost: 5") == [True, True, False]
+    assert await limited("token: 04gone, max_energy_wh: 1") == [True, True, True]

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ledger.database import connect
-from ledger.leases import Lease, LeaseLostError, give_up_lease, hold_lease, take_lease
+from ledger.leases import Lease, LeaseLostError, give_up_lease, hold_lease, leave, take_lease
 
 Connection = psycopg.Connection[Any]
 
@@ -159,3 +159,25 @@ def test_of_many_who_ask_at_once_one_gets_it(database: str) -> None:
         thread.join()
 
     assert [each for each in got if each] == [Lease("ticks", 1)]
+
+
+def test_who_leaves_gives_up_what_he_holds_and_closes(
+    connection: psycopg.Connection[Any], database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine, lost = connect(database), connect(database)
+    held = take_lease(mine, "a", holder="A", seconds=60)
+    leave(mine, held)
+    again = take_lease(connection, "a", holder="B", seconds=60)
+    # A second time, without one, and where the database went away.
+    leave(mine, held)
+    leave(None, held)
+    lost.execute("SELECT 1")
+    connection.execute("SELECT pg_terminate_backend(%s)", (lost.info.backend_pid,))
+    leave(lost, again)
+
+    assert mine.closed
+    assert lost.closed
+    assert again is not None
+    assert again.epoch == 2
+    assert [each.split(" on:")[0] for each in caplog.messages] == ["the lease a runs"]
+    assert take_lease(connection, "a", holder="C", seconds=60) is None

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,25 +15,31 @@ from hypothesis import strategies as st
 
 from ingest.facts.translate import translate
 from ingest.prices.books import BookedPrices
-from ingest.prices.price import FinalPrice, PriceQuestion, ShownPrice
-from ledger.database import connect_async
+from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction
+from ledger.database import connect, connect_async
+from ledger.declared.changes import Change
+from ledger.declared.declarations import Kind
+from ledger.declared.store import declare
 from ledger.log.event_log import Position, partition_of
 from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.assignments import NO_LIMITS, Assignment
 from ledger.worker.session_rows import SessionRow
 from ledger.worker.stored.session_store import load_station_now, load_stations
 from ledger.worker.worker import Worker
-from projections.running_prices import RunningPrice, RunningPrices
+from projections.running_prices import RunningPrice, RunningPrices, SessionSoFar
 from tests.charging_day import (
     PARTITIONS,
     STATIONS,
     Timed,
     at,
+    call,
     charging_day,
     declare_day,
     declare_fleet,
     event201,
     everywhere,
     meter16,
+    stamp,
     start16,
     status16,
     stop16,
@@ -54,6 +61,11 @@ min_price: 1.00
 
 
 def priced(dsn: str, station: str, transaction: str) -> RunningPrice | None:
+    found = running(dsn, station, transaction)
+    return found.price if found else None
+
+
+def running(dsn: str, station: str, transaction: str) -> SessionSoFar | None:
     with RunningPrices(dsn) as prices:
         return prices.of(station, transaction)
 
@@ -91,6 +103,55 @@ def test_what_is_over_unknown_or_would_be_held_has_none(database: str) -> None:
     assert priced(database, "CS-NOWHERE", "7") is None
 
 
+def test_a_session_whose_start_never_came_costs_what_was_heard_of_it(database: str) -> None:
+    version = declare_fleet(database)
+    first = event201(TWO, 0, "Updated", "tx", 1, 1_000, token="FLEET1")
+    told: list[str | None] = []
+    for news in (
+        [*everywhere(version, -1), first],
+        [event201(TWO, 30, "Updated", "tx", 2, 4_000)],
+        [event201(TWO, 40, "Ended", "tx", 3, 4_500)],
+    ):
+        go_on(database, news)
+        price = priced(database, TWO, "tx")
+        told.append(None if price is None else str(price.gross))
+
+    # 0, 3 and 3.5 kWh at 0.40 with 19 %.
+    assert told == ["0.00", "1.43", "1.67"]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([("Updated", 1, 1_000), ("Updated", 3, 2_000), ("Ended", 4, 3_000)], id="gap"),
+        pytest.param([("Ended", 4, 3_000)], id="its end alone"),
+        pytest.param([("Updated", 1, None), ("Ended", 2, 3_000)], id="the end's register alone"),
+    ],
+)
+def test_what_is_doubtful_beside_its_start_has_no_price(
+    database: str, events: list[tuple[str, int, int | None]]
+) -> None:
+    version = declare_fleet(database)
+    heard = [
+        event201(TWO, 10 * seq, kind, "tx", seq, wh, token="FLEET1")
+        if wh is not None
+        else call(TWO, 10 * seq, "TransactionEvent", silent(seq), {})
+        for kind, seq, wh in events
+    ]
+    go_on(database, [*everywhere(version, -1), *heard])
+
+    assert priced(database, TWO, "tx") is None
+
+
+def silent(seq: int) -> dict[str, Any]:
+    """Return an event that names a token and tells of no register."""
+    return {
+        "eventType": "Updated", "timestamp": stamp(10 * seq), "seqNo": seq,
+        "transactionInfo": {"transactionId": "tx"}, "evse": {"id": 1, "connectorId": 1},
+        "idToken": {"idToken": "FLEET1", "type": "ISO14443"},
+    }  # fmt: skip
+
+
 def test_a_tariff_that_is_declared_later_is_seen(database: str) -> None:
     version = declare_fleet(database)
     begun = [start16(ONE, 0, 7, "FLEET1", 0), meter16(ONE, 30, 7, 3_000)]
@@ -103,7 +164,28 @@ def test_a_tariff_that_is_declared_later_is_seen(database: str) -> None:
 
     assert before is not None
     assert after is not None
-    assert (before.gross, after.gross) == (Decimal("1.43"), Decimal("1.84"))
+    assert before.price is not None
+    assert after.price is not None
+    assert (before.price.gross, after.price.gross) == (Decimal("1.43"), Decimal("1.84"))
+
+
+def test_how_far_a_session_is_and_may_go_is_known_also_where_it_would_be_held(
+    database: str,
+) -> None:
+    version = declare_fleet(database)
+    begun = [start16(ONE, 0, 7, "STRANGER", 0), meter16(ONE, 30, 7, 3_000)]
+    go_on(database, [*everywhere(version, -1), *begun])
+    before = running(database, ONE, "7")
+    limited = Assignment(tariff="DAY", site="yard", max_energy_wh=Decimal(2_000))
+    change = Change(kind=Kind.ASSIGNMENT, key=limited.key(), entity=limited, valid_from=at(0))
+    with connect(database) as connection:
+        declare(connection, [change], by="a test", at=at(-60))
+    after = running(database, ONE, "7")
+
+    assert before is not None
+    assert after is not None
+    assert (before.price, before.limits, before.started_at) == (None, NO_LIMITS, at(0))
+    assert (after.limits.max_energy_wh, after.energy_wh) == (Decimal(2_000), Decimal(3_000))
 
 
 def asked(station: str, transaction: str, position: int, minutes: float) -> PriceQuestion:
@@ -115,7 +197,7 @@ def booked(dsn: str, *questions: PriceQuestion) -> list[FinalPrice]:
     """Return what the books say, all asked at once."""
 
     async def ask_all() -> list[FinalPrice]:
-        async def nothing(_station: str, _transaction: str) -> ShownPrice | None:
+        async def nothing(_station: str, _transaction: str) -> RunningTransaction | None:
             return None
 
         prices = BookedPrices(partial(connect_async, dsn), nothing)
@@ -273,7 +355,7 @@ def test_a_reference_that_no_table_holds_is_no_error_for_others(
     position = reached(database, ONE) - 1
 
     async def both() -> list[object]:
-        async def nothing(_station: str, _transaction: str) -> ShownPrice | None:
+        async def nothing(_station: str, _transaction: str) -> RunningTransaction | None:
             return None
 
         prices = BookedPrices(partial(connect_async, database), nothing)

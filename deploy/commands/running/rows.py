@@ -27,7 +27,7 @@ RUNNING_COMMANDS: Final = (
     Command(
         words="run interface",
         function="deploy.commands.running.run:interface",
-        summary="Serve the HTTP interface; any number of these processes may run.",
+        summary="Serve the HTTP interface, and files where `files_port` is set.",
         examples=("run interface", "run interface --port 8080 --config /etc/wattledger.toml"),
     ),
     Command(

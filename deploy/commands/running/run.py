@@ -34,17 +34,24 @@ def stations(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
 
 
 def interface(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
-    """Serve the HTTP interface; any number of these processes may run.
+    """Serve the HTTP interface, and files where `files_port` is set.
+
+    Any number of these processes may run.
 
     Args:
         port: Its port (setting `http_port`).
         folder: Where its settings and its small files are.
     """
-    return _run(
-        "interface",
-        folder.settings(http_port=port),
-        lambda address: say(f"the interface is at {address}, described in /schema/openapi.json"),
-    )
+    from deploy.interface.process import HttpAddresses
+
+    def tell(news: object) -> None:
+        assert isinstance(news, HttpAddresses)
+        if news.interface:
+            say(f"the interface is at {news.interface}, described in /schema/openapi.json")
+        if news.files:
+            say(f"stations fetch and send files at {news.files}")
+
+    return _run("interface", folder.settings(http_port=port), tell)
 
 
 def worker(*, folder: DataFolder = FOLDER) -> int:

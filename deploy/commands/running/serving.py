@@ -52,6 +52,8 @@ def _welcome(system: System, data: Path) -> str:
     again = f" --data {data}"
     if system.interface:
         where += f"\nThe HTTP interface: {system.interface} (wattledger access add makes a token)"
+    if system.files:
+        where += f"\nStations fetch and send files at {system.files}"
     health = "".join(f"\n  {name:<9}  {address}" for name, address in system.endpoints.items())
     if health:
         health = f"Health and metrics (/healthz, /readyz, /metrics):{health}\n"

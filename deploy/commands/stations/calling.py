@@ -16,10 +16,14 @@ from deploy.running.opening import opened
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from psycopg import Connection
 
     from ingest.commands.asking import StationCommands
     from ingest.commands.outcome import CommandOutcome
     from ingest.commands.typed import TypedCall
+    from ingest.files.calls import Called
 
     Ask = Callable[[StationCommands], Awaitable[CommandOutcome]]
 
@@ -83,6 +87,57 @@ def send(folder: ReadingFolder, station: str, say_in: Callable[[str], TypedCall]
         call = say_in(await commands.protocol_of(station))
         payload = msgspec.json.encode(call.payload).decode()
         return await commands.ask(station, call.action, payload, by=login(), patience=Patience())
+
+    return _show(_asked(folder, ask), as_json=folder.json)
+
+
+def send_with_address(
+    folder: ReadingFolder, station: str, say_in: Callable[[Connection[Any], str, Called], TypedCall]
+) -> int:
+    """Send what *say_in* makes of the files' address and a station, as `send` does.
+
+    Raises:
+        IngestError: If it may not be sent, its station is not connected, or no files are served.
+    """
+    import asyncio
+    from uuid import uuid4
+
+    import msgspec
+
+    from ingest.commands.asking import Patience
+    from ingest.files.calls import Called
+    from ledger.database import dsn_of
+
+    settings = folder.settings()
+    with opened(settings) as connection:
+
+        async def ask(commands: StationCommands) -> CommandOutcome:
+            called = Called(*await commands.linked(station), uuid4())
+            call = say_in(connection, settings.files_base, called)
+            payload = msgspec.json.encode(call.payload).decode()
+            return await commands.ask(
+                station,
+                call.action,
+                payload,
+                by=login(),
+                patience=Patience(),
+                command_id=called.command_id,
+            )
+
+        outcome = asyncio.run(_ask(dsn_of(connection), ask))
+    return _show(outcome, as_json=folder.json)
+
+
+def tell_password(folder: ReadingFolder, station: str, password: str) -> int:
+    """Have a station told its new password, show its answer, return the code.
+
+    Raises:
+        IngestError: If no station of its version takes such a one, or it is not connected.
+    """
+    from ingest.commands.asking import Patience
+
+    async def ask(commands: StationCommands) -> CommandOutcome:
+        return await commands.ask_password(station, password, by=login(), patience=Patience())
 
     return _show(_asked(folder, ask), as_json=folder.json)
 

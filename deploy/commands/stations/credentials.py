@@ -9,6 +9,8 @@ from typing import LiteralString
 import msgspec
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.text_files import FromStdin, read_secret
+from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 from ledger.declared.passwords import hash_password
@@ -43,14 +45,34 @@ class RefusedConnection(msgspec.Struct, frozen=True, kw_only=True):
     times: int
 
 
-def password(*, of: str | None = None, folder: ReadingFolder = READ_FOLDER) -> int:
-    """Make a password for a station, with the hash that master data may hold instead of it.
+def password(
+    station: str | None = None,
+    *,
+    of: str | None = None,
+    password_stdin: FromStdin = False,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Tell a station a new password, or make one with the hash that master data may hold.
+
+    A station that is named is told it now, and must be connected; it holds once the station
+    accepted it, and the old one until then. No row, answer or line of the log shows it.
 
     Args:
+        station: Tell this station; without one a password is only made and shown.
         of: Hash this password; without it a random one is made (32 hex digits, as 1.6 wants).
+        password_stdin: Read the station's password from standard input; without it a random one
+            is made, which nobody sees.
         folder: Where.
     """
-    chosen = of or secrets.token_hex(PASSWORD_BYTES)
+    if station is not None:
+        if of is not None:
+            message = "a password for a station comes from --password-stdin: a shell keeps --of"
+            raise DeployError(message)
+        from deploy.commands.stations.calling import tell_password
+
+        new = read_secret() if password_stdin else secrets.token_hex(PASSWORD_BYTES)
+        return tell_password(folder, station, new)
+    chosen = read_secret() if password_stdin else of or secrets.token_hex(PASSWORD_BYTES)
     digest = hash_password(chosen)
     if folder.json:
         print_json({"password": chosen, "password_hash": digest})

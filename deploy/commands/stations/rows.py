@@ -141,8 +141,20 @@ STATION_COMMANDS: Final = (
     Command(
         words="station logs",
         function="deploy.commands.stations.servicing:logs",
-        summary="Have a station send its diagnostics, or its security log, to a URL.",
-        examples=("station logs CS-001 --to https://files.example/CS-001",),
+        summary="Have a station send its diagnostics, or its security log: here, or to a URL.",
+        examples=(
+            "station logs CS-001 --since 2026-03-01",
+            "station logs CS-001 --to https://files.example/CS-001",
+        ),
+    ),
+    Command(
+        words="station files",
+        function="deploy.commands.stations.files:files",
+        summary="List the files that a station sent, the newest first, or take one of them.",
+        examples=(
+            "station files CS-001",
+            "station files CS-001 --get diagnostics.tar.gz -o diagnostics.tar.gz",
+        ),
     ),
     Command(
         words="station firmware",
@@ -151,7 +163,10 @@ STATION_COMMANDS: Final = (
             "Have a station fetch a firmware and run it; a signed one with certificate and "
             "signature."
         ),
-        examples=("station firmware CS-001 --at https://files.example/v2.bin",),
+        examples=(
+            "station firmware CS-001 2.0",
+            "station firmware CS-001 --at https://files.example/v2.bin",
+        ),
     ),
     Command(
         words="station certificate install",
@@ -221,11 +236,26 @@ STATION_COMMANDS: Final = (
         words="station password",
         function="deploy.commands.stations.credentials:password",
         summary=(
-            "Make a password for a station, with the hash that master data may hold instead of it."
+            "Tell a station a new password, or make one with the hash that master data may hold."
         ),
         examples=(
+            "station password CS-001 --password-stdin < new-password",
+            "station password CS-001",
             "station password",
             "station password --of 'a password that you chose'",
+        ),
+    ),
+    Command(
+        words="station set",
+        function="deploy.commands.stations.setting:set_station",
+        summary=(
+            "Set how a station is registered, how much it takes in a message, or which password "
+            "it uses."
+        ),
+        examples=(
+            "station set CS-001 --boot Pending --boot-interval-s 60",
+            "station set CS-001 --items-per-message 5 --bytes-per-message 2000",
+            "station set CS-001 --password-stdin < password",
         ),
     ),
     Command(

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from ingest.commands.servicing import Signed
+    from ingest.commands.typed import TypedCall
+    from ingest.files.calls import Called
+
 Security = Annotated[bool, Parameter(negative=(), help="The security log instead.")]
+Plain = Annotated[bool, Parameter(negative=(), help="Without the signature, if there is one.")]
 Use = Literal["csms", "manufacturer", "v2g", "mo"]
 Priority = Literal["AlwaysFront", "InFront", "NormalCycle"]
 
@@ -19,67 +27,105 @@ Priority = Literal["AlwaysFront", "InFront", "NormalCycle"]
 def logs(
     station: str,
     *,
-    to: str,
+    to: str | None = None,
     security: Security = False,
     since: datetime | None = None,
     until: datetime | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
-    """Have a station send its diagnostics, or its security log, to a URL.
+    """Have a station send its diagnostics, or its security log: here, or to a URL.
 
     Args:
         station: The station's id.
-        to: Where it sends them.
+        to: Where it sends them (default: an address made for it; `station files` shows what came).
         security: The security log instead.
         since: From when on; without a zone in UTC.
         until: Until when.
         folder: Where.
     """
-    from deploy.commands.stations.calling import send
+    from deploy.commands.stations.calling import send, send_with_address
     from ingest.commands import servicing
+    from ingest.files.calls import logs_call
 
-    times = {"since": _utc(since), "until": _utc(until)}
+    first, last = _utc(since), _utc(until)
+    if to is None:
+        return send_with_address(
+            folder,
+            station,
+            lambda connection, base, called: logs_call(
+                connection, base, called, is_security=security, since=first, until=last
+            ),
+        )
     return send(
         folder,
         station,
-        lambda protocol: servicing.logs(protocol, location=to, is_security=security, **times),
+        lambda protocol: servicing.logs(
+            protocol, location=to, is_security=security, since=first, until=last
+        ),
     )
 
 
 def firmware(
     station: str,
+    version: str | None = None,
     *,
-    at: str,
+    at: str | None = None,
     when: datetime | None = None,
     certificate: Path | None = None,
     signature: str | None = None,
+    plain: Plain = False,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Have a station fetch a firmware and run it; a signed one with certificate and signature.
 
     Args:
         station: The station's id.
-        at: The firmware's URL.
+        version: The version of a firmware that `firmware add` keeps, the one that fits the station.
+        at: The firmware's URL, where it is kept elsewhere.
         when: Not before then (default: now); without a zone in UTC.
-        certificate: PEM file of who signed it.
-        signature: The signature, in base64.
+        certificate: PEM file of who signed the one at a URL.
+        signature: Its signature, in base64, or @FILE.
+        plain: Without the signature: a station of 1.6 may know none.
         folder: Where.
     """
-    from deploy.commands.stations.calling import send
+    from deploy.commands.stations.calling import send, send_with_address
     from ingest.commands import servicing
+    from ingest.files.calls import firmware_call
+    from ingest.files.firmware import fitting_firmware
+
+    signed, moment = signed_by(certificate, signature), _utc(when) or datetime.now(UTC)
+    if (version is None) == (at is None) or (version is not None and signed is not None):
+        message = "name the version of a kept firmware, or --at with the URL of another one"
+        raise DeployError(message)
+    if at is not None:
+        return send(
+            folder,
+            station,
+            lambda protocol: servicing.firmware(protocol, location=at, at=moment, signed=signed),
+        )
+
+    def say(connection: Connection[Any], base: str, called: Called) -> TypedCall:
+        kept = fitting_firmware(connection, version or "", called.station_id)
+        return firmware_call(connection, base, called, kept, at=moment, is_plain=plain)
+
+    return send_with_address(folder, station, say)
+
+
+def signed_by(certificate: Path | None, signature: str | None) -> Signed | None:
+    """Return who signed a firmware, None where nobody did.
+
+    Raises:
+        DeployError: If only half of it is said, or a file cannot be read.
+    """
+    from ingest.commands.servicing import Signed
 
     if (certificate is None) != (signature is None):
         message = "a signed firmware has both --certificate and --signature"
         raise DeployError(message)
-    signed = None
-    if certificate is not None and signature is not None:
-        signed = servicing.Signed(_text(certificate), signature)
-    moment = _utc(when) or datetime.now(UTC)
-    return send(
-        folder,
-        station,
-        lambda protocol: servicing.firmware(protocol, location=at, at=moment, signed=signed),
-    )
+    if certificate is None or signature is None:
+        return None
+    given = _text(Path(signature[1:])) if signature.startswith("@") else signature
+    return Signed(_text(certificate), given.strip())
 
 
 def install_certificate(

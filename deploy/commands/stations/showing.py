@@ -139,6 +139,8 @@ def _as_json(station: StationDetail, commands: list[CommandOutcome]) -> dict[str
 
 
 def _say_station(station: StationDetail) -> None:
+    from deploy.commands.stations.setting import settings_lines
+
     link = station.connection
     online = f"since {shown(link.since)}, {link.protocol}" if link else "no"
     faults = [_fault(each) for each in station.connectors if each.is_faulted]
@@ -155,6 +157,7 @@ def _say_station(station: StationDetail) -> None:
         f"online      {online}",
         f"last frame  {shown(station.last_frame_at)}",
         f"faults      {shown(faults)}",
+        *(f"{name:<12}{value}" for name, value in settings_lines(station.settings)),
     )
 
 

@@ -48,6 +48,20 @@ CREATE TABLE security_event (
     PRIMARY KEY (station_id, position, line)
 );
 
+-- How far stations said that they are with a firmware or their logs, the last ones of each; the request
+-- is null where the station named none.
+CREATE TABLE transfer_status (
+    station_id  text        NOT NULL,
+    partition   integer     NOT NULL,
+    position    bigint      NOT NULL,
+    line        integer     NOT NULL,
+    kind        text        NOT NULL,
+    request_id  integer,
+    status      text        NOT NULL,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (station_id, position, line)
+);
+
 -- Sessions by when they began, the newest first: of all, of a station, of a token. As
 -- projections/sessions.py orders them.
 CREATE INDEX session_newest ON session ((coalesce(started_at, first_fact_at)) DESC, session_id);

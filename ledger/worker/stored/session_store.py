@@ -31,16 +31,21 @@ ON CONFLICT (session_id) DO UPDATE SET
     is_refused = excluded.is_refused
 """
 # Of a transaction every session from some on: with one left out another one would be folded. Stops
-# without an id share theirs, and have nothing else in common.
+# without an id share theirs, and have nothing else in common. Since when is asked once a station.
 OF_STATIONS: LiteralString = """
+WITH wanted AS MATERIALIZED (
+    SELECT station_id, least(%(since)s, (
+        SELECT min(first_fact_at) FROM unfinished_session AS unfinished
+        WHERE unfinished.station_id = asked.station_id
+    )) AS since
+    FROM unnest(%(stations)s::text[]) AS asked (station_id)
+)
 SELECT session.* FROM session JOIN (
     SELECT station_id, transaction_ref, array_agg(session_id) AS session_ids,
            min(coalesce(facts_from, '-infinity')) AS begins
-    FROM session AS late
-    WHERE station_id = ANY (%s) AND (state = ANY (%s) OR last_fact_at >= least(%s, (
-        SELECT min(first_fact_at) FROM unfinished_session AS unfinished
-        WHERE unfinished.station_id = late.station_id
-    )))
+    FROM session AS late JOIN wanted USING (station_id)
+    WHERE station_id = ANY (%(stations)s)
+      AND (state = ANY (%(states)s) OR last_fact_at >= wanted.since)
     GROUP BY station_id, transaction_ref
 ) AS late USING (station_id, transaction_ref)
 WHERE coalesce(session.facts_from, '-infinity') >= late.begins
@@ -129,7 +134,8 @@ def load_stations(
     That is: unfinished, or with a fact since then or since the first unfinished session began.
     """
     cursor = connection.cursor(row_factory=class_row(SessionRow))
-    return cursor.execute(OF_STATIONS, (list(stations), list(UNFINISHED), since)).fetchall()
+    asked = {"stations": list(stations), "states": list(UNFINISHED), "since": since}
+    return cursor.execute(OF_STATIONS, asked).fetchall()
 
 
 def load_station_now(

@@ -1,4 +1,4 @@
-"""What stations last said of themselves, for people: model, connectors, security events.
+"""What stations last said of themselves, for people: model, connectors, events, file transfers.
 
 Kept as rows beside the sessions, because no list may read the log: what is written costs a row for
 a boot, a changed connector or a security event, however long a station has been there. A frame that
@@ -25,11 +25,13 @@ from ledger.facts.station_facts import (
     SecurityEventTold,
     StationBooted,
     StationFact,
+    TransferTold,
 )
 
 SECURITY_EVENTS_KEPT: Final = 50
 CONNECTORS_KEPT: Final = 128
 PROBLEMS_KEPT: Final = 50
+TRANSFERS_KEPT: Final = 50
 """Of each station; more than any has."""
 _NO_ERROR: Final = "NoError"
 
@@ -104,6 +106,21 @@ DELETE FROM security_event USING unnest(%s::text[]) AS told (station_id), LATERA
 WHERE security_event.station_id = told.station_id
   AND (security_event.position, security_event.line) <= (last.position, last.line)
 """
+_TRANSFERS: LiteralString = """
+INSERT INTO transfer_status (station_id, partition, position, line, kind, request_id, status,
+    received_at)
+SELECT * FROM unnest(%s::text[], %s::integer[], %s::bigint[], %s::integer[], %s::text[],
+    %s::integer[], %s::text[], %s::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
+_FEWER_TRANSFERS: LiteralString = """
+DELETE FROM transfer_status USING unnest(%s::text[]) AS told (station_id), LATERAL (
+    SELECT position, line FROM transfer_status AS each WHERE each.station_id = told.station_id
+    ORDER BY position DESC, line DESC OFFSET %s LIMIT 1
+) AS last
+WHERE transfer_status.station_id = told.station_id
+  AND (transfer_status.position, transfer_status.line) <= (last.position, last.line)
+"""
 
 
 class StationStates:
@@ -116,6 +133,9 @@ class StationStates:
         self._problems: dict[tuple[str, str, int, int], _Problem] = {}
         self._events: dict[str, deque[SecurityEventTold]] = defaultdict(
             lambda: deque(maxlen=SECURITY_EVENTS_KEPT)
+        )
+        self._transfers: dict[str, deque[TransferTold]] = defaultdict(
+            lambda: deque(maxlen=TRANSFERS_KEPT)
         )
 
     def note(self, fact: StationFact) -> None:
@@ -134,6 +154,8 @@ class StationStates:
                     self._problems[place] = _Problem(each, fact)
             case SecurityEventTold():
                 self._events[fact.station_id].append(fact)
+            case TransferTold():
+                self._transfers[fact.station_id].append(fact)
             case _:
                 pass
 
@@ -151,10 +173,15 @@ class StationStates:
             events = [each for told in self._events.values() for each in told]
             _store(connection, _EVENTS, [_event(self._partition, each) for each in events])
             connection.execute(_FEWER_EVENTS, (sorted(self._events), SECURITY_EVENTS_KEPT))
+        if self._transfers:
+            transfers = [each for told in self._transfers.values() for each in told]
+            _store(connection, _TRANSFERS, [_transfer(self._partition, e) for e in transfers])
+            connection.execute(_FEWER_TRANSFERS, (sorted(self._transfers), TRANSFERS_KEPT))
         self._boots.clear()
         self._statuses.clear()
         self._problems.clear()
         self._events.clear()
+        self._transfers.clear()
 
     def _store_problems(self, connection: Connection[Any]) -> None:
         over = [place for place, each in self._problems.items() if each.problem.is_over]
@@ -202,6 +229,11 @@ def _status(place: tuple[str, int, int], fact: ConnectorStatusChanged) -> tuple[
 def _event(partition: int, fact: SecurityEventTold) -> tuple[object, ...]:
     where = fact.station_id, partition, fact.position, fact.line
     return *where, fact.event_type or "", _moment(fact.occurred_at), fact.received_at
+
+
+def _transfer(partition: int, fact: TransferTold) -> tuple[object, ...]:
+    where = fact.station_id, partition, fact.position, fact.line
+    return *where, str(fact.kind), fact.request_id, fact.status or "", fact.received_at
 
 
 def _moment(told: datetime | None) -> datetime | None:

@@ -46,6 +46,18 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert f"cannot use tls_certificate {tmp_path / 'none.pem'}" in said
 
 
+def test_two_certificates_with_one_key_are_refused(tmp_path: Path) -> None:
+    said = refused(
+        Wattledger(tmp_path / "data"),
+        listen_port=0,
+        tls_port=0,
+        tls_certificate="ecdsa.pem,rsa.pem",
+        tls_key="ecdsa.key",
+    )
+
+    assert "cannot use tls_certificate ecdsa.pem,rsa.pem with tls_key ecdsa.key" in said
+
+
 def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.write_text("")

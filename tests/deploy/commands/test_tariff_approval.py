@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from ledger.desk.approvals import (
 )
 from ledger.desk.publish import SecondPairOfEyesError, publish_files
 from ledger.log.postgres import PostgresEventLog
-from ledger.master_data.assignments import Assignment
+from ledger.master_data.assignments import Assignment, SessionLimits
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -104,6 +105,24 @@ def test_a_version_prices_nothing_before_somebody_else_approved_it(
     assert (record.author, record.approved_by, record.approved_at) == ("anna", "ben", LATER)
     [who] = connection.execute("SELECT DISTINCT declared_by FROM declaration WHERE kind='tariff'")
     assert who == ("anna and ben",)
+
+
+def test_a_new_price_keeps_the_limits_of_the_place(
+    connection: psycopg.Connection[Any], desk: TariffDesk
+) -> None:
+    def approved(price: str, assigned: Assignment, at: datetime) -> SessionLimits:
+        desk.propose([(text(price), "tou.yaml")], [assigned], by="anna", at=at)
+        desk.approve("tou", by="ben", at=at, sha256=None)
+        found = load_declarations(connection).tariff_for("F-1", None, at)
+        assert found is not None
+        return found.assignment.limits
+
+    limits, others = SessionLimits(max_time_s=60), SessionLimits(max_cost=Decimal(9))
+    first = approved("4.50", FJORD[0].with_limits(limits), NOW)
+    second = approved("5.50", FJORD[0], LATER)
+    third = approved("6.50", FJORD[0].with_limits(others), APRIL)
+
+    assert (first, second, third) == (limits, limits, others)
 
 
 @pytest.mark.parametrize("by", ["anna", " Anna "])

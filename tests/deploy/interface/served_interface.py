@@ -54,8 +54,11 @@ async def served(database: str, *scopes: Scope) -> AsyncIterator[httpx.AsyncClie
     await serving
 
 
-async def connected(exits: AsyncExitStack, database: str) -> Station:
-    """Serve stations over *database*, and return the one `HERE`, which accepts everything."""
+async def connected(exits: AsyncExitStack, database: str, *, thinks: float = 0) -> Station:
+    """Serve stations over *database*, and return the one `HERE`, which accepts everything.
+
+    `thinks`: after how many seconds it does.
+    """
     epochs = PostgresEpochs(lambda: connect_async(database))
     commands = PostgresCommands(lambda: connect_async(database))
     records = PostgresStationRecords(lambda: connect_async(database))
@@ -67,14 +70,15 @@ async def connected(exits: AsyncExitStack, database: str) -> Station:
     )
     station = await exits.enter_async_context(edge.station(HERE))
     await station.call("Heartbeat", {})
-    answering = asyncio.create_task(accept(station))
+    answering = asyncio.create_task(accept(station, thinks))
     exits.callback(answering.cancel)
     return station
 
 
-async def accept(station: Station) -> None:
+async def accept(station: Station, thinks: float) -> None:
     while True:
         kind, message_id, *rest = await station.receive()
         assert kind == CALL
         station.asked.append(rest)
+        await asyncio.sleep(thinks)
         await station.socket.send(json.dumps([3, message_id, {"status": "Accepted"}]), text=True)

@@ -11,8 +11,10 @@ import pytest
 
 from deploy.interface.access import Scope, revoke_token
 from ledger.database import connect
+from tests.charging_day import call, stamp, start16, write_log
 from tests.deploy.interface.served_interface import connected, served
 from tests.deploy.interface.site_of_stations import HERE, THERE, charge, site_of_stations
+from tests.projections.books_of_a_day import work
 
 JSON = {"Content-Type": "application/json"}
 SOFT = {"action": "Reset", "payload": {"type": "Soft"}}
@@ -126,6 +128,7 @@ async def test_stations_are_listed_with_their_connections_page_by_page(
         none = await client.get("/stations/CS-9")
         nul = await client.get("/stations/%00")
         odd = await client.get("/stations", params={"cursor": "odd"})
+        neither = await client.get("/stations", params={"connected": "maybe"})
 
     assert [each["id"] for each in first["items"]] == ["CS-NEW-1", "CS-NEW-2", HERE]
     assert ([each["id"] for each in rest["items"]], rest["next"]) == ([THERE], None)
@@ -136,6 +139,8 @@ async def test_stations_are_listed_with_their_connections_page_by_page(
     assert [each["connector"] for each in one["connectors"]] == [1, 2]
     assert (none.status_code, nul.status_code) == (404, 404)
     assert (odd.status_code, odd.json()["status"]) == (404, 404)
+    assert neither.status_code == 400
+    assert neither.json()["detail"].startswith("connected: ")
 
 
 async def test_transactions_are_listed_the_newest_first_and_cost_what_they_were_rated_at(
@@ -148,7 +153,7 @@ async def test_transactions_are_listed_the_newest_first_and_cost_what_they_were_
         rest = (await client.get("/transactions", params={"cursor": found["next"]})).json()
         mine = (await client.get("/transactions", params={"token": " fleet1"})).json()
         nobody = (await client.get("/transactions", params={"token": "04CCDD"})).json()
-        here = (await client.get("/transactions", params={"station": HERE})).json()
+        here = (await client.get("/transactions", params={"station": f" {HERE.lower()}"})).json()
         running = (await client.get("/transactions", params={"open": "true"})).json()
         one = (await client.get(f"/transactions/{here['items'][2]['ref']}")).json()
         station = (await client.get(f"/stations/{THERE}")).json()
@@ -164,5 +169,24 @@ async def test_transactions_are_listed_the_newest_first_and_cost_what_they_were_
     assert one == rest["items"][0]
     cost = {"net": "4.00", "tax": "0.76", "gross": "4.76", "currency": "EUR", "is_final": True}
     assert (one["cost"], one["energy_wh"], one["stop_reason"]) == (cost, "10000", "EVDisconnected")
-    assert (one["token"].casefold(), one["started_at"]) == ("fleet1", "2026-03-02T07:10:00Z")
+    assert (one["token"], one["started_at"]) == ("FLEET1", "2026-03-02T07:10:00Z")
     assert none.status_code == 404
+
+
+async def test_a_stop_without_a_reason_has_the_one_that_may_be_left_out(database: str) -> None:
+    site_of_stations(database)
+    stop = {"transactionId": 7, "meterStop": 1_000, "timestamp": stamp(40)}
+    lines = [
+        start16(HERE, 10, 7, "FLEET1", 0),
+        call(HERE, 40, "StopTransaction", stop, {}),
+        start16(HERE, 50, 8, "FLEET1", 1_000),
+    ]
+    write_log(database, lines)
+    work(database)
+    async with served(database, Scope.READ) as client:
+        found = (await client.get("/transactions")).json()["items"]
+
+    assert [(each["transaction_id"], each["stop_reason"]) for each in found] == [
+        ("8", None),
+        ("7", "Local"),
+    ]

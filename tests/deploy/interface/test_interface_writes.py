@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -52,7 +53,7 @@ async def test_a_token_stands_so_in_every_process_once_the_answer_is_there(
             found = [await status_of(each, database, "04 a1") for each in directories]
             assert (answer.status_code, answer.json()) == (
                 200,
-                {"uid": "04 A1", "status": wanted},
+                {"uid": "04 A1", "status": wanted, "group": None},
             )
             assert found == [wanted.capitalize()] * 2
         refused = await client.put("/tokens/04A1", json={"status": "Blocked"})
@@ -62,6 +63,36 @@ async def test_a_token_stands_so_in_every_process_once_the_answer_is_there(
     assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
     assert (nobody.status_code, nobody.json()["code"]) == (400, "nameless_token")
     assert forbidden.status_code == 403
+
+
+async def test_the_group_of_a_token_is_told_to_stations(
+    database: str, exits: AsyncExitStack, tmp_path: Path
+) -> None:
+    prepare(database, Settings(data=tmp_path, partitions=2))
+    site_of_stations(database)
+    directory = DeclaredDirectory(database, SystemClock())
+    exits.push_async_callback(directory.close)
+    async with served(database, Scope.TOKENS) as client:
+
+        async def put(**change: Any) -> Any:  # noqa: ANN401 - any JSON
+            return await client.put("/tokens/04A1", json={"status": "accepted", **change})
+
+        given = [(await put(**each)).json() for each in ({"group": "G-7"}, {}, {"group": None})]
+        bad = [await put(group=each) for each in ("", 7, "x" * 256, " ")]
+        await put(group="G-7")
+    holder = token_holder("04A1")
+    assert holder is not None
+    with connect(database) as connection:
+        [subject] = find(connection, [holder]).values()
+    found = await directory.token(subject.id)
+
+    assert [each["group"] for each in given] == ["G-7", "G-7", None]
+    assert [(each.status_code, each.json()["code"]) for each in bad] == [
+        *[(400, "bad_request")] * 3,
+        (400, "nameless_token"),
+    ]
+    assert found is not None
+    assert found.group == "G-7"
 
 
 async def test_profiles_are_kept_as_they_were_given(database: str) -> None:
@@ -90,14 +121,15 @@ async def test_profiles_are_kept_as_they_were_given(database: str) -> None:
 
 async def test_a_station_is_set_and_shows_how(database: str) -> None:
     site_of_stations(database)
-    async with served(database, Scope.COMMAND) as client:
+    async with served(database, Scope.COMMAND, Scope.READ) as client:
 
         async def changed(**change: Any) -> Any:  # noqa: ANN401 - any JSON
             answer = await client.patch(f"/stations/{HERE.lower()}", json=change)
             return answer.status_code, answer.json()
 
         first = await changed(boot="Pending", boot_interval_s=5.0)
-        second = await changed(items_per_message=3, password="sixteen-and-more")
+        second = await changed(items_per_message=3, password="8-signs-")
+        seen = (await client.get(f"/stations/{HERE}")).json()["settings"]
         third = await changed(items_per_message=None, boot="Accepted")
         nothing = await changed()
         wrong = [
@@ -105,7 +137,7 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
             for each in (
                 {"boot": "pending"},
                 {"boot": None},
-                {"password": "fifteen-or-less"},
+                {"password": "7-signs"},
                 {"items_per_message": 0},
                 {"boot_interval_s": 0},
                 {"boot_interval_s": 1.5},
@@ -117,12 +149,15 @@ async def test_a_station_is_set_and_shows_how(database: str) -> None:
 
     items = {"get_variables": None, "set_variables": None}
     shown = {"id": HERE, "boot": "Pending", "boot_interval_s": 5, "registered": "Accepted"}
+    shown["bytes_per_message"] = items
     assert first == (200, {**shown, "items_per_message": items})
     three = {"get_variables": 3, "set_variables": 3}
     assert second == (200, {**shown, "items_per_message": three})
+    assert {"id": HERE, **seen} == second[1]
+    assert "8-signs" not in str(seen)
     assert third == nothing == (200, {**shown, "boot": "Accepted", "items_per_message": items})
     assert [status for status, _ in wrong] == [400] * 8
-    assert "fifteen" not in str(wrong)
+    assert "7-signs" not in str(wrong)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_station")
 
 
@@ -145,6 +180,26 @@ async def test_a_station_is_told_a_password_that_no_answer_shows(
     assert secret.encode().hex() not in told.text
     assert (unfit.status_code, unfit.json()["code"]) == (400, "unfit_password")
     assert (away.status_code, away.json()["code"]) == (409, "not_connected")
+
+
+@pytest.mark.parametrize(("thinks", "is_there"), [(0.3, True), (3, False)])
+async def test_who_does_not_wait_for_a_reservation_finds_it_all_the_same(
+    database: str, exits: AsyncExitStack, thinks: float, *, is_there: bool
+) -> None:
+    """Or else would cancel the one before."""
+    site_of_stations(database)
+    await connected(exits, database, thinks=thinks)
+    payload = {"connectorId": 1, "expiryDate": "2099-01-01T00:00:00Z", "idTag": "FLEET1"}
+    body = {"action": "ReserveNow", "payload": payload, "wait_s": 0}
+    async with served(database, Scope.COMMAND, Scope.READ) as client:
+        call = (await client.post(f"/stations/{HERE}/calls", json=body)).json()
+        began = time.monotonic()
+        found = (await client.get("/reservations", params={"station": HERE.lower()})).json()
+        took = time.monotonic() - began
+
+    number = call["payload"]["reservationId"]
+    assert [each["id"] for each in found["items"]] == [number] * is_there
+    assert is_there or took < 3, "a second at most"
 
 
 async def test_reservations_are_listed_the_latest_first_and_one_by_its_number(

@@ -54,7 +54,8 @@ async def test_it_starts_with_the_first_price_and_again_after_it_was_killed(
         await asyncio.sleep(0 if second else 0.05)
 
     assert first is not None
-    assert (first.gross, first.currency, first.register_wh) == (
+    assert first.price is not None
+    assert (first.price.gross, first.price.currency, first.price.register_wh) == (
         Decimal("1.43"),
         "EUR",
         Decimal(4_000),

@@ -205,9 +205,9 @@ async def test_an_erased_person_leaves_no_readable_trace_and_no_difference(tmp_p
     his = {name.split()[0] for name, _ in traces(kept, (HIS,)) if name != "pg_dump"}
     assert his == {"persons.subject.name", "persons.subject.spelt"}
     assert "babbage-1791" in after["invoices"]
-    assert HIS in after["sessions"]
+    assert HIS.upper() in after["sessions"]
     assert sum(name == "event" for name, _ in found) >= 4  # two sessions, two invoices
-    assert "04stranger" in after["tokens unknown"]
+    assert "04STRANGER" in after["tokens unknown"]
 
     assert [text for text in sent if text not in before["log show --station CS-16"]] == []
     assert {"04aabbccdd", "byron", "st james", "ada@engine"} <= {

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from deploy.interface.access import Scope
+from tests.deploy.observing.free_ports import free_base
 from tests.deploy.running_wattledger import PROGRAM, Wattledger
 from tests.tree import ROOT
 
@@ -71,6 +72,13 @@ def interface(wattledger: Wattledger) -> Iterator[str]:
     assert process.returncode == 0
 
 
+@contextmanager
+def _interface_with_files(wattledger: Wattledger) -> Iterator[str]:
+    wattledger.environment["WATTLEDGER_FILES_PORT"] = str(free_base())
+    with interface(wattledger) as url:
+        yield url
+
+
 @asynccontextmanager
 async def station(address: str) -> AsyncIterator[ClientConnection]:
     """Be CS-001: start to charge, and accept every call."""
@@ -102,7 +110,12 @@ async def station(address: str) -> AsyncIterator[ClientConnection]:
 
 async def _accept(socket: ClientConnection) -> None:
     async for message in socket:
-        await socket.send(json.dumps([3, json.loads(message)[1], {"status": "Accepted"}]))
+        _, message_id, action, payload = json.loads(message)
+        await socket.send(json.dumps([3, message_id, {"status": "Accepted"}]))
+        if action == "GetDiagnostics":
+            async with httpx.AsyncClient(trust_env=False) as client:
+                address = f"{payload['location']}diagnostics.log"
+                assert (await client.put(address, content=b"all is well\n")).status_code == 201
 
 
 def agree(documented: Any, answer: Any, path: str = "") -> None:  # noqa: ANN401 - any JSON
@@ -144,7 +157,7 @@ def wattledger(tmp_path_factory: pytest.TempPathFactory) -> Wattledger:
 
 async def test_every_example_of_the_document_is_what_happens(wattledger: Wattledger) -> None:
     made = wattledger.read("access", "add", "app", "--scope", *map(str, Scope))
-    with wattledger.up() as (_, address), interface(wattledger) as url:
+    with wattledger.up() as (_, address), _interface_with_files(wattledger) as url:
         async with (
             station(address),
             httpx.AsyncClient(
@@ -155,7 +168,9 @@ async def test_every_example_of_the_document_is_what_happens(wattledger: Wattled
             ) as client,
         ):
             await asyncio.to_thread(wattledger.until, "sessions")
-            assert len(EXAMPLES) == 9
+            await asyncio.to_thread(wattledger.done, "station", "logs", "CS-001")
+            await asyncio.to_thread(wattledger.until, "station", "files", "CS-001")
+            assert len(EXAMPLES) == 10
             for method, path, body, status, answer in EXAMPLES:
                 content = body.strip() or None
                 headers = {"Content-Type": "application/json"}

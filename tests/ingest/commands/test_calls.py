@@ -87,6 +87,49 @@ async def test_an_error_and_silence_are_told_apart(fleet: Fleet, exits: AsyncExi
     assert (late.state, late.response, late.error) == (CommandState.TIMED_OUT, None, None)
 
 
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ('[3,"ID"]', "the frame is not an RPC message"),
+        ('[4,"ID"]', "the frame is not an RPC message"),
+        ('[3,"ID",{"status":', "the frame is not JSON"),
+        (f'[3,"ID",{"[" * 40}{"]" * 40}]', "the frame is nested too deeply"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
+async def test_an_answer_that_nobody_can_read_ends_its_call_and_gets_no_answer(
+    fleet: Fleet, exits: AsyncExitStack, protocol: str, reply: str, why: str
+) -> None:
+    """Who answers an answer makes a station look for a call that it never sent."""
+    answers = {"ClearCache": reply, "ClearChargingProfile": {"status": "Accepted"}}
+    station = await charging_station(exits, fleet.edges[0], answers, protocol=protocol)
+
+    broken = await fleet.ask("ClearCache")
+    whole = await fleet.ask("ClearChargingProfile")
+
+    assert broken.state is CommandState.ERROR
+    assert broken.error is not None
+    assert (broken.error.code, broken.error.description) == ("Unreadable", why)
+    # The station would have taken anything else for a call of ours.
+    assert [each[0] for each in station.asked] == ["ClearCache", "ClearChargingProfile"]
+    assert whole.state is CommandState.ANSWERED
+    logged = [each for edge in fleet.edges for each in edge.frames()]
+    assert [e.reply for e in logged if e.direction == "in"] == [None]
+    assert [e.reply is None for e in logged if e.direction == "out"] == [True, True, False]
+
+
+async def test_who_does_not_wait_hears_that_a_call_left_or_that_another_is_under_way(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    station = await charging_station(exits, fleet.edges[1], {"Reset": None})
+
+    first = await fleet.ask("Reset", SOFT, wait=0)
+    second = await fleet.ask("Reset", SOFT, wait=0)
+
+    assert (first.state, second.state) == (CommandState.SENT, CommandState.QUEUED)
+    assert len(station.asked) == 1
+
+
 async def test_a_station_gets_one_call_at_a_time_and_others_do_not_wait_for_it(
     fleet: Fleet, exits: AsyncExitStack
 ) -> None:
@@ -201,6 +244,74 @@ async def test_what_a_killed_process_had_sent_is_given_up_when_the_station_comes
     assert outcome.state is state
     assert asked[1] == str(outcome.id)
     assert [each[0] for each in back.asked] == [action] * (state is CommandState.ANSWERED)
+
+
+@pytest.mark.parametrize(("says_goodbye", "again"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize("process", [0, 1])
+async def test_who_said_goodbye_with_a_question_open_is_not_asked_it_again(
+    fleet: Fleet, exits: AsyncExitStack, process: int, *, says_goodbye: bool, again: int
+) -> None:
+    async with fleet.edges[0].station("CP1") as gone:
+        await gone.call("Heartbeat", {})
+        waiting = asyncio.create_task(fleet.ask("GetConfiguration"))
+        await gone.receive()
+        if not says_goodbye:
+            gone.socket.transport.abort()
+    # What came of it is noted while it comes back, to the very process.
+    if process:
+        await until(lambda: not fleet.edges[0].server._dispatcher._tasks)  # noqa: SLF001 - noted by then
+    answers: Answers = {"GetConfiguration": {"configurationKey": []}, "Reset": ACCEPTED}
+    back = await charging_station(exits, fleet.edges[process], answers)
+
+    outcome = await waiting
+    assert (await fleet.ask("Reset", SOFT)).state is CommandState.ANSWERED
+    assert outcome.state is (CommandState.ANSWERED if again else CommandState.UNKNOWN)
+    assert [each[0] for each in back.asked] == [*["GetConfiguration"] * again, "Reset"]
+
+
+async def test_a_station_that_comes_and_goes_at_once_is_called_when_it_stays(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    for _ in range(10):
+        async with fleet.edges[0].station("CP1"):
+            pass
+    await charging_station(exits, fleet.edges[0], {"Reset": ACCEPTED})
+
+    assert (await fleet.ask("Reset", SOFT, wait=3)).state is CommandState.ANSWERED
+
+
+async def test_a_goodbye_counts_while_what_the_station_said_before_is_still_taken(
+    fleet: Fleet, exits: AsyncExitStack
+) -> None:
+    log = fleet.edges[0].log
+    async with fleet.edges[0].station("CP1") as gone:
+        await gone.call("Heartbeat", {})
+        waiting = asyncio.create_task(fleet.ask("GetConfiguration"))
+        await gone.receive()
+        gate = log.gate = asyncio.Event()
+        await gone.socket.send('[2,"own","StatusNotification",{}]', text=True)
+        await until(lambda: log.waiting == 1)
+    answers: Answers = {"GetConfiguration": {"configurationKey": []}}
+    coming = asyncio.create_task(charging_station(exits, fleet.edges[0], answers))
+    await until(lambda: log.waiting == 2)
+    await asyncio.sleep(0.2)  # it would have taken it over by now
+    log.gate = None
+    gate.set()
+
+    assert (await waiting).state is CommandState.UNKNOWN
+    assert (await coming).asked == []
+
+
+@pytest.mark.parametrize(
+    ("wait", "thinks", "state"),
+    [(0.1, 5.0, CommandState.SENT), (0.3, 0.3, CommandState.TIMED_OUT)],
+)
+async def test_who_waits_as_long_as_a_station_may_think_hears_that_it_did_not_answer(
+    fleet: Fleet, exits: AsyncExitStack, wait: float, thinks: float, state: CommandState
+) -> None:
+    await charging_station(exits, fleet.edges[0], {"Reset": None})
+
+    assert (await fleet.ask("Reset", SOFT, wait=wait, answer=thinks)).state is state
 
 
 async def test_a_station_of_a_process_that_is_gone_is_not_connected(

@@ -106,6 +106,18 @@ async def test_what_the_station_did_not_accept_is_no_reservation(
     assert reservations(database) == []
 
 
+async def test_a_reservation_whose_answer_nobody_could_read_may_have_been_made(
+    fleet: Fleet, exits: AsyncExitStack, database: str
+) -> None:
+    station = await charging_station(exits, fleet.edges[0], {"ReserveNow": '[3,"ID",{"status":'})
+    outcome = await fleet.ask("ReserveNow", OLD)
+    assert (outcome.state, reservations(database)) == (CommandState.ERROR, [])
+
+    number = station.asked[0][1]["reservationId"]
+    await says(station, "StartTransaction", {**START, "reservationId": number})
+    assert reservations(database) == [(number, "CP1", "USED")]
+
+
 async def test_a_number_that_was_given_is_sent_as_given(
     fleet: Fleet, exits: AsyncExitStack, database: str
 ) -> None:

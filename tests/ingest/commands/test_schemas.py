@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.commands.asking import PAYLOAD_MAX, BadPayloadError, compact_json
 from ingest.commands.schemas import (
+    PAYLOAD_MAX,
+    BadPayloadError,
     RefusedPayloadError,
     UnknownCommandError,
     check_command,
     commands_of,
+    compact_json,
 )
 
 PROFILE = (

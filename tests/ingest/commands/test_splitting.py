@@ -21,6 +21,7 @@ from tests.ingest.commands.called_fleet import Fleet
 
 NEWEST = "ocpp2.0.1"
 RESULTS = {"GetVariables": "getVariableResult", "SetVariables": "setVariableResult"}
+LIMITS = ["ItemsPerMessage", "BytesPerMessage"]
 DATA = {"GetVariables": "getVariableData", "SetVariables": "setVariableData"}
 
 
@@ -40,19 +41,23 @@ class Variables:
 
     def __init__(self, station: Station, items: int, told: str | None) -> None:
         self.station, self.items, self.told = station, items, told
+        self.told_bytes = "" if told is None else "100000"
         self.ids: list[str] = []
+        self.sizes: list[int] = []
         self.values: dict[str, str] = {}
 
     async def answer(self) -> None:
         with suppress(ConnectionClosed):
             while True:
-                _, message_id, action, payload = await self.station.receive()
+                text = await self.station.socket.recv()
+                _, message_id, action, payload = json.loads(text)
+                self.sizes.append(len(text.encode() if isinstance(text, str) else text))
                 names = [each["variable"]["name"] for each in payload[DATA[action]]]
                 self.ids.append(message_id)
                 self.station.asked.append("".join(name[0] for name in names))
                 if len(names) > self.items:
                     reply = [4, message_id, "OccurrenceConstraintViolation", "too many", {}]
-                elif names == ["z"] or (names == ["ItemsPerMessage"] and self.told == "silent"):
+                elif names == ["z"] or (names == LIMITS and self.told == "silent"):
                     continue
                 else:
                     reply = [3, message_id, {RESULTS[action]: [self.result(n) for n in names]}]
@@ -62,6 +67,9 @@ class Variables:
         if name in self.values:
             value = self.values[name]
             return {"attributeStatus": "Accepted", "attributeValue": value, **variable(name)}
+        if name == "BytesPerMessage":
+            said = self.told_bytes
+            return {"attributeStatus": "Accepted", "attributeValue": said, **variable(name)}
         if name != "ItemsPerMessage":
             return {"attributeStatus": "Accepted", **variable(name)}
         if self.told is None:
@@ -125,11 +133,42 @@ async def test_a_station_is_asked_once_what_it_takes_and_only_where_that_matters
     first = await fleet.ask("GetVariables", asked("GetVariables", "abc"))
     again = await fleet.ask("GetVariables", asked("GetVariables", "abc"))
 
-    assert variables.station.asked == ["ab", "I", "ab", "c", "ab", "c"]
+    assert variables.station.asked == ["ab", "IB", "ab", "c", "ab", "c"]
     assert (results(first), results(again)) == ("abc", "abc")
     with connect(database) as connection:
-        kept = "SELECT items_get, items_set FROM station_setting"
-        assert connection.execute(kept).fetchall() == [(2, None)]
+        kept = "SELECT items_get, items_set, bytes_get, bytes_set FROM station_setting"
+        assert connection.execute(kept).fetchall() == [(2, None, 100_000, None)]
+
+
+async def test_items_are_split_by_the_bytes_that_a_station_takes(
+    fleet: Fleet, exits: AsyncExitStack, database: str
+) -> None:
+    payload = asked("SetVariables", "abcdefg")
+    variables = await station(fleet, exits, items=9, told="5")
+    await fleet.ask("SetVariables", payload)
+    plain = variables.sizes[1]  # of five items
+    for told, sent in ((plain, "abcde fg"), (plain - 1, "abcd efg"), (1, "a b c d e f g")):
+        desk = StationDesk(
+            lambda: connect_async(database), FixedDirectory({"CP1": "correct-horse-battery"})
+        )
+        shown = await desk.change("cp1", StationChange(bytes_per_message=told), by="ann")
+        await desk.close()
+        before = len(variables.sizes)
+        outcome = await fleet.ask("SetVariables", payload)
+
+        assert shown.bytes_per_message.set_variables == told
+        assert variables.station.asked[before:] == sent.split()
+        assert told == 1 or max(variables.sizes[before:]) <= told
+        assert results(outcome) == "abcdefg"
+
+
+async def test_who_says_bytes_alone_is_believed(fleet: Fleet, exits: AsyncExitStack) -> None:
+    variables = await station(fleet, exits, items=9, told="")
+    variables.told_bytes = "1"
+    await fleet.ask("GetVariables", asked("GetVariables", "abc"))
+    await fleet.ask("GetVariables", asked("GetVariables", "ab"))
+
+    assert variables.station.asked == ["IB", "a", "b", "c", "a", "b"]
 
 
 @pytest.mark.parametrize("told", [None, "", "0", "-1", "many", "9" * 30])
@@ -139,7 +178,7 @@ async def test_who_does_not_say_what_it_takes_gets_the_call_as_it_is(
     variables = await station(fleet, exits, told=told)
     outcome = await fleet.ask("SetVariables", asked("SetVariables", "abc"))
 
-    assert variables.station.asked == ["I", "abc"]
+    assert variables.station.asked == ["IB", "abc"]
     assert outcome.state is CommandState.ERROR
     assert outcome.error is not None
     assert outcome.error.code == "OccurrenceConstraintViolation"
@@ -151,7 +190,7 @@ async def test_who_does_not_answer_what_it_takes_is_sent_the_call_all_the_same(
     variables = await station(fleet, exits, items=9, told="silent")
     outcome = await fleet.ask("GetVariables", asked("GetVariables", "abc"), answer=3)
 
-    assert variables.station.asked == ["I", "abc"]
+    assert variables.station.asked == ["IB", "abc"]
     assert (outcome.state, results(outcome)) == (CommandState.ANSWERED, "abc")
 
 
@@ -164,7 +203,7 @@ async def test_what_a_person_said_goes_before_what_the_station_says_until_it_is_
     await takes(database, None)
     await fleet.ask("GetVariables", asked("GetVariables", "abc"))
 
-    assert variables.station.asked == ["ab", "c", "I", "a", "b", "c"]
+    assert variables.station.asked == ["ab", "c", "IB", "a", "b", "c"]
 
 
 async def test_a_part_that_fails_is_what_came_of_the_call(

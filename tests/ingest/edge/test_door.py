@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
 from ingest.directory import StationAccess
@@ -109,23 +109,18 @@ class _AwayDirectory(FixedDirectory):
 
 
 @pytest.mark.parametrize("protocol", [None, "ocpp1.5", "mqtt"])
-async def test_without_a_known_subprotocol_the_handshake_ends_and_then_the_connection(
-    protocol: str | None,
-) -> None:
+async def test_without_a_known_subprotocol_there_is_no_upgrade(protocol: str | None) -> None:
     async with open_edge() as edge, edge.station() as living:
-        async with edge.station(protocol=protocol) as station:
-            assert station.socket.subprotocol is None
-            assert station.socket.response is not None
-            assert "Sec-WebSocket-Protocol" not in station.socket.response.headers
-            with pytest.raises(ConnectionClosed) as closed:
-                await station.socket.recv()
+        with pytest.raises(InvalidStatus) as answer:
+            async with edge.station(protocol=protocol):
+                pass
         # It took nobody's place.
         await living.call("StatusNotification", {})
 
         assert edge.server.connections["CP1"].epoch == 1
 
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1002
+    assert answer.value.response.status_code == 400
+    assert b"offered no subprotocol that is spoken here" in answer.value.response.body
     assert list(edge.admissions.refused) == [Refused(Reason.SUBPROTOCOL, "CP1", HERE)]
     assert [each.epoch for each in edge.connections()] == [1, 1]
 

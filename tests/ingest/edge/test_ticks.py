@@ -247,7 +247,7 @@ def test_a_server_that_lost_its_database_ends_without_an_error(
     ticker.close()
 
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("the ticks' lease runs on: ")
+    assert caplog.messages[0].startswith("the lease ticks runs on: ")
 
 
 async def test_a_tick_that_fails_is_missed_and_the_next_one_comes(

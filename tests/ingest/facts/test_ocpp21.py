@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import ocpp
 import pytest
 
@@ -23,6 +24,7 @@ from ledger.facts.station_quote import (
     ChargingLimit,
     StationAmount,
     StationCost,
+    StationPeriod,
     StationQuote,
 )
 from ledger.log.envelope import Frame
@@ -132,8 +134,55 @@ def test_the_cost_that_a_station_reckons_is_kept_to_the_last_digit() -> None:
             energy=Decimal("10.25"),
             charging_s=3600,
             idle_s=60,
+            periods=(StationPeriod(NOON),),
         ),
     )
+
+
+def _periods(text: str) -> tuple[tuple[StationPeriod, ...], tuple[str, ...]]:
+    fact = _ended(f'{{"totalCost": {{"currency": "EUR"}}, "chargingPeriods": {text}}}')
+    assert fact.quote is not None
+    assert fact.quote.cost is not None
+    return fact.quote.cost.periods, fact.oddities
+
+
+def test_the_periods_that_a_station_reckons_by_are_kept() -> None:
+    dimensions = (
+        '[{"type":"Energy","volume":1.50},{"type":"IdleTIme","volume":59.6},'
+        '{"type":"MaxPower","volume":11000}]'
+    )
+    text = (
+        f'[{{"startPeriod":"2026-03-02T12:00:00Z","dimensions":{dimensions}}},'
+        '{"startPeriod":"2026-03-02T12:15:00","dimensions":[{"type":"Energy"},7]}]'
+    )
+
+    assert _periods(text) == (
+        (
+            StationPeriod(NOON, Decimal("1.50"), 60),
+            StationPeriod((NOON + timedelta(minutes=15)).replace(tzinfo=None)),
+        ),
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[{}]",
+        '[{"startPeriod":"2026-03-02T12:00:00Z"},{"startPeriod":"noon"}]',
+        json.dumps([{"startPeriod": "2026-03-02T12:00:00Z"}] * 1001),
+    ],
+)
+def test_periods_of_which_one_has_no_time_or_that_are_too_many_are_none(text: str) -> None:
+    assert _periods(text) == ((), ("value_unreadable",))
+
+
+@pytest.mark.parametrize("volume", ["1e15", "-99999999999"])
+def test_no_idle_time_is_longer_than_a_life(volume: str) -> None:
+    idle = f'[{{"type":"IdleTIme","volume":{volume}}}]'
+    text = f'[{{"startPeriod":"2026-03-02T12:00:00Z","dimensions":{idle}}}]'
+
+    assert _periods(text) == ((StationPeriod(NOON),), ("value_unreadable",))
 
 
 def test_a_station_of_2_0_1_says_no_cost() -> None:
@@ -190,7 +239,14 @@ def test_periods_without_end_cost_their_reading_alone() -> None:
     period = '{"startPeriod": "2026-03-02T12:00:00Z"}'
     periods = ",".join([period] * 20_000)
 
-    assert _ended(COST.replace(period[:-1] + ', "tariffId": "day"}', periods)) == _ended(COST)
+    fact, plain = _ended(COST.replace(period[:-1] + ', "tariffId": "day"}', periods)), _ended(COST)
+
+    assert fact.oddities == ("value_unreadable",)
+    assert fact.quote is not None
+    assert fact.quote.cost is not None
+    cost = msgspec.structs.replace(fact.quote.cost, periods=(StationPeriod(NOON),))
+    quote = msgspec.structs.replace(fact.quote, cost=cost)
+    assert msgspec.structs.replace(fact, oddities=(), quote=quote) == plain
 
 
 @pytest.mark.parametrize(
@@ -235,6 +291,26 @@ def test_a_settlement_is_a_fact_of_its_transaction() -> None:
     assert (fact.transaction_ref, fact.psp_ref, fact.status) == ("T", "psp-77", "settled")
     assert (fact.amount, fact.settled_at, fact.receipt_id) == (Decimal("12.345"), NOON, "r-1")
     assert fact.oddities == ()
+
+
+def test_a_receipt_is_its_terminals_or_else_the_one_of_our_reply() -> None:
+    def of(receipt: str | None, reply: str | None) -> str | None:
+        said = {"transactionId": "T", "pspRef": "p", "status": "Settled", "receiptId": receipt}
+        text = json.dumps([2, "1", "NotifySettlement", said])
+        frame = Frame(
+            received_at=NOON, station="CS-1", protocol="ocpp2.1", epoch=1, frame=text, reply=reply
+        )
+        (fact,) = translate(sealed(frame), position=7, line=3)
+        assert isinstance(fact, PaymentReported)
+        return fact.receipt_id
+
+    given = '[3,"1",{"receiptId":"R-7"}]'
+    assert [of("mine", given), of(None, given), of(None, '[3,"1",{}]'), of(None, None)] == [
+        "mine",
+        "R-7",
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

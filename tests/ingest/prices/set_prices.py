@@ -13,8 +13,9 @@ from typing import Any
 
 from ingest.directory import PriceTerms
 from ingest.edge.server import DEFAULT_MANNERS, Manners
-from ingest.prices.price import FinalPrice, PriceQuestion, ShownPrice
+from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction, ShownPrice, Stops
 from ledger.log.envelope import Frame
+from ledger.master_data.assignments import NO_LIMITS, SessionLimits
 from tests.edge import PASSWORD, Edge, Station, open_edge
 from tests.fakes import NOON, FixedDirectory
 
@@ -38,6 +39,8 @@ class SetPrices:
     asked: list[PriceQuestion] = field(default_factory=list)
     priced: int = 0
     gate: asyncio.Event | None = None
+    limits: SessionLimits = NO_LIMITS
+    energy_wh: Decimal | None = None
 
     async def final(self, line: PriceQuestion) -> FinalPrice:
         self.asked.append(line)
@@ -46,12 +49,19 @@ class SetPrices:
         is_taken = self.taken.is_set()
         return FinalPrice(is_taken, self.last if is_taken else None)
 
-    async def so_far(self, line: PriceQuestion) -> ShownPrice | None:
-        del line
+    async def so_far(self, line: PriceQuestion) -> RunningTransaction | None:
         self.priced += 1
         if self.gate is not None:
             await self.gate.wait()
-        return self.now
+        if self.now is None and self.limits == NO_LIMITS:
+            return None
+        return RunningTransaction(
+            session=f"{line.station_id}/{line.transaction_ref}",
+            price=self.now,
+            limits=self.limits,
+            energy_wh=self.energy_wh,
+            started_at=NOON,
+        )
 
 
 def event(kind: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -66,9 +76,10 @@ async def told(
     *,
     protocol: str = "ocpp2.0.1",
     manners: Manners = QUICK,
+    stops: Stops | None = None,
 ) -> AsyncIterator[tuple[Edge, Station]]:
     directory = FixedDirectory({"CP1": PASSWORD}, terms=terms)
-    opened = open_edge(directory=directory, prices=prices, manners=manners)
+    opened = open_edge(directory=directory, prices=prices, manners=manners, stops=stops)
     async with opened as edge, edge.station(protocol=protocol) as station:
         yield edge, station
 

@@ -85,6 +85,20 @@ async def test_what_has_no_price_is_answered_at_once_and_told_once_it_is_rated()
     assert call[3]["totalCost"] == 4.7
 
 
+async def test_what_ended_without_a_start_is_told_what_was_heard_and_then_the_rated_price() -> None:
+    prices = SetPrices(now=euros("4.10"))
+    prices.taken.set()
+    async with told(prices) as (edge, station):
+        answer = await station.call("TransactionEvent", event("Ended"))
+        assert answer == {"totalCost": 4.1}
+        prices.last = euros("4.70")
+        call = await answered(station)
+        assert await station.call("TransactionEvent", event("Ended", seqNo=1)) == {"totalCost": 4.7}
+        await until(lambda: edge.server.counts.told == {"in_answer": 2, "after_end": 1})
+
+    assert (call[2], call[3]["totalCost"]) == ("CostUpdated", 4.7)
+
+
 @pytest.mark.parametrize("failure", [psycopg.OperationalError("away"), psycopg.DataError("odd")])
 async def test_a_database_that_fails_costs_the_price_alone(failure: Exception) -> None:
     prices = SetPrices(failure=failure)
@@ -129,11 +143,8 @@ async def test_the_price_so_far_is_told_as_it_changes_and_not_after_the_end() ->
     prices = SetPrices(now=euros("0.00"), last=euros("1.40"))
     prices.taken.set()
     async with told(prices, RUNNING) as (_, station):
-        await station.call("TransactionEvent", event("Started"))
-        await until(lambda: prices.priced == 1)
-        await asyncio.sleep(0.06)
         seen: list[Any] = []
-        for amount in ("1.20", "1.20", "1.30"):
+        for amount in ("0.00", "0.00", "1.20", "1.20", "1.30"):
             before, prices.now = prices.priced, euros(amount)
             await station.call("TransactionEvent", event("Updated"))
             await until(lambda before=before: prices.priced > before)  # type: ignore[misc]
@@ -144,7 +155,7 @@ async def test_the_price_so_far_is_told_as_it_changes_and_not_after_the_end() ->
         assert await station.call("TransactionEvent", event("Ended")) == {"totalCost": 1.4}
         await asyncio.sleep(0.1)
 
-    assert seen == ["1.20", "1.30"]
+    assert seen == ["0.00", "1.20", "1.30"], "nothing is the first thing that it costs"
     assert station.asked == []
 
 

@@ -24,7 +24,7 @@ from ingest.upkeep.gap_questions import (
     take_gaps,
 )
 from ingest.upkeep.list_keeping import ListKeeper
-from ingest.upkeep.upkeep import Upkeep
+from ingest.upkeep.upkeep import KeptFiles, Upkeep
 from ledger.database import connect, connect_async
 from ledger.log.envelope import Frame
 from ledger.master_data.policies import Policy
@@ -254,7 +254,13 @@ async def an_upkeep(database: str, exits: AsyncExitStack, holder: str = "a") -> 
         lambda: connect_async(database), directory=directory, commands=commands, clock=clock
     )
     upkeep = Upkeep(
-        database, commands=commands, clock=clock, lists=lists, holder=holder, kept_days=90
+        database,
+        commands=commands,
+        clock=clock,
+        lists=lists,
+        holder=holder,
+        kept_days=90,
+        files=KeptFiles("", 30),
     )
     exits.callback(upkeep.close)
     exits.push_async_callback(upkeep.stop)

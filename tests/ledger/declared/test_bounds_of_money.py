@@ -50,3 +50,24 @@ def test_a_limit_is_a_number(limit: str) -> None:
     assignment = Assignment(tariff="energy", site="harbour", max_cost=Decimal(limit))
 
     assert problems(Kind.ASSIGNMENT, "site=harbour", assignment) == ["max_cost must be above 0"]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_good"),
+    [
+        ("https://pay.example/{receipt}", True),
+        ("https://pay.example/" + "x" * 1871 + "{receipt}", True),
+        ("https://pay.example/" + "x" * 1872 + "{receipt}", False),
+        ("https://pay.example/{receipt}{receipt}", False),
+        ("http://pay.example/{receipt}", False),
+        ("https://pay.example/", False),
+        ("https://pay.example/{receipt}/{other}", False),
+        ("https://pay.example/a b{receipt}", False),
+        ("https://pay.example/{receipt}\n", False),
+        ("{receipt}", False),
+    ],
+)
+def test_an_address_of_receipts_is_one(address: str, is_good: bool) -> None:  # noqa: FBT001 - a table
+    found = problems(Kind.POLICY, POLICY_KEY, Policy(receipt_url=address))
+
+    assert [each.split()[0] for each in found] == ([] if is_good else ["receipt_url"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ledger.desk.apply import Applied, ProblemsError, apply_files
 from ledger.desk.publish import publish_files
 from ledger.log.envelope import Declared
 from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.assignments import Assignment
 from projections.log_reading import LoggedLine, read_all
 from tests.at_the_edge import details_of
 from tests.tree import EXAMPLES
@@ -70,6 +72,29 @@ def test_the_example_fleet_is_declared_once_and_then_changes_nothing(
     assert len(first.planned) > 80
     assert second.planned == ()
     assert second.version == first.version
+
+
+def test_a_tariff_that_is_published_for_a_place_keeps_the_limits_there(
+    connection: psycopg.Connection[Any],
+) -> None:
+    def publish(price: str, *assigned: Assignment, is_dry: bool = False) -> list[Any]:
+        text = f"tariff: t\ncurrency: NOK\nelements:\n  - energy: {price} per kWh\n"
+        with PostgresEventLog(connection.info.dsn) as log:
+            done = publish_files(
+                connection, [(text, "t.yaml")], log=log, by="a test", at=NOW,
+                assignments=assigned, is_dry=is_dry,
+            )  # fmt: skip
+        return [each.after for each in done.planned]
+
+    apply(connection, SITE)
+    fjord = Assignment(tariff="t", site="fjord")
+    limited = Assignment(tariff="t", site="fjord", max_energy_wh=Decimal(9))
+    assert publish("1", limited)[1:] == [limited]
+    assert publish("1", fjord, is_dry=True) == []
+    assert publish("2", fjord)[1:] == []
+    found = load_declarations(connection).in_force(Kind.ASSIGNMENT, "site=fjord", NOW)
+    assert found is not None
+    assert found.entity == limited
 
 
 def test_a_dry_run_says_what_would_change_and_changes_nothing(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET, UnsetType
 
 from deploy.running.opening import prepare
 from deploy.settings import Settings
@@ -13,7 +14,14 @@ from ledger.database import connect
 from ledger.declared.declarations import BEGINNING, Declaration, Kind
 from ledger.declared.store import InvalidDeclarationError, load_declarations
 from ledger.desk.apply import apply_files
-from ledger.desk.tokens import NamelessTokenError, PartnerTokenError, TokenStanding, let_token
+from ledger.desk.tokens import (
+    NamelessTokenError,
+    PartnerGroupError,
+    PartnerTokenError,
+    TokenChanges,
+    TokenStanding,
+    let_token,
+)
 from ledger.log.envelope import Declared, decode_lines
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.tokens import Token, TokenKind, TokenStatus
@@ -44,9 +52,17 @@ def database_with_tokens(database: str, tmp_path: Path) -> str:
     return database
 
 
-def let(dsn: str, uid: str, standing: TokenStanding, at: datetime = NOON) -> None:
+def let(
+    dsn: str,
+    uid: str,
+    standing: TokenStanding,
+    at: datetime = NOON,
+    *,
+    group: str | UnsetType | None = UNSET,
+) -> str | None:
     with connect(dsn) as connection, PostgresEventLog(dsn) as log:
-        let_token(connection, uid, standing, log=log, by="ann", at=at)
+        wanted = TokenChanges(standing, group)
+        return let_token(connection, uid, wanted, log=log, by="ann", at=at)
 
 
 def declared(dsn: str, uid: str) -> tuple[Declaration, ...]:
@@ -173,3 +189,60 @@ def test_a_partners_token_that_others_hang_on_is_not_withdrawn(
 
     with pytest.raises(InvalidDeclarationError):
         let(dsn, "04ROAM", ACCEPTED, LATER)
+
+
+def test_a_token_is_put_in_a_group_and_taken_out_of_it(database_with_tokens: str) -> None:
+    dsn = database_with_tokens
+    given = [
+        let(dsn, "04A1", ACCEPTED, group="04parent"),
+        let(dsn, "04A1", BLOCKED, NOON + SECOND),
+        let(dsn, "04A1", ACCEPTED, NOON + 2 * SECOND, group=None),
+    ]
+
+    # As it was declared, however it is spelt here.
+    assert given == ["04PARENT", "04PARENT", None]
+    first, blocked, last = (token(dsn, "04A1", NOON + n * SECOND) for n in range(3))
+    assert first is not None
+    assert blocked is not None
+    assert first.parent == blocked.parent is not None
+    assert (blocked.status, blocked.group) == (TokenStatus.BLOCKED, "residents")
+    assert last is not None
+    assert (last.parent, last.group, last.payment_method) == (None, "residents", "credit_card")
+
+
+def test_a_group_that_nobody_declared_is_a_name_and_no_card(database_with_tokens: str) -> None:
+    dsn = database_with_tokens
+
+    assert let(dsn, "04NEW", ACCEPTED, group="Group-1") == "Group-1"
+    assert let(dsn, "04OTHER", BLOCKED, group="GROUP-1") == "Group-1"
+
+    (group,) = declared(dsn, "group-1")
+    assert isinstance(group.entity, Token)
+    assert (group.entity.status, group.valid_from) == (TokenStatus.BLOCKED, BEGINNING)
+    # A person may let it charge all the same, and it stays a group.
+    let(dsn, "Group-1", ACCEPTED, LATER)
+    assert let(dsn, "04NEW", BLOCKED, LATER) == "Group-1"
+
+
+def test_a_token_may_be_its_own_group(database_with_tokens: str) -> None:
+    dsn = database_with_tokens
+
+    assert let(dsn, "04OWN", ACCEPTED, group="04own") == "04OWN"
+    assert len(declared(dsn, "04OWN")) == 1
+
+
+def test_no_group_is_called_as_no_token_is(database_with_tokens: str) -> None:
+    with pytest.raises(NamelessTokenError):
+        let(database_with_tokens, "04A1", ACCEPTED, group=" ")
+
+
+def test_a_partners_token_that_charges_by_its_word_is_in_no_group(
+    database_with_tokens: str,
+) -> None:
+    dsn = database_with_tokens
+    told(dsn, "04ROAM")
+
+    with pytest.raises(PartnerGroupError):
+        let(dsn, "04ROAM", ACCEPTED, group="04PARENT")
+    assert let(dsn, "04ROAM", ACCEPTED, group=None) is None
+    assert let(dsn, "04ROAM", BLOCKED, group="04PARENT") == "04PARENT"

@@ -8,11 +8,13 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
+import pytest
+
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.store import load_declarations
 from ledger.log.envelope import Frame
 from ledger.rating.decisions import SessionRated, SessionRevision
-from projections.audit.payments import payments_for
+from projections.audit.payments import payment_of_receipt, payments_for
 from projections.sessions import list_sessions
 from projections.stations.history import station_history
 from tests.at_the_edge import sealed
@@ -82,7 +84,16 @@ def charged(ref: str, said: dict[str, Any] | None) -> list[Timed]:
 def test_the_books_say_both_figures_and_a_replay_says_the_same(database: str) -> None:
     version = declare_fleet(database)
     write_log(database, list(everywhere(version, 0)))
-    told = {"1": None, "2": cost(2.38), "3": cost(2.40), "4": cost(3.39), "5": cost(2.38, "USD")}
+    counted = [{"type": "Energy", "volume": 4.9}]
+    periods = {"chargingPeriods": [{"startPeriod": stamp(0), "dimensions": counted}]}
+    told = {
+        "6": cost(2.38) | periods,
+        "1": None,
+        "2": cost(2.38),
+        "3": cost(2.40),
+        "4": cost(3.39),
+        "5": cost(2.38, "USD"),
+    }
     lines = [line for ref, said in told.items() for line in charged(ref, said)]
     go_on(database, sorted(lines, key=itemgetter(0)))
 
@@ -97,9 +108,10 @@ def test_the_books_say_both_figures_and_a_replay_says_the_same(database: str) ->
         }
 
     assert {ref: str(each.state) for ref, each in listed.items()} == {
-        "1": "rated", "2": "rated", "3": "rated", "4": "held", "5": "held",
+        "1": "rated", "2": "rated", "3": "rated", "4": "held", "5": "held", "6": "rated",
     }  # fmt: skip
     assert [ref for ref, each in listed.items() if "station_cost_differs" in each.flags] == ["3"]
+    assert [ref for ref, each in listed.items() if "station_period_differs" in each.flags] == ["6"]
     assert {tuple(listed[ref].reasons) for ref in ("4", "5")} == {("station_cost_differs",)}
     assert {_gross(each) for each in rated.values()} == {238}
     report = replayed(database)
@@ -135,7 +147,9 @@ def test_what_others_used_is_no_reason_to_hold_and_a_replay_says_the_same(databa
     assert replayed(database).is_identical
 
 
-def settled(minutes: float, ref: str | None, number: str) -> Timed:
+def settled(
+    minutes: float, ref: str | None, number: str, reply: dict[str, Any] | None = None
+) -> Timed:
     """Return what a payment terminal says became of a payment."""
     payload = {
         "pspRef": "psp-77", "status": "Settled", "settlementAmount": 2.38,
@@ -147,9 +161,38 @@ def settled(minutes: float, ref: str | None, number: str) -> Timed:
         protocol="ocpp2.1",
         epoch=1,
         frame=json.dumps([2, number, "NotifySettlement", payload]),
-        reply=json.dumps([3, number, {}]),
+        reply=json.dumps([3, number, reply or {}]),
     )
     return frame.received_at, STATION, sealed(frame)
+
+
+@pytest.mark.parametrize("ref", ["1", None])
+def test_a_payment_is_found_by_the_receipt_that_we_numbered(database: str, ref: str | None) -> None:
+    version = declare_fleet(database)
+    write_log(database, list(everywhere(version, 0)))
+    with ask(database) as connection:
+        row = connection.execute(
+            "INSERT INTO inputs.receipt (station_id, content_key, transaction_ref, given_at) "
+            "VALUES (%s, 'k', %s, %s) RETURNING number", (STATION, ref or "", at(70)),
+        ).fetchone()  # fmt: skip
+        assert row is not None
+        receipt = f"R-{row[0]}"
+        before = payment_of_receipt(connection, receipt)
+    go_on(database, charged("1", None))
+    go_on(database, [settled(70, ref, "p0", {"receiptId": receipt}), settled(71, ref, "p1")])
+
+    with ask(database) as connection:
+        [listed] = list_sessions(connection)
+        after = payment_of_receipt(connection, f" {receipt.lower()} ")
+        nothing = [payment_of_receipt(connection, each) for each in ("R-0", "812", "R-x", "")]
+
+    assert before is not None
+    assert (before.payment, before.sessions) == (None, [])
+    assert after is not None
+    assert after.payment is not None
+    assert (after.payment.amount, after.payment.receipt_id) == (Decimal("2.38"), receipt)
+    assert (after.transaction_id, after.sessions) == (ref, [listed.session_id] if ref else [])
+    assert nothing == [None] * 4
 
 
 def test_a_payment_is_told_with_its_session_and_changes_nothing(database: str) -> None:

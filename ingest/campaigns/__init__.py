@@ -1,0 +1,1 @@
+"""Firmware campaigns: many stations, stage after stage, until too many fail."""

@@ -1,0 +1,1 @@
+"""Files between us and stations: firmware they fetch, logs they send, by one-time addresses."""
