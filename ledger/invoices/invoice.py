@@ -39,7 +39,7 @@ class Invoice(Aggregate):
         revisions: list[int],
         issued_at: datetime,
         declared_version: int,
-        credited: str | None = None,
+        credited: str | None,
     ) -> None:
         self.cause = cause
         self.session_ids, self.revisions = session_ids, revisions

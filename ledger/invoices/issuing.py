@@ -118,11 +118,9 @@ def issue_due(
         booked: list[str] = []
         while not is_over() and (number := _book_next(connection, issuer)) is not None:
             booked.append(number)
-        due = chain(
-            # Before anything new: what a session's next revision replaces is credited first.
-            due_credits(connection, declarations, up_to),
-            _due(connection, declarations, complete_up_to),
-        )
+        # Before anything new: what a session's next revision replaces is credited first.
+        credits_ = due_credits(connection, declarations, up_to)
+        due = chain(credits_, _due(connection, declarations, complete_up_to))
         for cause, credited, sessions in due:
             if is_over():
                 break

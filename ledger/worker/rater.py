@@ -18,7 +18,6 @@ from ledger.facts.station_traits import StationTraits
 from ledger.log.envelope import Choice
 from ledger.master_data.policies import Policy
 from ledger.rating.allowances import SharedStandings
-from ledger.rating.correcting import corrected, is_worth_correcting
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
     CorrectionCause,
@@ -31,6 +30,7 @@ from ledger.rating.decisions import (
     kind_of,
 )
 from ledger.rating.entitlements import Entitlements
+from ledger.rating.reconciling.correcting import corrected, is_worth_correcting
 from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, RecordedZones
 from ledger.rating.time_zones import PINNED_ZONES, Zones, with_zones
 from ledger.sessions.session import ChargingSession

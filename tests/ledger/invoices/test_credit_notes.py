@@ -16,8 +16,8 @@ from ledger.database import connect
 from ledger.invoices.document import CREDIT_NOTE, InvoiceDocument, read_document
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
-from ledger.rating.correcting import corrected
 from ledger.rating.decisions import CorrectionCause, Moment, SessionRated, SessionRevision
+from ledger.rating.reconciling.correcting import corrected
 from projections.balances.trial import trial_balance
 from tests.depot import NOON, declared, keep_decisions, rated, session
 

@@ -219,7 +219,12 @@ def test_refusals_say_what_was_refused() -> None:
     with pytest.raises(NumberOrderError, match="depot: 2027-01-01 cannot follow"):
         numbers.take(UUID(int=1), prefix="WL", issued_on=date(2027, 1, 1))
     invoice = Invoice(
-        cause="session:a", session_ids=["a"], revisions=[1], issued_at=NOON, declared_version=1
+        cause="session:a",
+        session_ids=["a"],
+        revisions=[1],
+        issued_at=NOON,
+        declared_version=1,
+        credited=None,
     )
     invoice.issue(number="1", issued_on=date(2026, 11, 10), document=b"{}")
     with pytest.raises(InvoiceAlreadyIssuedError, match="is issued and never changes"):

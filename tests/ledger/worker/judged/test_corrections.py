@@ -18,8 +18,8 @@ from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
 from ledger.master_data.policies import Policy
-from ledger.rating.correcting import is_billed_otherwise
 from ledger.rating.decisions import CorrectionCause, SessionRated, SessionRevision
+from ledger.rating.reconciling.correcting import is_billed_otherwise
 from projections.balances.energy import energy_balance
 from projections.balances.trial import trial_balance
 from tests.charging_day import (

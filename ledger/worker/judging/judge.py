@@ -2,14 +2,14 @@
 
 A late start, a queue of yesterday or a free connector can change sessions that were looked at long
 ago, but to fold a station's whole past at each record is too much. So only a part is looked at
-(`ledger.worker.extent`).
+(`ledger.worker.judging.extent`).
 
 That part must hang on the record alone, never on what the worker still has in mind in a larger
 group or after a restart; a replay would decide otherwise. The record's own facts wait for `turn`:
 what a session was before them, and is with them, tells news from repetition.
 
     held for a lost stop, the stop comes a day later -> decided again at that record: rated
-    rated, then another stop comes                   -> corrected (ledger.worker.reviewing)
+    rated, then another stop comes                   -> corrected (ledger.worker.judging.reviewing)
 
 Tests: tests/ledger/worker/test_late_facts.py, test_worker_chance.py (any grouping, any restarts).
 """
@@ -30,13 +30,13 @@ from ledger.rating.decisions import Moment
 from ledger.sessions.loose_frames import flags_of_stop
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED, PRICED, UNDECIDED, SessionAct, SessionState, moved
-from ledger.worker.extent import Extent, beside_decided, first_start, is_around
 from ledger.worker.fact_shelf import FactShelf
-from ledger.worker.findings import Findings, Folded, Seen, billed_otherwise
+from ledger.worker.judging.extent import Extent, beside_decided, first_start, is_around
+from ledger.worker.judging.findings import Findings, Folded, Seen, billed_otherwise
+from ledger.worker.judging.reviewing import Reviewer
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
 from ledger.worker.rater import Rater, Verdict
 from ledger.worker.recollection import Recollection
-from ledger.worker.reviewing import Reviewer
 from ledger.worker.session_rows import RECENT, SessionRow, row_of_start
 from ledger.worker.station_memory import StationMemory
 from ledger.worker.stored.session_store import load_around, load_sessions

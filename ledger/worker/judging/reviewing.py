@@ -16,11 +16,11 @@ from typing import Any
 from psycopg import Connection
 
 from ledger.facts.flags import Flag
-from ledger.rating.correcting import is_billed_otherwise
 from ledger.rating.decisions import Moment, SessionRated
+from ledger.rating.reconciling.correcting import is_billed_otherwise
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import PRICED, SessionAct, SessionState
-from ledger.worker.findings import Findings
+from ledger.worker.judging.findings import Findings
 from ledger.worker.rater import Rater
 from ledger.worker.session_rows import SessionRow
 
