@@ -71,6 +71,13 @@ def invoice_totals(connection: Connection[Any]) -> dict[str, tuple[int, Decimal]
     }
 
 
+def credit_note_count(connection: Connection[Any]) -> int:
+    """Return how many credit notes were issued."""
+    query = "SELECT count(*) FROM issued_invoice WHERE credits IS NOT NULL"
+    [(count,)] = connection.execute(query).fetchall()
+    return int(count)
+
+
 def amount(minor: int, currency: str) -> str:
     """Return an amount of whole minor units as people write it: "12.34 EUR"."""
     exponent = currency_exponent(currency)
