@@ -96,9 +96,8 @@ def issue_due(
 ) -> tuple[str, ...]:
     """Issue every invoice that is due at the record time *up_to*; return their numbers.
 
-    A session that is billed by itself is due at once. A month is due when it has been over in the
-    legal entity's calendar for the policy's `wait_s`: by then what ended in it is rated or held.
-    What is rated after its month's invoice goes on the next month's one.
+    A session that is billed by itself is due at once, a month when it has been over in the legal
+    entity's calendar for the policy's `wait_s`: by then what ended in it is rated or held.
 
     Args:
         connection: Outside a transaction; each invoice is booked in one of its own.
@@ -118,10 +117,10 @@ def issue_due(
         booked: list[str] = []
         while not is_over() and (number := _book_next(connection, issuer)) is not None:
             booked.append(number)
-        # Before anything new: what a session's next revision replaces is credited first.
-        credits_ = due_credits(connection, declarations, up_to)
-        due = chain(credits_, _due(connection, declarations, complete_up_to))
-        for cause, credited, sessions in due:
+        # What a session's next revision replaces is credited before anything new.
+        credited_first = due_credits(connection, declarations, up_to)
+        due = _due(connection, declarations, complete_up_to)
+        for cause, credited, sessions in chain(credited_first, due):
             if is_over():
                 break
             try:

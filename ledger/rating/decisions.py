@@ -191,6 +191,7 @@ class CorrectionCause(StrEnum):
     """Why a session is decided again after a final decision."""
 
     LATE_FACT = "late_fact"
+    PERSON = "person"
 
 
 class SessionCorrected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -198,6 +199,7 @@ class SessionCorrected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
     `revision` is that of the decision that held until now, `net_minor`, `tax_minor` and `energy_wh`
     are what it said. `frames` are the lines (record, line) of its partition that brought it about.
+    `by` and `reason`: who had it priced again, and why.
     """
 
     revision: int
@@ -206,6 +208,8 @@ class SessionCorrected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     tax_minor: int
     energy_wh: Decimal
     frames: tuple[tuple[int, int], ...] = ()
+    by: str | None = None
+    reason: str | None = None
 
 
 class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_defaults=True):

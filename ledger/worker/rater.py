@@ -20,17 +20,21 @@ from ledger.master_data.policies import Policy
 from ledger.rating.allowances import SharedStandings
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
-    CorrectionCause,
     Decision,
     DecisionKind,
     Moment,
+    Release,
     SessionHeld,
     SessionRated,
     Waiting,
     kind_of,
 )
 from ledger.rating.entitlements import Entitlements
-from ledger.rating.reconciling.correcting import corrected, is_worth_correcting
+from ledger.rating.reconciling.correcting import (
+    corrected,
+    is_billed_otherwise,
+    is_worth_correcting,
+)
 from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, RecordedZones
 from ledger.rating.time_zones import PINNED_ZONES, Zones, with_zones
 from ledger.sessions.session import ChargingSession
@@ -134,7 +138,6 @@ class Rater:
         session: ChargingSession,
         was: SessionRated,
         moment: Moment,
-        cause: CorrectionCause = CorrectionCause.LATE_FACT,
     ) -> Verdict | None:
         """Return the correction of *was* that *found* is; None where the policy wants none."""
         policy = self._policy_at(moment.at)
@@ -143,7 +146,35 @@ class Rater:
         if not is_worth_correcting(found, was, policy):
             return None
         frames = tuple(frame for frame in session.frames if frame[0] == moment.position)
-        return self._concluded(corrected(found, was, cause=cause, frames=frames), session)
+        return self._concluded(corrected(found, was, frames=frames), session)
+
+    def correct_as_chosen(
+        self,
+        session: ChargingSession,
+        row: SessionRow,
+        moment: Moment,
+        choice: Choice,
+        was: SessionRated,
+    ) -> Verdict | tuple[Phrase, ...] | None:
+        """Return the correction of *was* that a person asks for.
+
+        None where it would change nothing, and the reasons where it cannot be priced at all.
+        """
+        found = release(
+            session,
+            self._declarations,
+            moment=moment,
+            by=choice.by,
+            reason=choice.reason,
+            entitlements=self._entitlements(row, moment, was),
+            revision=was.revision + 1,
+        )
+        if isinstance(found, SessionHeld):
+            return found.reasons
+        if not is_billed_otherwise(found, was):
+            return None
+        chosen = Release(by=choice.by, reason=choice.reason)
+        return self._concluded(corrected(found, was, chosen=chosen), session)
 
     def asks_first(self, moment: Moment) -> bool:
         """Whether a person must agree before a correction moves money."""

@@ -16,7 +16,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ledger.master_data.policies import Policy
-from ledger.rating.decisions import CorrectionCause, SessionCorrected, SessionRated
+from ledger.rating.decisions import CorrectionCause, Release, SessionCorrected, SessionRated
 from tariffs.quantities import money_of_minor
 
 
@@ -24,17 +24,22 @@ def corrected(
     now: SessionRated,
     was: SessionRated,
     *,
-    cause: CorrectionCause,
     frames: tuple[tuple[int, int], ...] = (),
+    chosen: Release | None = None,
 ) -> SessionRated:
-    """Return *now* as the correction of *was*, the rating that held until then."""
+    """Return *now* as the correction of *was*, the rating that held until then.
+
+    *frames* brought it about, or a person who has *chosen* so.
+    """
     said = SessionCorrected(
         revision=was.revision,
-        cause=cause,
+        cause=CorrectionCause.PERSON if chosen else CorrectionCause.LATE_FACT,
         net_minor=was.net_minor,
         tax_minor=was.tax_minor,
         energy_wh=was.energy_wh,
         frames=frames,
+        by=chosen.by if chosen else None,
+        reason=chosen.reason if chosen else None,
     )
     return replace(now, corrects=said)
 

@@ -37,7 +37,7 @@ from ledger.worker.judging.reviewing import Reviewer
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
 from ledger.worker.rater import Rater, Verdict
 from ledger.worker.recollection import Recollection
-from ledger.worker.session_rows import RECENT, SessionRow, row_of_start
+from ledger.worker.session_rows import RECENT, SessionRow, new_row, row_of_start
 from ledger.worker.station_memory import StationMemory
 from ledger.worker.stored.session_store import load_around, load_sessions
 
@@ -116,7 +116,8 @@ class Judge:
         session_id = found.session.session_id
         row = memory.rows.get(session_id)
         if row is None:
-            row = memory.rows[session_id] = _new_row(found, memory, moment)
+            row = new_row(found.session, found.transaction_ref, moment.partition, memory.heard_at)
+            memory.rows[session_id] = row
             row.validations = self._inherited.pop(session_id, [])
         session = beside_decided(found.session, row, extent)
         session = self.recollection.beside(session, memory, moment)
@@ -252,10 +253,12 @@ class Judge:
         )
 
     def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
-        """Follow a person's *choice* about a held session; say whether that was possible."""
-        station_id = choice.station
+        """Follow a person's *choice* about a session; say whether that was possible."""
+        station_id, is_correction = choice.station, choice.choice == "correct"
         row = self._row(memory, choice.session_id)
-        if row is None or row.station_id != station_id or row.state is not SessionState.HELD:
+        if row is None or row.station_id != station_id:
+            return False
+        if row.state not in (PRICED if is_correction else {SessionState.HELD}):
             return False
         # A record holds one decision about a session: its position is in the key.
         if self._findings.has_decided(row.session_id, moment):
@@ -265,7 +268,10 @@ class Judge:
             return False
         if Flag.DECIDED_BEFORE in row.flags:
             session = session.flagged(Flag.DECIDED_BEFORE)
-        self._findings.conclude(row, self._rater.choose(session, row, moment, choice))
+        if is_correction:
+            self._reviewer.choose(row, session, moment, choice, memory.heard_at)
+        else:
+            self._findings.conclude(row, self._rater.choose(session, row, moment, choice))
         memory.settle()
         return True
 
@@ -324,8 +330,15 @@ class Judge:
             extent[transaction] = Extent(rows, begins, begins)
         live.follow(self._shelf, extent, horizon, moment.position)
         live.turn()
-        sessions = {session.session_id: session for session in live.sessions(row.transaction_ref)}
-        return sessions.get(row.session_id)
+        sessions = live.sessions(row.transaction_ref)
+        for session in sessions:
+            if session.session_id == row.session_id:
+                return session
+        # A late fact may have moved its start, and with it the fold's id of it.
+        moved_ = (each for each in sessions if each.window and row.is_of(each.window))
+        for session in moved_:
+            return msgspec.structs.replace(session, session_id=row.session_id)
+        return None
 
     def _settle_vanished(self, memory: StationMemory, seen: Seen) -> dict[str, SessionRow]:
         """Deal with rows that the fold no longer knows; return under which ids others go on.
@@ -375,17 +388,3 @@ class Judge:
 
 def _is_decided(extent: Extent | None) -> bool:
     return extent is not None and extent.is_decided
-
-
-def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:
-    session = found.session
-    return SessionRow(
-        session_id=session.session_id,
-        partition=moment.partition,
-        station_id=session.station_id,
-        transaction_ref=found.transaction_ref,
-        state=SessionState.OPEN,
-        first_fact_at=session.first_received_at,
-        last_fact_at=session.last_received_at,
-        heard_at=memory.heard_at,
-    )

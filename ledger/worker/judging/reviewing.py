@@ -16,12 +16,13 @@ from typing import Any
 from psycopg import Connection
 
 from ledger.facts.flags import Flag
+from ledger.log.envelope import Choice
 from ledger.rating.decisions import Moment, SessionRated
 from ledger.rating.reconciling.correcting import is_billed_otherwise
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import PRICED, SessionAct, SessionState
 from ledger.worker.judging.findings import Findings
-from ledger.worker.rater import Rater
+from ledger.worker.rater import Rater, Verdict
 from ledger.worker.session_rows import SessionRow
 
 
@@ -66,17 +67,40 @@ class Reviewer:
         is_possible = not self._findings.has_decided(row.session_id, moment)
         verdict = self._rater.correct(found, session, was, moment) if is_possible else None
         if verdict is not None:
-            self._waits_no_more(row)
-            late = {Flag.LATE_FACT} & set(row.flags)
-            row.describe(session, heard_at)
-            row.flags = sorted({*row.flags, *late})
-            self._findings.conclude(row, verdict)
+            self._conclude(row, session, verdict, heard_at)
             return
         if not isinstance(found, SessionRated) or self._rater.asks_first(moment) or not is_possible:
             reasons = () if isinstance(found, SessionRated) else found.reasons
             row.flags = sorted({*row.flags, Flag.CORRECTION_WAITS})
             row.reasons = [reason.code for reason in reasons]
         self._findings.change(row)
+
+    def choose(
+        self,
+        row: SessionRow,
+        session: ChargingSession,
+        moment: Moment,
+        choice: Choice,
+        heard_at: datetime,
+    ) -> None:
+        """Correct a priced session because a person says so, doubtful or not, as master data is."""
+        was = self._findings.rating(self._connection, row)
+        found = self._rater.correct_as_chosen(session, row, moment, choice, was)
+        if isinstance(found, Verdict):
+            self._conclude(row, session, found, heard_at)
+        elif found is None:
+            self._waits_no_more(row)
+        else:
+            row.reasons = [reason.code for reason in found]
+            self._findings.change(row)
+
+    def _conclude(
+        self, row: SessionRow, session: ChargingSession, verdict: Verdict, heard_at: datetime
+    ) -> None:
+        late = {Flag.LATE_FACT} & set(row.flags)
+        row.describe(session, heard_at)
+        row.flags = sorted({*row.flags, *late})
+        self._findings.conclude(row, verdict)
 
     def _waits_no_more(self, row: SessionRow) -> None:
         if Flag.CORRECTION_WAITS in row.flags:

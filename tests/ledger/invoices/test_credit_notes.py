@@ -16,7 +16,7 @@ from ledger.database import connect
 from ledger.invoices.document import CREDIT_NOTE, InvoiceDocument, read_document
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
-from ledger.rating.decisions import CorrectionCause, Moment, SessionRated, SessionRevision
+from ledger.rating.decisions import Moment, SessionRated, SessionRevision
 from ledger.rating.reconciling.correcting import corrected
 from projections.balances.trial import trial_balance
 from tests.depot import NOON, declared, keep_decisions, rated, session
@@ -60,7 +60,7 @@ def correct(
         revision=was.revision + 1,
         moment=Moment(partition=0, position=position, at=at),
     )
-    now = corrected(now, was, cause=CorrectionCause.LATE_FACT)
+    now = corrected(now, was)
     keep_decisions(connection, [now])
     return now
 

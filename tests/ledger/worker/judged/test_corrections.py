@@ -17,6 +17,7 @@ from ledger.database import connect
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
 from ledger.declared.store import declare
+from ledger.log.envelope import Choice
 from ledger.master_data.policies import Policy
 from ledger.rating.decisions import CorrectionCause, SessionRated, SessionRevision
 from ledger.rating.reconciling.correcting import is_billed_otherwise
@@ -25,6 +26,7 @@ from projections.balances.trial import trial_balance
 from tests.charging_day import (
     MORNING,
     Timed,
+    at,
     call,
     declare_fleet,
     event201,
@@ -259,3 +261,78 @@ def final(dsn: str, station: str) -> SessionRated:
     assert len(found) == 1, rows(dsn, "SELECT session_id, state, reasons, flags FROM session")
     with connect(dsn) as connection:
         return rated_sessions(connection, [SessionRevision(*found[0])])[0]
+
+
+def chosen(session_id: str, minutes: float) -> Timed:
+    """Return the line of a person who has a session corrected."""
+    line = Choice(
+        received_at=at(minutes),
+        station="CS-NEW-1",
+        session_id=session_id,
+        choice="correct",
+        by="ann",
+        reason="the late stop is right",
+    )
+    return line.received_at, line.station, line
+
+
+def test_a_person_has_a_session_corrected_whose_correction_waits(database: str) -> None:
+    dsn = begun(database, corrections_agreed=True)
+    write_log(dsn, [PARKED])
+    write_log(dsn, [chosen(SESSION, 80)])
+    work(dsn)
+
+    state, revision, reasons, flags = shown(dsn)
+    assert (state, revision, reasons) == ("rated", 2, [])
+    assert "correction_waits" not in flags
+    said_of_it = rating(dsn, 2).corrects
+    assert said_of_it is not None
+    assert (said_of_it.cause, said_of_it.by) == (CorrectionCause.PERSON, "ann")
+    assert said_of_it.reason == "the late stop is right"
+    assert is_identical(dsn)
+
+
+def test_a_person_s_word_settles_what_is_doubtful(database: str) -> None:
+    dsn = begun(database)
+    write_log(dsn, [event201("CS-NEW-1", 60, "Ended", "C", 0, 9000, received=70)])
+    work(dsn)
+    before = shown(dsn)
+    write_log(dsn, [chosen(SESSION, 80)])
+    work(dsn)
+
+    assert "correction_waits" in before[3]
+    assert before[1] == 1
+    assert "correction_waits" not in shown(dsn)[3]
+
+
+def test_a_correction_that_changes_nothing_is_no_revision(database: str) -> None:
+    dsn = begun(database)
+    write_log(dsn, [chosen(SESSION, 80)])
+    work(dsn)
+
+    assert shown(dsn)[:2] == ("rated", 1)
+    assert rows(dsn, "SELECT * FROM set_aside") == []
+
+
+@pytest.mark.parametrize("name", ["CS-NEW-1/C/no-such", SESSION])
+def test_what_was_never_priced_is_not_corrected(database: str, name: str) -> None:
+    version = declare_fleet(database)
+    write_log(database, [*everywhere(version, -1), WHOLE[0], chosen(name, 80)])
+    work(database)
+
+    assert rows(database, "SELECT count(*) FROM session_decision") == [(0,)]
+    assert rows(database, "SELECT lines FROM set_aside") == [(1,)]
+
+
+def test_a_session_whose_start_moved_is_corrected_under_the_id_it_was_rated_by(
+    database: str,
+) -> None:
+    dsn = begun(database, corrections_agreed=True)
+    moved = event201("CS-NEW-1", 9.5, "Started", "C", 0, 0, token="FLEET1", received=70)
+    write_log(dsn, [moved])
+    write_log(dsn, [chosen(SESSION, 80)])
+    work(dsn)
+
+    assert shown(dsn)[:2] == ("rated", 2)
+    assert rating(dsn, 2).started_at == at(9.5)
+    assert is_identical(dsn)
