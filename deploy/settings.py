@@ -103,7 +103,7 @@ class Settings:
     linger_ms: int = _setting(5, "how long the log gathers frames for one commit")
     heartbeat_seconds: int = _setting(300, "heartbeat interval told to stations")
     price_wait_ms: int = _setting(
-        1000, "how long the answer to a transaction's end waits for its price; 0: not at all"
+        300, "how long the answer to a transaction's end waits for its price; 0: not at all"
     )
     tick_seconds: int = _setting(60, "how often the log records that time passed")
     upkeep_seconds: int = _setting(

@@ -92,7 +92,7 @@ class Manners:
     silence_seconds: float | None = None
     open_seconds: float = 30.0
     close_seconds: float = 5.0
-    price_seconds: float = 1.0
+    price_seconds: float = 0.3
 
     @property
     def patience_seconds(self) -> float:

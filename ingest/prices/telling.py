@@ -3,7 +3,7 @@
 The price is the kernel's, of the facts that the log has: the edge reckons nothing, it asks.
 
     Ended, rated 40 ms later             -> {"totalCost":4.76} in the answer
-    Ended, the worker is far behind      -> {} after a second; CostUpdated once it is rated
+    Ended, the worker is far behind      -> {} after 300 ms; CostUpdated once it is rated
     Ended, held for a person             -> {}; CostUpdated if it is rated within ten minutes
     Ended, and its start never came      -> {"totalCost":4.10} of what was heard of it, and likewise
     Updated, not told lately             -> {} at once; CostUpdated if the price is another one
