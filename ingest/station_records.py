@@ -8,6 +8,7 @@ are asked about with one statement.
     told          what its last one was answered: until another is, that is how it is registered
     passwords     given since the declaration: `ingest.commands.passwords`
     reservations  which of them it used, and which ended: `ingest.commands.reservations`
+    certificate   what it wants signed: `ingest.answers.certificates`
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, LiteralString, NamedTuple, Protocol
 
@@ -40,6 +42,12 @@ WITH told AS (
     UPDATE station_setting SET told = boot WHERE station_id = ANY(%s) AND told <> boot
 )
 SELECT station_id, boot, boot_interval_s FROM station_setting WHERE station_id = ANY(%s)
+"""
+_REQUEST: LiteralString = """
+INSERT INTO station_setting (station_id, certificate_request, certificate_requested_at)
+VALUES (%s, %s, %s)
+ON CONFLICT (station_id) DO UPDATE SET certificate_request = excluded.certificate_request,
+    certificate_requested_at = excluded.certificate_requested_at
 """
 _PROVE: LiteralString = """
 WITH right_one AS (
@@ -75,6 +83,14 @@ class KnownStation(NamedTuple):
     registration: Registration = Registration.ACCEPTED
 
 
+class CertificateRequest(NamedTuple):
+    """A request for a certificate (PEM) that a station sent because it was asked to."""
+
+    station_id: str
+    csr: str
+    received_at: datetime
+
+
 class StationRecords(Protocol):
     """What the edge asks and tells of a station beside its declaration."""
 
@@ -89,6 +105,9 @@ class StationRecords(Protocol):
 
     async def end_reservation(self, ended: EndedReservation) -> None:
         """Note what became of a reservation."""
+
+    async def keep_certificate_request(self, request: CertificateRequest) -> None:
+        """Keep what a station wants signed, for whoever asked it to."""
 
 
 class NoRecords:
@@ -108,6 +127,9 @@ class NoRecords:
     async def end_reservation(self, ended: EndedReservation) -> None:
         """Note nothing: there are none."""
 
+    async def keep_certificate_request(self, request: CertificateRequest) -> None:
+        """Keep nothing: the log has it."""
+
 
 NO_RECORDS: Final = NoRecords()
 
@@ -122,6 +144,7 @@ class PostgresStationRecords:
         )
         self._proofs: Gatherer[tuple[str, str], None] = Gatherer(connect, _prove)
         self._ends: Gatherer[EndedReservation, None] = Gatherer(connect, end_reservations)
+        self._requests: Gatherer[CertificateRequest, None] = Gatherer(connect, _keep_requests)
 
     async def known(self, declared: StationAccess) -> KnownStation:
         """Return who may connect as a station that is declared so."""
@@ -139,9 +162,13 @@ class PostgresStationRecords:
         """Note what became of a reservation."""
         await self._ends.ask(ended)
 
+    async def keep_certificate_request(self, request: CertificateRequest) -> None:
+        """Keep what a station wants signed, for whoever asked it to."""
+        await self._requests.ask(request)
+
     async def close(self) -> None:
         """Close the connections."""
-        for each in (self._known, self._boots, self._proofs, self._ends):
+        for each in (self._known, self._boots, self._proofs, self._ends, self._requests):
             await each.close()
 
 
@@ -187,6 +214,14 @@ async def _boot(connection: psycopg.AsyncConnection, asked: Sequence[str]) -> Se
         station_id: BootAnswer(Registration(boot), interval) for station_id, boot, interval in rows
     }
     return [found.get(each, BootAnswer()) for each in asked]
+
+
+async def _keep_requests(
+    connection: psycopg.AsyncConnection, asked: Sequence[CertificateRequest]
+) -> Sequence[None]:
+    for each in sorted(asked):
+        await connection.execute(_REQUEST, each)
+    return [None] * len(asked)
 
 
 async def _prove(

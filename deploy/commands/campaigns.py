@@ -28,7 +28,7 @@ Plain = Annotated[bool, Parameter(negative=(), help="Without the signature, if t
 STAGES = ["1", "10%", "100%"]
 STATIONS_MAX = 1_000_000
 PERCENT = 100
-HOURS_MAX = 10_000
+HOURS_MAX = 720
 COLUMNS = {
     "campaign": "left",
     "version": "left",
@@ -112,7 +112,10 @@ class Course:
 
         shares = 0 <= self.stop_at <= PERCENT
         if not (shares and 0 < self.hours <= HOURS_MAX and min(self.tries, self.at_once) > 0):
-            message = "--stop-at is 0 to 100; --tries, --hours and --at-once are more than 0"
+            message = (
+                f"--stop-at is 0 to {PERCENT}, --hours up to {HOURS_MAX}; "
+                "--tries, --hours and --at-once are more than 0"
+            )
             raise DeployError(message)
         return CampaignPlan(
             name=name,

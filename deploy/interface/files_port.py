@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deploy.errors import DeployError
 from deploy.interface.serving import BACKLOG, DATABASE_SECONDS, END_SECONDS, serve_app
@@ -54,6 +54,13 @@ class BoundedProtocol(H11Protocol):
             self.abort()
         self._patience = self.loop.call_later(HEAD_SECONDS, self._end_idle)
 
+    def on_response_complete(self) -> None:
+        """Wait for the next request, for as long as for the first one."""
+        super().on_response_complete()
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self.loop.call_later(HEAD_SECONDS, self._end_idle)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         if self._patience is not None:
@@ -70,7 +77,8 @@ class BoundedProtocol(H11Protocol):
         self.transport.abort()
 
     def _end_idle(self) -> None:
-        if self.cycle is None:
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # none until the first request
+        if cycle is None or cycle.response_complete:
             self.abort()
 
 

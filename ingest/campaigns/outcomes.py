@@ -62,10 +62,9 @@ def outcome(asked: AskedStation, at: datetime) -> StationOutcome | None:
     if has_booted and asked.firmware == asked.version:
         return StationOutcome(is_done=True, status=BOOTED)
     why = next((each for each in asked.told[-1:] if each in FAILURES), None)
-    if why is None and asked.call is not None:
-        why = refusal(asked.call)
-    if why is None and at - asked.asked_at >= asked.heard_within:
-        why = UNHEARD
+    if why is None and asked.call is not None:  # else nobody has asked for it yet
+        is_late = at - asked.asked_at >= asked.heard_within
+        why = refusal(asked.call) or (UNHEARD if is_late else None)
     return None if why is None else StationOutcome(is_done=False, status=why)
 
 

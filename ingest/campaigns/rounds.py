@@ -20,7 +20,7 @@ from ingest.campaigns.stages import CampaignState, StageCount, progress
 from ingest.commands.asking import COMMAND_COLUMNS, command_of
 from ingest.commands.outcome import CommandOutcome, outcome_of
 from ingest.commands.typed import TypedCall
-from ingest.errors import IngestError
+from ingest.files.addresses import NoFilesServedError
 from ingest.files.calls import Called, firmware_call
 from ingest.files.firmware import firmware_of
 
@@ -47,8 +47,10 @@ _CALLS: LiteralString = (
     "SELECT " + COMMAND_COLUMNS + " FROM station_command WHERE id = ANY(%s)"  # noqa: S608 - ours
 )
 _END: LiteralString = """
-UPDATE campaign_station SET state = %s, status = %s, not_before = %s, ended_at = %s
-WHERE campaign_id = %s AND station_id = %s
+UPDATE campaign_station
+SET state = %(state)s, status = %(status)s, not_before = %(again)s::timestamptz,
+    ended_at = %(over)s, command_id = CASE WHEN %(again)s::timestamptz IS NULL THEN command_id END
+WHERE campaign_id = %(campaign)s AND station_id = %(station)s
 """
 _COUNTS: LiteralString = """
 SELECT campaign.id, campaign.stage, failures_percent, failures_noted, each.stage,
@@ -67,8 +69,8 @@ UPDATE firmware_campaign SET state = %s, stage = %s, changed_by = %s, changed_at
 # Within its hours; over midnight they begin after they end.
 _NEXT: LiteralString = """
 UPDATE campaign_station AS each
-SET state = 'asked', command_id = gen_random_uuid(), asked_at = %(at)s, tries = each.tries + 1,
-    status = NULL
+SET state = 'asked', command_id = coalesce(command_id, gen_random_uuid()), asked_at = %(at)s,
+    tries = each.tries + 1, status = NULL
 FROM (
     SELECT campaign_id, station_id FROM firmware_campaign AS campaign
     CROSS JOIN LATERAL (
@@ -95,9 +97,10 @@ JOIN connected_station USING (station_id)
 WHERE each.state = 'asked' AND campaign.state = 'running'
   AND NOT EXISTS (SELECT FROM station_command WHERE station_command.id = command_id)
 """
-# Nobody ever asked it, and it went: it waits as before.
+# Nobody asked for the call yet, and the station went: it waits as before. The id stays: whoever
+# stood still with it asks for no other call than the next round does.
 _BACK: LiteralString = """
-UPDATE campaign_station AS each SET state = 'waiting', tries = tries - 1, command_id = NULL
+UPDATE campaign_station AS each SET state = 'waiting', tries = tries - 1
 WHERE state = 'asked' AND asked_at < %s
   AND NOT EXISTS (SELECT FROM station_command WHERE station_command.id = command_id)
   AND (NOT EXISTS (SELECT FROM connected_station AS link WHERE link.station_id = each.station_id)
@@ -125,10 +128,16 @@ def campaign_round(
         base: Where stations reach the files.
         by: Who makes the round.
         at: The present moment of the product's clock.
+
+    Raises:
+        LongAddressError: If *base* is too long.
     """
     _judge(connection, at)
     connection.execute(_BACK, (at,))
     running = _go_on(connection, by=by, at=at)
+    if running and not base:
+        _LOGGER.warning("campaigns wait: %s", NoFilesServedError())
+        return []
     for campaign_id in running:
         connection.execute(_NEXT, {"at": at, "campaign": campaign_id})
     found = []
@@ -137,11 +146,7 @@ def campaign_round(
     ).fetchall():
         called = Called(station_id, protocol, command_id)
         firmware = firmware_of(connection, firmware_id)
-        try:
-            call = firmware_call(connection, base, called, firmware, at=at, is_plain=is_plain)
-        except IngestError as error:
-            _LOGGER.warning("campaign %s waits: %s", name, error)
-            break
+        call = firmware_call(connection, base, called, firmware, at=at, is_plain=is_plain)
         found.append(FirmwareOrder(station_id, command_id, name, call))
     return found
 
@@ -159,9 +164,15 @@ def _judge(connection: Connection[Any], at: datetime) -> None:
         if ended is None:
             continue
         is_over = ended.is_done or not may_again
-        state = ("done" if ended.is_done else "failed") if is_over else "waiting"
-        again, over = (None, at) if is_over else (at + AGAIN_AFTER, None)
-        connection.execute(_END, (state, ended.status, again, over, campaign_id, station_id))
+        noted = {
+            "state": ("done" if ended.is_done else "failed") if is_over else "waiting",
+            "status": ended.status,
+            "again": None if is_over else at + AGAIN_AFTER,
+            "over": at if is_over else None,
+            "campaign": campaign_id,
+            "station": station_id,
+        }
+        connection.execute(_END, noted)
 
 
 def _calls(connection: Connection[Any], ids: list[UUID]) -> dict[UUID, CommandOutcome]:

@@ -199,20 +199,15 @@ class StationCommands:
         return await self.ask(station_id, call.action, payload, by=by, patience=patience)
 
     async def protocol_of(self, station_id: str) -> str:
-        """Return the subprotocol of a station's connection.
-
-        Raises:
-            UnknownStationError: If the station is not declared.
-            NotConnectedError: If it is not connected.
-        """
-        _, protocol = await self.linked(station_id)
-        return protocol
+        """Return the subprotocol of a station's connection; raises as `linked`."""
+        return (await self.linked(station_id))[1]
 
     async def linked(self, station_id: str) -> tuple[str, str]:
         """Return a station's id as it is declared, and the subprotocol of its connection.
 
         Raises:
-            UnknownStationError, NotConnectedError: As `protocol_of`.
+            UnknownStationError: If the station is not declared.
+            NotConnectedError: If it is not connected.
         """
         access, protocol = await self._reached(station_id, may_queue=False)
         assert protocol is not None

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from ingest.commands.command import UNREADABLE, CommandState, StationCommand
+from ingest.commands.schemas import problem_of_answer
 from ingest.rpc import codec
 from ingest.rpc.codec import CallError, CallResult, FrameError
 from ledger.persons.sealing import opened
@@ -25,7 +26,10 @@ class CallFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a call is; `response` is the payload of its answer, which may well be Rejected."""
+    """How far a call is; `response` is the payload of its answer, which may well be Rejected.
+
+    `problem` is what in it the official schema does not allow; it is an answer all the same.
+    """
 
     id: UUID
     station: str
@@ -34,6 +38,7 @@ class CommandOutcome(msgspec.Struct, frozen=True, kw_only=True):
     payload: msgspec.Raw
     response: msgspec.Raw | None
     error: CallFault | None
+    problem: str | None
     asked_by: str
     asked_at: datetime
     deadline: datetime
@@ -47,6 +52,10 @@ def outcome_of(command: StationCommand, keys: Mapping[str, bytes]) -> CommandOut
     call = codec.parse(frame.frame.encode())
     assert isinstance(call, codec.Call)
     response, error = _answer(frame.reply)
+    problem = None
+    if response is not None:
+        answered = bytes(response).decode()
+        problem = problem_of_answer(command.frame.protocol, command.action, answered)
     return CommandOutcome(
         id=command.id,
         station=command.station_id,
@@ -55,6 +64,7 @@ def outcome_of(command: StationCommand, keys: Mapping[str, bytes]) -> CommandOut
         payload=call.payload,
         response=response,
         error=error,
+        problem=problem,
         asked_by=command.asked_by,
         asked_at=command.asked_at,
         deadline=command.deadline,

@@ -1,6 +1,7 @@
 """New passwords of stations: how each version is told one, and which may be right meanwhile.
 
-    told        the call is on its way, or nobody knows what came of it: old and new are tried
+    told        the call is on its way, or nobody knows what came of it (also where the answer says
+                neither yes nor no, against its schema): old and new are tried
     accepted    by the station (also RebootRequired): still both, until the new one is seen right
     proven      it was seen right, or somebody said that it is the one: the older ones are gone
     refused     the row goes, the old one holds
@@ -22,6 +23,7 @@ import msgspec
 import psycopg
 
 from ingest.commands.answered import AnsweredCall
+from ingest.commands.command import CommandState
 from ingest.commands.typed import TypedCall
 from ingest.errors import IngestError
 
@@ -31,6 +33,9 @@ _KEY: Final = "AuthorizationKey"
 _COMPONENT: Final = "SecurityCtrlr"
 _VARIABLE: Final = "BasicAuthPassword"
 _TAKEN: Final = ("Accepted", "RebootRequired")
+_REFUSED: Final = (
+    "Rejected", "NotSupported", "UnknownComponent", "UnknownVariable", "NotSupportedAttributeType",
+)  # fmt: skip
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){16,20}")
 _BYTES_MIN, _BYTES_MAX = 16, 20
 _CHARACTERS_MIN, _CHARACTERS_MAX = 16, 40
@@ -140,19 +145,29 @@ async def note_told(connection: psycopg.AsyncConnection, ended: Sequence[Answere
     over = [each for each in ended if each.action in (CHANGE, SET) and each.is_answered]
     if taken := [each.id for each in over if _is_taken(each)]:
         await connection.execute(_ACCEPT, (taken,))
-    if refused := [each.id for each in over if not _is_taken(each)]:
+    if refused := [each.id for each in over if _is_taken(each) is False]:
         await connection.execute(_DROP, (refused,))
 
 
-def _is_taken(each: AnsweredCall) -> bool:
+def _is_taken(each: AnsweredCall) -> bool | None:
+    """Say whether a station took its password, None where its answer does not."""
+    if each.state is CommandState.ERROR:
+        return False
+    words = _words(each)
+    if any(word in _TAKEN for word in words):
+        return True
+    return False if words and all(word in _REFUSED for word in words) else None
+
+
+def _words(each: AnsweredCall) -> list[str]:
+    """Return what a station says of its password, in OCPP's words."""
     if each.action == CHANGE:
-        return each.answer.text("status") in _TAKEN
+        return [each.answer.text("status") or ""]
     try:
         told: Any = msgspec.json.decode(each.answer.payload, type=_Variables)
     except msgspec.DecodeError:
-        return False
-    found = [v for v in told.set_variable_result if _is_password(v)]
-    return any(v.attribute_status in _TAKEN for v in found)
+        return []
+    return [v.attribute_status for v in told.set_variable_result if _is_password(v)]
 
 
 def _is_password(each: _Variable) -> bool:

@@ -1,4 +1,4 @@
-"""What may be sent to a station, by the official schemas, which the package `ocpp` carries.
+"""What may be sent to a station, and what it may answer, by the official schemas of `ocpp`.
 
 A call that its schema does not allow never leaves: a station that gets one may refuse it, may take
 half of it, or may never answer. Numbers are read exactly, as they will be sent.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -33,9 +33,13 @@ PAYLOAD_MAX: Final = 256 * 1024
 _OF_BOTH: Final = frozenset({"DataTransfer"})
 """What a station may send and be sent."""
 _PROBLEM_MAX: Final = 300
+ANSWER_MAX: Final = 16 * 1024
+"""Characters of an answer that is held against its schema: it takes 40 ms at worst."""
 
 
 class _Files(NamedTuple):
+    """Where the schemas of a version are; those of answers are called alike in all of them."""
+
     folder: str
     request: str
     from_stations: frozenset[str]
@@ -102,17 +106,32 @@ def check_command(protocol: str, action: str, payload: str) -> None:
     """
     if action not in commands_of(protocol):
         raise UnknownCommandError(protocol, action)
+    misfit = _misfit(protocol, _VERSIONS[protocol].request.format(action), payload)
+    if misfit is not None:
+        raise RefusedPayloadError(protocol, action, *misfit)
+
+
+def problem_of_answer(protocol: str, action: str, payload: str) -> str | None:
+    """Return what in a station's answer its official schema does not allow.
+
+    None too where it is longer than `ANSWER_MAX`.
+    """
+    if len(payload) > ANSWER_MAX or action not in commands_of(protocol):
+        return None
+    misfit = _misfit(protocol, f"{action}Response.json", payload)
+    return None if misfit is None else ": ".join(filter(None, misfit))
+
+
+def _misfit(protocol: str, file: str, payload: str) -> tuple[str, str] | None:
+    """Return the spot in *payload* that does not fit a schema, and why."""
     content = json.loads(payload, parse_float=Decimal)
-    error = min(_validator(protocol, action).iter_errors(content), key=_depth, default=None)
-    if error is not None:
-        spot = _spot(error.absolute_path)
-        raise RefusedPayloadError(protocol, action, spot, error.message[:_PROBLEM_MAX])
+    error = min(_validator(protocol, file).iter_errors(content), key=_depth, default=None)
+    return None if error is None else (_spot(error.absolute_path), error.message[:_PROBLEM_MAX])
 
 
 @lru_cache(maxsize=512)
-def _validator(protocol: str, action: str) -> Draft4Validator:
-    files = _VERSIONS[protocol]
-    path = _SCHEMAS / files.folder / "schemas" / files.request.format(action)
+def _validator(protocol: str, file: str) -> Draft4Validator:
+    path = _SCHEMAS / _VERSIONS[protocol].folder / "schemas" / file
     schema = json.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
     return _EXACT(schema)
 
@@ -120,8 +139,20 @@ def _validator(protocol: str, action: str) -> Draft4Validator:
 def _is_multiple(
     _validator: object, of: Decimal, number: object, _schema: object
 ) -> Iterable[ValidationError]:
-    if isinstance(number, int | Decimal) and not isinstance(number, bool) and number % of:
+    if not isinstance(number, int | Decimal) or isinstance(number, bool):
+        return
+    try:
+        is_multiple = not number % of
+    except InvalidOperation:  # more digits than decimals are reckoned with
+        is_multiple = _exponent(Decimal(number)) >= _exponent(of)
+    if not is_multiple:
         yield ValidationError(f"{number} is not a multiple of {of}")
+
+
+def _exponent(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)  # JSON has no NaN
+    return exponent
 
 
 _EXACT: Final[type[Draft4Validator]] = extend(  # type: ignore[no-untyped-call]  # its stub has no types

@@ -111,12 +111,17 @@ class StationConnection:
         """Whether the station said goodbye, also where what it said before is not taken yet."""
         return self._socket.protocol.close_rcvd_then_sent is True
 
-    async def run(self) -> None:
-        """Take frames until the connection closes; the log gets its beginning and its end."""
+    async def run(self, first: bytes | None = None) -> None:
+        """Take frames until the connection closes; the log gets its beginning and its end.
+
+        *first* is the one that was read already, if any.
+        """
         self.heard_at = self._loop.time()
         await self._append(self._line(is_open=True))
         why = "error"
         try:
+            if first is not None:
+                await self._take(first)
             while not self.is_fenced:
                 frame = await self._socket.recv(decode=False)
                 if not self.is_fenced:  # else it stays unanswered, and the station brings it again

@@ -16,6 +16,7 @@ import psycopg
 from websockets.asyncio.server import Server as WebSocketServer
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
+from websockets.exceptions import ConnectionClosed
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
@@ -57,6 +58,8 @@ _DEFLATE = ServerPerMessageDeflateFactory(
     server_max_window_bits=12,
     compress_settings={"memLevel": 5},
 )
+SILENT_SECONDS: Final = 1.0
+"""So long a connection that says nothing leaves its station's living one in its place."""
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted: a whole fleet comes back at the same moment."""
 _LOGGER = logging.getLogger(__name__)
@@ -210,6 +213,10 @@ class Server:
         assert socket.subprotocol is not None
         station = socket.station
         try:
+            first = await self._first_word(socket)
+        except ConnectionClosed:
+            return
+        try:
             connection = StationConnection(
                 socket,
                 epoch=await self._epochs.advance(station.station_id, socket.subprotocol),
@@ -220,17 +227,33 @@ class Server:
                 close_seconds=self._manners.close_seconds,
             )
             if self._enter(connection):
-                await self._run(connection)
+                await self._run(connection, first)
         except (IngestError, LogError, psycopg.Error) as error:
             # Not answered, so the station keeps what it has to say and comes again.
             _LOGGER.warning("station %s is sent away: %s", station.station_id, error)
             seconds = self._manners.close_seconds
             await hang_up(socket, CloseCode.TRY_AGAIN_LATER, "", seconds=seconds)
 
-    async def _run(self, connection: StationConnection) -> None:
+    async def _first_word(self, socket: StationSocket) -> bytes | None:
+        """Return what a connection says first beside a living one of its station, if it does soon.
+
+        Raises:
+            ConnectionClosed: If it ends without a word: then it takes nobody's place.
+        """
+        assert socket.station is not None
+        living = self._newest.get(socket.station.station_id)
+        if living is None or living.is_fenced or living.has_hung_up:
+            return None
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                return await socket.recv(decode=False)
+        except TimeoutError:
+            return None
+
+    async def _run(self, connection: StationConnection, first: bytes | None) -> None:
         self._dispatcher.begin(connection)
         try:
-            await connection.run()
+            await connection.run(first)
         finally:
             if self._newest.get(connection.station_id) is connection:
                 del self._newest[connection.station_id]

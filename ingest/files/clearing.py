@@ -1,4 +1,7 @@
-"""What of files goes by itself: what never came whole, what is old, addresses long expired."""
+"""What of files goes by itself: what never came whole, what is old, addresses long expired.
+
+An address by which a campaign still hears of a station stays.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ DELETE FROM stored_file WHERE id IN (
 """
 _EXPIRED: LiteralString = """
 DELETE FROM file_address WHERE id IN (
-    SELECT id FROM file_address WHERE expires_at < now() - %s * interval '1 day'
+    SELECT id FROM file_address AS old WHERE expires_at < now() - %s * interval '1 day'
+      AND NOT EXISTS (SELECT FROM campaign_station AS asked
+                      WHERE asked.command_id = old.command_id AND state = 'asked')
     ORDER BY expires_at LIMIT %s)
 """
 

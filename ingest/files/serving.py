@@ -18,7 +18,6 @@ from typing import Final
 import psycopg
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
-from psycopg_pool import PoolTimeout
 
 from ingest.errors import IngestError
 from ingest.files.addresses import FoundAddress, is_secret
@@ -38,7 +37,6 @@ _STATUSES: Final[Mapping[type[Exception], HTTPStatus]] = {
     UploadReplacedError: HTTPStatus.CONFLICT,
     TooSlowError: HTTPStatus.REQUEST_TIMEOUT,
     psycopg.OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,
-    PoolTimeout: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -75,6 +75,9 @@ _SECRETS: Final[Mapping[str, _Secret]] = {
     "basicauthpassword": _Secret("name", "attributeValue", is_below=True),
 }
 """The names of passwords, without case."""
+_ADDRESSED: Final = frozenset({"location", "remoteLocation"})
+_ONE_TIME: Final = re.compile(r"/[A-Za-z0-9_-]{43}(?:/|\Z)", re.ASCII)
+"""In what `ingest.files.addresses` makes: who knows one needs no more, until it expires."""
 _ID: Final = re.compile(r'\s*\[\s*"?[0-9]+"?\s*,\s*"')
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _COLON: Final = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
@@ -121,13 +124,14 @@ def cuts_in(
         text: A frame, or the reply to one.
         habits: What the station's model makes of tokens.
         beside: What is cut out of the frame, where *text* is the reply to it.
-        is_ours: It is a call of ours, or the answer to one: passwords of the station are cut
-            out of it. In what a station says of itself nothing but readings would be lost.
+        is_ours: It is a call of ours, or the answer to one: passwords of the station, and
+            addresses made for it, are cut out of it. In what a station says of itself nothing
+            but readings would be lost.
         tokens_max: How many tokens of it get a subject of their own.
     """
     is_worth = any(map(text.__contains__, _WORTH))
     if is_ours:
-        is_worth = is_worth or any(map(text.casefold().__contains__, _SECRETS))
+        is_worth = is_worth or any(map(text.casefold().__contains__, (*_SECRETS, 'ocation"')))
     if not beside and not is_worth:
         return []
     values = list(_values(text))
@@ -167,7 +171,7 @@ def whole_cut(text: str) -> list[PersonCut]:
 
 
 def _secret_cuts(text: str, values: Sequence[_Value]) -> list[PersonCut]:
-    """Return cuts of the values of passwords: members of the very object that names one.
+    """Return cuts of one-time addresses, and of passwords: members of the object that names one.
 
     {"key":"AuthorizationKey","value":"..."}
     {"attributeValue":"...","component":{...},"variable":{"name":"BasicAuthPassword"}}
@@ -184,7 +188,8 @@ def _secret_cuts(text: str, values: Sequence[_Value]) -> list[PersonCut]:
     return [
         PersonCut(value.start, value.end, None, is_secret=True)
         for value, own in zip(values, within, strict=True)
-        if own is not None and secret.get(own) == value.name
+        if (own is not None and secret.get(own) == value.name)
+        or (value.name in _ADDRESSED and _ONE_TIME.search(value.text))
     ]
 
 

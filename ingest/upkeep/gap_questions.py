@@ -10,6 +10,7 @@ That it was asked is noted before, so a kill costs a question and never makes on
     a boot came, or a quarter of silence_s
     1.6: the same                           TriggerMessage StatusNotification, then MeterValues
     5,000 stations at once                  two hundred a minute, those never asked first
+    one with twenty such sessions           four a minute
     no answer, or an error                  five questions in all
     "it goes on", and nothing more comes    again after another quarter of silence_s
 
@@ -28,6 +29,8 @@ from ledger.facts.station_facts import NO_ID
 from ledger.master_data.policies import Policy
 
 QUESTIONS_AT_ONCE: Final = 200
+AT_A_STATION: Final = 4
+"""Of them: it gets one call at a time, and what a person asks it waits for these."""
 UNANSWERED_MAX: Final = 5
 OLD_MAX: Final = 2
 """Of a station of 1.6, which has no word for what it still holds: its state, and its meter."""
@@ -40,8 +43,12 @@ _OLD: Final = "ocpp1.6"
 _REFERENCE_MAX: Final = 36
 
 _DUE: LiteralString = """
+SELECT session_id, station_id, protocol, transaction_ref, place, times
+FROM (
 SELECT missing.session_id, missing.station_id, protocol, transaction_ref, place,
-       coalesce(times, 0)
+       coalesce(times, 0) AS times, asked_at, last_fact_at, row_number() OVER (
+           PARTITION BY missing.station_id
+           ORDER BY asked_at NULLS FIRST, last_fact_at, missing.session_id) AS in_turn
 FROM (
     SELECT session_id, station_id, transaction_ref, coalesce(evse_id, connector_id) AS place,
            last_fact_at, CASE
@@ -68,7 +75,9 @@ WHERE (is_known OR is_silent) AND (asked.session_id IS NULL OR (
     AND (times < CASE protocol WHEN 'ocpp1.6' THEN %(old_max)s ELSE %(unanswered_max)s END
          OR (last_fact_at >= asked_at AND times < %(max)s AND protocol <> 'ocpp1.6'))
 ))
-ORDER BY asked_at NULLS FIRST, last_fact_at, missing.session_id LIMIT %(limit)s
+) AS due
+WHERE in_turn <= %(at_a_station)s
+ORDER BY asked_at NULLS FIRST, last_fact_at, session_id LIMIT %(limit)s
 """
 _NOTE: LiteralString = """
 INSERT INTO session_question AS known (session_id, times, first_at, asked_at)
@@ -112,6 +121,7 @@ def take_gaps(connection: Connection[Any], policy: Policy, *, at: datetime) -> l
         "old_max": OLD_MAX,
         "max": QUESTIONS_MAX,
         "limit": QUESTIONS_AT_ONCE,
+        "at_a_station": AT_A_STATION,
     }
     found = [Gap(*row) for row in connection.execute(_DUE, asked).fetchall()]
     connection.execute(_NOTE, (at, at, [each.session_id for each in found]))

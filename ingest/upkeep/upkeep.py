@@ -38,10 +38,14 @@ _POLICY: LiteralString = """
 SELECT body FROM declaration WHERE kind = %s AND key = %s AND valid_from <= %s
 ORDER BY valid_from DESC, version DESC LIMIT 1
 """
-# Long after its deadline nobody carries a call out any more, whatever its row says.
+# Long after its deadline nobody carries a call out any more, whatever its row says. One that a
+# campaign waits for would else be asked for anew.
 _CLEAR: LiteralString = """
 DELETE FROM station_command WHERE id IN (
-    SELECT id FROM station_command WHERE deadline < now() - %s * interval '1 day' LIMIT %s)
+    SELECT id FROM station_command AS old WHERE deadline < now() - %s * interval '1 day'
+      AND NOT EXISTS (SELECT FROM campaign_station AS asked
+                      WHERE asked.command_id = old.id AND asked.state = 'asked')
+    LIMIT %s)
 """
 _LOGGER = logging.getLogger(__name__)
 

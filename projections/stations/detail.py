@@ -29,6 +29,10 @@ SELECT boot, told, boot_interval_s, items_get, items_set, bytes_get, bytes_set
 FROM station_setting WHERE station_id = %s
 """
 _UNSET: Final = ("Accepted", "Accepted", None, None, None, None, None)
+_CERTIFICATE: LiteralString = """
+SELECT certificate_request, certificate_requested_at FROM station_setting
+WHERE station_id = %s AND certificate_request IS NOT NULL
+"""
 _PROBLEMS: LiteralString = """
 SELECT component, evse_id, connector_id, code, coalesce(told_at, received_at)
 FROM station_problem WHERE station_id = %s ORDER BY evse_id, connector_id, component
@@ -96,13 +100,21 @@ class ShownSettings(msgspec.Struct, frozen=True, kw_only=True):
     bytes_per_message: ShownPerMessage
 
 
+class WantedCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a station wants signed (PEM), as it sent it last because somebody asked it to."""
+
+    csr: str
+    received_at: datetime
+
+
 class StationDetail(RegisteredStation, frozen=True, kw_only=True):
     """A station with its open sessions, its problems, and its last security events.
 
-    The newest of these come first.
+    The newest of these come first. `certificate_request` is null where nobody asked it for one.
     """
 
     settings: ShownSettings
+    certificate_request: WantedCertificate | None
     problems: list[StationProblem]
     sessions: list[RunningSession]
     security_events: list[ToldSecurityEvent]
@@ -125,6 +137,7 @@ def read_station_detail(
     return StationDetail(
         **msgspec.structs.asdict(station),
         settings=_settings(connection, station.id),
+        certificate_request=_wanted(connection, station.id),
         problems=[
             StationProblem(component=name, evse=evse, connector=connector, code=code, since=since)
             for name, evse, connector, code, since in problems
@@ -152,6 +165,11 @@ def _settings(connection: Connection[Any], station_id: str) -> ShownSettings:
         items_per_message=ShownPerMessage(get_variables=items_get, set_variables=items_set),
         bytes_per_message=ShownPerMessage(get_variables=bytes_get, set_variables=bytes_set),
     )
+
+
+def _wanted(connection: Connection[Any], station_id: str) -> WantedCertificate | None:
+    row = connection.execute(_CERTIFICATE, (station_id,)).fetchone()
+    return None if row is None else WantedCertificate(csr=row[0], received_at=row[1])
 
 
 def _running(session: SessionSummary) -> RunningSession:

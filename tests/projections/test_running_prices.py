@@ -16,17 +16,13 @@ from hypothesis import strategies as st
 from ingest.facts.translate import translate
 from ingest.prices.books import BookedPrices
 from ingest.prices.price import FinalPrice, PriceQuestion, RunningTransaction
-from ledger.database import connect, connect_async
-from ledger.declared.changes import Change
-from ledger.declared.declarations import Kind
-from ledger.declared.store import declare
+from ledger.database import connect_async
 from ledger.log.event_log import Position, partition_of
 from ledger.log.postgres import PostgresEventLog
-from ledger.master_data.assignments import NO_LIMITS, Assignment
 from ledger.worker.session_rows import SessionRow
 from ledger.worker.stored.session_store import load_station_now, load_stations
 from ledger.worker.worker import Worker
-from projections.running_prices import RunningPrice, RunningPrices, SessionSoFar
+from projections.running_prices import RunningPrice, RunningPrices
 from tests.charging_day import (
     PARTITIONS,
     STATIONS,
@@ -61,13 +57,9 @@ min_price: 1.00
 
 
 def priced(dsn: str, station: str, transaction: str) -> RunningPrice | None:
-    found = running(dsn, station, transaction)
-    return found.price if found else None
-
-
-def running(dsn: str, station: str, transaction: str) -> SessionSoFar | None:
     with RunningPrices(dsn) as prices:
-        return prices.of(station, transaction)
+        found = prices.of(station, transaction)
+    return found.price if found else None
 
 
 def test_an_open_session_costs_so_far_what_its_rating_would_say(database: str) -> None:
@@ -167,25 +159,6 @@ def test_a_tariff_that_is_declared_later_is_seen(database: str) -> None:
     assert before.price is not None
     assert after.price is not None
     assert (before.price.gross, after.price.gross) == (Decimal("1.43"), Decimal("1.84"))
-
-
-def test_how_far_a_session_is_and_may_go_is_known_also_where_it_would_be_held(
-    database: str,
-) -> None:
-    version = declare_fleet(database)
-    begun = [start16(ONE, 0, 7, "STRANGER", 0), meter16(ONE, 30, 7, 3_000)]
-    go_on(database, [*everywhere(version, -1), *begun])
-    before = running(database, ONE, "7")
-    limited = Assignment(tariff="DAY", site="yard", max_energy_wh=Decimal(2_000))
-    change = Change(kind=Kind.ASSIGNMENT, key=limited.key(), entity=limited, valid_from=at(0))
-    with connect(database) as connection:
-        declare(connection, [change], by="a test", at=at(-60))
-    after = running(database, ONE, "7")
-
-    assert before is not None
-    assert after is not None
-    assert (before.price, before.limits, before.started_at) == (None, NO_LIMITS, at(0))
-    assert (after.limits.max_energy_wh, after.energy_wh) == (Decimal(2_000), Decimal(3_000))
 
 
 def asked(station: str, transaction: str, position: int, minutes: float) -> PriceQuestion:

@@ -168,6 +168,8 @@ def _show(outcome: CommandOutcome, *, as_json: bool) -> int:
         complain(said)
     else:
         say(said if outcome.response is None else f"{said} {bytes(outcome.response).decode()}")
+        if outcome.problem is not None:
+            complain(f"that does not fit the schema of such an answer: {outcome.problem}")
     return code
 
 

@@ -54,5 +54,6 @@ CREATE TABLE campaign_station (
 );
 -- No station is asked by two campaigns at once.
 CREATE UNIQUE INDEX campaign_station_asked ON campaign_station (station_id) WHERE state = 'asked';
+CREATE INDEX campaign_station_call ON campaign_station (command_id) WHERE state = 'asked';
 CREATE INDEX campaign_station_waiting ON campaign_station (campaign_id, stage, number)
 WHERE state = 'waiting';

@@ -177,6 +177,10 @@ async def test_a_station_fetches_its_firmware_and_sends_its_logs(
             assert target.read_bytes() == LOG
             again = await asyncio.to_thread(wattledger.run, *get, target)
             assert (again.returncode, "cannot write" in again.stderr) == (1, True)
+            for told in (("station", "show", "CS-001", "--json"), ("log", "export")):
+                shown = await asyncio.to_thread(wattledger.done, *told)
+                assert [e for e in station.addresses if e.split("/")[3] in shown] == []
+                assert shown
             await look_over_http(wattledger, found[0], station.addresses[-1], authority.ca)
 
 

@@ -20,10 +20,10 @@ from ingest.campaigns.stages import CampaignState
 from ingest.commands.asking import StationCommands
 from ingest.declared_directory import DeclaredDirectory
 from ingest.files.firmware import Firmware
+from ingest.persons.subjects import PostgresSubjects
 from ingest.upkeep.list_keeping import ListKeeper
 from ingest.upkeep.upkeep import KeptFiles, Upkeep
 from ledger.database import connect, connect_async
-from tests.at_the_edge import NamedSubjects
 from tests.edge import PASSWORD, Edge, Station
 from tests.fakes import FixedClock, FixedDirectory
 from tests.ingest.commands.called_fleet import an_edge, charging_station
@@ -47,14 +47,15 @@ class Campaigning:
     def an_upkeep(self, base: str = "https://f.example") -> Upkeep:
         """Return an upkeep, as a process that was started again has it."""
         directory = FixedDirectory(dict.fromkeys(STATIONS, PASSWORD))
+        subjects = PostgresSubjects(lambda: connect_async(self.database))
         commands = StationCommands(
             lambda: connect_async(self.database),
             directory=directory,
-            subjects=NamedSubjects(),
+            subjects=subjects,
             clock=self.clock,
         )
         declared = DeclaredDirectory(self.database, self.clock)
-        for each in (commands, declared):
+        for each in (commands, declared, subjects):
             self._exits.push_async_callback(each.close)
         lists = ListKeeper(
             lambda: connect_async(self.database),

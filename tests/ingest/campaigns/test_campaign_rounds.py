@@ -184,7 +184,7 @@ async def test_one_that_goes_before_it_is_called_waits_as_before(fleet: Campaign
     await fleet.connect("CP1")
     fleet.begin("CP1", tries=1)
     with connect(fleet.database) as connection, connection.transaction():
-        campaign_round(connection, "https://f.example", by="a", at=fleet.clock.now())
+        lost = campaign_round(connection, "https://f.example", by="a", at=fleet.clock.now())
     await fleet.stations["CP1"].socket.close()
     await _until_gone(fleet, "CP1")
     await fleet.round()
@@ -192,6 +192,10 @@ async def test_one_that_goes_before_it_is_called_waits_as_before(fleet: Campaign
     await fleet.connect("CP1")
     await fleet.round()
     assert (fleet.stands()[2], fleet.asked()) == ({"asked": 1}, {"CP1": 1})
+    # Who stood still with the first order has no other call to ask for.
+    await fleet.upkeep._order(lost[0])  # noqa: SLF001 - as a process without the lease would
+    await asyncio.sleep(0.2)
+    assert fleet.asked() == {"CP1": 1}
 
 
 async def test_two_campaigns_ask_a_station_one_after_the_other(fleet: Campaigning) -> None:

@@ -118,6 +118,19 @@ async def test_an_answer_that_nobody_can_read_ends_its_call_and_gets_no_answer(
     assert [e.reply is None for e in logged if e.direction == "out"] == [True, True, False]
 
 
+@pytest.mark.parametrize("reply", ['{"status":"Maybe"}', "[]", "null", "{}"])
+async def test_an_answer_against_its_schema_is_one_and_says_what_is_wrong(
+    fleet: Fleet, exits: AsyncExitStack, reply: str
+) -> None:
+    await charging_station(exits, fleet.edges[0], {"Reset": f'[3,"ID",{reply}]'})
+    outcome = await fleet.ask("Reset", SOFT)
+
+    assert (outcome.state, outcome.error) == (CommandState.ANSWERED, None)
+    assert outcome.response is not None
+    assert bytes(outcome.response).decode() == reply
+    assert outcome.problem
+
+
 async def test_who_does_not_wait_hears_that_a_call_left_or_that_another_is_under_way(
     fleet: Fleet, exits: AsyncExitStack
 ) -> None:

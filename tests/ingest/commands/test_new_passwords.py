@@ -112,6 +112,32 @@ async def test_while_nobody_knows_what_the_station_made_of_it_both_hold(
     assert not await is_let_in(secrets, PASSWORD)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "answer"),
+    [
+        (OLD, {"status": "accepted"}),
+        (OLD, {}),
+        (OLD, '[3,"ID",[]]'),
+        (OLD, '[3,"ID",{"status":'),
+        (NEW, {"setVariableResult": [{"attributeStatus": "Accepted"}]}),
+        (NEW, {"setVariableResult": []}),
+        (NEW, answers(NEW, "Done")["SetVariables"]),
+    ],
+)
+async def test_an_answer_that_says_neither_yes_nor_no_locks_nobody_out(
+    secrets: Fleet, database: str, protocol: str, answer: object
+) -> None:
+    """The station may well have taken it."""
+    told = {"ChangeConfiguration": answer, "SetVariables": answer}
+    async with AsyncExitStack() as connected:
+        await charging_station(connected, secrets.edges[0], told, protocol=protocol)
+        await tell(secrets)
+
+    assert states(database) == ["told"]
+    assert await is_let_in(secrets, PASSWORD)
+    assert await is_let_in(secrets, SECRET)
+
+
 @pytest.mark.parametrize("protocol", [OLD, NEW])
 async def test_the_password_is_told_to_the_station_and_stands_nowhere_else(
     secrets: Fleet, exits: AsyncExitStack, database: str, protocol: str

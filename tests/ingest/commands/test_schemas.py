@@ -12,6 +12,7 @@ from ingest.commands.schemas import (
     check_command,
     commands_of,
     compact_json,
+    problem_of_answer,
 )
 
 PROFILE = (
@@ -72,9 +73,44 @@ def test_what_its_schema_does_not_allow_is_refused_with_its_spot(
     assert problem in refused.value.problem
 
 
-@pytest.mark.parametrize("limit", ["16.1", "16.10", "0.3", "1234567890123.7", "32"])
+@pytest.mark.parametrize(
+    "limit", ["16.1", "16.10", "0.3", "1234567890123.7", "32", "1e30", "1e400", "9" * 40 + ".1"]
+)
 def test_numbers_are_exact_when_they_are_checked(limit: str) -> None:
     check_command("ocpp1.6", "SetChargingProfile", PROFILE % limit)
+
+
+def test_a_number_of_more_digits_than_decimals_have_is_refused_like_any_other() -> None:
+    with pytest.raises(RefusedPayloadError, match=r"9\.11 is not a multiple of 0\.1"):
+        check_command("ocpp1.6", "SetChargingProfile", PROFILE % ("9" * 40 + ".11"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "action", "answer", "problem"),
+    [
+        ("ocpp1.6", "Reset", '{"status":"Accepted"}', None),
+        ("ocpp1.6", "Reset", '{"status":"Scheduled"}', "status: 'Scheduled' is not one of"),
+        ("ocpp2.0.1", "Reset", '{"status":"Scheduled"}', None),
+        ("ocpp2.1", "Reset", "{}", "'status' is a required property"),
+        ("ocpp1.6", "ClearCache", "null", "None is not of type 'object'"),
+        ("ocpp1.6", "ClearCache", f'"{"x" * 16382}"', "'xxx"),
+        ("ocpp1.6", "ClearCache", f'"{"x" * 16383}"', None),
+        ("ocpp1.6", "SetVariables", "{}", None),
+        ("ocpp9", "Reset", "{}", None),
+    ],
+)
+def test_what_an_answers_schema_does_not_allow_is_said(
+    protocol: str, action: str, answer: str, problem: str | None
+) -> None:
+    said = problem_of_answer(protocol, action, answer)
+    assert (said is None) is (problem is None)
+    assert (problem or "") in (said or "")
+
+
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
+def test_every_call_has_a_schema_of_its_answers(protocol: str) -> None:
+    for action in commands_of(protocol):
+        assert problem_of_answer(protocol, action, "[]") == "[] is not of type 'object'"
 
 
 @pytest.mark.parametrize(

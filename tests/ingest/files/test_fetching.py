@@ -138,10 +138,13 @@ async def test_who_does_not_read_or_says_nothing_is_cut_off(
     async with served_files(database) as served:
         path = served.firmware_path(volt(database, bytes(40 * MEBIBYTE)))
         silent = await asyncio.open_connection("127.0.0.1", served.port)
+        dripping = await asyncio.open_connection("127.0.0.1", served.port)
+        dripping[1].write(b"GET / HTTP/1.1\r\nHost: files\r\n\r\nGET / HTTP/1.1\r\nHos")
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: files\r\n\r\n".encode())
         async with asyncio.timeout(20):
             assert await silent[0].read() == b""
+            assert (await dripping[0].read()).startswith(b"HTTP/1.1 404 ")
         await asyncio.sleep(1.5)
         taken = 0
         async with asyncio.timeout(20):
@@ -151,7 +154,7 @@ async def test_who_does_not_read_or_says_nothing_is_cut_off(
             except ConnectionResetError:
                 pass
         assert taken < 40 * MEBIBYTE
-        await hang_up(silent[1], writer)
+        await hang_up(silent[1], dripping[1], writer)
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,7 @@ def test_any_pieces_of_a_frame_come_back(pieces: list[str]) -> None:
     assert line.frame == frame.frame or line.sealed
 
 
+SECRET = "a-_9" * 10 + "xyz"
 KEY = '{"key":"AuthorizationKey"'
 VARIABLE = '"variable":{"name":"basicauthpassword"},"component":{"name":"SecurityCtrlr"}'
 
@@ -304,9 +305,14 @@ VARIABLE = '"variable":{"name":"basicauthpassword"},"component":{"name":"Securit
         ('{"attributeValue":"s3cret",' + VARIABLE + "}", '{"attributeValue":X,' + VARIABLE + "}"),
         ('[{"attributeValue":"1"},{' + VARIABLE + '},{"attributeValue":"2"}]', None),
         ('{"name":"BasicAuthPassword","attributeValue":"1"}', None),
+        (f'{{"location":"https://f.example/{SECRET}/v2.bin"}}', '{"location":X}'),
+        (f'{{"log":{{"remoteLocation":"http://f/x/{SECRET}"}}}}', '{"log":{"remoteLocation":X}}'),
+        (f'{{"location":"https://f.example/{SECRET}A/v2.bin"}}', None),
+        (f'{{"location":"https://f.example/{SECRET[1:]}/v2.bin"}}', None),
+        (f'{{"place":"https://f.example/{SECRET}/v2.bin"}}', None),
     ],
 )
-def test_of_our_calls_the_value_of_a_password_is_cut_and_nothing_else(
+def test_of_our_calls_a_password_or_one_time_address_is_cut_and_nothing_else(
     text: str, kept: str | None
 ) -> None:
     call = f'[2,"1","SetVariables",[{text}]]'

@@ -205,6 +205,17 @@ def test_thousands_of_gaps_are_no_storm(database: str) -> None:
     assert list(chain(*rounds)) == names[: 2 * QUESTIONS_AT_ONCE]
 
 
+def test_one_station_is_asked_little_at_a_time(database: str) -> None:
+    with connect(database) as books:
+        connected(books, "CP1", "CP2")
+        for number in range(5):
+            session(books, f"S{number}", number, **WAITING)
+        session(books, "T", 9, station="CP2", **WAITING)
+        first, then = taken(books, 10), taken(books, 11)
+
+    assert (first, then) == (["S0", "S1", "S2", "S3", "T"], ["S4"])
+
+
 @pytest.mark.parametrize(
     ("gap", "asked"),
     [

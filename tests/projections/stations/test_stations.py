@@ -12,7 +12,7 @@ import pytest
 from deploy.cli import run
 from ledger.worker.stored.station_states import CONNECTORS_KEPT, PROBLEMS_KEPT, SECURITY_EVENTS_KEPT
 from projections.sessions import list_sessions
-from projections.stations.detail import StationDetail, read_station_detail
+from projections.stations.detail import StationDetail, WantedCertificate, read_station_detail
 from projections.stations.registered import read_stations
 from tests.charging_day import (
     MORNING,
@@ -61,6 +61,22 @@ def detail(dsn: str, station: str) -> StationDetail:
         found = read_station_detail(connection, station, at=at(10_000))
     assert found is not None
     return found
+
+
+def test_a_station_is_shown_with_what_it_wants_signed(fleet: str) -> None:
+    assert detail(fleet, ONE).certificate_request is None
+
+    with ask(fleet) as connection:
+        connection.execute("INSERT INTO station_setting (station_id) VALUES (%s)", (ONE,))
+    assert detail(fleet, ONE).certificate_request is None
+
+    change = "UPDATE station_setting SET certificate_request = %s, certificate_requested_at = %s"
+    with ask(fleet) as connection:
+        connection.execute(change, ("-----BEGIN", at(1)))
+
+    assert detail(fleet, ONE).certificate_request == WantedCertificate(
+        csr="-----BEGIN", received_at=at(1)
+    )
 
 
 def test_a_station_is_shown_as_it_told_of_itself_last(fleet: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from ingest.edge.server import SILENT_SECONDS
 from tests.edge import open_edge, until
 from tests.fakes import MemoryEpochs, MemoryLog
 
@@ -57,3 +58,34 @@ async def test_what_a_fenced_connection_had_sent_already_is_not_logged() -> None
                 await old.socket.recv()
 
     assert [each.frame for each in edge.frames()] == ['[3,"taken",{}]']
+
+
+async def test_who_comes_and_goes_without_a_word_takes_nobodys_place() -> None:
+    async with open_edge() as edge, edge.station() as living:
+        await living.call("StatusNotification", {})
+        for _ in range(3):
+            async with edge.station():
+                pass
+        assert await living.call("StatusNotification", {}) == {}
+
+    assert [(each.epoch, each.is_open) for each in edge.connections()] == [(1, True), (1, False)]
+
+
+async def test_who_says_something_takes_the_place_at_once_and_its_word_is_answered() -> None:
+    async with open_edge() as edge, edge.station() as old, edge.station() as new:
+        await old.call("StatusNotification", {})
+        async with asyncio.timeout(SILENT_SECONDS / 2):
+            assert await new.call("StatusNotification", {"connectorId": 2}) == {}
+            with pytest.raises(ConnectionClosed):
+                await old.socket.recv()
+
+    assert [each.epoch for each in edge.frames()] == [1, 2]
+
+
+async def test_after_a_goodbye_the_next_connection_waits_for_nothing() -> None:
+    async with open_edge() as edge:
+        async with edge.station() as first:
+            await first.call("StatusNotification", {})
+        async with edge.station():
+            async with asyncio.timeout(SILENT_SECONDS / 2):
+                await until(lambda: [each.epoch for each in edge.connections()] == [1, 1, 2])
