@@ -23,7 +23,8 @@ from tariffs.simulate.history import PastSession, Unread
 
 _RATED: LiteralString = """
 FROM final_decision d JOIN session s ON s.session_id = d.session_id
-WHERE d.kind IN ('rated', 'released') AND s.started_at >= %(since)s AND s.started_at < %(until)s
+WHERE d.kind IN ('rated', 'released', 'corrected')
+AND s.started_at >= %(since)s AND s.started_at < %(until)s
 """
 STATIONS: LiteralString = (
     f"SELECT d.station_id, count(*) {_RATED} GROUP BY d.station_id ORDER BY d.station_id"

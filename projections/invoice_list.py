@@ -16,14 +16,17 @@ _LIST: LiteralString = """
 SELECT number, issued_on, issued_at, legal_entity, coalesce(name, customer) AS customer,
        customer AS subject, currency,
        net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256,
-       (SELECT count(*) FROM invoiced_session AS s WHERE s.number = i.number) AS sessions
+       credits,
+       (SELECT count(*) FROM invoiced_session AS s WHERE s.number = i.number)
+       + (SELECT count(*) FROM credited_session AS c WHERE c.number = i.number) AS sessions
 FROM issued_invoice AS i LEFT JOIN subject ON subject = customer
 WHERE (%(customer)s::text IS NULL OR %(customer)s IN (name, customer))
-ORDER BY number DESC LIMIT %(limit)s
+ORDER BY issued_on DESC, number DESC LIMIT %(limit)s
 """
 _TOTALS: LiteralString = """
-SELECT currency, count(*), sum(due_minor)::bigint FROM issued_invoice
-GROUP BY currency ORDER BY currency
+SELECT currency, count(*) FILTER (WHERE credits IS NULL),
+       sum(CASE WHEN credits IS NULL THEN due_minor ELSE -due_minor END)::bigint
+FROM issued_invoice GROUP BY currency ORDER BY currency
 """
 
 
@@ -31,7 +34,8 @@ class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice in a list; amounts in whole minor units.
 
     `due_minor` is what is to be paid: `gross_minor` with `rounding_minor`. `customer` is the
-    customer's key, or its `subject` once that is erased.
+    customer's key, or its `subject` once that is erased. A credit note `credits` an invoice: its
+    amounts are positive, and owed no more.
     """
 
     number: str
@@ -47,6 +51,7 @@ class ListedInvoice(msgspec.Struct, frozen=True, kw_only=True):
     rounding_minor: int
     due_minor: int
     sha256: str
+    credits: str | None
     sessions: int
 
 
@@ -59,11 +64,18 @@ def list_invoices(
 
 
 def invoice_totals(connection: Connection[Any]) -> dict[str, tuple[int, Decimal]]:
-    """Return how many invoices were issued in each currency, and the sum of their totals."""
+    """Return how many invoices were issued in each currency, and what is due, less credits."""
     return {
         currency: (count, Decimal(minor).scaleb(-currency_exponent(currency)))
         for currency, count, minor in connection.execute(_TOTALS)
     }
+
+
+def credit_note_count(connection: Connection[Any]) -> int:
+    """Return how many credit notes were issued."""
+    query = "SELECT count(*) FROM issued_invoice WHERE credits IS NOT NULL"
+    [(count,)] = connection.execute(query).fetchall()
+    return int(count)
 
 
 def amount(minor: int, currency: str) -> str:

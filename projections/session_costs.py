@@ -23,7 +23,7 @@ from ledger.rating.allowances import ReadAllowances
 from ledger.rating.decisions import SessionRevision
 from ledger.rating.entitlements import Entitlements
 from ledger.rating.price_so_far import NoPrice, PriceSoFar, price_so_far
-from ledger.sessions.states import UNFINISHED, SessionState
+from ledger.sessions.states import PRICED, UNFINISHED
 from ledger.worker.session_rows import RECENT
 from projections.sessions import SessionCost, SessionSummary
 from projections.stations.history import StationNow, station_now
@@ -34,7 +34,6 @@ HEARD: LiteralString = """
 SELECT station_id, max(heard_at) FROM unfinished_session
 WHERE station_id = ANY (%s) GROUP BY station_id ORDER BY station_id
 """
-PRICED = frozenset({SessionState.RATED, SessionState.RELEASED})
 FAILED = SessionCost(is_final=False, codes=("rating_failed",))
 
 

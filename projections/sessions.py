@@ -53,6 +53,7 @@ ASKED: Final[Mapping[str, LiteralString]] = MappingProxyType(
             AND (coalesce(started_at, first_fact_at) < %(begun_at)s OR session_id > %(after)s)""",
     }
 )
+TO_CORRECT: LiteralString = " AND 'correction_waits' = ANY (flags)"
 NOT_OPEN: LiteralString = " AND state <> 'open'"
 ORDER: LiteralString = """
 ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
@@ -183,15 +184,34 @@ def list_sessions(
     for name, clause in ASKED.items():
         if wanted[name] is not None:
             asked += NOT_OPEN if name == "is_open" and not is_open else clause
+    return _listed(connection, asked, wanted)
+
+
+def sessions_to_correct(connection: Connection[Any], *, limit: int) -> list[SessionSummary]:
+    """Return priced sessions whose correction waits for a person, the newest first."""
+    return _listed(connection, LIST + TO_CORRECT, {"limit": limit, "no_id": NO_ID})
+
+
+def _listed(
+    connection: Connection[Any], asked: LiteralString, wanted: Mapping[str, object]
+) -> list[SessionSummary]:
     with connection.cursor(row_factory=class_row(SessionSummary)) as cursor:
         return cursor.execute(asked + ORDER, wanted).fetchall()
 
 
 def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[HeldSession]:
-    """Return the held sessions with the reasons of the last decision about each."""
+    """Return the held sessions with the reasons of the last decision about each.
+
+    And those whose correction waits for a person: the price that holds is not that of all facts.
+    """
     sessions = list_sessions(connection, state=SessionState.HELD, limit=limit)
     ids = [session.session_id for session in sessions]
-    codes: dict[str, tuple[Phrase, ...]] = {}
+    to_correct = sessions_to_correct(connection, limit=limit)
+    codes: dict[str, tuple[Phrase, ...]] = {
+        each.session_id: (phrase("correction_waits", why=", ".join(each.reasons) or None),)
+        for each in to_correct
+    }
+    sessions += [each for each in to_correct if each.session_id not in ids]
     for session_id, body in connection.execute(LAST_DECISIONS, (ids,)):
         decision = unpack_decision(body)
         if isinstance(decision, SessionHeld):

@@ -97,6 +97,14 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        words="sessions correct",
+        function="deploy.commands.books.sessions:correct",
+        summary="Have a rated session priced again; what was invoiced is credited.",
+        examples=(
+            "sessions correct HB-07/812/20260331T103000Z --reason 'tariff was wrong' --by anna",
+        ),
+    ),
+    Command(
         words="sessions validate",
         function="deploy.commands.books.validation:validate",
         summary=(

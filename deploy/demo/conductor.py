@@ -41,7 +41,7 @@ frame that decides nothing makes no difference."""
 _MAY_BE_DUE: LiteralString = """
 SELECT EXISTS (
     SELECT FROM uninvoiced_session WHERE invoicing = 'per_session' OR billing_month < %(month)s
-)
+) OR EXISTS (SELECT FROM correction_to_document)
 """
 _CALENDARS_AHEAD: Final = timedelta(hours=14)
 

@@ -10,7 +10,7 @@ from typing import Any, Final, LiteralString
 import msgspec
 from psycopg import Connection
 
-from deploy.demo.late_stops import LateStop, find_late_stops
+from deploy.demo.late_stops import Corrections, LateStop, find_corrections, find_late_stops
 from deploy.demo.play import LAST_DAY, DemoMonth
 from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, steps_of
 from deploy.running.replay import replay_and_compare
@@ -22,7 +22,7 @@ from projections.audit.text import explanation_text
 from projections.audit.trail import explain, show_invoice
 from projections.balances.energy import EnergyDay, energy_balance
 from projections.balances.trial import trial_balance
-from projections.invoice_list import invoice_totals
+from projections.invoice_list import credit_note_count, invoice_totals
 from projections.log_reading import read_all
 from projections.sessions import flag_counts, session_counts
 
@@ -65,11 +65,17 @@ class Invoices(msgspec.Struct, frozen=True, kw_only=True):
     total_by_currency: dict[str, Decimal]
 
 
+class CreditNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """Issued credit notes."""
+
+    count: int
+
+
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
     """The energy balance in Wh, beside what the simulated meters really gave out.
 
-    `late_wh`, a part of the unattributed, is what a stop told after its session was billed;
-    `told_late_wh` what it really told.
+    `late_wh`, a part of the unattributed, is what came to light after a session was billed, and was
+    not corrected; `told_late_wh` what a late stop really told.
     """
 
     metered_wh: Decimal
@@ -109,6 +115,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     trial_balance: Trial
     replay: Replay
     late_stops: tuple[LateStop, ...]
+    corrections: Corrections
+    credit_notes: CreditNotes
     log: str
     data: str
     real_seconds: float
@@ -138,6 +146,8 @@ def collect_figures(connection: Connection[Any], log: EventLog, month: DemoMonth
         ),
         replay=Replay(compared=replay.compared, differences=replay.differences),
         late_stops=find_late_stops(connection),
+        corrections=find_corrections(connection),
+        credit_notes=CreditNotes(count=credit_note_count(connection)),
         log=month.settings.log,
         data=str(month.settings.data),
         real_seconds=round(month.real_seconds, 1),
@@ -184,12 +194,16 @@ def find_problems(figures: Figures, month: DemoMonth) -> Iterator[str]:
         "a session whose stop was lost must be billed in March, and the stop come in April": (
             late == [True]
         ),
+        "what it was billed at first must be credited, by one note": (
+            [each.credit_note is not None for each in figures.late_stops] == [True]
+            and figures.credit_notes.count == figures.corrections.count == 1
+        ),
         f"the energy balance is off by {energy.difference_wh} Wh": energy.difference_wh == 0,
         f"{energy.delivered_wh} Wh were delivered, {energy.metered_wh} Wh metered": (
             energy.delivered_wh == energy.metered_wh
         ),
-        f"{energy.told_late_wh} Wh were told late, the books know {energy.late_wh}": (
-            energy.told_late_wh == energy.late_wh
+        f"{energy.told_late_wh} Wh were told late, {figures.corrections.energy_wh} corrected": (
+            energy.told_late_wh == figures.corrections.energy_wh > 0 == energy.late_wh
         ),
         f"the trial balance is off by {trial_minor} minor units": trial_minor == 0,
         f"replay: {replay.differences} of {replay.compared} differ": (

@@ -54,6 +54,8 @@ SEED: Final = 20260331
 PERSON_LOOKS_AFTER: Final = timedelta(days=1, hours=10)
 """After the midnight of the day on which a stop was lost."""
 TICK_SECONDS: Final = 3600
+CREDITS_WAIT: Final = timedelta(hours=3)
+"""Longer than a credit note waits for what else comes late (an hour), and than two ticks."""
 FIRST_TRANSACTION: Final = 100_001
 SETTLE_SECONDS_MAX: Final = 60.0
 
@@ -166,6 +168,8 @@ async def _play(
         said_before = replace(tally)
         with _progress("The last day and after", len(last_day)) as advance:
             await _play_steps(play, last_day, advance)
+        # What came late is credited once nothing else came for as long as sessions wait.
+        await conductor.pass_time(clock.now() + CREDITS_WAIT)
     return tally, said_before
 
 
@@ -225,6 +229,7 @@ _UNSETTLED: LiteralString = """
 SELECT
     (SELECT count(*) FROM session WHERE state IN ('open', 'waiting'))
     + (SELECT count(*) FROM uninvoiced_session WHERE invoicing = 'per_session')
+    + (SELECT count(*) FROM correction_to_document)
     -- What was rated after its month's invoice waits for the next month's.
     + (SELECT count(*) FROM uninvoiced_session AS waiting
        WHERE invoicing = 'per_month' AND billing_month <= %(month)s AND NOT EXISTS (

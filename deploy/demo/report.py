@@ -69,8 +69,9 @@ def summary(figures: Figures) -> str:
                 f"{each.invoice} of {each.issued_on} bills them"
             ),
             (
-                f"          The stop came on {each.stop_came_at:%Y-%m-%d} with {energy.late_wh} Wh "
-                "more, which stand among the unattributed"
+                f"          The stop came on {each.stop_came_at:%Y-%m-%d} with "
+                f"{figures.corrections.energy_wh} Wh more: credited by {each.credit_note}, billed "
+                f"again by {each.invoice_again or 'the invoice of the next month'}"
             ),
         ]
     lines += [

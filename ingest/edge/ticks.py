@@ -34,7 +34,9 @@ _LOGGER = logging.getLogger(__name__)
 # A month ends without any frame: partition 0 gets the ticks that let its invoices become due.
 _WAITING: LiteralString = """
 SELECT DISTINCT partition FROM unfinished_session
-UNION SELECT 0 WHERE EXISTS (SELECT FROM uninvoiced_session)
+UNION SELECT 0 WHERE EXISTS (SELECT FROM uninvoiced_session) OR EXISTS (
+    SELECT FROM correction_to_document WHERE NOT is_settled_with_partner
+)
 """
 
 

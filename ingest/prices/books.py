@@ -33,7 +33,8 @@ LEFT JOIN LATERAL (
 ) AS session ON session.ended_at IS NOT NULL
     AND (session.facts_from IS NULL OR session.last_fact_at >= asked.received_at)
 LEFT JOIN final_decision AS decision
-    ON decision.session_id = session.session_id AND decision.kind IN ('rated', 'released')
+    ON decision.session_id = session.session_id
+    AND decision.kind IN ('rated', 'released', 'corrected')
 WHERE next_position > asked.position
 """
 SoFar = Callable[[str, str], Awaitable[RunningTransaction | None]]

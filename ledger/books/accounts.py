@@ -3,8 +3,11 @@
 | cause | debit | credit |
 |---|---|---|
 | session rated | RECEIVABLE_UNBILLED, gross | revenue by dimension; EXPECTED_TAX |
+| session corrected | what the rating posted that held until then, with its signs changed | |
+| | RECEIVABLE_UNBILLED, the new gross | revenue by dimension; EXPECTED_TAX |
 | invoice issued | RECEIVABLE, what is due | RECEIVABLE_UNBILLED, gross |
 | | EXPECTED_TAX | taxes by country and rate; ROUNDING |
+| credit note issued | what an invoice over its sessions posts, with its signs changed | |
 | session written off | nothing: it was never rated, so nothing was ever owed | |
 
 A tax is owed by a document, which rounds it once on its sum (`ledger.books.document_taxes`); a
@@ -21,10 +24,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ledger.books.document_taxes import LineTax, document_taxes
+from ledger.books.document_taxes import DocumentTaxes, LineTax, document_taxes
 from ledger.books.journal import JournalEntry, Posting
 from ledger.rating.decisions import (
     Decision,
@@ -96,6 +100,21 @@ def entry_for(decision: Decision) -> JournalEntry | None:
     return _entry(cause, decision.legal_entity, booked_at, legs, decision.decides)
 
 
+def reversal_of(was: SessionRated, correction: SessionRated) -> JournalEntry | None:
+    """Return what takes back the posting of *was*, the rating that *correction* corrects."""
+    posted = entry_for(was)
+    if posted is None:
+        return None
+    legs = [replace(leg, amount_minor=-leg.amount_minor) for leg in posted.postings]
+    return _entry(
+        f"reversed:{named(was.decides)}",
+        was.legal_entity,
+        correction.moment.at,
+        legs,
+        correction.decides,
+    )
+
+
 def invoice_entry(
     number: str, issued_at: datetime, sessions: Sequence[SessionRated]
 ) -> JournalEntry | None:
@@ -104,7 +123,23 @@ def invoice_entry(
     All sessions, at least one, are of one legal entity, payer and currency; *issued_at* is the
     record time.
     """
-    first, owed = sessions[0], document_taxes(sessions)
+    legs = _document_legs(sessions, document_taxes(sessions))
+    return _entry(f"invoice:{number}", sessions[0].legal_entity, issued_at, legs)
+
+
+def credit_entry(
+    number: str, issued_at: datetime, sessions: Sequence[SessionRated], owed: DocumentTaxes
+) -> JournalEntry | None:
+    """Return what issuing credit note *number* over *sessions* posts: an invoice's, reversed.
+
+    *owed* is what they owe no more (`InvoiceOrder.owed`).
+    """
+    legs = [replace(leg, amount_minor=-leg.amount_minor) for leg in _document_legs(sessions, owed)]
+    return _entry(f"credit:{number}", sessions[0].legal_entity, issued_at, legs)
+
+
+def _document_legs(sessions: Sequence[SessionRated], owed: DocumentTaxes) -> list[Posting]:
+    first = sessions[0]
     unbilled: Counter[_Debtor] = Counter()
     others: Counter[str] = Counter()
     for session in sessions:
@@ -122,8 +157,7 @@ def invoice_entry(
         due = unbilled[debtor] + (rest if debtor == (first.payer.kind, first.payer.party) else 0)
         legs.append(_posting(_INVOICED[kind], party, first.currency, due))
         legs.append(_posting(_UNBILLED[kind], party, first.currency, -unbilled[debtor]))
-    legs += [_posting(name, "", first.currency, others[name]) for name in sorted(others)]
-    return _entry(f"invoice:{number}", first.legal_entity, issued_at, legs)
+    return legs + [_posting(name, "", first.currency, others[name]) for name in sorted(others)]
 
 
 def _posting(account: str, party: str, currency: str, amount_minor: int) -> Posting:

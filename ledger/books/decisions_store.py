@@ -7,8 +7,8 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
-from ledger.books.accounts import entry_for
-from ledger.books.journal import store_entries
+from ledger.books.accounts import entry_for, reversal_of
+from ledger.books.journal import JournalEntry, store_entries
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Invoicing
 from ledger.rating.allowances import store_uses
@@ -36,6 +36,10 @@ _QUEUE_COPY: LiteralString = (
     "COPY uninvoiced_session (session_id, revision, legal_entity, customer, currency,"
     " billing_month, invoicing) FROM STDIN"
 )
+_CORRECTION_COPY: LiteralString = (
+    "COPY correction_to_document (session_id, revision, corrects, is_settled_with_partner)"
+    " FROM STDIN"
+)
 _REPLACED: LiteralString = """
 DELETE FROM uninvoiced_session AS earlier
 USING unnest(%s::text[], %s::integer[]) AS later (session_id, revision)
@@ -45,7 +49,7 @@ _RATINGS: LiteralString = """
 SELECT session_id, revision, body FROM session_decision
 JOIN unnest(%s::text[], %s::integer[]) AS wanted (session_id, revision)
     USING (session_id, revision)
-WHERE kind IN ('rated', 'released')
+WHERE kind IN ('rated', 'released', 'corrected')
 """
 
 
@@ -73,8 +77,31 @@ def store_decisions(
     store_uses(connection, rated)
     _take_from_queue(connection, decisions)
     _copy(connection, _QUEUE_COPY, (_queue_row(d) for d in rated if is_to_be_invoiced(d)))
+    corrections = [decision for decision in rated if decision.corrects]
+    reversals = _reversals(connection, corrections)
     entries = [entry for decision in decisions if (entry := entry_for(decision))]
-    store_entries(connection, entries)
+    store_entries(connection, [*reversals, *entries])
+
+
+def _reversals(
+    connection: Connection[Any], corrections: Sequence[SessionRated]
+) -> list[JournalEntry]:
+    """Return what takes back the ratings that *corrections* replace; note that they are to be."""
+    if not corrections:
+        return []
+    was = [
+        SessionRevision(each.session_id, each.corrects.revision)
+        for each in corrections
+        if each.corrects
+    ]
+    replaced = rated_sessions(connection, was)
+    rows = (
+        (now.session_id, now.revision, before.revision, before.payer.invoicing is None)
+        for now, before in zip(corrections, replaced, strict=True)
+    )
+    _copy(connection, _CORRECTION_COPY, rows)
+    pairs = zip(replaced, corrections, strict=True)
+    return [entry for before, now in pairs if (entry := reversal_of(before, now))]
 
 
 def is_to_be_invoiced(decision: SessionRated) -> bool:

@@ -78,6 +78,15 @@ class DocumentTaxes(NamedTuple):
         """Return what the buyer has to pay."""
         return self.net_minor + self.tax_minor + self.rounding_minor
 
+    def less(self, part: DocumentTaxes) -> DocumentTaxes:
+        """Return what is left of them without *part*, of which each tax is one of them."""
+        parts = dict(part.taxes)
+        taxes = tuple(
+            DocumentTax(tax, _less(owed, parts[tax]) if tax in parts else owed)
+            for tax, owed in self.taxes
+        )
+        return DocumentTaxes(taxes, self.rounding_minor - part.rounding_minor)
+
 
 _Lines = Sequence[tuple[SessionRated, RatedLine]]
 
@@ -107,6 +116,21 @@ def document_taxes(sessions: Sequence[SessionRated]) -> DocumentTaxes:
     # Sessions that are paid in coins, each for itself, are paid in coins together.
     policy = min((policy_named(each.policy) for each in sessions), key=lambda p: p.cash_minor)
     return owed._replace(rounding_minor=rounding + cash_rest(owed.due_minor, policy))
+
+
+def owed_beyond(before: Sequence[SessionRated], sessions: Sequence[SessionRated]) -> DocumentTaxes:
+    """Return what *sessions* add to what *before* owes on one document."""
+    owed = document_taxes([*before, *sessions])
+    return owed.less(document_taxes(before)) if before else owed
+
+
+def _less(whole: TaxedSum, part: TaxedSum) -> TaxedSum:
+    taxes = tuple(
+        TaxOnSum(each.base_minor - other.base_minor, each.tax_minor - other.tax_minor)
+        for each, other in zip(whole.taxes, part.taxes, strict=True)
+    )
+    rounding_minor = whole.rounding_minor - part.rounding_minor
+    return TaxedSum(whole.net_minor - part.net_minor, taxes, rounding_minor)
 
 
 def _owed(tax: LineTax, lines: _Lines) -> TaxedSum:

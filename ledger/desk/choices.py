@@ -11,7 +11,7 @@ from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
 from ledger.log.envelope import Choice
 from ledger.log.event_log import EventLog, Position
-from ledger.sessions.states import SessionState
+from ledger.sessions.states import PRICED, SessionState
 
 
 class UnknownSessionError(LedgerError):
@@ -20,6 +20,14 @@ class UnknownSessionError(LedgerError):
     def __init__(self, session_id: str) -> None:
         self.session_id = session_id
         super().__init__(f"there is no session {session_id}: `wattledger sessions` lists them")
+
+
+class NotPricedError(LedgerError):
+    """Only a session that was priced can be priced again."""
+
+    def __init__(self, session_id: str, state: str) -> None:
+        self.session_id, self.state = session_id, state
+        super().__init__(f"session {session_id} is {state}: only a rated one is corrected")
 
 
 class NotHeldError(LedgerError):
@@ -54,10 +62,13 @@ def choose(
 
     Raises:
         UnknownSessionError: If there is no such session.
-        NotHeldError: If it is not held.
+        NotHeldError: If it is not held; of a correction NotPricedError, if it was never priced.
     """
     state, _ = _state_of(connection, session_id)
-    if state != SessionState.HELD:
+    if choice.choice == "correct":
+        if state not in PRICED:
+            raise NotPricedError(session_id, state)
+    elif state != SessionState.HELD:
         raise NotHeldError(session_id, state)
     at = record(connection, choice, log=log, work_off=work_off)
     state, reasons = _state_of(connection, session_id)

@@ -52,6 +52,7 @@ class Flag(StrEnum):
     SEQ_GAP_CLOSED = "seq_gap_closed"
     SEQ_UNRELIABLE = "seq_unreliable"
     LATE_FACT = "late_fact"
+    CORRECTION_WAITS = "correction_waits"
     PRICE_TOLD_DIFFERS = "price_told_differs"
     # Times
     ZONE_MISSING = "zone_missing"
@@ -180,7 +181,12 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.SEQ_GAP: FlagRule("Sequence numbers are missing; messages may still come.", True),
     _F.SEQ_GAP_CLOSED: FlagRule("Sequence numbers are missing; the station holds no more."),
     _F.SEQ_UNRELIABLE: FlagRule("The station's sequence numbers repeat and prove nothing."),
-    _F.LATE_FACT: FlagRule("A frame arrived after the final decision; the decision stands."),
+    _F.LATE_FACT: FlagRule(
+        "A frame arrived after the final decision; what it changes of the price is corrected."
+    ),
+    _F.CORRECTION_WAITS: FlagRule(
+        "Late frames would change what was billed, and a person must agree."
+    ),
     _F.PRICE_TOLD_DIFFERS: FlagRule(
         "After its end its station was told another price than it was rated at; the rating stands."
     ),

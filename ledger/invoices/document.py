@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.books.document_taxes import DocumentTax, LineTax, document_taxes
+from ledger.books.document_taxes import DocumentTax, LineTax
 from ledger.invoices.order import InvoiceOrder
 from ledger.master_data.addresses import Address
 from ledger.rating.decisions import SessionRated, encode_decision, hash_decision
@@ -23,6 +23,8 @@ from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.taxes.sales_taxes import SalesTax
 
 DOCUMENT_SCHEMA: Final = 1
+INVOICE: Final = 380
+CREDIT_NOTE: Final = 381
 STANDARD: Final = "S"
 ZERO_RATED: Final = "Z"
 REVERSE_CHARGE: Final = "AE"
@@ -83,8 +85,18 @@ class TaxTotal(msgspec.Struct, frozen=True, kw_only=True):
     tax_minor: int
 
 
+class CreditedInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """The invoice that a credit note is about (EN 16931: BG-3)."""
+
+    number: str
+    issued_on: date
+
+
 class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice as issued. Amounts are whole minor units: `currency_exponent` decimals.
+
+    A credit note (UNTDID 1001: 381, else 380) names what it `credits`; its amounts are positive:
+    what is owed no more.
 
     `gross_minor` is net and taxes, `rounding_minor` what makes of it the `due_minor` that the buyer
     pays (EN 16931: BT-112, BT-114, BT-115). `buyer` None: whoever bears the token `bearer`. Persons
@@ -93,8 +105,10 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     schema: int
+    type_code: int
     number: str
     issued_on: date
+    credits: CreditedInvoice | None
     month: str | None
     seller: Party
     buyer: Party | None
@@ -124,12 +138,13 @@ def read_document(document: bytes | str) -> InvoiceDocument:
 
 def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> InvoiceDocument:
     """Return the document of *order*; the tax of each rate is rounded once, on its own sum."""
-    owed = document_taxes(order.sessions)
-    seller = order.seller
+    owed, seller, credited = order.owed(), order.seller, order.credits
     return InvoiceDocument(
         schema=DOCUMENT_SCHEMA,
+        type_code=CREDIT_NOTE if credited else INVOICE,
         number=number,
         issued_on=issued_on,
+        credits=_credited(order),
         month=order.month,
         seller=Party(name=seller.name, vat_id=seller.vat_id, address=seller.address),
         buyer=_buyer(order),
@@ -146,6 +161,13 @@ def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> Invoice
         due_minor=owed.due_minor,
         notes=_notes(order),
     )
+
+
+def _credited(order: InvoiceOrder) -> CreditedInvoice | None:
+    credited = order.credits
+    if credited is None:
+        return None
+    return CreditedInvoice(number=credited.number, issued_on=credited.issued_on)
 
 
 def _notes(order: InvoiceOrder) -> tuple[Phrase, ...]:

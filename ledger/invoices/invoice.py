@@ -17,7 +17,8 @@ class Invoice(Aggregate):
     """An invoice; its id is made of its cause, so that the same cause gives the same invoice.
 
     `cause` is "session:<id>" ("session:<id>/2" for revision 2) or
-    "month:<month>:<currency>:<legal entity>:<customer>". `issued_at` is the record time at which it
+    "month:<month>:<currency>:<legal entity>:<customer>"; a credit note's, which `credits` an
+    invoice, is "credit:<count>:<number>". `issued_at` is the record time at which it
     was decided, `declared_version` the master data it was made with: with `sessions`, `number` and
     `issued_on` all that its document is rendered from.
     """
@@ -38,11 +39,13 @@ class Invoice(Aggregate):
         revisions: list[int],
         issued_at: datetime,
         declared_version: int,
+        credited: str | None,
     ) -> None:
         self.cause = cause
         self.session_ids, self.revisions = session_ids, revisions
         self.issued_at = issued_at
         self.declared_version = declared_version
+        self.credits = credited
         self.number: str | None = None
         self.issued_on_text = ""
         self.document = ""

@@ -20,7 +20,11 @@ from ledger.log.reading import numbered_lines
 
 LOGGER = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.5
-_IS_ANYTHING_RATED: LiteralString = "SELECT EXISTS (SELECT FROM uninvoiced_session)"
+_IS_ANYTHING_RATED: LiteralString = """
+SELECT EXISTS (SELECT FROM uninvoiced_session) OR EXISTS (
+    SELECT FROM correction_to_document WHERE NOT is_settled_with_partner
+)
+"""
 _DECIDED_UP_TO: LiteralString = "SELECT max(last_at) FROM worker_position"
 _REACHED: LiteralString = "SELECT partition, next_position FROM worker_position"
 

@@ -14,7 +14,7 @@ from ledger.aggregates.store import DecisionApplication
 from ledger.errors import LedgerError
 from ledger.invoices.document import render_invoice
 from ledger.invoices.invoice import Invoice
-from ledger.invoices.numbering import NumberSeries
+from ledger.invoices.numbering import CREDIT_NOTES, INVOICES, NumberSeries
 from ledger.invoices.order import InvoiceOrder
 
 _ISSUED_TOPIC: Final = get_topic(Invoice.Issued)
@@ -72,7 +72,8 @@ class InvoiceIssuer(DecisionApplication):
 
     def _issued(self, order: InvoiceOrder) -> tuple[Invoice, NumberSeries]:
         wished = order.date_wished()
-        series = self._series(order.legal_entity, wished.year)
+        kind = CREDIT_NOTES if order.credits else INVOICES
+        series = self._series(order.legal_entity, wished.year, kind)
         issued_on = series.earliest(wished)
         invoice = Invoice(
             cause=order.cause,
@@ -80,8 +81,9 @@ class InvoiceIssuer(DecisionApplication):
             revisions=[session.revision for session in order.sessions],
             issued_at=order.recorded_at,
             declared_version=order.declared_version,
+            credited=order.credits.number if order.credits else None,
         )
-        number = series.take(invoice.id, prefix=order.seller.invoice_prefix, issued_on=issued_on)
+        number = series.take(invoice.id, prefix=order.prefix, issued_on=issued_on)
         document = render_invoice(order, number=number, issued_on=issued_on)
         invoice.issue(number=number, issued_on=issued_on, document=document)
         return invoice, series
@@ -92,11 +94,12 @@ class InvoiceIssuer(DecisionApplication):
         except AggregateNotFoundError:
             return None
 
-    def _series(self, legal_entity: str, year: int) -> NumberSeries:
+    def _series(self, legal_entity: str, year: int, kind: str) -> NumberSeries:
+        series_id = NumberSeries.create_id(legal_entity=legal_entity, year=year, kind=kind)
         try:
-            return self.repository.get(NumberSeries.create_id(legal_entity=legal_entity, year=year))
+            return self.repository.get(series_id)
         except AggregateNotFoundError:
-            return NumberSeries(legal_entity=legal_entity, year=year)
+            return NumberSeries(legal_entity=legal_entity, year=year, kind=kind)
 
 
 class IssuingContendedError(LedgerError):

@@ -11,21 +11,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from ledger.books.accounts import invoice_entry
+from ledger.books.accounts import credit_entry, invoice_entry
 from ledger.books.decisions_store import rated_sessions
+from ledger.books.document_taxes import owed_beyond
 from ledger.books.feed import DeskDecision, append_decision
-from ledger.books.journal import store_entries
+from ledger.books.journal import JournalEntry, store_entries
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
+from ledger.invoices.crediting import DueDocument, credited_before, due_credits
 from ledger.invoices.document import read_document
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import cause_of_month, cause_of_session, order_of
-from ledger.rating.decisions import FIRST_REVISION, SessionRevision
+from ledger.rating.decisions import FIRST_REVISION, SessionRated, SessionRevision
 from tariffs.zones import zone
 
 _FURTHEST_AHEAD: Final = timedelta(hours=14)
@@ -39,6 +42,33 @@ _INVOICED: LiteralString = """
 INSERT INTO invoiced_session (session_id, revision, number)
 SELECT session_id, revision, %s
 FROM unnest(%s::text[], %s::integer[]) AS billed (session_id, revision)
+"""
+# What is corrected waits until what it replaces is credited.
+_SINGLES: LiteralString = """
+SELECT session_id, revision FROM uninvoiced_session AS waiting WHERE invoicing = 'per_session'
+AND NOT EXISTS (
+    SELECT FROM correction_to_document AS due WHERE due.session_id = waiting.session_id
+) ORDER BY session_id, revision
+"""
+_MONTHS: LiteralString = """
+SELECT legal_entity, customer, currency, billing_month, session_id, revision
+FROM uninvoiced_session AS waiting WHERE invoicing = 'per_month' AND billing_month < %s
+AND NOT EXISTS (
+    SELECT FROM correction_to_document AS due WHERE due.session_id = waiting.session_id
+) ORDER BY legal_entity, customer, currency, billing_month, session_id, revision
+"""
+_ISSUED: LiteralString = """
+INSERT INTO issued_invoice (number, cause, invoice_id, legal_entity, customer, currency, issued_on,
+    issued_at, net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256, credits)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_CREDITED: LiteralString = """
+INSERT INTO credited_session (session_id, revision, number)
+SELECT session_id, revision, %s
+FROM unnest(%s::text[], %s::integer[]) AS billed (session_id, revision)
+"""
+_CORRECTED: LiteralString = """
+DELETE FROM correction_to_document WHERE session_id = ANY(%s) AND NOT is_settled_with_partner
 """
 _DONE: LiteralString = """
 DELETE FROM uninvoiced_session USING unnest(%s::text[], %s::integer[]) AS billed (id, revision)
@@ -66,9 +96,8 @@ def issue_due(
 ) -> tuple[str, ...]:
     """Issue every invoice that is due at the record time *up_to*; return their numbers.
 
-    A session that is billed by itself is due at once. A month is due when it has been over in the
-    legal entity's calendar for the policy's `wait_s`: by then what ended in it is rated or held.
-    What is rated after its month's invoice goes on the next month's one.
+    A session that is billed by itself is due at once, a month when it has been over in the legal
+    entity's calendar for the policy's `wait_s`: by then what ended in it is rated or held.
 
     Args:
         connection: Outside a transaction; each invoice is booked in one of its own.
@@ -88,12 +117,14 @@ def issue_due(
         booked: list[str] = []
         while not is_over() and (number := _book_next(connection, issuer)) is not None:
             booked.append(number)
-        for cause, named in _due(connection, declarations, complete_up_to):
+        # What a session's next revision replaces is credited before anything new.
+        credited_first = due_credits(connection, declarations, up_to)
+        due = _due(connection, declarations, complete_up_to)
+        for cause, credited, sessions in chain(credited_first, due):
             if is_over():
                 break
-            sessions = rated_sessions(connection, named)
             try:
-                order = order_of(cause, sessions, declarations, at=up_to)
+                order = order_of(cause, sessions, declarations, at=up_to, credited=credited)
             except (LedgerError, ValueError, ArithmeticError) as error:
                 told(cause, error)
                 continue
@@ -122,7 +153,7 @@ def _book(connection: Connection[Any], invoice: Invoice) -> None:
     """Take an issued *invoice* over into the books, within the caller's transaction."""
     document = read_document(invoice.document)
     sessions = rated_sessions(connection, invoice.sessions)
-    first = sessions[0]
+    first, number = sessions[0], document.number
     row = (
         document.number,
         invoice.cause,
@@ -138,17 +169,18 @@ def _book(connection: Connection[Any], invoice: Invoice) -> None:
         document.rounding_minor,
         document.due_minor,
         invoice.sha256,
-    )
-    connection.execute(
-        "INSERT INTO issued_invoice (number, cause, invoice_id, legal_entity, customer,"
-        " currency, issued_on, issued_at, net_minor, tax_minor, gross_minor, rounding_minor,"
-        " due_minor, sha256) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        row,
+        invoice.credits,
     )
     billed = (invoice.session_ids, invoice.revisions)
-    connection.execute(_INVOICED, (document.number, *billed))
-    connection.execute(_DONE, billed)
-    entry = invoice_entry(document.number, invoice.issued_at, sessions)
+    before = credited_before(connection, invoice.credits) if invoice.credits else None
+    entry = document_entry(number, invoice.issued_at, sessions, before)
+    connection.execute(_ISSUED, row)
+    if invoice.credits is None:
+        connection.execute(_INVOICED, (number, *billed))
+        connection.execute(_DONE, billed)
+    else:
+        connection.execute(_CREDITED, (number, *billed))
+        connection.execute(_CORRECTED, (invoice.session_ids,))
     store_entries(connection, [entry] if entry else [])
     append_decision(
         connection,
@@ -159,24 +191,28 @@ def _book(connection: Connection[Any], invoice: Invoice) -> None:
     )
 
 
+def document_entry(
+    number: str,
+    issued_at: datetime,
+    sessions: Sequence[SessionRated],
+    credited_before: Sequence[SessionRated] | None,
+) -> JournalEntry | None:
+    """Return what issuing a document posts; *credited_before*: None of an invoice."""
+    if credited_before is None:
+        return invoice_entry(number, issued_at, sessions)
+    return credit_entry(number, issued_at, sessions, owed_beyond(credited_before, sessions))
+
+
 def _due(
     connection: Connection[Any], declarations: Declarations, up_to: datetime
-) -> Iterator[tuple[str, Sequence[SessionRevision]]]:
+) -> Iterator[DueDocument]:
     """Yield each cause that has no invoice yet, with its sessions, in a settled order."""
-    singles = connection.execute(
-        "SELECT session_id, revision FROM uninvoiced_session WHERE invoicing = 'per_session'"
-        " ORDER BY session_id, revision"
-    ).fetchall()
-    for single in singles:
+    for single in connection.execute(_SINGLES).fetchall():
         session = SessionRevision(*single)
-        yield cause_of_session(session), [session]
-    rows = connection.execute(
-        "SELECT legal_entity, customer, currency, billing_month, session_id, revision"
-        " FROM uninvoiced_session WHERE invoicing = 'per_month' AND billing_month < %s"
-        " ORDER BY legal_entity, customer, currency, billing_month, session_id, revision",
-        # A month may be over in Kiritimati and not yet in UTC; `_due_months` looks exactly.
-        (f"{up_to + _FURTHEST_AHEAD:%Y-%m}",),
-    ).fetchall()
+        yield DueDocument(cause_of_session(session), None, rated_sessions(connection, [session]))
+    # A month may be over in Kiritimati and not yet in UTC; `_due_months` looks exactly.
+    until = f"{up_to + _FURTHEST_AHEAD:%Y-%m}"
+    rows = connection.execute(_MONTHS, (until,)).fetchall()
     waiting: dict[_Group, dict[str, list[SessionRevision]]]
     waiting = defaultdict(lambda: defaultdict(list))
     for legal_entity, customer, currency, month, *session in rows:
@@ -184,7 +220,8 @@ def _due(
         waiting[group][month].append(SessionRevision(*session))
     for group, months in waiting.items():
         running = _running_month(declarations, group.legal_entity, up_to)
-        yield from _due_months(connection, group, months, running)
+        for cause, sessions in _due_months(connection, group, months, running):
+            yield DueDocument(cause, None, rated_sessions(connection, sessions))
 
 
 def _due_months(

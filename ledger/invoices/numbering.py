@@ -1,8 +1,9 @@
-"""Invoice numbers: one gapless series per legal entity and year."""
+"""Numbers of documents: one gapless series per legal entity, kind and year."""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate, event
@@ -10,22 +11,25 @@ from eventsourcing.domain import Aggregate, event
 from ledger.aggregates.namespace import NAMESPACE
 from ledger.errors import LedgerError
 
+INVOICES: Final = "invoices"
+CREDIT_NOTES: Final = "credit_notes"
+
 
 class NumberSeries(Aggregate):
-    """The numbers given to one legal entity's invoices of one year.
+    """The numbers given to one legal entity's documents of one kind and year.
 
     A number exists only in the same save as its invoice, so there is no gap and no reserve.
     """
 
-    def __init__(self, *, legal_entity: str, year: int) -> None:
-        self.legal_entity, self.year = legal_entity, year
+    def __init__(self, *, legal_entity: str, year: int, kind: str) -> None:
+        self.legal_entity, self.year, self.kind = legal_entity, year, kind
         self.last = 0
         self.last_issued_on = ""
 
     @staticmethod
-    def create_id(*, legal_entity: str, year: int) -> UUID:
-        """Return the id of the series of a legal entity and year."""
-        return uuid5(NAMESPACE, f"numbers:{year}:{legal_entity}")
+    def create_id(*, legal_entity: str, year: int, kind: str) -> UUID:
+        """Return the id of the series of a legal entity, kind and year."""
+        return uuid5(NAMESPACE, f"numbers:{kind}:{year}:{legal_entity}")
 
     def earliest(self, wished: date) -> date:
         """Return *wished*, or the last invoice's date where that is later: dates never go back."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Final
 
 import msgspec
 
+from ledger.books.document_taxes import DocumentTaxes, owed_beyond
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer
@@ -14,12 +16,24 @@ from ledger.master_data.legal_entities import LegalEntity
 from ledger.rating.decisions import Payer, SessionRated, SessionRevision, named
 from tariffs.zones import zone
 
+CREDIT_SUFFIX: Final = "-CN"
+"""Behind the prefix of the seller's invoices, in the numbers of his credit notes."""
+
+
+class Credited(msgspec.Struct, frozen=True, kw_only=True):
+    """Which invoice a credit note credits, and what of it was credited `before`."""
+
+    number: str
+    issued_on: date
+    before: tuple[SessionRated, ...] = ()
+
 
 class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that an invoice's document says, except its number and date.
 
     `recorded_at` is the record time at which it is made, `month` the month it is for ("2026-11"),
-    None for an invoice of one session. `buyer` None: the bearer of a token.
+    None for an invoice of one session. `buyer` None: the bearer of a token. `credits`: of a credit
+    note, whose sessions are ratings of that invoice.
     """
 
     cause: str
@@ -32,6 +46,21 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[SessionRated, ...]
     recorded_at: datetime
     declared_version: int
+    credits: Credited | None = None
+
+    @property
+    def prefix(self) -> str:
+        """Return what opens its number."""
+        prefix = self.seller.invoice_prefix
+        return f"{prefix}{CREDIT_SUFFIX}" if self.credits else prefix
+
+    def owed(self) -> DocumentTaxes:
+        """Return what is owed; of a credit note what is owed no more, as positive amounts.
+
+        That is what all credited so far comes to, less what was credited before: notes over the
+        whole of an invoice add up to exactly that.
+        """
+        return owed_beyond(self.credits.before if self.credits else (), self.sessions)
 
     def date_wished(self) -> date:
         """Return the day of the record time in the seller's calendar."""
@@ -48,18 +77,29 @@ def cause_of_month(*, legal_entity: str, customer: str, currency: str, month: st
     return f"month:{month}:{currency}:{legal_entity}:{customer}"
 
 
+def cause_of_credit(number: str, count: int) -> str:
+    """Return the cause of the *count*-th credit note to invoice *number*, from 1."""
+    return f"credit:{count}:{number}"
+
+
 def order_of(
-    cause: str, sessions: Sequence[SessionRated], declarations: Declarations, *, at: datetime
+    cause: str,
+    sessions: Sequence[SessionRated],
+    declarations: Declarations,
+    *,
+    at: datetime,
+    credited: Credited | None = None,
 ) -> InvoiceOrder:
     """Return the order for *sessions*, with names and addresses as declared for *at*.
 
     A seller or buyer that was withdrawn meanwhile stands as it was at the session's start.
 
     Args:
-        cause: From `cause_of_session` or `cause_of_month`.
+        cause: From `cause_of_session`, `cause_of_month` or `cause_of_credit`.
         sessions: At least one; all of one legal entity, customer and currency.
         declarations: The snapshot whose version the invoice records.
         at: The record time.
+        credited: What a credit note is about.
 
     Raises:
         MixedInvoiceError: If the sessions do not belong on one invoice.
@@ -90,6 +130,7 @@ def order_of(
         sessions=ordered,
         recorded_at=at,
         declared_version=declarations.version,
+        credits=credited,
     )
 
 

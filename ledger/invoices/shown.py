@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ledger.books.document_taxes import line_tax
 from ledger.errors import LedgerError
-from ledger.invoices.document import InvoiceDocument, Party, TaxTotal, VatTotal
+from ledger.invoices.document import CreditedInvoice, InvoiceDocument, Party, TaxTotal, VatTotal
 from ledger.invoices.english import ENGLISH
 from ledger.master_data.customers import PersonDetails
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
@@ -87,14 +87,16 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice with everything that a reader is told. Amounts are whole minor units.
+    """An invoice or credit note with everything that a reader is told, in whole minor units.
 
     The lines add up to `net_minor`, to `vat_minor`, and with their gross to `due_minor`.
     """
 
     schema: int
+    type_code: int
     number: str
     issued_on: date
+    credits: CreditedInvoice | None
     month: str | None
     seller: Party
     buyer: Party
@@ -130,8 +132,10 @@ def shown_invoice(
             raise OtherRatingError(document.number, billed.session_id)
     return ShownInvoice(
         schema=document.schema,
+        type_code=document.type_code,
         number=document.number,
         issued_on=document.issued_on,
+        credits=document.credits,
         month=document.month,
         seller=document.seller,
         buyer=_buyer(document, details),

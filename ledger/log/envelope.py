@@ -81,11 +81,11 @@ class Declared(Line, frozen=True, kw_only=True, tag="declared"):
 
 
 class Choice(Line, frozen=True, kw_only=True, tag="choice"):
-    """A person decided about a held session."""
+    """A person decided about a held session, or has a priced one priced again (`correct`)."""
 
     station: str
     session_id: str
-    choice: Literal["release", "write_off"]
+    choice: Literal["release", "write_off", "correct"]
     by: str
     reason: str
 

@@ -81,6 +81,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     that long, again and again while it says that it still holds messages of it, which keeps the
     session waiting; 0 asks nothing.
     `local_list`: see LocalList; a site or a station may say otherwise.
+    `correct_from`: a rated session whose price a late fact changes is corrected where the price
+    with its taxes moves by so much; in major units, 0: whenever what is billed is another.
+    With `corrections_agreed` no late fact moves money until a person agrees.
     """
 
     wait_s: int = 3600
@@ -101,3 +104,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tariffs_to_stations: bool = False
     ask_s: int = 86_400
     local_list: LocalList = LocalList.OFF
+    correct_from: Decimal = Decimal(0)
+    corrections_agreed: bool = False

@@ -47,6 +47,7 @@ class DecisionKind(StrEnum):
 
     RATED = "rated"
     RELEASED = "released"
+    CORRECTED = "corrected"
     HELD = "held"
     WRITTEN_OFF = "written_off"
 
@@ -142,12 +143,15 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True, tag_field="decision"):
         return SessionRevision(self.session_id, self.revision)
 
 
-class AllowanceUse(msgspec.Struct, frozen=True, kw_only=True):
+class AllowanceUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a session found used of a grant that it shares with others, and what it used itself.
 
     `key` names tariff, grant and whose it is, `period` the day, night or month. `number` is this
     use's rank among all of that key and period, from 1: which session came before which is the
     one input of a rating that neither the log nor the declarations hold.
+
+    A correction is priced with what its session `found` at first, and uses the difference to what
+    it had used by then: `in_all` is what it uses now. None: `used_before`, and `used`.
     """
 
     key: str
@@ -155,6 +159,18 @@ class AllowanceUse(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     used_before: Consumption
     used: Consumption
+    found: Consumption | None = None
+    in_all: Consumption | None = None
+
+    @property
+    def priced_with(self) -> Consumption:
+        """Return what others had used, as the session was priced."""
+        return self.used_before if self.found is None else self.found
+
+    @property
+    def of_session(self) -> Consumption:
+        """Return what the session uses, by all decisions up to this one."""
+        return self.used if self.in_all is None else self.in_all
 
 
 class ZoneOffsets(msgspec.Struct, frozen=True, array_like=True):
@@ -171,6 +187,31 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class CorrectionCause(StrEnum):
+    """Why a session is decided again after a final decision."""
+
+    LATE_FACT = "late_fact"
+    PERSON = "person"
+
+
+class SessionCorrected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a further decision about a session corrects, and why.
+
+    `revision` is that of the decision that held until now, `net_minor`, `tax_minor` and `energy_wh`
+    are what it said. `frames` are the lines (record, line) of its partition that brought it about.
+    `by` and `reason`: who had it priced again, and why.
+    """
+
+    revision: int
+    cause: CorrectionCause
+    net_minor: int
+    tax_minor: int
+    energy_wh: Decimal
+    frames: tuple[tuple[int, int], ...] = ()
+    by: str | None = None
+    reason: str | None = None
+
+
 class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_defaults=True):
     """A session was priced; from here on only a correcting decision changes what is owed.
 
@@ -182,6 +223,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     times needed that, each once: with them a replay under another tzdata comes to the same.
     `by_policy` names the policies that decided what time is billed, where the station's word alone
     would have been billed otherwise. `exported_wh`: what the vehicle gave back, billed to nobody.
+    `corrects`: of a correction.
     """
 
     site_id: str
@@ -222,6 +264,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     sales_taxes: tuple[SalesTax, ...] = ()
     by_policy: tuple[Phrase, ...] = ()
     exported_wh: Decimal | None = None
+    corrects: SessionCorrected | None = None
 
     @property
     def local_zone(self) -> tzinfo:
@@ -276,6 +319,8 @@ _DECODER: msgspec.json.Decoder[Decision] = msgspec.json.Decoder(Decision)
 def kind_of(decision: Decision) -> DecisionKind:
     """Return what *decision* does to its session."""
     match decision:
+        case SessionRated(corrects=SessionCorrected()):
+            return DecisionKind.CORRECTED
         case SessionRated(release=None):
             return DecisionKind.RATED
         case SessionRated():

@@ -46,6 +46,7 @@ SENTENCES: Final = {
     "station_periods_more": "{count} more figures of the station's periods differ from ours.",
     "with_taxes": "with taxes",
     "before_taxes": "before taxes",
+    "correction_waits": "Late frames change its price, and a person must agree{why:quoted?; *}.",
     "rating_failed": "Rating it failed: {error}: {message}",
 }
 _WORDS: Final = {"lost_stop.next_session": ": the next session began on this connector"}

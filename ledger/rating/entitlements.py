@@ -6,12 +6,12 @@ on the decision, and taken from there by a replay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-from ledger.rating.decisions import SessionRevision
+from ledger.rating.decisions import AllowanceUse, SessionRated, SessionRevision
 from ledger.rating.time_zones import PINNED_ZONES, Zones
 from tariffs.adjustments.consumption import NOTHING, Consumption
 
@@ -57,12 +57,20 @@ NOTHING_USED: Allowances = _NothingUsed()
 class Entitlements(msgspec.Struct, frozen=True, kw_only=True):
     """`validations` are the codes shown for the session, `allowances` what others used before.
 
-    `zones` say what the clocks at its site show.
+    `zones` say what the clocks at its site show. `corrects`: the rating that held until now, of a
+    session that is decided again; what it found used of shared grants stands.
     """
 
     validations: tuple[str, ...] = ()
     allowances: Allowances = NOTHING_USED
     zones: Zones = PINNED_ZONES
+    corrects: SessionRated | None = None
+
+    @property
+    def used_already(self) -> Mapping[AllowanceKey, AllowanceUse]:
+        """Return what the session found and used by the rating that held until now."""
+        uses = self.corrects.allowances if self.corrects else ()
+        return {AllowanceKey(use.key, use.period): use for use in uses}
 
 
 NO_ENTITLEMENTS = Entitlements()

@@ -49,21 +49,28 @@ def rate(
     """
     price = price_of(session, basis, terms, entitlements, revision=revision)
     decides = moment, terms.version, revision
-    return checked_rating(_decision(decides, session, basis, price, release))
+    return checked_rating(_decision(decides, session, basis, price, entitlements, release))
 
 
-def _uses(price: SessionPrice) -> tuple[AllowanceUse, ...]:
+def _uses(price: SessionPrice, entitlements: Entitlements) -> tuple[AllowanceUse, ...]:
     consumed = {(each.name, each.period): each.consumption for each in price.priced.consumed}
-    return tuple(
-        AllowanceUse(
-            key=key.key,
-            period=key.period,
-            number=standing.number + 1,
-            used_before=standing.used,
-            used=consumed.get((claim.name, claim.period), NOTHING),
+    already, is_correction = entitlements.used_already, entitlements.corrects is not None
+    uses: list[AllowanceUse] = []
+    for claim, key, standing, found in price.found:
+        now = consumed.get((claim.name, claim.period), NOTHING) if claim else NOTHING
+        was = already[key].of_session if key in already else NOTHING
+        uses.append(
+            AllowanceUse(
+                key=key.key,
+                period=key.period,
+                number=standing.number + 1,
+                used_before=standing.used,
+                used=now - was if is_correction else now,
+                found=found if is_correction else None,
+                in_all=now if is_correction else None,
+            )
         )
-        for claim, key, standing in price.found
-    )
+    return tuple(uses)
 
 
 class _Told(TypedDict):
@@ -105,6 +112,7 @@ def _decision(
     session: ChargingSession,
     basis: Basis,
     price: SessionPrice,
+    entitlements: Entitlements,
     release: Release | None,
 ) -> SessionRated:
     priced, energy_wh = price.priced, price.energy_wh
@@ -138,7 +146,7 @@ def _decision(
         notes=priced.notes,
         release=release,
         validations=usage.validations,
-        allowances=_uses(price),
+        allowances=_uses(price, entitlements),
         payment_method=usage.payment_method,
         reverse_charge_vat_id=usage.reverse_charge_vat_id,
         tax_included=priced.compiled.factors.inclusive,

@@ -20,7 +20,7 @@ from ledger.rating.payers import payer_of
 from ledger.rating.time_zones import ReadZones, read_zones
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
-from tariffs.adjustments.consumption import Consumed
+from tariffs.adjustments.consumption import Consumed, Consumption
 from tariffs.adjustments.shared_grants import Claim, claims_of
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.priced import PricedSession
@@ -32,11 +32,15 @@ from tariffs.phrases.phrase import Phrase, phrase
 
 
 class FoundShared(NamedTuple):
-    """A grant that the session shares, and how it stood when the session was priced."""
+    """A grant that the session shares, how it stands, and what others had `used` for its price.
 
-    claim: Claim
+    No `claim`: the session used it by the rating that is corrected, and does so no more.
+    """
+
+    claim: Claim | None
     key: AllowanceKey
     standing: Standing
+    used: Consumption
 
 
 class SessionPrice(NamedTuple):
@@ -109,20 +113,28 @@ def _found(
     token_uid: str,
     entitlements: Entitlements,
 ) -> tuple[FoundShared, ...]:
-    claims = claims_of(usage, compiled)
-    if not claims:
+    claims, already = claims_of(usage, compiled), entitlements.used_already
+    if not claims and not already:
         return ()
     tariff_id = compiled.tariff.id
     keys = [
         key_of(claim, tariff_id=tariff_id, payer=payer, token_uid=token_uid, groups=usage.groups)
         for claim in claims
     ]
+    keys += sorted(already.keys() - set(keys))
+    # All at once: their rows are locked in one order.
     standings = entitlements.allowances.standings(decides, keys)
-    return tuple(map(FoundShared, claims, keys, standings))
+    used = [
+        already[key].priced_with if key in already else standing.used
+        for key, standing in zip(keys, standings, strict=True)
+    ]
+    return tuple(map(FoundShared, [*claims, *[None] * len(keys)], keys, standings, used))
 
 
 def _used(found: tuple[FoundShared, ...]) -> tuple[Consumed, ...]:
-    return tuple(Consumed(claim.name, claim.period, standing.used) for claim, _, standing in found)
+    return tuple(
+        Consumed(each.claim.name, each.claim.period, each.used) for each in found if each.claim
+    )
 
 
 def _essentials(session: ChargingSession) -> tuple[datetime, datetime, Decimal, str]:

@@ -34,6 +34,7 @@ class SessionAct(StrEnum):
     RELEASE = "release"
     WRITE_OFF = "write off"
     REPLACE = "replace"
+    CORRECT = "correct"
 
 
 MOVES: Final[Mapping[tuple[SessionState, SessionAct], SessionState]] = {
@@ -49,6 +50,8 @@ MOVES: Final[Mapping[tuple[SessionState, SessionAct], SessionState]] = {
     (SessionState.HELD, SessionAct.RELEASE): SessionState.RELEASED,
     (SessionState.HELD, SessionAct.WRITE_OFF): SessionState.WRITTEN_OFF,
     (SessionState.HELD, SessionAct.REPLACE): SessionState.REPLACED,
+    (SessionState.RATED, SessionAct.CORRECT): SessionState.RATED,
+    (SessionState.RELEASED, SessionAct.CORRECT): SessionState.RATED,
 }
 """Every legal move."""
 
@@ -69,13 +72,16 @@ CAUSES: Final[Mapping[SessionAct, str]] = {
     SessionAct.RELEASE: "a person: `wattledger sessions release`",
     SessionAct.WRITE_OFF: "a person: `wattledger sessions write-off`",
     SessionAct.REPLACE: "a late fact moved its start, of which its id is made",
+    SessionAct.CORRECT: "a late fact, or a person, has its price changed: the next revision",
 }
 
 UNFINISHED: Final = frozenset({SessionState.OPEN, SessionState.WAITING})
 """Nothing is decided yet."""
 UNDECIDED: Final = UNFINISHED | {SessionState.HELD}
 """No final decision: a code that is shown still counts."""
-DECIDED: Final = frozenset({SessionState.RATED, SessionState.RELEASED, SessionState.WRITTEN_OFF})
+PRICED: Final = frozenset({SessionState.RATED, SessionState.RELEASED})
+"""A price holds; a later fact corrects it."""
+DECIDED: Final = PRICED | {SessionState.WRITTEN_OFF}
 """A final decision holds; a later fact flags the session."""
 
 

@@ -29,8 +29,8 @@ from ledger.sessions.told import (
     told,
     without,
 )
-from ledger.worker.extent import Extent
 from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.judging.extent import Extent
 from ledger.worker.session_rows import BEGINNING
 
 NO_TRANSACTION: Final = ""

@@ -32,8 +32,8 @@ from ledger.sessions.segments import Source, dated
 from ledger.sessions.states import SessionState
 from ledger.worker.entries import Entry, EntryReader
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
-from ledger.worker.findings import Findings
-from ledger.worker.judge import Judge
+from ledger.worker.judging.findings import Findings
+from ledger.worker.judging.judge import Judge
 from ledger.worker.live_folds import NO_TRANSACTION
 from ledger.worker.position import Reached
 from ledger.worker.rater import Rater

@@ -23,12 +23,18 @@ from ledger.rating.decisions import (
     Decision,
     DecisionKind,
     Moment,
+    Release,
     SessionHeld,
     SessionRated,
     Waiting,
     kind_of,
 )
 from ledger.rating.entitlements import Entitlements
+from ledger.rating.reconciling.correcting import (
+    corrected,
+    is_billed_otherwise,
+    is_worth_correcting,
+)
 from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, RecordedZones
 from ledger.rating.time_zones import PINNED_ZONES, Zones, with_zones
 from ledger.sessions.session import ChargingSession
@@ -42,6 +48,7 @@ logger = logging.getLogger(__name__)
 ACT_OF: Final[Mapping[DecisionKind, SessionAct]] = {
     DecisionKind.RATED: SessionAct.RATE,
     DecisionKind.RELEASED: SessionAct.RELEASE,
+    DecisionKind.CORRECTED: SessionAct.CORRECT,
     DecisionKind.HELD: SessionAct.HOLD,
     DecisionKind.WRITTEN_OFF: SessionAct.WRITE_OFF,
 }
@@ -111,17 +118,85 @@ class Rater:
             decided = self._held(session, row, moment, decided.reasons)
         return self._concluded(decided, session)
 
-    def _decide(
-        self, session: ChargingSession, row: SessionRow, moment: Moment, heard_at: datetime
+    def rated_again(
+        self,
+        session: ChargingSession,
+        row: SessionRow,
+        moment: Moment,
+        heard_at: datetime,
+        was: SessionRated,
     ) -> SessionRated | SessionHeld | Waiting:
+        """Return what would be decided about a priced *session* now, as the revision after *was*.
+
+        What it found used of shared grants stands. Nothing is counted yet: see `correct`.
+        """
+        return self._decide(session, row, moment, heard_at, was)
+
+    def correct(
+        self,
+        found: SessionRated | SessionHeld | Waiting,
+        session: ChargingSession,
+        was: SessionRated,
+        moment: Moment,
+    ) -> Verdict | None:
+        """Return the correction of *was* that *found* is; None where the policy wants none."""
+        policy = self._policy_at(moment.at)
+        if not isinstance(found, SessionRated) or policy.corrections_agreed:
+            return None
+        if not is_worth_correcting(found, was, policy):
+            return None
+        frames = tuple(frame for frame in session.frames if frame[0] == moment.position)
+        return self._concluded(corrected(found, was, frames=frames), session)
+
+    def correct_as_chosen(
+        self,
+        session: ChargingSession,
+        row: SessionRow,
+        moment: Moment,
+        choice: Choice,
+        was: SessionRated,
+    ) -> Verdict | tuple[Phrase, ...] | None:
+        """Return the correction of *was* that a person asks for.
+
+        None where it would change nothing, and the reasons where it cannot be priced at all.
+        """
+        found = release(
+            session,
+            self._declarations,
+            moment=moment,
+            by=choice.by,
+            reason=choice.reason,
+            entitlements=self._entitlements(row, moment, was),
+            revision=was.revision + 1,
+        )
+        if isinstance(found, SessionHeld):
+            return found.reasons
+        if not is_billed_otherwise(found, was):
+            return None
+        chosen = Release(by=choice.by, reason=choice.reason)
+        return self._concluded(corrected(found, was, chosen=chosen), session)
+
+    def asks_first(self, moment: Moment) -> bool:
+        """Whether a person must agree before a correction moves money."""
+        return self._policy_at(moment.at).corrections_agreed
+
+    def _decide(
+        self,
+        session: ChargingSession,
+        row: SessionRow,
+        moment: Moment,
+        heard_at: datetime,
+        corrects: SessionRated | None = None,
+    ) -> SessionRated | SessionHeld | Waiting:
+        revision = row.revision if corrects is None else corrects.revision + 1
         try:
             return decide(
                 session,
                 self._declarations,
                 moment=moment,
                 heard_at=heard_at,
-                entitlements=self._entitlements(row, moment),
-                revision=row.revision,
+                entitlements=self._entitlements(row, moment, corrects),
+                revision=revision,
             )
         except psycopg.Error:
             raise  # the transaction is lost, whatever it was about
@@ -172,8 +247,11 @@ class Rater:
         )
         return self._concluded(released, session)
 
-    def _entitlements(self, row: SessionRow, moment: Moment) -> Entitlements:
+    def _entitlements(
+        self, row: SessionRow, moment: Moment, corrects: SessionRated | None = None
+    ) -> Entitlements:
         return Entitlements(
+            corrects=corrects,
             validations=tuple(row.validations),
             allowances=self._allowances,
             zones=self._zones(row.session_id, moment),

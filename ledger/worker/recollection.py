@@ -18,9 +18,9 @@ from ledger.facts.station_traits import StationTraits
 from ledger.rating.decisions import Moment
 from ledger.sessions.overlap import overlapping
 from ledger.sessions.session import ChargingSession
-from ledger.worker.extent import Extent
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
-from ledger.worker.findings import Findings
+from ledger.worker.judging.extent import Extent
+from ledger.worker.judging.findings import Findings
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFolds
 from ledger.worker.session_rows import RECENT, SessionRow
 from ledger.worker.station_memory import StationMemory

@@ -284,3 +284,19 @@ def row_of_start(
 
 
 # One statement for all rows; a COPY cannot update.
+
+
+def new_row(
+    session: ChargingSession, transaction_ref: str, partition: int, heard_at: datetime
+) -> SessionRow:
+    """Return the row of a session that the fold shows for the first time."""
+    return SessionRow(
+        session_id=session.session_id,
+        partition=partition,
+        station_id=session.station_id,
+        transaction_ref=transaction_ref,
+        state=SessionState.OPEN,
+        first_fact_at=session.first_received_at,
+        last_fact_at=session.last_received_at,
+        heard_at=heard_at,
+    )

@@ -18,7 +18,7 @@ from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import DECIDED, SessionState
-from ledger.worker.extent import Extent, is_neighbour
+from ledger.worker.judging.extent import Extent, is_neighbour
 from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow, WaitsSince
 
 _FEW: Final = 8

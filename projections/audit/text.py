@@ -24,7 +24,10 @@ def explanation_text(explanation: Explanation) -> str:
 
 def _invoice(explanation: Explanation) -> Iterator[str]:
     total = _money(explanation, explanation.due_minor)
-    yield f"Invoice {explanation.number} of {explanation.issued_on}, {total}"
+    kind = "Invoice" if explanation.credits is None else "Credit note"
+    yield f"{kind} {explanation.number} of {explanation.issued_on}, {total}"
+    if explanation.credits is not None:
+        yield f"  for invoice {explanation.credits}: owed no more"
     yield f"  from {explanation.seller} to {explanation.buyer}"
     yield f"  document sha256 {explanation.sha256}"
     known: dict[str, int] = {}
@@ -33,7 +36,7 @@ def _invoice(explanation: Explanation) -> Iterator[str]:
         yield from _line(explanation, each)
         above = known.setdefault(each.rating.session_id, each.line.line)
         if above == each.line.line:
-            yield from _session(each)
+            yield from _session(explanation, each)
         else:
             yield f"  The decision and the frames are those of line {above}."
     if (rounding := explanation.rounding) is not None:
@@ -64,7 +67,7 @@ def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
     yield from _readings(explained, line.starts_at)
 
 
-def _session(explained: ExplainedLine) -> Iterator[str]:
+def _session(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
     rating, local = explained.rating, explained.line.starts_at
     yield "  What was decided"
     decided = _time(rating.decided_at.astimezone(local.tzinfo))
@@ -76,6 +79,16 @@ def _session(explained: ExplainedLine) -> Iterator[str]:
     )
     if rating.released_by is not None:
         yield f"    released by {rating.released_by}: {rating.released_because}"
+    if (corrects := rating.corrects) is not None:
+        was = _money(explanation, corrects.net_minor + corrects.tax_minor)
+        yield (
+            f"    corrects revision {corrects.revision} ({was}, {_number(corrects.energy_wh)} Wh):"
+            f" {corrects.cause}"
+        )
+        for frame in corrects.frames:
+            yield f"      {frame.position} received {_time(frame.received_at)}  {frame.frame}"
+    if rating.corrected_by is not None:
+        yield f"    corrected since: revision {rating.corrected_by} holds"
     for flag, meaning in rating.flags.items():
         yield f"    noted: {meaning} ({flag})"
     for words in rating.notes:

@@ -32,6 +32,7 @@ from ledger.rating.decisions import (
 from ledger.rating.english import ENGLISH, line_label, line_words
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
+from projections.audit.corrections import Correction, correction_by, later_revision
 from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
 from projections.errors import ProjectionError
@@ -73,7 +74,10 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rating(msgspec.Struct, frozen=True, kw_only=True, rename={"log_position": "log_place"}):
-    """The decision behind a line, with everything it was taken from that is not a frame."""
+    """The decision behind a line, with everything it was taken from that is not a frame.
+
+    `corrects`: of a correction. `corrected_by`: the revision that holds in its place, if any.
+    """
 
     session_id: str
     revision: int
@@ -92,6 +96,8 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, rename={"log_position": 
     notes: tuple[str, ...]
     exported_wh: Decimal | None
     payments: tuple[Payment, ...]
+    corrects: Correction | None
+    corrected_by: int | None
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,10 +138,12 @@ class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice, or one line of it, explained. Amounts are minor units as in the document.
 
-    `rounding` is the invoice's own line, which no session is behind.
+    `rounding` is the invoice's own line, which no session is behind. `credits`: of a credit note,
+    the number of the invoice.
     """
 
     number: str
+    credits: str | None
     issued_on: date
     sha256: str
     seller: str
@@ -191,6 +199,7 @@ def explain(
     }
     return Explanation(
         number=document.number,
+        credits=document.credits.number if document.credits else None,
         issued_on=document.issued_on,
         sha256=sha256,
         seller=document.seller.name,
@@ -238,6 +247,8 @@ class _Trail:
         self._session = history.sessions.get(session.session_id)
         self._billed = _billed(self._session, declarations)
         self._payments = payments_for(connection, self._session)
+        self._corrects = correction_by(connection, log, decision)
+        self._corrected_by = later_revision(connection, session)
         self._partition = moment.partition
         self._frames = read_frames(connection, log, self._positions())
 
@@ -249,7 +260,7 @@ class _Trail:
         return ExplainedLine(
             line=line,
             price=_price(decision, rated),
-            rating=_rating(decision, self._payments),
+            rating=_rating(decision, self._payments, self._corrects, self._corrected_by),
             periods=tuple(_periods(self._billed, rated)) if self._billed else (),
             readings=tuple(self._readings(rated)),
             start_frame=self._frame(*self._ends()[0]) if frames else None,
@@ -311,7 +322,12 @@ def _price(decision: SessionRated, rated: RatedLine) -> Price:
     )
 
 
-def _rating(decision: SessionRated, payments: tuple[Payment, ...]) -> Rating:
+def _rating(
+    decision: SessionRated,
+    payments: tuple[Payment, ...],
+    corrects: Correction | None,
+    corrected_by: int | None,
+) -> Rating:
     release, moment = decision.release, decision.moment
     return Rating(
         session_id=decision.session_id,
@@ -331,6 +347,8 @@ def _rating(decision: SessionRated, payments: tuple[Payment, ...]) -> Rating:
         notes=tuple(map(ENGLISH.words, decision.notes)),
         exported_wh=decision.exported_wh,
         payments=payments,
+        corrects=corrects,
+        corrected_by=corrected_by,
     )
 
 

@@ -37,7 +37,7 @@ STATES: LiteralString = """
 SELECT session_id, state FROM listed_session WHERE station_id = %s
 """
 RATINGS: LiteralString = """
-SELECT body FROM final_decision WHERE station_id = %s AND kind IN ('rated', 'released')
+SELECT body FROM final_decision WHERE station_id = %s AND kind IN ('rated', 'released', 'corrected')
 """
 PART_OF: Final[Mapping[str, str]] = {
     SessionState.HELD: "held_for_decision_wh",

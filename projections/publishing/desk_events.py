@@ -14,6 +14,8 @@ from ledger.approvals.history import RecordedMove, TariffMove
 from ledger.books.feed import FeedEntry
 from projections.publishing.event_types import (
     INVOICED_SESSIONS_MAX,
+    CreditNoteBody,
+    CreditNoteIssuedEvent,
     DecisionEvent,
     EventTotal,
     InvoiceBody,
@@ -40,14 +42,17 @@ from projections.publishing.event_types import (
 _MONTH: Final = "month:"
 _INVOICES: LiteralString = """
 SELECT number, issued_on, legal_entity, customer, cause, currency, net_minor, tax_minor,
-    gross_minor, rounding_minor, due_minor, issued_at,
-    (SELECT count(*) FROM invoiced_session WHERE number = invoice.number) AS session_count
+    gross_minor, rounding_minor, due_minor, issued_at, credits,
+    (SELECT count(*) FROM invoiced_session WHERE number = invoice.number)
+    + (SELECT count(*) FROM credited_session WHERE number = invoice.number) AS session_count
 FROM issued_invoice AS invoice WHERE number = ANY(%s)
 """
 _SESSIONS: LiteralString = """
 SELECT invoice.number, session_id, revision FROM unnest(%s::text[]) AS invoice (number),
 LATERAL (
-    SELECT session_id, revision FROM invoiced_session WHERE number = invoice.number LIMIT %s
+    SELECT session_id, revision FROM invoiced_session WHERE number = invoice.number
+    UNION ALL SELECT session_id, revision FROM credited_session WHERE number = invoice.number
+    LIMIT %s
 ) AS billed
 """
 _TYPES: Final[Mapping[TariffMove, type[DecisionEvent]]] = {
@@ -77,13 +82,14 @@ class _Invoice(NamedTuple):
     rounding_minor: int
     due_minor: int
     issued_at: Any
+    credits: str | None
     session_count: int
 
 
 def invoice_events(
     connection: Connection[Any], entries: Sequence[FeedEntry], *, source: str
 ) -> list[DecisionEvent]:
-    """Return the events that tell of *entries*, which are issued invoices, in their order."""
+    """Return the events that tell of *entries*, issued documents, in their order."""
     numbers = [entry.subject for entry in entries]
     with connection.cursor(row_factory=class_row(_Invoice)) as cursor:
         invoices = {row.number: row for row in cursor.execute(_INVOICES, (numbers,))}
@@ -94,8 +100,8 @@ def invoice_events(
         billed[number].append(InvoicedRevision(session_id=session_id, revision=revision))
     return [
         make_event(
-            InvoiceIssuedEvent,
-            _invoice_body(invoices[entry.subject], billed[entry.subject]),
+            CreditNoteIssuedEvent if invoices[entry.subject].credits else InvoiceIssuedEvent,
+            _document_body(invoices[entry.subject], billed[entry.subject]),
             numbered=Numbered(source, entry.number),
             key=entry.subject,
             decided_at=invoices[entry.subject].issued_at,
@@ -103,6 +109,13 @@ def invoice_events(
         )
         for entry in entries
     ]
+
+
+def _document_body(invoice: _Invoice, billed: Sequence[InvoicedRevision]) -> InvoiceBody:
+    body = _invoice_body(invoice, billed)
+    if invoice.credits is None:
+        return body
+    return CreditNoteBody(**msgspec.structs.asdict(body), credits=invoice.credits)
 
 
 def _invoice_body(invoice: _Invoice, billed: Sequence[InvoicedRevision]) -> InvoiceBody:

@@ -103,6 +103,27 @@ class SessionReleasedEvent(DecisionEvent, frozen=True, kw_only=True, tag="sessio
     body: RatedBody
 
 
+class EventCorrection(msgspec.Struct, frozen=True, kw_only=True):
+    """What a correction replaces: the decision that held until then, and what it said."""
+
+    revision: int
+    cause: Annotated[str, Meta(description="late_fact")]
+    price: EventPrice
+    energy_wh: WattHours
+
+
+class CorrectedBody(RatedBody, frozen=True, kw_only=True):
+    """A session whose price was corrected."""
+
+    corrects: EventCorrection
+
+
+class SessionCorrectedEvent(DecisionEvent, frozen=True, kw_only=True, tag="session.corrected"):
+    """A priced session was priced again: this price holds, whatever was told of it before."""
+
+    body: CorrectedBody
+
+
 class HeldBody(msgspec.Struct, frozen=True, kw_only=True):
     """A session that waits for facts or a person."""
 
@@ -175,6 +196,18 @@ class InvoiceIssuedEvent(DecisionEvent, frozen=True, kw_only=True, tag="invoice.
     """An invoice was issued; it never changes."""
 
     body: InvoiceBody
+
+
+class CreditNoteBody(InvoiceBody, frozen=True, kw_only=True):
+    """A credit note; its amounts are positive."""
+
+    credits: Annotated[str, Meta(description="the number of the invoice")]
+
+
+class CreditNoteIssuedEvent(DecisionEvent, frozen=True, kw_only=True, tag="credit_note.issued"):
+    """What some sessions were invoiced at is owed no more."""
+
+    body: CreditNoteBody
 
 
 class TariffBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,9 +297,11 @@ EVENT_TYPES: Final[Mapping[str, type[DecisionEvent]]] = {
     for each in (
         SessionRatedEvent,
         SessionReleasedEvent,
+        SessionCorrectedEvent,
         SessionHeldEvent,
         SessionWrittenOffEvent,
         InvoiceIssuedEvent,
+        CreditNoteIssuedEvent,
         TariffProposedEvent,
         TariffAdoptedEvent,
         TariffApprovedEvent,

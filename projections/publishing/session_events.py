@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from ledger.rating.decisions import (
     Decision,
     DecisionKind,
     Payer,
+    SessionCorrected,
     SessionHeld,
     SessionRated,
     SessionWrittenOff,
     kind_of,
 )
 from projections.publishing.event_types import (
+    CorrectedBody,
     DecisionEvent,
+    EventCorrection,
     EventPayer,
     EventPrice,
     HeldBody,
     Numbered,
     RatedBody,
+    SessionCorrectedEvent,
     SessionHeldEvent,
     SessionRatedEvent,
     SessionReleasedEvent,
@@ -32,10 +38,11 @@ from projections.publishing.event_types import (
 )
 from tariffs.phrases.phrase import Phrase
 
-Body = RatedBody | HeldBody | WrittenOffBody
+Body = RatedBody | CorrectedBody | HeldBody | WrittenOffBody
 _TYPES: dict[DecisionKind, type[DecisionEvent]] = {
     DecisionKind.RATED: SessionRatedEvent,
     DecisionKind.RELEASED: SessionReleasedEvent,
+    DecisionKind.CORRECTED: SessionCorrectedEvent,
     DecisionKind.HELD: SessionHeldEvent,
     DecisionKind.WRITTEN_OFF: SessionWrittenOffEvent,
 }
@@ -55,6 +62,9 @@ def session_event(decision: Decision, *, numbered: Numbered, sha256: str) -> Dec
 
 def _body(decision: Decision) -> Body:
     match decision:
+        case SessionRated(corrects=SessionCorrected() as corrects):
+            fields = msgspec.structs.asdict(_rated(decision))
+            return CorrectedBody(**fields, corrects=_correction(corrects, decision.currency))
         case SessionRated():
             return _rated(decision)
         case SessionHeld():
@@ -102,6 +112,21 @@ def _rated(decision: SessionRated) -> RatedBody:
         lines=len(decision.lines),
         reverse_charge=decision.reverse_charge_vat_id is not None,
         flags=decision.flags,
+    )
+
+
+def _correction(corrects: SessionCorrected, currency: str) -> EventCorrection:
+    gross_minor = corrects.net_minor + corrects.tax_minor
+    return EventCorrection(
+        revision=corrects.revision,
+        cause=corrects.cause.value,
+        price=EventPrice(
+            currency=currency,
+            net=amount(corrects.net_minor, currency),
+            tax=amount(corrects.tax_minor, currency),
+            gross=amount(gross_minor, currency),
+        ),
+        energy_wh=numeral(corrects.energy_wh),
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
 import psycopg
 from psycopg import Connection, sql
 
-from ledger.books.accounts import invoice_entry
 from ledger.books.decisions_store import UnratedSessionError, rated_sessions
 from ledger.books.journal import JournalEntry
 from ledger.declared.declarations import Declarations
@@ -17,12 +19,13 @@ from ledger.declared.store import load_declarations
 from ledger.invoices.document import read_document, render_invoice
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
-from ledger.invoices.order import order_of
+from ledger.invoices.issuing import document_entry
+from ledger.invoices.order import Credited, InvoiceOrder, order_of
 from ledger.rating.decisions import SessionRated
 
 ISSUED = """
 SELECT customer, currency, issued_on::text, issued_at::text, net_minor, tax_minor, gross_minor,
-       rounding_minor, due_minor, sha256, legal_entity, cause,
+       rounding_minor, due_minor, sha256, legal_entity, cause, credits,
        (SELECT sha256 FROM books.feed_entry WHERE kind = 'issued' AND subject = issued.number)
 FROM books.issued_invoice AS issued WHERE number = %s
 """
@@ -54,6 +57,9 @@ class InvoiceComparison:
         self._connection.execute(path)
         self._issuer = InvoiceIssuer(dsn)
         self._declarations = Declarations()
+        # What credit notes credited of each invoice, and when that was issued, as they came.
+        self._credited: defaultdict[str, list[SessionRated]] = defaultdict(list)
+        self._issued_on: dict[str, date] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -69,53 +75,64 @@ class InvoiceComparison:
         )}  # fmt: skip
         for _, invoice in self._issuer.invoices():
             number = invoice.number or ""
-            again, sessions = self._rendered(invoice)
+            order = self._order(invoice)
+            again = None
+            if order is not None:
+                again = render_invoice(order, number=number, issued_on=invoice.issued_on).decode()
+            self._issued_on[number] = invoice.issued_on
             yield Comparison("invoice document", number, invoice.document, again)
             hashed = None if again is None else sha256(again.encode()).hexdigest()
             yield Comparison("invoice hash", number, invoice.sha256, hashed)
             if number in known:
                 known.discard(number)
-                yield self._row(invoice, sessions, again)
-                yield self._postings(invoice, sessions)
+                yield self._row(invoice, order, again)
+                yield self._postings(invoice, order)
+            if invoice.credits is not None and order is not None:
+                self._credited[invoice.credits] += order.sessions
         # Booked, and no invoice was issued under that number.
         for number in sorted(known):
             yield Comparison("invoice document", number, "booked", None)
         for partition, count, last, given in self._connection.execute(NUMBERED):
             yield Comparison("feed", partition, f"{count} of {last}", f"{given} of {given}")
 
-    def _rendered(self, invoice: Invoice) -> tuple[str | None, tuple[SessionRated, ...]]:
-        """Return the document's bytes made anew, None where its sessions were not rated again."""
+    def _order(self, invoice: Invoice) -> InvoiceOrder | None:
+        """Return what the document is made of, None where its sessions were not rated again."""
         if self._declarations.version != invoice.declared_version:
             self._declarations = load_declarations(self._connection, invoice.declared_version)
         try:
             sessions = rated_sessions(self._connection, invoice.sessions)
         except UnratedSessionError:
-            return None, ()
-        order = order_of(invoice.cause, sessions, self._declarations, at=invoice.issued_at)
-        number, issued_on = invoice.number or "", invoice.issued_on
-        return render_invoice(order, number=number, issued_on=issued_on).decode(), sessions
+            return None
+        credited = None
+        if (number := invoice.credits) is not None:
+            before = tuple(sorted(self._credited[number], key=attrgetter("session_id")))
+            credited = Credited(number=number, issued_on=self._issued_on[number], before=before)
+        return order_of(
+            invoice.cause, sessions, self._declarations, at=invoice.issued_at, credited=credited
+        )
 
-    def _row(
-        self, invoice: Invoice, sessions: tuple[SessionRated, ...], again: str | None
-    ) -> Comparison:
+    def _row(self, invoice: Invoice, order: InvoiceOrder | None, again: str | None) -> Comparison:
         kept = self._connection.execute(ISSUED, (invoice.number,)).fetchone()
         expected = None
-        if again is not None:
-            document, first = read_document(again), sessions[0]
+        if again is not None and order is not None:
+            document, first = read_document(again), order.sessions[0]
             moment = self._connection.execute("SELECT %s::text", (invoice.issued_at,)).fetchone()
             expected = (
                 first.payer.customer, document.currency, str(document.issued_on),
                 moment[0] if moment else None, document.net_minor, document.vat_minor,
                 document.gross_minor, document.rounding_minor, document.due_minor,
-                invoice.sha256, first.legal_entity, invoice.cause,
+                invoice.sha256, first.legal_entity, invoice.cause, invoice.credits,
                 invoice.sha256,
             )  # fmt: skip
         return Comparison("invoice row", invoice.number or "", str(kept), str(expected))
 
-    def _postings(self, invoice: Invoice, sessions: tuple[SessionRated, ...]) -> Comparison:
-        number = invoice.number or ""
-        kept = self._connection.execute(POSTED, (f"invoice:{number}",)).fetchall()
-        entry = invoice_entry(number, invoice.issued_at, sessions) if sessions else None
+    def _postings(self, invoice: Invoice, order: InvoiceOrder | None) -> Comparison:
+        number, entry = invoice.number or "", None
+        what = "invoice" if invoice.credits is None else "credit"
+        kept = self._connection.execute(POSTED, (f"{what}:{number}",)).fetchall()
+        if order is not None:
+            before = order.credits.before if order.credits else None
+            entry = document_entry(number, invoice.issued_at, order.sessions, before)
         return Comparison("invoice postings", number, str(kept), str(_legs(entry)))
 
 

@@ -18,7 +18,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import TransactionTold, told
 from ledger.worker.fact_shelf import FactShelf
-from ledger.worker.findings import Findings
+from ledger.worker.judging.findings import Findings
 from ledger.worker.live_folds import LiveFold, LiveFolds
 from ledger.worker.recollection import Recollection
 from ledger.worker.session_rows import RECENT, SessionRow

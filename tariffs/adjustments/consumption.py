@@ -25,6 +25,14 @@ class Consumption(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             uses=self.uses + other.uses,
         )
 
+    def __sub__(self, other: Consumption) -> Consumption:
+        return Consumption(
+            energy_wh=plain(EXACT.subtract(self.energy_wh, other.energy_wh)),
+            seconds=plain(EXACT.subtract(self.seconds, other.seconds)),
+            amount_minor=self.amount_minor - other.amount_minor,
+            uses=self.uses - other.uses,
+        )
+
 
 NOTHING = Consumption()
 

@@ -27,7 +27,11 @@ LINE_COLUMNS = {
 def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
     """Print an invoice as text, with the *names* behind subject ids."""
     month = f", sessions of {document.month}" if document.month else ""
-    say(f"Invoice {document.number} of {document.issued_on}{month}")
+    kind = "Invoice" if document.credits is None else "Credit note"
+    say(f"{kind} {document.number} of {document.issued_on}{month}")
+    if document.credits is not None:
+        credited = document.credits
+        say(f"for invoice {credited.number} of {credited.issued_on}: owed no more")
     say(f"from {_party(document.seller)}", f"to   {readable(_party(document.buyer), names)}")
     currency = document.currency
     taxes = sorted({tax.name for tax in document.taxes if tax.percent is not None})

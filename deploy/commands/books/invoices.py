@@ -14,13 +14,14 @@ COLUMNS = {
     "net": "right",
     "tax": "right",
     "total": "right",
+    "credits": "left",
 }
 
 
 def listed(
     *, customer: str | None = None, limit: int = 50, folder: ReadingFolder = READ_FOLDER
 ) -> int:
-    """List issued invoices, the newest first.
+    """List issued invoices and credit notes, the newest first.
 
     Args:
         customer: Only this customer's.
@@ -40,11 +41,13 @@ def listed(
             each.issued_on,
             each.customer or "(bearer)",
             each.sessions,
-            amount(each.net_minor, each.currency),
-            amount(each.tax_minor, each.currency),
-            amount(each.due_minor, each.currency),
+            amount(sign * each.net_minor, each.currency),
+            amount(sign * each.tax_minor, each.currency),
+            amount(sign * each.due_minor, each.currency),
+            each.credits or "",
         )
         for each in invoices
+        for sign in [1 if each.credits is None else -1]
     ]
     print_rows("Invoices", COLUMNS, rows)
     if not rows:

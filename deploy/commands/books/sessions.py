@@ -114,7 +114,10 @@ def held(*, limit: int = 200, folder: ReadingFolder = READ_FOLDER) -> int:
     ]
     print_rows("Held sessions", columns, rows)
     if rows:
-        say("Decide with: wattledger sessions release|write-off SESSION --reason WHY")
+        say(
+            "Decide with: wattledger sessions release|write-off SESSION --reason WHY; one that is "
+            "rated is corrected with: wattledger sessions correct SESSION --reason WHY"
+        )
     return 0
 
 
@@ -165,9 +168,25 @@ def write_off(
     return _choose(session, "write_off", reason, by, folder)
 
 
+def correct(
+    session: str, *, reason: Reason, by: str | None = None, folder: ReadingFolder = READ_FOLDER
+) -> int:
+    """Have a rated session priced again: by all that came since, as master data is now.
+
+    The next revision holds; what was invoiced is credited.
+
+    Args:
+        session: The session's id.
+        reason: Why; it is kept with the decision.
+        by: Who decides (default: your login).
+        folder: Where.
+    """
+    return _choose(session, "correct", reason, by, folder)
+
+
 def _choose(
     session: str,
-    act: Literal["release", "write_off"],
+    act: Literal["release", "write_off", "correct"],
     reason: str,
     by: str | None,
     folder: ReadingFolder,

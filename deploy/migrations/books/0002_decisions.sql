@@ -15,7 +15,9 @@ CREATE TABLE session_decision (
     partition  integer     NOT NULL CHECK (partition >= 0),
     position   bigint      NOT NULL,
     number     bigint      NOT NULL CHECK (number > 0),
-    kind       text        NOT NULL CHECK (kind IN ('rated', 'released', 'held', 'written_off')),
+    kind       text        NOT NULL CHECK (
+        kind IN ('rated', 'released', 'corrected', 'held', 'written_off')
+    ),
     station_id text        NOT NULL,
     decided_at timestamptz NOT NULL,
     body       bytea       NOT NULL,
@@ -53,7 +55,17 @@ CREATE TABLE rated_line (
     PRIMARY KEY (session_id, revision, component, starts_at)
 );
 
--- Rated sessions that wait for their invoice: a work list, the only table here that is emptied.
+-- Corrections whose documents are still to come: what stands on an invoice is to be credited, what
+-- was settled with a partner to be settled otherwise. A work list: its rows go.
+CREATE TABLE correction_to_document (
+    session_id text    NOT NULL,
+    revision   integer NOT NULL,
+    corrects   integer NOT NULL CHECK (corrects < revision),
+    is_settled_with_partner boolean NOT NULL,
+    PRIMARY KEY (session_id, revision)
+);
+
+-- Rated sessions that wait for their invoice: a work list, the only other table that is emptied.
 CREATE TABLE uninvoiced_session (
     session_id    text NOT NULL,
     revision      integer NOT NULL,
@@ -81,6 +93,8 @@ CREATE TABLE issued_invoice (
     rounding_minor bigint      NOT NULL,
     due_minor      bigint      NOT NULL,
     sha256         text        NOT NULL,
+    -- Of a credit note: the invoice. Its amounts are positive, and owed no more.
+    credits        text        REFERENCES issued_invoice,
     CHECK (net_minor + tax_minor = gross_minor),
     CHECK (gross_minor + rounding_minor = due_minor)
 );
@@ -93,6 +107,17 @@ CREATE TABLE invoiced_session (
     PRIMARY KEY (session_id, revision)
 );
 CREATE INDEX invoiced_session_number ON invoiced_session (number);
+CREATE INDEX issued_invoice_credits ON issued_invoice (credits) WHERE credits IS NOT NULL;
+
+-- What stands on an invoice is credited at most once.
+CREATE TABLE credited_session (
+    session_id text    NOT NULL,
+    revision   integer NOT NULL,
+    number     text    NOT NULL REFERENCES issued_invoice,
+    PRIMARY KEY (session_id, revision),
+    FOREIGN KEY (session_id, revision) REFERENCES invoiced_session
+);
+CREATE INDEX credited_session_number ON credited_session (number);
 
 -- `session_id` and `revision`: which decision it follows from; null for an invoice. The legs stand
 -- in arrays, the first of each array is the first leg's: a debit is positive, a credit negative.
@@ -141,5 +166,7 @@ CREATE TRIGGER issued_invoice_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON issued_invoice FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER invoiced_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON invoiced_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+CREATE TRIGGER credited_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON credited_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER journal_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON journal_entry FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();

@@ -24,10 +24,11 @@ CREATE TABLE allowance_use (
     before_seconds numeric NOT NULL CHECK (before_seconds >= 0),
     before_minor   bigint  NOT NULL CHECK (before_minor >= 0),
     before_uses    bigint  NOT NULL CHECK (before_uses >= 0),
-    used_wh        numeric NOT NULL CHECK (used_wh >= 0),
-    used_seconds   numeric NOT NULL CHECK (used_seconds >= 0),
-    used_minor     bigint  NOT NULL CHECK (used_minor >= 0),
-    used_uses      bigint  NOT NULL CHECK (used_uses >= 0),
+    -- A correction uses the difference, which may be less than nothing.
+    used_wh        numeric NOT NULL CHECK (used_wh >= 0 OR revision > 1),
+    used_seconds   numeric NOT NULL CHECK (used_seconds >= 0 OR revision > 1),
+    used_minor     bigint  NOT NULL CHECK (used_minor >= 0 OR revision > 1),
+    used_uses      bigint  NOT NULL CHECK (used_uses >= 0 OR revision > 1),
     PRIMARY KEY (key, period, number),
     UNIQUE (session_id, revision, key, period)
 );

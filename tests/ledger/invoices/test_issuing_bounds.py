@@ -19,7 +19,7 @@ from ledger.invoices.document import document_of, read_document
 from ledger.invoices.invoice import Invoice, InvoiceAlreadyIssuedError
 from ledger.invoices.issuer import InvoiceIssuer, IssuingContendedError
 from ledger.invoices.issuing import ISSUING_LOCK, issue_due
-from ledger.invoices.numbering import NumberOrderError, NumberSeries
+from ledger.invoices.numbering import INVOICES, NumberOrderError, NumberSeries
 from ledger.invoices.order import MixedInvoiceError, cause_of_session, order_of
 from ledger.invoices.shown import OtherRatingError, shown_invoice
 from ledger.master_data.customers import Customer, Invoicing
@@ -215,11 +215,16 @@ def test_an_invoice_is_shown_with_exactly_its_sessions() -> None:
 
 
 def test_refusals_say_what_was_refused() -> None:
-    numbers = NumberSeries(legal_entity="depot", year=2026)
+    numbers = NumberSeries(legal_entity="depot", year=2026, kind=INVOICES)
     with pytest.raises(NumberOrderError, match="depot: 2027-01-01 cannot follow"):
         numbers.take(UUID(int=1), prefix="WL", issued_on=date(2027, 1, 1))
     invoice = Invoice(
-        cause="session:a", session_ids=["a"], revisions=[1], issued_at=NOON, declared_version=1
+        cause="session:a",
+        session_ids=["a"],
+        revisions=[1],
+        issued_at=NOON,
+        declared_version=1,
+        credited=None,
     )
     invoice.issue(number="1", issued_on=date(2026, 11, 10), document=b"{}")
     with pytest.raises(InvoiceAlreadyIssuedError, match="is issued and never changes"):

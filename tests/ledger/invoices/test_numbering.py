@@ -13,7 +13,7 @@ import pytest
 from ledger.database import connect
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
-from ledger.invoices.numbering import NumberOrderError, NumberSeries
+from ledger.invoices.numbering import INVOICES, NumberOrderError, NumberSeries
 from ledger.invoices.order import cause_of_session, order_of
 from tests.depot import NOON, declared, keep_decisions, rated, session
 from tests.tree import ROOT
@@ -34,7 +34,7 @@ with connect(sys.argv[1]) as connection, InvoiceIssuer(sys.argv[1]) as books:
 
 
 def series() -> NumberSeries:
-    return NumberSeries(legal_entity="depot", year=2026)
+    return NumberSeries(legal_entity="depot", year=2026, kind=INVOICES)
 
 
 def test_numbers_follow_each_other() -> None:

@@ -156,7 +156,7 @@ def test_the_same_message_again_decides_nothing_again(gap: str) -> None:
     assert decided(gap) == ["held"]
 
 
-def test_what_comes_after_a_rating_is_flagged_and_changes_no_decision(gap: str) -> None:
+def test_what_makes_a_rated_session_doubtful_is_flagged_and_changes_no_decision(gap: str) -> None:
     missing = [event201("CS-NEW-1", 10 * n + 10, "Updated", "C", n, 1000 * n) for n in (1, 2)]
     write_log(gap, missing)
     work(gap)
@@ -218,11 +218,13 @@ def test_a_moved_start_goes_on_its_own_session_and_an_older_one_is_rated_beside_
 
     rated = rows(database, "SELECT session_id, body FROM session_decision ORDER BY position")
 
-    assert [session_id for session_id, _ in rated] == [
-        "CS-NEW-1/R/20260302T090000Z",
+    # Under the id by which it was rated, whose moment is no longer that of its start.
+    assert sorted(session_id for session_id, _ in rated) == [
         "CS-NEW-1/R/20260302T071000Z",
+        "CS-NEW-1/R/20260302T090000Z",
+        "CS-NEW-1/R/20260302T090000Z",
     ]
-    assert decided(database) == ["rated", "rated"]
+    assert decided(database) == ["rated", "rated", "corrected"]
 
 
 def answered(started: Timed, status: Literal["accepted", "blocked"], minutes: float) -> Timed:
@@ -277,7 +279,7 @@ def state201(minutes: float, state: str, *, received: float) -> Timed:
     [(30, "Charging", False), (30, "SuspendedEV", True), (20, "Idle", True)],
     ids=["as it was", "parking", "the plug was free"],
 )
-def test_a_state_that_comes_after_the_rating_marks_what_it_would_change(
+def test_a_state_that_comes_after_the_rating_corrects_what_it_changes(
     database: str, minutes: float, state: str, *, is_late: bool
 ) -> None:
     version = declare_fleet(database)
@@ -293,7 +295,7 @@ def test_a_state_that_comes_after_the_rating_marks_what_it_would_change(
     write_log(database, [state201(minutes, state, received=70)])
     work(database)
 
-    assert decided(database) == ["rated"]
+    assert decided(database) == (["rated", "corrected"] if is_late else ["rated"])
     assert ("late_fact" in shown(database)[3]) is is_late
 
 
@@ -315,7 +317,7 @@ def test_a_stop_without_a_valid_id_that_tells_a_rated_one_again_is_a_duplicate(
     assert decided(database) == ["rated"]
 
 
-def test_a_stop_without_an_id_that_comes_after_a_release_is_a_late_fact(database: str) -> None:
+def test_a_stop_without_an_id_that_comes_after_a_release_corrects_it(database: str) -> None:
     begun = [
         start16("CS-OLD-1", 10, 31, "FLEET1", 1000),
         start16("CS-OLD-1", 40, 32, "FLEET1", 2000),
@@ -331,9 +333,15 @@ def test_a_stop_without_an_id_that_comes_after_a_release_is_a_late_fact(database
         database,
         "SELECT state, flags FROM session WHERE started_at IS NOT NULL ORDER BY started_at LIMIT 1",
     )
-    assert state == "released"
+    assert state == "rated"
     assert {"late_fact", "resolved_by_context"} <= set(flags)
     assert "duplicate_stop" not in flags
+    query = "SELECT kind, body FROM session_decision WHERE kind IN {} ORDER BY number"
+    found = rows(database, query.format("('released', 'corrected')"))
+    assert [kind for kind, _ in found] == ["released", "corrected"]
+    # Released up to its last sign, which was its start; corrected to its stop.
+    ends = [json.loads(PACKING.unpack(body))["ended_at"] for _, body in found]
+    assert ends == ["2026-03-02T07:10:00Z", "2026-03-02T07:30:00Z"]
 
 
 def test_a_stop_without_an_id_that_ends_a_session_is_no_late_fact(database: str) -> None:

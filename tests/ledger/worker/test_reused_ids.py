@@ -61,7 +61,7 @@ def test_a_row_lies_where_its_session_does_once_a_late_start_moved_it(database: 
         " WHERE session_id LIKE '%090000Z'",
     )
     assert row == (at(119.5), at(119.5))
-    assert decided(database) == ["rated", "rated"]
+    assert decided(database) == ["rated", "rated", "corrected"]
 
 
 def test_a_policy_that_begins_to_hold_and_waits_less_holds_at_the_next_tick(database: str) -> None:

@@ -37,7 +37,7 @@ ALL = range(PARTITIONS)
 CONSEQUENCES = {
     "session": "SELECT * FROM session ORDER BY session_id",
     "decision": "SELECT * FROM session_decision ORDER BY session_id, position",
-    "line": "SELECT * FROM rated_line ORDER BY session_id, line",
+    "line": "SELECT * FROM rated_line ORDER BY session_id, revision, line",
     "entry": "SELECT * FROM journal_entry ORDER BY entry_id",
     "validation": "SELECT * FROM validation ORDER BY partition, position, line",
     "posting": "SELECT * FROM posting ORDER BY entry_id, posting",
@@ -329,7 +329,7 @@ def test_a_start_that_comes_after_the_hold_makes_the_session_whole(database: str
     }
 
 
-def test_a_session_whose_start_moves_after_its_rating_is_not_rated_again(database: str) -> None:
+def test_a_start_that_moves_after_the_rating_corrects_it_under_its_id(database: str) -> None:
     version = declare_fleet(database)
     whole = [
         event201("CS-NEW-1", 10, "Started", "C", 0, 100, token="FLEET1"),
@@ -345,7 +345,8 @@ def test_a_session_whose_start_moves_after_its_rating_is_not_rated_again(databas
     [(session_id, state, flags)] = rows(database, "SELECT session_id, state, flags FROM session")
     assert (session_id, state) == ("CS-NEW-1/C/20260302T071000Z", "rated")
     assert "late_fact" in flags
-    assert rows(database, "SELECT count(*) FROM session_decision") == [(1,)]
+    kinds = rows(database, "SELECT kind, revision FROM session_decision ORDER BY number")
+    assert kinds == [("rated", 1), ("corrected", 2)]
 
 
 def test_a_session_that_cannot_be_rated_is_held_and_stops_no_other(

@@ -196,7 +196,7 @@ def assert_same_however_worked_off(database: str, day: list[Timed], chance: rand
     work(database, schema="singly", group_records=1)
     restarted(database, "restarted", chance)
     with pytest.MonkeyPatch.context() as patching:
-        patching.setattr("ledger.worker.judge.first_start", lambda *_: None)
+        patching.setattr("ledger.worker.judging.judge.first_start", lambda *_: None)
         work(database, schema="folded", group_records=1)
 
     assert max(timed[0] for timed in day) >= at(2_200)

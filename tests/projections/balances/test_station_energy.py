@@ -283,6 +283,8 @@ class Plug(NamedTuple):
     place: int
     first: int
     is_relative: bool
+    starts_at_0: bool
+    """Whatever its register showed, the start told 0."""
 
     def sample(self, minute: int, value: int, *, has_id: bool = True) -> None:
         """Tell a reading, of 1.6 perhaps without an id."""
@@ -306,7 +308,7 @@ class Plug(NamedTuple):
         ending = draw(st.sampled_from(["stop", "stop", "twice", "both", "lost", "zero", "again"]))
         if ending == "again" and highest <= self.first + 10:
             ending = "stop"  # nothing that was told says that it is not the start again
-        if ending == "zero" and self.first == 0:
+        if ending == "zero" and self.starts_at_0 and highest == self.first:
             ending = "stop"  # nobody could tell this zero from a true one
         if ending == "both":
             self.story.stop(minute, register + 5, tx=self.tx)
@@ -329,7 +331,8 @@ def days(draw: st.DrawFn) -> Day:
         first = highest = register[place]
         # So far from the truth no plug can bring it in the time of a session.
         is_lie = first > 500_000 and draw(st.sampled_from([False, False, True]))
-        plug = Plug(story, tx, place, first, is_relative=draw(st.booleans()) and not is_lie)
+        is_relative = draw(st.booleans()) and not is_lie
+        plug = Plug(story, tx, place, first, is_relative, starts_at_0=is_lie or first == 0)
         story.start(minute, 0 if is_lie else first, tx=tx, place=place)
         for _ in range(draw(st.integers(0, 4))):
             minute += draw(st.integers(1, 40))

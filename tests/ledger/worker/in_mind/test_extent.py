@@ -10,7 +10,7 @@ import pytest
 from ledger.facts.flags import Flag
 from ledger.sessions.states import SessionState
 from ledger.sessions.told import Settled
-from ledger.worker.extent import Extent, beside_decided, is_around
+from ledger.worker.judging.extent import Extent, beside_decided, is_around
 from ledger.worker.session_rows import BEGINNING, SessionRow
 from ledger.worker.station_memory import StationMemory
 from tests.charging_day import at

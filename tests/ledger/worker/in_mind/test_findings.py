@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.rating.decisions import Moment
-from ledger.worker.findings import Findings
+from ledger.worker.judging.findings import Findings
 from tests.depot import NOON, rated, session
 from tests.ledger.worker.in_mind.rows_of_sessions import row
 

@@ -20,8 +20,8 @@ from ledger.log.authorization import Authorization
 from ledger.sessions.states import SessionState
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import told
-from ledger.worker.extent import Extent, first_start
 from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.judging.extent import Extent, first_start
 from ledger.worker.live_folds import LiveFold
 from ledger.worker.session_rows import BEGINNING, SessionRow, row_of_start
 from tests.ledger.worker.in_mind.rows_of_sessions import row

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from ledger.sessions.station_fold import StationFold, fold_station
 from ledger.worker import live_folds
-from ledger.worker.extent import Extent
 from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.judging.extent import Extent
 from ledger.worker.live_folds import LiveFolds
 from ledger.worker.session_rows import BEGINNING
 from tests.ledger.worker.in_mind.test_live_folds import (

@@ -14,8 +14,8 @@ from ledger.facts.station_facts import StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.station_fold import StationFold
 from ledger.worker import live_folds
-from ledger.worker.extent import Extent
 from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.judging.extent import Extent
 from ledger.worker.live_folds import LiveFold, LiveFolds
 from ledger.worker.session_rows import BEGINNING
 from tests.station_story import AC, Story16, at, wh

@@ -218,13 +218,13 @@ def test_a_decided_session_whose_start_moves_keeps_its_row_and_is_billed_once(
     one.say(event201(NEW, 9.5, "Started", "R", 0, 1000, token="FLEET1", received=50))
 
     [(state, flags, window, first)] = shown(one, 'state, flags, "window"->>2, first_fact_at')
-    assert (state, flags) == ("rated", ["late_fact", "unit_missing"])
+    assert (state, flags) == ("rated", ["duplicate_start", "late_fact", "unit_missing"])
     assert window.startswith("2026-03-02T07:09:30"), "it lies where it was moved"
     assert first == at(10) + timedelta(seconds=1)
-    assert one.decided() == ["rated"]
+    assert one.decided() == ["rated", "corrected"]
     assert not one.inherited
     one.say(*parts(100, 3000))
-    assert one.decided() == ["rated", "rated"]
+    assert one.decided() == ["rated", "corrected", "rated"]
 
 
 def test_a_held_session_whose_start_comes_is_replaced(one: OnePartition) -> None:

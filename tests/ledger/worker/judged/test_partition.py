@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ledger.log.envelope import Frame, PartnerMessage, TakeAgain
 from ledger.worker import partition as partition_module
 from ledger.worker import recollection as recollection_module
-from ledger.worker.judge import Judge
+from ledger.worker.judging.judge import Judge
 from ledger.worker.rater import Rater
 from ledger.worker.session_rows import NEVER, RECENT
 from ledger.worker.stored.session_store import load_stations

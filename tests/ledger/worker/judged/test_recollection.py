@@ -19,7 +19,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionState
 from ledger.worker import recollection as recollection_module
 from ledger.worker.fact_shelf import FactShelf
-from ledger.worker.findings import Findings
+from ledger.worker.judging.findings import Findings
 from ledger.worker.live_folds import LiveFolds
 from ledger.worker.recollection import Recollection
 from ledger.worker.session_rows import RECENT, SessionRow

@@ -14,11 +14,10 @@ from ledger.facts.flags import Flag
 from ledger.rating.decisions import Decision, Moment, SessionRated, SessionRevision
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.session import ChargingSession, billed
-from ledger.sessions.states import SessionState
+from ledger.sessions.states import PRICED, moved
+from ledger.worker.rater import Verdict
 from ledger.worker.session_rows import SessionRow
 from tariffs.quantities import money_of_minor
-
-_PRICED = frozenset({SessionState.RATED, SessionState.RELEASED})
 
 
 class Folded(NamedTuple):
@@ -69,6 +68,13 @@ class Findings:
             for decision in self.decisions
         )
 
+    def conclude(self, row: SessionRow, verdict: Verdict) -> None:
+        """Move *row* as *verdict* says, and keep its decision."""
+        row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
+        row.revision = verdict.decision.revision
+        self.decide(row, verdict.decision)
+        self.change(row)
+
     def decide(self, row: SessionRow, decision: Decision) -> None:
         """Keep a *decision* about the session of *row*."""
         self.decisions.append(decision)
@@ -80,12 +86,12 @@ class Findings:
     def tell(self, connection: Connection[Any], row: SessionRow, gross: Decimal) -> None:
         """Note on *row* which price its station was told after its end, the last one alone."""
         row.told_gross = gross
-        if row.state in _PRICED:
-            row.compare_told(_gross(self._rating(connection, row)))
+        if row.state in PRICED:
+            row.compare_told(_gross(self.rating(connection, row)))
         self.change(row)
 
-    def _rating(self, connection: Connection[Any], row: SessionRow) -> SessionRated:
-        """Return what a priced session was rated at: by this group of records, or before."""
+    def rating(self, connection: Connection[Any], row: SessionRow) -> SessionRated:
+        """Return what a priced session is rated at: by this group of records, or before."""
         wanted = SessionRevision(row.session_id, row.revision)
         for each in self.decisions:
             if isinstance(each, SessionRated) and each.decides == wanted:

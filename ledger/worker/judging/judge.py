@@ -2,14 +2,14 @@
 
 A late start, a queue of yesterday or a free connector can change sessions that were looked at long
 ago, but to fold a station's whole past at each record is too much. So only a part is looked at
-(`ledger.worker.extent`).
+(`ledger.worker.judging.extent`).
 
 That part must hang on the record alone, never on what the worker still has in mind in a larger
 group or after a restart; a replay would decide otherwise. The record's own facts wait for `turn`:
 what a session was before them, and is with them, tells news from repetition.
 
     held for a lost stop, the stop comes a day later -> decided again at that record: rated
-    rated, then another stop comes                   -> late_fact; the decision stands
+    rated, then another stop comes                   -> corrected (ledger.worker.judging.reviewing)
 
 Tests: tests/ledger/worker/test_late_facts.py, test_worker_chance.py (any grouping, any restarts).
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import Connection
 
@@ -28,14 +29,15 @@ from ledger.log.envelope import Choice, Validation
 from ledger.rating.decisions import Moment
 from ledger.sessions.loose_frames import flags_of_stop
 from ledger.sessions.session import ChargingSession
-from ledger.sessions.states import DECIDED, UNDECIDED, SessionAct, SessionState, moved
-from ledger.worker.extent import Extent, beside_decided, first_start, is_around
+from ledger.sessions.states import DECIDED, PRICED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.fact_shelf import FactShelf
-from ledger.worker.findings import Findings, Folded, Seen, billed_otherwise
+from ledger.worker.judging.extent import Extent, beside_decided, first_start, is_around
+from ledger.worker.judging.findings import Findings, Folded, Seen, billed_otherwise
+from ledger.worker.judging.reviewing import Reviewer
 from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
 from ledger.worker.rater import Rater, Verdict
 from ledger.worker.recollection import Recollection
-from ledger.worker.session_rows import RECENT, SessionRow, row_of_start
+from ledger.worker.session_rows import RECENT, SessionRow, new_row, row_of_start
 from ledger.worker.station_memory import StationMemory
 from ledger.worker.stored.session_store import load_around, load_sessions
 
@@ -48,6 +50,7 @@ class Judge:
     ) -> None:
         self._connection, self._shelf = connection, shelf
         self._rater, self._findings = rater, findings
+        self._reviewer = Reviewer(connection, rater, findings)
         self._folds = LiveFolds(shelf)
         self.recollection = Recollection(connection, shelf, findings, self._folds, rater.traits)
         self._inherited: dict[str, list[str]] = {}
@@ -86,14 +89,18 @@ class Judge:
         self.recollection.sessions(memory, unknown)
         aliases = self._settle_vanished(memory, seen)
         for session_id, found in folded.items():
-            if session_id not in aliases:
+            if session_id in aliases:
+                row = aliases[session_id]
+                as_known = msgspec.structs.replace(found.session, session_id=row.session_id)
+                self._reviewer.review(row, as_known, moment, memory.heard_at)
+            else:
                 transaction = found.transaction_ref
                 session = self._follow(found, memory, extent.get(transaction), seen, moment)
                 row = memory.rows[session_id]
                 is_told_again = transaction in named and row.note_told_again(session)
                 if row.lie(session) or is_told_again:
                     self._findings.change(row)
-        self._note_stops(seen, moment)
+        self._note_stops(seen, memory, moment)
         memory.settle(seen.transactions)
         self._settle(station_id, memory, seen.transactions & extent.keys(), extent)
 
@@ -109,16 +116,20 @@ class Judge:
         session_id = found.session.session_id
         row = memory.rows.get(session_id)
         if row is None:
-            row = memory.rows[session_id] = _new_row(found, memory, moment)
+            row = new_row(found.session, found.transaction_ref, moment.partition, memory.heard_at)
+            memory.rows[session_id] = row
             row.validations = self._inherited.pop(session_id, [])
         session = beside_decided(found.session, row, extent)
         session = self.recollection.beside(session, memory, moment)
         if row.is_unfinished:
             row.follow(session)
             row.describe(session, memory.heard_at)
-            self._conclude(row, self._decided(session, row, memory, moment))
+            verdict = self._decided(session, row, memory, moment)
+            if verdict is not None:
+                self._findings.conclude(row, verdict)
+            self._findings.change(row)
         elif session_id in seen.changed:
-            self._review(row, session, memory, moment)
+            self._reviewer.review(row, session, moment, memory.heard_at)
         return session
 
     def _begins(
@@ -241,42 +252,26 @@ class Judge:
             row.waits_since(memory.heard_at), moment.at
         )
 
-    def _review(
-        self, row: SessionRow, session: ChargingSession, memory: StationMemory, moment: Moment
-    ) -> None:
-        """Deal with a fact that came after the decision.
-
-        A held session is decided again, at once: it is rated, or held for what is still wrong. A
-        final decision stands; the session is flagged.
-        """
-        if row.state is not SessionState.HELD:
-            self._findings.mark_late(row, moment_at=moment.at)
-            return
-        verdict = self._rater.decide_again(session, row, moment, memory.heard_at)
-        is_news = verdict.act is not SessionAct.HOLD or list(verdict.reasons) != row.reasons
-        row.describe(session, memory.heard_at)
-        self._conclude(row, verdict if is_news else None)
-
     def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
-        """Follow a person's *choice* about a held session; say whether that was possible."""
-        station_id = choice.station
+        """Follow a person's *choice* about a session; say whether that was possible."""
+        station_id, is_correction = choice.station, choice.choice == "correct"
         row = self._row(memory, choice.session_id)
-        if row is None or row.station_id != station_id or row.state is not SessionState.HELD:
+        if row is None or row.station_id != station_id:
+            return False
+        if row.state not in (PRICED if is_correction else {SessionState.HELD}):
             return False
         # A record holds one decision about a session: its position is in the key.
         if self._findings.has_decided(row.session_id, moment):
             return False
-        memory.rows[row.session_id] = row
-        for other in load_around(self._connection, row):
-            if other.session_id not in self._findings.gone:
-                memory.rows.setdefault(other.session_id, other)
-        around = [other for other in memory.rows.values() if is_around(other, row)]
-        session = self._fold_around(row, around, moment)
+        session = self._fold_around(row, memory, moment)
         if session is None:
             return False
         if Flag.DECIDED_BEFORE in row.flags:
             session = session.flagged(Flag.DECIDED_BEFORE)
-        self._conclude(row, self._rater.choose(session, row, moment, choice))
+        if is_correction:
+            self._reviewer.choose(row, session, moment, choice, memory.heard_at)
+        else:
+            self._findings.conclude(row, self._rater.choose(session, row, moment, choice))
         memory.settle()
         return True
 
@@ -316,9 +311,14 @@ class Judge:
         self._folds.stored()
 
     def _fold_around(
-        self, row: SessionRow, around: Sequence[SessionRow], moment: Moment
+        self, row: SessionRow, memory: StationMemory, moment: Moment
     ) -> ChargingSession | None:
-        """Return the session of *row*, folded among those *around*, with what was known then."""
+        """Return the session of *row*, folded among those around it, with all that is known."""
+        memory.rows[row.session_id] = row
+        for other in load_around(self._connection, row):
+            if other.session_id not in self._findings.gone:
+                memory.rows.setdefault(other.session_id, other)
+        around = [other for other in memory.rows.values() if is_around(other, row)]
         unfinished = [other.first_fact_at for other in around if other.is_unfinished]
         horizon = min([row.first_fact_at, *unfinished])
         traits = self._rater.traits(row.station_id, moment.at)
@@ -330,16 +330,23 @@ class Judge:
             extent[transaction] = Extent(rows, begins, begins)
         live.follow(self._shelf, extent, horizon, moment.position)
         live.turn()
-        sessions = {session.session_id: session for session in live.sessions(row.transaction_ref)}
-        return sessions.get(row.session_id)
+        sessions = live.sessions(row.transaction_ref)
+        for session in sessions:
+            if session.session_id == row.session_id:
+                return session
+        # A late fact may have moved its start, and with it the fold's id of it.
+        moved_ = (each for each in sessions if each.window and row.is_of(each.window))
+        for session in moved_:
+            return msgspec.structs.replace(session, session_id=row.session_id)
+        return None
 
-    def _settle_vanished(self, memory: StationMemory, seen: Seen) -> set[str]:
-        """Deal with rows that the fold no longer knows; return sessions that are decided already.
+    def _settle_vanished(self, memory: StationMemory, seen: Seen) -> dict[str, SessionRow]:
+        """Deal with rows that the fold no longer knows; return under which ids others go on.
 
-        A session's id holds its start, and a late fact may move that. What was decided stays
-        decided: the session under its new id is not decided again.
+        A session's id holds its start, and a late fact may move that. What was decided keeps the id
+        under which it was: it may be corrected, and the session under its new id is not decided.
         """
-        aliases: set[str] = set()
+        aliases: dict[str, SessionRow] = {}
         folded = seen.folded
         for row in seen.vanished:
             fresh = [
@@ -358,7 +365,7 @@ class Judge:
             elif row.transaction_ref not in seen.with_facts:
                 continue  # its facts are unmatched ones, by now too old to be looked at
             elif row.state in DECIDED and heir:
-                aliases.add(heir)
+                aliases[heir] = row
                 row.lie(folded[heir].session)
                 row.first_fact_at = min(row.first_fact_at, folded[heir].session.first_received_at)
                 self._findings.mark_late(row, moment_at=row.last_fact_at)
@@ -367,33 +374,17 @@ class Judge:
                 self._findings.change(row)
         return aliases
 
-    def _note_stops(self, seen: Seen, moment: Moment) -> None:
+    def _note_stops(self, seen: Seen, memory: StationMemory, moment: Moment) -> None:
         for row, window in seen.stopped:
+            session = None
             if window.ends_at is None:
                 self._findings.mark_late(row, moment_at=moment.at)
+                session = self._fold_around(row, memory, moment) if row.state in PRICED else None
+            if session is not None:
+                self._reviewer.review(row, session, moment, memory.heard_at)
             row.flags = sorted({*row.flags, *flags_of_stop(window)})
             self._findings.change(row)
-
-    def _conclude(self, row: SessionRow, verdict: Verdict | None) -> None:
-        if verdict is not None:
-            row.state, row.reasons = moved(row.state, verdict.act), list(verdict.reasons)
-            self._findings.decide(row, verdict.decision)
-        self._findings.change(row)
 
 
 def _is_decided(extent: Extent | None) -> bool:
     return extent is not None and extent.is_decided
-
-
-def _new_row(found: Folded, memory: StationMemory, moment: Moment) -> SessionRow:
-    session = found.session
-    return SessionRow(
-        session_id=session.session_id,
-        partition=moment.partition,
-        station_id=session.station_id,
-        transaction_ref=found.transaction_ref,
-        state=SessionState.OPEN,
-        first_fact_at=session.first_received_at,
-        last_fact_at=session.last_received_at,
-        heard_at=memory.heard_at,
-    )

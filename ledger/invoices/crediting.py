@@ -1,0 +1,124 @@
+"""Which corrections need a credit note: what stands on an invoice and holds no more.
+
+The worker notes each correction in its own transaction (`correction_to_document`), whatever was
+invoiced by then. Whoever issues invoices looks what stands on one, with all that was saved booked:
+
+    revision 1 waits for its invoice, 2 corrects it    -> 2 took its place there; nothing to credit
+    1 is invoiced, 2 costs another amount              -> credit 1 in full, invoice 2
+    1 is invoiced, 2 costs the same                    -> nothing: no document would say news
+    1 is invoiced, 2 and 3 correct it within the hour  -> credit 1, invoice 3
+
+A credit waits for the policy's `wait_s` after the last correction: a queue of yesterday comes frame
+by frame, and is one credit note.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.books.decisions_store import rated_sessions
+from ledger.declared.declarations import Declarations
+from ledger.invoices.order import Credited, cause_of_credit
+from ledger.rating.decisions import SessionRated, SessionRevision
+
+_CORRECTED: LiteralString = """
+SELECT due.session_id, latest.revision, latest.decided_at, stands.revision, stands.number,
+       invoice.issued_on
+FROM (
+    SELECT session_id FROM correction_to_document WHERE NOT is_settled_with_partner
+    GROUP BY session_id
+) AS due
+JOIN final_decision AS latest USING (session_id)
+LEFT JOIN invoiced_session AS stands ON stands.session_id = due.session_id AND NOT EXISTS (
+    SELECT FROM credited_session AS credited
+    WHERE credited.session_id = stands.session_id AND credited.revision = stands.revision
+)
+LEFT JOIN issued_invoice AS invoice ON invoice.number = stands.number
+ORDER BY stands.number, due.session_id
+"""
+_CREDITED: LiteralString = """
+SELECT session_id, revision FROM credited_session AS credited
+JOIN issued_invoice AS note USING (number) WHERE note.credits = %s ORDER BY session_id
+"""
+_NOTES: LiteralString = "SELECT count(*) FROM issued_invoice WHERE credits = %s"
+_NEEDS_NONE: LiteralString = """
+DELETE FROM correction_to_document WHERE session_id = %s AND revision <= %s
+"""
+_SAME_AS_INVOICED: LiteralString = """
+DELETE FROM uninvoiced_session WHERE session_id = %s AND revision = %s
+"""
+
+
+class DueDocument(NamedTuple):
+    """What one document is about; `credited`: of a credit note, the invoice its ratings are on."""
+
+    cause: str
+    credited: Credited | None
+    sessions: tuple[SessionRated, ...]
+
+
+class _Standing(NamedTuple):
+    """A corrected session, and which of its revisions stands on which invoice."""
+
+    session_id: str
+    latest: int
+    decided_at: datetime
+    invoiced: int | None
+    number: str | None
+    issued_on: Any
+
+
+def due_credits(
+    connection: Connection[Any], declarations: Declarations, up_to: datetime
+) -> Iterator[DueDocument]:
+    """Yield what is to be credited, an invoice at a time; drop corrections that need no document.
+
+    For whoever holds the lock of issuing, with all that is saved booked.
+    """
+    found = [_Standing(*row) for row in connection.execute(_CORRECTED)]
+    waits = timedelta(seconds=declarations.policy(up_to).wait_s)
+    by_invoice: defaultdict[tuple[str, Any], list[SessionRevision]] = defaultdict(list)
+    for each in found:
+        if each.number is None or each.invoiced is None:
+            connection.execute(_NEEDS_NONE, (each.session_id, each.latest))
+            continue
+        if each.decided_at + waits > up_to:
+            continue
+        stands = SessionRevision(each.session_id, each.invoiced)
+        [was] = rated_sessions(connection, [stands])
+        [now] = rated_sessions(connection, [SessionRevision(each.session_id, each.latest)])
+        if _charges(was) == _charges(now):
+            with connection.transaction():
+                connection.execute(_NEEDS_NONE, (each.session_id, each.latest))
+                connection.execute(_SAME_AS_INVOICED, (each.session_id, each.latest))
+            continue
+        by_invoice[each.number, each.issued_on].append(stands)
+    for (number, issued_on), sessions in by_invoice.items():
+        before = credited_before(connection, number)
+        (notes,) = connection.execute(_NOTES, (number,)).fetchone() or (0,)
+        yield DueDocument(
+            cause_of_credit(number, notes + 1),
+            Credited(number=number, issued_on=issued_on, before=before),
+            rated_sessions(connection, sessions),
+        )
+
+
+def credited_before(connection: Connection[Any], number: str) -> tuple[SessionRated, ...]:
+    """Return the ratings on invoice *number* that booked credit notes credit."""
+    rows: Sequence[tuple[str, int]] = connection.execute(_CREDITED, (number,)).fetchall()
+    return rated_sessions(connection, [SessionRevision(*row) for row in rows])
+
+
+def _charges(rated: SessionRated) -> tuple[object, ...]:
+    """Return what a document says of a rating: who owes what, for which tax."""
+    lines = sorted(
+        (str(line.dimension), str(line.tax_percent), line.net_minor, line.tax_minor)
+        for line in rated.lines
+        if line.net_minor or line.tax_minor
+    )
+    return rated.payer, rated.legal_entity, rated.country, rated.currency, rated.energy_wh, lines

@@ -1,0 +1,1 @@
+"""One station at one record: what takes part, what it comes to, what was decided before."""
