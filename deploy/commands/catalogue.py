@@ -99,7 +99,7 @@ COMMANDS: Final = (
     Command(
         words="sessions correct",
         function="deploy.commands.books.sessions:correct",
-        summary="Have a rated session priced again; what was invoiced is credited.",
+        summary="Have a rated session priced again: by all that came since, as master data is now.",
         examples=(
             "sessions correct HB-07/812/20260331T103000Z --reason 'tariff was wrong' --by anna",
         ),
@@ -118,7 +118,7 @@ COMMANDS: Final = (
     Command(
         words="invoices",
         function="deploy.commands.books.invoices:listed",
-        summary="List issued invoices, the newest first.",
+        summary="List issued invoices and credit notes, the newest first.",
         examples=(
             "invoices",
             "invoices --json",
