@@ -2,7 +2,7 @@
 
     ReserveNow is asked for      a row, with a number of ours where none was given; nobody sees it
     ... answered Accepted        it is a reservation: ACCEPTED
-    ... anything else            the row goes; unanswered, it stays unseen
+    ... refused                  the row goes; unanswered, or neither, it stays unseen
     CancelReservation accepted   CANCELLED
     a start names its number     USED, even before the answer to ReserveNow was noted
     the station says it ended    EXPIRED, or CANCELLED where it was removed
@@ -24,6 +24,7 @@ import msgspec
 import psycopg
 
 from ingest.commands.answered import AnsweredCall
+from ingest.commands.command import CommandState
 from ingest.rpc.fields import PayloadFields
 
 RESERVE: Final = "ReserveNow"
@@ -31,6 +32,7 @@ CANCEL: Final = "CancelReservation"
 _OLD: Final = "ocpp1.6"
 _OLD_NUMBER: Final = "reservationId"
 _NUMBER: Final = "id"
+_REFUSED: Final = ("Faulted", "Occupied", "Rejected", "Unavailable")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _DRAW: LiteralString = """
 SELECT number FROM (
@@ -139,7 +141,7 @@ async def note_answered(connection: psycopg.AsyncConnection, ended: Sequence[Ans
     reserved = [each for each in ended if each.action == RESERVE]
     if accepted := [each.id for each in reserved if each.is_accepted]:
         await connection.execute(_ACCEPT, (accepted,))
-    if refused := [e.id for e in reserved if e.is_answered and not e.is_accepted]:
+    if refused := [each.id for each in reserved if _is_refused(each)]:
         await connection.execute(_DROP, (refused,))
     cancelled = [
         EndedReservation(each.station_id, number, "CANCELLED")
@@ -148,6 +150,11 @@ async def note_answered(connection: psycopg.AsyncConnection, ended: Sequence[Ans
         if (number := whole(each.payload.text(_OLD_NUMBER))) is not None
     ]
     await end_reservations(connection, cancelled)
+
+
+def _is_refused(each: AnsweredCall) -> bool:
+    """Say whether a station makes no reservation; a word that no version has says neither."""
+    return each.state is CommandState.ERROR or each.answer.text("status") in _REFUSED
 
 
 async def end_reservations(
