@@ -65,7 +65,8 @@ class Station21:
             kind, number, *rest = json.loads(message, parse_float=Decimal)
             if kind == 2:
                 check_command("ocpp2.1", rest[0], json.dumps(rest[1], default=float))
-                self.asked.append((rest[0], rest[1]))
+                if rest[0] != "CostUpdated":
+                    self.asked.append((rest[0], rest[1]))
                 answer: Any = {"status": "Accepted"}
                 if rest[0] == "ClearTariffs":
                     answer = {"clearTariffsResult": [{"status": "Accepted"}]}

@@ -167,7 +167,7 @@ async def test_a_station_that_connects_to_another_process_is_told_the_next_price
             before.start = started
             transaction = await before.charge("tx", began)
             await before.meter(transaction, 1, 10, began + timedelta(seconds=1))
-            await until(lambda: before.shown == [Decimal("0.48")])
+            await until(lambda: before.shown[-1:] == [Decimal("0.48")])
             # The old connection is open still: a station whose line broke did not close it.
             async with driven(two.addresses[1], name, protocol) as after:
                 after.start, after.sent = started, 100
@@ -177,7 +177,8 @@ async def test_a_station_that_connects_to_another_process_is_told_the_next_price
                 await after.meter(transaction, 3, 99, began + timedelta(seconds=3))
                 await until(lambda: after.shown == [Decimal("2.38"), Decimal("4.71")])
 
-    assert before.shown == [Decimal("0.48")]
+    # As it starts, 0.00 may be told too.
+    assert [each for each in before.shown if each] == [Decimal("0.48")]
 
 
 @pytest.mark.timeout(180)
