@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,8 @@ def test_an_unknown_name_in_the_file_is_refused_with_the_file(tmp_path: Path) ->
         pytest.param({"WATTLEDGER_PARTITIONS": "0"}, id="a number has a range"),
         pytest.param({"WATTLEDGER_LOG_LEVEL": "loud"}, id="a word must be known"),
         pytest.param({"WATTLEDGER_TLS_PORT": "9443"}, id="TLS needs a certificate"),
+        pytest.param({"WATTLEDGER_FILES_URL": "ftp://files"}, id="files go over HTTP"),
+        pytest.param({"WATTLEDGER_FILE_MB_MAX": "257"}, id="a station's files have room for one"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(environment: dict[str, str]) -> None:
@@ -113,3 +116,19 @@ def test_the_table_has_a_row_for_every_setting() -> None:
     table = settings_table().splitlines()
 
     assert [row.split("`")[1] for row in table[2:]] == list(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ({}, ""),
+        ({"files_port": 0}, ""),
+        ({"files_port": 9443}, "http://127.0.0.1:9443"),
+        ({"files_port": 9443, "tls_certificate": "c"}, "http://127.0.0.1:9443"),
+        ({"files_port": 9443, "tls_certificate": "c", "tls_key": "k"}, "https://127.0.0.1:9443"),
+        ({"files_url": "https://files.example/x"}, "https://files.example/x"),
+        ({"files_port": 9443, "files_url": "https://files.example"}, "https://files.example"),
+    ],
+)
+def test_stations_reach_files_where_it_is_said(given: dict[str, Any], base: str) -> None:
+    assert Settings(**given).files_base == base
