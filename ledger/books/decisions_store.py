@@ -37,8 +37,8 @@ _QUEUE_COPY: LiteralString = (
     " billing_month, invoicing) FROM STDIN"
 )
 _CORRECTION_COPY: LiteralString = (
-    "COPY correction_to_document (session_id, revision, corrects, is_settled_with_partner)"
-    " FROM STDIN"
+    "COPY correction_to_document (session_id, revision, corrects, decided_at,"
+    " is_settled_with_partner) FROM STDIN"
 )
 _REPLACED: LiteralString = """
 DELETE FROM uninvoiced_session AS earlier
@@ -96,7 +96,7 @@ def _reversals(
     ]
     replaced = rated_sessions(connection, was)
     rows = (
-        (now.session_id, now.revision, before.revision, before.payer.invoicing is None)
+        (*now.decides, before.revision, now.moment.at, before.payer.invoicing is None)
         for now, before in zip(corrections, replaced, strict=True)
     )
     _copy(connection, _CORRECTION_COPY, rows)

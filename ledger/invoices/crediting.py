@@ -8,8 +8,8 @@ invoiced by then. Whoever issues invoices looks what stands on one, with all tha
     1 is invoiced, 2 costs the same                    -> nothing: no document would say news
     1 is invoiced, 2 and 3 correct it within the hour  -> credit 1, invoice 3
 
-A credit waits for the policy's `wait_s` after the last correction: a queue of yesterday comes frame
-by frame, and is one credit note.
+All of them wait for the policy's `wait_s` after the last correction: a queue of yesterday comes
+frame by frame, and is one credit note and one invoice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
@@ -26,12 +26,16 @@ from ledger.declared.declarations import Declarations
 from ledger.invoices.order import Credited, cause_of_credit
 from ledger.rating.decisions import SessionRated, SessionRevision
 
+_AT_ONCE: Final = 10_000
+"""So many sessions are looked at in one go."""
 _CORRECTED: LiteralString = """
-SELECT due.session_id, latest.revision, latest.decided_at, stands.revision, stands.number,
-       invoice.issued_on
+SELECT due.session_id, latest.revision, stands.revision, stands.number, invoice.issued_on
 FROM (
-    SELECT session_id FROM correction_to_document WHERE NOT is_settled_with_partner
-    GROUP BY session_id
+    SELECT session_id FROM correction_to_document AS waited
+    WHERE NOT is_settled_with_partner AND decided_at <= %(until)s AND NOT EXISTS (
+        SELECT FROM correction_to_document AS later
+        WHERE later.session_id = waited.session_id AND later.decided_at > %(until)s
+    ) GROUP BY session_id ORDER BY min(decided_at), session_id LIMIT %(at_once)s
 ) AS due
 JOIN final_decision AS latest USING (session_id)
 LEFT JOIN invoiced_session AS stands ON stands.session_id = due.session_id AND NOT EXISTS (
@@ -67,7 +71,6 @@ class _Standing(NamedTuple):
 
     session_id: str
     latest: int
-    decided_at: datetime
     invoiced: int | None
     number: str | None
     issued_on: Any
@@ -80,14 +83,13 @@ def due_credits(
 
     For whoever holds the lock of issuing, with all that is saved booked.
     """
-    found = [_Standing(*row) for row in connection.execute(_CORRECTED)]
-    waits = timedelta(seconds=declarations.policy(up_to).wait_s)
+    until = up_to - timedelta(seconds=declarations.policy(up_to).wait_s)
+    asked = {"until": until, "at_once": _AT_ONCE}
+    found = [_Standing(*row) for row in connection.execute(_CORRECTED, asked)]
     by_invoice: defaultdict[tuple[str, Any], list[SessionRevision]] = defaultdict(list)
     for each in found:
         if each.number is None or each.invoiced is None:
             connection.execute(_NEEDS_NONE, (each.session_id, each.latest))
-            continue
-        if each.decided_at + waits > up_to:
             continue
         stands = SessionRevision(each.session_id, each.invoiced)
         [was] = rated_sessions(connection, [stands])

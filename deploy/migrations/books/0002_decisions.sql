@@ -61,9 +61,12 @@ CREATE TABLE correction_to_document (
     session_id text    NOT NULL,
     revision   integer NOT NULL,
     corrects   integer NOT NULL CHECK (corrects < revision),
+    decided_at timestamptz NOT NULL,
     is_settled_with_partner boolean NOT NULL,
     PRIMARY KEY (session_id, revision)
 );
+CREATE INDEX correction_to_document_due ON correction_to_document (decided_at)
+    WHERE NOT is_settled_with_partner;
 
 -- Rated sessions that wait for their invoice: a work list, the only other table that is emptied.
 CREATE TABLE uninvoiced_session (
@@ -107,6 +110,7 @@ CREATE TABLE invoiced_session (
     PRIMARY KEY (session_id, revision)
 );
 CREATE INDEX invoiced_session_number ON invoiced_session (number);
+CREATE INDEX issued_invoice_issued ON issued_invoice (issued_on, number);
 CREATE INDEX issued_invoice_credits ON issued_invoice (credits) WHERE credits IS NOT NULL;
 
 -- What stands on an invoice is credited at most once.

@@ -154,7 +154,9 @@ def test_a_correction_before_the_invoice_needs_no_credit_note(
     was = keep(connection)
     now = correct(connection, was, "5000")
 
-    assert issue_due(connection, issuer, DECLARED, up_to=LATER) == ("WL-2026-000001",)
+    an_hour_later = LATER + timedelta(hours=1)
+    assert issue_due(connection, issuer, DECLARED, up_to=LATER) == ()
+    assert issue_due(connection, issuer, DECLARED, up_to=an_hour_later) == ("WL-2026-000001",)
 
     [document] = documents(issuer)
     assert [each.revision for each in document.sessions] == [now.revision]
