@@ -24,7 +24,7 @@ from ingest.answers.answering import (
 )
 from ingest.answers.certificates import sign_certificate
 from ingest.answers.registration import ASKED_FOR, boot
-from ingest.answers.vehicles import vehicle_needs, vehicle_schedule
+from ingest.answers.vehicles import promised_schedule, vehicle_needs, vehicle_schedule
 from ingest.commands.reservations import EndedReservation, whole
 from ingest.directory import AuthorizationStatus, Purpose
 from ingest.rpc.codec import encode
@@ -79,6 +79,7 @@ def about_tokens(words: TokenWords, terms: TermsToTell | None = None) -> Mapping
         parts.vehicles.hear(fields)
         is_offline = fields.is_true("offline")
         question = _question(fields, parts, is_offline=is_offline)
+        question = question or await promised_schedule(parts)
         id_token = fields.nested("idToken")
         if id_token.text("idToken") is None:
             return EMPTY._replace(question=question)

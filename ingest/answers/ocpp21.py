@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.answers import ocpp201, terms
 from ingest.answers.answering import EMPTY, Answer, AnsweringParts, Respond, always, timestamp
-from ingest.answers.vehicles import vehicle_needs
+from ingest.answers.vehicles import PROCESSING, vehicle_needs
 from ingest.receipts import SettledPayment
 from ingest.rpc.codec import PayloadError, decode, encode
 from ingest.rpc.fields import PayloadFields
@@ -94,9 +94,9 @@ def _with_news(action: str) -> Respond:
 
 
 async def _vehicle_needs(fields: PayloadFields, parts: AnsweringParts) -> Answer:
-    """Answer as in 2.0.1; a schedule that changes while it runs is made by nobody here."""
+    """Answer as in 2.0.1; a schedule that changes while it runs is left to who makes some."""
     if fields.nested("chargingNeeds").text("controlMode") == "DynamicControl":
-        return Answer(encode({"status": "NoChargingProfile"}))
+        return PROCESSING
     return await vehicle_needs(fields, parts)
 
 

@@ -80,6 +80,20 @@ class VehicleSchedules:
     def __init__(self) -> None:
         self._running: OrderedDict[str, int] = OrderedDict()
         self._set: dict[str, SetProfile] = {}
+        self._promised: set[int] = set()
+
+    def promise(self, evse_id: int) -> None:
+        """Note that a vehicle at an EVSE waits for its transaction, to be set a schedule then."""
+        if len(self._promised) < TRANSACTIONS_MAX:
+            self._promised.add(evse_id)
+
+    def promised(self) -> tuple[int, str] | None:
+        """Return an EVSE that was promised a schedule and the transaction there, once."""
+        for evse_id in self._promised:
+            if (reference := self.at(evse_id)) is not None:
+                self._promised.discard(evse_id)
+                return evse_id, reference
+        return None
 
     def hear(self, event: PayloadFields) -> None:
         """Take what a TransactionEvent says of where a transaction goes on."""

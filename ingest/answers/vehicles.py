@@ -3,7 +3,7 @@
     NotifyEVChargingNeeds at an EVSE where        -> Accepted, then SetChargingProfile for that
     a transaction goes on                            transaction: what somebody set for it last,
                                                      else what the plug is declared to bring
-    at any other one                              -> Rejected
+    at any other one                              -> Processing; set once one is told there
     NotifyEVChargingSchedule within what was set  -> Accepted
     above it                                      -> Rejected, and the same is set once more
 
@@ -29,25 +29,25 @@ AFTER_SECONDS: Final = 0.5
 else meet it before it knows that one was promised. Its vehicle waits for a minute."""
 _INT32_MAX: Final = 2**31 - 1
 _ACCEPTED: Final = Answer(encode({"status": "Accepted"}))
-_NO_TRANSACTION: Final = Answer(
-    encode({"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}})
-)
+PROCESSING: Final = Answer(encode({"status": "Processing"}))
 
 
 async def vehicle_needs(fields: PayloadFields, parts: AnsweringParts) -> Answer:
     """Promise the vehicle a schedule, and set it."""
     evse_id = fields.integer("evseId")
     reference = parts.vehicles.at(evse_id)
-    if evse_id is None or reference is None:
-        return _NO_TRANSACTION
-    found = parts.vehicles.set_for(reference)
-    if found is None:
-        profile: object = _profile(
-            reference, await power_at(parts.directory, parts.station, evse_id)
-        )
-    else:
-        profile = found.profile
-    return _ACCEPTED._replace(question=_setting(evse_id, profile))
+    if evse_id is None:
+        return PROCESSING
+    if reference is None:
+        parts.vehicles.promise(evse_id)
+        return PROCESSING
+    return _ACCEPTED._replace(question=await _schedule(evse_id, reference, parts))
+
+
+async def promised_schedule(parts: AnsweringParts) -> Question | None:
+    """Return the schedule that a vehicle was promised before its transaction was told."""
+    found = parts.vehicles.promised()
+    return None if found is None else await _schedule(*found, parts)
 
 
 async def vehicle_schedule(fields: PayloadFields, parts: AnsweringParts) -> Answer:
@@ -66,6 +66,14 @@ async def vehicle_schedule(fields: PayloadFields, parts: AnsweringParts) -> Answ
     if wanted <= found.most_w:
         return _ACCEPTED
     return Answer(encode({"status": "Rejected"}), question=_setting(evse_id, found.profile))
+
+
+async def _schedule(evse_id: int, reference: str, parts: AnsweringParts) -> Question:
+    found = parts.vehicles.set_for(reference)
+    if found is not None:
+        return _setting(evse_id, found.profile)
+    power_w = await power_at(parts.directory, parts.station, evse_id)
+    return _setting(evse_id, _profile(reference, power_w))
 
 
 def _setting(evse_id: int, profile: object) -> Question:

@@ -103,13 +103,13 @@ async def test_the_schedule_comes_after_its_promise_was_read() -> None:
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("evse", [2, None])
-async def test_without_a_transaction_there_a_vehicle_is_told_no(evse: int | None) -> None:
+async def test_without_a_transaction_there_a_vehicle_is_told_to_wait(evse: int | None) -> None:
     needs = NEEDS | {"evseId": evse} if evse else {"chargingNeeds": {}}
     async with charging() as (_, station):
         told = await station.call("NotifyEVChargingNeeds", needs)
         after = await station.call("Heartbeat", {})
 
-    assert told == {"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}}
+    assert told == {"status": "Processing"}
     assert "currentTime" in after
     assert station.asked == []
 
@@ -173,12 +173,29 @@ async def test_what_the_station_did_not_take_limits_no_vehicle() -> None:
         assert await wants(station, schedule(OURS + 1)) == "Accepted"
 
 
-async def test_a_dynamic_vehicle_of_2_1_is_left_to_its_station() -> None:
+@pytest.mark.usefixtures("at_once")
+async def test_a_vehicle_that_tells_its_needs_first_is_set_a_schedule_once_it_charges() -> None:
+    async with charging() as (_, station):
+        told = await station.call("NotifyEVChargingNeeds", NEEDS | {"evseId": 2})
+        await station.call("TransactionEvent", event("Started", "elsewhere", evse=3))
+        await station.call("TransactionEvent", event("Started", "late", evse=2))
+        message_id, payload = await asked(station)
+        await answered(station, message_id)
+        await station.call("TransactionEvent", event("Updated", "late", evse=2))
+        await station.call("Heartbeat", {})
+
+    assert told == {"status": "Processing"}
+    assert payload["evseId"] == 2
+    assert payload["chargingProfile"]["transactionId"] == "late"
+    assert station.asked == [], "once"
+
+
+async def test_a_dynamic_vehicle_of_2_1_is_told_to_wait() -> None:
     needs = {"evseId": 1, "chargingNeeds": {"controlMode": "DynamicControl"}}
     async with charging(protocol="ocpp2.1") as (_, station):
         told = await station.call("NotifyEVChargingNeeds", needs)
 
-    assert told == {"status": "NoChargingProfile"}
+    assert told == {"status": "Processing"}
 
 
 def heard(*events: dict[str, Any]) -> VehicleSchedules:
