@@ -105,6 +105,18 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        words="correct",
+        function="deploy.commands.books.correcting:correct",
+        summary=(
+            "Price rated sessions again, by all that is known now: say what "
+            "differs, then correct it."
+        ),
+        examples=(
+            "correct --from 2026-03-01 --to 2026-04-01 --customer fleet-ag",
+            "correct --from 2026-03-01 --to 2026-04-01 --site depot --apply --reason 'meter swap'",
+        ),
+    ),
+    Command(
         words="sessions validate",
         function="deploy.commands.books.validation:validate",
         summary=(

@@ -67,11 +67,16 @@ def record(
     assert at is not None, number
     if work_off is not None:
         work_off(dsn_of(connection), log)
-    _wait_for(connection, at)
+    wait_for(connection, at)
     return at
 
 
-def _wait_for(connection: Connection[Any], at: Position) -> None:
+def wait_for(connection: Connection[Any], at: Position) -> None:
+    """Return once the worker has taken the line *at* a place.
+
+    Raises:
+        NotTakenYetError: If it does not in time.
+    """
     query = "SELECT FROM worker_position WHERE partition = %s AND next_position > %s"
     limit = time.monotonic() + WAIT_SECONDS_MAX
     pause = threading.Event()

@@ -1,0 +1,132 @@
+"""What a selection of rated sessions would cost now, and that it does once that was asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from deploy.running.turns import work_off
+from ledger.database import connect
+from ledger.declared.changes import Change
+from ledger.declared.declarations import Kind
+from ledger.declared.store import declare, load_declarations
+from ledger.desk.corrections import correct_all
+from ledger.log.envelope import Choice
+from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.tokens import Token
+from projections.correcting.differences import (
+    BilledOtherwise,
+    RatedSelection,
+    by_customer,
+    differences,
+    selected_stations,
+)
+from tests.charging_day import MORNING, charging_day, declare_fleet, everywhere, write_log
+from tests.faults.broken_books import is_identical, rows, work
+
+DAY = RatedSelection(since=MORNING - timedelta(hours=7), until=MORNING + timedelta(hours=17))
+
+
+@pytest.fixture
+def claimed(database: str) -> str:
+    """A day whose bearer's token turns out to be the fleet's, from the day's morning on."""
+    write_log(database, charging_day(declare_fleet(database)))
+    work(database)
+    change = Change(kind=Kind.TOKEN, key="bearer1", entity=Token(customer="fleet"))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SET search_path = books, inputs, persons")
+        version = declare(connection, [change], by="test", at=MORNING - timedelta(days=1))
+    write_log(database, list(everywhere(version, 300)))
+    work(database)
+    return database
+
+
+def found(dsn: str, selection: RatedSelection = DAY) -> list[BilledOtherwise]:
+    with connect(dsn) as connection:
+        known = load_declarations(connection)
+        return [
+            each
+            for station in selected_stations(connection, selection)
+            for each in differences(connection, known, selection, station)
+        ]
+
+
+def correct(dsn: str, differing: list[BilledOtherwise], told: Any = lambda *_: None) -> None:  # noqa: ANN401 - handed on
+    choices = [
+        Choice(
+            received_at=datetime(2026, 3, 3, tzinfo=UTC),
+            station=each.was.station_id,
+            session_id=each.was.session_id,
+            choice="correct",
+            by="ann",
+            reason="claimed",
+        )
+        for each in differing
+    ]
+    with connect(dsn) as connection, PostgresEventLog(dsn) as log:
+        correct_all(connection, choices, log=log, work_off=work_off, told=told)
+
+
+def test_what_would_be_billed_otherwise_is_named_and_nothing_is_decided(claimed: str) -> None:
+    before = rows(claimed, "SELECT count(*) FROM session_decision")
+
+    differing = found(claimed)
+
+    payers = {(each.was.payer.party, each.now and each.now.payer.party) for each in differing}
+    assert payers == {("bearer1", "fleet")}
+    assert len(differing) == 2, "one of 1.6 and one of 2.0.1"
+    assert rows(claimed, "SELECT count(*) FROM session_decision") == before
+
+
+def test_each_payer_s_difference_is_what_goes_from_one_to_the_other(claimed: str) -> None:
+    differing = found(claimed)
+    moved = sum(each.was.gross_minor for each in differing)
+
+    bearer, fleet = sorted(by_customer(differing), key=lambda each: each.payer)
+
+    assert (bearer.payer, bearer.sessions, bearer.was_minor, bearer.now_minor) == (
+        "bearer1", 2, moved, 0
+    )  # fmt: skip
+    assert (fleet.payer, fleet.sessions, fleet.was_minor, fleet.now_minor) == ("fleet", 2, 0, moved)
+    assert bearer.difference_minor == -fleet.difference_minor == -moved
+
+
+def test_what_was_corrected_differs_no_more_and_is_not_corrected_twice(claimed: str) -> None:
+    differing, shown = found(claimed), list[tuple[int, int]]()
+    correct(claimed, differing, lambda done, total: shown.append((done, total)))
+
+    assert shown == [(2, 2)]
+    assert found(claimed) == []
+    corrected = "SELECT count(*) FROM session_decision WHERE kind = 'corrected'"
+    assert rows(claimed, corrected) == [(2,)]
+    # The same once more, as after a kill in the middle.
+    correct(claimed, differing)
+    assert rows(claimed, corrected) == [(2,)]
+    assert is_identical(claimed)
+
+
+@pytest.mark.parametrize(
+    ("only", "count"),
+    [
+        ({"station": "CS-OLD-1"}, 1),
+        ({"site": "yard"}, 2),
+        ({"site": "elsewhere"}, 0),
+        ({"tariff": "DAY"}, 2),
+        ({"tariff": "day"}, 0),
+        ({"customer": "fleet"}, 0),
+        ({"until": MORNING + timedelta(minutes=2)}, 0),
+        ({"until": MORNING + timedelta(minutes=2, seconds=1)}, 1),
+        ({"since": MORNING + timedelta(minutes=2)}, 2),
+        ({"since": MORNING + timedelta(minutes=2, seconds=1)}, 1),
+    ],
+    ids=str,
+)
+def test_a_selection_is_of_the_time_and_of_each_that_is_given(
+    claimed: str, only: dict[str, Any], count: int
+) -> None:
+    given = {name: getattr(DAY, name) for name in DAY.__struct_fields__}
+
+    assert len(found(claimed, RatedSelection(**(given | only)))) == count
