@@ -8,7 +8,7 @@ What a session found used of shared grants stands, as in the correction itself
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
@@ -149,23 +149,27 @@ def _session_of(
     return msgspec.structs.replace(moved[0], session_id=was.session_id)
 
 
-def by_customer(found: Iterable[BilledOtherwise]) -> list[CustomerDifference]:
-    """Return what *found* moves of each payer's bills, the largest differences first."""
-    sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for was, now, _ in found:
-        if now is None:
-            continue
-        # Who owed it is credited, who owes it is billed: that need not be the same one.
-        owed = sums[was.payer.party, was.currency]
+class PayerTotals:
+    """What corrections move of each payer's bills: sums alone, however many sessions there are."""
+
+    def __init__(self) -> None:
+        self._sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+
+    def add(self, was: SessionRated, now: SessionRated) -> None:
+        """Count a session. Who owed it is credited, who owes it is billed: perhaps another."""
+        owed = self._sums[was.payer.party, was.currency]
         owed[0] += 1
         owed[1] += was.gross_minor
-        owes = sums[now.payer.party, now.currency]
+        owes = self._sums[now.payer.party, now.currency]
         owes[0] += 0 if owes is owed else 1
         owes[2] += now.gross_minor
-    rows = [
-        CustomerDifference(
-            payer=payer, currency=currency, sessions=count, was_minor=before, now_minor=after
-        )
-        for (payer, currency), (count, before, after) in sums.items()
-    ]
-    return sorted(rows, key=lambda each: (-abs(each.difference_minor), each.payer, each.currency))
+
+    def rows(self) -> list[CustomerDifference]:
+        """Return each payer's, the largest differences first."""
+        found = [
+            CustomerDifference(
+                payer=payer, currency=currency, sessions=count, was_minor=before, now_minor=after
+            )
+            for (payer, currency), (count, before, after) in self._sums.items()
+        ]
+        return sorted(found, key=lambda row: (-abs(row.difference_minor), row.payer, row.currency))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from cyclopts import Group, Parameter
 
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from ledger.log.envelope import Choice
-    from projections.correcting.differences import (
-        BilledOtherwise,
-        CustomerDifference,
-        RatedSelection,
-    )
+    from projections.correcting.differences import CustomerDifference, PayerTotals, RatedSelection
 
 _WHICH: Final = Group("Which sessions", sort_key=4)
 _COLUMNS: Final = {
@@ -94,45 +90,54 @@ def correct(
     from deploy.running.turns import work_off
     from ledger.desk.corrections import correct_all
     from ledger.persons.store import names_of
-    from projections.correcting.differences import by_customer
 
     settings = folder.settings()
     with opened_with_log(settings) as (connection, log):
-        found = _differences(connection, which, is_shown=not folder.json)
-        changed = [each for each in found if each.now is not None]
-        customers = by_customer(changed)
+        found = _found(connection, which, is_shown=not folder.json)
         if apply:
-            choices = _choices(changed, reason or "", by or login())
+            choices = _choices(found.changed, reason or "", by or login())
             turn = None if is_up(settings) else work_off
             with progress_bar("correcting", is_shown=not folder.json) as told:
                 correct_all(connection, choices, log=log, work_off=turn, told=told)
+        customers = found.totals.rows()
         names = names_of(connection, [each.payer for each in customers])
     if folder.json:
-        unpriced = [each.was.session_id for each in found if each.now is None]
-        done = {"sessions": len(changed), "unpriced": unpriced, "is_applied": apply}
-        print_json(done | {"customers": customers})
+        done = {"sessions": len(found.changed), "unpriced": list(found.unpriced)}
+        print_json(done | {"is_applied": apply, "customers": customers})
         return 0
     _print(customers, names)
-    _say(found, len(changed), is_applied=apply)
+    _say(found, is_applied=apply)
     return 0
 
 
-def _differences(
-    connection: Connection[Any], which: Which, *, is_shown: bool
-) -> list[BilledOtherwise]:
+class _Found(NamedTuple):
+    """What would be billed otherwise: stations and ids, and why others have no price."""
+
+    changed: list[tuple[str, str]]
+    unpriced: dict[str, str]
+    totals: PayerTotals
+
+
+def _found(connection: Connection[Any], which: Which, *, is_shown: bool) -> _Found:
     from ledger.declared.store import load_declarations
-    from projections.correcting.differences import differences, selected_stations
+    from ledger.rating.english import ENGLISH
+    from projections.correcting.differences import PayerTotals, differences, selected_stations
 
     selection = _selection(connection, which)
     declarations = load_declarations(connection)
     stations = selected_stations(connection, selection)
     total, done = sum(stations.values()), 0
-    found: list[BilledOtherwise] = []
+    found = _Found([], {}, PayerTotals())
     with progress_bar("pricing again", is_shown=is_shown) as told:
         for station, count in stations.items():
-            found += differences(connection, declarations, selection, station)
+            for was, now, reasons in differences(connection, declarations, selection, station):
+                if now is None:
+                    found.unpriced[was.session_id] = " ".join(map(ENGLISH.words, reasons))
+                else:
+                    found.changed.append((station, was.session_id))
+                    found.totals.add(was, now)
             done += count
-            told(done, total, f"{len(found)} differ")
+            told(done, total, f"{len(found.changed)} differ")
     return found
 
 
@@ -159,7 +164,7 @@ def _selection(connection: Connection[Any], which: Which) -> RatedSelection:
     )
 
 
-def _choices(found: Sequence[BilledOtherwise], reason: str, by: str) -> list[Choice]:
+def _choices(changed: Sequence[tuple[str, str]], reason: str, by: str) -> list[Choice]:
     from deploy.clock import SystemClock
     from ledger.log.envelope import Choice
 
@@ -167,13 +172,13 @@ def _choices(found: Sequence[BilledOtherwise], reason: str, by: str) -> list[Cho
     return [
         Choice(
             received_at=now,
-            station=each.was.station_id,
-            session_id=each.was.session_id,
+            station=station,
+            session_id=session_id,
             choice="correct",
             by=by,
             reason=reason,
         )
-        for each in found
+        for station, session_id in changed
     ]
 
 
@@ -193,16 +198,15 @@ def _print(customers: Sequence[CustomerDifference], names: Mapping[str, str]) ->
     print_rows("Taxes included", _COLUMNS, rows)
 
 
-def _say(found: Sequence[BilledOtherwise], changed: int, *, is_applied: bool) -> None:
-    from ledger.rating.english import ENGLISH
-
-    for each in found:
-        if each.now is None:
-            why = " ".join(map(ENGLISH.words, each.reasons))
-            say(f"{each.was.session_id} is left as it is: {why}")
-    if not changed:
+def _say(found: _Found, *, is_applied: bool) -> None:
+    for session_id, why in found.unpriced.items():
+        say(f"{session_id} is left as it is: {why}")
+    count = len(found.changed)
+    if not count:
         say("Nothing would be billed otherwise.")
     elif is_applied:
-        say(f"{changed} sessions are corrected: wattledger explain shows what each one was.")
+        say(f"{count} sessions are corrected: wattledger explain shows what each one was.")
     else:
-        say(f"{changed} sessions would be billed otherwise. Have them corrected: --apply --reason")
+        say(
+            f"{count} sessions would be billed otherwise. Have them corrected: --apply --reason WHY"
+        )

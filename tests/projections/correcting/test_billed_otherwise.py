@@ -19,8 +19,8 @@ from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.tokens import Token
 from projections.correcting.differences import (
     BilledOtherwise,
+    PayerTotals,
     RatedSelection,
-    by_customer,
     differences,
     selected_stations,
 )
@@ -85,7 +85,11 @@ def test_each_payer_s_difference_is_what_goes_from_one_to_the_other(claimed: str
     differing = found(claimed)
     moved = sum(each.was.gross_minor for each in differing)
 
-    bearer, fleet = sorted(by_customer(differing), key=lambda each: each.payer)
+    totals = PayerTotals()
+    for each in differing:
+        assert each.now is not None
+        totals.add(each.was, each.now)
+    bearer, fleet = sorted(totals.rows(), key=lambda row: row.payer)
 
     assert (bearer.payer, bearer.sessions, bearer.was_minor, bearer.now_minor) == (
         "bearer1", 2, moved, 0
