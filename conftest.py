@@ -18,8 +18,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Turn skips into a failing exit status where CI is set."""
-    # A Kafka client that is left in a cycle ends here: else its threads, which are the library's own,
-    # run on while the interpreter ends.
+    # A Kafka client that is left in a cycle ends here: else its threads, the library's own, run on
+    # while the interpreter ends.
     gc.collect()
     if _skipped and os.environ.get("CI"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
