@@ -277,9 +277,9 @@ async def test_up_asks_for_what_is_missing_of_a_session_and_hears_the_late_truth
             **(first if kind == "Started" else {}),
         }  # fmt: skip
 
+    wattledger.done("tariff", "publish", tmp_path / "day.yaml", "--valid-from", "2020-01-01")
+    wattledger.done("apply", tmp_path / "master.yaml")
     with wattledger.up() as (_, address):
-        wattledger.done("tariff", "publish", tmp_path / "day.yaml", "--valid-from", "2020-01-01")
-        wattledger.done("apply", tmp_path / "master.yaml")
         async with connected(
             address, "CS-201", protocol="ocpp2.0.1", obey=lambda *_: queued
         ) as station:

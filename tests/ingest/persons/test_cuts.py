@@ -337,5 +337,8 @@ def test_an_answer_of_nothing_but_secrets_costs_what_its_length_does() -> None:
         assert len(cuts.reply) == count
         return time.process_time() - began
 
-    seconds(1_000)
-    assert seconds(16_000) < 40 * max(seconds(1_000), 0.002)
+    def least(count: int) -> float:
+        return min(seconds(count) for _ in range(3))
+
+    # The least of some: a machine that has other things to do slows one of them.
+    assert least(16_000) < 40 * max(least(1_000), 0.002)
