@@ -99,6 +99,11 @@ class LoadStation(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Be cut off: no word of it."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def write(self, frame: bytes) -> None:
         """Send *frame* at once."""
         if self._transport is not None:

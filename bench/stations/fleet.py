@@ -114,7 +114,8 @@ async def _connected(
     share = (cpu_seconds(served.pid) - before) / seconds
     memory = memory_gb(served.pid)
     for station in stations:
-        station.close()
+        station.abort()
+    await asyncio.sleep(0)
     again, cut = await come_back(served.port, keys, tls=tls)
     for station in again:
         station.close()

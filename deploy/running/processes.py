@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deploy.clock import SystemClock
 from deploy.errors import DeployError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from ingest.prices.price import Prices
     from ledger.log.event_log import EventLog, LineWriter
 
+_OBJECTS_BEFORE_COLLECTION: Final = (10_000, 20, 20)
+"""New objects, then collections of young ones, then of middle ones, before the next older."""
 Ready = Callable[[object], None]
 SILENT_SECONDS_MAX = 30.0
 BEAT_SECONDS = 1.0
@@ -74,8 +77,19 @@ def serve_stations(context: PartContext, stop: threading.Event, ready: Ready, wa
     """Serve charging stations: authenticate, log, answer; append the ticks."""
     import uvloop  # noqa: PLC0415 - only this process needs it
 
+    _collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve_stations(context, stop, ready, watch))
+
+
+def _collect_seldom() -> None:
+    """Let the garbage collector look through thousands of connections seldom: it stops the loop.
+
+    A connection that ended is gone without it (tests/ingest/edge/test_letting_go.py).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_OBJECTS_BEFORE_COLLECTION)
 
 
 async def _serve_stations(
@@ -213,7 +227,7 @@ async def beat(watch: Watch) -> None:
 
 async def _tick(context: PartContext) -> None:
     """Tick until cancelled, where this server is the one that does."""
-    from ingest.edge.ticks import Ticker, keep_ticking  # noqa: PLC0415
+    from ingest.upkeep.ticks import Ticker, keep_ticking  # noqa: PLC0415
 
     seconds = context.settings.tick_seconds
     with (

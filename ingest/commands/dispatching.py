@@ -64,8 +64,8 @@ class Dispatcher:
 
     def __init__(self, commands: Commands, connections: Mapping[str, CalledConnection]) -> None:
         self._commands, self._connections = commands, connections
-        # By connection, not by station: an older one may still wait for its last answer.
-        self._tasks: dict[CalledConnection, asyncio.Task[None]] = {}
+        # Of a station one by connection: an older one may still wait for its last answer.
+        self._tasks: dict[str, dict[CalledConnection, asyncio.Task[None]]] = {}
         self._called: set[CalledConnection] = set()
 
     async def run(self) -> None:
@@ -74,7 +74,8 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Wait until nothing is carried out any more; the connections are closed by then."""
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        tasks = [task for of_station in self._tasks.values() for task in of_station.values()]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def begin(self, connection: CalledConnection) -> None:
         """Take what waits for a station that has just connected."""
@@ -90,9 +91,10 @@ class Dispatcher:
     def _call(self, connection: CalledConnection, *, is_new: bool = False) -> None:
         """Let *connection* look for calls, once more if it does so already."""
         self._called.add(connection)
-        if connection not in self._tasks:
+        tasks = self._tasks.setdefault(connection.station_id, {})
+        if connection not in tasks:
             work = self._carry_out(connection, is_new=is_new)
-            self._tasks[connection] = asyncio.create_task(work)
+            tasks[connection] = asyncio.create_task(work)
 
     async def _carry_out(self, connection: CalledConnection, *, is_new: bool) -> None:
         try:
@@ -109,16 +111,18 @@ class Dispatcher:
             _LOGGER.warning("calls to %s wait: %s", connection.station_id, error)
         finally:
             self._called.discard(connection)
-            del self._tasks[connection]
+            tasks = self._tasks[connection.station_id]
+            del tasks[connection]
+            if not tasks:
+                del self._tasks[connection.station_id]
 
     async def _noted(self, connection: CalledConnection) -> None:
         """Wait until it is noted what came of the calls on which the station hung up before."""
         before = [
             task
-            for each, task in self._tasks.items()
-            if (each.station_id == connection.station_id and each.has_hung_up)
+            for each, task in self._tasks[connection.station_id].items()
             # Not its own: it may have hung up on this one, too.
-            and each.epoch < connection.epoch
+            if each.has_hung_up and each.epoch < connection.epoch
         ]
         if before:
             await asyncio.wait(before, timeout=_NOTED_SECONDS)

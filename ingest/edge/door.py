@@ -51,9 +51,15 @@ class StationSocket(ServerConnection):
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """End, and let go of what else only the garbage collector would find: it stops the loop.
+
+        The library's closure for `agree` and the traceback of an end without a word hold it.
+        """
         self._opened.discard(self)
         super().connection_lost(exc)
+        vars(self.protocol).pop("select_subprotocol", None)
+        if self.protocol.parser_exc is not None:
+            self.protocol.parser_exc.with_traceback(None)
 
 
 class Door:

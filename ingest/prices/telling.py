@@ -206,6 +206,9 @@ class PriceTelling:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._limits is not None:
             await self._limits.close()
+        # They hold this in turn: without them it is gone at once.
+        self._limits = self._pricing = self._looking = None
+        del self._connection
 
     def _is_limited(self) -> bool:
         return self._limits is not None and self._terms is not None and self._terms.is_limited

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from deploy.clock import SystemClock
-from ingest.edge.ticks import Ticker, keep_ticking
+from ingest.upkeep.ticks import Ticker, keep_ticking
 from ledger.database import connect
 from ledger.log.envelope import Tick, decode_lines, encode_line
 from ledger.log.event_log import LogUnavailableError
