@@ -315,6 +315,17 @@ COMMANDS: Final = (
         examples=(
             "balance",
             "balance --station HB-01 --first-day 2026-03-01 --json",
+            "balance --as-of 2026-03-31",
+        ),
+    ),
+    Command(
+        words="journal",
+        function="deploy.commands.books.journal:journal",
+        summary="Show what was booked, or write it for other books: CSV, XLSX, beancount.",
+        examples=(
+            "journal --from 2026-03-01 --to 2026-04-01",
+            "journal --from 2026-03-01 --to 2026-04-01 --output march.xlsx",
+            "journal --format beancount > books.beancount",
         ),
     ),
     Command(

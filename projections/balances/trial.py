@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
-SUMS: LiteralString = """
+from projections.journal.days import IN_DAYS, BookDays
+
+_SUMS: LiteralString = (
+    """
 SELECT account, currency,
        sum(amount_minor) FILTER (WHERE amount_minor > 0) AS debit_minor,
        -sum(amount_minor) FILTER (WHERE amount_minor < 0) AS credit_minor
-FROM posting GROUP BY account, currency ORDER BY currency, account
+FROM (SELECT accounts, currencies, amounts """
+    + IN_DAYS
+    + """) AS entry, unnest(accounts, currencies, amounts) AS leg (account, currency, amount_minor)
+GROUP BY account, currency ORDER BY currency, account
 """
+)
+_ALL_DAYS: Final = BookDays(None, None, None, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +65,8 @@ class TrialBalance:
         return not any(self.difference_minor.values())
 
 
-def trial_balance(connection: Connection[Any]) -> TrialBalance:
-    """Return the trial balance of everything that was posted."""
+def trial_balance(connection: Connection[Any], days: BookDays = _ALL_DAYS) -> TrialBalance:
+    """Return the trial balance of what was booked in *days*: if not said otherwise, of all."""
     with connection.cursor(row_factory=class_row(AccountBalance)) as cursor:
-        accounts: Sequence[AccountBalance] = cursor.execute(SUMS).fetchall()
+        accounts: Sequence[AccountBalance] = cursor.execute(_SUMS, days.asked()).fetchall()
     return TrialBalance(accounts=tuple(accounts))

@@ -42,6 +42,8 @@ def balance(
     station: str | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
+    as_of: date | None = None,
+    legal_entity: str | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Show where every metered Wh went, by station and day, and the trial balance.
@@ -50,20 +52,26 @@ def balance(
     dropped what of it was set aside with a flag. Exits 1 if anything is off.
 
     Args:
-        station: Only this station (the trial balance is always of everything).
+        station: Only this station (the trial balance is of all of them).
         first_day: From this day on, in the site's calendar.
         last_day: Up to and with this day.
+        as_of: The trial balance as it was at the end of this day, in each legal entity's calendar.
+        legal_entity: The trial balance of this one alone.
         folder: Where.
     """
     from ledger.asides.stored import count_asides
+    from ledger.declared.store import load_declarations
     from projections.balances.energy import energy_balance
     from projections.balances.trial import trial_balance
+    from projections.journal.days import book_days
 
     with opened(folder.settings()) as connection:
         energy = energy_balance(
             connection, station_id=station, first_day=first_day, last_day=last_day
         )
-        money = trial_balance(connection)
+        declarations = load_declarations(connection)
+        days = book_days(declarations, up_to=as_of, legal_entity=legal_entity)
+        money = trial_balance(connection, days)
         set_aside = count_asides(connection)
     if folder.json:
         print_json({**_for_machines(energy, money), "lines_set_aside": set_aside})

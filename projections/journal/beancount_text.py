@@ -1,0 +1,97 @@
+"""The journal as beancount's text: an account opened for each of ours, a transaction an entry.
+
+    receivable:unbilled     Assets:Receivable:Unbilled
+    vat:DE:19               Liabilities:Vat:DE:19
+    tax:CA:GST:5            Liabilities:Tax:CA:GST:5
+    revenue:parking_time    Income:Revenue:Parking-time
+    rounding                Expenses:Rounding
+
+Source: beancount's language syntax (accounts, strings, metadata).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, timedelta
+from types import MappingProxyType
+from typing import Final
+
+from projections.journal.entries import BookedEntry
+from tariffs.phrases.printable import printable
+
+_ROOTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "receivable": "Assets",
+        "expected_tax": "Liabilities",
+        "vat": "Liabilities",
+        "tax": "Liabilities",
+        "revenue": "Income",
+        "rounding": "Expenses",
+    }
+)
+_OTHER: Final = "Equity"
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
+_A_DAY: Final = timedelta(days=1)
+
+
+def beancount_lines(entries: Iterable[BookedEntry], accounts: Sequence[str]) -> Iterator[str]:
+    """Yield *entries* as text, after their *accounts*: all on which they post anything."""
+    names = beancount_accounts(accounts)
+    yield 'option "title" "Wattledger"\n'
+    is_open = False
+    for entry in entries:
+        if not is_open:
+            # Another legal entity's day may be one behind.
+            yield from _opened(names, entry.booked_on - _A_DAY)
+            is_open = True
+        yield _transaction(entry, names)
+
+
+def beancount_accounts(accounts: Iterable[str]) -> dict[str, str]:
+    """Return what each of *accounts* is called there; no two are called the same."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for account in sorted(accounts):
+        parts = account.split(":")
+        plain = ":".join([_ROOTS.get(parts[0], _OTHER), *map(_component, parts)])
+        name, number = plain, 1
+        while name in taken:
+            number += 1
+            name = f"{plain}-{number}"
+        taken.add(name)
+        names[account] = name
+    return names
+
+
+def _component(part: str) -> str:
+    name = _NOT_IN_NAMES.sub("-", part).strip("-") or "X"
+    return name[0].upper() + name[1:]
+
+
+def _opened(names: Mapping[str, str], day: date) -> Iterator[str]:
+    for account, name in names.items():
+        yield f"\n{day.isoformat()} open {name}\n  account: {_string(account)}\n"
+
+
+def _transaction(entry: BookedEntry, names: Mapping[str, str]) -> str:
+    booked_at = entry.booked_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    lines = [
+        "",
+        f"{entry.booked_on.isoformat()} * {_string(entry.entry)}",
+        f"  legal-entity: {_string(entry.legal_entity)}",
+        f"  booked-at: {_string(booked_at)}",
+    ]
+    if entry.session is not None:
+        lines.append(f"  session: {_string(entry.session)}")
+        lines.append(f"  revision: {entry.revision}")
+    for leg in entry.postings:
+        lines.append(f"  {names[leg.account]}  {leg.amount:f} {leg.currency}")
+        if leg.party:
+            lines.append(f"    party: {_string(leg.party)}")
+    return "\n".join(lines) + "\n"
+
+
+def _string(text: str) -> str:
+    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

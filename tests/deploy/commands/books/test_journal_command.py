@@ -1,0 +1,90 @@
+"""`wattledger journal` and `balance --as-of`, as a finance team calls them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.cli import MISUSED, WRONG, run
+from deploy.settings import NAMES
+from tests.charging_day import PARTITIONS
+from tests.projections.books_of_a_day import books_of_a_day
+
+
+@pytest.fixture
+def place(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for files, beside the books of a day."""
+    for name in NAMES:
+        monkeypatch.delenv(f"WATTLEDGER_{name.upper()}", raising=False)
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database)
+    monkeypatch.setenv("WATTLEDGER_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("WATTLEDGER_PARTITIONS", str(PARTITIONS))
+    books_of_a_day(database)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    return folder
+
+
+def test_it_is_shown_printed_and_written_and_all_are_the_same(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["journal", "--limit", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "receivable:unbilled" in shown
+    assert "the first 1 entries" in shown
+    assert run(["journal", "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    assert run(["journal", "--format", "csv"]) == 0
+    printed = capsys.readouterr().out
+
+    assert run(["journal", "--output", str(place / "all.csv")]) == 0
+    assert f"{len(entries)} entries written" in capsys.readouterr().out
+    with (place / "all.csv").open(encoding="utf-8", newline="") as file:
+        assert file.read() == printed
+        file.seek(0)
+        rows = list(csv.DictReader(file))
+    assert [row["entry"] for row in rows] == [
+        each["entry"] for each in entries for _ in each["postings"]
+    ]
+    for name in ("all.xlsx", "all.beancount"):
+        assert run(["journal", "--output", str(place / name)]) == 0
+        assert (place / name).stat().st_size > 0
+    assert sorted(each.name for each in place.iterdir()) == [
+        "all.beancount",
+        "all.csv",
+        "all.xlsx",
+    ]
+
+
+def test_what_cannot_be_written_is_said_and_leaves_what_was_there(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = place / "kept.csv"
+    kept.write_text("before", "utf-8")
+    for words, said in (
+        (["--format", "xlsx"], "needs --output"),
+        (["--output", str(place / "all.pdf")], "say --format"),
+        (["--output", str(place / "nowhere" / "all.csv")], "cannot write"),
+        (["--output", str(kept), "--legal-entity", "nobody"], "there are watt"),
+    ):
+        assert run(["journal", *words]) == WRONG, words
+        assert said in capsys.readouterr().err
+    assert kept.read_text("utf-8") == "before"
+    assert run(["journal", "--format", "pdf"]) == MISUSED
+
+
+def test_the_balance_is_told_as_of_a_day(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del place
+    found = []
+    for words in (["--as-of", "2026-03-01"], ["--as-of", "2026-03-02"], ["--legal-entity", "watt"]):
+        run(["balance", "--json", *words])
+        balance = json.loads(capsys.readouterr().out)["trial_balance"]
+        found.append({each["account"]: each["debit_minor"] for each in balance["accounts"]})
+    before, on_the_day, of_one = found
+
+    assert before == {}
+    assert on_the_day["receivable:invoiced"] == 1071
+    assert of_one == on_the_day
