@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -28,8 +28,11 @@ from ledger.rating.decisions import SessionRated, SessionRevision
 
 _AT_ONCE: Final = 10_000
 """So many sessions are looked at in one go."""
+_READ_AT_ONCE: Final = 500
+"""Of so many the ratings are read together."""
 _CORRECTED: LiteralString = """
-SELECT due.session_id, latest.revision, stands.revision, stands.number, invoice.issued_on
+SELECT due.session_id, latest.revision, coalesce(stands.revision, 0),
+       coalesce(stands.number, ''), invoice.issued_on
 FROM (
     SELECT session_id FROM correction_to_document AS waited
     WHERE NOT is_settled_with_partner AND decided_at <= %(until)s AND NOT EXISTS (
@@ -67,13 +70,13 @@ class DueDocument(NamedTuple):
 
 
 class _Standing(NamedTuple):
-    """A corrected session, and which of its revisions stands on which invoice."""
+    """A corrected session, and which of its revisions stands on which invoice ("": on none)."""
 
     session_id: str
     latest: int
-    invoiced: int | None
-    number: str | None
-    issued_on: Any
+    invoiced: int
+    number: str
+    issued_on: date
 
 
 def due_credits(
@@ -86,20 +89,11 @@ def due_credits(
     until = up_to - timedelta(seconds=declarations.policy(up_to).wait_s)
     asked = {"until": until, "at_once": _AT_ONCE}
     found = [_Standing(*row) for row in connection.execute(_CORRECTED, asked)]
-    by_invoice: defaultdict[tuple[str, Any], list[SessionRevision]] = defaultdict(list)
-    for each in found:
-        if each.number is None or each.invoiced is None:
-            connection.execute(_NEEDS_NONE, (each.session_id, each.latest))
-            continue
-        stands = SessionRevision(each.session_id, each.invoiced)
-        [was] = rated_sessions(connection, [stands])
-        [now] = rated_sessions(connection, [SessionRevision(each.session_id, each.latest)])
-        if _charges(was) == _charges(now):
-            with connection.transaction():
-                connection.execute(_NEEDS_NONE, (each.session_id, each.latest))
-                connection.execute(_SAME_AS_INVOICED, (each.session_id, each.latest))
-            continue
-        by_invoice[each.number, each.issued_on].append(stands)
+    by_invoice: defaultdict[tuple[str, date], list[SessionRevision]] = defaultdict(list)
+    for first in range(0, len(found), _READ_AT_ONCE):
+        for each in _charged_otherwise(connection, found[first : first + _READ_AT_ONCE]):
+            stands = SessionRevision(each.session_id, each.invoiced)
+            by_invoice[each.number, each.issued_on].append(stands)
     for (number, issued_on), sessions in by_invoice.items():
         before = credited_before(connection, number)
         (notes,) = connection.execute(_NOTES, (number,)).fetchone() or (0,)
@@ -108,6 +102,29 @@ def due_credits(
             Credited(number=number, issued_on=issued_on, before=before),
             rated_sessions(connection, sessions),
         )
+
+
+def _charged_otherwise(
+    connection: Connection[Any], corrected: Sequence[_Standing]
+) -> list[_Standing]:
+    """Return those whose invoice says another charge than holds; the others need no document."""
+    standing = [each for each in corrected if each.number]
+    for each in corrected:
+        if not each.number:
+            connection.execute(_NEEDS_NONE, (each.session_id, each.latest))
+    invoiced = [SessionRevision(each.session_id, each.invoiced) for each in standing]
+    latest = [SessionRevision(each.session_id, each.latest) for each in standing]
+    ratings = rated_sessions(connection, [*invoiced, *latest])
+    pairs = zip(standing, ratings, ratings[len(standing) :], strict=False)
+    otherwise = []
+    for each, was, now in pairs:
+        if _charges(was) != _charges(now):
+            otherwise.append(each)
+            continue
+        with connection.transaction():
+            connection.execute(_NEEDS_NONE, (each.session_id, each.latest))
+            connection.execute(_SAME_AS_INVOICED, (each.session_id, each.latest))
+    return otherwise
 
 
 def credited_before(connection: Connection[Any], number: str) -> tuple[SessionRated, ...]:

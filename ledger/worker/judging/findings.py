@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -60,13 +61,12 @@ class Findings:
         self.changed: dict[str, SessionRow] = {}
         self.gone: set[str] = set()
         self.decisions: list[Decision] = []
+        self._of_session: defaultdict[str, list[Decision]] = defaultdict(list)
 
     def has_decided(self, session_id: str, moment: Moment) -> bool:
         """Whether the record of *moment* led to a decision about the session already."""
-        return any(
-            decision.session_id == session_id and decision.moment.position == moment.position
-            for decision in self.decisions
-        )
+        decided = self._of_session.get(session_id, ())
+        return any(decision.moment.position == moment.position for decision in decided)
 
     def conclude(self, row: SessionRow, verdict: Verdict) -> None:
         """Move *row* as *verdict* says, and keep its decision."""
@@ -78,6 +78,7 @@ class Findings:
     def decide(self, row: SessionRow, decision: Decision) -> None:
         """Keep a *decision* about the session of *row*."""
         self.decisions.append(decision)
+        self._of_session[decision.session_id].append(decision)
         # A rating may note more than the fold.
         row.flags = sorted({*row.flags, *decision.flags})
         if row.told_gross is not None and isinstance(decision, SessionRated):
@@ -93,7 +94,7 @@ class Findings:
     def rating(self, connection: Connection[Any], row: SessionRow) -> SessionRated:
         """Return what a priced session is rated at: by this group of records, or before."""
         wanted = SessionRevision(row.session_id, row.revision)
-        for each in self.decisions:
+        for each in self._of_session.get(row.session_id, ()):
             if isinstance(each, SessionRated) and each.decides == wanted:
                 return each
         return rated_sessions(connection, [wanted])[0]
@@ -108,6 +109,7 @@ class Findings:
         self.changed.clear()
         self.gone.clear()
         self.decisions.clear()
+        self._of_session.clear()
 
     def drop(self, row: SessionRow) -> None:
         """Delete the row of a session that is none any more."""

@@ -63,13 +63,11 @@ class Reviewer:
         if isinstance(found, SessionRated) and not is_billed_otherwise(found, was):
             self._waits_no_more(row)
             return
-        # A record holds one decision about a session: its position is in the key.
-        is_possible = not self._findings.has_decided(row.session_id, moment)
-        verdict = self._rater.correct(found, session, was, moment) if is_possible else None
+        verdict = self._rater.correct(found, session, was, moment)
         if verdict is not None:
             self._conclude(row, session, verdict, heard_at)
             return
-        if not isinstance(found, SessionRated) or self._rater.asks_first(moment) or not is_possible:
+        if not isinstance(found, SessionRated) or self._rater.asks_first(moment):
             reasons = () if isinstance(found, SessionRated) else found.reasons
             row.flags = sorted({*row.flags, Flag.CORRECTION_WAITS})
             row.reasons = [reason.code for reason in reasons]

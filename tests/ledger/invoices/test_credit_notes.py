@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from ledger.books.decisions_store import rated_sessions
 from ledger.books.document_taxes import document_taxes
 from ledger.database import connect
+from ledger.invoices import crediting
 from ledger.invoices.document import CREDIT_NOTE, InvoiceDocument, read_document
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
@@ -228,6 +229,36 @@ def test_notes_over_all_of_an_invoice_add_up_to_it_to_the_cent(
     assert owed(connection, "receivable:invoiced") == 0
     assert owed(connection, "vat:DE:19") == owed(connection, "rounding") == 0
     assert trial_balance(connection).is_balanced
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 500])
+def test_however_many_are_read_at_once_each_invoice_gets_its_note(
+    connection: psycopg.Connection[Any],
+    issuer: InvoiceIssuer,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
+) -> None:
+    was = [keep(connection, number) for number in (1, 2, 3)]
+    issue_due(connection, issuer, DECLARED, up_to=NOON)
+    for each, wh in zip(was, ("5000", "10000", "7000"), strict=True):
+        correct(connection, each, wh)
+    reads: list[int] = []
+
+    def counted(some: psycopg.Connection[Any], wanted: Sequence[Any]) -> tuple[SessionRated, ...]:
+        reads.append(len(wanted))
+        return rated_sessions(some, wanted)
+
+    monkeypatch.setattr(crediting, "_READ_AT_ONCE", at_once)
+    monkeypatch.setattr(crediting, "rated_sessions", counted)
+    numbers = issue_due(connection, issuer, DECLARED, up_to=LATER + timedelta(hours=1))
+
+    notes = [each for each in documents(issuer) if each.credits is not None]
+    assert [note.credits.number for note in notes if note.credits] == [
+        "WL-2026-000001",
+        "WL-2026-000003",
+    ]
+    assert numbers[2:] == ("WL-2026-000004", "WL-2026-000005")
+    assert reads[: -(-3 // at_once)] == [2 * min(at_once, 3 - n) for n in range(0, 3, at_once)]
 
 
 def test_a_kill_between_a_note_s_save_and_its_booking_is_made_good(

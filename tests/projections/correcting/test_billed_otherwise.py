@@ -5,18 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from deploy.running.turns import work_off
 from ledger.database import connect
-from ledger.declared.changes import Change
-from ledger.declared.declarations import Kind
-from ledger.declared.store import declare, load_declarations
+from ledger.declared.store import load_declarations
 from ledger.desk.corrections import correct_all
 from ledger.log.envelope import Choice
 from ledger.log.postgres import PostgresEventLog
-from ledger.master_data.tokens import Token
 from projections.correcting.differences import (
     BilledOtherwise,
     PayerTotals,
@@ -24,8 +20,9 @@ from projections.correcting.differences import (
     differences,
     selected_stations,
 )
-from tests.charging_day import MORNING, charging_day, declare_fleet, everywhere, write_log
-from tests.faults.broken_books import is_identical, rows, work
+from tests.charging_day import MORNING
+from tests.faults.broken_books import is_identical, rows
+from tests.projections.correcting.claimed_token import claimed_token
 
 DAY = RatedSelection(since=MORNING - timedelta(hours=7), until=MORNING + timedelta(hours=17))
 
@@ -33,15 +30,7 @@ DAY = RatedSelection(since=MORNING - timedelta(hours=7), until=MORNING + timedel
 @pytest.fixture
 def claimed(database: str) -> str:
     """A day whose bearer's token turns out to be the fleet's, from the day's morning on."""
-    write_log(database, charging_day(declare_fleet(database)))
-    work(database)
-    change = Change(kind=Kind.TOKEN, key="bearer1", entity=Token(customer="fleet"))
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs, persons")
-        version = declare(connection, [change], by="test", at=MORNING - timedelta(days=1))
-    write_log(database, list(everywhere(version, 300)))
-    work(database)
-    return database
+    return claimed_token(database)
 
 
 def found(dsn: str, selection: RatedSelection = DAY) -> list[BilledOtherwise]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -11,19 +10,11 @@ import pytest
 
 from deploy.cli import MISUSED, WRONG, run
 from deploy.settings import NAMES
-from ledger.declared.changes import Change
-from ledger.declared.declarations import Kind
-from ledger.declared.store import declare
-from ledger.master_data.tokens import Token
 from tests.charging_day import (
-    MORNING,
     PARTITIONS,
-    charging_day,
-    declare_fleet,
-    everywhere,
-    write_log,
 )
-from tests.faults.broken_books import is_identical, work
+from tests.faults.broken_books import is_identical
+from tests.projections.correcting.claimed_token import claimed_token
 
 MARCH = ["correct", "--from", "2026-03-01", "--to", "2026-04-01"]
 
@@ -36,15 +27,7 @@ def place(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str
     monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database)
     monkeypatch.setenv("WATTLEDGER_DATA", str(tmp_path))
     monkeypatch.setenv("WATTLEDGER_PARTITIONS", str(PARTITIONS))
-    write_log(database, charging_day(declare_fleet(database)))
-    work(database)
-    change = Change(kind=Kind.TOKEN, key="bearer1", entity=Token(customer="fleet"))
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SET search_path = books, inputs, persons")
-        version = declare(connection, [change], by="test", at=MORNING - timedelta(days=1))
-    write_log(database, list(everywhere(version, 300)))
-    work(database)
-    return database
+    return claimed_token(database)
 
 
 def test_it_says_what_differs_and_does_it_only_when_told_to(

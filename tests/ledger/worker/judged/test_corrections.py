@@ -306,6 +306,18 @@ def test_a_person_s_word_settles_what_is_doubtful(database: str) -> None:
     assert "correction_waits" not in shown(dsn)[3]
 
 
+def test_a_choice_in_the_record_of_a_correction_is_one_too_many(database: str) -> None:
+    dsn = begun(database)
+    write_log(dsn, [PARKED, chosen(SESSION, 80)])
+    work(dsn)
+
+    said_of_it = rating(dsn, 2).corrects
+    assert said_of_it is not None
+    assert said_of_it.cause is CorrectionCause.LATE_FACT
+    assert rows(dsn, "SELECT reason, lines FROM set_aside") == [("choice_without_held_session", 1)]
+    assert is_identical(dsn)
+
+
 def test_a_correction_that_changes_nothing_is_no_revision(database: str) -> None:
     dsn = begun(database)
     write_log(dsn, [chosen(SESSION, 80)])
