@@ -329,6 +329,12 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        words="numbers",
+        function="deploy.commands.books.numbers:numbers",
+        summary="Show the number series of documents, and every gap in them.",
+        examples=("numbers", "numbers --json"),
+    ),
+    Command(
         words="replay",
         function="deploy.commands.books.checking:replay",
         summary=(

@@ -70,6 +70,10 @@ class InvoiceIssuer(DecisionApplication):
             if len(notifications) < page:
                 return
 
+    def last_number(self, *, legal_entity: str, year: int, kind: str) -> int:
+        """Return the last number given in a series, booked or not; 0 where there is none."""
+        return self._series(legal_entity, year, kind).last
+
     def _issued(self, order: InvoiceOrder) -> tuple[Invoice, NumberSeries]:
         wished = order.date_wished()
         kind = CREDIT_NOTES if order.credits else INVOICES

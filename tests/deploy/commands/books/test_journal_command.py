@@ -1,4 +1,4 @@
-"""`wattledger journal` and `balance --as-of`, as a finance team calls them."""
+"""`wattledger journal`, `numbers` and `balance --as-of`, as a finance team calls them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from deploy.cli import MISUSED, WRONG, run
 from deploy.settings import NAMES
 from tests.charging_day import PARTITIONS
-from tests.projections.books_of_a_day import books_of_a_day
+from tests.projections.books_of_a_day import books_of_a_day, tamper
 
 
 @pytest.fixture
@@ -88,3 +88,21 @@ def test_the_balance_is_told_as_of_a_day(place: Path, capsys: pytest.CaptureFixt
     assert before == {}
     assert on_the_day["receivable:invoiced"] == 1071
     assert of_one == on_the_day
+
+
+def test_the_series_of_numbers_are_shown_whole_and_with_what_is_missing(
+    place: Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del place
+    assert run(["numbers"]) == 0
+    assert "every number has its document" in capsys.readouterr().out
+    tamper(database, "UPDATE issued_invoice SET number = 'W-2026-000009' WHERE number ="
+                     " (SELECT max(number) FROM issued_invoice)")  # fmt: skip
+
+    assert run(["numbers"]) == 1
+    shown = capsys.readouterr().out
+    assert "are missing before W-2026-000009" in shown
+    assert "the series are not whole" in shown
+    assert run(["numbers", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["is_whole"], found["series"][0]["last"]) == (False, 9)
