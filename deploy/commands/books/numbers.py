@@ -9,7 +9,7 @@ from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
-    from projections.document_numbers import NumberReport, SeriesBreak
+    from projections.balances.document_numbers import NumberReport, SeriesBreak
 
 COLUMNS: Final = {
     "legal entity": "left",
@@ -35,7 +35,7 @@ def numbers(*, folder: ReadingFolder = READ_FOLDER) -> int:
     """
     from ledger.database import dsn_of
     from ledger.invoices.issuer import InvoiceIssuer
-    from projections.document_numbers import number_report
+    from projections.balances.document_numbers import number_report
 
     with (
         opened(folder.settings()) as connection,

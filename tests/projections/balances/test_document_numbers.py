@@ -9,7 +9,12 @@ import psycopg
 import pytest
 
 from ledger.invoices.numbering import CREDIT_NOTES, INVOICES
-from projections.document_numbers import BREAKS_MAX, NumberReport, SeriesBreak, number_report
+from projections.balances.document_numbers import (
+    BREAKS_MAX,
+    NumberReport,
+    SeriesBreak,
+    number_report,
+)
 from tests.projections.books_of_a_day import ask
 
 DAY = date(2026, 3, 2)
