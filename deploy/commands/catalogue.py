@@ -324,7 +324,7 @@ COMMANDS: Final = (
         summary="Show what was booked, or write it for other books: CSV, XLSX, beancount.",
         examples=(
             "journal --from 2026-03-01 --to 2026-04-01",
-            "journal --from 2026-03-01 --to 2026-04-01 --output march.xlsx",
+            "journal --from 2026-03-01 --to 2026-04-01 --accounts books.yaml --output march.xlsx",
             "journal --format beancount > books.beancount",
         ),
     ),

@@ -17,6 +17,7 @@ from datetime import UTC, date, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from projections.journal.chart import NO_CHART, Chart
 from projections.journal.entries import BookedEntry
 from tariffs.phrases.printable import printable
 
@@ -35,7 +36,9 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
 _A_DAY: Final = timedelta(days=1)
 
 
-def beancount_lines(entries: Iterable[BookedEntry], accounts: Sequence[str]) -> Iterator[str]:
+def beancount_lines(
+    entries: Iterable[BookedEntry], accounts: Sequence[str], chart: Chart = NO_CHART
+) -> Iterator[str]:
     """Yield *entries* as text, after their *accounts*: all on which they post anything."""
     names = beancount_accounts(accounts)
     yield 'option "title" "Wattledger"\n'
@@ -43,7 +46,7 @@ def beancount_lines(entries: Iterable[BookedEntry], accounts: Sequence[str]) -> 
     for entry in entries:
         if not is_open:
             # Another legal entity's day may be one behind.
-            yield from _opened(names, entry.booked_on - _A_DAY)
+            yield from _opened(names, chart, entry.booked_on - _A_DAY)
             is_open = True
         yield _transaction(entry, names)
 
@@ -69,9 +72,12 @@ def _component(part: str) -> str:
     return name[0].upper() + name[1:]
 
 
-def _opened(names: Mapping[str, str], day: date) -> Iterator[str]:
+def _opened(names: Mapping[str, str], chart: Chart, day: date) -> Iterator[str]:
     for account, name in names.items():
         yield f"\n{day.isoformat()} open {name}\n  account: {_string(account)}\n"
+        for key, text in chart.of(account)._asdict().items():
+            if text:
+                yield f"  {key.replace('_', '-')}: {_string(text)}\n"
 
 
 def _transaction(entry: BookedEntry, names: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Final
 
+from projections.journal.chart import Chart
 from projections.journal.entries import BookedEntry
 
 COLUMNS: Final = (
@@ -18,6 +19,9 @@ COLUMNS: Final = (
     "session",
     "revision",
     "account",
+    "account_number",
+    "account_name",
+    "tax_code",
     "party",
     "currency",
     "debit",
@@ -27,7 +31,7 @@ AMOUNTS: Final = COLUMNS.index("debit"), COLUMNS.index("credit")
 Row = tuple[str | Decimal, ...]
 
 
-def rows_of(entry: BookedEntry) -> Iterator[Row]:
+def rows_of(entry: BookedEntry, chart: Chart) -> Iterator[Row]:
     """Yield a row for each posting: texts, and a debit or a credit as an exact amount."""
     booked_at = entry.booked_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     revision = "" if entry.revision is None else str(entry.revision)
@@ -41,6 +45,7 @@ def rows_of(entry: BookedEntry) -> Iterator[Row]:
             entry.session or "",
             revision,
             leg.account,
+            *chart.of(leg.account),
             leg.party,
             leg.currency,
             leg.amount if leg.amount_minor > 0 else "",

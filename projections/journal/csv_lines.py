@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final
 
+from projections.journal.chart import NO_CHART, Chart
 from projections.journal.columns import COLUMNS, Row, rows_of
 from projections.journal.entries import BookedEntry
 
@@ -15,14 +16,14 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula; a station may well choose it for its transaction."""
 
 
-def csv_lines(entries: Iterable[BookedEntry]) -> Iterator[str]:
+def csv_lines(entries: Iterable[BookedEntry], chart: Chart = NO_CHART) -> Iterator[str]:
     """Yield the heading and the lines of *entries*, each with its end.
 
     A text that a spreadsheet would compute has an apostrophe before it.
     """
     yield _line(COLUMNS)
     for entry in entries:
-        yield "".join(map(_line, rows_of(entry)))
+        yield "".join(map(_line, rows_of(entry, chart)))
 
 
 def _line(cells: Row) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from projections.errors import ProjectionError
+from projections.journal.chart import NO_CHART, Chart
 from projections.journal.columns import AMOUNTS, COLUMNS, rows_of
 from projections.journal.entries import BookedEntry
 
@@ -17,10 +18,10 @@ ROWS_MAX: Final = 1_048_576
 DIGITS_MAX: Final = 15
 _MADE: Final = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 """When each workbook says that it was made, so that the same books are the same bytes."""
-_WIDTHS: Final = (11, 25, 40, 8, 14, 36, 8, 24, 20, 9, 14, 14)
+_WIDTHS: Final = (11, 25, 40, 8, 14, 36, 8, 24, 14, 24, 9, 20, 9, 14, 14)
 
 
-def write_workbook(path: Path, entries: Iterable[BookedEntry]) -> None:
+def write_workbook(path: Path, entries: Iterable[BookedEntry], chart: Chart = NO_CHART) -> None:
     """Write *entries* to *path*, a row for each posting.
 
     An amount of more digits than a spreadsheet keeps is written as text.
@@ -44,7 +45,7 @@ def write_workbook(path: Path, entries: Iterable[BookedEntry]) -> None:
     row = 0
     try:
         for entry in entries:
-            for cells in rows_of(entry):
+            for cells in rows_of(entry, chart):
                 row += 1
                 if row >= ROWS_MAX:
                     raise TooManyRowsError

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_file, print_json, print_rows, say
 from deploy.progress_bar import ShowProgress, progress_bar
@@ -22,6 +23,7 @@ from deploy.running.opening import opened
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from projections.journal.chart import Chart
     from projections.journal.days import BookDays
     from projections.journal.entries import BookedEntry
 
@@ -67,6 +69,7 @@ def journal(
     legal_entity: str | None = None,
     format: JournalFormat | None = None,  # noqa: A002 - the option's name
     output: Path | None = None,
+    accounts: Path | None = None,
     limit: int = 50,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
@@ -81,24 +84,28 @@ def journal(
         format: csv (amounts as exact text), beancount, or xlsx; else what the file's name ends
             with. Without --output it is printed.
         output: The file to write; one that is there is replaced once the new one is whole.
+        accounts: A chart of accounts (books.yaml): numbers, names and tax codes for the file.
         limit: Show at most so many entries; files have all of them.
         folder: Where.
     """
     from ledger.declared.store import load_declarations
     from projections.journal.days import book_days
-    from projections.journal.entries import booked_entries
+    from projections.journal.entries import accounts_of, booked_entries
 
     kind = _format(format, output)
+    chart = _chart(accounts)
     with opened(folder.settings()) as connection, connection.transaction():
         connection.execute(_ONE_SNAPSHOT)
         days = book_days(
             load_declarations(connection), first=since, after=until, legal_entity=legal_entity
         )
+        if accounts is not None:
+            chart.check(accounts_of(connection, days))
         if output is not None and kind is not None:
-            count = _write(connection, days, kind, output)
+            count = _write(connection, days, kind, output, chart)
             say(f"{count} entries written to {output}")
         elif kind is not None:
-            for line in _lines(connection, days, kind, booked_entries(connection, days)):
+            for line in _lines(connection, days, kind, booked_entries(connection, days), chart):
                 print_file(line)
         else:
             _show(list(islice(booked_entries(connection, days), limit + 1)), limit, folder)
@@ -116,22 +123,40 @@ def _format(said: JournalFormat | None, output: Path | None) -> JournalFormat | 
     return said
 
 
+def _chart(path: Path | None) -> Chart:
+    from projections.journal.chart import NO_CHART, read_chart
+
+    if path is None:
+        return NO_CHART
+    chart, problems = read_chart(read_text(path), str(path))
+    if chart is None:
+        raise DeployError("\n".join(map(str, problems)))
+    return chart
+
+
 def _lines(
     connection: Connection[Any],
     days: BookDays,
     kind: JournalFormat,
     entries: Iterable[BookedEntry],
+    chart: Chart,
 ) -> Iterator[str]:
     from projections.journal.beancount_text import beancount_lines
     from projections.journal.csv_lines import csv_lines
     from projections.journal.entries import accounts_of
 
     if kind is JournalFormat.CSV:
-        return csv_lines(entries)
-    return beancount_lines(entries, accounts_of(connection, days))
+        return csv_lines(entries, chart)
+    return beancount_lines(entries, accounts_of(connection, days), chart)
 
 
-def _write(connection: Connection[Any], days: BookDays, kind: JournalFormat, output: Path) -> int:
+def _write(
+    connection: Connection[Any],
+    days: BookDays,
+    kind: JournalFormat,
+    output: Path,
+    chart: Chart,
+) -> int:
     """Write a file beside *output* and put it there once it is whole; return its entries."""
     from projections.journal.entries import booked_entries, entry_count
     from projections.journal.workbook import write_workbook
@@ -140,10 +165,10 @@ def _write(connection: Connection[Any], days: BookDays, kind: JournalFormat, out
     with progress_bar("writing", is_shown=True) as show, _replacing(output) as made:
         entries = _told(booked_entries(connection, days), total, show)
         if kind is JournalFormat.XLSX:
-            write_workbook(made, entries)
+            write_workbook(made, entries, chart)
         else:
             with made.open("w", encoding="utf-8", newline="") as file:
-                file.writelines(_lines(connection, days, kind, entries))
+                file.writelines(_lines(connection, days, kind, entries, chart))
     return total
 
 

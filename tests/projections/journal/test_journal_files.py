@@ -111,8 +111,8 @@ def test_a_row_says_when_why_who_and_how_much_to_the_cent() -> None:
 
     start = "2026-03-02,2026-03-02T07:00:00Z,rated:CP1/7"
     assert lines == (
-        f"{start},1,watt,CP1/7,1,receivable:unbilled,ann,EUR,12.30,\r\n"
-        f"{start},2,watt,CP1/7,1,rounding,,EUR,,12.30\r\n"
+        f"{start},1,watt,CP1/7,1,receivable:unbilled,,,,ann,EUR,12.30,\r\n"
+        f"{start},2,watt,CP1/7,1,rounding,,,,,EUR,,12.30\r\n"
     )
 
 
@@ -202,8 +202,8 @@ def test_a_workbook_computes_nothing_and_rounds_no_amount(tmp_path: Path) -> Non
     _, first, second = sheet_rows(path)
     assert first[COLUMNS.index("debit")] == "9999999999999.99"
     assert second[COLUMNS.index("credit")] == "10000000000000.00"
-    assert '<c r="K2" s="' in sheet
-    assert '<c r="L3" t="inlineStr">' in sheet
+    assert '<c r="N2" s="' in sheet
+    assert '<c r="O3" t="inlineStr">' in sheet
 
 
 def test_what_a_sheet_cannot_hold_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

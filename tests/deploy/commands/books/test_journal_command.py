@@ -59,6 +59,25 @@ def test_it_is_shown_printed_and_written_and_all_are_the_same(
     ]
 
 
+def test_a_chart_of_accounts_names_them_and_may_lack_none(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chart, output = place / "books.yaml", place / "all.csv"
+    chart.write_text('accounts: {"receivable:*": {number: 1400, name: Owed}}', "utf-8")
+    words = ["journal", "--accounts", str(chart), "--output", str(output)]
+    assert run(words) == WRONG
+    assert "lacks expected_tax, revenue:energy" in capsys.readouterr().err
+    assert not output.exists()
+    chart.write_text("accounts: {revenue: 7}", "utf-8")
+    assert run(words) == WRONG
+    assert f"{chart}:1:" in capsys.readouterr().err
+
+    chart.write_text('accounts: {"*": {number: "0400", name: All}}', "utf-8")
+    assert run(words) == 0
+    with output.open(encoding="utf-8", newline="") as file:
+        assert {row["account_number"] for row in csv.DictReader(file)} == {"0400"}
+
+
 def test_what_cannot_be_written_is_said_and_leaves_what_was_there(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,138 @@
+"""The chart of accounts: what an account of ours is called elsewhere, and what is wrong in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from beancount import loader
+
+from ledger.books import accounts as our_accounts
+from projections.journal.beancount_text import beancount_lines
+from projections.journal.chart import (
+    FAMILIES,
+    NO_ACCOUNT,
+    Chart,
+    ChartAccount,
+    ChartIncompleteError,
+    read_chart,
+)
+from projections.journal.csv_lines import csv_lines
+from projections.journal.entries import BookedEntry, Leg
+from tariffs.model.tariff import Dimension
+
+CHART = """
+accounts:
+  receivable:*: {number: "1400", name: Receivables}
+  receivable:unbilled: {number: "1401", name: Unbilled}
+  revenue:*: {number: "8400", name: Charging, tax_code: AM}
+  revenue:parking*: {number: "8401", name: Parking}
+"""
+
+
+def chart(text: str = CHART) -> Chart:
+    found, problems = read_chart(text, "books.yaml")
+    assert found is not None, problems
+    return found
+
+
+@pytest.mark.parametrize(
+    ("account", "number"),
+    [
+        ("receivable:unbilled", "1401"),
+        ("receivable:invoiced", "1400"),
+        ("receivable:", "1400"),
+        ("receivable", None),
+        ("revenue:energy", "8400"),
+        ("revenue:parking_time", "8401"),
+        ("vat:DE:19", None),
+    ],
+)
+def test_the_account_itself_goes_first_and_then_the_longest_beginning(
+    account: str, number: str | None
+) -> None:
+    found = chart().find(account)
+
+    assert (found and found.number) == number
+
+
+def test_one_line_may_stand_for_everything() -> None:
+    found = chart('accounts: {"*": {number: 0400}}')
+
+    assert found.of("vat:DE:19") == ChartAccount("0400", "", "")
+    assert chart().of("vat:DE:19") == NO_ACCOUNT
+
+
+def test_what_is_booked_and_not_in_the_chart_is_named() -> None:
+    chart().check(["revenue:energy", "receivable:unbilled"])
+    with pytest.raises(ChartIncompleteError, match=r"lacks rounding, vat:DE:19: .*\(or vat:\*\)"):
+        chart().check(["revenue:energy", "rounding", "vat:DE:19"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the file is empty"),
+        ("accounts: 7", "must be accounts of ours"),
+        ("account: {}", "did you mean 'accounts'"),
+        ("accounts: {revenu:energy: {number: 1}}", "did you mean 'revenue'"),
+        ("accounts: {assets: {number: 1}}", "they begin with receivable"),
+        ('accounts: {"revenue:*:x": {number: 1}}', "at the end alone"),
+        ("accounts: {rounding: {name: R}}", "needs 'number'"),
+        ("accounts: {rounding: {number: 1, nam: R}}", "did you mean 'name'"),
+        ("accounts: {rounding: 1}", "must be keys with values"),
+        ("accounts: {rounding: {number: 1}, rounding: {number: 2}}", "rounding"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_spot(text: str, said: str) -> None:
+    found, problems = read_chart(text, "books.yaml")
+
+    assert found is None
+    assert said in "\n".join(map(str, problems))
+    assert str(problems[0]).startswith("books.yaml:1:")
+
+
+def test_every_account_that_a_decision_posts_to_is_of_a_known_family() -> None:
+    named = [
+        value
+        for name, value in vars(our_accounts).items()
+        if name.isupper() and isinstance(value, str)
+    ]
+    named += [our_accounts.revenue_account(each) for each in Dimension]
+
+    assert {each.partition(":")[0] for each in named} | {"vat", "tax"} == set(FAMILIES)
+
+
+def test_files_carry_number_name_and_tax_code(tmp_path: Path) -> None:
+    legs = (
+        Leg(account="receivable:unbilled", party="", currency="EUR", amount_minor=5),
+        Leg(account="revenue:energy", party="", currency="EUR", amount_minor=-5),
+    )
+    moment = datetime(2026, 3, 2, tzinfo=UTC)
+    entry = BookedEntry(
+        booked_on=date(2026, 3, 2),
+        booked_at=moment,
+        entry="rated:1",
+        legal_entity="watt",
+        session=None,
+        revision=None,
+        postings=legs,
+    )
+    written = "".join(csv_lines([entry], chart()))
+    rows = list(csv.DictReader(io.StringIO(written, newline="")))
+    found = [(each["account_number"], each["account_name"], each["tax_code"]) for each in rows]
+    assert found == [("1401", "Unbilled", ""), ("8400", "Charging", "AM")]
+
+    path = tmp_path / "books.beancount"
+    lines = beancount_lines([entry], [leg.account for leg in legs], chart())
+    path.write_text("".join(lines), "utf-8")
+    entries, errors, _ = loader.load_file(str(path))
+    assert errors == []
+    assert [(each.meta["number"], each.meta["name"]) for each in entries[:2]] == [
+        ("1401", "Unbilled"),
+        ("8400", "Charging"),
+    ]
+    assert (entries[1].meta["tax-code"], "tax-code" in entries[0].meta) == ("AM", False)
