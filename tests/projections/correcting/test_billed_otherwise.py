@@ -20,8 +20,15 @@ from projections.correcting.differences import (
     differences,
     selected_stations,
 )
-from tests.charging_day import MORNING
-from tests.faults.broken_books import is_identical, rows
+from tests.charging_day import (
+    MORNING,
+    charging_day,
+    declare_day,
+    declare_fleet,
+    everywhere,
+    write_log,
+)
+from tests.faults.broken_books import is_identical, rows, work
 from tests.projections.correcting.claimed_token import claimed_token
 
 DAY = RatedSelection(since=MORNING - timedelta(hours=7), until=MORNING + timedelta(hours=17))
@@ -123,3 +130,38 @@ def test_a_selection_is_of_the_time_and_of_each_that_is_given(
     given = {name: getattr(DAY, name) for name in DAY.__struct_fields__}
 
     assert len(found(claimed, RatedSelection(**(given | only)))) == count
+
+
+def test_a_tariff_that_was_wrong_is_published_from_its_first_day_and_prices_its_sessions_again(
+    database: str,
+) -> None:
+    write_log(database, charging_day(declare_fleet(database)))
+    work(database)
+    before = rows(database, "SELECT session_id, revision FROM session WHERE state = 'rated'")
+    version = declare_day(
+        database,
+        "tariff: DAY\ncurrency: EUR\nvat: 19\nelements:\n  - energy: 0.20\n    parking_time: 3.00\n",
+    )
+    write_log(database, list(everywhere(version, 300)))
+    work(database)
+
+    differing = found(database)
+    moved = {
+        each.was.payer.party: (each.was.net_minor, each.now and each.now.net_minor)
+        for each in differing
+    }
+    # Half the price; and the resident's energy, which only the first version grants, is charged.
+    assert moved == {"bearer1": (420, 210), "fleet": (80, 40), "home": (0, 80)}
+    correct(database, differing)
+
+    assert found(database) == []
+    corrected = {each.was.session_id for each in differing}
+    assert corrected <= {session_id for session_id, _ in before}
+    versions = rows(
+        database,
+        "SELECT DISTINCT revision FROM session WHERE session_id = ANY(ARRAY["
+        + ", ".join(f"'{each}'" for each in sorted(corrected))
+        + "])",
+    )
+    assert versions == [(2,)]
+    assert is_identical(database)
