@@ -140,7 +140,8 @@ def test_a_tariff_that_was_wrong_is_published_from_its_first_day_and_prices_its_
     before = rows(database, "SELECT session_id, revision FROM session WHERE state = 'rated'")
     version = declare_day(
         database,
-        "tariff: DAY\ncurrency: EUR\nvat: 19\nelements:\n  - energy: 0.20\n    parking_time: 3.00\n",
+        "tariff: DAY\ncurrency: EUR\nvat: 19\n"
+        "elements:\n  - energy: 0.20\n    parking_time: 3.00\n",
     )
     write_log(database, list(everywhere(version, 300)))
     work(database)

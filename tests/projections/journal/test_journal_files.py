@@ -206,6 +206,15 @@ def test_a_workbook_computes_nothing_and_rounds_no_amount(tmp_path: Path) -> Non
     assert '<c r="O3" t="inlineStr">' in sheet
 
 
+@pytest.mark.parametrize("text", ["x" * 32_767, "x" * 32_768, "a\x00b\x1b", "<&>\n"])
+def test_whatever_a_text_is_a_cell_has_it_as_far_as_one_can(tmp_path: Path, text: str) -> None:
+    write_workbook(tmp_path / "book.xlsx", [entry(session=text)])
+
+    _, row, _ = sheet_rows(tmp_path / "book.xlsx")
+    assert row[COLUMNS.index("session")].startswith(text[:1])
+    assert len(row[COLUMNS.index("session")]) >= min(len(text), 32_767)
+
+
 def test_what_a_sheet_cannot_hold_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "ROWS_MAX", 3)
     write_workbook(tmp_path / "two.xlsx", [entry()])
