@@ -53,11 +53,12 @@ class StationSocket(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """End, and let go of what else only the garbage collector would find: it stops the loop.
 
-        The library's closure for `agree` and the traceback of an end without a word hold it.
+        The library's closure for `agree` holds it, its protocol the parser that waits for more.
         """
         self._opened.discard(self)
         super().connection_lost(exc)
         vars(self.protocol).pop("select_subprotocol", None)
+        self.protocol.parser.close()
         if self.protocol.parser_exc is not None:
             self.protocol.parser_exc.with_traceback(None)
 

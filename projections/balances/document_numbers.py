@@ -31,7 +31,7 @@ _SERIES: LiteralString = (
     _NUMBERED
     + """
 SELECT legal_entity, is_note, year, count(*), min(number COLLATE "C"), max(place),
-       count(*) FILTER (WHERE place <> place_before + 1),
+       count(*) FILTER (WHERE place > place_before + 1),
        count(*) FILTER (WHERE issued_on < day_before)
 FROM compared GROUP BY legal_entity, is_note, year ORDER BY legal_entity, year, is_note
 """
@@ -47,14 +47,14 @@ ORDER BY legal_entity, year, is_note, place LIMIT %s
 
 
 class SeriesBreak(msgspec.Struct, frozen=True, kw_only=True):
-    """Before document `number`, those numbered `missing_from` to `missing_to` are missing.
+    """What is off with document `number`; those `missing` before it are from ... to ...
 
-    Both null: none is missing, but it is dated earlier than the one before it.
+    null: none is missing, but it has the number of another (`is_twice`), or an earlier day than it.
     """
 
     number: str
-    missing_from: int | None
-    missing_to: int | None
+    missing: tuple[int, int] | None
+    is_twice: bool = False
 
 
 class NumberedSeries(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +122,8 @@ def _breaks(rows: Iterable[tuple[str, int, int]]) -> tuple[SeriesBreak, ...]:
     return tuple(
         SeriesBreak(
             number=number,
-            missing_from=before + 1 if place != before + 1 else None,
-            missing_to=place - 1 if place != before + 1 else None,
+            missing=(before + 1, place - 1) if place > before + 1 else None,
+            is_twice=place == before,
         )
         for number, before, place in rows
     )

@@ -16,8 +16,6 @@ from projections.journal.entries import BookedEntry
 ROWS_MAX: Final = 1_048_576
 """What a sheet holds, with its heading."""
 DIGITS_MAX: Final = 15
-TEXT_MAX: Final = 32_767
-"""Characters of a cell; CSV has the rest."""
 _MADE: Final = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 """When each workbook says that it was made, so that the same books are the same bytes."""
 _WIDTHS: Final = (11, 25, 40, 8, 14, 36, 8, 24, 14, 24, 9, 20, 9, 14, 14)
@@ -34,15 +32,8 @@ def write_workbook(path: Path, entries: Iterable[BookedEntry], chart: Chart = NO
     """
     import xlsxwriter  # noqa: PLC0415 - only who wants one waits for it
 
-    book = xlsxwriter.Workbook(
-        str(path),
-        {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "tmpdir": str(path.parent),
-        },
-    )
+    options = {"constant_memory": True, "tmpdir": str(path.parent)}
+    book = xlsxwriter.Workbook(str(path), options)
     book.set_properties({"title": "Journal", "created": _MADE})
     sheet = book.add_worksheet("Journal")
     money = {places: book.add_format({"num_format": _places(places)}) for places in range(5)}
@@ -59,8 +50,8 @@ def write_workbook(path: Path, entries: Iterable[BookedEntry], chart: Chart = NO
                     raise TooManyRowsError
                 for column, cell in enumerate(cells):
                     if not isinstance(cell, Decimal):
-                        # What is too long the library leaves out without a word.
-                        sheet.write_string(row, column, cell[:TEXT_MAX])
+                        # No formula and no link, whatever it says; cut where a cell ends.
+                        sheet.write_string(row, column, cell)
                     elif len(cell.as_tuple().digits) > DIGITS_MAX:
                         sheet.write_string(row, column, f"{cell:f}")
                     else:

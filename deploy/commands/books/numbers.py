@@ -81,8 +81,11 @@ def _print(report: NumberReport) -> None:
 
 
 def _said(each: SeriesBreak) -> str:
-    if each.missing_from is None:
+    if each.is_twice:
+        return f"{each.number} has a number that another document has"
+    if each.missing is None:
         return f"{each.number} is dated earlier than the document before it"
-    if each.missing_from == each.missing_to:
-        return f"number {each.missing_from} is missing before {each.number}"
-    return f"numbers {each.missing_from} to {each.missing_to} are missing before {each.number}"
+    first, last = each.missing
+    if first == last:
+        return f"number {first} is missing before {each.number}"
+    return f"numbers {first} to {last} are missing before {each.number}"

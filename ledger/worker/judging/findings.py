@@ -60,8 +60,12 @@ class Findings:
     def __init__(self) -> None:
         self.changed: dict[str, SessionRow] = {}
         self.gone: set[str] = set()
-        self.decisions: list[Decision] = []
         self._of_session: defaultdict[str, list[Decision]] = defaultdict(list)
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """The decisions, those about a session in their order."""
+        return [decision for some in self._of_session.values() for decision in some]
 
     def has_decided(self, session_id: str, moment: Moment) -> bool:
         """Whether the record of *moment* led to a decision about the session already."""
@@ -77,7 +81,6 @@ class Findings:
 
     def decide(self, row: SessionRow, decision: Decision) -> None:
         """Keep a *decision* about the session of *row*."""
-        self.decisions.append(decision)
         self._of_session[decision.session_id].append(decision)
         # A rating may note more than the fold.
         row.flags = sorted({*row.flags, *decision.flags})
@@ -108,7 +111,6 @@ class Findings:
         """Begin the next group."""
         self.changed.clear()
         self.gone.clear()
-        self.decisions.clear()
         self._of_session.clear()
 
     def drop(self, row: SessionRow) -> None:

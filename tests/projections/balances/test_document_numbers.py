@@ -80,8 +80,8 @@ def test_what_is_missing_is_named_with_where(database: str) -> None:
 
     assert not found.is_whole
     assert found.breaks == (
-        SeriesBreak(number="W-2026-000002", missing_from=1, missing_to=1),
-        SeriesBreak(number="W-2026-000007", missing_from=4, missing_to=6),
+        SeriesBreak(number="W-2026-000002", missing=(1, 1)),
+        SeriesBreak(number="W-2026-000007", missing=(4, 6)),
     )
     assert found.series[0].gaps == 2
 
@@ -95,10 +95,18 @@ def test_a_document_of_an_earlier_day_than_the_one_before_is_named(database: str
         found = report(connection, invoices=3)
 
     assert not found.is_whole
-    assert found.breaks == (
-        SeriesBreak(number="W-2026-000003", missing_from=None, missing_to=None),
-    )
+    assert found.breaks == (SeriesBreak(number="W-2026-000003", missing=None),)
     assert (found.series[0].gaps, found.series[0].days_back) == (0, 1)
+
+
+def test_a_number_that_two_documents_have_is_named(database: str) -> None:
+    with ask(database) as connection:
+        issued(connection, "W-2026-000001", "X-2026-000001", "W-2026-000002")
+        found = report(connection, invoices=2)
+
+    assert not found.is_whole
+    assert found.breaks == (SeriesBreak(number="X-2026-000001", missing=None, is_twice=True),)
+    assert found.series[0].gaps == 0
 
 
 @pytest.mark.parametrize(("given", "is_whole"), [(1, False), (2, True), (3, False)])

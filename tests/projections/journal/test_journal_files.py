@@ -100,8 +100,18 @@ def test_csv_has_every_posting_and_its_totals_are_the_trial_balance_s(
     assert tuple(heading) == COLUMNS
     assert of_rows(rows) == totals(books)
     assert len({row[2] for row in rows}) == entry_count(books, EVER)
+    assert {row[COLUMNS.index("party")] for row in rows} == {"", "bearer1", "fleet"}
     assert text == "".join(csv_lines(booked_entries(books, EVER)))
     assert text.count("\r\n") == len(rows) + 1
+
+
+def test_a_party_is_called_by_its_name_until_that_is_erased(
+    books: psycopg.Connection[tuple[object, ...]],
+) -> None:
+    books.execute("UPDATE subject SET name = 'Ltd' WHERE subject = 'bearer1'")
+    written = {leg.party for each in booked_entries(books, EVER) for leg in each.postings}
+
+    assert written == {"", "Ltd", "fleet"}
 
 
 def test_a_row_says_when_why_who_and_how_much_to_the_cent() -> None:
@@ -162,6 +172,14 @@ def test_what_stations_write_ends_no_text_of_beancount(tmp_path: Path) -> None:
     assert entries[-1].meta["session"].startswith('CP1/"')
 
 
+def test_accounts_are_open_before_whatever_any_calendar_calls_the_first_day(tmp_path: Path) -> None:
+    path = tmp_path / "books.beancount"
+    lines = beancount_lines([entry(day=3), entry(day=2)], ["receivable:unbilled", "revenue:energy"])
+    path.write_text("".join(lines), "utf-8")
+
+    assert loader.load_file(str(path))[1] == []
+
+
 def test_no_two_accounts_are_called_the_same_and_all_as_beancount_wants() -> None:
     accounts = ["tax:CA:TPS/TVQ:5", "tax:CA:TPS-TVQ:5", "vat:DE:7.7", "vat:DE:77", "new", "tax:é:5"]
 
@@ -170,6 +188,7 @@ def test_no_two_accounts_are_called_the_same_and_all_as_beancount_wants() -> Non
     assert len(set(names.values())) == len(accounts)
     assert names["vat:DE:7.7"] == "Liabilities:Vat:DE:7-7"
     assert names["new"] == "Equity:New"
+    assert names["tax:CA:TPS-TVQ:5"] + "-2" == names["tax:CA:TPS/TVQ:5"]
     for name in names.values():
         assert re.fullmatch(r"[A-Z][a-z]+(:[A-Z0-9][A-Za-z0-9-]*)+", name), name
 
@@ -186,6 +205,8 @@ def test_a_workbook_has_the_same_rows_and_the_same_bytes_again(
     filled = [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows]
     assert of_rows(filled) == totals(books)
     assert one.read_bytes() == other.read_bytes()
+    with zipfile.ZipFile(one) as book:
+        assert b"2000-01-01T00:00:00Z" in book.read("docProps/core.xml"), "no time of today"
 
 
 def test_a_workbook_computes_nothing_and_rounds_no_amount(tmp_path: Path) -> None:
@@ -218,9 +239,10 @@ def test_whatever_a_text_is_a_cell_has_it_as_far_as_one_can(tmp_path: Path, text
 def test_what_a_sheet_cannot_hold_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "ROWS_MAX", 3)
     write_workbook(tmp_path / "two.xlsx", [entry()])
+    monkeypatch.setattr(workbook, "ROWS_MAX", 2)
 
     with pytest.raises(TooManyRowsError, match="--from"):
-        write_workbook(tmp_path / "three.xlsx", [entry(), entry()])
+        write_workbook(tmp_path / "three.xlsx", [entry()])
 
 
 def test_nothing_booked_is_a_file_too(tmp_path: Path) -> None:
