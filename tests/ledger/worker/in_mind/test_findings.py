@@ -31,7 +31,7 @@ def test_a_record_decides_once_about_a_session(
 ) -> None:
     findings = Findings()
     moment = Moment(partition=0, position=5, at=NOON)
-    findings.decisions.append(replace(rated(session()), session_id="ST-1/1", moment=moment))
+    findings.decide(row(), replace(rated(session()), session_id="ST-1/1", moment=moment))
 
     assert findings.has_decided(session_id, replace(moment, position=position)) is has
 
@@ -40,10 +40,13 @@ def test_the_next_group_begins_with_nothing() -> None:
     findings = Findings()
     findings.change(row("A"))
     findings.drop(row("B"))
-    findings.decisions.append(rated(session()))
+    decision = rated(session())
+    findings.decide(row(), decision)
+    assert findings.decisions == [decision]
 
     findings.clear()
 
     assert not findings.changed
     assert not findings.gone
     assert not findings.decisions
+    assert not findings.has_decided(decision.session_id, decision.moment)
