@@ -1,17 +1,21 @@
-"""Which data folder a command works on: the options that all commands share."""
+"""The options that commands share: which data folder they work on, and how much they list."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, TypeAlias
 
 from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
 from deploy.settings import Settings, load_settings
 
 SHARED = Group("Where and how", sort_key=9)
+LIMIT_MAX: Final = 1_000_000
+Limit: TypeAlias = Annotated[int, Parameter(validator=Number(gte=1, lte=LIMIT_MAX))]
+"""At most so many rows of a list."""
 
 
 @Parameter(name="*")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.login import login
 from deploy.errors import DeployError
 from deploy.output import print_json, print_json_text, print_rows, say
@@ -24,7 +24,7 @@ def show(
     /,
     *,
     station: str | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Show raw frames, verbatim, with our answers: one record, or what a station said.
@@ -81,7 +81,7 @@ def set_aside(
     *,
     station: str | None = None,
     include_taken: Annotated[bool, Parameter(negative=())] = False,
-    limit: int = 100,
+    limit: Limit = 100,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """List the lines that raised an error and were left out of the books.

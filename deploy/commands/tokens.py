@@ -7,7 +7,7 @@ from typing import LiteralString
 
 import msgspec
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.output import print_json, print_rows
 from deploy.running.opening import opened
 
@@ -37,7 +37,7 @@ class UnknownToken(msgspec.Struct, frozen=True, kw_only=True):
     times: int
 
 
-def unknown(*, limit: int = 100, folder: ReadingFolder = READ_FOLDER) -> int:
+def unknown(*, limit: Limit = 100, folder: ReadingFolder = READ_FOLDER) -> int:
     """List tokens that stations showed and nobody declared, the latest first.
 
     What a station is answered for them is the policy's `unknown_tokens`.

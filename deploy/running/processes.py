@@ -85,7 +85,7 @@ def serve_stations(context: PartContext, stop: threading.Event, ready: Ready, wa
 def _collect_seldom() -> None:
     """Let the garbage collector look through thousands of connections seldom: it stops the loop.
 
-    A connection that ended is gone without it (tests/ingest/edge/test_letting_go.py).
+    A connection that ended is gone without it (tests/ingest/edge/connections/test_letting_go.py).
     """
     gc.collect()
     gc.freeze()

@@ -59,7 +59,10 @@ def write_workbook(path: Path, entries: Iterable[BookedEntry], chart: Chart = NO
                         sheet.write_number(row, column, cell, money.get(places))
     finally:
         sheet.autofilter(0, 0, max(row, 1), max(AMOUNTS))
-        book.close()
+        try:
+            book.close()
+        except xlsxwriter.exceptions.FileCreateError as error:
+            raise OSError(str(error)) from error
 
 
 def _places(places: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
@@ -19,7 +19,7 @@ COLUMNS = {
 
 
 def listed(
-    *, customer: str | None = None, limit: int = 50, folder: ReadingFolder = READ_FOLDER
+    *, customer: str | None = None, limit: Limit = 50, folder: ReadingFolder = READ_FOLDER
 ) -> int:
     """List issued invoices and credit notes, the newest first.
 

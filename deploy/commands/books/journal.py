@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
 from deploy.output import print_file, print_json, print_rows, say
@@ -70,7 +70,7 @@ def journal(
     format: JournalFormat | None = None,  # noqa: A002 - the option's name
     output: Path | None = None,
     accounts: Path | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Show what was booked, or write it for other books: CSV, XLSX, beancount.

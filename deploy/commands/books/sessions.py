@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened, opened_with_log
@@ -33,7 +33,7 @@ def listed(
     *,
     state: State | None = None,
     station: str | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """List charging sessions and what they cost, the newest first. Times are UTC.
@@ -88,7 +88,7 @@ def _say_what_was_told(sessions: list[SessionSummary]) -> None:
             say(f"{each.session_id}: {ENGLISH.words(told)}")
 
 
-def held(*, limit: int = 200, folder: ReadingFolder = READ_FOLDER) -> int:
+def held(*, limit: Limit = 200, folder: ReadingFolder = READ_FOLDER) -> int:
     """List the sessions that wait for a person's decision, each with its reasons.
 
     Args:

@@ -8,7 +8,7 @@ from typing import LiteralString
 
 import msgspec
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.text_files import FromStdin, read_secret
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
@@ -81,7 +81,7 @@ def password(
     return 0
 
 
-def refused(*, limit: int = 100, folder: ReadingFolder = READ_FOLDER) -> int:
+def refused(*, limit: Limit = 100, folder: ReadingFolder = READ_FOLDER) -> int:
     """List who was refused a connection, from which address and why, the latest first.
 
     The newest thousand of each reason are kept; the counts are of all. What is refused shows here

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say, shown
 from deploy.running.opening import opened
@@ -40,7 +40,7 @@ def listed(
     site: str | None = None,
     connected: Connected = None,
     after: str | None = None,
-    limit: int = 100,
+    limit: Limit = 100,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """List the declared stations, each with its connection and its connectors.

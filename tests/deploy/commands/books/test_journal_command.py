@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,36 @@ def test_what_cannot_be_written_is_said_and_leaves_what_was_there(
         assert said in capsys.readouterr().err
     assert kept.read_text("utf-8") == "before"
     assert run(["journal", "--format", "pdf"]) == MISUSED
+
+
+@pytest.mark.parametrize("name", ["full.xlsx", "full.csv", "full.beancount"])
+def test_a_full_disk_is_said_and_leaves_what_was_there(
+    place: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    kept = place / name
+    kept.write_text("before", "utf-8")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
+    try:
+        assert run(["journal", "--output", str(kept)]) == WRONG
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert f"cannot write {kept}" in capsys.readouterr().err
+    assert [each.name for each in place.iterdir()] == [name]
+    assert kept.read_text("utf-8") == "before"
+
+
+@pytest.mark.parametrize("limit", ["-1", "0", "1000001", "9" * 30])
+@pytest.mark.parametrize(
+    "words", [["journal"], ["invoices"], ["sessions"], ["sessions", "held"], ["tokens", "unknown"]]
+)
+def test_a_list_of_fewer_than_one_or_more_than_a_million_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], limit: str
+) -> None:
+    del place
+    assert run([*words, "--limit", limit]) == MISUSED
+    assert "--limit" in capsys.readouterr().err
 
 
 def test_the_balance_is_told_as_of_a_day(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
