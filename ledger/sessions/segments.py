@@ -10,6 +10,7 @@ from decimal import Decimal
 from ledger.facts.station_clock import FARTHEST, in_utc
 from ledger.facts.station_facts import (
     NO_ID,
+    ConnectorStatusChanged,
     Measurand,
     QueueReported,
     ReadingContext,
@@ -87,7 +88,10 @@ def source_of(fact: SessionFact | QueueReported) -> Source:
 
 
 def rough_time(
-    fact: SessionFact, traits: StationTraits, *, occurred_at: datetime | None = None
+    fact: SessionFact | ConnectorStatusChanged,
+    traits: StationTraits,
+    *,
+    occurred_at: datetime | None = None,
 ) -> datetime:
     """Return about when *fact* happened: good enough to order sessions, before any clock is learnt.
 
@@ -117,7 +121,7 @@ def dated(fact: StationFact, traits: StationTraits) -> datetime:
 
     A stop goes before a start of the same moment: what ended there was begun before.
     """
-    if isinstance(fact, SessionUpdated | SessionStarted):
+    if isinstance(fact, SessionUpdated | SessionStarted | ConnectorStatusChanged):
         return rough_time(fact, traits)
     if isinstance(fact, SessionEnded):
         return rough_time(fact, traits) - AN_INSTANT

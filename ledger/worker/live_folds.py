@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final
 
 from ledger.asides.aside import Aside, AsideStep, LinesRaiseError, why_of
@@ -31,9 +29,9 @@ from ledger.sessions.told import (
 )
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.extent import Extent
+from ledger.worker.loose_facts import NO_TRANSACTION, Horizon, LooseFacts
 from ledger.worker.session_rows import BEGINNING
 
-NO_TRANSACTION: Final = ""
 FACTS_OPEN_MAX: Final = 20_000
 """Facts in open folds at the end of a transaction, about; folds not used lately are closed."""
 
@@ -61,28 +59,29 @@ class LiveFold:
     `size` is how many facts it holds, and one for the fold itself.
     """
 
-    __slots__ = ("_brought", "_extent", "_fold", "_held", "_is_loaded", "_later", "_loose",
-                 "_loose_taken", "_numbers", "_told", "changed", "horizon", "size")  # fmt: skip
+    __slots__ = ("_brought", "_extent", "_fold", "_held", "_later", "_loose", "_told", "changed",
+                 "size")  # fmt: skip
 
-    def __init__(self, station_id: str, traits: StationTraits, horizon: datetime) -> None:
+    def __init__(self, station_id: str, traits: StationTraits, horizon: Horizon) -> None:
         self._fold = fold_station(station_id, NOTHING, traits)
         self._told = NOTHING
         self._held: dict[str, Held] = {}
-        self._loose: list[tuple[datetime, int, StationFact]] = []
-        self._loose_taken = 0
+        self._loose = LooseFacts(station_id, horizon)
         self._brought: list[StationFact] = []
         self._later: list[StationFact] = []
         self._extent: Mapping[str, Extent] = {}
-        self._is_loaded = False
-        self._numbers = count()
         self.changed: set[str] = set()
-        self.horizon = horizon
         self.size = 1
 
     @property
     def station_id(self) -> str:
         """Whose fold it is."""
         return self._fold.station_id
+
+    @property
+    def horizon(self) -> Horizon:
+        """Since when loose facts are held."""
+        return self._loose.horizon
 
     @property
     def traits(self) -> StationTraits:
@@ -145,7 +144,7 @@ class LiveFold:
         self,
         shelf: FactShelf,
         extent: Mapping[str, Extent],
-        horizon: datetime,
+        horizon: Horizon,
         position: int,
     ) -> None:
         """Hold what *extent* says and what came since *horizon*, as known before *position*.
@@ -162,10 +161,8 @@ class LiveFold:
         for transaction in self._held.keys() - extent.keys():
             stale += self._held.pop(transaction).facts
             parts[transaction] = None
-        self.horizon = horizon
-        while self._loose and self._loose[0][0] < horizon:
-            stale.append(heappop(self._loose)[2])
-        news = self._loose_news(shelf)
+        stale += self._loose.move(horizon)
+        news = self._loose.news(shelf)
         last, self._extent = self._extent, extent
         other = [key for key, each in extent.items() if last.get(key) is not each]
         for transaction in sorted(key for key in other if not self._is_as_before(key, extent[key])):
@@ -206,7 +203,7 @@ class LiveFold:
         """Take the facts of *transaction* that the shelf is about to hand over to the table."""
         news: list[StationFact] = []
         if transaction == NO_TRANSACTION:
-            news, self._loose_taken = self._loose_news(shelf), 0
+            news = self._loose.caught_up(shelf)
         elif (held := self._held.get(transaction)) and held.facts_from is not None:
             news, held.taken = self._brought_of(shelf, transaction, held), 0
         self._later += news
@@ -285,24 +282,14 @@ class LiveFold:
         held.facts += facts
         return facts
 
-    def _loose_news(self, shelf: FactShelf) -> list[StationFact]:
-        """Return what came since the horizon without a transaction, and hold it."""
-        key = (self._fold.station_id, NO_TRANSACTION)
-        brought = shelf.new.get(key, [])
-        news = brought[self._loose_taken :] if self._is_loaded else shelf.facts(key, self.horizon)
-        self._loose_taken, self._is_loaded = len(brought), True
-        facts = [fact for fact in news if fact.received_at >= self.horizon]
-        for fact in facts:
-            heappush(self._loose, (fact.received_at, next(self._numbers), fact))
-        return facts
-
 
 def _raising(
     live: LiveFold, shelf: FactShelf, extent: Mapping[str, Extent]
 ) -> list[tuple[StationFact, Exception]]:
     """Return the facts of *extent* that the station's fold cannot be made with, in log order."""
     station_id, parts = live.station_id, {key: each.part for key, each in extent.items()}
-    facts = shelf.facts((station_id, NO_TRANSACTION), live.horizon)
+    loose = shelf.facts((station_id, NO_TRANSACTION), min(live.horizon))
+    facts = [fact for fact in loose if fact.received_at >= live.horizon.since(fact)]
     for transaction, each in extent.items():
         if transaction == NO_TRANSACTION:
             continue
@@ -336,11 +323,11 @@ class LiveFolds:
         """Return the station's fold where it is open."""
         return self._open.get(station_id)
 
-    def open(self, station_id: str, traits: StationTraits, horizon: datetime) -> LiveFold:
+    def open(self, station_id: str, traits: StationTraits, horizon: Horizon) -> LiveFold:
         """Return the station's fold, a new one where the open one cannot be continued."""
         live = self._open.pop(station_id, None)
-        # Loose frames from before its horizon were let go: it cannot take them up again.
-        if live is None or horizon < live.horizon or live.traits != traits:
+        # What is loose and from before its horizon was let go: it cannot take that up again.
+        if live is None or horizon.is_before(live.horizon) or live.traits != traits:
             live = LiveFold(station_id, traits, horizon)
         self._open[station_id] = live
         self._used.add(station_id)

@@ -15,6 +15,7 @@ from ledger.asides.aside import Aside, AsideStep
 from ledger.asides.stored import Taken, stalled_stations, store_asides, store_counts
 from ledger.facts.station_facts import (
     OF_NO_FOLD,
+    ConnectorStatusChanged,
     FrameSetAside,
     PaymentReported,
     PriceTold,
@@ -34,7 +35,7 @@ from ledger.worker.entries import Entry, EntryReader
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.judging.findings import Findings
 from ledger.worker.judging.judge import Judge
-from ledger.worker.live_folds import NO_TRANSACTION
+from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.position import Reached
 from ledger.worker.rater import Rater
 from ledger.worker.recollection import Named
@@ -281,15 +282,18 @@ class PartitionWorker:
             memory.heard_at = max(memory.heard_at, fact.received_at)
             # The way of nearly every frame: no fold, no decision.
             if type(fact) is SessionUpdated and not memory.is_overdue(entry.at, wait):
-                row = self._row_read_on(fact, memory, entry.at)
+                row = memory.row_read_on(fact, entry.at, self._rater.traits)
                 if row is not None:
                     new[station_id, row.transaction_ref].append(fact)
                     row.read_on(fact)
                     if row.state is not SessionState.OPEN:
                         self._findings.change(row)
                     continue
-            if self._shelve(fact, memory):
-                named.setdefault(station_id, {}).setdefault(transaction_of(fact), []).append(fact)
+            concerned = {transaction_of(fact)} if self._shelve(fact, memory) else set()
+            if type(fact) is ConnectorStatusChanged:
+                concerned |= self._judge.recollection.decided_at(memory, fact, entry.at)
+            for transaction in concerned:
+                named.setdefault(station_id, {}).setdefault(transaction, []).append(fact)
         return named
 
     def _note_price(self, fact: PriceTold, memory: StationMemory) -> None:
@@ -298,21 +302,6 @@ class PartitionWorker:
             self._set_aside[fact.station_id, "price_of_no_session"] += 1
         elif rows[-1].ended_at is not None:  # while it charges it is a price so far
             self._findings.tell(self._connection, rows[-1], fact.gross)
-
-    def _row_read_on(
-        self, fact: SessionUpdated, memory: StationMemory, at: datetime
-    ) -> SessionRow | None:
-        """Return the row of the session that *fact* only is one more reading of."""
-        transaction = fact.transaction_ref or NO_TRANSACTION
-        rows = memory.plain.get(transaction)
-        if rows is None:
-            return None
-        if len(rows) == 1 and rows[0].facts_from is None:
-            row: SessionRow | None = rows[0]
-        else:
-            traits = self._rater.traits(fact.station_id, at)
-            row = memory.plain_row(transaction, fact, traits)
-        return None if row is None or row.is_elsewhere(fact) else row
 
     def _shelve(self, fact: StationFact, memory: StationMemory) -> bool:
         """Shelve a fact that is more than one more reading; say whether it has to be judged."""

@@ -13,18 +13,28 @@ from typing import Any
 from psycopg import Connection
 
 from ledger.facts.flags import Flag
-from ledger.facts.station_facts import StationFact
+from ledger.facts.station_facts import ConnectorStatusChanged, StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.rating.decisions import Moment
 from ledger.sessions.overlap import overlapping
+from ledger.sessions.segments import dated
 from ledger.sessions.session import ChargingSession
+from ledger.sessions.states import SessionState
+from ledger.sessions.told import place_of_status
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
-from ledger.worker.judging.extent import Extent
+from ledger.worker.judging.extent import Extent, horizon_of
 from ledger.worker.judging.findings import Findings
-from ledger.worker.live_folds import NO_TRANSACTION, LiveFolds
+from ledger.worker.live_folds import LiveFolds
+from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.session_rows import RECENT, SessionRow
 from ledger.worker.station_memory import StationMemory
-from ledger.worker.stored.session_store import load_beside, load_sessions, load_since, load_stations
+from ledger.worker.stored.session_store import (
+    load_beside,
+    load_lying_at,
+    load_sessions,
+    load_since,
+    load_stations,
+)
 
 Named = Mapping[str, Mapping[str, Sequence[StationFact]]]
 """Facts of records by station and transaction."""
@@ -69,8 +79,7 @@ class Recollection:
             live, memory = self._folds.get(station_id), memories[station_id]
             traits = self._traits(station_id, since)
             dates = _dates(memory, facts, traits)
-            unfinished = [row.first_fact_at for row in memory.unfinished]
-            horizon = min([since - RECENT, *unfinished])
+            horizon = horizon_of(since - RECENT, memory.unfinished)
             # An open fold hardly lacks anything but what is named; `judge` reads what it does.
             found = {transaction: Extent([], at, at) for transaction, at in dates.items()}
             if live is None:
@@ -80,7 +89,7 @@ class Recollection:
                 if begins is not None:
                     wanted[station_id, transaction] = extent.received_since(begins)
             if live is None:
-                wanted[station_id, NO_TRANSACTION] = horizon
+                wanted[station_id, NO_TRANSACTION] = min(horizon)
         self._shelf.fetch(wanted.items())
 
     def extent(
@@ -130,6 +139,30 @@ class Recollection:
         around.sort(key=lambda each: each.starts_at)
         is_shared = around.index(window) in overlapping(around)
         return session.flagged(Flag.REGISTER_SHARED) if is_shared else session
+
+    def decided_at(
+        self, memory: StationMemory, state: ConnectorStatusChanged, at: datetime
+    ) -> set[str]:
+        """Return the transactions that were decided about without a *state* that they lay in.
+
+        It comes late; nearly every state is of now, and dated after all that was decided.
+        """
+        place = place_of_status(state)
+        if place is None or state.charging_state is None:
+            return set()
+        dated_at = dated(state, self._traits(state.station_id, at))
+        rows = memory.rows
+        if dated_at < memory.since:
+            stored = load_lying_at(self._connection, state.station_id, place, dated_at)
+            rows = {row.session_id: row for row in stored} | rows
+        return {
+            row.transaction_ref
+            for row in rows.values()
+            if row.lies_at(place, dated_at)
+            and not row.is_unfinished
+            and row.state is not SessionState.REPLACED
+            and row.session_id not in self._findings.gone
+        }
 
     def sessions(self, memory: StationMemory, session_ids: Iterable[str]) -> None:
         """Bring back rows by their own ids, as of stops that name no transaction."""

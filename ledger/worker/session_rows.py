@@ -114,6 +114,13 @@ class SessionRow(msgspec.Struct, kw_only=True):
             begin_wh=self.meter_start_wh,
         )
 
+    def lies_at(self, place: int, at: datetime) -> bool:
+        """Whether it had begun at *place* and was not over *at* a moment, by what is known."""
+        where = self.connector_id if self.evse_id is None else self.evse_id
+        if where != place or self.started_at is None or self.ended_at is None:
+            return False
+        return self.started_at <= at < self.ended_at
+
     @property
     def begins(self) -> datetime:
         """From when on what its transaction tells is no earlier session's."""

@@ -8,17 +8,18 @@ no session before it. So of a transaction the last sessions are in mind, none of
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from ledger.facts.station_facts import SessionFact, StationFact
+from ledger.facts.station_facts import SessionUpdated, StationFact
 from ledger.facts.station_traits import StationTraits
 from ledger.sessions.loose_frames import Window
 from ledger.sessions.segments import dated, is_without_id
 from ledger.sessions.states import DECIDED, SessionState
 from ledger.worker.judging.extent import Extent, is_neighbour
+from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.session_rows import BEGINNING, NEVER, RECENT, SessionRow, WaitsSince
 
 _FEW: Final = 8
@@ -210,13 +211,21 @@ class StationMemory:
         index = bisect_right(rows, at, key=_begins)
         return rows[index - 1].begins if index else BEGINNING
 
-    def plain_row(
-        self, transaction: str, fact: SessionFact, traits: StationTraits
+    def row_read_on(
+        self,
+        fact: SessionUpdated,
+        at: datetime,
+        traits: Callable[[str, datetime], StationTraits],
     ) -> SessionRow | None:
-        """Return the row of a session without end that *fact* is one more reading of."""
-        rows = self.plain[transaction]
-        index = bisect_right(rows, dated(fact, traits), key=_begins)
-        return rows[index - 1] if index else None
+        """Return the row of a session without end that *fact*, received *at*, only reads on."""
+        rows = self.plain.get(fact.transaction_ref or NO_TRANSACTION)
+        if rows is None:
+            return None
+        row: SessionRow | None = rows[0]
+        if len(rows) > 1 or rows[0].facts_from is not None:
+            index = bisect_right(rows, dated(fact, traits(fact.station_id, at)), key=_begins)
+            row = rows[index - 1] if index else None
+        return None if row is None or row.is_elsewhere(fact) else row
 
     @property
     def waits_since(self) -> WaitsSince:

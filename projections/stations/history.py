@@ -18,6 +18,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import TransactionTold, told
 from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.judging.extent import horizon_of
 from ledger.worker.judging.findings import Findings
 from ledger.worker.live_folds import LiveFold, LiveFolds
 from ledger.worker.recollection import Recollection
@@ -87,8 +88,8 @@ def station_now(
         connection, shelf, Findings(), LiveFolds(shelf), declarations.traits
     )
     extent = recollection.extent(station_id, memory, {}, moment)
-    firsts = [row.first_fact_at for row in memory.unfinished]
-    horizon = min([moment.at - RECENT, *firsts])
+    folded = [row for each in extent.values() for row in each.folded]
+    horizon = horizon_of(moment.at - RECENT, folded)
     live = LiveFold(station_id, declarations.traits(station_id, moment.at), horizon)
     live.follow(shelf, extent, horizon, moment.position)
     sessions = {

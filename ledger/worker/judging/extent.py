@@ -8,7 +8,7 @@ the same transaction, whatever came after it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from ledger.sessions.segments import is_without_id
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED
 from ledger.sessions.told import Settled
-from ledger.worker.session_rows import BEGINNING, NEXT_DAY, SessionRow
+from ledger.worker.loose_facts import Horizon
+from ledger.worker.session_rows import BEGINNING, NEXT_DAY, RECENT, SessionRow
 
 
 class Extent(NamedTuple):
@@ -112,6 +113,21 @@ def beside_decided(
     if is_told or (extent and any(each.covers(session) for each in extent.rows)):
         return session.flagged(Flag.DECIDED_BEFORE)
     return session
+
+
+def horizon_of(
+    since: datetime, rows: Sequence[SessionRow], news: Iterable[StationFact] = ()
+) -> Horizon:
+    """Return since when loose facts count where those of *rows* and *news* are folded.
+
+    That is *since*, or longer: states count from before the first of them on, whenever it is told.
+    """
+    frames = min([since, *(row.first_fact_at for row in rows if row.is_unfinished)])
+    first = min(
+        [*(row.first_fact_at for row in rows), *(fact.received_at for fact in news)],
+        default=frames + RECENT,
+    )
+    return Horizon(frames, min(frames, first - RECENT))
 
 
 def is_neighbour(row: SessionRow, other: SessionRow) -> bool:

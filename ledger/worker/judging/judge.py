@@ -17,6 +17,7 @@ Tests: tests/ledger/worker/test_late_facts.py, test_worker_chance.py (any groupi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -31,10 +32,17 @@ from ledger.sessions.loose_frames import flags_of_stop
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED, PRICED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.fact_shelf import FactShelf
-from ledger.worker.judging.extent import Extent, beside_decided, first_start, is_around
+from ledger.worker.judging.extent import (
+    Extent,
+    beside_decided,
+    first_start,
+    horizon_of,
+    is_around,
+)
 from ledger.worker.judging.findings import Findings, Folded, Seen, billed_otherwise
 from ledger.worker.judging.reviewing import Reviewer
-from ledger.worker.live_folds import NO_TRANSACTION, LiveFold, LiveFolds
+from ledger.worker.live_folds import LiveFold, LiveFolds
+from ledger.worker.loose_facts import NO_TRANSACTION
 from ledger.worker.rater import Rater, Verdict
 from ledger.worker.recollection import Recollection
 from ledger.worker.session_rows import RECENT, SessionRow, new_row, row_of_start
@@ -151,7 +159,7 @@ class Judge:
         row = row_of_start(start, traits, moment.partition, memory.heard_at)
         if row is None or row.session_id in memory.rows or self._is_due(row, memory, moment):
             return False
-        live = self._opened(station_id, extent, (), moment)
+        live = self._opened(station_id, extent, (), named, moment)
         if not live.is_first(start):
             return False
         live.note()
@@ -164,11 +172,12 @@ class Judge:
         self,
         station_id: str,
         extent: Mapping[str, Extent],
-        unfinished: Iterable[SessionRow],
+        rows: Sequence[SessionRow],
+        named: Mapping[str, Iterable[StationFact]],
         moment: Moment,
     ) -> LiveFold:
-        """Return the station's fold, with all that was told before this record."""
-        horizon = min([moment.at - RECENT, *(row.first_fact_at for row in unfinished)])
+        """Return the station's fold of *rows*, with all that was told before this record."""
+        horizon = horizon_of(moment.at - RECENT, rows, chain.from_iterable(named.values()))
         traits = self._rater.traits(station_id, moment.at)
         live = self._folds.open(station_id, traits, horizon)
         live.follow(self._shelf, extent, horizon, moment.position)
@@ -202,7 +211,7 @@ class Judge:
             row for each in extent.values() if each.facts_from is not None for row in each.folded
         ]
         unfinished = [row for row in rows if row.is_unfinished]
-        live = self._opened(station_id, extent, unfinished, moment)
+        live = self._opened(station_id, extent, rows, named, moment)
         # What carries no id of the station's may be the stop that a held session lacks.
         is_loose = not named.keys() <= memory.owned
         decided = [
@@ -319,8 +328,7 @@ class Judge:
             if other.session_id not in self._findings.gone:
                 memory.rows.setdefault(other.session_id, other)
         around = [other for other in memory.rows.values() if is_around(other, row)]
-        unfinished = [other.first_fact_at for other in around if other.is_unfinished]
-        horizon = min([row.first_fact_at, *unfinished])
+        horizon = horizon_of(row.first_fact_at, around)
         traits = self._rater.traits(row.station_id, moment.at)
         live = LiveFold(row.station_id, traits, horizon)
         extent: dict[str, Extent] = {}

@@ -87,6 +87,12 @@ WHERE station_id = %s AND started_at < %s AND state <> 'replaced'
   AND coalesce(evse_id, connector_id) = %s
 ORDER BY started_at DESC LIMIT 10
 """
+# What lay at a moment at a place. Who is longer than a week is not looked for.
+LYING_AT: LiteralString = """
+SELECT * FROM session
+WHERE station_id = %s AND started_at BETWEEN %s AND %s AND ended_at > %s AND state <> 'replaced'
+  AND coalesce(evse_id, connector_id) = %s
+"""
 # As `SessionRow.waits_since` says of each.
 WATCHED: LiteralString = """
 SELECT station_id, greatest(min(last_fact_at) FILTER (WHERE is_silent), max(heard_at)),
@@ -173,6 +179,14 @@ def load_beside(
     """Return the last sessions that began at a place before *ended_at*."""
     cursor = connection.cursor(row_factory=class_row(SessionRow))
     return cursor.execute(BESIDE, (station_id, ended_at, place)).fetchall()
+
+
+def load_lying_at(
+    connection: Connection[Any], station_id: str, place: int, at: datetime
+) -> list[SessionRow]:
+    """Return the sessions at a place that had begun and were not over *at* a moment."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    return cursor.execute(LYING_AT, (station_id, at - A_WEEK, at, at, place)).fetchall()
 
 
 def load_since(

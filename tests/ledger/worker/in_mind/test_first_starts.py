@@ -23,12 +23,14 @@ from ledger.sessions.told import told
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.extent import Extent, first_start
 from ledger.worker.live_folds import LiveFold
+from ledger.worker.loose_facts import Horizon
 from ledger.worker.session_rows import BEGINNING, SessionRow, row_of_start
 from tests.ledger.worker.in_mind.rows_of_sessions import row
 from tests.station_story import AC, Story16, at, wh
 
 A_BIT = timedelta(microseconds=1)
 NEW = Extent([], BEGINNING, BEGINNING)
+EVER = Horizon(BEGINNING, BEGINNING)
 START = SessionStarted(
     station_id="CS-1",
     position=7,
@@ -209,8 +211,8 @@ def test_a_start_is_alone_where_nothing_else_was_told_that_bears_on_it(
     (begun,) = story.facts()[len(before) :]
     shelf.new["CS-1", ""] += before
     shelf.new["CS-1", "1"].append(begun)
-    live = LiveFold("CS-1", AC, BEGINNING)
-    live.follow(shelf, {"1": NEW}, BEGINNING, begun.position)
+    live = LiveFold("CS-1", AC, EVER)
+    live.follow(shelf, {"1": NEW}, EVER, begun.position)
 
     assert live.is_first(begun) is is_first
     live.note()

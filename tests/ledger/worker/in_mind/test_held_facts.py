@@ -13,10 +13,11 @@ from ledger.worker import live_folds
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.extent import Extent
 from ledger.worker.live_folds import LiveFolds
-from ledger.worker.session_rows import BEGINNING
+from ledger.worker.loose_facts import Horizon
 from tests.ledger.worker.in_mind.test_live_folds import (
     A_BIT,
     ALL,
+    EVER,
     energies,
     opened,
     put,
@@ -46,7 +47,7 @@ def test_what_is_held_is_not_read_again(
     size, calls = live.size, Calls(shelf.facts)
     monkeypatch.setattr(shelf, "facts", calls)
     for _ in range(2):
-        live.follow(shelf, {"1": again(extent)}, BEGINNING, 99)
+        live.follow(shelf, {"1": again(extent)}, EVER, 99)
         assert live.turn() == frozenset()
 
     assert (live.size, calls.count) == (size, 0)
@@ -56,8 +57,8 @@ def test_after_what_was_stored_the_first_news_counts(shelf: FactShelf) -> None:
     start, reading, state, stop = told().facts()
     folds = LiveFolds(shelf)
     put(shelf, start, state)
-    live = folds.open("CS-1", AC, BEGINNING)
-    live.follow(shelf, {"1": ALL}, BEGINNING, 99)
+    live = folds.open("CS-1", AC, EVER)
+    live.follow(shelf, {"1": ALL}, EVER, 99)
     live.turn()
     put(shelf, replace(stop, transaction_ref="2"))
     folds.before_storing()
@@ -66,11 +67,11 @@ def test_after_what_was_stored_the_first_news_counts(shelf: FactShelf) -> None:
     story = Story16()
     story.state(30, "Charging")
     put(shelf, reading, *story.facts())
-    live.follow(shelf, {"1": again(ALL)}, BEGINNING, 99)
+    live.follow(shelf, {"1": again(ALL)}, EVER, 99)
     live.turn()
 
     assert live.size == 1 + 4
-    live.follow(shelf, {"1": again(ALL)}, BEGINNING, 99)
+    live.follow(shelf, {"1": again(ALL)}, EVER, 99)
     assert live.size == 1 + 4
 
 
@@ -82,8 +83,8 @@ def test_what_waits_to_be_stored_counts_in_an_open_fold(
     start, reading, state, stop = told().facts()
     folds = LiveFolds(shelf)
     put(shelf, start)
-    live = folds.open("CS-1", AC, BEGINNING)
-    live.follow(shelf, {"1": ALL}, BEGINNING, 99)
+    live = folds.open("CS-1", AC, EVER)
+    live.follow(shelf, {"1": ALL}, EVER, 99)
     live.turn()
     folds.before_storing()
     shelf.store()
@@ -106,7 +107,7 @@ def test_only_what_is_dated_so_is_held(shelf: FactShelf) -> None:
     live = opened(shelf, Extent([], at(5), at(5)))
     size = live.size
     put(shelf, *facts[-2:])
-    live.follow(shelf, {"1": Extent([], at(5), at(5))}, BEGINNING, 99)
+    live.follow(shelf, {"1": Extent([], at(5), at(5))}, EVER, 99)
 
     assert live.size == size + 1
     assert opened(shelf, Extent([], at(5), at(5))).size == size + 1
@@ -114,9 +115,9 @@ def test_only_what_is_dated_so_is_held(shelf: FactShelf) -> None:
 
 def test_what_names_no_transaction_is_held_once_whatever_takes_part(shelf: FactShelf) -> None:
     put(shelf, *told().facts())
-    live = opened(shelf, horizon=at(20))
+    live = opened(shelf, horizon=Horizon(at(20), at(20)))
     for extent in ({"1": ALL, "": ALL}, {"1": again(ALL)}, {"": ALL, "1": again(ALL)}):
-        live.follow(shelf, extent, at(20), 99)
+        live.follow(shelf, extent, Horizon(at(20), at(20)), 99)
         live.turn()
         assert live.size == 1 + 4
         assert energies(live) == [5000]
@@ -131,10 +132,10 @@ def test_a_frame_that_may_be_another_s_is_kept_and_read_again_once(shelf: FactSh
     live = opened(shelf, Extent([], at(0), at(0)))
     live.settle({"1": Extent([], at(0), at(30))})
     assert live.size == 1 + 2, "the stop, and the reading from another place"
-    live.follow(shelf, {"1": Extent([], at(0), at(10))}, BEGINNING, 99)
+    live.follow(shelf, {"1": Extent([], at(0), at(10))}, EVER, 99)
     live.turn()
     assert live.size == 1 + 2
-    live.follow(shelf, {}, BEGINNING, 99)
+    live.follow(shelf, {}, EVER, 99)
     assert live.size == 1
 
 
@@ -155,7 +156,7 @@ def test_windows_alone_are_needed_from_later_on(shelf: FactShelf) -> None:
     put(shelf, *told().facts())
     live = opened(shelf, Extent([], at(0), None))
     live.settle({"1": Extent([], at(0), None)})
-    live.follow(shelf, {"1": Extent([], at(10), None)}, BEGINNING, 99)
+    live.follow(shelf, {"1": Extent([], at(10), None)}, EVER, 99)
 
     assert live.lacks("1", Extent([], at(10), None)) is None
     assert live.lacks("1", Extent([], at(5), None)) == at(5)
@@ -166,7 +167,7 @@ def test_where_windows_are_enough_by_now_no_session_is_folded(shelf: FactShelf) 
     put(shelf, *told().facts())
     live = opened(shelf, Extent([], at(0), at(0)))
     assert [each.started_at for each in live.sessions("1")] == [at(0)]
-    live.follow(shelf, {"1": Extent([], at(0), None)}, BEGINNING, 99)
+    live.follow(shelf, {"1": Extent([], at(0), None)}, EVER, 99)
     live.turn()
 
     assert at(0) not in [each.started_at for each in live.sessions("1")]
@@ -218,7 +219,7 @@ def test_the_lines_are_named_in_the_order_of_the_log_and_once(
 
     monkeypatch.setattr(StationFold, "sessions", fail)
     folds = LiveFolds(shelf)
-    folds.open("CS-1", AC, BEGINNING)
+    folds.open("CS-1", AC, EVER)
     extents = {"1": Extent([], at(-9), None), "2": Extent([], at(-9), at(-9)), "": ALL}
     raised = folds.unfolded("CS-1", extents, 7)
 

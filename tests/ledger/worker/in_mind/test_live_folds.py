@@ -17,11 +17,13 @@ from ledger.worker import live_folds
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.extent import Extent
 from ledger.worker.live_folds import LiveFold, LiveFolds
+from ledger.worker.loose_facts import Horizon
 from ledger.worker.session_rows import BEGINNING
 from tests.station_story import AC, Story16, at, wh
 
 A_BIT = timedelta(microseconds=1)
 ALL = Extent([], BEGINNING, BEGINNING)
+EVER = Horizon(BEGINNING, BEGINNING)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def put(shelf: FactShelf, *facts: StationFact) -> None:
         shelf.new["CS-1", getattr(each, "transaction_ref", None) or ""].append(each)
 
 
-def opened(shelf: FactShelf, extent: Extent = ALL, horizon: datetime = BEGINNING) -> LiveFold:
+def opened(shelf: FactShelf, extent: Extent = ALL, horizon: Horizon = EVER) -> LiveFold:
     live = LiveFold("CS-1", AC, horizon)
     live.follow(shelf, {"1": extent}, horizon, 99)
     live.turn()
@@ -70,7 +72,7 @@ def test_what_is_not_held_of_a_transaction_has_to_be_read(
     shelf: FactShelf, wanted: Extent, since: datetime | None
 ) -> None:
     live = opened(shelf, Extent([], at(10), at(10)))
-    live.follow(shelf, {"1": Extent([], at(10), at(10))}, BEGINNING, 99)
+    live.follow(shelf, {"1": Extent([], at(10), at(10))}, EVER, 99)
     live.settle({"1": Extent([], at(10), at(20))})
 
     assert live.lacks("1", wanted) == since
@@ -86,13 +88,13 @@ def test_what_comes_is_added_and_what_the_record_brings_waits_for_its_turn(
 ) -> None:
     start, reading, state, stop = told().facts()
     put(shelf, start, reading, state)
-    live = LiveFold("CS-1", AC, BEGINNING)
-    live.follow(shelf, {"1": ALL}, BEGINNING, 3)
+    live = LiveFold("CS-1", AC, EVER)
+    live.follow(shelf, {"1": ALL}, EVER, 3)
     assert live.turn() == {"1"}
     assert live.turn() == frozenset()
     assert energies(live) == [1000]
     put(shelf, stop)
-    live.follow(shelf, {"1": Extent([], BEGINNING, BEGINNING)}, BEGINNING, 3)
+    live.follow(shelf, {"1": Extent([], BEGINNING, BEGINNING)}, EVER, 3)
 
     assert energies(live) == [1000]
     assert live.turn() == {"1"}
@@ -105,9 +107,9 @@ def test_what_comes_is_added_and_what_the_record_brings_waits_for_its_turn(
 def test_an_open_fold_goes_on_after_its_facts_were_stored(shelf: FactShelf) -> None:
     start, reading, state, stop = told().facts()
     folds = LiveFolds(shelf)
-    live = folds.open("CS-1", AC, BEGINNING)
+    live = folds.open("CS-1", AC, EVER)
     put(shelf, start, reading)
-    live.follow(shelf, {"1": ALL}, BEGINNING, 99)
+    live.follow(shelf, {"1": ALL}, EVER, 99)
     live.turn()
     # These it has not seen when they leave the shelf.
     put(shelf, state, stop)
@@ -115,8 +117,8 @@ def test_an_open_fold_goes_on_after_its_facts_were_stored(shelf: FactShelf) -> N
     shelf.store()
     folds.stored()
 
-    again = folds.open("CS-1", AC, BEGINNING)
-    again.follow(shelf, {"1": ALL}, BEGINNING, 99)
+    again = folds.open("CS-1", AC, EVER)
+    again.follow(shelf, {"1": ALL}, EVER, 99)
     again.turn()
 
     assert again is live
@@ -126,24 +128,34 @@ def test_an_open_fold_goes_on_after_its_facts_were_stored(shelf: FactShelf) -> N
 
 def test_facts_without_a_transaction_are_held_from_the_horizon_on(shelf: FactShelf) -> None:
     put(shelf, *told().facts())
-    live = opened(shelf, horizon=at(20))
+    live = opened(shelf, horizon=Horizon(at(20), at(20)))
     kept = live.sessions("1")[0].spans
 
-    live.follow(shelf, {"1": ALL}, at(20) + A_BIT, 99)
+    live.follow(shelf, {"1": ALL}, Horizon(at(20) + A_BIT, at(20) + A_BIT), 99)
     live.turn()
 
     assert [span.starts_at for span in kept] == [at(0), at(20)]
     assert [span.starts_at for span in live.sessions("1")[0].spans] == [at(0)]
     assert live.size == 4
-    assert opened(shelf, horizon=at(20) + A_BIT).size == 4
-    assert opened(shelf, horizon=at(20)).size == 5
+    assert opened(shelf, horizon=Horizon(at(20) + A_BIT, at(20) + A_BIT)).size == 4
+    assert opened(shelf, horizon=Horizon(at(20), at(20))).size == 5
+
+
+def test_states_are_held_from_their_own_horizon_on(shelf: FactShelf) -> None:
+    put(shelf, *told().facts())
+    live = opened(shelf, horizon=Horizon(at(60), at(20)))
+
+    assert [span.starts_at for span in live.sessions("1")[0].spans] == [at(0), at(20)]
+    live.follow(shelf, {"1": ALL}, Horizon(at(60), at(20) + A_BIT), 99)
+    live.turn()
+    assert [span.starts_at for span in live.sessions("1")[0].spans] == [at(0)]
 
 
 def test_a_transaction_that_takes_no_part_any_more_is_let_go(shelf: FactShelf) -> None:
     put(shelf, *told().facts())
     live = opened(shelf)
 
-    live.follow(shelf, {}, BEGINNING, 99)
+    live.follow(shelf, {}, EVER, 99)
     live.turn()
 
     assert live.sessions("1") == ()
@@ -159,7 +171,7 @@ def test_of_what_is_decided_no_fact_is_kept_and_all_can_be_read_again(shelf: Fac
     live.settle({"1": Extent([], BEGINNING, None)})
     assert live.size == 2
     assert live.sessions("1") == ()
-    live.follow(shelf, {"1": Extent([], BEGINNING, BEGINNING)}, BEGINNING, 99)
+    live.follow(shelf, {"1": Extent([], BEGINNING, BEGINNING)}, EVER, 99)
     live.turn()
 
     assert live.sessions("1") == before
@@ -169,17 +181,18 @@ def test_of_what_is_decided_no_fact_is_kept_and_all_can_be_read_again(shelf: Fac
 @pytest.mark.parametrize(
     ("traits", "horizon", "is_same"),
     [
-        (AC, at(0), True),
-        (AC, at(1), True),
-        (AC, at(0) - A_BIT, False),
-        (StationTraits(), at(0), False),
+        (AC, Horizon(at(0), at(0)), True),
+        (AC, Horizon(at(1), at(1)), True),
+        (AC, Horizon(at(0) - A_BIT, at(0)), False),
+        (AC, Horizon(at(1), at(0) - A_BIT), False),
+        (StationTraits(), Horizon(at(0), at(0)), False),
     ],
 )
 def test_a_fold_goes_on_with_the_same_traits_and_no_older_horizon(
-    shelf: FactShelf, traits: StationTraits, horizon: datetime, *, is_same: bool
+    shelf: FactShelf, traits: StationTraits, horizon: Horizon, *, is_same: bool
 ) -> None:
     folds = LiveFolds(shelf)
-    first = folds.open("CS-1", AC, at(0))
+    first = folds.open("CS-1", AC, Horizon(at(0), at(0)))
 
     assert (folds.open("CS-1", traits, horizon) is first) is is_same
 
@@ -190,21 +203,21 @@ def test_the_folds_used_longest_ago_are_closed_where_they_hold_too_much(
     monkeypatch.setattr(live_folds, "FACTS_OPEN_MAX", 3)
     folds = LiveFolds(shelf)
     for name in "ABC":
-        folds.open(name, AC, at(0))
+        folds.open(name, AC, Horizon(at(0), at(0)))
     folds.stored()
     assert all(folds.get(name) for name in "ABC"), "as many as there may be"
-    folds.open("A", AC, at(0))
-    folds.open("D", AC, at(0))
+    folds.open("A", AC, Horizon(at(0), at(0)))
+    folds.open("D", AC, Horizon(at(0), at(0)))
     folds.stored()
     assert [name for name in "ABCD" if folds.get(name)] == ["A", "C", "D"]
 
     folds.close("A")
-    folds.open("E", AC, at(0))
+    folds.open("E", AC, Horizon(at(0), at(0)))
     folds.stored()
     assert [name for name in "CDE" if folds.get(name)] == ["C", "D", "E"]
     folds.close_all()
     for name in "FGH":
-        folds.open(name, AC, at(0))
+        folds.open(name, AC, Horizon(at(0), at(0)))
     folds.stored()
     assert [name for name in "CDEFGH" if folds.get(name)] == ["F", "G", "H"]
 
@@ -214,7 +227,7 @@ def test_the_lines_are_named_with_which_a_fold_fails(
 ) -> None:
     put(shelf, *told().facts())
     folds = LiveFolds(shelf)
-    folds.open("CS-1", AC, BEGINNING)
+    folds.open("CS-1", AC, EVER)
     assert folds.unfolded("CS-1", {"1": ALL}, 7) is None
     assert folds.unfolded("CS-2", {"1": ALL}, 7) is None
     sessions = StationFold.sessions
@@ -241,7 +254,7 @@ def test_what_is_dated_before_the_sessions_that_take_part_is_let_go_and_read_aga
     assert live.size == 1 + 3 + 1, "from the first session on, and the state"
 
     for begins, count in ((10, 2), (10 + 1 / 60, 1), (60, 0), (10, 2), (0, 3)):
-        live.follow(shelf, {"1": Extent([], at(begins), at(begins))}, BEGINNING, 99)
+        live.follow(shelf, {"1": Extent([], at(begins), at(begins))}, EVER, 99)
         live.turn()
         assert live.size == 1 + count + 1
 
@@ -253,7 +266,7 @@ def test_facts_that_were_let_go_are_read_again_once(shelf: FactShelf) -> None:
     assert live.size == 1 + 1 + 1, "the stop and the state"
 
     for minute, count in ((10, 2), (5, 2), (0, 3)):
-        live.follow(shelf, {"1": Extent([], at(0), at(minute))}, BEGINNING, 99)
+        live.follow(shelf, {"1": Extent([], at(0), at(minute))}, EVER, 99)
         live.turn()
         assert live.size == 1 + count + 1
     assert energies(live) == [5000]

@@ -101,7 +101,7 @@ def test_a_reading_is_that_session_s_that_had_begun_when_it_is_dated() -> None:
     memory = mind(part(1), part(2, OPEN, begins=100), part(3, OPEN, begins=200))
 
     def number(minute: float) -> str | None:
-        found = memory.plain_row("R", told(minute), TRAITS)
+        found = memory.row_read_on(told(minute), at(minute), lambda _station, _at: TRAITS)
         return None if found is None else found.session_id[-1]
 
     assert [number(99), number(100), number(199), number(200)] == [None, "2", "2", "3"]
