@@ -18,6 +18,8 @@ from tariffs.zones import zone
 
 _FURTHEST_AHEAD: Final = timedelta(hours=14)
 """No calendar is further ahead of UTC (Kiritimati)."""
+_READ_AT_ONCE: Final = 100
+"""Of so many sessions that have an invoice each the ratings are read together."""
 _DECEMBER: Final = 12
 # What is corrected waits until what it replaces is credited.
 _SINGLES: LiteralString = """
@@ -47,9 +49,11 @@ def due_invoices(
     connection: Connection[Any], declarations: Declarations, up_to: datetime
 ) -> Iterator[DueDocument]:
     """Yield each cause that has no invoice yet, with its sessions, in a settled order."""
-    for single in connection.execute(_SINGLES).fetchall():
-        session = SessionRevision(*single)
-        yield DueDocument(cause_of_session(session), None, rated_sessions(connection, [session]))
+    singles = [SessionRevision(*single) for single in connection.execute(_SINGLES)]
+    for first in range(0, len(singles), _READ_AT_ONCE):
+        some = singles[first : first + _READ_AT_ONCE]
+        for session, rating in zip(some, rated_sessions(connection, some), strict=True):
+            yield DueDocument(cause_of_session(session), None, (rating,))
     # A month may be over in Kiritimati and not yet in UTC; `_due_months` looks exactly.
     until = f"{up_to + _FURTHEST_AHEAD:%Y-%m}"
     rows = connection.execute(_MONTHS, (until,)).fetchall()

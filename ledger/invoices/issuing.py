@@ -1,30 +1,33 @@
 """Invoicing: what is due (`due.py`, `crediting.py`) is issued, then booked (`booking.py`).
 
-Safe to kill at any moment: an invoice and its number are saved together, and the books take over
-what was saved, in the order of the saves, each invoice in one transaction with its number in the
-feed and how far they are. A kill in between leaves an invoice that is saved and not booked: whoever
-issues next books it before anything else.
+By the batch: many invoices and their numbers are saved together, and the books take over what was
+saved, in the order of the saves, each batch in one transaction with its numbers in the feed and how
+far they are. How documents fall into batches changes none of them. Safe to kill at any moment: a
+kill between the two leaves invoices that are saved and not booked, and whoever issues next books
+them before anything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
-from typing import Any, Final
+from itertools import takewhile
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
-from ledger.errors import LedgerError
-from ledger.invoices.booking import book_next
-from ledger.invoices.crediting import due_credits
+from ledger.invoices.booking import DOCUMENTS_AT_ONCE, SESSIONS_AT_ONCE, book_some
+from ledger.invoices.crediting import DueDocument, due_credits
 from ledger.invoices.due import due_invoices
 from ledger.invoices.issuer import InvoiceIssuer
-from ledger.invoices.order import order_of
+from ledger.invoices.order import OF_ITS_CONTENT, InvoiceOrder, order_of
 
 ISSUING_LOCK: Final = 0x69737375  # "issu"
 """An advisory lock: who holds it issues, everybody else leaves that alone meanwhile."""
+_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s)"
+_UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%s)"
 
 
 def issue_due(
@@ -36,6 +39,7 @@ def issue_due(
     complete_up_to: datetime | None = None,
     is_over: Callable[[], bool] = lambda: False,
     told: Callable[[str, Exception], None] = lambda _cause, _why: None,
+    at_once: int = DOCUMENTS_AT_ONCE,
 ) -> tuple[str, ...]:
     """Issue every invoice that is due at the record time *up_to*; return their numbers.
 
@@ -43,37 +47,72 @@ def issue_due(
     entity's calendar for the policy's `wait_s`: by then what ended in it is rated or held.
 
     Args:
-        connection: Outside a transaction; each invoice is booked in one of its own.
+        connection: Outside a transaction; each batch is booked in one of its own.
         issuer: Where invoices are issued.
         declarations: For names and addresses as declared for *up_to*.
         up_to: The time of receipt of the last record that was decided about.
         complete_up_to: Every record received before that was decided about; *up_to* if None.
-        is_over: Asked before each invoice whether to leave the rest to the next call.
+        is_over: Asked before each document and batch whether to leave the rest to the next call.
         told: Given each cause that cannot be invoiced, and why. The others do not wait for it.
+        at_once: So many documents at most are issued and booked together; they are the same.
     """
     complete_up_to = min(up_to, complete_up_to or up_to)
-    locked = connection.execute("SELECT pg_try_advisory_lock(%s)", (ISSUING_LOCK,)).fetchone()
-    if locked is None or not locked[0]:
-        return ()  # another process issues now: it, or the next call here, finds what is due
-    try:
+    booked: list[str] = []
+    with _alone(connection) as is_alone:
+        if not is_alone:
+            return ()  # another process issues: it, or the next call here, finds what is due
         # What a kill left behind comes first, so that what is issued here is the next to be booked.
-        booked: list[str] = []
-        while not is_over() and (number := book_next(connection, issuer)) is not None:
-            booked.append(number)
-        # What a session's next revision replaces is credited before anything new.
-        credited_first = due_credits(connection, declarations, up_to)
-        due = due_invoices(connection, declarations, complete_up_to)
-        for cause, credited, sessions in chain(credited_first, due):
-            if is_over():
-                break
-            try:
-                order = order_of(cause, sessions, declarations, at=up_to, credited=credited)
-            except (LedgerError, ValueError, ArithmeticError) as error:
-                told(cause, error)
-                continue
-            issuer.issue(order)
-            if (number := book_next(connection, issuer)) is not None:
-                booked.append(number)
-    finally:
-        connection.execute("SELECT pg_advisory_unlock(%s)", (ISSUING_LOCK,))
+        while not is_over() and (numbers := book_some(connection, issuer, at_once=at_once)):
+            booked += numbers
+        # What a session's next revision replaces is credited, and booked, before anything new.
+        for due in (
+            due_credits(connection, declarations, up_to),
+            due_invoices(connection, declarations, complete_up_to),
+        ):
+            asked = takewhile(lambda _: not is_over(), due)
+            for batch in _batches(_orders(asked, declarations, up_to, told), at_once):
+                if is_over():
+                    break
+                issuer.issue_all(batch, told=told)
+                while numbers := book_some(connection, issuer, at_once=at_once):
+                    booked += numbers
     return tuple(booked)
+
+
+@contextmanager
+def _alone(connection: Connection[Any]) -> Iterator[bool]:
+    """Say whether nobody else issues now; nobody does until the end."""
+    [(is_alone,)] = connection.execute(_LOCK, (ISSUING_LOCK,)).fetchall()
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            connection.execute(_UNLOCK, (ISSUING_LOCK,))
+
+
+def _orders(
+    due: Iterable[DueDocument],
+    declarations: Declarations,
+    up_to: datetime,
+    told: Callable[[str, Exception], None],
+) -> Iterator[InvoiceOrder]:
+    """Yield the order of each document that is *due*; those that have none are *told*."""
+    for cause, credited, sessions in due:
+        try:
+            yield order_of(cause, sessions, declarations, at=up_to, credited=credited)
+        except OF_ITS_CONTENT as error:
+            told(cause, error)
+
+
+def _batches(orders: Iterable[InvoiceOrder], at_once: int) -> Iterator[Sequence[InvoiceOrder]]:
+    """Yield *orders* by the batch: so many, or fewer where they have many sessions."""
+    batch: list[InvoiceOrder] = []
+    sessions = 0
+    for order in orders:
+        batch.append(order)
+        sessions += len(order.sessions) + len(order.credits.before if order.credits else ())
+        if len(batch) == at_once or sessions >= SESSIONS_AT_ONCE:
+            yield batch
+            batch, sessions = [], 0
+    if batch:
+        yield batch

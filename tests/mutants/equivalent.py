@@ -64,9 +64,6 @@ _INVOICER: Final = {
     "waiting_since: (position := reached.get(partition, 0)) < end -> "
     "(position := reached.get(partition, 0)) <= end": "At its end a log has no record to read.",
 }
-_BOOKING: Final = {
-    "book_next: 1 -> 2": "The first of the page is taken, however long it is.",
-}
 _PASSWORDS: Final = {
     "is_random_key: 16 -> 17": "One hex digit is worth the same to the base of 17.",
     "is_random_key: 1 -> 2": "What is itself one digit on has one digit only: it is weak already.",
@@ -236,7 +233,6 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.books.document_taxes": _DOCUMENT_TAXES,
         "ledger.declared.passwords": _PASSWORDS,
         "ledger.facts.station_clock": _STATION_CLOCK,
-        "ledger.invoices.booking": _BOOKING,
         "ledger.invoices.document": _DOCUMENT,
         "ledger.invoices.invoicer": _INVOICER,
         "ledger.meter.anchors": _ANCHORS,
