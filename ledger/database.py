@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -55,6 +56,17 @@ def connect_options(dsn: str, tables: str = TABLES) -> str:
     path = tables.replace(" ", "")
     given = str(conninfo_to_dict(dsn).get("options") or "")
     return f"{given} -c search_path={path} -c timezone=UTC".strip()
+
+
+def copy_rows(
+    connection: psycopg.Connection[Any],
+    statement: LiteralString,
+    rows: Iterable[tuple[object, ...]],
+) -> None:
+    """Write *rows* by *statement*, a COPY from STDIN, within the caller's transaction."""
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 _OF_CONTENT: Final = ("22", "23", "54", "P0")

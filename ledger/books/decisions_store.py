@@ -9,6 +9,7 @@ from psycopg import Connection
 
 from ledger.books.accounts import entry_for, reversal_of
 from ledger.books.journal import JournalEntry, store_entries
+from ledger.database import copy_rows
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Invoicing
 from ledger.rating.allowances import store_uses
@@ -72,11 +73,11 @@ def store_decisions(
     ordered = sorted(decisions, key=lambda each: (each.moment.position, each.session_id))
     rows = (_decision_row(each, number) for number, each in enumerate(ordered, first_number))
     rated = [decision for decision in decisions if isinstance(decision, SessionRated)]
-    _copy(connection, _DECISION_COPY, rows)
-    _copy(connection, _LINE_COPY, (row for decision in rated for row in _line_rows(decision)))
+    copy_rows(connection, _DECISION_COPY, rows)
+    copy_rows(connection, _LINE_COPY, (row for decision in rated for row in _line_rows(decision)))
     store_uses(connection, rated)
     _take_from_queue(connection, decisions)
-    _copy(connection, _QUEUE_COPY, (_queue_row(d) for d in rated if is_to_be_invoiced(d)))
+    copy_rows(connection, _QUEUE_COPY, (_queue_row(d) for d in rated if is_to_be_invoiced(d)))
     corrections = [decision for decision in rated if decision.corrects]
     reversals = _reversals(connection, corrections)
     entries = [entry for decision in decisions if (entry := entry_for(decision))]
@@ -99,7 +100,7 @@ def _reversals(
         (*now.decides, before.revision, now.moment.at, before.payer.invoicing is None)
         for now, before in zip(corrections, replaced, strict=True)
     )
-    _copy(connection, _CORRECTION_COPY, rows)
+    copy_rows(connection, _CORRECTION_COPY, rows)
     pairs = zip(replaced, corrections, strict=True)
     return [entry for before, now in pairs if (entry := reversal_of(before, now))]
 
@@ -152,14 +153,6 @@ def _take_from_queue(connection: Connection[Any], decisions: Iterable[Decision])
     if later:
         columns = [each.session_id for each in later], [each.revision for each in later]
         connection.execute(_REPLACED, columns)
-
-
-def _copy(
-    connection: Connection[Any], statement: LiteralString, rows: Iterable[tuple[object, ...]]
-) -> None:
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def _decision_row(decision: Decision, number: int) -> tuple[object, ...]:

@@ -34,9 +34,17 @@ SELECT partition, number, kind, subject, revision, sha256 FROM feed
 WHERE partition = %s AND number >= %s ORDER BY number LIMIT %s
 """
 _LOCK: LiteralString = "SELECT next_number FROM feed_head WHERE partition = %s FOR UPDATE"
+# Who has the lock is alone: what has no number yet gets one, without a gap.
 _APPEND: LiteralString = """
 INSERT INTO feed_entry (partition, number, kind, subject, revision, sha256)
-VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (kind, subject, revision) DO NOTHING
+SELECT %(partition)s, %(number)s - 1 + row_number() OVER (ORDER BY place), %(kind)s, subject,
+       revision, sha256
+FROM unnest(%(subjects)s::text[], %(revisions)s::integer[], %(hashes)s::text[])
+    WITH ORDINALITY AS decided (subject, revision, sha256, place)
+WHERE NOT EXISTS (
+    SELECT FROM feed_entry AS told WHERE told.kind = %(kind)s
+    AND told.subject = decided.subject AND told.revision = decided.revision
+)
 """
 _ADVANCE: LiteralString = "UPDATE feed_head SET next_number = %s WHERE partition = %s"
 
@@ -85,19 +93,41 @@ def read_feed(
     return entries
 
 
-def append_decision(
-    connection: Connection[Any], kind: DeskDecision, *, subject: str, revision: int, sha256: str
-) -> bool:
-    """Give a decision of the desk the next number; say whether it had none yet.
+class NamedDecision(NamedTuple):
+    """A decision of the desk: what it is about, as in `FeedEntry`."""
+
+    subject: str
+    revision: int
+    sha256: str
+
+
+def append_decisions(
+    connection: Connection[Any], kind: DeskDecision, decided: Sequence[NamedDecision]
+) -> int:
+    """Give decisions of the desk, no two alike, the next numbers; return how many had none yet.
 
     Within the caller's transaction, which others wait for from here on: call it last.
     """
     [(number,)] = connection.execute(_LOCK, (DESK_PARTITION,)).fetchall()
-    row = (DESK_PARTITION, number, kind.value, subject, revision, sha256)
-    if not connection.execute(_APPEND, row).rowcount:
-        return False
-    connection.execute(_ADVANCE, (number + 1, DESK_PARTITION))
-    return True
+    row = {
+        "partition": DESK_PARTITION,
+        "number": number,
+        "kind": kind.value,
+        "subjects": [each.subject for each in decided],
+        "revisions": [each.revision for each in decided],
+        "hashes": [each.sha256 for each in decided],
+    }
+    appended = connection.execute(_APPEND, row).rowcount
+    if appended:
+        connection.execute(_ADVANCE, (number + appended, DESK_PARTITION))
+    return appended
+
+
+def append_decision(
+    connection: Connection[Any], kind: DeskDecision, *, subject: str, revision: int, sha256: str
+) -> bool:
+    """Give one decision of the desk the next number; say whether it had none yet."""
+    return append_decisions(connection, kind, [NamedDecision(subject, revision, sha256)]) > 0
 
 
 class FeedGapError(LedgerError):

@@ -1,13 +1,13 @@
-"""The application that decides about invoices: an invoice and its number in one atomic save."""
+"""The application that decides about invoices: they and their numbers in one atomic save."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Final
 from uuid import UUID
 
-from eventsourcing.application import AggregateNotFoundError
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.application import AggregateNotFoundError, project_aggregate
+from eventsourcing.persistence import IntegrityError, Notification
 from eventsourcing.utils import get_topic
 
 from ledger.aggregates.store import DecisionApplication
@@ -15,13 +15,13 @@ from ledger.errors import LedgerError
 from ledger.invoices.document import render_invoice
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.numbering import CREDIT_NOTES, INVOICES, NumberSeries
-from ledger.invoices.order import InvoiceOrder
+from ledger.invoices.order import OF_ITS_CONTENT, InvoiceOrder
 
-_ISSUED_TOPIC: Final = get_topic(Invoice.Issued)
+_INVOICE_TOPICS: Final = [get_topic(Invoice.Created), get_topic(Invoice.Issued)]
 _ATTEMPTS_MAX: Final = 50
 _PAGE: Final = 500
-# A series grows for a year, and each invoice reads it anew.
-_SNAPSHOT_EVERY: Final = 50
+# A series grows for a year, and each save reads it anew.
+_SNAPSHOT_EVERY: Final = 100
 
 
 class InvoiceIssuer(DecisionApplication):
@@ -42,18 +42,42 @@ class InvoiceIssuer(DecisionApplication):
         Raises:
             IssuingContendedError: If others were faster each time.
         """
-        # Optimistic: the save refuses a number that another issuer took since we read the series.
+        self.issue_all((order,))
+        return self.repository.get(Invoice.create_id(cause=order.cause))
+
+    def issue_all(
+        self,
+        orders: Sequence[InvoiceOrder],
+        *,
+        told: Callable[[str, Exception], None] | None = None,
+    ) -> None:
+        """Issue the invoices of *orders* with the next numbers, in that order: all in one save.
+
+        A cause that has its invoice keeps it as it is.
+
+        Args:
+            orders: Each of another cause.
+            told: Given each cause whose document cannot be made, and why: it takes no number, and
+                the others do not wait for it. None raises instead, with nothing saved.
+
+        Raises:
+            IssuingContendedError: If others were faster each time.
+        """
+        # Optimistic: the save refuses a number that another issuer took since we read the series,
+        # and an invoice that there is. Only then is each asked for.
+        wanted = list(orders)
         for _ in range(_ATTEMPTS_MAX):
-            issued = self.find(order.cause)
-            if issued is not None:
-                return issued
-            invoice, series = self._issued(order)
+            series: dict[UUID, NumberSeries] = {}
+            invoices = [self._issued(order, series, told) for order in wanted]
+            if not any(invoices):
+                return
             try:
-                self.save(invoice, series)
+                self.save(*invoices, *series.values())
             except IntegrityError:
-                continue  # another issuer took the number or issued for this cause: look again
-            return invoice
-        raise IssuingContendedError(order.cause)
+                wanted = [order for order in orders if self.find(order.cause) is None]
+                continue
+            return
+        raise IssuingContendedError(orders[0].cause)
 
     def invoices(self, *, after: int = 0, page: int = _PAGE) -> Iterator[tuple[int, Invoice]]:
         """Yield every issued invoice with its notification id, in the order of issue.
@@ -61,24 +85,43 @@ class InvoiceIssuer(DecisionApplication):
         That order is the one of the commits: the library's store locks its table for each save.
         """
         while True:
-            notifications = self.recorder.select_notifications(
-                after, page, topics=[_ISSUED_TOPIC], inclusive_of_start=False
+            # An invoice's two events stand beside each other: they are saved together.
+            events = self.recorder.select_notifications(
+                after, 2 * page, topics=_INVOICE_TOPICS, inclusive_of_start=False
             )
-            for notification in notifications:
-                yield notification.id, self.repository.get(UUID(str(notification.originator_id)))
-                after = notification.id
-            if len(notifications) < page:
+            for began, issued in zip(events[::2], events[1::2], strict=True):
+                yield issued.id, self._read(began, issued)
+                after = issued.id
+            if len(events) < 2 * page:
                 return
 
     def last_number(self, *, legal_entity: str, year: int, kind: str) -> int:
         """Return the last number given in a series, booked or not; 0 where there is none."""
         return self._series(legal_entity, year, kind).last
 
-    def _issued(self, order: InvoiceOrder) -> tuple[Invoice, NumberSeries]:
+    def _issued(
+        self,
+        order: InvoiceOrder,
+        known: dict[UUID, NumberSeries],
+        told: Callable[[str, Exception], None] | None,
+    ) -> Invoice | None:
+        """Return the invoice of *order*, numbered by the series in *known*; None if *told* why."""
         wished = order.date_wished()
         kind = CREDIT_NOTES if order.credits else INVOICES
-        series = self._series(order.legal_entity, wished.year, kind)
+        series_id = NumberSeries.create_id(
+            legal_entity=order.legal_entity, year=wished.year, kind=kind
+        )
+        if (series := known.get(series_id)) is None:
+            series = self._series(order.legal_entity, wished.year, kind)
         issued_on = series.earliest(wished)
+        number = order.number(series.next, issued_on)
+        try:
+            document = render_invoice(order, number=number, issued_on=issued_on)
+        except OF_ITS_CONTENT as error:
+            if told is None:
+                raise
+            told(order.cause, error)
+            return None
         invoice = Invoice(
             cause=order.cause,
             session_ids=[session.session_id for session in order.sessions],
@@ -87,10 +130,18 @@ class InvoiceIssuer(DecisionApplication):
             declared_version=order.declared_version,
             credited=order.credits.number if order.credits else None,
         )
-        number = series.take(invoice.id, prefix=order.prefix, issued_on=issued_on)
-        document = render_invoice(order, number=number, issued_on=issued_on)
+        series.take(invoice.id, issued_on=issued_on)
         invoice.issue(number=number, issued_on=issued_on, document=document)
-        return invoice, series
+        known[series_id] = series
+        return invoice
+
+    def _read(self, *stored: Notification) -> Invoice:
+        """Return the invoice that its events make, all of which are *stored*."""
+        events = [self.mapper.to_domain_event(each) for each in stored]
+        invoice: Invoice | None = project_aggregate(None, events)
+        if invoice is None:
+            raise AggregateNotFoundError(stored[0].originator_id)
+        return invoice
 
     def _find(self, invoice_id: UUID) -> Invoice | None:
         try:

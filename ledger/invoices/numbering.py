@@ -35,8 +35,13 @@ class NumberSeries(Aggregate):
         """Return *wished*, or the last invoice's date where that is later: dates never go back."""
         return max(wished, date.fromisoformat(self.last_issued_on)) if self.last else wished
 
-    def take(self, invoice_id: UUID, *, prefix: str, issued_on: date) -> str:
-        """Give the next number to an invoice of *issued_on* ("WL-2026-000001").
+    @property
+    def next(self) -> int:
+        """Return the number that is given next."""
+        return self.last + 1
+
+    def take(self, invoice_id: UUID, *, issued_on: date) -> int:
+        """Give the next number to an invoice of *issued_on*.
 
         Raises:
             NumberOrderError: If the day lies before the last invoice's, or in another year.
@@ -44,7 +49,7 @@ class NumberSeries(Aggregate):
         if issued_on.year != self.year or self.earliest(issued_on) != issued_on:
             raise NumberOrderError(self.legal_entity, self.year, issued_on)
         self._take(invoice_id=str(invoice_id), issued_on=issued_on.isoformat())
-        return f"{prefix}-{self.year}-{self.last:06d}"
+        return self.last
 
     @event("Taken")
     def _take(self, invoice_id: str, issued_on: str) -> None:  # noqa: ARG002 - kept in the event

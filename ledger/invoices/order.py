@@ -14,8 +14,11 @@ from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.rating.decisions import Payer, SessionRated, SessionRevision, named
+from tariffs.errors import TariffError
 from tariffs.zones import zone
 
+OF_ITS_CONTENT: Final = (LedgerError, TariffError, ValueError, ArithmeticError)
+"""What making an order or its document raises about what it is made of: the others are made."""
 CREDIT_SUFFIX: Final = "-CN"
 """Behind the prefix of the seller's invoices, in the numbers of his credit notes."""
 
@@ -53,6 +56,10 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
         """Return what opens its number."""
         prefix = self.seller.invoice_prefix
         return f"{prefix}{CREDIT_SUFFIX}" if self.credits else prefix
+
+    def number(self, place: int, issued_on: date) -> str:
+        """Return what the number at a *place* of its series is called ("WL-2026-000001")."""
+        return f"{self.prefix}-{issued_on.year}-{place:06d}"
 
     def owed(self) -> DocumentTaxes:
         """Return what is owed; of a credit note what is owed no more, as positive amounts.

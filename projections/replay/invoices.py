@@ -16,10 +16,10 @@ from ledger.books.decisions_store import UnratedSessionError, rated_sessions
 from ledger.books.journal import JournalEntry
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
+from ledger.invoices.booking import document_entry
 from ledger.invoices.document import read_document, render_invoice
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
-from ledger.invoices.issuing import document_entry
 from ledger.invoices.order import Credited, InvoiceOrder, order_of
 from ledger.rating.decisions import SessionRated
 

@@ -64,9 +64,6 @@ _INVOICER: Final = {
     "waiting_since: (position := reached.get(partition, 0)) < end -> "
     "(position := reached.get(partition, 0)) <= end": "At its end a log has no record to read.",
 }
-_ISSUING: Final = {
-    "_book_next: 1 -> 2": "The first of the page is taken, however long it is.",
-}
 _PASSWORDS: Final = {
     "is_random_key: 16 -> 17": "One hex digit is worth the same to the base of 17.",
     "is_random_key: 1 -> 2": "What is itself one digit on has one digit only: it is weak already.",
@@ -238,7 +235,6 @@ EQUIVALENT: Final[dict[str, str]] = {
         "ledger.facts.station_clock": _STATION_CLOCK,
         "ledger.invoices.document": _DOCUMENT,
         "ledger.invoices.invoicer": _INVOICER,
-        "ledger.invoices.issuing": _ISSUING,
         "ledger.meter.anchors": _ANCHORS,
         "ledger.meter.checks": _CHECKS,
         "ledger.meter.evidence": _EVIDENCE,

@@ -217,7 +217,7 @@ def test_an_invoice_is_shown_with_exactly_its_sessions() -> None:
 def test_refusals_say_what_was_refused() -> None:
     numbers = NumberSeries(legal_entity="depot", year=2026, kind=INVOICES)
     with pytest.raises(NumberOrderError, match="depot: 2027-01-01 cannot follow"):
-        numbers.take(UUID(int=1), prefix="WL", issued_on=date(2027, 1, 1))
+        numbers.take(UUID(int=1), issued_on=date(2027, 1, 1))
     invoice = Invoice(
         cause="session:a",
         session_ids=["a"],

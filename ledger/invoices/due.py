@@ -1,0 +1,107 @@
+"""Which invoices are due: rated sessions billed by themselves, and months that are over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger.books.decisions_store import rated_sessions
+from ledger.declared.declarations import Declarations
+from ledger.invoices.crediting import DueDocument
+from ledger.invoices.order import cause_of_month, cause_of_session
+from ledger.rating.decisions import SessionRevision
+from tariffs.zones import zone
+
+_FURTHEST_AHEAD: Final = timedelta(hours=14)
+"""No calendar is further ahead of UTC (Kiritimati)."""
+_READ_AT_ONCE: Final = 100
+"""Of so many sessions that have an invoice each the ratings are read together."""
+_DECEMBER: Final = 12
+# What is corrected waits until what it replaces is credited.
+_SINGLES: LiteralString = """
+SELECT session_id, revision FROM uninvoiced_session AS waiting WHERE invoicing = 'per_session'
+AND NOT EXISTS (
+    SELECT FROM correction_to_document AS due WHERE due.session_id = waiting.session_id
+) ORDER BY session_id, revision
+"""
+_MONTHS: LiteralString = """
+SELECT legal_entity, customer, currency, billing_month, session_id, revision
+FROM uninvoiced_session AS waiting WHERE invoicing = 'per_month' AND billing_month < %s
+AND NOT EXISTS (
+    SELECT FROM correction_to_document AS due WHERE due.session_id = waiting.session_id
+) ORDER BY legal_entity, customer, currency, billing_month, session_id, revision
+"""
+
+
+class _Group(NamedTuple):
+    """Whose sessions may share an invoice."""
+
+    legal_entity: str
+    customer: str
+    currency: str
+
+
+def due_invoices(
+    connection: Connection[Any], declarations: Declarations, up_to: datetime
+) -> Iterator[DueDocument]:
+    """Yield each cause that has no invoice yet, with its sessions, in a settled order."""
+    singles = [SessionRevision(*single) for single in connection.execute(_SINGLES)]
+    for first in range(0, len(singles), _READ_AT_ONCE):
+        some = singles[first : first + _READ_AT_ONCE]
+        for session, rating in zip(some, rated_sessions(connection, some), strict=True):
+            yield DueDocument(cause_of_session(session), None, (rating,))
+    # A month may be over in Kiritimati and not yet in UTC; `_due_months` looks exactly.
+    until = f"{up_to + _FURTHEST_AHEAD:%Y-%m}"
+    rows = connection.execute(_MONTHS, (until,)).fetchall()
+    waiting: dict[_Group, dict[str, list[SessionRevision]]]
+    waiting = defaultdict(lambda: defaultdict(list))
+    for legal_entity, customer, currency, month, *session in rows:
+        group = _Group(legal_entity, customer, currency)
+        waiting[group][month].append(SessionRevision(*session))
+    for group, months in waiting.items():
+        running = _running_month(declarations, group.legal_entity, up_to)
+        for cause, sessions in _due_months(connection, group, months, running):
+            yield DueDocument(cause, None, rated_sessions(connection, sessions))
+
+
+def _due_months(
+    connection: Connection[Any],
+    group: _Group,
+    months: Mapping[str, Sequence[SessionRevision]],
+    running: str,
+) -> Iterator[tuple[str, Sequence[SessionRevision]]]:
+    """Yield the closed months without invoice; what missed its own month's goes on the next."""
+    pending: list[SessionRevision] = []
+    for month in _months(min(months), running):
+        pending += months.get(month, ())
+        cause = cause_of_month(**group._asdict(), month=month)
+        # An issued invoice takes no more: what missed it goes on with the next month.
+        if pending and not _is_booked(connection, cause):
+            yield cause, pending
+            pending = []
+
+
+def _is_booked(connection: Connection[Any], cause: str) -> bool:
+    query = "SELECT FROM issued_invoice WHERE cause = %s"
+    return connection.execute(query, (cause,)).rowcount > 0
+
+
+def _running_month(declarations: Declarations, legal_entity: str, up_to: datetime) -> str:
+    """Return the month that is not settled yet, in the legal entity's calendar."""
+    settled = up_to - timedelta(seconds=declarations.policy(up_to).wait_s)
+    seller = declarations.legal_entity(legal_entity, up_to)
+    calendar = zone(seller.time_zone) if seller else UTC
+    return f"{settled.astimezone(calendar):%Y-%m}"
+
+
+def _months(first: str, end: str) -> Iterator[str]:
+    """Yield the months from *first* until before *end* ("2026-11")."""
+    month = first
+    while month < end:
+        yield month
+        year, number = int(month[:4]), int(month[5:])
+        month = f"{year + 1}-01" if number == _DECEMBER else f"{year:04d}-{number + 1:02d}"
