@@ -175,7 +175,7 @@ COMMANDS: Final = (
     Command(
         words="person show",
         function="deploy.commands.person:show",
-        summary="Show what is kept of a token's bearer or a customer, and what refers to it.",
+        summary="Show what is kept of a token, customer or driver, and what refers to it.",
         examples=(
             "person show 04AABBCCDD",
             "person show ada --json",
@@ -184,7 +184,7 @@ COMMANDS: Final = (
     Command(
         words="person erase",
         function="deploy.commands.person:erase",
-        summary="Erase a token's bearer or a customer with all tokens, for good.",
+        summary="Erase a token's bearer, a driver, or a customer with all tokens, for good.",
         examples=(
             "person erase 04AABBCCDD",
             "person erase ada --kind customer --yes",
