@@ -21,6 +21,7 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.books.document_taxes import owed_beyond
 from ledger.books.feed import DeskDecision, append_decision
 from ledger.books.journal import JournalEntry, store_entries
+from ledger.books.prepayments import PrepaidSettling
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.invoices.crediting import DueDocument, credited_before, due_credits
@@ -181,7 +182,9 @@ def _book(connection: Connection[Any], invoice: Invoice) -> None:
     else:
         connection.execute(_CREDITED, (number, *billed))
         connection.execute(_CORRECTED, (invoice.session_ids,))
-    store_entries(connection, [entry] if entry else [])
+    settling = PrepaidSettling(connection)
+    settled = entry and settling.settle(entry, number, first.payer.customer, invoice.credits)
+    store_entries(connection, [each for each in (entry, settled) if each])
     append_decision(
         connection,
         DeskDecision.ISSUED,
