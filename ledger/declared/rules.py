@@ -147,6 +147,8 @@ def _customer(customer: Customer) -> Iterator[str]:
         yield "reverse_charge needs the customer's vat_id"
     if customer.reverse_charge and check_vat_id(vat_id) is VatIdCheck.UNKNOWN_COUNTRY:
         yield f"reverse_charge needs a vat_id that can be checked: of {vat_id} no rule is known"
+    if customer.resells and not customer.is_business:
+        yield "resells is a business's: say kind: business, and its vat_id"
     if customer.payment_days is not None and not 0 <= customer.payment_days <= PAYMENT_DAYS_MAX:
         yield f"payment_days must be from 0 to {PAYMENT_DAYS_MAX}"
     if kind is CustomerKind.AD_HOC and customer.invoicing is not Invoicing.PER_SESSION:

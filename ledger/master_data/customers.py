@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from ledger.master_data.addresses import Address
+from tariffs.taxes.places import dealers_owe_vat
 from tariffs.taxes.vat_ids import country_of_vat_id
 
 
@@ -48,9 +49,9 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The buyer on an invoice; its key is its subject id. `language` is a BCP 47 tag.
 
     `details` refers to the blob of its `PersonDetails`. `kind` None: a business where there is a
-    `vat_id`, else private. `reverse_charge`: a business that owes the VAT itself, in the place of
-    a seller of another country; it has a `vat_id` (`owes_vat_itself`). `payment_days`: how many
-    days after its date an invoice is due; None: it says nothing of that.
+    `vat_id`, else private. `reverse_charge`: a business that owes the VAT itself, in the seller's
+    place; it has a `vat_id` (`owes_vat_itself`). `resells`: a dealer, who buys electricity to sell
+    it on. `payment_days`: how many days after its date an invoice is due; None: it says nothing.
     """
 
     details: str
@@ -58,6 +59,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     invoicing: Invoicing = Invoicing.PER_SESSION
     vat_id: str | None = None
     reverse_charge: bool = False
+    resells: bool = False
     payment_days: int | None = None
     language: str = "en"
 
@@ -70,11 +72,14 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Whether it owes the VAT in the place of a seller of *seller_country* (ISO 3166-1).
 
         Source: Directive 2006/112/EC, art. 195: of electricity, who is identified for VAT where it
-        is due owes it in the place of a supplier who is not established there.
+        is due owes it in the place of a supplier who is not established there; art. 199a (1) (e):
+        a country may let a dealer owe it to a seller of its own (`tariffs.taxes.places`).
         """
         if not (self.reverse_charge and self.is_business and self.vat_id):
             return False
-        return country_of_vat_id(self.vat_id) != seller_country.upper()
+        if country_of_vat_id(self.vat_id) != seller_country.upper():
+            return True
+        return self.resells and dealers_owe_vat(seller_country)
 
 
 class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +92,7 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     email: str | None = None
     vat_id: str | None = None
     reverse_charge: bool = False
+    resells: bool = False
     payment_days: int | None = None
     language: str = "en"
 
@@ -102,6 +108,7 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             invoicing=self.invoicing,
             vat_id=self.vat_id,
             reverse_charge=self.reverse_charge,
+            resells=self.resells,
             payment_days=self.payment_days,
             language=self.language,
         )

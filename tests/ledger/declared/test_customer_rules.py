@@ -41,6 +41,8 @@ def problems(entity: Entity) -> list[str]:
         ({"reverse_charge": True}, "reverse_charge needs the customer's vat_id"),
         ({"vat_id": FRENCH, "kind": CustomerKind.PRIVATE}, "kind private has no vat_id"),
         ({"vat_id": FRENCH, "kind": CustomerKind.AD_HOC}, "kind ad_hoc has no vat_id"),
+        ({"vat_id": FRENCH, "resells": True}, None),
+        ({"resells": True}, "resells is a business's"),
         ({"payment_days": 0}, None),
         ({"payment_days": 365}, None),
         ({"payment_days": -1}, "payment_days must be from 0 to 365"),

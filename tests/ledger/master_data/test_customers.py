@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.master_data.customers import Customer, CustomerEntry, CustomerKind
 
@@ -45,6 +46,25 @@ def test_a_business_owes_the_vat_of_a_seller_of_another_country(
     buyer = Customer(details="", vat_id=vat_id, reverse_charge=True)
 
     assert buyer.owes_vat_itself(seller) is owes
+
+
+@pytest.mark.parametrize(
+    ("vat_id", "seller", "owes"),
+    [
+        ("DE136695976", "DE", True),
+        ("DE136695976", "de", True),
+        ("SE716256975501", "SE", False),
+        ("NO995525828MVA", "NO", False),
+    ],
+)
+def test_a_dealer_owes_it_to_a_seller_of_its_own_country_where_the_law_says_so(
+    vat_id: str, seller: str, *, owes: bool
+) -> None:
+    dealer = Customer(details="", vat_id=vat_id, reverse_charge=True, resells=True)
+
+    assert dealer.owes_vat_itself(seller) is owes
+    assert not replace(dealer, resells=False).owes_vat_itself(seller)
+    assert not replace(dealer, reverse_charge=False).owes_vat_itself(seller)
 
 
 @pytest.mark.parametrize(
