@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from deploy.commands.command import Command
+from deploy.commands.customers.rows import CUSTOMER_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
 from deploy.commands.stations.rows import STATION_COMMANDS
 from deploy.commands.tariffs.rows import TARIFF_COMMANDS
@@ -17,7 +18,8 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "sessions": "Charging sessions.",
         "invoice": "One invoice.",
         "tokens": "Tokens of drivers.",
-        "person": "Who a token or a customer is, and erasing them.",
+        "person": "Who a token, a customer or a driver is, and erasing them.",
+        "prepaid": "What customers paid in advance.",
         "access": "Tokens for the HTTP interface.",
         "firmware": "Firmware for stations, and its campaigns.",
         "firmware campaign": "Firmware for many stations, in stages.",
@@ -172,10 +174,11 @@ COMMANDS: Final = (
             "tokens unknown --json",
         ),
     ),
+    *CUSTOMER_COMMANDS,
     Command(
         words="person show",
         function="deploy.commands.person:show",
-        summary="Show what is kept of a token's bearer or a customer, and what refers to it.",
+        summary="Show what is kept of a token, customer or driver, and what refers to it.",
         examples=(
             "person show 04AABBCCDD",
             "person show ada --json",
@@ -184,7 +187,7 @@ COMMANDS: Final = (
     Command(
         words="person erase",
         function="deploy.commands.person:erase",
-        summary="Erase a token's bearer or a customer with all tokens, for good.",
+        summary="Erase a token's bearer, a driver, or a customer with all tokens, for good.",
         examples=(
             "person erase 04AABBCCDD",
             "person erase ada --kind customer --yes",

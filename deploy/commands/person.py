@@ -14,15 +14,15 @@ from deploy.running.opening import opened
 if TYPE_CHECKING:
     from ledger.desk.erasure import Person
 
-Kind = Literal["token", "customer"]
+Kind = Literal["token", "customer", "driver"]
 
 
 def show(name: str, /, *, kind: Kind | None = None, folder: ReadingFolder = READ_FOLDER) -> int:
-    """Show what is kept of a token's bearer or a customer, and what refers to it.
+    """Show what is kept of a token, customer or driver, and what refers to it.
 
     Args:
-        name: The token, or the customer's key.
-        kind: Which, where both have this name.
+        name: The token, the customer's key, or the driver's name.
+        kind: Which, where several have this name.
         folder: Where.
     """
     from ledger.desk.erasure import find_person
@@ -45,15 +45,15 @@ def erase(
     everywhere: Annotated[bool, Parameter(negative=())] = False,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
-    """Erase a token's bearer or a customer with all tokens, for good.
+    """Erase a token's bearer, a driver, or a customer with all tokens, for good.
 
     Deletes the rows that say who it is. Log, books and invoices stay as they are, byte for byte,
     and name a subject id that nobody can trace. Nothing brings it back: export first what the law
     wants kept with a name, such as invoices. The same token shown again is somebody new.
 
     Args:
-        name: The token, or the customer's key.
-        kind: Which, where both have this name.
+        name: The token, the customer's key, or the driver's name.
+        kind: Which, where several have this name.
         yes: Do it. Without this, only say what would be erased, and exit 1.
         everywhere: Take along what any station said that no rule understands, for it may name
             somebody; else only where the person charged.
@@ -85,5 +85,6 @@ def _print(person: Person) -> None:
         say(f"  {', '.join(line for line in lines if line)}")
     if person.kind == "customer":
         say(f"  tokens: {', '.join(person.tokens) or 'none'}")
+        say(f"  drivers: {', '.join(person.drivers) or 'none'}")
     say(f"  {person.sessions} sessions, {person.invoices} invoices")
     say(f"  stations whose unread texts go with it: {', '.join(person.stations) or 'none'}")

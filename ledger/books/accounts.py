@@ -9,6 +9,10 @@
 | | EXPECTED_TAX | taxes by country and rate; ROUNDING |
 | credit note issued | what an invoice over its sessions posts, with its signs changed | |
 | session written off | nothing: it was never rated, so nothing was ever owed | |
+| prepayment received | CASH_CLEARING | PREPAYMENTS of the customer |
+| prepayment paid back | PREPAYMENTS | CASH_CLEARING |
+| invoice settled | PREPAYMENTS, what is there, up to what is due | RECEIVABLE |
+| credit note settled | RECEIVABLE, up to what its invoice had been settled with | PREPAYMENTS |
 
 A tax is owed by a document, which rounds it once on its sum (`ledger.books.document_taxes`); a
 session, rounded for itself, only expects its part. An invoice clears exactly what its sessions
@@ -48,6 +52,10 @@ PARTNER_UNBILLED: Final = "receivable:partner:unbilled"
 PARTNER_RECEIVABLE: Final = "receivable:partner:invoiced"
 EXPECTED_TAX: Final = "expected_tax"
 ROUNDING: Final = "rounding"
+# What we owe a customer who paid in advance; always the first leg of its entries.
+PREPAYMENTS: Final = "prepayments"
+# Money that came or went, until a bank statement or a provider's payout says where it is.
+CASH_CLEARING: Final = "cash:clearing"
 
 _UNBILLED: Final = {
     PayerKind.CUSTOMER: RECEIVABLE_UNBILLED,
@@ -136,6 +144,47 @@ def credit_entry(
     """
     legs = [replace(leg, amount_minor=-leg.amount_minor) for leg in _document_legs(sessions, owed)]
     return _entry(f"credit:{number}", sessions[0].legal_entity, issued_at, legs)
+
+
+def prepayment_entry(
+    cause: str, legal_entity: str, booked_at: datetime, customer: str, currency: str, minor: int
+) -> JournalEntry:
+    """Return what it posts that *customer* paid *minor* in advance; below 0: was paid back."""
+    legs = (
+        _posting(PREPAYMENTS, customer, currency, -minor),
+        _posting(CASH_CLEARING, "", currency, minor),
+    )
+    return JournalEntry(
+        entry_id=cause, legal_entity=legal_entity, booked_at=booked_at, postings=legs
+    )
+
+
+def owed_by_customer(document: JournalEntry, customer: str) -> Posting | None:
+    """Return the leg by which a *document* changes what *customer* owes.
+
+    None where it does not: what a partner owes is settled with that partner.
+    """
+    for leg in document.postings:
+        if (leg.account, leg.party) == (RECEIVABLE, customer):
+            return leg
+    return None
+
+
+def settlement_entry(
+    number: str, legal_entity: str, booked_at: datetime, owed: Posting, minor: int
+) -> JournalEntry:
+    """Return what it posts that *minor* of document *number* is settled from a prepaid account.
+
+    *owed* is the customer's leg of the document; *minor* below 0: a credit note gives it back.
+    """
+    legs = (
+        _posting(PREPAYMENTS, owed.party, owed.currency, minor),
+        _posting(owed.account, owed.party, owed.currency, -minor),
+    )
+    cause = f"settled:{number}"
+    return JournalEntry(
+        entry_id=cause, legal_entity=legal_entity, booked_at=booked_at, postings=legs
+    )
 
 
 def _document_legs(sessions: Sequence[SessionRated], owed: DocumentTaxes) -> list[Posting]:

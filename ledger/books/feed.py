@@ -22,7 +22,7 @@ from psycopg import Connection
 from ledger.errors import LedgerError
 
 DESK_PARTITION: Final = -1
-"""Of the decisions that are no session's: invoices issued, tariffs approved and retired."""
+"""Of the decisions that are no session's: invoices, tariffs approved and retired, prepayments."""
 FIRST_NUMBER: Final = 1
 """Of each partition."""
 
@@ -55,13 +55,15 @@ class DeskDecision(StrEnum):
     ISSUED = "issued"
     APPROVED = "approved"
     RETIRED = "retired"
+    PREPAID = "prepaid"
 
 
 class FeedEntry(NamedTuple):
     """A decision with its number; `kind` is a `DecisionKind` or a `DeskDecision`.
 
-    `subject` is a session's id, an invoice's number or a tariff's id, `revision` the session's
-    revision or the tariff's version (1 for an invoice). `sha256` names what was decided.
+    `subject` is a session's id, an invoice's number, a tariff's id or a prepayment's reference,
+    `revision` the session's revision or the tariff's version (1 of the others). `sha256` names what
+    was decided.
     """
 
     partition: int

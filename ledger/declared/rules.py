@@ -11,15 +11,17 @@ from typing import Final, NamedTuple
 from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Declarations, Entity, Kind
 from ledger.master_data.assignments import Assignment
-from ledger.master_data.customers import Customer
+from ledger.master_data.customers import PAYMENT_DAYS_MAX, Customer, CustomerKind, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.policies import RECEIPT, Policy
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import TariffVersion, published
-from ledger.master_data.tokens import Token, TokenKind
+from ledger.master_data.tokens import A_NAME, Token, TokenKind, is_a_name
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
 from tariffs.model.policy import POLICIES
+from tariffs.phrases.phrase import bounded
+from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
 from tariffs.zones import zone_names
 
 
@@ -136,8 +138,31 @@ def _station(station: Station, after: _Known) -> Iterator[str]:
 
 
 def _customer(customer: Customer) -> Iterator[str]:
-    if customer.reverse_charge and not (customer.vat_id or "").strip():
+    kind, vat_id = customer.kind, (customer.vat_id or "").strip()
+    if vat_id:
+        yield from _vat_id(vat_id)
+    if vat_id and not customer.is_business:
+        yield f"kind {kind} has no vat_id: business and fleet have"
+    if customer.reverse_charge and not vat_id:
         yield "reverse_charge needs the customer's vat_id"
+    if customer.reverse_charge and check_vat_id(vat_id) is VatIdCheck.UNKNOWN_COUNTRY:
+        yield f"reverse_charge needs a vat_id that can be checked: of {vat_id} no rule is known"
+    if customer.resells and not customer.is_business:
+        yield "resells is a business's: say kind: business, and its vat_id"
+    if customer.payment_days is not None and not 0 <= customer.payment_days <= PAYMENT_DAYS_MAX:
+        yield f"payment_days must be from 0 to {PAYMENT_DAYS_MAX}"
+    if kind is CustomerKind.AD_HOC and customer.invoicing is not Invoicing.PER_SESSION:
+        yield "an ad hoc customer has no contract: it is invoiced per_session"
+
+
+def _vat_id(vat_id: str) -> Iterator[str]:
+    match check_vat_id(vat_id):
+        case VatIdCheck.WRONG_DIGITS:
+            yield f"vat_id {vat_id}: its check digits are wrong, as where a number is miscopied"
+        case VatIdCheck.WRONG_FORM:
+            yield f"vat_id {bounded(vat_id)!r} is not as its country writes them: NL123456782B90"
+        case VatIdCheck.RIGHT | VatIdCheck.FORM_RIGHT | VatIdCheck.UNKNOWN_COUNTRY:
+            pass
 
 
 _RECEIPT_URL: Final = re.compile(r"https://(?=.{1,1892}\Z)[!-z|~]*\{receipt\}[!-z|~]*", re.ASCII)
@@ -171,6 +196,11 @@ def _token(token: Token, after: _Known) -> Iterator[str]:
         yield from _named(after, Kind.SITE, site)
     if token.is_master_pass and token.parent is None:
         yield "a master pass has a parent: the group that stations know as that of master passes"
+    if token.cost_centre is not None and not is_a_name(token.cost_centre):
+        yield f"cost_centre needs {A_NAME}"
+    is_customers = token.customer is not None or token.parent is not None
+    if not is_customers and (token.cost_centre is not None or token.driver is not None):
+        yield "a cost_centre and a driver are a customer's: the token names none"
     if token.kind is TokenKind.ROAMING and not token.partner:
         yield "a roaming token names its partner"
 

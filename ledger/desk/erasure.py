@@ -6,22 +6,28 @@ so that a replay gives the same bytes before and after.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal, LiteralString
 
 import msgspec
 from psycopg import Connection
 
-from ledger.declared.declarations import Kind
+from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import load_declarations
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer, PersonDetails
 from ledger.master_data.tokens import Token
-from ledger.persons.holders import customer_holder, station_holder, token_holder
+from ledger.persons.holders import (
+    customer_holder,
+    driver_holder,
+    station_holder,
+    token_holder,
+)
 from ledger.persons.sealing import Subject
 from ledger.persons.store import erase, find, names_of, read_blobs
 
-PersonKind = Literal["token", "customer"]
+PersonKind = Literal["token", "customer", "driver"]
 
 _STATIONS: LiteralString = """
 SELECT station_id FROM session WHERE token_uid = ANY (%(tokens)s)
@@ -39,8 +45,10 @@ WHERE customer = %(subject)s OR token_uid = ANY (%(tokens)s)
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody as the tables of persons know them, and what refers to them.
 
-    `tokens` are a customer's by declaration, with their subjects. `stations` are where one of them
-    was shown: texts there that no rule understands may name the person too.
+    `tokens` are a customer's or driver's by declaration, with their subjects, `drivers` those who
+    drove with a customer's tokens and with nobody else's. `stations` are where one of the tokens
+    was shown: texts there that no rule understands may name the person too. A driver's tokens are
+    the customer's, and stay.
     """
 
     kind: PersonKind
@@ -48,36 +56,38 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     details: PersonDetails | None
     tokens: dict[str, str]
+    drivers: dict[str, str]
     stations: tuple[str, ...]
     sessions: int
     invoices: int
 
 
 class UnknownPersonError(LedgerError):
-    """No token and no customer of that name is known; perhaps it was erased."""
+    """No token, customer or driver of that name is known; perhaps it was erased."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"there is no token and no customer {name}, or it was erased")
+        super().__init__(f"there is no token, customer or driver {name}, or it was erased")
 
 
 class AmbiguousPersonError(LedgerError):
-    """A token and a customer have the same name."""
+    """A token, a customer and a driver, or two of them, have the same name."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kinds: Sequence[str]) -> None:
         self.name = name
-        super().__init__(f"{name} is a token and a customer: say which (--kind token)")
+        both = " and a ".join(kinds)
+        super().__init__(f"{name} is a {both}: say which (--kind {kinds[0]})")
 
 
 def find_person(connection: Connection[Any], name: str, kind: PersonKind | None = None) -> Person:
-    """Return the token or customer *name*.
+    """Return the token, customer or driver *name*.
 
     Raises:
         UnknownPersonError: If there is none.
-        AmbiguousPersonError: If there are both, and *kind* does not say which.
+        AmbiguousPersonError: If there are several, and *kind* does not say which.
     """
-    holders = {"token": token_holder(name), "customer": customer_holder(name)}
-    wanted = [each for each in holders.values() if each is not None]
+    holders = (token_holder(name), customer_holder(name), driver_holder(name))
+    wanted = [each for each in holders if each is not None]
     found = {
         each_kind: subject
         for (each_kind, _), subject in find(connection, wanted).items()
@@ -86,17 +96,21 @@ def find_person(connection: Connection[Any], name: str, kind: PersonKind | None 
     if not found:
         raise UnknownPersonError(name)
     if len(found) > 1:
-        raise AmbiguousPersonError(name)
+        raise AmbiguousPersonError(name, sorted(map(str, found), reverse=True))
     ((found_kind, subject),) = found.items()
     if found_kind == "customer":
         return _customer(connection, name, subject)
+    if found_kind == "driver":
+        declared = _declared_tokens(load_declarations(connection))
+        tokens = {key for key, token in declared if token.driver == subject.id}
+        return _person(connection, "driver", subject, None, tokens, name)
     return _person(connection, "token", subject, None, {subject.id})
 
 
 def erase_person(
     connection: Connection[Any], person: Person, *, is_everywhere: bool = False
 ) -> None:
-    """Delete every row that names *person*: subject, tokens, details, texts nobody understands.
+    """Delete every row that names *person*: subject, tokens, drivers, details, unread texts.
 
     A running server may still use what it remembers for half a minute.
 
@@ -112,7 +126,8 @@ def erase_person(
         else:
             stations = [station_holder(station) for station in person.stations]
             texts = {subject.id for subject in find(connection, stations).values()}
-        erase(connection, [person.subject, *person.tokens.values(), *texts])
+        gone = [person.subject, *person.drivers.values(), *texts]
+        erase(connection, gone if person.kind == "driver" else [*gone, *person.tokens.values()])
 
 
 def _customer(connection: Connection[Any], name: str, subject: Subject) -> Person:
@@ -124,14 +139,26 @@ def _customer(connection: Connection[Any], name: str, subject: Subject) -> Perso
     ]
     blobs = read_blobs(connection, references)
     details = next((blobs[each] for each in reversed(references) if each in blobs), None)
-    tokens = {
-        key
+    declared = _declared_tokens(known)
+    tokens = {key for key, token in declared if token.customer == subject.id}
+    drivers: dict[bool, set[str]] = {True: set(), False: set()}
+    for _, token in declared:
+        if token.driver is not None:
+            is_theirs = subject.id == token.customer or token.parent in tokens
+            drivers[is_theirs].add(token.driver)
+    read = None if details is None else msgspec.json.decode(details, type=PersonDetails)
+    alone = drivers[True] - drivers[False]
+    return _person(connection, "customer", subject, read, tokens, name, alone)
+
+
+def _declared_tokens(known: Declarations) -> list[tuple[str, Token]]:
+    """Return every token with all that was ever declared of it."""
+    return [
+        (key, row.entity)
         for key in known.keys(Kind.TOKEN)
         for row in known.history(Kind.TOKEN, key)
-        if isinstance(row.entity, Token) and row.entity.customer == subject.id
-    }
-    read = None if details is None else msgspec.json.decode(details, type=PersonDetails)
-    return _person(connection, "customer", subject, read, tokens, name)
+        if isinstance(row.entity, Token)
+    ]
 
 
 def _person(
@@ -141,8 +168,9 @@ def _person(
     details: PersonDetails | None,
     tokens: set[str],
     name: str | None = None,
+    drivers: Collection[str] = (),
 ) -> Person:
-    names = names_of(connection, {subject.id, *tokens})
+    names = names_of(connection, {subject.id, *tokens, *drivers})
     given = {"tokens": sorted(tokens), "subject": subject.id}
     stations = connection.execute(_STATIONS, given).fetchall()
     (sessions,) = connection.execute(_SESSIONS, (sorted(tokens),)).fetchone() or (0,)
@@ -152,10 +180,15 @@ def _person(
         name=name or names[subject.id],
         subject=subject.id,
         details=details,
-        tokens={
-            name: each for each, name in sorted(names.items(), key=itemgetter(1)) if each in tokens
-        },
+        tokens=_named(names, tokens),
+        drivers=_named(names, drivers),
         stations=tuple(station for (station,) in stations),
         sessions=sessions,
         invoices=invoices,
     )
+
+
+def _named(names: Mapping[str, str], subjects: Collection[str]) -> dict[str, str]:
+    """Return those of *subjects* that have a name, by name."""
+    by_name = sorted(names.items(), key=itemgetter(1))
+    return {name: each for each, name in by_name if each in subjects}

@@ -31,6 +31,7 @@ from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import CustomerEntry, PersonDetails
 from ledger.master_data.stations import Station
+from ledger.master_data.tokens import A_NAME, Token, is_a_name
 from tariffs.problems import Problem
 
 SECTIONS: Final[Mapping[str, Kind]] = {
@@ -192,6 +193,9 @@ def _entity(
     entity = _converted(document, path, wanted, body)
     if isinstance(entity, CustomerEntry) and not entity.name.strip():
         document.report((*path, "name"), "a customer needs a name")
+        return _Broken.BROKEN
+    if isinstance(entity, Token) and entity.driver is not None and not is_a_name(entity.driver):
+        document.report((*path, "driver"), f"a driver needs {A_NAME}")
         return _Broken.BROKEN
     return entity
 

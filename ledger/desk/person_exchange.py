@@ -17,7 +17,13 @@ from ledger.declared.declarations import Kind
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import Customer, PersonDetails
 from ledger.master_data.tokens import Token
-from ledger.persons.holders import Holder, HolderKind, customer_holder, token_holder
+from ledger.persons.holders import (
+    Holder,
+    HolderKind,
+    customer_holder,
+    driver_holder,
+    token_holder,
+)
 from ledger.persons.sealing import Subject, blob_reference
 from ledger.persons.store import Key, find, find_or_make, keep_blob
 from tariffs.model.canonical import canonical_json
@@ -40,7 +46,7 @@ def exchange_persons(
     details: Mapping[str, PersonDetails] = _NO_DETAILS,
     is_dry: bool = False,
 ) -> Exchanged:
-    """Return *changes* with a subject id for each token and customer, new ones made at once.
+    """Return *changes* with a subject id for each token, customer and driver, new ones at once.
 
     Args:
         connection: To the tables of persons.
@@ -97,8 +103,12 @@ class _Exchange:
                 assigned = replace(assignment, token=self._token(assignment.token))
                 return replace(change, key=assigned.key(), entity=assigned)
             case Token() as token:
-                parent, customer = self._token(token.parent), self._customer(token.customer)
-                entity = replace(token, parent=parent, customer=customer)
+                entity = replace(
+                    token,
+                    parent=self._token(token.parent),
+                    customer=self._customer(token.customer),
+                    driver=self._driver(token.driver),
+                )
                 return replace(change, key=self._token(change.key), entity=entity)
             case Customer() as buyer:
                 known = replace(buyer, details=self._blob(change.key))
@@ -115,6 +125,9 @@ class _Exchange:
 
     def _customer(self, customer: str | None) -> str | None:
         return self._id(None if customer is None else customer_holder(customer), customer)
+
+    def _driver(self, driver: str | None) -> str | None:
+        return self._id(None if driver is None else driver_holder(driver), driver)
 
     def _id(self, holder: Holder | None, otherwise: str | None) -> str | None:
         if holder is None:
@@ -145,6 +158,7 @@ def _named_in(change: Change) -> Iterator[Holder | None]:
         case Token() as token:
             yield token_holder(token.parent)
             yield None if token.customer is None else customer_holder(token.customer)
+            yield None if token.driver is None else driver_holder(token.driver)
         case _:
             pass
     if change.kind is Kind.CUSTOMER:

@@ -12,11 +12,12 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from ledger.books.accounts import credit_entry, invoice_entry
+from ledger.books.accounts import credit_entry, invoice_entry, owed_by_customer
 from ledger.books.decisions_store import rated_sessions
 from ledger.books.document_taxes import owed_beyond
 from ledger.books.feed import DeskDecision, NamedDecision, append_decisions
 from ledger.books.journal import JournalEntry, store_entries
+from ledger.books.prepayments import PrepaidAccount, PrepaidSettling
 from ledger.database import copy_rows
 from ledger.invoices.crediting import credited_before
 from ledger.invoices.document import read_document
@@ -48,10 +49,11 @@ WHERE session_id = billed.id AND uninvoiced_session.revision = billed.revision
 
 
 class _Booked(NamedTuple):
-    """A document with all that is booked of it."""
+    """A document with all that is booked of it; `customer`: whom it is to, None: a bearer."""
 
     row: tuple[object, ...]
     entry: JournalEntry | None
+    customer: str | None
 
 
 def book_some(
@@ -103,7 +105,8 @@ def _book(connection: Connection[Any], invoices: Sequence[Invoice]) -> None:
         copy_rows(connection, _CREDITED_COPY, _session_rows(crediting))
         ids = [session_id for invoice in crediting for session_id in invoice.session_ids]
         connection.execute(_CORRECTED, (ids,))
-    store_entries(connection, [each.entry for each in booked if each.entry])
+    entries = [each.entry for each in booked if each.entry]
+    store_entries(connection, [*entries, *_settlements(connection, invoices, booked)])
     decided = [NamedDecision(str(each.number), FIRST_REVISION, each.sha256) for each in invoices]
     append_decisions(connection, DeskDecision.ISSUED, decided)
 
@@ -130,7 +133,29 @@ def _booked(
         invoice.credits,
     )
     before = credited_before(connection, invoice.credits) if invoice.credits else None
-    return _Booked(row, document_entry(document.number, invoice.issued_at, sessions, before))
+    entry = document_entry(document.number, invoice.issued_at, sessions, before)
+    return _Booked(row, entry, first.payer.customer)
+
+
+def _settlements(
+    connection: Connection[Any], invoices: Sequence[Invoice], booked: Sequence[_Booked]
+) -> Iterator[JournalEntry]:
+    """Yield what settles documents from prepaid balances, in their order."""
+    settling = PrepaidSettling(connection)
+    settling.look_up(
+        [
+            PrepaidAccount(owed.party, each.entry.legal_entity, owed.currency)
+            for each in booked
+            if each.entry and each.customer and (owed := owed_by_customer(each.entry, each.customer))
+        ]
+    )
+    for invoice, each in zip(invoices, booked, strict=True):
+        if each.entry is None:
+            continue
+        number = str(invoice.number)
+        settled = settling.settle(each.entry, number, each.customer, invoice.credits)
+        if settled is not None:
+            yield settled
 
 
 def _session_rows(invoices: Iterable[Invoice]) -> Iterator[tuple[object, ...]]:

@@ -92,7 +92,7 @@ class CreditedInvoice(msgspec.Struct, frozen=True, kw_only=True):
     issued_on: date
 
 
-class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
+class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An invoice as issued. Amounts are whole minor units: `currency_exponent` decimals.
 
     A credit note (UNTDID 1001: 381, else 380) names what it `credits`; its amounts are positive:
@@ -101,7 +101,8 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     `gross_minor` is net and taxes, `rounding_minor` what makes of it the `due_minor` that the buyer
     pays (EN 16931: BT-112, BT-114, BT-115). `buyer` None: whoever bears the token `bearer`. Persons
     are subject ids here, so that the bytes outlive them; `ledger.invoices.shown` puts in who they
-    are.
+    are. `due_on`: until when it is to be paid, of a buyer with payment terms (BT-9); without them
+    the bytes have no such field.
     """
 
     schema: int
@@ -123,7 +124,9 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     gross_minor: int
     rounding_minor: int
     due_minor: int
-    notes: tuple[Phrase, ...] = ()
+    # Written also where it is empty: what has a default is left out of the bytes.
+    notes: tuple[Phrase, ...]
+    due_on: date | None = None
 
 
 def render_invoice(order: InvoiceOrder, *, number: str, issued_on: date) -> bytes:
@@ -160,6 +163,7 @@ def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> Invoice
         rounding_minor=owed.rounding_minor,
         due_minor=owed.due_minor,
         notes=_notes(order),
+        due_on=order.due_on(issued_on),
     )
 
 

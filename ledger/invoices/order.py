@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -72,6 +72,11 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
     def date_wished(self) -> date:
         """Return the day of the record time in the seller's calendar."""
         return self.recorded_at.astimezone(zone(self.seller.time_zone)).date()
+
+    def due_on(self, issued_on: date) -> date | None:
+        """Return until when it is to be paid, None where no terms say so; of no credit note."""
+        days = None if self.buyer is None or self.credits else self.buyer.payment_days
+        return None if days is None else issued_on + timedelta(days=days)
 
 
 def cause_of_session(session: SessionRevision) -> str:

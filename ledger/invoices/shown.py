@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -67,7 +68,10 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
-    """One charging session on the invoice; `rating_sha256` names the decision behind its lines."""
+    """One charging session on the invoice; `rating_sha256` names the decision behind its lines.
+
+    `cost_centre` and `driver` (a subject id) are the customer's, as declared of its token.
+    """
 
     session_id: str
     revision: int
@@ -84,12 +88,29 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
     tariff_hash: str
     rating_sha256: str
     gross_minor: int
+    cost_centre: str | None
+    driver: str | None
+
+
+class CostCentreTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sessions of one cost centre come to; None: of those without one.
+
+    These are sums of the sessions' lines: what the invoice rounds once, on its sum, is in none.
+    """
+
+    cost_centre: str | None
+    sessions: int
+    energy_wh: Decimal
+    net_minor: int
+    vat_minor: int
+    gross_minor: int
 
 
 class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice or credit note with everything that a reader is told, in whole minor units.
 
     The lines add up to `net_minor`, to `vat_minor`, and with their gross to `due_minor`.
+    `cost_centres`: where any session has one, all of them, those without the last.
     """
 
     schema: int
@@ -113,6 +134,8 @@ class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     due_minor: int
     notes: tuple[str, ...]
     codes: tuple[Phrase, ...]
+    due_on: date | None
+    cost_centres: tuple[CostCentreTotal, ...]
 
 
 def shown_invoice(
@@ -152,7 +175,33 @@ def shown_invoice(
         due_minor=document.due_minor,
         notes=tuple(map(ENGLISH.words, document.notes)),
         codes=document.notes,
+        due_on=document.due_on,
+        cost_centres=_cost_centres(sessions),
     )
+
+
+def _cost_centres(sessions: Sequence[SessionRated]) -> tuple[CostCentreTotal, ...]:
+    by_centre: defaultdict[str | None, list[SessionRated]] = defaultdict(list)
+    for session in sessions:
+        by_centre[session.payer.cost_centre].append(session)
+    if by_centre.keys() <= {None}:
+        return ()
+    return tuple(
+        CostCentreTotal(
+            cost_centre=centre,
+            sessions=len(theirs),
+            energy_wh=sum((each.energy_wh for each in theirs), Decimal(0)),
+            net_minor=sum(each.net_minor for each in theirs),
+            vat_minor=sum(each.tax_minor for each in theirs),
+            gross_minor=sum(each.gross_minor for each in theirs),
+        )
+        for centre, theirs in sorted(by_centre.items(), key=lambda each: by_name(each[0]))
+    )
+
+
+def by_name(cost_centre: str | None) -> tuple[bool, str]:
+    """Return the key by which cost centres are sorted: none comes last."""
+    return cost_centre is None, cost_centre or ""
 
 
 def _buyer(document: InvoiceDocument, details: Mapping[str, PersonDetails]) -> Party:
@@ -183,6 +232,8 @@ def _session(session: SessionRated) -> InvoicedSession:
         tariff_hash=session.tariff_hash,
         rating_sha256=hash_decision(encode_decision(session)),
         gross_minor=session.gross_minor,
+        cost_centre=session.payer.cost_centre,
+        driver=session.payer.driver,
     )
 
 

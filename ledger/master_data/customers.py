@@ -1,12 +1,33 @@
-"""Customers: who is billed, and how often."""
+"""Customers: who is billed, on which terms, and how often."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from ledger.master_data.addresses import Address
+from tariffs.taxes.places import dealers_owe_vat
+from tariffs.taxes.vat_ids import country_of_vat_id
+
+
+class CustomerKind(StrEnum):
+    """What kind of contract a customer has."""
+
+    PRIVATE = "private"
+    """A person, or a household whose members share one contract."""
+    BUSINESS = "business"
+    FLEET = "fleet"
+    """A business whose tokens have cost centres and drivers."""
+    AD_HOC = "ad_hoc"
+    """Somebody without a contract: billed a session at a time, at once."""
+
+
+_BUSINESSES: Final = frozenset({CustomerKind.BUSINESS, CustomerKind.FLEET})
+
+
+PAYMENT_DAYS_MAX: Final = 365
 
 
 class Invoicing(StrEnum):
@@ -27,26 +48,52 @@ class PersonDetails(msgspec.Struct, frozen=True, kw_only=True):
 class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The buyer on an invoice; its key is its subject id. `language` is a BCP 47 tag.
 
-    `details` refers to the blob of its `PersonDetails`. `reverse_charge`: a business that owes the
-    VAT itself, in the seller's place; it has a `vat_id`.
+    `details` refers to the blob of its `PersonDetails`. `kind` None: a business where there is a
+    `vat_id`, else private. `reverse_charge`: a business that owes the VAT itself, in the seller's
+    place; it has a `vat_id` (`owes_vat_itself`). `resells`: a dealer, who buys electricity to sell
+    it on. `payment_days`: how many days after its date an invoice is due; None: it says nothing.
     """
 
     details: str
+    kind: CustomerKind | None = None
     invoicing: Invoicing = Invoicing.PER_SESSION
     vat_id: str | None = None
     reverse_charge: bool = False
+    resells: bool = False
+    payment_days: int | None = None
     language: str = "en"
+
+    @property
+    def is_business(self) -> bool:
+        """Whether it buys as a business."""
+        return bool((self.vat_id or "").strip()) if self.kind is None else self.kind in _BUSINESSES
+
+    def owes_vat_itself(self, seller_country: str) -> bool:
+        """Whether it owes the VAT in the place of a seller of *seller_country* (ISO 3166-1).
+
+        Source: Directive 2006/112/EC, art. 195: of electricity, who is identified for VAT where it
+        is due owes it in the place of a supplier who is not established there; art. 199a (1) (e):
+        a country may let a dealer owe it to a seller of its own (`tariffs.taxes.places`).
+        """
+        if not (self.reverse_charge and self.is_business and self.vat_id):
+            return False
+        if country_of_vat_id(self.vat_id) != seller_country.upper():
+            return True
+        return self.resells and dealers_owe_vat(seller_country)
 
 
 class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A customer as a file declares it: the person, and the rest."""
 
     name: str
+    kind: CustomerKind | None = None
     invoicing: Invoicing = Invoicing.PER_SESSION
     address: Address = Address()
     email: str | None = None
     vat_id: str | None = None
     reverse_charge: bool = False
+    resells: bool = False
+    payment_days: int | None = None
     language: str = "en"
 
     def details(self) -> PersonDetails:
@@ -57,8 +104,11 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Return what is declared of it, its details still to be kept."""
         return Customer(
             details="",
+            kind=self.kind,
             invoicing=self.invoicing,
             vat_id=self.vat_id,
             reverse_charge=self.reverse_charge,
+            resells=self.resells,
+            payment_days=self.payment_days,
             language=self.language,
         )

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from ledger.master_data.hours import WeeklyHours
+
+_NAME_MAX: Final = 100
+A_NAME: Final = f"a text of 1 to {_NAME_MAX} characters on one line"
+
+
+def is_a_name(text: str) -> bool:
+    """Whether *text* can stand on an invoice as a cost centre or a driver: it is `A_NAME`."""
+    return bool(text.strip()) and len(text) <= _NAME_MAX and text.isprintable()
 
 
 class TokenKind(StrEnum):
@@ -34,7 +43,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     token. `payment_method` is how its sessions are paid, in the tariffs' words ("credit_card").
     It charges at `sites` alone (none named: at all), within `hours` of these (none: always). A
     master pass stops the sessions of others and starts none; its `parent` is the group that its
-    stations know as that of master passes.
+    stations know as that of master passes. `cost_centre` is what its customer books its sessions
+    on, `driver` who drives with it (a subject id, as in the key): they stand on the invoice.
     """
 
     status: TokenStatus = TokenStatus.ACCEPTED
@@ -48,6 +58,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sites: tuple[str, ...] = ()
     hours: tuple[WeeklyHours, ...] = ()
     is_master_pass: bool = False
+    cost_centre: str | None = None
+    driver: str | None = None
 
     def has_expired(self, at: datetime) -> bool:
         """Whether the token's validity is over at the moment *at*."""

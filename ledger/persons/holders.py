@@ -19,6 +19,8 @@ class HolderKind(StrEnum):
 
     TOKEN = "token"  # noqa: S105 - the name of a kind, no secret
     CUSTOMER = "customer"
+    DRIVER = "driver"
+    """Who drives with a token of a fleet, by the name that the fleet's operator gives."""
     STATION = "station"
     """Texts of a station in which somebody may stand whom no rule finds."""
     PARTNER = "partner"
@@ -50,6 +52,11 @@ def token_holder(raw: str | None, habits: TokenHabits = NO_HABITS) -> Holder | N
 def customer_holder(customer_id: str) -> Holder:
     """Return the holder that a customer is."""
     return _holder(HolderKind.CUSTOMER, customer_id, customer_id)
+
+
+def driver_holder(name: str) -> Holder:
+    """Return the holder that a driver is."""
+    return _holder(HolderKind.DRIVER, " ".join(name.split()), name)
 
 
 def station_holder(station_id: str) -> Holder:

@@ -74,6 +74,7 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `party` is the customer's key, the partner's id or the bearer's token. `invoicing` None: not
     invoiced here but settled with the partner. `customer` is the buyer's key, where there is one.
     `contract`: the partner's contract, as it was told for the token, sealed with that one's key.
+    `cost_centre` and `driver` (a subject id) are the customer's, as declared of the token.
     """
 
     kind: PayerKind
@@ -81,6 +82,8 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer: str | None
     invoicing: Invoicing | None
     contract: str | None = None
+    cost_centre: str | None = None
+    driver: str | None = None
 
 
 class RatedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -78,8 +78,14 @@ def payer_of(driver: Driver, uid: str) -> Payer:
         kind, party, contract = PayerKind.PARTNER, told.party or uid, told.contract
         return Payer(kind=kind, party=party, customer=None, invoicing=None, contract=contract)
     if customer_id and customer:
-        kind = PayerKind.CUSTOMER
-        return Payer(kind=kind, party=customer_id, customer=customer_id, invoicing=invoicing)
+        return Payer(
+            kind=PayerKind.CUSTOMER,
+            party=customer_id,
+            customer=customer_id,
+            invoicing=invoicing,
+            cost_centre=token.cost_centre if token else None,
+            driver=token.driver if token else None,
+        )
     return Payer(kind=PayerKind.BEARER, party=uid, customer=None, invoicing=Invoicing.PER_SESSION)
 
 

@@ -84,7 +84,7 @@ def price_of(
         usage,
         offsets=read.of(site),
         validations=entitlements.validations,
-        reverse_charge_vat_id=_reverse_charge_vat_id(terms.driver.customer),
+        reverse_charge_vat_id=_reverse_charge_vat_id(terms.driver.customer, basis),
     )
     # As everything that prices: what held when the driver began, not when we decide.
     policy = policy_named(terms.policy.pricing)
@@ -162,9 +162,10 @@ def _usage_of(
     )
 
 
-def _reverse_charge_vat_id(customer: Customer | None) -> str | None:
+def _reverse_charge_vat_id(customer: Customer | None, basis: Basis) -> str | None:
     """Return under which VAT id the buyer owes the VAT itself; None: the seller owes it."""
-    return customer.vat_id if customer and customer.reverse_charge else None
+    is_owed_by_buyer = customer and customer.owes_vat_itself(basis.legal_entity.country)
+    return customer.vat_id if customer and is_owed_by_buyer else None
 
 
 class UnpriceableSessionError(LedgerError):

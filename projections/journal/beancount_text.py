@@ -29,6 +29,8 @@ _ROOTS: Final[Mapping[str, str]] = MappingProxyType(
         "tax": "Liabilities",
         "revenue": "Income",
         "rounding": "Expenses",
+        "prepayments": "Liabilities",
+        "cash": "Assets",
     }
 )
 _OTHER: Final = "Equity"

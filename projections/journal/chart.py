@@ -22,7 +22,9 @@ from tariffs.files.yaml.fields import Fields, Notebook
 from tariffs.problems import Problem
 
 ANY: Final = "*"
-FAMILIES: Final = ("receivable", "expected_tax", "vat", "tax", "revenue", "rounding")
+FAMILIES: Final = (
+    "receivable", "expected_tax", "vat", "tax", "revenue", "rounding", "prepayments", "cash"
+)  # fmt: skip
 """What accounts of ours begin with (`ledger.books.accounts`)."""
 
 

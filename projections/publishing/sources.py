@@ -158,7 +158,7 @@ def _is_issued(kind: DeskDecision) -> bool:
     match kind:
         case DeskDecision.ISSUED:
             return True
-        case DeskDecision.APPROVED | DeskDecision.RETIRED:
-            return False  # the tariffs' record tells of them
+        case DeskDecision.APPROVED | DeskDecision.RETIRED | DeskDecision.PREPAID:
+            return False  # the tariffs' record tells of them; no event tells of money that came
         case _:
             assert_never(kind)

@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
-from projections.replay.invoices import Comparison
+from projections.replay.comparison import Comparison
 
 SUMS: LiteralString = """
 SELECT key || ' ' || period || ' ' || number, number, session_id,

@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 from psycopg import Connection, sql
 
 from ledger.rating.stored import PACKING
-from projections.replay.invoices import Comparison
+from projections.replay.comparison import Comparison
 
 DECISIONS: LiteralString = """
 SELECT concat_ws(' ', session_id, position), (to_jsonb(kept) - 'body')::text, kept.body,

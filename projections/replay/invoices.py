@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from hashlib import sha256
 from operator import attrgetter
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import psycopg
 from psycopg import Connection, sql
@@ -22,6 +22,8 @@ from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import Credited, InvoiceOrder, order_of
 from ledger.rating.decisions import SessionRated
+from projections.replay.comparison import Comparison
+from projections.replay.prepayments import PrepaidComparison
 
 ISSUED = """
 SELECT customer, currency, issued_on::text, issued_at::text, net_minor, tax_minor, gross_minor,
@@ -37,15 +39,6 @@ POSTED = """
 SELECT entry_id, posting, account, party, currency, amount_minor FROM books.posting
 WHERE entry_id = %s ORDER BY posting
 """
-
-
-class Comparison(NamedTuple):
-    """One thing as it was kept and as it came out again."""
-
-    what: str
-    key: str
-    kept: str | None
-    again: str | None
 
 
 class InvoiceComparison:
@@ -70,10 +63,12 @@ class InvoiceComparison:
 
     def compare(self) -> Iterator[Comparison]:
         """Yield what was kept of every invoice beside what it should be."""
+        # First: what is booked meanwhile is among the known ones, and left out of this.
+        prepaid = PrepaidComparison(self._connection)
         known = {number for (number,) in self._connection.execute(
             "SELECT number FROM books.issued_invoice"
         )}  # fmt: skip
-        for _, invoice in self._issuer.invoices():
+        for notification_id, invoice in self._issuer.invoices():
             number = invoice.number or ""
             order = self._order(invoice)
             again = None
@@ -86,9 +81,14 @@ class InvoiceComparison:
             if number in known:
                 known.discard(number)
                 yield self._row(invoice, order, again)
-                yield self._postings(invoice, order)
+                entry = _entry(invoice, order)
+                yield self._postings(invoice, entry)
+                customer = order.payer.customer if order else None
+                place = notification_id, number
+                yield from prepaid.document(*place, entry, customer, invoice.credits)
             if invoice.credits is not None and order is not None:
                 self._credited[invoice.credits] += order.sessions
+        yield from prepaid.rest()
         # Booked, and no invoice was issued under that number.
         for number in sorted(known):
             yield Comparison("invoice document", number, "booked", None)
@@ -126,14 +126,19 @@ class InvoiceComparison:
             )  # fmt: skip
         return Comparison("invoice row", invoice.number or "", str(kept), str(expected))
 
-    def _postings(self, invoice: Invoice, order: InvoiceOrder | None) -> Comparison:
-        number, entry = invoice.number or "", None
+    def _postings(self, invoice: Invoice, entry: JournalEntry | None) -> Comparison:
+        number = invoice.number or ""
         what = "invoice" if invoice.credits is None else "credit"
         kept = self._connection.execute(POSTED, (f"{what}:{number}",)).fetchall()
-        if order is not None:
-            before = order.credits.before if order.credits else None
-            entry = document_entry(number, invoice.issued_at, order.sessions, before)
         return Comparison("invoice postings", number, str(kept), str(_legs(entry)))
+
+
+def _entry(invoice: Invoice, order: InvoiceOrder | None) -> JournalEntry | None:
+    """Return what issuing *invoice* posts, None where that is nothing or not known."""
+    if order is None:
+        return None
+    before = order.credits.before if order.credits else None
+    return document_entry(invoice.number or "", invoice.issued_at, order.sessions, before)
 
 
 def _legs(entry: JournalEntry | None) -> list[tuple[object, ...]]:

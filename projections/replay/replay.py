@@ -43,11 +43,12 @@ SELECT * FROM {schema}.session_decision AS decision WHERE NOT EXISTS (
 """
 JOURNAL_ENTRIES: LiteralString = """
 SELECT entry_id, legal_entity, booked_at, session_id, revision FROM {schema}.journal_entry
-WHERE entry_id !~ '^(invoice|credit):'
+WHERE entry_id !~ '^(invoice|credit|prepaid|settled):'
 AND (session_id IS NULL OR (session_id, revision) NOT IN ({later}))
 """
 POSTINGS: LiteralString = """
-SELECT * FROM {schema}.posting WHERE entry_id !~ '^(invoice|credit):' AND entry_id NOT IN (
+SELECT * FROM {schema}.posting
+WHERE entry_id !~ '^(invoice|credit|prepaid|settled):' AND entry_id NOT IN (
     SELECT entry_id FROM {schema}.journal_entry WHERE (session_id, revision) IN ({later})
 )
 """

@@ -13,7 +13,7 @@ from tariffs.files.examples import failing_examples
 from tariffs.files.tariff_file import read_tariff_file
 from tariffs.files.yaml.reader import Mapping, Node, Scalar, Sequence, read_yaml
 from tariffs.kernel.compiled import CompiledTariff
-from tariffs.lint import adjustments, elements, law, limits, partners, prices, taxes
+from tariffs.lint import adjustments, elements, law, limits, partners, places, prices, taxes
 from tariffs.lint.subject import Finding, Rule, Severity, Spot, subject_of
 from tariffs.model.tariff import COMPONENT_DIMENSIONS, Tariff
 from tariffs.ocpi.documents import OcpiError
@@ -24,6 +24,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *elements.RULES,
     *prices.RULES,
     *taxes.RULES,
+    *places.RULES,
     *adjustments.RULES,
     *limits.RULES,
     *partners.RULES,

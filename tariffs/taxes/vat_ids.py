@@ -1,4 +1,4 @@
-"""VAT ids of the European Union and Northern Ireland: how each country writes them, check digits.
+"""VAT ids of the European Union, its neighbours CH, GB and NO: how they are written, check digits.
 
 Right digits say that a number was copied right, not that anybody has it: only the register (VIES)
 says that, and it is not asked here. Some countries' check digits are not computed; of their ids the
@@ -8,10 +8,11 @@ form alone is checked, and the answer says so.
     DE 136 695 976   right: blanks, dots and hyphens are how people write it
     DE136695978      its check digit is wrong
     CZ699001237      its form is right
-    GB980780684      not of a country that is known here
+    US980780684      not of a country that is known here
 
 Source: the forms of the VIES FAQ of the European Commission, question 11; check digits as
-python-stdnum 2.2 has them, against which all were compared.
+python-stdnum 2.2 has them, against which those of the Union were compared. CH (CHE-123.456.788
+MWST) and NO (NO 123 456 785 MVA): the number's own check digit, modulus 11; GB: modulus 97.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ _FRENCH: Final = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _ITALIAN_OFFICES: Final = {f"{each:03}" for each in (*range(1, 101), 120, 121, 888, 999)}
 _WRITTEN: Final = str.maketrans("", "", " .-/")
 _ID: Final = re.compile(r"([A-Z]{2})([0-9A-Z+*]{2,18})", re.ASCII)
+_ELEVEN: Final = 11
+_NEWER_BRITISH: Final = 100
+"""Numbers from 100 000 000 on may have check digits of a newer kind."""
+_TERRITORIES: Final = {"EL": "GR", "XI": "GB"}
+"""Prefixes that are not their country's two letters in ISO 3166-1."""
 
 
 class VatIdCheck(StrEnum):
@@ -62,10 +68,17 @@ def check_vat_id(text: str) -> VatIdCheck:
     return VatIdCheck.RIGHT if has_right_digits(number) else VatIdCheck.WRONG_DIGITS
 
 
+def country_of_vat_id(text: str) -> str | None:
+    """Return whose VAT id *text* is, by its prefix, in ISO 3166-1 alpha-2; None: it has none."""
+    found = _ID.fullmatch(text.translate(_WRITTEN).upper())
+    return None if found is None else _TERRITORIES.get(found[1], found[1])
+
+
 _FORMS: Final[Mapping[str, str]] = {
     "AT": "U[0-9]{8}",
     "BE": "[01]?[0-9]{9}",
     "BG": "[0-9]{9,10}",
+    "CH": "E[0-9]{9}(MWST|TVA|IVA|TPV)",
     "CY": "[0-9]{8}[A-Z]",
     "CZ": "[0-9]{8,10}",
     "DE": "[1-9][0-9]{8}",
@@ -75,6 +88,7 @@ _FORMS: Final[Mapping[str, str]] = {
     "ES": "[0-9A-Z][0-9]{7}[0-9A-Z]",
     "FI": "[0-9]{8}",
     "FR": "[0-9A-HJ-NP-Z]{2}[0-9]{9}",
+    "GB": "([0-9]{9}|[0-9]{12}|(GD|HA)[0-9]{3})",
     "HR": "[0-9]{11}",
     "HU": "[0-9]{8}",
     "IE": "[0-9][0-9A-Z+*][0-9]{5}[A-W][A-I]?",
@@ -84,6 +98,7 @@ _FORMS: Final[Mapping[str, str]] = {
     "LV": "[0-9]{11}",
     "MT": "[1-9][0-9]{7}",
     "NL": "[0-9]{9}B(0[1-9]|[1-9][0-9])",
+    "NO": "[0-9]{9}MVA",
     "PL": "[0-9]{10}",
     "PT": "[1-9][0-9]{8}",
     "RO": "[1-9]([0-9]{1,9}|[0-9]{12})",
@@ -115,6 +130,20 @@ def _austria(number: str) -> bool:
     doubled = [int(digit) * (1 + index % 2) for index, digit in enumerate(number[1:8])]
     check = 6 - sum(each // 10 + each % 10 for each in doubled)
     return check % 10 == int(number[8])
+
+
+def _britain(number: str) -> bool:
+    # Departments of government (GD) and health authorities (HA) have no check digits.
+    if not number[:2].isdigit():
+        return True
+    check = _weighed(number, (8, 7, 6, 5, 4, 3, 2, 10, 1)) % 97
+    return check in ({0, 42, 55} if int(number[:3]) >= _NEWER_BRITISH else {0})
+
+
+def _is_mod_11(number: str, weights: Sequence[int]) -> bool:
+    """Whether the digit behind those that *weights* weigh is their check digit, modulus 11."""
+    check = (_ELEVEN - _weighed(number, weights) % _ELEVEN) % _ELEVEN
+    return str(check) == number[len(weights)]
 
 
 def _greece(number: str) -> bool:
@@ -160,18 +189,21 @@ def _slovenia(number: str) -> bool:
 _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
     "AT": _austria,
     "BE": lambda number: (int(number[:-2]) + int(number[-2:])) % 97 == 0,
+    "CH": lambda number: _is_mod_11(number[1:], (5, 4, 3, 2, 7, 6, 5, 4)),
     "DE": _is_mod_11_10,
     "DK": lambda number: _weighed(number, (2, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0,
     "EE": lambda number: _weighed(number, (3, 7, 1) * 3) % 10 == 0,
     "EL": _greece,
     "FI": lambda number: _weighed(number, (7, 9, 10, 5, 8, 4, 2, 1)) % 11 == 0,
     "FR": _france,
+    "GB": _britain,
     "HR": _is_mod_11_10,
     "HU": lambda number: _weighed(number, (9, 7, 3, 1) * 2) % 10 == 0,
     "IT": _italy,
     "LU": lambda number: int(number[:6]) % 89 == int(number[6:]),
     "MT": lambda number: _weighed(number, (3, 4, 6, 7, 8, 9, 10, 1)) % 37 == 0,
     "NL": _netherlands,
+    "NO": lambda number: _is_mod_11(number, (3, 2, 7, 6, 5, 4, 3, 2)),
     "PL": lambda number: _weighed(number, (6, 5, 7, 2, 3, 4, 5, 6, 7, -1)) % 11 == 0,
     "PT": _portugal,
     "SE": lambda number: _is_luhn(number[:10]),

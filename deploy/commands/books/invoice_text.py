@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import groupby
 
 from deploy.output import print_rows, say, shown
 from ledger.invoices.document import REVERSE_CHARGE, WITHOUT_TAX, Party, TaxTotal
-from ledger.invoices.shown import InvoiceLine, ShownInvoice
+from ledger.invoices.shown import (
+    CostCentreTotal,
+    InvoicedSession,
+    InvoiceLine,
+    ShownInvoice,
+    by_name,
+)
 from ledger.persons.store import readable
 from projections.invoice_list import amount
 
@@ -34,22 +42,7 @@ def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
         say(f"for invoice {credited.number} of {credited.issued_on}: owed no more")
     say(f"from {_party(document.seller)}", f"to   {readable(_party(document.buyer), names)}")
     currency = document.currency
-    taxes = sorted({tax.name for tax in document.taxes if tax.percent is not None})
-    columns = {
-        ("/".join(taxes) or "tax") if name == "tax" else name: side
-        for name, side in LINE_COLUMNS.items()
-    }
-    for session in document.sessions:
-        say("")
-        evse = f", EVSE {session.evse_id}" if session.evse_id is not None else ""
-        rows = [
-            _row(line, currency) for line in document.lines if line.session_id == session.session_id
-        ]
-        title = (
-            f"{session.station_id}{evse}, {shown(session.energy_wh / 1000)} kWh, "
-            f"token {readable(session.token_uid or '-', names)}, tariff {session.tariff_id}"
-        )
-        print_rows(title, columns, rows)
+    _print_sessions(document, names)
     say("")
     for line in document.lines:
         if line.is_rounding:
@@ -60,11 +53,56 @@ def print_document(document: ShownInvoice, names: Mapping[str, str]) -> None:
     if document.rounding_minor:
         say(f"rounding {amount(document.rounding_minor, currency):>13}")
     say(f"total {amount(document.due_minor, currency):>16}")
+    if document.due_on is not None:
+        say(f"to be paid by {document.due_on}")
     if document.due_minor < 0:
         say(f"{amount(-document.due_minor, currency)} are paid to the buyer, who owes nothing")
     for note in document.notes:
         say(note)
     say(f"Why a line costs what it costs: wattledger explain {document.number} LINE")
+
+
+def _print_sessions(document: ShownInvoice, names: Mapping[str, str]) -> None:
+    """Print each session with its lines, those of a cost centre together and summed up."""
+    taxes = sorted({tax.name for tax in document.taxes if tax.percent is not None})
+    columns = {
+        ("/".join(taxes) or "tax") if name == "tax" else name: side
+        for name, side in LINE_COLUMNS.items()
+    }
+    lines: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
+    for line in document.lines:
+        lines[line.session_id].append(_row(line, document.currency))
+    by_centre = sorted(document.sessions, key=lambda session: by_name(session.cost_centre))
+    totals = {each.cost_centre: each for each in document.cost_centres}
+    for centre, sessions in groupby(by_centre, key=lambda session: session.cost_centre):
+        for session in sessions:
+            say("")
+            print_rows(_title(session, names), columns, lines[session.session_id])
+        if centre in totals:
+            say("")
+            say(_subtotal(totals[centre], document.currency))
+
+
+def _title(session: InvoicedSession, names: Mapping[str, str]) -> str:
+    """Return where a session was, how much of what, and who charged."""
+    evse = f", EVSE {session.evse_id}" if session.evse_id is not None else ""
+    token, driver = (readable(each or "-", names) for each in (session.token_uid, session.driver))
+    drove = "" if session.driver is None else f", driver {driver}"
+    return (
+        f"{session.station_id}{evse}, {shown(session.energy_wh / 1000)} kWh, "
+        f"token {token}{drove}, tariff {session.tariff_id}"
+    )
+
+
+def _subtotal(total: CostCentreTotal, currency: str) -> str:
+    """Return what a cost centre comes to, as a sentence."""
+    name = "no cost centre" if total.cost_centre is None else f"cost centre {total.cost_centre}"
+    many = "session" if total.sessions == 1 else "sessions"
+    net, tax = amount(total.net_minor, currency), amount(total.vat_minor, currency)
+    return (
+        f"{name}: {total.sessions} {many}, {shown(total.energy_wh / 1000)} kWh, net {net}, "
+        f"tax {tax}, total {amount(total.gross_minor, currency)}"
+    )
 
 
 def _row(line: InvoiceLine, currency: str) -> tuple[object, ...]:

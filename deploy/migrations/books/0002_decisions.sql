@@ -139,6 +139,9 @@ CREATE TABLE journal_entry (
     CHECK (array_position(accounts || parties || currencies, NULL) IS NULL),
     CHECK ((session_id IS NULL) = (revision IS NULL))
 );
+-- What stands on a customer's prepaid account: the first leg of its entries, and of no others.
+CREATE INDEX journal_entry_prepaid ON journal_entry ((parties[1]), legal_entity, (currencies[1]))
+    WHERE accounts[1] = 'prepayments';
 CREATE VIEW posting AS
 SELECT entry_id, posting::integer, account, party, currency, amount_minor
 FROM journal_entry, unnest(accounts, parties, currencies, amounts)

@@ -7,12 +7,15 @@ CREATE TABLE feed_head (
 );
 INSERT INTO feed_head (partition, next_number) VALUES (-1, 1);
 
--- Decisions that are no session's. `subject` is an invoice's number, or a tariff whose version
--- `revision` is; `sha256` the hash of the document or of the tariff's text.
+-- Decisions that are no session's. `subject` is an invoice's number, a tariff whose version
+-- `revision` is, or a prepayment (LEGAL ENTITY/REFERENCE); `sha256` the hash of the document, of
+-- the tariff's text or of the prepayment.
 CREATE TABLE feed_entry (
     partition integer NOT NULL REFERENCES feed_head,
     number    bigint  NOT NULL CHECK (number > 0),
-    kind      text    NOT NULL CHECK (kind IN ('issued', 'approved', 'retired')),
+    kind      text    NOT NULL CHECK (
+        kind IN ('issued', 'approved', 'retired', 'prepaid')
+    ),
     subject   text    NOT NULL,
     revision  integer NOT NULL CHECK (revision > 0),
     sha256    text    NOT NULL,

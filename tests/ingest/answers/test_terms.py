@@ -253,7 +253,7 @@ async def test_no_limit_where_there_is_none_or_nobody_to_follow_it(
         ("CZ699001237", "Accepted", "FormRight"),
         ("DE136695978", "Rejected", "WrongCheckDigits"),
         ("DE1", "Rejected", "WrongForm"),
-        ("GB980780684", "Rejected", "UnknownCountry"),
+        ("US980780684", "Rejected", "UnknownCountry"),
     ],
 )
 async def test_a_vat_id_is_held_against_its_country_s_form(

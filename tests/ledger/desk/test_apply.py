@@ -241,3 +241,19 @@ def test_a_value_that_cannot_be_meant_is_reported_with_what_can(
     [problem] = problems(connection, SITE.lstrip() + section)
 
     assert said in problem
+
+
+def test_a_driver_needs_a_name(connection: psycopg.Connection[Any]) -> None:
+    fleet = "customers:\n  k-1: {name: Ada}\ntokens:\n  04A1: {customer: k-1, driver: ' '}\n"
+
+    assert problems(connection, fleet) == [
+        "1.yaml:4:25: a driver needs a text of 1 to 100 characters on one line"
+    ]
+
+
+def test_a_miscopied_vat_id_is_named_where_its_customer_stands(
+    connection: psycopg.Connection[Any],
+) -> None:
+    [problem] = problems(connection, "customers:\n  k-1: {name: Ada, vat_id: DE136695978}\n")
+
+    assert problem.startswith("1.yaml:2:3: vat_id DE136695978: its check digits are wrong")

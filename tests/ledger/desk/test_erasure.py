@@ -133,3 +133,37 @@ def test_a_dry_run_and_a_file_with_problems_make_nobody(
 
     assert [each.key for each in applied.planned] == ["04new"]
     assert left(connection) == before
+
+
+def test_a_customers_drivers_go_with_it_and_who_drives_for_others_too_stays(
+    connection: psycopg.Connection[Any],
+) -> None:
+    fleet = """
+tokens:
+  04A1: {customer: k-1, cost_centre: "4711", driver: " Jo  Sand"}
+  04A2: {customer: k-1, driver: Kim Ott}
+  04B1: {customer: k-2, driver: Kim Ott}
+"""
+    applied_files(connection, [(fleet, "fleet.yaml")], by="a test", at=NOW)
+    jo, person = find_person(connection, "Jo Sand"), find_person(connection, "k-1")
+    assert (jo.kind, list(jo.tokens), jo.stations) == ("driver", ["04a1"], ("CS-1",))
+    assert list(person.drivers) == ["Jo Sand"]
+
+    erase_person(connection, person)
+
+    assert left(connection) == {"k-2", "Kim Ott", "04b1", "04both", "CS-9"}
+
+
+def test_a_driver_goes_and_the_customers_tokens_stay(
+    connection: psycopg.Connection[Any],
+) -> None:
+    fleet = "tokens:\n  04A1: {customer: k-1, driver: Jo Sand}\n"
+    applied_files(connection, [(fleet, "fleet.yaml")], by="a test", at=NOW)
+    known = load_declarations(connection)
+    tokens = [known.token(key, NOW) for key in known.keys(Kind.TOKEN)]
+    drivers = {token.driver for token in tokens if token}
+    assert drivers == {None, find_person(connection, "Jo Sand").subject}
+
+    erase_person(connection, find_person(connection, "Jo Sand"))
+
+    assert left(connection) == {"k-1", "k-2", "04a1", "04a2", "04b1", "04both", "CS-9"}

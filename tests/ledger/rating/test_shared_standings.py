@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from ledger.declared.declarations import BEGINNING, Declarations, Kind
+from ledger.declared.declarations import BEGINNING, Declarations, Entity, Kind
 from ledger.master_data.tariff_versions import published
+from ledger.master_data.tokens import Token
 from ledger.rating.allowances import ReadAllowances, SharedStandings, key_of, lock_all
 from ledger.rating.decide import decide
 from ledger.rating.decisions import (
@@ -126,17 +127,20 @@ def test_while_all_keys_are_locked_nobody_else_gets_one(database: str) -> None:
         assert SharedStandings(two).standings(ANY, [KEY]) == (Standing(),)
 
 
-def sharing() -> Declarations:
-    """Return the depot, where everybody shares 15 free kWh for ever."""
+def sharing(
+    shared_by: SharedBy = SharedBy.EVERYBODY, *more: tuple[Kind, str, Entity]
+) -> Declarations:
+    """Return the depot, where 15 kWh are free for ever to who shares them, and *more*."""
     grant = Allowance(
         name="home",
         dimensions=("ENERGY",),
         kwh_max=Decimal(15),
         per=Per.EVER,
-        shared_by=SharedBy.EVERYBODY,
+        shared_by=shared_by,
     )
     shared = published(replace(ENERGY_ONLY, adjustments=(grant,)))
-    return declared((Kind.TARIFF, "energy", shared, BEGINNING))
+    rest = ((kind, key, entity, BEGINNING) for kind, key, entity in more)
+    return declared((Kind.TARIFF, "energy", shared, BEGINNING), *rest)
 
 
 def test_a_rating_records_what_it_found_and_used_and_the_books_keep_it(
@@ -168,6 +172,28 @@ def test_a_rating_records_what_it_found_and_used_and_the_books_keep_it(
     assert kept == [
         (*row, decision.session_id, 1) for row, decision in zip(found, rated, strict=True)
     ]
+
+
+def test_the_members_of_a_household_share_its_allowance_and_nobody_elses(
+    connection: psycopg.Connection[Any],
+) -> None:
+    """Each member has a token, of the household or below one of the household's tokens."""
+    known = sharing(
+        SharedBy.CUSTOMER,
+        (Kind.TOKEN, "anna-2", Token(customer="anna")),
+        (Kind.TOKEN, "anna-3", Token(parent="anna-1")),
+    )
+    shared = SharedStandings(connection)
+    nets = []
+    for number, token in enumerate(("anna-1", "anna-2", "fleet-1", "anna-3"), 1):
+        charging = session(number, token_uid=token)
+        entitled = Entitlements(allowances=shared)
+        decision = decide(charging, known, moment=moment_of(charging), entitlements=entitled)
+        assert isinstance(decision, SessionRated)
+        shared.take(decision.allowances)
+        nets.append((decision.payer.customer, decision.net_minor))
+
+    assert nets == [("anna", 0), ("anna", 200), ("fleet", 0), ("anna", 400)]
 
 
 def test_where_nothing_is_shared_nothing_is_kept(connection: psycopg.Connection[Any]) -> None:

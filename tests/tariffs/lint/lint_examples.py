@@ -143,6 +143,10 @@ EXAMPLES: Mapping[str, tuple[Tariff, Tariff]] = {
         tariff(SOUND, element(price(FLAT, "1", vat=None))),
         tariff(SOUND, element(price(FLAT, "1"))),
     ),
+    "vat-of-country": (
+        tariff(element(price(ENERGY, "0.4", vat="7")), country_code="DE"),
+        tariff(element(price(ENERGY, "0.4", vat="19")), country_code="DE"),
+    ),
     "no-vat": (
         tariff(element(price(ENERGY, "0.4", vat=None))),
         tariff(element(price(ENERGY, "0.4", vat=None)), tax_included=TaxIncluded.NOT_APPLICABLE),

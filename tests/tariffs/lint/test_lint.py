@@ -145,3 +145,33 @@ def test_a_file_that_cannot_be_read_has_all_its_problems_and_its_missing_units()
 def test_a_text_that_is_no_tariff_is_no_crash() -> None:
     for text in ("", "- 1", "a: &x [*x]", "[" * 1000, "elements: 3", "\0"):
         assert Severity.ERROR in {each.severity for each in lint_file(text, "x")}
+
+
+@pytest.mark.parametrize(
+    ("vat", "since", "until", "said"),
+    [
+        pytest.param("25.5", None, None, None, id="the newest, of a tariff without days"),
+        pytest.param("24", None, None, "is 25.5 % (", id="an older one"),
+        pytest.param("24", "2024-08-31", "2024-09-01", None, id="while it held"),
+        pytest.param(
+            "24", "2024-08-31", "2024-09-02", "is 24 %, 25.5 % from 2024-09-01 on", id="beyond it"
+        ),
+        pytest.param("24", "2024-09-01", "2024-10-01", "is 25.5 % (", id="from the change on"),
+        pytest.param("25.5", "2024-09-01", "2024-10-01", None, id="the new one from then on"),
+        pytest.param("25.5", "2024-08-31", "2024-09-01", "is 24 % (", id="a day too early"),
+    ],
+)
+def test_a_vat_is_held_against_what_holds_in_its_country_while_the_tariff_does(
+    vat: str, since: str | None, until: str | None, said: str | None
+) -> None:
+    starts, ends = (day and datetime.fromisoformat(f"{day}T00:00Z") for day in (since, until))
+    given = tariff(
+        element(price(ENERGY, "0.4", vat=vat)), start_date_time=starts, end_date_time=ends
+    )
+
+    found = [each for each in lint_tariff(given, country="FI") if each.rule == "vat-of-country"]
+
+    assert len(found) == (said is not None)
+    assert all((said or "") in each.message for each in found)
+    assert all(each.spot == ("elements", 0, "energy", "vat") for each in found)
+    assert not any(each.rule == "vat-of-country" for each in lint_tariff(given, country="US"))

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
+from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id, country_of_vat_id
 
 # Made up: right in form and digits, nobody's as far as we know.
 RIGHT: Mapping[str, tuple[str, ...]] = {
     "AT": ("ATU63608377", "ATU84011070", "ATU24824475"),
     "BE": ("BE0552142905", "BE233241052", "BE230450917"),
     "BG": ("BG5126049303", "BG0166934597", "BG9425251658"),
+    "CH": ("CHE107787577IVA", "CHE116281710MWST", "CHE100155212TVA"),
     "CY": ("CY67273031X", "CY91028006Z", "CY11599971T"),
     "CZ": ("CZ49319400", "CZ632073614", "CZ31574131"),
     "DE": ("DE437526569", "DE283234555", "DE944248472"),
@@ -24,6 +25,7 @@ RIGHT: Mapping[str, tuple[str, ...]] = {
     "ES": ("ESG6115776D", "ESA16176075", "ES79810153S"),
     "FI": ("FI38820602", "FI22567497", "FI51648552"),
     "FR": ("FRV9003823929", "FRL8296127475", "FRKJ860137306"),
+    "GB": ("GB980780684", "GB123456782", "GB999999973"),
     "HR": ("HR32611666186", "HR35840859130", "HR72898030985"),
     "HU": ("HU13142108", "HU04813206", "HU63531015"),
     "IE": ("IE9Z67906D", "IE7+64352FH", "IE2165476HD"),
@@ -33,6 +35,7 @@ RIGHT: Mapping[str, tuple[str, ...]] = {
     "LV": ("LV05027101868", "LV87330784712", "LV79183081719"),
     "MT": ("MT50072068", "MT78859452", "MT57936767"),
     "NL": ("NL762984594B57", "NL278086998B22", "NL616196209B90"),
+    "NO": ("NO995525828MVA", "NO974760673MVA", "NO923609016MVA"),
     "PL": ("PL8334291705", "PL4589257333", "PL5670981296"),
     "PT": ("PT668326034", "PT125787014", "PT578539870"),
     "RO": ("RO321918980", "RO679256538", "RO388060517"),
@@ -46,8 +49,25 @@ COMPUTED = sorted(RIGHT.keys() - FORM_ALONE)
 
 
 def test_every_country_of_the_union_is_known() -> None:
-    assert len(RIGHT) == 28
-    assert "GB" not in RIGHT
+    neighbours = {"CH", "GB", "NO", "XI"}
+
+    assert len(RIGHT.keys() - neighbours) == 27
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("DE136695976", "DE"),
+        ("EL094259216", "GR"),
+        ("xi 980 780 684", "GB"),
+        ("CHE-107.787.577 MWST", "CH"),
+        ("US980780684", "US"),
+        ("136695976", None),
+        ("", None),
+    ],
+)
+def test_whose_an_id_is_says_its_prefix(text: str, country: str | None) -> None:
+    assert country_of_vat_id(text) == country
 
 
 @pytest.mark.parametrize("country", RIGHT)
@@ -74,7 +94,10 @@ def test_one_wrong_digit_is_noticed(country: str) -> None:
         ("DE136695978", VatIdCheck.WRONG_DIGITS),
         ("DE13669597", VatIdCheck.WRONG_FORM),
         ("DE036695976", VatIdCheck.WRONG_FORM),
-        ("GB980780684", VatIdCheck.UNKNOWN_COUNTRY),
+        ("GB980780685", VatIdCheck.WRONG_DIGITS),
+        ("GB980780629", VatIdCheck.RIGHT),
+        ("GB099999990", VatIdCheck.WRONG_DIGITS),
+        ("US980780684", VatIdCheck.UNKNOWN_COUNTRY),
         ("136695976", VatIdCheck.WRONG_FORM),
         ("", VatIdCheck.WRONG_FORM),
         ("DE\u0661\u0663\u0666\u0666\u0669\u0665\u0669\u0667\u0666", VatIdCheck.WRONG_FORM),
