@@ -19,8 +19,9 @@ from psycopg import Connection
 from ledger.books.accounts import credit_entry, invoice_entry
 from ledger.books.decisions_store import rated_sessions
 from ledger.books.document_taxes import owed_beyond
-from ledger.books.feed import DeskDecision, append_decision
+from ledger.books.feed import DESK_PARTITION, DeskDecision, append_decision
 from ledger.books.journal import JournalEntry, store_entries
+from ledger.books.periods import ClosedMonths, load_marks
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.invoices.crediting import DueDocument, credited_before, due_credits
@@ -144,12 +145,16 @@ def _book_next(connection: Connection[Any], issuer: InvoiceIssuer) -> str | None
         notification_id, invoice = next(issuer.invoices(after=after, page=1), (after, None))
         if invoice is None:
             return None
-        _book(connection, invoice)
+        # Whoever marks a month as closed holds that row too.
+        closed = ClosedMonths(load_marks(connection, DESK_PARTITION))
+        _book(connection, invoice, closed, notification_id)
         connection.execute(_ADVANCE_BOOKED, (notification_id,))
     return invoice.number
 
 
-def _book(connection: Connection[Any], invoice: Invoice) -> None:
+def _book(
+    connection: Connection[Any], invoice: Invoice, closed: ClosedMonths, notification_id: int
+) -> None:
     """Take an issued *invoice* over into the books, within the caller's transaction."""
     document = read_document(invoice.document)
     sessions = rated_sessions(connection, invoice.sessions)
@@ -173,7 +178,7 @@ def _book(connection: Connection[Any], invoice: Invoice) -> None:
     )
     billed = (invoice.session_ids, invoice.revisions)
     before = credited_before(connection, invoice.credits) if invoice.credits else None
-    entry = document_entry(number, invoice.issued_at, sessions, before)
+    entry = document_entry(invoice, sessions, before)
     connection.execute(_ISSUED, row)
     if invoice.credits is None:
         connection.execute(_INVOICED, (number, *billed))
@@ -181,7 +186,7 @@ def _book(connection: Connection[Any], invoice: Invoice) -> None:
     else:
         connection.execute(_CREDITED, (number, *billed))
         connection.execute(_CORRECTED, (invoice.session_ids,))
-    store_entries(connection, [entry] if entry else [])
+    store_entries(connection, [closed.booked(entry, notification_id)] if entry else [])
     append_decision(
         connection,
         DeskDecision.ISSUED,
@@ -192,15 +197,15 @@ def _book(connection: Connection[Any], invoice: Invoice) -> None:
 
 
 def document_entry(
-    number: str,
-    issued_at: datetime,
+    invoice: Invoice,
     sessions: Sequence[SessionRated],
     credited_before: Sequence[SessionRated] | None,
 ) -> JournalEntry | None:
-    """Return what issuing a document posts; *credited_before*: None of an invoice."""
+    """Return what an issued document posts; *credited_before*: None of an invoice."""
+    number, at, month = invoice.number or "", invoice.issued_at, f"{invoice.issued_on:%Y-%m}"
     if credited_before is None:
-        return invoice_entry(number, issued_at, sessions)
-    return credit_entry(number, issued_at, sessions, owed_beyond(credited_before, sessions))
+        return invoice_entry(number, at, month, sessions)
+    return credit_entry(number, at, month, sessions, owed_beyond(credited_before, sessions))
 
 
 def _due(

@@ -132,7 +132,7 @@ class InvoiceComparison:
         kept = self._connection.execute(POSTED, (f"{what}:{number}",)).fetchall()
         if order is not None:
             before = order.credits.before if order.credits else None
-            entry = document_entry(number, invoice.issued_at, order.sessions, before)
+            entry = document_entry(invoice, order.sessions, before)
         return Comparison("invoice postings", number, str(kept), str(_legs(entry)))
 
 
