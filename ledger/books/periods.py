@@ -20,6 +20,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from operator import itemgetter
 from typing import Any, Final, LiteralString, NamedTuple
@@ -35,6 +36,7 @@ _MARKS: LiteralString = """
 SELECT legal_entity, number, month, act, position FROM period_mark
 WHERE partition = %s ORDER BY legal_entity, number
 """
+_LOCK_BOOKED: LiteralString = "SELECT notification_id FROM booked_position FOR UPDATE"
 _STORE: LiteralString = """
 INSERT INTO period_mark (partition, legal_entity, number, month, act, position)
 VALUES (%s, %s, %s, %s, %s, %s)
@@ -124,6 +126,20 @@ def store_marks(connection: Connection[Any], partition: int, marks: Sequence[Mon
     for mark in marks:
         row = (mark.legal_entity, mark.number, mark.month, mark.act.value, mark.position)
         connection.execute(_STORE, (partition, *row))
+
+
+def lock_documents(connection: Connection[Any]) -> int:
+    """Let nobody book a document until the caller's transaction is over; return up to where all is.
+
+    Who closes or opens months holds it too, so that one at a time does.
+    """
+    [(notification_id,)] = connection.execute(_LOCK_BOOKED).fetchall()
+    return int(notification_id)
+
+
+def month_begins(month: str, calendar: tzinfo) -> datetime:
+    """Return when *month* begins in *calendar*; it ends when the month after it begins."""
+    return datetime(int(month[:4]), int(month[5:]), 1, tzinfo=calendar)
 
 
 def month_after(month: str) -> str:
