@@ -15,6 +15,7 @@ from ledger.log.envelope import (
     Frame,
     LogLine,
     PartnerMessage,
+    PeriodMark,
     TakeAgain,
     Tick,
     Validation,
@@ -120,6 +121,10 @@ def describe(line: LogLine) -> str:
             return "time passed"
         case Declared():
             return f"declarations up to version {line.version} hold from here"
+        case PeriodMark():
+            how = "closed up to" if line.act == "close" else "open again from"
+            why = f": {line.reason}" if line.reason else ""
+            return f"{line.by}: {line.legal_entity}'s books are {how} {line.month}{why}"
         case Choice() | Validation() | TakeAgain():
             return _wanted(line)
 

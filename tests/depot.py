@@ -11,6 +11,7 @@ import msgspec
 from psycopg import Connection
 
 from ledger.books.decisions_store import store_decisions
+from ledger.books.periods import ClosedMonths
 from ledger.declared.changes import Change
 from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Entity, Kind
 from ledger.master_data.addresses import Address
@@ -155,7 +156,7 @@ def keep_decisions(connection: Connection[Any], decisions: Sequence[Decision]) -
     """Store decisions of one partition as the worker does: numbered under the position's lock."""
     with connection.transaction():
         [(number,)] = connection.execute(_LOCK, (decisions[0].moment.partition,)).fetchall()
-        store_decisions(connection, decisions, first_number=number)
+        store_decisions(connection, decisions, first_number=number, closed=ClosedMonths())
         reached = (number + len(decisions), decisions[0].moment.partition)
         connection.execute(
             "UPDATE worker_position SET next_number = %s WHERE partition = %s", reached

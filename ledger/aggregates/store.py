@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,8 +16,11 @@ from eventsourcing.postgres import (
     PostgresFactory,
 )
 from eventsourcing.utils import Environment, EnvType
+from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
+
+from ledger.database import TABLES
 
 DECISIONS_SCHEMA: Final = "decisions"
 _CREATE_SCHEMA: Final = "CREATE SCHEMA IF NOT EXISTS decisions"
@@ -59,6 +63,9 @@ class _Recorder(_TypeMadeOnce, PostgresApplicationRecorder):
 
     The pipeline hangs for ever once a save exceeds the socket's buffer (psycopg 3.3,
     Pipeline.sync); a plain transaction with the same statements does not.
+
+    What must come with the events or not at all is written by a function, `within` of a save:
+    it is given the connection, which finds the books' tables, in the transaction of the events.
     """
 
     def insert_events(
@@ -67,9 +74,26 @@ class _Recorder(_TypeMadeOnce, PostgresApplicationRecorder):
         **kwargs: Any,  # noqa: ANN401 - the library's signature
     ) -> Sequence[int] | None:
         """Insert *stored_events* and return their notification ids, all or nothing."""
+        within: Callable[[Connection[Any]], None] | None = kwargs.pop("within", None)
         with self.datastore.transaction(commit=True) as cursor:
             self._insert_stored_events(cursor, stored_events, **kwargs)
-            return self._fetch_ids_after_insert_events(cursor, stored_events, **kwargs)
+            ids = self._fetch_ids_after_insert_events(cursor, stored_events, **kwargs)
+            if within is not None:
+                with _plain(cursor.connection) as connection:
+                    within(connection)
+            return ids
+
+
+@contextmanager
+def _plain(connection: Connection[Any]) -> Iterator[Connection[Any]]:
+    """Yield *connection*, in a transaction, as `ledger.database.connect` gives one."""
+    made = connection.row_factory
+    connection.execute("SELECT set_config('search_path', %s, true)", (TABLES,))
+    connection.row_factory = tuple_row
+    try:
+        yield connection
+    finally:
+        connection.row_factory = made
 
 
 class _Factory(PostgresFactory):

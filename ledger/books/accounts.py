@@ -104,8 +104,14 @@ def entry_for(decision: Decision) -> JournalEntry | None:
     owed = _posting(_UNBILLED[payer.kind], payer.party, currency, decision.gross_minor)
     # Sorted: a replay compares postings by their number.
     legs = [owed, *(_posting(name, "", currency, credits_[name]) for name in sorted(credits_))]
-    cause, booked_at = f"rated:{named(decision.decides)}", decision.moment.at
-    return _entry(cause, decision.legal_entity, booked_at, legs, decision.decides)
+    return _entry(
+        f"rated:{named(decision.decides)}",
+        decision.legal_entity,
+        decision.moment.at,
+        decision.billing_month,
+        legs,
+        decision.decides,
+    )
 
 
 def reversal_of(was: SessionRated, correction: SessionRated) -> JournalEntry | None:
@@ -118,36 +124,48 @@ def reversal_of(was: SessionRated, correction: SessionRated) -> JournalEntry | N
         f"reversed:{named(was.decides)}",
         was.legal_entity,
         correction.moment.at,
+        was.billing_month,
         legs,
         correction.decides,
     )
 
 
 def invoice_entry(
-    number: str, issued_at: datetime, sessions: Sequence[SessionRated]
+    number: str, issued_at: datetime, month: str, sessions: Sequence[SessionRated]
 ) -> JournalEntry | None:
     """Return what issuing invoice *number* over *sessions* posts; None where it moves no money.
 
     All sessions, at least one, are of one legal entity, payer and currency; *issued_at* is the
-    record time.
+    record time, *month* that of the document's date.
     """
     legs = _document_legs(sessions, document_taxes(sessions))
-    return _entry(f"invoice:{number}", sessions[0].legal_entity, issued_at, legs)
+    return _entry(f"invoice:{number}", sessions[0].legal_entity, issued_at, month, legs)
 
 
 def credit_entry(
-    number: str, issued_at: datetime, sessions: Sequence[SessionRated], owed: DocumentTaxes
+    number: str,
+    issued_at: datetime,
+    month: str,
+    sessions: Sequence[SessionRated],
+    owed: DocumentTaxes,
 ) -> JournalEntry | None:
     """Return what issuing credit note *number* over *sessions* posts: an invoice's, reversed.
 
     *owed* is what they owe no more (`InvoiceOrder.owed`).
     """
     legs = [replace(leg, amount_minor=-leg.amount_minor) for leg in _document_legs(sessions, owed)]
-    return _entry(f"credit:{number}", sessions[0].legal_entity, issued_at, legs)
+    return _entry(f"credit:{number}", sessions[0].legal_entity, issued_at, month, legs)
 
 
 def prepayment_entry(
-    cause: str, legal_entity: str, booked_at: datetime, customer: str, currency: str, minor: int
+    cause: str,
+    legal_entity: str,
+    booked_at: datetime,
+    original_period: str,
+    period: str,
+    customer: str,
+    currency: str,
+    minor: int,
 ) -> JournalEntry:
     """Return what it posts that *customer* paid *minor* in advance; below 0: was paid back."""
     legs = (
@@ -155,7 +173,12 @@ def prepayment_entry(
         _posting(CASH_CLEARING, "", currency, minor),
     )
     return JournalEntry(
-        entry_id=cause, legal_entity=legal_entity, booked_at=booked_at, postings=legs
+        entry_id=cause,
+        legal_entity=legal_entity,
+        booked_at=booked_at,
+        original_period=original_period,
+        period=period,
+        postings=legs,
     )
 
 
@@ -171,7 +194,12 @@ def owed_by_customer(document: JournalEntry, customer: str) -> Posting | None:
 
 
 def settlement_entry(
-    number: str, legal_entity: str, booked_at: datetime, owed: Posting, minor: int
+    number: str,
+    legal_entity: str,
+    booked_at: datetime,
+    original_period: str,
+    owed: Posting,
+    minor: int,
 ) -> JournalEntry:
     """Return what it posts that *minor* of document *number* is settled from a prepaid account.
 
@@ -181,9 +209,12 @@ def settlement_entry(
         _posting(PREPAYMENTS, owed.party, owed.currency, minor),
         _posting(owed.account, owed.party, owed.currency, -minor),
     )
-    cause = f"settled:{number}"
     return JournalEntry(
-        entry_id=cause, legal_entity=legal_entity, booked_at=booked_at, postings=legs
+        entry_id=f"settled:{number}",
+        legal_entity=legal_entity,
+        booked_at=booked_at,
+        original_period=original_period,
+        postings=legs,
     )
 
 
@@ -217,6 +248,7 @@ def _entry(
     cause: str,
     legal_entity: str,
     booked_at: datetime,
+    month: str,
     legs: Iterable[Posting],
     session: SessionRevision | None = None,
 ) -> JournalEntry | None:
@@ -228,6 +260,7 @@ def _entry(
         entry_id=cause,
         legal_entity=legal_entity,
         booked_at=booked_at,
+        original_period=month,
         postings=postings,
         session=session,
     )

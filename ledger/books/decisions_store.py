@@ -9,6 +9,7 @@ from psycopg import Connection
 
 from ledger.books.accounts import entry_for, reversal_of
 from ledger.books.journal import JournalEntry, store_entries
+from ledger.books.periods import ClosedMonths
 from ledger.database import copy_rows
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Invoicing
@@ -55,7 +56,11 @@ WHERE kind IN ('rated', 'released', 'corrected')
 
 
 def store_decisions(
-    connection: Connection[Any], decisions: Sequence[Decision], *, first_number: int
+    connection: Connection[Any],
+    decisions: Sequence[Decision],
+    *,
+    first_number: int,
+    closed: ClosedMonths,
 ) -> None:
     """Append *decisions* and all that follows from them, within the caller's transaction.
 
@@ -66,6 +71,7 @@ def store_decisions(
         connection: In a transaction that holds the partition's position (`ledger.worker.worker`).
         decisions: Of one partition, whole records.
         first_number: Of the first of them in the partition's feed; the others follow.
+        closed: Which months are closed in that partition, and from where on.
     """
     if not decisions:
         return
@@ -79,15 +85,20 @@ def store_decisions(
     _take_from_queue(connection, decisions)
     copy_rows(connection, _QUEUE_COPY, (_queue_row(d) for d in rated if is_to_be_invoiced(d)))
     corrections = [decision for decision in rated if decision.corrects]
-    reversals = _reversals(connection, corrections)
-    entries = [entry for decision in decisions if (entry := entry_for(decision))]
-    store_entries(connection, [*reversals, *entries])
+    entries = [
+        *_reversals(connection, corrections),
+        *((each, entry) for each in decisions if (entry := entry_for(each))),
+    ]
+    store_entries(connection, [closed.booked(entry, at.moment.position) for at, entry in entries])
 
 
 def _reversals(
     connection: Connection[Any], corrections: Sequence[SessionRated]
-) -> list[JournalEntry]:
-    """Return what takes back the ratings that *corrections* replace; note that they are to be."""
+) -> list[tuple[Decision, JournalEntry]]:
+    """Return what takes back the ratings that *corrections* replace, each behind its correction.
+
+    Notes that they are to be documented.
+    """
     if not corrections:
         return []
     was = [
@@ -102,7 +113,7 @@ def _reversals(
     )
     copy_rows(connection, _CORRECTION_COPY, rows)
     pairs = zip(replaced, corrections, strict=True)
-    return [entry for before, now in pairs if (entry := reversal_of(before, now))]
+    return [(now, entry) for before, now in pairs if (entry := reversal_of(before, now))]
 
 
 def is_to_be_invoiced(decision: SessionRated) -> bool:

@@ -14,8 +14,8 @@ from ledger.errors import LedgerError
 from ledger.rating.decisions import SessionRevision
 
 _COPY: LiteralString = (
-    "COPY journal_entry (entry_id, legal_entity, booked_at, session_id, revision, accounts,"
-    " parties, currencies, amounts) FROM STDIN"
+    "COPY journal_entry (entry_id, legal_entity, booked_at, period, original_period, session_id,"
+    " revision, accounts, parties, currencies, amounts) FROM STDIN"
 )
 
 
@@ -39,13 +39,18 @@ class JournalEntry:
     `entry_id` is its cause ("rated:<session id>", with "/2" behind it for revision 2, and
     "invoice:<number>"), so that the same cause cannot post twice. `session`: which decision it
     follows from; None for an invoice.
+
+    `original_period` is the month ("2026-03", in the legal entity's calendar) that it is about,
+    `period` the one in whose books it stands (`ledger.books.periods`); "": the original one.
     """
 
     entry_id: str
     legal_entity: str
     booked_at: datetime
+    original_period: str
     postings: tuple[Posting, ...]
     session: SessionRevision | None = None
+    period: str = ""
 
     def __post_init__(self) -> None:
         totals: dict[str, int] = defaultdict(int)
@@ -73,6 +78,8 @@ def store_entries(connection: Connection[Any], entries: Sequence[JournalEntry]) 
                 entry.entry_id,
                 entry.legal_entity,
                 entry.booked_at,
+                entry.period or entry.original_period,
+                entry.original_period,
                 *(entry.session or (None, None)),
                 [leg.account for leg in legs],
                 [leg.party for leg in legs],

@@ -20,15 +20,16 @@ documents are booked, and records after which of them it came. A replay settles 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.books.accounts import owed_by_customer, prepayment_entry, settlement_entry
-from ledger.books.feed import DeskDecision, append_decision
+from ledger.books.feed import DESK_PARTITION, DeskDecision, append_decision
 from ledger.books.journal import JournalEntry, Posting, store_entries
+from ledger.books.periods import ClosedMonths, load_marks
 from ledger.errors import LedgerError
 from ledger.rating.decisions import FIRST_REVISION, hash_decision
 from tariffs.currencies import currency_exponent
@@ -38,18 +39,18 @@ from tariffs.quantities import minor_text
 _LOCK_BOOKED: LiteralString = "SELECT notification_id FROM booked_position FOR UPDATE"
 _FIND: LiteralString = """
 SELECT legal_entity, reference, customer, currency, amount_minor, received_at, recorded_by,
-       booked_after, number
+       booked_after, original_period, period, number
 FROM prepayment WHERE legal_entity = %s AND reference = %s
 """
 _ALL: LiteralString = """
 SELECT legal_entity, reference, customer, currency, amount_minor, received_at, recorded_by,
-       booked_after, number
+       booked_after, original_period, period, number
 FROM prepayment ORDER BY number
 """
 _RECORD: LiteralString = """
 INSERT INTO prepayment (legal_entity, reference, customer, currency, amount_minor, received_at,
-    recorded_by, booked_after)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING number
+    recorded_by, booked_after, original_period, period)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING number
 """
 _BALANCES: LiteralString = """
 SELECT wanted.customer, wanted.legal_entity, wanted.currency, -sum(entry.amounts[1])::bigint,
@@ -89,7 +90,8 @@ class Prepayment(NamedTuple):
     """Money that a customer paid in advance; below 0: that it was paid back.
 
     `reference` names it within its legal entity: the same one is recorded once. `booked_after` and
-    `number` are its place among documents and other prepayments.
+    `number` are its place among documents and other prepayments; `original_period` is the month in
+    which it came, `period` the one in whose books it stands.
     """
 
     legal_entity: str
@@ -100,6 +102,8 @@ class Prepayment(NamedTuple):
     received_at: datetime
     recorded_by: str
     booked_after: int = 0
+    original_period: str = ""
+    period: str = ""
     number: int = 0
 
     @property
@@ -110,12 +114,24 @@ class Prepayment(NamedTuple):
     def entry(self) -> JournalEntry:
         """Return what it posts."""
         cause = f"prepaid:{self.legal_entity}/{self.reference}"
-        paid = self.customer, self.currency, self.amount_minor
-        return prepayment_entry(cause, self.legal_entity, self.received_at, *paid)
+        return prepayment_entry(
+            cause,
+            self.legal_entity,
+            self.received_at,
+            self.original_period,
+            self.period,
+            self.customer,
+            self.currency,
+            self.amount_minor,
+        )
 
 
-def record_prepayment(connection: Connection[Any], wanted: Prepayment) -> bool:
+def record_prepayment(
+    connection: Connection[Any], wanted: Prepayment, calendar: tzinfo = UTC
+) -> bool:
     """Record *wanted* and post it, all or nothing; say whether it was new.
+
+    It stands in the books of its month in the legal entity's *calendar*, or of the next open one.
 
     Raises:
         OtherPrepaymentError: If its reference names another prepayment.
@@ -135,7 +151,14 @@ def record_prepayment(connection: Connection[Any], wanted: Prepayment) -> bool:
             raise BalanceTooSmallError(wanted.account, standing.balance_minor)
         # Not before what it follows, whatever two machines' clocks say.
         received_at = max(wanted.received_at, standing.received_at or wanted.received_at)
-        made = wanted._replace(received_at=received_at, booked_after=booked_after)
+        month = f"{received_at.astimezone(calendar):%Y-%m}"
+        closed = ClosedMonths(load_marks(connection, DESK_PARTITION))
+        made = wanted._replace(
+            received_at=received_at,
+            booked_after=booked_after,
+            original_period=month,
+            period=closed.month_for(wanted.legal_entity, month),
+        )
         connection.execute(_RECORD, made[:-1])
         store_entries(connection, [made.entry()])
         append_decision(
@@ -244,7 +267,8 @@ def settlement(
         return None
     # A record's time may lie before the moment at which the money came.
     booked_at = max(document.booked_at, standing.received_at or document.booked_at)
-    return settlement_entry(number, document.legal_entity, booked_at, owed, minor)
+    of = document.legal_entity, booked_at, document.original_period
+    return settlement_entry(number, *of, owed, minor)
 
 
 class OtherPrepaymentError(LedgerError):

@@ -7,7 +7,6 @@ books are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -15,8 +14,9 @@ from psycopg import Connection
 from ledger.books.accounts import credit_entry, invoice_entry, owed_by_customer
 from ledger.books.decisions_store import rated_sessions
 from ledger.books.document_taxes import owed_beyond
-from ledger.books.feed import DeskDecision, NamedDecision, append_decisions
+from ledger.books.feed import DESK_PARTITION, DeskDecision, NamedDecision, append_decisions
 from ledger.books.journal import JournalEntry, store_entries
+from ledger.books.periods import ClosedMonths, load_marks
 from ledger.books.prepayments import PrepaidAccount, PrepaidSettling
 from ledger.database import copy_rows
 from ledger.invoices.crediting import credited_before
@@ -66,7 +66,9 @@ def book_some(
         found = list(_together(issuer, after, at_once))
         if not found:
             return ()
-        _book(connection, [invoice for _, invoice in found])
+        # Whoever marks a month as closed holds that row too.
+        closed = ClosedMonths(load_marks(connection, DESK_PARTITION))
+        _book(connection, found, closed)
         connection.execute(_ADVANCE_BOOKED, (found[-1][0],))
     return tuple(str(invoice.number) for _, invoice in found)
 
@@ -87,8 +89,11 @@ def _together(issuer: InvoiceIssuer, after: int, at_once: int) -> Iterator[tuple
             return
 
 
-def _book(connection: Connection[Any], invoices: Sequence[Invoice]) -> None:
-    """Take issued *invoices* over into the books, within the caller's transaction."""
+def _book(
+    connection: Connection[Any], found: Sequence[tuple[int, Invoice]], closed: ClosedMonths
+) -> None:
+    """Take issued invoices over into the books, within the caller's transaction."""
+    invoices = [invoice for _, invoice in found]
     every = iter(rated_sessions(connection, [each for one in invoices for each in one.sessions]))
     booked = [
         _booked(connection, invoice, tuple(next(every) for _ in invoice.session_ids))
@@ -105,8 +110,10 @@ def _book(connection: Connection[Any], invoices: Sequence[Invoice]) -> None:
         copy_rows(connection, _CREDITED_COPY, _session_rows(crediting))
         ids = [session_id for invoice in crediting for session_id in invoice.session_ids]
         connection.execute(_CORRECTED, (ids,))
-    entries = [each.entry for each in booked if each.entry]
-    store_entries(connection, [*entries, *_settlements(connection, invoices, booked)])
+    places = [place for place, _ in found]
+    settled = _settlements(connection, invoices, booked)
+    entries = zip(places * 2, [*(each.entry for each in booked), *settled], strict=True)
+    store_entries(connection, [closed.booked(each, place) for place, each in entries if each])
     decided = [NamedDecision(str(each.number), FIRST_REVISION, each.sha256) for each in invoices]
     append_decisions(connection, DeskDecision.ISSUED, decided)
 
@@ -133,29 +140,27 @@ def _booked(
         invoice.credits,
     )
     before = credited_before(connection, invoice.credits) if invoice.credits else None
-    entry = document_entry(document.number, invoice.issued_at, sessions, before)
+    entry = document_entry(invoice, sessions, before)
     return _Booked(row, entry, first.payer.customer)
 
 
 def _settlements(
     connection: Connection[Any], invoices: Sequence[Invoice], booked: Sequence[_Booked]
-) -> Iterator[JournalEntry]:
-    """Yield what settles documents from prepaid balances, in their order."""
+) -> Iterator[JournalEntry | None]:
+    """Yield what settles each document from its buyer's prepaid balance, in their order."""
     settling = PrepaidSettling(connection)
     settling.look_up(
         [
             PrepaidAccount(owed.party, each.entry.legal_entity, owed.currency)
             for each in booked
-            if each.entry and each.customer and (owed := owed_by_customer(each.entry, each.customer))
+            if each.entry
+            and each.customer
+            and (owed := owed_by_customer(each.entry, each.customer))
         ]
     )
     for invoice, each in zip(invoices, booked, strict=True):
-        if each.entry is None:
-            continue
-        number = str(invoice.number)
-        settled = settling.settle(each.entry, number, each.customer, invoice.credits)
-        if settled is not None:
-            yield settled
+        to = str(invoice.number), each.customer, invoice.credits
+        yield settling.settle(each.entry, *to) if each.entry else None
 
 
 def _session_rows(invoices: Iterable[Invoice]) -> Iterator[tuple[object, ...]]:
@@ -163,12 +168,12 @@ def _session_rows(invoices: Iterable[Invoice]) -> Iterator[tuple[object, ...]]:
 
 
 def document_entry(
-    number: str,
-    issued_at: datetime,
+    invoice: Invoice,
     sessions: Sequence[SessionRated],
     credited_before: Sequence[SessionRated] | None,
 ) -> JournalEntry | None:
-    """Return what issuing a document posts; *credited_before*: None of an invoice."""
+    """Return what an issued document posts; *credited_before*: None of an invoice."""
+    number, at, month = invoice.number or "", invoice.issued_at, f"{invoice.issued_on:%Y-%m}"
     if credited_before is None:
-        return invoice_entry(number, issued_at, sessions)
-    return credit_entry(number, issued_at, sessions, owed_beyond(credited_before, sessions))
+        return invoice_entry(number, at, month, sessions)
+    return credit_entry(number, at, month, sessions, owed_beyond(credited_before, sessions))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from ledger.log.authorization import Authorization
 
 SCHEMA_VERSION = 1
+MONTH: Final = r"^2[0-9]{3}-(0[1-9]|1[0-2])\Z"
+"""How a month is written: 2026-03."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
@@ -117,6 +119,21 @@ class TakeAgain(Line, frozen=True, kw_only=True, tag="take_again"):
     by: str
 
 
+class PeriodMark(Line, frozen=True, kw_only=True, tag="period"):
+    """A legal entity's books close up to and with `month`, from here on in this partition.
+
+    With `act` "open" they are open again from that month on. What is decided from here on belongs
+    into the first month that is open. `number` counts the marks of a legal entity, from 1.
+    """
+
+    legal_entity: str
+    month: Annotated[str, msgspec.Meta(pattern=MONTH)]
+    act: Literal["close", "open"]
+    number: int
+    by: str
+    reason: str = ""
+
+
 class PartnerMessage(Line, frozen=True, kw_only=True, tag="partner"):
     """What a roaming partner said to us, or with `direction` "out" we to it, as a frame is kept.
 
@@ -136,7 +153,17 @@ class PartnerMessage(Line, frozen=True, kw_only=True, tag="partner"):
     hmac: str | None = None
 
 
-LogLine = Frame | Connection | Tick | Declared | Choice | Validation | TakeAgain | PartnerMessage
+LogLine = (
+    Frame
+    | Connection
+    | Tick
+    | Declared
+    | Choice
+    | Validation
+    | TakeAgain
+    | PeriodMark
+    | PartnerMessage
+)
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[LogLine] = msgspec.json.Decoder(LogLine)

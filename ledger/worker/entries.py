@@ -19,6 +19,7 @@ from ledger.log.envelope import (
     Frame,
     LogLine,
     PartnerMessage,
+    PeriodMark,
     TakeAgain,
     Tick,
     Validation,
@@ -43,8 +44,8 @@ class Entry:
     """What one record says. `at` is the latest time of receipt in it.
 
     `set_aside` counts lines that say nothing, `asides` name those that raise; `again` are frames
-    of earlier records that it takes again, `resumed` stations that time decides again; then it
-    `is_alone`, taken in a transaction of its own.
+    of earlier records that it takes again, `resumed` stations that time decides again; then, and
+    where there are `marks`, it `is_alone`, taken in a transaction of its own.
     """
 
     position: int
@@ -52,6 +53,7 @@ class Entry:
     facts: list[StationFact] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     validations: list[tuple[int, Validation]] = field(default_factory=list)
+    marks: list[PeriodMark] = field(default_factory=list)
     version: int | None = None
     tick: datetime | None = None
     lines: int = 0
@@ -186,5 +188,8 @@ def _say(line: LogLine, entry: Entry, index: int) -> None:
         entry.version = max(entry.version or 0, line.version)
     elif type(line) is Choice:
         entry.choices.append(line)
+    elif type(line) is PeriodMark:
+        entry.marks.append(line)
+        entry.is_alone = True
     elif type(line) is Validation:
         entry.validations.append((index, line))

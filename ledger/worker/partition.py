@@ -31,6 +31,7 @@ from ledger.log.event_log import Record
 from ledger.rating.decisions import Moment
 from ledger.sessions.segments import Source, dated
 from ledger.sessions.states import SessionState
+from ledger.worker.closing.period_marks import PeriodMarks
 from ledger.worker.entries import Entry, EntryReader
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
 from ledger.worker.judging.findings import Findings
@@ -46,6 +47,7 @@ from ledger.worker.stored.session_store import (
     load_watched,
     store_rows,
     store_validations,
+    validated,
 )
 from ledger.worker.stored.station_states import StationStates
 
@@ -77,7 +79,8 @@ class PartitionWorker:
         self._connection, self._reader = connection, reader
         self._shelf = FactShelf(connection, partition)
         self._findings = Findings()
-        self._rater = Rater(connection, version, recorded_in=recorded_in)
+        self._marks = PeriodMarks(connection, partition)
+        self._rater = Rater(connection, version, self._marks.closed, recorded_in=recorded_in)
         self._judge = Judge(connection, self._shelf, self._rater, self._findings)
         self._states = StationStates(partition)
         self._set_aside: Counter[tuple[str, str]] = Counter()
@@ -144,6 +147,7 @@ class PartitionWorker:
         self._shelf.store()
         self._states.store(self._connection)
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
+        self._marks.store()
         self._next_number = self._rater.store(self._findings.decisions, self._next_number)
         store_counts(self._connection, self.partition, self._set_aside)
         store_asides(self._connection, self.partition, self._asides, self._taken)
@@ -222,6 +226,7 @@ class PartitionWorker:
         self._set_aside.update(entry.set_aside)
         if entry.at > BEGINNING:
             self._last_at = entry.at
+        self._marks.take(entry.marks, entry.position)
         if entry.version is not None:
             # Another policy may wait less: the next tick looks at everything again.
             self.version, self._deadline = entry.version, BEGINNING
@@ -250,18 +255,7 @@ class PartitionWorker:
         if row is None:
             self._set_aside[validation.station, "validation_without_session"] += 1
             return
-        self._validated.append(
-            (
-                moment.partition,
-                moment.position,
-                line,
-                row.session_id,
-                row.station_id,
-                validation.code,
-                validation.by,
-                validation.received_at,
-            )
-        )
+        self._validated.append(validated(moment, line, row, validation))
 
     def _add(self, entry: Entry) -> dict[str, dict[str, list[StationFact]]]:
         """Shelve the facts of *entry*; return those that are judged, by station and transaction.

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import Connection
 
 from ledger.books.decisions_store import store_decisions
+from ledger.books.periods import ClosedMonths
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.facts.station_traits import StationTraits
@@ -66,9 +67,14 @@ class Rater:
     """Decides with the master data of one version; `use` changes to another one."""
 
     def __init__(
-        self, connection: Connection[Any], version: int, *, recorded_in: str | None = None
+        self,
+        connection: Connection[Any],
+        version: int,
+        closed: ClosedMonths,
+        *,
+        recorded_in: str | None = None,
     ) -> None:
-        self._connection = connection
+        self._connection, self._closed = connection, closed
         self._allowances: SharedStandings | RecordedAllowances = SharedStandings(connection)
         self._recorded: RecordedDecisions | None = None
         if recorded_in is not None:
@@ -297,7 +303,7 @@ class Rater:
 
     def store(self, decisions: Sequence[Decision], number: int) -> int:
         """Write *decisions*, from *number* on, with what follows; return the next number."""
-        store_decisions(self._connection, decisions, first_number=number)
+        store_decisions(self._connection, decisions, first_number=number, closed=self._closed)
         self._allowances.store()
         if self._recorded is not None:
             self._recorded.next_number = number + len(decisions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from hashlib import sha256
 from operator import attrgetter
@@ -14,6 +14,7 @@ from psycopg import Connection, sql
 
 from ledger.books.decisions_store import UnratedSessionError, rated_sessions
 from ledger.books.journal import JournalEntry
+from ledger.books.periods import ClosedMonths, MarkAct, MonthMark
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.invoices.booking import document_entry
@@ -21,6 +22,7 @@ from ledger.invoices.document import read_document, render_invoice
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import Credited, InvoiceOrder, order_of
+from ledger.periods.periods import AccountingPeriods
 from ledger.rating.decisions import SessionRated
 from projections.replay.comparison import Comparison
 from projections.replay.prepayments import PrepaidComparison
@@ -41,6 +43,15 @@ WHERE entry_id = %s ORDER BY posting
 """
 
 
+BOOKED_IN = """
+SELECT period, original_period FROM books.journal_entry WHERE entry_id = %s
+"""
+MARKS = """
+SELECT legal_entity, number, month, act, position FROM books.period_mark
+WHERE partition = -1 ORDER BY legal_entity, number
+"""
+
+
 class InvoiceComparison:
     """Compares every issued invoice: document, row, postings and number in the feed."""
 
@@ -50,6 +61,10 @@ class InvoiceComparison:
         self._connection.execute(path)
         self._issuer = InvoiceIssuer(dsn)
         self._declarations = Declarations()
+        # Between which documents months were closed is recorded with those who closed them.
+        with AccountingPeriods(dsn) as periods:
+            self._marks = periods.document_marks()
+        self._closed = ClosedMonths(self._marks)
         # What credit notes credited of each invoice, and when that was issued, as they came.
         self._credited: defaultdict[str, list[SessionRated]] = defaultdict(list)
         self._issued_on: dict[str, date] = {}
@@ -64,7 +79,7 @@ class InvoiceComparison:
     def compare(self) -> Iterator[Comparison]:
         """Yield what was kept of every invoice beside what it should be."""
         # First: what is booked meanwhile is among the known ones, and left out of this.
-        prepaid = PrepaidComparison(self._connection)
+        prepaid = PrepaidComparison(self._connection, self._closed)
         known = {number for (number,) in self._connection.execute(
             "SELECT number FROM books.issued_invoice"
         )}  # fmt: skip
@@ -82,7 +97,7 @@ class InvoiceComparison:
                 known.discard(number)
                 yield self._row(invoice, order, again)
                 entry = _entry(invoice, order)
-                yield self._postings(invoice, entry)
+                yield from self._postings(invoice, entry, notification_id)
                 customer = order.payer.customer if order else None
                 place = notification_id, number
                 yield from prepaid.document(*place, entry, customer, invoice.credits)
@@ -92,6 +107,7 @@ class InvoiceComparison:
         # Booked, and no invoice was issued under that number.
         for number in sorted(known):
             yield Comparison("invoice document", number, "booked", None)
+        yield Comparison("period mark", "documents", self._kept_marks(), _text(self._marks))
         for partition, count, last, given in self._connection.execute(NUMBERED):
             yield Comparison("feed", partition, f"{count} of {last}", f"{given} of {given}")
 
@@ -126,11 +142,28 @@ class InvoiceComparison:
             )  # fmt: skip
         return Comparison("invoice row", invoice.number or "", str(kept), str(expected))
 
-    def _postings(self, invoice: Invoice, entry: JournalEntry | None) -> Comparison:
+    def _postings(
+        self, invoice: Invoice, entry: JournalEntry | None, notification_id: int
+    ) -> Iterator[Comparison]:
         number = invoice.number or ""
         what = "invoice" if invoice.credits is None else "credit"
         kept = self._connection.execute(POSTED, (f"{what}:{number}",)).fetchall()
-        return Comparison("invoice postings", number, str(kept), str(_legs(entry)))
+        yield Comparison("invoice postings", number, str(kept), str(_legs(entry)))
+        booked = self._closed.booked(entry, notification_id) if entry else None
+        month = booked and (booked.period or booked.original_period, booked.original_period)
+        found = self._connection.execute(BOOKED_IN, (f"{what}:{number}",)).fetchone()
+        yield Comparison("invoice period", number, str(found), str(month))
+
+    def _kept_marks(self) -> str:
+        rows = self._connection.execute(MARKS).fetchall()
+        return _text(
+            MonthMark(entity, number, month, MarkAct(act), position)
+            for entity, number, month, act, position in rows
+        )
+
+
+def _text(marks: Iterable[MonthMark]) -> str:
+    return "\n".join(map(str, marks))
 
 
 def _entry(invoice: Invoice, order: InvoiceOrder | None) -> JournalEntry | None:
@@ -138,7 +171,7 @@ def _entry(invoice: Invoice, order: InvoiceOrder | None) -> JournalEntry | None:
     if order is None:
         return None
     before = order.credits.before if order.credits else None
-    return document_entry(invoice.number or "", invoice.issued_at, order.sessions, before)
+    return document_entry(invoice, order.sessions, before)
 
 
 def _legs(entry: JournalEntry | None) -> list[tuple[object, ...]]:

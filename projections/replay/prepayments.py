@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from ledger.books.accounts import owed_by_customer
 from ledger.books.journal import JournalEntry
+from ledger.books.periods import ClosedMonths
 from ledger.books.prepayments import (
     PrepaidAccount,
     PrepaidStanding,
@@ -25,7 +26,9 @@ _KEPT: LiteralString = """
 SELECT entry_id FROM books.journal_entry WHERE accounts[1] = 'prepayments'
 """
 _ENTRY: LiteralString = """
-SELECT legal_entity, booked_at, accounts, parties, currencies, amounts FROM books.journal_entry
+SELECT legal_entity, booked_at, period, original_period, accounts, parties,
+       currencies, amounts
+FROM books.journal_entry
 WHERE entry_id = %s
 """
 
@@ -36,8 +39,8 @@ class PrepaidComparison:
     What is booked after this was made is left to the next replay.
     """
 
-    def __init__(self, connection: Connection[Any]) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection[Any], closed: ClosedMonths) -> None:
+        self._connection, self._closed = connection, closed
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             [(self._until,)] = connection.execute(_BOOKED).fetchall()
@@ -75,6 +78,7 @@ class PrepaidComparison:
             before = self._settled.get(credited, 0) if credited else None
             settled = settlement(entry, number, owed, standing, before)
             if settled is not None:
+                settled = self._closed.booked(settled, notification_id)
                 moved, invoice = settled.postings[0].amount_minor, credited or number
                 self._settled[invoice] = self._settled.get(invoice, 0) + moved
                 left = standing.balance_minor - moved
@@ -111,6 +115,8 @@ def _row(entry: JournalEntry | None) -> tuple[object, ...] | None:
     return (
         entry.legal_entity,
         entry.booked_at.astimezone(UTC),
+        entry.period or entry.original_period,
+        entry.original_period,
         [leg.account for leg in legs],
         [leg.party for leg in legs],
         [leg.currency for leg in legs],

@@ -42,7 +42,8 @@ SELECT * FROM {schema}.session_decision AS decision WHERE NOT EXISTS (
 )
 """
 JOURNAL_ENTRIES: LiteralString = """
-SELECT entry_id, legal_entity, booked_at, session_id, revision FROM {schema}.journal_entry
+SELECT entry_id, legal_entity, booked_at, period, original_period, session_id, revision
+FROM {schema}.journal_entry
 WHERE entry_id !~ '^(invoice|credit|prepaid|settled):'
 AND (session_id IS NULL OR (session_id, revision) NOT IN ({later}))
 """
@@ -51,6 +52,10 @@ SELECT * FROM {schema}.posting
 WHERE entry_id !~ '^(invoice|credit|prepaid|settled):' AND entry_id NOT IN (
     SELECT entry_id FROM {schema}.journal_entry WHERE (session_id, revision) IN ({later})
 )
+"""
+MARKS: LiteralString = """
+SELECT mark.* FROM {schema}.period_mark AS mark JOIN replay_until AS until USING (partition)
+WHERE mark.position < until.position
 """
 ASIDES: LiteralString = """
 SELECT aside.partition, aside.position, line, station_id, set_aside_at, reason, why,
@@ -78,6 +83,7 @@ TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
     ),
     "journal entry": (JOURNAL_ENTRIES, ("entry_id",)),
     "posting": (POSTINGS, ("entry_id", "posting")),
+    "period mark": (MARKS, ("partition", "legal_entity", "number")),
     "line set aside": (ASIDES, ("partition", "position", "line", "station_id", "set_aside_at")),
 }
 """What is compared by name: its rows of a schema, and their key."""

@@ -123,12 +123,35 @@ CREATE TABLE credited_session (
 );
 CREATE INDEX credited_session_number ON credited_session (number);
 
+-- From which record on a legal entity's books are closed up to and with `month` ("2026-03") in a
+-- partition, or are open again from that month on. `number` counts its marks. In partition -1 stand
+-- those of documents: `position` is that of booked_position from which on they hold.
+CREATE TABLE period_mark (
+    partition    integer NOT NULL CHECK (partition >= -1),
+    legal_entity text    NOT NULL,
+    number       bigint  NOT NULL CHECK (number > 0),
+    month        text    NOT NULL,
+    act          text    NOT NULL CHECK (act IN ('close', 'open')),
+    position     bigint  NOT NULL,
+    PRIMARY KEY (partition, legal_entity, number)
+);
+
+-- Up to and with which month a legal entity's books are closed for good: nothing comes into it.
+CREATE TABLE closed_period (
+    legal_entity text PRIMARY KEY,
+    month        text COLLATE "C" NOT NULL
+);
+
 -- `session_id` and `revision`: which decision it follows from; null for an invoice. The legs stand
 -- in arrays, the first of each array is the first leg's: a debit is positive, a credit negative.
+-- `period` is the month in whose books it stands, `original_period` the one that it is about: the
+-- same, unless that one was closed.
 CREATE TABLE journal_entry (
     entry_id     text        PRIMARY KEY,
     legal_entity text        NOT NULL,
     booked_at    timestamptz NOT NULL,
+    period       text COLLATE "C" NOT NULL,
+    original_period text COLLATE "C" NOT NULL,
     session_id   text,
     revision     integer,
     accounts     text[]      NOT NULL CHECK (cardinality(accounts) > 0),
@@ -137,11 +160,15 @@ CREATE TABLE journal_entry (
     amounts      bigint[]    NOT NULL CHECK (cardinality(amounts) = cardinality(accounts)),
     CHECK (0 <> ALL (amounts) AND array_position(amounts, NULL) IS NULL),
     CHECK (array_position(accounts || parties || currencies, NULL) IS NULL),
-    CHECK ((session_id IS NULL) = (revision IS NULL))
+    CHECK ((session_id IS NULL) = (revision IS NULL)),
+    CHECK (period >= original_period)
 );
 -- What stands on a customer's prepaid account: the first leg of its entries, and of no others.
 CREATE INDEX journal_entry_prepaid ON journal_entry ((parties[1]), legal_entity, (currencies[1]))
     WHERE accounts[1] = 'prepayments';
+CREATE INDEX journal_entry_period ON journal_entry (legal_entity, period);
+CREATE INDEX journal_entry_moved ON journal_entry (legal_entity, original_period)
+    WHERE period <> original_period;
 CREATE VIEW posting AS
 SELECT entry_id, posting::integer, account, party, currency, amount_minor
 FROM journal_entry, unnest(accounts, parties, currencies, amounts)
@@ -165,6 +192,28 @@ $$;
 CREATE TRIGGER entry_balances AFTER INSERT ON journal_entry
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION entry_must_balance();
 
+-- What is closed stays as it is.
+CREATE FUNCTION entry_must_be_of_open_period() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    refused record;
+BEGIN
+    SELECT added.entry_id, added.period, added.legal_entity INTO refused
+    FROM added JOIN closed_period AS closed USING (legal_entity)
+    WHERE added.period <= closed.month LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'entry % is of %, which % has closed',
+            refused.entry_id, refused.period, refused.legal_entity
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER entry_is_of_open_period AFTER INSERT ON journal_entry
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION entry_must_be_of_open_period();
+
+CREATE TRIGGER period_mark_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON period_mark FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER session_decision_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON session_decision FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER rated_line_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE

@@ -12,6 +12,9 @@ CREATE TABLE prepayment (
     received_at  timestamptz NOT NULL,
     recorded_by  text        NOT NULL,
     booked_after bigint      NOT NULL,
+    -- The month that it is of, and the one in whose books it stands.
+    original_period text     NOT NULL,
+    period       text        NOT NULL CHECK (period >= original_period),
     UNIQUE (legal_entity, reference)
 );
 CREATE INDEX prepayment_customer ON prepayment (customer, legal_entity, currency);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from ledger.master_data.tokens import A_NAME, is_a_name
 from ledger.persons.holders import customer_holder
 from ledger.persons.store import find
 from tariffs.currencies import currency_exponent
+from tariffs.zones import zone
 
 _AMOUNT_MAX: Final = Decimal(10) ** 12
 
@@ -59,8 +60,10 @@ def prepay(connection: Connection[Any], wish: PrepaymentWish, *, by: str, at: da
     if subject is None or known.customer(subject.id, at) is None:
         raise UnknownCustomerError(wish.customer)
     minor = _minor(wish.amount, wish.currency)
+    legal_entity = _seller(known, wish.legal_entity, at)
+    seller = known.legal_entity(legal_entity, at)
     prepayment = Prepayment(
-        legal_entity=_seller(known, wish.legal_entity, at),
+        legal_entity=legal_entity,
         reference=_reference(wish.reference),
         customer=subject.id,
         currency=wish.currency,
@@ -68,7 +71,8 @@ def prepay(connection: Connection[Any], wish: PrepaymentWish, *, by: str, at: da
         received_at=at,
         recorded_by=by,
     )
-    is_new = record_prepayment(connection, prepayment)
+    calendar = zone(seller.time_zone) if seller else UTC
+    is_new = record_prepayment(connection, prepayment, calendar)
     [standing] = standings(connection, [prepayment.account])
     return Prepaid(prepayment, is_new, standing.balance_minor)
 

@@ -10,6 +10,8 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from ledger.log.envelope import Validation
+from ledger.rating.decisions import Moment
 from ledger.sessions.states import UNFINISHED
 from ledger.worker.session_rows import NEXT_DAY, SessionRow, WaitsSince
 
@@ -212,6 +214,22 @@ def store_rows(
     encoded = msgspec.json.encode(list(rows))
     if encoded != b"[]":
         connection.execute(UPSERT, (encoded.decode(),))
+
+
+def validated(
+    moment: Moment, line: int, row: SessionRow, validation: Validation
+) -> tuple[object, ...]:
+    """Return what `store_validations` writes of a validation at *line* of the record *moment*."""
+    return (
+        moment.partition,
+        moment.position,
+        line,
+        row.session_id,
+        row.station_id,
+        validation.code,
+        validation.by,
+        validation.received_at,
+    )
 
 
 def store_validations(connection: Connection[Any], rows: Sequence[tuple[object, ...]]) -> None:

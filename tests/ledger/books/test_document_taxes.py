@@ -41,7 +41,7 @@ def balances(*sessions: SessionRated) -> Counter[str]:
     """Return what stands on each account after the sessions and their invoice."""
     found: Counter[str] = Counter()
     ordered = numbered(sessions)
-    entries = [*map(entry_for, ordered), invoice_entry("WL-2026-000001", NOON, ordered)]
+    entries = [*map(entry_for, ordered), invoice_entry("WL-2026-000001", NOON, "2026-11", ordered)]
     for entry in filter(None, entries):
         for posting in entry.postings:
             found[posting.account] += posting.amount_minor

@@ -36,7 +36,13 @@ def posting(account: str, amount_minor: int, currency: str = "EUR") -> Posting:
 
 
 def entry(*postings: Posting, entry_id: str = "e") -> JournalEntry:
-    return JournalEntry(entry_id=entry_id, legal_entity="depot", booked_at=NOON, postings=postings)
+    return JournalEntry(
+        entry_id=entry_id,
+        legal_entity="depot",
+        booked_at=NOON,
+        original_period="2026-11",
+        postings=postings,
+    )
 
 
 @pytest.fixture
@@ -123,7 +129,7 @@ def test_a_price_limit_across_vat_rates_still_balances() -> None:
 def test_an_invoice_moves_what_is_owed_from_unbilled_to_invoiced() -> None:
     ratings = [rated(session(1)), rated(session(2))]
 
-    posted = invoice_entry("WL-1", NOON, ratings)
+    posted = invoice_entry("WL-1", NOON, "2026-11", ratings)
 
     assert posted is not None
     assert [(leg.account, leg.party, leg.amount_minor) for leg in posted.postings] == [
@@ -153,7 +159,9 @@ def test_the_database_takes_a_balanced_entry_once(connection: psycopg.Connection
 def test_the_database_refuses_what_the_constructor_would_have(
     connection: psycopg.Connection[Any],
 ) -> None:
-    insert = "INSERT INTO journal_entry VALUES ('e', 'depot', now(), NULL, NULL, "
+    insert = (
+        "INSERT INTO journal_entry VALUES ('e', 'depot', now(), '2026-11', '2026-11', NULL, NULL, "
+    )
     for legs in (
         "'{a}', '{\"\"}', '{EUR}', '{5}'",
         "'{a,b}', '{\"\",\"\"}', '{EUR,SEK}', '{5,-5}'",

@@ -54,7 +54,10 @@ def books(
     decision = rated(session(energy_wh="10000"), known)
     order = order_of(cause_of_session(decision.decides), [decision], known, at=NOON)
     balances: Counter[str] = Counter()
-    for entry in (entry_for(decision), invoice_entry("WL-2026-000001", NOON, [decision])):
+    for entry in (
+        entry_for(decision),
+        invoice_entry("WL-2026-000001", NOON, "2026-11", [decision]),
+    ):
         assert entry is not None
         for posting in entry.postings:
             balances[posting.account] += posting.amount_minor

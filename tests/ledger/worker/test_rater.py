@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 import pytest
 
+from ledger.books.periods import ClosedMonths
 from ledger.declared.changes import Change
 from ledger.declared.declarations import POLICY_KEY, Kind
 from ledger.declared.store import declare
@@ -63,7 +64,7 @@ def test_when_a_session_has_waited_long_enough(
     heard_at: float,
     deadline: datetime,
 ) -> None:
-    rater, waiting = Rater(connection, 0), row(state=state, flags=flags)
+    rater, waiting = Rater(connection, 0, ClosedMonths()), row(state=state, flags=flags)
 
     assert rater.deadline(waiting.waits_since(at(heard_at)), at(100)) == deadline
 
@@ -71,7 +72,7 @@ def test_when_a_session_has_waited_long_enough(
 def test_of_a_station_the_first_session_s_time_counts_and_of_none_no_time(
     connection: psycopg.Connection[Any],
 ) -> None:
-    rater = Rater(connection, 0)
+    rater = Rater(connection, 0, ClosedMonths())
 
     assert rater.deadline(WaitsSince(), at(100)) == NEVER
     assert rater.deadline(WaitsSince(at(0), at(0) + DAY), at(100)) == at(0) + DAY
@@ -84,7 +85,7 @@ def test_of_a_station_the_first_session_s_time_counts_and_of_none_no_time(
 def test_it_waits_as_long_as_the_policy_says_that_holds_then(
     connection: psycopg.Connection[Any], version: int
 ) -> None:
-    rater, begins = Rater(connection, version), NOON + DAY
+    rater, begins = Rater(connection, version, ClosedMonths()), NOON + DAY
 
     assert rater.waits(begins - SECOND) == (3600, 86400)
     assert rater.wait(begins - SECOND) == HOUR
@@ -99,7 +100,7 @@ def test_it_waits_as_long_as_the_policy_says_that_holds_then(
 def test_traits_are_those_of_the_station_the_moment_and_the_version(
     connection: psycopg.Connection[Any], version: int
 ) -> None:
-    rater = Rater(connection, version)
+    rater = Rater(connection, version, ClosedMonths())
     site = rater.traits("ST-1", NOON)
 
     assert site.time_zone == "Europe/Berlin"
@@ -109,13 +110,13 @@ def test_traits_are_those_of_the_station_the_moment_and_the_version(
     assert rater.traits("ST-1", NOON + DAY) == site
     rater.use(version - 1)
     assert rater.traits("ST-1", NOON) == site
-    assert Rater(connection, 0).traits("ST-1", NOON).time_zone == "UTC"
+    assert Rater(connection, 0, ClosedMonths()).traits("ST-1", NOON).time_zone == "UTC"
 
 
 def test_a_held_session_that_changed_waited_long_enough(
     connection: psycopg.Connection[Any], version: int
 ) -> None:
-    rater, charging = Rater(connection, version), session(blockers=[Flag.SEQ_GAP])
+    rater, charging = Rater(connection, version, ClosedMonths()), session(blockers=[Flag.SEQ_GAP])
     moment, known = moment_of(charging), row(state=SessionState.HELD, revision=2)
 
     assert rater.decide(charging, known, moment, NOON) is None
@@ -132,7 +133,7 @@ def test_a_held_session_that_changed_waited_long_enough(
 def test_a_session_whose_rating_fails_is_held_and_a_lost_transaction_is_no_session_s_fault(
     connection: psycopg.Connection[Any], version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rater, charging = Rater(connection, version), session()
+    rater, charging = Rater(connection, version, ClosedMonths()), session()
     moment = moment_of(charging)
 
     def fail(error: Exception) -> None:
@@ -164,7 +165,7 @@ def test_a_person_s_choice_is_followed_as_it_is(
     act: SessionAct,
     kind: type[object],
 ) -> None:
-    rater, charging = Rater(connection, version), session(blockers=[Flag.SEQ_GAP])
+    rater, charging = Rater(connection, version, ClosedMonths()), session(blockers=[Flag.SEQ_GAP])
     chosen = Choice(
         received_at=NOON,
         station="ST-1",
@@ -187,7 +188,7 @@ def test_a_person_s_choice_is_followed_as_it_is(
 def test_decisions_are_numbered_from_the_one_given_on(
     connection: psycopg.Connection[Any], version: int
 ) -> None:
-    rater = Rater(connection, version)
+    rater = Rater(connection, version, ClosedMonths())
     decided = []
     for number in (1, 2):
         charging = session(number)

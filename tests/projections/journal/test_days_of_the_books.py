@@ -32,7 +32,11 @@ def book(connection: psycopg.Connection[Any], name: str, entity: str, at: dateti
         for account, amount in legs
     )
     entry = JournalEntry(
-        entry_id=f"invoice:{name}", legal_entity=entity, booked_at=at, postings=postings
+        entry_id=f"invoice:{name}",
+        legal_entity=entity,
+        booked_at=at,
+        original_period=f"{at:%Y-%m}",
+        postings=postings,
     )
     store_entries(connection, [entry])
 

@@ -1,0 +1,1 @@
+"""Where months of the books are closed and opened again."""

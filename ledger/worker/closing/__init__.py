@@ -1,0 +1,1 @@
+"""What closes a month in a partition: marks in the log, and what is accrued at them."""
