@@ -104,9 +104,14 @@ def energy_balance(
     station_id: str | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
+    known: Declarations | None = None,
 ) -> EnergyBalance:
-    """Return the balance of one station or all, of the days from *first_day* to *last_day*."""
-    declarations = load_declarations(connection)
+    """Return the balance of one station or all, of the days from *first_day* to *last_day*.
+
+    Every fact is read and folded anew (`projections.energy` keeps it up). Declarations that are
+    *known* need not be read again.
+    """
+    declarations = load_declarations(connection, known=known)
     stations = [row[0] for row in connection.execute(STATIONS, {"station": station_id})]
     days = [
         day

@@ -24,7 +24,7 @@ from typing import Final
 from ledger.facts.station_facts import StationBooted, StationFact
 from ledger.facts.station_traits import StationTraits, zone_of
 from ledger.sessions.session import ChargingSession
-from projections.balances.station_rises import Rise, StationRises
+from projections.balances.station_rises import RegisterRise, StationRises
 from tariffs.quantities import EXACT
 
 _ZERO: Final = Decimal(0)
@@ -87,7 +87,7 @@ def station_energy(
 
 
 def by_day(
-    rises: Iterable[Rise], sessions: Iterable[ChargingSession], time_zone: str
+    rises: Iterable[RegisterRise], sessions: Iterable[ChargingSession], time_zone: str
 ) -> list[DayEnergy]:
     """Return *rises*, and what *sessions* drew, by day of *time_zone*, oldest first."""
     zone = zone_of(time_zone)

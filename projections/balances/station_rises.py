@@ -1,7 +1,7 @@
 """What the registers of one station rose by, and whose it is: rise by rise, each at its moment.
 
 `projections.balances.station_energy` says what is counted, and adds it up by day. A count may begin
-where an earlier one ended (`PlaceCarried`): with the last session at each place, whose start and
+where an earlier one ended (`CarriedSession`): with the last session at each place, whose start and
 stop the registers' walk and the row of sessions go on from. What it had is not to be counted again.
 """
 
@@ -46,7 +46,7 @@ Place = int | None
 """The EVSE, or the connector where there are no EVSEs."""
 
 
-class Rise(NamedTuple):
+class RegisterRise(NamedTuple):
     """A part of the balance rose at a moment, in Wh.
 
     `session_id`: whose it is alone, whatever the register of its place was counted to; None: what
@@ -60,7 +60,7 @@ class Rise(NamedTuple):
     session_id: str | None = None
 
 
-class PlaceCarried(msgspec.Struct, frozen=True, array_like=True):
+class CarriedSession(msgspec.Struct, frozen=True, array_like=True):
     """Start and stop of the last session at a place that an earlier count had."""
 
     place: Place
@@ -97,7 +97,7 @@ class StationRises:
         boots: Sequence[datetime],
         *,
         first: Collection[str] = (),
-        carried: Iterable[PlaceCarried] = (),
+        carried: Iterable[CarriedSession] = (),
     ) -> None:
         """Count nothing yet; see `count`.
 
@@ -108,7 +108,7 @@ class StationRises:
             first: Sessions that have their part of a register before others do.
             carried: What an earlier count had.
         """
-        self.rises: list[Rise] = []
+        self.rises: list[RegisterRise] = []
         self.told: defaultdict[Place, list[RegisterTold]] = defaultdict(list)
         self.blocks: defaultdict[Place, list[Block]] = defaultdict(list)
         self._traits, self._boots, self._first = traits, boots, first
@@ -118,6 +118,10 @@ class StationRises:
         for session in self.sessions:
             self._owner.update(dict.fromkeys(session.frames, session))
         self.carried = {each.place: each for each in carried}
+        self.last_told: dict[str, datetime] = {}
+        """When each session's last register value is from, used or not."""
+        self.loose: list[tuple[SessionFact, Place, datetime]] = []
+        """What no session owns, with each register value's place and time."""
 
     def count(self, facts: Iterable[StationFact]) -> None:
         """Count the rises of *facts*, without those that an earlier count had."""
@@ -140,7 +144,9 @@ class StationRises:
                 zone=self._traits.time_zone, commissioned_on=self._traits.commissioned_on
             )
             evidence = self._evidence(found, clock)
-            readings = [*_starts(evidence), *evidence.samples, *_stops(evidence)]
+            told_here = [*_starts(evidence), *evidence.samples, *_stops(evidence)]
+            readings = [each for each in told_here if not self.is_counted(place, each.at)]
+            self._note_loose(place, found, readings)
             told[place] += [told_at(r.at, Rank.BEFORE, r) for r in readings]
             blocks[place] += self._lone_blocks(readings)
         for place, told_there in told.items():
@@ -149,6 +155,12 @@ class StationRises:
                     self._add("metered_wh", at, rise, place)
         for place, found_blocks in blocks.items():
             self._add_timeline(place, found_blocks)
+
+    def _note_loose(
+        self, place: Place, facts: Iterable[SessionFact], readings: Iterable[RegisterReading]
+    ) -> None:
+        by_source = {source_of(fact): fact for fact in facts}
+        self.loose += [(by_source[each.position, each.line], place, each.at) for each in readings]
 
     def is_counted(self, place: Place, at: datetime) -> bool:
         """Whether an earlier count had what *place* told up to *at*."""
@@ -163,7 +175,7 @@ class StationRises:
         place: Place,
     ) -> None:
         if not self.is_counted(place, at):
-            self.rises.append(Rise(part, at, energy_wh, place))
+            self.rises.append(RegisterRise(part, at, energy_wh, place))
 
     def _sort_facts(
         self, facts: Iterable[StationFact]
@@ -191,6 +203,7 @@ class StationRises:
         start, end = session.started_at or _BEGINNING, session.ended_at
         unused = set(session.unused_frames)
         told, known = self.told[place_in(session)], session.session_id
+        before = len(told)
         told += [told_at(start, Rank.START, r, is_anchor=True) for r in _starts(evidence)]
         for reading in evidence.samples:
             told.append(told_at(reading.at, _rank(start, reading.at), reading))
@@ -198,9 +211,12 @@ class StationRises:
             is_unused = end is None or (reading.position, reading.line) in unused
             at = reading.at if end is None or is_unused else end
             told.append(told_at(at, _rank(start, at), reading, is_anchor=True))
+        self.last_told[known] = max((each.at for each in told[before:]), default=start)
         if not evidence.has_register:
             for reading in evidence.intervals:
-                self.rises.append(Rise("metered_wh", reading.at, reading.value_wh, None, known))
+                self.rises.append(
+                    RegisterRise("metered_wh", reading.at, reading.value_wh, None, known)
+                )
 
     def _session_blocks(
         self, session: ChargingSession, facts: Iterable[SessionFact]
@@ -246,7 +262,9 @@ class StationRises:
     ) -> None:
         for reading in evidence.intervals:
             if start < reading.at and (until is None or reading.at <= until):
-                self.rises.append(Rise("taken_wh", reading.at, reading.value_wh, None, known))
+                self.rises.append(
+                    RegisterRise("taken_wh", reading.at, reading.value_wh, None, known)
+                )
 
     def _add_timeline(self, place: Place, blocks: list[Block]) -> None:
         """Add the rises of one connector's register, session by session and between them."""
@@ -290,7 +308,7 @@ class StationRises:
                     self._add("taken_wh", at, -shared, place)
                     if block.session is not None and shared:
                         known = block.session.session_id
-                        self.rises.append(Rise("shared_wh", at, shared, place, known))
+                        self.rises.append(RegisterRise("shared_wh", at, shared, place, known))
 
     def _turn(self, block: Block) -> bool:
         return block.session is None or block.session.session_id not in self._first
