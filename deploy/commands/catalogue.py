@@ -313,12 +313,13 @@ COMMANDS: Final = (
     *STATION_COMMANDS,
     Command(
         words="balance",
-        function="deploy.commands.books.checking:balance",
+        function="deploy.commands.energy.balance:balance",
         summary="Show where every metered Wh went, by station and day, and the trial balance.",
         examples=(
             "balance",
             "balance --station HB-01 --first-day 2026-03-01 --json",
             "balance --as-of 2026-03-31",
+            "balance --recount",
         ),
     ),
     Command(

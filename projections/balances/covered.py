@@ -30,6 +30,11 @@ class CoveredRegister:
     def __init__(self) -> None:
         self._stretches: list[RegisterStretch] = []
 
+    @property
+    def stretches(self) -> tuple[RegisterStretch, ...]:
+        """What is covered, from the lowest on."""
+        return tuple(self._stretches)
+
     def is_within(self, value_wh: Decimal) -> bool:
         """Say whether *value_wh* lies between the ends of what is covered, and at none of them."""
         return bool(_met(self._stretches, RegisterStretch(value_wh, value_wh)))

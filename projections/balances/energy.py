@@ -10,7 +10,7 @@ sessions have of one register is held once; were both billed, the difference wou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal, localcontext
@@ -20,11 +20,11 @@ from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
-from ledger.facts.station_traits import zone_of
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import SessionState
-from projections.balances.station_energy import station_energy
+from projections.balances.allotted import SessionDay, allotted
+from projections.balances.station_energy import DayEnergy, station_energy
 from projections.stations.history import StationHistory, station_history
 from tariffs.quantities import EXACT
 
@@ -104,9 +104,14 @@ def energy_balance(
     station_id: str | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
+    known: Declarations | None = None,
 ) -> EnergyBalance:
-    """Return the balance of one station or all, of the days from *first_day* to *last_day*."""
-    declarations = load_declarations(connection)
+    """Return the balance of one station or all, of the days from *first_day* to *last_day*.
+
+    Every fact is read and folded anew (`projections.energy` keeps it up). Declarations that are
+    *known* need not be read again.
+    """
+    declarations = load_declarations(connection, known=known)
     stations = [row[0] for row in connection.execute(STATIONS, {"station": station_id})]
     days = [
         day
@@ -143,36 +148,49 @@ def _laid(
     station_id: str,
     history: StationHistory,
     states: Mapping[str, str],
-    rated: dict[str, SessionRated],
+    rated: Mapping[str, SessionRated],
 ) -> list[EnergyDay]:
-    """Lay what a station metered and what became of it on its days; *rated* is used up."""
-    days: defaultdict[date, EnergyDay] = _Days(station_id)
+    """Lay what a station metered and what became of it on its days."""
+    traits = history.traits
+    metered = station_energy(history.facts, history.sessions.values(), traits, first=rated)
+    drawn, shared = by_session(metered)
+    sessions = allotted(drawn, shared, states=states, rated=rated, time_zone=traits.time_zone)
+    return energy_days(station_id, metered, sessions)
+
+
+def by_session(
+    metered: Iterable[DayEnergy],
+) -> tuple[dict[str, dict[date, Decimal]], dict[str, dict[date, Decimal]]]:
+    """Return what sessions drew by day, and what of it another session has before them."""
     drawn: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)
     shared: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)
-    for metered in station_energy(
-        history.facts, history.sessions.values(), history.traits, first=rated
-    ):
-        days[metered.day].metered_wh += metered.metered_wh
-        days[metered.day].dropped_wh += metered.dropped_wh
-        days[metered.day].unattributed_wh += metered.unattributed_wh
-        for session_id, energy_wh in metered.sessions.items():
-            drawn[session_id][metered.day] = energy_wh
-        for session_id, energy_wh in metered.shared.items():
-            shared[session_id][metered.day] = energy_wh
-    renamed = _renamed(rated, drawn)
-    for session_id, by_day in drawn.items():
-        rating = rated.pop(session_id, None)
-        if rating is None and (moved := renamed.get(_without_start(session_id))):
-            rating = rated.pop(moved.pop())
-        if rating is not None:
-            _share(rating, by_day, days)
+    for each in metered:
+        for session_id, energy_wh in each.sessions.items():
+            drawn[session_id][each.day] = energy_wh
+        for session_id, energy_wh in each.shared.items():
+            shared[session_id][each.day] = energy_wh
+    return dict(drawn), dict(shared)
+
+
+def energy_days(
+    station_id: str, metered: Iterable[DayEnergy], sessions: Iterable[SessionDay]
+) -> list[EnergyDay]:
+    """Return the days of one station: what its registers told, and what became of it."""
+    days = _Days(station_id)
+    for told in metered:
+        day = days[told.day]
+        day.metered_wh += told.metered_wh
+        day.dropped_wh += told.dropped_wh
+        day.unattributed_wh += told.unattributed_wh
+    for each in sessions:
+        day = days[each.day]
+        if each.decided_as is None:
+            day.add(PART_OF.get(each.state, "waiting_wh"), each.unpaid_wh)
             continue
-        part = PART_OF.get(states.get(session_id, SessionState.WAITING), "waiting_wh")
-        for day, energy_wh in by_day.items():
-            days[day].add(part, energy_wh - shared[session_id].get(day, ZERO))
-    for rating in rated.values():  # billed, and no register says so any more
-        zone = zone_of(history.traits.time_zone)
-        _share(rating, {rating.ended_at.astimezone(zone).date(): ZERO}, days)
+        day.free_wh += each.free_wh
+        day.billed_wh += each.billed_wh
+        day.late_wh += each.late_wh
+        day.unattributed_wh += each.late_wh
     return [days[day] for day in sorted(days)]
 
 
@@ -192,37 +210,3 @@ def _ratings(connection: Connection[Any], station_id: str) -> dict[str, SessionR
     rows = connection.execute(RATINGS, (station_id,)).fetchall()
     decisions = [unpack_decision(body) for (body,) in rows]
     return {each.session_id: each for each in decisions if isinstance(each, SessionRated)}
-
-
-def _renamed(rated: Collection[str], drawn: Collection[str]) -> defaultdict[str, list[str]]:
-    """Return what was rated and whose start, and so its id, moved since; the earliest last."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for rated_id in sorted(rated, reverse=True):
-        if rated_id not in drawn:
-            found[_without_start(rated_id)].append(rated_id)
-    return found
-
-
-def _without_start(session_id: str) -> str:
-    return session_id.rsplit("/", 1)[0]
-
-
-def _share(
-    rating: SessionRated, by_day: Mapping[date, Decimal], days: Mapping[date, EnergyDay]
-) -> None:
-    """Lay a rated session's energy on its days: what is free first, as allowances count.
-
-    What the session drew beyond its rating came late and is nobody's until it is corrected.
-    """
-    free, billed = rating.free_wh, rating.billed_wh
-    for number, day in enumerate(sorted(by_day), 1):
-        # The last day takes what is left, so that the days add up to the rating.
-        is_last = number == len(by_day)
-        free_here = free if is_last else min(by_day[day], free)
-        billed_here = billed if is_last else min(by_day[day] - free_here, billed)
-        late = max(by_day[day] - free_here - billed_here, ZERO)
-        days[day].free_wh += free_here
-        days[day].billed_wh += billed_here
-        days[day].late_wh += late
-        days[day].unattributed_wh += late
-        free, billed = free - free_here, billed - billed_here

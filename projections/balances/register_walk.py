@@ -62,7 +62,7 @@ def register_rises(
     told: Iterable[RegisterTold], limit: PowerLimit, restarts: Sequence[datetime]
 ) -> Iterator[tuple[datetime, Decimal]]:
     """Yield when the register of one place rose, and by how many Wh."""
-    row = _believed(sorted(told), limit)
+    row = believed(sorted(told), limit)
     if not row:
         return
     anchors = [index for index, each in enumerate(row) if each.is_anchor]
@@ -114,7 +114,7 @@ def _steps(
         previous = each
 
 
-def _believed(row: Sequence[RegisterTold], limit: PowerLimit) -> list[RegisterTold]:
+def believed(row: Sequence[RegisterTold], limit: PowerLimit) -> list[RegisterTold]:
     """Return *row* without anchors that their neighbours contradict."""
     next_anchor: list[RegisterTold | None] = [None] * len(row)
     for index in range(len(row) - 2, -1, -1):

@@ -23,7 +23,7 @@ FROM (SELECT accounts, currencies, amounts """
 GROUP BY account, currency ORDER BY currency, account
 """
 )
-_ALL_DAYS: Final = BookDays(None, None, None, {})
+ALL_DAYS: Final = BookDays(None, None, None, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class TrialBalance:
         return not any(self.difference_minor.values())
 
 
-def trial_balance(connection: Connection[Any], days: BookDays = _ALL_DAYS) -> TrialBalance:
+def trial_balance(connection: Connection[Any], days: BookDays = ALL_DAYS) -> TrialBalance:
     """Return the trial balance of what was booked in *days*: if not said otherwise, of all."""
     with connection.cursor(row_factory=class_row(AccountBalance)) as cursor:
         accounts: Sequence[AccountBalance] = cursor.execute(_SUMS, days.asked()).fetchall()

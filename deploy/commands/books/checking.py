@@ -1,9 +1,8 @@
-"""`wattledger balance` and `wattledger replay`: is every Wh and every cent accounted for?"""
+"""`wattledger replay`: does the log say the same again, byte for byte?"""
 
 from __future__ import annotations
 
 import os
-from datetime import date
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -13,74 +12,14 @@ from cyclopts import Parameter
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
-from deploy.running.opening import opened, opened_with_log
+from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
-    from projections.balances.energy import EnergyBalance, EnergyDay
-    from projections.balances.trial import TrialBalance
     from projections.replay.replay import ReplayReport
 
 CONTEXT = 120
 WORKERS_MAX = 32
 """Each has two connections to the database, which takes a hundred."""
-ENERGY_COLUMNS = {
-    "station": "left",
-    "day": "left",
-    "metered Wh": "right",
-    "billed": "right",
-    "free by rule": "right",
-    "held": "right",
-    "unattributed": "right",
-    "dropped": "right",
-    "difference": "right",
-}
-ACCOUNT_COLUMNS = {"account": "left", "debit": "right", "credit": "right", "balance": "right"}
-
-
-def balance(
-    *,
-    station: str | None = None,
-    first_day: date | None = None,
-    last_day: date | None = None,
-    as_of: date | None = None,
-    legal_entity: str | None = None,
-    folder: ReadingFolder = READ_FOLDER,
-) -> int:
-    """Show where every metered Wh went, by station and day, and the trial balance.
-
-    metered = billed + free by rule + held + unattributed + dropped: what registers rose by, and
-    dropped what of it was set aside with a flag. Exits 1 if anything is off.
-
-    Args:
-        station: Only this station (the trial balance is of all of them).
-        first_day: From this day on, in the site's calendar.
-        last_day: Up to and with this day.
-        as_of: The trial balance as it was at the end of this day, in each legal entity's calendar.
-        legal_entity: The trial balance of this one alone.
-        folder: Where.
-    """
-    from ledger.asides.stored import count_asides
-    from ledger.declared.store import load_declarations
-    from projections.balances.energy import energy_balance
-    from projections.balances.trial import trial_balance
-    from projections.journal.days import book_days
-
-    with opened(folder.settings()) as connection:
-        energy = energy_balance(
-            connection, station_id=station, first_day=first_day, last_day=last_day
-        )
-        declarations = load_declarations(connection)
-        days = book_days(declarations, up_to=as_of, legal_entity=legal_entity)
-        money = trial_balance(connection, days)
-        set_aside = count_asides(connection)
-    if folder.json:
-        print_json({**_for_machines(energy, money), "lines_set_aside": set_aside})
-    else:
-        _print_energy(energy)
-        _print_money(money)
-        if set_aside:
-            say(f"{set_aside} lines are set aside and in no balance: wattledger log set-aside")
-    return 0 if energy.is_balanced and money.is_balanced else 1
 
 
 def replay(
@@ -132,59 +71,6 @@ def replay(
     else:
         _print_replay(report)
     return 0 if report.is_identical else 1
-
-
-def _for_machines(energy: EnergyBalance, money: TrialBalance) -> dict[str, object]:
-    return {
-        "energy": {
-            "days": [_energy_row(day) for day in energy.days],
-            "total": _energy_row(energy.total),
-            "is_balanced": energy.is_balanced,
-        },
-        "trial_balance": {
-            "accounts": money.accounts,
-            "difference_minor": money.difference_minor,
-            "is_balanced": money.is_balanced,
-        },
-    }
-
-
-def _energy_row(day: EnergyDay) -> dict[str, object]:
-    return {
-        "station_id": day.station_id,
-        "day": day.day,
-        "metered_wh": day.metered_wh,
-        "billed_wh": day.billed_wh,
-        "free_wh": day.free_wh,
-        "held_wh": day.held_wh,
-        "unattributed_wh": day.unattributed_wh,
-        "dropped_wh": day.dropped_wh,
-        "difference_wh": day.difference_wh,
-    }
-
-
-def _print_energy(energy: EnergyBalance) -> None:
-    rows = [tuple(_energy_row(day).values()) for day in energy.days]
-    if rows:
-        rows.append(("all", *tuple(_energy_row(energy.total).values())[1:]))
-    print_rows("Energy by station and day", ENERGY_COLUMNS, rows)
-
-
-def _print_money(money: TrialBalance) -> None:
-    from projections.invoice_list import amount
-
-    rows = [
-        (
-            each.account,
-            amount(each.debit_minor, each.currency),
-            amount(each.credit_minor, each.currency),
-            amount(each.balance_minor, each.currency),
-        )
-        for each in money.accounts
-    ]
-    print_rows("Trial balance", ACCOUNT_COLUMNS, rows)
-    for currency, difference in money.difference_minor.items():
-        say(f"debits less credits: {amount(difference, currency)}")
 
 
 def _print_replay(report: ReplayReport) -> None:

@@ -214,6 +214,36 @@ CREATE TRIGGER entry_is_of_open_period AFTER INSERT ON journal_entry
 
 CREATE TRIGGER period_mark_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON period_mark FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+-- What was booked on each account in each hour (UTC, by `booked_at`), for who asks for balances:
+-- added in the entries' own transaction, as further rows, so that nobody waits for anybody. Rows of
+-- one key are put together later (projections/balances/booked_hours.py); their sum is what counts.
+CREATE TABLE booked_hour (
+    legal_entity text        NOT NULL,
+    hour         timestamptz NOT NULL,
+    currency     text        NOT NULL,
+    account      text        NOT NULL,
+    debit_minor  numeric     NOT NULL,
+    credit_minor numeric     NOT NULL,
+    -- As it was put together; false: as it was added.
+    is_whole     boolean     NOT NULL DEFAULT false
+);
+CREATE INDEX booked_hour_added ON booked_hour (hour) WHERE NOT is_whole;
+CREATE INDEX booked_hour_hour ON booked_hour (hour);
+CREATE INDEX journal_entry_booked ON journal_entry (booked_at);
+CREATE FUNCTION add_to_booked_hours() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO booked_hour (legal_entity, hour, currency, account, debit_minor, credit_minor)
+    SELECT legal_entity, date_trunc('hour', booked_at, 'UTC'), currency, account,
+           coalesce(sum(amount_minor) FILTER (WHERE amount_minor > 0), 0),
+           coalesce(-sum(amount_minor) FILTER (WHERE amount_minor < 0), 0)
+    FROM added, unnest(accounts, currencies, amounts) AS leg (account, currency, amount_minor)
+    GROUP BY 1, 2, 3, 4;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER entry_added AFTER INSERT ON journal_entry
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION add_to_booked_hours();
+
 CREATE TRIGGER session_decision_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON session_decision FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER rated_line_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE

@@ -1,0 +1,1 @@
+"""Energy balances kept up as facts and decisions come, and what of the energy was not billed."""
