@@ -6,16 +6,19 @@ import os
 from datetime import date
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from deploy.commands.closing.gathering import month_of
 from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened, opened_with_log
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
     from projections.balances.energy import EnergyBalance, EnergyDay
     from projections.balances.trial import TrialBalance
     from projections.replay.replay import ReplayReport
@@ -37,12 +40,20 @@ ENERGY_COLUMNS = {
 ACCOUNT_COLUMNS = {"account": "left", "debit": "right", "credit": "right", "balance": "right"}
 
 
+class TwoEndsError(DeployError):
+    """A trial balance has one end."""
+
+    def __init__(self) -> None:
+        super().__init__("say --period, a month of the books, or --as-of, a day of decisions")
+
+
 def balance(
     *,
     station: str | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
     as_of: date | None = None,
+    period: str | None = None,
     legal_entity: str | None = None,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
@@ -56,22 +67,22 @@ def balance(
         first_day: From this day on, in the site's calendar.
         last_day: Up to and with this day.
         as_of: The trial balance as it was at the end of this day, in each legal entity's calendar.
+        period: The trial balance of the books up to and with this month ("2026-03"): what stands
+            in them, whenever it was decided. Not with --as-of.
         legal_entity: The trial balance of this one alone.
         folder: Where.
     """
     from ledger.asides.stored import count_asides
-    from ledger.declared.store import load_declarations
     from projections.balances.energy import energy_balance
-    from projections.balances.trial import trial_balance
-    from projections.journal.days import book_days
 
+    if period is not None and as_of is not None:
+        raise TwoEndsError
+    month = None if period is None else month_of(period)
     with opened(folder.settings()) as connection:
         energy = energy_balance(
             connection, station_id=station, first_day=first_day, last_day=last_day
         )
-        declarations = load_declarations(connection)
-        days = book_days(declarations, up_to=as_of, legal_entity=legal_entity)
-        money = trial_balance(connection, days)
+        money = _money(connection, month, as_of, legal_entity)
         set_aside = count_asides(connection)
     if folder.json:
         print_json({**_for_machines(energy, money), "lines_set_aside": set_aside})
@@ -132,6 +143,20 @@ def replay(
     else:
         _print_replay(report)
     return 0 if report.is_identical else 1
+
+
+def _money(
+    connection: Connection[Any], month: str | None, as_of: date | None, legal_entity: str | None
+) -> TrialBalance:
+    from ledger.declared.store import load_declarations
+    from projections.balances.trial import trial_balance
+    from projections.closing.month_balance import month_balance
+    from projections.journal.days import book_days
+
+    days = book_days(load_declarations(connection), up_to=as_of, legal_entity=legal_entity)
+    if month is not None:
+        return month_balance(connection, month, legal_entity=legal_entity)
+    return trial_balance(connection, days)
 
 
 def _for_machines(energy: EnergyBalance, money: TrialBalance) -> dict[str, object]:
