@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from deploy.commands.closing.rows import CLOSING_COMMANDS
 from deploy.commands.command import Command
 from deploy.commands.customers.rows import CUSTOMER_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
@@ -17,6 +18,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "tariff": "Check, compare, show and publish tariff files.",
         "sessions": "Charging sessions.",
         "invoice": "One invoice.",
+        "period": "Months of the books: checked, closed, opened again.",
         "tokens": "Tokens of drivers.",
         "person": "Who a token, a customer or a driver is, and erasing them.",
         "prepaid": "What customers paid in advance.",
@@ -320,6 +322,7 @@ COMMANDS: Final = (
             "balance --station HB-01 --first-day 2026-03-01 --json",
             "balance --as-of 2026-03-31",
             "balance --recount",
+            "balance --period 2026-03",
         ),
     ),
     Command(
@@ -328,16 +331,12 @@ COMMANDS: Final = (
         summary="Show what was booked, or write it for other books: CSV, XLSX, beancount.",
         examples=(
             "journal --from 2026-03-01 --to 2026-04-01",
+            "journal --period 2026-03 --output march.csv",
             "journal --from 2026-03-01 --to 2026-04-01 --accounts books.yaml --output march.xlsx",
             "journal --format beancount > books.beancount",
         ),
     ),
-    Command(
-        words="numbers",
-        function="deploy.commands.books.numbers:numbers",
-        summary="Show the number series of documents, and every gap in them.",
-        examples=("numbers", "numbers --json"),
-    ),
+    *CLOSING_COMMANDS,
     Command(
         words="replay",
         function="deploy.commands.books.checking:replay",

@@ -115,7 +115,8 @@ class Conductor:
     async def let(self, act: Callable[[], object]) -> None:
         """Let somebody else *act* at this instant, beside the fleet."""
         await self.rest()
-        act()
+        # In a thread: stations are pinged meanwhile.
+        await asyncio.to_thread(act)
         self._take_stock()
         await self.rest()
 

@@ -10,6 +10,7 @@ from typing import Any, Final, LiteralString
 import msgspec
 from psycopg import Connection
 
+from deploy.demo.closed_month import ClosedPeriods, find_closed_periods
 from deploy.demo.late_stops import Corrections, LateStop, find_corrections, find_late_stops
 from deploy.demo.play import LAST_DAY, DemoMonth
 from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, steps_of
@@ -117,6 +118,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     late_stops: tuple[LateStop, ...]
     corrections: Corrections
     credit_notes: CreditNotes
+    periods: ClosedPeriods
     log: str
     data: str
     real_seconds: float
@@ -148,6 +150,7 @@ def collect_figures(connection: Connection[Any], log: EventLog, month: DemoMonth
         late_stops=find_late_stops(connection),
         corrections=find_corrections(connection),
         credit_notes=CreditNotes(count=credit_note_count(connection)),
+        periods=find_closed_periods(connection),
         log=month.settings.log,
         data=str(month.settings.data),
         real_seconds=round(month.real_seconds, 1),
@@ -197,6 +200,12 @@ def find_problems(figures: Figures, month: DemoMonth) -> Iterator[str]:
         "what it was billed at first must be credited, by one note": (
             [each.credit_note is not None for each in figures.late_stops] == [True]
             and figures.credit_notes.count == figures.corrections.count == 1
+        ),
+        "the month is not closed, or the late stop is not booked in the next one": (
+            figures.periods.closed > 0 < figures.periods.entries_afterwards
+        ),
+        f"a closed trial balance moved by {figures.periods.trial_balance_moved_minor}": (
+            figures.periods.trial_balance_moved_minor == 0
         ),
         f"the energy balance is off by {energy.difference_wh} Wh": energy.difference_wh == 0,
         f"{energy.delivered_wh} Wh were delivered, {energy.metered_wh} Wh metered": (

@@ -23,6 +23,7 @@ from psycopg import Connection
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.clock import SteppedClock
+from deploy.demo.closed_month import close_month
 from deploy.demo.conductor import Conductor
 from deploy.demo.gathered_log import GatheredLines
 from deploy.demo.held_session import release_lost_stop
@@ -148,6 +149,7 @@ async def _play(
     release = partial(
         release_lost_stop, system.dsn, log, plans[LATE_STOP_STATION].station_id, at=looks_at
     )
+    close = partial(close_month, system.dsn, log, f"{LAST_DAY:%Y-%m}", at=month.closes_at)
     gathered = GatheredLines(partitions=system.settings.partitions)
     tally = Tally()
     async with (
@@ -166,8 +168,12 @@ async def _play(
         await fleet.move_to(WebSocketWire(system.addresses[0], checks_frames=False))
         await conductor.rest()
         said_before = replace(tally)
+        before_close, after_close = _split(last_day, month.closes_at)
         with _progress("The last day and after", len(last_day)) as advance:
-            await _play_steps(play, last_day, advance)
+            await _play_steps(play, before_close, advance)
+            await conductor.pass_time(month.closes_at)
+            await conductor.let(close)
+            await _play_steps(play, after_close, advance)
         # What came late is credited once nothing else came for as long as sessions wait.
         await conductor.pass_time(clock.now() + CREDITS_WAIT)
     return tally, said_before

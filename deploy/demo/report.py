@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from deploy.demo.closed_month import ClosedPeriods
 from deploy.demo.figures import Figures
 from deploy.output import print_rows, say
 from ledger.facts.flags import meaning_of
@@ -75,6 +76,7 @@ def summary(figures: Figures) -> str:
             ),
         ]
     lines += [
+        _closed(figures.periods),
         f"Trial     balance is off by {figures.trial_balance.difference_minor} minor units",
         (
             f"Replay    of the whole log: {replay.compared} consequences compared, "
@@ -82,6 +84,14 @@ def summary(figures: Figures) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _closed(periods: ClosedPeriods) -> str:
+    return (
+        f"Closed    {periods.closed} months' books before that stop came; they moved by "
+        f"{periods.trial_balance_moved_minor}: what it changed stands in April's, "
+        f"{periods.entries_afterwards} entries"
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -46,6 +46,11 @@ class Month:
         return self.midnights[(len(self.midnights) - 1) * 11 // 30]
 
     @property
+    def closes_at(self) -> datetime:
+        """When the month's books are closed: two hours before that stop comes."""
+        return self.stop_comes_at - timedelta(hours=2)
+
+    @property
     def stop_comes_at(self) -> datetime:
         """When that stop comes: in the morning of the next month's second day."""
         return self.last_day_at + timedelta(days=2, hours=10)

@@ -134,6 +134,11 @@ class AccountingPeriod(Aggregate):
         return uuid5(NAMESPACE, f"period:{month}:{legal_entity}")
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it is closed for good, be it that somebody asked to open it again."""
+        return self.state in {PeriodState.CLOSED.value, PeriodState.REOPENING.value}
+
+    @property
     def signed(self) -> tuple[SignOff, ...]:
         """Return what was signed off since the period was soft-closed, the last of each item."""
         texts = self.signed_text.values()
@@ -185,8 +190,7 @@ class AccountingPeriod(Aggregate):
             SecondPersonError: If *by* soft-closed it.
             ChecklistError: If an item is neither empty nor signed off as it is.
         """
-        self.check(PeriodAct.CLOSE)
-        self._second(PeriodAct.CLOSE, by, self.soft_closed_by)
+        self.check_close(by)
         if left := unsettled(checklist, self.signed):
             raise ChecklistError(self.month, left)
         self._close(
@@ -232,6 +236,16 @@ class AccountingPeriod(Aggregate):
         """
         self.check(PeriodAct.KEEP_CLOSED)
         self._keep_closed(by=by, at=at, reason=reason)
+
+    def check_close(self, by: str) -> None:
+        """Say whether *by* may close it now.
+
+        Raises:
+            IllegalPeriodMoveError: If it is not soft-closed.
+            SecondPersonError: If *by* soft-closed it.
+        """
+        self.check(PeriodAct.CLOSE)
+        self._second(PeriodAct.CLOSE, by, self.soft_closed_by)
 
     def check(self, act: PeriodAct) -> None:
         """Say whether *act* is a legal move now.

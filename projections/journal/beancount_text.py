@@ -89,7 +89,10 @@ def _transaction(entry: BookedEntry, names: Mapping[str, str]) -> str:
         f"{entry.booked_on.isoformat()} * {_string(entry.entry)}",
         f"  legal-entity: {_string(entry.legal_entity)}",
         f"  booked-at: {_string(booked_at)}",
+        f"  period: {_string(entry.period)}",
     ]
+    if entry.original_period != entry.period:
+        lines.append(f"  original-period: {_string(entry.original_period)}")
     if entry.session is not None:
         lines.append(f"  session: {_string(entry.session)}")
         lines.append(f"  revision: {entry.revision}")

@@ -26,6 +26,8 @@ COLUMNS: Final = (
     "currency",
     "debit",
     "credit",
+    "period",
+    "original_period",
 )
 AMOUNTS: Final = COLUMNS.index("debit"), COLUMNS.index("credit")
 Row = tuple[str | Decimal, ...]
@@ -50,4 +52,6 @@ def rows_of(entry: BookedEntry, chart: Chart) -> Iterator[Row]:
             leg.currency,
             leg.amount if leg.amount_minor > 0 else "",
             -leg.amount if leg.amount_minor < 0 else "",
+            entry.period,
+            entry.original_period,
         )

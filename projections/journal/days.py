@@ -17,6 +17,7 @@ FROM journal_entry LEFT JOIN unnest(
 WHERE (%(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s)
   AND booked_at >= coalesce(begins, %(begin)s)::timestamptz
   AND booked_at < coalesce(ends, %(end)s)::timestamptz
+  AND (%(period)s::text IS NULL OR period = %(period)s)
 """
 """Which entries are of some `BookDays`, asked with `BookDays.asked`."""
 
@@ -24,13 +25,15 @@ WHERE (%(legal_entity)s::text IS NULL OR legal_entity = %(legal_entity)s)
 class BookDays(NamedTuple):
     """From which day on, and before which; None: without an end. Of a legal entity, None: of all.
 
-    One that was never declared has its days in UTC.
+    One that was never declared has its days in UTC. *period*: only what stands in that month's
+    books, whenever it was booked.
     """
 
     first: date | None
     after: date | None
     legal_entity: str | None
     zones: Mapping[str, tzinfo]
+    period: str | None = None
 
     def day_of(self, legal_entity: str, moment: datetime) -> date:
         """Return the day on which something was booked."""
@@ -47,6 +50,7 @@ class BookDays(NamedTuple):
             "ends": [each for _, each in bounds],
             "begin": begin,
             "end": end,
+            "period": self.period,
         }
 
     def _bounds(self, zone: tzinfo) -> tuple[str, str]:
@@ -64,6 +68,7 @@ def book_days(
     after: date | None = None,
     up_to: date | None = None,
     legal_entity: str | None = None,
+    period: str | None = None,
 ) -> BookDays:
     """Return days in the calendars that legal entities were last declared with.
 
@@ -82,7 +87,7 @@ def book_days(
         raise UnknownLegalEntityError(legal_entity, sorted(zones))
     if up_to is not None:
         after = None if up_to == date.max else up_to + timedelta(days=1)
-    return BookDays(first, after, legal_entity, zones)
+    return BookDays(first, after, legal_entity, zones, period)
 
 
 class UnknownLegalEntityError(ProjectionError):

@@ -15,8 +15,10 @@ from tariffs.currencies import currency_exponent
 
 _AT_ONCE: Final = 1_000
 _ENTRIES: LiteralString = (
-    "SELECT entry_id, legal_entity, booked_at, session_id, revision, accounts, parties,"
-    " currencies, amounts" + IN_DAYS + ' ORDER BY booked_at, entry_id COLLATE "C"'
+    "SELECT entry_id, legal_entity, booked_at, period, original_period, session_id, revision,"
+    " accounts, parties, currencies, amounts"
+    + IN_DAYS
+    + ' ORDER BY booked_at, entry_id COLLATE "C"'
 )
 _COUNT: LiteralString = "SELECT count(*)" + IN_DAYS
 _ACCOUNTS: LiteralString = "SELECT DISTINCT unnest(accounts)" + IN_DAYS
@@ -46,13 +48,16 @@ class BookedEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry as it was booked, and on which day in its legal entity's calendar.
 
     `entry` is its cause: "rated:SESSION", "reversed:SESSION", "invoice:NUMBER", "credit:NUMBER".
-    `session` and `revision`: which decision it follows from; null for a document's.
+    `session` and `revision`: which decision it follows from; null for a document's. `period` is the
+    month in whose books it stands, `original_period` the one that it is about.
     """
 
     booked_on: date
     booked_at: datetime
     entry: str
     legal_entity: str
+    period: str
+    original_period: str
     session: str | None
     revision: int | None
     postings: tuple[Leg, ...]
@@ -64,7 +69,7 @@ def booked_entries(connection: Connection[Any], days: BookDays) -> Iterator[Book
         cursor.itersize = _AT_ONCE
         cursor.execute(_ENTRIES, days.asked())
         while rows := cursor.fetchmany(_AT_ONCE):
-            parties = sorted({party for row in rows for party in row[6] if party})
+            parties = sorted({party for row in rows for party in row[8] if party})
             names: dict[str, str] = dict(connection.execute(_NAMES, (parties,)).fetchall())
             for row in rows:
                 yield _entry(row, names, days)
@@ -82,12 +87,14 @@ def accounts_of(connection: Connection[Any], days: BookDays) -> list[str]:
 
 
 def _entry(row: Sequence[Any], names: dict[str, str], days: BookDays) -> BookedEntry:
-    entry_id, legal_entity, booked_at, session_id, revision, *columns = row
+    entry_id, legal_entity, booked_at, period, original, session_id, revision, *columns = row
     return BookedEntry(
         booked_on=days.day_of(legal_entity, booked_at),
         booked_at=booked_at,
         entry=entry_id,
         legal_entity=legal_entity,
+        period=period,
+        original_period=original,
         session=session_id,
         revision=revision,
         postings=tuple(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
+from deploy.commands.closing.gathering import month_of
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _SHOWN_EACH: Final = 1_000
+_WHICH: Final = Group("Which entries", sort_key=4)
 COLUMNS: Final = {
     "day": "left",
     "entry": "left",
@@ -62,11 +65,30 @@ class FormatMissingError(DeployError):
         super().__init__(f"say --format: {output} ends with none of {kinds}")
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WhichEntries:
+    """Which entries."""
+
+    since: Annotated[date | None, Parameter(name="--from", group=_WHICH)] = None
+    """First day."""
+
+    until: Annotated[date | None, Parameter(name="--to", group=_WHICH)] = None
+    """The day after the last."""
+
+    period: Annotated[str | None, Parameter(group=_WHICH)] = None
+    """Only what stands in the books of this month ("2026-03"), whenever it was booked."""
+
+    legal_entity: Annotated[str | None, Parameter(group=_WHICH)] = None
+    """Only this one's books."""
+
+
+_ALL_ENTRIES: Final = WhichEntries()
+
+
 def journal(
     *,
-    since: Annotated[date | None, Parameter(name="--from")] = None,
-    until: Annotated[date | None, Parameter(name="--to")] = None,
-    legal_entity: str | None = None,
+    which: WhichEntries = _ALL_ENTRIES,
     format: JournalFormat | None = None,  # noqa: A002 - the option's name
     output: Path | None = None,
     accounts: Path | None = None,
@@ -78,9 +100,7 @@ def journal(
     The same books are the same bytes. Days are those of the legal entity's own calendar.
 
     Args:
-        since: First day.
-        until: The day after the last.
-        legal_entity: Only this one's books.
+        which: Which entries.
         format: csv (amounts as exact text), beancount, or xlsx; else what the file's name ends
             with. Without --output it is printed.
         output: The file to write; one that is there is replaced once the new one is whole.
@@ -92,12 +112,17 @@ def journal(
     from projections.journal.days import book_days
     from projections.journal.entries import accounts_of, booked_entries
 
+    month = None if which.period is None else month_of(which.period)
     kind = _format(format, output)
     chart = _chart(accounts)
     with opened(folder.settings()) as connection, connection.transaction():
         connection.execute(_ONE_SNAPSHOT)
         days = book_days(
-            load_declarations(connection), first=since, after=until, legal_entity=legal_entity
+            load_declarations(connection),
+            first=which.since,
+            after=which.until,
+            legal_entity=which.legal_entity,
+            period=month,
         )
         if accounts is not None:
             chart.check(accounts_of(connection, days))

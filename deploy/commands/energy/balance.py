@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from deploy.commands.closing.gathering import month_of
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
+from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
@@ -38,12 +40,20 @@ ACCOUNT_COLUMNS: Final = {
 SHOWN_MAX: Final = 20
 
 
+class TwoEndsError(DeployError):
+    """A trial balance has one end."""
+
+    def __init__(self) -> None:
+        super().__init__("say --period, a month of the books, or --as-of, a day of decisions")
+
+
 def balance(
     *,
     station: str | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
     as_of: date | None = None,
+    period: str | None = None,
     legal_entity: str | None = None,
     recount: Annotated[bool, Parameter(negative=())] = False,
     limit: Limit = 10_000,
@@ -60,6 +70,8 @@ def balance(
         first_day: From this day on, in the site's calendar.
         last_day: Up to and with this day.
         as_of: The trial balance as it was at the end of this day, in each legal entity's calendar.
+        period: The trial balance of the books up to and with this month ("2026-03"): what stands
+            in them, whenever it was decided. Not with --as-of.
         legal_entity: The trial balance of this one alone.
         recount: Count all of it anew, from every fact and every posting, and compare.
         limit: List at most so many days, the newest; the total is of all.
@@ -67,19 +79,17 @@ def balance(
     """
     from deploy.commands.energy.taking_in import take_in
     from ledger.asides.stored import count_asides
-    from ledger.declared.store import load_declarations
-    from projections.balances.booked_hours import kept_trial_balance
     from projections.energy.kept_balance import kept_balance
-    from projections.journal.days import book_days
 
+    if period is not None and as_of is not None:
+        raise TwoEndsError
+    month = None if period is None else month_of(period)
     with opened(folder.settings()) as connection:
         take_in(connection, station, is_shown=not folder.json)
         energy = kept_balance(
             connection, station_id=station, first_day=first_day, last_day=last_day, limit=limit
         )
-        declarations = load_declarations(connection)
-        days = book_days(declarations, up_to=as_of, legal_entity=legal_entity)
-        money = kept_trial_balance(connection, days)
+        money = _money(connection, month, as_of, legal_entity)
         set_aside = count_asides(connection)
         found = _recount(connection, station, is_shown=not folder.json) if recount else None
     if folder.json:
@@ -88,6 +98,20 @@ def balance(
         _print(energy, money, found, set_aside)
     is_right = energy.is_balanced and money.is_balanced and (found is None or found.agrees)
     return 0 if is_right else 1
+
+
+def _money(
+    connection: Connection[Any], month: str | None, as_of: date | None, legal_entity: str | None
+) -> TrialBalance:
+    from ledger.declared.store import load_declarations
+    from projections.balances.booked_hours import kept_trial_balance
+    from projections.closing.month_balance import month_balance
+    from projections.journal.days import book_days
+
+    if month is not None:
+        return month_balance(connection, month, legal_entity=legal_entity)
+    days = book_days(load_declarations(connection), up_to=as_of, legal_entity=legal_entity)
+    return kept_trial_balance(connection, days)
 
 
 def _recount(connection: Connection[Any], station: str | None, *, is_shown: bool) -> Recount:

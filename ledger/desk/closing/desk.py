@@ -184,6 +184,18 @@ class PeriodDesk:
             self._periods.keep(period, within=lambda connection: _executed(connection, _CLOSE, row))
         return period
 
+    def check_close(self, legal_entity: str, month: str, *, by: str) -> None:
+        """Say whether *by* may close *month* now: before its checklist is gone through.
+
+        Raises:
+            IllegalPeriodMoveError: If it is not soft-closed.
+            MarksNotTakenError: If a partition has not come to its mark.
+        """
+        self._take_turn()
+        period = self._periods.find(legal_entity, month)
+        period.check_close(by)
+        self._positions(period)
+
     def reopen(
         self, legal_entity: str, month: str, *, by: str, at: datetime, reason: str
     ) -> AccountingPeriod:

@@ -117,6 +117,8 @@ def test_files_carry_number_name_and_tax_code(tmp_path: Path) -> None:
         booked_at=moment,
         entry="rated:1",
         legal_entity="watt",
+        period="2026-03",
+        original_period="2026-03",
         session=None,
         revision=None,
         postings=legs,

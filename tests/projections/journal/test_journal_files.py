@@ -54,6 +54,8 @@ def entry(
         booked_at=datetime(2026, 3, day, 7, 0, tzinfo=UTC),
         entry=text,
         legal_entity="watt",
+        period="2026-03",
+        original_period="2026-03",
         session=session,
         revision=None if session is None else 1,
         postings=legs or (leg("receivable:unbilled", 5, "ann"), leg("revenue:energy", -5)),
@@ -121,8 +123,8 @@ def test_a_row_says_when_why_who_and_how_much_to_the_cent() -> None:
 
     start = "2026-03-02,2026-03-02T07:00:00Z,rated:CP1/7"
     assert lines == (
-        f"{start},1,watt,CP1/7,1,receivable:unbilled,,,,ann,EUR,12.30,\r\n"
-        f"{start},2,watt,CP1/7,1,rounding,,,,,EUR,,12.30\r\n"
+        f"{start},1,watt,CP1/7,1,receivable:unbilled,,,,ann,EUR,12.30,,2026-03,2026-03\r\n"
+        f"{start},2,watt,CP1/7,1,rounding,,,,,EUR,,12.30,2026-03,2026-03\r\n"
     )
 
 

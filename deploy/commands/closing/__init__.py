@@ -1,0 +1,1 @@
+"""Closing the books: months, their checklists, and the number series of documents."""
