@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Declarations, Entity, Kind
+from ledger.declared.series import DeclaredSeries, series_of, twins_of
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.customers import PAYMENT_DAYS_MAX, Customer, CustomerKind, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
@@ -63,7 +64,27 @@ class _Known:
 
     @cached_property
     def prefixes(self) -> dict[str, set[str]]:
-        return _prefixes(self._known, self._planned)
+        """Return who has, or ever had, each invoice prefix: its numbers are in the world."""
+        owners: dict[str, set[str]] = {}
+        for key, entity in self._sellers():
+            owners.setdefault(entity.invoice_prefix, set()).add(key)
+        return owners
+
+    @cached_property
+    def series(self) -> tuple[DeclaredSeries, ...]:
+        """Return how each seller numbers its documents, or ever did."""
+        found = dict.fromkeys(each for key, one in self._sellers() for each in series_of(key, one))
+        return tuple(found)
+
+    def _sellers(self) -> Iterator[tuple[str, LegalEntity]]:
+        """Yield legal entities as they are declared, ever were, or will be."""
+        for key in self._known.keys(Kind.LEGAL_ENTITY):
+            for row in self._known.history(Kind.LEGAL_ENTITY, key):
+                if isinstance(row.entity, LegalEntity):
+                    yield key, row.entity
+        for change in self._planned:
+            if isinstance(change.after, LegalEntity):
+                yield change.key, change.after
 
 
 def problems_of(
@@ -77,20 +98,6 @@ def problems_of(
         if (entity := after.entity(kind, key)) is not None
         for message in _messages(key, entity, after)
     )
-
-
-def _prefixes(known: Declarations, planned: Sequence[PlannedChange]) -> dict[str, set[str]]:
-    """Return who has, or ever had, each invoice prefix: its numbers are in the world."""
-    owners: dict[str, set[str]] = {}
-    declared = [
-        (key, row.entity)
-        for key in known.keys(Kind.LEGAL_ENTITY)
-        for row in known.history(Kind.LEGAL_ENTITY, key)
-    ]
-    for key, entity in [*declared, *((change.key, change.after) for change in planned)]:
-        if isinstance(entity, LegalEntity):
-            owners.setdefault(entity.invoice_prefix, set()).add(key)
-    return owners
 
 
 def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:
@@ -119,6 +126,7 @@ def _legal_entity(key: str, entity: LegalEntity, after: _Known) -> Iterator[str]
         yield "an invoice prefix is needed"
     for other in sorted(after.prefixes[entity.invoice_prefix] - {key}):
         yield f"the invoice prefix {entity.invoice_prefix} belongs to {other}"
+    yield from twins_of(series_of(key, entity), after.series)
 
 
 def _site(site: Site, after: _Known) -> Iterator[str]:

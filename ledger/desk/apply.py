@@ -21,9 +21,11 @@ from ledger.declared.store import declare, load_declarations, load_version
 from ledger.desk.master_data_files import MasterData, read_master_data
 from ledger.desk.person_exchange import exchange_persons
 from ledger.errors import LedgerError
+from ledger.invoices.numbering import begun_series
 from ledger.log.envelope import Declared, encode_line
 from ledger.log.event_log import EventLog
 from ledger.log.outbox import carry, put
+from ledger.master_data.legal_entities import LegalEntity
 from ledger.persons.store import readable
 from tariffs.problems import Problem
 
@@ -75,7 +77,11 @@ def apply_files(
         connection, data.changes, spelt=data.spelt, details=data.details, is_dry=is_dry
     )
     planned = plan_changes(known, changes, at=at)
-    problems = [*data.problems, *_rule_problems(known, planned, data, names)]
+    problems = [
+        *data.problems,
+        *_rule_problems(known, planned, data, names),
+        *_start_problems(connection, planned, data),
+    ]
     if problems:
         raise ProblemsError(problems)
     if is_dry:
@@ -123,4 +129,21 @@ def _rule_problems(
     return [
         data.report(problem.kind, readable(problem.key, names), readable(problem.message, names))
         for problem in problems_of(known, planned)
+    ]
+
+
+def _start_problems(
+    connection: Connection[Any], planned: Sequence[PlannedChange], data: MasterData
+) -> list[Problem]:
+    """Return what is wrong with new starts: a series that has given a number goes on from it."""
+    return [
+        data.report(
+            change.kind,
+            change.key,
+            f"numbers of {begun.kind} cannot start at {begun.start}: those of {begun.year} went as"
+            f" far as {begun.last}; declare it with the valid_from of a later year",
+        )
+        for change in planned
+        if isinstance(change.after, LegalEntity)
+        for begun in begun_series(connection, change, change.after)
     ]

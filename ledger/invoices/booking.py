@@ -33,9 +33,9 @@ _READ_AT_ONCE: Final = 20
 _LOCK_BOOKED: LiteralString = "SELECT notification_id FROM booked_position FOR UPDATE"
 _ADVANCE_BOOKED: LiteralString = "UPDATE booked_position SET notification_id = %s"
 _ISSUED_COPY: LiteralString = (
-    "COPY issued_invoice (number, cause, invoice_id, legal_entity, customer, currency, issued_on,"
-    " issued_at, net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256, credits)"
-    " FROM STDIN"
+    "COPY issued_invoice (number, place, cause, invoice_id, legal_entity, customer, currency,"
+    " issued_on, issued_at, net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256,"
+    " credits) FROM STDIN"
 )
 _INVOICED_COPY: LiteralString = "COPY invoiced_session (session_id, revision, number) FROM STDIN"
 _CREDITED_COPY: LiteralString = "COPY credited_session (session_id, revision, number) FROM STDIN"
@@ -124,6 +124,7 @@ def _booked(
     document, first = read_document(invoice.document), sessions[0]
     row = (
         document.number,
+        invoice.place,
         invoice.cause,
         invoice.id,
         first.legal_entity,

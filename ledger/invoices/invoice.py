@@ -27,6 +27,7 @@ class Invoice(Aggregate):
         """The invoice got its number, its date and its bytes."""
 
         number: str
+        place: int
         issued_on: str
         document: str
         sha256: str
@@ -47,6 +48,7 @@ class Invoice(Aggregate):
         self.declared_version = declared_version
         self.credits = credited
         self.number: str | None = None
+        self.place = 0
         self.issued_on_text = ""
         self.document = ""
         self.sha256 = ""
@@ -66,8 +68,10 @@ class Invoice(Aggregate):
         """Return the date on the invoice, in its legal entity's calendar."""
         return date.fromisoformat(self.issued_on_text)
 
-    def issue(self, *, number: str, issued_on: date, document: bytes) -> None:
+    def issue(self, *, number: str, place: int, issued_on: date, document: bytes) -> None:
         """Give the invoice its legal number and its bytes; from here on nothing changes it.
+
+        *place* is the number's in its series, *number* how it is written.
 
         Raises:
             InvoiceAlreadyIssuedError: If it has been issued.
@@ -76,14 +80,16 @@ class Invoice(Aggregate):
             raise InvoiceAlreadyIssuedError(self.id, self.number)
         self._issue(
             number=number,
+            place=place,
             issued_on=issued_on.isoformat(),
             document=document.decode(),
             sha256=sha256(document).hexdigest(),
         )
 
     @event(Issued)
-    def _issue(self, number: str, issued_on: str, document: str, sha256: str) -> None:
+    def _issue(self, number: str, place: int, issued_on: str, document: str, sha256: str) -> None:
         self.number = number
+        self.place = place
         self.issued_on_text = issued_on
         self.document = document
         self.sha256 = sha256

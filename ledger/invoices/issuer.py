@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -95,9 +95,12 @@ class InvoiceIssuer(DecisionApplication):
             if len(events) < 2 * page:
                 return
 
-    def last_number(self, *, legal_entity: str, year: int, kind: str) -> int:
-        """Return the last number given in a series, booked or not; 0 where there is none."""
-        return self._series(legal_entity, year, kind).last
+    def series(self, *, legal_entity: str, year: int, kind: str) -> NumberSeries | None:
+        """Return a series with all numbers that were given, booked or not; None before the first.
+
+        *kind*: `INVOICES` or `CREDIT_NOTES`.
+        """
+        return self._series(NumberSeries.create_id(legal_entity=legal_entity, year=year, kind=kind))
 
     def _issued(
         self,
@@ -106,14 +109,8 @@ class InvoiceIssuer(DecisionApplication):
         told: Callable[[str, Exception], None] | None,
     ) -> Invoice | None:
         """Return the invoice of *order*, numbered by the series in *known*; None if *told* why."""
-        wished = order.date_wished()
-        kind = CREDIT_NOTES if order.credits else INVOICES
-        series_id = NumberSeries.create_id(
-            legal_entity=order.legal_entity, year=wished.year, kind=kind
-        )
-        if (series := known.get(series_id)) is None:
-            series = self._series(order.legal_entity, wished.year, kind)
-        issued_on = series.earliest(wished)
+        series_id, series = self._series_of(order, known)
+        issued_on = series.earliest(order.date_wished())
         number = order.number(series.next, issued_on)
         try:
             document = render_invoice(order, number=number, issued_on=issued_on)
@@ -130,8 +127,8 @@ class InvoiceIssuer(DecisionApplication):
             declared_version=order.declared_version,
             credited=order.credits.number if order.credits else None,
         )
-        series.take(invoice.id, issued_on=issued_on)
-        invoice.issue(number=number, issued_on=issued_on, document=document)
+        place = series.take(invoice.id, issued_on=issued_on, number_format=order.numbers.format)
+        invoice.issue(number=number, place=place, issued_on=issued_on, document=document)
         known[series_id] = series
         return invoice
 
@@ -149,12 +146,27 @@ class InvoiceIssuer(DecisionApplication):
         except AggregateNotFoundError:
             return None
 
-    def _series(self, legal_entity: str, year: int, kind: str) -> NumberSeries:
+    def _series_of(
+        self, order: InvoiceOrder, known: Mapping[UUID, NumberSeries]
+    ) -> tuple[UUID, NumberSeries]:
+        """Return the series that numbers *order*: of those *known*, that there is, or a new one."""
+        legal_entity, year = order.legal_entity, order.date_wished().year
+        kind = CREDIT_NOTES if order.credits else INVOICES
         series_id = NumberSeries.create_id(legal_entity=legal_entity, year=year, kind=kind)
+        found = known.get(series_id) or self._series(series_id)
+        return series_id, found or NumberSeries(
+            legal_entity=legal_entity,
+            year=year,
+            kind=kind,
+            start=order.numbers.start,
+            number_format=order.numbers.format,
+        )
+
+    def _series(self, series_id: UUID) -> NumberSeries | None:
         try:
             return self.repository.get(series_id)
         except AggregateNotFoundError:
-            return NumberSeries(legal_entity=legal_entity, year=year, kind=kind)
+            return None
 
 
 class IssuingContendedError(LedgerError):

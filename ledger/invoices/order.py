@@ -13,14 +13,13 @@ from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.numbers import SeriesNumbers
 from ledger.rating.decisions import Payer, SessionRated, SessionRevision, named
 from tariffs.errors import TariffError
 from tariffs.zones import zone
 
 OF_ITS_CONTENT: Final = (LedgerError, TariffError, ValueError, ArithmeticError)
 """What making an order or its document raises about what it is made of: the others are made."""
-CREDIT_SUFFIX: Final = "-CN"
-"""Behind the prefix of the seller's invoices, in the numbers of his credit notes."""
 
 
 class Credited(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,14 +51,19 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
     credits: Credited | None = None
 
     @property
-    def prefix(self) -> str:
-        """Return what opens its number."""
-        prefix = self.seller.invoice_prefix
-        return f"{prefix}{CREDIT_SUFFIX}" if self.credits else prefix
+    def numbers(self) -> SeriesNumbers:
+        """Return how the seller numbers such documents."""
+        numbers = self.seller.numbers
+        return numbers.credit_notes if self.credits else numbers.invoices
 
     def number(self, place: int, issued_on: date) -> str:
-        """Return what the number at a *place* of its series is called ("WL-2026-000001")."""
-        return f"{self.prefix}-{issued_on.year}-{place:06d}"
+        """Return the number at a *place* of its series, as it is written ("WL-2026-000001")."""
+        return self.numbers.number(
+            place,
+            year=issued_on.year,
+            prefix=self.seller.invoice_prefix,
+            legal_entity=self.legal_entity,
+        )
 
     def owed(self) -> DocumentTaxes:
         """Return what is owed; of a credit note what is owed no more, as positive amounts.

@@ -1,13 +1,13 @@
 """The number series of documents, and whatever an auditor would ask about: gaps, days that go back.
 
-A series is what one legal entity's documents of one kind and year are numbered by, whatever stood
-before the number then: the prefix may be declared anew within a year.
+A series is what one legal entity's documents of one kind and year are numbered by. Its own count is
+looked at, not the text: prefix and format may be declared anew within a year.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
 from psycopg import Connection
@@ -16,21 +16,29 @@ from ledger.invoices.numbering import CREDIT_NOTES, INVOICES
 
 BREAKS_MAX: Final = 100
 """So many are told of all series together; they are counted all the same."""
+_FOUND: LiteralString = """
+SELECT DISTINCT legal_entity, credits IS NOT NULL AS is_note, extract(year FROM issued_on)::integer
+FROM issued_invoice ORDER BY 1, 3, 2
+"""
 _NUMBERED: LiteralString = """
-WITH numbered AS (
-    SELECT number, legal_entity, credits IS NOT NULL AS is_note, issued_on,
-           substring(number FROM '-([0-9]+)-[0-9]+$')::integer AS year,
-           substring(number FROM '[0-9]+$')::bigint AS place
-    FROM issued_invoice
-), compared AS (
-    SELECT *, lag(place, 1, 0) OVER series AS place_before, lag(issued_on) OVER series AS day_before
-    FROM numbered WINDOW series AS (PARTITION BY legal_entity, is_note, year ORDER BY place)
+WITH compared AS (
+    SELECT number, place, issued_on, legal_entity, year, is_note,
+           lag(place, 1, start - 1) OVER series AS place_before,
+           lag(issued_on) OVER series AS day_before
+    FROM (
+        SELECT *, credits IS NOT NULL AS is_note, extract(year FROM issued_on)::integer AS year
+        FROM issued_invoice
+    ) AS issued
+    JOIN unnest(%(entities)s::text[], %(notes)s::boolean[], %(years)s::integer[],
+        %(starts)s::bigint[]) AS begun (legal_entity, is_note, year, start)
+        USING (legal_entity, is_note, year)
+    WINDOW series AS (PARTITION BY legal_entity, is_note, year ORDER BY place, number COLLATE "C")
 )
 """
 _SERIES: LiteralString = (
     _NUMBERED
     + """
-SELECT legal_entity, is_note, year, count(*), min(number COLLATE "C"), max(place),
+SELECT count(*), (array_agg(number ORDER BY place, number COLLATE "C"))[1], max(place),
        count(*) FILTER (WHERE place > place_before + 1),
        count(*) FILTER (WHERE issued_on < day_before)
 FROM compared GROUP BY legal_entity, is_note, year ORDER BY legal_entity, year, is_note
@@ -41,9 +49,24 @@ _BREAKS: LiteralString = (
     + """
 SELECT number, place_before, place
 FROM compared WHERE place <> place_before + 1 OR issued_on < day_before
-ORDER BY legal_entity, year, is_note, place LIMIT %s
+ORDER BY legal_entity, year, is_note, place, number COLLATE "C" LIMIT %(limit)s
 """
 )
+
+
+class Given(NamedTuple):
+    """What a series says itself: its first number, the last that was given, how it is written.
+
+    `format` holds from the number `since` on.
+    """
+
+    start: int
+    last: int
+    format: str
+    since: int
+
+
+_NONE: Final = Given(1, 0, "", 0)
 
 
 class SeriesBreak(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +84,8 @@ class NumberedSeries(msgspec.Struct, frozen=True, kw_only=True):
     """A series: how many documents of it are booked, the last of their numbers, and what is off.
 
     `given` is the last number that was ever given: where it is higher, those are not booked yet.
+    `start` is its first number, as declared when that was given; `format` is how numbers are
+    written from `format_since` on. "" and 0: nobody ever gave a number of it.
     """
 
     legal_entity: str
@@ -72,11 +97,15 @@ class NumberedSeries(msgspec.Struct, frozen=True, kw_only=True):
     given: int
     gaps: int
     days_back: int
+    start: int
+    format: str
+    format_since: int
 
     @property
     def is_whole(self) -> bool:
         """Whether every number up to the last one given has its document, in the order of days."""
-        is_gapless = self.gaps == 0 and self.documents == self.last == self.given
+        numbers = self.last - self.start + 1
+        is_gapless = self.gaps == 0 and self.documents == numbers and self.last == self.given
         return is_gapless and self.days_back == 0
 
 
@@ -93,29 +122,46 @@ class NumberReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def number_report(
-    connection: Connection[Any], last_given: Callable[[str, int, str], int]
+    connection: Connection[Any], given: Callable[[str, int, str], Given | None]
 ) -> NumberReport:
     """Return every series that booked documents have.
 
-    *last_given* says of a legal entity, year and kind which number was given last.
+    *given* returns what the series of a legal entity, year and kind says; None if there is none.
     """
+    found = connection.execute(_FOUND).fetchall()
+    kinds = [CREDIT_NOTES if is_note else INVOICES for _, is_note, _ in found]
+    said = [
+        given(legal_entity, year, kind) or _NONE
+        for (legal_entity, _, year), kind in zip(found, kinds, strict=True)
+    ]
+    asked = {
+        "entities": [legal_entity for legal_entity, _, _ in found],
+        "notes": [is_note for _, is_note, _ in found],
+        "years": [year for _, _, year in found],
+        "starts": [each.start for each in said],
+        "limit": BREAKS_MAX,
+    }
+    counted = connection.execute(_SERIES, asked).fetchall()
     series = tuple(
         NumberedSeries(
             legal_entity=legal_entity,
-            kind=(kind := CREDIT_NOTES if is_note else INVOICES),
+            kind=kind,
             year=year,
             first=first,
             documents=documents,
             last=last,
-            given=last_given(legal_entity, year, kind),
+            given=own.last,
             gaps=gaps,
             days_back=days_back,
+            start=own.start,
+            format=own.format,
+            format_since=own.since,
         )
-        for legal_entity, is_note, year, documents, first, last, gaps, days_back in (
-            connection.execute(_SERIES)
+        for (legal_entity, _, year), kind, own, (documents, first, last, gaps, days_back) in zip(
+            found, kinds, said, counted, strict=True
         )
     )
-    return NumberReport(series=series, breaks=_breaks(connection.execute(_BREAKS, (BREAKS_MAX,))))
+    return NumberReport(series=series, breaks=_breaks(connection.execute(_BREAKS, asked)))
 
 
 def _breaks(rows: Iterable[tuple[str, int, int]]) -> tuple[SeriesBreak, ...]:

@@ -29,7 +29,7 @@ from projections.replay.prepayments import PrepaidComparison
 
 ISSUED = """
 SELECT customer, currency, issued_on::text, issued_at::text, net_minor, tax_minor, gross_minor,
-       rounding_minor, due_minor, sha256, legal_entity, cause, credits,
+       rounding_minor, due_minor, sha256, legal_entity, cause, credits, place,
        (SELECT sha256 FROM books.feed_entry WHERE kind = 'issued' AND subject = issued.number)
 FROM books.issued_invoice AS issued WHERE number = %s
 """
@@ -88,7 +88,8 @@ class InvoiceComparison:
             order = self._order(invoice)
             again = None
             if order is not None:
-                again = render_invoice(order, number=number, issued_on=invoice.issued_on).decode()
+                written = order.number(invoice.place, invoice.issued_on)
+                again = render_invoice(order, number=written, issued_on=invoice.issued_on).decode()
             self._issued_on[number] = invoice.issued_on
             yield Comparison("invoice document", number, invoice.document, again)
             hashed = None if again is None else sha256(again.encode()).hexdigest()
@@ -138,7 +139,7 @@ class InvoiceComparison:
                 moment[0] if moment else None, document.net_minor, document.vat_minor,
                 document.gross_minor, document.rounding_minor, document.due_minor,
                 invoice.sha256, first.legal_entity, invoice.cause, invoice.credits,
-                invoice.sha256,
+                invoice.place, invoice.sha256,
             )  # fmt: skip
         return Comparison("invoice row", invoice.number or "", str(kept), str(expected))
 

@@ -177,6 +177,12 @@ def test_one_blank_in_a_decision_is_found_and_both_bodies_are_shown(books: str) 
             id="another customer on an invoice",
         ),
         pytest.param(
+            "invoice row",
+            "UPDATE issued_invoice SET place = place + 1"
+            " WHERE number = (SELECT max(number) FROM issued_invoice)",
+            id="another place in its series",
+        ),
+        pytest.param(
             "invoice postings",
             """UPDATE journal_entry SET amounts[1] = amounts[1] + 1 WHERE ctid =
                (SELECT min(ctid) FROM journal_entry WHERE starts_with(entry_id, 'invoice:'))""",
@@ -191,6 +197,20 @@ def test_a_change_in_the_books_is_found(books: str, *, what: str, statement: str
 
     assert report.differences == 1
     assert [each.what for each in report.shown] == [what]
+
+
+def test_a_number_that_is_not_written_as_declared_is_found(books: str) -> None:
+    with psycopg.connect(books) as connection:
+        connection.execute(
+            "UPDATE decisions.invoices_events SET state = convert_to(replace(convert_from(state,"
+            " 'UTF8'), '\"place\":1,', '\"place\":7,'), 'UTF8') WHERE topic LIKE '%Invoice.Issued'"
+            " AND notification_id = (SELECT min(notification_id) FROM decisions.invoices_events"
+            " WHERE topic LIKE '%Invoice.Issued')"
+        )
+
+    found = [each.what for each in replayed(books).shown]
+
+    assert found == ["invoice document", "invoice hash", "invoice row"]
 
 
 def test_a_changed_document_is_found(books: str) -> None:

@@ -15,6 +15,8 @@ COLUMNS: Final = {
     "legal entity": "left",
     "kind": "left",
     "year": "right",
+    "format": "left",
+    "start": "right",
     "first": "left",
     "documents": "right",
     "last number": "right",
@@ -27,6 +29,9 @@ COLUMNS: Final = {
 def numbers(*, folder: ReadingFolder = READ_FOLDER) -> int:
     """Show the number series of documents, and every gap in them.
 
+    How numbers are written and where a series starts is declared with the legal entity: a new
+    format holds from the next document on, a new start from the next series that has given none.
+
     Exits 1 if a number is missing, was given to a document that is not booked, or lies on an
     earlier day than the one before it.
 
@@ -35,17 +40,20 @@ def numbers(*, folder: ReadingFolder = READ_FOLDER) -> int:
     """
     from ledger.database import dsn_of
     from ledger.invoices.issuer import InvoiceIssuer
-    from projections.balances.document_numbers import number_report
+    from projections.balances.document_numbers import Given, number_report
 
     with (
         opened(folder.settings()) as connection,
         InvoiceIssuer(dsn_of(connection)) as issuer,
     ):
 
-        def last_given(legal_entity: str, year: int, kind: str) -> int:
-            return issuer.last_number(legal_entity=legal_entity, year=year, kind=kind)
+        def given(legal_entity: str, year: int, kind: str) -> Given | None:
+            found = issuer.series(legal_entity=legal_entity, year=year, kind=kind)
+            if found is None:
+                return None
+            return Given(found.start, found.last, found.format, found.format_since)
 
-        report = number_report(connection, last_given)
+        report = number_report(connection, given)
     if folder.json:
         print_json({"series": report.series, "breaks": report.breaks, "is_whole": report.is_whole})
     else:
@@ -59,6 +67,8 @@ def _print(report: NumberReport) -> None:
             each.legal_entity,
             each.kind.replace("_", " "),
             str(each.year),
+            each.format,
+            each.start,
             each.first,
             each.documents,
             each.last,
@@ -71,6 +81,12 @@ def _print(report: NumberReport) -> None:
     print_rows("Number series", COLUMNS, rows)
     say(*map(_said, report.breaks))
     for each in report.series:
+        if each.format_since > each.start:
+            kind = each.kind.replace("_", " ")
+            say(
+                f"{each.legal_entity}, {kind} of {each.year}: written as {each.format} from "
+                f"{each.format_since} on, otherwise before"
+            )
         if each.given != each.last:
             say(
                 f"{each.legal_entity}, {each.year}: documents {each.last + 1} to {each.given} are "

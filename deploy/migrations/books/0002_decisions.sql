@@ -83,6 +83,8 @@ CREATE INDEX uninvoiced_session_due ON uninvoiced_session (invoicing, billing_mo
 
 CREATE TABLE issued_invoice (
     number         text        PRIMARY KEY,
+    -- In its series: that of a legal entity, a kind of document and the year of `issued_on`.
+    place          bigint      NOT NULL CHECK (place > 0),
     cause          text        NOT NULL UNIQUE,
     invoice_id     uuid        NOT NULL UNIQUE,
     legal_entity   text        NOT NULL,

@@ -314,7 +314,9 @@ def test_an_issued_invoice_refuses_every_command(
     ((_, invoice),) = issuer.invoices()
 
     with pytest.raises(InvoiceAlreadyIssuedError):
-        invoice.issue(number="WL-2026-000002", issued_on=date(2026, 11, 11), document=b"{}")
+        invoice.issue(
+            number="WL-2026-000002", place=2, issued_on=date(2026, 11, 11), document=b"{}"
+        )
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         connection.execute("UPDATE issued_invoice SET gross_minor = 0")
 

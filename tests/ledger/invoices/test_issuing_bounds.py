@@ -215,9 +215,11 @@ def test_an_invoice_is_shown_with_exactly_its_sessions() -> None:
 
 
 def test_refusals_say_what_was_refused() -> None:
-    numbers = NumberSeries(legal_entity="depot", year=2026, kind=INVOICES)
+    numbers = NumberSeries(
+        legal_entity="depot", year=2026, kind=INVOICES, start=1, number_format="{year}/{number}"
+    )
     with pytest.raises(NumberOrderError, match="depot: 2027-01-01 cannot follow"):
-        numbers.take(UUID(int=1), issued_on=date(2027, 1, 1))
+        numbers.take(UUID(int=1), issued_on=date(2027, 1, 1), number_format="{year}/{number}")
     invoice = Invoice(
         cause="session:a",
         session_ids=["a"],
@@ -226,9 +228,9 @@ def test_refusals_say_what_was_refused() -> None:
         declared_version=1,
         credited=None,
     )
-    invoice.issue(number="1", issued_on=date(2026, 11, 10), document=b"{}")
+    invoice.issue(number="1", place=1, issued_on=date(2026, 11, 10), document=b"{}")
     with pytest.raises(InvoiceAlreadyIssuedError, match="is issued and never changes"):
-        invoice.issue(number="2", issued_on=date(2026, 11, 10), document=b"{}")
+        invoice.issue(number="2", place=2, issued_on=date(2026, 11, 10), document=b"{}")
     with pytest.raises(MixedInvoiceError, match="one seller, buyer and currency"):
         order_of(
             "session:a", [rated(session()), rated(session(token_uid="fleet-1"))], DECLARED, at=NOON

@@ -5,21 +5,29 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ledger.database import connect
+from ledger.declared.declarations import Kind
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
-from ledger.invoices.numbering import INVOICES, NumberOrderError, NumberSeries
+from ledger.invoices.numbering import CREDIT_NOTES, INVOICES, NumberOrderError, NumberSeries
 from ledger.invoices.order import cause_of_session, order_of
-from tests.depot import NOON, declared, keep_decisions, rated, session
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.numbers import DocumentNumbers, InvoiceNumbers
+from ledger.rating.decisions import SessionRated
+from tests.depot import NOON, THINGS, declared, keep_decisions, rated, session
 from tests.tree import ROOT
 
 SOME_INVOICE = UUID(int=1)
 DAY = date(2026, 11, 10)
+FORMAT = InvoiceNumbers().format
 
 ISSUER = """
 import sys
@@ -34,13 +42,15 @@ with connect(sys.argv[1]) as connection, InvoiceIssuer(sys.argv[1]) as books:
 
 
 def series() -> NumberSeries:
-    return NumberSeries(legal_entity="depot", year=2026, kind=INVOICES)
+    return NumberSeries(
+        legal_entity="depot", year=2026, kind=INVOICES, start=1, number_format=FORMAT
+    )
 
 
 def test_numbers_follow_each_other() -> None:
     numbers = series()
 
-    taken = [numbers.take(SOME_INVOICE, issued_on=DAY) for _ in range(3)]
+    taken = [numbers.take(SOME_INVOICE, issued_on=DAY, number_format=FORMAT) for _ in range(3)]
 
     assert taken == [1, 2, 3]
     assert numbers.next == 4
@@ -49,10 +59,10 @@ def test_numbers_follow_each_other() -> None:
 @pytest.mark.parametrize("day", [DAY - timedelta(days=1), date(2027, 1, 1), date(2025, 12, 31)])
 def test_a_number_is_refused_for_a_day_that_is_past_or_of_another_year(day: date) -> None:
     numbers = series()
-    numbers.take(SOME_INVOICE, issued_on=DAY)
+    numbers.take(SOME_INVOICE, issued_on=DAY, number_format=FORMAT)
 
     with pytest.raises(NumberOrderError):
-        numbers.take(SOME_INVOICE, issued_on=day)
+        numbers.take(SOME_INVOICE, issued_on=day, number_format=FORMAT)
     assert numbers.last == 1
 
 
@@ -110,3 +120,44 @@ def test_an_issuer_killed_again_and_again_leaves_no_gap_and_bills_nobody_twice(
     assert booked == [(number,) for number in numbers]
     assert len({invoice.session_ids[0] for invoice in issued}) == 200
     assert unbilled == (0,)
+
+
+def numbered(**numbers: object) -> LegalEntity:
+    """Return the depot with numbers like that."""
+    depot = THINGS[Kind.LEGAL_ENTITY, "depot"]
+    assert isinstance(depot, LegalEntity)
+    return replace(depot, numbers=msgspec.convert(numbers, DocumentNumbers))
+
+
+def issue(database: str, *decisions: SessionRated, sellers: Sequence[LegalEntity]) -> list[str]:
+    """Return the numbers of an invoice each, one after the other, as each of *sellers* says."""
+    with InvoiceIssuer(database) as books:
+        orders = [
+            replace(
+                order_of(cause_of_session(each.decides), [each], declared(), at=NOON),
+                seller=seller,
+            )
+            for each, seller in zip(decisions, sellers, strict=True)
+        ]
+        return [str(books.issue(order).number) for order in orders]
+
+
+def test_a_series_begins_at_its_start_and_goes_on_whatever_is_declared_later(
+    database: str,
+) -> None:
+    first = numbered(invoices={"format": "{prefix}{yy}/{number:05}", "start": 4712})
+    later = numbered(invoices={"format": "{number}.{year}", "start": 9})
+
+    numbers = issue(
+        database, *(rated(session(n)) for n in (1, 2, 3)), sellers=[first, later, later]
+    )
+
+    assert numbers == ["WL26/04712", "4713.2026", "4714.2026"]
+    with InvoiceIssuer(database) as books:
+        given = books.series(legal_entity="depot", year=2026, kind=INVOICES)
+        assert given is not None
+        assert (given.start, given.last) == (4712, 4714)
+        assert (given.format, given.format_since) == ("{number}.{year}", 4713)
+        assert [invoice.place for _, invoice in books.invoices()] == [4712, 4713, 4714]
+        assert books.series(legal_entity="depot", year=2027, kind=INVOICES) is None
+        assert books.series(legal_entity="depot", year=2026, kind=CREDIT_NOTES) is None

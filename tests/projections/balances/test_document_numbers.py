@@ -11,6 +11,7 @@ import pytest
 from ledger.invoices.numbering import CREDIT_NOTES, INVOICES
 from projections.balances.document_numbers import (
     BREAKS_MAX,
+    Given,
     NumberReport,
     SeriesBreak,
     number_report,
@@ -19,9 +20,9 @@ from tests.projections.books_of_a_day import ask
 
 DAY = date(2026, 3, 2)
 _ROW = """
-INSERT INTO issued_invoice (number, cause, invoice_id, legal_entity, currency, issued_on, issued_at,
-    net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256, credits)
-VALUES (%s, %s, gen_random_uuid(), %s, 'EUR', %s, now(), 0, 0, 0, 0, 0, '', %s)
+INSERT INTO issued_invoice (number, place, cause, invoice_id, legal_entity, currency, issued_on,
+    issued_at, net_minor, tax_minor, gross_minor, rounding_minor, due_minor, sha256, credits)
+VALUES (%s, %s, %s, gen_random_uuid(), %s, 'EUR', %s, now(), 0, 0, 0, 0, 0, '', %s)
 """
 
 
@@ -32,13 +33,19 @@ def issued(
     day: date = DAY,
     credited: str | None = None,
 ) -> None:
+    """Book documents of these *numbers*, each at the place that it ends with."""
     for number in numbers:
-        connection.execute(_ROW, (number, f"cause:{number}", entity, day, credited))
+        place = int(number.rsplit("-", 1)[1])
+        connection.execute(_ROW, (number, place, f"cause:{number}", entity, day, credited))
 
 
-def report(connection: psycopg.Connection[Any], **given: int) -> NumberReport:
-    """Return the report, where *given* says what was given by "invoices" and "credit_notes"."""
-    return number_report(connection, lambda _entity, _year, kind: given[kind])
+def given(last: int, start: int = 1) -> Given:
+    return Given(start, last, "{prefix}-{year}-{number}", start)
+
+
+def report(connection: psycopg.Connection[Any], **last: int) -> NumberReport:
+    """Return the report, where *last* says what was given by "invoices" and "credit_notes"."""
+    return number_report(connection, lambda _entity, _year, kind: given(last[kind]))
 
 
 def test_kinds_years_and_entities_have_series_of_their_own(database: str) -> None:
@@ -47,9 +54,9 @@ def test_kinds_years_and_entities_have_series_of_their_own(database: str) -> Non
         issued(connection, "W-CN-2026-000001", credited="W-2026-000001")
         issued(connection, "W-2027-000001", day=date(2027, 1, 1))
         issued(connection, "V-2026-000001", entity="volt")
-        found = number_report(connection, lambda entity, year, kind: 1 + (
+        found = number_report(connection, lambda entity, year, kind: given(1 + (
             (entity, year, kind) == ("watt", 2026, INVOICES)
-        ))  # fmt: skip
+        )))  # fmt: skip
 
     assert found.is_whole
     assert [(each.legal_entity, each.year, each.kind, each.documents) for each in found.series] == [
@@ -70,7 +77,7 @@ def test_another_prefix_goes_on_with_the_numbers_and_a_million_sorts_as_a_number
         issued(connection, *(f"B-2026-{number}" for number in (999_999, 1_000_000)), entity="big")
         [big, _] = report(connection, invoices=11).series
 
-    assert (big.last, big.gaps, big.first) == (1_000_000, 1, "B-2026-1000000")
+    assert (big.last, big.gaps, big.first) == (1_000_000, 1, "B-2026-999999")
 
 
 def test_what_is_missing_is_named_with_where(database: str) -> None:
@@ -109,13 +116,13 @@ def test_a_number_that_two_documents_have_is_named(database: str) -> None:
     assert found.series[0].gaps == 0
 
 
-@pytest.mark.parametrize(("given", "is_whole"), [(1, False), (2, True), (3, False)])
+@pytest.mark.parametrize(("last", "is_whole"), [(1, False), (2, True), (3, False)])
 def test_what_was_given_and_what_is_booked_are_the_same(
-    database: str, *, given: int, is_whole: bool
+    database: str, *, last: int, is_whole: bool
 ) -> None:
     with ask(database) as connection:
         issued(connection, "W-2026-000001", "W-2026-000002")
-        assert report(connection, invoices=given).is_whole is is_whole
+        assert report(connection, invoices=last).is_whole is is_whole
 
 
 def test_a_thousand_gaps_are_counted_and_the_first_of_them_told(database: str) -> None:
@@ -131,3 +138,32 @@ def test_books_without_documents_are_whole(database: str) -> None:
     with ask(database) as connection:
         assert report(connection) == NumberReport(series=(), breaks=())
         assert report(connection).is_whole
+
+
+@pytest.mark.parametrize(("start", "gaps"), [(40, 2), (41, 1)])
+def test_a_series_is_whole_from_its_start_on_however_its_numbers_are_written(
+    database: str, start: int, gaps: int
+) -> None:
+    with ask(database) as connection:
+        for place in (41, 42, 45):
+            row = (f"{place}/26", place, f"cause:{place}", "watt", DAY, None)
+            connection.execute(_ROW, row)
+        [series] = number_report(
+            connection, lambda *_: Given(start, 45, "{number}/{yy}", 45)
+        ).series
+        connection.execute(_ROW, ("2026X43", 43, "cause:43", "watt", DAY, None))
+        connection.execute(_ROW, ("2026X44", 44, "cause:44", "watt", DAY, None))
+        whole = number_report(connection, lambda *_: Given(start, 45, "{number}/{yy}", 45))
+
+    assert (series.gaps, series.first, series.last) == (gaps, "41/26", 45)
+    assert (series.start, series.format, series.format_since) == (start, "{number}/{yy}", 45)
+    assert whole.is_whole is (start == 41)
+
+
+def test_documents_of_a_series_that_never_gave_a_number_are_not_whole(database: str) -> None:
+    with ask(database) as connection:
+        issued(connection, "W-2026-000001")
+        found = number_report(connection, lambda *_: None)
+
+    assert not found.is_whole
+    assert (found.series[0].given, found.series[0].format) == (0, "")

@@ -145,9 +145,11 @@ def test_the_series_of_numbers_are_shown_whole_and_with_what_is_missing(
 ) -> None:
     del place
     assert run(["numbers"]) == 0
-    assert "every number has its document" in capsys.readouterr().out
-    tamper(database, "UPDATE issued_invoice SET number = 'W-2026-000009' WHERE number ="
-                     " (SELECT max(number) FROM issued_invoice)")  # fmt: skip
+    shown = capsys.readouterr().out
+    assert "every number has its document" in shown
+    assert "{prefix}-{year}-{number:06}" in shown
+    tamper(database, "UPDATE issued_invoice SET place = 9, number = 'W-2026-000009'"
+                     " WHERE number = (SELECT max(number) FROM issued_invoice)")  # fmt: skip
 
     assert run(["numbers"]) == 1
     shown = capsys.readouterr().out
@@ -156,3 +158,5 @@ def test_the_series_of_numbers_are_shown_whole_and_with_what_is_missing(
     assert run(["numbers", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["is_whole"], found["series"][0]["last"]) == (False, 9)
+    assert found["series"][0]["format"] == "{prefix}-{year}-{number:06}"
+    assert (found["series"][0]["start"], found["series"][0]["format_since"]) == (1, 1)
