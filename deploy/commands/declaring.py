@@ -25,6 +25,7 @@ def apply(
 ) -> int:
     """Declare the sites, stations, tokens, customers and tariff assignments of YAML files.
 
+    A file with `accounts` is a chart of accounts (books.yaml), of one legal entity or of all.
     Only differences are written, each with the time from which it holds; applying the same files
     again changes nothing. A key with an empty body is withdrawn. Problems are reported all at once
     as file:line:column, and then nothing is declared.

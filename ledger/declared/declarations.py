@@ -17,6 +17,7 @@ import msgspec
 
 from ledger.facts.station_traits import StationTraits
 from ledger.master_data.assignments import Assignment, keys_for
+from ledger.master_data.charts import ChartOfAccounts
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.policies import Policy
@@ -31,7 +32,17 @@ BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 POLICY_KEY: Final = "policy"
 _DEFAULT_POLICY: Final = Policy()
 
-Entity = Site | LegalEntity | Station | Token | Customer | TariffVersion | Assignment | Policy
+Entity = (
+    Site
+    | LegalEntity
+    | Station
+    | Token
+    | Customer
+    | TariffVersion
+    | Assignment
+    | Policy
+    | ChartOfAccounts
+)
 _E = TypeVar("_E")
 
 
@@ -54,6 +65,8 @@ class Kind(StrEnum):
     """(Assignment.key()) Assignment"""
     POLICY = "policy"
     """(POLICY_KEY) Policy"""
+    CHART = "chart"
+    """(legal entity id, or * for every one) ChartOfAccounts"""
 
 
 ENTITY_OF: Final[dict[Kind, type[Entity]]] = {
@@ -65,6 +78,7 @@ ENTITY_OF: Final[dict[Kind, type[Entity]]] = {
     Kind.TARIFF: TariffVersion,
     Kind.ASSIGNMENT: Assignment,
     Kind.POLICY: Policy,
+    Kind.CHART: ChartOfAccounts,
 }
 
 

@@ -12,6 +12,7 @@ from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Declarations, Entity, Kind
 from ledger.declared.series import DeclaredSeries, series_of, twins_of
 from ledger.master_data.assignments import Assignment
+from ledger.master_data.charts import ANY, ChartOfAccounts
 from ledger.master_data.customers import PAYMENT_DAYS_MAX, Customer, CustomerKind, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.policies import RECEIPT, Policy
@@ -118,6 +119,8 @@ def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:
             yield from _tariff(key, entity)
         case Policy():
             yield from _policy(entity)
+        case ChartOfAccounts():
+            yield from _named(after, Kind.LEGAL_ENTITY, None if key == ANY else key)
 
 
 def _legal_entity(key: str, entity: LegalEntity, after: _Known) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from ledger.declared.changes import Change
+from ledger.declared.chart_file import ACCOUNTS, LEGAL_ENTITY, read_chart
 from ledger.declared.declarations import ENTITY_OF, POLICY_KEY, Declarations, Entity, Kind
 from ledger.declared.identities import canonical
 from ledger.declared.passwords import (
@@ -29,6 +30,7 @@ from ledger.declared.passwords import (
 from ledger.desk.yaml_spots import Path, YamlDocument, read_document
 from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
+from ledger.master_data.charts import ANY
 from ledger.master_data.customers import CustomerEntry, PersonDetails
 from ledger.master_data.stations import Station
 from ledger.master_data.tokens import A_NAME, Token, is_a_name
@@ -104,7 +106,10 @@ def read_master_data(files: Iterable[tuple[str, str]], known: Declarations) -> M
     data = MasterData()
     for text, source in files:
         document = read_document(text, source)
-        _read_document(document, known, data)
+        if isinstance(document.value, dict) and ACCOUNTS in document.value:
+            _read_chart(text, source, document, data)
+        else:
+            _read_document(document, known, data)
         data.problems += document.problems
     data.report_twins(known)
     data.problems.sort()
@@ -134,6 +139,19 @@ def _read_document(document: YamlDocument, known: Declarations, data: MasterData
             key, declared = _declared(key, entity, data)  # noqa: PLW2901 - see there
             change = Change(kind=kind, key=key, entity=declared, valid_from=valid_from)
             data.add(change, document, path)
+
+
+def _read_chart(text: str, source: str, document: YamlDocument, data: MasterData) -> None:
+    """Read a chart of accounts, which is a file of its own; null accounts withdraw it."""
+    if document.value[ACCOUNTS] is None:
+        key = document.value.get(LEGAL_ENTITY) or ANY
+        data.add(Change(kind=Kind.CHART, key=key, entity=None), document, (ACCOUNTS,))
+        return
+    found, problems = read_chart(text, source)
+    document.problems = problems
+    if found is not None:
+        change = Change(kind=Kind.CHART, key=found.legal_entity, entity=found.chart)
+        data.add(change, document, (ACCOUNTS,))
 
 
 def _declared(

@@ -12,6 +12,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 import msgspec
 from psycopg import Connection
 
+from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.numbering import CREDIT_NOTES, INVOICES
 
 BREAKS_MAX: Final = 100
@@ -69,6 +70,10 @@ class Given(NamedTuple):
 _NONE: Final = Given(1, 0, "", 0)
 
 
+SeriesSaid = Callable[[str, int, str], Given | None]
+"""Says what the series of a legal entity, year and kind says of itself; None: there is none."""
+
+
 class SeriesBreak(msgspec.Struct, frozen=True, kw_only=True):
     """What is off with document `number`; those `missing` before it are from ... to ...
 
@@ -121,9 +126,19 @@ class NumberReport(msgspec.Struct, frozen=True, kw_only=True):
         return all(each.is_whole for each in self.series)
 
 
-def number_report(
-    connection: Connection[Any], given: Callable[[str, int, str], Given | None]
-) -> NumberReport:
+def given_by(issuer: InvoiceIssuer) -> SeriesSaid:
+    """Return who says what a series of *issuer*'s says of itself."""
+
+    def given(legal_entity: str, year: int, kind: str) -> Given | None:
+        found = issuer.series(legal_entity=legal_entity, year=year, kind=kind)
+        if found is None:
+            return None
+        return Given(found.start, found.last, found.format, found.format_since)
+
+    return given
+
+
+def number_report(connection: Connection[Any], given: SeriesSaid) -> NumberReport:
     """Return every series that booked documents have.
 
     *given* returns what the series of a legal entity, year and kind says; None if there is none.

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from ledger.asides.stored import listed_asides
 from ledger.periods.record import ChecklistItem
-from projections.balances.document_numbers import number_report
+from projections.balances.document_numbers import SeriesSaid, number_report
 from projections.balances.energy import EnergyDay
 from projections.closing.period_scope import PeriodScope
 from projections.replay.replay import ReplayReport
@@ -61,7 +61,7 @@ def checklist(
     *,
     energy: Callable[[], Iterable[EnergyDay]],
     replay: Callable[[], ReplayReport] | None,
-    last_number: Callable[[str, int, str], int],
+    given: SeriesSaid,
     only: str | None = None,
     told: Told = lambda _done, _total, _item: None,
 ) -> tuple[ChecklistItem, ...]:
@@ -72,7 +72,7 @@ def checklist(
         scope: Which month of which legal entity.
         energy: Returns the energy balance of its days, by station (`energy_days`).
         replay: Replays the log; None leaves that item unchecked.
-        last_number: The last number given of a legal entity, year and kind.
+        given: Says of each series of numbers what was given.
         only: Look at this item alone.
         told: Told how many items of how many are done, and which comes next.
     """
@@ -81,7 +81,7 @@ def checklist(
         "waiting": lambda: _item("waiting", _sessions(connection, scope, _WAITING)),
         "unbilled": lambda: _item("unbilled", _unbilled(connection, scope)),
         "set_aside": lambda: _item("set_aside", _asides(connection, scope)),
-        "numbers": lambda: _item("numbers", _numbers(connection, scope, last_number)),
+        "numbers": lambda: _item("numbers", _numbers(connection, scope, given)),
         "energy": lambda: _item("energy", _unbalanced(energy())),
         "replay": lambda: _replayed(replay),
     }
@@ -128,12 +128,12 @@ def _asides(connection: Connection[Any], scope: PeriodScope) -> list[str]:
 def _numbers(
     connection: Connection[Any],
     scope: PeriodScope,
-    last_number: Callable[[str, int, str], int],
+    given: SeriesSaid,
 ) -> list[str]:
     return [
         f"{each.kind} {each.year}: {each.documents} documents, last {each.last}, "
         f"given {each.given}, {each.gaps} gaps, {each.days_back} days back"
-        for each in number_report(connection, last_number).series
+        for each in number_report(connection, given).series
         if each.legal_entity == scope.legal_entity and not each.is_whole
     ]
 

@@ -12,6 +12,7 @@ from ledger.database import dsn_of
 from ledger.desk.closing.desk import KeptReports
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.periods.record import ChecklistItem
+from projections.balances.document_numbers import given_by
 from projections.balances.energy import EnergyDay
 from projections.closing.checklist import Told, checklist
 from projections.closing.month_balance import kept_balance, month_balance
@@ -50,9 +51,7 @@ class MonthGathering:
                 self._scope,
                 energy=lambda: self._energy,
                 replay=self._replay,
-                last_number=lambda legal_entity, year, kind: issuer.last_number(
-                    legal_entity=legal_entity, year=year, kind=kind
-                ),
+                given=given_by(issuer),
                 only=only,
                 told=self._told,
             )

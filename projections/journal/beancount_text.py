@@ -17,6 +17,9 @@ from datetime import UTC, date, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import asdict
+
+from ledger.master_data.charts import ChartAccount
 from projections.journal.chart import NO_CHART, Chart
 from projections.journal.entries import BookedEntry
 from tariffs.phrases.printable import printable
@@ -31,6 +34,9 @@ _ROOTS: Final[Mapping[str, str]] = MappingProxyType(
         "rounding": "Expenses",
         "prepayments": "Liabilities",
         "cash": "Assets",
+        "fees": "Expenses",
+        "disputes": "Assets",
+        "payable": "Liabilities",
     }
 )
 _OTHER: Final = "Equity"
@@ -50,7 +56,7 @@ def beancount_lines(
             # Another legal entity's day may be one behind.
             yield from _opened(names, chart, entry.booked_on - _A_DAY)
             is_open = True
-        yield _transaction(entry, names)
+        yield _transaction(entry, names, chart)
 
 
 def beancount_accounts(accounts: Iterable[str]) -> dict[str, str]:
@@ -77,12 +83,17 @@ def _component(part: str) -> str:
 def _opened(names: Mapping[str, str], chart: Chart, day: date) -> Iterator[str]:
     for account, name in names.items():
         yield f"\n{day.isoformat()} open {name}\n  account: {_string(account)}\n"
-        for key, text in chart.of(account)._asdict().items():
-            if text:
-                yield f"  {key.replace('_', '-')}: {_string(text)}\n"
+        for line in _called(chart.of(account)):
+            yield f"  {line}\n"
 
 
-def _transaction(entry: BookedEntry, names: Mapping[str, str]) -> str:
+def _called(account: ChartAccount) -> Iterator[str]:
+    for key, text in asdict(account).items():
+        if text:
+            yield f"{key.replace('_', '-')}: {_string(text)}"
+
+
+def _transaction(entry: BookedEntry, names: Mapping[str, str], chart: Chart) -> str:
     booked_at = entry.booked_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     lines = [
         "",
@@ -100,6 +111,10 @@ def _transaction(entry: BookedEntry, names: Mapping[str, str]) -> str:
         lines.append(f"  {names[leg.account]}  {leg.amount:f} {leg.currency}")
         if leg.party:
             lines.append(f"    party: {_string(leg.party)}")
+        # What an account is called stands where it is opened, unless this one calls it otherwise.
+        called = chart.of(leg.account, entry.legal_entity)
+        if called != chart.of(leg.account):
+            lines += [f"    {line}" for line in _called(called)]
     return "\n".join(lines) + "\n"
 
 

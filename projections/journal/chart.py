@@ -1,114 +1,77 @@
-"""A company's chart of accounts (`books.yaml`): what its own books call the accounts of ours.
-
-    accounts:
-      receivable:unbilled: {number: "1401", name: Unbilled charging}
-      revenue:*:           {number: "8400", name: Charging, tax_code: AM}
-      vat:DE:19:           {number: "1776", name: VAT 19 %}
-
-`*` at the end stands for whatever follows; the account itself goes before that, and more letters
-before fewer.
-"""
+"""What the accounts of a journal are called: by a file, or by the charts that are declared."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from ledger.declared.chart_file import read_chart
+from ledger.declared.declarations import Declarations, Kind
+from ledger.master_data.charts import ANY, ChartAccount, ChartOfAccounts, find_account
 from projections.errors import ProjectionError
-from tariffs.files.yaml import reader
-from tariffs.files.yaml.fields import Fields, Notebook
 from tariffs.problems import Problem
 
-ANY: Final = "*"
-FAMILIES: Final = (
-    "receivable", "expected_tax", "vat", "tax", "revenue", "rounding", "prepayments", "cash"
-)  # fmt: skip
-"""What accounts of ours begin with (`ledger.books.accounts`)."""
-
-
-class ChartAccount(NamedTuple):
-    """An account as other books have it; "" for what they do not need."""
-
-    number: str
-    name: str
-    tax_code: str
-
-
-NO_ACCOUNT: Final = ChartAccount("", "", "")
+NO_ACCOUNT: Final = ChartAccount("")
+_NONE: Final[Mapping[str, Mapping[str, ChartAccount]]] = MappingProxyType({})
 
 
 class Chart(NamedTuple):
-    """The accounts by what stands in the file."""
+    """The accounts of every legal entity, and of those that have some of their `own`."""
 
     accounts: Mapping[str, ChartAccount]
+    own: Mapping[str, Mapping[str, ChartAccount]] = _NONE
 
-    def find(self, account: str) -> ChartAccount | None:
-        """Return what *account* is called, None where the file does not say."""
-        exact = self.accounts.get(account)
-        if exact is not None:
-            return exact
-        for length in range(len(account), -1, -1):
-            found = self.accounts.get(account[:length] + ANY)
-            if found is not None:
-                return found
-        return None
+    def find(self, account: str, legal_entity: str | None = None) -> ChartAccount | None:
+        """Return what *account* is called in the books of *legal_entity*; None: nobody says."""
+        found = find_account(self.own.get(legal_entity or "", {}), account)
+        return find_account(self.accounts, account) if found is None else found
 
-    def of(self, account: str) -> ChartAccount:
+    def of(self, account: str, legal_entity: str | None = None) -> ChartAccount:
         """Return what *account* is called, or that it is called nothing."""
-        return self.find(account) or NO_ACCOUNT
+        return self.find(account, legal_entity) or NO_ACCOUNT
 
-    def check(self, accounts: Iterable[str]) -> None:
-        """See that each of *accounts* stands in the file.
+    def check(self, booked: Iterable[tuple[str, str]]) -> None:
+        """See that each account of *booked* (legal entity, account) has a name.
+
+        A legal entity for which there is no chart at all lacks nothing.
 
         Raises:
-            ChartIncompleteError: With those that do not.
+            ChartIncompleteError: With those that have none.
         """
-        missing = [each for each in accounts if self.find(each) is None]
+        missing = {
+            account
+            for legal_entity, account in booked
+            if (self.accounts or legal_entity in self.own)
+            and self.find(account, legal_entity) is None
+        }
         if missing:
-            raise ChartIncompleteError(missing)
+            raise ChartIncompleteError(sorted(missing))
 
 
 NO_CHART: Final = Chart(MappingProxyType({}))
 
 
-def read_chart(text: str, source: str) -> tuple[Chart | None, list[Problem]]:
-    """Read a chart from YAML; None if there is any problem, and all problems."""
-    root, problems = reader.read_yaml(text, source)
-    if root is None:
+def chart_of_file(text: str, source: str) -> tuple[Chart | None, list[Problem]]:
+    """Return the chart in a file; None if there is any problem, and all problems.
+
+    What it says goes for every entry, whichever legal entity it names.
+    """
+    found, problems = read_chart(text, source)
+    if found is None:
         return None, problems
-    notebook = Notebook(source, problems)
-    fields = Fields(root, notebook, "the chart")
-    node = fields.node_of("accounts", required=True)
-    fields.finish()
-    accounts: dict[str, ChartAccount] = {}
-    if isinstance(node, reader.Mapping):
-        for key, (spot, value) in node.entries.items():
-            _check_key(key, spot, notebook)
-            accounts[key] = _account(value, notebook)
-    elif node is not None:
-        notebook.complain(node, "'accounts' must be accounts of ours, each with number and name")
-    problems.sort()
-    return (None if problems else Chart(accounts)), problems
+    return Chart(found.chart.accounts), problems
 
 
-def _check_key(key: str, spot: reader.Node, notebook: Notebook) -> None:
-    family = key.partition(":")[0]
-    if ANY in key[:-1]:
-        notebook.complain(spot, f"{key!r}: * may stand at the end alone")
-    elif not key.endswith(ANY) and family not in FAMILIES:
-        near = get_close_matches(family, FAMILIES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"they begin with {', '.join(FAMILIES)}"
-        notebook.complain(spot, f"{key!r} is no account of ours; {hint}")
-
-
-def _account(node: reader.Node, notebook: Notebook) -> ChartAccount:
-    fields = Fields(node, notebook, "an account")
-    number = fields.text("number", required=True)
-    name, tax_code = fields.text("name"), fields.text("tax_code")
-    fields.finish()
-    return ChartAccount(number or "", name or "", tax_code or "")
+def declared_chart(declarations: Declarations) -> Chart:
+    """Return the charts that were declared last."""
+    charts: dict[str, Mapping[str, ChartAccount]] = {}
+    for key in declarations.keys(Kind.CHART):
+        newest = declarations.history(Kind.CHART, key)[-1].entity
+        if isinstance(newest, ChartOfAccounts):
+            charts[key] = newest.accounts
+    everywhere = charts.pop(ANY, {})
+    return Chart(everywhere, charts)
 
 
 class ChartIncompleteError(ProjectionError):

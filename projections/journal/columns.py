@@ -7,6 +7,8 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Final
 
+from msgspec.structs import astuple
+
 from projections.journal.chart import Chart
 from projections.journal.entries import BookedEntry
 
@@ -47,7 +49,7 @@ def rows_of(entry: BookedEntry, chart: Chart) -> Iterator[Row]:
             entry.session or "",
             revision,
             leg.account,
-            *chart.of(leg.account),
+            *astuple(chart.of(leg.account, entry.legal_entity)),
             leg.party,
             leg.currency,
             leg.amount if leg.amount_minor > 0 else "",

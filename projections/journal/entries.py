@@ -21,7 +21,7 @@ _ENTRIES: LiteralString = (
     + ' ORDER BY booked_at, entry_id COLLATE "C"'
 )
 _COUNT: LiteralString = "SELECT count(*)" + IN_DAYS
-_ACCOUNTS: LiteralString = "SELECT DISTINCT unnest(accounts)" + IN_DAYS
+_ACCOUNTS: LiteralString = "SELECT DISTINCT legal_entity, unnest(accounts)" + IN_DAYS
 _NAMES: LiteralString = """
 SELECT subject, name FROM subject WHERE subject = ANY (%s) AND name IS NOT NULL
 """
@@ -83,7 +83,15 @@ def entry_count(connection: Connection[Any], days: BookDays) -> int:
 
 def accounts_of(connection: Connection[Any], days: BookDays) -> list[str]:
     """Return the accounts on which anything was booked in *days*, sorted."""
-    return sorted(account for (account,) in connection.execute(_ACCOUNTS, days.asked()))
+    return sorted({account for _, account in booked_accounts(connection, days)})
+
+
+def booked_accounts(connection: Connection[Any], days: BookDays) -> list[tuple[str, str]]:
+    """Return the legal entities and accounts on which anything was booked in *days*, sorted."""
+    return sorted(
+        (legal_entity, account)
+        for legal_entity, account in connection.execute(_ACCOUNTS, days.asked())
+    )
 
 
 def _entry(row: Sequence[Any], names: dict[str, str], days: BookDays) -> BookedEntry:

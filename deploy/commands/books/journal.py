@@ -104,28 +104,32 @@ def journal(
         format: csv (amounts as exact text), beancount, or xlsx; else what the file's name ends
             with. Without --output it is printed.
         output: The file to write; one that is there is replaced once the new one is whole.
-        accounts: A chart of accounts (books.yaml): numbers, names and tax codes for the file.
+        accounts: A chart of accounts (books.yaml): numbers, names and tax codes for the file; else
+            what was declared (`wattledger apply books.yaml`).
         limit: Show at most so many entries; files have all of them.
         folder: Where.
     """
     from ledger.declared.store import load_declarations
+    from projections.journal.chart import declared_chart
     from projections.journal.days import book_days
-    from projections.journal.entries import accounts_of, booked_entries
+    from projections.journal.entries import booked_accounts, booked_entries
 
     month = None if which.period is None else month_of(which.period)
     kind = _format(format, output)
-    chart = _chart(accounts)
+    chart = None if accounts is None else _chart(accounts)
     with opened(folder.settings()) as connection, connection.transaction():
         connection.execute(_ONE_SNAPSHOT)
+        declarations = load_declarations(connection)
         days = book_days(
-            load_declarations(connection),
+            declarations,
             first=which.since,
             after=which.until,
             legal_entity=which.legal_entity,
             period=month,
         )
-        if accounts is not None:
-            chart.check(accounts_of(connection, days))
+        chart = declared_chart(declarations) if chart is None else chart
+        if accounts is not None or kind is not None:
+            chart.check(booked_accounts(connection, days))
         if output is not None and kind is not None:
             count = _write(connection, days, kind, output, chart)
             say(f"{count} entries written to {output}")
@@ -148,12 +152,10 @@ def _format(said: JournalFormat | None, output: Path | None) -> JournalFormat | 
     return said
 
 
-def _chart(path: Path | None) -> Chart:
-    from projections.journal.chart import NO_CHART, read_chart
+def _chart(path: Path) -> Chart:
+    from projections.journal.chart import chart_of_file
 
-    if path is None:
-        return NO_CHART
-    chart, problems = read_chart(read_text(path), str(path))
+    chart, problems = chart_of_file(read_text(path), str(path))
     if chart is None:
         raise DeployError("\n".join(map(str, problems)))
     return chart

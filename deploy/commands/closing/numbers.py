@@ -40,20 +40,13 @@ def numbers(*, folder: ReadingFolder = READ_FOLDER) -> int:
     """
     from ledger.database import dsn_of
     from ledger.invoices.issuer import InvoiceIssuer
-    from projections.balances.document_numbers import Given, number_report
+    from projections.balances.document_numbers import given_by, number_report
 
     with (
         opened(folder.settings()) as connection,
         InvoiceIssuer(dsn_of(connection)) as issuer,
     ):
-
-        def given(legal_entity: str, year: int, kind: str) -> Given | None:
-            found = issuer.series(legal_entity=legal_entity, year=year, kind=kind)
-            if found is None:
-                return None
-            return Given(found.start, found.last, found.format, found.format_since)
-
-        report = number_report(connection, given)
+        report = number_report(connection, given_by(issuer))
     if folder.json:
         print_json({"series": report.series, "breaks": report.breaks, "is_whole": report.is_whole})
     else:

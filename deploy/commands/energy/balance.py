@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from deploy.commands.closing.gathering import month_of
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
@@ -38,6 +39,7 @@ ACCOUNT_COLUMNS: Final = {
     "account": "left", "debit": "right", "credit": "right", "balance": "right"
 }  # fmt: skip
 SHOWN_MAX: Final = 20
+_WHICH: Final = Group("Trial balance", sort_key=1)
 
 
 class TwoEndsError(DeployError):
@@ -47,14 +49,31 @@ class TwoEndsError(DeployError):
         super().__init__("say --period, a month of the books, or --as-of, a day of decisions")
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WhichBooks:
+    """Which books the trial balance is of."""
+
+    as_of: Annotated[date | None, Parameter(group=_WHICH)] = None
+    """As it was at the end of this day, in each legal entity's calendar."""
+
+    period: Annotated[str | None, Parameter(group=_WHICH)] = None
+    """Of the books up to and with this month ("2026-03"): what stands in them, whenever it was
+    decided. Not with --as-of."""
+
+    legal_entity: Annotated[str | None, Parameter(group=_WHICH)] = None
+    """Of this one alone."""
+
+
+_ALL_BOOKS: Final = WhichBooks()
+
+
 def balance(
     *,
     station: str | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
-    as_of: date | None = None,
-    period: str | None = None,
-    legal_entity: str | None = None,
+    which: WhichBooks = _ALL_BOOKS,
     recount: Annotated[bool, Parameter(negative=())] = False,
     limit: Limit = 10_000,
     folder: ReadingFolder = READ_FOLDER,
@@ -69,10 +88,7 @@ def balance(
         station: Only this station (the trial balance is of all of them).
         first_day: From this day on, in the site's calendar.
         last_day: Up to and with this day.
-        as_of: The trial balance as it was at the end of this day, in each legal entity's calendar.
-        period: The trial balance of the books up to and with this month ("2026-03"): what stands
-            in them, whenever it was decided. Not with --as-of.
-        legal_entity: The trial balance of this one alone.
+        which: Which books.
         recount: Count all of it anew, from every fact and every posting, and compare.
         limit: List at most so many days, the newest; the total is of all.
         folder: Where.
@@ -81,15 +97,15 @@ def balance(
     from ledger.asides.stored import count_asides
     from projections.energy.kept_balance import kept_balance
 
-    if period is not None and as_of is not None:
+    if which.period is not None and which.as_of is not None:
         raise TwoEndsError
-    month = None if period is None else month_of(period)
+    month = None if which.period is None else month_of(which.period)
     with opened(folder.settings()) as connection:
         take_in(connection, station, is_shown=not folder.json)
         energy = kept_balance(
             connection, station_id=station, first_day=first_day, last_day=last_day, limit=limit
         )
-        money = _money(connection, month, as_of, legal_entity)
+        money = _money(connection, which, month)
         set_aside = count_asides(connection)
         found = _recount(connection, station, is_shown=not folder.json) if recount else None
     if folder.json:
@@ -100,17 +116,16 @@ def balance(
     return 0 if is_right else 1
 
 
-def _money(
-    connection: Connection[Any], month: str | None, as_of: date | None, legal_entity: str | None
-) -> TrialBalance:
+def _money(connection: Connection[Any], which: WhichBooks, month: str | None) -> TrialBalance:
     from ledger.declared.store import load_declarations
     from projections.balances.booked_hours import kept_trial_balance
     from projections.closing.month_balance import month_balance
     from projections.journal.days import book_days
 
     if month is not None:
-        return month_balance(connection, month, legal_entity=legal_entity)
-    days = book_days(load_declarations(connection), up_to=as_of, legal_entity=legal_entity)
+        return month_balance(connection, month, legal_entity=which.legal_entity)
+    declarations = load_declarations(connection)
+    days = book_days(declarations, up_to=which.as_of, legal_entity=which.legal_entity)
     return kept_trial_balance(connection, days)
 
 

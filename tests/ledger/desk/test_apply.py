@@ -257,3 +257,44 @@ def test_a_miscopied_vat_id_is_named_where_its_customer_stands(
     [problem] = problems(connection, "customers:\n  k-1: {name: Ada, vat_id: DE136695978}\n")
 
     assert problem.startswith("1.yaml:2:3: vat_id DE136695978: its check digits are wrong")
+
+
+BOOKS = """
+accounts:
+  rounding: {number: "2450", name: Rounding}
+"""
+
+
+def test_a_chart_of_accounts_is_declared_for_all_or_for_one_and_withdrawn(
+    connection: psycopg.Connection[Any],
+) -> None:
+    def charts() -> dict[str, Any]:
+        known = load_declarations(connection)
+        return {key: known.history(Kind.CHART, key)[-1].entity for key in known.keys(Kind.CHART)}
+
+    apply(connection, SITE, BOOKS, f"legal_entity: acme\n{BOOKS.replace('2450', '77')}")
+    again = apply(connection, BOOKS)
+    found = charts()
+    apply(connection, "legal_entity: acme\naccounts:\n")
+
+    assert again.planned == ()
+    assert found["*"].accounts["rounding"].number == "2450"
+    assert found["acme"].accounts["rounding"].number == "77"
+    assert charts()["acme"] is None
+
+
+def test_what_is_wrong_with_a_chart_is_named_and_nothing_is_declared(
+    connection: psycopg.Connection[Any],
+) -> None:
+    wrong = "accounts:\n  revenu:energy: {number: 1}\n  rounding: {name: R}\n"
+
+    found = problems(connection, SITE, wrong, f"legal_entity: ghost\n{BOOKS}")
+
+    assert [each.partition(": ")[0] for each in found] == [
+        "2.yaml:2:3",
+        "2.yaml:3:13",
+        "3.yaml:3:1",
+    ]
+    assert "did you mean 'revenue'" in found[0]
+    assert "there is no legal entity 'ghost'" in found[2]
+    assert load_declarations(connection).version == 0

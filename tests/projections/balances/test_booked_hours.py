@@ -30,6 +30,7 @@ MIDNIGHT = datetime(2026, 3, 31, 18, 15, tzinfo=UTC)
 def entry(number: int, entity: str, at: datetime, currency: str, amount: int) -> JournalEntry:
     legs = (("receivable", amount), ("revenue", -amount), (f"own:{number % 3}", 1), ("vat", -1))
     return JournalEntry(
+        original_period="2026-03",
         entry_id=f"invoice:{number}",
         legal_entity=entity,
         booked_at=at,

@@ -9,20 +9,24 @@ from pathlib import Path
 
 import pytest
 from beancount import loader
+from beancount.core.data import Transaction
 
 from ledger.books import accounts as our_accounts
+from ledger.declared.declarations import BEGINNING, Declaration, Declarations, Kind
+from ledger.master_data.charts import ANY, FAMILIES, POSTED, ChartAccount, ChartOfAccounts
 from projections.journal.beancount_text import beancount_lines
 from projections.journal.chart import (
-    FAMILIES,
     NO_ACCOUNT,
+    NO_CHART,
     Chart,
-    ChartAccount,
     ChartIncompleteError,
-    read_chart,
+    chart_of_file,
+    declared_chart,
 )
 from projections.journal.csv_lines import csv_lines
 from projections.journal.entries import BookedEntry, Leg
 from tariffs.model.tariff import Dimension
+from tests.tree import EXAMPLES
 
 CHART = """
 accounts:
@@ -34,9 +38,13 @@ accounts:
 
 
 def chart(text: str = CHART) -> Chart:
-    found, problems = read_chart(text, "books.yaml")
+    found, problems = chart_of_file(text, "books.yaml")
     assert found is not None, problems
     return found
+
+
+def pairs(*accounts: str) -> list[tuple[str, str]]:
+    return [("watt", account) for account in accounts]
 
 
 @pytest.mark.parametrize(
@@ -62,14 +70,14 @@ def test_the_account_itself_goes_first_and_then_the_longest_beginning(
 def test_one_line_may_stand_for_everything() -> None:
     found = chart('accounts: {"*": {number: 0400}}')
 
-    assert found.of("vat:DE:19") == ChartAccount("0400", "", "")
+    assert found.of("vat:DE:19") == ChartAccount("0400")
     assert chart().of("vat:DE:19") == NO_ACCOUNT
 
 
 def test_what_is_booked_and_not_in_the_chart_is_named() -> None:
-    chart().check(["revenue:energy", "receivable:unbilled"])
+    chart().check(pairs("revenue:energy", "receivable:unbilled"))
     with pytest.raises(ChartIncompleteError, match=r"lacks rounding, vat:DE:19: .*\(or vat:\*\)"):
-        chart().check(["revenue:energy", "rounding", "vat:DE:19"])
+        chart().check(pairs("revenue:energy", "rounding", "vat:DE:19"))
 
 
 @pytest.mark.parametrize(
@@ -88,11 +96,17 @@ def test_what_is_booked_and_not_in_the_chart_is_named() -> None:
     ],
 )
 def test_what_is_wrong_is_told_with_its_spot(text: str, said: str) -> None:
-    found, problems = read_chart(text, "books.yaml")
+    found, problems = chart_of_file(text, "books.yaml")
 
     assert found is None
     assert said in "\n".join(map(str, problems))
     assert str(problems[0]).startswith("books.yaml:1:")
+
+
+@pytest.mark.parametrize("account", ["fees:stripe", "disputes:stripe", "payable:partner:roaming"])
+def test_a_chart_may_have_accounts_to_which_nothing_posts_yet(account: str) -> None:
+    assert account.partition(":")[0] in FAMILIES
+    assert chart(f'accounts: {{"{account}": {{number: 1}}}}').of(account).number == "1"
 
 
 def test_every_account_that_a_decision_posts_to_is_of_a_known_family() -> None:
@@ -103,7 +117,82 @@ def test_every_account_that_a_decision_posts_to_is_of_a_known_family() -> None:
     ]
     named += [our_accounts.revenue_account(each) for each in Dimension]
 
-    assert {each.partition(":")[0] for each in named} | {"vat", "tax"} == set(FAMILIES)
+    assert {each.partition(":")[0] for each in named} | {"vat", "tax"} == set(POSTED)
+
+
+def accounts(**numbers: str) -> ChartOfAccounts:
+    return ChartOfAccounts(
+        accounts={name: ChartAccount(number, f"of {number}") for name, number in numbers.items()}
+    )
+
+
+def declared(*charts: tuple[str, ChartOfAccounts | None]) -> Chart:
+    rows = [
+        Declaration(version, Kind.CHART, key, BEGINNING, entity)
+        for version, (key, entity) in enumerate(charts, 1)
+    ]
+    return declared_chart(Declarations(rows))
+
+
+def test_a_legal_entitys_own_chart_goes_before_the_one_of_all_and_lacks_nothing_that_has() -> None:
+    found = declared(
+        (ANY, accounts(rounding="1", expected_tax="2")),
+        ("quay", accounts(rounding="8")),
+        ("quay", accounts(rounding="9")),
+    )
+
+    assert found.of("rounding").number == "1"
+    assert found.of("rounding", "watt").number == "1"
+    assert found.of("rounding", "quay").number == "9"
+    assert found.of("expected_tax", "quay").number == "2"
+    found.check([("watt", "rounding"), ("quay", "expected_tax")])
+    with pytest.raises(ChartIncompleteError, match="lacks vat:DE:19"):
+        found.check([("quay", "vat:DE:19")])
+
+
+def test_who_has_no_chart_lacks_nothing_and_one_that_is_withdrawn_is_none() -> None:
+    found = declared(("quay", accounts(rounding="9")))
+
+    found.check([("watt", "rounding")])
+    assert found.of("rounding", "watt") == NO_ACCOUNT
+    assert declared(("quay", accounts(rounding="9")), ("quay", None)) == NO_CHART
+
+
+def test_files_call_an_account_as_its_legal_entity_does(tmp_path: Path) -> None:
+    found = declared((ANY, accounts(rounding="1")), ("quay", accounts(rounding="9")))
+    legs = (
+        Leg(account="rounding", party="", currency="EUR", amount_minor=5),
+        Leg(account="rounding", party="", currency="EUR", amount_minor=-5),
+    )
+    entries = [
+        BookedEntry(
+            period="2026-03",
+            original_period="2026-03",
+            booked_on=date(2026, 3, 2),
+            booked_at=datetime(2026, 3, 2, tzinfo=UTC),
+            entry=f"rated:{legal_entity}",
+            legal_entity=legal_entity,
+            session=None,
+            revision=None,
+            postings=legs,
+        )
+        for legal_entity in ("watt", "quay")
+    ]
+    written = "".join(csv_lines(entries, found))
+    rows = list(csv.DictReader(io.StringIO(written, newline="")))
+    assert [each["account_number"] for each in rows] == ["1", "1", "9", "9"]
+
+    path = tmp_path / "books.beancount"
+    path.write_text("".join(beancount_lines(entries, ["rounding"], found)), "utf-8")
+    read, errors, _ = loader.load_file(str(path))
+    assert errors == []
+    assert read[0].meta["number"] == "1"
+    numbers = [
+        [(posting.meta or {}).get("number") for posting in each.postings]
+        for each in read
+        if isinstance(each, Transaction)
+    ]
+    assert sorted(numbers, key=str) == [["9", "9"], [None, None]]
 
 
 def test_files_carry_number_name_and_tax_code(tmp_path: Path) -> None:
@@ -138,3 +227,12 @@ def test_files_carry_number_name_and_tax_code(tmp_path: Path) -> None:
         ("8400", "Charging"),
     ]
     assert (entries[1].meta["tax-code"], "tax-code" in entries[0].meta) == ("AM", False)
+
+
+def test_the_example_names_every_account_that_a_decision_posts_to() -> None:
+    found = chart((EXAMPLES / "books.yaml").read_text("utf-8"))
+
+    named = [value for name, value in vars(our_accounts).items() if name.isupper() and value]
+    posted = [value for value in named if isinstance(value, str)]
+    posted += [our_accounts.revenue_account(each) for each in Dimension]
+    found.check(pairs(*posted, "vat:DE:19", "vat:NL:21", "tax:CA:GST:5", "vat:DE:none"))

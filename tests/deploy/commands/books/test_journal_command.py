@@ -79,6 +79,31 @@ def test_a_chart_of_accounts_names_them_and_may_lack_none(
         assert {row["account_number"] for row in csv.DictReader(file)} == {"0400"}
 
 
+def test_a_declared_chart_names_them_where_no_file_is_given(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def numbers(*words: str) -> set[str]:
+        capsys.readouterr()
+        assert run(["journal", "--format", "csv", *words]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        return {row["account_number"] for row in csv.DictReader(lines)}
+
+    assert numbers() == {""}
+    chart, other = place / "books.yaml", place / "other.yaml"
+    chart.write_text('accounts: {"receivable:*": {number: 1400}}', "utf-8")
+    assert run(["apply", str(chart)]) == 0
+    assert run(["journal", "--format", "csv"]) == WRONG
+    assert "the chart of accounts lacks" in capsys.readouterr().err
+    assert run(["journal"]) == 0
+
+    chart.write_text('accounts: {"*": {number: "0400"}}', "utf-8")
+    other.write_text('accounts: {"*": {number: "0500"}}', "utf-8")
+    assert run(["apply", str(chart)]) == 0
+
+    assert numbers() == {"0400"}
+    assert numbers("--accounts", str(other)) == {"0500"}
+
+
 def test_what_cannot_be_written_is_said_and_leaves_what_was_there(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
