@@ -25,6 +25,7 @@ from deploy.running.opening import opened
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from ledger.declared.declarations import Declarations
     from projections.journal.chart import Chart
     from projections.journal.days import BookDays
     from projections.journal.entries import BookedEntry
@@ -82,6 +83,18 @@ class WhichEntries:
     legal_entity: Annotated[str | None, Parameter(group=_WHICH)] = None
     """Only this one's books."""
 
+    def days(self, declarations: Declarations) -> BookDays:
+        """Return them as the books are asked for them."""
+        from projections.journal.days import book_days
+
+        return book_days(
+            declarations,
+            first=self.since,
+            after=self.until,
+            legal_entity=self.legal_entity,
+            period=None if self.period is None else month_of(self.period),
+        )
+
 
 _ALL_ENTRIES: Final = WhichEntries()
 
@@ -111,22 +124,14 @@ def journal(
     """
     from ledger.declared.store import load_declarations
     from projections.journal.chart import declared_chart
-    from projections.journal.days import book_days
     from projections.journal.entries import booked_accounts, booked_entries
 
-    month = None if which.period is None else month_of(which.period)
     kind = _format(format, output)
     chart = None if accounts is None else _chart(accounts)
     with opened(folder.settings()) as connection, connection.transaction():
         connection.execute(_ONE_SNAPSHOT)
         declarations = load_declarations(connection)
-        days = book_days(
-            declarations,
-            first=which.since,
-            after=which.until,
-            legal_entity=which.legal_entity,
-            period=month,
-        )
+        days = which.days(declarations)
         chart = declared_chart(declarations) if chart is None else chart
         if accounts is not None or kind is not None:
             chart.check(booked_accounts(connection, days))
