@@ -54,6 +54,7 @@ ASKED: Final[Mapping[str, LiteralString]] = MappingProxyType(
     }
 )
 TO_CORRECT: LiteralString = " AND 'correction_waits' = ANY (flags)"
+DISPUTED: LiteralString = " AND 'disputed' = ANY (flags)"
 NOT_OPEN: LiteralString = " AND state <> 'open'"
 ORDER: LiteralString = """
 ORDER BY coalesce(started_at, first_fact_at) DESC, session_id LIMIT %(limit)s
@@ -202,7 +203,8 @@ def _listed(
 def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[HeldSession]:
     """Return the held sessions with the reasons of the last decision about each.
 
-    And those whose correction waits for a person: the price that holds is not that of all facts.
+    And those whose correction waits for a person: the price that holds is not that of all facts;
+    and those whose payer contests what was billed.
     """
     sessions = list_sessions(connection, state=SessionState.HELD, limit=limit)
     ids = [session.session_id for session in sessions]
@@ -212,6 +214,10 @@ def held_sessions(connection: Connection[Any], *, limit: int = 1_000) -> list[He
         for each in to_correct
     }
     sessions += [each for each in to_correct if each.session_id not in ids]
+    for each in _listed(connection, LIST + DISPUTED, {"limit": limit, "no_id": NO_ID}):
+        if each.session_id not in codes:
+            sessions.append(each)
+        codes[each.session_id] = (*codes.get(each.session_id, ()), phrase("disputed"))
     for session_id, body in connection.execute(LAST_DECISIONS, (ids,)):
         decision = unpack_decision(body)
         if isinstance(decision, SessionHeld):

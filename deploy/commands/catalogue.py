@@ -8,6 +8,7 @@ from typing import Final
 
 from deploy.commands.closing.rows import CLOSING_COMMANDS
 from deploy.commands.command import Command
+from deploy.commands.crediting.rows import CREDITING_COMMANDS
 from deploy.commands.customers.rows import CUSTOMER_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
 from deploy.commands.stations.rows import STATION_COMMANDS
@@ -120,6 +121,15 @@ COMMANDS: Final = (
             "correct --from 2026-03-01 --to 2026-04-01 --site depot --apply --reason 'meter swap'",
         ),
     ),
+    Command(
+        words="sessions take-back",
+        function="deploy.commands.books.sessions:take_back",
+        summary="Take a release or a write-off back.",
+        examples=(
+            "sessions take-back HB-07/812/20260331T103000Z --reason 'clock was wrong' --by anna",
+        ),
+    ),
+    *CREDITING_COMMANDS,
     Command(
         words="sessions validate",
         function="deploy.commands.books.validation:validate",

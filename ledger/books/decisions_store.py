@@ -16,6 +16,7 @@ from ledger.master_data.customers import Invoicing
 from ledger.rating.allowances import store_uses
 from ledger.rating.decisions import (
     FIRST_REVISION,
+    CorrectionCause,
     Decision,
     SessionHeld,
     SessionRated,
@@ -84,7 +85,12 @@ def store_decisions(
     store_uses(connection, rated)
     _take_from_queue(connection, decisions)
     copy_rows(connection, _QUEUE_COPY, (_queue_row(d) for d in rated if is_to_be_invoiced(d)))
-    corrections = [decision for decision in rated if decision.corrects]
+    # What was written off posted nothing, and stands on no invoice.
+    corrections = [
+        decision
+        for decision in rated
+        if decision.corrects and decision.corrects.cause is not CorrectionCause.WRITE_OFF_TAKEN_BACK
+    ]
     entries = [
         *_reversals(connection, corrections),
         *((each, entry) for each in decisions if (entry := entry_for(each))),
@@ -120,8 +126,10 @@ def is_to_be_invoiced(decision: SessionRated) -> bool:
     """Whether a rated session belongs on an invoice.
 
     Not where it is settled with a partner, and not where it alone would make an invoice of 0.
-    A monthly invoice lists what was free as well.
+    A monthly invoice lists what was free as well, but nothing that was taken back.
     """
+    if decision.is_given_back:
+        return False
     match decision.payer.invoicing:
         case None:
             return False

@@ -1,17 +1,18 @@
-"""A person's choice about a held session: into the log, and what follows from it."""
+"""A person's choice about a session: into the log, and what follows from it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 
 from ledger.desk.recording import WorkOff, record
 from ledger.errors import LedgerError
-from ledger.log.envelope import Choice
+from ledger.log.envelope import Choice, ChoiceKind
 from ledger.log.event_log import EventLog, Position
-from ledger.sessions.states import PRICED, SessionState
+from ledger.sessions.states import CHOSEN_IN
 
 
 class UnknownSessionError(LedgerError):
@@ -38,6 +39,24 @@ class NotHeldError(LedgerError):
         super().__init__(f"session {session_id} is {state}, not held: there is nothing to decide")
 
 
+class NotTakenBackError(LedgerError):
+    """Only a release or a write-off that nothing followed is taken back."""
+
+    def __init__(self, session_id: str, state: str) -> None:
+        self.session_id, self.state = session_id, state
+        super().__init__(
+            f"session {session_id} is {state}, neither released nor written off: what was billed "
+            "of it is given back with `wattledger credit`"
+        )
+
+
+_REFUSED: Final[Mapping[ChoiceKind, type[NotHeldError | NotTakenBackError]]] = {
+    "release": NotHeldError,
+    "write_off": NotHeldError,
+    "take_back": NotTakenBackError,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """What became of a session after a person's choice; the choice stands in the log at `at`."""
@@ -62,14 +81,14 @@ def choose(
 
     Raises:
         UnknownSessionError: If there is no such session.
-        NotHeldError: If it is not held; of a correction NotPricedError, if it was never priced.
+        NotHeldError: If it is not held.
+        NotPricedError: If it is to be corrected, and was never priced.
+        NotTakenBackError: If it was neither released nor written off.
     """
     state, _ = _state_of(connection, session_id)
-    if choice.choice == "correct":
-        if state not in PRICED:
-            raise NotPricedError(session_id, state)
-    elif state != SessionState.HELD:
-        raise NotHeldError(session_id, state)
+    if state not in CHOSEN_IN[choice.choice]:
+        refused = _REFUSED.get(choice.choice, NotPricedError)
+        raise refused(session_id, state)
     at = record(connection, choice, log=log, work_off=work_off)
     state, reasons = _state_of(connection, session_id)
     return Chosen(session_id=session_id, state=state, reasons=tuple(reasons), at=at)

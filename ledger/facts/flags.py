@@ -53,6 +53,8 @@ class Flag(StrEnum):
     SEQ_UNRELIABLE = "seq_unreliable"
     LATE_FACT = "late_fact"
     CORRECTION_WAITS = "correction_waits"
+    DISSOLVED = "dissolved"
+    DISPUTED = "disputed"
     PRICE_TOLD_DIFFERS = "price_told_differs"
     # Times
     ZONE_MISSING = "zone_missing"
@@ -187,6 +189,10 @@ RULES: Final[dict[Flag, FlagRule]] = {
     _F.CORRECTION_WAITS: FlagRule(
         "Late frames would change what was billed, and a person must agree."
     ),
+    _F.DISSOLVED: FlagRule(
+        "By frames that came after its price there is no such session; nothing of it is billed."
+    ),
+    _F.DISPUTED: FlagRule("Its payer contests what was billed; nobody decided about that yet."),
     _F.PRICE_TOLD_DIFFERS: FlagRule(
         "After its end its station was told another price than it was rated at; the rating stands."
     ),

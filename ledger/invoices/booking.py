@@ -20,10 +20,10 @@ from ledger.books.periods import ClosedMonths, load_marks
 from ledger.books.prepayments import PrepaidAccount, PrepaidSettling
 from ledger.database import copy_rows
 from ledger.invoices.crediting import credited_before
-from ledger.invoices.document import read_document
+from ledger.invoices.document import InvoiceDocument, charged_by, read_document
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
-from ledger.rating.decisions import FIRST_REVISION, SessionRated
+from ledger.rating.decisions import FIRST_REVISION, SessionRated, SessionRevision
 
 DOCUMENTS_AT_ONCE: Final = 100
 SESSIONS_AT_ONCE: Final = 1_000
@@ -38,14 +38,40 @@ _ISSUED_COPY: LiteralString = (
     " credits) FROM STDIN"
 )
 _INVOICED_COPY: LiteralString = "COPY invoiced_session (session_id, revision, number) FROM STDIN"
-_CREDITED_COPY: LiteralString = "COPY credited_session (session_id, revision, number) FROM STDIN"
+_CREDITED_COPY: LiteralString = (
+    "COPY credited_session (session_id, revision, number, is_rest) FROM STDIN"
+)
+_CREDITED_LINE_COPY: LiteralString = (
+    "COPY credited_line (session_id, revision, line, number) FROM STDIN"
+)
 _CORRECTED: LiteralString = """
-DELETE FROM correction_to_document WHERE session_id = ANY(%s) AND NOT is_settled_with_partner
+DELETE FROM correction_to_document AS due
+USING unnest(%s::text[], %s::integer[]) AS now (session_id, revision)
+WHERE due.session_id = now.session_id AND due.revision <= now.revision
+AND NOT is_settled_with_partner
+"""
+# What is left of a session on its invoice stands for it: it needs no other one.
+_STANDS: LiteralString = """
+DELETE FROM uninvoiced_session AS waiting
+USING unnest(%s::text[], %s::integer[]) AS now (session_id, revision)
+WHERE waiting.session_id = now.session_id AND waiting.revision <= now.revision
 """
 _DONE: LiteralString = """
 DELETE FROM uninvoiced_session USING unnest(%s::text[], %s::integer[]) AS billed (id, revision)
 WHERE session_id = billed.id AND uninvoiced_session.revision = billed.revision
 """
+
+
+class _CreditedRating(NamedTuple):
+    """What a note takes back of a rating: these `lines`, after which `is_rest`: none stands.
+
+    Revision `replaced_by` of the session holds in its place.
+    """
+
+    session: SessionRevision
+    lines: tuple[int, ...]
+    is_rest: bool
+    replaced_by: int
 
 
 class _Booked(NamedTuple):
@@ -54,6 +80,7 @@ class _Booked(NamedTuple):
     row: tuple[object, ...]
     entry: JournalEntry | None
     customer: str | None
+    credited: tuple[_CreditedRating, ...]
 
 
 def book_some(
@@ -100,16 +127,12 @@ def _book(
         for invoice in invoices
     ]
     billing = [invoice for invoice in invoices if invoice.credits is None]
-    crediting = [invoice for invoice in invoices if invoice.credits is not None]
     copy_rows(connection, _ISSUED_COPY, (each.row for each in booked))
     if billing:
         copy_rows(connection, _INVOICED_COPY, _session_rows(billing))
         columns = zip(*(each for one in billing for each in one.sessions), strict=True)
         connection.execute(_DONE, [list(column) for column in columns])
-    if crediting:
-        copy_rows(connection, _CREDITED_COPY, _session_rows(crediting))
-        ids = [session_id for invoice in crediting for session_id in invoice.session_ids]
-        connection.execute(_CORRECTED, (ids,))
+    _book_credits(connection, booked)
     places = [place for place, _ in found]
     settled = _settlements(connection, invoices, booked)
     entries = zip(places * 2, [*(each.entry for each in booked), *settled], strict=True)
@@ -141,8 +164,44 @@ def _booked(
         invoice.credits,
     )
     before = credited_before(connection, invoice.credits) if invoice.credits else None
-    entry = document_entry(invoice, sessions, before)
-    return _Booked(row, entry, first.payer.customer)
+    charged = charged_by(document, sessions)
+    entry = document_entry(invoice, charged, before)
+    credited = tuple(_credited(document, sessions, before or ()))
+    return _Booked(row, entry, first.payer.customer, credited)
+
+
+def _credited(
+    document: InvoiceDocument, sessions: Sequence[SessionRated], before: Sequence[SessionRated]
+) -> Iterator[_CreditedRating]:
+    """Yield what a note takes back of *sessions*; *before*: what others did."""
+    gone = {each.decides: len(each.lines) for each in before}
+    for billed, session in zip(document.sessions, sessions, strict=True):
+        part = billed.credited
+        if part is not None:
+            count = gone.get(session.decides, 0) + billed.lines
+            is_rest = count == len(session.lines)
+            yield _CreditedRating(session.decides, part.rated_lines, is_rest, part.replaced_by)
+
+
+def _book_credits(connection: Connection[Any], booked: Sequence[_Booked]) -> None:
+    """Note which lines credit notes take back, and what needs no document any more."""
+    credited = [(str(each.row[0]), rating) for each in booked for rating in each.credited]
+    if not credited:
+        return
+    copy_rows(
+        connection,
+        _CREDITED_COPY,
+        ((*each.session, number, each.is_rest) for number, each in credited),
+    )
+    copy_rows(
+        connection,
+        _CREDITED_LINE_COPY,
+        ((*each.session, line, number) for number, each in credited for line in each.lines),
+    )
+    now = {each.session.session_id: each.replaced_by for _, each in credited}
+    connection.execute(_CORRECTED, (list(now), list(now.values())))
+    stands = [each.session.session_id for _, each in credited if not each.is_rest]
+    connection.execute(_STANDS, (stands, [now[each] for each in stands]))
 
 
 def _settlements(

@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import repeat
 from typing import Final
 
 import msgspec
 
 from ledger.books.document_taxes import DocumentTax, LineTax
-from ledger.invoices.order import InvoiceOrder
+from ledger.invoices.order import CreditedPart, InvoiceOrder, part_of
 from ledger.master_data.addresses import Address
-from ledger.rating.decisions import SessionRated, encode_decision, hash_decision
+from ledger.rating.decisions import (
+    SessionRated,
+    SessionRevision,
+    encode_decision,
+    hash_decision,
+)
 from tariffs.currencies import currency_exponent
 from tariffs.model.canonical import canonical_json
 from tariffs.phrases.phrase import Phrase, phrase
@@ -41,11 +47,12 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     details: str | None = None
 
 
-class BilledSession(msgspec.Struct, frozen=True, kw_only=True):
+class BilledSession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One charging session on the invoice, by reference: its decision is stored once, elsewhere.
 
     `rating_sha256` is the hash of the decision's bytes, and so part of what the document's own hash
-    covers: the `lines` lines of the rating are the invoice's, in their order.
+    covers: the `lines` lines of the rating are the invoice's, in their order. Of a credit note,
+    `credited` says which of them are meant, where they stand on the invoice, and why they go.
     """
 
     session_id: str
@@ -53,6 +60,7 @@ class BilledSession(msgspec.Struct, frozen=True, kw_only=True):
     rating_sha256: str
     lines: int
     gross_minor: int
+    credited: CreditedPart | None = None
 
 
 class VatTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +147,25 @@ def read_document(document: bytes | str) -> InvoiceDocument:
     return msgspec.json.decode(document, type=InvoiceDocument)
 
 
+def charged_by(
+    document: InvoiceDocument, sessions: Sequence[SessionRated]
+) -> tuple[SessionRated, ...]:
+    """Return *sessions*, those of *document*, with the lines alone that it is about."""
+    return tuple(
+        part_of(session, billed.credited.rated_lines) if billed.credited else session
+        for billed, session in zip(document.sessions, sessions, strict=True)
+    )
+
+
+def lines_before(document: InvoiceDocument) -> dict[SessionRevision, int]:
+    """Return how many lines of *document* stand before the first one of each session."""
+    found, before = {}, 0
+    for session in document.sessions:
+        found[SessionRevision(session.session_id, session.revision)] = before
+        before += session.lines
+    return found
+
+
 def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> InvoiceDocument:
     """Return the document of *order*; the tax of each rate is rounded once, on its own sum."""
     owed, seller, credited = order.owed(), order.seller, order.credits
@@ -154,7 +181,7 @@ def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> Invoice
         bearer=order.payer.party if order.buyer is None else None,
         currency=order.currency,
         currency_exponent=currency_exponent(order.currency),
-        sessions=tuple(_session(session) for session in order.sessions),
+        sessions=tuple(map(_session, repeat(order), order.sessions, order.charged)),
         vat=tuple(map(_vat_total, owed.taxes)),
         taxes=tuple(total for each in owed.taxes for total in _tax_totals(each)),
         net_minor=owed.net_minor,
@@ -187,13 +214,15 @@ def _buyer(order: InvoiceOrder) -> Party | None:
     return Party(name=customer, vat_id=buyer.vat_id, details=buyer.details)
 
 
-def _session(session: SessionRated) -> BilledSession:
+def _session(order: InvoiceOrder, whole: SessionRated, charged: SessionRated) -> BilledSession:
+    credited = order.credits
     return BilledSession(
-        session_id=session.session_id,
-        revision=session.revision,
-        rating_sha256=hash_decision(encode_decision(session)),
-        lines=len(session.lines),
-        gross_minor=session.gross_minor,
+        session_id=whole.session_id,
+        revision=whole.revision,
+        rating_sha256=hash_decision(encode_decision(whole)),
+        lines=len(charged.lines),
+        gross_minor=charged.gross_minor,
+        credited=credited.parts[whole.session_id] if credited else None,
     )
 
 

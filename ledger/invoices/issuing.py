@@ -66,7 +66,7 @@ def issue_due(
             booked += numbers
         # What a session's next revision replaces is credited, and booked, before anything new.
         for due in (
-            due_credits(connection, declarations, up_to),
+            due_credits(connection, issuer, declarations, up_to),
             due_invoices(connection, declarations, complete_up_to),
         ):
             asked = takewhile(lambda _: not is_over(), due)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.books.document_taxes import DocumentTaxes, owed_beyond
 from ledger.declared.declarations import Declarations
@@ -14,7 +15,13 @@ from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.numbers import SeriesNumbers
-from ledger.rating.decisions import Payer, SessionRated, SessionRevision, named
+from ledger.rating.decisions import (
+    CorrectionCause,
+    Payer,
+    SessionRated,
+    SessionRevision,
+    named,
+)
 from tariffs.errors import TariffError
 from tariffs.zones import zone
 
@@ -22,11 +29,28 @@ OF_ITS_CONTENT: Final = (LedgerError, TariffError, ValueError, ArithmeticError)
 """What making an order or its document raises about what it is made of: the others are made."""
 
 
+class CreditedPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a session's rating a credit note takes back, and why.
+
+    `rated_lines` are lines of the rating, which stand on the invoice as its `invoice_lines`, in
+    that order. `replaced_by` is the revision that holds in its place, `cause` that one's.
+    """
+
+    invoice_lines: tuple[int, ...]
+    rated_lines: tuple[int, ...]
+    replaced_by: int
+    cause: CorrectionCause
+
+
 class Credited(msgspec.Struct, frozen=True, kw_only=True):
-    """Which invoice a credit note credits, and what of it was credited `before`."""
+    """Which invoice a credit note credits, and what of it was credited `before`.
+
+    `parts`: what is taken back of each session, by its id.
+    """
 
     number: str
     issued_on: date
+    parts: Mapping[str, CreditedPart]
     before: tuple[SessionRated, ...] = ()
 
 
@@ -71,7 +95,16 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
         That is what all credited so far comes to, less what was credited before: notes over the
         whole of an invoice add up to exactly that.
         """
-        return owed_beyond(self.credits.before if self.credits else (), self.sessions)
+        return owed_beyond(self.credits.before if self.credits else (), self.charged)
+
+    @property
+    def charged(self) -> tuple[SessionRated, ...]:
+        """Return the sessions with the lines alone that the document is about."""
+        credited = self.credits
+        if credited is None:
+            return self.sessions
+        parts = credited.parts
+        return tuple(part_of(each, parts[each.session_id].rated_lines) for each in self.sessions)
 
     def date_wished(self) -> date:
         """Return the day of the record time in the seller's calendar."""
@@ -81,6 +114,17 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
         """Return until when it is to be paid, None where no terms say so; of no credit note."""
         days = None if self.buyer is None or self.credits else self.buyer.payment_days
         return None if days is None else issued_on + timedelta(days=days)
+
+
+def part_of(session: SessionRated, lines: Collection[int]) -> SessionRated:
+    """Return *session* as if these *lines* were all of its price."""
+    kept = tuple(line for line in session.lines if line.line in lines)
+    return replace(
+        session,
+        lines=kept,
+        net_minor=sum(line.net_minor for line in kept),
+        tax_minor=sum(line.tax_minor for line in kept),
+    )
 
 
 def cause_of_session(session: SessionRevision) -> str:

@@ -14,8 +14,17 @@ from msgspec.structs import replace
 
 from ledger.books.document_taxes import line_tax
 from ledger.errors import LedgerError
-from ledger.invoices.document import CreditedInvoice, InvoiceDocument, Party, TaxTotal, VatTotal
+from ledger.invoices.document import (
+    BilledSession,
+    CreditedInvoice,
+    InvoiceDocument,
+    Party,
+    TaxTotal,
+    VatTotal,
+    charged_by,
+)
 from ledger.invoices.english import ENGLISH
+from ledger.invoices.order import CreditedPart
 from ledger.master_data.customers import PersonDetails
 from ledger.rating.decisions import RatedLine, SessionRated, encode_decision, hash_decision
 from ledger.rating.english import line_label, line_words
@@ -41,6 +50,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
     `quantity` is exact, `unit_price` before or after taxes as the tariff states it. `tax_name` is
     what the tax at `vat_percent` is called here. `codes` say what `reason` says, in no language.
+    `credits_line`: of a credit note, which line of its invoice is owed no more.
     """
 
     line: int
@@ -60,6 +70,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     vat_minor: int
     gross_minor: int
     tax_name: str
+    credits_line: int | None = None
 
     @property
     def is_rounding(self) -> bool:
@@ -71,6 +82,7 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
     """One charging session on the invoice; `rating_sha256` names the decision behind its lines.
 
     `cost_centre` and `driver` (a subject id) are the customer's, as declared of its token.
+    `gross_minor` is that of its lines here. `credited`: of a credit note, what is taken back, why.
     """
 
     session_id: str
@@ -90,6 +102,7 @@ class InvoicedSession(msgspec.Struct, frozen=True, kw_only=True):
     gross_minor: int
     cost_centre: str | None
     driver: str | None
+    credited: CreditedPart | None = None
 
 
 class CostCentreTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +177,7 @@ def shown_invoice(
         buyer=_buyer(document, details),
         currency=document.currency,
         currency_exponent=document.currency_exponent,
-        sessions=tuple(map(_session, sessions)),
+        sessions=tuple(map(_session, document.sessions, sessions)),
         lines=tuple(_lines(document, sessions)),
         vat=document.vat,
         taxes=document.taxes,
@@ -176,7 +189,7 @@ def shown_invoice(
         notes=tuple(map(ENGLISH.words, document.notes)),
         codes=document.notes,
         due_on=document.due_on,
-        cost_centres=_cost_centres(sessions),
+        cost_centres=_cost_centres(charged_by(document, sessions)),
     )
 
 
@@ -214,7 +227,7 @@ def _buyer(document: InvoiceDocument, details: Mapping[str, PersonDetails]) -> P
     return Party(name=ENGLISH.words(phrase("bearer", token=document.bearer)))
 
 
-def _session(session: SessionRated) -> InvoicedSession:
+def _session(billed: BilledSession, session: SessionRated) -> InvoicedSession:
     local = session.local_zone
     return InvoicedSession(
         session_id=session.session_id,
@@ -231,16 +244,23 @@ def _session(session: SessionRated) -> InvoicedSession:
         tariff_id=session.tariff_id,
         tariff_hash=session.tariff_hash,
         rating_sha256=hash_decision(encode_decision(session)),
-        gross_minor=session.gross_minor,
+        gross_minor=billed.gross_minor,
         cost_centre=session.payer.cost_centre,
         driver=session.payer.driver,
+        credited=billed.credited,
     )
 
 
 def _lines(document: InvoiceDocument, sessions: Sequence[SessionRated]) -> Iterator[InvoiceLine]:
-    rated = [(session, line) for session in sessions for line in session.lines]
-    for number, (session, line) in enumerate(rated, 1):
-        yield _line(number, session, line)
+    rated: list[tuple[SessionRated, RatedLine]] = []
+    credited: list[int | None] = []
+    for billed, session in zip(document.sessions, sessions, strict=True):
+        part = billed.credited
+        shown = [line for line in session.lines if not part or line.line in part.rated_lines]
+        rated += ((session, line) for line in shown)
+        credited += part.invoice_lines if part else [None] * len(shown)
+    for number, ((session, line), on_invoice) in enumerate(zip(rated, credited, strict=True), 1):
+        yield _line(number, session, line, on_invoice)
     net = document.net_minor - sum(line.net_minor for _, line in rated)
     vat = document.vat_minor - sum(line.tax_minor for _, line in rated)
     if net or vat or document.rounding_minor:
@@ -275,7 +295,9 @@ def _rounding(
     )
 
 
-def _line(number: int, session: SessionRated, rated: RatedLine) -> InvoiceLine:
+def _line(
+    number: int, session: SessionRated, rated: RatedLine, credits_line: int | None
+) -> InvoiceLine:
     local, context = session.local_zone, rated.context(session.currency)
     return InvoiceLine(
         line=number,
@@ -295,6 +317,7 @@ def _line(number: int, session: SessionRated, rated: RatedLine) -> InvoiceLine:
         vat_minor=rated.tax_minor,
         gross_minor=rated.net_minor + rated.tax_minor,
         tax_name=line_tax(session, rated).title,
+        credits_line=credits_line,
     )
 
 

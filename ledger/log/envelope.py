@@ -82,14 +82,26 @@ class Declared(Line, frozen=True, kw_only=True, tag="declared"):
     version: int
 
 
+ChoiceKind = Literal[
+    "release", "write_off", "correct", "credit", "dispute", "uphold", "reject", "take_back"
+]
+
+
 class Choice(Line, frozen=True, kw_only=True, tag="choice"):
-    """A person decided about a held session, or has a priced one priced again (`correct`)."""
+    """A person decided about a held session, or has a priced one priced again (`correct`).
+
+    `credit` gives back the `lines` (numbers in the rating that is `revision`) of a priced session,
+    all of it if none is named. `dispute` says that its payer contests them; `uphold` gives them
+    back, `reject` does not. `take_back` takes back a release or a write-off.
+    """
 
     station: str
     session_id: str
-    choice: Literal["release", "write_off", "correct"]
+    choice: ChoiceKind
     by: str
     reason: str
+    revision: int | None = None
+    lines: tuple[int, ...] = ()
 
 
 class Validation(Line, frozen=True, kw_only=True, tag="validation"):

@@ -54,6 +54,7 @@ from ledger.rating.decisions import (
 from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
 from ledger.rating.payers import token_objections
 from ledger.rating.rate import rate
+from ledger.rating.reconciling.giving_back import with_given_back
 from ledger.rating.reconciling.station_cost import cost_difference
 from ledger.rating.reconciling.station_periods import noted_on, period_differences
 from ledger.sessions.session import ChargingSession
@@ -183,14 +184,15 @@ def _rated_or_held(
         return _held(session, declarations, (refused(error),), moment, revision)
     periods = period_differences(session, terms.policy, is_timed=basis.depends_on_time())
     difference = cost_difference(session.quote, rated)
+    given_back = entitlements.corrects.given_back if entitlements.corrects else ()
     if difference is None:
-        return noted_on(rated, periods)
+        return noted_on(with_given_back(rated, given_back), periods)
     if release is None and difference.forbids_rating(terms.policy):
         reasons = (difference.said, *periods)
         held = _held(session, declarations, reasons, moment, revision)
         # Our figure hangs on what the clocks showed.
         return replace(held, tzdata_version=rated.tzdata_version, offsets=rated.offsets)
-    return noted_on(difference.noted_on(rated), periods)
+    return noted_on(difference.noted_on(with_given_back(rated, given_back)), periods)
 
 
 def refused(error: TariffError | LedgerError) -> Phrase:

@@ -195,6 +195,11 @@ class CorrectionCause(StrEnum):
 
     LATE_FACT = "late_fact"
     PERSON = "person"
+    CREDIT = "credit"
+    DISPUTE = "dispute"
+    RELEASE_TAKEN_BACK = "release_taken_back"
+    WRITE_OFF_TAKEN_BACK = "write_off_taken_back"
+    DISSOLVED = "session_dissolved"
 
 
 class SessionCorrected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -215,6 +220,18 @@ class SessionCorrected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     reason: str | None = None
 
 
+class GivenBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line that a person gave back: free from that revision on, whatever late facts make of it.
+
+    `component`, `starts_at` and `ends_at` are those of the line as it stood then. `component` None:
+    all lines of the session, also those that it has not yet.
+    """
+
+    component: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
 class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_defaults=True):
     """A session was priced; from here on only a correcting decision changes what is owed.
 
@@ -226,7 +243,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     times needed that, each once: with them a replay under another tzdata comes to the same.
     `by_policy` names the policies that decided what time is billed, where the station's word alone
     would have been billed otherwise. `exported_wh`: what the vehicle gave back, billed to nobody.
-    `corrects`: of a correction.
+    `corrects`: of a correction. `given_back` are its lines that a person said are free.
+    `not_billed`: nothing of it is owed until it is decided again, for that cause.
     """
 
     site_id: str
@@ -268,6 +286,15 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     by_policy: tuple[Phrase, ...] = ()
     exported_wh: Decimal | None = None
     corrects: SessionCorrected | None = None
+    given_back: tuple[GivenBack, ...] = ()
+    not_billed: CorrectionCause | None = None
+
+    @property
+    def is_given_back(self) -> bool:
+        """Whether nothing of it is owed because a person, or late facts, took all of it back."""
+        return bool(self.given_back or self.not_billed) and not any(
+            line.net_minor or line.tax_minor for line in self.lines
+        )
 
     @property
     def local_zone(self) -> tzinfo:

@@ -47,6 +47,10 @@ SENTENCES: Final = {
     "with_taxes": "with taxes",
     "before_taxes": "before taxes",
     "correction_waits": "Late frames change its price, and a person must agree{why:quoted?; *}.",
+    "disputed": "Its payer contests what was billed.",
+    "given_back_by_person": "given back: a person said so",
+    "release_taken_back": "not billed: its release was taken back",
+    "session_dissolved": "not billed: by late frames there is no such session",
     "rating_failed": "Rating it failed: {error}: {message}",
 }
 _WORDS: Final = {"lost_stop.next_session": ": the next session began on this connector"}

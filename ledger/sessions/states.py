@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from ledger.errors import LedgerError
+from ledger.log.envelope import ChoiceKind
 
 
 class SessionState(StrEnum):
@@ -52,6 +53,8 @@ MOVES: Final[Mapping[tuple[SessionState, SessionAct], SessionState]] = {
     (SessionState.HELD, SessionAct.REPLACE): SessionState.REPLACED,
     (SessionState.RATED, SessionAct.CORRECT): SessionState.RATED,
     (SessionState.RELEASED, SessionAct.CORRECT): SessionState.RATED,
+    # A person takes the write-off back.
+    (SessionState.WRITTEN_OFF, SessionAct.CORRECT): SessionState.RATED,
 }
 """Every legal move."""
 
@@ -61,7 +64,7 @@ MEANINGS: Final[Mapping[SessionState, str]] = {
     SessionState.HELD: "Not billed until new facts or a person settle its reasons.",
     SessionState.RATED: "Priced and posted; it is invoiced or settled.",
     SessionState.RELEASED: "Priced and posted as it was, because a person said so.",
-    SessionState.WRITTEN_OFF: "Never billed, because a person said so.",
+    SessionState.WRITTEN_OFF: "Not billed, because a person said so.",
     SessionState.REPLACED: "A late fact gave it another id; only that other one is listed.",
 }
 CAUSES: Final[Mapping[SessionAct, str]] = {
@@ -72,7 +75,7 @@ CAUSES: Final[Mapping[SessionAct, str]] = {
     SessionAct.RELEASE: "a person: `wattledger sessions release`",
     SessionAct.WRITE_OFF: "a person: `wattledger sessions write-off`",
     SessionAct.REPLACE: "a late fact moved its start, of which its id is made",
-    SessionAct.CORRECT: "a late fact, or a person, has its price changed: the next revision",
+    SessionAct.CORRECT: "a late fact, or a person, has what is owed changed: the next revision",
 }
 
 UNFINISHED: Final = frozenset({SessionState.OPEN, SessionState.WAITING})
@@ -83,6 +86,19 @@ PRICED: Final = frozenset({SessionState.RATED, SessionState.RELEASED})
 """A price holds; a later fact corrects it."""
 DECIDED: Final = PRICED | {SessionState.WRITTEN_OFF}
 """A final decision holds; a later fact flags the session."""
+
+
+CHOSEN_IN: Final[Mapping[ChoiceKind, frozenset[SessionState]]] = {
+    "release": frozenset({SessionState.HELD}),
+    "write_off": frozenset({SessionState.HELD}),
+    "correct": PRICED,
+    "credit": PRICED,
+    "dispute": PRICED,
+    "uphold": PRICED,
+    "reject": PRICED,
+    "take_back": frozenset({SessionState.RELEASED, SessionState.WRITTEN_OFF}),
+}
+"""In which states a session is, about which a person may choose so."""
 
 
 def moved(state: SessionState, act: SessionAct) -> SessionState:

@@ -21,6 +21,7 @@ from ledger.master_data.policies import Policy
 from ledger.rating.allowances import SharedStandings
 from ledger.rating.decide import decide, release, write_off
 from ledger.rating.decisions import (
+    CorrectionCause,
     Decision,
     DecisionKind,
     Moment,
@@ -32,10 +33,12 @@ from ledger.rating.decisions import (
 )
 from ledger.rating.entitlements import Entitlements
 from ledger.rating.reconciling.correcting import (
+    after_write_off,
     corrected,
     is_billed_otherwise,
     is_worth_correcting,
 )
+from ledger.rating.reconciling.giving_back import give_back, not_billed
 from ledger.rating.recorded import RecordedAllowances, RecordedDecisions, RecordedZones
 from ledger.rating.time_zones import PINNED_ZONES, Zones, with_zones
 from ledger.sessions.session import ChargingSession
@@ -181,6 +184,60 @@ class Rater:
             return None
         chosen = Release(by=choice.by, reason=choice.reason)
         return self._concluded(corrected(found, was, chosen=chosen), session)
+
+    def give_back(
+        self,
+        was: SessionRated,
+        moment: Moment,
+        choice: Choice,
+    ) -> Verdict | None:
+        """Return the correction of *was* in which the lines of *choice* are free.
+
+        None where that would change nothing.
+        """
+        chosen = Release(by=choice.by, reason=choice.reason)
+        cause = CorrectionCause.DISPUTE if choice.choice == "uphold" else CorrectionCause.CREDIT
+        now = give_back(was, choice.lines, moment, self._allowances, chosen=chosen, cause=cause)
+        return self._corrected(now) if is_billed_otherwise(now, was) else None
+
+    def not_billed(
+        self,
+        was: SessionRated,
+        moment: Moment,
+        cause: CorrectionCause,
+        *,
+        choice: Choice | None = None,
+    ) -> Verdict:
+        """Return the correction of *was* by which nothing of it is owed any more."""
+        chosen = Release(by=choice.by, reason=choice.reason) if choice else None
+        return self._corrected(
+            not_billed(was, moment, self._allowances, cause=cause, chosen=chosen)
+        )
+
+    def bill_after_all(
+        self, session: ChargingSession, row: SessionRow, moment: Moment, choice: Choice
+    ) -> Verdict | tuple[Phrase, ...]:
+        """Return the rating of a *session* whose write-off a person takes back, as it is.
+
+        The reasons where it cannot be priced at all.
+        """
+        chosen = Release(by=choice.by, reason=choice.reason)
+        found = release(
+            session,
+            self._declarations,
+            moment=moment,
+            by=chosen.by,
+            reason=chosen.reason,
+            entitlements=self._entitlements(row, moment),
+            revision=row.revision + 1,
+        )
+        if isinstance(found, SessionHeld):
+            return found.reasons
+        return self._concluded(after_write_off(found, row.revision, chosen), session)
+
+    def _corrected(self, decision: SessionRated) -> Verdict:
+        self._allowances.take(decision.allowances)
+        return Verdict(SessionAct.CORRECT, (), decision)
 
     def asks_first(self, moment: Moment) -> bool:
         """Whether a person must agree before a correction moves money."""

@@ -170,6 +170,8 @@ class SessionRow(msgspec.Struct, kw_only=True):
         """Whether what was decided about this session covers time of *session* at its place."""
         if self.state not in DECIDED or self.started_at is None or session.started_at is None:
             return False
+        if Flag.DISSOLVED in self.flags:
+            return False
         if self.session_id == session.session_id or (
             None not in (self.evse_id, session.evse_id) and self.evse_id != session.evse_id
         ):

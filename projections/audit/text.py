@@ -55,6 +55,12 @@ def _line(explanation: Explanation, explained: ExplainedLine) -> Iterator[str]:
         f" {_money(explanation, line.vat_minor)}; gross {_money(explanation, line.gross_minor)}"
     )
     yield f"  from {_time(line.starts_at)} to {_time(line.ends_at)} at the site"
+    if (credited := explained.credited) is not None:
+        yield f"  line {credited.invoice_line} of invoice {credited.invoice}, owed no more:"
+        yield (
+            f"    revision {credited.replaced_by} holds in its place ({credited.cause})"
+            f"{_person(credited.by, credited.reason)}"
+        )
     yield ""
     yield "  Why this price"
     yield f"    {price.reason}"
@@ -83,7 +89,7 @@ def _session(explanation: Explanation, explained: ExplainedLine) -> Iterator[str
         was = _money(explanation, corrects.net_minor + corrects.tax_minor)
         yield (
             f"    corrects revision {corrects.revision} ({was}, {_number(corrects.energy_wh)} Wh):"
-            f" {corrects.cause}"
+            f" {corrects.cause}{_person(corrects.by, corrects.reason)}"
         )
         for frame in corrects.frames:
             yield f"      {frame.position} received {_time(frame.received_at)}  {frame.frame}"
@@ -102,6 +108,10 @@ def _session(explanation: Explanation, explained: ExplainedLine) -> Iterator[str
         yield f"    by policy: {words}"
     yield ""
     yield from _frames(explained)
+
+
+def _person(by: str | None, reason: str | None) -> str:
+    return "" if by is None else f", by {by}: {reason}"
 
 
 def _periods(explained: ExplainedLine, local: datetime) -> Iterator[str]:

@@ -32,10 +32,16 @@ from ledger.rating.decisions import (
 from ledger.rating.english import ENGLISH, line_label, line_words
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.vehicle.billed_time import BilledTime, billed_time
-from projections.audit.corrections import Correction, correction_by, later_revision
+from projections.audit.corrections import (
+    Correction,
+    CreditedBecause,
+    correction_by,
+    credited_because,
+    later_revision,
+)
 from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
-from projections.errors import ProjectionError
+from projections.errors import UnknownInvoiceError, UnknownLineError
 from projections.stations.history import station_history
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import UsagePoint
@@ -43,22 +49,6 @@ from tariffs.model.usage import UsagePoint
 CAUSE: LiteralString = "SELECT cause FROM issued_invoice WHERE number = %s"
 ZERO: Final = Decimal(0)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-
-class UnknownInvoiceError(ProjectionError):
-    """There is no invoice of that number."""
-
-    def __init__(self, number: str) -> None:
-        super().__init__(f"there is no invoice {number}")
-        self.number = number
-
-
-class UnknownLineError(ProjectionError):
-    """The invoice has no line of that number."""
-
-    def __init__(self, number: str, line: int, lines: int) -> None:
-        super().__init__(f"invoice {number} has lines 1 to {lines}, not {line}")
-        self.number, self.line, self.lines = number, line, lines
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +113,10 @@ class UsedReading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One invoice line with everything under it. `session_frames` counts the session's frames."""
+    """One invoice line with everything under it. `session_frames` counts the session's frames.
+
+    `credited`: of a credit note, why the line is owed no more.
+    """
 
     line: InvoiceLine
     price: Price
@@ -133,6 +126,7 @@ class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True):
     start_frame: RawFrame | None
     end_frame: RawFrame | None
     session_frames: int
+    credited: CreditedBecause | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +191,7 @@ def explain(
         session: _Trail(connection, log, session)
         for session in dict.fromkeys(_session(each) for each in chosen if not each.is_rounding)
     }
+    why = credited_because(connection, document)
     return Explanation(
         number=document.number,
         credits=document.credits.number if document.credits else None,
@@ -209,7 +204,9 @@ def explain(
         gross_minor=document.gross_minor,
         due_minor=document.due_minor,
         lines=tuple(
-            trails[_session(each)].explained(each) for each in chosen if not each.is_rounding
+            trails[_session(each)].explained(each, why.get(each.line))
+            for each in chosen
+            if not each.is_rounding
         ),
         rounding=next((each for each in chosen if each.is_rounding), None),
     )
@@ -252,7 +249,9 @@ class _Trail:
         self._partition = moment.partition
         self._frames = read_frames(connection, log, self._positions())
 
-    def explained(self, line: InvoiceLine) -> ExplainedLine:
+    def explained(
+        self, line: InvoiceLine, credited: CreditedBecause | None = None
+    ) -> ExplainedLine:
         """Return *line* with all that is known of it."""
         decision = self._decision
         [rated] = [each for each in decision.lines if each.line == line.rated_line]
@@ -266,6 +265,7 @@ class _Trail:
             start_frame=self._frame(*self._ends()[0]) if frames else None,
             end_frame=self._frame(*self._ends()[-1]) if frames else None,
             session_frames=len(frames),
+            credited=credited,
         )
 
     def _positions(self) -> Iterable[Position]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, Self
 
+import msgspec
 import psycopg
 from psycopg import Connection, sql
 
@@ -18,12 +19,13 @@ from ledger.books.periods import ClosedMonths, MarkAct, MonthMark
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.invoices.booking import document_entry
-from ledger.invoices.document import read_document, render_invoice
+from ledger.invoices.crediting import credited_part
+from ledger.invoices.document import lines_before, read_document, render_invoice
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import Credited, InvoiceOrder, order_of
 from ledger.periods.periods import AccountingPeriods
-from ledger.rating.decisions import SessionRated
+from ledger.rating.decisions import SessionRated, SessionRevision
 from projections.replay.comparison import Comparison
 from projections.replay.prepayments import PrepaidComparison
 
@@ -65,9 +67,9 @@ class InvoiceComparison:
         with AccountingPeriods(dsn) as periods:
             self._marks = periods.document_marks()
         self._closed = ClosedMonths(self._marks)
-        # What credit notes credited of each invoice, and when that was issued, as they came.
+        # What credit notes credited of each invoice, and its date and cause, as they came.
         self._credited: defaultdict[str, list[SessionRated]] = defaultdict(list)
-        self._issued_on: dict[str, date] = {}
+        self._issued: dict[str, tuple[date, str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +92,7 @@ class InvoiceComparison:
             if order is not None:
                 written = order.number(invoice.place, invoice.issued_on)
                 again = render_invoice(order, number=written, issued_on=invoice.issued_on).decode()
-            self._issued_on[number] = invoice.issued_on
+            self._issued[number] = invoice.issued_on, invoice.cause
             yield Comparison("invoice document", number, invoice.document, again)
             hashed = None if again is None else sha256(again.encode()).hexdigest()
             yield Comparison("invoice hash", number, invoice.sha256, hashed)
@@ -103,7 +105,7 @@ class InvoiceComparison:
                 place = notification_id, number
                 yield from prepaid.document(*place, entry, customer, invoice.credits)
             if invoice.credits is not None and order is not None:
-                self._credited[invoice.credits] += order.sessions
+                self._credited[invoice.credits] += order.charged
         yield from prepaid.rest()
         # Booked, and no invoice was issued under that number.
         for number in sorted(known):
@@ -121,12 +123,42 @@ class InvoiceComparison:
         except UnratedSessionError:
             return None
         credited = None
-        if (number := invoice.credits) is not None:
-            before = tuple(sorted(self._credited[number], key=attrgetter("session_id")))
-            credited = Credited(number=number, issued_on=self._issued_on[number], before=before)
+        if invoice.credits is not None:
+            try:
+                credited = self._credits(invoice, invoice.credits, sessions)
+            except (UnratedSessionError, ValueError, LookupError, msgspec.MsgspecError):
+                return None  # what it says that it credits is not there, or no document at all
         return order_of(
             invoice.cause, sessions, self._declarations, at=invoice.issued_at, credited=credited
         )
+
+    def _credits(
+        self, note: Invoice, number: str, sessions: Sequence[SessionRated]
+    ) -> Credited | None:
+        """Return what a credit note is about: the lines that it names, and what follows from that.
+
+        Which lines, and which revision held by then, was found out when it was issued.
+        """
+        issued_on, cause = self._issued[number]
+        invoice = self._issuer.find(cause)
+        parts = {s.session_id: s.credited for s in read_document(note.document).sessions}
+        named = [parts[each.session_id] for each in sessions]
+        if invoice is None or None in named:
+            return None
+        known = [part for part in named if part is not None]
+        replaced_by = [
+            SessionRevision(each.session_id, part.replaced_by)
+            for each, part in zip(sessions, known, strict=True)
+        ]
+        before = lines_before(read_document(invoice.document))
+        again = {
+            was.session_id: credited_part(was, part.rated_lines, now, before[was.decides])
+            for was, part, now in zip(
+                sessions, known, rated_sessions(self._connection, replaced_by), strict=True
+            )
+        }
+        earlier = tuple(sorted(self._credited[number], key=attrgetter("session_id")))
+        return Credited(number=number, issued_on=issued_on, parts=again, before=earlier)
 
     def _row(self, invoice: Invoice, order: InvoiceOrder | None, again: str | None) -> Comparison:
         kept = self._connection.execute(ISSUED, (invoice.number,)).fetchone()
@@ -172,7 +204,7 @@ def _entry(invoice: Invoice, order: InvoiceOrder | None) -> JournalEntry | None:
     if order is None:
         return None
     before = order.credits.before if order.credits else None
-    return document_entry(invoice, order.sessions, before)
+    return document_entry(invoice, order.charged, before)
 
 
 def _legs(entry: JournalEntry | None) -> list[tuple[object, ...]]:

@@ -19,10 +19,9 @@ from projections.audit import trail
 from projections.audit.text import explanation_text
 from projections.audit.trail import (
     Explanation,
-    UnknownInvoiceError,
-    UnknownLineError,
     show_invoice,
 )
+from projections.errors import UnknownInvoiceError, UnknownLineError
 from tests.at_the_edge import original
 from tests.charging_day import at, choose, meter16, start16, status16, stop16
 from tests.depot import NOON, declared, keep_decisions, rated, session

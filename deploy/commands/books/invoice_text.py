@@ -9,6 +9,7 @@ from itertools import groupby
 
 from deploy.output import print_rows, say, shown
 from ledger.invoices.document import REVERSE_CHARGE, WITHOUT_TAX, Party, TaxTotal
+from ledger.invoices.order import CreditedPart
 from ledger.invoices.shown import (
     CostCentreTotal,
     InvoicedSession,
@@ -78,6 +79,8 @@ def _print_sessions(document: ShownInvoice, names: Mapping[str, str]) -> None:
         for session in sessions:
             say("")
             print_rows(_title(session, names), columns, lines[session.session_id])
+            if session.credited is not None:
+                say(_credited_words(session.credited))
         if centre in totals:
             say("")
             say(_subtotal(totals[centre], document.currency))
@@ -115,6 +118,15 @@ def _row(line: InvoiceLine, currency: str) -> tuple[object, ...]:
         shown(line.unit_price),
         f"{shown(line.vat_percent)} %" if line.vat_percent is not None else "-",
         amount(line.net_minor, currency),
+    )
+
+
+def _credited_words(credited: CreditedPart) -> str:
+    """Return which lines of the invoice a credit note takes back, and why, as a sentence."""
+    lines = ", ".join(map(str, credited.invoice_lines))
+    return (
+        f"lines {lines} of the invoice; revision {credited.replaced_by} of the session holds in "
+        f"their place ({credited.cause.value})"
     )
 
 

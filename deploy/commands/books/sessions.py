@@ -184,9 +184,26 @@ def correct(
     return _choose(session, "correct", reason, by, folder)
 
 
+def take_back(
+    session: str, *, reason: Reason, by: str | None = None, folder: ReadingFolder = READ_FOLDER
+) -> int:
+    """Take a release or a write-off back.
+
+    What was released is not billed any more, and what was invoiced of it credited; it waits for a
+    person, or for what settles its doubts. What was written off is rated as it is.
+
+    Args:
+        session: The session's id.
+        reason: Why; it is kept with the decision.
+        by: Who decides (default: your login).
+        folder: Where.
+    """
+    return _choose(session, "take_back", reason, by, folder)
+
+
 def _choose(
     session: str,
-    act: Literal["release", "write_off", "correct"],
+    act: Literal["release", "write_off", "correct", "take_back"],
     reason: str,
     by: str | None,
     folder: ReadingFolder,
@@ -219,4 +236,5 @@ def _choose(
         at = f"{chosen.at.partition}/{chosen.at.position}"
         why = f" ({', '.join(chosen.reasons)})" if chosen.reasons else ""
         say(f"session {session} is {chosen.state}{why}; the choice stands in the log at {at}")
-    return 1 if chosen.state == "held" else 0
+    is_undone = act == "take_back" and chosen.state == "written_off"
+    return 1 if chosen.state == "held" or is_undone else 0

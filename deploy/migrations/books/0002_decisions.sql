@@ -115,15 +115,27 @@ CREATE INDEX invoiced_session_number ON invoiced_session (number);
 CREATE INDEX issued_invoice_issued ON issued_invoice (issued_on, number);
 CREATE INDEX issued_invoice_credits ON issued_invoice (credits) WHERE credits IS NOT NULL;
 
--- What stands on an invoice is credited at most once.
+-- What credit notes are about. `is_rest`: with this one nothing of the rating stands any more.
 CREATE TABLE credited_session (
     session_id text    NOT NULL,
     revision   integer NOT NULL,
     number     text    NOT NULL REFERENCES issued_invoice,
-    PRIMARY KEY (session_id, revision),
+    is_rest    boolean NOT NULL,
+    PRIMARY KEY (session_id, revision, number),
     FOREIGN KEY (session_id, revision) REFERENCES invoiced_session
 );
+CREATE UNIQUE INDEX credited_session_rest ON credited_session (session_id, revision) WHERE is_rest;
 CREATE INDEX credited_session_number ON credited_session (number);
+
+-- What stands on an invoice is credited at most once, line by line (of the rating).
+CREATE TABLE credited_line (
+    session_id text    NOT NULL,
+    revision   integer NOT NULL,
+    line       integer NOT NULL,
+    number     text    NOT NULL,
+    PRIMARY KEY (session_id, revision, line),
+    FOREIGN KEY (session_id, revision, number) REFERENCES credited_session
+);
 
 -- From which record on a legal entity's books are closed up to and with `month` ("2026-03") in a
 -- partition, or are open again from that month on. `number` counts its marks. In partition -1 stand
@@ -256,5 +268,7 @@ CREATE TRIGGER invoiced_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCA
     ON invoiced_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER credited_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON credited_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
+CREATE TRIGGER credited_line_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON credited_line FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER journal_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON journal_entry FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();

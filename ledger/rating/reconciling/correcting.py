@@ -26,20 +26,35 @@ def corrected(
     *,
     frames: tuple[tuple[int, int], ...] = (),
     chosen: Release | None = None,
+    cause: CorrectionCause | None = None,
 ) -> SessionRated:
     """Return *now* as the correction of *was*, the rating that held until then.
 
-    *frames* brought it about, or a person who has *chosen* so.
+    *frames* brought it about, or a person who has *chosen* so; *cause* says it more exactly.
     """
     said = SessionCorrected(
         revision=was.revision,
-        cause=CorrectionCause.PERSON if chosen else CorrectionCause.LATE_FACT,
+        cause=cause or (CorrectionCause.PERSON if chosen else CorrectionCause.LATE_FACT),
         net_minor=was.net_minor,
         tax_minor=was.tax_minor,
         energy_wh=was.energy_wh,
         frames=frames,
         by=chosen.by if chosen else None,
         reason=chosen.reason if chosen else None,
+    )
+    return replace(now, corrects=said)
+
+
+def after_write_off(now: SessionRated, revision: int, chosen: Release) -> SessionRated:
+    """Return *now* as what follows a write-off, the decision *revision*, that was taken back."""
+    said = SessionCorrected(
+        revision=revision,
+        cause=CorrectionCause.WRITE_OFF_TAKEN_BACK,
+        net_minor=0,
+        tax_minor=0,
+        energy_wh=Decimal(0),
+        by=chosen.by,
+        reason=chosen.reason,
     )
     return replace(now, corrects=said)
 

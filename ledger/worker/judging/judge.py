@@ -32,6 +32,7 @@ from ledger.sessions.loose_frames import flags_of_stop
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED, PRICED, UNDECIDED, SessionAct, SessionState, moved
 from ledger.worker.fact_shelf import FactShelf
+from ledger.worker.judging.choosing import Chooser
 from ledger.worker.judging.extent import (
     Extent,
     beside_decided,
@@ -59,6 +60,7 @@ class Judge:
         self._connection, self._shelf = connection, shelf
         self._rater, self._findings = rater, findings
         self._reviewer = Reviewer(connection, rater, findings)
+        self._chooser = Chooser(connection, rater, findings, self._reviewer)
         self._folds = LiveFolds(shelf)
         self.recollection = Recollection(connection, shelf, findings, self._folds, rater.traits)
         self._inherited: dict[str, list[str]] = {}
@@ -95,7 +97,7 @@ class Judge:
             if key not in memory.rows and found.transaction_ref not in memory.covered
         ]
         self.recollection.sessions(memory, unknown)
-        aliases = self._settle_vanished(memory, seen)
+        aliases = self._settle_vanished(memory, seen, moment)
         for session_id, found in folded.items():
             if session_id in aliases:
                 row = aliases[session_id]
@@ -136,7 +138,7 @@ class Judge:
             if verdict is not None:
                 self._findings.conclude(row, verdict)
             self._findings.change(row)
-        elif session_id in seen.changed:
+        elif session_id in seen.changed or Flag.DISSOLVED in row.flags:
             self._reviewer.review(row, session, moment, memory.heard_at)
         return session
 
@@ -263,26 +265,20 @@ class Judge:
 
     def choose(self, memory: StationMemory, choice: Choice, moment: Moment) -> bool:
         """Follow a person's *choice* about a session; say whether that was possible."""
-        station_id, is_correction = choice.station, choice.choice == "correct"
         row = self._row(memory, choice.session_id)
-        if row is None or row.station_id != station_id:
-            return False
-        if row.state not in (PRICED if is_correction else {SessionState.HELD}):
+        if row is None or not self._chooser.may(row, choice):
             return False
         # A record holds one decision about a session: its position is in the key.
         if self._findings.has_decided(row.session_id, moment):
             return False
-        session = self._fold_around(row, memory, moment)
-        if session is None:
-            return False
-        if Flag.DECIDED_BEFORE in row.flags:
-            session = session.flagged(Flag.DECIDED_BEFORE)
-        if is_correction:
-            self._reviewer.choose(row, session, moment, choice, memory.heard_at)
-        else:
-            self._findings.conclude(row, self._rater.choose(session, row, moment, choice))
+        memory.rows[row.session_id] = row
+
+        def fold() -> ChargingSession | None:
+            return self._fold_around(row, memory, moment)
+
+        is_done = self._chooser.follow(row, choice, moment, memory.heard_at, fold)
         memory.settle()
-        return True
+        return is_done
 
     def validate(self, memory: StationMemory, validation: Validation) -> SessionRow | None:
         """Note a code that was shown for a session; return that, None where it is too late."""
@@ -348,7 +344,9 @@ class Judge:
             return msgspec.structs.replace(session, session_id=row.session_id)
         return None
 
-    def _settle_vanished(self, memory: StationMemory, seen: Seen) -> dict[str, SessionRow]:
+    def _settle_vanished(
+        self, memory: StationMemory, seen: Seen, moment: Moment
+    ) -> dict[str, SessionRow]:
         """Deal with rows that the fold no longer knows; return under which ids others go on.
 
         A session's id holds its start, and a late fact may move that. What was decided keeps the id
@@ -380,6 +378,8 @@ class Judge:
             elif row.state is SessionState.HELD and heir:
                 row.state = moved(row.state, SessionAct.REPLACE)
                 self._findings.change(row)
+            elif row.state in PRICED and Flag.DISSOLVED not in row.flags:
+                self._reviewer.dissolve(row, moment)
         return aliases
 
     def _note_stops(self, seen: Seen, memory: StationMemory, moment: Moment) -> None:

@@ -17,7 +17,7 @@ from psycopg import Connection
 
 from ledger.facts.flags import Flag
 from ledger.log.envelope import Choice
-from ledger.rating.decisions import Moment, SessionRated
+from ledger.rating.decisions import CorrectionCause, Moment, SessionRated
 from ledger.rating.reconciling.correcting import is_billed_otherwise
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import PRICED, SessionAct, SessionState
@@ -65,13 +65,36 @@ class Reviewer:
             return
         verdict = self._rater.correct(found, session, was, moment)
         if verdict is not None:
-            self._conclude(row, session, verdict, heard_at)
+            self.conclude(row, session, verdict, heard_at)
             return
         if not isinstance(found, SessionRated) or self._rater.asks_first(moment):
             reasons = () if isinstance(found, SessionRated) else found.reasons
             row.flags = sorted({*row.flags, Flag.CORRECTION_WAITS})
             row.reasons = [reason.code for reason in reasons]
         self._findings.change(row)
+
+    def dissolve(self, row: SessionRow, moment: Moment, choice: Choice | None = None) -> bool:
+        """Bill nothing of a priced session that by late facts is none any more.
+
+        Where a person must agree, say so on it, until *choice* does; say whether it was possible.
+        """
+        cause = CorrectionCause.DISSOLVED
+        if row.state not in PRICED:
+            return False
+        was = self._findings.rating(self._connection, row)
+        if was.not_billed is cause:
+            return False
+        if choice is None:
+            self._findings.mark_late(row, moment_at=moment.at)
+        if choice is None and self._rater.asks_first(moment):
+            row.flags = sorted({*row.flags, Flag.CORRECTION_WAITS})
+            row.reasons = [cause.value]
+            self._findings.change(row)
+            return True
+        row.flags = [flag for flag in row.flags if flag != Flag.CORRECTION_WAITS]
+        row.flags = sorted({*row.flags, Flag.DISSOLVED})
+        self._findings.conclude(row, self._rater.not_billed(was, moment, cause, choice=choice))
+        return True
 
     def choose(
         self,
@@ -85,17 +108,18 @@ class Reviewer:
         was = self._findings.rating(self._connection, row)
         found = self._rater.correct_as_chosen(session, row, moment, choice, was)
         if isinstance(found, Verdict):
-            self._conclude(row, session, found, heard_at)
+            self.conclude(row, session, found, heard_at)
         elif found is None:
             self._waits_no_more(row)
         else:
             row.reasons = [reason.code for reason in found]
             self._findings.change(row)
 
-    def _conclude(
+    def conclude(
         self, row: SessionRow, session: ChargingSession, verdict: Verdict, heard_at: datetime
     ) -> None:
-        late = {Flag.LATE_FACT} & set(row.flags)
+        """Keep *verdict*, a correction, with *session* as it is now."""
+        late = {Flag.LATE_FACT, Flag.DISPUTED} & set(row.flags)
         row.describe(session, heard_at)
         row.flags = sorted({*row.flags, *late})
         self._findings.conclude(row, verdict)

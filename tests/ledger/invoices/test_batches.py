@@ -21,8 +21,14 @@ from ledger.invoices import booking, issuing
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from ledger.invoices.numbering import INVOICES
-from ledger.invoices.order import Credited, cause_of_credit, cause_of_session, order_of
-from ledger.rating.decisions import Moment, SessionRated
+from ledger.invoices.order import (
+    Credited,
+    CreditedPart,
+    cause_of_credit,
+    cause_of_session,
+    order_of,
+)
+from ledger.rating.decisions import CorrectionCause, Moment, SessionRated
 from ledger.rating.reconciling.correcting import corrected
 from tests.depot import NOON, declared, keep_decisions, rated, session
 
@@ -225,7 +231,11 @@ def test_notes_of_one_invoice_that_a_kill_left_are_booked_one_after_the_other(
     before: tuple[SessionRated, ...] = ()
     orders = []
     for count, each in enumerate(billed, 1):
-        credited = Credited(number=invoice, issued_on=issued_on, before=before)
+        part = CreditedPart(
+            invoice_lines=(count,), rated_lines=(1,), replaced_by=2, cause=CorrectionCause.LATE_FACT
+        )
+        parts = {each.session_id: part}
+        credited = Credited(number=invoice, issued_on=issued_on, parts=parts, before=before)
         cause = cause_of_credit(invoice, count)
         orders.append(order_of(cause, [each], DECLARED, at=CHRISTMAS, credited=credited))
         before = (each,)

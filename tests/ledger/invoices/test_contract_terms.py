@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from deploy.commands.books.invoice_text import print_document
 from ledger.declared.declarations import BEGINNING, Declarations, Kind
 from ledger.invoices.document import InvoiceDocument, read_document, render_invoice
-from ledger.invoices.order import Credited, cause_of_month, order_of
+from ledger.invoices.order import Credited, CreditedPart, cause_of_month, order_of
 from ledger.invoices.shown import ShownInvoice, shown_invoice
 from ledger.master_data.customers import Customer, Invoicing
 from ledger.master_data.tokens import Token
-from ledger.rating.decisions import SessionRated, decode_decision, encode_decision
+from ledger.rating.decisions import CorrectionCause, SessionRated, decode_decision, encode_decision
 from tests.depot import NOON, declared, rated, session
 
 CAUSE = cause_of_month(legal_entity="depot", customer="fleet", currency="EUR", month="2026-11")
@@ -53,7 +53,11 @@ def test_without_terms_the_bytes_are_as_before_and_say_nothing_of_it() -> None:
 
 
 def test_a_credit_note_is_due_on_no_day() -> None:
-    credited = Credited(number="WL-2026-000000", issued_on=DAY)
+    part = CreditedPart(
+        invoice_lines=(1,), rated_lines=(1,), replaced_by=2, cause=CorrectionCause.LATE_FACT
+    )
+    parts = {session().session_id: part}
+    credited = Credited(number="WL-2026-000000", issued_on=DAY, parts=parts)
 
     assert read_document(rendered(on_terms(14), credited=credited)).due_on is None
 

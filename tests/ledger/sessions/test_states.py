@@ -13,7 +13,6 @@ from ledger.sessions.states import (
     DECIDED,
     MEANINGS,
     MOVES,
-    PRICED,
     UNDECIDED,
     UNFINISHED,
     IllegalSessionMoveError,
@@ -41,8 +40,8 @@ def test_a_session_moves_as_the_table_says_and_not_otherwise(
 def test_what_is_decided_or_replaced_never_moves_again() -> None:
     moves = {(state, act) for state, act in MOVES if state in DECIDED | {SessionState.REPLACED}}
 
-    # But for its price, which may be corrected.
-    assert moves == {(state, SessionAct.CORRECT) for state in PRICED}
+    # But for its price, which may be corrected, and for a write-off that is taken back.
+    assert moves == {(state, SessionAct.CORRECT) for state in DECIDED}
 
 
 def test_every_state_is_reached_from_open() -> None:

@@ -92,8 +92,12 @@ def begun(dsn: str, **policy: Decimal | bool) -> str:
 
 
 def rating(dsn: str, revision: int) -> SessionRated:
+    return rating_of(dsn, SESSION, revision)
+
+
+def rating_of(dsn: str, session_id: str, revision: int) -> SessionRated:
     with connect(dsn) as connection:
-        return rated_sessions(connection, [SessionRevision(SESSION, revision)])[0]
+        return rated_sessions(connection, [SessionRevision(session_id, revision)])[0]
 
 
 def shown(dsn: str) -> tuple[Any, ...]:

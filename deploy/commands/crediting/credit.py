@@ -1,0 +1,85 @@
+"""`wattledger credit`: an invoice, or a line of it, that a person gives back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy.commands.crediting.chosen import Reason, credited_sessions, say_amount
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
+from deploy.output import complain, print_json, say
+from deploy.running.opening import opened_with_log
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deploy.commands.crediting.chosen import CreditedSession
+    from ledger.books.document_taxes import DocumentTaxes
+
+
+def credit(
+    invoice: str,
+    *,
+    reason: Reason,
+    line: int | None = None,
+    preview: bool = False,
+    by: str | None = None,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Give an invoice, or one line of it, back: it is credited, and stays free whatever comes late.
+
+    Each session on it gets a further revision, in which these lines are free. The credit note
+    follows an hour (the policy's wait_s) later; what is left of the invoice stands.
+
+    Args:
+        invoice: The invoice's number.
+        reason: Why; it is kept with the decision, on no document.
+        line: Only this line, as `wattledger explain` numbers them.
+        preview: Say what would be credited, and do nothing.
+        by: Who decides (default: your login).
+        folder: Where.
+    """
+    from deploy.commands.crediting.chosen import choices_of, parts_of, record_all
+    from ledger.desk.crediting.billed_parts import owed_no_more
+
+    settings = folder.settings()
+    with opened_with_log(settings) as (connection, log):
+        parts = parts_of(connection, invoice, line)
+        owed, currency = owed_no_more(connection, invoice, parts), parts[0].was.currency
+        if not preview:
+            choices = choices_of(parts, "credit", by or login(), reason)
+            record_all(connection, log, settings, choices, is_shown=not folder.json)
+        sessions = credited_sessions(connection, parts)
+    missed = [] if preview else [each.session_id for each in sessions if not each.is_done]
+    _tell(invoice, owed, currency, sessions, is_done=not preview, is_json=folder.json)
+    for session_id in missed:
+        complain(f"{session_id} was corrected meanwhile, or is free already: look and credit again")
+    return 1 if missed else 0
+
+
+def _tell(
+    invoice: str,
+    owed: DocumentTaxes,
+    currency: str,
+    sessions: Sequence[CreditedSession],
+    *,
+    is_done: bool,
+    is_json: bool,
+) -> None:
+    """Say what is owed no more, or would be."""
+    if is_json:
+        print_json(
+            {
+                "invoice": invoice,
+                "is_applied": is_done,
+                "currency": currency,
+                "net_minor": owed.net_minor,
+                "tax_minor": owed.tax_minor,
+                "due_minor": owed.due_minor,
+                "sessions": sessions,
+            }
+        )
+        return
+    say_amount(owed, currency, is_done=is_done)
+    if is_done:
+        say("The credit note follows an hour (the policy's wait_s) after: wattledger invoices")

@@ -1,0 +1,84 @@
+"""`wattledger dispute`: what the payer of an invoice or a session contests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from deploy.commands.crediting.chosen import Reason
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
+from deploy.errors import DeployError
+from deploy.output import print_json, say
+from deploy.running.opening import opened_with_log
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from ledger.desk.crediting.billed_parts import BilledPart
+    from ledger.log.envelope import ChoiceKind
+
+
+class NotDisputedError(DeployError):
+    """Nobody contests what is to be decided."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"nobody disputes {what}: `wattledger sessions held` lists what is")
+
+
+def dispute(
+    what: str,
+    *,
+    reason: Reason,
+    line: int | None = None,
+    resolve: Literal["uphold", "reject"] | None = None,
+    by: str | None = None,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Note that the payer of an invoice or session contests it, or decide about that.
+
+    Each session is flagged `disputed` and listed with `sessions held`; no money moves. Upheld, what
+    is named is given back as `wattledger credit` does; rejected, it is owed as before.
+
+    Args:
+        what: The invoice's number, or the session's id.
+        reason: What the payer says, or why it is decided so; it is kept, on no document.
+        line: Only this line of the invoice, or of the session's rating.
+        resolve: Decide about a dispute: uphold or reject it.
+        by: Who says so (default: your login).
+        folder: Where.
+    """
+    from deploy.commands.crediting.chosen import choices_of, record_all
+    from ledger.facts.flags import Flag
+
+    kind: ChoiceKind = resolve or "dispute"
+    settings = folder.settings()
+    with opened_with_log(settings) as (connection, log):
+        parts = _parts(connection, what, line)
+        if resolve is not None:
+            parts = [part for part in parts if Flag.DISPUTED in part.flags]
+            if not parts:
+                raise NotDisputedError(what)
+        choices = choices_of(parts, kind, by or login(), reason)
+        record_all(connection, log, settings, choices, is_shown=not folder.json)
+        ids = [part.now.session_id for part in parts]
+        query = "SELECT session_id, flags FROM session WHERE session_id = ANY(%s) ORDER BY 1"
+        flags = dict(connection.execute(query, (ids,)).fetchall())
+    disputed = [each for each in ids if Flag.DISPUTED in flags[each]]
+    if folder.json:
+        print_json({"what": what, "choice": kind, "sessions": ids, "disputed": disputed})
+    else:
+        done = {"dispute": "disputed", "uphold": "given back", "reject": "owed as before"}
+        say(f"{what}: {len(ids)} sessions are {done[kind]}.")
+    is_missed = len(disputed) < len(ids) if resolve is None else bool(disputed)
+    return 1 if is_missed else 0
+
+
+def _parts(connection: Connection[Any], what: str, line: int | None) -> list[BilledPart]:
+    """Return what of an invoice, or of a session that may not be invoiced yet, is meant."""
+    from deploy.commands.crediting.chosen import parts_of
+    from ledger.desk.crediting.billed_parts import rated_part
+
+    query = "SELECT FROM issued_invoice WHERE number = %s"
+    if connection.execute(query, (what,)).rowcount:
+        return parts_of(connection, what, line)
+    return [rated_part(connection, what, line)]

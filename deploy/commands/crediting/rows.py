@@ -1,0 +1,31 @@
+"""The commands about what is given back and contested."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.commands.command import Command
+
+CREDITING_COMMANDS: Final = (
+    Command(
+        words="credit",
+        function="deploy.commands.crediting.credit:credit",
+        summary=(
+            "Give an invoice, or one line of it, back: it is credited, and stays free whatever "
+            "comes late."
+        ),
+        examples=(
+            "credit WL-2026-000017 --line 3 --reason 'the barrier was down' --preview",
+            "credit WL-2026-000017 --reason goodwill --by anna",
+        ),
+    ),
+    Command(
+        words="dispute",
+        function="deploy.commands.crediting.dispute:dispute",
+        summary="Note that the payer of an invoice or session contests it, or decide about that.",
+        examples=(
+            "dispute WL-2026-000017 --line 3 --reason 'says the car was gone'",
+            "dispute WL-2026-000017 --line 3 --resolve uphold --reason 'the camera shows it'",
+        ),
+    ),
+)

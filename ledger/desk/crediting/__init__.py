@@ -1,0 +1,1 @@
+"""What people give back of invoices, and what payers contest."""
