@@ -14,7 +14,7 @@ from projections.balances.energy import EnergyBalance, EnergyDay
 
 _NAMES: LiteralString = """
 metered_wh, billed_wh, free_wh, held_for_decision_wh, waiting_wh, open_wh, written_off_wh,
-unattributed_wh, late_wh, dropped_wh
+unattributed_wh, late_wh, dropped_wh, invoiced_wh, no_invoice_wh
 """
 _OF_DAYS: LiteralString = """
 FROM energy_day
@@ -29,12 +29,13 @@ SELECT count(*), count(*) FILTER (
         WHERE metered_wh - dropped_wh <> billed_wh + free_wh + held_for_decision_wh + waiting_wh
             + open_wh + written_off_wh + unattributed_wh
     ), sum(metered_wh), sum(billed_wh), sum(free_wh), sum(held_for_decision_wh), sum(waiting_wh),
-    sum(open_wh), sum(written_off_wh), sum(unattributed_wh), sum(late_wh), sum(dropped_wh)
+    sum(open_wh), sum(written_off_wh), sum(unattributed_wh), sum(late_wh), sum(dropped_wh),
+    sum(invoiced_wh), sum(no_invoice_wh)
 """
 _MONTH_SUMS: LiteralString = """
 SELECT sum(days), sum(days_off), sum(metered_wh), sum(billed_wh), sum(free_wh),
     sum(held_for_decision_wh), sum(waiting_wh), sum(open_wh), sum(written_off_wh),
-    sum(unattributed_wh), sum(late_wh), sum(dropped_wh)
+    sum(unattributed_wh), sum(late_wh), sum(dropped_wh), sum(invoiced_wh), sum(no_invoice_wh)
 FROM energy_month
 WHERE (%(station)s::text IS NULL OR station_id = %(station)s)
   AND month >= coalesce(%(first)s, '-infinity'::date)
