@@ -336,6 +336,17 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        words="leakage",
+        function="deploy.commands.energy.leakage:leakage",
+        summary=(
+            "Show what was metered, rated and invoiced, and each Wh not billed: why, and its value."
+        ),
+        examples=(
+            "leakage --from 2026-03-01 --to 2026-04-01",
+            "leakage --site harbour --json",
+        ),
+    ),
+    Command(
         words="journal",
         function="deploy.commands.books.journal:journal",
         summary="Show what was booked, or write it for other books: CSV, XLSX, beancount.",

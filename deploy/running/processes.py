@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import threading
@@ -339,7 +340,7 @@ async def _work_in_group(context: PartContext, ready: Ready, watch: Watch) -> No
 
 
 def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, watch: Watch) -> None:
-    """Issue invoices for what the worker rated."""
+    """Issue invoices for what the worker rated, and keep read models up beside that."""
     from deploy.observing.invoicing_condition import InvoicingCondition  # noqa: PLC0415
     from ledger.database import ended_when_silent  # noqa: PLC0415 - only this process needs it
     from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415
@@ -348,8 +349,24 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, wa
     dsn = ended_when_silent(context.dsn, SILENT_SECONDS_MAX, also_idle=True)
     with _event_log(context) as log, closing(Invoicer(dsn, log)) as invoicer:
         watch.begin(InvoicingCondition(context.dsn, _log_to_ask(context), invoicer))
+        keeping = _keeping(dsn, stop) if isinstance(context.clock, SystemClock) else None
         ready(None)
         invoicer.run(stop, beat=watch.beat)
+        if keeping is not None:
+            keeping.join()
+
+
+def _keeping(dsn: str, stop: threading.Event) -> threading.Thread:
+    """Keep read models up in a thread until *stop* is set."""
+    from projections.energy.keeping import keep_up  # noqa: PLC0415 - only this process needs it
+
+    def tell(station_id: str, error: Exception) -> None:
+        log = logging.getLogger("wattledger.energy")
+        log.error("cannot count the energy of %s: %s", station_id or "stations", error)
+
+    keeping = threading.Thread(target=keep_up, args=(dsn, stop, tell), name="energy", daemon=True)
+    keeping.start()
+    return keeping
 
 
 def publish_decisions(

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from ledger.books.decisions_store import is_to_be_invoiced
 from ledger.facts.station_traits import zone_of
 from ledger.rating.decisions import SessionRated
 from ledger.sessions.states import SessionState
@@ -24,6 +25,8 @@ class SessionDay(NamedTuple):
     `shared_wh` of it another session has before it. `decided_as` is the session that was rated
     under the id that it had then, where that moved since; None: nothing rated stands for it, and
     `state` says why. `late_wh` came to light after the rating and is nobody's.
+    Of what is billed `invoiced_wh` stands on an invoice, `no_invoice_wh` comes on none: it is
+    settled with a partner, or nothing is due for it.
     """
 
     session_id: str
@@ -35,6 +38,8 @@ class SessionDay(NamedTuple):
     billed_wh: Decimal = _ZERO
     free_wh: Decimal = _ZERO
     late_wh: Decimal = _ZERO
+    invoiced_wh: Decimal = _ZERO
+    no_invoice_wh: Decimal = _ZERO
 
     @property
     def unpaid_wh(self) -> Decimal:
@@ -48,10 +53,12 @@ def allotted(
     *,
     states: Mapping[str, str],
     rated: Mapping[str, SessionRated],
+    invoiced: Mapping[str, Decimal],
     time_zone: str,
 ) -> Iterator[SessionDay]:
     """Yield what became of what sessions have *drawn*, for each of them and each day.
 
+    *invoiced* is the energy of rated sessions that stands on invoices.
     What was *rated* and no register tells of any more has a day too, on which it drew nothing.
     """
     left = dict(rated)
@@ -61,7 +68,8 @@ def allotted(
         if rating is None and (moved := renamed.get(without_start(session_id))):
             rating = left.pop(moved.pop())
         if rating is not None:
-            yield from _laid(rating, session_id, by_day, shared.get(session_id, {}))
+            taken_by_day = shared.get(session_id, {})
+            yield from _laid(rating, session_id, by_day, taken_by_day, invoiced)
             continue
         state = states.get(session_id, SessionState.WAITING)
         for day, energy_wh in by_day.items():
@@ -69,7 +77,7 @@ def allotted(
             yield SessionDay(session_id, day, energy_wh, taken, state)
     for rating in left.values():
         day = rating.ended_at.astimezone(zone_of(time_zone)).date()
-        yield from _laid(rating, rating.session_id, {day: _ZERO}, {})
+        yield from _laid(rating, rating.session_id, {day: _ZERO}, {}, invoiced)
 
 
 def without_start(session_id: str) -> str:
@@ -87,18 +95,24 @@ def _renamed(rated: Collection[str], drawn: Collection[str]) -> defaultdict[str,
 
 
 def _laid(
-    rating: SessionRated, session_id: str, by_day: DayWh, shared: DayWh
+    rating: SessionRated,
+    session_id: str,
+    by_day: DayWh,
+    shared: DayWh,
+    invoiced: Mapping[str, Decimal],
 ) -> Iterator[SessionDay]:
     """Lay a rated session's energy on its days: what is free first, as allowances count.
 
     What the session drew beyond its rating came late and is nobody's until it is corrected.
     """
     free, billed = rating.free_wh, rating.billed_wh
+    documented, has_invoice = invoiced.get(rating.session_id, _ZERO), is_to_be_invoiced(rating)
     for number, day in enumerate(sorted(by_day), 1):
         # The last day takes what is left, so that the days add up to the rating.
         is_last = number == len(by_day)
         free_here = free if is_last else min(by_day[day], free)
         billed_here = billed if is_last else min(by_day[day] - free_here, billed)
+        documented_here = documented if is_last else min(billed_here, documented)
         yield SessionDay(
             session_id,
             day,
@@ -109,5 +123,8 @@ def _laid(
             billed_wh=billed_here,
             free_wh=free_here,
             late_wh=max(by_day[day] - free_here - billed_here, _ZERO),
+            invoiced_wh=documented_here,
+            no_invoice_wh=_ZERO if has_invoice or documented_here else billed_here,
         )
+        documented -= documented_here
         free, billed = free - free_here, billed - billed_here

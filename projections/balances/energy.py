@@ -24,6 +24,7 @@ from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from ledger.sessions.states import SessionState
 from projections.balances.allotted import SessionDay, allotted
+from projections.balances.documented import documented_wh
 from projections.balances.station_energy import DayEnergy, station_energy
 from projections.stations.history import StationHistory, station_history
 from tariffs.quantities import EXACT
@@ -51,7 +52,8 @@ PART_OF: Final[Mapping[str, str]] = {
 class EnergyDay:
     """One station on one day of its site's calendar, or a total of such days; energies in Wh.
 
-    `late_wh` is the part of `unattributed_wh` that came to light after a session was rated.
+    `late_wh` is the part of `unattributed_wh` that came to light after a session was rated. Of
+    `billed_wh`, `invoiced_wh` stands on invoices and `no_invoice_wh` comes on none.
     """
 
     station_id: str
@@ -66,6 +68,8 @@ class EnergyDay:
     unattributed_wh: Decimal = ZERO
     late_wh: Decimal = ZERO
     dropped_wh: Decimal = ZERO
+    invoiced_wh: Decimal = ZERO
+    no_invoice_wh: Decimal = ZERO
 
     @property
     def held_wh(self) -> Decimal:
@@ -140,8 +144,9 @@ def _station_days(
     history = station_history(connection, declarations, station_id)
     states = dict(connection.execute(STATES, (station_id,)).fetchall())
     rated = _ratings(connection, station_id)
+    invoiced = documented_wh(connection, rated)
     with localcontext(EXACT):
-        return _laid(station_id, history, states, rated)
+        return _laid(station_id, history, states, rated, invoiced)
 
 
 def _laid(
@@ -149,12 +154,20 @@ def _laid(
     history: StationHistory,
     states: Mapping[str, str],
     rated: Mapping[str, SessionRated],
+    invoiced: Mapping[str, Decimal],
 ) -> list[EnergyDay]:
     """Lay what a station metered and what became of it on its days."""
     traits = history.traits
     metered = station_energy(history.facts, history.sessions.values(), traits, first=rated)
     drawn, shared = by_session(metered)
-    sessions = allotted(drawn, shared, states=states, rated=rated, time_zone=traits.time_zone)
+    sessions = allotted(
+        drawn,
+        shared,
+        states=states,
+        rated=rated,
+        invoiced=invoiced,
+        time_zone=traits.time_zone,
+    )
     return energy_days(station_id, metered, sessions)
 
 
@@ -189,6 +202,8 @@ def energy_days(
             continue
         day.free_wh += each.free_wh
         day.billed_wh += each.billed_wh
+        day.invoiced_wh += each.invoiced_wh
+        day.no_invoice_wh += each.no_invoice_wh
         day.late_wh += each.late_wh
         day.unattributed_wh += each.late_wh
     return [days[day] for day in sorted(days)]

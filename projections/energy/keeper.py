@@ -8,10 +8,10 @@ settled last (`projections.energy.chapters`), whoever counts it; two never count
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from decimal import localcontext
+from decimal import Decimal, localcontext
 from typing import Any, Final, LiteralString
 
 import msgspec
@@ -21,7 +21,7 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.facts.flags import Flag
 from ledger.facts.station_traits import StationTraits
-from projections.balances.allotted import allotted
+from projections.balances.allotted import SessionDay, allotted
 from projections.balances.energy import by_session
 from projections.energy.carried import Carried, FactRow
 from projections.energy.chapters import SESSIONS_MIN, Recounted, recounted
@@ -267,13 +267,7 @@ class _Counting:
             known += self._tables.nameless_sessions(carried.at)
         days = [day for chapter in counted.chapters for day in chapter.days]
         drawn, shared = by_session(days)
-        parts = allotted(
-            drawn,
-            shared,
-            states={each.session_id: each.state for each in known if each.state != "replaced"},
-            rated=self._tables.ratings(each.session_id for each in known),
-            time_zone=self._traits.time_zone,
-        )
+        parts = self._allotted(drawn, shared, known)
         worker = {each.session_id: each for each in known}
         folded = {each.session_id: each for each in counted.counted.rises.sessions}
         chapters = {
@@ -307,28 +301,44 @@ class _Counting:
 
     def _again(self, moved: dict[tuple[str, str], list[SettledRow]]) -> Iterator[KeptRow]:
         """Yield what became of sessions that moved, though nothing was told of them."""
-        for (reference, session_id), rows in moved.items():
-            known = self._tables.sessions(() if session_id else (reference,), (session_id,))
-            drawn: defaultdict[str, dict[date, Any]] = defaultdict(dict)
-            shared: defaultdict[str, dict[date, Any]] = defaultdict(dict)
+        references = [reference for reference, session_id in moved if not session_id]
+        known = self._tables.sessions(references, [key[1] for key in moved if key[1]])
+        drawn: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)
+        shared: defaultdict[str, dict[date, Decimal]] = defaultdict(dict)
+        chapters: dict[tuple[str, str], int] = {}
+        keys = {each.session_id: _key(each.transaction_ref, each.session_id) for each in known}
+        for key, rows in moved.items():
+            chapters[key] = rows[0].chapter
             for row in rows:
                 if row.is_told:
+                    keys[row.session_id] = key
                     drawn[row.session_id][row.day] = row.drawn_wh
                     shared[row.session_id][row.day] = row.shared_wh
-            for part in allotted(
-                drawn,
-                shared,
-                states={each.session_id: each.state for each in known if each.state != "replaced"},
-                rated=self._tables.ratings(each.session_id for each in known),
-                time_zone=self._traits.time_zone,
-            ):
-                yield KeptRow(
-                    transaction_ref=reference,
-                    chapter=rows[0].chapter,
-                    is_shared=False,
-                    is_told=part.session_id in drawn,
-                    part=part,
-                )
+        for part in self._allotted(drawn, shared, known):
+            key = keys[part.session_id]
+            yield KeptRow(
+                transaction_ref=key[0],
+                chapter=chapters[key],
+                is_shared=False,
+                is_told=part.session_id in drawn,
+                part=part,
+            )
+
+    def _allotted(
+        self,
+        drawn: Mapping[str, Mapping[date, Decimal]],
+        shared: Mapping[str, Mapping[date, Decimal]],
+        known: Sequence[KnownSession],
+    ) -> Iterator[SessionDay]:
+        rated = self._tables.ratings(each.session_id for each in known)
+        return allotted(
+            drawn,
+            shared,
+            states={each.session_id: each.state for each in known if each.state != "replaced"},
+            rated=rated,
+            invoiced=self._tables.documented(rated),
+            time_zone=self._traits.time_zone,
+        )
 
 
 def _key(reference: str, session_id: str) -> tuple[str, str]:

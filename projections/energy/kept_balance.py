@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
@@ -14,11 +14,11 @@ from projections.balances.energy import EnergyBalance, EnergyDay
 
 _NAMES: LiteralString = """
 metered_wh, billed_wh, free_wh, held_for_decision_wh, waiting_wh, open_wh, written_off_wh,
-unattributed_wh, late_wh, dropped_wh
+unattributed_wh, late_wh, dropped_wh, invoiced_wh, no_invoice_wh
 """
 _OF_DAYS: LiteralString = """
 FROM energy_day
-WHERE (%(station)s::text IS NULL OR station_id = %(station)s)
+WHERE (%(stations)s::text[] IS NULL OR station_id = ANY (%(stations)s))
   AND day >= coalesce(%(first)s, '-infinity'::date) AND day <= coalesce(%(last)s, 'infinity'::date)
 """
 _DAYS: LiteralString = (
@@ -29,14 +29,15 @@ SELECT count(*), count(*) FILTER (
         WHERE metered_wh - dropped_wh <> billed_wh + free_wh + held_for_decision_wh + waiting_wh
             + open_wh + written_off_wh + unattributed_wh
     ), sum(metered_wh), sum(billed_wh), sum(free_wh), sum(held_for_decision_wh), sum(waiting_wh),
-    sum(open_wh), sum(written_off_wh), sum(unattributed_wh), sum(late_wh), sum(dropped_wh)
+    sum(open_wh), sum(written_off_wh), sum(unattributed_wh), sum(late_wh), sum(dropped_wh),
+    sum(invoiced_wh), sum(no_invoice_wh)
 """
 _MONTH_SUMS: LiteralString = """
 SELECT sum(days), sum(days_off), sum(metered_wh), sum(billed_wh), sum(free_wh),
     sum(held_for_decision_wh), sum(waiting_wh), sum(open_wh), sum(written_off_wh),
-    sum(unattributed_wh), sum(late_wh), sum(dropped_wh)
+    sum(unattributed_wh), sum(late_wh), sum(dropped_wh), sum(invoiced_wh), sum(no_invoice_wh)
 FROM energy_month
-WHERE (%(station)s::text IS NULL OR station_id = %(station)s)
+WHERE (%(stations)s::text[] IS NULL OR station_id = ANY (%(stations)s))
   AND month >= coalesce(%(first)s, '-infinity'::date)
   AND month < coalesce(%(after)s, 'infinity'::date)
 """
@@ -77,6 +78,7 @@ def kept_balance(
     connection: Connection[Any],
     *,
     station_id: str | None = None,
+    stations: Sequence[str] | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
     limit: int,
@@ -85,17 +87,21 @@ def kept_balance(
 
     Args:
         connection: To the books; what came last may still have to be taken in (`EnergyKeeper`).
-        station_id: Which; None: all.
+        station_id: Which; None: all of *stations*.
+        stations: Which ones; None: all there are.
         first_day: From this day on.
         last_day: Up to and with this day.
         limit: At most so many days are listed.
     """
-    asked = {"station": station_id, "first": first_day, "last": last_day, "limit": limit}
+    if station_id is not None:
+        stations = [station_id]
+    wanted = None if stations is None else [*stations]
+    asked = {"stations": wanted, "first": first_day, "last": last_day, "limit": limit}
     with connection.cursor(row_factory=class_row(EnergyDay)) as cursor:
         days = cursor.execute(_DAYS, asked).fetchall()
     total = EnergyDay(station_id="", day=None)
     count = off = 0
-    for row in _sums(connection, station_id, first_day, last_day):
+    for row in _sums(connection, wanted, first_day, last_day):
         count += int(row[0] or 0)
         off += int(row[1] or 0)
         for name, energy_wh in zip(_PARTS, row[2:], strict=True):
@@ -105,10 +111,10 @@ def kept_balance(
 
 
 def _sums(
-    connection: Connection[Any], station_id: str | None, first: date | None, last: date | None
+    connection: Connection[Any], stations: list[str] | None, first: date | None, last: date | None
 ) -> Iterator[tuple[Any, ...]]:
     """Yield sums that are all of it: of whole months, and of the days before and after them."""
-    asked: dict[str, object] = {"station": station_id}
+    asked: dict[str, object] = {"stations": stations}
     begin = None if first is None else _month_from(first)
     end = None if last is None else _next_day(last).replace(day=1)
     if begin is not None and end is not None and begin >= end:

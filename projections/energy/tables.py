@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
@@ -14,6 +15,7 @@ from ledger.facts.stored import unpack_facts
 from ledger.rating.decisions import SessionRated
 from ledger.rating.stored import unpack_decision
 from projections.balances.allotted import SessionDay
+from projections.balances.documented import documented_wh
 from projections.balances.station_energy import DayEnergy
 from projections.energy.carried import Carried, FactRow
 
@@ -81,22 +83,25 @@ COPY register_day (station_id, chapter, day, metered_wh, taken_wh, unattributed_
 """
 _SESSION_COPY: LiteralString = """
 COPY session_energy (station_id, transaction_ref, session_id, day, chapter, drawn_wh, shared_wh,
-    is_shared, is_told, state, decided_as, billed_wh, free_wh, late_wh) FROM STDIN
+    is_shared, is_told, state, decided_as, billed_wh, free_wh, late_wh, invoiced_wh,
+    no_invoice_wh) FROM STDIN
 """
 _SUMS: LiteralString = """
 metered_wh, billed_wh, free_wh, held_for_decision_wh, waiting_wh, open_wh, written_off_wh,
-unattributed_wh, late_wh, dropped_wh
+unattributed_wh, late_wh, dropped_wh, invoiced_wh, no_invoice_wh
 """
 _DAYS: LiteralString = """
 WITH gone AS (
     DELETE FROM energy_day WHERE station_id = %(station)s AND day = ANY (%(days)s)
 ), part AS (
     SELECT day, metered_wh, 0 AS billed_wh, 0 AS free_wh, '' AS state, 0 AS unpaid_wh,
-           unattributed_wh, 0 AS late_wh, metered_wh - taken_wh AS dropped_wh
+           unattributed_wh, 0 AS late_wh, metered_wh - taken_wh AS dropped_wh,
+           0 AS invoiced_wh, 0 AS no_invoice_wh
     FROM register_day WHERE station_id = %(station)s AND day = ANY (%(days)s)
     UNION ALL
     SELECT day, 0, billed_wh, free_wh, state,
-           CASE WHEN decided_as IS NULL THEN drawn_wh - shared_wh ELSE 0 END, late_wh, late_wh, 0
+           CASE WHEN decided_as IS NULL THEN drawn_wh - shared_wh ELSE 0 END, late_wh, late_wh, 0,
+           invoiced_wh, no_invoice_wh
     FROM session_energy WHERE station_id = %(station)s AND day = ANY (%(days)s)
 )
 SELECT day, sum(metered_wh), sum(billed_wh), sum(free_wh),
@@ -104,7 +109,7 @@ SELECT day, sum(metered_wh), sum(billed_wh), sum(free_wh),
     coalesce(sum(unpaid_wh) FILTER (WHERE state NOT IN ('held', 'open', 'written_off')), 0),
     coalesce(sum(unpaid_wh) FILTER (WHERE state = 'open'), 0),
     coalesce(sum(unpaid_wh) FILTER (WHERE state = 'written_off'), 0),
-    sum(unattributed_wh), sum(late_wh), sum(dropped_wh)
+    sum(unattributed_wh), sum(late_wh), sum(dropped_wh), sum(invoiced_wh), sum(no_invoice_wh)
 FROM part GROUP BY day
 """
 _DAY_COPY: LiteralString = "COPY energy_day (station_id, day," + _SUMS + ") FROM STDIN"
@@ -119,7 +124,8 @@ SELECT month, count(*), count(*) FILTER (
         WHERE metered_wh - dropped_wh <> billed_wh + free_wh + held_for_decision_wh + waiting_wh
             + open_wh + written_off_wh + unattributed_wh
     ), sum(metered_wh), sum(billed_wh), sum(free_wh), sum(held_for_decision_wh), sum(waiting_wh),
-    sum(open_wh), sum(written_off_wh), sum(unattributed_wh), sum(late_wh), sum(dropped_wh)
+    sum(open_wh), sum(written_off_wh), sum(unattributed_wh), sum(late_wh), sum(dropped_wh),
+    sum(invoiced_wh), sum(no_invoice_wh)
 FROM wanted JOIN energy_day ON day >= month AND day < month + interval '1 month'
 WHERE station_id = %(station)s GROUP BY month
 """
@@ -146,8 +152,8 @@ class SettledRow(NamedTuple):
     session_id: str
     day: date
     chapter: int
-    drawn_wh: Any
-    shared_wh: Any
+    drawn_wh: Decimal
+    shared_wh: Decimal
     is_shared: bool
     is_told: bool
 
@@ -220,6 +226,10 @@ class StationTables:
         decisions = [unpack_decision(body) for (body,) in rows]
         return {each.session_id: each for each in decisions if isinstance(each, SessionRated)}
 
+    def documented(self, rated: Mapping[str, SessionRated]) -> dict[str, Decimal]:
+        """Return what of *rated* sessions stands on invoices."""
+        return documented_wh(self._connection, rated)
+
     def kept(self, references: Collection[str]) -> list[SettledRow]:
         """Return what is kept of transactions."""
         rows = self._connection.execute(_ROWS_OF, (self._station, list(references)))
@@ -281,6 +291,8 @@ class StationTables:
                     row.part.billed_wh,
                     row.part.free_wh,
                     row.part.late_wh,
+                    row.part.invoiced_wh,
+                    row.part.no_invoice_wh,
                 )
                 for row in rows
             ),

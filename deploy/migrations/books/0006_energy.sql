@@ -3,7 +3,7 @@
 
 -- What came of a station since it was counted last: added in the transaction of its cause, taken away
 -- in that of the count. `position`: from which on facts came; null: facts went or were changed.
--- `session_id`: its state or revision moved.
+-- `session_id`: its state or revision moved, or it came on a document.
 CREATE TABLE energy_news (
     station_id text   NOT NULL,
     position   bigint,
@@ -31,6 +31,17 @@ BEGIN
     RETURN NULL;
 END;
 $$;
+CREATE FUNCTION note_documents() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO energy_news (station_id, session_id)
+    SELECT station_id, session_id FROM added JOIN session USING (session_id);
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER session_invoiced AFTER INSERT ON invoiced_session
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION note_documents();
+CREATE TRIGGER session_credited AFTER INSERT ON credited_session
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION note_documents();
 CREATE TRIGGER fact_added AFTER INSERT ON fact
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION note_facts();
 CREATE TRIGGER fact_changed AFTER UPDATE ON fact
@@ -93,6 +104,8 @@ CREATE TABLE session_energy (
     billed_wh       numeric NOT NULL,
     free_wh         numeric NOT NULL,
     late_wh         numeric NOT NULL,
+    invoiced_wh     numeric NOT NULL,
+    no_invoice_wh   numeric NOT NULL,
     PRIMARY KEY (station_id, transaction_ref, session_id, day)
 );
 CREATE INDEX session_energy_chapter ON session_energy (station_id, chapter);
@@ -114,6 +127,8 @@ CREATE TABLE energy_day (
     unattributed_wh      numeric NOT NULL,
     late_wh              numeric NOT NULL,
     dropped_wh           numeric NOT NULL,
+    invoiced_wh          numeric NOT NULL,
+    no_invoice_wh        numeric NOT NULL,
     PRIMARY KEY (station_id, day)
 );
 CREATE INDEX energy_day_day ON energy_day (day, station_id);
@@ -133,5 +148,7 @@ CREATE TABLE energy_month (
     unattributed_wh      numeric NOT NULL,
     late_wh              numeric NOT NULL,
     dropped_wh           numeric NOT NULL,
+    invoiced_wh          numeric NOT NULL,
+    no_invoice_wh        numeric NOT NULL,
     PRIMARY KEY (month, station_id)
 );

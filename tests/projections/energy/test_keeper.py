@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,7 @@ from ledger.database import connect
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Declarations, Kind
 from ledger.declared.store import declare, load_declarations
+from ledger.invoices.invoicer import Invoicer
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.sites import Site
 from ledger.worker.worker import Worker
@@ -110,6 +112,9 @@ def work_and_look(dsn: str, chance: random.Random) -> None:
             ) as worker:
                 for _ in range(chance.randrange(1, 4)):
                     done = worker.run_once()
+            if chance.random() < 0.3:
+                with closing(Invoicer(dsn, log)) as invoicer:
+                    invoicer.run_once()
             if chance.random() < 0.6:
                 keeper.take_in()
                 assert off(connection) == []
