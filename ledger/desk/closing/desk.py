@@ -59,7 +59,6 @@ _PAUSE_SECONDS: Final = 0.05
 _EARLIER: LiteralString = """
 SELECT min(period) FROM journal_entry WHERE legal_entity = %s AND period > %s AND period < %s
 """
-_BOOKED: LiteralString = "SELECT notification_id FROM booked_position"
 _POSITIONS: LiteralString = """
 SELECT partition, position FROM period_mark
 WHERE legal_entity = %s AND number = %s AND partition >= 0
