@@ -71,6 +71,12 @@ class _Recorder(_TypeMadeOnce, PostgresApplicationRecorder):
             self._insert_stored_events(cursor, stored_events, **kwargs)
             return self._fetch_ids_after_insert_events(cursor, stored_events, **kwargs)
 
+    def settle(self) -> None:
+        """Wait until each save that is under way is there, or undone."""
+        # Each locks the table; that of a process which died ends as soon as the server sees it.
+        with self.datastore.transaction() as cursor:
+            self._lock_table(cursor)
+
 
 class _Factory(PostgresFactory):
     """The library's factory, with any connection string (a socket's path, options, TLS)."""
@@ -97,6 +103,11 @@ class DecisionApplication(Application[UUID]):
             with psycopg.connect(dsn, autocommit=True) as schema_connection:
                 schema_connection.execute(_CREATE_SCHEMA)
             super().__init__()
+
+    def settle(self) -> None:
+        """Wait until each save that is under way is there, or undone: also of who died in it."""
+        assert isinstance(self.recorder, _Recorder), self.recorder
+        self.recorder.settle()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Return the library's settings: ours alone, whatever the process environment says."""

@@ -147,7 +147,9 @@ def _settlements(
         [
             PrepaidAccount(owed.party, each.entry.legal_entity, owed.currency)
             for each in booked
-            if each.entry and each.customer and (owed := owed_by_customer(each.entry, each.customer))
+            if each.entry
+            and each.customer
+            and (owed := owed_by_customer(each.entry, each.customer))
         ]
     )
     for invoice, each in zip(invoices, booked, strict=True):
