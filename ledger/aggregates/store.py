@@ -95,6 +95,12 @@ def _plain(connection: Connection[Any]) -> Iterator[Connection[Any]]:
     finally:
         connection.row_factory = made
 
+    def settle(self) -> None:
+        """Wait until each save that is under way is there, or undone."""
+        # Each locks the table; that of a process which died ends as soon as the server sees it.
+        with self.datastore.transaction() as cursor:
+            self._lock_table(cursor)
+
 
 class _Factory(PostgresFactory):
     """The library's factory, with any connection string (a socket's path, options, TLS)."""
@@ -121,6 +127,11 @@ class DecisionApplication(Application[UUID]):
             with psycopg.connect(dsn, autocommit=True) as schema_connection:
                 schema_connection.execute(_CREATE_SCHEMA)
             super().__init__()
+
+    def settle(self) -> None:
+        """Wait until each save that is under way is there, or undone: also of who died in it."""
+        assert isinstance(self.recorder, _Recorder), self.recorder
+        self.recorder.settle()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Return the library's settings: ours alone, whatever the process environment says."""

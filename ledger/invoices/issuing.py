@@ -61,7 +61,9 @@ def issue_due(
     with _alone(connection) as is_alone:
         if not is_alone:
             return ()  # another process issues: it, or the next call here, finds what is due
-        # What a kill left behind comes first, so that what is issued here is the next to be booked.
+        # What a kill left behind comes first, so that what is issued here is the next to be booked,
+        # and nothing comes to light that was not there when it was looked what is due.
+        issuer.settle()
         while not is_over() and (numbers := book_some(connection, issuer, at_once=at_once)):
             booked += numbers
         # What a session's next revision replaces is credited, and booked, before anything new.

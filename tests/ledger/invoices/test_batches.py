@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -277,3 +279,35 @@ def test_who_is_asked_to_end_while_a_batch_is_gathered_issues_none_of_it(
 
     assert issue_due(connection, issuer, DECLARED, up_to=NOON, is_over=answers.__next__) == ()
     assert issuer.sizes == []
+
+
+def test_a_save_that_a_dead_process_left_under_way_is_waited_for_before_it_is_looked_what_is_due(
+    connection: psycopg.Connection[Any], issuer: Saves, database: str
+) -> None:
+    """Its process gave the lock back by dying; what it saves may come to light a moment later."""
+    first, second = rated(session(1)), rated(session(2))
+    keep(connection, first, second)
+    dying = InvoiceIssuer(database)
+    order = order_of(cause_of_session(first.decides), [first], DECLARED, at=NOON)
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock'"
+
+    with ThreadPoolExecutor() as pool, connect(database, autocommit=False) as hindering:
+        hindering.execute("LOCK TABLE decisions.invoices_events IN EXCLUSIVE MODE")
+        saved = pool.submit(dying.issue, order)
+        until(lambda: connection.execute(waits).fetchone() == (1,))
+        with connect(database) as own:
+            issued = pool.submit(issue_due, own, issuer, DECLARED, up_to=NOON)
+            until(lambda: connection.execute(waits).fetchone() == (2,))
+            hindering.rollback()
+            numbers = issued.result()
+    dying.close()
+
+    assert numbers == (saved.result().number, "WL-2026-000002")
+    assert issuer.sizes == [1 + 1]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
