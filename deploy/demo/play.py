@@ -238,7 +238,7 @@ SELECT
     + (SELECT count(*) FROM correction_to_document)
     -- What was rated after its month's invoice waits for the next month's.
     + (SELECT count(*) FROM uninvoiced_session AS waiting
-       WHERE invoicing = 'per_month' AND billing_month <= %(month)s AND NOT EXISTS (
+       WHERE invoicing <> 'per_session' AND billing_month <= %(month)s AND NOT EXISTS (
            SELECT FROM issued_invoice AS issued WHERE issued.customer = waiting.customer
            AND issued.cause LIKE 'month:%%' AND issued.cause LIKE '%%' || %(month)s || '%%'
        ))

@@ -83,6 +83,12 @@ class _Recorder(_TypeMadeOnce, PostgresApplicationRecorder):
                     within(connection)
             return ids
 
+    def settle(self) -> None:
+        """Wait until each save that is under way is there, or undone."""
+        # Each locks the table; that of a process which died ends as soon as the server sees it.
+        with self.datastore.transaction() as cursor:
+            self._lock_table(cursor)
+
 
 @contextmanager
 def _plain(connection: Connection[Any]) -> Iterator[Connection[Any]]:
@@ -94,12 +100,6 @@ def _plain(connection: Connection[Any]) -> Iterator[Connection[Any]]:
         yield connection
     finally:
         connection.row_factory = made
-
-    def settle(self) -> None:
-        """Wait until each save that is under way is there, or undone."""
-        # Each locks the table; that of a process which died ends as soon as the server sees it.
-        with self.datastore.transaction() as cursor:
-            self._lock_table(cursor)
 
 
 class _Factory(PostgresFactory):

@@ -37,7 +37,7 @@ _LINE_COPY: LiteralString = (
 )
 _QUEUE_COPY: LiteralString = (
     "COPY uninvoiced_session (session_id, revision, legal_entity, customer, currency,"
-    " billing_month, invoicing) FROM STDIN"
+    " billing_month, invoicing, gross_minor, decided_at) FROM STDIN"
 )
 _CORRECTION_COPY: LiteralString = (
     "COPY correction_to_document (session_id, revision, corrects, decided_at,"
@@ -135,7 +135,7 @@ def is_to_be_invoiced(decision: SessionRated) -> bool:
             return False
         case Invoicing.PER_SESSION:
             return decision.gross_minor != 0 or decision.net_minor != 0
-        case Invoicing.PER_MONTH:
+        case Invoicing.PER_MONTH | Invoicing.ON_THRESHOLD:
             return True
 
 
@@ -220,6 +220,8 @@ def _queue_row(decision: SessionRated) -> tuple[object, ...]:
         decision.currency,
         decision.billing_month,
         payer.invoicing.value if payer.invoicing else None,
+        decision.gross_minor,
+        decision.moment.at,
     )
 
 

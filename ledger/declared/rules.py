@@ -26,6 +26,8 @@ from tariffs.phrases.phrase import bounded
 from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
 from tariffs.zones import zone_names
 
+_THRESHOLD_MAX: Final = Decimal(10) ** 12
+
 
 class DeclarationProblem(NamedTuple):
     """What is wrong with the declaration of one thing."""
@@ -162,6 +164,11 @@ def _customer(customer: Customer) -> Iterator[str]:
         yield "resells is a business's: say kind: business, and its vat_id"
     if customer.payment_days is not None and not 0 <= customer.payment_days <= PAYMENT_DAYS_MAX:
         yield f"payment_days must be from 0 to {PAYMENT_DAYS_MAX}"
+    has_threshold, threshold = customer.invoicing is Invoicing.ON_THRESHOLD, customer.threshold
+    if has_threshold != (threshold is not None):
+        yield "a threshold is of who is invoiced on_threshold: say both, or neither"
+    if threshold is not None and not (threshold.is_finite() and 0 < threshold <= _THRESHOLD_MAX):
+        yield f"threshold must be an amount above 0, and at most {_THRESHOLD_MAX:f}"
     if kind is CustomerKind.AD_HOC and customer.invoicing is not Invoicing.PER_SESSION:
         yield "an ad hoc customer has no contract: it is invoiced per_session"
 

@@ -1,10 +1,19 @@
-"""Which invoices are due: rated sessions billed by themselves, and months that are over."""
+"""Which invoices are due: sessions billed by themselves, thresholds reached, months that are over.
+
+A threshold is reached by one session, in the order in which they were decided: what waits up to it
+is its invoice. So the invoices are the same however often anybody looks:
+
+    threshold 50.00; 30.00, 15.00, 10.00, 45.00 wait -> one of 55.00, by the third; 45.00 wait on
+    another 5.00                                     -> one of 50.00
+    the month is over, 12.00 wait                    -> the month's, of 12.00
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
@@ -12,8 +21,9 @@ from psycopg import Connection
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations
 from ledger.invoices.crediting import DueDocument
-from ledger.invoices.order import cause_of_month, cause_of_session
+from ledger.invoices.order import cause_of_month, cause_of_session, cause_of_threshold
 from ledger.rating.decisions import SessionRevision
+from tariffs.currencies import currency_exponent
 from tariffs.zones import zone
 
 _FURTHEST_AHEAD: Final = timedelta(hours=14)
@@ -30,10 +40,24 @@ AND NOT EXISTS (
 """
 _MONTHS: LiteralString = """
 SELECT legal_entity, customer, currency, billing_month, session_id, revision
-FROM uninvoiced_session AS waiting WHERE invoicing = 'per_month' AND billing_month < %s
+FROM uninvoiced_session AS waiting
+WHERE invoicing IN ('per_month', 'on_threshold') AND billing_month < %s
 AND NOT EXISTS (
     SELECT FROM correction_to_document AS due WHERE due.session_id = waiting.session_id
 ) ORDER BY legal_entity, customer, currency, billing_month, session_id, revision
+"""
+# Without a look at the corrections, which an index cannot have: few groups are looked at closely.
+_SUMS: LiteralString = """
+SELECT legal_entity, customer, currency, sum(gross_minor)::bigint
+FROM uninvoiced_session WHERE invoicing = 'on_threshold' AND decided_at <= %s
+GROUP BY legal_entity, customer, currency ORDER BY legal_entity, customer, currency
+"""
+_IN_ORDER: LiteralString = """
+SELECT session_id, revision, gross_minor
+FROM uninvoiced_session AS waiting WHERE invoicing = 'on_threshold' AND decided_at <= %s
+AND (legal_entity, customer, currency) = (%s, %s, %s) AND NOT EXISTS (
+    SELECT FROM correction_to_document AS due WHERE due.session_id = waiting.session_id
+) ORDER BY decided_at, session_id, revision
 """
 
 
@@ -48,7 +72,10 @@ class _Group(NamedTuple):
 def due_invoices(
     connection: Connection[Any], declarations: Declarations, up_to: datetime
 ) -> Iterator[DueDocument]:
-    """Yield each cause that has no invoice yet, with its sessions, in a settled order."""
+    """Yield each cause that has no invoice yet, with its sessions, in a settled order.
+
+    With what came to a threshold booked by then.
+    """
     singles = [SessionRevision(*single) for single in connection.execute(_SINGLES)]
     for first in range(0, len(singles), _READ_AT_ONCE):
         some = singles[first : first + _READ_AT_ONCE]
@@ -66,6 +93,34 @@ def due_invoices(
         running = _running_month(declarations, group.legal_entity, up_to)
         for cause, sessions in _due_months(connection, group, months, running):
             yield DueDocument(cause, None, rated_sessions(connection, sessions))
+
+
+def due_by_threshold(
+    connection: Connection[Any], declarations: Declarations, up_to: datetime
+) -> Iterator[DueDocument]:
+    """Yield each threshold that was reached, with what waited up to it, in a settled order.
+
+    It costs what waits for thresholds.
+    """
+    for *names, sum_minor in connection.execute(_SUMS, (up_to,)).fetchall():
+        group = _Group(*names)
+        customer = declarations.customer(group.customer, up_to)
+        threshold = customer.threshold if customer else None
+        if threshold is None or sum_minor < (least := _minor(threshold, group.currency)):
+            continue
+        waiting, waits_minor = list[SessionRevision](), 0
+        for *session, gross_minor in connection.execute(_IN_ORDER, (up_to, *group)).fetchall():
+            waiting.append(SessionRevision(*session))
+            waits_minor += gross_minor
+            if waits_minor >= least:
+                cause = cause_of_threshold(waiting[-1])
+                yield DueDocument(cause, None, rated_sessions(connection, waiting))
+                waiting, waits_minor = [], 0
+
+
+def _minor(amount: Decimal, currency: str) -> Decimal:
+    """Return *amount* in minor units, which it need not be whole of."""
+    return amount.scaleb(currency_exponent(currency))
 
 
 def _due_months(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection
@@ -20,6 +20,8 @@ from ledger.log.reading import numbered_lines
 
 LOGGER = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.5
+THRESHOLDS_EVERY: Final = timedelta(minutes=1)
+"""Of the log's time: a look at thresholds costs what waits there, and changes no invoice."""
 _IS_ANYTHING_RATED: LiteralString = """
 SELECT EXISTS (SELECT FROM uninvoiced_session) OR EXISTS (
     SELECT FROM correction_to_document WHERE NOT is_settled_with_partner
@@ -37,6 +39,7 @@ class Invoicer:
         self._connection, self._issuer, self._log = connect(dsn), InvoiceIssuer(dsn), log
         self._declarations = Declarations()
         self._told: dict[str, str] = {}
+        self._thresholds_at: datetime | None = None
         self.issued = self.failing = 0
         """How many were issued since the start; how many causes could not be at the last look."""
 
@@ -81,6 +84,10 @@ class Invoicer:
             failing.add(cause)
             self._tell(cause, why)
 
+        looked_at = self._thresholds_at
+        with_thresholds = looked_at is None or up_to - looked_at >= THRESHOLDS_EVERY
+        if with_thresholds:
+            self._thresholds_at = up_to
         return issue_due(
             self._connection,
             self._issuer,
@@ -89,6 +96,7 @@ class Invoicer:
             complete_up_to=complete_up_to,
             is_over=is_over,
             told=told,
+            with_thresholds=with_thresholds,
         )
 
     def _tell(self, cause: str, why: Exception) -> None:

@@ -20,7 +20,7 @@ from psycopg import Connection
 from ledger.declared.declarations import Declarations
 from ledger.invoices.booking import DOCUMENTS_AT_ONCE, SESSIONS_AT_ONCE, book_some
 from ledger.invoices.crediting import DueDocument, due_credits
-from ledger.invoices.due import due_invoices
+from ledger.invoices.due import due_by_threshold, due_invoices
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import OF_ITS_CONTENT, InvoiceOrder, order_of
 
@@ -30,7 +30,7 @@ _LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s)"
 _UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%s)"
 
 
-def issue_due(
+def issue_due(  # noqa: PLR0913 - whoever issues says what, until when and how much at once
     connection: Connection[Any],
     issuer: InvoiceIssuer,
     declarations: Declarations,
@@ -40,11 +40,12 @@ def issue_due(
     is_over: Callable[[], bool] = lambda: False,
     told: Callable[[str, Exception], None] = lambda _cause, _why: None,
     at_once: int = DOCUMENTS_AT_ONCE,
+    with_thresholds: bool = True,
 ) -> tuple[str, ...]:
     """Issue every invoice that is due at the record time *up_to*; return their numbers.
 
-    A session that is billed by itself is due at once, a month when it has been over in the legal
-    entity's calendar for the policy's `wait_s`: by then what ended in it is rated or held.
+    A session that is billed by itself is due at once, what waits for a threshold once it comes to
+    that, a month when it has been over in the legal entity's calendar for the policy's `wait_s`.
 
     Args:
         connection: Outside a transaction; each batch is booked in one of its own.
@@ -55,6 +56,7 @@ def issue_due(
         is_over: Asked before each document and batch whether to leave the rest to the next call.
         told: Given each cause that cannot be invoiced, and why. The others do not wait for it.
         at_once: So many documents at most are issued and booked together; they are the same.
+        with_thresholds: Look at what waits for a threshold too.
     """
     complete_up_to = min(up_to, complete_up_to or up_to)
     booked: list[str] = []
@@ -69,6 +71,7 @@ def issue_due(
         # What a session's next revision replaces is credited, and booked, before anything new.
         for due in (
             due_credits(connection, issuer, declarations, up_to),
+            due_by_threshold(connection, declarations, complete_up_to) if with_thresholds else (),
             due_invoices(connection, declarations, complete_up_to),
         ):
             asked = takewhile(lambda _: not is_over(), due)

@@ -58,8 +58,8 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that an invoice's document says, except its number and date.
 
     `recorded_at` is the record time at which it is made, `month` the month it is for ("2026-11"),
-    None for an invoice of one session. `buyer` None: the bearer of a token. `credits`: of a credit
-    note, whose sessions are ratings of that invoice.
+    None for an invoice of one session or of a threshold. `buyer` None: the bearer of a token.
+    `credits`: of a credit note, whose sessions are ratings of that invoice.
     """
 
     cause: str
@@ -132,6 +132,11 @@ def cause_of_session(session: SessionRevision) -> str:
     return f"session:{named(session)}"
 
 
+def cause_of_threshold(session: SessionRevision) -> str:
+    """Return the cause of an invoice that is due as *session* reached its customer's threshold."""
+    return f"threshold:{named(session)}"
+
+
 def cause_of_month(*, legal_entity: str, customer: str, currency: str, month: str) -> str:
     """Return the cause of a customer's invoice for one month."""
     return f"month:{month}:{currency}:{legal_entity}:{customer}"
@@ -155,7 +160,7 @@ def order_of(
     A seller or buyer that was withdrawn meanwhile stands as it was at the session's start.
 
     Args:
-        cause: From `cause_of_session`, `cause_of_month` or `cause_of_credit`.
+        cause: From `cause_of_session`, `cause_of_threshold`, `cause_of_month` or `cause_of_credit`.
         sessions: At least one; all of one legal entity, customer and currency.
         declarations: The snapshot whose version the invoice records.
         at: The record time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -35,6 +36,8 @@ class Invoicing(StrEnum):
 
     PER_SESSION = "per_session"
     PER_MONTH = "per_month"
+    ON_THRESHOLD = "on_threshold"
+    """Once what waits comes to the customer's threshold, and at the latest with the month."""
 
 
 class PersonDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +55,13 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `vat_id`, else private. `reverse_charge`: a business that owes the VAT itself, in the seller's
     place; it has a `vat_id` (`owes_vat_itself`). `resells`: a dealer, who buys electricity to sell
     it on. `payment_days`: how many days after its date an invoice is due; None: it says nothing.
+    `threshold`: taxes included, in major units of each currency; of who is invoiced ON_THRESHOLD.
     """
 
     details: str
     kind: CustomerKind | None = None
     invoicing: Invoicing = Invoicing.PER_SESSION
+    threshold: Decimal | None = None
     vat_id: str | None = None
     reverse_charge: bool = False
     resells: bool = False
@@ -88,6 +93,7 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: str
     kind: CustomerKind | None = None
     invoicing: Invoicing = Invoicing.PER_SESSION
+    threshold: Decimal | None = None
     address: Address = Address()
     email: str | None = None
     vat_id: str | None = None
@@ -106,6 +112,7 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             details="",
             kind=self.kind,
             invoicing=self.invoicing,
+            threshold=self.threshold,
             vat_id=self.vat_id,
             reverse_charge=self.reverse_charge,
             resells=self.resells,

@@ -76,10 +76,17 @@ CREATE TABLE uninvoiced_session (
     customer      text,
     currency      text NOT NULL,
     billing_month text NOT NULL,
-    invoicing     text NOT NULL CHECK (invoicing IN ('per_session', 'per_month')),
+    invoicing     text NOT NULL CHECK (
+        invoicing IN ('per_session', 'per_month', 'on_threshold')
+    ),
+    gross_minor   bigint NOT NULL,
+    decided_at    timestamptz NOT NULL,
     PRIMARY KEY (session_id, revision)
 );
 CREATE INDEX uninvoiced_session_due ON uninvoiced_session (invoicing, billing_month);
+CREATE INDEX uninvoiced_session_threshold
+    ON uninvoiced_session (legal_entity, customer, currency) INCLUDE (gross_minor, decided_at)
+    WHERE invoicing = 'on_threshold';
 
 CREATE TABLE issued_invoice (
     number         text        PRIMARY KEY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -47,6 +48,17 @@ def problems(entity: Entity) -> list[str]:
         ({"payment_days": 365}, None),
         ({"payment_days": -1}, "payment_days must be from 0 to 365"),
         ({"payment_days": 366}, "payment_days must be from 0 to 365"),
+        ({"invoicing": Invoicing.ON_THRESHOLD, "threshold": Decimal("0.01")}, None),
+        ({"invoicing": Invoicing.ON_THRESHOLD}, "a threshold is of who is invoiced on_threshold"),
+        ({"threshold": Decimal(5)}, "a threshold is of who is invoiced on_threshold"),
+        (
+            {"invoicing": Invoicing.ON_THRESHOLD, "threshold": Decimal(0)},
+            "threshold must be an amount above 0",
+        ),
+        (
+            {"invoicing": Invoicing.ON_THRESHOLD, "threshold": Decimal("NaN")},
+            "threshold must be an amount above 0",
+        ),
         ({"kind": CustomerKind.AD_HOC}, None),
         (
             {"kind": CustomerKind.AD_HOC, "invoicing": Invoicing.PER_MONTH},

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from ledger.invoices.issuing import issue_due
 from ledger.log.envelope import Tick, encode_line
 from ledger.log.event_log import NewRecord
 from ledger.log.postgres import PostgresEventLog, make_log
+from ledger.master_data.customers import Customer, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.worker.worker import Worker
 from tests.depot import THINGS, changes, declared, keep_decisions, rated, session
@@ -233,3 +235,25 @@ def test_what_cannot_be_invoiced_stops_nobody_else_s_invoice(
     [(cause, why)] = told
     assert lost.session_id in cause
     assert why == "legal entity gone is not declared, but has sessions to bill"
+
+
+def test_thresholds_are_looked_at_once_a_minute_of_the_logs_time(
+    connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
+) -> None:
+    customer = Customer(
+        details="Fleet AG", invoicing=Invoicing.ON_THRESHOLD, threshold=Decimal("4.76")
+    )
+    change = Change(kind=Kind.CUSTOMER, key="fleet", entity=customer, valid_from=BEGINNING)
+    declare(connection, changes(), by="a test", at=NOON)
+    declare(connection, [change], by="a test", at=NOON)
+    known = declared((Kind.CUSTOMER, "fleet", customer, BEGINNING))
+    log.append([NewRecord(0, ticks(each)) for each in (0, 0.9, 1)])
+    issued = []
+    with closing(Invoicer(database, log)) as invoicer:
+        for number in range(1, 4):
+            charging = session(number, token_uid="fleet-1", started_at=NOON - timedelta(hours=2))
+            keep_decisions(connection, [rated(charging, known)])
+            take(database, log, 1)
+            issued.append(len(invoicer.run_once()))
+
+    assert issued == [1, 0, 2]
