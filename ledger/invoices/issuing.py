@@ -69,11 +69,10 @@ def issue_due(  # noqa: PLR0913 - whoever issues says what, until when and how m
         while not is_over() and (numbers := book_some(connection, issuer, at_once=at_once)):
             booked += numbers
         # What a session's next revision replaces is credited, and booked, before anything new.
-        for due in (
-            due_credits(connection, issuer, declarations, up_to),
-            due_by_threshold(connection, declarations, complete_up_to) if with_thresholds else (),
-            due_invoices(connection, declarations, complete_up_to),
-        ):
+        credits_ = due_credits(connection, issuer, declarations, up_to)
+        reached = due_by_threshold(connection, declarations, complete_up_to)
+        others = due_invoices(connection, declarations, complete_up_to)
+        for due in (credits_, reached, others) if with_thresholds else (credits_, others):
             asked = takewhile(lambda _: not is_over(), due)
             for batch in _batches(_orders(asked, declarations, up_to, told), at_once):
                 if is_over():
