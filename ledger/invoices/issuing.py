@@ -63,11 +63,7 @@ def issue_due(  # noqa: PLR0913 - whoever issues says what, until when and how m
     with _alone(connection) as is_alone:
         if not is_alone:
             return ()  # another process issues: it, or the next call here, finds what is due
-        # What a kill left behind comes first, so that what is issued here is the next to be booked,
-        # and nothing comes to light that was not there when it was looked what is due.
-        issuer.settle()
-        while not is_over() and (numbers := book_some(connection, issuer, at_once=at_once)):
-            booked += numbers
+        booked += _left_behind(connection, issuer, is_over, at_once)
         # What a session's next revision replaces is credited, and booked, before anything new.
         credits_ = due_credits(connection, issuer, declarations, up_to)
         reached = due_by_threshold(connection, declarations, complete_up_to)
@@ -81,6 +77,20 @@ def issue_due(  # noqa: PLR0913 - whoever issues says what, until when and how m
                 while numbers := book_some(connection, issuer, at_once=at_once):
                     booked += numbers
     return tuple(booked)
+
+
+def _left_behind(
+    connection: Connection[Any], issuer: InvoiceIssuer, is_over: Callable[[], bool], at_once: int
+) -> list[str]:
+    """Book what a kill left: what is issued after it is then the next to be booked.
+
+    Nothing comes to light later that was not there when it was looked what is due.
+    """
+    booked: list[str] = []
+    issuer.settle()
+    while not is_over() and (numbers := book_some(connection, issuer, at_once=at_once)):
+        booked += numbers
+    return booked
 
 
 @contextmanager
