@@ -21,6 +21,18 @@ JOIN fact ON fact.station_id = wanted.station_id AND fact.transaction_ref = want
          AND fact.received_until >= wanted.since
 ORDER BY fact.position
 """
+# A row holds several facts: the next one may have some that came by then, and the clocks of two
+# servers are not the same.
+BETWEEN: LiteralString = """
+SELECT facts FROM fact
+WHERE station_id = %(station)s AND transaction_ref = %(transaction)s
+  AND received_until >= %(since)s AND received_until <= coalesce((
+    SELECT min(received_until) FROM fact
+    WHERE station_id = %(station)s AND transaction_ref = %(transaction)s
+      AND received_until > %(until)s + interval '1 hour'
+), 'infinity')
+ORDER BY position
+"""
 COPY: LiteralString = """
 COPY fact (station_id, transaction_ref, partition, position, received_until, facts)
 FROM STDIN (FORMAT binary)
@@ -73,6 +85,17 @@ class FactShelf:
         known = self._stored[key][1] + self.new.get(key, [])
         # A row holds several facts, older ones too.
         return [fact for fact in known if fact.received_at >= since]
+
+    def between(self, key: TransactionKey, since: datetime, until: datetime) -> list[StationFact]:
+        """Return the facts of one transaction received *since* a moment *until* another."""
+        if key in self._stored and self._stored[key][0] <= since:
+            found = self._stored[key][1]
+        else:
+            asked = {"station": key[0], "transaction": key[1], "since": since, "until": until}
+            rows = self._connection.execute(BETWEEN, asked, binary=True)
+            found = [fact for (packed,) in rows for fact in unpack_facts(packed)]
+        known = found + self.new.get(key, [])
+        return [fact for fact in known if since <= fact.received_at <= until]
 
     def brought(self, facts: Iterable[StationFact], position: int) -> list[StationFact]:
         """Return those of *facts* that the record at *position* brings, the one under way."""

@@ -83,6 +83,10 @@ class LiveFold:
         """Since when loose facts are held."""
         return self._loose.horizon
 
+    def loose(self, shelf: FactShelf) -> list[StationFact]:
+        """Return all loose facts that count, as they stand in the log."""
+        return self._loose.known(shelf)
+
     @property
     def traits(self) -> StationTraits:
         """What it folds with."""
@@ -288,8 +292,7 @@ def _raising(
 ) -> list[tuple[StationFact, Exception]]:
     """Return the facts of *extent* that the station's fold cannot be made with, in log order."""
     station_id, parts = live.station_id, {key: each.part for key, each in extent.items()}
-    loose = shelf.facts((station_id, NO_TRANSACTION), min(live.horizon))
-    facts = [fact for fact in loose if fact.received_at >= live.horizon.since(fact)]
+    facts = live.loose(shelf)
     for transaction, each in extent.items():
         if transaction == NO_TRANSACTION:
             continue
@@ -327,7 +330,7 @@ class LiveFolds:
         """Return the station's fold, a new one where the open one cannot be continued."""
         live = self._open.pop(station_id, None)
         # What is loose and from before its horizon was let go: it cannot take that up again.
-        if live is None or horizon.is_before(live.horizon) or live.traits != traits:
+        if live is None or not horizon.is_within(live.horizon) or live.traits != traits:
             live = LiveFold(station_id, traits, horizon)
         self._open[station_id] = live
         self._used.add(station_id)

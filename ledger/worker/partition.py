@@ -285,7 +285,11 @@ class PartitionWorker:
                     continue
             concerned = {transaction_of(fact)} if self._shelve(fact, memory) else set()
             if type(fact) is ConnectorStatusChanged:
-                concerned |= self._judge.recollection.decided_at(memory, fact, entry.at)
+                late = self._judge.recollection.over_at(memory, fact, entry.at)
+                for transaction in late:
+                    # Beside what came with it, where it is found however long ago that was.
+                    new[station_id, transaction].append(fact)
+                concerned |= late
             for transaction in concerned:
                 named.setdefault(station_id, {}).setdefault(transaction, []).append(fact)
         return named

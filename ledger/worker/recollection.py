@@ -22,7 +22,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import SessionState
 from ledger.sessions.told import place_of_status
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
-from ledger.worker.judging.extent import Extent, horizon_of
+from ledger.worker.judging.extent import Extent, horizon_of_rows
 from ledger.worker.judging.findings import Findings
 from ledger.worker.live_folds import LiveFolds
 from ledger.worker.loose_facts import NO_TRANSACTION
@@ -79,7 +79,7 @@ class Recollection:
             live, memory = self._folds.get(station_id), memories[station_id]
             traits = self._traits(station_id, since)
             dates = _dates(memory, facts, traits)
-            horizon = horizon_of(since - RECENT, memory.unfinished)
+            horizon = horizon_of_rows(since - RECENT, memory.unfinished)
             # An open fold hardly lacks anything but what is named; `judge` reads what it does.
             found = {transaction: Extent([], at, at) for transaction, at in dates.items()}
             if live is None:
@@ -89,7 +89,7 @@ class Recollection:
                 if begins is not None:
                     wanted[station_id, transaction] = extent.received_since(begins)
             if live is None:
-                wanted[station_id, NO_TRANSACTION] = min(horizon)
+                wanted[station_id, NO_TRANSACTION] = horizon.whole_since
         self._shelf.fetch(wanted.items())
 
     def extent(
@@ -140,12 +140,12 @@ class Recollection:
         is_shared = around.index(window) in overlapping(around)
         return session.flagged(Flag.REGISTER_SHARED) if is_shared else session
 
-    def decided_at(
+    def over_at(
         self, memory: StationMemory, state: ConnectorStatusChanged, at: datetime
     ) -> set[str]:
-        """Return the transactions that were decided about without a *state* that they lay in.
+        """Return the transactions whose sessions were over before a *state* came that is of theirs.
 
-        It comes late; nearly every state is of now, and dated after all that was decided.
+        It comes late; nearly every state is of now, and dated after all that is over.
         """
         place = place_of_status(state)
         if place is None or state.charging_state is None:
@@ -159,7 +159,6 @@ class Recollection:
             row.transaction_ref
             for row in rows.values()
             if row.lies_at(place, dated_at)
-            and not row.is_unfinished
             and row.state is not SessionState.REPLACED
             and row.session_id not in self._findings.gone
         }

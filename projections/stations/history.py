@@ -18,7 +18,7 @@ from ledger.sessions.session import ChargingSession
 from ledger.sessions.station_fold import fold_station
 from ledger.sessions.told import TransactionTold, told
 from ledger.worker.fact_shelf import FactShelf
-from ledger.worker.judging.extent import horizon_of
+from ledger.worker.judging.extent import horizon_of_rows
 from ledger.worker.judging.findings import Findings
 from ledger.worker.live_folds import LiveFold, LiveFolds
 from ledger.worker.recollection import Recollection
@@ -89,7 +89,7 @@ def station_now(
     )
     extent = recollection.extent(station_id, memory, {}, moment)
     folded = [row for each in extent.values() for row in each.folded]
-    horizon = horizon_of(moment.at - RECENT, folded)
+    horizon = horizon_of_rows(moment.at - RECENT, folded)
     live = LiveFold(station_id, declarations.traits(station_id, moment.at), horizon)
     live.follow(shelf, extent, horizon, moment.position)
     sessions = {

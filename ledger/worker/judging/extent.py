@@ -18,7 +18,7 @@ from ledger.sessions.segments import is_without_id
 from ledger.sessions.session import ChargingSession
 from ledger.sessions.states import DECIDED
 from ledger.sessions.told import Settled
-from ledger.worker.loose_facts import Horizon
+from ledger.worker.loose_facts import Around, Horizon, horizon_of
 from ledger.worker.session_rows import BEGINNING, NEXT_DAY, RECENT, SessionRow
 
 
@@ -115,19 +115,22 @@ def beside_decided(
     return session
 
 
-def horizon_of(
+def horizon_of_rows(
     since: datetime, rows: Sequence[SessionRow], news: Iterable[StationFact] = ()
 ) -> Horizon:
-    """Return since when loose facts count where those of *rows* and *news* are folded.
+    """Return which loose facts count where those of *rows* and *news* are folded.
 
-    That is *since*, or longer: states count from before the first of them on, whenever it is told.
+    All *since* a moment, or since the first unfinished session began; and states and boots of the
+    time around each one, whenever it is folded.
     """
     frames = min([since, *(row.first_fact_at for row in rows if row.is_unfinished)])
-    first = min(
-        [*(row.first_fact_at for row in rows), *(fact.received_at for fact in news)],
-        default=frames + RECENT,
-    )
-    return Horizon(frames, min(frames, first - RECENT))
+    begun = (fact.received_at for fact in news)
+    times = [Around(first - RECENT, first) for first in sorted(begun)[:1]]
+    for row in rows:
+        # What was told of one that is over once it was is kept with what it told itself.
+        longer = RECENT if row.ended_at is not None else NEXT_DAY
+        times.append(Around(row.first_fact_at - RECENT, row.last_fact_at + longer))
+    return horizon_of(frames, times)
 
 
 def is_neighbour(row: SessionRow, other: SessionRow) -> bool:

@@ -37,7 +37,7 @@ from ledger.worker.judging.extent import (
     Extent,
     beside_decided,
     first_start,
-    horizon_of,
+    horizon_of_rows,
     is_around,
 )
 from ledger.worker.judging.findings import Findings, Folded, Seen, billed_otherwise
@@ -179,7 +179,7 @@ class Judge:
         moment: Moment,
     ) -> LiveFold:
         """Return the station's fold of *rows*, with all that was told before this record."""
-        horizon = horizon_of(moment.at - RECENT, rows, chain.from_iterable(named.values()))
+        horizon = horizon_of_rows(moment.at - RECENT, rows, chain.from_iterable(named.values()))
         traits = self._rater.traits(station_id, moment.at)
         live = self._folds.open(station_id, traits, horizon)
         live.follow(self._shelf, extent, horizon, moment.position)
@@ -324,7 +324,7 @@ class Judge:
             if other.session_id not in self._findings.gone:
                 memory.rows.setdefault(other.session_id, other)
         around = [other for other in memory.rows.values() if is_around(other, row)]
-        horizon = horizon_of(row.first_fact_at, around)
+        horizon = horizon_of_rows(row.first_fact_at, around)
         traits = self._rater.traits(row.station_id, moment.at)
         live = LiveFold(row.station_id, traits, horizon)
         extent: dict[str, Extent] = {}

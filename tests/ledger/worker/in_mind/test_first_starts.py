@@ -30,7 +30,7 @@ from tests.station_story import AC, Story16, at, wh
 
 A_BIT = timedelta(microseconds=1)
 NEW = Extent([], BEGINNING, BEGINNING)
-EVER = Horizon(BEGINNING, BEGINNING)
+EVER = Horizon(BEGINNING)
 START = SessionStarted(
     station_id="CS-1",
     position=7,

@@ -115,9 +115,9 @@ def test_only_what_is_dated_so_is_held(shelf: FactShelf) -> None:
 
 def test_what_names_no_transaction_is_held_once_whatever_takes_part(shelf: FactShelf) -> None:
     put(shelf, *told().facts())
-    live = opened(shelf, horizon=Horizon(at(20), at(20)))
+    live = opened(shelf, horizon=Horizon(at(20)))
     for extent in ({"1": ALL, "": ALL}, {"1": again(ALL)}, {"": ALL, "1": again(ALL)}):
-        live.follow(shelf, extent, Horizon(at(20), at(20)), 99)
+        live.follow(shelf, extent, Horizon(at(20)), 99)
         live.turn()
         assert live.size == 1 + 4
         assert energies(live) == [5000]

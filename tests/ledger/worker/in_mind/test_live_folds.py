@@ -17,13 +17,13 @@ from ledger.worker import live_folds
 from ledger.worker.fact_shelf import FactShelf
 from ledger.worker.judging.extent import Extent
 from ledger.worker.live_folds import LiveFold, LiveFolds
-from ledger.worker.loose_facts import Horizon
+from ledger.worker.loose_facts import Around, Horizon
 from ledger.worker.session_rows import BEGINNING
 from tests.station_story import AC, Story16, at, wh
 
 A_BIT = timedelta(microseconds=1)
 ALL = Extent([], BEGINNING, BEGINNING)
-EVER = Horizon(BEGINNING, BEGINNING)
+EVER = Horizon(BEGINNING)
 
 
 @pytest.fixture
@@ -128,25 +128,33 @@ def test_an_open_fold_goes_on_after_its_facts_were_stored(shelf: FactShelf) -> N
 
 def test_facts_without_a_transaction_are_held_from_the_horizon_on(shelf: FactShelf) -> None:
     put(shelf, *told().facts())
-    live = opened(shelf, horizon=Horizon(at(20), at(20)))
+    live = opened(shelf, horizon=Horizon(at(20)))
     kept = live.sessions("1")[0].spans
 
-    live.follow(shelf, {"1": ALL}, Horizon(at(20) + A_BIT, at(20) + A_BIT), 99)
+    live.follow(shelf, {"1": ALL}, Horizon(at(20) + A_BIT), 99)
     live.turn()
 
     assert [span.starts_at for span in kept] == [at(0), at(20)]
     assert [span.starts_at for span in live.sessions("1")[0].spans] == [at(0)]
     assert live.size == 4
-    assert opened(shelf, horizon=Horizon(at(20) + A_BIT, at(20) + A_BIT)).size == 4
-    assert opened(shelf, horizon=Horizon(at(20), at(20))).size == 5
+    assert opened(shelf, horizon=Horizon(at(20) + A_BIT)).size == 4
+    assert opened(shelf, horizon=Horizon(at(20))).size == 5
 
 
-def test_states_are_held_from_their_own_horizon_on(shelf: FactShelf) -> None:
+@pytest.mark.parametrize(
+    ("since", "until", "is_held"),
+    [(20, 20, True), (19, 21, True), (20 + 1e-6, 30, False), (10, 20 - 1e-6, False)],
+)
+def test_of_an_older_time_states_alone_are_held(
+    shelf: FactShelf, since: float, until: float, *, is_held: bool
+) -> None:
     put(shelf, *told().facts())
-    live = opened(shelf, horizon=Horizon(at(60), at(20)))
+    shelf.store()
+    live = opened(shelf, horizon=Horizon(at(60), (Around(at(since), at(until)),)))
 
-    assert [span.starts_at for span in live.sessions("1")[0].spans] == [at(0), at(20)]
-    live.follow(shelf, {"1": ALL}, Horizon(at(60), at(20) + A_BIT), 99)
+    spans = [at(0), at(20)] if is_held else [at(0)]
+    assert [span.starts_at for span in live.sessions("1")[0].spans] == spans
+    live.follow(shelf, {"1": ALL}, Horizon(at(60)), 99)
     live.turn()
     assert [span.starts_at for span in live.sessions("1")[0].spans] == [at(0)]
 
@@ -181,18 +189,19 @@ def test_of_what_is_decided_no_fact_is_kept_and_all_can_be_read_again(shelf: Fac
 @pytest.mark.parametrize(
     ("traits", "horizon", "is_same"),
     [
-        (AC, Horizon(at(0), at(0)), True),
-        (AC, Horizon(at(1), at(1)), True),
-        (AC, Horizon(at(0) - A_BIT, at(0)), False),
-        (AC, Horizon(at(1), at(0) - A_BIT), False),
-        (StationTraits(), Horizon(at(0), at(0)), False),
+        (AC, Horizon(at(0)), True),
+        (AC, Horizon(at(1)), True),
+        (AC, Horizon(at(0) - A_BIT), False),
+        (AC, Horizon(at(1), (Around(at(0), at(1)),)), True),
+        (AC, Horizon(at(1), (Around(at(0) - A_BIT, at(0)),)), False),
+        (StationTraits(), Horizon(at(0)), False),
     ],
 )
 def test_a_fold_goes_on_with_the_same_traits_and_no_older_horizon(
     shelf: FactShelf, traits: StationTraits, horizon: Horizon, *, is_same: bool
 ) -> None:
     folds = LiveFolds(shelf)
-    first = folds.open("CS-1", AC, Horizon(at(0), at(0)))
+    first = folds.open("CS-1", AC, Horizon(at(0)))
 
     assert (folds.open("CS-1", traits, horizon) is first) is is_same
 
@@ -203,21 +212,21 @@ def test_the_folds_used_longest_ago_are_closed_where_they_hold_too_much(
     monkeypatch.setattr(live_folds, "FACTS_OPEN_MAX", 3)
     folds = LiveFolds(shelf)
     for name in "ABC":
-        folds.open(name, AC, Horizon(at(0), at(0)))
+        folds.open(name, AC, Horizon(at(0)))
     folds.stored()
     assert all(folds.get(name) for name in "ABC"), "as many as there may be"
-    folds.open("A", AC, Horizon(at(0), at(0)))
-    folds.open("D", AC, Horizon(at(0), at(0)))
+    folds.open("A", AC, Horizon(at(0)))
+    folds.open("D", AC, Horizon(at(0)))
     folds.stored()
     assert [name for name in "ABCD" if folds.get(name)] == ["A", "C", "D"]
 
     folds.close("A")
-    folds.open("E", AC, Horizon(at(0), at(0)))
+    folds.open("E", AC, Horizon(at(0)))
     folds.stored()
     assert [name for name in "CDE" if folds.get(name)] == ["C", "D", "E"]
     folds.close_all()
     for name in "FGH":
-        folds.open(name, AC, Horizon(at(0), at(0)))
+        folds.open(name, AC, Horizon(at(0)))
     folds.stored()
     assert [name for name in "CDEFGH" if folds.get(name)] == ["F", "G", "H"]
 
