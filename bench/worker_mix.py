@@ -67,9 +67,9 @@ def _mix(lines: int) -> tuple[float, float]:
         return done / spent, size_of(postgres, "inputs", "mix") / lines
 
 
-def mixed(lines: int) -> Iterator[LogLine]:
+def mixed(lines: int, *, readings: int = _READINGS) -> Iterator[LogLine]:
     """Yield sessions of 400 stations, one step of each after the other."""
-    steps = _READINGS + 2
+    steps = readings + 2
     for count in range(lines):
         number, step = count % STATIONS, count // STATIONS
         session, at = divmod(step, steps)
