@@ -1,9 +1,9 @@
 """`rated_posted`, `documents_of_100`, `invoice_ms`: from the log into the journal, and onto paper.
 
-Sessions of 400 stations, each a start, a reading and a stop, are worked off into decisions, lines
-and balanced entries: sessions a CPU second of worker and PostgreSQL together. Of the same sessions
-documents are then issued and booked, without PDF: those of a hundred sessions each, and those of
-one; each against issuing one after the other.
+Sessions of 400 stations, each half an hour from its start over one reading to its stop, are worked
+off into decisions, lines and balanced entries: sessions a CPU second of worker and PostgreSQL
+together. Documents are then issued and booked, without PDF: of a hundred sessions each, and of one;
+each against one after the other.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tests.depot import NOON, declared, keep_decisions, rated, session
 
 _SESSIONS: Final = 20_000
 _READINGS: Final = 1
+_STEP_S: Final = 900
 _LINES_A_RECORD: Final = 100
 _AT_LEAST: Final = 1_500.0
 _INVOICES: Final = 2_000
@@ -63,7 +64,7 @@ def rows(_seconds: float) -> list[Row]:
 def _rated() -> Row:
     with empty_log() as postgres:
         declare(postgres, map(station_name, range(STATIONS)))
-        lines = mixed(_SESSIONS * (_READINGS + 2), readings=_READINGS)
+        lines = mixed(_SESSIONS * (_READINGS + 2), readings=_READINGS, step_s=_STEP_S)
         fill(postgres, lines, lines_a_record=_LINES_A_RECORD)
         _, spent = worked_off(postgres, "rated")
         with connect(postgres.dsn, tables="rated") as connection:
