@@ -38,6 +38,7 @@ MODULES: Final = (
     "bench.tls_memory",
     "bench.worker",
     "bench.worker_mix",
+    "bench.rated_posted",
     "bench.history.replay",
     "bench.history.growth",
     "bench.history.closing",

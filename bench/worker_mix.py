@@ -22,6 +22,7 @@ from tests.at_the_edge import sealed
 
 STATIONS: Final = 400
 _READINGS: Final = 20
+_STEP_S: Final = 30
 _LINES_A_RECORD: Final = 100
 _SHORT: Final = 100_000
 _LONG: Final = 1_000_000
@@ -67,28 +68,28 @@ def _mix(lines: int) -> tuple[float, float]:
         return done / spent, size_of(postgres, "inputs", "mix") / lines
 
 
-def mixed(lines: int) -> Iterator[LogLine]:
-    """Yield sessions of 400 stations, one step of each after the other."""
-    steps = _READINGS + 2
+def mixed(lines: int, *, readings: int = _READINGS, step_s: int = _STEP_S) -> Iterator[LogLine]:
+    """Yield sessions of 400 stations, one step of each after the other, *step_s* apart."""
+    steps = readings + 2
     for count in range(lines):
         number, step = count % STATIONS, count // STATIONS
         session, at = divmod(step, steps)
         reference = 1 + number + STATIONS * session
-        register = 1000 + 80 * step
+        register, moment = 1000 + 80 * step, step * step_s // _STEP_S
         if at == 0:
-            yield _start16(number, step, reference, register)
+            yield _start16(number, moment, reference, register)
         elif at == steps - 1:
             payload = {
-                "transactionId": reference, "meterStop": register, "timestamp": _text(step)
+                "transactionId": reference, "meterStop": register, "timestamp": _text(moment)
             }  # fmt: skip
-            yield _frame(station_name(number), step, _call("StopTransaction", payload), "{}")
+            yield _frame(station_name(number), moment, _call("StopTransaction", payload), "{}")
         else:
             text = (
                 _METER_VALUES.replace("1234567", str(reference))
-                .replace("2026-03-02T12:00:00Z", _text(step))
+                .replace("2026-03-02T12:00:00Z", _text(moment))
                 .replace("163630.5", f"{register}.0")
             )
-            yield _frame(station_name(number), step, text, "{}")
+            yield _frame(station_name(number), moment, text, "{}")
 
 
 def _hard_cases() -> Row:
@@ -196,7 +197,7 @@ def _frame(
     station: str, step: float, text: str, answer: str, *, protocol: str = "ocpp1.6"
 ) -> Frame:
     frame = Frame(
-        received_at=_MORNING + timedelta(seconds=30 * step + 1),
+        received_at=_MORNING + timedelta(seconds=_STEP_S * step + 1),
         station=station,
         protocol=protocol,
         epoch=1,
@@ -207,7 +208,7 @@ def _frame(
 
 
 def _text(step: float) -> str:
-    return f"{_MORNING + timedelta(seconds=30 * step):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{_MORNING + timedelta(seconds=_STEP_S * step):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _call(action: str, payload: dict[str, object]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,9 @@ from msgspec.structs import replace
 from psycopg.conninfo import make_conninfo
 
 from ledger.books.feed import DESK_PARTITION, FeedEntry, read_feed
+from ledger.books.prepayments import Prepayment, record_prepayment
 from ledger.database import connect
+from ledger.declared.declarations import BEGINNING, Kind
 from ledger.invoices import booking, issuing
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
@@ -30,16 +33,28 @@ from ledger.invoices.order import (
     cause_of_session,
     order_of,
 )
+from ledger.master_data.customers import Customer, Invoicing
+from ledger.master_data.tokens import Token
 from ledger.rating.decisions import CorrectionCause, Moment, SessionRated
 from ledger.rating.reconciling.correcting import corrected
 from tests.depot import NOON, declared, keep_decisions, rated, session
 
-DECLARED = declared()
+DECLARED = declared(
+    (Kind.CUSTOMER, "saver", Customer(details="S", invoicing=Invoicing.ON_THRESHOLD,
+                                      threshold=Decimal(10)), BEGINNING),
+    (Kind.TOKEN, "saver-1", Token(customer="saver"), BEGINNING),
+)  # fmt: skip
+PAID = Prepayment("depot", "r-1", "anna", "EUR", 1200, NOON, "a test")
+"""It settles two invoices of anna's and a part of the third."""
 LATER = NOON + timedelta(days=3)
 CHRISTMAS = datetime(2026, 12, 24, tzinfo=UTC)
 NEW_YEAR = datetime(2027, 1, 2, tzinfo=UTC)
-_TABLES = ("issued_invoice", "invoiced_session", "credited_session", "uninvoiced_session",
-           "correction_to_document", "journal_entry", "feed_entry")  # fmt: skip
+_TABLES = {
+    **dict.fromkeys(("issued_invoice", "invoiced_session", "credited_session"), "ctid"),
+    **dict.fromkeys(("uninvoiced_session", "correction_to_document", "feed_entry"), "ctid"),
+    "journal_entry": "booked_at, entry_id",
+}
+"""All that follows, in the order in which it was written, or is shown."""
 
 
 @contextmanager
@@ -97,12 +112,17 @@ def feed(connection: psycopg.Connection[Any]) -> list[FeedEntry]:
 
 
 def issue_a_year(connection: psycopg.Connection[Any], issuer: InvoiceIssuer, at_once: int) -> None:
-    """Issue invoices of sessions and months, credit some, with some that cannot be issued."""
+    """Issue what is due by itself, by threshold and by month, and credit some of it.
+
+    Some cannot be issued, and some is settled from what was paid in advance.
+    """
+    record_prepayment(connection, PAID)
+    saved = [rated(session(number, token_uid="saver-1"), DECLARED) for number in range(31, 39)]
     singles = [rated(session(number), DECLARED) for number in range(1, 8)]
     months = [rated(session(number, token_uid="fleet-1"), DECLARED) for number in range(11, 15)]
     singles[2] = replace(singles[2], legal_entity="gone")
     singles[4] = replace(singles[4], currency="ABC")
-    keep(connection, *singles, *months)
+    keep(connection, *singles, *months, *saved)
     for up_to in (NOON, CHRISTMAS):
         issue_due(connection, issuer, DECLARED, up_to=up_to, at_once=at_once)
     late = rated(session(21, token_uid="fleet-1"), DECLARED)
@@ -118,8 +138,8 @@ def consequences(dsn: str, at_once: int) -> list[list[tuple[Any, ...]]]:
         issue_a_year(connection, issuer, at_once)
         issued = [(each.id, each.number, each.document) for _, each in issuer.invoices()]
         tables = [
-            connection.execute(f"SELECT * FROM {table} ORDER BY ctid".encode()).fetchall()
-            for table in _TABLES
+            connection.execute(f"SELECT * FROM {table} ORDER BY {order}".encode()).fetchall()
+            for table, order in _TABLES.items()
         ]
         return [issued, *tables]
 
@@ -133,7 +153,8 @@ def test_batches_of_any_size_give_the_same_documents_numbers_entries_and_feed(
             found.append(consequences(dsn, at_once))
 
     one_by_one, *batched = found
-    assert len(one_by_one[0]) == 14
+    assert len(one_by_one[0]) == 17
+    assert sum(str(row[0]).startswith("settled:") for row in one_by_one[-1]) == 8
     for each in batched:
         assert each == one_by_one
 
