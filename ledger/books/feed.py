@@ -61,7 +61,7 @@ class DeskDecision(StrEnum):
 class FeedEntry(NamedTuple):
     """A decision with its number; `kind` is a `DecisionKind` or a `DeskDecision`.
 
-    `subject` is a session's id, an invoice's number, a tariff's id or a prepayment's reference,
+    `subject` is a session's id, an invoice's number, a tariff's id or a prepayment's number,
     `revision` the session's revision or the tariff's version (1 of the others). `sha256` names what
     was decided.
     """

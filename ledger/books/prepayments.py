@@ -45,7 +45,8 @@ FROM prepayment WHERE legal_entity = %s AND reference = %s
 _ALL: LiteralString = """
 SELECT legal_entity, reference, customer, currency, amount_minor, received_at, recorded_by,
        booked_after, original_period, period, number
-FROM prepayment ORDER BY number
+FROM prepayment WHERE %(numbers)s::bigint[] IS NULL OR number = ANY (%(numbers)s)
+ORDER BY number
 """
 _RECORD: LiteralString = """
 INSERT INTO prepayment (legal_entity, reference, customer, currency, amount_minor, received_at,
@@ -159,22 +160,25 @@ def record_prepayment(
             original_period=month,
             period=closed.month_for(wanted.legal_entity, month),
         )
-        connection.execute(_RECORD, made[:-1])
+        [(number,)] = connection.execute(_RECORD, made[:-1]).fetchall()
         store_entries(connection, [made.entry()])
         append_decision(
             connection,
             DeskDecision.PREPAID,
-            subject=f"{made.legal_entity}/{made.reference}",
+            subject=str(number),
             revision=FIRST_REVISION,
             sha256=hash_decision(canonical_json(made[:-1])),
         )
     return True
 
 
-def prepayments(connection: Connection[Any]) -> list[Prepayment]:
-    """Return all prepayments, in their order."""
+def prepayments(
+    connection: Connection[Any], numbers: Sequence[int] | None = None
+) -> list[Prepayment]:
+    """Return prepayments in their order: those of *numbers*, if not said otherwise all."""
+    asked = {"numbers": None if numbers is None else list(numbers)}
     with connection.cursor(row_factory=class_row(Prepayment)) as cursor:
-        return cursor.execute(_ALL).fetchall()
+        return cursor.execute(_ALL, asked).fetchall()
 
 
 def standings(

@@ -24,6 +24,7 @@ from ledger.invoices.crediting import DueDocument
 from ledger.invoices.order import cause_of_month, cause_of_session, cause_of_threshold
 from ledger.rating.decisions import SessionRevision
 from tariffs.currencies import currency_exponent
+from tariffs.quantities import EXACT
 from tariffs.zones import zone
 
 _FURTHEST_AHEAD: Final = timedelta(hours=14)
@@ -120,7 +121,7 @@ def due_by_threshold(
 
 def _minor(amount: Decimal, currency: str) -> Decimal:
     """Return *amount* in minor units, which it need not be whole of."""
-    return amount.scaleb(currency_exponent(currency))
+    return amount.scaleb(currency_exponent(currency), EXACT)
 
 
 def _due_months(

@@ -1,4 +1,4 @@
-"""Decisions that are no session's as events: invoices issued, and what became of tariffs."""
+"""Decisions that are no session's as events: invoices, prepayments, what became of tariffs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 from ledger.approvals.history import RecordedMove, TariffMove
 from ledger.books.feed import FeedEntry
+from ledger.books.prepayments import prepayments
 from projections.publishing.event_types import (
     INVOICED_SESSIONS_MAX,
     CreditNoteBody,
@@ -22,6 +23,8 @@ from projections.publishing.event_types import (
     InvoicedRevision,
     InvoiceIssuedEvent,
     Numbered,
+    PrepaymentBody,
+    PrepaymentRecordedEvent,
     ReplacedBody,
     RetirementProposedEvent,
     RetirementRejectedEvent,
@@ -108,6 +111,31 @@ def invoice_events(
             sha256=entry.sha256,
         )
         for entry in entries
+    ]
+
+
+def prepayment_events(
+    connection: Connection[Any], entries: Sequence[FeedEntry], *, source: str
+) -> list[DecisionEvent]:
+    """Return the events that tell of *entries*, prepayments, in their order."""
+    numbers = [int(entry.subject) for entry in entries]
+    rows = {paid.number: paid for paid in prepayments(connection, numbers)}
+    return [
+        make_event(
+            PrepaymentRecordedEvent,
+            PrepaymentBody(
+                number=paid.number,
+                legal_entity=paid.legal_entity,
+                customer=paid.customer,
+                currency=paid.currency,
+                amount=amount(paid.amount_minor, paid.currency),
+            ),
+            numbered=Numbered(source, entry.number),
+            key=paid.customer,
+            decided_at=paid.received_at,
+            sha256=entry.sha256,
+        )
+        for entry, paid in ((entry, rows[int(entry.subject)]) for entry in entries)
     ]
 
 

@@ -41,7 +41,7 @@ class DecisionEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind")
     schema: Annotated[int, Meta(description="by which version of its kind's schema it was made")]
     source: Annotated[str, Meta(description="feed/PARTITION or tariffs: who numbered it")]
     number: Annotated[int, Meta(description="rises within the source")]
-    key: Annotated[str, Meta(description="the message's key: session, invoice or tariff")]
+    key: Annotated[str, Meta(description="the message's key: session, invoice, customer or tariff")]
     decided_at: Annotated[Instant, Meta(description="when it was decided, not when it was sent")]
     sha256: Annotated[Hash, Meta(description="of the decision, the document or the tariff's text")]
 
@@ -183,7 +183,7 @@ class InvoiceBody(msgspec.Struct, frozen=True, kw_only=True):
     issued_on: Annotated[date, Meta(description="in the legal entity's calendar")]
     legal_entity: str
     customer: Annotated[str | None, Meta(description="subject id; null: a token's bearer")]
-    month: Annotated[str | None, Meta(description="2026-03; null: of one session")]
+    month: Annotated[str | None, Meta(description="2026-03; null: of no whole month")]
     total: EventTotal
     session_count: int
     sessions: Annotated[
@@ -208,6 +208,22 @@ class CreditNoteIssuedEvent(DecisionEvent, frozen=True, kw_only=True, tag="credi
     """What some sessions were invoiced at is owed no more."""
 
     body: CreditNoteBody
+
+
+class PrepaymentBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that a customer paid in advance; what names the payment stands in the books alone."""
+
+    number: Annotated[int, Meta(description="of the prepayment, rising")]
+    legal_entity: str
+    customer: Annotated[str, Meta(description="subject id")]
+    currency: Annotated[str, Meta(description="ISO 4217")]
+    amount: Annotated[Numeral, Meta(description="in its currency; below 0: paid back")]
+
+
+class PrepaymentRecordedEvent(DecisionEvent, frozen=True, kw_only=True, tag="prepayment.recorded"):
+    """A customer paid in advance, or was paid back of that."""
+
+    body: PrepaymentBody
 
 
 class TariffBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -302,6 +318,7 @@ EVENT_TYPES: Final[Mapping[str, type[DecisionEvent]]] = {
         SessionWrittenOffEvent,
         InvoiceIssuedEvent,
         CreditNoteIssuedEvent,
+        PrepaymentRecordedEvent,
         TariffProposedEvent,
         TariffAdoptedEvent,
         TariffApprovedEvent,
@@ -366,20 +383,3 @@ def amount(minor: int, currency: str) -> str:
 def encode_event(event: DecisionEvent) -> bytes:
     """Return *event* as JSON."""
     return _ENCODER.encode(event)
-
-
-def event_schema(event_type: type[DecisionEvent]) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a kind of event."""
-    (schema,), definitions = msgspec.json.schema_components([event_type])
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"{kind_of_event(event_type)}, version {event_type.version}",
-        **schema,
-        "$defs": definitions,
-    }
-
-
-def schema_text(event_type: type[DecisionEvent]) -> str:
-    """Return the JSON Schema of a kind of event as docs/events holds it."""
-    text = msgspec.json.format(msgspec.json.encode(event_schema(event_type)), indent=2).decode()
-    return f"{text}\n"

@@ -8,6 +8,7 @@ all that is said of one tariff must come in one order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final, LiteralString, NamedTuple, Protocol, assert_never
 
 from psycopg import Connection
@@ -16,7 +17,11 @@ from ledger.approvals.approvals import TariffApprovals
 from ledger.approvals.history import recorded_moves
 from ledger.books.feed import DESK_PARTITION, FIRST_NUMBER, DeskDecision, FeedEntry, read_feed
 from ledger.rating.stored import unpack_decision
-from projections.publishing.desk_events import invoice_events, tariff_event
+from projections.publishing.desk_events import (
+    invoice_events,
+    prepayment_events,
+    tariff_event,
+)
 from projections.publishing.event_types import DecisionEvent, Numbered
 from projections.publishing.session_events import session_event
 
@@ -95,7 +100,7 @@ def decisions_waiting(connection: Connection[Any]) -> int:
 
 
 class FeedSource:
-    """The feed: decisions about sessions, and invoices."""
+    """The feed: decisions about sessions, invoices and prepayments."""
 
     def pages(self, connection: Connection[Any]) -> Iterator[EventPage]:
         """Yield a page of each partition where something new was decided."""
@@ -150,15 +155,15 @@ def _sessions(
 def _desk(
     connection: Connection[Any], partition: int, entries: Sequence[FeedEntry]
 ) -> list[DecisionEvent]:
-    issued = [entry for entry in entries if _is_issued(DeskDecision(entry.kind))]
-    return invoice_events(connection, issued, source=_source(partition))
-
-
-def _is_issued(kind: DeskDecision) -> bool:
-    match kind:
-        case DeskDecision.ISSUED:
-            return True
-        case DeskDecision.APPROVED | DeskDecision.RETIRED | DeskDecision.PREPAID:
-            return False  # the tariffs' record tells of them; no event tells of money that came
-        case _:
-            assert_never(kind)
+    events: list[DecisionEvent] = []
+    for kind, some in groupby(entries, key=lambda entry: DeskDecision(entry.kind)):
+        match kind:
+            case DeskDecision.ISSUED:
+                events += invoice_events(connection, list(some), source=_source(partition))
+            case DeskDecision.PREPAID:
+                events += prepayment_events(connection, list(some), source=_source(partition))
+            case DeskDecision.APPROVED | DeskDecision.RETIRED:
+                pass  # the tariffs' record tells of them
+            case _:
+                assert_never(kind)
+    return events

@@ -117,8 +117,7 @@ def journal(
         format: csv (amounts as exact text), beancount, or xlsx; else what the file's name ends
             with. Without --output it is printed.
         output: The file to write; one that is there is replaced once the new one is whole.
-        accounts: A chart of accounts (books.yaml): numbers, names and tax codes for the file; else
-            what was declared (`wattledger apply books.yaml`).
+        accounts: A chart of accounts (books.yaml) in place of what was declared of it.
         limit: Show at most so many entries; files have all of them.
         folder: Where.
     """

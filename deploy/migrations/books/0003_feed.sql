@@ -8,7 +8,7 @@ CREATE TABLE feed_head (
 INSERT INTO feed_head (partition, next_number) VALUES (-1, 1);
 
 -- Decisions that are no session's. `subject` is an invoice's number, a tariff whose version
--- `revision` is, or a prepayment (LEGAL ENTITY/REFERENCE); `sha256` the hash of the document, of
+-- `revision` is, or a prepayment's number; `sha256` the hash of the document, of
 -- the tariff's text or of the prepayment.
 CREATE TABLE feed_entry (
     partition integer NOT NULL REFERENCES feed_head,

@@ -16,6 +16,7 @@ from ledger.master_data.tokens import A_NAME, is_a_name
 from ledger.persons.holders import customer_holder
 from ledger.persons.store import find
 from tariffs.currencies import currency_exponent
+from tariffs.quantities import EXACT
 from tariffs.zones import zone
 
 _AMOUNT_MAX: Final = Decimal(10) ** 12
@@ -100,11 +101,11 @@ def _minor(amount: Decimal, currency: str) -> int:
     if not (amount.is_finite() and 0 < amount <= _AMOUNT_MAX):
         message = f"an amount is above 0 and at most {_AMOUNT_MAX:f}"
         raise UnfitPrepaymentError(message)
-    minor = amount.scaleb(exponent)
-    if minor != minor.to_integral_value():
-        message = f"{amount:f} {currency}: this currency has {exponent} decimals"
+    # As written: who writes 1.000 may mean a thousand.
+    if -int(amount.as_tuple().exponent) > exponent:
+        message = f"{amount} {currency}: this currency has {exponent} decimals"
         raise UnfitPrepaymentError(message)
-    return int(minor)
+    return int(amount.scaleb(exponent, EXACT))
 
 
 class UnknownCustomerError(LedgerError):

@@ -46,12 +46,15 @@ customers:
   babbage-1791: {{name: Charles B}}
 tokens:
   04FA111E: {{}}
-  04AABBCCDD: {{customer: lovelace-1815, parent: 04FA111E}}
+  04AABBCCDD:
+    {{customer: lovelace-1815, parent: 04FA111E, cost_centre: "4711", driver: Augusta Ada}}
   04BABBA6E0: {{customer: babbage-1791}}
 tariff_assignments:
   - {{tariff: energy-only, site: depot}}
 """
-HERS: Final = ("04aabbccdd", "lovelace", "byron", "st james", "londinium", "ada@engine")
+HERS: Final = (
+    "04aabbccdd", "lovelace", "byron", "st james", "londinium", "ada@engine", "augusta"
+)  # fmt: skip
 """What must not be left of her, in small letters."""
 HIS: Final = "04babba6e0"
 OCMF: Final = 'OCMF|{"FV":"1.0","IS":true,"IT":"ISO14443","ID":"04AABBCCDD"}|{"SA":"none"}'
@@ -125,7 +128,7 @@ def outputs(wattledger: Wattledger, number: str) -> dict[str, str]:
         ("invoices", "--json"), ("invoice", "show", number), ("invoice", "show", number, "--json"),
         ("explain", number), ("explain", number, "--json"), ("log", "export"),
         ("log", "show", "--station", "CS-16"), ("tokens", "unknown"), ("balance", "--json"),
-        ("replay", "--check", "--json"),
+        ("journal", "--json"), ("replay", "--check", "--json"),
     )  # fmt: skip
     return {" ".join(command): wattledger.done(*command) for command in commands}
 
@@ -183,6 +186,8 @@ async def test_an_erased_person_leaves_no_readable_trace_and_no_difference(tmp_p
     with wattledger.up() as (_, address):
         wattledger.done("tariff", "publish", tariff, "--valid-from", "2026-01-01T00:00:00Z")
         wattledger.done("apply", path)
+        paid = ("lovelace-1815", "1.25", "--currency", "EUR", "--reference", "R-1")
+        wattledger.done("prepaid", "top-up", *paid)
         sent = await charging_day(address)
         limit = time.monotonic() + 60
         while len(wattledger.read("invoices")) < 2 and time.monotonic() < limit:
@@ -210,10 +215,13 @@ async def test_an_erased_person_leaves_no_readable_trace_and_no_difference(tmp_p
     assert "04STRANGER" in after["tokens unknown"]
 
     assert [text for text in sent if text not in before["log show --station CS-16"]] == []
-    assert {"04aabbccdd", "byron", "st james", "ada@engine"} <= {
+    assert {"04aabbccdd", "byron", "st james", "ada@engine", "augusta"} <= {
         each for _, each in traces(before, HERS)
     }
     assert (shown["details"]["name"], list(shown["tokens"])) == ("Ada Byron", ["04aabbccdd"])
+    assert list(shown["drivers"]) == ["Augusta Ada"]
+    assert "cost centre 4711: 1 session" in after[f"invoice show {number}"]
+    assert f"settled:{number}" in after["journal --json"]
     assert (shown["sessions"], shown["invoices"], shown["stations"]) == (1, 1, ["CS-16"])
 
     assert json.loads(before["replay --check --json"])["differences"] == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -318,3 +320,34 @@ def test_the_moment_of_a_payment_never_lies_before_the_one_before_it(
     record_prepayment(connection, paid(-1000, "r-2", at=datetime(2026, 11, 1, tzinfo=UTC)))
 
     assert standings(connection, [ANNA]) == [PrepaidStanding(0, LATER)]
+
+
+def test_money_that_comes_and_goes_while_documents_are_booked_is_settled_in_one_order(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer, database: str
+) -> None:
+    def pay(turn: int) -> None:
+        with connect(database) as mine:
+            for number in range(10):
+                minor = 150 if number % 3 else -100
+                with suppress(BalanceTooSmallError):
+                    record_prepayment(mine, paid(minor, f"r-{turn}-{number}"))
+
+    def issue() -> None:
+        with connect(database) as mine:
+            for number in range(1, 13):
+                keep(mine, number)
+                issue_due(mine, issuer, DECLARED, up_to=NOON, at_once=2)
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(pay, 1), pool.submit(pay, 2), pool.submit(issue)]:
+            done.result()
+
+    assert balance(connection) >= 0
+    assert differences(connection) == []
+    moved = prepaid_movements(connection, "anna", limit=1000)
+    assert sum(each.amount_minor for each in moved) == balance(connection)
+    assert len({each.entry for each in moved}) == len(moved)
+    settled = [each for each in moved if each.entry.startswith("settled:")]
+    assert settled
+    assert all(-476 <= each.amount_minor < 0 for each in settled)
+    assert trial_balance(connection).is_balanced

@@ -232,7 +232,10 @@ def test_two_spellings_of_one_identity_are_a_problem(connection: psycopg.Connect
         ("stations:\n  S: {site: fjord, connectors: 100}", "6:20: expected a number from 1 to 99"),
         ("stations:\n  S: {site: fjord, max_power_w: lots}", "6:20: expected a number"),
         ("stations:\n  S: {site: fjord, max_power_w: -5}", "6:3: max_power_w must be above 0"),
-        ("customers:\n  c: {name: C, invoicing: daily}", "(expected per_session, per_month, on_threshold)"),
+        (
+            "customers:\n  c: {name: C, invoicing: daily}",
+            "(expected per_session, per_month, on_threshold)",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_reported_with_what_can(
@@ -298,3 +301,12 @@ def test_what_is_wrong_with_a_chart_is_named_and_nothing_is_declared(
     assert "did you mean 'revenue'" in found[0]
     assert "there is no legal entity 'ghost'" in found[2]
     assert load_declarations(connection).version == 0
+
+
+def test_the_example_contracts_and_books_are_declared(connection: psycopg.Connection[Any]) -> None:
+    texts = [(EXAMPLES / name).read_text("utf-8") for name in ("contracts.yaml", "books.yaml")]
+
+    applied = apply(connection, *texts)
+
+    assert len(applied.planned) == 1 + 6 + 6 + 1
+    assert apply(connection, *texts).planned == ()

@@ -19,10 +19,9 @@ from projections.publishing.event_types import (
     RatedBody,
     SessionHeldEvent,
     SessionRatedEvent,
-    event_schema,
-    schema_text,
 )
 from projections.publishing.evolution import incompatibilities
+from projections.publishing.schemas import event_schema, schema_text
 from tests.tree import ROOT
 
 EVENTS = ROOT / "docs" / "events"

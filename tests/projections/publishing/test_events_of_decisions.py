@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ledger.books.feed import DESK_PARTITION, feed_partitions, read_feed
+from ledger.books.prepayments import Prepayment, record_prepayment
 from ledger.database import connect
 from ledger.desk.apply import apply_files
 from ledger.desk.approvals import TariffDesk, tariff_desk
@@ -30,10 +31,10 @@ from projections.publishing.event_types import (
     Numbered,
     amount,
     encode_event,
-    event_schema,
     kind_of_event,
     numeral,
 )
+from projections.publishing.schemas import event_schema
 from projections.publishing.session_events import session_event
 from tariffs.phrases.phrase import phrase
 from tests.charging_day import choose
@@ -165,6 +166,38 @@ def test_an_invoice_is_told_with_what_it_bills(books: str) -> None:
             (session_id, revision) for where, session_id, revision in billed if where == number
         }
         assert said["session_count"] == len(said["sessions"])
+
+
+def test_money_that_a_customer_paid_in_advance_is_told_between_the_documents(books: str) -> None:
+    before = len(events_told(books))
+    wanted = Prepayment(
+        legal_entity="watt",
+        reference="a text by Ben",
+        customer="home",
+        currency="EUR",
+        amount_minor=1205,
+        received_at=NOW,
+        recorded_by="ann",
+    )
+    with connect(books) as connection:
+        record_prepayment(connection, wanted)
+        record_prepayment(connection, wanted)
+        back = wanted._replace(reference="r-2", amount_minor=-5)
+        record_prepayment(connection, back)
+    go_on(books, [choose("CS-NEW-2/B/20260302T071000Z", "release", 310)])
+
+    more = events_told(books)
+
+    assert before > 0
+    told = [as_json(each) for each in more if kind_of_event(each) == "prepayment.recorded"]
+    assert [(each["key"], each["body"]["amount"]) for each in told] == [
+        ("home", "12.05"),
+        ("home", "-0.05"),
+    ]
+    assert [each["body"]["number"] for each in told] == [1, 2]
+    assert datetime.fromisoformat(told[0]["decided_at"]) == NOW
+    assert len(more) == 4
+    assert_fit(more)
 
 
 @pytest.mark.parametrize(("most", "named"), [(1, True), (0, False)])
