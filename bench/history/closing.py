@@ -74,6 +74,10 @@ def _million_sessions(postgres: EmbeddedPostgres) -> None:
         connection.execute("SET session_replication_role = replica")
         for table, others in _MULTIPLIED.items():
             _multiply(connection, table, others, _SESSIONS // _MADE - 1)
+        counted = (
+            "SELECT count(*) FROM journal_entry WHERE entry_id LIKE 'rated:%%' AND period = %s"
+        )
+        assert connection.execute(counted, (_MONTH,)).fetchone() == (_SESSIONS,)
         connection.execute("VACUUM ANALYZE")
 
 
