@@ -8,6 +8,8 @@
 | invoice issued | RECEIVABLE, what is due | RECEIVABLE_UNBILLED, gross |
 | | EXPECTED_TAX | taxes by country and rate; ROUNDING |
 | credit note issued | what an invoice over its sessions posts, with its signs changed | |
+| session runs over a month's end | RECEIVABLE_ACCRUED, its net so far | REVENUE_ACCRUED |
+| | and in the next month the same with its signs changed | |
 | session written off | nothing: it was never rated, so nothing was ever owed | |
 | prepayment received | CASH_CLEARING | PREPAYMENTS of the customer |
 | prepayment paid back | PREPAYMENTS | CASH_CLEARING |
@@ -50,6 +52,8 @@ RECEIVABLE_UNBILLED: Final = "receivable:unbilled"
 RECEIVABLE: Final = "receivable:invoiced"
 PARTNER_UNBILLED: Final = "receivable:partner:unbilled"
 PARTNER_RECEIVABLE: Final = "receivable:partner:invoiced"
+RECEIVABLE_ACCRUED: Final = "receivable:accrued"
+REVENUE_ACCRUED: Final = "revenue:accrued"
 EXPECTED_TAX: Final = "expected_tax"
 ROUNDING: Final = "rounding"
 # What we owe a customer who paid in advance; always the first leg of its entries.
@@ -112,6 +116,30 @@ def entry_for(decision: Decision) -> JournalEntry | None:
         legs,
         decision.decides,
     )
+
+
+def accrual_entries(
+    cause: str,
+    *,
+    legal_entity: str,
+    booked_at: datetime,
+    month: str,
+    next_month: str,
+    currency: str,
+    net_minor: int,
+) -> tuple[JournalEntry, ...]:
+    """Return what a session that ran over the end of *month* posts there, and in the next one.
+
+    Without taxes: those are owed once it is billed. Nothing, where it costs nothing so far.
+    """
+    legs = [
+        _posting(RECEIVABLE_ACCRUED, "", currency, net_minor),
+        _posting(REVENUE_ACCRUED, "", currency, -net_minor),
+    ]
+    back = [replace(leg, amount_minor=-leg.amount_minor) for leg in legs]
+    accrued = _entry(f"accrued:{cause}", legal_entity, booked_at, month, legs)
+    reversed_ = _entry(f"accrued_reversed:{cause}", legal_entity, booked_at, next_month, back)
+    return tuple(each for each in (accrued, reversed_) if each)
 
 
 def reversal_of(was: SessionRated, correction: SessionRated) -> JournalEntry | None:

@@ -136,6 +136,7 @@ class PeriodMark(Line, frozen=True, kw_only=True, tag="period"):
 
     With `act` "open" they are open again from that month on. What is decided from here on belongs
     into the first month that is open. `number` counts the marks of a legal entity, from 1.
+    `ends_at`: when the month ends in its calendar; at a close, what ran over that is accrued.
     """
 
     legal_entity: str
@@ -144,6 +145,7 @@ class PeriodMark(Line, frozen=True, kw_only=True, tag="period"):
     number: int
     by: str
     reason: str = ""
+    ends_at: datetime | None = None
 
 
 class PartnerMessage(Line, frozen=True, kw_only=True, tag="partner"):

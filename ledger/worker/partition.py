@@ -31,6 +31,7 @@ from ledger.log.event_log import Record
 from ledger.rating.decisions import Moment
 from ledger.sessions.segments import Source, dated
 from ledger.sessions.states import SessionState
+from ledger.worker.closing.accruals import Accruals
 from ledger.worker.closing.period_marks import PeriodMarks
 from ledger.worker.entries import Entry, EntryReader
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
@@ -82,6 +83,7 @@ class PartitionWorker:
         self._marks = PeriodMarks(connection, partition)
         self._rater = Rater(connection, version, self._marks.closed, recorded_in=recorded_in)
         self._judge = Judge(connection, self._shelf, self._rater, self._findings)
+        self._accruals = Accruals(connection, self._judge, self._rater, recorded_in)
         self._states = StationStates(partition)
         self._set_aside: Counter[tuple[str, str]] = Counter()
         self._validated: list[tuple[object, ...]] = []
@@ -148,6 +150,7 @@ class PartitionWorker:
         self._states.store(self._connection)
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
         self._marks.store()
+        self._accruals.store()
         self._next_number = self._rater.store(self._findings.decisions, self._next_number)
         store_counts(self._connection, self.partition, self._set_aside)
         store_asides(self._connection, self.partition, self._asides, self._taken)
@@ -226,11 +229,11 @@ class PartitionWorker:
         self._set_aside.update(entry.set_aside)
         if entry.at > BEGINNING:
             self._last_at = entry.at
-        self._marks.take(entry.marks, entry.position)
         if entry.version is not None:
             # Another policy may wait less: the next tick looks at everything again.
             self.version, self._deadline = entry.version, BEGINNING
             self._judge.use(entry.version)
+        self._accruals.accrue(self._marks.take(entry.marks, entry.position), moment)
         # Before the facts: a code may come in the record of its stop, which is rated with it.
         for line, validation in entry.validations:
             self._validate(validation, moment, line)

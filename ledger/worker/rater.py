@@ -95,6 +95,11 @@ class Rater:
             self._declarations = load_declarations(self._connection, version, known=known)
             self._traits = self._policy = None
 
+    @property
+    def declarations(self) -> Declarations:
+        """What holds at the records that are decided about now."""
+        return self._declarations
+
     def traits(self, station_id: str, at: datetime) -> StationTraits:
         """Return what the fold has to know of a station."""
         if self._traits is not None and self._traits[:2] == (station_id, at):

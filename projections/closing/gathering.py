@@ -15,7 +15,7 @@ from ledger.periods.record import ChecklistItem
 from projections.balances.document_numbers import given_by
 from projections.balances.energy import EnergyDay
 from projections.closing.checklist import Told, checklist
-from projections.closing.month_balance import kept_balance, month_balance
+from projections.closing.month_balance import balance_bytes, month_balance
 from projections.closing.month_reports import energy_days, month_reports
 from projections.closing.period_scope import PeriodScope
 from projections.replay.replay import ReplayReport
@@ -64,7 +64,7 @@ class MonthGathering:
         reports = month_reports(connection, scope, self._energy)
         return KeptReports(
             checklist=checked,
-            trial_balance=kept_balance(balance),
+            trial_balance=balance_bytes(balance),
             reports=canonical_json(reports),
         )
 

@@ -30,13 +30,13 @@ def month_balance(
         return TrialBalance(accounts=tuple(cursor.execute(_SUMS, asked).fetchall()))
 
 
-def kept_balance(balance: TrialBalance) -> bytes:
+def balance_bytes(balance: TrialBalance) -> bytes:
     """Return *balance* as it is kept of a closed month."""
     return canonical_json(balance.accounts)
 
 
 def read_balance(kept: str) -> TrialBalance:
-    """Return the trial balance that `kept_balance` wrote."""
+    """Return the trial balance that `balance_bytes` wrote."""
     accounts = msgspec.json.decode(kept, type=tuple[AccountBalance, ...])
     return TrialBalance(accounts=accounts)
 

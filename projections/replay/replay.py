@@ -44,14 +44,26 @@ SELECT * FROM {schema}.session_decision AS decision WHERE NOT EXISTS (
 JOURNAL_ENTRIES: LiteralString = """
 SELECT entry_id, legal_entity, booked_at, period, original_period, session_id, revision
 FROM {schema}.journal_entry
-WHERE entry_id !~ '^(invoice|credit|prepaid|settled):'
+WHERE entry_id !~ '^(invoice|credit|prepaid|settled|accrued|accrued_reversed):'
 AND (session_id IS NULL OR (session_id, revision) NOT IN ({later}))
 """
 POSTINGS: LiteralString = """
 SELECT * FROM {schema}.posting
-WHERE entry_id !~ '^(invoice|credit|prepaid|settled):' AND entry_id NOT IN (
+WHERE entry_id !~ '^(invoice|credit|prepaid|settled|accrued|accrued_reversed):'
+AND entry_id NOT IN (
     SELECT entry_id FROM {schema}.journal_entry WHERE (session_id, revision) IN ({later})
 )
+"""
+ACCRUALS: LiteralString = """
+SELECT accrued.session_id, accrued.month, coalesce(entry_id, '') AS entry_id, accrued.partition,
+       accrued.position, accrued.legal_entity, accrued.until, accrued.currency, net_minor, zones,
+       booked_at, period, original_period, accounts, amounts
+FROM {schema}.accrued_session AS accrued
+JOIN replay_until AS until USING (partition)
+LEFT JOIN {schema}.journal_entry AS entry ON entry.entry_id IN (
+    concat('accrued:', accrued.session_id, ':', accrued.month),
+    concat('accrued_reversed:', accrued.session_id, ':', accrued.month)
+) WHERE accrued.position < until.position
 """
 MARKS: LiteralString = """
 SELECT mark.* FROM {schema}.period_mark AS mark JOIN replay_until AS until USING (partition)
@@ -83,6 +95,7 @@ TABLES: Final[Mapping[str, tuple[LiteralString, tuple[str, ...]]]] = {
     ),
     "journal entry": (JOURNAL_ENTRIES, ("entry_id",)),
     "posting": (POSTINGS, ("entry_id", "posting")),
+    "accrual": (ACCRUALS, ("session_id", "month", "entry_id")),
     "period mark": (MARKS, ("partition", "legal_entity", "number")),
     "line set aside": (ASIDES, ("partition", "position", "line", "station_id", "set_aside_at")),
 }

@@ -233,7 +233,9 @@ def _print_period(period: AccountingPeriod, later: CameAfterwards, moved: int | 
     if later.count:
         rows = [(each.entry, each.period, utc(each.booked_at)) for each in later.entries]
         print_rows("Came afterwards, and stands in a later month", _ENTRIES, rows)
-        print_rows("Which comes to", _SUMS, [_sum(each) for each in later.sums])
+        print_rows(
+            "Which comes to (debits less credits)", _SUMS, [_sum(each) for each in later.sums]
+        )
         if later.count > len(later.entries):
             say(f"{later.count} entries in all: --limit shows more of them")
 

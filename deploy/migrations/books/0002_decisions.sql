@@ -157,6 +157,21 @@ CREATE TABLE period_mark (
     PRIMARY KEY (partition, legal_entity, number)
 );
 
+-- What was accrued at the mark of a month's end for a session that ran over it: its price so far,
+-- without taxes. `zones` are the UTC offsets that it was priced by, as JSON.
+CREATE TABLE accrued_session (
+    session_id   text        NOT NULL,
+    month        text        NOT NULL,
+    partition    integer     NOT NULL,
+    position     bigint      NOT NULL,
+    legal_entity text        NOT NULL,
+    until        timestamptz NOT NULL,
+    currency     text        NOT NULL,
+    net_minor    bigint      NOT NULL,
+    zones        bytea       NOT NULL,
+    PRIMARY KEY (session_id, month)
+);
+
 -- Up to and with which month a legal entity's books are closed for good: nothing comes into it.
 CREATE TABLE closed_period (
     legal_entity text PRIMARY KEY,
@@ -265,6 +280,8 @@ $$;
 CREATE TRIGGER entry_added AFTER INSERT ON journal_entry
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION add_to_booked_hours();
 
+CREATE TRIGGER accrued_session_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON accrued_session FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER session_decision_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON session_decision FOR EACH STATEMENT EXECUTE FUNCTION books_refuse_change();
 CREATE TRIGGER rated_line_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, LiteralString
 
@@ -109,7 +109,7 @@ class PeriodDesk:
             NotCarriedError: If it is recorded, and the log cannot take the marks now.
         """
         self._take_turn()
-        self._check_over(legal_entity, month, at)
+        ends_at = self._check_over(legal_entity, month, at)
         with self._connection.transaction():
             booked_up_to = lock_documents(self._connection)
             self._check_booked(month, booked_up_to)
@@ -124,7 +124,7 @@ class PeriodDesk:
                 raise MonthOrderError(month, earlier[0], PeriodAct.SOFT_CLOSE)
             number = closed.last_number(legal_entity) + 1
             period.soft_close(by=by, at=at, reason=reason, number=number, booked_up_to=booked_up_to)
-            mark = self._mark(period, MarkAct.CLOSE, by=by, at=at, reason=reason)
+            mark = self._mark(period, by=by, at=at, reason=reason, ends_at=ends_at)
             self._periods.keep(period, within=mark)
         self._hand_on(period)
         return period
@@ -220,7 +220,7 @@ class PeriodDesk:
             )
             mark = None
             if is_open:
-                mark = self._mark(period, MarkAct.OPEN, by=by, at=at, reason=reason)
+                mark = self._mark(period, by=by, at=at, reason=reason)
             self._periods.keep(period, within=mark)
         if is_open:
             self._hand_on(period)
@@ -237,9 +237,16 @@ class PeriodDesk:
         return period
 
     def _mark(
-        self, period: AccountingPeriod, act: MarkAct, *, by: str, at: datetime, reason: str
+        self,
+        period: AccountingPeriod,
+        *,
+        by: str,
+        at: datetime,
+        reason: str,
+        ends_at: datetime | None = None,
     ) -> partial[None]:
-        """Return what writes the marks of a period that is closed or opened."""
+        """Return what writes the marks of a period: opened, or closed where it *ends_at* a time."""
+        act = MarkAct.OPEN if ends_at is None else MarkAct.CLOSE
         line = PeriodMark(
             received_at=at,
             legal_entity=period.legal_entity,
@@ -248,6 +255,7 @@ class PeriodDesk:
             number=period.number,
             by=by,
             reason=reason,
+            ends_at=ends_at,
         )
         position = period.booked_up_to + 1
         mark = MonthMark(period.legal_entity, period.number, period.month, act, position)
@@ -287,7 +295,8 @@ class PeriodDesk:
     def _closed(self) -> ClosedMonths:
         return ClosedMonths(load_marks(self._connection, DESK_PARTITION))
 
-    def _check_over(self, legal_entity: str, month: str, at: datetime) -> None:
+    def _check_over(self, legal_entity: str, month: str, at: datetime) -> datetime:
+        """Return when *month* ended, in UTC; refuse while it is not over and decided about."""
         declarations = load_declarations(self._connection)
         ends = month_begins(month_after(month), calendar_of(declarations, legal_entity))
         # As a month's invoices wait: by then what ended in it is rated or held.
@@ -297,6 +306,7 @@ class PeriodDesk:
         since = waiting_since(self._connection, self._log)
         if since is not None and since < ends:
             raise NotOverYetError(month, "has records that the worker has not taken yet")
+        return ends.astimezone(UTC)
 
     def _check_booked(self, month: str, booked_up_to: int) -> None:
         """Refuse while an invoice has its number and is not in the books."""

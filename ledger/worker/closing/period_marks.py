@@ -20,13 +20,16 @@ class PeriodMarks:
         """By all of them; each says from which record on."""
         self._new: list[MonthMark] = []
 
-    def take(self, lines: Iterable[PeriodMark], position: int) -> None:
-        """Take what the record at *position* marks; what was marked before is passed over."""
+    def take(self, lines: Iterable[PeriodMark], position: int) -> list[PeriodMark]:
+        """Take what the record at *position* marks; return what was not marked before."""
+        taken = []
         for line in lines:
             act = MarkAct(line.act)
             mark = MonthMark(line.legal_entity, line.number, line.month, act, position)
             if self.closed.take(mark):
                 self._new.append(mark)
+                taken.append(line)
+        return taken
 
     def store(self) -> None:
         """Write what is new, within the caller's transaction."""

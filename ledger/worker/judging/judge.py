@@ -274,7 +274,7 @@ class Judge:
         memory.rows[row.session_id] = row
 
         def fold() -> ChargingSession | None:
-            return self._fold_around(row, memory, moment)
+            return self.fold_around(row, memory, moment)
 
         is_done = self._chooser.follow(row, choice, moment, memory.heard_at, fold)
         memory.settle()
@@ -315,7 +315,7 @@ class Judge:
         """Forget what was looked up for the transaction that is now committed."""
         self._folds.stored()
 
-    def _fold_around(
+    def fold_around(
         self, row: SessionRow, memory: StationMemory, moment: Moment
     ) -> ChargingSession | None:
         """Return the session of *row*, folded among those around it, with all that is known."""
@@ -387,7 +387,7 @@ class Judge:
             session = None
             if window.ends_at is None:
                 self._findings.mark_late(row, moment_at=moment.at)
-                session = self._fold_around(row, memory, moment) if row.state in PRICED else None
+                session = self.fold_around(row, memory, moment) if row.state in PRICED else None
             if session is not None:
                 self._reviewer.review(row, session, moment, memory.heard_at)
             row.flags = sorted({*row.flags, *flags_of_stop(window)})

@@ -32,6 +32,18 @@ ON CONFLICT (session_id) DO UPDATE SET
     "window" = excluded."window", told_gross = excluded.told_gross,
     is_refused = excluded.is_refused
 """
+RUNNING_OVER: LiteralString = """
+SELECT * FROM (
+    SELECT * FROM session WHERE partition = %(partition)s AND state = 'open'
+    AND state IN ('open', 'waiting') AND started_at < %(ends_at)s
+    UNION ALL
+    SELECT * FROM session WHERE partition = %(partition)s AND ended_at >= %(ends_at)s
+    AND started_at < %(ends_at)s AND state IN ('waiting', 'held', 'rated', 'released')
+) AS running WHERE NOT EXISTS (
+    SELECT FROM accrued_session AS accrued
+    WHERE accrued.session_id = running.session_id AND accrued.month = %(month)s
+) ORDER BY session_id
+"""
 # Of a transaction every session from some on: with one left out another one would be folded. Stops
 # without an id share theirs, and have nothing else in common. Since when is asked once a station.
 OF_STATIONS: LiteralString = """
@@ -173,6 +185,15 @@ def load_around(connection: Connection[Any], row: SessionRow) -> list[SessionRow
     cursor = connection.cursor(row_factory=class_row(SessionRow))
     until = row.last_fact_at + NEXT_DAY
     return cursor.execute(AROUND, (row.station_id, row.first_fact_at, until)).fetchall()
+
+
+def load_running_over(
+    connection: Connection[Any], partition: int, ends_at: datetime, month: str
+) -> list[SessionRow]:
+    """Return the sessions that ran at *ends_at*, of which nothing is accrued in *month* yet."""
+    cursor = connection.cursor(row_factory=class_row(SessionRow))
+    asked = {"partition": partition, "ends_at": ends_at, "month": month}
+    return cursor.execute(RUNNING_OVER, asked).fetchall()
 
 
 def load_beside(

@@ -11,7 +11,7 @@ from ledger.database import connect
 from ledger.periods.periods import AccountingPeriods
 from projections.closing.gathering import MonthGathering
 from projections.closing.month_balance import (
-    kept_balance,
+    balance_bytes,
     month_balance,
     moved_minor,
     read_balance,
@@ -112,7 +112,7 @@ def test_late_frames_by_the_thousand_move_nothing_of_a_closed_month(books: str) 
         [close] = periods.find(ENTITY, MARCH).closes
         assert close.is_intact
         now = month_balance(connection, MARCH, legal_entity=ENTITY)
-        assert kept_balance(now).decode() == close.trial_balance
+        assert balance_bytes(now).decode() == close.trial_balance
         assert moved_minor(read_balance(close.trial_balance), now) == 0
         later = came_afterwards(connection, ENTITY, MARCH, limit=5)
         found = {each.month: each for each in listed_periods(connection, periods, None)}
