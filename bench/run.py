@@ -40,6 +40,7 @@ MODULES: Final = (
     "bench.worker_mix",
     "bench.history.replay",
     "bench.history.growth",
+    "bench.history.reads",
     "bench.history.closing",
     "bench.pricing",
     "bench.ocpi",
