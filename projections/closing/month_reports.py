@@ -11,11 +11,14 @@ from typing import Any, Final, LiteralString
 import msgspec
 from psycopg import Connection
 
-from projections.balances.energy import EnergyDay, energy_balance
+from projections.balances.energy import EnergyDay
 from projections.closing.period_scope import PeriodScope
+from projections.energy.keeper import EnergyKeeper
+from projections.energy.kept_balance import kept_balance
 from tariffs.quantities import EXACT
 
 REPORT_SCHEMA: Final = 1
+_ALL: Final = 2**31
 _ACCOUNTS: LiteralString = """
 SELECT account, currency, -sum(amount_minor)::bigint
 FROM journal_entry, unnest(accounts, currencies, amounts) AS leg (account, currency, amount_minor)
@@ -95,8 +98,14 @@ class MonthReports(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def energy_days(connection: Connection[Any], scope: PeriodScope) -> list[EnergyDay]:
-    """Return the energy balance of the month's days, of the stations of the legal entity."""
-    balance = energy_balance(connection, first_day=scope.begins.date(), last_day=scope.last_day)
+    """Return the energy balance of the month's days, of the stations of the legal entity.
+
+    As it is kept up, with all that came taken in: *connection* is in no transaction.
+    """
+    EnergyKeeper(connection).take_in()
+    balance = kept_balance(
+        connection, first_day=scope.begins.date(), last_day=scope.last_day, limit=_ALL
+    )
     return [
         each for each in balance.days if each.day and scope.has_station(each.station_id, each.day)
     ]
