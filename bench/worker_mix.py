@@ -22,6 +22,7 @@ from tests.at_the_edge import sealed
 
 STATIONS: Final = 400
 _READINGS: Final = 20
+_STEPS_A_DAY: Final = 2_880
 _LINES_A_RECORD: Final = 100
 _SHORT: Final = 100_000
 _LONG: Final = 1_000_000
@@ -67,14 +68,15 @@ def _mix(lines: int) -> tuple[float, float]:
         return done / spent, size_of(postgres, "inputs", "mix") / lines
 
 
-def mixed(lines: int) -> Iterator[LogLine]:
-    """Yield sessions of 400 stations, one step of each after the other."""
+def mixed(lines: int, *, day: int = 0) -> Iterator[LogLine]:
+    """Yield sessions of 400 stations, one step of each after the other; on a later *day* others."""
     steps = _READINGS + 2
     for count in range(lines):
-        number, step = count % STATIONS, count // STATIONS
-        session, at = divmod(step, steps)
-        reference = 1 + number + STATIONS * session
-        register = 1000 + 80 * step
+        number, done = count % STATIONS, count // STATIONS
+        session, at = divmod(done, steps)
+        step = done + _STEPS_A_DAY * day
+        reference = 1 + number + STATIONS * session + lines * day
+        register = 1000 + 80 * (done + (lines // STATIONS) * day)
         if at == 0:
             yield _start16(number, step, reference, register)
         elif at == steps - 1:

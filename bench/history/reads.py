@@ -1,7 +1,7 @@
 """`reads_million`, `reads_flat`: what people ask of the books, with a million sessions in them.
 
-Four hundred stations have sessions that were worked off, invoiced and counted; their rows are then
-multiplied where they lie, each time a day earlier, until there are 10^4 and 10^6 sessions. Each
+Four hundred stations have two days of sessions that were worked off, invoiced and counted; their
+rows are then multiplied, each time two days earlier, until there are 10^4 and 10^6 sessions. Each
 question is asked a hundred times, of other stations, sessions and documents each time, with
 nothing left to take in: the slowest question's p99 in milliseconds of real time, less what its
 command computes itself.
@@ -41,12 +41,13 @@ from projections.sessions import held_sessions, list_sessions
 
 _SIZES: Final = (10_000, 1_000_000)
 _MADE: Final = 2_000
+"""Sessions of each of the two days."""
 _LINES_A_SESSION: Final = 22
 _ASKED: Final = 100
 _MILLISECONDS_MAX: Final = 300.0
 _AGAIN: Final = "{} || '~' || again"
-_EARLIER: Final = "{} - again * interval '1 day'"
-_DAY: Final = "{} - again"
+_EARLIER: Final = "{} - again * interval '2 days'"
+_DAY: Final = "{} - 2 * again"
 _BEFORE: Final = "{} - 1000000::bigint * again"
 _MULTIPLIED: Final = {
     "session": {
@@ -121,17 +122,18 @@ def rows(_seconds: float) -> list[Row]:
 def _grown(postgres: EmbeddedPostgres) -> Iterator[int]:
     """Make the books; yield how many sessions they have, each time that it is one of the sizes."""
     declare(postgres, map(station_name, range(STATIONS)), invoicing="per_session")
-    lines = chain(mixed(_MADE * _LINES_A_SESSION), [Tick(received_at=APRIL)])
+    days = [mixed(_MADE * _LINES_A_SESSION, day=day) for day in range(2)]
+    lines = chain(*days, [Tick(received_at=APRIL)])
     fill(postgres, lines, lines_a_record=100)
     worked_off(postgres, "books")
     with connect(postgres.dsn) as connection, PostgresEventLog(postgres.dsn) as log:
         work_off(postgres.dsn, log)
-        EnergyKeeper(connection).take_in()
+        EnergyKeeper(connection, sessions_min=_MADE // STATIONS).take_in()
         put_together(connection, added_max=1)
         done = 1
         connection.execute("SET session_replication_role = replica")
         for size in _SIZES:
-            times = size // _MADE
+            times = size // (2 * _MADE)
             for table, others in _MULTIPLIED.items():
                 _multiply(connection, table, others, done, times - 1)
             connection.execute(_MONTHS)
@@ -189,7 +191,9 @@ def _questions(
     documents = [
         number
         for (number,) in connection.execute(
-            "SELECT number FROM issued_invoice WHERE number !~ '~' ORDER BY number"
+            "SELECT number FROM invoiced_session JOIN session USING (session_id)"
+            " WHERE number !~ '~' AND started_at > (SELECT max(started_at) FROM session)"
+            " - interval '12 hours' ORDER BY number"
         )
     ]
     declarations = load_declarations(connection)

@@ -39,10 +39,10 @@ ORDER BY position
 _AROUND: LiteralString = """
 SELECT (
     SELECT carried FROM energy_chapter
-    WHERE station_id = %(station)s AND at < %(first)s ORDER BY chapter DESC LIMIT 1
+    WHERE station_id = %(station)s AND at < %(first)s ORDER BY at DESC LIMIT 1
 ), (
     SELECT position FROM energy_chapter
-    WHERE station_id = %(station)s AND at >= %(last)s ORDER BY chapter LIMIT 1
+    WHERE station_id = %(station)s AND at >= %(last)s ORDER BY at LIMIT 1
 )
 """
 _LAST_HEARD: LiteralString = """

@@ -75,6 +75,7 @@ CREATE TABLE energy_chapter (
     carried    bytea       NOT NULL,
     PRIMARY KEY (station_id, chapter)
 );
+CREATE INDEX energy_chapter_at ON energy_chapter (station_id, at);
 
 -- What the registers of its places rose by, and what sessions and gaps took of that.
 CREATE TABLE register_day (
