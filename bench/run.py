@@ -41,6 +41,7 @@ MODULES: Final = (
     "bench.rated_posted",
     "bench.history.replay",
     "bench.history.growth",
+    "bench.history.reads",
     "bench.history.closing",
     "bench.pricing",
     "bench.ocpi",

@@ -23,6 +23,7 @@ from tests.at_the_edge import sealed
 STATIONS: Final = 400
 _READINGS: Final = 20
 _STEP_S: Final = 30
+_STEPS_A_DAY: Final = 2_880
 _LINES_A_RECORD: Final = 100
 _SHORT: Final = 100_000
 _LONG: Final = 1_000_000
@@ -68,14 +69,20 @@ def _mix(lines: int) -> tuple[float, float]:
         return done / spent, size_of(postgres, "inputs", "mix") / lines
 
 
-def mixed(lines: int, *, readings: int = _READINGS, step_s: int = _STEP_S) -> Iterator[LogLine]:
-    """Yield sessions of 400 stations, one step of each after the other, *step_s* apart."""
+def mixed(
+    lines: int, *, readings: int = _READINGS, step_s: int = _STEP_S, day: int = 0
+) -> Iterator[LogLine]:
+    """Yield sessions of 400 stations, one step of each after the other, *step_s* apart.
+
+    On a later *day* others.
+    """
     steps = readings + 2
     for count in range(lines):
         number, step = count % STATIONS, count // STATIONS
         session, at = divmod(step, steps)
-        reference = 1 + number + STATIONS * session
-        register, moment = 1000 + 80 * step, step * step_s // _STEP_S
+        reference = 1 + number + STATIONS * session + lines * day
+        register = 1000 + 80 * (step + (lines // STATIONS) * day)
+        moment = step * step_s // _STEP_S + _STEPS_A_DAY * day
         if at == 0:
             yield _start16(number, moment, reference, register)
         elif at == steps - 1:

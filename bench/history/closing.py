@@ -36,7 +36,7 @@ _LINES_A_SESSION: Final = 22
 _LINES_A_RECORD: Final = 100
 _SECONDS_MAX: Final = 60.0
 _MONTH: Final = "2026-03"
-_APRIL: Final = datetime(2026, 4, 1, 2, tzinfo=UTC)
+APRIL: Final = datetime(2026, 4, 1, 2, tzinfo=UTC)
 _CLOSED_AT: Final = datetime(2026, 4, 2, 8, tzinfo=UTC)
 _AGAIN: Final = "{} || '~' || again"
 _MULTIPLIED: Final = {
@@ -64,7 +64,7 @@ def rows(_seconds: float) -> list[Row]:
 
 def _million_sessions(postgres: EmbeddedPostgres) -> None:
     declare(postgres, map(station_name, range(STATIONS)))
-    lines = chain(mixed(_MADE * _LINES_A_SESSION), [Tick(received_at=_APRIL)])
+    lines = chain(mixed(_MADE * _LINES_A_SESSION), [Tick(received_at=APRIL)])
     fill(postgres, lines, lines_a_record=_LINES_A_RECORD)
     worked_off(postgres, "books")
     with connect(postgres.dsn) as connection, PostgresEventLog(postgres.dsn) as log:

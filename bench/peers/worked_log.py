@@ -69,11 +69,14 @@ def empty_log(partitions: int = 1) -> Iterator[EmbeddedPostgres]:
         shutil.rmtree(data)
 
 
-def declare(postgres: EmbeddedPostgres, stations: Iterable[str]) -> None:
+def declare(
+    postgres: EmbeddedPostgres, stations: Iterable[str], *, invoicing: str = "per_month"
+) -> None:
     """Declare *stations*, one token and the tariff that prices them: sessions are then rated."""
     listed = "\n".join(f"  {each}: {{site: yard, connectors: 1}}" for each in stations)
     tariffs = [(_TARIFF, "tariff.yaml")]
-    files = [(f"{_MASTER_DATA}stations:\n{listed}\n", "stations.yaml")]
+    master_data = _MASTER_DATA.replace("per_month", invoicing)
+    files = [(f"{master_data}stations:\n{listed}\n", "stations.yaml")]
     with connect(postgres.dsn) as connection, PostgresEventLog(postgres.dsn) as log:
         publish_files(connection, tariffs, log=log, by="bench", at=_DECLARED_AT)
         keep_named_subjects(connection, "a")

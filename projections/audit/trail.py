@@ -41,8 +41,8 @@ from projections.audit.corrections import (
 )
 from projections.audit.payments import Payment, payments_for
 from projections.audit.raw_frames import RawFrame, read_frames
+from projections.energy.session_then import session_then
 from projections.errors import UnknownInvoiceError, UnknownLineError
-from projections.stations.history import station_history
 from tariffs.model.tariff import Dimension
 from tariffs.model.usage import UsagePoint
 
@@ -238,10 +238,7 @@ class _Trail:
         decision, moment = self._decision, self._decision.moment
         # With what was known then: later facts and declarations would explain another price.
         declarations = load_declarations(connection, decision.declared_version)
-        history = station_history(
-            connection, declarations, decision.station_id, until_position=moment.position
-        )
-        self._session = history.sessions.get(session.session_id)
+        self._session = session_then(connection, declarations, decision)
         self._billed = _billed(self._session, declarations)
         self._payments = payments_for(connection, self._session)
         self._corrects = correction_by(connection, log, decision)

@@ -18,7 +18,7 @@ from projections.energy.kept_balance import kept_balance
 from tariffs.quantities import EXACT
 
 REPORT_SCHEMA: Final = 1
-_ALL: Final = 2**62
+_ALL: Final = 2**31
 _ACCOUNTS: LiteralString = """
 SELECT account, currency, -sum(amount_minor)::bigint
 FROM journal_entry, unnest(accounts, currencies, amounts) AS leg (account, currency, amount_minor)

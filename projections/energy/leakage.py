@@ -8,9 +8,10 @@ taxes, whom nobody knew, when its session began, or at noon of its day where it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, LiteralString
 
 import msgspec
@@ -270,12 +271,17 @@ def _unbilled(connection: Connection[Any], asked: Mapping[str, object]) -> Itera
         if decided_as is not None and late:
             yield station, day, Leak.LATE, decided_as, (), late, at
     for station, day, unattributed, dropped, traits in connection.execute(_OTHERS, asked):
-        zone = zone_of(msgspec.json.decode(traits, type=StationTraits).time_zone)
+        zone = _zone_of(traits)
         noon = datetime.combine(day, time(12), zone)
         if unattributed:
             yield station, day, Leak.UNATTRIBUTED, None, (), unattributed, noon
         if dropped:
             yield station, day, Leak.DROPPED, None, (), dropped, noon
+
+
+@lru_cache(maxsize=1_000)
+def _zone_of(traits: str) -> tzinfo:
+    return zone_of(msgspec.json.decode(traits, type=StationTraits).time_zone)
 
 
 def _priced(prices: ListPrices, found: Iterable[_Unbilled]) -> Iterator[UnbilledEnergy]:

@@ -10,6 +10,7 @@ from ledger.declared.declarations import Declarations
 from ledger.rating.basis import terms_of
 from ledger.sessions.session import ChargingSession
 from tariffs.errors import TariffError
+from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.pricing import price_session
 from tariffs.model.policy import policy_named
 from tariffs.model.tariff import Dimension
@@ -36,6 +37,7 @@ class ListPrices:
     def __init__(self, declarations: Declarations) -> None:
         self._declarations = declarations
         self._known: dict[tuple[str, datetime], ListPrice] = {}
+        self._priced: dict[tuple[str, str, str, datetime], ListPrice] = {}
 
     def of(self, station_id: str, at: datetime) -> ListPrice:
         """Return the price that held at a station, for sessions that began in that quarter."""
@@ -57,21 +59,27 @@ class ListPrices:
         terms = terms_of(session, self._declarations)
         if terms.basis is None:
             return ListPrice(None, why=terms.objections[0])
-        usage = SessionUsage(
-            starts_at=at,
-            ends_at=at + _LASTS,
-            time_zone=terms.basis.site.time_zone,
-            points=(UsagePoint(at, Decimal(0)), UsagePoint(at + _LASTS, _KWH)),
-        )
-        try:
-            priced = price_session(
-                usage, terms.basis.compiled(), policy=policy_named(terms.policy.pricing)
-            )
-        except TariffError:
-            return ListPrice(None, why=phrase("tariff_missing"))
-        energy = sum(
-            line.before_numerator
-            for line in priced.lines
-            if line.component.dimension is Dimension.ENERGY
-        )
-        return ListPrice(decimal_of_ratio(energy, priced.denominator), priced.currency)
+        zone, policy = terms.basis.site.time_zone, terms.policy.pricing
+        key = terms.basis.tariff.version.sha256, zone, policy, at
+        if key not in self._priced:
+            self._priced[key] = _priced(terms.basis.compiled(), zone, policy, at)
+        return self._priced[key]
+
+
+def _priced(compiled: CompiledTariff, zone: str, policy: str, at: datetime) -> ListPrice:
+    usage = SessionUsage(
+        starts_at=at,
+        ends_at=at + _LASTS,
+        time_zone=zone,
+        points=(UsagePoint(at, Decimal(0)), UsagePoint(at + _LASTS, _KWH)),
+    )
+    try:
+        priced = price_session(usage, compiled, policy=policy_named(policy))
+    except TariffError:
+        return ListPrice(None, why=phrase("tariff_missing"))
+    energy = sum(
+        line.before_numerator
+        for line in priced.lines
+        if line.component.dimension is Dimension.ENERGY
+    )
+    return ListPrice(decimal_of_ratio(energy, priced.denominator), priced.currency)

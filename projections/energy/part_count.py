@@ -129,7 +129,7 @@ def count_part(
     known = told(facts)
     if carried is not None:
         _look_back(facts, traits, carried)
-        known = settled(known, _parts(carried))
+        known = settled(known, settled_parts(carried))
     fold = fold_station(station_id, known, traits)
     taken = set[Source]() if carried is None else _taken_back(fold, carried)
     sessions = [
@@ -150,7 +150,7 @@ def count_part(
     return counted
 
 
-def _parts(carried: Carried) -> dict[str, Settled | None]:
+def settled_parts(carried: Carried) -> dict[str, Settled | None]:
     """Return what the fold has to know of settled transactions."""
     by_reference: defaultdict[str, list[Window]] = defaultdict(list)
     for window in carried.windows:

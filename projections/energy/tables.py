@@ -27,10 +27,27 @@ _FACTS_SINCE: LiteralString = """
 SELECT transaction_ref, position, facts FROM fact WHERE station_id = %s AND position >= %s
 ORDER BY position
 """
+_FACTS_BETWEEN: LiteralString = """
+SELECT transaction_ref, position, facts FROM fact
+WHERE station_id = %s AND position >= %s AND position < %s ORDER BY position
+"""
 _NAMELESS_BEFORE: LiteralString = """
 SELECT transaction_ref, position, facts FROM fact
 WHERE station_id = %s AND transaction_ref = ANY (%s) AND received_until >= %s AND position < %s
 ORDER BY position
+"""
+_AROUND: LiteralString = """
+SELECT (
+    SELECT carried FROM energy_chapter
+    WHERE station_id = %(station)s AND at < %(first)s ORDER BY at DESC LIMIT 1
+), (
+    SELECT position FROM energy_chapter
+    WHERE station_id = %(station)s AND at >= %(last)s ORDER BY at LIMIT 1
+)
+"""
+_LAST_HEARD: LiteralString = """
+SELECT received_until FROM fact WHERE station_id = %s AND position <= %s
+ORDER BY position DESC LIMIT 1
 """
 _IS_KNOWN: LiteralString = """
 SELECT EXISTS (
@@ -73,11 +90,14 @@ DELETE FROM session_energy WHERE station_id = %s AND transaction_ref = ANY (%s)
 """
 _THINNED: LiteralString = """
 DELETE FROM energy_chapter WHERE station_id = %s AND (
-    chapter >= %s OR (chapter < %s AND chapter %% 16 <> 0)
+    chapter >= %s OR (chapter < %s AND chapter %% 4 <> 0)
 )
 """
+_SETTLE: LiteralString = """
+INSERT INTO energy_chapter (station_id, chapter, at, position, carried) VALUES (%s, %s, %s, %s, %s)
+"""
 _KEPT_CLOSE: Final = 8
-"""So many of the last chapters can be opened again each, of those before every sixteenth."""
+"""So many of the last chapters can be opened again each, of those before every fourth."""
 _REGISTER_COPY: LiteralString = """
 COPY register_day (station_id, chapter, day, metered_wh, taken_wh, unattributed_wh) FROM STDIN
 """
@@ -192,6 +212,31 @@ class StationTables:
         since = (self._station, list(NAMELESS), carried.read_since, carried.position)
         return self._rows(_NAMELESS_BEFORE, since) + news
 
+    def rows_around(self, first: datetime, last: datetime) -> tuple[Carried | None, list[FactRow]]:
+        """Return the facts around what was told from *first* to *last*, and what was settled then.
+
+        None: nothing was, and they are all from the beginning.
+        """
+        asked = {"station": self._station, "first": first, "last": last}
+        [(packed, until)] = self._connection.execute(_AROUND, asked).fetchall()
+        carried = None if packed is None else _DECODER.decode(packed)
+        begins = 0 if carried is None else carried.position
+        query, bounds = _FACTS_SINCE, (self._station, begins)
+        rows = (
+            self._rows(query, bounds)
+            if until is None
+            else self._rows(_FACTS_BETWEEN, (*bounds, until))
+        )
+        if carried is not None:
+            since = (self._station, list(NAMELESS), carried.read_since, carried.position)
+            rows = self._rows(_NAMELESS_BEFORE, since) + rows
+        return carried, rows
+
+    def last_heard_at(self, position: int) -> datetime | None:
+        """Return when what stands up to *position* was received, the last of it."""
+        row = self._connection.execute(_LAST_HEARD, (self._station, position)).fetchone()
+        return None if row is None else row[0]
+
     def _rows(self, query: LiteralString, asked: tuple[object, ...]) -> list[FactRow]:
         return [
             FactRow(reference, position, unpack_facts(packed))
@@ -257,8 +302,8 @@ class StationTables:
         self._connection.execute(_THINNED, asked)
         for number, carried in settled:
             self._connection.execute(
-                "INSERT INTO energy_chapter (station_id, chapter, carried) VALUES (%s, %s, %s)",
-                (self._station, number, _ENCODER.encode(carried)),
+                _SETTLE,
+                (self._station, number, carried.at, carried.position, _ENCODER.encode(carried)),
             )
 
     def add_days(self, chapter: int, days: Iterable[DayEnergy]) -> None:

@@ -118,12 +118,11 @@ def balance(
 
 def _money(connection: Connection[Any], which: WhichBooks, month: str | None) -> TrialBalance:
     from ledger.declared.store import load_declarations
-    from projections.balances.booked_hours import kept_trial_balance
-    from projections.closing.month_balance import month_balance
+    from projections.balances.booked_hours import kept_month_balance, kept_trial_balance
     from projections.journal.days import book_days
 
     if month is not None:
-        return month_balance(connection, month, legal_entity=which.legal_entity)
+        return kept_month_balance(connection, month, legal_entity=which.legal_entity)
     declarations = load_declarations(connection)
     days = book_days(declarations, up_to=which.as_of, legal_entity=which.legal_entity)
     return kept_trial_balance(connection, days)

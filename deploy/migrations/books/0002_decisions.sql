@@ -256,6 +256,7 @@ CREATE TRIGGER period_mark_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
 CREATE TABLE booked_hour (
     legal_entity text        NOT NULL,
     hour         timestamptz NOT NULL,
+    period       text COLLATE "C" NOT NULL,
     currency     text        NOT NULL,
     account      text        NOT NULL,
     debit_minor  numeric     NOT NULL,
@@ -268,12 +269,13 @@ CREATE INDEX booked_hour_hour ON booked_hour (hour);
 CREATE INDEX journal_entry_booked ON journal_entry (booked_at);
 CREATE FUNCTION add_to_booked_hours() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO booked_hour (legal_entity, hour, currency, account, debit_minor, credit_minor)
-    SELECT legal_entity, date_trunc('hour', booked_at, 'UTC'), currency, account,
+    INSERT INTO booked_hour
+        (legal_entity, hour, period, currency, account, debit_minor, credit_minor)
+    SELECT legal_entity, date_trunc('hour', booked_at, 'UTC'), period, currency, account,
            coalesce(sum(amount_minor) FILTER (WHERE amount_minor > 0), 0),
            coalesce(-sum(amount_minor) FILTER (WHERE amount_minor < 0), 0)
     FROM added, unnest(accounts, currencies, amounts) AS leg (account, currency, amount_minor)
-    GROUP BY 1, 2, 3, 4;
+    GROUP BY 1, 2, 3, 4, 5;
     RETURN NULL;
 END;
 $$;

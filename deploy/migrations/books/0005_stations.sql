@@ -69,6 +69,9 @@ CREATE INDEX session_newest_of_station
 ON session (station_id, (coalesce(started_at, first_fact_at)) DESC, session_id);
 CREATE INDEX session_newest_of_token
 ON session (token_uid, (coalesce(started_at, first_fact_at)) DESC, session_id);
+-- Of those in a state that few are in.
+CREATE INDEX session_newest_of_state
+ON session (state, (coalesce(started_at, first_fact_at)) DESC, session_id) WHERE state <> 'rated';
 CREATE INDEX session_unfinished_of_station ON session (station_id)
 WHERE state IN ('open', 'waiting');
 

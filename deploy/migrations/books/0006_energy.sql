@@ -68,11 +68,14 @@ INSERT INTO energy_declared (version) VALUES (0);
 
 -- Its chapters that are settled: what the next one goes on from (projections/energy/carried.py).
 CREATE TABLE energy_chapter (
-    station_id text    NOT NULL,
-    chapter    integer NOT NULL,
-    carried    bytea   NOT NULL,
+    station_id text        NOT NULL,
+    chapter    integer     NOT NULL,
+    at         timestamptz NOT NULL,
+    position   bigint      NOT NULL,
+    carried    bytea       NOT NULL,
     PRIMARY KEY (station_id, chapter)
 );
+CREATE INDEX energy_chapter_at ON energy_chapter (station_id, at);
 
 -- What the registers of its places rose by, and what sessions and gaps took of that.
 CREATE TABLE register_day (

@@ -7,14 +7,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.books.journal import JournalEntry, Posting, store_entries
-from projections.balances import booked_hours
-from projections.balances.booked_hours import kept_trial_balance, put_together
+from projections.balances.booked_hours import (
+    kept_month_balance,
+    kept_trial_balance,
+    put_together,
+)
 from projections.balances.trial import trial_balance
+from projections.closing.month_balance import month_balance
 from projections.journal.days import BookDays
 from tests.projections.books_of_a_day import ask, books_of_a_day
 
@@ -23,6 +26,7 @@ ZONES = {
     "nepal": ZoneInfo("Asia/Kathmandu"),  # 5:45 from UTC
     "york": ZoneInfo("America/New_York"),
 }
+PERIODS = ("2026-03", "2026-04")
 MIDNIGHT = datetime(2026, 3, 31, 18, 15, tzinfo=UTC)
 """When April begins in Nepal."""
 
@@ -31,6 +35,7 @@ def entry(number: int, entity: str, at: datetime, currency: str, amount: int) ->
     legs = (("receivable", amount), ("revenue", -amount), (f"own:{number % 3}", 1), ("vat", -1))
     return JournalEntry(
         original_period="2026-03",
+        period=PERIODS[number % 2],
         entry_id=f"invoice:{number}",
         legal_entity=entity,
         booked_at=at,
@@ -62,16 +67,21 @@ Bound = st.none() | st.dates(date(2026, 3, 30), date(2026, 4, 2))
 @given(
     groups=st.lists(st.tuples(st.lists(Booked, max_size=4), st.booleans()), max_size=6),
     asked=st.lists(
-        st.tuples(Bound, Bound, st.sampled_from([None, *ZONES, "gone"])), min_size=1, max_size=4
+        st.tuples(
+            Bound,
+            Bound,
+            st.sampled_from([None, *ZONES, "gone"]),
+            st.sampled_from([None, *PERIODS]),
+        ),
+        min_size=1,
+        max_size=4,
     ),
 )
 def test_kept_is_recounted_whatever_days_are_asked_for(
     database: str,
-    monkeypatch: pytest.MonkeyPatch,
     groups: list[tuple[list[tuple[str, int, timedelta, str, int]], bool]],
-    asked: list[tuple[date | None, date | None, str | None]],
+    asked: list[tuple[date | None, date | None, str | None, str | None]],
 ) -> None:
-    monkeypatch.setattr(booked_hours, "ADDED_MAX", 1)
     number = 0
     with ask(database) as connection, connection.transaction(force_rollback=True):
         for group, is_put_together in groups:
@@ -82,11 +92,15 @@ def test_kept_is_recounted_whatever_days_are_asked_for(
             number += len(entries)
             store_entries(connection, entries)
             if is_put_together:
-                put_together(connection)
-        for first, after, entity in asked:
-            days = BookDays(first, after, entity, ZONES)
+                put_together(connection, added_max=1)
+        for first, after, entity, period in asked:
+            days = BookDays(first, after, entity, ZONES, period)
             assert kept_trial_balance(connection, days) == trial_balance(connection, days)
         assert kept_trial_balance(connection) == trial_balance(connection)
+        for month in ("2026-02", *PERIODS):
+            for entity in (None, "berlin"):
+                kept = kept_month_balance(connection, month, legal_entity=entity)
+                assert kept == month_balance(connection, month, legal_entity=entity)
 
 
 def rows(connection: psycopg.Connection[Any]) -> int:
@@ -94,32 +108,26 @@ def rows(connection: psycopg.Connection[Any]) -> int:
     return int(count)
 
 
-def test_many_rows_of_an_hour_become_one_of_each_account(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(booked_hours, "ADDED_MAX", 8)
+def test_many_rows_of_an_hour_become_one_of_each_account(database: str) -> None:
     with ask(database) as connection:
         store_entries(connection, [entry(0, "berlin", MIDNIGHT, "EUR", 1)])
-        assert not put_together(connection)
-        store_entries(connection, [entry(3, "berlin", MIDNIGHT, "EUR", 1)])
+        assert not put_together(connection, added_max=8)
+        store_entries(connection, [entry(6, "berlin", MIDNIGHT, "EUR", 1)])
         assert rows(connection) == 8
-        assert put_together(connection)
+        assert put_together(connection, added_max=8)
         assert rows(connection) == 4
-        assert not put_together(connection)
+        assert not put_together(connection, added_max=8)
         assert kept_trial_balance(connection) == trial_balance(connection)
 
 
-def test_who_puts_together_loses_nothing_that_is_added_meanwhile(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(booked_hours, "ADDED_MAX", 1)
+def test_who_puts_together_loses_nothing_that_is_added_meanwhile(database: str) -> None:
     with ask(database) as one, ask(database) as other:
         store_entries(one, [entry(0, "berlin", MIDNIGHT, "EUR", 1)])
         with other.transaction():
             store_entries(other, [entry(1, "berlin", MIDNIGHT, "EUR", 2)])
-            assert put_together(one)
+            assert put_together(one, added_max=1)
         with other.transaction():
-            assert put_together(other)
-            assert not put_together(one)  # the other one is at it
+            assert put_together(other, added_max=1)
+            assert not put_together(one, added_max=1)  # the other one is at it
             assert kept_trial_balance(one) == trial_balance(one)
         assert kept_trial_balance(one) == trial_balance(one)

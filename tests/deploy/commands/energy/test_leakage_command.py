@@ -11,6 +11,7 @@ import pytest
 
 from deploy.cli import WRONG, run
 from deploy.settings import NAMES
+from projections.energy.leakage import MEANINGS, Leak
 from tests.charging_day import PARTITIONS, STATIONS, event201, start16, stop16
 from tests.projections.books_of_a_day import books_of_a_day, go_on, tamper
 
@@ -111,3 +112,7 @@ def test_a_day_that_does_not_add_up_is_said(place: str, capsys: pytest.CaptureFi
     assert shown(capsys, *DAY, code=1)["match"]["total"]["difference_wh"] == "1"
     assert run(["leakage", *DAY]) == 1
     assert "1 days do not add up" in capsys.readouterr().out
+
+
+def test_each_reason_has_its_words() -> None:
+    assert set(MEANINGS) == set(Leak)
