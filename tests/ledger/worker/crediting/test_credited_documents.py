@@ -15,12 +15,13 @@ from ledger.invoices.issuing import issue_due
 from ledger.log.postgres import PostgresEventLog
 from projections.audit.text import explanation_text
 from projections.audit.trail import explain, show_invoice
+from projections.balances.documented import documented_wh
 from projections.balances.trial import trial_balance
 from tests.charging_day import at, declare_fleet, event201, everywhere, write_log
 from tests.faults.broken_books import is_identical, rows, work
 from tests.ledger.worker.crediting.chosen_lines import chosen_about
 from tests.ledger.worker.crediting.test_given_back import owed
-from tests.ledger.worker.judged.test_corrections import said
+from tests.ledger.worker.judged.test_corrections import SESSION, rating, said
 
 DAY = 24 * 60
 MONTH_OVER = 32 * DAY
@@ -84,6 +85,15 @@ def test_the_note_explains_which_line_of_which_invoice_it_takes_back_and_why(
     assert "by ann: the driver could not leave" in words
     # What somebody wrote stands on no document.
     assert "could not leave" not in repr(shown)
+
+
+@pytest.mark.parametrize(("lines", "left"), [((1,), 0), ((2,), 5000), ((), None)])
+def test_the_energy_that_stands_on_invoices_is_that_of_what_is_left(
+    database: str, lines: tuple[int, ...], left: int | None
+) -> None:
+    dsn = credited(database, *lines)
+    with connect(dsn) as connection:
+        assert documented_wh(connection, {SESSION: rating(dsn, 2)}).get(SESSION) == left
 
 
 def test_a_correction_of_what_was_credited_is_explained_too(database: str) -> None:
