@@ -36,6 +36,14 @@ THREE = tariff(
     component(Dimension.ENERGY, "0.411"),
     component(Dimension.PARKING_TIME, "6.013"),
 )
+FREE_FEE = (
+    Kind.TARIFF,
+    "energy",
+    published(
+        tariff("energy", component(Dimension.FLAT, "0"), component(Dimension.ENERGY, "0.411"))
+    ),
+    BEGINNING,
+)
 DECLARED = declared((Kind.TARIFF, "energy", published(THREE), BEGINNING))
 LATER = NOON + timedelta(days=3)
 DECEMBER = datetime(2026, 12, 2, tzinfo=UTC)
@@ -212,6 +220,23 @@ def test_what_is_given_back_whole_is_credited_whole_and_never_invoiced_again(
     assert note.due_minor == invoice.due_minor
     assert owed(connection, "receivable:invoiced") == 0
     assert at_rest(connection)
+
+
+def test_with_all_that_was_charged_what_was_free_is_taken_off_the_invoice_too(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    was = rated(session(1, parked_minutes=30), declared(FREE_FEE))
+    assert [bool(line.net_minor) for line in was.lines] == [False, True]
+    keep_decisions(connection, [was])
+    issue_due(connection, issuer, DECLARED, up_to=NOON)
+    keep_decisions(connection, [without(was, 2)])
+
+    issue_due(connection, issuer, DECLARED, up_to=LATER + AN_HOUR)
+
+    [billed] = documents(issuer)[-1].sessions
+    assert billed.credited is not None
+    assert billed.credited.rated_lines == (1, 2)
+    assert connection.execute("SELECT is_rest FROM credited_session").fetchone() == (True,)
 
 
 def test_what_is_given_back_before_it_was_invoiced_makes_no_document(
