@@ -170,3 +170,13 @@ def test_in_any_order_nothing_is_owed_twice(database: str, seed: int) -> None:
         assert energy_balance(connection).is_balanced
         assert trial_balance(connection).is_balanced
     assert is_identical(database)
+
+
+def test_what_is_none_already_is_not_taken_back_again(database: str) -> None:
+    dsn = billed_early(database)
+    write_log(dsn, [later(told()[0], 60)])
+    write_log(dsn, [chosen_about("correct", 90, session_id=NONE)])
+    work(dsn)
+
+    assert sessions(dsn)["071330Z"] == ("rated", 2, True)
+    assert rows(dsn, "SELECT reason FROM set_aside") == [("choice_without_held_session",)]
