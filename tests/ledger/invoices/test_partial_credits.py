@@ -208,7 +208,7 @@ def test_what_is_corrected_after_a_line_was_credited_has_its_rest_credited_and_i
 def test_a_line_that_came_late_beside_one_that_was_given_back_is_invoiced(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:
-    """Within the hour both are one correction: the energy is free, half an hour of parking is new."""
+    """Within the hour both are one correction: no energy, and half an hour of parking is new."""
     was = rated(session(1), DECLARED)
     keep_decisions(connection, [was])
     issue_due(connection, issuer, DECLARED, up_to=NOON)

@@ -33,12 +33,12 @@ def issue(dsn: str, minutes: float) -> tuple[str, ...]:
         return issue_due(connection, issuer, declarations, up_to=at(minutes))
 
 
-def credited(dsn: str, *lines: int) -> str:
+def credited(dsn: str, *lines: int, wh: int = 5000, full_at: int = 40) -> str:
     """Return a database in which *lines* of session C (none: all) were invoiced, then credited."""
     version = declare_fleet(dsn)
     start = event201("CS-NEW-1", 10, "Started", "C", 0, 0, token="FLEET1")
-    stop = event201("CS-NEW-1", 60, "Ended", "C", 0, 5000)
-    parked = said(40, "SuspendedEV", 5000)
+    stop = event201("CS-NEW-1", 60, "Ended", "C", 0, wh)
+    parked = said(full_at, "SuspendedEV", wh)
     write_log(dsn, [*everywhere(version, -1), start, parked, stop])
     work(dsn)
     [number] = issue(dsn, MONTH_OVER)
@@ -47,6 +47,19 @@ def credited(dsn: str, *lines: int) -> str:
     [note] = issue(dsn, MONTH_OVER + 100)
     assert note != number
     return dsn
+
+
+def test_a_note_after_another_one_comes_out_again_to_the_cent(database: str) -> None:
+    """Taxes of 38.19 and 30.4 cents: 0.38, and then 0.31, for together they are 0.69."""
+    dsn = credited(database, 1, wh=5025, full_at=44)
+    write_log(dsn, [chosen_about("credit", MONTH_OVER + 200, 2, revision=2)])
+    work(dsn)
+    issue(dsn, MONTH_OVER + 300)
+
+    query = "SELECT tax_minor::int FROM issued_invoice ORDER BY credits NULLS FIRST, number"
+    assert rows(dsn, query) == [(69,), (38,), (31,)]
+    assert owed(dsn, "receivable:invoiced") == 0
+    assert is_identical(dsn)
 
 
 def note_of(dsn: str) -> str:
