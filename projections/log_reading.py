@@ -131,7 +131,8 @@ def describe(line: LogLine) -> str:
 
 def _wanted(line: Choice | Validation | TakeAgain) -> str:
     if isinstance(line, Choice):
-        return f"{line.by} chose to {line.choice} {line.session_id}: {line.reason}"
+        which = f", lines {', '.join(map(str, line.lines))}" if line.lines else ""
+        return f"{line.by} chose to {line.choice} {line.session_id}{which}: {line.reason}"
     if isinstance(line, TakeAgain):
         return f"{line.by} lets line {line.position}/{line.line} be taken again ({line.station})"
     whose = line.session_id or f"the session of {line.token} at {line.station}"

@@ -10,14 +10,20 @@ from psycopg import Connection
 
 from ledger.books.decisions_store import rated_sessions
 from ledger.rating.decisions import SessionRated, SessionRevision
+from ledger.rating.reconciling.giving_back import billed_wh_without
 
 _STANDING: LiteralString = """
-SELECT session_id, max(revision) FROM invoiced_session AS invoiced
+SELECT DISTINCT ON (session_id) session_id, revision, ARRAY(
+    SELECT line FROM credited_line AS gone
+    WHERE gone.session_id = invoiced.session_id AND gone.revision = invoiced.revision
+)
+FROM invoiced_session AS invoiced
 WHERE session_id = ANY (%s) AND NOT EXISTS (
     SELECT FROM credited_session AS credited
     WHERE credited.session_id = invoiced.session_id AND credited.revision = invoiced.revision
+    AND credited.is_rest
 )
-GROUP BY session_id
+ORDER BY session_id, revision DESC
 """
 
 
@@ -26,14 +32,19 @@ def documented_wh(
 ) -> dict[str, Decimal]:
     """Return what of *rated* sessions stands on invoices that were not credited, in Wh.
 
-    A correction that charges the same has no document of its own: that of before stands for it.
+    A correction that charges the same has no document of its own: that of before stands for it. Of
+    one whose lines were credited in part, the rest stands.
     """
     rows = connection.execute(_STANDING, (list(rated),)).fetchall()
-    found = {
-        session_id: rated[session_id].billed_wh
-        for session_id, revision in rows
-        if rated[session_id].revision == revision
+    gone = {session_id: lines for session_id, _, lines in rows}
+    stands = {session_id: revision for session_id, revision, _ in rows}
+    known = [rated[each] for each in stands if rated[each].revision == stands[each]]
+    others = [
+        SessionRevision(each, revision)
+        for each, revision in stands.items()
+        if rated[each].revision != revision
+    ]
+    return {
+        each.session_id: billed_wh_without(each, gone[each.session_id])
+        for each in [*known, *rated_sessions(connection, others)]
     }
-    others = [SessionRevision(*row) for row in rows if row[0] not in found]
-    found |= {each.session_id: each.billed_wh for each in rated_sessions(connection, others)}
-    return found

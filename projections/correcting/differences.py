@@ -102,7 +102,8 @@ def differences(
     for body, validations in connection.execute(_RATINGS, given):
         decision = unpack_decision(body)
         assert isinstance(decision, SessionRated)
-        if selection.has(decision):
+        # Who took a release back has not said that it is billed after all.
+        if selection.has(decision) and decision.not_billed is None:
             rated.append((decision, validations))
     if not rated:
         return

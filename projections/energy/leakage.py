@@ -19,9 +19,13 @@ from psycopg import Connection
 
 from ledger.declared.declarations import Declarations, Kind
 from ledger.facts.station_traits import StationTraits, zone_of
+from ledger.rating.decisions import SessionRated
+from ledger.rating.reconciling.giving_back import GIVEN_BACK
+from ledger.rating.stored import unpack_decision
 from projections.balances.energy import EnergyDay
 from projections.energy.list_prices import ListPrice, ListPrices
 from projections.errors import ProjectionError
+from tariffs.model.tariff import Dimension
 from tariffs.phrases.phrase import Phrase
 from tariffs.quantities import EXACT
 
@@ -32,7 +36,11 @@ _LAST_DAY: LiteralString = "SELECT max(day) FROM energy_day"
 _SESSIONS: LiteralString = """
 SELECT energy.station_id, energy.day, energy.session_id, energy.decided_as, energy.state,
        energy.drawn_wh - energy.shared_wh, energy.free_wh, energy.late_wh, session.reasons,
-       session.blockers, coalesce(session.started_at, session.first_fact_at)
+       session.blockers, coalesce(session.started_at, session.first_fact_at),
+       CASE WHEN energy.free_wh <> 0 AND session.revision > 1 THEN (
+           SELECT body FROM session_decision AS decision WHERE kind = 'corrected'
+           AND decision.session_id = session.session_id AND decision.revision = session.revision
+       ) END
 FROM session_energy AS energy
 LEFT JOIN session ON session.session_id = coalesce(energy.decided_as, energy.session_id)
 WHERE energy.day >= %(first)s AND energy.day <= %(last)s
@@ -58,6 +66,7 @@ class Leak(StrEnum):
     OPEN = "open"
     WRITTEN_OFF = "written_off"
     FREE = "free_by_rule"
+    GIVEN_BACK = "given_back"
     LATE = "late"
     UNATTRIBUTED = "unattributed"
     DROPPED = "dropped"
@@ -69,6 +78,7 @@ MEANINGS: Final[Mapping[Leak, str]] = {
     Leak.OPEN: "in sessions under way",
     Leak.WRITTEN_OFF: "in sessions that a person gave up",
     Leak.FREE: "free by a rule of the tariff",
+    Leak.GIVEN_BACK: "in sessions that a person gave back, or whose release was taken back",
     Leak.LATE: "came to light after the rating, and was not corrected",
     Leak.UNATTRIBUTED: "rose between sessions: nobody's",
     Leak.DROPPED: "told, and set aside with a flag; below 0: counted, and not told",
@@ -261,13 +271,14 @@ def _unbilled(connection: Connection[Any], asked: Mapping[str, object]) -> Itera
         late,
         *more,
     ) in connection.execute(_SESSIONS, asked):
-        reasons, blockers, began = more
+        reasons, blockers, began, correction = more
         at = began or datetime.combine(day, time(12), UTC)
         if decided_as is None and unpaid:
             because = tuple(reasons or blockers or ()) if state in ("held", "waiting") else ()
             yield station, day, _LEAK_OF.get(state, Leak.WAITING), session_id, because, unpaid, at
         if decided_as is not None and free:
-            yield station, day, Leak.FREE, decided_as, (), free, at
+            why = Leak.GIVEN_BACK if _is_given_back(correction) else Leak.FREE
+            yield station, day, why, decided_as, (), free, at
         if decided_as is not None and late:
             yield station, day, Leak.LATE, decided_as, (), late, at
     for station, day, unattributed, dropped, traits in connection.execute(_OTHERS, asked):
@@ -282,6 +293,16 @@ def _unbilled(connection: Connection[Any], asked: Mapping[str, object]) -> Itera
 @lru_cache(maxsize=1_000)
 def _zone_of(traits: str) -> tzinfo:
     return zone_of(msgspec.json.decode(traits, type=StationTraits).time_zone)
+
+
+def _is_given_back(correction: bytes | None) -> bool:
+    """Whether energy of a session is free because a person said so, by its last correction."""
+    decision = None if correction is None else unpack_decision(correction)
+    if not isinstance(decision, SessionRated):
+        return False
+    return decision.not_billed is not None or any(
+        line.dimension is Dimension.ENERGY and GIVEN_BACK in line.reasons for line in decision.lines
+    )
 
 
 def _priced(prices: ListPrices, found: Iterable[_Unbilled]) -> Iterator[UnbilledEnergy]:

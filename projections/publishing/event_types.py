@@ -107,7 +107,13 @@ class EventCorrection(msgspec.Struct, frozen=True, kw_only=True):
     """What a correction replaces: the decision that held until then, and what it said."""
 
     revision: int
-    cause: Annotated[str, Meta(description="late_fact")]
+    cause: Annotated[
+        str,
+        Meta(
+            description="late_fact, person, credit, dispute, release_taken_back, "
+            "write_off_taken_back or session_dissolved"
+        ),
+    ]
     price: EventPrice
     energy_wh: WattHours
 

@@ -116,7 +116,8 @@ def held(*, limit: Limit = 200, folder: ReadingFolder = READ_FOLDER) -> int:
     if rows:
         say(
             "Decide with: wattledger sessions release|write-off SESSION --reason WHY; one that is "
-            "rated is corrected with: wattledger sessions correct SESSION --reason WHY"
+            "rated is corrected with: wattledger sessions correct SESSION --reason WHY; one that "
+            "is disputed is decided with: wattledger dispute SESSION --resolve uphold|reject"
         )
     return 0
 

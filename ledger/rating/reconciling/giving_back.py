@@ -16,7 +16,7 @@ of grants that sessions share stays used. What is not billed at all uses nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -104,6 +104,12 @@ def not_billed(
         now = replace(now, energy_wh=_ZERO, free_wh=_ZERO, billed_wh=_ZERO, exported_wh=None)
     now = replace(now, not_billed=cause)
     return checked_rating(corrected(now, was, chosen=chosen, frames=frames, cause=cause))
+
+
+def billed_wh_without(rated: SessionRated, lines: Collection[int]) -> Decimal:
+    """Return the energy that is billed of *rated* where these *lines* of it are free."""
+    free = {line.line for line in rated.lines if line.line in lines}
+    return _free(rated, free, GIVEN_BACK).billed_wh if free else rated.billed_wh
 
 
 def _said_of(cause: CorrectionCause) -> Phrase:

@@ -21,8 +21,9 @@ from ledger.invoices.issuing import issue_due
 from ledger.invoices.order import CreditedPart, part_of
 from ledger.invoices.shown import shown_invoice
 from ledger.master_data.tariff_versions import published
+from ledger.rating.decide import decide
 from ledger.rating.decisions import CorrectionCause, Moment, Release, SessionRated
-from ledger.rating.entitlements import NOTHING_USED
+from ledger.rating.entitlements import NOTHING_USED, Entitlements
 from ledger.rating.reconciling.correcting import corrected
 from ledger.rating.reconciling.giving_back import give_back
 from projections.balances.trial import trial_balance
@@ -35,6 +36,14 @@ THREE = tariff(
     component(Dimension.FLAT, "0.37"),
     component(Dimension.ENERGY, "0.411"),
     component(Dimension.PARKING_TIME, "6.013"),
+)
+FREE_FEE = (
+    Kind.TARIFF,
+    "energy",
+    published(
+        tariff("energy", component(Dimension.FLAT, "0"), component(Dimension.ENERGY, "0.411"))
+    ),
+    BEGINNING,
 )
 DECLARED = declared((Kind.TARIFF, "energy", published(THREE), BEGINNING))
 LATER = NOON + timedelta(days=3)
@@ -196,6 +205,37 @@ def test_what_is_corrected_after_a_line_was_credited_has_its_rest_credited_and_i
     assert at_rest(connection)
 
 
+def test_a_line_that_came_late_beside_one_that_was_given_back_is_invoiced(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    """Within the hour both are one correction: no energy, and half an hour of parking is new."""
+    was = rated(session(1), DECLARED)
+    keep_decisions(connection, [was])
+    issue_due(connection, issuer, DECLARED, up_to=NOON)
+    second = without(was, 2)
+    keep_decisions(connection, [second])
+    moment = Moment(partition=0, position=9000, at=LATER)
+    more = decide(
+        session(1, parked_minutes=30),
+        DECLARED,
+        moment=moment,
+        entitlements=Entitlements(corrects=second),
+        revision=3,
+    )
+    assert isinstance(more, SessionRated)
+    third = corrected(more, second)
+    keep_decisions(connection, [third])
+
+    issue_due(connection, issuer, DECLARED, up_to=LATER + AN_HOUR)
+
+    first, note, again = documents(issuer)
+    assert [bool(line.net_minor) for line in third.lines] == [True, False, True]
+    assert note.due_minor == first.due_minor
+    assert [each.revision for each in again.sessions] == [3]
+    assert owed(connection, "receivable:invoiced") == again.due_minor
+    assert at_rest(connection)
+
+
 @pytest.mark.parametrize("token", ["anna-1", "fleet-1"])
 def test_what_is_given_back_whole_is_credited_whole_and_never_invoiced_again(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer, token: str
@@ -212,6 +252,23 @@ def test_what_is_given_back_whole_is_credited_whole_and_never_invoiced_again(
     assert note.due_minor == invoice.due_minor
     assert owed(connection, "receivable:invoiced") == 0
     assert at_rest(connection)
+
+
+def test_with_all_that_was_charged_what_was_free_is_taken_off_the_invoice_too(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer
+) -> None:
+    was = rated(session(1, parked_minutes=30), declared(FREE_FEE))
+    assert [bool(line.net_minor) for line in was.lines] == [False, True]
+    keep_decisions(connection, [was])
+    issue_due(connection, issuer, DECLARED, up_to=NOON)
+    keep_decisions(connection, [without(was, 2)])
+
+    issue_due(connection, issuer, DECLARED, up_to=LATER + AN_HOUR)
+
+    [billed] = documents(issuer)[-1].sessions
+    assert billed.credited is not None
+    assert billed.credited.rated_lines == (1, 2)
+    assert connection.execute("SELECT is_rest FROM credited_session").fetchone() == (True,)
 
 
 def test_what_is_given_back_before_it_was_invoiced_makes_no_document(

@@ -29,6 +29,8 @@ from tests.charging_day import (
     write_log,
 )
 from tests.faults.broken_books import is_identical, rows, work
+from tests.ledger.worker.crediting.chosen_lines import chosen_about
+from tests.ledger.worker.crediting.test_taken_back import waited
 from tests.projections.correcting.claimed_token import claimed_token
 
 DAY = RatedSelection(since=MORNING - timedelta(hours=7), until=MORNING + timedelta(hours=17))
@@ -166,3 +168,11 @@ def test_a_tariff_that_was_wrong_is_published_from_its_first_day_and_prices_its_
     )
     assert versions == [(2,)]
     assert is_identical(database)
+
+
+def test_what_was_taken_back_is_not_billed_by_a_selection(database: str) -> None:
+    waited(database)
+    write_log(database, [chosen_about("take_back", 220)])
+    work(database)
+
+    assert found(database) == []

@@ -127,6 +127,9 @@ def test_a_credit_note_is_not_credited(
     place: str, number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["credit", number, *WHY]) == 0
+    # Before its note is issued, too, there is nothing left to give back.
+    assert run(["credit", number, *WHY]) == WRONG
+    assert f"invoice {number} is owed no more" in capsys.readouterr().err
     [note] = issue(place, NEXT_YEAR)
 
     assert run(["credit", note, *WHY]) == WRONG

@@ -15,6 +15,7 @@ from projections.energy.leakage import MEANINGS, Leak
 from tests.charging_day import PARTITIONS, STATIONS, event201, start16, stop16
 from tests.projections.books_of_a_day import books_of_a_day, go_on, tamper
 
+Captured = pytest.CaptureFixture[str]
 DAY = ("--from", "2026-03-02", "--to", "2026-03-03")
 
 
@@ -61,6 +62,23 @@ def test_each_wh_has_its_reason_its_session_and_its_value(
     free = Decimal(reasons["free_by_rule"]["values"]["EUR"])
     assert free == 4 * Decimal(held["price_per_kwh"])  # as if nobody knew the resident
     assert rows["unattributed", None]["no_price"] is None
+
+
+@pytest.mark.parametrize(("lines", "reason"), [(["1"], "given_back"), (["2"], None)])
+def test_energy_that_a_person_gave_back_is_no_rule_s(
+    database: str, place: str, lines: list[str], reason: str | None, capsys: Captured
+) -> None:
+    assert place == database
+    session = "CS-OLD-1/12/20260302T070200Z"  # energy, then parking
+    why = ["--reason", "goodwill", "--by", "ann"]
+    assert run(["dispute", session, "--line", *lines, *why]) == 0
+    assert run(["dispute", session, "--line", *lines, "--resolve", "uphold", *why]) == 0
+    capsys.readouterr()
+    rows = shown(capsys, *DAY)["not_billed"]
+
+    assert [each["reason"] for each in rows if each["session_id"] == session] == [
+        each for each in [reason] if each
+    ]
 
 
 @pytest.mark.usefixtures("place")

@@ -15,12 +15,13 @@ from ledger.invoices.issuing import issue_due
 from ledger.log.postgres import PostgresEventLog
 from projections.audit.text import explanation_text
 from projections.audit.trail import explain, show_invoice
+from projections.balances.documented import documented_wh
 from projections.balances.trial import trial_balance
 from tests.charging_day import at, declare_fleet, event201, everywhere, write_log
 from tests.faults.broken_books import is_identical, rows, work
 from tests.ledger.worker.crediting.chosen_lines import chosen_about
 from tests.ledger.worker.crediting.test_given_back import owed
-from tests.ledger.worker.judged.test_corrections import said
+from tests.ledger.worker.judged.test_corrections import SESSION, rating, said
 
 DAY = 24 * 60
 MONTH_OVER = 32 * DAY
@@ -32,12 +33,12 @@ def issue(dsn: str, minutes: float) -> tuple[str, ...]:
         return issue_due(connection, issuer, declarations, up_to=at(minutes))
 
 
-def credited(dsn: str, *lines: int) -> str:
+def credited(dsn: str, *lines: int, wh: int = 5000, full_at: int = 40) -> str:
     """Return a database in which *lines* of session C (none: all) were invoiced, then credited."""
     version = declare_fleet(dsn)
     start = event201("CS-NEW-1", 10, "Started", "C", 0, 0, token="FLEET1")
-    stop = event201("CS-NEW-1", 60, "Ended", "C", 0, 5000)
-    parked = said(40, "SuspendedEV", 5000)
+    stop = event201("CS-NEW-1", 60, "Ended", "C", 0, wh)
+    parked = said(full_at, "SuspendedEV", wh)
     write_log(dsn, [*everywhere(version, -1), start, parked, stop])
     work(dsn)
     [number] = issue(dsn, MONTH_OVER)
@@ -46,6 +47,19 @@ def credited(dsn: str, *lines: int) -> str:
     [note] = issue(dsn, MONTH_OVER + 100)
     assert note != number
     return dsn
+
+
+def test_a_note_after_another_one_comes_out_again_to_the_cent(database: str) -> None:
+    """Taxes of 38.19 and 30.4 cents: 0.38, and then 0.31, for together they are 0.69."""
+    dsn = credited(database, 1, wh=5025, full_at=44)
+    write_log(dsn, [chosen_about("credit", MONTH_OVER + 200, 2, revision=2)])
+    work(dsn)
+    issue(dsn, MONTH_OVER + 300)
+
+    query = "SELECT tax_minor::int FROM issued_invoice ORDER BY credits NULLS FIRST, number"
+    assert rows(dsn, query) == [(69,), (38,), (31,)]
+    assert owed(dsn, "receivable:invoiced") == 0
+    assert is_identical(dsn)
 
 
 def note_of(dsn: str) -> str:
@@ -84,6 +98,15 @@ def test_the_note_explains_which_line_of_which_invoice_it_takes_back_and_why(
     assert "by ann: the driver could not leave" in words
     # What somebody wrote stands on no document.
     assert "could not leave" not in repr(shown)
+
+
+@pytest.mark.parametrize(("lines", "left"), [((1,), 0), ((2,), 5000), ((), None)])
+def test_the_energy_that_stands_on_invoices_is_that_of_what_is_left(
+    database: str, lines: tuple[int, ...], left: int | None
+) -> None:
+    dsn = credited(database, *lines)
+    with connect(dsn) as connection:
+        assert documented_wh(connection, {SESSION: rating(dsn, 2)}).get(SESSION) == left
 
 
 def test_a_correction_of_what_was_credited_is_explained_too(database: str) -> None:

@@ -102,6 +102,25 @@ def test_what_was_rated_of_a_session_that_is_none_is_taken_back(database: str) -
     assert is_identical(dsn)
 
 
+def test_what_is_a_session_after_all_is_rated_again(database: str) -> None:
+    """The stop of the one before it comes last of all: between two starts, so these are two."""
+    dsn = billed_early(database)
+    write_log(dsn, [later(told()[0], 60)])
+    work(dsn)
+    assert sessions(dsn)["071330Z"] == ("rated", 2, True)
+    write_log(dsn, [later(stop16(STATION, 13.25, 7, 3000), 70)])
+    work(dsn)
+
+    assert sessions(dsn)["071330Z"] == ("rated", 3, False)
+    third = rating_of(dsn, NONE, 3)
+    assert third.gross_minor == rating_of(dsn, NONE, 1).gross_minor > 0
+    assert third.not_billed is None
+    with connect(dsn) as connection:
+        assert trial_balance(connection).is_balanced
+        assert energy_balance(connection).is_balanced
+    assert is_identical(dsn)
+
+
 def test_where_a_person_must_agree_it_waits_for_one(database: str) -> None:
     dsn = billed_early(database, Policy(corrections_agreed=True))
     write_log(dsn, [later(told()[0], 60)])
@@ -151,3 +170,13 @@ def test_in_any_order_nothing_is_owed_twice(database: str, seed: int) -> None:
         assert energy_balance(connection).is_balanced
         assert trial_balance(connection).is_balanced
     assert is_identical(database)
+
+
+def test_what_is_none_already_is_not_taken_back_again(database: str) -> None:
+    dsn = billed_early(database)
+    write_log(dsn, [later(told()[0], 60)])
+    write_log(dsn, [chosen_about("correct", 90, session_id=NONE)])
+    work(dsn)
+
+    assert sessions(dsn)["071330Z"] == ("rated", 2, True)
+    assert rows(dsn, "SELECT reason FROM set_aside") == [("choice_without_held_session",)]
