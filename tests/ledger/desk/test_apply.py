@@ -232,7 +232,10 @@ def test_two_spellings_of_one_identity_are_a_problem(connection: psycopg.Connect
         ("stations:\n  S: {site: fjord, connectors: 100}", "6:20: expected a number from 1 to 99"),
         ("stations:\n  S: {site: fjord, max_power_w: lots}", "6:20: expected a number"),
         ("stations:\n  S: {site: fjord, max_power_w: -5}", "6:3: max_power_w must be above 0"),
-        ("customers:\n  c: {name: C, invoicing: daily}", "(expected per_session, per_month, on_threshold)"),
+        (
+            "customers:\n  c: {name: C, invoicing: daily}",
+            "(expected per_session, per_month, on_threshold)",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_reported_with_what_can(
