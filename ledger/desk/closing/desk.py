@@ -59,6 +59,7 @@ _PAUSE_SECONDS: Final = 0.05
 _EARLIER: LiteralString = """
 SELECT min(period) FROM journal_entry WHERE legal_entity = %s AND period > %s AND period < %s
 """
+_BOOKED: LiteralString = "SELECT notification_id FROM booked_position"
 _POSITIONS: LiteralString = """
 SELECT partition, position FROM period_mark
 WHERE legal_entity = %s AND number = %s AND partition >= 0
@@ -110,6 +111,7 @@ class PeriodDesk:
         """
         self._take_turn()
         ends_at = self._check_over(legal_entity, month, at)
+        self._wait_for_booking()
         with self._connection.transaction():
             booked_up_to = lock_documents(self._connection)
             self._check_booked(month, booked_up_to)
@@ -308,11 +310,24 @@ class PeriodDesk:
             raise NotOverYetError(month, "has records that the worker has not taken yet")
         return ends.astimezone(UTC)
 
+    def _wait_for_booking(self) -> None:
+        """Give whoever issues a moment: between a number and its booking it is always short."""
+        until = time.monotonic() + WAIT_SECONDS_MAX
+        while self._is_booking(self._booked_up_to()) and time.monotonic() < until:
+            threading.Event().wait(_PAUSE_SECONDS)
+
     def _check_booked(self, month: str, booked_up_to: int) -> None:
         """Refuse while an invoice has its number and is not in the books."""
+        if self._is_booking(booked_up_to):
+            raise NotOverYetError(month, "waits for a document that is issued and not booked")
+
+    def _is_booking(self, booked_up_to: int) -> bool:
         with _issuer(self._connection) as issuer:
-            if next(issuer.invoices(after=booked_up_to, page=1), None) is not None:
-                raise NotOverYetError(month, "waits for a document that is issued and not booked")
+            return next(issuer.invoices(after=booked_up_to, page=1), None) is not None
+
+    def _booked_up_to(self) -> int:
+        [(booked_up_to,)] = self._connection.execute(_BOOKED).fetchall()
+        return int(booked_up_to)
 
 
 @contextmanager

@@ -145,6 +145,7 @@ def test_it_waits_for_a_document_that_has_its_number_and_is_not_booked(
     monkeypatch.setattr("ledger.invoices.issuing.book_some", lambda *_, **__: ())
     charge(march, MARCH_ENDS - 5 * HOUR, 77)
     monkeypatch.undo()
+    monkeypatch.setattr("ledger.desk.closing.desk.WAIT_SECONDS_MAX", 0)
 
     with desk_of(march, works=False) as desk, pytest.raises(NotOverYetError, match="not booked"):
         desk.soft_close(ENTITY, MARCH, by="ann", at=IN_APRIL)
