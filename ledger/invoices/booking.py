@@ -56,6 +56,16 @@ DELETE FROM uninvoiced_session AS waiting
 USING unnest(%s::text[], %s::integer[]) AS now (session_id, revision)
 WHERE waiting.session_id = now.session_id AND waiting.revision <= now.revision
 """
+# Who lost the lock of issuing may save an invoice of what was corrected by then, after another has
+# looked what is to be credited and found that no invoice has it.
+_CORRECTED_BEFORE: LiteralString = """
+INSERT INTO correction_to_document
+    (session_id, revision, corrects, decided_at, is_settled_with_partner)
+SELECT later.session_id, later.revision, billed.revision, later.decided_at, false
+FROM unnest(%s::text[], %s::integer[]) AS billed (session_id, revision)
+JOIN final_decision AS later USING (session_id)
+WHERE later.revision > billed.revision ON CONFLICT DO NOTHING
+"""
 _DONE: LiteralString = """
 DELETE FROM uninvoiced_session USING unnest(%s::text[], %s::integer[]) AS billed (id, revision)
 WHERE session_id = billed.id AND uninvoiced_session.revision = billed.revision
@@ -130,8 +140,10 @@ def _book(
     copy_rows(connection, _ISSUED_COPY, (each.row for each in booked))
     if billing:
         copy_rows(connection, _INVOICED_COPY, _session_rows(billing))
-        columns = zip(*(each for one in billing for each in one.sessions), strict=True)
-        connection.execute(_DONE, [list(column) for column in columns])
+        billed = zip(*(each for one in billing for each in one.sessions), strict=True)
+        columns = [list(column) for column in billed]
+        connection.execute(_DONE, columns)
+        connection.execute(_CORRECTED_BEFORE, columns)
     _book_credits(connection, booked)
     places = [place for place, _ in found]
     settled = _settlements(connection, invoices, booked)

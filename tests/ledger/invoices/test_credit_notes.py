@@ -279,6 +279,24 @@ def test_a_kill_between_a_note_s_save_and_its_booking_is_made_good(
     assert owed(connection, "receivable:invoiced") == 238
 
 
+def test_what_was_corrected_before_its_invoice_was_booked_is_credited_all_the_same(
+    connection: psycopg.Connection[Any], issuer: InvoiceIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was = keep(connection)
+    with monkeypatch.context() as patched:
+        patched.setattr("ledger.invoices.issuing.book_some", lambda *_, **__: ())
+        issue_due(connection, issuer, DECLARED, up_to=NOON)
+    correct(connection, was, "5000")
+    # By who looked before that invoice was there.
+    connection.execute("DELETE FROM correction_to_document")
+
+    numbers = issue_due(connection, issuer, DECLARED, up_to=LATER + timedelta(hours=1))
+
+    assert numbers == ("WL-2026-000001", "WL-CN-2026-000001", "WL-2026-000002")
+    assert owed(connection, "receivable:invoiced") == 238
+    assert connection.execute("SELECT count(*) FROM correction_to_document").fetchone() == (0,)
+
+
 def test_a_note_is_dated_and_numbered_in_its_own_series(
     connection: psycopg.Connection[Any], issuer: InvoiceIssuer
 ) -> None:

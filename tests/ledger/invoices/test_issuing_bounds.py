@@ -118,10 +118,11 @@ def test_what_a_kill_left_is_booked_before_what_is_due_and_not_by_who_is_to_end(
     keep(connection, replace(first, revision=2, moment=later))
 
     assert issue_due(connection, issuer, DECLARED, up_to=NOON, is_over=lambda: True) == ()
-    assert issue_due(connection, issuer, DECLARED, up_to=NOON) == (
-        "WL-2026-000001",
-        "WL-2026-000002",
-    )
+    assert issue_due(connection, issuer, DECLARED, up_to=NOON) == ("WL-2026-000001",)
+    assert waiting(connection) == [first.session_id], "for what it corrects to be looked at"
+    until = NOON + timedelta(hours=2)
+    assert issue_due(connection, issuer, DECLARED, up_to=until) == (), "it charges the same"
+    assert waiting(connection) == []
 
 
 def test_a_december_is_due_when_it_is_over_and_not_a_moment_before(
