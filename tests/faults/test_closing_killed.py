@@ -26,6 +26,13 @@ from tests.ledger.desk.closing.books_of_march import (
 )
 
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
+_HELD_UP: Final = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+_OTHERS: Final = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 _MARKS: Final = "SELECT partition, number, month, act FROM period_mark ORDER BY partition, number"
 
 
@@ -38,7 +45,8 @@ def kill_while_closing(dsn: str, kills: int, *, seed: int) -> int:
         process.start()
         before = moves(dsn)
         wait_until(lambda: moves(dsn) > before, "something is decided")  # noqa: B023
-        time.sleep(chance.uniform(0, 0.2))
+        # At once, or some steps later.
+        time.sleep(chance.choice([0, 0.01, 0.05, 0.2]) * chance.random())
         assert process.is_alive(), "who closes ended by itself"
         process.kill()
         process.join()
@@ -67,6 +75,26 @@ def assert_whole(dsn: str) -> None:
     is_closed = state_of(dsn) in {PeriodState.CLOSED, PeriodState.REOPENING}
     assert (closed == [(MARCH,)]) is is_closed, closed
     assert all(each.is_intact for each in period.closes)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("table", ["period_mark", "outbox", "closed_period"])
+def test_killed_before_what_it_writes_last_nothing_has_happened(database: str, table: str) -> None:
+    """Held up at the first row that it writes to a table, and killed there."""
+    books_of_march(database)
+    _CONTEXT.set_forkserver_preload(["tests.faults.closing_process"])
+    for _ in range(3):
+        with connect(database) as connection, connection.transaction():
+            connection.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE".encode())
+            process = _CONTEXT.Process(target=close_for_ever, args=(database,), daemon=True)
+            process.start()
+            wait_until(lambda: rows(database, _HELD_UP) != [], "it is held up")
+            process.kill()
+            process.join()
+        # The server goes on with the statement, and finds nobody to tell.
+        wait_until(lambda: rows(database, _OTHERS) == [], "the server sees that it is gone")
+        assert_whole(database)
+    assert is_identical(database)
 
 
 @pytest.mark.timeout(300)
