@@ -19,7 +19,7 @@ from projections.balances.station_energy import DayEnergy, station_energy
 from projections.energy.carried import Carried, FactRow
 from projections.energy.chapters import Chapter, recounted
 from tests.projections.energy.station_histories import STATION, histories
-from tests.station_story import AC, Story16, sessions_of
+from tests.station_story import AC, Story16, sessions_of, wh
 
 
 class Shelf:
@@ -129,3 +129,80 @@ def test_a_station_that_rests_is_settled_and_looked_at_no_more() -> None:
     assert shelf.reached_back == 0
     assert len(shelf.chapters) == 15
     assert max(read) <= 10
+
+
+def settled_story(number: int = 8) -> Story16:
+    """Return visits at connector 1, five hours apart, by which chapters are settled."""
+    story = Story16()
+    for each in range(number):
+        story.start(300 * each, 10_000 + 1_000 * each, tx=each)
+        story.stop(300 * each + 60, 10_600 + 1_000 * each, tx=each)
+    return story
+
+
+def counted_in(story: Story16, *, frames: int = 1) -> Shelf:
+    """Return the shelf that was given so many frames of *story* at a time, right each time."""
+    shelf, facts = Shelf(), story.facts()
+    for begin in range(0, len(facts), frames):
+        shelf.add(facts[begin : begin + frames])
+        assert shelf.days() == shelf.whole()
+    return shelf
+
+
+def test_a_session_that_is_told_late_opens_what_is_settled_around_it() -> None:
+    story = settled_story()
+    story.start(700, 12_700, tx=90, received=3_000)
+    story.stop(800, 12_900, tx=90, received=3_001)
+
+    assert counted_in(story, frames=2).reached_back >= 1
+
+
+def test_a_reading_that_is_told_late_opens_what_is_settled_before_it() -> None:
+    story = settled_story()
+    story.sample(900 - 30, wh(12_800), tx=None, received=3_000)
+
+    assert counted_in(story).reached_back == 1
+
+
+def test_a_session_that_has_a_part_of_a_settled_register_opens_it() -> None:
+    story = settled_story()
+    for each in (10, 11, 12):
+        story.start(300 * each, 50_000 + 1_000 * each, tx=each, place=2)
+        story.stop(300 * each + 60, 50_600 + 1_000 * each, tx=each)
+    story.start(4_600, 17_300, tx=90)
+    story.stop(4_660, 18_000, tx=90)
+
+    assert counted_in(story, frames=2).reached_back >= 1
+
+
+def test_a_place_whose_last_session_has_no_stop_is_not_settled_after_it() -> None:
+    story = Story16()
+    story.start(0, 50_000, tx=80, place=2)
+    for each in range(1, 6):
+        story.start(300 * each, 10_000 + 1_000 * each, tx=each)
+        story.stop(300 * each + 60, 10_600 + 1_000 * each, tx=each)
+
+    assert len(counted_in(story).chapters) == 1
+
+
+def test_a_reading_of_nobody_s_is_held_against_the_next_session_however_late_that_is() -> None:
+    story = settled_story()
+    story.sample(7 * 300 + 100, wh(17_650), tx=None)
+    for each in range(20, 26):  # at another connector, for days
+        story.start(300 * each, 50_000 + 1_000 * each, tx=each, place=2)
+        story.stop(300 * each + 60, 50_600 + 1_000 * each, tx=each)
+    story.start(8_000, 17_620, tx=99)  # the reading was a spike
+    story.stop(8_060, 18_000, tx=99)
+
+    assert len(counted_in(story, frames=2).chapters) > 3
+
+
+def test_a_last_session_whose_register_fell_is_not_settled_after() -> None:
+    story = settled_story()
+    story.start(2_400, 100, tx=90)
+    story.stop(2_460, 500, tx=90)
+    settled = len(counted_in(story).chapters)
+    story.start(2_800, 20_000, tx=91)
+    story.stop(2_860, 21_000, tx=91)
+
+    assert len(counted_in(story).chapters) <= settled + 1
