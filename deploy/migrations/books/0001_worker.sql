@@ -70,7 +70,8 @@ CREATE INDEX session_station ON session (station_id, transaction_ref, facts_from
 CREATE INDEX session_begun ON session (station_id, started_at);
 CREATE INDEX session_to_correct ON session ((coalesce(started_at, first_fact_at)) DESC, session_id)
     WHERE 'correction_waits' = ANY (flags);
-CREATE INDEX session_disputed ON session (session_id) WHERE 'disputed' = ANY (flags);
+CREATE INDEX session_disputed ON session ((coalesce(started_at, first_fact_at)) DESC, session_id)
+    WHERE 'disputed' = ANY (flags);
 -- Which ran over a month's end: small, and no update of a row is dearer for it.
 CREATE INDEX session_ended ON session USING brin (ended_at) WITH (autosummarize = on);
 CREATE INDEX session_unfinished ON session (partition) WHERE state IN ('open', 'waiting');
