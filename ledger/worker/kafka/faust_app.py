@@ -214,6 +214,8 @@ class WorkerGroup:
             with suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS_MAX):
                     await app.stop()
+            # Faust keeps it for whatever app is made at the same address, in this process, later.
+            app.on_partitions_revoked.disconnect(self._revoked)
             self._turns.end()
             self._store.close()
         if self._failure is not None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import faust
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -268,3 +269,14 @@ def test_brokers_that_are_away_do_not_fill_the_log(
         logging.getLogger(client).error("Unable connect to node with id %s: %s", 4711, "refused")
 
     assert len(caplog.records) == 1
+
+
+async def test_a_group_that_ended_hears_no_more_of_partitions(
+    day: str, log: KafkaEventLog, kafka: KafkaCluster, tmp_path: Path
+) -> None:
+    """Faust keeps who listens by the app's address, which a later app may have."""
+    log.append(records_of(day))
+    await run_group(day, kafka, tmp_path)
+
+    heard = faust.App.on_partitions_revoked._filter_receivers.values()  # noqa: SLF001 - told nowhere
+    assert [each for some in heard for each in some if "WorkerGroup" in repr(each)] == []
