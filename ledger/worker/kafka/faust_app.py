@@ -197,6 +197,7 @@ class WorkerGroup:
         partitions = await asyncio.to_thread(lambda: self._store.partitions)
         app = self._app(partitions)
         try:
+            app.on_partitions_revoked.connect(self._revoked, weak=False)
             await app.start()
             ready()
             resting = asyncio.create_task(self._look_after_resting())
@@ -253,7 +254,6 @@ class WorkerGroup:
         topic = app.topic(
             cluster.topic, partitions=partitions, value_type=bytes, value_serializer="raw"
         )
-        app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.agent(topic, concurrency=1)(self._follow)
         return app
 
