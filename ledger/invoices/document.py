@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 from itertools import repeat
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.books.document_taxes import DocumentTax, LineTax
 from ledger.invoices.order import CreditedPart, InvoiceOrder, part_of
-from ledger.master_data.addresses import Address
+from ledger.master_data.addresses import Address, BankAccount, Contact
+from ledger.master_data.legal_entities import LegalEntity
 from ledger.rating.decisions import (
     SessionRated,
     SessionRevision,
@@ -28,7 +31,9 @@ from tariffs.model.canonical import canonical_json
 from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.taxes.sales_taxes import SalesTax
 
-DOCUMENT_SCHEMA: Final = 1
+DOCUMENT_SCHEMA: Final = 2
+"""1: without a language, without what is said of seller and buyer besides their names."""
+_WITH_DETAILS: Final = 2
 INVOICE: Final = 380
 CREDIT_NOTE: Final = 381
 STANDARD: Final = "S"
@@ -45,6 +50,29 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     address: Address = Address()
     email: str | None = None
     details: str | None = None
+
+
+class SellerDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a document says of its seller besides; each as `LegalEntity` has it.
+
+    Of the logo it names the hash: the declaration that the document was made with holds it.
+    """
+
+    tax_number: str | None = None
+    registration: str | None = None
+    email: str | None = None
+    contact: Contact | None = None
+    bank: BankAccount | None = None
+    legal_text: str = ""
+    logo_sha256: str | None = None
+
+
+class BuyerReferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """By what a buyer finds what an invoice is for; each as `Customer` has it."""
+
+    buyer_reference: str | None = None
+    order_reference: str | None = None
+    electronic_address: str | None = None
 
 
 class BilledSession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,7 +138,8 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     pays (EN 16931: BT-112, BT-114, BT-115). `buyer` None: whoever bears the token `bearer`. Persons
     are subject ids here, so that the bytes outlive them; `ledger.invoices.shown` puts in who they
     are. `due_on`: until when it is to be paid, of a buyer with payment terms (BT-9); without them
-    the bytes have no such field.
+    the bytes have no such field. `language` (BCP 47) is that of its reader; these three are there
+    from schema 2 on.
     """
 
     schema: int
@@ -135,11 +164,19 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     # Written also where it is empty: what has a default is left out of the bytes.
     notes: tuple[Phrase, ...]
     due_on: date | None = None
+    language: str | None = None
+    seller_details: SellerDetails | None = None
+    buyer_references: BuyerReferences | None = None
 
 
-def render_invoice(order: InvoiceOrder, *, number: str, issued_on: date) -> bytes:
-    """Return the document's canonical bytes; the same inputs give the same bytes anywhere."""
-    return canonical_json(document_of(order, number=number, issued_on=issued_on))
+def render_invoice(
+    order: InvoiceOrder, *, number: str, issued_on: date, schema: int = DOCUMENT_SCHEMA
+) -> bytes:
+    """Return the document's canonical bytes; the same inputs give the same bytes anywhere.
+
+    *schema*: what is rendered again keeps the one that it was issued with.
+    """
+    return canonical_json(document_of(order, number=number, issued_on=issued_on, schema=schema))
 
 
 def read_document(document: bytes | str) -> InvoiceDocument:
@@ -166,11 +203,13 @@ def lines_before(document: InvoiceDocument) -> dict[SessionRevision, int]:
     return found
 
 
-def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> InvoiceDocument:
+def document_of(
+    order: InvoiceOrder, *, number: str, issued_on: date, schema: int = DOCUMENT_SCHEMA
+) -> InvoiceDocument:
     """Return the document of *order*; the tax of each rate is rounded once, on its own sum."""
     owed, seller, credited = order.owed(), order.seller, order.credits
-    return InvoiceDocument(
-        schema=DOCUMENT_SCHEMA,
+    document = InvoiceDocument(
+        schema=schema,
         type_code=CREDIT_NOTE if credited else INVOICE,
         number=number,
         issued_on=issued_on,
@@ -192,6 +231,39 @@ def document_of(order: InvoiceOrder, *, number: str, issued_on: date) -> Invoice
         notes=_notes(order),
         due_on=order.due_on(issued_on),
     )
+    if schema < _WITH_DETAILS:
+        return document
+    return replace(
+        document,
+        language=order.buyer.language if order.buyer else seller.language,
+        seller_details=_seller_details(seller),
+        buyer_references=_buyer_references(order),
+    )
+
+
+def _seller_details(seller: LegalEntity) -> SellerDetails:
+    logo = seller.logo
+    return SellerDetails(
+        tax_number=seller.tax_number,
+        registration=seller.registration,
+        email=seller.email,
+        contact=seller.contact,
+        bank=seller.bank,
+        legal_text=seller.legal_text,
+        logo_sha256=None if logo is None else sha256(logo.encode()).hexdigest(),
+    )
+
+
+def _buyer_references(order: InvoiceOrder) -> BuyerReferences | None:
+    buyer = order.buyer
+    if buyer is None:
+        return None
+    said = BuyerReferences(
+        buyer_reference=buyer.buyer_reference,
+        order_reference=buyer.order_reference,
+        electronic_address=buyer.electronic_address,
+    )
+    return None if said == BuyerReferences() else said
 
 
 def _credited(order: InvoiceOrder) -> CreditedInvoice | None:

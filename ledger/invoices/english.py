@@ -12,7 +12,7 @@ SENTENCES: Final = {
     "rounded_once": "the tax of each rate is rounded once, on the invoice's sum",
     "bearer": "Bearer of token {token}",
     "fee": "{dimension:word fee}{name:? (*)}",
-    "adjusted_fee": "{dimension:word fee}: {label}",
+    "adjusted_fee": "{dimension:word fee}: {label:label}",
 }
 _WORDS: Final = {
     "fee.FLAT": "Session fee",

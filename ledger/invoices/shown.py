@@ -16,9 +16,11 @@ from ledger.books.document_taxes import line_tax
 from ledger.errors import LedgerError
 from ledger.invoices.document import (
     BilledSession,
+    BuyerReferences,
     CreditedInvoice,
     InvoiceDocument,
     Party,
+    SellerDetails,
     TaxTotal,
     VatTotal,
     charged_by,
@@ -50,7 +52,8 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
     `quantity` is exact, `unit_price` before or after taxes as the tariff states it. `tax_name` is
     what the tax at `vat_percent` is called here. `codes` say what `reason` says, in no language.
-    `credits_line`: of a credit note, which line of its invoice is owed no more.
+    `credits_line`: of a credit note, which line of its invoice is owed no more. `said` is its
+    description, `component` what it is about and `country` whose tax it bears, in no language.
     """
 
     line: int
@@ -70,6 +73,9 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     vat_minor: int
     gross_minor: int
     tax_name: str
+    said: Phrase
+    component: str
+    country: str
     credits_line: int | None = None
 
     @property
@@ -149,6 +155,9 @@ class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     codes: tuple[Phrase, ...]
     due_on: date | None
     cost_centres: tuple[CostCentreTotal, ...]
+    language: str
+    seller_details: SellerDetails
+    buyer_references: BuyerReferences
 
 
 def shown_invoice(
@@ -190,6 +199,9 @@ def shown_invoice(
         codes=document.notes,
         due_on=document.due_on,
         cost_centres=_cost_centres(charged_by(document, sessions)),
+        language=document.language or "en",
+        seller_details=document.seller_details or SellerDetails(),
+        buyer_references=document.buyer_references or BuyerReferences(),
     )
 
 
@@ -292,6 +304,9 @@ def _rounding(
         vat_minor=vat_minor,
         gross_minor=gross_minor,
         tax_name=tax_name(last.country),
+        said=phrase("rounding"),
+        component="",
+        country=last.country,
     )
 
 
@@ -299,12 +314,13 @@ def _line(
     number: int, session: SessionRated, rated: RatedLine, credits_line: int | None
 ) -> InvoiceLine:
     local, context = session.local_zone, rated.context(session.currency)
+    said = _said(rated, session.currency)
     return InvoiceLine(
         line=number,
         session_id=session.session_id,
         revision=session.revision,
         rated_line=rated.line,
-        description=_description(rated, session.currency),
+        description=ENGLISH.words(said),
         reason=line_words(rated, session.currency),
         codes=tuple(ENGLISH.whole(each, context) for each in rated.reasons),
         starts_at=rated.starts_at.astimezone(local),
@@ -318,16 +334,19 @@ def _line(
         gross_minor=rated.net_minor + rated.tax_minor,
         tax_name=line_tax(session, rated).title,
         credits_line=credits_line,
+        said=said,
+        component=rated.component,
+        country=session.country,
     )
 
 
-def _description(rated: RatedLine, currency: str) -> str:
-    dimension, label = rated.dimension.value, line_label(rated, currency)
-    if label is None:
-        said = phrase("fee", dimension=dimension, name=rated.element_name or None)
-    else:
-        said = phrase("adjusted_fee", dimension=dimension, label=label)
-    return ENGLISH.words(said)
+def _said(rated: RatedLine, currency: str) -> Phrase:
+    """Return what a line is for; what lowered or raised a fee stands beside it, by its label."""
+    dimension = rated.dimension.value
+    if line_label(rated, currency) is None:
+        return phrase("fee", dimension=dimension, name=rated.element_name or None)
+    reason = ENGLISH.whole(rated.reasons[0], rated.context(currency))
+    return phrase("adjusted_fee", dimension=dimension, label=phrase("label", of=reason))
 
 
 class OtherRatingError(LedgerError):

@@ -40,6 +40,18 @@ class Invoicing(StrEnum):
     """Once what waits comes to the customer's threshold, and at the latest with the month."""
 
 
+class Delivery(StrEnum):
+    """How a customer gets its documents; where each way leads is a setting."""
+
+    NONE = "none"
+    """They wait to be fetched."""
+    EMAIL = "email"
+    LINK = "link"
+    """An e-mail with a link, and no attachment."""
+    FOLDER = "folder"
+    WEBHOOK = "webhook"
+
+
 class PersonDetails(msgspec.Struct, frozen=True, kw_only=True):
     """Who a customer is, as an invoice says it. It lives sealed in a blob, and can be erased."""
 
@@ -56,6 +68,10 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     place; it has a `vat_id` (`owes_vat_itself`). `resells`: a dealer, who buys electricity to sell
     it on. `payment_days`: how many days after its date an invoice is due; None: it says nothing.
     `threshold`: taxes included, in major units of each currency; of who is invoiced ON_THRESHOLD.
+    `buyer_reference`: how the buyer finds what an invoice is for (EN 16931: BT-10), of a German
+    public buyer its Leitweg-ID; `order_reference`: its order's number (BT-13);
+    `electronic_address`: "scheme:id" by the EAS code list (BT-49). `delivery`: how its documents
+    reach it.
     """
 
     details: str
@@ -67,6 +83,10 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     resells: bool = False
     payment_days: int | None = None
     language: str = "en"
+    buyer_reference: str | None = None
+    order_reference: str | None = None
+    electronic_address: str | None = None
+    delivery: Delivery = Delivery.NONE
 
     @property
     def is_business(self) -> bool:
@@ -101,6 +121,10 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     resells: bool = False
     payment_days: int | None = None
     language: str = "en"
+    buyer_reference: str | None = None
+    order_reference: str | None = None
+    electronic_address: str | None = None
+    delivery: Delivery = Delivery.NONE
 
     def details(self) -> PersonDetails:
         """Return who it is."""
@@ -118,4 +142,8 @@ class CustomerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             resells=self.resells,
             payment_days=self.payment_days,
             language=self.language,
+            buyer_reference=self.buyer_reference,
+            order_reference=self.order_reference,
+            electronic_address=self.electronic_address,
+            delivery=self.delivery,
         )

@@ -20,7 +20,12 @@ from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.invoices.booking import document_entry
 from ledger.invoices.crediting import credited_part
-from ledger.invoices.document import lines_before, read_document, render_invoice
+from ledger.invoices.document import (
+    DOCUMENT_SCHEMA,
+    lines_before,
+    read_document,
+    render_invoice,
+)
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import Credited, InvoiceOrder, order_of
@@ -90,8 +95,7 @@ class InvoiceComparison:
             order = self._order(invoice)
             again = None
             if order is not None:
-                written = order.number(invoice.place, invoice.issued_on)
-                again = render_invoice(order, number=written, issued_on=invoice.issued_on).decode()
+                again = _rendered_again(invoice, order)
             self._issued[number] = invoice.issued_on, invoice.cause
             yield Comparison("invoice document", number, invoice.document, again)
             hashed = None if again is None else sha256(again.encode()).hexdigest()
@@ -193,6 +197,17 @@ class InvoiceComparison:
             MonthMark(entity, number, month, MarkAct(act), position)
             for entity, number, month, act, position in rows
         )
+
+
+def _rendered_again(invoice: Invoice, order: InvoiceOrder) -> str:
+    """Return the document as it should be, in the schema that the issued one says it has."""
+    try:
+        schema = read_document(invoice.document).schema
+    except msgspec.MsgspecError:  # it was tampered with: to be seen, it is compared with today's
+        schema = DOCUMENT_SCHEMA
+    schema = min(max(schema, 1), DOCUMENT_SCHEMA)
+    number = order.number(invoice.place, invoice.issued_on)
+    return render_invoice(order, number=number, issued_on=invoice.issued_on, schema=schema).decode()
 
 
 def _text(marks: Iterable[MonthMark]) -> str:

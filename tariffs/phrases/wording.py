@@ -10,6 +10,7 @@ A template names its parameters in braces, each with how it is shown:
     {percent:share}             the table's "share.all" for 100, else its "share.part"
     {uses:times}                the table's "times.once" or "times.many"
     {dimensions:costs}          the table's "costs.one" or "costs.several"
+    {label:label}               a phrase by its label, as it stands on a bill
     {sizes:/ or }               several, with what joins them after the slash
     {name:? (*)}                what stands around it if it is there; left out, it says nothing
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from string import Formatter
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from tariffs.phrases.phrase import Phrase
@@ -29,13 +31,14 @@ _MINUTE: Final = 60
 _WHOLE: Final = Decimal(100)
 
 Templates = Mapping[str, str]
+Styles = Mapping[str, Callable[[str], str]]
 Part = str | int | Phrase
 Context = Mapping[str, str | int | None]
 NO_CONTEXT: Final[Context] = {}
 
 
 # What needs no words of a language, and what chooses between two templates of it.
-_STYLES: Final[Mapping[str, Callable[[str], str]]] = {
+_STYLES: Final[Styles] = {
     "": str,
     "quoted": repr,
     "ordinal": lambda text: str(int(text) + 1),
@@ -59,16 +62,20 @@ class _Field(NamedTuple):
 class Wording:
     """Makes words of phrases, by one language's table of templates.
 
-    `labels` are the short names that stand on a bill beside a fee, by the same codes.
+    `labels` are the short names that stand on a bill beside a fee, by the same codes. `styles`
+    replace how English shows what needs no words ("duration").
     """
 
-    def __init__(self, templates: Templates, labels: Templates) -> None:
+    def __init__(
+        self, templates: Templates, labels: Templates, styles: Styles = MappingProxyType({})
+    ) -> None:
         self._templates, self._labels = templates, labels
+        self._styles = {**_STYLES, **styles}
         self._pieces: dict[str, tuple[tuple[str, _Field | None], ...]] = {}
 
     def extended(self, templates: Templates) -> Wording:
         """Return this wording with the sentences of a further layer."""
-        return Wording({**self._templates, **templates}, self._labels)
+        return Wording({**self._templates, **templates}, self._labels, self._styles)
 
     def words(self, said: Phrase, context: Context = NO_CONTEXT) -> str:
         """Return *said* as words; an unknown code is its own word, for decisions outlive tables."""
@@ -138,13 +145,14 @@ class Wording:
 
     def _part(self, style: str, part: Part, context: Context) -> str:
         if isinstance(part, Phrase):
-            return self.words(part, context)
+            label = self.label(part, context) if style == "label" else None
+            return self.words(part, context) if label is None else label
         text = str(part)
         if style.startswith("word "):
             return self.word(style[5:], text) or text
         if style in _CHOICES:
             return self._templates[f"{style}.{_CHOICES[style](text)}"].replace("*", text)
-        return _STYLES[style](text)
+        return self._styles[style](text)
 
     def _costs(self, value: Part | tuple[Part, ...], context: Context) -> str:
         each = value if isinstance(value, tuple) else (value,)
