@@ -204,7 +204,7 @@ def _questions(
 
     def balance(station_id: str | None = None) -> None:
         EnergyKeeper(connection).take_in(station_id)
-        kept_balance(connection, station_id=station_id, limit=1_000)
+        kept_balance(connection, station_id=station_id)
         kept_trial_balance(connection)
 
     def as_of() -> None:
@@ -213,7 +213,7 @@ def _questions(
 
     def leaks() -> None:
         leakage(connection, declarations, first=_since(last), last=last, limit=200)
-        kept_balance(connection, first_day=_since(last), last_day=last, limit=200)
+        kept_balance(connection, first_day=_since(last), last_day=last)
 
     yield "balance", balance
     yield "balance of a station", lambda: balance(station())

@@ -16,14 +16,14 @@ _NAMES: LiteralString = """
 metered_wh, billed_wh, free_wh, held_for_decision_wh, waiting_wh, open_wh, written_off_wh,
 unattributed_wh, late_wh, dropped_wh, invoiced_wh, no_invoice_wh
 """
+# A plan for any stations and for all of them at once would look at every day there is.
+_OF_STATIONS: LiteralString = " AND station_id = ANY (%(stations)s::text[])"
 _OF_DAYS: LiteralString = """
 FROM energy_day
-WHERE (%(stations)s::text[] IS NULL OR station_id = ANY (%(stations)s))
-  AND day >= coalesce(%(first)s, '-infinity'::date) AND day <= coalesce(%(last)s, 'infinity'::date)
+WHERE day >= coalesce(%(first)s, '-infinity'::date) AND day <= coalesce(%(last)s, 'infinity'::date)
 """
-_DAYS: LiteralString = (
-    "SELECT station_id, day," + _NAMES + _OF_DAYS + " ORDER BY day DESC, station_id LIMIT %(limit)s"
-)
+_DAYS: LiteralString = "SELECT station_id, day," + _NAMES + _OF_DAYS
+_NEWEST: LiteralString = " ORDER BY day DESC, station_id LIMIT %(limit)s"
 _SUMS: LiteralString = """
 SELECT count(*), count(*) FILTER (
         WHERE metered_wh - dropped_wh <> billed_wh + free_wh + held_for_decision_wh + waiting_wh
@@ -37,10 +37,11 @@ SELECT sum(days), sum(days_off), sum(metered_wh), sum(billed_wh), sum(free_wh),
     sum(held_for_decision_wh), sum(waiting_wh), sum(open_wh), sum(written_off_wh),
     sum(unattributed_wh), sum(late_wh), sum(dropped_wh), sum(invoiced_wh), sum(no_invoice_wh)
 FROM energy_month
-WHERE (%(stations)s::text[] IS NULL OR station_id = ANY (%(stations)s))
-  AND month >= coalesce(%(first)s, '-infinity'::date)
+WHERE month >= coalesce(%(first)s, '-infinity'::date)
   AND month < coalesce(%(after)s, 'infinity'::date)
 """
+DAYS_LISTED: Final = 200
+"""So many days are listed where nobody says: what a question costs does not grow with its books."""
 _PARTS: Final = tuple(each.name for each in fields(EnergyDay) if each.name.endswith("_wh"))
 
 
@@ -81,7 +82,7 @@ def kept_balance(
     stations: Sequence[str] | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
-    limit: int,
+    limit: int = DAYS_LISTED,
 ) -> KeptBalance:
     """Return the balance of one station or all as it was kept up.
 
@@ -98,7 +99,7 @@ def kept_balance(
     wanted = None if stations is None else [*stations]
     asked = {"stations": wanted, "first": first_day, "last": last_day, "limit": limit}
     with connection.cursor(row_factory=class_row(EnergyDay)) as cursor:
-        days = cursor.execute(_DAYS, asked).fetchall()
+        days = cursor.execute(_DAYS + _of(wanted) + _NEWEST, asked).fetchall()
     total = EnergyDay(station_id="", day=None)
     count = off = 0
     for row in _sums(connection, wanted, first_day, last_day):
@@ -115,17 +116,22 @@ def _sums(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield sums that are all of it: of whole months, and of the days before and after them."""
     asked: dict[str, object] = {"stations": stations}
+    whole, single = _MONTH_SUMS + _of(stations), _SUMS + _OF_DAYS + _of(stations)
     begin = None if first is None else _month_from(first)
     end = None if last is None else _next_day(last).replace(day=1)
     if begin is not None and end is not None and begin >= end:
-        yield from connection.execute(_SUMS + _OF_DAYS, asked | {"first": first, "last": last})
+        yield from connection.execute(single, asked | {"first": first, "last": last})
         return
-    yield from connection.execute(_MONTH_SUMS, asked | {"first": begin, "after": end})
+    yield from connection.execute(whole, asked | {"first": begin, "after": end})
     if begin is not None and begin != first:
         until = begin - timedelta(days=1)
-        yield from connection.execute(_SUMS + _OF_DAYS, asked | {"first": first, "last": until})
+        yield from connection.execute(single, asked | {"first": first, "last": until})
     if end is not None and last is not None and end <= last:
-        yield from connection.execute(_SUMS + _OF_DAYS, asked | {"first": end, "last": last})
+        yield from connection.execute(single, asked | {"first": end, "last": last})
+
+
+def _of(stations: list[str] | None) -> LiteralString:
+    return "" if stations is None else _OF_STATIONS
 
 
 def _month_from(day: date) -> date:

@@ -103,10 +103,12 @@ class _Settling:
         ends = {each.place: each.stop.at for each in places}
         loose_since: list[datetime] = []
         for fact, place, at in self._counted.rises.loose:
-            if fact.received_at > self._at or (place in ends and at <= ends[place]):
+            if fact.received_at > self._at or (place in ends and at < ends[place]):
                 continue
-            if not is_without_id(fact.transaction_ref):
-                return None  # it would not be read again
+            is_of_end = place in ends and at == ends[place]
+            if is_of_end or not is_without_id(fact.transaction_ref):
+                # It may come before that stop or after it, or would not be read again.
+                return None
             loose_since.append(fact.received_at)
         return Carried(
             at=self._at,

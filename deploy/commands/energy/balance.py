@@ -75,7 +75,7 @@ def balance(
     last_day: date | None = None,
     which: WhichBooks = _ALL_BOOKS,
     recount: Annotated[bool, Parameter(negative=())] = False,
-    limit: Limit = 10_000,
+    limit: Limit = 200,
     folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """Show where every metered Wh went, by station and day, and the trial balance.

@@ -164,6 +164,17 @@ def test_a_reading_that_is_told_late_opens_what_is_settled_before_it() -> None:
     assert counted_in(story).reached_back == 1
 
 
+def test_what_is_read_in_the_moment_of_a_stop_is_settled_with_none_of_its_sides() -> None:
+    story = settled_story(7)
+    story.start(2_700, 50_000, tx=80, place=2)
+    story.stop(2_701, 50_000, tx=80, place=2)
+    story.sample(2_701, wh(59_000), tx=None, place=2)
+    story.sample(2_731, wh(0), tx=None, place=2)
+    story.start(2_731, 50_000, tx=81, place=2)
+
+    counted_in(story)
+
+
 def test_a_session_that_has_a_part_of_a_settled_register_opens_it() -> None:
     story = settled_story()
     for each in (10, 11, 12):
