@@ -50,7 +50,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
     The last line may be the invoice's own (`is_rounding`): no session is named, `rated_line` is 0.
 
-    `quantity` is exact, `unit_price` before or after taxes as the tariff states it. `tax_name` is
+    `quantity` is exact, `unit_price` before taxes, or with them where `tax_included`. `tax_name` is
     what the tax at `vat_percent` is called here. `codes` say what `reason` says, in no language.
     `credits_line`: of a credit note, which line of its invoice is owed no more. `said` is its
     description, `component` what it is about and `country` whose tax it bears, in no language.
@@ -68,6 +68,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
     unit: str
     unit_price: Decimal
+    tax_included: bool
     vat_percent: Decimal | None
     net_minor: int
     vat_minor: int
@@ -299,6 +300,7 @@ def _rounding(
         quantity=Decimal(1),
         unit="invoice",
         unit_price=money_of_minor(net_minor, last.currency).amount,
+        tax_included=False,
         vat_percent=None,
         net_minor=net_minor,
         vat_minor=vat_minor,
@@ -328,6 +330,7 @@ def _line(
         quantity=rated.billed_volume,
         unit=UNITS[rated.dimension],
         unit_price=rated.unit_price,
+        tax_included=session.tax_included,
         vat_percent=rated.tax_percent,
         net_minor=rated.net_minor,
         vat_minor=rated.tax_minor,
