@@ -130,7 +130,8 @@ class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice or credit note with everything that a reader is told, in whole minor units.
 
     The lines add up to `net_minor`, to `vat_minor`, and with their gross to `due_minor`.
-    `cost_centres`: where any session has one, all of them, those without the last.
+    `cost_centres`: where any session has one, all of them, those without the last. `bearer`: the
+    token of a buyer who is no customer, whom `buyer` names in English.
     """
 
     schema: int
@@ -159,6 +160,7 @@ class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     seller_details: SellerDetails
     buyer_references: BuyerReferences
+    bearer: str | None
 
 
 def shown_invoice(
@@ -203,6 +205,7 @@ def shown_invoice(
         language=document.language or "en",
         seller_details=document.seller_details or SellerDetails(),
         buyer_references=document.buyer_references or BuyerReferences(),
+        bearer=document.bearer if document.buyer is None else None,
     )
 
 
