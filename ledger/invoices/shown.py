@@ -50,7 +50,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
     The last line may be the invoice's own (`is_rounding`): no session is named, `rated_line` is 0.
 
-    `quantity` is exact, `unit_price` before or after taxes as the tariff states it. `tax_name` is
+    `quantity` is exact, `unit_price` before taxes, or with them where `tax_included`. `tax_name` is
     what the tax at `vat_percent` is called here. `codes` say what `reason` says, in no language.
     `credits_line`: of a credit note, which line of its invoice is owed no more. `said` is its
     description, `component` what it is about and `country` whose tax it bears, in no language.
@@ -68,6 +68,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
     unit: str
     unit_price: Decimal
+    tax_included: bool
     vat_percent: Decimal | None
     net_minor: int
     vat_minor: int
@@ -129,7 +130,8 @@ class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice or credit note with everything that a reader is told, in whole minor units.
 
     The lines add up to `net_minor`, to `vat_minor`, and with their gross to `due_minor`.
-    `cost_centres`: where any session has one, all of them, those without the last.
+    `cost_centres`: where any session has one, all of them, those without the last. `bearer`: the
+    token of a buyer who is no customer, whom `buyer` names in English.
     """
 
     schema: int
@@ -158,6 +160,7 @@ class ShownInvoice(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     seller_details: SellerDetails
     buyer_references: BuyerReferences
+    bearer: str | None
 
 
 def shown_invoice(
@@ -202,6 +205,7 @@ def shown_invoice(
         language=document.language or "en",
         seller_details=document.seller_details or SellerDetails(),
         buyer_references=document.buyer_references or BuyerReferences(),
+        bearer=document.bearer if document.buyer is None else None,
     )
 
 
@@ -299,6 +303,7 @@ def _rounding(
         quantity=Decimal(1),
         unit="invoice",
         unit_price=money_of_minor(net_minor, last.currency).amount,
+        tax_included=False,
         vat_percent=None,
         net_minor=net_minor,
         vat_minor=vat_minor,
@@ -328,6 +333,7 @@ def _line(
         quantity=rated.billed_volume,
         unit=UNITS[rated.dimension],
         unit_price=rated.unit_price,
+        tax_included=session.tax_included,
         vat_percent=rated.tax_percent,
         net_minor=rated.net_minor,
         vat_minor=rated.tax_minor,
