@@ -92,17 +92,17 @@ def _seconds(local: tzinfo, at: datetime) -> int:
 
 
 @lru_cache(maxsize=1024)
-def zone_with(offsets: UtcOffsets) -> tzinfo:
-    """Return the zone that has these *offsets* and no others."""
+def zone_with(offsets: UtcOffsets, name: str | None = None) -> tzinfo:
+    """Return the zone that has these *offsets* and no others; *name* is what tzdata calls it."""
     first, *later = (timedelta(seconds=each.seconds) for each in offsets)
-    return RecordedZone(offsets) if later else timezone(first)
+    return RecordedZone(offsets, name) if later else timezone(first)
 
 
 class RecordedZone(tzinfo):
-    """A zone of recorded offsets; equal to another with the same ones."""
+    """A zone of recorded offsets; equal to another with the same ones, whatever its name."""
 
-    def __init__(self, offsets: UtcOffsets) -> None:
-        self._key = offsets
+    def __init__(self, offsets: UtcOffsets, name: str | None = None) -> None:
+        self._key, self.name = offsets, name
         self._offsets = [timedelta(seconds=each.seconds) for each in offsets]
         moments = [each.starts_at for each in offsets[1:]]
         self._starts = [at.astimezone(UTC).replace(tzinfo=None) for at in moments if at]

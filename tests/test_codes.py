@@ -12,6 +12,7 @@ import pytest
 from ledger.approvals import english as approvals
 from ledger.facts.flags import RULES, Flag
 from ledger.invoices import english as invoices
+from ledger.master_data.policies import TimeEnds
 from ledger.rating import english as rating
 from tariffs.adjustments.adjustment import CapPeriod
 from tariffs.adjustments.shared import Per, SharedBy
@@ -93,6 +94,7 @@ def test_a_flag_says_the_same_as_a_reason() -> None:
         ("period", [Per, CapPeriod]),
         ("sharing", [SharedBy]),
         ("no_data", [NoDataPolicy]),
+        ("time_ends", [TimeEnds]),
     ],
 )
 def test_each_word_of_the_model_has_a_word(kind: str, enums: list[type[StrEnum]]) -> None:
@@ -108,4 +110,13 @@ def test_each_kind_of_word_that_a_sentence_asks_for_is_known() -> None:
         if spec and spec.startswith("word ")
     }
 
-    assert kinds == {"dimension", "fee", "day", "period", "sharing", "no_data", "lost_stop"}
+    assert kinds == {
+        "dimension",
+        "fee",
+        "day",
+        "period",
+        "sharing",
+        "no_data",
+        "lost_stop",
+        "time_ends",
+    }

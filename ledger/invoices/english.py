@@ -14,7 +14,7 @@ SENTENCES: Final = {
     "fee": "{dimension:word fee}{name:? (*)}",
     "adjusted_fee": "{dimension:word fee}: {label:label}",
 }
-_WORDS: Final = {
+WORDS: Final = {
     "fee.FLAT": "Session fee",
     "fee.ENERGY": "Energy",
     "fee.TIME": "Charging time",
@@ -22,4 +22,4 @@ _WORDS: Final = {
     "fee.RESERVATION_TIME": "Reservation time",
     "fee.SESSION": "Price limit",
 }
-ENGLISH: Final = english.ENGLISH.extended(SENTENCES | _WORDS)
+ENGLISH: Final = english.ENGLISH.extended(SENTENCES | WORDS)

@@ -352,7 +352,7 @@ def _said(rated: RatedLine, currency: str) -> Phrase:
     if line_label(rated, currency) is None:
         return phrase("fee", dimension=dimension, name=rated.element_name or None)
     reason = ENGLISH.whole(rated.reasons[0], rated.context(currency))
-    return phrase("adjusted_fee", dimension=dimension, label=phrase("label", of=reason))
+    return phrase("adjusted_fee", dimension=dimension, label=reason)
 
 
 class OtherRatingError(LedgerError):

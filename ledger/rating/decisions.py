@@ -299,7 +299,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     @property
     def local_zone(self) -> tzinfo:
         """Return the site's time zone as it was known when the session was rated."""
-        return zone_with({each.zone: each.offsets for each in self.offsets}[self.time_zone])
+        offsets = {each.zone: each.offsets for each in self.offsets}[self.time_zone]
+        return zone_with(offsets, self.time_zone)
 
     @property
     def gross_minor(self) -> int:

@@ -37,8 +37,8 @@ SENTENCES: Final = {
     "rating_incomplete": "{session} lacks its start, end, energy or token",
     "session_too_long": "It lasted {days} days, longer than the policy believes (max_session_s).",
     "told_too_late": "Its time is {days} days before it was told (max_delay_s).",
-    "time_ends_by_policy": "Time is billed by the policy time_ends: {time_ends}.",
-    "charging_by_policy": "More than {idle_power_w} W flowed: charging, by idle_power_w.",
+    "time_ends_by_policy": "Time is billed by the policy time_ends: {time_ends:word time_ends}.",
+    "charging_by_policy": "More than {idle_power_w:number} W flowed: charging, by idle_power_w.",
     "price_told_differs": "Its station was told {told} after its end, it is rated at {rated}.",
     "station_cost_differs": "The station reckons {station}, our price is {ours}, {basis}"
     "{tariff:quoted?; its tariff is *}.",
@@ -53,8 +53,12 @@ SENTENCES: Final = {
     "session_dissolved": "not billed: by late frames there is no such session",
     "rating_failed": "Rating it failed: {error}: {message}",
 }
-_WORDS: Final = {"lost_stop.next_session": ": the next session began on this connector"}
-ENGLISH: Final = english.ENGLISH.extended(SENTENCES | _WORDS)
+WORDS: Final = {
+    "lost_stop.next_session": ": the next session began on this connector",
+    "time_ends.last_sign": "last_sign",
+    "time_ends.stop": "stop",
+}
+ENGLISH: Final = english.ENGLISH.extended(SENTENCES | WORDS)
 
 
 def line_words(line: RatedLine, currency: str) -> str:

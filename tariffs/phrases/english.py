@@ -17,12 +17,12 @@ _WHEN: Final = {
     "days_from_to": "{first:word day} to {last:word day}",
     "holidays": "public holidays",
     "days_and_holidays": "{days} and public holidays",
-    "season": "every year from {start} before {end}",
-    "clock": "{start} to {end}",
-    "from_date": "from {date}",
-    "before_date": "before {date}",
-    "from_amount": "from {amount} {unit}",
-    "below_amount": "below {amount} {unit}",
+    "season": "every year from {start:month_day} before {end:month_day}",
+    "clock": "{start:clock} to {end:clock}",
+    "from_date": "from {date:day}",
+    "before_date": "before {date:day}",
+    "from_amount": "from {amount:number} {unit}",
+    "below_amount": "below {amount:number} {unit}",
     "after": "after {seconds:duration}",
     "in_the_first": "in the first {seconds:duration}",
 }
@@ -34,58 +34,60 @@ _LINES: Final = {
     "{dimension:word dimension} whose restrictions hold: {when:/, }",
     "unpriced": "no element of the tariff prices {dimension:word dimension} here, so it is free",
     "grace": "within the grace after charging{because:?: *}",
-    "series": "{series} {price}{percent:? + * %}{markup:? + *}{floor:?, at least *}"
-    "{cap:?, at most *}{own:?, plus *}",
-    "step_of_energy": "step size adds {wh} Wh",
-    "step_of_time": "step size adds {seconds} s",
+    "series": "{series} {price:number}{percent:number? + * %}{markup:number? + *}"
+    "{floor:number?, at least *}{cap:number?, at most *}{own:number?, plus *}",
+    "step_of_energy": "step size adds {wh:number} Wh",
+    "step_of_time": "step size adds {seconds:number} s",
     "min_price": "the tariff's least price for a session",
     "max_price": "the tariff's most for a session",
     "cash": "rounded to what can be paid in cash",
 }
 _ADJUSTMENTS: Final = {
-    "tax": "{name}: {per_kwh} {currency} per kWh, free or not{vat:?, and * % of tax on it}",
+    "tax": "{name}: {per_kwh:money} per kWh, free or not{vat:number?, and * % of tax on it}",
     "group": "{percent:share} for members of the group {group:quoted}"
-    "{kwh_max:?, up to * kWh a session}{minutes_max:?, up to * min a session}{because:?: *}",
+    "{kwh_max:number?, up to * kWh a session}{minutes_max:number?, up to * min a session}"
+    "{because:?: *}",
     "validation": "{percent:share} validated with {validation:quoted}"
-    "{kwh_max:?, up to * kWh a session}{minutes_max:?, up to * min a session}{because:?: *}",
+    "{kwh_max:number?, up to * kWh a session}{minutes_max:number?, up to * min a session}"
+    "{because:?: *}",
     "free_first": "the first {sizes:/ or } of {dimensions:word dimension/ and } are free"
     "{before_steps:?, and steps count what is left}"
     "{because:?: *}",
     "free_below": "a session of less than {sizes:/ or of less than } costs nothing{because:?: *}",
     "round_down": "only whole steps of {step} of {dimensions:word dimension/ and } are charged"
     "{because:?: *}",
-    "cap": "{dimensions:costs} at most {amount} {currency} {per:word period}{because:?: *}",
-    "cap_a_night": "{dimensions:costs} at most {amount} {currency} a night from {start} to {end}"
-    "{because:?: *}",
-    "at_least": "{dimensions:costs} at least {amount} {currency}, as something of it is due"
+    "cap": "{dimensions:costs} at most {amount:money} {per:word period}{because:?: *}",
+    "cap_a_night": "{dimensions:costs} at most {amount:money} a night "
+    "from {start:clock} to {end:clock}{because:?: *}",
+    "at_least": "{dimensions:costs} at least {amount:money}, as something of it is due"
     "{because:?: *}",
     "surcharge": "a surcharge of {parts:/ and }{methods:quoted/ or ? for payment by *}"
     "{because:?: *}",
-    "percent_on": "{percent} % on {dimensions:word dimension/ and }",
-    "amount": "{amount} {currency}",
-    "kwh": "{kwh} kWh",
-    "wh": "{wh} Wh",
-    "minutes": "{minutes} min",
+    "percent_on": "{percent:number} % on {dimensions:word dimension/ and }",
+    "amount": "{amount:money}",
+    "kwh": "{kwh:number} kWh",
+    "wh": "{wh:number} Wh",
+    "minutes": "{minutes:number} min",
     "duration": "{seconds:duration}",
 }
 _SHARED: Final = {
     "allowance": "{percent:share} for the first {sizes:/ and } {per:word period} "
     "{shared_by:word sharing}{members:quoted?, for members of the group *}{because:?: *}",
-    "period_cap": "{dimensions:word dimension/ and } costs at most {amount} {currency} "
+    "period_cap": "{dimensions:word dimension/ and } costs at most {amount:money} "
     "{per:word period} {shared_by:word sharing}{because:?: *}",
-    "period_cap_a_night": "{dimensions:word dimension/ and } costs at most {amount} {currency} "
-    "a night from {start} to {end} {shared_by:word sharing}{because:?: *}",
+    "period_cap_a_night": "{dimensions:word dimension/ and } costs at most {amount:money} "
+    "a night from {start:clock} to {end:clock} {shared_by:word sharing}{because:?: *}",
     "coupon": "{percent:share} with the coupon {coupon:quoted}{sizes:/ and ?, up to * a session}, "
     "{uses_max:times} {per:word period} {shared_by:word sharing}{because:?: *}",
-    "allowance_used": "{sizes:/ and } used before{period:? in *}",
-    "cap_used": "{amount} {currency} paid before{period:? in *}",
-    "coupon_used": "used {uses:times} before{period:? in *}",
+    "allowance_used": "{sizes:/ and } used before{period:period? in *}",
+    "cap_used": "{amount:money} paid before{period:period? in *}",
+    "coupon_used": "used {uses:times} before{period:period? in *}",
 }
 _NOTES: Final = {
     "restriction_without_data": "{policy:word no_data}",
     "tariff_chooses": "the tariff itself chooses {choices:/, }",
-    "several_flats": "{count} session fees became active, each is billed once; OCPI leaves open "
-    "whether more than the first is",
+    "several_flats": "{count:number} session fees became active, each is billed once; "
+    "OCPI leaves open whether more than the first is",
     "parked_then_charged": "it parked before it charged: only the parking time is rounded to its "
     "step; the text of OCPI can be read so that what came last is",
     "prices_exchanged": "the session ends in free time: as the example of v2.2.1-d2 prints it, "
@@ -94,7 +96,7 @@ _NOTES: Final = {
     "reverse_charge": "reverse charge: the customer, VAT id {vat_id}, owes the VAT",
     "unknown_holidays": "the tariff does not know the holidays of {year}: none was assumed",
 }
-_REFUSALS: Final = {
+REFUSALS: Final = {
     "unusable_usage": "the session from {starts_at} cannot be priced: {why}",
     "end_before_start": "its end lies before its start or years after it",
     "readings_backwards": "its readings run backwards at {at}",
@@ -108,7 +110,7 @@ _REFUSALS: Final = {
     "price_missing": "tariff {tariff:quoted}: {series} has no price for {at} UTC",
     "unknown_zone": "there is no time zone {zone:quoted}",
 }
-_WORDS: Final = {
+WORDS: Final = {
     "dimension.FLAT": "the session fee",
     "dimension.ENERGY": "energy",
     "dimension.TIME": "charging time",
@@ -148,7 +150,7 @@ _WORDS: Final = {
     "joint": "; ",
 }
 
-SENTENCES: Final = _WHEN | _LINES | _ADJUSTMENTS | _SHARED | _NOTES | _REFUSALS
+SENTENCES: Final = _WHEN | _LINES | _ADJUSTMENTS | _SHARED | _NOTES | REFUSALS
 LABELS: Final = {
     "tax": "{name}",
     "group": "group {group}",
@@ -165,4 +167,4 @@ LABELS: Final = {
     "period_cap_a_night": "cap {cap}",
     "coupon": "coupon {coupon}",
 }
-ENGLISH: Final = Wording(SENTENCES | _WORDS, LABELS)
+ENGLISH: Final = Wording(SENTENCES | WORDS, LABELS)

@@ -5,6 +5,10 @@ A template names its parameters in braces, each with how it is shown:
     {energy}                    the text or number as it is, a phrase in its own words
     {group:quoted}              'residents'
     {element:ordinal}           counted from 1, as people do
+    {kwh:number}                an exact decimal, as the language writes it
+    {amount:money}              18.00 EUR, in the parameter or context "currency"
+    {date:day}                  2026-03-01; {start:month_day} 05-01, {period:period} 2026-03
+    {start:clock}               07:30
     {seconds:duration}          2 h 30 min
     {per:word period}           the table's word for "period.day"
     {percent:share}             the table's "share.all" for 100, else its "share.part"
@@ -32,6 +36,7 @@ _WHOLE: Final = Decimal(100)
 
 Templates = Mapping[str, str]
 Styles = Mapping[str, Callable[[str], str]]
+Money = Callable[[str, str], str]
 Part = str | int | Phrase
 Context = Mapping[str, str | int | None]
 NO_CONTEXT: Final[Context] = {}
@@ -41,6 +46,11 @@ NO_CONTEXT: Final[Context] = {}
 _STYLES: Final[Styles] = {
     "": str,
     "quoted": repr,
+    "number": str,
+    "day": str,
+    "month_day": str,
+    "period": str,
+    "clock": str,
     "ordinal": lambda text: str(int(text) + 1),
     "duration": lambda text: duration_text(int(text)),
 }
@@ -48,6 +58,10 @@ _CHOICES: Final[Mapping[str, Callable[[str], str]]] = {
     "share": lambda text: "all" if Decimal(text) == _WHOLE else "part",
     "times": lambda text: "once" if text == "1" else "many",
 }
+
+
+_MONEY: Final = "money"
+_CURRENCY: Final = "currency"
 
 
 class _Field(NamedTuple):
@@ -63,19 +77,24 @@ class Wording:
     """Makes words of phrases, by one language's table of templates.
 
     `labels` are the short names that stand on a bill beside a fee, by the same codes. `styles`
-    replace how English shows what needs no words ("duration").
+    replace how English shows what needs no words ("duration"), `money` how it shows an amount
+    (exact text) of a currency ("" where none is known).
     """
 
     def __init__(
-        self, templates: Templates, labels: Templates, styles: Styles = MappingProxyType({})
+        self,
+        templates: Templates,
+        labels: Templates,
+        styles: Styles = MappingProxyType({}),
+        money: Money = "{} {}".format,
     ) -> None:
         self._templates, self._labels = templates, labels
-        self._styles = {**_STYLES, **styles}
+        self._styles, self._money = {**_STYLES, **styles}, money
         self._pieces: dict[str, tuple[tuple[str, _Field | None], ...]] = {}
 
     def extended(self, templates: Templates) -> Wording:
         """Return this wording with the sentences of a further layer."""
-        return Wording({**self._templates, **templates}, self._labels, self._styles)
+        return Wording({**self._templates, **templates}, self._labels, self._styles, self._money)
 
     def words(self, said: Phrase, context: Context = NO_CONTEXT) -> str:
         """Return *said* as words; an unknown code is its own word, for decisions outlive tables."""
@@ -103,17 +122,28 @@ class Wording:
     def parameters_of(self, code: str) -> frozenset[str]:
         """Return the parameters that the words or the label of *code* need, or may have."""
         found = (self._templates.get(code, ""), self._labels.get(code, ""))
-        return frozenset(
-            field.name for text in found for _, field in self._parsed(text) if field is not None
-        )
+        fields = [field for text in found for _, field in self._parsed(text) if field is not None]
+        names = frozenset(field.name for field in fields)
+        return names | {_CURRENCY} if any(each.style == _MONEY for each in fields) else names
 
     def whole(self, said: Phrase, context: Context) -> Phrase:
         """Return *said* with the parameters that *context* has for it."""
         known = {**context, **said.parameters}
         # In the order of names: a set's would differ from process to process.
         names = sorted(self.parameters_of(said.code) | said.parameters.keys())
-        parameters = {name: value for name in names if (value := known.get(name)) is not None}
+        parameters = {
+            name: self._whole(value, context)
+            for name in names
+            if (value := known.get(name)) is not None
+        }
         return Phrase(said.code, parameters)
+
+    def _whole(self, value: Part | tuple[Part, ...], context: Context) -> Part | tuple[Part, ...]:
+        if isinstance(value, tuple):
+            return tuple(
+                self.whole(each, context) if isinstance(each, Phrase) else each for each in value
+            )
+        return self.whole(value, context) if isinstance(value, Phrase) else value
 
     def _parsed(self, template: str) -> tuple[tuple[str, _Field | None], ...]:
         pieces = self._pieces.get(template)
@@ -130,6 +160,8 @@ class Wording:
             text += before
             if field is not None:
                 value = said.parameters.get(field.name, context.get(field.name))
+                if field.style == _MONEY and _CURRENCY in said.parameters:
+                    context = {**context, _CURRENCY: str(said.parameters[_CURRENCY])}
                 text += self._shown(field, value, context)
         return text
 
@@ -151,7 +183,10 @@ class Wording:
         if style.startswith("word "):
             return self.word(style[5:], text) or text
         if style in _CHOICES:
-            return self._templates[f"{style}.{_CHOICES[style](text)}"].replace("*", text)
+            chosen = self._templates[f"{style}.{_CHOICES[style](text)}"]
+            return chosen.replace("*", self._styles["number"](text))
+        if style == _MONEY:
+            return self._money(text, str(context.get(_CURRENCY) or ""))
         return self._styles[style](text)
 
     def _costs(self, value: Part | tuple[Part, ...], context: Context) -> str:

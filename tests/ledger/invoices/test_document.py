@@ -136,6 +136,20 @@ def test_a_line_is_called_by_its_kind_and_its_element(name: str, said: str) -> N
     assert line.description == said
 
 
+def test_a_line_that_lowers_a_fee_is_called_by_the_fee_and_what_lowered_it() -> None:
+    decision = rated(session())
+    given = phrase("group", percent=100, group="residents")
+    lines = tuple(replace(line, reasons=(given,)) for line in decision.lines)
+    decision = replace(decision, lines=lines)
+    order = order_of(cause_of_session(decision.decides), [decision], declared(), at=NOON)
+    rendered = render_invoice(order, number="WL-2026-000001", issued_on=DAY)
+
+    [line] = shown_invoice(read_document(rendered), [decision]).lines
+
+    assert line.description == "Energy: group residents"
+    assert line.said.parameters["label"] == given
+
+
 def test_who_has_no_customer_is_named_by_the_token() -> None:
     decision = rated(session(token_uid="nobody-1"))
     order = order_of(cause_of_session(decision.decides), [decision], declared(), at=NOON)

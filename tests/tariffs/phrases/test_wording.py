@@ -47,6 +47,11 @@ def shown(template: str, **parameters: Given) -> str:
         pytest.param("{x:quoted}", "it's", '"it\'s"', id="quoted"),
         pytest.param("{x:ordinal}", 0, "1", id="counted from 1"),
         pytest.param("{x:duration}", 9000, "2 h 30 min", id="a duration"),
+        pytest.param("{x:number}", Decimal("0.50"), "0.50", id="a number"),
+        pytest.param("{x:day}", "2026-03-01", "2026-03-01", id="a day"),
+        pytest.param(
+            "{x:clock} {x:period} {x:month_day}", "05-01", "05-01 05-01 05-01", id="times"
+        ),
         pytest.param("{x:word day}", "MONDAY", "Monday", id="a word of the model"),
         pytest.param("{x:word day}", "DOOMSDAY", "DOOMSDAY", id="an unknown word is itself"),
         pytest.param("{x:share}", Decimal("100.0"), "free", id="all of it, however written"),
@@ -85,6 +90,35 @@ def test_what_the_context_says_stands_in_but_never_over_what_is_given() -> None:
     assert wording.label(said, context) == "context"
     assert wording.whole(said, context) == phrase("said", a="own", b="context")
     assert wording.label(phrase("other")) is None
+
+
+def test_an_amount_is_shown_in_the_currency_that_is_given_before_that_of_the_context() -> None:
+    wording = Wording({"said": "at most {x:money}"}, {})
+
+    assert wording.words(phrase("said", x="0.50"), {"currency": "SEK"}) == "at most 0.50 SEK"
+    own = phrase("said", x="0.50", currency="EUR")
+    assert wording.words(own, {"currency": "SEK"}) == "at most 0.50 EUR"
+    assert wording.parameters_of("said") == {"x", "currency"}
+
+
+def test_another_language_replaces_how_numbers_and_amounts_are_shown_everywhere() -> None:
+    templates = {**WORDS, "said": "{x:share}, {y:times}, {z:money}"}
+    styles = {"number": lambda text: text.replace(".", ",")}
+    wording = Wording(templates, {}, styles, "{1} {0}".format)
+
+    for each in (wording, wording.extended({})):
+        said = each.words(phrase("said", x="12.5", y=2, z="3"), {"currency": "EUR"})
+        assert said == "12,5 % off, 2 times, EUR 3"
+
+
+def test_a_whole_phrase_has_what_its_context_says_for_the_phrases_within_it() -> None:
+    wording = Wording({"said": "{x:/ and }", "amount": "{amount:money}"}, {})
+    said = phrase("said", x=(phrase("amount", amount="1.00"), "more"))
+
+    whole = wording.whole(said, {"currency": "EUR"})
+
+    assert whole == phrase("said", x=(phrase("amount", amount="1.00", currency="EUR"), "more"))
+    assert wording.words(whole) == "1.00 EUR and more"
 
 
 def test_a_code_that_no_table_has_any_more_is_its_own_word() -> None:
