@@ -1,0 +1,1 @@
+"""What stands on a page, in words and in order: pages and screen only set it."""

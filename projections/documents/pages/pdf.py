@@ -1,0 +1,55 @@
+"""An invoice, credit note or receipt as PDF/A-3b, its electronic invoice attached (Factur-X)."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from ledger.invoices.shown import ShownInvoice
+from projections.documents.content.invoice import invoice_sheet
+from projections.documents.content.legible import legible_content
+from projections.documents.evidence import DocumentEvidence
+from projections.documents.pages.factur_x import with_factur_x
+from projections.documents.pages.typesetting import typeset
+from projections.documents.paid import Paid
+
+
+def pdf(
+    shown: ShownInvoice,
+    *,
+    xml: bytes | None,
+    evidence: DocumentEvidence,
+    logo: str | None = None,
+    paid: Paid | None = None,
+) -> bytes:
+    """Return the pages of *shown*; the same inputs give the same bytes under the same `versions`.
+
+    Args:
+        shown: The document with everything that its reader is told.
+        xml: The electronic invoice (CII, profile EN 16931) to attach, None: there is none.
+        evidence: From `gather_evidence`, or `NO_EVIDENCE`.
+        logo: The seller's, a data URI.
+        paid: From `paid_from_balance`.
+
+    Raises:
+        UnsettableError: If the typesetter refuses it.
+    """
+    sheet = invoice_sheet(shown, evidence, logo=logo, paid=paid)
+    inputs = {"sheet": msgspec.json.encode(legible_content(sheet)).decode(), **_logo(logo)}
+    if xml is None:
+        return typeset("invoice.typ", inputs, shown.issued_on)
+    page = typeset("invoice.typ", inputs | {"xml": xml.decode()}, shown.issued_on)
+    return with_factur_x(page)
+
+
+def _logo(uri: str | None) -> dict[str, str]:
+    """Return the picture of a data URI as the typesetter takes it."""
+    if uri is None:
+        return {}
+    told, _, data = uri.partition(",")
+    picture = b64decode(data) if told.endswith(";base64") else unquote_to_bytes(data)
+    if told.startswith("data:image/png"):
+        return {"logo-png": msgspec.json.encode(list(picture)).decode()}
+    return {"logo-svg": picture.decode()}

@@ -1,0 +1,1 @@
+"""Documents as HTML for the screen, each alone in one file."""
