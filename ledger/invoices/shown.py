@@ -54,6 +54,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     what the tax at `vat_percent` is called here. `codes` say what `reason` says, in no language.
     `credits_line`: of a credit note, which line of its invoice is owed no more. `said` is its
     description, `component` what it is about and `country` whose tax it bears, in no language.
+    `reverse_charge`: the buyer owes its VAT.
     """
 
     line: int
@@ -77,6 +78,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     said: Phrase
     component: str
     country: str
+    reverse_charge: bool = False
     credits_line: int | None = None
 
     @property
@@ -319,7 +321,7 @@ def _line(
     number: int, session: SessionRated, rated: RatedLine, credits_line: int | None
 ) -> InvoiceLine:
     local, context = session.local_zone, rated.context(session.currency)
-    said = _said(rated, session.currency)
+    said, tax = _said(rated, session.currency), line_tax(session, rated)
     return InvoiceLine(
         line=number,
         session_id=session.session_id,
@@ -338,11 +340,12 @@ def _line(
         net_minor=rated.net_minor,
         vat_minor=rated.tax_minor,
         gross_minor=rated.net_minor + rated.tax_minor,
-        tax_name=line_tax(session, rated).title,
+        tax_name=tax.title,
         credits_line=credits_line,
         said=said,
         component=rated.component,
         country=session.country,
+        reverse_charge=tax.reverse_charge,
     )
 
 
