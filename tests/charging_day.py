@@ -67,7 +67,11 @@ def declare_fleet(dsn: str) -> int:
         ),
     )
     seller = LegalEntity(
-        name="Watt GmbH", country="DE", time_zone="Europe/Berlin", invoice_prefix="W"
+        name="Watt GmbH",
+        country="DE",
+        time_zone="Europe/Berlin",
+        invoice_prefix="W",
+        vat_id="DE136695976",
     )
     site = Site(time_zone="Europe/Berlin", country="DE", legal_entity="watt", currency="EUR")
     changes = [

@@ -63,7 +63,7 @@ THINGS: dict[tuple[Kind, str], Entity] = {
         country="DE",
         time_zone="Europe/Berlin",
         invoice_prefix="WL",
-        vat_id="DE123456789",
+        vat_id="DE136695976",
         address=Address(street="Hafen 1", postal_code="20457", city="Hamburg", country="DE"),
     ),
     (Kind.SITE, "harbour"): Site(

@@ -12,6 +12,7 @@ import pytest
 from ledger.approvals import english as approvals
 from ledger.facts.flags import RULES, Flag
 from ledger.invoices import english as invoices
+from ledger.invoices.checks import english as checks
 from ledger.master_data.policies import TimeEnds
 from ledger.rating import english as rating
 from tariffs.adjustments.adjustment import CapPeriod
@@ -22,11 +23,12 @@ from tariffs.phrases import english as tariffs
 from tariffs.phrases.phrase import phrase
 from tests.test_tidy import SOURCES
 
-WORDING = invoices.ENGLISH.extended(approvals.SENTENCES)
+WORDING = checks.ENGLISH.extended(approvals.SENTENCES)
 SENTENCES = {
     **tariffs.SENTENCES,
     **rating.SENTENCES,
     **invoices.SENTENCES,
+    **checks.SENTENCES,
     **approvals.SENTENCES,
 }
 CONTEXT = {"element", "name", "dimension", "currency"}

@@ -41,7 +41,8 @@ elements:
 """
 _MASTER_DATA: Final = """
 legal_entities:
-  bench: {name: Bench, country: DE, time_zone: Europe/Berlin, invoice_prefix: BE}
+  bench: {name: Bench, country: DE, time_zone: Europe/Berlin, invoice_prefix: BE,
+    vat_id: DE136695976}
 sites:
   yard: {time_zone: Europe/Berlin, country: DE, legal_entity: bench, currency: EUR}
 customers:

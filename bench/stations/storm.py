@@ -49,7 +49,8 @@ PAUSE_SECONDS: Final = 1.0
 _ALL_SECONDS_MAX: Final = 180.0
 _MASTER_DATA: Final = """
 legal_entities:
-  storm: {name: Storm, country: NO, time_zone: Europe/Oslo, invoice_prefix: ST}
+  storm: {name: Storm, country: NO, time_zone: Europe/Oslo, invoice_prefix: ST,
+    vat_id: NO123456785MVA}
 sites:
   coast: {time_zone: Europe/Oslo, country: NO, legal_entity: storm, currency: NOK}
 stations:

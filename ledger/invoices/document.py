@@ -233,8 +233,14 @@ def document_of(
     )
     if schema < _WITH_DETAILS:
         return document
+    address = seller.address
     return replace(
         document,
+        # Whoever declared no more of it than its country is at home there.
+        seller=replace(
+            document.seller,
+            address=replace(address, country=address.country or seller.country),
+        ),
         language=order.buyer.language if order.buyer else seller.language,
         seller_details=_seller_details(seller),
         buyer_references=_buyer_references(order),

@@ -13,6 +13,7 @@ from psycopg import Connection
 from ledger.database import connect
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
+from ledger.invoices.checks.refusal import DocumentCheck
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
 from ledger.log.event_log import EventLog
@@ -34,9 +35,9 @@ _REACHED: LiteralString = "SELECT partition, next_position FROM worker_position"
 class Invoicer:
     """Issues what is due, by the time of the last records that the worker decided about."""
 
-    def __init__(self, dsn: str, log: EventLog) -> None:
-        """Connect to *dsn*; *log* stays the caller's to close."""
-        self._connection, self._issuer, self._log = connect(dsn), InvoiceIssuer(dsn), log
+    def __init__(self, dsn: str, log: EventLog, check: DocumentCheck | None = None) -> None:
+        """Connect to *dsn*; *log* stays the caller's to close, *check* looks at each document."""
+        self._connection, self._issuer, self._log = connect(dsn), InvoiceIssuer(dsn, check), log
         self._declarations = Declarations()
         self._told: dict[str, str] = {}
         self._thresholds_at: datetime | None = None

@@ -12,10 +12,13 @@ from eventsourcing.utils import get_topic
 
 from ledger.aggregates.store import DecisionApplication
 from ledger.errors import LedgerError
-from ledger.invoices.document import render_invoice
+from ledger.invoices.checks.gate import DocumentGate
+from ledger.invoices.checks.refusal import CheckMissingError, DocumentCheck
+from ledger.invoices.document import document_of
 from ledger.invoices.invoice import Invoice
 from ledger.invoices.numbering import CREDIT_NOTES, INVOICES, NumberSeries
 from ledger.invoices.order import OF_ITS_CONTENT, InvoiceOrder
+from tariffs.model.canonical import canonical_json
 
 _INVOICE_TOPICS: Final = [get_topic(Invoice.Created), get_topic(Invoice.Issued)]
 _ATTEMPTS_MAX: Final = 50
@@ -25,10 +28,18 @@ _SNAPSHOT_EVERY: Final = 100
 
 
 class InvoiceIssuer(DecisionApplication):
-    """Issues invoices; several processes may do so at once. Close it after use."""
+    """Issues invoices; several processes may do so at once. Close it after use.
+
+    Nothing is issued that does not pass the gate: our own exact checks, and then *check*.
+    """
 
     name = "invoices"
     snapshotting_intervals: ClassVar = {NumberSeries: _SNAPSHOT_EVERY}
+
+    def __init__(self, dsn: str, check: DocumentCheck | None = None) -> None:
+        """Open the invoices in the database *dsn*; *check* looks at each before it is saved."""
+        super().__init__(dsn)
+        self._gate = DocumentGate(check)
 
     def find(self, cause: str) -> Invoice | None:
         """Return the invoice that *cause* has led to, if it was issued."""
@@ -40,6 +51,8 @@ class InvoiceIssuer(DecisionApplication):
         Idempotent: the invoice that exists is returned as it is, even if the order asks for more.
 
         Raises:
+            DocumentRefusedError: If its document must not be issued.
+            CheckMissingError: If documents cannot be checked now.
             IssuingContendedError: If others were faster each time.
         """
         self.issue_all((order,))
@@ -57,10 +70,12 @@ class InvoiceIssuer(DecisionApplication):
 
         Args:
             orders: Each of another cause.
-            told: Given each cause whose document cannot be made, and why: it takes no number, and
-                the others do not wait for it. None raises instead, with nothing saved.
+            told: Given each cause whose document cannot be made, or is refused, and why: it takes
+                no number, and the others do not wait for it. None raises instead, with nothing
+                saved.
 
         Raises:
+            CheckMissingError: If documents cannot be checked now; then none is issued.
             IssuingContendedError: If others were faster each time.
         """
         # Optimistic: the save refuses a number that another issuer took since we read the series,
@@ -113,7 +128,11 @@ class InvoiceIssuer(DecisionApplication):
         issued_on = series.earliest(order.date_wished())
         number = order.number(series.next, issued_on)
         try:
-            document = render_invoice(order, number=number, issued_on=issued_on)
+            document = document_of(order, number=number, issued_on=issued_on)
+            content = canonical_json(document)
+            self._gate.let_through(order, document, content)
+        except CheckMissingError:
+            raise
         except OF_ITS_CONTENT as error:
             if told is None:
                 raise
@@ -128,7 +147,7 @@ class InvoiceIssuer(DecisionApplication):
             credited=order.credits.number if order.credits else None,
         )
         place = series.take(invoice.id, issued_on=issued_on, number_format=order.numbers.format)
-        invoice.issue(number=number, place=place, issued_on=issued_on, document=document)
+        invoice.issue(number=number, place=place, issued_on=issued_on, document=content)
         known[series_id] = series
         return invoice
 

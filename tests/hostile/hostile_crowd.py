@@ -28,7 +28,8 @@ _IN_PIECES_MAX: Final = 200
 _MASTER_DATA: Final = """
 valid_from: 2026-01-01T00:00:00Z
 legal_entities:
-  acme: {name: Acme Charging, country: DE, time_zone: Europe/Berlin, invoice_prefix: AC}
+  acme: {name: Acme Charging, country: DE, time_zone: Europe/Berlin, invoice_prefix: AC,
+    vat_id: DE136695976}
 sites:
   depot: {time_zone: Europe/Berlin, country: DE, legal_entity: acme, currency: EUR}
 customers:

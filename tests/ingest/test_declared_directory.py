@@ -148,7 +148,8 @@ async def test_how_prices_are_told_is_policy_and_who_takes_messages_is_declared(
     before = await directory.price_terms("CS-1")
     more = """
 policy: {prices_told: running, price_every_s: 7, price_display: true}
-legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A}}
+legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A,
+  vat_id: DE136695976}}
 sites: {s: {time_zone: Europe/Berlin, country: DE, legal_entity: a, currency: EUR}}
 stations: {CS-1: {site: s, price_messages: true}, CS-2: {site: s}}
 """
@@ -177,7 +178,8 @@ async def test_what_plugs_can_bring_is_declared_of_each_or_of_the_station(
     declared: str, directory: DeclaredDirectory
 ) -> None:
     more = """
-legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A}}
+legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A,
+  vat_id: DE136695976}}
 sites: {s: {time_zone: Europe/Berlin, country: DE, legal_entity: a, currency: EUR}}
 stations:
   CS-1:
@@ -204,7 +206,8 @@ async def test_a_place_is_limited_where_an_assignment_names_a_limit(
     declared: str, directory: DeclaredDirectory
 ) -> None:
     text = """
-legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A}}
+legal_entities: {a: {name: A, country: DE, time_zone: Europe/Berlin, invoice_prefix: A,
+  vat_id: DE136695976}}
 sites:
   s: {time_zone: Europe/Berlin, country: DE, legal_entity: a, currency: EUR}
   other: {time_zone: Europe/Berlin, country: DE, legal_entity: a, currency: EUR}

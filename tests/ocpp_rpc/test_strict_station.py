@@ -36,7 +36,8 @@ TOKEN = "04A1B2C3"
 MASTER = f"""
 valid_from: 2020-01-01T00:00:00Z
 legal_entities:
-  watt: {{name: Watt GmbH, country: DE, time_zone: Europe/Berlin, invoice_prefix: W}}
+  watt: {{name: Watt GmbH, country: DE, time_zone: Europe/Berlin, invoice_prefix: W,
+    vat_id: DE136695976}}
 sites:
   harbour: {{time_zone: Europe/Berlin, country: DE, legal_entity: watt, currency: EUR}}
 stations:

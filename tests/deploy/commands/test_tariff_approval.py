@@ -45,7 +45,8 @@ LATER = NOW + timedelta(days=1)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 SITE = """
 legal_entities:
-  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC}
+  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC,
+    vat_id: NO123456785MVA}
 sites:
   fjord: {time_zone: Europe/Oslo, country: NO, legal_entity: acme, currency: NOK}
 stations:

@@ -19,7 +19,7 @@ _STATIONS = "".join(
 )
 MASTER_DATA: Final = f"""
 legal_entities:
-  me: {{name: Me, country: DE, time_zone: Europe/Berlin, invoice_prefix: ME}}
+  me: {{name: Me, country: DE, time_zone: Europe/Berlin, invoice_prefix: ME, vat_id: DE136695976}}
 sites:
   yard: {{time_zone: Europe/Berlin, country: DE, legal_entity: me, currency: EUR}}
 tokens:

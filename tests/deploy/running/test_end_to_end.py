@@ -16,7 +16,8 @@ from tests.tree import EXAMPLES
 
 MASTER_DATA = """
 legal_entities:
-  acme: {name: Acme Charging, country: DE, time_zone: Europe/Berlin, invoice_prefix: AC}
+  acme: {name: Acme Charging, country: DE, time_zone: Europe/Berlin, invoice_prefix: AC,
+    vat_id: DE136695976}
 sites:
   depot: {time_zone: Europe/Berlin, country: DE, legal_entity: acme, currency: EUR}
 stations:

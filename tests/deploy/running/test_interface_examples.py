@@ -31,7 +31,8 @@ EXAMPLES = EXAMPLE.findall(DOCUMENT)
 MASTER = """
 valid_from: 2020-01-01T00:00:00Z
 legal_entities:
-  watt: {name: Watt GmbH, country: DE, time_zone: Europe/Berlin, invoice_prefix: W}
+  watt: {name: Watt GmbH, country: DE, time_zone: Europe/Berlin, invoice_prefix: W,
+    vat_id: DE136695976}
 sites:
   harbour: {name: Harbour, time_zone: Europe/Berlin, country: DE, legal_entity: watt, currency: EUR}
 stations:

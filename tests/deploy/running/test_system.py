@@ -29,7 +29,7 @@ from ledger.log.postgres import PostgresEventLog
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STATION = """
 legal_entities:
-  me: {name: Me, country: DE, time_zone: Europe/Berlin, invoice_prefix: ME}
+  me: {name: Me, country: DE, time_zone: Europe/Berlin, invoice_prefix: ME, vat_id: DE136695976}
 sites:
   yard: {time_zone: Europe/Berlin, country: DE, legal_entity: me, currency: EUR}
 stations:

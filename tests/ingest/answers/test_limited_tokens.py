@@ -34,7 +34,8 @@ from tests.fakes import FixedClock
 MASTER = f"""
 valid_from: 2020-01-01T00:00:00Z
 legal_entities:
-  watt: {{name: Watt, country: DE, time_zone: Europe/Berlin, invoice_prefix: W}}
+  watt: {{name: Watt, country: DE, time_zone: Europe/Berlin, invoice_prefix: W,
+    vat_id: DE136695976}}
 sites:
   harbour: {{time_zone: Europe/Berlin, country: DE, legal_entity: watt, currency: EUR}}
   hotel: {{time_zone: Europe/Berlin, country: DE, legal_entity: watt, currency: EUR}}

@@ -27,7 +27,7 @@ from tests.tree import EXAMPLES
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SITE = """
 legal_entities:
-  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC}
+  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC, tax_number: "123"}
 sites:
   fjord: {time_zone: Europe/Oslo, country: NO, legal_entity: acme, currency: NOK}
 """

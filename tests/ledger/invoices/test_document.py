@@ -110,7 +110,7 @@ def test_an_invoice_says_who_what_when_and_why() -> None:
 
     invoice = shown_invoice(read_document(rendered), [decision])
 
-    assert (invoice.seller.name, invoice.seller.vat_id) == ("Depot GmbH", "DE123456789")
+    assert (invoice.seller.name, invoice.seller.vat_id) == ("Depot GmbH", "DE136695976")
     assert (invoice.buyer.name, invoice.month) == ("anna", None)
     (charged,) = invoice.sessions
     assert charged.rating_sha256 == hash_decision(encode_decision(decision))

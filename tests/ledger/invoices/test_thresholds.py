@@ -60,7 +60,17 @@ def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
 def costing(number: int, minor: int, *, at: datetime = NOON) -> SessionRated:
     """Return a session that costs *minor* cents, taxes included, decided at *at*."""
     one = rated(session(number, token_uid="fleet-1"), DECLARED)
-    line = replace(one.lines[0], net_minor=minor, tax_minor=0, tax_percent=None)
+    amount = Decimal(minor).scaleb(-2)
+    line = replace(
+        one.lines[0],
+        billed_volume=Decimal(1),
+        unit_price=amount,
+        net=amount,
+        tax=Decimal(0),
+        tax_percent=None,
+        net_minor=minor,
+        tax_minor=0,
+    )
     moment = Moment(partition=0, position=number, at=at)
     return replace(one, lines=(line,), net_minor=minor, tax_minor=0, moment=moment)
 
@@ -183,7 +193,11 @@ def test_what_is_corrected_waits_until_what_it_replaces_is_credited(
 
 ABROAD: dict[tuple[Kind, str], Entity] = {
     (Kind.LEGAL_ENTITY, "quay"): LegalEntity(
-        name="Quay Ltd", country="GB", time_zone="Europe/London", invoice_prefix="QU"
+        name="Quay Ltd",
+        country="GB",
+        time_zone="Europe/London",
+        invoice_prefix="QU",
+        vat_id="GB980780684",
     ),
     (Kind.SITE, "quayside"): Site(
         time_zone="Europe/London", country="GB", legal_entity="quay", currency="GBP"

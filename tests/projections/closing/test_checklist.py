@@ -184,7 +184,13 @@ def test_a_replay_that_differs_is_listed_and_one_that_was_not_made_is_not_empty(
 
 
 def test_stations_of_another_legal_entity_are_its_matter(books: psycopg.Connection[Any]) -> None:
-    other = LegalEntity(name="O", country="DE", time_zone="Europe/Berlin", invoice_prefix="O")
+    other = LegalEntity(
+        name="O",
+        country="DE",
+        time_zone="Europe/Berlin",
+        invoice_prefix="O",
+        vat_id="DE136695976",
+    )
     site = Site(time_zone="Europe/Berlin", country="DE", legal_entity="other", currency="EUR")
     declare(
         books,

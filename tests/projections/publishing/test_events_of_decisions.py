@@ -249,7 +249,8 @@ def test_numbers_are_told_with_all_their_digits() -> None:
 
 SITE = """
 legal_entities:
-  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC}
+  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC,
+    vat_id: NO123456785MVA}
 policy: {four_eyes: true}
 """
 

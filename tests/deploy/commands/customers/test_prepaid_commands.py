@@ -13,14 +13,15 @@ from deploy.settings import NAMES
 
 MASTER_DATA = """
 legal_entities:
-  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC}
+  acme: {name: Acme, country: NO, time_zone: Europe/Oslo, invoice_prefix: AC,
+    vat_id: NO123456785MVA}
 customers:
   ada: {name: Ada}
   ben: {name: Ben}
 """
 SECOND = """
 legal_entities:
-  quay: {name: Quay, country: GB, time_zone: Europe/London, invoice_prefix: QU}
+  quay: {name: Quay, country: GB, time_zone: Europe/London, invoice_prefix: QU, vat_id: GB980780684}
 """
 TOP_UP = ("prepaid", "top-up", "ada")
 NOK = ("--currency", "nok", "--reference")
