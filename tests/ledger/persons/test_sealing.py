@@ -15,7 +15,9 @@ from ledger.persons.sealing import (
     new_subject,
     opened,
     seal,
+    seal_bytes,
     unseal,
+    unseal_bytes,
 )
 from tests.at_the_edge import named_key, original, sealed
 from tests.ingest.persons.frames import AUTHORIZE
@@ -26,6 +28,23 @@ ANNA, BEN = new_subject(), new_subject()
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 def test_what_is_sealed_comes_back(text: str) -> None:
     assert unseal(ANNA, seal(ANNA, text)) == text
+
+
+@given(st.binary(min_size=1))
+def test_bytes_that_are_sealed_come_back_and_show_every_change(content: bytes) -> None:
+    shut = seal_bytes(ANNA, content)
+
+    assert unseal_bytes(ANNA, shut) == content
+    assert len(shut) == len(content) + 16
+    for changed in (shut[:-1], shut + b"\0", bytes([shut[0] ^ 1]) + shut[1:], b""):
+        with pytest.raises(BrokenSealError):
+            unseal_bytes(ANNA, changed)
+
+
+@pytest.mark.parametrize("other", [BEN, Subject(ANNA.id, BEN.key), Subject(BEN.id, ANNA.key)])
+def test_bytes_open_for_nobody_else(other: Subject) -> None:
+    with pytest.raises(BrokenSealError):
+        unseal_bytes(other, seal_bytes(ANNA, b"%PDF-1.7"))
 
 
 @pytest.mark.parametrize(

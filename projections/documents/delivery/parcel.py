@@ -1,0 +1,65 @@
+"""What is delivered: a kept document, for whom, and by which ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+from psycopg import Connection
+
+from ledger.invoices.document import InvoiceDocument
+from ledger.master_data.customers import PersonDetails
+from ledger.persons.store import read_blobs
+from projections.documents.delivery.outbox import Attempt
+from projections.documents.keeping.kept import KeptDocument
+from projections.errors import ProjectionError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A document on its way: the same `key` at each attempt, so that a receiver knows it again."""
+
+    attempt: Attempt
+    kept: KeptDocument
+    document: InvoiceDocument
+    reader: PersonDetails
+
+    @property
+    def key(self) -> str:
+        """Return what names the delivery to whoever receives it."""
+        return f"{self.kept.number}/{self.attempt.way}/{self.kept.pdf_sha256[:16]}"
+
+
+class NotDeliveredError(ProjectionError):
+    """It has surely not arrived. `why` names no person; `is_final`: trying again is of no use."""
+
+    def __init__(self, why: str, *, is_final: bool = False) -> None:
+        super().__init__(why)
+        self.why, self.is_final = why, is_final
+
+
+class Way(Protocol):
+    """A way to a reader."""
+
+    def deliver(
+        self, connection: Connection[Any], parcel: Parcel, may_arrive: Callable[[], None], /
+    ) -> None:
+        """Deliver *parcel*; to return is that it has arrived.
+
+        Call *may_arrive* before the first moment from which on it may have arrived; whoever takes
+        the same key twice for one, as a folder does, need not.
+
+        Raises:
+            NotDeliveredError: If it has surely not arrived.
+        """
+
+
+def reader_of(connection: Connection[Any], document: InvoiceDocument) -> PersonDetails | None:
+    """Return who *document* is for, None where that was erased or is nobody's name."""
+    reference = document.buyer.details if document.buyer else None
+    if reference is None:
+        return None
+    content = read_blobs(connection, [reference]).get(reference)
+    return None if content is None else msgspec.json.decode(content, type=PersonDetails)

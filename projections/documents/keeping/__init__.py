@@ -1,0 +1,1 @@
+"""Documents rendered once, kept sealed for their reader, and rendered again to compare."""
