@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from enum import StrEnum
 
 from ledger.invoices.document import CREDIT_NOTE, Party
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
@@ -14,16 +13,8 @@ from projections.documents.content.sheet import DocumentSheet, Grid, Head, Heads
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.content.transfer import iban_groups, transfer
 from projections.documents.evidence import DocumentEvidence
+from projections.documents.kinds import DocumentKind
 from projections.documents.paid import Paid
-
-
-class DocumentKind(StrEnum):
-    """What a document is called."""
-
-    INVOICE = "invoice"
-    CREDIT_NOTE = "credit_note"
-    RECEIPT = "receipt"
-    """An invoice that the buyer's prepaid balance bore in full."""
 
 
 def kind_of_document(shown: ShownInvoice, paid: Paid | None) -> DocumentKind:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from hashlib import sha256
 from typing import Any, LiteralString
 
@@ -17,6 +16,7 @@ from psycopg import Connection
 from ledger.persons.sealing import Subject, seal_bytes, unseal_bytes
 from ledger.persons.store import keys_of
 from projections.documents.keeping.issued import IssuedDocument
+from projections.documents.kinds import DocumentKind
 from projections.errors import ProjectionError
 
 _KEEP: LiteralString = """
@@ -29,15 +29,6 @@ SELECT number, kind, language, subject, invoice_sha256, pdf_sha256, xml_sha256, 
        rendered_at, pdf, xml
 FROM rendered_document WHERE number = %s
 """
-
-
-class DocumentKind(StrEnum):
-    """What a document is to its reader."""
-
-    INVOICE = "invoice"
-    CREDIT_NOTE = "credit_note"
-    RECEIPT = "receipt"
-    """An invoice that was settled in full from what its buyer had paid in advance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

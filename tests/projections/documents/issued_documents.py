@@ -20,7 +20,8 @@ from ledger.master_data.tokens import Token
 from ledger.persons.holders import HolderKind, customer_holder
 from ledger.persons.store import MAKE, erase, keep_blob
 from projections.documents.keeping.issued import IssuedDocument
-from projections.documents.keeping.kept import DocumentKind, RenderedDocument, digest
+from projections.documents.keeping.kept import RenderedDocument, digest
+from projections.documents.kinds import DocumentKind
 from tariffs.model.canonical import canonical_json
 from tests.at_the_edge import keep_named_subjects, named_subject
 from tests.depot import NOON, changes, keep_decisions, rated, session
