@@ -18,7 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 SOURCE: Final = "en"
-"""The language of the messages themselves, which so needs no catalogue."""
+"""The language of the messages themselves: its catalogue has only what readers are told instead."""
 
 
 def catalogue_file(tag: str) -> Traversable:
@@ -31,14 +31,16 @@ def read_catalogue(tag: str) -> Catalog:
     return read_po(StringIO(catalogue_file(tag).read_text("utf-8")), abort_invalid=True)
 
 
+@cache
 def translations_of(tag: str) -> NullTranslations:
     """Return the translations of a language; what it does not have is said in English."""
-    if tag == SOURCE:
-        return NullTranslations()
     compiled = BytesIO()
     write_mo(compiled, read_catalogue(tag))
     compiled.seek(0)
-    return GNUTranslations(compiled)
+    translations = GNUTranslations(compiled)
+    if tag != SOURCE:
+        translations.add_fallback(translations_of(SOURCE))
+    return translations
 
 
 @cache

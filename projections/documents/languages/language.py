@@ -20,6 +20,7 @@ from projections.documents.languages.catalogue import (
 from projections.documents.languages.moments import Moments
 from projections.documents.languages.numerals import Numerals
 from projections.documents.languages.sentences import LABELS, TEMPLATES, label_context
+from tariffs.currencies import UnknownCurrencyError
 from tariffs.phrases.phrase import Phrase
 from tariffs.phrases.wording import NO_CONTEXT, Context, Wording
 from tariffs.taxes.names import tax_name
@@ -28,8 +29,7 @@ LANGUAGES: Final = ("de", "en", "en-US", "es", "fr", "it", "nl", "pl", "sv")
 _LOCALES: Final = {"en": "en_GB", "en-US": "en_US"}
 _MINUTE: Final = 60
 _MONTH: Final = len("2026-03")
-_ENERGY: Final = "kWh"
-_HOURS: Final = "h"
+_SESSION: Final = "session"
 _NO_BREAK: Final = "\xa0"
 _MANY: Final = 5
 
@@ -115,21 +115,19 @@ class Language:
         minutes, rest = divmod(abs(seconds), _MINUTE)
         hours, minutes = divmod(minutes, _MINUTE)
         parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
-        said = [self._amount(count, unit) for count, unit in parts if count] or [
-            self._amount(0, "s")
+        said = [self._counted(count, unit) for count, unit in parts if count] or [
+            self._counted(0, "s")
         ]
         text = " ".join(said)
         return f"{self._numerals.minus}{text}" if seconds < 0 else text
 
     def unit(self, unit: str, quantity: Decimal) -> str:
         """Return a unit of an invoice's line ("kWh", "h", "session") as it follows *quantity*."""
-        if unit == _ENERGY:
-            return unit
-        if unit == _HOURS:
-            return self._named("unit", _HOURS)
+        if unit != _SESSION:
+            return self._named("unit", unit)
         # What is not whole stands with the form of many.
         whole = int(quantity) if quantity == quantity.to_integral_value() else _MANY
-        return self._translations.npgettext("unit", unit, f"{unit}s", abs(whole))
+        return self._translations.npgettext("unit", unit, "sessions", abs(whole))
 
     def tax_name(self, tax: TaxTotal) -> str:
         """Return a tax by its name: a tariff's own as it is, a country's in this language."""
@@ -143,7 +141,7 @@ class Language:
     def _named(self, context: str, word: str) -> str:
         return self._translations.pgettext(context, word)
 
-    def _amount(self, count: int, unit: str) -> str:
+    def _counted(self, count: int, unit: str) -> str:
         return f"{self.number(Decimal(count))}{_NO_BREAK}{self._named('unit', unit)}"
 
     def _worded(self) -> Wording:
@@ -161,12 +159,16 @@ class Language:
                 "clock": _or_itself(self._moments.clock_text),
                 "duration": _or_itself(lambda text: self.duration(int(text))),
             },
-            self._price_text,
+            self._amount_text,
         )
 
-    def _price_text(self, text: str, currency: str) -> str:
-        amount = Decimal(text)
-        return self.price(amount, currency) if currency else self.number(amount)
+    def _amount_text(self, text: str, currency: str) -> str:
+        try:
+            amount = Decimal(text)
+            return self.price(amount, currency) if currency else self.number(amount)
+        except (InvalidOperation, UnknownCurrencyError):
+            # As `_or_itself`.
+            return f"{text} {currency}"
 
     def _period(self, text: str) -> str:
         if len(text) == _MONTH:

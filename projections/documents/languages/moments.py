@@ -30,6 +30,8 @@ _DAYS: Final = {
     "pl": "dd.MM.y",
     "sv": "y-MM-dd",
 }
+# CLDR has the same in all of them, between thin spaces, which the font of our pages does not have.
+_FROM_TO: Final = "{} \N{EN DASH} {}"
 _MINUTES: Final = 60
 _LEAP_YEAR: Final = 2000
 _END_OF_DAY: Final = "24:00"
@@ -45,7 +47,6 @@ class Moments:
         self._clock: DateTimePattern = locale.time_formats["short"]
         self._seconds: DateTimePattern = locale.time_formats["medium"]
         self._day_and_clock = str(locale.datetime_formats["short"])
-        self._from_to: str = locale.interval_formats[None]
 
     def day(self, day: date) -> str:
         """Return a date in full."""
@@ -104,7 +105,7 @@ class Moments:
         last = self._told_apart(ends_at, seconds, is_told=is_told)
         if starts_at.date() != ends_at.date():
             last = self._joined(self.day(ends_at), last)
-        return self._from_to.format(self._joined(self.day(starts_at), first), last)
+        return _FROM_TO.format(self._joined(self.day(starts_at), first), last)
 
     def _joined(self, day: str, clock: str) -> str:
         return self._day_and_clock.format(clock, day)

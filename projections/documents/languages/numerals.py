@@ -18,6 +18,8 @@ from tariffs.quantities import minor_text, round_ratio
 
 _NO_BREAK: Final = "\xa0"
 _CURRENCY_SIGN: Final = "¤"
+# The font of our pages does not have their signs.
+_BY_CODE: Final = frozenset({"ILS", "THB"})
 
 
 class Numerals:
@@ -29,7 +31,9 @@ class Numerals:
         self.minus: str = symbols["minusSign"]
         self._money: NumberPattern = locale.currency_formats["standard"]
         self._percent: NumberPattern = locale.percent_formats[None]
-        self._symbols: dict[str, str] = dict(locale.currency_symbols)
+        self._symbols = {
+            code: sign for code, sign in locale.currency_symbols.items() if code not in _BY_CODE
+        }
 
     def number(self, value: Decimal, digits_max: int | None = None) -> str:
         """Return *value* without trailing zeros; with *digits_max* rounded to so many decimals.
@@ -41,7 +45,7 @@ class Numerals:
 
     def percent(self, value: Decimal) -> str:
         """Return *value* (19 for 19 %) with the sign."""
-        text = self._signed(_short(_text(abs(value))))
+        text = self._signed(_short(_text(value.copy_abs())))
         return self._between(self._percent, text, value < 0)
 
     def money(self, minor: int, currency: str) -> str:
@@ -60,7 +64,7 @@ class Numerals:
             UnknownCurrencyError: If ISO 4217 has no such code.
         """
         decimals = currency_exponent(currency)
-        whole, _, rest = _short(_text(abs(amount))).partition(".")
+        whole, _, rest = _short(_text(amount.copy_abs())).partition(".")
         text = f"{whole}.{rest.ljust(decimals, '0')}" if rest or decimals else whole
         return self._with_currency(text, amount < 0, currency)
 
