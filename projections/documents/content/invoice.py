@@ -115,7 +115,7 @@ def _items(teller: Teller, shown: ShownInvoice) -> Iterator[Item]:
         first = min(each.starts_at for each in shown.sessions).date()
         last = max(each.ends_at for each in shown.sessions).date()
         days = [language.day(first)] if first == last else [language.day(first), language.day(last)]
-        yield Item(text("Period"), f" {DASH} ".join(days))
+        yield Item(text("Period of supply"), f" {DASH} ".join(days))
     if shown.due_on is not None:
         yield Item(text("Due date"), language.day(shown.due_on))
     if shown.buyer.vat_id:
@@ -223,11 +223,11 @@ def foot(teller: Teller, shown: ShownInvoice) -> tuple[tuple[str, ...], ...]:
     """Return the columns at a page's foot: who the seller is, and how to reach and pay it."""
     text, seller, details = teller.language.text, shown.seller, shown.seller_details
     ids = [
-        f"{label}: {value}"
+        text("{label}: {value}", label=label, value=value)
         for label, value in (
             (text("VAT ID"), seller.vat_id),
             (text("Tax number"), details.tax_number),
-            (text("Register"), details.registration),
+            (text("Company register"), details.registration),
         )
         if value
     ]
