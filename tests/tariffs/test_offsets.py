@@ -155,8 +155,8 @@ def test_equal_offsets_are_one_zone_so_that_its_days_are_worked_out_once() -> No
         for at in ("2026-10-23T10:00", "2026-10-26T20:00")
     )
 
-    assert zone_with(first) == zone_with(second)
-    assert len({zone_with(first), zone_with(second)}) == 1
+    assert zone_with(first) == zone_with(second) == zone_with(first, BERLIN)
+    assert len({zone_with(first), zone_with(second), zone_with(first, BERLIN)}) == 1
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ class Language:
         try:
             amount = Decimal(text)
             return self.price(amount, currency) if currency else self.number(amount)
-        except (InvalidOperation, UnknownCurrencyError):
+        except (ValueError, InvalidOperation, UnknownCurrencyError):
             # As `_or_itself`.
             return f"{text} {currency}"
 

@@ -215,6 +215,9 @@ def test_what_cannot_be_read_as_a_number_or_a_time_stands_as_it_is() -> None:
     assert language.words(phrase("clock", start="dawn", end="25:00")) == "dawn bis 25:00 Uhr"
     assert language.words(phrase("amount", amount="a lot", currency="EUR")) == "a lot EUR"
     assert language.words(phrase("amount", amount="1.5", currency="XQX")) == "1.5 XQX"
+    for odd in ("NaN", "sNaN", "-Infinity"):
+        assert language.words(phrase("amount", amount=odd, currency="EUR")) == f"{odd} EUR"
+        assert visible(language.words(phrase("kwh", kwh=odd))) == f"{odd}~kWh"
     assert language.words(Phrase("no_such_code")) == "no_such_code"
 
 
