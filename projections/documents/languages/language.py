@@ -191,8 +191,8 @@ def language_of(tag: str) -> Language:
 
     By RFC 4647's lookup: "de-AT" is German, "en-US-posix" is English of the US.
     """
-    parts = tag.replace("_", "-").lower().split("-")
-    for length in range(len(parts), 0, -1):
+    parts = tag.replace("_", "-").lower().split("-", 2)
+    for length in (2, 1):
         found = _by_lower_case().get("-".join(parts[:length]))
         if found is not None:
             return _language(found)

@@ -48,7 +48,9 @@ def visible(text: str) -> str:
         ("../../etc/passwd", "en"),
         ("d", "en"),
         ("svenska", "en"),
+        ("sv" + "-x" * 100_000, "sv"),
     ],
+    ids=lambda text: text[:20],
 )
 def test_a_reader_is_served_in_the_nearest_language(tag: str, language: str) -> None:
     assert language_of(tag).tag == language
