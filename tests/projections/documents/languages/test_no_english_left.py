@@ -1,0 +1,80 @@
+"""No document says anything past its language: not its content, and not its templates."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ledger.invoices.shown import ShownInvoice
+from projections.documents.content.invoice import invoice_sheet
+from tests.projections.documents.languages.asked_messages import ROOM, named
+from tests.projections.documents.shown_documents import a_credit_note, an_invoice, evidence_of
+
+OTHERS = ("de", "es", "fr", "nl", "pl", "sv")
+"""Languages that have no word in common that a document says."""
+INTERNATIONAL = {"BIC", "IBAN", "kW", "kWh"}
+PLACEHOLDERS = {"page", "pages"}
+"""Of the page's number, which is known when the page is set."""
+TEMPLATES = sorted(path for path in ROOM.rglob("templates/*") if path.suffix != ".css")
+
+
+def words_of(value: object) -> set[str]:
+    """Return every word in plain data; of pictures those that they show."""
+    if isinstance(value, dict):
+        return set().union(*map(words_of, value.values()))
+    if isinstance(value, list | tuple):
+        return set().union(*map(words_of, value))
+    text = re.sub(r"<[^>]*>", " ", value) if isinstance(value, str) else ""
+    return set(re.findall(r"[^\W\d_]{2,}", text))
+
+
+def said_and_given(shown: ShownInvoice) -> tuple[set[str], set[str]]:
+    evidence = evidence_of(shown)
+    sheet = invoice_sheet(shown, evidence, logo=None, paid=None)
+    said, given = map(
+        words_of, (msgspec.to_builtins(sheet), msgspec.to_builtins((shown, evidence)))
+    )
+    return said, given
+
+
+@pytest.mark.parametrize("of", [an_invoice, a_credit_note])
+def test_a_word_that_stands_there_in_every_language_is_nobodys_sentence(of: object) -> None:
+    """What six languages have in common was not translated, or is the document's own data."""
+    assert callable(of)
+    told = [said_and_given(of(language=tag)) for tag in OTHERS]
+
+    common = set.intersection(*(said for said, _ in told))
+
+    assert common - told[0][1] <= INTERNATIONAL | PLACEHOLDERS
+    assert all(len(said) > 50 for said, _ in told)
+
+
+def own_words(template: Path) -> list[str]:
+    """Return what a template says itself: text between tags, in attributes, in blocks of typst."""
+    text = template.read_text("utf-8")
+    if template.suffix == ".typ":
+        blocks = re.findall(r"\[([^\[\]]*)\]", text)
+        said = [re.sub(r"#[\w.\-]+(?:\([^()]*\))?", "", block) for block in blocks]
+    else:
+        plain = re.sub(r"{%.*?%}|{{.*?}}|{#.*?#}", "", text, flags=re.DOTALL)
+        said = re.findall(r'\b(?:alt|title|placeholder|aria-label)="([^"]*)"', plain)
+        said.append(re.sub(r"<[^>]*>|\b[\w-]+=\"[^\"]*\"", "", plain))
+    return [word for each in said for word in re.findall(r"[^\W\d_]{2,}", each)]
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=named)
+def test_a_template_has_no_words_of_its_own(template: Path) -> None:
+    assert own_words(template) == []
+
+
+def test_words_of_a_template_would_be_found(tmp_path: Path) -> None:
+    page, screen = tmp_path / "page.typ", tmp_path / "page.html.j2"
+    page.write_text('#let a = 1\n#text(size: 9pt)[Total due #say(sheet.total)]\n"none"', "utf-8")
+    screen.write_text('{% if a %}<img alt="Logo {{ b }}"><p class="c">Paid</p>{% endif %}', "utf-8")
+
+    assert own_words(page) == ["Total", "due"]
+    assert own_words(screen) == ["Logo", "Paid"]
+    assert TEMPLATES != []
