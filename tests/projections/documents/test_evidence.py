@@ -65,7 +65,7 @@ def test_names_stand_beside_the_subject_ids(books: str) -> None:
         session = replace(shown.sessions[0], token_uid=subject.id)
         evidence = gather_evidence(connection, replace(shown, sessions=(session,)))
 
-    assert evidence.names == {subject.id: "CARD-7"}
+    assert evidence.names == {subject.id: "card-7"}
 
 
 def test_a_signed_meter_value_is_named_by_its_record(books: str) -> None:
