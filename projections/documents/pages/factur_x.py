@@ -31,7 +31,7 @@ _TRAILER: Final = re.compile(
 _TABLE: Final = re.compile(rb"xref\n0 \d+\n")
 _ENTRY_BYTES, _TAIL_BYTES_MAX = 20, 1000
 _METADATA: Final = re.compile(rb"\d+ 0 obj\n<<[^\n]*?/Metadata (\d+) 0 R")
-_STREAM: Final = re.compile(rb"\d+ 0 obj\n<</Length (\d+)/Type/Metadata/Subtype/XML>>\nstream\n")
+_CONTENT: Final = re.compile(rb"\d+ 0 obj\n<</Length (\d+)(/Type/Metadata/Subtype/XML>>\n[a-z]+\n)")
 
 
 class StrangePagesError(ProjectionError):
@@ -54,11 +54,16 @@ def with_factur_x(page: bytes) -> bytes:
     entries = _found("table", _TABLE.match(page, int(table))).end()
     catalog = _found("catalog", _METADATA.match(page, _offset(page, entries, int(root))))
     number = int(catalog[1])
-    stream = _found("metadata", _STREAM.match(page, _offset(page, entries, number)))
-    marked = _marked(page[stream.end() : stream.end() + int(stream[1])])
+    content = _found("metadata", _CONTENT.match(page, _offset(page, entries, number)))
+    length, opening = content.groups()
+    marked = _marked(page[content.end() : content.end() + int(length)])
     at = len(page) + 1
-    head = b"%d 0 obj\n<</Length %d/Type/Metadata/Subtype/XML>>" % (number, len(marked))
-    newer = b"%s\nstream\n%s\nendstream\nendobj\n" % (head, marked)
+    newer = b"%d 0 obj\n<</Length %d%s%s\nendstream\nendobj\n" % (
+        number,
+        len(marked),
+        opening,
+        marked,
+    )
     entry = b"xref\n%d 1\n%010d 00000 n\r\n" % (number, at)
     last = b"trailer\n<<%s/Prev %s>>\nstartxref\n%d\n%%%%EOF" % (fields, table, at + len(newer))
     return b"%s\n%s%s%s" % (page, newer, entry, last)
