@@ -242,12 +242,13 @@ def document_of(
             address=replace(address, country=address.country or seller.country),
         ),
         language=order.buyer.language if order.buyer else seller.language,
-        seller_details=_seller_details(seller),
+        seller_details=seller_details_of(seller),
         buyer_references=_buyer_references(order),
     )
 
 
-def _seller_details(seller: LegalEntity) -> SellerDetails:
+def seller_details_of(seller: LegalEntity) -> SellerDetails:
+    """Return what documents say of *seller* besides its name, VAT id and address."""
     logo = seller.logo
     return SellerDetails(
         tax_number=seller.tax_number,

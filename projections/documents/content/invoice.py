@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from ledger.invoices.document import CREDIT_NOTE, Party
+from ledger.invoices.document import CREDIT_NOTE, Party, SellerDetails
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
 from projections.documents.content.appendix import appendix
 from projections.documents.content.sessions import session_block, sheet_line
-from projections.documents.content.sheet import DocumentSheet, Grid, Head, Heads, Item, Total
+from projections.documents.content.sheet import (
+    DocumentSheet,
+    Grid,
+    Head,
+    Heads,
+    Item,
+    SheetLine,
+    Total,
+)
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.content.transfer import iban_groups, transfer
 from projections.documents.evidence import DocumentEvidence
@@ -48,7 +56,7 @@ def invoice_sheet(
         number=shown.number,
         seller=shown.seller.name,
         logo=logo or "",
-        sender=" · ".join([shown.seller.name, *address_lines(teller, shown.seller, "")]),
+        sender=sender_line(teller, shown.seller),
         recipient=tuple(_recipient(teller, shown)),
         items=tuple(_items(teller, shown)),
         outcome=_outcome(teller, shown, kind, left_minor),
@@ -58,7 +66,7 @@ def invoice_sheet(
             session_block(teller, session, lines[session.session_id], number)
             for number, session in enumerate(shown.sessions, 1)
         ),
-        rest=tuple(sheet_line(teller, line) for line in shown.lines if line.is_rounding),
+        rest=_rest(teller, shown),
         totals=tuple(_totals(teller, shown, kind, paid)),
         tables=tuple(_tables(teller, shown)),
         notes=tuple(map(teller.language.words, shown.codes)),
@@ -70,7 +78,7 @@ def invoice_sheet(
             (left_minor if is_invoice else 0, shown.due_on),
         ),
         appendix=appendix(teller, shown.sessions, lines),
-        foot=foot(teller, shown),
+        foot=foot(teller, shown.seller, shown.seller_details),
         legal_text=shown.seller_details.legal_text,
         page_label=text("Page {page} of {pages}", page="{page}", pages="{pages}"),
     )
@@ -85,6 +93,11 @@ def _title(teller: Teller, kind: DocumentKind) -> str:
             return text("Credit note")
         case DocumentKind.RECEIPT:
             return text("Receipt")
+
+
+def sender_line(teller: Teller, seller: Party) -> str:
+    """Return the line that stands above an address: who it came from."""
+    return " · ".join([seller.name, *address_lines(teller, seller, "")])
 
 
 def address_lines(teller: Teller, party: Party, home: str) -> list[str]:
@@ -157,6 +170,15 @@ def _opening(
                    amount=teller.money(-shown.due_minor))  # fmt: skip
 
 
+def _rest(teller: Teller, shown: ShownInvoice) -> tuple[SheetLine, ...]:
+    """Return the document's own line. Its tax alone may differ, which stands among the totals."""
+    return tuple(
+        sheet_line(teller, line)
+        for line in shown.lines
+        if line.is_rounding and (line.net_minor or line.gross_minor)
+    )
+
+
 def _heads(teller: Teller, shown: ShownInvoice) -> Heads:
     text = teller.language.text
     names = {teller.language.tax_name(tax) for tax in shown.taxes if tax.percent is not None}
@@ -219,9 +241,9 @@ def _tables(teller: Teller, shown: ShownInvoice) -> Iterator[Grid]:
     )
 
 
-def foot(teller: Teller, shown: ShownInvoice) -> tuple[tuple[str, ...], ...]:
+def foot(teller: Teller, seller: Party, details: SellerDetails) -> tuple[tuple[str, ...], ...]:
     """Return the columns at a page's foot: who the seller is, and how to reach and pay it."""
-    text, seller, details = teller.language.text, shown.seller, shown.seller_details
+    text = teller.language.text
     ids = [
         text("{label}: {value}", label=label, value=value)
         for label, value in (

@@ -60,7 +60,6 @@ def versions() -> dict[str, str]:
     """Return what the bytes of a page hang on besides its document."""
     return {
         "typst": version("typst"),
-        "pikepdf": version("pikepdf"),
         "segno": version("segno"),
         "fonts": fonts_sha256(),
         "templates": _templates_sha256(),

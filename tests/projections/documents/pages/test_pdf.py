@@ -227,7 +227,7 @@ def test_what_the_typesetter_refuses_is_told() -> None:
 def test_versions_name_everything_that_bytes_hang_on() -> None:
     known = versions()
 
-    assert known.keys() == {"typst", "pikepdf", "segno", "fonts", "templates"}
+    assert known.keys() == {"typst", "segno", "fonts", "templates"}
     assert len(known["fonts"]) == len(known["templates"]) == 64
 
 
