@@ -36,6 +36,9 @@ final class Judge {
     Element report = parsed(validator.validate(name));
     for (Node part = report.getFirstChild(); part != null; part = part.getNextSibling()) {
       if (part instanceof Element found && found.getTagName().equals("pdf")) {
+        // veraPDF's verdict alone: a PDF without an invoice in it has no metadata of one.
+        String said = found.getFirstChild().getTextContent();
+        say(name, "veraPDF", said.contains("flavour=3b,") && said.contains("isCompliant=true"), said);
         say(name, "mustang PDF/A", isValid(found), said(found));
       } else if (part instanceof Element found && found.getTagName().equals("xml")) {
         say(name, "mustang XML", isValid(found), said(found));

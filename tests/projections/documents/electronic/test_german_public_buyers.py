@@ -13,7 +13,7 @@ from projections.documents.electronic.electronic_invoice import EN16931, XRECHNU
 from projections.documents.electronic.german_public_buyers import is_leitweg_id
 from projections.documents.electronic.making import electronic_invoice
 from projections.documents.electronic.problems import NotElectronicError
-from tests.projections.documents.electronic.shown_documents import (
+from tests.projections.documents.electronic.electronic_samples import (
     LEITWEG_ID,
     SELLER,
     TOWN,

@@ -17,7 +17,7 @@ from projections.documents.electronic.net_price import (
     net_price,
 )
 from tariffs.phrases.phrase import phrase
-from tests.projections.documents.electronic.shown_documents import invoiced
+from tests.projections.documents.electronic.electronic_samples import invoiced
 from tests.told import told
 
 LINE = invoiced(told(((400, 76), "19"))).lines[0]

@@ -18,7 +18,7 @@ from projections.documents.electronic.official.official_rules import OfficialRul
 from projections.documents.electronic.official.validator import Validator
 from projections.documents.electronic.problems import RuleProblem, ValidatorMissingError
 from projections.documents.electronic.ubl_writer import ubl
-from tests.projections.documents.electronic.shown_documents import invoiced
+from tests.projections.documents.electronic.electronic_samples import invoiced
 from tests.told import told
 
 SHOWN = invoiced(told(((400, 76), "19")))

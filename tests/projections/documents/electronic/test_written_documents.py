@@ -18,9 +18,7 @@ from projections.documents.electronic.official.validator import Validator
 from projections.documents.electronic.tax_categories import is_electronic
 from projections.documents.electronic.ubl_writer import ubl
 from projections.documents.languages.language import LANGUAGES
-from tests.projections.documents.electronic.reading_cii import read_cii
-from tests.projections.documents.electronic.reading_ubl import read_ubl
-from tests.projections.documents.electronic.shown_documents import (
+from tests.projections.documents.electronic.electronic_samples import (
     Sample,
     cases,
     credit_note,
@@ -28,6 +26,8 @@ from tests.projections.documents.electronic.shown_documents import (
     public,
     samples,
 )
+from tests.projections.documents.electronic.reading_cii import read_cii
+from tests.projections.documents.electronic.reading_ubl import read_ubl
 from tests.told import told
 
 SAMPLES = samples()
