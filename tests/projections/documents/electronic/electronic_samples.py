@@ -68,7 +68,9 @@ def invoiced(*sessions: SessionRated, currency: str = "EUR") -> ShownInvoice:
     cause = cause_of_month(legal_entity="depot", customer="fleet", currency="EUR", month="2026-11")
     order = order_of(cause, numbered, declared(), at=NOON)
     document = document_of(order, number="WL-2026-000001", issued_on=date(2026, 12, 1))
-    return replace(shown_invoice(document, numbered), seller_details=SELLER)
+    shown = shown_invoice(document, numbered)
+    seller = replace(shown.seller, vat_id="DE136695976")
+    return replace(shown, seller=seller, seller_details=SELLER)
 
 
 def of_case(case: Path) -> ShownInvoice:
