@@ -29,13 +29,13 @@ _SEPA_CURRENCY: Final = "EUR"
 def seller_of(shown: ShownInvoice, *, bears_vat: bool) -> ElectronicSeller:
     """Return the seller; of what is not subject to VAT no VAT id may stand (BR-O-02)."""
     seller, details = shown.seller, shown.seller_details
-    vat_id = compact(seller.vat_id) if bears_vat else None
+    vat_id = _vat_id(seller) if bears_vat else None
     registration, tax_number = one_line(details.registration), one_line(details.tax_number)
     # Somehow a buyer's machine must know the seller (BR-CO-26), and a tax number is no such id.
     known = vat_id or registration
     return ElectronicSeller(
         name=one_line(seller.name) or "",
-        identifier=None if known else compact(seller.vat_id) or tax_number,
+        identifier=None if known else _vat_id(seller) or tax_number,
         registration=registration,
         vat_id=vat_id,
         tax_number=tax_number if bears_vat else None,
@@ -53,7 +53,7 @@ def buyer_of(shown: ShownInvoice, *, bears_vat: bool) -> ElectronicBuyer:
     country = country_of_vat_id(buyer.vat_id or "") or supplied_in
     return ElectronicBuyer(
         name=one_line(buyer.name) or "",
-        vat_id=compact(buyer.vat_id) if bears_vat else None,
+        vat_id=_vat_id(buyer) if bears_vat else None,
         electronic_address=_electronic_address(
             shown.buyer_references.electronic_address, buyer.email
         ),
@@ -75,6 +75,12 @@ def payment_of(shown: ShownInvoice, *, due_minor: int) -> PaymentInstructions | 
         holder=one_line(bank.holder) or one_line(shown.seller.name),
         bic=compact(bank.bic),
     )
+
+
+def _vat_id(party: Party) -> str | None:
+    """Return a VAT id as machines compare it; its prefix is in capitals (BR-CO-09)."""
+    found = compact(party.vat_id)
+    return found and found.upper()
 
 
 def _electronic_address(declared: str | None, email: str | None) -> ElectronicAddress | None:

@@ -22,23 +22,24 @@ _Node = Any
 
 
 class OfficialRules:
-    """The official schemas and rules, each compiled when it is first needed.
+    """The official schemas and rules of *folder*, each compiled when it is first needed.
 
     Raises:
         ValidatorMissingError: If a part of it is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         try:
             # Here: who sends no documents starts without them.
-            import saxonche  # noqa: PLC0415
             from lxml import etree  # noqa: PLC0415
+            from saxonche import PySaxonProcessor  # noqa: PLC0415
         except ImportError as error:
             raise ValidatorMissingError(str(error)) from error
         self._etree: Any = etree
-        self._folder = folder_of_files()
+        self._folder = folder_of_files() if folder is None else folder
         self._parser = etree.XMLParser(resolve_entities=False, no_network=True)
-        self._processor = saxonche.PySaxonProcessor(license=False)
+        self._new_processor: Any = PySaxonProcessor
+        self._processor: Any = None
         self._schemas: dict[str, Any] = {}
         self._rules: dict[str, Any] = {}
 
@@ -48,6 +49,9 @@ class OfficialRules:
             root = self._etree.fromstring(xml, self._parser)
         except self._etree.XMLSyntaxError as error:
             return (RuleProblem("XML", str(error)),)
+        if root.getroottree().docinfo.doctype:
+            # Saxon would follow its entities.
+            return (RuleProblem("XML", "a document type declaration is not allowed"),)
         files = BY_ROOT.get(root.tag)
         if files is None:
             return (RuleProblem("XML", f"no rules for a document of {root.tag}"),)
@@ -64,6 +68,7 @@ class OfficialRules:
                 yield RuleProblem("XSD", error.message, error.path or "")
 
     def _of_schematron(self, xml: bytes, name: str) -> Iterator[RuleProblem]:
+        self._processor = self._processor or self._new_processor(license=False)
         if name not in self._rules:
             compiler = self._processor.new_xslt30_processor()
             self._rules[name] = compiler.compile_stylesheet(stylesheet_file=str(self._file(name)))

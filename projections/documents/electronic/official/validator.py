@@ -12,7 +12,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Final
+from typing import Final, Protocol
 
 from projections.documents.electronic.official.official_rules import OfficialRules
 from projections.documents.electronic.problems import RuleProblem, ValidatorMissingError
@@ -21,6 +21,14 @@ WAITING_MAX: Final = 64
 """So many may wait for a verdict; who comes beyond is refused at once."""
 SECONDS_MAX: Final = 120.0
 """How long a verdict may take, with the wait for its turn."""
+
+
+class Rules(Protocol):
+    """What judges a document."""
+
+    def problems(self, xml: bytes) -> tuple[RuleProblem, ...]:
+        """Return which rules *xml* breaks."""
+
 
 _Question = tuple[bytes, Future[tuple[RuleProblem, ...]]]
 
@@ -35,7 +43,7 @@ class Validator:
         self,
         *,
         seconds_max: float = SECONDS_MAX,
-        rules: Callable[[], OfficialRules] = OfficialRules,
+        rules: Callable[[], Rules] = OfficialRules,
     ) -> None:
         self._seconds_max, self._rules = seconds_max, rules
 
@@ -66,10 +74,10 @@ class Validator:
 
 
 _lock = threading.Lock()
-_judges: dict[tuple[int, Callable[[], OfficialRules]], queue.Queue[_Question]] = {}
+_judges: dict[tuple[int, Callable[[], Rules]], queue.Queue[_Question]] = {}
 
 
-def _judge_of(rules: Callable[[], OfficialRules]) -> queue.Queue[_Question]:
+def _judge_of(rules: Callable[[], Rules]) -> queue.Queue[_Question]:
     """Return the questions of this process's thread, which is started with the first of them."""
     # A fork has no threads of its parent.
     key = os.getpid(), rules
@@ -83,8 +91,8 @@ def _judge_of(rules: Callable[[], OfficialRules]) -> queue.Queue[_Question]:
         return _judges[key]
 
 
-def _judge(questions: queue.Queue[_Question], make: Callable[[], OfficialRules]) -> None:
-    rules: OfficialRules | None = None
+def _judge(questions: queue.Queue[_Question], make: Callable[[], Rules]) -> None:
+    rules: Rules | None = None
     while True:
         xml, answer = questions.get()
         if not answer.set_running_or_notify_cancel():
