@@ -23,6 +23,7 @@ from ledger.invoices.crediting import DueDocument, due_credits
 from ledger.invoices.due import due_by_threshold, due_invoices
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import OF_ITS_CONTENT, InvoiceOrder, order_of
+from ledger.invoices.refusals.refused import Refusals
 
 ISSUING_LOCK: Final = 0x69737375  # "issu"
 """An advisory lock: who holds it issues, everybody else leaves that alone meanwhile."""
@@ -39,6 +40,7 @@ def issue_due(  # noqa: PLR0913 - whoever issues says what, until when and how m
     complete_up_to: datetime | None = None,
     is_over: Callable[[], bool] = lambda: False,
     told: Callable[[str, Exception], None] = lambda _cause, _why: None,
+    refusals: Refusals | None = None,
     at_once: int = DOCUMENTS_AT_ONCE,
     with_thresholds: bool = True,
 ) -> tuple[str, ...]:
@@ -55,9 +57,20 @@ def issue_due(  # noqa: PLR0913 - whoever issues says what, until when and how m
         complete_up_to: Every record received before that was decided about; *up_to* if None.
         is_over: Asked before each document and batch whether to leave the rest to the next call.
         told: Given each cause that cannot be invoiced, and why. The others do not wait for it.
+        refusals: Of who looks again and again: what was refused is not tried at every look.
         at_once: So many documents at most are issued and booked together; they are the same.
         with_thresholds: Look at what waits for a threshold too.
+
+    Raises:
+        CheckMissingError: If documents cannot be checked now; then none is issued.
     """
+    refusals = Refusals() if refusals is None else refusals
+    refusals.begin(at=up_to, declared_version=declarations.version)
+
+    def refused(cause: str, why: Exception) -> None:
+        refusals.note(cause, why)
+        told(cause, why)
+
     complete_up_to = min(up_to, complete_up_to or up_to)
     booked: list[str] = []
     with _alone(connection) as is_alone:
@@ -65,17 +78,24 @@ def issue_due(  # noqa: PLR0913 - whoever issues says what, until when and how m
             return ()  # another process issues: it, or the next call here, finds what is due
         booked += _left_behind(connection, issuer, is_over, at_once)
         # What a session's next revision replaces is credited, and booked, before anything new.
-        credits_ = due_credits(connection, issuer, declarations, up_to)
-        reached = due_by_threshold(connection, declarations, complete_up_to)
-        others = due_invoices(connection, declarations, complete_up_to)
+        credits_ = (
+            each
+            for each in due_credits(connection, issuer, declarations, up_to)
+            if not refusals.leaves(each.cause)
+        )
+        leaves = refusals.leaves
+        reached = due_by_threshold(connection, declarations, complete_up_to, leaves)
+        others = due_invoices(connection, declarations, complete_up_to, leaves)
         for due in (credits_, reached, others) if with_thresholds else (credits_, others):
             asked = takewhile(lambda _: not is_over(), due)
-            for batch in _batches(_orders(asked, declarations, up_to, told), at_once):
+            for batch in _batches(_orders(asked, declarations, up_to, refused), at_once):
                 if is_over():
                     break
-                issuer.issue_all(batch, told=told)
+                issuer.issue_all(batch, told=refused)
                 while numbers := book_some(connection, issuer, at_once=at_once):
                     booked += numbers
+        if not is_over():
+            refusals.end(connection, is_whole=with_thresholds)
     return tuple(booked)
 
 
