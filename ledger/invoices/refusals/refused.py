@@ -10,7 +10,7 @@ be lost: the next look fills it again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -20,6 +20,7 @@ from tariffs.phrases.phrase import bounded
 
 WAIT_FIRST: Final = timedelta(minutes=1)
 WAIT_MAX: Final = timedelta(hours=1)
+Told = Callable[[str, Exception], None]
 _KEEP: LiteralString = """
 INSERT INTO refused_document (cause, why, since, declared_version)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::bigint[])
@@ -65,11 +66,21 @@ class Refusals:
     def __len__(self) -> int:
         return len(self._known)
 
-    def begin(self, *, at: datetime, declared_version: int) -> None:
-        """Begin a look at what is due at a time of the log, by these declarations."""
+    def begin(self, *, at: datetime, declared_version: int, told: Told) -> Told:
+        """Begin a look at what is due at a time of the log, by these declarations.
+
+        Return what is to be given each cause that has no document, and why: it is noted, and then
+        *told*.
+        """
         self._at, self._version = at, declared_version
         self._seen.clear()
         self._tried.clear()
+
+        def noted(cause: str, why: Exception) -> None:
+            self._note(cause, why, at)
+            told(cause, why)
+
+        return noted
 
     def leaves(self, cause: str) -> bool:
         """Whether to leave *cause*, which is due, to a later look: nothing is new for it."""
@@ -83,25 +94,25 @@ class Refusals:
             return False
         return True
 
-    def note(self, cause: str, why: Exception) -> None:
-        """Note that *cause* has no document now."""
-        assert self._at is not None, cause
+    def _note(self, cause: str, why: Exception, at: datetime) -> None:
         was, said = self._known.get(cause), bounded(str(why))
         wait = WAIT_FIRST
         if was is not None and was.why == said and was.declared_version == self._version:
             wait = min(2 * was.wait, WAIT_MAX)
-        since = self._at if was is None else was.since
-        self._known[cause] = _Known(said, since, self._version, self._at, wait)
+        since = at if was is None else was.since
+        self._known[cause] = _Known(said, since, self._version, at, wait)
         self._seen.add(cause)
         self._tried.discard(cause)
         if was is None or (was.why, was.declared_version) != (said, self._version):
             self._changed.add(cause)
 
-    def end(self, connection: Connection[Any], *, is_whole: bool) -> None:
-        """End a look that came to its end: store what is new.
+    def end(self, connection: Connection[Any], *, is_over: bool, is_whole: bool) -> None:
+        """End a look: store what is new, unless it *is_over* before it came to its end.
 
         *is_whole*: at all that can be due, so that what was not seen is due no more.
         """
+        if is_over:
+            return
         # What was tried and not noted again was issued.
         gone = set(self._tried)
         if is_whole:
