@@ -6,7 +6,7 @@ from deploy.observing import metrics
 from deploy.observing.books import BooksReader, answers, away, readable
 from deploy.observing.metrics import report
 from deploy.observing.sample import Sample
-from deploy.observing.watch import Condition
+from deploy.observing.watch import Condition, Unready
 from ledger.invoices.invoicer import Invoicer
 from ledger.log.event_log import EventLog
 
@@ -27,4 +27,6 @@ class InvoicingCondition:
             report(metrics.ISSUED, self._invoicer.issued),
             report(metrics.FAILING, self._invoicer.failing),
         )
-        return Condition(away(*found), [readable(*found), *counted])
+        stopped = self._invoicer.stopped
+        unchecked = [Unready("documents_unchecked", stopped)] if stopped else []
+        return Condition([*away(*found), *unchecked], [readable(*found), *counted])

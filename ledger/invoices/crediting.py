@@ -18,7 +18,7 @@ frame by frame, and is one credit note and one invoice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -107,10 +107,12 @@ def due_credits(
     issuer: InvoiceIssuer,
     declarations: Declarations,
     up_to: datetime,
+    leaves: Callable[[str], bool] = lambda _cause: False,
 ) -> Iterator[DueDocument]:
     """Yield what is to be credited, an invoice at a time; drop corrections that need no document.
 
-    For whoever holds the lock of issuing, with all that is saved booked.
+    Without what *leaves* says to leave. For whoever holds the lock of issuing, with all that is
+    saved booked.
     """
     until = up_to - timedelta(seconds=declarations.policy(up_to).wait_s)
     asked = {"until": until, "at_once": _AT_ONCE}
@@ -121,6 +123,8 @@ def due_credits(
             by_invoice[each.number, each.issued_on].append(due)
     for (number, issued_on), dues in by_invoice.items():
         notes, cause = connection.execute(_NOTES, {"number": number}).fetchone() or (0, "")
+        if leaves(cause_of_credit(number, notes + 1)):
+            continue
         credited = Credited(
             number=number,
             issued_on=issued_on,

@@ -11,7 +11,7 @@ is its invoice. So the invoices are the same however often anybody looks:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, LiteralString, NamedTuple
@@ -71,13 +71,18 @@ class _Group(NamedTuple):
 
 
 def due_invoices(
-    connection: Connection[Any], declarations: Declarations, up_to: datetime
+    connection: Connection[Any],
+    declarations: Declarations,
+    up_to: datetime,
+    leaves: Callable[[str], bool] = lambda _cause: False,
 ) -> Iterator[DueDocument]:
     """Yield each cause that has no invoice yet, with its sessions, in a settled order.
 
-    With what came to a threshold booked by then.
+    With what came to a threshold booked by then, and without what *leaves* says to leave: of that
+    nothing is read.
     """
-    singles = [SessionRevision(*single) for single in connection.execute(_SINGLES)]
+    every = (SessionRevision(*single) for single in connection.execute(_SINGLES))
+    singles = [each for each in every if not leaves(cause_of_session(each))]
     for first in range(0, len(singles), _READ_AT_ONCE):
         some = singles[first : first + _READ_AT_ONCE]
         for session, rating in zip(some, rated_sessions(connection, some), strict=True):
@@ -93,15 +98,20 @@ def due_invoices(
     for group, months in waiting.items():
         running = _running_month(declarations, group.legal_entity, up_to)
         for cause, sessions in _due_months(connection, group, months, running):
+            if leaves(cause):
+                continue
             yield DueDocument(cause, None, rated_sessions(connection, sessions))
 
 
 def due_by_threshold(
-    connection: Connection[Any], declarations: Declarations, up_to: datetime
+    connection: Connection[Any],
+    declarations: Declarations,
+    up_to: datetime,
+    leaves: Callable[[str], bool] = lambda _cause: False,
 ) -> Iterator[DueDocument]:
     """Yield each threshold that was reached, with what waited up to it, in a settled order.
 
-    It costs what waits for thresholds.
+    It costs what waits for thresholds. What *leaves* says to leave is left out.
     """
     for *names, sum_minor in connection.execute(_SUMS, (up_to,)).fetchall():
         group = _Group(*names)
@@ -115,7 +125,8 @@ def due_by_threshold(
             waits_minor += gross_minor
             if waits_minor >= least:
                 cause = cause_of_threshold(waiting[-1])
-                yield DueDocument(cause, None, rated_sessions(connection, waiting))
+                if not leaves(cause):
+                    yield DueDocument(cause, None, rated_sessions(connection, waiting))
                 waiting, waits_minor = [], 0
 
 

@@ -13,14 +13,17 @@ from psycopg import Connection
 from ledger.database import connect
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
-from ledger.invoices.checks.refusal import DocumentCheck
+from ledger.invoices.checks.refusal import CheckMissingError, DocumentCheck
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import issue_due
+from ledger.invoices.refusals.refused import Refusals
 from ledger.log.event_log import EventLog
 from ledger.log.reading import numbered_lines
 
 LOGGER = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.5
+STOPPED_SECONDS: Final = 10.0
+"""So long it waits where documents cannot be checked: no look would find another answer sooner."""
 THRESHOLDS_EVERY: Final = timedelta(minutes=1)
 """Of the log's time: a look at thresholds costs what waits there, and changes no invoice."""
 _IS_ANYTHING_RATED: LiteralString = """
@@ -40,9 +43,17 @@ class Invoicer:
         self._connection, self._issuer, self._log = connect(dsn), InvoiceIssuer(dsn, check), log
         self._declarations = Declarations()
         self._told: dict[str, str] = {}
+        self._refusals = Refusals()
         self._thresholds_at: datetime | None = None
-        self.issued = self.failing = 0
-        """How many were issued since the start; how many causes could not be at the last look."""
+        self.issued = 0
+        """How many were issued since the start."""
+        self.stopped = ""
+        """Why nothing is issued at all, in words; empty where something may be."""
+
+    @property
+    def failing(self) -> int:
+        """Return how many causes are due that could not be issued when they were tried last."""
+        return len(self._refusals)
 
     def close(self) -> None:
         """Let the connections go."""
@@ -57,21 +68,31 @@ class Invoicer:
             return stop.is_set()
 
         # By looking, not by notice: what makes a month due is time, which nobody announces.
-        while not stop.wait(LOOK_SECONDS):
+        while not stop.wait(STOPPED_SECONDS if self.stopped else LOOK_SECONDS):
             beat()
             self.run_once(is_over)
 
     def run_once(self, is_over: Callable[[], bool] = lambda: False) -> tuple[str, ...]:
         """Issue what is due now, until *is_over*; return the numbers."""
-        failing: set[str] = set()
-        numbers = self._issue_due(is_over, failing)
+        try:
+            numbers = self._issue_due(is_over)
+        except CheckMissingError as missing:
+            # One line for all documents, and one that stays: the part is not ready until it ends.
+            if self.stopped != str(missing):
+                self.stopped = str(missing)
+                LOGGER.error("%s", missing)  # noqa: TRY400 - its words say all
+            return ()
+        if self.stopped:
+            LOGGER.warning("documents can be checked again: what is due is issued")
+            self.stopped = ""
         self.issued += len(numbers)
-        self.failing = len(failing)
         return numbers
 
-    def _issue_due(self, is_over: Callable[[], bool], failing: set[str]) -> tuple[str, ...]:
-        """Issue what is due now; add what cannot be issued to *failing*."""
+    def _issue_due(self, is_over: Callable[[], bool]) -> tuple[str, ...]:
+        """Issue what is due now; note what cannot be issued."""
         if self._connection.execute(_IS_ANYTHING_RATED).fetchone() != (True,):
+            if self._refusals:
+                self._refusals.forget(self._connection)
             return ()
         # What time it is, the log says: nothing below the edges reads a clock.
         up_to = decided_up_to(self._connection)
@@ -80,11 +101,6 @@ class Invoicer:
         complete_up_to = waiting_since(self._connection, self._log)
         if load_version(self._connection) != self._declarations.version:
             self._declarations = load_declarations(self._connection)
-
-        def told(cause: str, why: Exception) -> None:
-            failing.add(cause)
-            self._tell(cause, why)
-
         looked_at = self._thresholds_at
         with_thresholds = looked_at is None or up_to - looked_at >= THRESHOLDS_EVERY
         if with_thresholds:
@@ -96,12 +112,13 @@ class Invoicer:
             up_to=up_to,
             complete_up_to=complete_up_to,
             is_over=is_over,
-            told=told,
+            told=self._tell,
+            refusals=self._refusals,
             with_thresholds=with_thresholds,
         )
 
     def _tell(self, cause: str, why: Exception) -> None:
-        """Log what cannot be invoiced, once for each reason: it is tried again at every look."""
+        """Log what cannot be invoiced, once for each reason: it is tried again and again."""
         if self._told.get(cause) != str(why):
             self._told[cause] = str(why)
             LOGGER.error("no invoice for %s: %s", cause, why)

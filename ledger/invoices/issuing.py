@@ -2,7 +2,9 @@
 
 By the batch: many invoices and their numbers are saved together, and the books take over what was
 saved, in the order of the saves, each batch in one transaction with its numbers in the feed and how
-far they are. How documents fall into batches changes none of them. Safe to kill at any moment: a
+far they are. A session that is billed by itself is due at once, what waits for a threshold once it
+comes to that, a month when it has been over in the legal entity's calendar for the policy's
+`wait_s`. How documents fall into batches changes none of them. Safe to kill at any moment: a
 kill between the two leaves invoices that are saved and not booked, and whoever issues next books
 them before anything else.
 """
@@ -23,6 +25,7 @@ from ledger.invoices.crediting import DueDocument, due_credits
 from ledger.invoices.due import due_by_threshold, due_invoices
 from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.order import OF_ITS_CONTENT, InvoiceOrder, order_of
+from ledger.invoices.refusals.refused import Refusals
 
 ISSUING_LOCK: Final = 0x69737375  # "issu"
 """An advisory lock: who holds it issues, everybody else leaves that alone meanwhile."""
@@ -39,44 +42,53 @@ def issue_due(  # noqa: PLR0913 - whoever issues says what, until when and how m
     complete_up_to: datetime | None = None,
     is_over: Callable[[], bool] = lambda: False,
     told: Callable[[str, Exception], None] = lambda _cause, _why: None,
+    refusals: Refusals | None = None,
     at_once: int = DOCUMENTS_AT_ONCE,
     with_thresholds: bool = True,
 ) -> tuple[str, ...]:
     """Issue every invoice that is due at the record time *up_to*; return their numbers.
-
-    A session that is billed by itself is due at once, what waits for a threshold once it comes to
-    that, a month when it has been over in the legal entity's calendar for the policy's `wait_s`.
 
     Args:
         connection: Outside a transaction; each batch is booked in one of its own.
         issuer: Where invoices are issued.
         declarations: For names and addresses as declared for *up_to*.
         up_to: The time of receipt of the last record that was decided about.
-        complete_up_to: Every record received before that was decided about; *up_to* if None.
+        complete_up_to: Every record received before was decided about; *up_to* if None.
         is_over: Asked before each document and batch whether to leave the rest to the next call.
         told: Given each cause that cannot be invoiced, and why. The others do not wait for it.
+        refusals: Of who looks again and again: what was refused is not tried at every look.
         at_once: So many documents at most are issued and booked together; they are the same.
         with_thresholds: Look at what waits for a threshold too.
+
+    Raises:
+        CheckMissingError: If documents cannot be checked now.
     """
-    complete_up_to = min(up_to, complete_up_to or up_to)
-    booked: list[str] = []
+    refusals = Refusals() if refusals is None else refusals
+    told = refusals.begin(at=up_to, declared_version=declarations.version, told=told)
+    until = min(up_to, complete_up_to or up_to)
     with _alone(connection) as is_alone:
-        if not is_alone:
-            return ()  # another process issues: it, or the next call here, finds what is due
-        booked += _left_behind(connection, issuer, is_over, at_once)
+        if not is_alone:  # another process issues: it, or the next call here, finds what is due
+            return ()
+        booked = _left_behind(connection, issuer, is_over, at_once)
         # What a session's next revision replaces is credited, and booked, before anything new.
-        credits_ = due_credits(connection, issuer, declarations, up_to)
-        reached = due_by_threshold(connection, declarations, complete_up_to)
-        others = due_invoices(connection, declarations, complete_up_to)
-        for due in (credits_, reached, others) if with_thresholds else (credits_, others):
+        dues = [due_credits(connection, issuer, declarations, up_to, refusals.leaves)]
+        if with_thresholds:
+            dues.append(due_by_threshold(connection, declarations, until, refusals.leaves))
+        dues.append(due_invoices(connection, declarations, until, refusals.leaves))
+        for due in dues:
             asked = takewhile(lambda _: not is_over(), due)
-            for batch in _batches(_orders(asked, declarations, up_to, told), at_once):
-                if is_over():
-                    break
+            orders = _orders(asked, declarations, up_to, told)
+            for batch in takewhile(lambda _: not is_over(), _batches(orders, at_once)):
                 issuer.issue_all(batch, told=told)
-                while numbers := book_some(connection, issuer, at_once=at_once):
-                    booked += numbers
+                booked += _booked(connection, issuer, at_once)
+        refusals.end(connection, is_over=is_over(), is_whole=with_thresholds)
     return tuple(booked)
+
+
+def _booked(connection: Connection[Any], issuer: InvoiceIssuer, at_once: int) -> Iterator[str]:
+    """Book what is issued and not booked; yield the numbers."""
+    while numbers := book_some(connection, issuer, at_once=at_once):
+        yield from numbers
 
 
 def _left_behind(

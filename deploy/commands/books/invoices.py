@@ -18,18 +18,29 @@ COLUMNS = {
 }
 
 
+REFUSED_COLUMNS = {"document": "left", "since": "left", "why": "left"}
+
+
 def listed(
-    *, customer: str | None = None, limit: Limit = 50, folder: ReadingFolder = READ_FOLDER
+    *,
+    customer: str | None = None,
+    refused: bool = False,
+    limit: Limit = 50,
+    folder: ReadingFolder = READ_FOLDER,
 ) -> int:
     """List issued invoices and credit notes, the newest first.
 
     Args:
         customer: Only this customer's.
+        refused: Those that are due and cannot be issued instead, each with why; what was declared
+            wrongly is declared anew, and they are issued.
         limit: At most so many.
         folder: Where.
     """
     from projections.invoice_list import amount, list_invoices
 
+    if refused:
+        return _refused(limit, folder)
     with opened(folder.settings()) as connection:
         invoices = list_invoices(connection, customer=customer, limit=limit)
     if folder.json:
@@ -55,4 +66,26 @@ def listed(
             "A session is invoiced once it is rated, and only if it costs anything; for customers "
             "invoiced per month, after the month. See: wattledger sessions"
         )
+    return 0
+
+
+def _refused(limit: int, folder: ReadingFolder) -> int:
+    """List what is due and cannot be issued, the longest known first."""
+    from ledger.invoices.refusals.refused import refused_documents
+    from ledger.persons.store import names_in, readable
+
+    with opened(folder.settings()) as connection:
+        found = refused_documents(connection, limit=limit)
+        names = names_in(connection, found)
+    found = tuple(
+        each._replace(cause=readable(each.cause, names), why=readable(each.why, names))
+        for each in found
+    )
+    if folder.json:
+        print_json([each._asdict() for each in found])
+        return 0
+    rows = [(each.cause, f"{each.since:%Y-%m-%d %H:%M}", each.why) for each in found]
+    print_rows("Documents that cannot be issued", REFUSED_COLUMNS, rows)
+    if not rows:
+        say("Everything that is due can be issued.")
     return 0

@@ -53,11 +53,20 @@ def reference_problems(
     if document.type_code != (CREDIT_NOTE if document.credits else INVOICE):
         yield phrase("type_wrong", stated=document.type_code)
     for billed, whole in zip(document.sessions, sessions, strict=True):
-        yield from _reference(document, billed, whole)
+        yield from tuple(_sums(whole)) or _reference(document, billed, whole)
     named = Counter((each.session_id, each.revision) for each in document.sessions)
     for (session_id, _), times in sorted(named.items()):
         if times > 1:
             yield phrase("session_twice", session=session_id)
+
+
+def _sums(session: SessionRated) -> Iterator[Phrase]:
+    lines = session.lines
+    if len({(line.component, line.starts_at) for line in lines}) != len(lines):
+        yield phrase("line_twice", session=session.session_id)
+    net_minor, tax_minor = sum(x.net_minor for x in lines), sum(x.tax_minor for x in lines)
+    if (session.net_minor, session.tax_minor) != (net_minor, tax_minor):
+        yield phrase("session_not_of_lines", session=session.session_id)
 
 
 def _reference(
@@ -97,15 +106,9 @@ def credit_problems(
 
 
 def rating_problems(session: SessionRated) -> Iterator[Phrase]:
-    """Yield what of *session*'s lines is not quantity times price, or not its sum."""
-    lines = session.lines
-    if len({(line.component, line.starts_at) for line in lines}) != len(lines):
-        yield phrase("line_twice", session=session.session_id)
-    net_minor, tax_minor = sum(x.net_minor for x in lines), sum(x.tax_minor for x in lines)
-    if (session.net_minor, session.tax_minor) != (net_minor, tax_minor):
-        yield phrase("session_not_of_lines", session=session.session_id)
+    """Yield what of *session*'s lines is not quantity times price, rounded."""
     policy = policy_named(session.policy)
-    for line in lines:
+    for line in session.lines:
         number, session_id = line.line, session.session_id
         if UNITS.get(line.dimension) not in UNIT_CODES:
             unit = str(line.dimension)
@@ -143,7 +146,8 @@ def _is_quantity_times_price(session: SessionRated, line: RatedLine) -> bool:
         net = stated / (1 + rate)
     else:
         # The price has a tax inside that is not charged: its rate stands nowhere on the line.
-        return abs(Fraction(line.net)) <= abs(stated) and not line.tax
+        whole_price = decimal_of_ratio(stated.numerator, stated.denominator)
+        return abs(line.net) <= abs(whole_price) and not line.tax
     return _is(net, line.net) and _is(net * rate, line.tax)
 
 

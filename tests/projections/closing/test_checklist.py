@@ -8,12 +8,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from ledger.database import connect, dsn_of
 from ledger.declared.changes import Change
 from ledger.declared.declarations import Kind
-from ledger.declared.store import declare
+from ledger.declared.store import declare, load_declarations
 from ledger.desk.closing.legal_entity import UndeclaredEntityError
+from ledger.invoices.refusals.refused import refused_documents
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
@@ -138,6 +140,23 @@ def test_what_has_no_invoice_is_listed_and_changes_the_digest(database: str) -> 
     assert before.count == 5
     assert after.shown == ("CS-OLD-2/21/20260302T070300Z 1",)
     assert before.digest != after.digest
+
+
+def test_a_document_that_is_refused_keeps_its_sessions_on_the_list(database: str) -> None:
+    write_log(database, charging_day(declare_fleet(database)))
+    with connect(database) as connection:
+        [seller] = load_declarations(connection).history(Kind.LEGAL_ENTITY, ENTITY)
+        assert isinstance(seller.entity, LegalEntity)
+        miscopied = replace(seller.entity, vat_id="DE136695978")
+        change = Change(kind=Kind.LEGAL_ENTITY, key=ENTITY, entity=miscopied)
+        declare(connection, [change], by="test", at=MORNING)
+        work(database)
+        unbilled = items(connection, only="unbilled")["unbilled"]
+        refused = refused_documents(connection, limit=9)
+
+    assert unbilled.count == 5
+    assert len(refused) == 4, "the fleet's month is not over"
+    assert all("DE136695978" in each.why for each in refused)
 
 
 def test_more_than_is_shown_is_counted_and_hashed(books: psycopg.Connection[Any]) -> None:
