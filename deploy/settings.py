@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _setting(default: Any, meaning: str, *, is_shown: bool = True) -> Any:  # no
     return field(default=default, metadata={"meaning": meaning}, repr=is_shown)
 
 
-_SECRETS = ("database_url", "kafka_sasl_password")
+_SECRETS = ("database_url", "kafka_sasl_password", "smtp_password", "webhook_secret")
 """Those that no message and no trace shows."""
 _TOGETHER = (
     ("kafka_certificate_file", "kafka_ca_file"),
@@ -55,6 +56,9 @@ _TOGETHER = (
     ("kafka_sasl_mechanism", "kafka_sasl_password"),
     ("kafka_sasl_user", "kafka_sasl_mechanism"),
     ("kafka_sasl_password", "kafka_sasl_mechanism"),
+    ("smtp_host", "mail_sender"),
+    ("smtp_user", "smtp_password"),
+    ("webhook_url", "webhook_secret"),
 )
 """Who has the first but not the second would connect otherwise than he means."""
 _CHOICES = {
@@ -62,6 +66,7 @@ _CHOICES = {
     "log": ("postgres", "kafka"),
     "kafka_profile": ("production", "development"),
     "kafka_sasl_mechanism": ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    "smtp_encryption": ("starttls", "tls", "none"),
 }
 
 
@@ -129,10 +134,30 @@ class Settings:
     kafka_sasl_password: str = _setting(
         "", "its password; better as a variable than in a file", is_shown=False
     )
+    smtp_host: str = _setting("", "the server that takes mails with documents; empty: none is sent")
+    smtp_port: int = _setting(587, "its port")
+    smtp_encryption: str = _setting("starttls", "`starttls`, `tls` from the first byte, or `none`")
+    smtp_user: str = _setting("", "our name for it; empty: it wants no login")
+    smtp_password: str = _setting(
+        "", "its password; better as a variable than in a file", is_shown=False
+    )
+    mail_sender: str = _setting("", "the address that mails come from")
+    documents_url: str = _setting(
+        "", "where readers reach the interface: links to documents begin with it; empty: no links"
+    )
+    link_days: int = _setting(30, "how many days a link to a document leads there")
+    documents_folder: str = _setting(
+        "", "folder for the documents of those who get them there; empty: they wait"
+    )
+    webhook_url: str = _setting("", "where documents are posted; empty: they wait")
+    webhook_secret: str = _setting("", "what signs them there", is_shown=False)
+    webhook_networks: str = _setting(
+        "", "networks that it may be in beside the public internet: `10.0.0.0/8,fd00::/8`"
+    )
     metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
     metrics_port: int = _setting(
         METRICS_PORT,
-        "port for those of `up`; its parts have the next five; 0 picks free ones, -1 none",
+        "port for those of `up`; its parts have the next six; 0 picks free ones, -1 none",
     )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 
@@ -150,7 +175,9 @@ class Settings:
             ("file_mb_max", 1, 4096),
             ("station_files_mb", self.file_mb_max, 1 << 20),
             ("files_kept_days", 1, 3650),
-            ("metrics_port", -1, 65530),
+            ("metrics_port", -1, 65529),
+            ("smtp_port", 1, 65535),
+            ("link_days", 1, 3650),
             ("partitions", 1, 256),
             ("linger_ms", 0, 1000),
             ("database_idle_seconds", 0, 86_400),
@@ -180,9 +207,20 @@ class Settings:
         self._check_addresses()
 
     def _check_addresses(self) -> None:
-        if self.files_url and not self.files_url.startswith(("https://", "http://")):
-            wanted = "an address that begins with https:// or http://"
-            raise BadSettingError(SETTINGS, "files_url", self.files_url, wanted)
+        for name in ("files_url", "documents_url", "webhook_url"):
+            url = getattr(self, name)
+            if url and not url.startswith(("https://", "http://")):
+                wanted = "an address that begins with https:// or http://"
+                raise BadSettingError(SETTINGS, name, url, wanted)
+        try:
+            for each in filter(None, self.webhook_networks.split(",")):
+                ip_network(each.strip())
+        except ValueError:
+            wanted = "networks with commas between them, as 10.0.0.0/8"
+            name = "webhook_networks"
+            raise BadSettingError(SETTINGS, name, self.webhook_networks, wanted) from None
+        if self.mail_sender and "@" not in self.mail_sender:
+            raise BadSettingError(SETTINGS, "mail_sender", self.mail_sender, "an address")
         if self.tls_port >= 0 and not (self.tls_certificate and self.tls_key):
             wanted = "closed (-1), or tls_certificate and tls_key must be set"
             raise BadSettingError(SETTINGS, "tls_port", self.tls_port, wanted)

@@ -11,7 +11,7 @@ from deploy.commands.login import login
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
-ScopeName = Literal["read", "command", "tokens", "files"]
+ScopeName = Literal["read", "command", "tokens", "files", "documents"]
 Scopes = Annotated[list[ScopeName], Parameter(consume_multiple=True, negative=())]
 COLUMNS = {
     "name": "left",
@@ -30,7 +30,8 @@ def add(
     Args:
         name: What it is for; it stands in what is done with it.
         scope: What it may be used for: read (stations, transactions, calls), command (calls to
-            stations), tokens (who may charge), files (what is in stations' logs).
+            stations), tokens (who may charge), files (what is in stations' logs), documents
+            (invoices as their readers get them).
         by: Who makes it (default: your login).
         folder: Where.
     """

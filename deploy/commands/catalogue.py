@@ -10,6 +10,7 @@ from deploy.commands.closing.rows import CLOSING_COMMANDS
 from deploy.commands.command import Command
 from deploy.commands.crediting.rows import CREDITING_COMMANDS
 from deploy.commands.customers.rows import CUSTOMER_COMMANDS
+from deploy.commands.documents.rows import DOCUMENT_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
 from deploy.commands.stations.rows import STATION_COMMANDS
 from deploy.commands.tariffs.rows import TARIFF_COMMANDS
@@ -19,6 +20,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "tariff": "Check, compare, show and publish tariff files.",
         "sessions": "Charging sessions.",
         "invoice": "One invoice.",
+        "documents": "Documents as their readers get them.",
         "period": "Months of the books: checked, closed, opened again.",
         "tokens": "Tokens of drivers.",
         "person": "Who a token, a customer or a driver is, and erasing them.",
@@ -156,6 +158,7 @@ COMMANDS: Final = (
         summary="Show one invoice as it was issued. Times are local to the site.",
         examples=("invoice show HC-2026-000001",),
     ),
+    *DOCUMENT_COMMANDS,
     Command(
         words="explain",
         function="deploy.commands.books.explain:explain",

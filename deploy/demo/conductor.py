@@ -9,6 +9,7 @@ figure depends on how fast anything ran.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from ledger.invoices.issuer import InvoiceIssuer
 from ledger.invoices.issuing import ISSUING_LOCK, issue_due
 from ledger.log.event_log import EventLog
 from ledger.worker.position import has_caught_up
+from projections.documents.keeping.electronic_check import ElectronicCheck
 
 REST_SECONDS_MAX: Final = 600.0
 """Real time that a very slow machine may take over one step."""
@@ -53,6 +55,10 @@ class NotAtRestError(DeployError):
         super().__init__(f"{what} at {at:%Y-%m-%d %H:%M:%S} UTC, so time cannot pass")
 
 
+def _tell_refused(cause: str, why: Exception) -> None:
+    logging.getLogger("wattledger.demo").error("no invoice for %s: %s", cause, why)
+
+
 class Conductor:
     """Moves the clock and plays the fleet's steps; `rest` is for the fleet to await at each stop.
 
@@ -75,7 +81,8 @@ class Conductor:
         self.clock, self._tally, self._gathered, self._log = clock, tally, gathered, log
         self._books = connect(dsn)
         self._declarations = load_declarations(self._books)
-        self._issuer = InvoiceIssuer(dsn)
+        self._check = ElectronicCheck(dsn)
+        self._issuer = InvoiceIssuer(dsn, self._check)
         self._known = [0] * log.partitions
         self._logged_lines = self._known_lines = 0
 
@@ -92,6 +99,7 @@ class Conductor:
         traceback: TracebackType | None,
     ) -> None:
         self._issuer.close()
+        self._check.close()
         self._books.close()  # and with it the lock
 
     async def play(self, fleet: Fleet, due: FleetStep) -> None:
@@ -157,7 +165,9 @@ class Conductor:
             return
         up_to = decided_up_to(self._books)
         if up_to is not None:
-            issue_due(self._books, self._issuer, self._declarations, up_to=up_to)
+            issue_due(
+                self._books, self._issuer, self._declarations, up_to=up_to, told=_tell_refused
+            )
 
     async def _until(self, is_so: Callable[[], bool], otherwise: str) -> None:
         limit = time.monotonic() + REST_SECONDS_MAX

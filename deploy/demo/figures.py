@@ -11,6 +11,7 @@ import msgspec
 from psycopg import Connection
 
 from deploy.demo.closed_month import ClosedPeriods, find_closed_periods
+from deploy.demo.documents import DemoDocument, documents_missing, write_documents
 from deploy.demo.late_stops import Corrections, LateStop, find_corrections, find_late_stops
 from deploy.demo.play import LAST_DAY, DemoMonth
 from deploy.fleet.station_plan import Quirk, StationPlan, StepKind, steps_of
@@ -119,6 +120,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     corrections: Corrections
     credit_notes: CreditNotes
     periods: ClosedPeriods
+    documents: tuple[DemoDocument, ...]
+    documents_missing: int
     log: str
     data: str
     real_seconds: float
@@ -151,6 +154,8 @@ def collect_figures(connection: Connection[Any], log: EventLog, month: DemoMonth
         corrections=find_corrections(connection),
         credit_notes=CreditNotes(count=credit_note_count(connection)),
         periods=find_closed_periods(connection),
+        documents=write_documents(connection, month.settings.data / "documents"),
+        documents_missing=documents_missing(connection),
         log=month.settings.log,
         data=str(month.settings.data),
         real_seconds=round(month.real_seconds, 1),
@@ -204,6 +209,7 @@ def find_problems(figures: Figures, month: DemoMonth) -> Iterator[str]:
         "the month is not closed, or the late stop is not booked in the next one": (
             figures.periods.closed > 0 < figures.periods.entries_afterwards
         ),
+        f"{figures.documents_missing} documents are not rendered": figures.documents_missing == 0,
         f"a closed trial balance moved by {figures.periods.trial_balance_moved_minor}": (
             figures.periods.trial_balance_moved_minor == 0
         ),

@@ -25,10 +25,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from deploy.clock import SteppedClock
 from deploy.demo.closed_month import close_month
 from deploy.demo.conductor import Conductor
+from deploy.demo.documents import documents_missing
 from deploy.demo.gathered_log import GatheredLines
 from deploy.demo.held_session import release_lost_stop
 from deploy.demo.master_data import declare_fleet
 from deploy.demo.memory_wire import MemoryWire
+from deploy.demo.top_up import top_up
 from deploy.errors import DeployError
 from deploy.fleet.fleet import Fleet, FleetStep, fleet_steps
 from deploy.fleet.month import Month
@@ -117,6 +119,7 @@ def play_month(settings: Settings, *, stations_max: int, history_days: int) -> D
     month = Month.ending_on(LAST_DAY, history_days=history_days, time_zone=TIME_ZONE)
     with opened_with_log(settings, is_new=True) as (connection, log):
         briefs = declare_fleet(connection, log)[:stations_max]
+        top_up(connection, at=month.starts_at)
         # A new installation begins its ids at a random number: here they are always the same.
         connection.execute("SELECT setval('transaction_number', %s)", (FIRST_TRANSACTION - 1,))
         plans = plan_month(briefs, month, seed=SEED)
@@ -246,7 +249,9 @@ SELECT
 
 
 def _is_settled(connection: Connection[Any]) -> bool:
-    return connection.execute(_UNSETTLED, {"month": f"{LAST_DAY:%Y-%m}"}).fetchone() == (0,)
+    month = {"month": f"{LAST_DAY:%Y-%m}"}
+    is_issued = connection.execute(_UNSETTLED, month).fetchone() == (0,)
+    return is_issued and documents_missing(connection) == 0
 
 
 @contextmanager

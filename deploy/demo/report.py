@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from deploy.demo.closed_month import ClosedPeriods
+from deploy.demo.documents import DemoDocument
 from deploy.demo.figures import Figures
 from deploy.output import print_rows, say
 from ledger.facts.flags import meaning_of
@@ -15,8 +16,10 @@ def _where(figures: Figures) -> list[str]:
         return [f"The books lie in {figures.data}; their log was in Kafka, which is gone."]
     data = f"--data {figures.data}"
     return [
+        f"One document of each kind and language lies in {figures.data}/documents.",
         f"The data lies in {figures.data}; look around:",
         f"  wattledger invoices {data}",
+        f"  wattledger documents list {data}",
         f"  wattledger sessions held {data}",
         f"  wattledger balance {data}",
     ]
@@ -76,6 +79,7 @@ def summary(figures: Figures) -> str:
             ),
         ]
     lines += [
+        f"Documents {_kinds(figures.documents)}",
         _closed(figures.periods),
         f"Trial     balance is off by {figures.trial_balance.difference_minor} minor units",
         (
@@ -84,6 +88,14 @@ def summary(figures: Figures) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _kinds(documents: Sequence[DemoDocument]) -> str:
+    """Return in which languages there is a document of each kind."""
+    languages: dict[str, list[str]] = {}
+    for each in documents:
+        languages.setdefault(each.kind.replace("_", " "), []).append(each.language)
+    return "; ".join(f"{kind} in {', '.join(tags)}" for kind, tags in languages.items())
 
 
 def _closed(periods: ClosedPeriods) -> str:

@@ -48,6 +48,8 @@ class Scope(StrEnum):
     """Drivers' tokens: who may charge."""
     FILES = "files"
     """What is in the files that stations sent: logs may name drivers."""
+    DOCUMENTS = "documents"
+    """Invoices as their readers get them, with names and addresses."""
 
 
 class Bearer(msgspec.Struct, frozen=True):

@@ -34,6 +34,10 @@ _DOCUMENTS: Final = "/schema"
 DOCUMENT: Final = f"{_DOCUMENTS}/openapi.json"
 """Where the interface describes itself; whoever asks for that needs no token."""
 BODY_MAX: Final = 1 << 20
+ANYBODY: Final = "anybody"
+"""The scope of a route that wants no token: what it gives away, its address guards."""
+_OPEN: Final = "exclude_from_auth"
+FOR_ANYBODY: Final = {"scope": ANYBODY, _OPEN: True}
 _SCHEME: Final = "Bearer"
 _AUTHENTICATE: Final = {"WWW-Authenticate": _SCHEME}
 
@@ -71,6 +75,8 @@ def check_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         PermissionDeniedException: If it has not.
     """
     wanted = handler.opt.get("scope")
+    if wanted == ANYBODY:
+        return
     if wanted is None or wanted not in connection.user.scopes:
         message = f"this token has not the scope {wanted}"
         raise PermissionDeniedException(message)
@@ -89,7 +95,11 @@ def build_app(
         dependencies={
             name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()
         },
-        middleware=[DefineMiddleware(BearerMiddleware, find=find, exclude=f"^{DOCUMENT}$")],
+        middleware=[
+            DefineMiddleware(
+                BearerMiddleware, find=find, exclude=f"^{DOCUMENT}$", exclude_from_auth_key=_OPEN
+            )
+        ],
         exception_handlers={Exception: answer_problem},
         lifespan=list(lifespan),
         request_max_body_size=BODY_MAX,

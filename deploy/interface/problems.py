@@ -24,6 +24,8 @@ from ingest.commands.schemas import BadPayloadError, RefusedPayloadError, Unknow
 from ledger.declared.store import InvalidDeclarationError
 from ledger.desk.tokens import NamelessTokenError, PartnerGroupError, PartnerTokenError
 from ledger.log.event_log import LogError
+from projections.documents.keeping.kept import ErasedDocumentError, NotRenderedError
+from projections.errors import UnknownInvoiceError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LOGGER = logging.getLogger(__name__)
@@ -52,6 +54,9 @@ _CODES: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     PartnerTokenError: (HTTPStatus.CONFLICT, "partner_token"),
     PartnerGroupError: (HTTPStatus.CONFLICT, "partner_group"),
     InvalidDeclarationError: (HTTPStatus.CONFLICT, "invalid_declaration"),
+    UnknownInvoiceError: (HTTPStatus.NOT_FOUND, "unknown_invoice"),
+    ErasedDocumentError: (HTTPStatus.NOT_FOUND, "erased"),
+    NotRenderedError: (HTTPStatus.CONFLICT, "not_rendered"),
     LogError: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
     # U+0000: no table holds it.
     psycopg.DataError: (HTTPStatus.NOT_FOUND, "not_found"),

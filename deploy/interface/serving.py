@@ -14,6 +14,7 @@ import uvicorn
 from litestar import Controller, Litestar
 from psycopg_pool import ConnectionPool
 
+from deploy.documents.routes import ROUTES as DOCUMENT_ROUTES
 from deploy.errors import DeployError
 from deploy.interface.access import Bearer, find_bearers
 from deploy.interface.app import build_app
@@ -49,6 +50,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     ReservationsController,
     FilesController,
     TokensController,
+    *DOCUMENT_ROUTES,
     *ROUTES,
 )
 """What every edge brings."""

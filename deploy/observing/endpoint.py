@@ -43,7 +43,10 @@ ACCEPTED_AT_ONCE: Final = 16
 PORT_SECONDS_MAX: Final = 3.0
 """How long a port is waited for: the parts of a system that was killed let theirs go."""
 PORT_LOOK_SECONDS: Final = 0.1
-PARTS: Final = ("up", "stations", "worker", "invoicing", "publishing", "interface")
+PARTS: Final = (
+    *("up", "stations", "worker", "invoicing"),
+    *("publishing", "interface", "documents"),
+)
 """In the order of their ports from `metrics_port` on."""
 _TEXT: Final = "text/plain; charset=utf-8"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"

@@ -228,6 +228,42 @@ PUBLISHES: Final = Metric(
     "1 where this process is the one that publishes, 0 where it stands by.",
 )
 
+RENDERED: Final = Metric(
+    "wattledger_documents_rendered_total",
+    "counter",
+    (),
+    "documents",
+    "Documents that this process rendered and kept.",
+)
+DOCUMENTS_WAITING: Final = Metric(
+    "wattledger_documents_waiting",
+    "gauge",
+    (),
+    "documents",
+    "Documents that wait to be rendered for the first time.",
+)
+DOCUMENTS_FAILING: Final = Metric(
+    "wattledger_documents_failing",
+    "gauge",
+    (),
+    "documents",
+    "Documents that could not be rendered, and are tried again.",
+)
+DELIVERED: Final = Metric(
+    "wattledger_documents_delivered_total",
+    "counter",
+    (),
+    "documents",
+    "Documents that this process delivered.",
+)
+DELIVERIES: Final = Metric(
+    "wattledger_deliveries",
+    "gauge",
+    ("state",),
+    "documents",
+    "Deliveries that are not over, by state; `unknown` and `refused` wait for a person.",
+)
+
 METRICS: Final = (
     *(BUILD_INFO, READY, BEAT_AGE, BOOKS_READABLE),
     *(RESTARTS, PART_RUNNING),
@@ -237,6 +273,7 @@ METRICS: Final = (
     *(SESSIONS, SET_ASIDE, OUTBOX_WAITING, RESTING),
     *(ISSUED, FAILING),
     *(EVENTS_PUBLISHED, EVENTS_WAITING, PUBLISHES),
+    *(RENDERED, DOCUMENTS_WAITING, DOCUMENTS_FAILING, DELIVERED, DELIVERIES),
 )
 
 

@@ -344,10 +344,15 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, wa
     from deploy.observing.invoicing_condition import InvoicingCondition  # noqa: PLC0415
     from ledger.database import ended_when_silent  # noqa: PLC0415 - only this process needs it
     from ledger.invoices.invoicer import Invoicer  # noqa: PLC0415
+    from projections.documents.keeping.electronic_check import ElectronicCheck  # noqa: PLC0415
 
     # It holds a lock while it issues: one that stands still must not keep others from it.
     dsn = ended_when_silent(context.dsn, SILENT_SECONDS_MAX, also_idle=True)
-    with _event_log(context) as log, closing(Invoicer(dsn, log)) as invoicer:
+    with (
+        _event_log(context) as log,
+        closing(ElectronicCheck(context.dsn)) as check,
+        closing(Invoicer(dsn, log, check)) as invoicer,
+    ):
         watch.begin(InvoicingCondition(context.dsn, _log_to_ask(context), invoicer))
         keeping = _keeping(dsn, stop) if isinstance(context.clock, SystemClock) else None
         ready(None)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from ingest.facts.translate import translate
 from ledger.invoices.invoicer import Invoicer
 from ledger.log.event_log import EventLog
 from ledger.worker.worker import Worker
+from projections.documents.keeping.electronic_check import ElectronicCheck
 
 
 def work_off(dsn: str, log: EventLog) -> None:
@@ -17,8 +20,5 @@ def work_off(dsn: str, log: EventLog) -> None:
     with Worker(dsn, log=log, partitions=partitions, translate=translate) as worker:
         while worker.run_once():
             pass
-    invoicer = Invoicer(dsn, log)
-    try:
+    with closing(ElectronicCheck(dsn)) as check, closing(Invoicer(dsn, log, check)) as invoicer:
         invoicer.run_once()
-    finally:
-        invoicer.close()

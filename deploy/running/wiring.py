@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
 
+from deploy.documents.process import make_documents
 from deploy.interface.process import HttpAddresses, serve_http
 from deploy.observing.endpoint import Endpoint, address_of, open_listeners
 from deploy.observing.system_condition import SystemCondition
@@ -25,6 +26,7 @@ PARTS = (
     Part("stations", processes.serve_stations),
     Part("worker", processes.work),
     Part("invoicing", processes.issue_invoices),
+    Part("documents", make_documents),
 )
 """In the order in which they end: nothing new comes in while what came is finished."""
 PUBLISHING = Part("publishing", processes.publish_decisions)

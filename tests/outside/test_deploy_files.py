@@ -83,7 +83,7 @@ def test_the_chart_passes_helms_lint(tools: Path) -> None:
 def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> None:
     found = rendered(tools, *TLS_AND_SASL)
 
-    parts = {"w-stations", "w-worker", "w-invoicing", "w-projections", "w-interface"}
+    parts = {"w-stations", "w-worker", "w-invoicing", "w-documents", "w-projections", "w-interface"}
     deployments = {each["metadata"]["name"]: each for each in found if each["kind"] == "Deployment"}
     budgets = [each for each in found if each["kind"] == "PodDisruptionBudget"]
     assert deployments.keys() == parts == {each["metadata"]["name"] for each in budgets}
@@ -143,7 +143,9 @@ def test_compose_reads_its_file(tools: Path, tmp_path: Path) -> None:
     services = ran(check, DEPLOY / "compose.yaml", env=os.environ | SECRETS).split()
 
     assert {"kafka-1", "kafka-2", "kafka-3", "postgres", "stations", "worker"} <= set(services)
-    assert {"invoicing", "projections", "interface", "prometheus", "grafana"} <= set(services)
+    assert {"invoicing", "documents", "projections", "interface", "prometheus", "grafana"} <= set(
+        services
+    )
 
 
 @pytest.mark.parametrize("values", [(), TLS_AND_SASL], ids=["plain", "TLS and SASL"])

@@ -47,6 +47,12 @@ RUNNING_COMMANDS: Final = (
         examples=("run invoicing --config /etc/wattledger.toml",),
     ),
     Command(
+        words="run documents",
+        function="deploy.commands.running.run:documents",
+        summary="Render documents once they are booked, and deliver them; any number may run.",
+        examples=("run documents --config /etc/wattledger.toml",),
+    ),
+    Command(
         words="run projections",
         function="deploy.commands.running.run:projections",
         summary=(

@@ -74,6 +74,17 @@ def invoicing(*, folder: DataFolder = FOLDER) -> int:
     return _run("invoicing", folder.settings(), _say_ready("invoicing"))
 
 
+def documents(*, folder: DataFolder = FOLDER) -> int:
+    """Render documents once they are booked, and deliver them; any number may run.
+
+    All of them render, one delivers, another takes over within seconds.
+
+    Args:
+        folder: Where its settings and its small files are.
+    """
+    return _run("documents", folder.settings(), _say_ready("documents"))
+
+
 def projections(*, folder: DataFolder = FOLDER) -> int:
     """Publish decisions in Kafka; of several such processes one does, another takes over.
 

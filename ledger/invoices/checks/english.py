@@ -68,5 +68,6 @@ SENTENCES: Final = {
     "credit_before_invoice": "Its date {issued} lies before that of invoice {number}, {invoiced};"
     f" {_FAULT}",
     "credited_number_missing": f"It credits an invoice without a number; {_FAULT}",
+    "official_rule_broken": "Its electronic invoice breaks {rule} of EN 16931: {told}",
 }
 ENGLISH: Final = english.ENGLISH.extended(SENTENCES)

@@ -40,8 +40,8 @@ class Deliverer:
 
     def __init__(self, dsn: str, ways: Mapping[Delivery, Way]) -> None:
         """Connect to *dsn*; a way that *ways* do not have is waited for."""
-        dsn = ended_when_silent(dsn, SILENT_SECONDS_MAX, also_idle=True)
-        self._connection: Connection[Any] = connect(dsn)
+        silent = ended_when_silent(dsn, SILENT_SECONDS_MAX, also_idle=True)
+        self._connection: Connection[Any] = connect(silent)
         self._issuer = InvoiceIssuer(dsn)
         self._ways = dict(ways)
         self.leads = False

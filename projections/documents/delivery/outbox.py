@@ -78,6 +78,16 @@ WHERE state NOT IN ('delivered', 'erased') GROUP BY state
 """
 
 
+class DeliveryState(StrEnum):
+    """Where a delivery is that is not over; beside these it is delivered, or its reader erased."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    HANDING_OVER = "handing_over"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
 class CameOfIt(StrEnum):
     """What came of an attempt."""
 
@@ -212,7 +222,8 @@ def deliver_again(
 
 def count_deliveries(connection: Connection[Any]) -> dict[str, int]:
     """Return how many deliveries are in each state, without those that are over."""
-    return dict(connection.execute(_COUNT).fetchall())
+    found = dict(connection.execute(_COUNT).fetchall())
+    return {state.value: found.get(state.value, 0) for state in DeliveryState}
 
 
 def _move(connection: Connection[Any], attempt: Attempt, state: str, seconds: float = 0.0) -> None:

@@ -39,7 +39,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Renderer(Protocol):
-    """Makes a document's bytes: `projections.documents.keeping.rendering.render`."""
+    """Makes a document's bytes: `projections.documents.keeping.rendering`."""
 
     def __call__(self, connection: Connection[Any], issued: IssuedDocument, /) -> RenderedDocument:
         """Return *issued* as its reader gets it."""
@@ -83,35 +83,54 @@ class DocumentKeeper:
             tried += 1
         return tried
 
+    def render_now(self, number: str) -> None:
+        """Render document *number* if it is booked and nobody has.
+
+        Raises:
+            UnknownInvoiceError: If there is none of that number.
+            Exception: Whatever makes it fail.
+        """
+        while follow_feed(self._connection):
+            pass
+        issued = read_issued(self._connection, self._issuer, number)
+        with self._connection.transaction():
+            if hold_task(self._connection, number):
+                self._keep(issued)
+
     def _attempt(self, number: str) -> None:
         """Render document *number*; what its content makes fail is noted, and tried again later.
 
         Raises:
             psycopg.Error: If the database is away.
         """
-        subject: Subject | None = None
+        issued: IssuedDocument | None = None
         try:
             with self._connection.transaction():
                 if not hold_task(self._connection, number):
                     return
                 issued = read_issued(self._connection, self._issuer, number)
-                subject = self._subject_of(issued)
-                if subject is None:
-                    note_erased(self._connection, number)
-                    return
-                rendered = self._render(self._connection, issued)
-                if keep(self._connection, subject, issued, rendered):
-                    put_down(self._connection, self._declarations.of(self._connection), issued)
-                end_task(self._connection, number)
+                self._keep(issued)
         except Exception as error:
             if isinstance(error, psycopg.Error) and not is_of_content(error):
                 raise
             self.failed += 1
+            why = f"{type(error).__name__}: {error}"
             _LOGGER.error("%s was not rendered: %s", number, type(error).__name__)  # noqa: TRY400 - a trace may quote its reader
+            subject = None if issued is None else self._subject_of(issued)
             if subject is not None:
-                note_failure(self._connection, subject, number, f"{type(error).__name__}: {error}")
-        else:
+                note_failure(self._connection, subject, number, why)
+
+    def _keep(self, issued: IssuedDocument) -> None:
+        """Render *issued*, keep it and put its delivery down, within the caller's transaction."""
+        number, subject = issued.document.number, self._subject_of(issued)
+        if subject is None:
+            note_erased(self._connection, number)
+            return
+        rendered = self._render(self._connection, issued)
+        if keep(self._connection, subject, issued, rendered):
+            put_down(self._connection, self._declarations.of(self._connection), issued)
             self.rendered += 1
+        end_task(self._connection, number)
 
     def _subject_of(self, issued: IssuedDocument) -> Subject | None:
         key = keys_of(self._connection, [issued.subject]).get(issued.subject)

@@ -17,7 +17,7 @@ from ledger.persons.sealing import Subject, seal_bytes, unseal_bytes
 from ledger.persons.store import keys_of
 from projections.documents.keeping.issued import IssuedDocument
 from projections.documents.kinds import DocumentKind
-from projections.errors import ProjectionError
+from projections.errors import ProjectionError, UnknownInvoiceError
 
 _KEEP: LiteralString = """
 INSERT INTO rendered_document (number, kind, language, subject, invoice_sha256, pdf_sha256,
@@ -29,6 +29,7 @@ SELECT number, kind, language, subject, invoice_sha256, pdf_sha256, xml_sha256, 
        rendered_at, pdf, xml
 FROM rendered_document WHERE number = %s
 """
+_ISSUED: LiteralString = "SELECT FROM issued_invoice WHERE number = %s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ def read_kept(connection: Connection[Any], number: str) -> KeptDocument:
     """Return document *number* as it was rendered once.
 
     Raises:
+        UnknownInvoiceError: If there is none of that number.
         NotRenderedError: If it is not, or not yet.
         ErasedDocumentError: If who it is for was erased: nobody opens it any more.
         BrokenSealError: If its bytes were changed.
@@ -97,7 +99,8 @@ def read_kept(connection: Connection[Any], number: str) -> KeptDocument:
     """
     row = connection.execute(_READ, (number,)).fetchone()
     if row is None:
-        raise NotRenderedError(number)
+        is_issued = connection.execute(_ISSUED, (number,)).fetchone() is not None
+        raise NotRenderedError(number) if is_issued else UnknownInvoiceError(number)
     subject_id, (pdf, xml) = row[3], row[-2:]
     key = keys_of(connection, [subject_id]).get(subject_id)
     if key is None:

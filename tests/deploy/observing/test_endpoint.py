@@ -237,6 +237,7 @@ def test_each_part_has_the_next_port() -> None:
         "invoicing": ("127.0.0.1", base + 3),
         "publishing": ("127.0.0.1", base + 4),
         "interface": ("127.0.0.1", base + 5),
+        "documents": ("127.0.0.1", base + 6),
     }
 
 

@@ -33,6 +33,7 @@ from ledger.database import connect as connect_database
 from ledger.desk.apply import apply_files
 from ledger.log.postgres import PostgresEventLog
 from ledger.sessions.states import SessionState
+from projections.documents.delivery.outbox import DeliveryState
 from tests.deploy.observing.stations import MASTER_DATA, call, station
 
 Values = dict[tuple[str, ...], float]
@@ -142,6 +143,7 @@ def test_what_a_station_does_is_counted_and_its_words_are_no_labels(system: Syst
     assert sum(worker["wattledger_records_taken_total"].values()) >= 2
 
     closed = {"in", "out", *PARTS, *DIALECTS, *Reason, *SessionState, *AsideStep, *HowTold, "0.1.0"}
+    closed |= set(DeliveryState)
     closed |= {str(partition) for partition in range(PARTITIONS)}
     labels = {
         label
@@ -167,6 +169,7 @@ def test_a_part_that_is_killed_is_told_of_and_keeps_its_port(
     told = scrape(system, "up")
     assert told["wattledger_restarts_total"] == {
         ("interface",): 0, ("stations",): 0, ("worker",): 1, ("invoicing",): 0,
+        ("documents",): 0,
     }  # fmt: skip
     assert set(told["wattledger_part_running"].values()) == {1}
 

@@ -1,0 +1,1 @@
+"""Commands about documents: as their readers get them, and what became of them."""

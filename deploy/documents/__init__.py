@@ -1,0 +1,1 @@
+"""Documents in a running system: the process that renders and delivers them, and its ways."""

@@ -1,0 +1,33 @@
+"""A kept document in its other forms, made when somebody asks."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from psycopg import Connection
+
+from ledger.database import dsn_of
+from ledger.invoices.issuer import InvoiceIssuer
+from projections.documents.electronic.tax_categories import is_electronic
+from projections.documents.electronic.ubl_writer import ubl
+from projections.documents.keeping.issued import IssuedDocument, read_issued, shown
+from projections.documents.keeping.rendering import paid_minor
+from projections.documents.paid import paid_from_balance
+
+
+def as_ubl(connection: Connection[Any], number: str) -> bytes | None:
+    """Return document *number* as UBL; None where EN 16931 cannot say it.
+
+    Raises:
+        UnknownInvoiceError: If there is none.
+    """
+    sight = shown(connection, _issued(connection, number).document)
+    if not is_electronic(sight):
+        return None
+    return ubl(sight, paid_minor=paid_minor(sight, paid_from_balance(connection, number)))
+
+
+def _issued(connection: Connection[Any], number: str) -> IssuedDocument:
+    with closing(InvoiceIssuer(dsn_of(connection))) as issuer:
+        return read_issued(connection, issuer, number)
