@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, final
 
 from lxml import etree
 
@@ -23,6 +23,7 @@ NAMESPACES = {
 Element = Any
 
 
+@final
 class Part:
     """An element, asked for what lies below it by paths."""
 
