@@ -12,11 +12,7 @@ from typing import Final
 from babel.core import Locale, get_cldr_version
 
 from ledger.invoices.document import TaxTotal
-from projections.documents.languages.catalogue import (
-    SOURCE,
-    catalogues_sha256,
-    translations_of,
-)
+from projections.documents.languages.catalogue import SOURCE, catalogues_sha256, translations_of
 from projections.documents.languages.moments import Moments
 from projections.documents.languages.numerals import Numerals
 from projections.documents.languages.sentences import LABELS, TEMPLATES, label_context
@@ -26,6 +22,7 @@ from tariffs.phrases.wording import NO_CONTEXT, Context, Wording
 from tariffs.taxes.names import tax_name
 
 LANGUAGES: Final = ("de", "en", "en-US", "es", "fr", "it", "nl", "pl", "sv")
+_BY_LOWER_CASE: Final = {tag.lower(): tag for tag in LANGUAGES}
 _LOCALES: Final = {"en": "en_GB", "en-US": "en_US"}
 _MINUTE: Final = 60
 _MONTH: Final = len("2026-03")
@@ -115,10 +112,8 @@ class Language:
         minutes, rest = divmod(abs(seconds), _MINUTE)
         hours, minutes = divmod(minutes, _MINUTE)
         parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
-        said = [self._counted(count, unit) for count, unit in parts if count] or [
-            self._counted(0, "s")
-        ]
-        text = " ".join(said)
+        shown = [part for part in parts if part[0]] or [(0, "s")]
+        text = " ".join(self._counted(count, unit) for count, unit in shown)
         return f"{self._numerals.minus}{text}" if seconds < 0 else text
 
     def unit(self, unit: str, quantity: Decimal) -> str:
@@ -181,11 +176,6 @@ def _language(tag: str) -> Language:
     return Language(tag)
 
 
-@cache
-def _by_lower_case() -> dict[str, str]:
-    return {tag.lower(): tag for tag in LANGUAGES}
-
-
 def language_of(tag: str) -> Language:
     """Return the language that serves a reader of *tag* (BCP 47) best; English where none does.
 
@@ -193,7 +183,7 @@ def language_of(tag: str) -> Language:
     """
     parts = tag.replace("_", "-").lower().split("-", 2)
     for length in (2, 1):
-        found = _by_lower_case().get("-".join(parts[:length]))
+        found = _BY_LOWER_CASE.get("-".join(parts[:length]))
         if found is not None:
             return _language(found)
     return _language(SOURCE)

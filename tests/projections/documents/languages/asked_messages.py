@@ -67,6 +67,8 @@ OFFERED: Final = frozenset(
         "Taxable amount",
         "Unit",
         "Why",
+        "You have {amount} in credit with us.",
+        "You owe us {amount}.",
         "Your credit note {number}",
         "Your document is attached.",
         "Your document is here: {link}",
