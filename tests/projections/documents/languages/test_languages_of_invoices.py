@@ -106,7 +106,7 @@ def test_each_line_says_what_it_is_for_and_why(tag: str) -> None:
     assert [said(language, line, invoice.currency) for line in invoice.lines] == LINES[tag]
 
 
-@pytest.mark.parametrize("tag", set(LANGUAGES) - {"en", "en-US"})
+@pytest.mark.parametrize("tag", [tag for tag in LANGUAGES if not tag.startswith("en")])
 def test_no_line_says_anything_in_english(tag: str) -> None:
     invoice = an_invoice()
     english, language = language_of("en"), language_of(tag)
