@@ -54,8 +54,8 @@ def missing(made: ElectronicInvoice) -> Iterator[RuleProblem]:
         ("BR-DE-6", contact and contact.phone, "the seller's contact.phone"),
         ("BR-DE-7", contact and contact.email, "the seller's contact.email"),
         ("BR-DE-1", made.payment, "the seller's bank"),
-        ("BR-DE-15", made.buyer_reference, "the buyer's buyer_reference"),
         ("BR-DE-16", seller.vat_id or seller.tax_number, "the seller's vat_id or tax_number"),
+        ("BR-DE-15", made.buyer_reference, "the buyer's buyer_reference"),
         ("PEPPOL-EN16931-R010", buyer.electronic_address, "the buyer's electronic_address"),
         ("PEPPOL-EN16931-R020", seller.electronic_address, "the seller's email"),
     ):

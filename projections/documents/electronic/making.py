@@ -18,7 +18,6 @@ from projections.documents.electronic.electronic_invoice import (
     ElectronicInvoice,
     ElectronicLine,
     NetPrice,
-    TaxCategory,
 )
 from projections.documents.electronic.german_public_buyers import is_german_public_buyer, missing
 from projections.documents.electronic.net_price import PIECE, net_price
@@ -26,7 +25,6 @@ from projections.documents.electronic.parties import buyer_of, payment_of, selle
 from projections.documents.electronic.problems import NotElectronicError, RuleProblem
 from projections.documents.electronic.tax_categories import (
     WITHIN_THE_COMMUNITY,
-    CategorySum,
     TaxCategories,
     categories_of,
     exemption_code,
@@ -34,11 +32,10 @@ from projections.documents.electronic.tax_categories import (
     net_minor_of,
 )
 from projections.documents.electronic.texts import one_line
+from projections.documents.electronic.undeclared import undeclared
 from projections.documents.languages.language import Language, language_of
 from tariffs.phrases.phrase import phrase
 from tariffs.quantities import EXACT
-
-_NO_TAX = TaxCategory(WITHOUT_TAX, None)
 
 
 class _Making(NamedTuple):
@@ -62,11 +59,12 @@ def electronic_invoice(shown: ShownInvoice, *, paid_minor: int = 0) -> Electroni
     if not is_electronic(shown):
         raise NotElectronicError(shown.number, [_NO_VAT])
     language = language_of(shown.language)
-    making = _Making(shown, language, categories_of(shown, language))
     is_public = is_german_public_buyer(shown)
+    making = _Making(shown, language, categories_of(shown, language, is_public=is_public))
     lines = _lines(making)
     made = _document(making, lines, paid_minor=paid_minor, is_public=is_public)
-    problems = [*_unlike(shown, made), *(missing(made) if is_public else ())]
+    lacking = missing(made) if is_public else ()
+    problems = [*_unlike(shown, made), *undeclared(made), *lacking]
     if problems:
         raise NotElectronicError(shown.number, problems)
     return made
@@ -160,7 +158,7 @@ def _free(making: _Making, number: int, session: InvoicedSession) -> ElectronicL
         net=making.money(0),
         starts_on=session.starts_at.date(),
         ends_on=session.ends_at.date(),
-        category=_NO_TAX,
+        category=next(iter(making.categories.sums)),
         name=making.language.text("Charging session"),
         description=None,
         attributes=_attributes(making.language, session),
@@ -176,7 +174,6 @@ def _attributes(language: Language, session: InvoicedSession) -> tuple[tuple[str
 
 
 def _taxes(making: _Making) -> tuple[CategoryTotal, ...]:
-    sums = making.categories.sums or {_NO_TAX: CategorySum(0, 0, ())}
     return tuple(
         CategoryTotal(
             category=category,
@@ -185,7 +182,7 @@ def _taxes(making: _Making) -> tuple[CategoryTotal, ...]:
             exemption=one_line("; ".join(owed.exemptions)),
             exemption_code=exemption_code(category),
         )
-        for category, owed in sums.items()
+        for category, owed in making.categories.sums.items()
     )
 
 

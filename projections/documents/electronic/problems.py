@@ -34,3 +34,7 @@ class ValidatorMissingError(ProjectionError):
     def __init__(self, why: str) -> None:
         super().__init__(f"the official rules of EN 16931 could not be asked: {why}")
         self.why = why
+
+    def __reduce__(self) -> tuple[type[ValidatorMissingError], tuple[str]]:
+        # Other processes are told the same: not the sentence as its own reason.
+        return type(self), (self.why,)

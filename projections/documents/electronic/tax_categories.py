@@ -3,7 +3,8 @@
 It knows VAT alone, each rate once. So equal rates of two countries are one category here. A tax
 per kWh is no VAT: it stands as lines by its own name, exempt (E) with that name as the reason. What
 bears no VAT is "not subject to VAT" (O), which no document may have beside anything else (BR-O-11
-to BR-O-14): beside other categories it is exempt, too, and its reason says so.
+to BR-O-14) and no German public buyer takes, who wants a rate of everything (BR-DE-14): there it is
+exempt, too, and its reason says so.
 
 A sales tax, and two taxes on one sum, it cannot say: those documents have no such form.
 """
@@ -56,7 +57,10 @@ class CategorySum(NamedTuple):
 
 
 class TaxCategories(NamedTuple):
-    """The categories of a document in their order, and which one each of its taxes became."""
+    """The categories of a document in their order, and which one each of its taxes became.
+
+    A document without lines has one, of nothing.
+    """
 
     of_taxes: Mapping[TaxKey, TaxCategory]
     sums: Mapping[TaxCategory, CategorySum]
@@ -87,15 +91,20 @@ def net_minor_of(line: InvoiceLine) -> int:
     return line.net_minor if line.vat_percent is not None else line.net_minor + line.vat_minor
 
 
-def categories_of(shown: ShownInvoice, language: Language) -> TaxCategories:
-    """Return the categories of the taxes of *shown*, which `is_electronic`."""
+def categories_of(shown: ShownInvoice, language: Language, *, is_public: bool) -> TaxCategories:
+    """Return the categories of the taxes of *shown*, which `is_electronic`.
+
+    *is_public*: its buyer is a German public one.
+    """
     of_taxes: dict[TaxKey, TaxCategory] = {}
     sums: defaultdict[TaxCategory, list[tuple[int, int, str]]] = defaultdict(list)
-    untaxed = _NO_VAT if all(map(_bears_no_vat, shown.taxes)) else _EXEMPT
+    untaxed = _EXEMPT if is_public or not all(map(_bears_no_vat, shown.taxes)) else _NO_VAT
     for vat, tax in zip(shown.vat, shown.taxes, strict=True):
         category = _category(tax, untaxed)
         of_taxes[vat.country, vat.percent, vat.name, vat.reverse_charge] = category
         sums[category].append((*_owed(vat, tax, category), _exemption(vat, tax, language)))
+    if not sums:
+        sums[untaxed].append((0, 0, language.text(_EXEMPTIONS[WITHOUT_TAX])))
     return TaxCategories(
         of_taxes,
         {

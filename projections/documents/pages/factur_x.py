@@ -10,17 +10,27 @@ ISO 32000-1, 7.5.6 (incremental updates) and 7.5.4 (cross-reference table).
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
+from projections.documents.electronic.electronic_invoice import XRECHNUNG
 from projections.errors import ProjectionError
 
-FILE_NAME: Final = "factur-x.xml"
+
+class FacturXProfile(NamedTuple):
+    """By which name an invoice is attached, and to which profile it says to conform."""
+
+    file_name: str
+    level: str
+
+
+_EN16931: Final = FacturXProfile("factur-x.xml", "EN 16931")
+_GERMAN: Final = FacturXProfile("xrechnung.xml", "XRECHNUNG")
 _NAMESPACE: Final = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
-_VALUES: Final = {
-    "DocumentType": ("INVOICE", "INVOICE, for credit notes too"),
-    "DocumentFileName": (FILE_NAME, "name of the embedded XML file"),
-    "Version": ("1.0", "version of the standard that the XML file follows"),
-    "ConformanceLevel": ("EN 16931", "profile of the XML file"),
+_MEANINGS: Final = {
+    "DocumentType": "INVOICE, for credit notes too",
+    "DocumentFileName": "name of the embedded XML file",
+    "Version": "version of the standard that the XML file follows",
+    "ConformanceLevel": "profile of the XML file",
 }
 _END: Final = b"</rdf:RDF>"
 _SCHEMAS: Final = re.compile(rb"<pdfaExtension:schemas>\s*<rdf:Bag>")
@@ -42,7 +52,12 @@ class StrangePagesError(ProjectionError):
         self.what = what
 
 
-def with_factur_x(page: bytes) -> bytes:
+def profile_of(xml: bytes) -> FacturXProfile:
+    """Return the profile of an invoice: that of German public buyers has a name of its own."""
+    return _GERMAN if f">{XRECHNUNG}<".encode() in xml else _EN16931
+
+
+def with_factur_x(page: bytes, profile: FacturXProfile) -> bytes:
     """Return the PDF/A-3 *page*, which has the XML attached, with the metadata that say so.
 
     Raises:
@@ -56,7 +71,7 @@ def with_factur_x(page: bytes) -> bytes:
     number = int(catalog[1])
     content = _found("metadata", _CONTENT.match(page, _offset(page, entries, number)))
     length, opening = content.groups()
-    marked = _marked(page[content.end() : content.end() + int(length)])
+    marked = _marked(page[content.end() : content.end() + int(length)], profile)
     at = len(page) + 1
     newer = b"%d 0 obj\n<</Length %d%s%s\nendstream\nendobj\n" % (
         number,
@@ -81,14 +96,17 @@ def _offset(page: bytes, entries: int, number: int) -> int:
     return int(page[at : at + 10] or b"-1")
 
 
-def _marked(metadata: bytes) -> bytes:
+def _marked(metadata: bytes, profile: FacturXProfile) -> bytes:
     listed = _found("schemas", _SCHEMAS.search(metadata)).end()
     before, end, after = metadata.rpartition(_END)
-    return before[:listed] + _schema() + before[listed:] + _values() + end + after
+    return before[:listed] + _schema() + before[listed:] + _values(profile) + end + after
 
 
-def _values() -> bytes:
-    values = "".join(f"<fx:{name}>{value}</fx:{name}>" for name, (value, _) in _VALUES.items())
+def _values(profile: FacturXProfile) -> bytes:
+    said = "INVOICE", profile.file_name, "1.0", profile.level
+    values = "".join(
+        f"<fx:{name}>{value}</fx:{name}>" for name, value in zip(_MEANINGS, said, strict=True)
+    )
     return (
         f'<rdf:Description rdf:about="" xmlns:fx="{_NAMESPACE}">{values}</rdf:Description>'
     ).encode()
@@ -101,7 +119,7 @@ def _schema() -> bytes:
         "<pdfaProperty:valueType>Text</pdfaProperty:valueType>"
         "<pdfaProperty:category>external</pdfaProperty:category>"
         f"<pdfaProperty:description>{meaning}</pdfaProperty:description></rdf:li>"
-        for name, (_, meaning) in _VALUES.items()
+        for name, meaning in _MEANINGS.items()
     )
     return (
         '<rdf:li rdf:parseType="Resource">'

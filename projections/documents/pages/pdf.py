@@ -11,7 +11,7 @@ from ledger.invoices.shown import ShownInvoice
 from projections.documents.content.invoice import invoice_sheet
 from projections.documents.content.legible import legible_content
 from projections.documents.evidence import DocumentEvidence
-from projections.documents.pages.factur_x import with_factur_x
+from projections.documents.pages.factur_x import profile_of, with_factur_x
 from projections.documents.pages.typesetting import typeset
 from projections.documents.paid import Paid
 
@@ -28,7 +28,7 @@ def pdf(
 
     Args:
         shown: The document with everything that its reader is told.
-        xml: The electronic invoice (CII, profile EN 16931) to attach, None: there is none.
+        xml: The electronic invoice (CII) to attach, None: there is none.
         evidence: From `gather_evidence`, or `NO_EVIDENCE`.
         logo: The seller's, a data URI.
         paid: From `paid_from_balance`.
@@ -40,8 +40,10 @@ def pdf(
     inputs = {"sheet": msgspec.json.encode(legible_content(sheet)).decode(), **_logo(logo)}
     if xml is None:
         return typeset("invoice.typ", inputs, shown.issued_on)
-    page = typeset("invoice.typ", inputs | {"xml": xml.decode()}, shown.issued_on)
-    return with_factur_x(page)
+    profile = profile_of(xml)
+    attached = {"xml": xml.decode(), "xml-name": profile.file_name}
+    page = typeset("invoice.typ", inputs | attached, shown.issued_on)
+    return with_factur_x(page, profile)
 
 
 def _logo(uri: str | None) -> dict[str, str]:

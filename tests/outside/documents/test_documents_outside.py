@@ -8,11 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from projections.documents.electronic.cii_writer import cii
+from projections.documents.electronic.tax_categories import is_electronic
+from projections.documents.electronic.ubl_writer import ubl
 from tests.outside.documents.fifty import Written, fifty
 from tests.outside.documents.judge import ARCHIVE, EN, FACTUR_X, GERMAN, PDF_A, Verdict, judged
 from tests.outside.documents.programs import NAMES, class_path, how_to_get_judges
-from tests.projections.documents.electronic.electronic_samples import LEITWEG_ID
+from tests.projections.documents.electronic.electronic_samples import LEITWEG_ID, cases, public
 
 pytestmark = [
     pytest.mark.slow,
@@ -59,6 +63,22 @@ def test_each_judge_spoke_of_all_that_it_should(
     assert len(by_judge[GERMAN]) == 2 * len([e for e in documents if "public buyer" in e.name])
 
 
+def test_every_priced_case_is_valid_in_both_syntaxes_for_a_public_buyer_too(tmp_path: Path) -> None:
+    files = []
+    for name, shown in cases().items():
+        if is_electronic(shown):
+            buyer = replace(public(shown).buyer, vat_id=shown.buyer.vat_id)
+            for written in (cii, ubl):
+                files.append(tmp_path / f"{name}.{written.__name__}.xml")
+                files[-1].write_bytes(written(replace(public(shown), buyer=buyer)))
+
+    found = judged(files)
+
+    assert len(files) > 180
+    assert [str(each) for each in found if not each.valid] == []
+    assert {each.file for each in found if each.judge == GERMAN} == set(map(str, files))
+
+
 JUDGES = (ARCHIVE, PDF_A, FACTUR_X, EN, GERMAN)
 
 
@@ -67,7 +87,7 @@ def broken(file: Path, folder: Path, *, what: bytes, by: bytes) -> Path:
     content = file.read_bytes()
     assert what in content
     copy = folder / file.name
-    copy.write_bytes(content.replace(what, by, 1))
+    copy.write_bytes(content.replace(what, by))
     return copy
 
 

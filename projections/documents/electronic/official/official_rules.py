@@ -13,6 +13,7 @@ from projections.documents.electronic.problems import RuleProblem, ValidatorMiss
 _SVRL: Final = "{http://purl.oclc.org/dsdl/svrl}"
 _TOLD: Final = (f"{_SVRL}failed-assert", f"{_SVRL}successful-report")
 _FIRED: Final = f"{_SVRL}fired-rule"
+_PRE_EVALUATE: Final = "http://saxon.sf.net/feature/preEvaluateDocFunction"
 _NO_ERROR: Final = frozenset({"warning", "information", "info"})
 """What rules say by the way; the rest is against the document, also without a flag."""
 
@@ -68,14 +69,11 @@ class OfficialRules:
                 yield RuleProblem("XSD", error.message, error.path or "")
 
     def _of_schematron(self, xml: bytes, name: str) -> Iterator[RuleProblem]:
-        self._processor = self._processor or self._new_processor(license=False)
-        if name not in self._rules:
-            compiler = self._processor.new_xslt30_processor()
-            self._rules[name] = compiler.compile_stylesheet(stylesheet_file=str(self._file(name)))
+        rules = self._compiled(name)
         # XRechnung's name is not among those that the profile knows; its rules are the same ones.
         text = xml.decode().replace(f">{XRECHNUNG}<", f">{EN16931}<", 1)
         node = self._processor.parse_xml(xml_text=text)
-        report = self._rules[name].transform_to_string(xdm_node=node)
+        report = rules.transform_to_string(xdm_node=node)
         told = self._etree.fromstring(report.encode(), self._parser)
         if told.tag != f"{_SVRL}schematron-output" or told.find(_FIRED) is None:
             why = f"{name} gave no report"
@@ -87,6 +85,16 @@ class OfficialRules:
                 yield RuleProblem(
                     each.get("id") or rule, message.lstrip(" -") or words, each.get("location", "")
                 )
+
+    def _compiled(self, name: str) -> Any:  # noqa: ANN401 - Saxon says nothing of its types
+        if self._processor is None:
+            self._processor = self._new_processor(license=False)
+            # The lists of codes are read once, with the rules, and not for each document.
+            self._processor.set_configuration_property(_PRE_EVALUATE, "true")
+        if name not in self._rules:
+            compiler = self._processor.new_xslt30_processor()
+            self._rules[name] = compiler.compile_stylesheet(stylesheet_file=str(self._file(name)))
+        return self._rules[name]
 
     def _file(self, name: str) -> Path:
         file = self._folder / name

@@ -74,21 +74,30 @@ class Validator:
 
 
 _lock = threading.Lock()
-_judges: dict[tuple[int, Callable[[], Rules]], queue.Queue[_Question]] = {}
+_judges: dict[Callable[[], Rules], queue.Queue[_Question]] = {}
+_home: int | None = None
+"""The process in which the first thread was started."""
 
 
 def _judge_of(rules: Callable[[], Rules]) -> queue.Queue[_Question]:
-    """Return the questions of this process's thread, which is started with the first of them."""
-    # A fork has no threads of its parent.
-    key = os.getpid(), rules
+    """Return the questions of this process's thread, which is started with the first of them.
+
+    Raises:
+        ValidatorMissingError: In a fork of a process that has such a thread.
+    """
+    global _home  # noqa: PLW0603 - there is one Saxon in a process
     with _lock:
-        if key not in _judges:
+        _home = _home or os.getpid()
+        if _home != os.getpid():
+            why = "Saxon runs in the process that this one was forked from, and would abort here"
+            raise ValidatorMissingError(why)
+        if rules not in _judges:
             questions: queue.Queue[_Question] = queue.Queue(WAITING_MAX)
             threading.Thread(
                 target=_judge, args=(questions, rules), name="official-rules", daemon=True
             ).start()
-            _judges[key] = questions
-        return _judges[key]
+            _judges[rules] = questions
+        return _judges[rules]
 
 
 def _judge(questions: queue.Queue[_Question], make: Callable[[], Rules]) -> None:

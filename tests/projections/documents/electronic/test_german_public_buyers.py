@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
+import pikepdf
 import pytest
 from msgspec.structs import replace
 from stdnum.de import leitweg
 
 from ledger.invoices.document import BuyerReferences, SellerDetails
+from ledger.invoices.shown import ShownInvoice
 from ledger.master_data.addresses import Address, Contact
 from projections.documents.electronic.cii_writer import cii
 from projections.documents.electronic.electronic_invoice import EN16931, XRECHNUNG
 from projections.documents.electronic.german_public_buyers import is_leitweg_id
 from projections.documents.electronic.making import electronic_invoice
 from projections.documents.electronic.problems import NotElectronicError
+from projections.documents.evidence import NO_EVIDENCE
+from projections.documents.pages.pdf import pdf
 from tests.projections.documents.electronic.electronic_samples import (
     LEITWEG_ID,
     SELLER,
@@ -94,3 +100,27 @@ def test_all_that_lacks_is_said_together_and_where_to_declare_it() -> None:
 
 def test_the_reference_stands_in_it() -> None:
     assert f"<ram:BuyerReference>{LEITWEG_ID}</ram:BuyerReference>" in cii(SHOWN).decode()
+
+
+@pytest.mark.parametrize(
+    ("shown", "file_name", "level"),
+    [
+        (SHOWN, "xrechnung.xml", "XRECHNUNG"),
+        (
+            replace(SHOWN, buyer_references=BuyerReferences(buyer_reference="Depot 7")),
+            "factur-x.xml",
+            "EN 16931",
+        ),
+    ],
+)
+def test_the_pages_say_which_profile_the_invoice_in_them_has(
+    shown: ShownInvoice, file_name: str, level: str
+) -> None:
+    pages = pdf(shown, xml=cii(shown), evidence=NO_EVIDENCE)
+
+    with pikepdf.open(BytesIO(pages)) as document:
+        metadata = document.Root.Metadata.read_bytes().decode()
+        assert list(document.attachments) == [file_name]
+        assert document.attachments[file_name].get_file().read_bytes() == cii(shown)
+    assert f"<fx:DocumentFileName>{file_name}</fx:DocumentFileName>" in metadata
+    assert f"<fx:ConformanceLevel>{level}</fx:ConformanceLevel>" in metadata

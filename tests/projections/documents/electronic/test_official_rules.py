@@ -57,6 +57,7 @@ DEFECTS = [
     ),
     Defect("the quantity is another one", {'unitCode="KWH">10<': 'unitCode="KWH">1000<'}),
     Defect("a line counts in another unit", {'unitCode="KWH">10<': 'unitCode="KGM">10<'}),
+    Defect("a line counts in no unit at all", {'unitCode="KWH"': 'unitCode="XYZ"'}),
     Defect("the seller's VAT id has wrong check digits", {"DE136695976": "DE136695970"}),
     Defect("the seller's VAT id is no number", {"DE136695976": "DE"}),
     Defect("the IBAN has wrong check digits", {"DE02120300000000202051": "DE99120300000000202051"}),
@@ -109,3 +110,18 @@ def test_and_refuse_what_they_know(right: str, wrong: str, rule: str) -> None:
     found = Validator().problems(VALID.replace(right, wrong).encode())
 
     assert rule in {each.rule for each in found}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (amount("InvoiceCurrencyCode", "EUR"), amount("InvoiceCurrencyCode", "EUX")),
+        (amount("CountryID", "DE"), amount("CountryID", "ZZ")),
+        ('<ram:URIID schemeID="EM">', '<ram:URIID schemeID="XX">'),
+        (amount("TypeCode", "58"), amount("TypeCode", "99")),
+    ],
+)
+def test_and_a_code_that_is_in_no_list(right: str, wrong: str) -> None:
+    assert right in VALID
+
+    assert Validator().problems(VALID.replace(right, wrong).encode()) != ()

@@ -95,6 +95,14 @@ def test_a_process_of_its_own_judges_for_itself() -> None:
         assert pool.apply(_problems, (CII,)) == ()
 
 
+def test_in_a_fork_of_a_process_that_judged_it_is_refused_and_nothing_aborts() -> None:
+    Validator().problems(CII)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        asked = pool.apply_async(_problems, (CII,))
+        with pytest.raises(ValidatorMissingError, match="forked"):
+            asked.get(30)
+
+
 def _problems(xml: bytes) -> tuple[RuleProblem, ...]:
     return Validator().problems(xml)
 
