@@ -14,7 +14,7 @@ from projections.documents.content.sheet import Appendix, Grid, Head, Item, Sess
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import SessionEvidence, ShownReading
 
-_ROWS_IN_ALL, _ROWS_MIN = 1200, 8
+_ROWS_IN_ALL, _ROWS_MIN = 1200, 4
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MILLI_WH: Final = Decimal("0.001")
@@ -100,7 +100,7 @@ def _line(teller: Teller, line: InvoiceLine) -> Item:
     label = language.text("Line {line}", line=str(line.line))
     parts = [
         language.words(line.said),
-        teller.span(line.starts_at, line.ends_at),
+        teller.span(line.starts_at, line.ends_at, seconds=True),
         f"{teller.quantity(line)} {_TIMES} {teller.price(line)}",
         *map(language.words, line.codes),
     ]
@@ -145,7 +145,7 @@ def _grid(teller: Teller, rows: Sequence[Row], starts_at: datetime) -> Grid:
         ),
         rows=tuple(
             (
-                language.moment(at.astimezone(local)),
+                language.moment(at.astimezone(local), seconds=True),
                 _register(teller, reading),
                 teller.energy(energy_wh),
                 reading.record if reading else text("interpolated"),

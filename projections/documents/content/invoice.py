@@ -58,7 +58,7 @@ def invoice_sheet(
         logo=logo or "",
         sender=sender_line(teller, shown.seller),
         recipient=tuple(_recipient(teller, shown)),
-        items=tuple(_items(teller, shown)),
+        items=tuple(_items(teller, shown, kind)),
         outcome=_outcome(teller, shown, kind, left_minor),
         opening=tuple(_opening(teller, shown, kind, paid)),
         heads=_heads(teller, shown),
@@ -117,7 +117,7 @@ def _recipient(teller: Teller, shown: ShownInvoice) -> list[str]:
     return [teller.name(shown.buyer.name), *address_lines(teller, shown.buyer, home)]
 
 
-def _items(teller: Teller, shown: ShownInvoice) -> Iterator[Item]:
+def _items(teller: Teller, shown: ShownInvoice, kind: DocumentKind) -> Iterator[Item]:
     language, references = teller.language, shown.buyer_references
     text = language.text
     yield Item(text("Number"), shown.number)
@@ -129,7 +129,7 @@ def _items(teller: Teller, shown: ShownInvoice) -> Iterator[Item]:
         last = max(each.ends_at for each in shown.sessions).date()
         days = [language.day(first)] if first == last else [language.day(first), language.day(last)]
         yield Item(text("Period of supply"), f" {DASH} ".join(days))
-    if shown.due_on is not None:
+    if shown.due_on is not None and kind is DocumentKind.INVOICE:
         yield Item(text("Due date"), language.day(shown.due_on))
     if shown.buyer.vat_id:
         yield Item(text("Your VAT ID"), shown.buyer.vat_id)

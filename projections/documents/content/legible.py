@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from unicodedata import normalize
 
 import msgspec
 
@@ -25,6 +26,8 @@ def legible(text: str) -> str:
     shown = printable(text).translate(_STAND_INS)
     if all(map(known.__contains__, map(ord, shown))):
         return shown
+    # Of a letter with its accent behind it the font may have only both together.
+    shown = normalize("NFC", shown)
     return "".join(each if ord(each) in known else _escaped(each) for each in shown)
 
 

@@ -70,11 +70,11 @@ class Teller:
         """Return a rate of tax; a dash where none applies."""
         return DASH if value is None else self.language.percent(value)
 
-    def span(self, starts_at: datetime, ends_at: datetime) -> str:
+    def span(self, starts_at: datetime, ends_at: datetime, *, seconds: bool = False) -> str:
         """Return from when until when; one moment where it is no longer."""
         if starts_at == ends_at:
-            return self.language.moment(starts_at)
-        return self.language.span(starts_at, ends_at)
+            return self.language.moment(starts_at, seconds=seconds)
+        return self.language.span(starts_at, ends_at, seconds=seconds)
 
     def reason(self, code: Phrase) -> str | None:
         """Return why a line stands as it does; None where that is no news to its reader.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from urllib.parse import unquote_to_bytes
-
 import msgspec
 
 from ledger.invoices.shown import ShownInvoice
@@ -12,6 +9,7 @@ from projections.documents.content.invoice import invoice_sheet
 from projections.documents.content.legible import legible_content
 from projections.documents.evidence import DocumentEvidence
 from projections.documents.pages.factur_x import profile_of, with_factur_x
+from projections.documents.pages.logo import logo_inputs
 from projections.documents.pages.typesetting import typeset
 from projections.documents.paid import Paid
 
@@ -37,21 +35,10 @@ def pdf(
         UnsettableError: If the typesetter refuses it.
     """
     sheet = invoice_sheet(shown, evidence, logo=logo, paid=paid)
-    inputs = {"sheet": msgspec.json.encode(legible_content(sheet)).decode(), **_logo(logo)}
+    inputs = {"sheet": msgspec.json.encode(legible_content(sheet)).decode(), **logo_inputs(logo)}
     if xml is None:
         return typeset("invoice.typ", inputs, shown.issued_on)
     profile = profile_of(xml)
     attached = {"xml": xml.decode(), "xml-name": profile.file_name}
     page = typeset("invoice.typ", inputs | attached, shown.issued_on)
     return with_factur_x(page, profile)
-
-
-def _logo(uri: str | None) -> dict[str, str]:
-    """Return the picture of a data URI as the typesetter takes it."""
-    if uri is None:
-        return {}
-    told, _, data = uri.partition(",")
-    picture = b64decode(data) if told.endswith(";base64") else unquote_to_bytes(data)
-    if told.startswith("data:image/png"):
-        return {"logo-png": msgspec.json.encode(list(picture)).decode()}
-    return {"logo-svg": picture.decode()}

@@ -18,6 +18,10 @@ from projections.errors import ProjectionError
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _STANDARD: Final = "a-3b"
+_LARGE: Final = 200_000
+"""Characters of a document of some 30 sessions, or of a statement with 1,000."""
+_REMEMBERED: Final = 10
+"""So many compilations typst keeps what it laid out: of a large document some 300 MB each."""
 _turn: Final = Lock()
 
 
@@ -37,23 +41,34 @@ def typeset(template: str, inputs: Mapping[str, str], dated: date) -> bytes:
     Raises:
         UnsettableError: If the typesetter, or the standard, refuses it.
     """
-    path = _TEMPLATES / template
+    is_large = sum(map(len, inputs.values())) > _LARGE
     with _turn:  # a compiler keeps what it is at work on
         try:
             made, warnings = _compiler().compile_with_warnings(
-                input=path,
+                input=_TEMPLATES / template,
                 root=_TEMPLATES,
                 format="pdf",
                 sys_inputs=dict(inputs),
                 pdf_standards=[_STANDARD],
                 timestamp=datetime.combine(dated, time(), UTC),
+                # Of a large document they would be ten times its bytes.
+                pdf_tags=not is_large,
             )
         except typst.TypstError as error:
             raise UnsettableError(template, error.message) from error
+        finally:
+            if is_large:
+                _forget()
     # A warning is a font that is not there, or a layout that did not come to rest.
     if warnings or not isinstance(made, bytes):
         raise UnsettableError(template, "; ".join(each.message for each in warnings))
     return made
+
+
+def _forget() -> None:
+    """Have the compiler forget what it remembers of the last document."""
+    for _ in range(_REMEMBERED + 1):
+        _compiler().compile(input=b"", root=_TEMPLATES, format="svg")
 
 
 def versions() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import unicodedata
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -154,12 +155,20 @@ def outside(made: bytes) -> list[tuple[float, float, str]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["Ηλεκτρική Κίνηση", "Електромобили ѣў", "Łódź Żółć", "O'Brien & <b>Söhne</b>"],
+    ["Ηλεκτρική Κίνηση", "Електромобили ѣў", "Łódź Żółć", "Ren\u00e9e", "O'Brien & <b>Söhne</b>"],
 )
 def test_greek_cyrillic_and_latin_names_stand_there(name: str) -> None:
     shown = an_invoice(buyer=PersonDetails(name=name))
 
     assert name in text_of(pdf(shown, xml=None, evidence=NO_EVIDENCE))
+
+
+def test_an_accent_behind_its_letter_is_set_with_it() -> None:
+    shown = an_invoice(buyer=PersonDetails(name="Rene\u0301e A\u0328 l\u0323"))
+
+    text = text_of(pdf(shown, xml=None, evidence=NO_EVIDENCE))
+
+    assert "Ren\u00e9e \u0104" in unicodedata.normalize("NFC", text)
 
 
 @pytest.mark.parametrize(

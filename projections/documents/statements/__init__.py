@@ -1,0 +1,1 @@
+"""Statements of account: what moved between two days, and the balance before and after."""

@@ -1,0 +1,186 @@
+"""The sheet of a statement of account: what moved, the balances, the sessions behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from ledger.rating.decisions import SessionRated
+from projections.documents.content.invoice import address_lines, foot, sender_line
+from projections.documents.content.sheet import Grid, Head, Item
+from projections.documents.content.teller import DASH, Teller
+from projections.documents.evidence import NO_EVIDENCE
+from projections.documents.languages.language import language_of
+from projections.documents.statements.lines import LineTable
+from projections.documents.statements.statement import (
+    Movement,
+    MovementKind,
+    ShownStatement,
+)
+
+_SECOND = timedelta(seconds=1)
+
+
+class StatementSheet(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole statement, set as `DocumentSheet` is; `number` is the period."""
+
+    language: str
+    region: str
+    title: str
+    number: str
+    seller: str
+    logo: str
+    sender: str
+    recipient: tuple[str, ...]
+    items: tuple[Item, ...]
+    outcome: Item
+    opening: tuple[str, ...]
+    tables: tuple[Grid, ...]
+    foot: tuple[tuple[str, ...], ...]
+    legal_text: str
+    page_label: str
+
+
+class StatementContent(NamedTuple):
+    """A statement's sheet, and its lines as CSV."""
+
+    sheet: StatementSheet
+    lines_csv: str
+
+
+def statement_content(
+    statement: ShownStatement,
+    sessions: Iterable[tuple[str, SessionRated]],
+    *,
+    logo: str | None = None,
+) -> StatementContent:
+    """Return what *statement* says with those *sessions*, each beside its document's number.
+
+    Of each session no more is kept than its row: they may be as many as they like.
+    """
+    teller = Teller(language_of(statement.language), NO_EVIDENCE, statement.wanted.currency)
+    text, table = teller.language.text, LineTable()
+    rows = []
+    for number, decision in sessions:
+        table.add(number, decision)
+        rows.append(_session_row(teller, number, decision))
+    language, _, region = teller.language.tag.partition("-")
+    sheet = StatementSheet(
+        language=language,
+        region=region,
+        title=text("Statement of account"),
+        number=_period(teller, statement),
+        seller=statement.seller.name,
+        logo=logo or "",
+        sender=sender_line(teller, statement.seller),
+        recipient=(
+            statement.buyer.name,
+            *address_lines(teller, statement.buyer, statement.seller.address.country),
+        ),
+        items=tuple(_items(teller, statement)),
+        outcome=Item(text("Closing balance"), teller.money(statement.closing_minor)),
+        opening=(_outcome(teller, statement.closing_minor),),
+        tables=(_movements(teller, statement), *_sessions(teller, rows)),
+        foot=foot(teller, statement.seller, statement.seller_details),
+        legal_text=statement.seller_details.legal_text,
+        page_label=text("Page {page} of {pages}", page="{page}", pages="{pages}"),
+    )
+    return StatementContent(sheet, table.text)
+
+
+def _period(teller: Teller, statement: ShownStatement) -> str:
+    wanted, day = statement.wanted, teller.language.day
+    if wanted.first_day == wanted.last_day:
+        return day(wanted.first_day)
+    return f"{day(wanted.first_day)} {DASH} {day(wanted.last_day)}"
+
+
+def _items(teller: Teller, statement: ShownStatement) -> list[Item]:
+    text = teller.language.text
+    items = [
+        Item(text("Period"), _period(teller, statement)),
+        Item(text("Customer number"), statement.wanted.customer),
+    ]
+    if statement.buyer.vat_id:
+        items.append(Item(text("Your VAT ID"), statement.buyer.vat_id))
+    return items
+
+
+def _outcome(teller: Teller, closing_minor: int) -> str:
+    text = teller.language.text
+    if closing_minor > 0:
+        return text("You owe us {amount}.", amount=teller.money(closing_minor))
+    if closing_minor < 0:
+        return text("You have {amount} in credit with us.", amount=teller.money(-closing_minor))
+    return text("Nothing is due.")
+
+
+def _movements(teller: Teller, statement: ShownStatement) -> Grid:
+    text, day, money = teller.language.text, teller.language.day, teller.money
+    wanted = statement.wanted
+    first, last = day(wanted.first_day), day(wanted.last_day)
+    return Grid(
+        title="",
+        heads=(
+            Head(text("Date")),
+            Head(text("Document")),
+            Head(text("Amount"), is_figure=True),
+            Head(text("Balance"), is_figure=True),
+        ),
+        rows=(
+            (first, text("Opening balance"), "", money(statement.opening_minor)),
+            *(
+                (
+                    day(each.day),
+                    _movement(teller, each),
+                    money(each.amount_minor),
+                    money(each.balance_minor),
+                )
+                for each in statement.movements
+            ),
+        ),
+        foot=(last, text("Closing balance"), "", money(statement.closing_minor)),
+    )
+
+
+def _movement(teller: Teller, movement: Movement) -> str:
+    text = teller.language.text
+    match movement.kind:
+        case MovementKind.INVOICE:
+            return f"{text('Invoice')} {movement.reference}"
+        case MovementKind.CREDIT_NOTE:
+            return f"{text('Credit note')} {movement.reference}"
+        case MovementKind.PAYMENT:
+            # The legal entity's key is ours; what the payer wrote follows it.
+            return f"{text('Payment')} {movement.reference.partition('/')[2]}"
+
+
+def _sessions(teller: Teller, rows: list[tuple[str, ...]]) -> list[Grid]:
+    if not rows:
+        return []
+    text = teller.language.text
+    heads = (
+        Head(text("Time")),
+        Head(text("Charging station")),
+        Head(text("Document")),
+        Head(text("Duration"), is_figure=True),
+        Head(text("Energy"), is_figure=True),
+        Head(text("Gross"), is_figure=True),
+    )
+    return [Grid(title=text("Charging sessions"), heads=heads, rows=tuple(rows))]
+
+
+def _session_row(teller: Teller, number: str, decision: SessionRated) -> tuple[str, ...]:
+    local = decision.local_zone
+    start, end = decision.started_at.astimezone(local), decision.ended_at.astimezone(local)
+    return (
+        teller.span(start, end),
+        decision.station_id,
+        number,
+        teller.language.duration((decision.ended_at - decision.started_at) // _SECOND),
+        teller.energy(decision.energy_wh),
+        teller.money(decision.gross_minor),
+    )

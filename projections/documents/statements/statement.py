@@ -1,0 +1,213 @@
+"""A statement of account: gathered from the journal, the documents and the ratings behind them.
+
+What a customer owes is what its documents charged, less what it paid: the sum of the postings to
+its receivables and its prepaid account. Settling a document from the prepaid account moves nothing
+between the customer and the seller, and so is no row of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+from typing import Any, Final, LiteralString, NamedTuple
+
+import msgspec
+from psycopg import Connection
+
+from ledger.books.accounts import RECEIVABLE
+from ledger.books.decisions_store import rated_sessions
+from ledger.declared.declarations import Declarations
+from ledger.declared.store import load_declarations
+from ledger.invoices.document import Party, SellerDetails, seller_details_of
+from ledger.master_data.customers import Customer, PersonDetails
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.persons.store import read_blobs
+from ledger.rating.decisions import SessionRated, SessionRevision
+from projections.errors import ProjectionError
+from tariffs.zones import zone
+
+SESSIONS_AT_ONCE: Final = 200
+"""So many ratings are in memory at a time, however many a statement has."""
+
+_MOVED: LiteralString = """
+SELECT CASE WHEN invoice.credits IS NULL THEN 'invoice' ELSE 'credit_note' END AS kind,
+       invoice.number AS reference, entry.booked_at, sum(leg.amount)::bigint AS minor
+FROM issued_invoice AS invoice
+JOIN journal_entry AS entry ON entry.entry_id =
+    CASE WHEN invoice.credits IS NULL THEN 'invoice:' ELSE 'credit:' END || invoice.number
+CROSS JOIN unnest(entry.accounts, entry.parties, entry.currencies, entry.amounts)
+    AS leg (account, party, currency, amount)
+WHERE invoice.customer = %(customer)s AND invoice.legal_entity = %(legal_entity)s
+  AND invoice.currency = %(currency)s AND leg.account = %(receivable)s
+  AND leg.party = %(customer)s AND leg.currency = %(currency)s
+  AND entry.booked_at < %(until)s
+GROUP BY kind, reference, entry.booked_at
+UNION ALL
+SELECT 'payment', substr(entry_id, 9), booked_at, amounts[1]
+FROM journal_entry
+WHERE accounts[1] = 'prepayments' AND parties[1] = %(customer)s
+  AND legal_entity = %(legal_entity)s AND currencies[1] = %(currency)s
+  AND entry_id LIKE 'prepaid:%%' AND booked_at < %(until)s
+ORDER BY booked_at, kind, reference
+"""
+_SESSIONS: LiteralString = """
+SELECT invoiced.session_id, invoiced.revision, invoiced.number
+FROM invoiced_session AS invoiced WHERE invoiced.number = ANY (%s)
+ORDER BY invoiced.number, invoiced.session_id, invoiced.revision
+"""
+
+
+class Wanted(NamedTuple):
+    """Whose account, at whom, in which currency, and from which day to which (both included)."""
+
+    customer: str
+    legal_entity: str
+    currency: str
+    first_day: date
+    last_day: date
+
+
+class MovementKind(StrEnum):
+    """What moves a balance."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+    PAYMENT = "payment"
+
+
+class Movement(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a statement: above 0 the customer owes more. `day` is the seller's.
+
+    `reference` is a document's number, or that of a payment: "LEGAL ENTITY/REFERENCE".
+    """
+
+    day: date
+    kind: MovementKind
+    reference: str
+    amount_minor: int
+    balance_minor: int
+
+
+class ShownStatement(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement without its sessions, which are read when they are set. Amounts in minor units.
+
+    A balance above 0 is owed by the customer, one below 0 to it.
+    """
+
+    wanted: Wanted
+    language: str
+    seller: Party
+    seller_details: SellerDetails
+    buyer: Party
+    opening_minor: int
+    closing_minor: int
+    movements: tuple[Movement, ...]
+
+
+class UnknownAccountError(ProjectionError):
+    """There is no such legal entity or customer to make a statement of."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is not declared: no statement can be made")
+        self.key = key
+
+
+class StatementPeriodError(ProjectionError):
+    """A statement ends before it begins."""
+
+    def __init__(self, first_day: date, last_day: date) -> None:
+        super().__init__(f"a statement cannot go from {first_day} to {last_day}")
+        self.first_day, self.last_day = first_day, last_day
+
+
+def statement_of(connection: Connection[Any], wanted: Wanted) -> ShownStatement:
+    """Return the statement that is *wanted*, with who is who as declared by now.
+
+    Raises:
+        UnknownAccountError: If the legal entity or the customer was never declared.
+        StatementPeriodError: If its last day lies before its first.
+    """
+    if wanted.last_day < wanted.first_day:
+        raise StatementPeriodError(wanted.first_day, wanted.last_day)
+    declarations = load_declarations(connection)
+    seller, calendar = _seller(declarations, wanted)
+    customer = declarations.customer(wanted.customer, _begin(wanted.last_day, calendar))
+    if customer is None:
+        raise UnknownAccountError(wanted.customer)
+    since = _begin(wanted.first_day, calendar)
+    opening_minor, movements = 0, []
+    balance_minor = 0
+    for kind, reference, booked_at, minor in _moved(connection, wanted, calendar):
+        balance_minor += minor
+        if booked_at < since:
+            opening_minor = balance_minor
+        else:
+            movements.append(
+                Movement(
+                    day=booked_at.astimezone(calendar).date(),
+                    kind=MovementKind(kind),
+                    reference=reference,
+                    amount_minor=minor,
+                    balance_minor=balance_minor,
+                )
+            )
+    return ShownStatement(
+        wanted=wanted,
+        language=customer.language,
+        seller=Party(name=seller.name, vat_id=seller.vat_id, address=seller.address),
+        seller_details=seller_details_of(seller),
+        buyer=_buyer(connection, wanted.customer, customer),
+        opening_minor=opening_minor,
+        closing_minor=balance_minor,
+        movements=tuple(movements),
+    )
+
+
+def statement_sessions(
+    connection: Connection[Any], statement: ShownStatement
+) -> Iterator[tuple[str, SessionRated]]:
+    """Yield the sessions of a statement's invoices, each with the invoice's number."""
+    numbers = [each.reference for each in statement.movements if each.kind is MovementKind.INVOICE]
+    rows = connection.execute(_SESSIONS, (numbers,)).fetchall()
+    for start in range(0, len(rows), SESSIONS_AT_ONCE):
+        page = rows[start : start + SESSIONS_AT_ONCE]
+        named = [SessionRevision(session_id, revision) for session_id, revision, _ in page]
+        decisions = rated_sessions(connection, named)
+        for (_, _, number), decision in zip(page, decisions, strict=True):
+            yield number, decision
+
+
+def _moved(
+    connection: Connection[Any], wanted: Wanted, calendar: tzinfo
+) -> list[tuple[str, str, datetime, int]]:
+    asked = {
+        "customer": wanted.customer,
+        "legal_entity": wanted.legal_entity,
+        "currency": wanted.currency,
+        "receivable": RECEIVABLE,
+        "until": _begin(wanted.last_day + timedelta(days=1), calendar),
+    }
+    return connection.execute(_MOVED, asked).fetchall()
+
+
+def _seller(declarations: Declarations, wanted: Wanted) -> tuple[LegalEntity, tzinfo]:
+    at = datetime.combine(wanted.last_day, time(), zone("UTC"))
+    seller = declarations.legal_entity(wanted.legal_entity, at)
+    if seller is None:
+        raise UnknownAccountError(wanted.legal_entity)
+    return seller, zone(seller.time_zone)
+
+
+def _begin(day: date, calendar: tzinfo) -> datetime:
+    return datetime.combine(day, time(), calendar)
+
+
+def _buyer(connection: Connection[Any], key: str, customer: Customer) -> Party:
+    blob = read_blobs(connection, [customer.details]).get(customer.details)
+    if blob is None:
+        return Party(name=key, vat_id=customer.vat_id)
+    person = msgspec.json.decode(blob, type=PersonDetails)
+    return Party(
+        name=person.name, vat_id=customer.vat_id, address=person.address, email=person.email
+    )
