@@ -11,7 +11,7 @@ from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
 from deploy.commands.login import login
 from deploy.commands.text_files import read_text
 from deploy.errors import DeployError
-from deploy.output import print_json, print_rows, say
+from deploy.output import complain, print_json, print_rows, say
 from deploy.running.opening import opened_with_log
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def apply(
     A file with `accounts` is a chart of accounts (books.yaml), of one legal entity or of all.
     Only differences are written, each with the time from which it holds; applying the same files
     again changes nothing. A key with an empty body is withdrawn. Problems are reported all at once
-    as file:line:column, and then nothing is declared.
+    as file:line:column, and then nothing is declared. What documents will lack is a warning.
 
     Args:
         files: Files to read, in this order.
@@ -37,6 +37,7 @@ def apply(
         folder: Where.
     """
     from deploy.clock import SystemClock
+    from deploy.document_means import InstalledMeans
     from ledger.desk.apply import apply_files
 
     if not files:
@@ -45,7 +46,12 @@ def apply(
     texts = [(read_text(path), str(path)) for path in files]
     with opened_with_log(folder.settings(), is_new=True) as (connection, log):
         who, now = by or login(), SystemClock().now()
-        applied = apply_files(connection, texts, log=log, by=who, at=now, is_dry=dry_run)
+        means = InstalledMeans()
+        applied = apply_files(
+            connection, texts, log=log, by=who, at=now, is_dry=dry_run, means=means
+        )
+    for each in applied.warnings:
+        complain(f"{each.source}:{each.line}:{each.column}: warning: {each.message}")
     if folder.json:
         print_json(
             {"changes": [_row(each, applied) for each in applied.planned], **_summary(applied)}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from psycopg import Connection
 
+from deploy.document_means import InstalledMeans
 from deploy.errors import DeployError
 from deploy.example_files import examples_folder
 from deploy.fleet.planning import StationBrief
@@ -51,7 +52,8 @@ def declare_fleet(connection: Connection[Any], log: EventLog) -> list[StationBri
     publish_files(connection, texts, log=log, by="demo", at=DECLARED_AT)
     master_data = [(fleet.read_text("utf-8"), str(fleet))]
     _give_subjects(connection, master_data)
-    applied = apply_files(connection, master_data, log=log, by="demo", at=DECLARED_AT)
+    means = InstalledMeans()
+    applied = apply_files(connection, master_data, log=log, by="demo", at=DECLARED_AT, means=means)
     return _briefs(load_declarations(connection), applied)
 
 

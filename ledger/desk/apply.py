@@ -25,6 +25,7 @@ from ledger.invoices.numbering import begun_series
 from ledger.log.envelope import Declared, encode_line
 from ledger.log.event_log import EventLog
 from ledger.log.outbox import carry, put
+from ledger.master_data.documents.means import DocumentMeans
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.persons.store import readable
 from tariffs.problems import Problem
@@ -45,13 +46,15 @@ class Applied:
     """What was declared, or would be: the changes and the version that holds then.
 
     `passwords` are the plain ones that the files gave, by station; they are kept nowhere. `names`
-    say whom a subject id in `planned` stands for.
+    say whom a subject id in `planned` stands for. `warnings`: what documents will
+    lack, by its spot.
     """
 
     planned: tuple[PlannedChange, ...]
     version: int
     passwords: dict[str, str] = field(default_factory=dict, repr=False)
     names: dict[str, str] = field(default_factory=dict, repr=False)
+    warnings: tuple[Problem, ...] = ()
 
 
 def apply_files(
@@ -62,14 +65,17 @@ def apply_files(
     by: str,
     at: datetime,
     is_dry: bool = False,
+    means: DocumentMeans | None = None,
 ) -> Applied:
     """Declare the master data of *files* (text, source); a dry run only says what would change.
+
+    *means*: what documents can be made with; what none could be made with is refused.
 
     Raises:
         ProblemsError: If anything in the files is wrong; then nothing is declared.
     """
     known = load_declarations(connection)
-    data = read_master_data(files, known)
+    data = read_master_data(files, known, means)
     if data.problems:
         # Nobody gets a subject id because of a file that is not used.
         is_dry = True
@@ -89,7 +95,13 @@ def apply_files(
     else:
         # Also where nothing is new: what a killed command declared may wait for its markers.
         version = declare_all(connection, changes, log=log, by=by, at=at)
-    return Applied(planned=planned, version=version, passwords=data.passwords, names=names)
+    return Applied(
+        planned=planned,
+        version=version,
+        passwords=data.passwords,
+        names=names,
+        warnings=tuple(sorted(data.warnings)),
+    )
 
 
 def declare_all(

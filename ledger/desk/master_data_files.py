@@ -32,6 +32,10 @@ from ledger.facts.token_uid import canonical_token
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.charts import ANY
 from ledger.master_data.customers import CustomerEntry, PersonDetails
+from ledger.master_data.documents.findings import findings_of
+from ledger.master_data.documents.logos import data_uri
+from ledger.master_data.documents.means import DocumentMeans
+from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.stations import Station
 from ledger.master_data.tokens import A_NAME, Token, is_a_name
 from tariffs.problems import Problem
@@ -63,11 +67,14 @@ class MasterData:
     """What files declare: the changes, where each stands, and every problem.
 
     `spelt` says how the files write the tokens that they declare, `details` who the customers are.
+    `warnings` are what documents will lack: no reason to refuse it.
     """
 
     changes: list[Change] = field(default_factory=list)
     passwords: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    means: DocumentMeans | None = None
     spelt: dict[str, str] = field(default_factory=dict)
     details: dict[str, PersonDetails] = field(default_factory=dict)
     _spots: dict[tuple[Kind, str], tuple[YamlDocument, Path]] = field(default_factory=dict)
@@ -101,9 +108,14 @@ class MasterData:
                 self.problems.append(self.report(change.kind, change.key, message))
 
 
-def read_master_data(files: Iterable[tuple[str, str]], known: Declarations) -> MasterData:
-    """Return what *files* (text, source) declare; passwords that *known* has keep their hash."""
-    data = MasterData()
+def read_master_data(
+    files: Iterable[tuple[str, str]], known: Declarations, means: DocumentMeans | None = None
+) -> MasterData:
+    """Return what *files* (text, source) declare; passwords that *known* has keep their hash.
+
+    *means*: what documents can be made with, against which texts and languages are held.
+    """
+    data = MasterData(means=means)
     for text, source in files:
         document = read_document(text, source)
         if isinstance(document.value, dict) and ACCOUNTS in document.value:
@@ -133,9 +145,12 @@ def _read_document(document: YamlDocument, known: Declarations, data: MasterData
         for path, key, body in _bodies(document, section, kind, content):
             if kind is Kind.STATION:
                 body = _station_body(document, path, body, known, key, data)  # noqa: PLW2901
+            if kind is Kind.LEGAL_ENTITY:
+                body = _seller_body(document, path, body, data.means)  # noqa: PLW2901
             entity = _entity(document, path, kind, body)
             if entity is _Broken.BROKEN:
                 continue
+            _report_findings(document, path, entity, data)
             key, declared = _declared(key, entity, data)  # noqa: PLW2901 - see there
             change = Change(kind=kind, key=key, entity=declared, valid_from=valid_from)
             data.add(change, document, path)
@@ -246,6 +261,33 @@ def _station_body(
         data.passwords[key] = password
         body["password_hash"] = _kept_hash(known, key, password) or hash_password(password)
     return body
+
+
+def _seller_body(
+    document: YamlDocument, path: Path, body: object, means: DocumentMeans | None
+) -> object:
+    """Return a seller's *body* with its logo, which a file may be, as the picture itself."""
+    logo = body.get("logo") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(logo, str) or logo.startswith("data:"):
+        return body
+    if means is None:
+        return body
+    try:
+        picture = means.picture(document.source, logo)
+    except (OSError, ValueError) as error:
+        document.report((*path, "logo"), f"cannot read {logo}: {error}")
+        return {**body, "logo": None}
+    return {**body, "logo": data_uri(picture)}
+
+
+def _report_findings(document: YamlDocument, path: Path, entity: object, data: MasterData) -> None:
+    """Report what the documents of *entity* would fail at, and warn of what they will lack."""
+    if not isinstance(entity, LegalEntity | CustomerEntry):
+        return
+    for spot, message, is_warning in findings_of(entity, data.means):
+        document.report((*path, *spot), message)
+        if is_warning:
+            data.warnings.append(document.problems.pop())
 
 
 def _connectors(document: YamlDocument, path: Path, count: str) -> list[dict[str, int]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ledger.invoices.document import InvoiceDocument, Party
 from ledger.master_data.documents.bank_codes import is_bic, is_iban
 from tariffs.phrases.phrase import Phrase, phrase
+from tariffs.taxes.places import PLACES
 from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
 
 
@@ -39,7 +40,10 @@ def _seller(document: InvoiceDocument) -> Iterator[Phrase]:
     seller, details = document.seller, document.seller_details
     if not seller.address.country:
         yield phrase("seller_without_country", seller=seller.name)
-    is_taxed = any(each.category in {"S", "Z"} for each in document.taxes)
+    # A sales tax of the United States asks for no id of the seller.
+    is_taxed = any(
+        each.category in {"S", "Z"} and each.country.upper() in PLACES for each in document.taxes
+    )
     has_id = bool(seller.vat_id or (details and details.tax_number))
     if is_taxed and not has_id:
         yield phrase("seller_without_tax_id", seller=seller.name)

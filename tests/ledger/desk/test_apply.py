@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from deploy.document_means import InstalledMeans
 from deploy.running.opening import prepare
 from deploy.settings import Settings
 from ledger.database import connect
@@ -40,10 +41,20 @@ def connection(database: str, tmp_path: Path) -> Iterator[psycopg.Connection[Any
         yield connection
 
 
+class BesideExamples(InstalledMeans):
+    """Finds the pictures of the examples, whatever the texts are called here."""
+
+    def picture(self, source: str, name: str, /) -> bytes:
+        """Return a file of the folder of examples."""
+        return super().picture(str(EXAMPLES / source), name)
+
+
 def apply(connection: psycopg.Connection[Any], *texts: str, is_dry: bool = False) -> Applied:
     files = [(text, f"{number}.yaml") for number, text in enumerate(texts, start=1)]
     with PostgresEventLog(connection.info.dsn) as log:
-        return apply_files(connection, files, log=log, by="a test", at=NOW, is_dry=is_dry)
+        return apply_files(
+            connection, files, log=log, by="a test", at=NOW, is_dry=is_dry, means=BesideExamples()
+        )
 
 
 def logged(connection: psycopg.Connection[Any]) -> list[LoggedLine]:
@@ -308,5 +319,5 @@ def test_the_example_contracts_and_books_are_declared(connection: psycopg.Connec
 
     applied = apply(connection, *texts)
 
-    assert len(applied.planned) == 1 + 6 + 6 + 1
+    assert len(applied.planned) == 1 + 8 + 6 + 1
     assert apply(connection, *texts).planned == ()

@@ -45,6 +45,7 @@ legal_entities:
     time_zone: Europe/Oslo
     invoice_prefix: {prefix}
     numbers: {numbers}
+    tax_number: '1'
 """
 
 

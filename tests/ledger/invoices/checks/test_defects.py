@@ -262,6 +262,13 @@ def test_a_defect_of_a_rating_is_found(broken: SessionRated, code: str) -> None:
     assert code in codes(document(order(*ratings)), *ratings)
 
 
+def test_a_sales_tax_without_vat_needs_no_id_of_the_seller() -> None:
+    abroad = [replace(each, country="US") for each in RATINGS]
+    right = document(order(*abroad))
+
+    assert codes(seller(vat_id=None)(right), *abroad) == set()
+
+
 def test_another_rating_than_the_one_that_it_names_is_found() -> None:
     others = (replace(RATINGS[0], flags=("other",)), *RATINGS[1:])
 
