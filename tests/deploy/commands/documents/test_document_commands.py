@@ -1,4 +1,4 @@
-"""`wattledger invoice pdf|xml|ubl` and `wattledger documents`, as somebody types them."""
+"""`wattledger invoice pdf|xml|ubl|html` and `wattledger documents`, as somebody types them."""
 
 from __future__ import annotations
 
@@ -75,9 +75,11 @@ def test_its_electronic_forms_go_to_standard_output(
     assert b"CrossIndustryInvoice" in capfdbinary.readouterr().out
     assert run(["invoice", "ubl", numbers[0]]) == 0
     assert numbers[0].encode() in capfdbinary.readouterr().out
+    assert run(["invoice", "html", numbers[0]]) == 0
+    assert b"<html" in capfdbinary.readouterr().out
 
 
-@pytest.mark.parametrize("form", ["pdf", "xml", "ubl"])
+@pytest.mark.parametrize("form", ["pdf", "xml", "ubl", "html"])
 def test_what_there_is_not_is_said_in_a_sentence(
     place: str, numbers: Sequence[str], form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
