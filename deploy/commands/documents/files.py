@@ -1,4 +1,4 @@
-"""`wattledger invoice pdf|xml|ubl`: a document as its reader gets it."""
+"""`wattledger invoice pdf|xml|ubl|html`: a document as its reader gets it."""
 
 from __future__ import annotations
 
@@ -65,6 +65,22 @@ def ubl(number: str, /, *, output: Path | None = None, folder: DataFolder = FOLD
     if content is None:
         raise NoElectronicInvoiceError(number)
     return _write(content, output)
+
+
+def html(number: str, /, *, output: Path | None = None, folder: DataFolder = FOLDER) -> int:
+    """Write an invoice or credit note as a page for the screen.
+
+    Args:
+        number: Its number.
+        output: The file; without it standard output.
+        folder: Where.
+    """
+    from projections.documents.keeping.other_forms import as_html
+
+    with opened(folder.settings()) as connection:
+        _kept(connection, number)
+        content = as_html(connection, number)
+    return _write(content.encode(), output)
 
 
 def _kept(connection: Connection[Any], number: str) -> KeptDocument:

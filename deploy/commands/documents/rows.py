@@ -31,6 +31,12 @@ DOCUMENT_COMMANDS: Final = (
         examples=("invoice ubl HC-2026-000001 > invoice.xml",),
     ),
     Command(
+        words="invoice html",
+        function=f"{_MODULE}.files:html",
+        summary="Write an invoice or credit note as a page for the screen.",
+        examples=("invoice html HC-2026-000001 --output invoice.html",),
+    ),
+    Command(
         words="documents list",
         function=f"{_MODULE}.looking_after:listed",
         summary="List issued documents: rendered or not, delivered or not, and why not.",

@@ -1,4 +1,4 @@
-"""A kept document in its other forms, made when somebody asks."""
+"""A kept document in its other forms, made when somebody asks: UBL, and a page for the screen."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Any
 from psycopg import Connection
 
 from ledger.database import dsn_of
+from ledger.declared.store import load_declarations
 from ledger.invoices.issuer import InvoiceIssuer
 from projections.documents.electronic.tax_categories import is_electronic
 from projections.documents.electronic.ubl_writer import ubl
-from projections.documents.keeping.issued import IssuedDocument, read_issued, shown
+from projections.documents.evidence import gather_evidence
+from projections.documents.keeping.issued import IssuedDocument, logo_of, read_issued, shown
 from projections.documents.keeping.rendering import paid_minor
 from projections.documents.paid import paid_from_balance
+from projections.documents.screen.html import html
 
 
 def as_ubl(connection: Connection[Any], number: str) -> bytes | None:
@@ -26,6 +29,22 @@ def as_ubl(connection: Connection[Any], number: str) -> bytes | None:
     if not is_electronic(sight):
         return None
     return ubl(sight, paid_minor=paid_minor(sight, paid_from_balance(connection, number)))
+
+
+def as_html(connection: Connection[Any], number: str) -> str:
+    """Return document *number* as a page for the screen.
+
+    Raises:
+        UnknownInvoiceError: If there is none.
+    """
+    issued = _issued(connection, number)
+    sight = shown(connection, issued.document)
+    return html(
+        sight,
+        evidence=gather_evidence(connection, sight),
+        logo=logo_of(load_declarations(connection), issued),
+        paid=paid_from_balance(connection, number),
+    )
 
 
 def _issued(connection: Connection[Any], number: str) -> IssuedDocument:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from deploy.fleet.fleet import run_fleet
 from deploy.fleet.station_plan import Protocol, StationPlan, Visit
 from deploy.fleet.wire import StationRefusedError, WebSocketWire
 from tests.deploy.running_wattledger import Wattledger
+from tests.faults.running_system import wait_until
 from tests.tree import EXAMPLES
 
 MASTER_DATA = """
@@ -24,7 +26,7 @@ stations:
   CS-16: {site: depot, password: depot-secret-16, connectors: 1, max_power_w: 22080}
   CS-201: {site: depot, password: depot-secret-201, connectors: 1, max_power_w: 22080}
 customers:
-  ada: {name: Ada Byron, invoicing: per_session}
+  ada: {name: Ada Byron, invoicing: per_session, delivery: folder}
 tokens:
   04AABBCCDD: {customer: ada}
 tariff_assignments:
@@ -78,10 +80,13 @@ async def test_a_station_connects_charges_and_its_driver_gets_an_invoice(
         charge_of("CS-16", "depot-secret-16", Protocol.OCPP16, at),
         charge_of("CS-201", "depot-secret-201", Protocol.OCPP201, at),
     ]
+    folder = tmp_path / "documents"
+    wattledger.environment["WATTLEDGER_DOCUMENTS_FOLDER"] = str(folder)
     with wattledger.up() as (_, address):
         declare(wattledger, tmp_path)
         tally = await run_fleet(plans, wire=WebSocketWire(address))
         beside = wattledger.until("invoices")
+        wait_until(lambda: len(list(folder.glob("*.pdf"))) == 2, "both documents are delivered")
     alone = wattledger.read("invoices")
 
     assert tally.sent == tally.answered
@@ -91,6 +96,11 @@ async def test_a_station_connects_charges_and_its_driver_gets_an_invoice(
         ("ada", "EUR", 466),  # 8 kWh at 0.49 is 3.92, 19 % VAT is 0.74 (0.7448)
         ("ada", "EUR", 466),
     ]
+    delivered = wattledger.read("documents", "list")
+    assert {(each["state"], each["delivery"]) for each in delivered} == {("rendered", "delivered")}
+    files = {each.name: sha256(each.read_bytes()).hexdigest() for each in folder.iterdir()}
+    assert files == {f"{each['number']}.pdf": each["sha256"] for each in delivered}
+    assert "2 documents compared, 0 are not what they were" in wattledger.done("documents", "check")
 
 
 @pytest.mark.timeout(180)

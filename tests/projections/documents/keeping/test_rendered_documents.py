@@ -24,7 +24,7 @@ from projections.documents.keeping.kept import (
     RenderedDocument,
     read_kept,
 )
-from projections.documents.keeping.other_forms import as_ubl
+from projections.documents.keeping.other_forms import as_html, as_ubl
 from projections.documents.keeping.rendering import DocumentRenderer
 from projections.documents.kinds import DocumentKind
 from tests.depot import NOON
@@ -142,11 +142,13 @@ def test_its_other_forms_are_made_when_somebody_asks(database: str) -> None:
     number, _ = issued_and_kept(database, language="sv")
 
     with connect(database) as connection:
-        ubl = as_ubl(connection, number)
+        ubl, html = as_ubl(connection, number), as_html(connection, number)
 
     assert ubl is not None
     assert number.encode() in ubl
     assert b"urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" in ubl
+    assert '<html lang="sv"' in html
+    assert "Ada Reader" in html
 
 
 def test_who_was_erased_is_not_compared(database: str) -> None:
