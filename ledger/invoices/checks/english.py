@@ -51,7 +51,6 @@ SENTENCES: Final = {
     f" {_FAULT}",
     "seller_without_name": f"Its seller has no name. {_AGAIN}",
     "seller_without_country": f"{{seller}} has no country in its address. {_AGAIN}",
-    "seller_without_tax_id": f"{{seller}} charges tax without vat_id or tax_number. {_AGAIN}",
     "vat_id_digits_wrong": "The check digits of the {who}'s ({name}) vat_id {vat_id} are wrong."
     f" {_AGAIN}",
     "vat_id_form_wrong": "The {who}'s ({name}) vat_id {vat_id} is not as its country writes them."

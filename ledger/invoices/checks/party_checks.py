@@ -1,8 +1,8 @@
 """Whether seller and buyer are named as a document must name them, by ids that were copied right.
 
-What EN 16931 asks of every invoice is asked here: the seller's name, country and VAT id or tax
-number, the buyer's VAT id where the buyer owes the tax. Check digits of VAT ids, IBAN and BIC are
-not looked at by its official rules.
+What EN 16931 asks of every invoice is asked here: the seller's name and country, the VAT ids of
+both where the buyer owes the tax. Check digits of VAT ids, IBAN and BIC are not looked at by its
+official rules. A seller without any id for tax has invoices on paper alone (`is_electronic`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from ledger.invoices.document import InvoiceDocument, Party
 from ledger.master_data.documents.bank_codes import is_bic, is_iban
 from tariffs.phrases.phrase import Phrase, phrase
-from tariffs.taxes.places import PLACES
 from tariffs.taxes.vat_ids import VatIdCheck, check_vat_id
 
 
@@ -37,16 +36,9 @@ def party_problems(document: InvoiceDocument) -> Iterator[Phrase]:
 
 
 def _seller(document: InvoiceDocument) -> Iterator[Phrase]:
-    seller, details = document.seller, document.seller_details
+    seller = document.seller
     if not seller.address.country:
         yield phrase("seller_without_country", seller=seller.name)
-    # A sales tax of the United States asks for no id of the seller.
-    is_taxed = any(
-        each.category in {"S", "Z"} and each.country.upper() in PLACES for each in document.taxes
-    )
-    has_id = bool(seller.vat_id or (details and details.tax_number))
-    if is_taxed and not has_id:
-        yield phrase("seller_without_tax_id", seller=seller.name)
 
 
 def _vat_id(party: Party, who: str) -> Iterator[Phrase]:

@@ -51,7 +51,8 @@ def _seller(seller: LegalEntity) -> _Findings:
     yield from _country(("country",), seller.country)
     if not (seller.vat_id or seller.tax_number) and seller.country.upper() in PLACES:
         needs = f"a seller in {seller.country} needs its vat_id, or its tax_number"
-        yield DocumentFinding((), f"{needs}: no invoice with VAT can be issued without")
+        lost = "without, its documents have no electronic invoice, and its buyers no VAT to deduct"
+        yield DocumentFinding((), f"{needs}: {lost}", is_warning=True)
     yield from _vat_id(seller.vat_id)
     yield from _address(seller.address)
     yield from _email(("email",), seller.email)

@@ -29,6 +29,7 @@ from projections.documents.electronic.tax_categories import (
     categories_of,
     exemption_code,
     is_electronic,
+    names_who_charges,
     net_minor_of,
 )
 from projections.documents.electronic.texts import one_line
@@ -57,7 +58,7 @@ def electronic_invoice(shown: ShownInvoice, *, paid_minor: int = 0) -> Electroni
         NotElectronicError: If EN 16931 cannot say it, or its buyer asks for more than is declared.
     """
     if not is_electronic(shown):
-        raise NotElectronicError(shown.number, [_NO_VAT])
+        raise NotElectronicError(shown.number, [_NO_VAT if names_who_charges(shown) else _NO_ID])
     language = language_of(shown.language)
     is_public = is_german_public_buyer(shown)
     making = _Making(shown, language, categories_of(shown, language, is_public=is_public))
@@ -73,6 +74,8 @@ def electronic_invoice(shown: ShownInvoice, *, paid_minor: int = 0) -> Electroni
 _NO_VAT = RuleProblem(
     "EN 16931", "it knows no tax but VAT, one on a sum, and no currency of three decimals"
 )
+
+_NO_ID = RuleProblem("BR-S-02", "its seller has declared neither vat_id nor tax_number")
 
 
 def _document(

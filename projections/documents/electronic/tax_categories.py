@@ -16,7 +16,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from ledger.invoices.document import REVERSE_CHARGE, STANDARD, WITHOUT_TAX, TaxTotal, VatTotal
+from ledger.invoices.document import (
+    REVERSE_CHARGE,
+    STANDARD,
+    WITHOUT_TAX,
+    ZERO_RATED,
+    TaxTotal,
+    VatTotal,
+)
 from ledger.invoices.shown import InvoiceLine, ShownInvoice
 from projections.documents.electronic.electronic_invoice import TaxCategory
 from projections.documents.languages.language import Language
@@ -73,12 +80,25 @@ class TaxCategories(NamedTuple):
 
 
 def is_electronic(shown: ShownInvoice) -> bool:
-    """Return whether EN 16931 can say *shown*: each of its taxes is VAT, or one per kWh."""
+    """Return whether EN 16931 can say *shown*: each of its taxes is VAT, or one per kWh.
+
+    So it cannot where its seller has declared no id for it (BR-S-02, BR-CO-26).
+    """
     return (
         shown.currency_exponent <= DECIMALS_MAX
         and len(shown.taxes) == len(shown.vat)
         and all(tax_name(tax.country) == VAT for tax in shown.taxes)
+        and names_who_charges(shown)
     )
+
+
+def names_who_charges(shown: ShownInvoice) -> bool:
+    """Return whether *shown* has an id of its seller that is enough for the VAT on it."""
+    details, categories = shown.seller_details, {tax.category for tax in shown.taxes}
+    has_id = bool(shown.seller.vat_id or details.tax_number)
+    if REVERSE_CHARGE in categories:
+        return True  # it is refused for what it lacks, for the buyer relies on it
+    return has_id or (bool(details.registration) and not categories & {STANDARD, ZERO_RATED})
 
 
 def is_tax(line: InvoiceLine) -> bool:

@@ -30,16 +30,6 @@ WITHOUT_IDS = Party(name="Depot GmbH", address=Address(country="DE"))
         (replace(PLAIN, seller=NOBODY), "BR-06", "the seller's name"),
         (replace(PLAIN, seller=NOBODY), "BR-09", "the seller's address.country"),
         (replace(PLAIN, buyer=NOBODY), "BR-07", "the buyer's name"),
-        (
-            replace(PLAIN, seller=WITHOUT_IDS, seller_details=SellerDetails(registration="HRB 1")),
-            "BR-S-02",
-            "the seller's vat_id or tax_number",
-        ),
-        (
-            replace(PLAIN, seller=WITHOUT_IDS, seller_details=SellerDetails()),
-            "BR-CO-26",
-            "the seller's registration or vat_id",
-        ),
         (replace(REVERSED, seller=WITHOUT_IDS), "BR-AE-02", "the seller's vat_id"),
         (
             replace(REVERSED, buyer=replace(REVERSED.buyer, vat_id=" ")),
@@ -95,3 +85,25 @@ def test_what_en_16931_cannot_say_is_told_apart_and_refused(shown: ShownInvoice)
     assert not is_electronic(shown)
     with pytest.raises(NotElectronicError, match="it knows no tax but VAT"):
         cii(shown)
+
+
+@pytest.mark.parametrize(
+    ("percent", "details", "is_known"),
+    [
+        ("19", SellerDetails(), False),
+        ("19", SellerDetails(registration="HRB 1"), False),
+        ("19", SellerDetails(tax_number="27/123/45678"), True),
+        (None, SellerDetails(), False),
+        (None, SellerDetails(registration="HRB 1"), True),
+    ],
+)
+def test_a_seller_without_an_id_for_its_vat_has_no_electronic_invoice(
+    percent: str | None, details: SellerDetails, *, is_known: bool
+) -> None:
+    shown = invoiced(told(((400, 76 if percent else 0), percent)))
+    shown = replace(shown, seller=WITHOUT_IDS, seller_details=details)
+
+    assert is_electronic(shown) is is_known
+    if not is_known:
+        with pytest.raises(NotElectronicError, match="declared neither vat_id nor tax_number"):
+            cii(shown)
