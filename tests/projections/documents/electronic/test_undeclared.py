@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from ledger.invoices.document import Party, SellerDetails
+from ledger.invoices.document import BuyerReferences, Party, SellerDetails
 from ledger.invoices.shown import ShownInvoice
 from ledger.master_data.addresses import Address
 from projections.documents.electronic.cii_writer import cii
@@ -30,6 +30,16 @@ WITHOUT_IDS = Party(name="Depot GmbH", address=Address(country="DE"))
         (replace(PLAIN, seller=NOBODY), "BR-06", "the seller's name"),
         (replace(PLAIN, seller=NOBODY), "BR-09", "the seller's address.country"),
         (replace(PLAIN, buyer=NOBODY), "BR-07", "the buyer's name"),
+        (
+            replace(PLAIN, buyer_references=BuyerReferences(electronic_address="a@b.example")),
+            "BR-63",
+            'the buyer\'s electronic_address as "scheme:id"',
+        ),
+        (
+            replace(PLAIN, buyer_references=BuyerReferences(electronic_address="0204:")),
+            "BR-63",
+            'the buyer\'s electronic_address as "scheme:id"',
+        ),
         (
             replace(PLAIN, seller=WITHOUT_IDS, seller_details=SellerDetails(registration="HRB 1")),
             "BR-S-02",
