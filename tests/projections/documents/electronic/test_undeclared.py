@@ -85,6 +85,13 @@ def test_a_document_that_does_not_add_up_is_refused_before_it_is_written() -> No
         ubl(replace(PLAIN, due_minor=PLAIN.due_minor - 1))
 
 
+def test_a_line_whose_tax_the_document_does_not_have_is_refused() -> None:
+    strange = tuple(replace(each, country="FR") for each in PLAIN.lines)
+
+    with pytest.raises(NotElectronicError, match="BR-CO-04: the tax of line 1 is none of the"):
+        cii(replace(PLAIN, lines=strange))
+
+
 @pytest.mark.parametrize(
     "shown",
     [
