@@ -11,6 +11,7 @@ from typing import Final
 from ledger.invoices.shown import ShownInvoice
 from ledger.master_data.addresses import Address, Contact
 from projections.documents.electronic.electronic_invoice import (
+    LINE_OBJECT,
     CategoryTotal,
     DocumentAllowance,
     ElectronicAddress,
@@ -31,8 +32,6 @@ NAMESPACES: Final = {
     "xmlns:ram": f"{_UNECE}:ReusableAggregateBusinessInformationEntity:100",
     "xmlns:udt": f"{_UNECE}:UnqualifiedDataType:100",
 }
-_OBJECT: Final = "130"
-"""Of a reference: the object that a line is about (UNTDID 1001)."""
 
 
 def cii(shown: ShownInvoice, *, paid_minor: int = 0) -> bytes:
@@ -303,7 +302,7 @@ def _line_settlement(line: ElectronicLine) -> str:
         node(
             "ram:AdditionalReferencedDocument",
             leaf("ram:IssuerAssignedID", line.object_id),
-            leaf("ram:TypeCode", line.object_id and _OBJECT),
+            leaf("ram:TypeCode", line.object_id and LINE_OBJECT),
         ),
         node("ram:ReceivableSpecifiedTradeAccountingAccount", leaf("ram:ID", line.account)),
     )

@@ -22,6 +22,9 @@ XRECHNUNG: Final = f"{EN16931}#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0"
 PEPPOL_BILLING: Final = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 """The process of billing alone (BT-23); German public buyers ask for one."""
 
+LINE_OBJECT: Final = "130"
+"""Of a reference (UNTDID 1001): it is to the object that a line is about (BT-128)."""
+
 
 class ElectronicAddress(msgspec.Struct, frozen=True):
     """Where invoices are received: an id and its scheme, by the EAS code list (BT-34, BT-49)."""

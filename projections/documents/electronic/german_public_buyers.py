@@ -1,10 +1,8 @@
 """XRechnung: what German public buyers ask for beyond EN 16931, checked before one is written.
 
-A public buyer is known by its Leitweg-ID as the buyer reference: where in the administration an
-invoice goes (2, 3, 5, 8, 9 or 12 digits), for whom there, and two check digits.
+A public buyer is known by its Leitweg-ID as the buyer reference.
 
-Source: XRechnung 3.0.2, its rules BR-DE-1 to BR-DE-31; Leitweg-ID, format specification 2.0.2;
-ISO 7064, MOD 97-10.
+Source: XRechnung 3.0.2, its rules BR-DE-1 to BR-DE-31.
 """
 
 from __future__ import annotations
@@ -14,25 +12,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.invoices.shown import ShownInvoice
+from ledger.master_data.documents.leitweg_ids import is_leitweg_id
 from projections.documents.electronic.electronic_invoice import ElectronicInvoice
 from projections.documents.electronic.problems import RuleProblem
 
-_LEITWEG_ID: Final = re.compile(
-    r"(?:0[1-9]|1[0-6]|99)(?:\d|\d{3}|\d{6}|\d{7}|\d{10})?(?:-[0-9A-Z]{1,30})?-\d\d",
-    re.ASCII | re.IGNORECASE,
-)
-_MODULUS: Final = 97
 _GERMANY: Final = "DE"
 _PHONE: Final = re.compile(r"(?:.*\d){3}", re.DOTALL)
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@.\s]+(?:\.[^@.\s]+)+")
-
-
-def is_leitweg_id(text: str) -> bool:
-    """Return whether *text* is a Leitweg-ID, by its form and its check digits."""
-    if not _LEITWEG_ID.fullmatch(text):
-        return False
-    digits = "".join(str(int(each, 36)) for each in text.replace("-", ""))
-    return int(digits) % _MODULUS == 1
 
 
 def is_german_public_buyer(shown: ShownInvoice) -> bool:

@@ -135,6 +135,12 @@ def _lines(making: _Making) -> list[ElectronicLine]:
 
 def _line(making: _Making, line: InvoiceLine, session: InvoicedSession) -> ElectronicLine:
     language, net_minor = making.language, net_minor_of(line)
+    category = making.categories.of(line)
+    if category is None:
+        raise NotElectronicError(
+            making.shown.number,
+            [RuleProblem("BR-CO-04", f"the tax of line {line.line} is none of the document's")],
+        )
     why = "; ".join(language.words(each) for each in line.codes)
     return ElectronicLine(
         id=str(line.line),
@@ -144,7 +150,7 @@ def _line(making: _Making, line: InvoiceLine, session: InvoicedSession) -> Elect
         net=making.money(net_minor),
         starts_on=line.starts_at.date(),
         ends_on=line.ends_at.date(),
-        category=making.categories.of(line),
+        category=category,
         name=one_line(language.words(line.said)) or line.component,
         description=one_line(why),
         attributes=_attributes(language, session),

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from ledger.invoices.shown import InvoiceLine
 from projections.documents.electronic.electronic_invoice import NetPrice
+from projections.documents.electronic.tax_categories import is_tax
 from tariffs.quantities import EXACT, plain, round_ratio
 from tariffs.taxes.taxes import decimals_of
 
@@ -91,7 +92,7 @@ def _prices(
         before = 100 * Fraction(abs(line.unit_price)) / (100 + Fraction(line.vat_percent))
         if _costs_minor(measured, before, exponent) == costs:
             yield before
-    if line.said.code != "adjusted_fee":
+    if line.said.code != "adjusted_fee" or is_tax(line):
         yield Fraction(costs * measured.base, 10**exponent) / Fraction(measured.quantity)
 
 

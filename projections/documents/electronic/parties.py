@@ -84,12 +84,15 @@ def _vat_id(party: Party) -> str | None:
 
 
 def _electronic_address(declared: str | None, email: str | None) -> ElectronicAddress | None:
-    """Return the address *declared* as "scheme:id", else the e-mail address."""
-    scheme, _, known = (one_line(declared) or "").partition(":")
-    if known:
-        return ElectronicAddress(scheme, known)
-    address = compact(email)
-    return ElectronicAddress(EMAIL_SCHEME, address) if address else None
+    """Return the address *declared* as "scheme:id", else the e-mail address.
+
+    One without a scheme is no address that could be left out: its scheme is empty.
+    """
+    known, address = compact(declared), compact(email)
+    if known is None:
+        return ElectronicAddress(EMAIL_SCHEME, address) if address else None
+    scheme, colon, of_scheme = known.partition(":")
+    return ElectronicAddress(scheme, of_scheme) if colon else ElectronicAddress("", known)
 
 
 def _address(party: Party, country: str) -> Address:

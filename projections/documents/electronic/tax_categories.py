@@ -72,11 +72,11 @@ class TaxCategories(NamedTuple):
     of_taxes: Mapping[TaxKey, TaxCategory]
     sums: Mapping[TaxCategory, CategorySum]
 
-    def of(self, line: InvoiceLine) -> TaxCategory:
-        """Return the category of *line*."""
+    def of(self, line: InvoiceLine) -> TaxCategory | None:
+        """Return the category of *line*, None if its tax is none of the document's."""
         name = line.tax_name if is_tax(line) else None
         percent = None if name else line.vat_percent
-        return self.of_taxes[line.country, percent, name, line.reverse_charge]
+        return self.of_taxes.get((line.country, percent, name, line.reverse_charge))
 
 
 def is_electronic(shown: ShownInvoice) -> bool:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from ledger.invoices.shown import ShownInvoice
 from ledger.master_data.addresses import Address, Contact
 from projections.documents.electronic.electronic_invoice import (
+    LINE_OBJECT,
     CategoryTotal,
     DocumentAllowance,
     ElectronicAddress,
@@ -25,8 +26,6 @@ from projections.documents.electronic.making import electronic_invoice
 from projections.documents.electronic.markup import DECLARATION, leaf, node
 
 _UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd"
-_OBJECT: Final = "130"
-"""Of a reference: the object that a line is about (UNTDID 1001)."""
 
 
 class _Form(NamedTuple):
@@ -267,7 +266,7 @@ def _line(line: ElectronicLine, form: _Form, currency: str) -> str:
         node(
             "cac:DocumentReference",
             leaf("cbc:ID", line.object_id),
-            leaf("cbc:DocumentTypeCode", line.object_id and _OBJECT),
+            leaf("cbc:DocumentTypeCode", line.object_id and LINE_OBJECT),
         ),
         node(
             "cac:Item",

@@ -22,7 +22,7 @@ def undeclared(made: ElectronicInvoice) -> Iterator[RuleProblem]:
     """Yield what lacks in *made* for any buyer at all."""
     seller, buyer = made.seller, made.buyer
     codes = {tax.category.code for tax in made.taxes}
-    vat_id = bool(seller.vat_id)
+    vat_id, reached = bool(seller.vat_id), buyer.electronic_address
     for rule, is_there, where in (
         ("BR-06", seller.name, "the seller's name"),
         ("BR-07", buyer.name, "the buyer's name"),
@@ -31,6 +31,11 @@ def undeclared(made: ElectronicInvoice) -> Iterator[RuleProblem]:
             "BR-S-02",
             vat_id or seller.tax_number or not codes - {WITHOUT_TAX},
             "the seller's vat_id or tax_number",
+        ),
+        (
+            "BR-63",
+            reached is None or (reached.scheme and reached.id),
+            'the buyer\'s electronic_address as "scheme:id"',
         ),
         ("BR-AE-02", vat_id or not codes & _BY_VAT_ID, "the seller's vat_id"),
         ("BR-AE-02", buyer.vat_id or not codes & _BUYER_OWES, "the buyer's vat_id"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,13 @@ from projections.documents.electronic.ubl_writer import ubl
 from projections.documents.languages.language import LANGUAGES
 from projections.documents.pages.pdf import pdf
 from projections.documents.paid import Paid
+from projections.documents.statements.pdf import statement_pdf
+from projections.documents.statements.statement import (
+    Movement,
+    MovementKind,
+    ShownStatement,
+    Wanted,
+)
 from tariffs.taxes.sales_taxes import SalesTax
 from tests.projections.documents.electronic.electronic_samples import (
     Sample,
@@ -29,6 +37,7 @@ from tests.projections.documents.shown_documents import (
     a_credit_note,
     an_invoice,
     evidence_of,
+    ratings,
 )
 from tests.told import told
 
@@ -45,7 +54,8 @@ class Written(NamedTuple):
 
 def fifty(folder: Path) -> list[Written]:
     """Write the documents into *folder*; the same ones each time."""
-    return [_written(folder, name, each) for name, each in _documents()]
+    documents = [_written(folder, name, each) for name, each in _documents()]
+    return documents + [_statement(folder, tag) for tag in LANGUAGES]
 
 
 def _documents() -> Iterator[tuple[str, Sample]]:
@@ -67,6 +77,39 @@ def _documents() -> Iterator[tuple[str, Sample]]:
     sales_tax = (SalesTax(name="Sales tax", percent=Decimal("8.875")),)
     american = invoiced(told(((400, 36), "8.875"), country="US", sales_taxes=sales_tax))
     yield "sales tax", Sample(replace(american, language="en-US"))
+
+
+def _statement(folder: Path, tag: str) -> Written:
+    """Write a statement of one invoice and a payment: EN 16931 has no statements."""
+    invoice, sessions = an_invoice(3, language=tag), ratings(3, language=tag)[0]
+    owed, paid = invoice.due_minor, 1000
+    rows = [
+        (MovementKind.INVOICE, invoice.number, owed, owed),
+        (MovementKind.PAYMENT, "depot/bank-1", -paid, owed - paid),
+    ]
+    statement = ShownStatement(
+        wanted=Wanted("fleet", "depot", "EUR", date(2026, 11, 1), date(2026, 12, 31)),
+        language=tag,
+        seller=invoice.seller,
+        seller_details=invoice.seller_details,
+        buyer=invoice.buyer,
+        opening_minor=0,
+        closing_minor=owed - paid,
+        movements=tuple(
+            Movement(
+                day=invoice.issued_on,
+                kind=kind,
+                reference=reference,
+                amount_minor=amount,
+                balance_minor=balance,
+            )
+            for kind, reference, amount, balance in rows
+        ),
+    )
+    pages = folder / f"statement {tag}.pdf"
+    numbered = [(invoice.number, each) for each in sessions]
+    pages.write_bytes(statement_pdf(statement, numbered, logo=LOGO))
+    return Written(pages.stem, pages, None)
 
 
 def _written(folder: Path, name: str, sample: Sample) -> Written:

@@ -142,6 +142,9 @@ def samples() -> dict[str, Sample]:
         "free": Sample(invoiced(told(((0, 0), "19")))),
         "no lines": Sample(invoiced(told())),
         "reverse charge": Sample(_reverse_charge()),
+        "exempt": Sample(_untaxed("E")),
+        "within the Community": Sample(_untaxed("K")),
+        "export": Sample(_untaxed("G")),
         "two countries": Sample(
             invoiced(told(((400, 76), "19")), told(((100, 19), "19"), country="CY"))
         ),
@@ -149,6 +152,9 @@ def samples() -> dict[str, Sample]:
         "paid in part": Sample(settled, 100),
         "credit note": Sample(credit_note(plain)),
         "Swiss": Sample(invoiced(told(((400, 32), "8.1"), country="CH"), currency="CHF")),
+        "reached by an id": Sample(
+            replace(plain, buyer_references=BuyerReferences(electronic_address="0204:991-1-2"))
+        ),
         "public buyer": Sample(public(settled)),
         "public buyer, paid": Sample(public(plain), plain.due_minor),
         "public buyer, credit note": Sample(credit_note(public(plain))),
@@ -181,6 +187,13 @@ def hostile(shown: ShownInvoice) -> ShownInvoice:
         seller=replace(shown.seller, name=name, vat_id="de 123 456 789"),
         buyer_references=BuyerReferences(buyer_reference=" \n ", order_reference="<!--"),
     )
+
+
+def _untaxed(category: str) -> ShownInvoice:
+    """Return what a French business owes without VAT, by the *category* that the document says."""
+    shown = invoiced(told(((300, 0), "0")))
+    taxes = tuple(replace(each, category=category) for each in shown.taxes)
+    return replace(shown, taxes=taxes, buyer=replace(shown.buyer, vat_id="FR40303265045"))
 
 
 def _reverse_charge() -> ShownInvoice:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from ledger.invoices.document import Party, SellerDetails
+from ledger.invoices.document import BuyerReferences, Party, SellerDetails
 from ledger.invoices.shown import ShownInvoice
 from ledger.master_data.addresses import Address
 from projections.documents.electronic.cii_writer import cii
@@ -30,6 +30,16 @@ WITHOUT_IDS = Party(name="Depot GmbH", address=Address(country="DE"))
         (replace(PLAIN, seller=NOBODY), "BR-06", "the seller's name"),
         (replace(PLAIN, seller=NOBODY), "BR-09", "the seller's address.country"),
         (replace(PLAIN, buyer=NOBODY), "BR-07", "the buyer's name"),
+        (
+            replace(PLAIN, buyer_references=BuyerReferences(electronic_address="a@b.example")),
+            "BR-63",
+            'the buyer\'s electronic_address as "scheme:id"',
+        ),
+        (
+            replace(PLAIN, buyer_references=BuyerReferences(electronic_address="0204:")),
+            "BR-63",
+            'the buyer\'s electronic_address as "scheme:id"',
+        ),
         (replace(REVERSED, seller=WITHOUT_IDS), "BR-AE-02", "the seller's vat_id"),
         (
             replace(REVERSED, buyer=replace(REVERSED.buyer, vat_id=" ")),
@@ -63,6 +73,13 @@ def test_a_document_that_does_not_add_up_is_refused_before_it_is_written() -> No
         ubl(replace(PLAIN, gross_minor=PLAIN.gross_minor + 1))
     with pytest.raises(NotElectronicError, match="BR-CO-16: what is due is"):
         ubl(replace(PLAIN, due_minor=PLAIN.due_minor - 1))
+
+
+def test_a_line_whose_tax_the_document_does_not_have_is_refused() -> None:
+    strange = tuple(replace(each, country="FR") for each in PLAIN.lines)
+
+    with pytest.raises(NotElectronicError, match="BR-CO-04: the tax of line 1 is none of the"):
+        cii(replace(PLAIN, lines=strange))
 
 
 @pytest.mark.parametrize(
