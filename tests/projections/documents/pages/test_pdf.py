@@ -19,9 +19,10 @@ from ledger.master_data.addresses import Address
 from ledger.master_data.customers import PersonDetails
 from projections.documents.evidence import NO_EVIDENCE, DocumentEvidence
 from projections.documents.pages.pdf import pdf
-from projections.documents.pages.typesetting import UnsettableError, versions
+from projections.documents.pages.typesetting import UnsettableError, typeset, versions
 from projections.documents.paid import Paid
 from tests.projections.documents.shown_documents import (
+    DAY,
     LOGO,
     NUMBER,
     a_credit_note,
@@ -227,10 +228,16 @@ def test_a_credit_note_names_its_invoice() -> None:
 
 
 def test_what_the_typesetter_refuses_is_told() -> None:
-    shown = an_invoice()
-
     with pytest.raises(UnsettableError):
-        pdf(shown, xml=None, evidence=NO_EVIDENCE, logo="data:image/png;base64,AAAA")
+        typeset("invoice.typ", {"sheet": "{}"}, DAY)
+
+
+def test_text_of_several_lines_keeps_them() -> None:
+    shown = an_invoice(sold_by=seller(legal_text="First line.\n\n  Second line.\n"))
+
+    text = text_of(pdf(shown, xml=None, evidence=NO_EVIDENCE))
+
+    assert "First line.\nSecond line." in text
 
 
 def test_versions_name_everything_that_bytes_hang_on() -> None:
