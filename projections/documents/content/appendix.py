@@ -14,7 +14,7 @@ from projections.documents.content.sheet import Appendix, Grid, Head, Item, Sess
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import SessionEvidence, ShownReading
 
-_ROWS_IN_ALL, _ROWS_MIN = 1200, 4
+_ROWS_IN_ALL, _ROWS_MIN, _ROWS_MAX = 1200, 4, 24
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MILLI_WH: Final = Decimal("0.001")
@@ -30,7 +30,7 @@ def appendix(
 ) -> Appendix:
     """Return the appendix of a document with those *sessions* and their *lines*, by session id."""
     text = teller.language.text
-    most = max(_ROWS_MIN, _ROWS_IN_ALL // max(1, len(sessions)))
+    most = max(_ROWS_MIN, min(_ROWS_MAX, _ROWS_IN_ALL // max(1, len(sessions))))
     return Appendix(
         title=text("How each line came about"),
         opening=text(
@@ -118,16 +118,20 @@ def _rows(readings: Sequence[ShownReading], lines: Sequence[InvoiceLine]) -> lis
 
 
 def _chosen(rows: list[Row], lines: Sequence[InvoiceLine], most: int) -> list[Row]:
-    """Return at most about *most* rows: the ends, the lines' borders, and others evenly."""
+    """Return at most about *most* rows: the ends, the lines' borders, and others evenly.
+
+    What was interpolated stands between the readings that it was taken from.
+    """
     if len(rows) <= most:
         return rows
+    between = {index for index, (_, _, reading) in enumerate(rows) if reading is None}
+    kept = {0, len(rows) - 1} | {index + side for index in between for side in (-1, 0, 1)}
     borders = {at for line in lines for at in (line.starts_at, line.ends_at)}
     step = -(-len(rows) // most)
-    last = len(rows) - 1
     return [
         row
         for index, row in enumerate(rows)
-        if index in {0, last} or row[0] in borders or index % step == 0
+        if index in kept or row[0] in borders or index % step == 0
     ]
 
 

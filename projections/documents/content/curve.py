@@ -21,7 +21,8 @@ _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 _SHADES: Final = ("#f4f4f4", "#e2e2e2", "#cfcfcf")
 _LETTER_WIDTH: Final = Decimal("4.4")
 """What a letter of a window's label takes at most, on the average."""
-_TEXT: Final = 'font-family="Source Sans Pro, sans-serif" font-size="8.5" fill="#444"'
+_TEXT: Final = 'font-family="Source Sans Pro, sans-serif" fill="#444"'
+_SIZE: Final = Decimal("8.5")
 
 _OPENING: Final = (
     f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">'
@@ -68,7 +69,7 @@ def curve_svg(
         f'<path d="M{left} {_TOP}H{right}" {_DOTTED}/>',
         f'<path d="{_steps(readings, scale)}" fill="none" stroke="#111" stroke-width="1.2"/>',
         f'<path d="M{left} {base}H{right}" stroke="#444" stroke-width=".7"/>',
-        _text(left - 4, _TOP + 4, words.power_max, "end"),
+        _text(left - 4, _TOP + 4, words.power_max, "end", room=left - 6),
         _text(left - 4, base, "0", "end"),
         _text(left, _HEIGHT - 4, words.start, "start"),
         _text(right, _HEIGHT - 4, words.end, "end"),
@@ -135,8 +136,12 @@ def _hundredths(value: int) -> str:
     return f"{value // 100}.{value % 100:02}"
 
 
-def _text(x: Decimal | int, y: int, text: str, anchor: str) -> str:
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" {_TEXT}>{_safe(text)}</text>'
+def _text(x: Decimal | int, y: int, text: str, anchor: str, room: int = _WIDTH) -> str:
+    """Return a text of the usual size, or of the one in which it has *room*."""
+    needed = _LETTER_WIDTH * len(text)
+    size = _SIZE if needed <= room else (_SIZE * room / needed).quantize(Decimal("0.1"))
+    place = f'x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}"'
+    return f"<text {place} {_TEXT}>{_safe(text)}</text>"
 
 
 def _safe(text: str) -> str:

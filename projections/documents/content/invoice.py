@@ -79,7 +79,7 @@ def invoice_sheet(
         ),
         appendix=appendix(teller, shown.sessions, lines),
         foot=foot(teller, shown.seller, shown.seller_details),
-        legal_text=shown.seller_details.legal_text,
+        legal_text=paragraphs(shown.seller_details.legal_text),
         page_label=text("Page {page} of {pages}", page="{page}", pages="{pages}"),
     )
 
@@ -95,6 +95,11 @@ def _title(teller: Teller, kind: DocumentKind) -> str:
             return text("Receipt")
 
 
+def paragraphs(text: str) -> tuple[str, ...]:
+    """Return the lines of a text that may have several, without empty ones."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
 def sender_line(teller: Teller, seller: Party) -> str:
     """Return the line that stands above an address: who it came from."""
     return " · ".join([seller.name, *address_lines(teller, seller, "")])
@@ -106,7 +111,8 @@ def address_lines(teller: Teller, party: Party, home: str) -> list[str]:
     town = f"{address.postal_code} {address.city}".strip()
     abroad = address.country if address.country != home else ""
     country = teller.language.country(abroad) if abroad else ""
-    return [line for line in (address.street, town, country) if line]
+    # Of an address, a file may have more lines in one field ("c/o").
+    return list(paragraphs(f"{address.street}\n{town}\n{country}"))
 
 
 def _recipient(teller: Teller, shown: ShownInvoice) -> list[str]:

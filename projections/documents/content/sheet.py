@@ -131,5 +131,5 @@ class DocumentSheet(msgspec.Struct, frozen=True, kw_only=True):
     transfer: Transfer | None
     appendix: Appendix
     foot: tuple[tuple[str, ...], ...]
-    legal_text: str
+    legal_text: tuple[str, ...]
     page_label: str

@@ -28,7 +28,7 @@ def pdf(
         shown: The document with everything that its reader is told.
         xml: The electronic invoice (CII) to attach, None: there is none.
         evidence: From `gather_evidence`, or `NO_EVIDENCE`.
-        logo: The seller's, a data URI.
+        logo: The seller's, a data URI; one that cannot be set (`logo_problem`) is left out.
         paid: From `paid_from_balance`.
 
     Raises:

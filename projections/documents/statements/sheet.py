@@ -9,7 +9,12 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.rating.decisions import SessionRated
-from projections.documents.content.invoice import address_lines, foot, sender_line
+from projections.documents.content.invoice import (
+    address_lines,
+    foot,
+    paragraphs,
+    sender_line,
+)
 from projections.documents.content.sheet import Grid, Head, Item
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import NO_EVIDENCE
@@ -40,7 +45,7 @@ class StatementSheet(msgspec.Struct, frozen=True, kw_only=True):
     opening: tuple[str, ...]
     tables: tuple[Grid, ...]
     foot: tuple[tuple[str, ...], ...]
-    legal_text: str
+    legal_text: tuple[str, ...]
     page_label: str
 
 
@@ -85,7 +90,7 @@ def statement_content(
         opening=(_outcome(teller, statement.closing_minor),),
         tables=(_movements(teller, statement), *_sessions(teller, rows)),
         foot=foot(teller, statement.seller, statement.seller_details),
-        legal_text=statement.seller_details.legal_text,
+        legal_text=paragraphs(statement.seller_details.legal_text),
         page_label=text("Page {page} of {pages}", page="{page}", pages="{pages}"),
     )
     return StatementContent(sheet, table.text)

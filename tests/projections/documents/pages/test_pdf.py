@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import unicodedata
+from decimal import Decimal
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -19,9 +20,10 @@ from ledger.master_data.addresses import Address
 from ledger.master_data.customers import PersonDetails
 from projections.documents.evidence import NO_EVIDENCE, DocumentEvidence
 from projections.documents.pages.pdf import pdf
-from projections.documents.pages.typesetting import UnsettableError, versions
+from projections.documents.pages.typesetting import UnsettableError, typeset, versions
 from projections.documents.paid import Paid
 from tests.projections.documents.shown_documents import (
+    DAY,
     LOGO,
     NUMBER,
     a_credit_note,
@@ -85,6 +87,7 @@ def test_a_document_without_xml_says_of_none() -> None:
 
 
 _MAKE = """
+from decimal import Decimal
 from hashlib import sha256
 from projections.documents.pages.pdf import pdf
 from tests.projections.documents.shown_documents import LOGO, an_invoice, evidence_of
@@ -153,6 +156,33 @@ def outside(made: bytes) -> list[tuple[float, float, str]]:
     ]
 
 
+def test_absurd_sessions_and_amounts_run_over_nothing() -> None:
+    shown = an_invoice(2)
+    minor = 10**13 + 1
+    session = {
+        "station_id": "S" * 300, "token_uid": "漢🔌" * 60, "cost_centre": "C" * 500,
+        "driver": "D" * 500, "energy_wh": Decimal(10) ** 14, "gross_minor": minor,
+    }  # fmt: skip
+    line = {
+        "net_minor": minor, "gross_minor": -minor, "quantity": Decimal("1234567.89123"),
+        "unit_price": Decimal("12345678901.123456789"),
+    }  # fmt: skip
+    shown = replace(
+        shown,
+        currency="IDR",
+        due_minor=minor,
+        sessions=tuple(replace(each, **session) for each in shown.sessions),
+        lines=tuple(replace(each, **line) for each in shown.lines),
+    )
+
+    made = pdf(shown, xml=None, evidence=evidence_of(shown))
+
+    text = without_blanks(text_of(made))
+    assert text.count("C" * 500) == text.count("D" * 500) == 2
+    assert text.count(r"\u6f22\U0001f50c" * 60) == 2
+    assert outside(made) == []
+
+
 @pytest.mark.parametrize(
     "name",
     ["Ηλεκτρική Κίνηση", "Електромобили ѣў", "Łódź Żółć", "Ren\u00e9e", "O'Brien & <b>Söhne</b>"],
@@ -197,14 +227,15 @@ def test_what_no_font_has_or_nobody_sees_is_told_by_its_number() -> None:
     assert r"a\u202eb\x00c\u6f22d\n\U0001f50c" in without_blanks(text_of(made))
 
 
-def test_500_sessions_are_all_there() -> None:
-    shown = an_invoice(500, hours_apart=1)
+@pytest.mark.parametrize("sessions", [60, pytest.param(500, marks=pytest.mark.slow)])
+def test_many_sessions_are_all_there(sessions: int) -> None:
+    shown = an_invoice(sessions, hours_apart=1)
 
     text = text_of(pdf(shown, xml=None, evidence=NO_EVIDENCE))
 
-    assert [n for n in range(1, 501) if f"\n{n} · Ladestation" not in text] == []
+    assert [n for n in range(1, sessions + 1) if f"\n{n} · Ladestation" not in text] == []
     assert [line.line for line in shown.lines if f"\n{line.line} " not in text] == []
-    assert text.count("\nSeite ") >= 40
+    assert text.count("\nSeite ") > sessions // 20
 
 
 def test_a_receipt_says_that_nothing_is_due_and_shows_no_code() -> None:
@@ -227,10 +258,16 @@ def test_a_credit_note_names_its_invoice() -> None:
 
 
 def test_what_the_typesetter_refuses_is_told() -> None:
-    shown = an_invoice()
-
     with pytest.raises(UnsettableError):
-        pdf(shown, xml=None, evidence=NO_EVIDENCE, logo="data:image/png;base64,AAAA")
+        typeset("invoice.typ", {"sheet": "{}"}, DAY)
+
+
+def test_text_of_several_lines_keeps_them() -> None:
+    shown = an_invoice(sold_by=seller(legal_text="First line.\n\n  Second line.\n"))
+
+    text = text_of(pdf(shown, xml=None, evidence=NO_EVIDENCE))
+
+    assert "First line.\nSecond line." in text
 
 
 def test_versions_name_everything_that_bytes_hang_on() -> None:
