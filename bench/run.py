@@ -39,6 +39,7 @@ MODULES: Final = (
     "bench.worker",
     "bench.worker_mix",
     "bench.rated_posted",
+    "bench.documents",
     "bench.history.replay",
     "bench.history.growth",
     "bench.history.reads",

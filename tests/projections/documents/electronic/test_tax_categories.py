@@ -46,9 +46,9 @@ def test_a_tax_per_kwh_is_an_exempt_line_by_its_own_name() -> None:
         "S 19 6.00 1.14 None None",
     ]
     fee, tax = made.lines
-    assert (tax.priced.quantity, tax.priced.unit, tax.net) == (10, "KWH", Decimal("0.24"))
+    assert (tax.priced.quantity, tax.priced.unit, tax.net) == (Decimal(10), "KWH", Decimal("0.24"))
     assert (tax.priced.price, tax.category.code) == (Decimal("0.024"), "E")
-    assert (fee.net, fee.category.code) == (6, "S")
+    assert (fee.net, fee.category.code) == (Decimal(6), "S")
     assert (made.totals.net, made.totals.tax, made.totals.due) == (
         Decimal("6.24"), Decimal("1.14"), Decimal("7.38")
     )  # fmt: skip
@@ -113,7 +113,7 @@ def test_the_rounding_of_each_category_is_an_allowance_or_a_charge_of_its_own() 
         (each.is_charge, each.amount, each.reason, each.category.percent)
         for each in made.allowances
     ] == [
-        (False, Decimal("0.06"), "Rounding", 7),
-        (False, Decimal("0.05"), "Rounding", 20),
+        (False, Decimal("0.06"), "Rounding", Decimal(7)),
+        (False, Decimal("0.05"), "Rounding", Decimal(20)),
     ]
     assert made.totals.due == Decimal("1.20")
