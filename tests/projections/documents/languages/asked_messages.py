@@ -1,4 +1,4 @@
-"""What documents ask their languages for: found in the sources, and what is offered to them."""
+"""What documents ask their languages for, found in the sources."""
 
 from __future__ import annotations
 
@@ -15,70 +15,6 @@ SAID_BY_NAME: Final = {
     "electronic/tax_categories.py": "_EXEMPTIONS",
 }
 """Files that look a message up in a table of their own, and what the table is called."""
-
-OFFERED: Final = frozenset(
-    {
-        "Address",
-        "Amount",
-        "Amount already paid",
-        "Appendix",
-        "Balance",
-        "Bank details",
-        "Buyer",
-        "Buyer reference",
-        "Charging point",
-        "Charging sessions",
-        "Closing balance",
-        "Connector",
-        "Contact",
-        "Credit note for invoice {number} of {day}",
-        "Customer",
-        "Customer number",
-        "Document",
-        "Documents",
-        "E-mail",
-        "End",
-        "Good day,",
-        "Kind regards",
-        "Load curve",
-        "Meter start",
-        "Meter stop",
-        "Month",
-        "Opening balance",
-        "Payable by {day} without deduction.",
-        "Payment",
-        "Payment reference",
-        "Payment terms",
-        "Payments",
-        "Period",
-        "Phone",
-        "Place",
-        "Power",
-        "Prepaid balance",
-        "Prepayment",
-        "Price",
-        "Reading",
-        "Seller",
-        "Start",
-        "Statement of account",
-        "Subtotal",
-        "Tax amount",
-        "Tax rate",
-        "Taxable amount",
-        "Unit",
-        "Why",
-        "You have {amount} in credit with us.",
-        "You owe us {amount}.",
-        "Your credit note {number}",
-        "Your document is attached.",
-        "Your document is here: {link}",
-        "Your invoice {number}",
-        "Your receipt {number}",
-        "Your statement of account {number}",
-        "before taxes",
-    }
-)
-"""What is translated and not asked for yet: for those who write further documents."""
 
 
 def named(path: Path) -> str:
@@ -109,5 +45,5 @@ def of_table(path: Path, name: str) -> Iterator[str]:
 FILES: Final = sorted(ROOM.rglob("*.py"))
 TABLES: Final = [(ROOM / file, table) for file, table in SAID_BY_NAME.items()]
 ASKED: Final = {said for path in FILES for said in literals(path) if said is not None} | {
-    said for path, table in TABLES if path.exists() for said in of_table(path, table)
+    said for path, table in TABLES for said in of_table(path, table)
 }
