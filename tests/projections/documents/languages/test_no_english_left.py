@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -13,14 +14,33 @@ from ledger.invoices.shown import ShownInvoice
 from projections.documents.content.invoice import invoice_sheet
 from projections.documents.electronic.cii_writer import cii
 from projections.documents.electronic.ubl_writer import ubl
+from projections.documents.statements.sheet import statement_content
+from projections.documents.statements.statement import (
+    Movement,
+    MovementKind,
+    ShownStatement,
+    Wanted,
+)
 from tests.projections.documents.languages.asked_messages import ROOM, named
-from tests.projections.documents.shown_documents import a_credit_note, an_invoice, evidence_of
+from tests.projections.documents.shown_documents import (
+    a_credit_note,
+    an_invoice,
+    evidence_of,
+    ratings,
+)
 
 OTHERS = ("de", "es", "fr", "nl", "pl", "sv")
 """Languages that have no word in common that a document says."""
 INTERNATIONAL = {"BIC", "IBAN", "kW", "kWh"}
 PLACEHOLDERS = {"page", "pages"}
 """Of the page's number, which is known when the page is set."""
+WANTED = Wanted(
+    legal_entity="depot",
+    customer="fleet",
+    currency="EUR",
+    first_day=date(2026, 11, 1),
+    last_day=date(2026, 11, 30),
+)
 CODES_OF_XML = {"cen", "en", "eu", "urn", "FC"}
 """Of the profile, and of what kind of number a tax number is."""
 TEMPLATES = sorted(path for path in ROOM.rglob("templates/*") if path.suffix != ".css")
@@ -56,6 +76,44 @@ def test_a_word_that_stands_there_in_every_language_is_nobodys_sentence(
 
     assert common - told[0][1] <= INTERNATIONAL | PLACEHOLDERS
     assert all(len(said) > 50 for said, _ in told)
+
+
+def statement_in(tag: str, closing_minor: int) -> set[str]:
+    """Return the words of a statement with a row of each kind and one session."""
+    invoice, (decisions, _) = an_invoice(language=tag), ratings()
+    movements = tuple(
+        Movement(
+            day=date(2026, 11, 2),
+            kind=kind,
+            reference="depot/WL-7",
+            amount_minor=closing_minor,
+            balance_minor=closing_minor,
+        )
+        for kind in MovementKind
+    )
+    statement = ShownStatement(
+        wanted=WANTED,
+        language=tag,
+        seller=invoice.seller,
+        seller_details=invoice.seller_details,
+        buyer=invoice.buyer,
+        opening_minor=0,
+        closing_minor=closing_minor,
+        movements=movements,
+    )
+    # The file of its lines is for machines: its columns are called the same everywhere.
+    sheet = statement_content(statement, [("WL-7", decisions[0])]).sheet
+    return words_of(msgspec.to_builtins(sheet))
+
+
+@pytest.mark.parametrize("closing_minor", [704, -704, 0])
+def test_a_statement_says_nothing_past_its_language(closing_minor: int) -> None:
+    given = words_of(msgspec.to_builtins((an_invoice(), WANTED))) | {"WL"}
+
+    told = [statement_in(tag, closing_minor) for tag in OTHERS]
+
+    assert set.intersection(*told) - given <= INTERNATIONAL | PLACEHOLDERS
+    assert all(len(said) > 30 for said in told)
 
 
 @pytest.mark.parametrize("of", [an_invoice, a_credit_note])
