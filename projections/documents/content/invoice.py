@@ -171,6 +171,8 @@ def _opening(
                    amount=teller.money(paid.minor))  # fmt: skip
         if kind is DocumentKind.RECEIPT:
             yield text("Nothing is due.")
+    if kind is DocumentKind.INVOICE and not shown.due_minor:
+        yield text("Nothing is due.")
     if kind is DocumentKind.INVOICE and shown.due_minor < 0:
         yield text("{amount} are paid to you: you owe nothing.",
                    amount=teller.money(-shown.due_minor))  # fmt: skip

@@ -93,6 +93,17 @@ def test_a_receipt_asks_for_nothing() -> None:
     assert "Nothing is due." in made.opening
 
 
+@pytest.mark.parametrize(
+    ("due_minor", "said"),
+    [(0, "Nothing is due."), (-500, "€5.00 are paid to you: you owe nothing.")],
+)
+def test_who_owes_nothing_is_told_so(due_minor: int, said: str) -> None:
+    made = sheet(replace(an_invoice(language="en"), due_minor=due_minor))
+
+    assert made.opening == (said,)
+    assert made.transfer is None
+
+
 def test_a_credit_note_says_which_line_goes_and_why() -> None:
     made = sheet(a_credit_note(language="en"))
 
