@@ -31,7 +31,7 @@ def pdf(number: str, /, *, output: Path | None = None, folder: DataFolder = FOLD
     """
     with opened(folder.settings()) as connection:
         content = _kept(connection, number).pdf
-    return _write(content, output, is_text=False)
+    return write_bytes(content, output, is_text=False)
 
 
 def xml(number: str, /, *, output: Path | None = None, folder: DataFolder = FOLDER) -> int:
@@ -46,7 +46,7 @@ def xml(number: str, /, *, output: Path | None = None, folder: DataFolder = FOLD
         content = _kept(connection, number).xml
     if content is None:
         raise NoElectronicInvoiceError(number)
-    return _write(content, output)
+    return write_bytes(content, output)
 
 
 def ubl(number: str, /, *, output: Path | None = None, folder: DataFolder = FOLDER) -> int:
@@ -64,7 +64,7 @@ def ubl(number: str, /, *, output: Path | None = None, folder: DataFolder = FOLD
         content = as_ubl(connection, number)
     if content is None:
         raise NoElectronicInvoiceError(number)
-    return _write(content, output)
+    return write_bytes(content, output)
 
 
 def html(number: str, /, *, output: Path | None = None, folder: DataFolder = FOLDER) -> int:
@@ -80,7 +80,7 @@ def html(number: str, /, *, output: Path | None = None, folder: DataFolder = FOL
     with opened(folder.settings()) as connection:
         _kept(connection, number)
         content = as_html(connection, number)
-    return _write(content.encode(), output)
+    return write_bytes(content.encode(), output)
 
 
 def _kept(connection: Connection[Any], number: str) -> KeptDocument:
@@ -97,7 +97,12 @@ def _kept(connection: Connection[Any], number: str) -> KeptDocument:
         return read_kept(connection, number)
 
 
-def _write(content: bytes, output: Path | None, *, is_text: bool = True) -> int:
+def write_bytes(content: bytes, output: Path | None, *, is_text: bool = True) -> int:
+    """Write *content* to a file or standard output; only what *is_text* may go to a terminal.
+
+    Raises:
+        DeployError: If it cannot be written there.
+    """
     if output is None:
         if sys.stdout.isatty() and not is_text:
             message = "a terminal shows no PDF: say --output FILE, or redirect it into one"

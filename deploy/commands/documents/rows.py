@@ -37,6 +37,15 @@ DOCUMENT_COMMANDS: Final = (
         examples=("invoice html HC-2026-000001 --output invoice.html",),
     ),
     Command(
+        words="statement",
+        function=f"{_MODULE}.statement:statement",
+        summary="Write a customer's statement of account: PDF/A-3, its lines as CSV inside.",
+        examples=(
+            "statement ada --from 2026-03-01 --to 2026-04-01 --output march.pdf",
+            "statement ada --from 2026-01-01 --to 2027-01-01 --html > ada.html",
+        ),
+    ),
+    Command(
         words="documents list",
         function=f"{_MODULE}.looking_after:listed",
         summary="List issued documents: rendered or not, delivered or not, and why not.",
