@@ -1,5 +1,7 @@
 """What others' validators say of files: `python -m tests.outside.documents.judge FILE...`.
 
+A JSON file is what `make demo JSON=FILE` wrote: the documents that it lists are judged.
+
 A PDF is asked about as PDF/A-3b (veraPDF, by Mustang) and, with an invoice in it, as Factur-X; the
 invoice itself, and an XML file, as EN 16931 (phive), as XRechnung where it claims to be one, and as
 CII by Mustang as well. A judge that says nothing of a file it should judge is against it.
@@ -7,6 +9,7 @@ CII by Mustang as well. A judge that says nothing of a file it should judge is a
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -109,8 +112,17 @@ def _asked(name: str, files: Iterable[Path]) -> dict[tuple[str, str], Verdict]:
     }
 
 
+def listed(file: Path) -> list[Path]:
+    """Return the PDF and XML files of the demo's list, or *file* itself."""
+    if file.suffix != ".json":
+        return [file]
+    documents = json.loads(file.read_text("utf-8"))["documents"]
+    return [Path(each[kind]) for each in documents for kind in ("pdf", "xml") if each.get(kind)]
+
+
 def main() -> int:
-    verdicts = judged([Path(name).resolve() for name in sys.argv[1:]])
+    """Print the verdicts; the exit code is 0 where there are some and all are good."""
+    verdicts = judged([each for name in sys.argv[1:] for each in listed(Path(name).resolve())])
     for verdict in verdicts:
         sys.stdout.write(f"{verdict}\n")
     return 0 if verdicts and all(each.valid for each in verdicts) else 1
