@@ -15,6 +15,8 @@ from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import SessionEvidence, ShownReading
 
 _ROWS_IN_ALL, _ROWS_MIN, _ROWS_MAX = 1200, 4, 24
+_TABLES_MAX: Final = 50
+"""Of more sessions than that the readings are a line each: tables would be half the document."""
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MILLI_WH: Final = Decimal("0.001")
@@ -38,7 +40,14 @@ def appendix(
             "between two readings is shared by time."
         ),
         sessions=tuple(
-            _of_session(teller, number, session, lines[session.session_id], most)
+            _of_session(
+                teller,
+                number,
+                session,
+                lines[session.session_id],
+                most,
+                is_brief=len(sessions) > _TABLES_MAX,
+            )
             for number, session in enumerate(sessions, 1)
         ),
     )
@@ -50,17 +59,24 @@ def _of_session(
     session: InvoicedSession,
     lines: Sequence[InvoiceLine],
     most: int,
+    *,
+    is_brief: bool,
 ) -> SessionAppendix:
     text = teller.language.text
     evidence = teller.evidence.sessions.get(session.session_id)
     remarks, readings = [], None
+    told_as = [_line(teller, line) for line in lines]
     if evidence is None:
         remarks.append(text("The readings are not at hand, so neither they nor a curve are shown."))
     elif not evidence.readings:
         remarks.append(text("There are no readings of this session."))
     else:
         rows = _chosen(_rows(evidence.readings, lines), lines, most)
-        readings = _grid(teller, rows, session.starts_at)
+        cells = _cells(teller, rows, session.starts_at)
+        if is_brief:
+            told_as.append(Item(text("Readings"), "; ".join(map(_in_a_line, cells))))
+        else:
+            readings = _grid(teller, cells)
         told = sum(reading is not None for _, _, reading in rows)
         if told < evidence.readings_count:
             remarks.append(
@@ -73,7 +89,7 @@ def _of_session(
     return SessionAppendix(
         title=f"{number} · {session_place(teller, session)}",
         items=tuple(_inputs(teller, session, evidence)),
-        lines=tuple(_line(teller, line) for line in lines),
+        lines=tuple(told_as),
         readings=readings,
         remarks=tuple(remarks),
     )
@@ -135,10 +151,27 @@ def _chosen(rows: list[Row], lines: Sequence[InvoiceLine], most: int) -> list[Ro
     ]
 
 
-def _grid(teller: Teller, rows: Sequence[Row], starts_at: datetime) -> Grid:
-    language = teller.language
-    text = language.text
-    local = starts_at.tzinfo
+def _cells(teller: Teller, rows: Sequence[Row], starts_at: datetime) -> list[tuple[str, ...]]:
+    """Return of each row the moment, the register, the energy, and the record that says so."""
+    language, local = teller.language, starts_at.tzinfo
+    return [
+        (
+            language.moment(at.astimezone(local), seconds=True),
+            _register(teller, reading),
+            teller.energy(energy_wh),
+            reading.record if reading else language.text("interpolated"),
+        )
+        for at, energy_wh, reading in rows
+    ]
+
+
+def _in_a_line(cells: tuple[str, ...]) -> str:
+    moment, register, energy, record = cells
+    return f"{moment}: {register}, {energy} ({record})"
+
+
+def _grid(teller: Teller, cells: Sequence[tuple[str, ...]]) -> Grid:
+    text = teller.language.text
     return Grid(
         title=text("Readings"),
         heads=(
@@ -147,15 +180,7 @@ def _grid(teller: Teller, rows: Sequence[Row], starts_at: datetime) -> Grid:
             Head(text("Energy since the start"), is_figure=True),
             Head(text("Record of the log")),
         ),
-        rows=tuple(
-            (
-                language.moment(at.astimezone(local), seconds=True),
-                _register(teller, reading),
-                teller.energy(energy_wh),
-                reading.record if reading else text("interpolated"),
-            )
-            for at, energy_wh, reading in rows
-        ),
+        rows=tuple(cells),
     )
 
 

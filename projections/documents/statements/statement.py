@@ -53,8 +53,9 @@ ORDER BY booked_at, kind, reference
 """
 _SESSIONS: LiteralString = """
 SELECT invoiced.session_id, invoiced.revision, invoiced.number
-FROM invoiced_session AS invoiced WHERE invoiced.number = ANY (%s)
-ORDER BY invoiced.number, invoiced.session_id, invoiced.revision
+FROM invoiced_session AS invoiced LEFT JOIN session USING (session_id)
+WHERE invoiced.number = ANY (%s)
+ORDER BY session.started_at, invoiced.session_id, invoiced.revision
 """
 
 
@@ -167,7 +168,7 @@ def statement_of(connection: Connection[Any], wanted: Wanted) -> ShownStatement:
 def statement_sessions(
     connection: Connection[Any], statement: ShownStatement
 ) -> Iterator[tuple[str, SessionRated]]:
-    """Yield the sessions of a statement's invoices, each with the invoice's number."""
+    """Yield the sessions of a statement's invoices by their start, each with that one's number."""
     numbers = [each.reference for each in statement.movements if each.kind is MovementKind.INVOICE]
     rows = connection.execute(_SESSIONS, (numbers,)).fetchall()
     for start in range(0, len(rows), SESSIONS_AT_ONCE):

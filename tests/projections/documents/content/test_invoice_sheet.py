@@ -183,6 +183,17 @@ def test_of_many_readings_those_at_the_borders_of_lines_are_shown() -> None:
     assert "of 191 readings" in session.remarks[0]
 
 
+def test_of_many_sessions_the_readings_are_a_line_each() -> None:
+    shown = an_invoice(51, language="en")
+
+    sessions = invoice_sheet(shown, evidence_of(shown, readings=2)).appendix.sessions
+
+    assert {session.readings for session in sessions} == {None}
+    assert sessions[0].lines[-1].label == "Readings"
+    assert "1 kWh, 0 kWh (0/0/0); " in sessions[0].lines[-1].value
+    assert sessions[0].lines[-1].value.endswith("8.306 kWh, 7.306 kWh (0/2/0)")
+
+
 def test_energy_at_a_reading_is_that_readings() -> None:
     shown = an_invoice()
     readings = evidence_of(shown).sessions[shown.sessions[0].session_id].readings

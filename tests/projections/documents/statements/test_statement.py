@@ -110,6 +110,9 @@ def test_pages_screen_and_lines_say_the_same(books: str) -> None:
         statement = statement_of(connection, of(DAY, DAY))
         sessions = list(statement_sessions(connection, statement))
 
+    starts = [decision.started_at for _, decision in sessions]
+    assert starts == sorted(starts)
+
     made = statement_pdf(statement, sessions)
     screen = statement_html(statement, sessions)
 
