@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deploy.commands.data_folder import READ_FOLDER, Limit, ReadingFolder
+from deploy.errors import DeployError
 from deploy.output import print_json, print_rows, say
 from deploy.running.opening import opened
 
@@ -39,6 +40,9 @@ def listed(
     """
     from projections.invoice_list import amount, list_invoices
 
+    if refused and customer is not None:
+        message = "--refused lists everybody's documents: leave --customer out"
+        raise DeployError(message)
     if refused:
         return _refused(limit, folder)
     with opened(folder.settings()) as connection:

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from deploy.cli import run
+from deploy.cli import WRONG, run
 from deploy.observing.invoicing_condition import InvoicingCondition
 from ledger.database import connect
 from ledger.declared.changes import Change
@@ -243,3 +243,6 @@ def test_finance_sees_what_cannot_be_issued(
     assert shown["why"].startswith("Its seller has no name.")
     assert run(["invoices", "--refused"]) == 0
     assert "session:ST-1/1/20261110T120000Z" in capsys.readouterr().out
+    capsys.readouterr()
+    assert run(["invoices", "--refused", "--customer", "ada"]) == WRONG
+    assert "leave --customer out" in capsys.readouterr().err
