@@ -1,6 +1,6 @@
 """Leitweg-IDs: by which German public buyers are addressed, with their check digits.
 
-Coarse address (the state, and more digits), fine address, check digits: 04011000-12345-06.
+Coarse address (the state, and more digits), fine address, check digits: 04011000-1234512345-06.
 Source: KoSIT, Leitweg-ID, format specification 2.0.2; check digits of ISO/IEC 7064, MOD 97-10.
 """
 
