@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.commands.data_folder import FOLDER, DataFolder
+from deploy.commands.documents.written import write_bytes
 from deploy.errors import DeployError
-from deploy.output import say
 from deploy.running.opening import opened
 
 if TYPE_CHECKING:
@@ -95,28 +94,6 @@ def _kept(connection: Connection[Any], number: str) -> KeptDocument:
         with closing(DocumentKeeper(dsn_of(connection), DocumentRenderer())) as keeper:
             keeper.render_now(number)
         return read_kept(connection, number)
-
-
-def write_bytes(content: bytes, output: Path | None, *, is_text: bool = True) -> int:
-    """Write *content* to a file or standard output; only what *is_text* may go to a terminal.
-
-    Raises:
-        DeployError: If it cannot be written there.
-    """
-    if output is None:
-        if sys.stdout.isatty() and not is_text:
-            message = "a terminal shows no PDF: say --output FILE, or redirect it into one"
-            raise DeployError(message)
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return 0
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        message = f"cannot write {output}: {error}"
-        raise DeployError(message) from error
-    say(f"wrote {output}, {len(content)} bytes")
-    return 0
 
 
 class NoElectronicInvoiceError(DeployError):

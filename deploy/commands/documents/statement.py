@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from cyclopts import Parameter
 
 from deploy.commands.data_folder import FOLDER, DataFolder
-from deploy.commands.documents.files import write_bytes
+from deploy.commands.documents.written import write_bytes
 from deploy.errors import DeployError
 from deploy.running.opening import opened
 
