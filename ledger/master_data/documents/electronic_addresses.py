@@ -44,8 +44,8 @@ def address_fault(text: str) -> str | None:
     scheme, colon, name = text.partition(":")
     if not colon or not name.strip() or scheme not in SCHEMES:
         return (
-            "expected scheme:id with a scheme of the list EAS: 0204:04011000-1234512345-06 (Leitweg-ID),"
-            " 0088:4012345000009 (GLN), EM:invoices@example.org"
+            "expected scheme:id with a scheme of the list EAS: 0204:04011000-1234512345-06"
+            " (Leitweg-ID), 0088:4012345000009 (GLN), EM:invoices@example.org"
         )
     if scheme == _LEITWEG and not is_leitweg_id(name):
         return f"the check digits of the Leitweg-ID {name} are wrong"
