@@ -146,6 +146,19 @@ def test_what_nobody_can_break_into_lines_is_broken_anywhere_and_not_cut_off() -
     assert max(map(len, text_of(made).splitlines())) < LETTERS_OF_A_LINE_MAX
 
 
+def test_a_foot_of_many_lines_stands_once_and_leaves_the_pages_to_the_document() -> None:
+    lines = [f"Satz-{number}." for number in range(200)]
+    shown = an_invoice(sold_by=seller(legal_text="\n".join(lines)))
+
+    made = pdf(shown, xml=None, evidence=evidence_of(shown))
+
+    first = PdfReader(BytesIO(made)).pages[0].extract_text()
+    assert NUMBER in first
+    assert "Zu zahlen" in first
+    assert [word for word in text_of(made).split() if word.startswith("Satz-")] == lines
+    assert outside(made) == []
+
+
 def outside(made: bytes) -> list[tuple[float, float, str]]:
     """Return texts that begin beyond a margin of their page."""
     return [
