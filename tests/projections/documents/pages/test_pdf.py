@@ -159,6 +159,13 @@ def test_a_foot_of_many_lines_stands_once_and_leaves_the_pages_to_the_document()
     assert outside(made) == []
 
 
+def test_an_address_in_the_foot_is_not_broken_while_there_is_room_beside_it() -> None:
+    email = "rechnung@harbour-charging.example"
+    shown = an_invoice(sold_by=replace(seller(), email=email))
+
+    assert email in text_of(pdf(shown, xml=None, evidence=evidence_of(shown)))
+
+
 def outside(made: bytes) -> list[tuple[float, float, str]]:
     """Return texts that begin beyond a margin of their page."""
     return [
