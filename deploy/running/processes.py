@@ -351,7 +351,7 @@ def issue_invoices(context: PartContext, stop: threading.Event, ready: Ready, wa
     with (
         _event_log(context) as log,
         closing(ElectronicCheck(context.dsn)) as check,
-        closing(Invoicer(dsn, log, check)) as invoicer,
+        closing(Invoicer(context.dsn, log, check, silent_seconds=SILENT_SECONDS_MAX)) as invoicer,
     ):
         watch.begin(InvoicingCondition(context.dsn, _log_to_ask(context), invoicer))
         keeping = _keeping(dsn, stop) if isinstance(context.clock, SystemClock) else None

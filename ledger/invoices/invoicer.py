@@ -10,7 +10,7 @@ from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 
-from ledger.database import connect
+from ledger.database import connect, ended_when_silent
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations, load_version
 from ledger.invoices.checks.refusal import CheckMissingError, DocumentCheck
@@ -38,9 +38,25 @@ _REACHED: LiteralString = "SELECT partition, next_position FROM worker_position"
 class Invoicer:
     """Issues what is due, by the time of the last records that the worker decided about."""
 
-    def __init__(self, dsn: str, log: EventLog, check: DocumentCheck | None = None) -> None:
-        """Connect to *dsn*; *log* stays the caller's to close, *check* looks at each document."""
-        self._connection, self._issuer, self._log = connect(dsn), InvoiceIssuer(dsn, check), log
+    def __init__(
+        self,
+        dsn: str,
+        log: EventLog,
+        check: DocumentCheck | None = None,
+        *,
+        silent_seconds: float | None = None,
+    ) -> None:
+        """Connect to *dsn*; *log* stays the caller's to close, *check* looks at each document.
+
+        *silent_seconds*: so long it may say nothing before the server ends what it holds.
+        """
+        # The one holds a lock between its transactions, the issuer's wait idle for a document.
+        holding = waiting = dsn
+        if silent_seconds is not None:
+            holding = ended_when_silent(dsn, silent_seconds, also_idle=True)
+            waiting = ended_when_silent(dsn, silent_seconds)
+        self._connection, self._log = connect(holding), log
+        self._issuer = InvoiceIssuer(waiting, check)
         self._declarations = Declarations()
         self._told: dict[str, str] = {}
         self._refusals = Refusals()

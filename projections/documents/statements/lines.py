@@ -7,7 +7,7 @@ from io import StringIO
 from typing import Final
 
 from ledger.invoices.shown import UNITS
-from ledger.rating.decisions import SessionRated
+from projections.documents.statements.statement import StatementSession
 from tariffs.phrases.printable import csv_text
 from tariffs.quantities import money_of_minor
 
@@ -33,18 +33,23 @@ COLUMNS: Final = (
 
 
 class LineTable:
-    """Rows are added a session at a time; `text` is the whole."""
+    """Rows are added a session at a time; `text` is the whole.
+
+    What a credit note takes back is below 0, quantity and amounts alike: the gross of all rows is
+    what the statement's documents come to.
+    """
 
     def __init__(self) -> None:
         self._text = StringIO()
         self._rows = csv.writer(self._text, lineterminator="\r\n")
         self._rows.writerow(COLUMNS)
 
-    def add(self, number: str, decision: SessionRated) -> None:
-        """Add the lines of a session on document *number*; times with their offset from UTC."""
-        local, currency = decision.local_zone, decision.currency
+    def add(self, session: StatementSession) -> None:
+        """Add the lines of *session*; times with their offset from UTC."""
+        number, decision, is_credited = session
+        local, currency, sign = decision.local_zone, decision.currency, -1 if is_credited else 1
         for line in decision.lines:
-            amounts = (line.net_minor, line.tax_minor, line.net_minor + line.tax_minor)
+            net, tax = sign * line.net_minor, sign * line.tax_minor
             self._rows.writerow(
                 (
                     csv_text(number),
@@ -56,16 +61,30 @@ class LineTable:
                     line.ends_at.astimezone(local).isoformat(),
                     line.line,
                     csv_text(line.component),
-                    f"{line.billed_volume:f}",
+                    f"{line.billed_volume.copy_negate() if is_credited else line.billed_volume:f}",
                     UNITS[line.dimension],
                     f"{line.unit_price:f}",
                     "" if line.tax_percent is None else f"{line.tax_percent:f}",
-                    *(f"{money_of_minor(minor, currency).amount:f}" for minor in amounts),
+                    *(_money(minor, currency) for minor in (net, tax, net + tax)),
                     currency,
                 )
             )
+
+    def add_rounding(self, number: str, minor: int, currency: str) -> None:
+        """Add what document *number* as a whole comes to beside its lines."""
+        named = {
+            "document": csv_text(number),
+            "component": "rounding",
+            "gross": _money(minor, currency),
+            "currency": currency,
+        }
+        self._rows.writerow([named.get(column, "") for column in COLUMNS])
 
     @property
     def text(self) -> str:
         """Return the table so far."""
         return self._text.getvalue()
+
+
+def _money(minor: int, currency: str) -> str:
+    return f"{money_of_minor(minor, currency).amount:f}"

@@ -7,16 +7,15 @@ from typing import Final
 
 import msgspec
 
-from ledger.rating.decisions import SessionRated
 from projections.documents.content.legible import legible_content
 from projections.documents.pages.logo import logo_inputs
 from projections.documents.pages.typesetting import typeset
 from projections.documents.screen.html import screen
 from projections.documents.statements.sheet import statement_content
-from projections.documents.statements.statement import ShownStatement
+from projections.documents.statements.statement import ShownStatement, StatementSession
 
 LINES_FILE: Final = "lines.csv"
-Sessions = Iterable[tuple[str, SessionRated]]
+Sessions = Iterable[StatementSession]
 
 
 def statement_pdf(

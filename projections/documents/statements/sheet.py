@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
 import msgspec
 
-from ledger.rating.decisions import SessionRated
 from projections.documents.content.invoice import (
     address_lines,
     foot,
@@ -24,6 +24,7 @@ from projections.documents.statements.statement import (
     Movement,
     MovementKind,
     ShownStatement,
+    StatementSession,
 )
 
 _SECOND = timedelta(seconds=1)
@@ -58,20 +59,27 @@ class StatementContent(NamedTuple):
 
 def statement_content(
     statement: ShownStatement,
-    sessions: Iterable[tuple[str, SessionRated]],
+    sessions: Iterable[StatementSession],
     *,
     logo: str | None = None,
 ) -> StatementContent:
     """Return what *statement* says with those *sessions*, each beside its document's number.
 
-    Of each session no more is kept than its row: they may be as many as they like.
+    Of each session no more is kept than its row: they may be as many as they like. The rows come
+    to what the documents do: what one rounds as a whole is a row of its own.
     """
     teller = Teller(language_of(statement.language), NO_EVIDENCE, statement.wanted.currency)
     text, table = teller.language.text, LineTable()
-    rows = []
-    for number, decision in sessions:
-        table.add(number, decision)
-        rows.append(_session_row(teller, number, decision))
+    rows, told = [], Counter[str]()
+    for session in sessions:
+        table.add(session)
+        rows.append(_session_row(teller, session))
+        told[session.number] += session.gross_minor
+    for each in statement.movements:
+        rest = each.amount_minor - told[each.reference]
+        if each.kind is not MovementKind.PAYMENT and rest:
+            table.add_rounding(each.reference, rest, statement.wanted.currency)
+            rows.append((text("Rounding"), "", each.reference, "", "", teller.money(rest)))
     language, _, region = teller.language.tag.partition("-")
     sheet = StatementSheet(
         language=language,
@@ -178,14 +186,17 @@ def _sessions(teller: Teller, rows: list[tuple[str, ...]]) -> list[Grid]:
     return [Grid(title=text("Charging sessions"), heads=heads, rows=tuple(rows))]
 
 
-def _session_row(teller: Teller, number: str, decision: SessionRated) -> tuple[str, ...]:
+def _session_row(teller: Teller, session: StatementSession) -> tuple[str, ...]:
+    number, decision, is_credited = session
     local = decision.local_zone
     start, end = decision.started_at.astimezone(local), decision.ended_at.astimezone(local)
+    lasted = teller.language.duration((decision.ended_at - decision.started_at) // _SECOND)
     return (
         teller.span(start, end),
         decision.station_id,
         number,
-        teller.language.duration((decision.ended_at - decision.started_at) // _SECOND),
-        teller.energy(decision.energy_wh),
-        teller.money(decision.gross_minor),
+        # It was charged once: what is taken back are amounts.
+        "" if is_credited else lasted,
+        "" if is_credited else teller.energy(decision.energy_wh),
+        teller.money(session.gross_minor),
     )

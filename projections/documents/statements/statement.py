@@ -20,6 +20,7 @@ from ledger.books.decisions_store import rated_sessions
 from ledger.declared.declarations import Declarations
 from ledger.declared.store import load_declarations
 from ledger.invoices.document import Party, SellerDetails, seller_details_of
+from ledger.invoices.order import part_of
 from ledger.master_data.customers import Customer, PersonDetails
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.persons.store import read_blobs
@@ -51,11 +52,17 @@ WHERE accounts[1] = 'prepayments' AND parties[1] = %(customer)s
   AND entry_id LIKE 'prepaid:%%' AND booked_at < %(until)s
 ORDER BY booked_at, kind, reference
 """
+# NULL: a document bills all lines of a session; a credit note takes those back that it names.
 _SESSIONS: LiteralString = """
-SELECT invoiced.session_id, invoiced.revision, invoiced.number
-FROM invoiced_session AS invoiced LEFT JOIN session USING (session_id)
-WHERE invoiced.number = ANY (%s)
-ORDER BY session.started_at, invoiced.session_id, invoiced.revision
+SELECT charged.session_id, charged.revision, charged.number, charged.credited
+FROM (
+    SELECT session_id, revision, number, NULL::integer[] AS credited
+    FROM invoiced_session WHERE number = ANY (%(numbers)s)
+    UNION ALL
+    SELECT session_id, revision, number, array_agg(line)
+    FROM credited_line WHERE number = ANY (%(numbers)s) GROUP BY session_id, revision, number
+) AS charged LEFT JOIN session USING (session_id)
+ORDER BY session.started_at, charged.session_id, charged.revision, charged.number
 """
 
 
@@ -88,6 +95,19 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     amount_minor: int
     balance_minor: int
+
+
+class StatementSession(NamedTuple):
+    """What document `number` charges for a session, or of a credit note takes back of it."""
+
+    number: str
+    decision: SessionRated
+    is_credited: bool = False
+
+    @property
+    def gross_minor(self) -> int:
+        """Return what it adds to what is owed."""
+        return -self.decision.gross_minor if self.is_credited else self.decision.gross_minor
 
 
 class ShownStatement(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,16 +187,20 @@ def statement_of(connection: Connection[Any], wanted: Wanted) -> ShownStatement:
 
 def statement_sessions(
     connection: Connection[Any], statement: ShownStatement
-) -> Iterator[tuple[str, SessionRated]]:
-    """Yield the sessions of a statement's invoices by their start, each with that one's number."""
-    numbers = [each.reference for each in statement.movements if each.kind is MovementKind.INVOICE]
-    rows = connection.execute(_SESSIONS, (numbers,)).fetchall()
+) -> Iterator[StatementSession]:
+    """Yield what a statement's documents charge and take back, by the sessions' start."""
+    documents = [each for each in statement.movements if each.kind is not MovementKind.PAYMENT]
+    asked = {"numbers": [each.reference for each in documents]}
+    rows = connection.execute(_SESSIONS, asked).fetchall()
     for start in range(0, len(rows), SESSIONS_AT_ONCE):
         page = rows[start : start + SESSIONS_AT_ONCE]
-        named = [SessionRevision(session_id, revision) for session_id, revision, _ in page]
+        named = [SessionRevision(*row[:2]) for row in page]
         decisions = rated_sessions(connection, named)
-        for (_, _, number), decision in zip(page, decisions, strict=True):
-            yield number, decision
+        for (_, _, number, credited), decision in zip(page, decisions, strict=True):
+            if credited is None:
+                yield StatementSession(number, decision)
+            else:
+                yield StatementSession(number, part_of(decision, credited), is_credited=True)
 
 
 def _moved(

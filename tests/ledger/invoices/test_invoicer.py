@@ -179,6 +179,24 @@ def test_names_are_those_that_are_declared_when_it_looks(
     assert [each.seller.name for each in documents] == ["Depot GmbH", "Depot AG"]
 
 
+def test_nothing_to_issue_for_long_is_no_failure(
+    connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
+) -> None:
+    log.append([NewRecord(0, ticks(0))])
+    take(database, log, 1)
+    declare(connection, changes(), by="test", at=NOON)
+
+    with closing(Invoicer(database, log, silent_seconds=1)) as invoicer:
+        for _ in range(15):  # it looks every half second; only who stands still is let go
+            assert invoicer.run_once() == ()
+            time.sleep(0.1)
+        keep_decisions(connection, [rated(session(1), DECLARED)])
+        assert invoicer.run_once() == ("WL-2026-000001",)
+        time.sleep(1.5)
+        with pytest.raises(psycopg.OperationalError):
+            invoicer.run_once()
+
+
 def test_an_invoicer_that_is_closed_leaves_no_connection_behind(
     connection: psycopg.Connection[Any], log: PostgresEventLog, database: str
 ) -> None:

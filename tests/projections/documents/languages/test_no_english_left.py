@@ -19,6 +19,7 @@ from projections.documents.statements.statement import (
     Movement,
     MovementKind,
     ShownStatement,
+    StatementSession,
     Wanted,
 )
 from tests.projections.documents.languages.asked_messages import ROOM, named
@@ -102,7 +103,7 @@ def statement_in(tag: str, closing_minor: int) -> set[str]:
         movements=movements,
     )
     # The file of its lines is for machines: its columns are called the same everywhere.
-    sheet = statement_content(statement, [("WL-7", decisions[0])]).sheet
+    sheet = statement_content(statement, [StatementSession("WL-7", decisions[0])]).sheet
     return words_of(msgspec.to_builtins(sheet))
 
 

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import csv
 from datetime import date, timedelta
+from decimal import Decimal
 from io import BytesIO, StringIO
 from typing import Any
 
 import pikepdf
 import psycopg
 import pytest
+from msgspec.structs import replace
 from pypdf import PdfReader
 
 from ledger.books.prepayments import Prepayment, record_prepayment
 from projections.audit.trail import show_invoice
 from projections.documents.paid import Paid, paid_from_balance
 from projections.documents.statements.pdf import statement_html, statement_pdf
+from projections.documents.statements.sheet import statement_content
 from projections.documents.statements.statement import (
     MovementKind,
+    ShownStatement,
     StatementPeriodError,
     UnknownAccountError,
     Wanted,
     statement_of,
     statement_sessions,
 )
-from tests.charging_day import MORNING, choose, start16, stop16
+from tests.charging_day import MORNING, choose, event201, start16, stop16, tick
+from tests.ledger.worker.judged.test_corrections import said
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
@@ -110,7 +115,7 @@ def test_pages_screen_and_lines_say_the_same(books: str) -> None:
         statement = statement_of(connection, of(DAY, DAY))
         sessions = list(statement_sessions(connection, statement))
 
-    starts = [decision.started_at for _, decision in sessions]
+    starts = [each.decision.started_at for each in sessions]
     assert starts == sorted(starts)
 
     made = statement_pdf(statement, sessions)
@@ -126,10 +131,59 @@ def test_pages_screen_and_lines_say_the_same(books: str) -> None:
         assert attached.relationship == "/Data"
         lines = attached.get_file().read_bytes().decode()
     rows = list(csv.DictReader(StringIO(lines)))
-    assert len(rows) == sum(len(decision.lines) for _, decision in sessions) > 3
-    by_hand = sum(round(100 * float(row["gross"])) for row in rows)
-    assert by_hand == sum(decision.gross_minor for _, decision in sessions)
+    assert len(rows) == sum(len(each.decision.lines) for each in sessions) > 3
+    assert gross_minor(rows) == charged_minor(statement)
     assert statement_pdf(statement, sessions) == made
+
+
+def gross_minor(rows: list[dict[str, str]]) -> int:
+    return int(sum(Decimal(row["gross"]).scaleb(2) for row in rows))
+
+
+def charged_minor(statement: ShownStatement) -> int:
+    documents = [each for each in statement.movements if each.kind is not MovementKind.PAYMENT]
+    return sum(each.amount_minor for each in documents)
+
+
+def test_what_a_credit_note_takes_back_is_taken_back_in_the_sessions_too(books: str) -> None:
+    go_on(
+        books,
+        [
+            event201("CS-NEW-1", 600, "Started", "C", 0, 5000, token="FLEET1"),
+            said(630, "Charging", 8000),
+            event201("CS-NEW-1", 660, "Ended", "C", 0, 9000),
+        ],
+    )
+    # The vehicle was full for twenty minutes, and the station says so a day later.
+    go_on(books, [said(640, "SuspendedEV", 9000, received=2_200)])
+    go_on(books, [*tick(2_400)])
+
+    with ask(books) as connection:
+        statement = statement_of(connection, of(DAY, DAY + timedelta(days=3)))
+        sessions = list(statement_sessions(connection, statement))
+    rows = list(csv.DictReader(StringIO(statement_content(statement, sessions).lines_csv)))
+
+    [note] = [each for each in statement.movements if each.kind is MovementKind.CREDIT_NOTE]
+    assert sum(each.gross_minor for each in sessions if each.is_credited) == note.amount_minor < 0
+    assert gross_minor(rows) == charged_minor(statement)
+    assert note.reference in statement_html(statement, sessions)
+
+
+def test_what_a_document_rounds_as_a_whole_is_a_row_of_its_own(books: str) -> None:
+    with ask(books) as connection:
+        statement = statement_of(connection, of(DAY, DAY))
+        sessions = list(statement_sessions(connection, statement))
+    [first, *others] = statement.movements
+    rounded = replace(first, amount_minor=first.amount_minor + 1)
+    statement = replace(statement, movements=(rounded, *others))
+
+    content = statement_content(statement, sessions)
+    rows = list(csv.DictReader(StringIO(content.lines_csv)))
+
+    [rounding] = [row for row in rows if row["component"] == "rounding"]
+    assert (rounding["document"], rounding["gross"]) == (first.reference, "0.01")
+    assert gross_minor(rows) == charged_minor(statement)
+    assert [row[2] for row in content.sheet.tables[1].rows if not row[1]] == [first.reference]
 
 
 def test_nothing_moved_is_a_statement_too(books: str) -> None:
