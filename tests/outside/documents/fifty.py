@@ -22,6 +22,7 @@ from projections.documents.statements.statement import (
     Movement,
     MovementKind,
     ShownStatement,
+    StatementSession,
     Wanted,
 )
 from tariffs.taxes.sales_taxes import SalesTax
@@ -107,7 +108,7 @@ def _statement(folder: Path, tag: str) -> Written:
         ),
     )
     pages = folder / f"statement {tag}.pdf"
-    numbered = [(invoice.number, each) for each in sessions]
+    numbered = [StatementSession(invoice.number, each) for each in sessions]
     pages.write_bytes(statement_pdf(statement, numbered, logo=LOGO))
     return Written(pages.stem, pages, None)
 
