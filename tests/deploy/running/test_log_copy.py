@@ -24,8 +24,11 @@ from ledger.log.kafka.cluster import KafkaCluster
 from ledger.log.kafka.event_log import KafkaEventLog
 from ledger.log.postgres import PostgresEventLog
 from tests.charging_day import PARTITIONS, at, choose, start16, stop16
+from tests.ledger.worker.kafka.conftest import nothing_left_to_others
 from tests.ledger.worker.kafka.test_worker_group import run_group
 from tests.projections.books_of_a_day import books_of_a_day
+
+__all__ = ["nothing_left_to_others"]
 
 HELD = "CS-OLD-2/22/20260302T082000Z"
 UP = ["log", "copy", "--from", "postgres", "--to", "kafka"]
