@@ -24,6 +24,7 @@ from projections.documents.electronic.net_price import PIECE, net_price
 from projections.documents.electronic.parties import buyer_of, payment_of, seller_of
 from projections.documents.electronic.problems import NotElectronicError, RuleProblem
 from projections.documents.electronic.tax_categories import (
+    LINES_MAX,
     WITHIN_THE_COMMUNITY,
     TaxCategories,
     categories_of,
@@ -58,7 +59,7 @@ def electronic_invoice(shown: ShownInvoice, *, paid_minor: int = 0) -> Electroni
         NotElectronicError: If EN 16931 cannot say it, or its buyer asks for more than is declared.
     """
     if not is_electronic(shown):
-        raise NotElectronicError(shown.number, [_NO_VAT if names_who_charges(shown) else _NO_ID])
+        raise NotElectronicError(shown.number, [_why_not(shown)])
     language = language_of(shown.language)
     is_public = is_german_public_buyer(shown)
     making = _Making(shown, language, categories_of(shown, language, is_public=is_public))
@@ -69,6 +70,12 @@ def electronic_invoice(shown: ShownInvoice, *, paid_minor: int = 0) -> Electroni
     if problems:
         raise NotElectronicError(shown.number, problems)
     return made
+
+
+def _why_not(shown: ShownInvoice) -> RuleProblem:
+    if len(shown.lines) > LINES_MAX:
+        return RuleProblem("EN 16931", f"more than {LINES_MAX} lines are not asked of its rules")
+    return _NO_VAT if names_who_charges(shown) else _NO_ID
 
 
 _NO_VAT = RuleProblem(

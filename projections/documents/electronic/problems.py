@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from projections.errors import ProjectionError
+
+UNJUDGED: Final = "unjudged"
+"""In place of a rule: the rules came to no verdict about this one document."""
 
 
 class RuleProblem(NamedTuple):

@@ -63,6 +63,10 @@ class CategorySum(NamedTuple):
     exemptions: tuple[str, ...]
 
 
+LINES_MAX: Final = 10_000
+"""So many lines an electronic invoice may have; one of more is on paper alone."""
+
+
 class TaxCategories(NamedTuple):
     """The categories of a document in their order, and which one each of its taxes became.
 
@@ -82,10 +86,12 @@ class TaxCategories(NamedTuple):
 def is_electronic(shown: ShownInvoice) -> bool:
     """Return whether EN 16931 can say *shown*: each of its taxes is VAT, or one per kWh.
 
-    So it cannot where its seller has declared no id for it (BR-S-02, BR-CO-26).
+    So it cannot where its seller has declared no id for it (BR-S-02, BR-CO-26). Beyond `LINES_MAX`
+    lines it is not asked to: its rules take a millisecond a line, and every other document waits.
     """
     return (
-        shown.currency_exponent <= DECIMALS_MAX
+        len(shown.lines) <= LINES_MAX
+        and shown.currency_exponent <= DECIMALS_MAX
         and len(shown.taxes) == len(shown.vat)
         and all(tax_name(tax.country) == VAT for tax in shown.taxes)
         and names_who_charges(shown)

@@ -8,7 +8,11 @@ from typing import Any, Final
 
 from projections.documents.electronic.electronic_invoice import EN16931, XRECHNUNG
 from projections.documents.electronic.official.official_files import BY_ROOT, folder_of_files
-from projections.documents.electronic.problems import RuleProblem, ValidatorMissingError
+from projections.documents.electronic.problems import (
+    UNJUDGED,
+    RuleProblem,
+    ValidatorMissingError,
+)
 
 _SVRL: Final = "{http://purl.oclc.org/dsdl/svrl}"
 _TOLD: Final = (f"{_SVRL}failed-assert", f"{_SVRL}successful-report")
@@ -72,8 +76,12 @@ class OfficialRules:
         rules = self._compiled(name)
         # XRechnung's name is not among those that the profile knows; its rules are the same ones.
         text = xml.decode().replace(f">{XRECHNUNG}<", f">{EN16931}<", 1)
-        node = self._processor.parse_xml(xml_text=text)
-        report = rules.transform_to_string(xdm_node=node)
+        try:
+            node = self._processor.parse_xml(xml_text=text)
+            report = rules.transform_to_string(xdm_node=node)
+        except Exception as error:  # noqa: BLE001 - Saxon's; the rules are there, and fail at this one
+            yield RuleProblem(UNJUDGED, f"{type(error).__name__}: {error}")
+            return
         told = self._etree.fromstring(report.encode(), self._parser)
         if told.tag != f"{_SVRL}schematron-output" or told.find(_FIRED) is None:
             why = f"{name} gave no report"

@@ -1,8 +1,9 @@
 """The official rules of EN 16931, asked of the XML that is to be sent: schema, then Schematron.
 
 Saxon runs in one thread of its own in each process (a second processor in another thread aborts the
-process), and compiles the rules once. Who asks waits for his turn, for a bounded time. Whatever
-goes wrong there is a `ValidatorMissingError`: what nobody could judge is refused, never passed.
+process), and compiles the rules once. Who asks waits for his turn, for a bounded time. What nobody
+could judge is refused, never passed: a document that the rules fail at by a problem of its own
+(`UNJUDGED`), for the others go on; anything else by `ValidatorMissingError`, for all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from concurrent.futures import Future
 from typing import Final, Protocol
 
 from projections.documents.electronic.official.official_rules import OfficialRules
-from projections.documents.electronic.problems import RuleProblem, ValidatorMissingError
+from projections.documents.electronic.problems import (
+    UNJUDGED,
+    RuleProblem,
+    ValidatorMissingError,
+)
 
 WAITING_MAX: Final = 64
 """So many may wait for a verdict; who comes beyond is refused at once."""
@@ -64,10 +69,12 @@ class Validator:
         except ValidatorMissingError:
             raise
         except TimeoutError:
-            # It is not worth the thread's time any more if its turn has not come yet.
-            answer.cancel()
             why = f"no verdict within {self._seconds_max:g} s"
-            raise ValidatorMissingError(why) from None
+            # It is not worth the thread's time any more if its turn has not come yet.
+            if answer.cancel():
+                raise ValidatorMissingError(why) from None
+            # Its own fault: as a missing check it would stop every other document for ever.
+            return (RuleProblem(UNJUDGED, why),)
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             raise ValidatorMissingError(why) from error

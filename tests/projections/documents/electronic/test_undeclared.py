@@ -12,7 +12,7 @@ from ledger.invoices.shown import ShownInvoice
 from ledger.master_data.addresses import Address
 from projections.documents.electronic.cii_writer import cii
 from projections.documents.electronic.problems import NotElectronicError
-from projections.documents.electronic.tax_categories import is_electronic
+from projections.documents.electronic.tax_categories import LINES_MAX, is_electronic
 from projections.documents.electronic.ubl_writer import ubl
 from tariffs.taxes.sales_taxes import SalesTax
 from tests.projections.documents.electronic.electronic_samples import SELLER, invoiced, samples
@@ -124,3 +124,14 @@ def test_a_seller_without_an_id_for_its_vat_has_no_electronic_invoice(
     if not is_known:
         with pytest.raises(NotElectronicError, match="declared neither vat_id nor tax_number"):
             cii(shown)
+
+
+def test_a_document_of_more_lines_than_its_rules_are_asked_of_is_on_paper_alone() -> None:
+    most = replace(PLAIN, lines=PLAIN.lines * (LINES_MAX // len(PLAIN.lines)))
+    more = replace(most, lines=(*most.lines, PLAIN.lines[0]))
+
+    assert len(most.lines) == LINES_MAX
+    assert is_electronic(most)
+    assert not is_electronic(more)
+    with pytest.raises(NotElectronicError, match="more than 10000 lines"):
+        cii(more)
