@@ -104,8 +104,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     code_caption: str
 
 
-class DocumentSheet(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole invoice, credit note or receipt.
+class PrintedSheet(msgspec.Struct, frozen=True, kw_only=True):
+    """What is set of any document.
 
     `language` and `region` as typst takes them ("en", "US"). `page_label` has "{page}" and
     "{pages}" in it. `logo` is a data URI or empty.
@@ -122,14 +122,19 @@ class DocumentSheet(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Item, ...]
     outcome: Item
     opening: tuple[str, ...]
+    tables: tuple[Grid, ...]
+    foot: tuple[tuple[str, ...], ...]
+    legal_text: tuple[str, ...]
+    page_label: str
+
+
+class DocumentSheet(PrintedSheet, frozen=True, kw_only=True):
+    """A whole invoice, credit note or receipt."""
+
     heads: Heads
     sessions: tuple[SheetSession, ...]
     rest: tuple[SheetLine, ...]
     totals: tuple[Total, ...]
-    tables: tuple[Grid, ...]
     notes: tuple[str, ...]
     transfer: Transfer | None
     appendix: Appendix
-    foot: tuple[tuple[str, ...], ...]
-    legal_text: tuple[str, ...]
-    page_label: str

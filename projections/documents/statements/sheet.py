@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
-import msgspec
-
 from projections.documents.content.invoice import (
     address_lines,
     foot,
     paragraphs,
     sender_line,
 )
-from projections.documents.content.sheet import Grid, Head, Item
+from projections.documents.content.sheet import Grid, Head, Item, PrintedSheet
 from projections.documents.content.teller import DASH, Teller
 from projections.documents.evidence import NO_EVIDENCE
 from projections.documents.languages.language import language_of
@@ -30,24 +28,8 @@ from projections.documents.statements.statement import (
 _SECOND = timedelta(seconds=1)
 
 
-class StatementSheet(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole statement, set as `DocumentSheet` is; `number` is the period."""
-
-    language: str
-    region: str
-    title: str
-    number: str
-    seller: str
-    logo: str
-    sender: str
-    recipient: tuple[str, ...]
-    items: tuple[Item, ...]
-    outcome: Item
-    opening: tuple[str, ...]
-    tables: tuple[Grid, ...]
-    foot: tuple[tuple[str, ...], ...]
-    legal_text: tuple[str, ...]
-    page_label: str
+class StatementSheet(PrintedSheet, frozen=True, kw_only=True):
+    """A whole statement; `number` is the period."""
 
 
 class StatementContent(NamedTuple):
