@@ -75,7 +75,7 @@ async def test_a_session_that_takes_long_is_asked_for_the_less_often(
     assert await process.so_far(ONE, "7") is not None
     began = time.monotonic()
     assert await process.so_far(ONE, "7") is None
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 1
 
 
 async def test_prices_beyond_those_that_may_wait_are_not_known(

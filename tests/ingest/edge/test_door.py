@@ -181,7 +181,7 @@ async def test_who_goes_while_he_is_held_leaves_nothing_behind() -> None:
         started = time.monotonic()
         await edge.server.close()
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 4
 
 
 async def test_who_waits_for_a_check_for_too_long_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:

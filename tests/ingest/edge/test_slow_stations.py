@@ -135,7 +135,7 @@ async def test_a_station_that_never_reads_does_not_keep_the_server_from_ending()
         started = time.monotonic()
         await edge.server.close()
 
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
     assert edge.connections()[-1].why == "server stopped"
 
 
@@ -147,7 +147,7 @@ async def test_who_connects_and_says_nothing_does_not_keep_the_server_from_endin
         spent = time.monotonic() - started
         mute.close()
 
-    assert spent < 2
+    assert spent < 10
 
 
 async def test_a_station_that_answers_nothing_cannot_make_us_ask_without_end() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from ledger.facts.token_uid import TokenHabits
 from ledger.log.envelope import Frame, decode_lines, encode_line
 from ledger.persons.holders import Holder, HolderKind
 from ledger.persons.sealing import Subject, new_subject, opened
+from tests.hostile.growth import RATIO_MAX, growth
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 OCMF = 'OCMF|{"FV":"1.0","IS":true,"IT":"ISO14443","ID":"04A1B2C3D4"}|{"SA":"x"}'
@@ -328,17 +328,11 @@ def test_of_our_calls_a_password_or_one_time_address_is_cut_and_nothing_else(
 
 
 def test_an_answer_of_nothing_but_secrets_costs_what_its_length_does() -> None:
-    def seconds(count: int) -> float:
+    def cut(count: int) -> None:
         text = ",".join([KEY + ',"value":"s3cret"}'] * count)
         frame = replace(frame_of('[2,"1","X",{}]', f'[3,"1",[{text}]]'), direction="out")
-        began = time.process_time()
         cuts = frame_cuts(frame)
         assert cuts is not None
         assert len(cuts.reply) == count
-        return time.process_time() - began
 
-    def least(count: int) -> float:
-        return min(seconds(count) for _ in range(3))
-
-    # The least of some: a machine that has other things to do slows one of them.
-    assert least(16_000) < 40 * max(least(1_000), 0.002)
+    assert growth(lambda: cut(4_000), lambda: cut(16_000)) <= RATIO_MAX

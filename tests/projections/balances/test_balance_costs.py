@@ -7,13 +7,11 @@ most six times the processor time; anything squared takes sixteen times.
 
 from __future__ import annotations
 
-import gc
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import pytest
@@ -32,11 +30,10 @@ from ledger.facts.station_traits import StationTraits
 from ledger.sessions.session import ChargingSession
 from projections.balances.covered import CoveredRegister, RegisterStretch
 from projections.balances.station_energy import station_energy
+from tests.hostile.growth import RATIO_MAX, growth
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FEW, MANY = 2_000, 8_000
-RATIO_MAX: Final = 6.0
-LOOKS: Final = 3
 
 Told = tuple[list[SessionFact], list[ChargingSession]]
 
@@ -130,30 +127,15 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    """Return the processor time of *work*, at its best."""
-    found = []
-    for _ in range(LOOKS):
-        gc.collect()
-        gc.disable()
-        began = time.process_time()
-        work()
-        found.append(time.process_time() - began)
-        gc.enable()
-    return min(found)
-
-
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_four_times_the_facts_take_at_most_six_times_as_long(
     hostile: Callable[[int], Told],
 ) -> None:
     few, many = hostile(FEW), hostile(MANY)
 
-    small, large = (
-        _seconds(partial(station_energy, *told, StationTraits())) for told in (few, many)
-    )
+    small, large = (partial(station_energy, *told, StationTraits()) for told in (few, many))
 
-    assert large / small <= RATIO_MAX
+    assert growth(small, large) <= RATIO_MAX
 
 
 def _falling(count: int) -> Iterator[RegisterStretch]:
@@ -169,4 +151,4 @@ def test_a_register_that_all_have_takes_no_longer_the_more_stretches_it_is_told_
         return register.cover([RegisterStretch(Decimal(0), Decimal(4 * count))] * count)
 
     assert told(3) == [3, 3, 3]
-    assert _seconds(lambda: told(MANY)) / _seconds(lambda: told(FEW)) <= RATIO_MAX
+    assert growth(lambda: told(FEW), lambda: told(MANY)) <= RATIO_MAX
