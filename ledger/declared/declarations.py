@@ -20,6 +20,7 @@ from ledger.master_data.assignments import Assignment, keys_for
 from ledger.master_data.charts import ChartOfAccounts
 from ledger.master_data.customers import Customer
 from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.partners import Partner
 from ledger.master_data.policies import Policy
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station, traits_of
@@ -42,6 +43,7 @@ Entity = (
     | Assignment
     | Policy
     | ChartOfAccounts
+    | Partner
 )
 _E = TypeVar("_E")
 
@@ -67,6 +69,8 @@ class Kind(StrEnum):
     """(POLICY_KEY) Policy"""
     CHART = "chart"
     """(legal entity id, or * for every one) ChartOfAccounts"""
+    PARTNER = "partner"
+    """(its party, "NL-TNM") Partner"""
 
 
 ENTITY_OF: Final[dict[Kind, type[Entity]]] = {
@@ -79,6 +83,7 @@ ENTITY_OF: Final[dict[Kind, type[Entity]]] = {
     Kind.ASSIGNMENT: Assignment,
     Kind.POLICY: Policy,
     Kind.CHART: ChartOfAccounts,
+    Kind.PARTNER: Partner,
 }
 
 
@@ -167,6 +172,10 @@ class Declarations:
     def token(self, subject_id: str, at: datetime) -> Token | None:
         """Return the token whose subject this is, as declared for *at*."""
         return self._entity(Kind.TOKEN, subject_id, at, Token)
+
+    def partner(self, party: str, at: datetime) -> Partner | None:
+        """Return the roaming partner as declared for *at*."""
+        return self._entity(Kind.PARTNER, party, at, Partner)
 
     def policy(self, at: datetime) -> Policy:
         """Return the policy as declared for *at*, or the default one."""

@@ -15,11 +15,13 @@ from ledger.master_data.assignments import Assignment
 from ledger.master_data.charts import ANY, ChartOfAccounts
 from ledger.master_data.customers import PAYMENT_DAYS_MAX, Customer, CustomerKind, Invoicing
 from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.partners import Partner
 from ledger.master_data.policies import RECEIPT, Policy
 from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import TariffVersion, published
 from ledger.master_data.tokens import A_NAME, Token, TokenKind, is_a_name
+from ledger.partners.party import BadPartyError, check_party
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
 from tariffs.model.policy import POLICIES
 from tariffs.phrases.phrase import bounded
@@ -115,12 +117,23 @@ def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:
             yield from _token(entity, after)
         case Customer():
             yield from _customer(entity)
+        case Assignment() | TariffVersion() | Policy() | Partner() | ChartOfAccounts():
+            yield from _messages_of_terms(key, entity, after)
+
+
+_Terms = Assignment | TariffVersion | Policy | Partner | ChartOfAccounts
+
+
+def _messages_of_terms(key: str, entity: _Terms, after: _Known) -> Iterator[str]:
+    match entity:
         case Assignment():
             yield from _assignment(key, entity, after)
         case TariffVersion():
             yield from _tariff(key, entity)
         case Policy():
             yield from _policy(entity)
+        case Partner():
+            yield from _partner(key, entity, after)
         case ChartOfAccounts():
             yield from _named(after, Kind.LEGAL_ENTITY, None if key == ANY else key)
 
@@ -129,6 +142,8 @@ def _legal_entity(key: str, entity: LegalEntity, after: _Known) -> Iterator[str]
     yield from _zone(entity.time_zone)
     if not entity.invoice_prefix.strip():
         yield "an invoice prefix is needed"
+    if entity.party is not None:
+        yield from _party(entity.party)
     for other in sorted(after.prefixes[entity.invoice_prefix] - {key}):
         yield f"the invoice prefix {entity.invoice_prefix} belongs to {other}"
     yield from twins_of(series_of(key, entity), after.series)
@@ -183,6 +198,8 @@ def _vat_id(vat_id: str) -> Iterator[str]:
             pass
 
 
+_OCPI_VERSIONS: Final = ("2.1.1", "2.2.1", "2.3.0")
+_PARTNER_URL: Final = re.compile(r"https?://[!-~]{1,240}", re.ASCII)
 _RECEIPT_URL: Final = re.compile(r"https://(?=.{1,1892}\Z)[!-z|~]*\{receipt\}[!-z|~]*", re.ASCII)
 
 
@@ -233,6 +250,51 @@ def _assignment(key: str, assignment: Assignment, after: _Known) -> Iterator[str
         limit = getattr(assignment, name)
         if limit is not None and not (Decimal(limit).is_finite() and limit > 0):
             yield f"{name} must be above 0"
+
+
+def _partner(key: str, partner: Partner, after: _Known) -> Iterator[str]:
+    yield from _party(key)
+    if partner.hub is not None:
+        yield from _party(partner.hub)
+        yield from _named(after, Kind.PARTNER, partner.hub)
+    if not partner.roles:
+        yield "a partner has a role: cpo, emsp or hub"
+    seller = after.entity(Kind.LEGAL_ENTITY, partner.legal_entity)
+    yield from _named(after, Kind.LEGAL_ENTITY, partner.legal_entity)
+    if isinstance(seller, LegalEntity) and seller.party is None:
+        yield f"legal entity {partner.legal_entity} has no party: partners know us by one (DE-ABC)"
+    for version in partner.versions:
+        if version not in _OCPI_VERSIONS:
+            yield f"there is no OCPI {bounded(version)!r} here: {', '.join(_OCPI_VERSIONS)}"
+    if partner.versions_url is not None and not _PARTNER_URL.fullmatch(partner.versions_url):
+        yield "versions_url must be an http or https address of at most 255 characters"
+    for site in partner.sites:
+        yield from _named(after, Kind.SITE, site)
+    yield from _partner_amounts(partner)
+    yield from _named(after, Kind.TARIFF, partner.retail_tariff)
+    if partner.vat_id:
+        yield from _vat_id(partner.vat_id)
+
+
+def _partner_amounts(partner: Partner) -> Iterator[str]:
+    amounts = {
+        "mark_up_percent": (partner.mark_up_percent, Decimal(-100), Decimal(1_000)),
+        "session_fee": (partner.session_fee, Decimal(0), _THRESHOLD_MAX),
+        "vat_percent": (partner.vat_percent or Decimal(0), Decimal(0), Decimal(100)),
+        "payment_days": (Decimal(partner.payment_days), Decimal(0), Decimal(PAYMENT_DAYS_MAX)),
+        "timeout_ms": (Decimal(partner.real_time.timeout_ms), Decimal(100), Decimal(20_000)),
+        "list_max_age_h": (Decimal(partner.real_time.list_max_age_h), Decimal(0), Decimal(8_760)),
+    }
+    for name, (amount, least, most) in amounts.items():
+        if not (amount.is_finite() and least <= amount <= most):
+            yield f"{name} must be from {least:f} to {most:f}"
+
+
+def _party(party: str) -> Iterator[str]:
+    try:
+        check_party(party)
+    except BadPartyError as error:
+        yield str(error)
 
 
 def _tariff(key: str, version: TariffVersion) -> Iterator[str]:

@@ -47,6 +47,7 @@ SECTIONS: Final[Mapping[str, Kind]] = {
     "customers": Kind.CUSTOMER,
     "tokens": Kind.TOKEN,
     "tariff_assignments": Kind.ASSIGNMENT,
+    "partners": Kind.PARTNER,
     "policy": Kind.POLICY,
 }
 VALID_FROM = "valid_from"

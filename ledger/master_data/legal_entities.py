@@ -18,7 +18,8 @@ class LegalEntity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     What its documents say besides: `tax_number` (EN 16931: BT-32), `registration` in the company
     register (BT-30), the electronic address `email` (BT-34), `contact` (BG-6), `bank` (BG-17),
     `legal_text` at their foot (BT-33), and `logo`, a data URI of an SVG or PNG picture. `language`
-    (BCP 47) is that of documents to who has declared none.
+    (BCP 47) is that of documents to who has declared none. `party` is what roaming partners know it
+    as, "DE-HBC" (`ledger.partners.party`).
     """
 
     name: str
@@ -36,3 +37,4 @@ class LegalEntity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     legal_text: str = ""
     logo: str | None = None
     language: str = "en"
+    party: str | None = None

@@ -14,9 +14,9 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.books.feed import DESK_PARTITION, FIRST_NUMBER, DeskDecision, read_feed
+from ledger.books.following import ADVANCE, BEGIN, LOAD
 from ledger.persons.sealing import Subject, seal, unseal
 from ledger.persons.store import keys_of
-from projections.runner import ADVANCE, BEGIN, LOAD
 
 FOLLOWER: Final = "documents"
 PAGE: Final = 500

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from ledger.books.feed import DESK_PARTITION, FeedEntry
-from projections.runner import Runner
+from ledger.books.following import Runner
 from tests.charging_day import start16, stop16
 from tests.projections.books_of_a_day import ask, books_of_a_day, go_on
 
@@ -113,7 +113,7 @@ def test_a_page_that_fails_leaves_the_position_and_takes_effect_later(
 def test_runners_killed_within_a_page_hear_everything_once(
     books: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.runner.PAGE", 2)
+    monkeypatch.setattr("ledger.books.following.PAGE", 2)
 
     class Mortal(Listener):
         def follow(self, connection: psycopg.Connection[Any], page: Sequence[FeedEntry]) -> None:
@@ -153,7 +153,7 @@ def test_followers_keep_positions_of_their_own(books: str, runner: Runner) -> No
 def test_two_runners_at_once_hear_everything_once_and_in_order(
     books: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.runner.PAGE", 1)
+    monkeypatch.setattr("ledger.books.following.PAGE", 1)
     stop = threading.Event()
 
     def follow() -> None:

@@ -1,0 +1,1 @@
+"""CDRs of ours: made once from a rated session, priced again before they go, frozen."""

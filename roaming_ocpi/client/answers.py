@@ -1,0 +1,47 @@
+"""What partners answer, and how asking them can fail."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from roaming_ocpi.errors import RoamingError
+
+
+class PartnerAnswer(NamedTuple):
+    """An answer with its envelope taken off; `data` is JSON with exact numbers.
+
+    `location` is the header, `next_url` that of the next page, `total` how many objects there are
+    in all, where they were told. `text` is the body as it came.
+    """
+
+    http: int
+    status_code: int
+    message: str | None
+    data: Any
+    location: str | None = None
+    next_url: str | None = None
+    total: int | None = None
+    text: str = ""
+
+
+class PartnerUnreachableError(RoamingError):
+    """No answer, or one that says to come again (429, 5xx, 3xxx): the same request may help later.
+
+    `retry_after_s`: when the partner said so.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PartnerRefusedError(RoamingError):
+    """The partner refuses this very request: to send it again does not help."""
+
+    def __init__(self, message: str, *, answer: PartnerAnswer) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class ForbiddenAddressError(RoamingError):
+    """An address that a partner gave us and nobody may be sent to: private, odd, redirecting."""

@@ -1,0 +1,1 @@
+"""What partners tell us of our drivers: sessions and CDRs, kept, priced again and judged."""

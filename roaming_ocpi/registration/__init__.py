@@ -1,0 +1,1 @@
+"""Who may talk to whom: the handshake, its tokens, and what became of it."""
