@@ -1,0 +1,1 @@
+"""What drivers of others want at our stations, and ours at theirs: commands, profiles."""

@@ -1,0 +1,1 @@
+"""Where one can charge and for how much: locations and tariffs, both ways."""

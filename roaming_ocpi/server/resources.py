@@ -1,0 +1,28 @@
+"""What modules work with; each takes what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.declared.declarations import Declarations
+from ledger.log.event_log import LineWriter
+from roaming_ocpi.client.asking import PartnerClient
+
+
+class Resources(NamedTuple):
+    """`database`: search path as everywhere, autocommit. `declared`: the newest declarations.
+
+    `address`: where partners reach us, without a slash at its end ("https://x.example/ocpi").
+    """
+
+    database: AsyncConnectionPool[AsyncConnection[Any]]
+    now: Callable[[], datetime]
+    declared: Callable[[], Awaitable[Declarations]]
+    log: LineWriter
+    client: PartnerClient
+    address: str
