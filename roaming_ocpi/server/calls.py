@@ -25,28 +25,14 @@ class Caller(NamedTuple):
     """The partner whose token came with a request.
 
     `partner` is its key ("NL-TNM"), `parties` all parties for which it may speak (itself; of a hub
-    those that are reached through it), `our_party` what we are to it.
+    those that are reached through it), `our_party` what we are to it. Who `is_invited` came with
+    the token of an invitation (TOKEN_A): it may do the handshake, and nothing else.
     """
 
     partner: str
     parties: frozenset[str]
     our_party: str
-
-
-class PartnerCall(NamedTuple):
-    """A request. `path` has the parameters of the route's path, percent-decoded.
-
-    `body` is the JSON tree with exact numbers (`tariffs.ocpi.documents.decode_json`), None where
-    none came; `text` the body as it came. `now` is when it was received.
-    """
-
-    caller: Caller
-    version: OcpiVersion
-    path: Mapping[str, str]
-    query: Mapping[str, str]
-    body: Any
-    text: str
-    now: datetime
+    is_invited: bool = False
 
 
 class PageAsked(NamedTuple):
@@ -56,6 +42,36 @@ class PageAsked(NamedTuple):
     limit: int
     date_from: datetime | None = None
     date_to: datetime | None = None
+
+
+class PartnerCall(NamedTuple):
+    """A request. `path` has the parameters of the route's path, percent-decoded.
+
+    `body` is the JSON tree with exact numbers (`tariffs.ocpi.documents.decode_json`), None where
+    none came; `text` the body as it came. `now` is when it was received. `page` is there for routes
+    that are lists; the filters in `query` are the module's own to read. `token` is what came in the
+    header, for the handshake alone. `from_party` is who asks through a hub (OCPI 2.2.1, 4.2.5).
+    """
+
+    caller: Caller
+    version: OcpiVersion
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+    text: str
+    now: datetime
+    page: PageAsked | None = None
+    token: str = ""
+    from_party: str | None = None
+
+    @property
+    def asked(self) -> PageAsked:
+        """The page that is asked for, on a route that is a list."""
+        assert self.page is not None, "only a list has pages"
+        return self.page
+
+    def __repr__(self) -> str:
+        return f"PartnerCall({self.caller.partner}, OCPI {self.version})"
 
 
 class ObjectPage(NamedTuple):
