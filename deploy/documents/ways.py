@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ledger.master_data.customers import Delivery
-from projections.documents.delivery.addresses import networks_of
+from ledger.network import networks_of
 from projections.documents.delivery.folder import FolderWay
 from projections.documents.delivery.letter import letter
 from projections.documents.delivery.mail import Encryption, LinkAddress, MailServer, MailWay

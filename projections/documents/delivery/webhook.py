@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec.json import encode
 from psycopg import Connection
 
-from projections.documents.delivery.addresses import Network, allowed_address
+from ledger.network import ForbiddenNetworkError, Network, NoAddressError, allowed_address
 from projections.documents.delivery.parcel import NotDeliveredError, Parcel
 
 SECONDS_MAX: Final = 20.0
@@ -74,7 +74,14 @@ class WebhookWay:
     def _post(self, url: SplitResult, body: bytes, headers: dict[str, str]) -> int:
         host, is_tls = url.hostname or "", url.scheme == "https"
         port = url.port or (443 if is_tls else 80)
-        address = allowed_address(host, port, self._webhook.networks)
+        try:
+            address = allowed_address(host, port, self._webhook.networks)
+        except NoAddressError as error:
+            why = "the webhook's name has no address"
+            raise NotDeliveredError(why) from error
+        except ForbiddenNetworkError as error:
+            why = "the webhook leads into a network that is not allowed (webhook_networks)"
+            raise NotDeliveredError(why) from error
         with closing(_Pinned(host, port, address, is_tls=is_tls)) as http:
             path = f"{url.path or '/'}{'?' + url.query if url.query else ''}"
             http.connect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +15,9 @@ import pytest
 
 from ledger.database import connect
 from ledger.master_data.customers import Delivery
+from ledger.network import networks_of
 from projections.documents.delivery import webhook
-from projections.documents.delivery.addresses import allowed_address, networks_of
 from projections.documents.delivery.deliverer import Deliverer
-from projections.documents.delivery.parcel import NotDeliveredError
 from projections.documents.delivery.webhook import SIGNATURE, Webhook, WebhookWay, signature
 from projections.documents.keeping.keeper import DocumentKeeper
 from projections.documents.keeping.kept import read_kept
@@ -171,46 +169,6 @@ def test_a_receiver_in_a_network_that_nobody_allowed_gets_nothing(
         "the webhook cannot be reached: ConnectionRefusedError",
     ]
     assert number
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "10.1.2.3",
-        "169.254.169.254",
-        "100.64.0.1",
-        "0.0.0.0",
-        "224.0.0.1",
-        "::1",
-        "::ffff:127.0.0.1",
-        "64:ff9b::7f00:1",
-        "64:ff9b:1::a00:1",
-        "fd00::1",
-        "fe80::1",
-    ],
-)
-def test_only_the_public_internet_is_reached_unless_a_network_is_named(address: str) -> None:
-    with pytest.raises(NotDeliveredError, match="not allowed"):
-        allowed_address(address, 443)
-
-    assert allowed_address(address, 443, networks_of("0.0.0.0/0, ::/0")) == address
-
-
-def test_a_public_address_is_reached_and_a_name_only_if_all_of_its_addresses_are(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert allowed_address("1.1.1.1", 443) == "1.1.1.1"
-
-    def answers(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
-        return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in host.split("+")
-        ]
-
-    monkeypatch.setattr(socket, "getaddrinfo", answers)
-    assert allowed_address("1.1.1.1+8.8.8.8", 443) == "1.1.1.1"
-    with pytest.raises(NotDeliveredError):
-        allowed_address("1.1.1.1+10.0.0.1", 443)
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[::1", "http://a b/", "http://x:99999/"])
