@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from roaming_ocpi.errors import RoamingError
@@ -133,9 +134,16 @@ class Module(NamedTuple):
 class OcpiRefusedError(RoamingError):
     """A request that is not served; what the partner is told."""
 
-    def __init__(self, message: str, *, status: Status, http: int) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: Status,
+        http: int,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(message)
-        self.status, self.http = status, http
+        self.status, self.http, self.headers = status, http, headers
 
     @classmethod
     def invalid(cls, message: str) -> OcpiRefusedError:
