@@ -23,16 +23,27 @@ class PartnerAnswer(NamedTuple):
     total: int | None = None
     text: str = ""
 
+    def __repr__(self) -> str:
+        """Say what came of it alone: an answer may bring tokens, and tell who somebody is."""
+        return f"PartnerAnswer(http={self.http}, status_code={self.status_code})"
+
 
 class PartnerUnreachableError(RoamingError):
     """No answer, or one that says to come again (429, 5xx, 3xxx): the same request may help later.
 
-    `retry_after_s`: when the partner said so.
+    `retry_after_s`: when the partner said so; `answer`: what it said, if that was OCPI. Its words
+    stand in no message: they may name somebody.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        answer: PartnerAnswer | None = None,
+    ) -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.answer = retry_after_s, answer
 
 
 class PartnerRefusedError(RoamingError):

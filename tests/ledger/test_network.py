@@ -26,7 +26,7 @@ from ledger.network import ForbiddenNetworkError, NoAddressError, allowed_addres
         "fe80::1",
         "::ffff:10.0.0.1",
         "2002:7f00:1::",
-        "::7f00:1",
+        "::127.0.0.1",
         "2001:0:7f00:1::",
         "ff02::1",
     ],

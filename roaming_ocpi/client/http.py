@@ -1,0 +1,208 @@
+"""Asking partners over HTTP: the way out that `roaming_ocpi.client.asking` describes."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+
+from roaming_ocpi.client.addresses import check_secrecy, partner_url
+from roaming_ocpi.client.answers import (
+    ForbiddenAddressError,
+    PartnerAnswer,
+    PartnerRefusedError,
+    PartnerUnreachableError,
+)
+from roaming_ocpi.client.audit import AskedModule, CallDirection, CallRecord, Heard, asked_module
+from roaming_ocpi.client.envelope import answer_of
+from roaming_ocpi.client.transport import GuardedTransport
+from roaming_ocpi.registration.link import Link
+from roaming_ocpi.registration.spelling import spelt_token
+from roaming_ocpi.wire.modules import ModuleId
+from tariffs.ocpi.versions import OcpiVersion
+
+SECONDS_MAX: Final = 30.0
+"""Of one call, from the look-up of its name to the last byte of its answer."""
+EMPTY_PAGES_MAX: Final = 3
+"""In a row, each with a link to a next one."""
+_NOT_ROUTED: Final = frozenset({ModuleId.CREDENTIALS, ModuleId.HUB_CLIENT_INFO})
+"""Configuration modules go to the platform itself. Source: OCPI 2.2.1, 4.2.4."""
+
+
+class HttpPartnerClient:
+    """Asks partners; one for a process, on one event loop.
+
+    Args:
+        allow_private: Whether partners may live on private addresses: in networks of tests.
+        now: The product's clock.
+        heard: Is told of every call.
+        tls: By what certificates are checked; None: as the machine does.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        now: Callable[[], datetime],
+        heard: Heard,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._transport = GuardedTransport(allow_private=allow_private, tls=tls)
+        self._now, self._heard = now, heard
+
+    async def ask(
+        self,
+        link: Link,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> PartnerAnswer:
+        """Send one request and return its answer, the envelope taken off.
+
+        Raises:
+            PartnerUnreachableError: If there was no answer, or one that says to come again.
+            PartnerRefusedError: If the partner refuses this very request.
+            ForbiddenAddressError: If the address is none that may be asked.
+        """
+        call = _Call(link, method, url, self._now(), self._heard)
+        try:
+            target = partner_url(url)
+            if query:
+                target = target.copy_merge_params(dict(query))
+            check_secrecy(link, target)
+            headers = _headers(link, call, has_body=body is not None)
+            request = httpx.Request(method, target, headers=headers, content=body or b"")
+            async with asyncio.timeout(SECONDS_MAX if timeout_s is None else timeout_s):
+                response = await self._transport.handle_async_request(request)
+            answer = answer_of(target, response, self._now())
+        except TimeoutError as error:
+            call.ended("timeout")
+            why = "the partner did not answer in time"
+            raise PartnerUnreachableError(why) from error
+        except ForbiddenAddressError:
+            call.ended("forbidden address")
+            raise
+        except PartnerUnreachableError as error:
+            call.ended("unreachable", error.answer)
+            raise
+        except PartnerRefusedError as error:
+            call.ended("refused", error.answer)
+            raise
+        except asyncio.CancelledError:
+            call.ended("cancelled")
+            raise
+        call.ended(None, answer)
+        return answer
+
+    async def pages(
+        self, link: Link, url: str, *, query: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Sequence[Any]]:
+        """Yield the objects of a list page by page, by the links that the partner gives.
+
+        Raises:
+            As `ask`; and PartnerRefusedError where its links go round in a circle, or where what
+            should be a list is none.
+        """
+        asked: set[_Asked] = set()
+        last, empty = b"", 0
+        while True:
+            asked.add(_asked(url, query))
+            answer = await self.ask(link, "GET", url, query=query)
+            objects = [] if answer.data is None else answer.data
+            if not isinstance(objects, list):
+                why = "the partner answers something else where a list was asked for"
+                raise PartnerRefusedError(why, answer=answer)
+            if objects:
+                yield objects
+            if answer.next_url is None:
+                return
+            empty = 0 if objects else empty + 1
+            content = sha256(str(objects).encode("utf-8", "replace")).digest()
+            is_again = bool(objects) and content == last
+            if _asked(answer.next_url) in asked or is_again or empty >= EMPTY_PAGES_MAX:
+                why = "the partner's links to a next page go round in a circle"
+                raise PartnerRefusedError(why, answer=answer)
+            url, query, last = answer.next_url, None, content
+
+    async def close(self) -> None:
+        """End every connection."""
+        await self._transport.aclose()
+
+
+_Asked = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def _asked(url: str, query: Mapping[str, str] | None = None) -> _Asked:
+    """Return what a page is known by, however its address is written."""
+    target = partner_url(url)
+    if query:
+        target = target.copy_merge_params(dict(query))
+    return str(target.copy_with(query=None)), tuple(sorted(target.params.multi_items()))
+
+
+class _Call:
+    """A call while it lasts, for the audit."""
+
+    def __init__(self, link: Link, method: str, url: str, at: datetime, heard: Heard) -> None:
+        self._link, self._method, self._url, self._at, self._heard = link, method, url, at, heard
+        self._began = time.monotonic()
+        self.request_id = str(uuid4())
+        try:
+            self.asked = asked_module(link, url)
+        except ValueError:  # no address at all
+            self.asked = AskedModule(None, "")
+
+    def ended(self, trouble: str | None, answer: PartnerAnswer | None = None) -> None:
+        """Tell the audit what came of it."""
+        link = self._link
+        self._heard(
+            CallRecord(
+                direction=CallDirection.OUT,
+                partner=link.partner,
+                method=self._method,
+                template=self.asked.template,
+                target=self._url,
+                version=link.version,
+                module=self.asked.module,
+                http=answer.http if answer else None,
+                status_code=answer.status_code if answer else None,
+                ms=round((time.monotonic() - self._began) * 1000),
+                request_id=self.request_id,
+                at=self._at,
+                trouble=trouble,
+            )
+        )
+
+
+def _headers(link: Link, call: _Call, *, has_body: bool) -> dict[str, str]:
+    """Return the headers of a request. Source: OCPI 2.2.1, 4.1.1, 4.1.8 and 4.2.5."""
+    headers = {
+        "Authorization": f"Token {spelt_token(link.token, is_plain=link.is_plain)}",
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": "wattledger",
+    }
+    if has_body:
+        headers["Content-Type"] = "application/json"
+    if link.version is OcpiVersion.V2_1_1:
+        return headers
+    headers |= {"X-Request-ID": call.request_id, "X-Correlation-ID": str(uuid4())}
+    if link.endpoints and call.asked.module not in _NOT_ROUTED:
+        ours, theirs = link.our_party.partition("-"), link.partner.partition("-")
+        headers |= {
+            "OCPI-from-country-code": ours[0],
+            "OCPI-from-party-id": ours[2],
+            "OCPI-to-country-code": theirs[0],
+            "OCPI-to-party-id": theirs[2],
+        }
+    return headers

@@ -1,0 +1,216 @@
+"""HTTP to who may be hostile: one address that was looked at, and bounds on everything else.
+
+A connection goes to an address that the guard allowed, under the name that it was looked up by
+(`Host`, SNI, the certificate); it is kept for the next request, so no second look-up can move it.
+No proxy, no cookie, no redirect. A body is bounded as it comes and once more as it is unpacked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+import zlib
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import h11
+import httpx
+
+from ledger.network import (
+    ANY_NETWORK,
+    ForbiddenNetworkError,
+    Network,
+    NoAddressError,
+    allowed_address,
+)
+from roaming_ocpi.client.answers import ForbiddenAddressError, PartnerUnreachableError
+
+BODY_MAX: Final = 8 << 20
+"""Bytes of an answer, as it comes and unpacked."""
+HEADERS_MAX: Final = 64 << 10
+IDLE_SECONDS_MAX: Final = 15.0
+IDLE_MAX: Final = 32
+"""Connections that are kept for one server."""
+RESOLVERS: Final = 16
+"""Threads that ask for names: one whose server says nothing takes one of them for a while."""
+_READ_BYTES: Final = 64 << 10
+_AUTO: Final = zlib.MAX_WBITS | 32
+"""Whether gzip or zlib, the content says."""
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class _Origin(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+
+
+@dataclass(slots=True)
+class _Connection:
+    """A connection that is open, and since when nobody uses it."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    http: h11.Connection
+    idle_since: float = 0.0
+
+    def is_alive(self, now: float) -> bool:
+        """Say whether the next request may go over it: its server has not ended it."""
+        is_open = not (self.reader.at_eof() or self.writer.is_closing())
+        return is_open and now - self.idle_since < IDLE_SECONDS_MAX
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """Sends one request and reads its answer whole, within bounds; time is the caller's to bound.
+
+    Args:
+        allow_private: Whether partners may live where nobody outside can reach: in tests.
+        tls: By what certificates are checked; None: as the machine does.
+    """
+
+    def __init__(self, *, allow_private: bool, tls: ssl.SSLContext | None = None) -> None:
+        self._networks: Sequence[Network] = ANY_NETWORK if allow_private else ()
+        self._tls = tls or ssl.create_default_context()
+        self._idle: defaultdict[_Origin, deque[_Connection]] = defaultdict(deque)
+        self._resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="partner-names")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the answer to *request*, its body read and unpacked.
+
+        Raises:
+            ForbiddenAddressError: If its host leads where nobody may be sent.
+            PartnerUnreachableError: If there is no answer, or none that can be read.
+        """
+        url = request.url
+        origin = _Origin(url.scheme, url.host, url.port or _PORTS[url.scheme])
+        connection = self._kept(origin) or await self._connect(origin)
+        try:
+            response = await _exchange(connection, request)
+        except BaseException as error:
+            connection.writer.close()
+            if isinstance(error, OSError | h11.ProtocolError):
+                raise _unreachable(type(error).__name__) from error
+            raise
+        self._keep(origin, connection)
+        return response
+
+    async def aclose(self) -> None:
+        """End every connection."""
+        for kept in self._idle.values():
+            for each in kept:
+                each.writer.close()
+        self._idle.clear()
+        self._resolvers.shutdown(wait=False, cancel_futures=True)
+
+    async def _connect(self, origin: _Origin) -> _Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            address = await loop.run_in_executor(
+                self._resolvers, allowed_address, origin.host, origin.port, self._networks
+            )
+            tls: dict[str, Any] = {}
+            if origin.scheme == "https":
+                tls = {"ssl": self._tls, "server_hostname": origin.host}
+            reader, writer = await asyncio.open_connection(address, origin.port, **tls)
+        except ForbiddenNetworkError as error:
+            why = (
+                "the partner's address leads into a private network: nothing is sent there "
+                "(roaming_private_networks allows it, for tests)"
+            )
+            raise ForbiddenAddressError(why) from error
+        except NoAddressError as error:
+            why = "its name has no address"
+            raise _unreachable(why) from error
+        except OSError as error:  # ssl.SSLError among them
+            raise _unreachable(type(error).__name__) from error
+        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS_MAX)
+        return _Connection(reader, writer, http)
+
+    def _kept(self, origin: _Origin) -> _Connection | None:
+        now, idle = time.monotonic(), self._idle[origin]
+        while idle:
+            connection = idle.pop()
+            if connection.is_alive(now):
+                return connection
+            connection.writer.close()
+        return None
+
+    def _keep(self, origin: _Origin, connection: _Connection) -> None:
+        idle, http = self._idle[origin], connection.http
+        if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
+            connection.writer.close()
+            return
+        http.start_next_cycle()
+        connection.idle_since = time.monotonic()
+        idle.append(connection)
+        if len(idle) > IDLE_MAX:
+            idle.popleft().writer.close()
+
+
+async def _exchange(connection: _Connection, request: httpx.Request) -> httpx.Response:
+    http, writer = connection.http, connection.writer
+    head = h11.Request(
+        method=request.method, target=request.url.raw_path, headers=request.headers.raw
+    )
+    # What h11 returns for these is bytes; for a connection that is closing alone it is None.
+    parts = [http.send(head), http.send(h11.Data(request.content)), http.send(h11.EndOfMessage())]
+    writer.write(b"".join(part or b"" for part in parts))
+    await writer.drain()
+    status, headers, body = 0, httpx.Headers(), bytearray()
+    while True:
+        event = http.next_event()
+        match event:
+            case h11.Response():
+                status, headers = event.status_code, httpx.Headers(event.headers.raw_items())
+                _check_size(int(headers.get("content-length", "0")))
+            case h11.Data():
+                body += event.data
+                _check_size(len(body))
+            case h11.EndOfMessage():
+                content = _unpacked(bytes(body), headers.pop("content-encoding", "identity"))
+                return httpx.Response(status, headers=headers, content=content)
+            case h11.ConnectionClosed():
+                why = "it ended the connection without an answer"
+                raise _unreachable(why)
+            case h11.NEED_DATA:
+                http.receive_data(await connection.reader.read(_READ_BYTES))
+            case _:  # a notice before the answer (1xx)
+                continue
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """Return *body* as it was before it was packed, if that is within bounds."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip" | "deflate":
+            if not body:
+                return body
+            unpacking = zlib.decompressobj(_AUTO)
+            try:
+                content = unpacking.decompress(body, BODY_MAX + 1)
+            except zlib.error as error:
+                why = "its answer does not unpack"
+                raise _unreachable(why) from error
+            _check_size(len(content))
+            if not unpacking.eof:
+                why = "its answer is cut off"
+                raise _unreachable(why)
+            return content
+        case _:
+            why = "its answer is packed in a way that was not asked for"
+            raise _unreachable(why)
+
+
+def _check_size(size: int) -> None:
+    if size > BODY_MAX:
+        why = f"its answer is larger than {BODY_MAX:,} bytes"
+        raise _unreachable(why)
+
+
+def _unreachable(why: str) -> PartnerUnreachableError:
+    return PartnerUnreachableError(f"the partner cannot be reached: {why}")
