@@ -25,12 +25,13 @@ def merge(
     moment_of(patch)
     merged = dict(value)
     for key, given in patch.items():
-        if key in added and isinstance(given, list):
+        if key in added:
             known = merged.get(key)
-            merged[key] = [*(known if isinstance(known, list) else ()), *given]
+            if isinstance(given, list):
+                merged[key] = [*(known if isinstance(known, list) else ()), *given]
         elif given is None:
             merged.pop(key, None)
-        elif key not in added:
+        else:
             merged[key] = given
     return merged
 

@@ -99,7 +99,7 @@ class BarePrice:
         if not isinstance(price, dict) or "excl_vat" not in price:
             return
         tree[self.key] = price["excl_vat"]
-        if price.get("incl_vat") not in (None, price["excl_vat"]):
+        if price.get("incl_vat") is not None and str(price["incl_vat"]) != str(price["excl_vat"]):
             message = f"OCPI {passage.version} states no taxes"
             passage.note(NOT_SAID, message, at(spot, f"{self.key}.incl_vat"))
 

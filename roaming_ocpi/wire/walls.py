@@ -53,11 +53,11 @@ def _check_one(one: object, spot: str) -> None:
                 _check_text(key, spot)
         case str():
             _check_text(one, spot)
-        case bool():
-            pass
         case int() | Decimal():
             if not is_sane(Decimal(one)):
                 raise OcpiError(spot, "is not a finite number of reasonable size")
+        case _:  # null, true and false; and a list, whose items come by themselves
+            pass
 
 
 def _check_text(text: str, spot: str) -> None:
