@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -20,8 +19,9 @@ from typing import Any, Final, LiteralString, NamedTuple
 import psycopg
 
 from ingest.clock import Clock
-from ingest.directory import AuthorizationStatus, PriceTerms, StationAccess, TokenAccess
+from ingest.directory import AuthorizationStatus, PriceTerms, Showing, StationAccess, TokenAccess
 from ingest.gathering import Gatherer
+from ingest.partner_tokens import PartnerTokens
 from ledger.database import connect_async
 from ledger.declared.declarations import (
     Declaration,
@@ -36,7 +36,7 @@ from ledger.master_data.assignments import NO_LIMITS, Assignment
 from ledger.master_data.policies import Policy, PricesTold, UnknownTokens
 from ledger.master_data.stations import Station
 from ledger.master_data.tokens import TokenStatus as DeclaredStatus
-from ledger.partners.tokens import LOOK_UP, Whitelist, asked_about, told_token
+from ledger.partners.asking import TokenAsker
 from ledger.persons.store import SPELT
 
 FRESH_SECONDS: Final = 0.5
@@ -98,12 +98,15 @@ class ReopenedConnection:
 
 
 class DeclaredDirectory:
-    """A `StationDirectory` over the newest declarations and the tokens of partners."""
+    """A `StationDirectory` over the newest declarations and the tokens of partners.
 
-    def __init__(self, dsn: str, clock: Clock) -> None:
+    Without an *asker* nobody asks these: their lists decide.
+    """
+
+    def __init__(self, dsn: str, clock: Clock, asker: TokenAsker | None = None) -> None:
         self._connection, self._clock = ReopenedConnection(dsn), clock
         connect = partial(connect_async, dsn)
-        self._partners: Gatherer[str, Sequence[Sequence[Any]]] = Gatherer(connect, _look_up)
+        self._partners = PartnerTokens(connect, asker)
         self._unknown: Gatherer[_Shown, None] = Gatherer(connect, _record)
         self._known = Declarations()
         self._stations: dict[str, str] = {}
@@ -135,14 +138,16 @@ class DeclaredDirectory:
             evse_power_w=_evse_powers(declared),
         )
 
-    async def token(self, subject_id: str) -> TokenAccess | None:
+    async def token(self, subject_id: str, showing: Showing | None = None) -> TokenAccess | None:
         """Return what is declared about the token whose subject this is, or its partner told us.
 
-        A declaration goes first: the operator can block a partner's token by declaring it.
+        A declaration goes first: the operator can block a partner's token by declaring it. With
+        *showing* the partner may be asked, unless the token is shown to stop.
         """
-        token = (await self._fresh()).token(subject_id, self._clock.now())
+        known, now = await self._fresh(), self._clock.now()
+        token = known.token(subject_id, now)
         if token is None:
-            return await self._partner_token(subject_id)
+            return await self._partners.find(subject_id, showing, known, now)
         group = None
         if token.parent is not None:
             rows = await self._connection.ask(SPELT, (token.parent,))
@@ -156,24 +161,6 @@ class DeclaredDirectory:
             sites=token.sites,
             hours=token.hours,
             is_master_pass=token.is_master_pass,
-        )
-
-    async def _partner_token(self, subject_id: str) -> TokenAccess | None:
-        told = told_token(await self._partners.ask(subject_id), self._clock.now())
-        if told is None:
-            return None
-        status = AuthorizationStatus.ACCEPTED
-        if not told.is_valid:
-            status = AuthorizationStatus.BLOCKED
-        elif told.whitelist is Whitelist.NEVER:
-            status = AuthorizationStatus.INVALID
-        return TokenAccess(
-            status=status,
-            expires_at=told.expires_at,
-            by="partner",
-            party=told.party,
-            contract=told.contract,
-            is_unasked=status is AuthorizationStatus.INVALID,
         )
 
     async def unknown_token(
@@ -281,17 +268,6 @@ def _heard(looked: asyncio.Task[None]) -> None:
     """Hear of a look that nobody waited for, or asyncio complains at the end."""
     if not looked.cancelled():
         looked.exception()
-
-
-async def _look_up(
-    connection: psycopg.AsyncConnection, subject_ids: Sequence[str]
-) -> Sequence[Sequence[Sequence[Any]]]:
-    """Return the rows of LOOK_UP of each of *subject_ids*."""
-    cursor = await connection.execute(LOOK_UP, asked_about(*subject_ids))
-    found: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
-    for row in await cursor.fetchall():
-        found[row[-1]].append(row)
-    return [found[subject_id] for subject_id in subject_ids]
 
 
 async def _record(connection: psycopg.AsyncConnection, shown: Sequence[_Shown]) -> Sequence[None]:

@@ -15,6 +15,7 @@ from ledger.facts.token_uid import NO_HABITS, TokenHabits
 from ledger.log.authorization import Authorization
 from ledger.master_data.hours import WeeklyHours, closes_at
 from ledger.master_data.policies import Policy
+from ledger.partners.asking import Asking
 
 
 class AuthorizationStatus(StrEnum):
@@ -85,7 +86,8 @@ class TokenAccess:
 
     `by` says who knows it: a declaration, or a `party` that told us of its tokens, with the sealed
     `contract`. `is_unasked`: that party wants to be asked about it each time, which nobody did.
-    `sites` and `hours` are where and when it may charge, all if none is named.
+    `sites` and `hours` are where and when it may charge, all if none is named. `asked` and
+    `reference`: what came of asking its party. `remembered_until`: no station may know it longer.
     """
 
     status: AuthorizationStatus
@@ -98,6 +100,9 @@ class TokenAccess:
     sites: tuple[str, ...] = ()
     hours: tuple[WeeklyHours, ...] = ()
     is_master_pass: bool = False
+    asked: Asking | None = None
+    reference: str | None = None
+    remembered_until: datetime | None = None
 
     def status_at(self, moment: datetime, showing: Showing | None = None) -> AuthorizationStatus:
         """Return the status at *moment*: an accepted token expires.
@@ -126,12 +131,14 @@ class TokenAccess:
     def holds_until(self, showing: Showing) -> datetime | None:
         """Return until when a station may remember what it is told; None: for as long as it does.
 
-        That is when the token expires, or the hours end in which it may charge.
+        That is when the token expires, or the hours end in which it may charge, or its partner is
+        to be asked again.
         """
-        if not self.hours or self.is_master_pass:
-            return self.expires_at
-        closing = closes_at(self.hours, showing.at, showing.station.time_zone)
-        return min(filter(None, (self.expires_at, closing)), default=None)
+        closing = None
+        if self.hours and not self.is_master_pass:
+            closing = closes_at(self.hours, showing.at, showing.station.time_zone)
+        ends = self.expires_at, closing, self.remembered_until
+        return min(filter(None, ends), default=None)
 
     def authorization(
         self, subject_id: str, moment: datetime, showing: Showing | None = None
@@ -144,6 +151,8 @@ class TokenAccess:
             until=self.expires_at,
             party=self.party,
             contract=self.contract,
+            asked=self.asked,
+            reference=self.reference,
         )
 
 
@@ -171,8 +180,11 @@ class StationDirectory(Protocol):
     async def station(self, identity: str) -> StationAccess | None:
         """Return who may connect as *identity* (canonical), or None."""
 
-    async def token(self, subject_id: str) -> TokenAccess | None:
-        """Return what is declared about the token whose subject this is, or its partner told us."""
+    async def token(self, subject_id: str, showing: Showing | None = None) -> TokenAccess | None:
+        """Return what is declared about the token whose subject this is, or its partner told us.
+
+        With *showing* its partner may be asked, unless it is shown to stop.
+        """
 
     async def unknown_token(
         self, station_id: str, subject_id: str, *, seen_at: datetime

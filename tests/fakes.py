@@ -9,7 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 from ingest.commands.command import ClaimedCommand, MessageLimits
 from ingest.commands.store import Finished
-from ingest.directory import NO_PRICES, AuthorizationStatus, PriceTerms, StationAccess, TokenAccess
+from ingest.directory import (
+    NO_PRICES,
+    AuthorizationStatus,
+    PriceTerms,
+    Showing,
+    StationAccess,
+    TokenAccess,
+)
 from ingest.edge.admissions import Refused, Times
 from ingest.edge.connection_epochs import Overtake
 from ingest.edge.known_keys import Proof
@@ -169,7 +176,8 @@ class FixedDirectory:
                 )
         return None
 
-    async def token(self, subject_id: str) -> TokenAccess | None:
+    async def token(self, subject_id: str, showing: Showing | None = None) -> TokenAccess | None:
+        assert showing is None or showing.station
         return self.tokens.get(subject_id)
 
     async def unknown_token(

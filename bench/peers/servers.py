@@ -157,8 +157,8 @@ class _Directory:
 
         return StationAccess(station_id=identity, password_hashes=self._hashes)
 
-    async def token(self, subject_id: str) -> None:
-        del subject_id
+    async def token(self, subject_id: str, showing: Any = None) -> None:  # noqa: ANN401 - imported late
+        del subject_id, showing
 
     async def unknown_token(self, station_id: str, subject_id: str, *, seen_at: datetime) -> Any:  # noqa: ANN401 - imported late
         from ingest.directory import AuthorizationStatus  # noqa: PLC0415

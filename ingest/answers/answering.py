@@ -194,14 +194,14 @@ class TokenWords:
         if subject_id is None:
             return TokenAnswer(info={self.info: {"status": AuthorizationStatus.INVALID}})
         now = parts.clock.now()
-        token = await parts.directory.token(subject_id)
+        showing = Showing(parts.station, _shown_at(told_at, now), purpose)
+        token = await parts.directory.token(subject_id, showing)
         if token is None:
             status = await parts.directory.unknown_token(parts.station_id, subject_id, seen_at=now)
             recorded = Authorization(subject=subject_id, by="policy", status=RECORDED_AS[status])
             return TokenAnswer(info={self.info: {"status": status}}, authorization=recorded)
         if purpose is Purpose.ASK and token.is_master_pass and not self.knows_master_pass:
-            purpose = Purpose.START
-        showing = Showing(parts.station, _shown_at(told_at, now), purpose)
+            showing = showing._replace(purpose=Purpose.START)
         status = token.status_at(now, showing)
         info: dict[str, Any] = {"status": self.statuses.get(status, status)}
         if (until := token.holds_until(showing)) is not None:

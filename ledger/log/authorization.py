@@ -16,7 +16,9 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     otherwise because it had charged offline already. "unasked": its partner wants to be asked each
     time, and was not; "elsewhere", "untimely": not at this site, not at this hour. `until`: from
     then on it has expired. `party` is the roaming partner ("NL-TNM"); `contract` its contract,
-    sealed with the subject's key.
+    sealed with the subject's key. `asked`: the partner was asked at that moment and answered, did
+    not answer in time, or had commanded the start itself; None, nobody asked it. `reference` is its
+    own name for the permission, by which it knows the session and the CDR again.
     """
 
     subject: str
@@ -25,6 +27,8 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     until: datetime | None = None
     party: str | None = None
     contract: str | None = None
+    asked: Literal["answered", "silent", "commanded"] | None = None
+    reference: str | None = None
 
     @property
     def partner(self) -> str | None:

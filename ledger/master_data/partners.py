@@ -38,12 +38,17 @@ class OldCorrections(StrEnum):
 
 
 class RealTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a partner is asked whether a token may charge (OCPI, tokens, real-time authorization)."""
+    """How a partner is asked whether a token may charge (OCPI, tokens, real-time authorization).
+
+    `list_max_age_h`: older than that, what the partner's list says of a token counts only while it
+    is silent. `unknown_tokens`: it is asked also about tokens that nobody told us of, because it
+    gives no list of its own.
+    """
 
     timeout_ms: int = 3_000
     when_silent: SilentPartner = SilentPartner.REFUSE
     list_max_age_h: int = 24
-    """Older than that, what the partner's list says of a token counts only while it is silent."""
+    unknown_tokens: bool = False
 
 
 class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

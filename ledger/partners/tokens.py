@@ -32,6 +32,8 @@ from ledger.persons.store import find_or_make, keys_of
 
 ID_MAX: Final = 36
 """Characters of a token's uid and of a contract's id (OCPI 2.2.1, mod_tokens)."""
+OBJECT_MAX: Final = 2_000
+"""Characters of a whole token as JSON: one that says all that OCPI knows has 900."""
 YEARS: Final = range(1970, 9000)
 CHUNK_ROWS: Final = 5_000
 """Rows of one transaction: stations that show one of these tokens wait for it."""
@@ -39,7 +41,7 @@ CHUNK_ROWS: Final = 5_000
 # By its parties, however many rows each of them has: a partner may change a token for years.
 LOOK_UP: LiteralString = """
 SELECT found.party, found.contract, found.is_valid, found.whitelist, found.expires_at,
-       asked.subject
+       list.fresh_at, asked.subject
 FROM (SELECT DISTINCT unnest(%s::text[])) AS asked (subject), LATERAL (
     WITH RECURSIVE told (party) AS (
         (
@@ -63,22 +65,23 @@ FROM (SELECT DISTINCT unnest(%s::text[])) AS asked (subject), LATERAL (
         WHERE one.subject = asked.subject AND one.party = told.party
         ORDER BY one.number LIMIT 1
     ) AS first
-) AS found
+) AS found LEFT JOIN partner_token_list AS list ON list.party = found.party
 ORDER BY found.number
 """
 """The last row of each party that told a token, the party first that told it first."""
 # Two loads for one party at once would each compare with what the other has not committed yet.
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended('partner_token ' || %s, 0))"
 _LAST: LiteralString = """
-SELECT last.subject, contract, is_valid, whitelist, expires_at
+SELECT last.subject, contract, is_valid, whitelist, expires_at, object, last_updated
 FROM unnest(%s::text[]) AS asked (subject), LATERAL (
     SELECT * FROM partner_token AS one WHERE one.subject = asked.subject AND one.party = %s
     ORDER BY one.number DESC LIMIT 1
 ) AS last
 """
 _ADD: LiteralString = """
-COPY partner_token (party, subject, contract, is_valid, whitelist, expires_at, received_at)
-FROM STDIN
+COPY partner_token (
+    party, subject, contract, is_valid, whitelist, expires_at, object, last_updated, received_at
+) FROM STDIN
 """
 
 
@@ -93,28 +96,41 @@ class Whitelist(StrEnum):
 
 
 class PartnerToken(NamedTuple):
-    """A token as its partner tells it. `expires_at`: most partners tell none."""
+    """A token as its partner tells it. `expires_at`: most partners tell none.
+
+    `object` is the whole of it as JSON, "" where it came in no such form; `last_updated` its own.
+    """
 
     uid: str
     contract_id: str
     is_valid: bool
     whitelist: Whitelist
     expires_at: datetime | None = None
+    object: str = ""
+    last_updated: datetime | None = None
 
 
 class ToldToken(NamedTuple):
-    """What one party last said of a token; `contract` is sealed for the token's subject."""
+    """What one party last said of a token; `contract` is sealed for the token's subject.
+
+    `fresh_at`: up to when that party's list is known (`ledger.partners.token_lists`).
+    """
 
     party: str
     contract: str
     is_valid: bool
     whitelist: Whitelist
     expires_at: datetime | None
+    fresh_at: datetime | None = None
 
     def may_charge(self, at: datetime) -> bool:
         """Whether the token may charge at the moment *at* without the party being asked."""
+        return self.whitelist is not Whitelist.NEVER and self.may_be_asked(at)
+
+    def may_be_asked(self, at: datetime) -> bool:
+        """Whether the token may charge at the moment *at* if its party says so."""
         is_over = self.expires_at is not None and self.expires_at <= at
-        return self.is_valid and self.whitelist is not Whitelist.NEVER and not is_over
+        return self.is_valid and not is_over
 
 
 class BadPartnerTokenError(LedgerError):
@@ -144,7 +160,7 @@ def add_partner_tokens(
     check_party(party)
     added, row, remaining = 0, 1, iter(tokens)
     while chunk := list(islice(remaining, CHUNK_ROWS)):
-        holders = [_checked(party, number, token) for number, token in enumerate(chunk, row)]
+        holders = [token_checked(party, number, token) for number, token in enumerate(chunk, row)]
         with connection.transaction():
             added += _add(connection, party, list(zip(holders, chunk, strict=True)), at)
         row += len(chunk)
@@ -156,13 +172,19 @@ def asked_about(*subject_ids: str) -> tuple[list[str]]:
     return (list(subject_ids),)
 
 
-def told_token(rows: Sequence[Sequence[Any]], at: datetime) -> ToldToken | None:
-    """Return which of one token's rows of LOOK_UP holds at *at*: the first that may charge."""
+def told_token(
+    rows: Sequence[Sequence[Any]], at: datetime, *, is_asked: bool = False
+) -> ToldToken | None:
+    """Return which of one token's rows of LOOK_UP holds at *at*: the first that may charge.
+
+    *is_asked*: parties are asked, so what may charge if its party says so counts like that.
+    """
     told = [
-        ToldToken(party, contract, is_valid, Whitelist(whitelist), expires_at)
-        for party, contract, is_valid, whitelist, expires_at, _ in rows
+        ToldToken(party, contract, is_valid, Whitelist(whitelist), expires_at, fresh_at)
+        for party, contract, is_valid, whitelist, expires_at, fresh_at, _ in rows
     ]
-    return next((each for each in told if each.may_charge(at)), told[0] if told else None)
+    may = ToldToken.may_be_asked if is_asked else ToldToken.may_charge
+    return next((each for each in told if may(each, at)), told[0] if told else None)
 
 
 def contract_id_of(connection: Connection[Any], subject_id: str, contract: str) -> str | None:
@@ -185,9 +207,11 @@ def _add(
     news: dict[str, tuple[object, ...]] = {}
     for holder, token in given:
         subject = subjects[str(holder.kind), holder.name]
-        contract = seal(subject, token.contract_id)
-        news[subject.id] = contract, token.is_valid, str(token.whitelist), token.expires_at
-    connection.execute(_LOCK, (party,))
+        told = seal(subject, token.object) if token.object else None
+        contract, whitelist = seal(subject, token.contract_id), str(token.whitelist)
+        words = contract, token.is_valid, whitelist, token.expires_at, told, token.last_updated
+        news[subject.id] = words
+    lock_tokens(connection, party)
     for subject_id, *last in connection.execute(_LAST, (list(news), party)):
         if news[subject_id] == tuple(last):
             del news[subject_id]
@@ -197,8 +221,17 @@ def _add(
     return len(news)
 
 
-def _checked(party: str, row: int, token: PartnerToken) -> Holder:
-    """Return whose token it is."""
+def lock_tokens(connection: Connection[Any], party: str) -> None:
+    """Let nobody else add tokens of *party* until the caller's transaction ends."""
+    connection.execute(_LOCK, (party,))
+
+
+def token_checked(party: str, row: int, token: PartnerToken) -> Holder:
+    """Return whose token it is, the *row*th of *party*.
+
+    Raises:
+        BadPartnerTokenError: If it says what no token can.
+    """
     for name, text in (("uid", token.uid), ("contract_id", token.contract_id)):
         if not text.strip() or not (text.isascii() and text.isprintable()):
             # Not the text itself: an error is written to files that nobody erases persons from.
@@ -208,13 +241,20 @@ def _checked(party: str, row: int, token: PartnerToken) -> Holder:
             raise BadPartnerTokenError(party, row, problem)
     if not isinstance(token.whitelist, Whitelist):
         raise BadPartnerTokenError(party, row, f"its whitelist is none of {', '.join(Whitelist)}")
-    if token.expires_at is not None:
-        if token.expires_at.tzinfo is None:
-            raise BadPartnerTokenError(party, row, "its expires_at has no time zone")
-        # The database takes years that no `datetime` can be read back from.
-        if token.expires_at.year not in YEARS:
-            raise BadPartnerTokenError(party, row, "its expires_at lies in no year to reckon with")
+    if len(token.object) > OBJECT_MAX:
+        problem = f"it has {len(token.object)} characters, at most {OBJECT_MAX} are kept"
+        raise BadPartnerTokenError(party, row, problem)
+    for name, moment in (("expires_at", token.expires_at), ("last_updated", token.last_updated)):
+        if moment is not None and (problem := _problem_of(moment)):
+            raise BadPartnerTokenError(party, row, f"its {name} {problem}")
     holder = token_holder(token.uid)
     if holder is None:
         raise BadPartnerTokenError(party, row, f"its uid {token.uid!a} stands for no token")
     return holder
+
+
+def _problem_of(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        return "has no time zone"
+    # The database takes years that no `datetime` can be read back from.
+    return "" if moment.year in YEARS else "lies in no year to reckon with"

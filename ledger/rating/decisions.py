@@ -73,7 +73,8 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `party` is the customer's key, the partner's id or the bearer's token. `invoicing` None: not
     invoiced here but settled with the partner. `customer` is the buyer's key, where there is one.
-    `contract`: the partner's contract, as it was told for the token, sealed with that one's key.
+    `contract`: the partner's contract, as it was told for the token, sealed with that one's key;
+    `reference`: its own name for the permission, where it was asked.
     `cost_centre` and `driver` (a subject id) are the customer's, as declared of the token.
     """
 
@@ -84,6 +85,7 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     contract: str | None = None
     cost_centre: str | None = None
     driver: str | None = None
+    reference: str | None = None
 
 
 class RatedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

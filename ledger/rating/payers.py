@@ -75,8 +75,14 @@ def payer_of(driver: Driver, uid: str) -> Payer:
         buyer = customer_id if customer else None
         return Payer(kind=PayerKind.PARTNER, party=party, customer=buyer, invoicing=invoicing)
     if told is not None:
-        kind, party, contract = PayerKind.PARTNER, told.party or uid, told.contract
-        return Payer(kind=kind, party=party, customer=None, invoicing=None, contract=contract)
+        return Payer(
+            kind=PayerKind.PARTNER,
+            party=told.party or uid,
+            customer=None,
+            invoicing=None,
+            contract=told.contract,
+            reference=told.reference,
+        )
     if customer_id and customer:
         return Payer(
             kind=PayerKind.CUSTOMER,
