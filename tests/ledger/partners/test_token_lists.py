@@ -1,4 +1,4 @@
-"""How far lists of tokens are known, what leaves them, and the objects in which tokens were told."""
+"""How far lists of tokens are known, what leaves them, and in which objects tokens were told."""
 
 from __future__ import annotations
 
