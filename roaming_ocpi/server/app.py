@@ -22,6 +22,7 @@ class OcpiRoutes(NamedTuple):
     """What is mounted, and how it is described."""
 
     router: Router
+    side: PartnerSide
     paths: Mapping[str, PathItem]
     components: Components
 
@@ -48,4 +49,4 @@ def ocpi_routes(
         await side(scope, receive, send)
 
     router = Router("/", route_handlers=[partners])
-    return OcpiRoutes(router, described_paths(side.routes, PREFIX), described_components())
+    return OcpiRoutes(router, side, described_paths(side.routes, PREFIX), described_components())

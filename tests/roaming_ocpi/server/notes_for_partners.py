@@ -32,6 +32,7 @@ from roaming_ocpi.server.calls import (
     Route,
 )
 from roaming_ocpi.server.front.walls import Walls
+from roaming_ocpi.server.partner_side import PartnerSide
 from roaming_ocpi.server.resources import Resources
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
 from roaming_ocpi.wire.status import Status
@@ -149,7 +150,7 @@ class ServedPartners(NamedTuple):
     notes: NotesOfPartners
     asked: list[str]
     """The tokens that were looked up."""
-    database: str
+    side: PartnerSide
 
 
 def headers_of(token: str, **others: str) -> Mapping[str, str]:
@@ -204,7 +205,7 @@ async def partners_served(
         )
         await ready.wait()
         async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
-            yield ServedPartners(client, notes, asked, database)
+            yield ServedPartners(client, notes, asked, routes.side)
         notes.slow.set()
         stopping.set()
         await serving
