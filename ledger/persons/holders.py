@@ -26,7 +26,7 @@ class HolderKind(StrEnum):
     PARTNER = "partner"
     """The same of a roaming partner."""
     SECRET = "secret"  # noqa: S105 - the name of a kind, no secret
-    """Passwords that a station is told: nobody is shown what is sealed for it."""
+    """Passwords that a station is told, what a partner lets us in by: nobody is shown them."""
 
 
 class Holder(NamedTuple):
@@ -67,6 +67,12 @@ def station_holder(station_id: str) -> Holder:
 def secret_holder(station_id: str) -> Holder:
     """Return the holder of the passwords that a station is told."""
     return _holder(HolderKind.SECRET, station_id, station_id)
+
+
+def roaming_holder(party: str) -> Holder:
+    """Return the holder of the token by which a roaming partner lets us in."""
+    # No station's id has a space.
+    return _holder(HolderKind.SECRET, f"roaming {party}", f"roaming {party}")
 
 
 def partner_holder(party: str) -> Holder:

@@ -27,13 +27,15 @@ class Caller(NamedTuple):
 
     `partner` is its key ("NL-TNM"), `parties` all parties for which it may speak (itself; of a hub
     those that are reached through it), `our_party` what we are to it. Who `is_invited` came with
-    the token of an invitation (TOKEN_A): it may do the handshake, and nothing else.
+    the token of an invitation (TOKEN_A): it may do the handshake, and nothing else. Whose token
+    `is_fresh` has an older one that holds until this one was used (`registration.links.prove_use`).
     """
 
     partner: str
     parties: frozenset[str]
     our_party: str
     is_invited: bool = False
+    is_fresh: bool = False
 
 
 class PageAsked(NamedTuple):

@@ -1,0 +1,278 @@
+"""What is kept of each link and of the tokens that lead in, and every change of it.
+
+A token of ours is kept as its SHA-256 alone. The partner's is sealed with a key of its own, which
+goes with the link. While one of our tokens takes another's place both hold, until the new one was
+used (`prove`): no kill on either side leaves a partner with none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from ledger.persons.holders import roaming_holder
+from ledger.persons.sealing import Subject, seal
+from ledger.persons.store import KNOWN, MAKE, ContendedSubjectError, asked, fresh
+from roaming_ocpi.errors import RoamingError
+from roaming_ocpi.registration.link import LinkState
+from roaming_ocpi.registration.versions import Endpoints
+from tariffs.ocpi.versions import OcpiVersion
+
+Database = AsyncConnection[Any]
+TOKEN_BYTES: Final = 32
+INVITATION_HOURS: Final = 168
+RETRY_MINUTES: Final = 5
+"""How long an invitation that led to a token still does, for who never got the answer."""
+UNUSED_MAX: Final = 8
+"""Access tokens of one partner, the oldest of those that were never used go first."""
+_LOCK: LiteralString = "SELECT state FROM roaming_link WHERE partner = %s FOR UPDATE"
+_INVITE: LiteralString = """
+INSERT INTO roaming_link (partner, state, changed_at) VALUES (%s, 'invited', %s)
+ON CONFLICT (partner) DO UPDATE SET state = 'invited', changed_at = excluded.changed_at
+WHERE roaming_link.state = 'revoked' RETURNING partner
+"""
+_ADD_INVITATION: LiteralString = """
+INSERT INTO roaming_token (digest, partner, kind, expires_at)
+VALUES (%s, %s, 'invitation', now() + make_interval(hours => %s))
+"""
+_ADD_ACCESS: LiteralString = """
+INSERT INTO roaming_token (digest, partner, kind) VALUES (%s, %s, 'access')
+"""
+_DROP_INVITATIONS: LiteralString = """
+DELETE FROM roaming_token WHERE partner = %s AND kind = 'invitation'
+"""
+_PRESENTED: LiteralString = """
+SELECT digest, number, partner, kind FROM roaming_token
+WHERE digest = ANY (%s) AND (expires_at IS NULL OR expires_at > now())
+"""
+_STILL: LiteralString = _PRESENTED + "FOR UPDATE"
+_SPEND: LiteralString = """
+UPDATE roaming_token SET expires_at = least(expires_at, now() + make_interval(mins => %s))
+WHERE number = %s
+"""
+_DROP_UNUSED: LiteralString = """
+DELETE FROM roaming_token WHERE partner = %s AND kind = 'access' AND number NOT IN (
+    SELECT number FROM roaming_token WHERE partner = %s AND kind = 'access'
+    ORDER BY number = %s DESC, number DESC LIMIT %s
+)
+"""
+_DROP_OLDER: LiteralString = "DELETE FROM roaming_token WHERE partner = %s AND number < %s"
+_DROP_ALL: LiteralString = "DELETE FROM roaming_token WHERE partner = %s"
+_REGISTER: LiteralString = """
+UPDATE roaming_link SET state = %s, our_party = %s, version = %s, versions_url = %s,
+    endpoints = %s, parties = %s, sealed = %s, changed_at = %s
+WHERE partner = %s
+"""
+_MOVE: LiteralString = "UPDATE roaming_link SET state = %s, changed_at = %s WHERE partner = %s"
+_CLEAR: LiteralString = "UPDATE roaming_link SET sealed = NULL WHERE partner = %s"
+_FORGET_KEY: LiteralString = "DELETE FROM subject WHERE kind = %s AND name = %s"
+_NOTE: LiteralString = """
+INSERT INTO roaming_link_change (partner, state, version, at, by, why)
+SELECT partner, state, version, %s, %s, %s FROM roaming_link WHERE partner = %s
+"""
+
+
+class TokenKind(StrEnum):
+    """What one of our tokens is for."""
+
+    INVITATION = "invitation"
+    """The handshake alone (TOKEN_A)."""
+    ACCESS = "access"
+    """What OCPI calls TOKEN_B where we begin the handshake, and TOKEN_C where the partner does."""
+
+
+class PresentedToken(NamedTuple):
+    """One of our tokens, as a partner showed it; a higher number was made later."""
+
+    digest: bytes
+    number: int
+    partner: str
+    kind: TokenKind
+
+
+class Agreed(NamedTuple):
+    """What a handshake came to: all that a link is made of. `token` is the partner's for us."""
+
+    our_party: str
+    version: OcpiVersion
+    versions_url: str
+    endpoints: Endpoints
+    parties: Sequence[str]
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Agreed({self.our_party}, OCPI {self.version})"
+
+
+class SpentTokenError(RoamingError):
+    """The token of a handshake holds no more: it was used, or took too long."""
+
+    def __init__(self) -> None:
+        super().__init__("this token holds no more: the handshake was done, or it took too long")
+
+
+class NotLinkedError(RoamingError):
+    """What needs a handshake that was done was asked of a partner with whom it was not."""
+
+    def __init__(self, partner: str) -> None:
+        self.partner = partner
+        super().__init__(
+            f"{partner} is not registered: `wattledger partner register {partner}` begins that"
+        )
+
+
+def new_token() -> str:
+    """Return 256 random bits as a token: 43 characters."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def digest_of(token: str) -> bytes:
+    """Return what is kept of one of our tokens."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def presented(database: Database, digests: Sequence[bytes]) -> PresentedToken | None:
+    """Return which of our tokens has one of *digests*, of all its spellings; None: none."""
+    row = await (await database.execute(_PRESENTED, (list(digests),))).fetchone()
+    if row is None:
+        return None
+    digest, number, partner, kind = row
+    return PresentedToken(digest, number, partner, TokenKind(kind))
+
+
+async def invite(
+    database: Database, partner: str, token: str, *, hours: int, at: datetime, by: str
+) -> None:
+    """Let *partner* begin the handshake with *token*; an earlier invitation holds no more."""
+    async with database.transaction():
+        was = await (await database.execute(_INVITE, (partner, at))).fetchone()
+        await database.execute(_DROP_INVITATIONS, (partner,))
+        await database.execute(_ADD_INVITATION, (digest_of(token), partner, hours))
+        why = "invited" if was else "invited to register once more"
+        await database.execute(_NOTE, (at, by, why, partner))
+
+
+async def promise(database: Database, partner: str, token: str, *, at: datetime, by: str) -> None:
+    """Let *token* in before the partner is told it: what we offer in a handshake that we begin."""
+    async with database.transaction():
+        await database.execute(_INVITE, (partner, at))
+        await database.execute(_ADD_ACCESS, (digest_of(token), partner))
+        await database.execute(_NOTE, (at, by, "offered a new token", partner))
+
+
+async def accept(
+    database: Database, shown: PresentedToken, agreed: Agreed, token: str, *, at: datetime
+) -> None:
+    """Do what a handshake that *shown*'s partner began came to; *token* is what it is given.
+
+    Raises:
+        SpentTokenError: If the token that it began with holds no more.
+    """
+    async with database.transaction():
+        await database.execute(_LOCK, (shown.partner,))
+        if not await (await database.execute(_STILL, ([shown.digest],))).fetchone():
+            raise SpentTokenError
+        await database.execute(_ADD_ACCESS, (digest_of(token), shown.partner))
+        if shown.kind is TokenKind.INVITATION:
+            await database.execute(_SPEND, (RETRY_MINUTES, shown.number))
+        # Answers that never arrived leave tokens that nobody uses: not without end.
+        unused = (shown.partner, shown.partner, shown.number, UNUSED_MAX)
+        await database.execute(_DROP_UNUSED, unused)
+        await _register(database, shown.partner, agreed, at)
+        why = "registered" if shown.kind is TokenKind.INVITATION else "renewed"
+        await database.execute(_NOTE, (at, shown.partner, f"{why} by the partner", shown.partner))
+
+
+async def conclude(
+    database: Database, partner: str, agreed: Agreed, *, at: datetime, by: str, why: str
+) -> None:
+    """Keep what a handshake that we began came to."""
+    async with database.transaction():
+        await database.execute(_LOCK, (partner,))
+        await _register(database, partner, agreed, at)
+        await database.execute(_NOTE, (at, by, why, partner))
+
+
+async def prove(database: Database, shown: PresentedToken) -> None:
+    """Let what *shown* takes the place of hold no more: the partner has it, for it used it."""
+    await database.execute(_DROP_OLDER, (shown.partner, shown.number))
+
+
+async def move(
+    database: Database, partner: str, state: LinkState, *, at: datetime, by: str, why: str
+) -> None:
+    """Pause a link or let it go on.
+
+    Raises:
+        NotLinkedError: If there is none.
+    """
+    async with database.transaction():
+        row = await (await database.execute(_LOCK, (partner,))).fetchone()
+        if row is None or row[0] not in {LinkState.REGISTERED, LinkState.PAUSED}:
+            raise NotLinkedError(partner)
+        if row[0] != state:
+            await database.execute(_MOVE, (state, at, partner))
+            await database.execute(_NOTE, (at, by, why, partner))
+
+
+async def revoke(database: Database, partner: str, *, at: datetime, by: str, why: str) -> None:
+    """Let no token of *partner*'s lead in any more; ours for it stays until `forget`.
+
+    Raises:
+        NotLinkedError: If nothing was begun with it.
+    """
+    async with database.transaction():
+        row = await (await database.execute(_LOCK, (partner,))).fetchone()
+        if row is None:
+            raise NotLinkedError(partner)
+        await database.execute(_DROP_ALL, (partner,))
+        if row[0] != LinkState.REVOKED:
+            await database.execute(_MOVE, (LinkState.REVOKED, at, partner))
+            await database.execute(_NOTE, (at, by, why, partner))
+
+
+async def forget(database: Database, partner: str) -> None:
+    """Forget the partner's token for us, with the key that it was sealed with."""
+    holder = roaming_holder(partner)
+    async with database.transaction():
+        await database.execute(_CLEAR, (partner,))
+        await database.execute(_FORGET_KEY, (holder.kind, holder.name))
+
+
+async def _register(database: Database, partner: str, agreed: Agreed, at: datetime) -> None:
+    row = await (await database.execute(_LOCK, (partner,))).fetchone()
+    state = LinkState.PAUSED if row and row[0] == LinkState.PAUSED else LinkState.REGISTERED
+    endpoints = [
+        {"identifier": module, "role": role, "url": url}
+        for (module, role), url in agreed.endpoints.items()
+    ]
+    sealed = seal(await _subject(database, partner), agreed.token)
+    values = (
+        state,
+        agreed.our_party,
+        agreed.version,
+        agreed.versions_url,
+        Jsonb(endpoints),
+        list(agreed.parties),
+        sealed,
+        at,
+        partner,
+    )
+    await database.execute(_REGISTER, values)
+
+
+async def _subject(database: Database, partner: str) -> Subject:
+    holder = roaming_holder(partner)
+    for _ in range(2):
+        row = await (await database.execute(KNOWN, asked([holder]))).fetchone()
+        if row:
+            return Subject(row[2], row[3])
+        await database.execute(MAKE, fresh([holder]))
+    raise ContendedSubjectError
