@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
 
 
 def offered_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of both our sides, over *resources*."""
-    del resources  # each room adds its own
-    return ()
+    return (*places_modules(resources),)

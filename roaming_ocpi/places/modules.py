@@ -1,0 +1,14 @@
+"""What is offered of places: locations, tariffs, and who is reached through a hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from roaming_ocpi.places.tariff_receiver import TariffReceiver
+from roaming_ocpi.server.calls import Module
+from roaming_ocpi.server.resources import Resources
+
+
+def places_modules(resources: Resources) -> Sequence[Module]:
+    """Return the modules of places."""
+    return (*TariffReceiver(resources.database).modules(),)
