@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, assert_never
 import msgspec
 
 from ledger.master_data.customers import Invoicing
+from ledger.partners.share import PartnerShare
 from tariffs.adjustments.consumption import Consumption
 from tariffs.model.canonical import canonical_json
 from tariffs.model.tariff import Dimension
@@ -246,7 +247,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     `by_policy` names the policies that decided what time is billed, where the station's word alone
     would have been billed otherwise. `exported_wh`: what the vehicle gave back, billed to nobody.
     `corrects`: of a correction. `given_back` are its lines that a person said are free.
-    `not_billed`: nothing of it is owed until it is decided again, for that cause.
+    `not_billed`: nothing of it is owed until it is decided again, for that cause. `partner_share`:
+    what the CDR says of it, where it is settled with a partner.
     """
 
     site_id: str
@@ -290,6 +292,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     corrects: SessionCorrected | None = None
     given_back: tuple[GivenBack, ...] = ()
     not_billed: CorrectionCause | None = None
+    partner_share: PartnerShare | None = None
 
     @property
     def is_given_back(self) -> bool:

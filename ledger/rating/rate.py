@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import TypedDict
 
 from ledger.errors import LedgerError
+from ledger.partners.share import PartnerShare
 from ledger.rating.basis import Basis, Terms
 from ledger.rating.decisions import (
     AllowanceUse,
     Moment,
+    PayerKind,
     RatedLine,
     Release,
     SessionRated,
@@ -23,6 +25,7 @@ from tariffs.adjustments.consumption import NOTHING
 from tariffs.adjustments.shared import Allowance, CouponGrant, PeriodCap
 from tariffs.adjustments.shared_grants import used_before
 from tariffs.adjustments.shared_phrases import standing_phrase
+from tariffs.cdr.cut import cut_periods
 from tariffs.kernel.compiled import Why
 from tariffs.kernel.priced import KERNEL_VERSION, PricedLine, PricedSession
 from tariffs.phrases.phrase import Phrase, phrase
@@ -153,7 +156,16 @@ def _decision(
         sales_taxes=priced.compiled.tariff.sales_taxes,
         by_policy=price.by_policy,
         exported_wh=session.exported_wh,
+        partner_share=_partner_share(session, price),
     )
+
+
+def _partner_share(session: ChargingSession, price: SessionPrice) -> PartnerShare | None:
+    """Return what the partner that owes the session is told; None where it gets an invoice."""
+    if price.payer.kind is not PayerKind.PARTNER or price.payer.invoicing is not None:
+        return None
+    periods = cut_periods(price.priced)
+    return PartnerShare(periods=periods, authorization=session.authorization, signed=session.signed)
 
 
 def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:
