@@ -28,7 +28,7 @@ SMALL: Final = 20
 """So many tokens may go at once, whatever their share."""
 _PROBLEM_MAX: Final = 300
 _STATE: LiteralString = """
-SELECT fresh_at, full_at, tried_at, tokens, refused, gone, refusals, problem
+SELECT fresh_at, listed_at, full_at, tried_at, tokens, refused, gone, refusals, problem
 FROM partner_token_list WHERE party = %s
 """
 _PUSHED: LiteralString = """
@@ -37,11 +37,12 @@ ON CONFLICT (party) DO UPDATE SET fresh_at = greatest(known.fresh_at, excluded.f
 """
 _LISTED: LiteralString = """
 INSERT INTO partner_token_list AS known
-    (party, fresh_at, full_at, tried_at, tokens, refused, gone, refusals)
-VALUES (%(party)s, %(at)s, %(full_at)s, %(at)s, %(tokens)s, %(refused)s, %(gone)s, %(refusals)s)
+    (party, fresh_at, listed_at, full_at, tried_at, tokens, refused, gone, refusals)
+VALUES (%(party)s, %(at)s, %(at)s, %(full_at)s, %(at)s, %(tokens)s, %(refused)s, %(gone)s,
+    %(refusals)s)
 ON CONFLICT (party) DO UPDATE SET
     fresh_at = greatest(known.fresh_at, excluded.fresh_at),
-    full_at = coalesce(excluded.full_at, known.full_at),
+    listed_at = excluded.listed_at, full_at = coalesce(excluded.full_at, known.full_at),
     tried_at = excluded.tried_at, tokens = excluded.tokens, refused = excluded.refused,
     gone = excluded.gone, refusals = excluded.refusals, problem = ''
 """
@@ -50,10 +51,12 @@ INSERT INTO partner_token_list (party, tried_at, problem) VALUES (%s, %s, %s)
 ON CONFLICT (party) DO UPDATE SET tried_at = excluded.tried_at, problem = excluded.problem
 """
 _CREATE: LiteralString = """
-CREATE TEMPORARY TABLE IF NOT EXISTS token_in_list (subject text NOT NULL)
+CREATE TEMPORARY TABLE IF NOT EXISTS token_in_list (
+    party text NOT NULL, subject text NOT NULL
+)
 """
 _EMPTY: LiteralString = "TRUNCATE token_in_list"
-_SEEN: LiteralString = "COPY token_in_list (subject) FROM STDIN"
+_SEEN: LiteralString = "COPY token_in_list (party, subject) FROM STDIN"
 _INDEX: LiteralString = "ANALYZE token_in_list"
 # The last row of each token of a party that was valid, and is in the list no more.
 _GONE: LiteralString = """
@@ -61,13 +64,16 @@ CREATE TEMPORARY TABLE token_gone ON COMMIT DROP AS
 SELECT last.* FROM (
     SELECT DISTINCT ON (subject) subject, contract, is_valid, whitelist, expires_at,
         object, last_updated, received_at
-    FROM partner_token WHERE party = %s ORDER BY subject, number DESC
+    FROM partner_token WHERE party = %(party)s ORDER BY subject, number DESC
 ) AS last
-WHERE last.is_valid AND last.received_at < %s
-  AND NOT EXISTS (SELECT FROM token_in_list AS seen WHERE seen.subject = last.subject)
+WHERE last.is_valid AND last.received_at < %(at)s AND NOT EXISTS (
+    SELECT FROM token_in_list AS seen
+    WHERE seen.subject = last.subject AND seen.party = %(party)s
+)
 """
 _COUNTS: LiteralString = """
-SELECT (SELECT count(*) FROM token_gone), (SELECT count(DISTINCT subject) FROM token_in_list)
+SELECT (SELECT count(*) FROM token_gone),
+    (SELECT count(DISTINCT subject) FROM token_in_list WHERE party = %s)
 """
 _END: LiteralString = """
 INSERT INTO partner_token (
@@ -90,6 +96,7 @@ class TokenListState(NamedTuple):
     """How far a list is known. `problem`: why the last try came to no end, "" if it did."""
 
     fresh_at: datetime | None
+    listed_at: datetime | None
     full_at: datetime | None
     tried_at: datetime | None
     tokens: int
@@ -183,10 +190,10 @@ def begin_list(connection: Connection[Any]) -> None:
     connection.execute(_EMPTY)
 
 
-def note_in_list(connection: Connection[Any], subject_ids: Iterable[str]) -> None:
-    """Remember that these tokens are in the list that `begin_list` began."""
+def note_in_list(connection: Connection[Any], party: str, subject_ids: Iterable[str]) -> None:
+    """Remember that these tokens of *party* are in the list that `begin_list` began."""
     with connection.transaction():
-        copy_rows(connection, _SEEN, ((subject,) for subject in subject_ids))
+        copy_rows(connection, _SEEN, ((party, subject) for subject in subject_ids))
 
 
 def end_what_is_gone(
@@ -203,8 +210,8 @@ def end_what_is_gone(
     with connection.transaction():
         lock_tokens(connection, party)
         connection.execute(_INDEX)
-        connection.execute(_GONE, (party, began_at))
-        ((gone, seen),) = connection.execute(_COUNTS).fetchall()
+        connection.execute(_GONE, {"party": party, "at": began_at})
+        ((gone, seen),) = connection.execute(_COUNTS, (party,)).fetchall()
         if gone > SMALL and gone > seen:
             raise ShortTokenListError(party, gone, seen)
         connection.execute(_END, (party, at))

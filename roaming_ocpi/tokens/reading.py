@@ -59,6 +59,8 @@ def read_token(
         OcpiError: If it cannot be kept; it says where and why, and no value of the token.
     """
     notes: list[Note] = []
+    if not isinstance(value, dict):
+        raise _refused(at="", why="is no object")
     fields = JsonFields(value, "", notes)
     token = PartnerToken(
         uid=_word(fields, "uid"),
@@ -131,7 +133,7 @@ def _check_owner(fields: JsonFields, party: str) -> None:
         missing = "party_id" if fields.has("country_code") else "country_code"
         raise _refused(at=missing, why="is missing")
     if owner_named(fields.value) != party:
-        raise _refused(at="party_id", why="names another party than the address")
+        raise _refused(at="party_id", why="names another party")
 
 
 def _word(fields: JsonFields, name: str) -> str:

@@ -9,7 +9,8 @@ CREATE TABLE partner_token_list (
     party     text        PRIMARY KEY CHECK (party ~ '^[A-Z]{2}-[A-Z0-9]{3}$'),
     -- Up to this moment nothing is missing of what the partner says; null: never known.
     fresh_at  timestamptz,
-    -- When the last whole list was asked for that came to its end.
+    -- When the last list, and the last whole one, was asked for that came to its end.
+    listed_at timestamptz,
     full_at   timestamptz,
     tried_at  timestamptz,
     -- Of the last list: its tokens, those refused, those that were in it no more.

@@ -1,4 +1,4 @@
-"""How far lists of tokens are known, what leaves them, and in which objects tokens were told."""
+"""How far lists of tokens are known, what leaves them, and the objects that told tokens."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_what_a_whole_list_has_no_more_is_not_valid(connection: psycopg.Connecti
     add_partner_tokens(connection, "DE-ABC", [card(4)], at=AT)
 
     begin_list(connection)
-    note_in_list(connection, [subject(connection, n) for n in range(3)])
+    note_in_list(connection, NL, [subject(connection, n) for n in range(3)])
     later = AT + HOUR
     # Pushed while the list was read: it need not be in it.
     add_partner_tokens(connection, NL, [card(3, contract_id="NL-TNM-NEW")], at=later + HOUR)
@@ -132,7 +132,7 @@ def test_what_a_whole_list_has_no_more_is_not_valid(connection: psycopg.Connecti
 def test_a_list_that_is_cut_short_takes_nothing_away(connection: psycopg.Connection[Any]) -> None:
     add_partner_tokens(connection, NL, [card(n) for n in range(2 * SMALL)], at=AT)
     begin_list(connection)
-    note_in_list(connection, [subject(connection, 0)])
+    note_in_list(connection, NL, [subject(connection, 0)])
 
     with pytest.raises(ShortTokenListError, match="lacks 39 valid ones"):
         end_what_is_gone(connection, NL, began_at=AT + HOUR, at=AT + HOUR)
