@@ -1,0 +1,38 @@
+-- What partners told us of our drivers (roaming_ocpi/incoming), by id, so that the same again is
+-- answered the same and what was given can be asked for. The log holds all of it before; a row that a
+-- kill kept from being written comes with the repeat. Who stands in a body is cut out and sealed, as
+-- in the log. `digest` is of the text without its white space, with what was cut out.
+
+CREATE TABLE received_cdr (
+    party       text        NOT NULL CHECK (party ~ '^[A-Z]{2}-[A-Z0-9]{3}$'),
+    cdr_key     text        NOT NULL,
+    -- How its address ends: of party and id, so that it is the same whenever it is asked.
+    address     text        NOT NULL UNIQUE,
+    digest      bytea       NOT NULL,
+    body        text        NOT NULL,
+    sealed      text        NOT NULL,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (party, cdr_key)
+);
+CREATE TRIGGER received_cdr_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON received_cdr
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- A session as it was told last: its parts come one by one, and the newest of each holds.
+CREATE TABLE received_session (
+    party        text        NOT NULL CHECK (party ~ '^[A-Z]{2}-[A-Z0-9]{3}$'),
+    session_key  text        NOT NULL,
+    last_updated timestamptz NOT NULL,
+    body         text        NOT NULL,
+    sealed       text        NOT NULL,
+    received_at  timestamptz NOT NULL,
+    PRIMARY KEY (party, session_key)
+);
+
+-- How far a partner's own list was read, to go on from there after a restart.
+CREATE TABLE partner_pull (
+    party     text        NOT NULL,
+    module    text        NOT NULL CHECK (module IN ('cdrs', 'sessions')),
+    -- Everything updated before was taken.
+    date_from timestamptz NOT NULL,
+    PRIMARY KEY (party, module)
+);

@@ -1,0 +1,235 @@
+"""Some messages of one party, read and judged in their order with few questions to the tables.
+
+How many are taken at once changes no verdict: what a message does to those after it in the same
+batch stands in mind as it would in the tables. What takes something back is a batch of its own.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator, Sequence
+
+from psycopg import Connection
+
+from ledger.declared.declarations import Declarations
+from ledger.master_data.partners import OldCorrections
+from ledger.master_data.tokens import TokenKind
+from roaming_ocpi.incoming.judging import judge_cdr
+from roaming_ocpi.incoming.known import KnownCdr, Surroundings
+from roaming_ocpi.incoming.published import PublishedByPartners, TariffAsked
+from roaming_ocpi.incoming.repricing import Repricer
+from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, SessionRow
+from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession
+from roaming_ocpi.incoming.verdict import CdrVerdict, verdict_of
+from tariffs.kernel.compiled import CompiledTariff
+from tariffs.phrases.phrase import phrase
+
+Told = ToldCdr | ToldSession | CdrChoice
+
+
+def batches(told: Sequence[Told]) -> Iterator[list[Told]]:
+    """Yield *told* in runs; what changes CDRs that came before stands alone."""
+    run: list[Told] = []
+    for each in told:
+        if isinstance(each, CdrChoice) or (isinstance(each, ToldCdr) and each.takes_back):
+            if run:
+                yield run
+            yield [each]
+            run = []
+        else:
+            run.append(each)
+    if run:
+        yield run
+
+
+class PartyBatch:
+    """One batch: `take` each message in its order, then `store`."""
+
+    def __init__(
+        self,
+        connection: Connection[object],
+        party: str,
+        told: Sequence[Told],
+        *,
+        declared: Declarations,
+        published: PublishedByPartners,
+        repricer: Repricer,
+    ) -> None:
+        self._party, self._declared, self._repricer = party, declared, repricer
+        self._books = PartnerBooks(connection, party)
+        cdrs = [each for each in told if isinstance(each, ToldCdr)]
+        keys = {each.key for each in told if not isinstance(each, ToldSession)}
+        for each in cdrs:
+            if each.cdr is not None and each.cdr.credit_reference_id is not None:
+                keys.add(each.cdr.credit_reference_id.casefold())
+        self._rows = self._books.by_key(keys)
+        for row in [row for row in self._rows.values() if row.credits is not None]:
+            assert row.credits is not None
+            self._rows |= self._books.by_key({row.credits.casefold()} - self._rows.keys())
+        sessions = {each.session_key for each in cdrs} - {None}
+        self._bills = self._books.by_session(key for key in sessions if key)
+        at_once = self._books.at_once(cdrs)
+        self._at_once = {id(each): at_once.get(n, []) for n, each in enumerate(cdrs)}
+        self._new: dict[str, list[KnownCdr]] = {}
+        theirs = {each.key for each in told if isinstance(each, ToldSession)}
+        self._sessions = self._books.sessions({key for key in sessions if key} | theirs)
+        asked = {tariff for each in cdrs for tariff in _asked(each)}
+        self._tariffs = published.tariffs(connection, party, asked) if asked else {}
+        places = {each.location_id for each in cdrs if each.location_id is not None}
+        self._zones = published.zones(connection, party, places) if places else {}
+        self._changed: dict[str, CdrRow] = {}
+        self._changed_sessions: dict[str, SessionRow] = {}
+        self._again: list[ToldCdr] = []
+
+    def take(self, told: Told) -> None:
+        """Take one message into account."""
+        if isinstance(told, ToldCdr):
+            self._cdr(told)
+        elif isinstance(told, ToldSession):
+            self._session(told)
+        else:
+            self._choose(told)
+
+    def store(self) -> None:
+        """Write what came of the messages, within the caller's transaction."""
+        self._books.store_cdrs(self._changed.values(), self._declared.version)
+        self._books.store_again(self._again)
+        self._books.store_sessions(self._changed_sessions.items())
+
+    def _cdr(self, told: ToldCdr) -> None:
+        row = self._rows.get(told.key)
+        if row is None:
+            self._judge(told)
+        elif row.digest != told.digest:
+            self._again.append(told)
+            if all(each.code != "cdr_told_otherwise" for each in row.codes):
+                row.codes = (*row.codes, phrase("cdr_told_otherwise"))
+                row.judged = verdict_of(row.codes)
+                if not row.is_decided:
+                    row.verdict = row.judged
+                self._changed[told.key] = row
+
+    def _judge(self, told: ToldCdr) -> None:
+        found = judge_cdr(told, self._around(told), self._repricer)
+        cdr = told.cdr
+        currency = cdr.currency if cdr else None
+        known = KnownCdr(
+            id=told.id,
+            key=told.key,
+            is_credit=found.is_credit,
+            credited_by=None,
+            currency=currency,
+            net=told.net,
+            tax=told.tax,
+            energy=told.energy,
+            started_at=cdr.starts_at if cdr else None,
+            ended_at=cdr.ends_at if cdr else None,
+            subject=told.subject,
+            session_key=told.session_key,
+        )
+        row = CdrRow(known, told.digest, found.verdict, found.verdict, found.codes, found.credits)
+        row.told, row.found = told, found
+        self._rows[told.key] = self._changed[told.key] = row
+        if found.is_credit:
+            self._credit(row, is_valid=found.verdict is not CdrVerdict.DISPUTED)
+            return
+        if known.session_key is not None:
+            other = self._bills.get(known.session_key)
+            if other is None or known.key < other.key:
+                self._bills[known.session_key] = known
+        if known.subject is not None:
+            self._new.setdefault(known.subject, []).append(known)
+
+    def _credit(self, row: CdrRow, *, is_valid: bool) -> None:
+        """Note at what *row* takes back that it is taken back, or no more."""
+        original = None if row.credits is None else self._rows.get(row.credits.casefold())
+        if original is None:
+            return
+        by = original.known.credited_by
+        if is_valid and by is None:
+            original.known = original.known._replace(credited_by=row.known.id)
+        elif not is_valid and by == row.known.id:
+            original.known = original.known._replace(credited_by=None)
+        else:
+            return
+        self._changed[original.known.key] = original
+
+    def _around(self, told: ToldCdr) -> Surroundings:
+        cdr = told.cdr
+        if cdr is None:
+            return Surroundings()
+        partner = self._declared.partner(self._party, told.received_at)
+        named = cdr.credit_reference_id
+        original = None if named is None else self._rows.get(named.casefold())
+        session = self._sessions.get(told.session_key) if told.session_key else None
+        key = told.session_key
+        return Surroundings(
+            original=None if original is None else original.known,
+            of_session=None if key is None else self._bills.get(key),
+            at_once=self._touching(told),
+            session=None if session is None else session.known,
+            published=self._published(told),
+            zone=None if told.location_id is None else self._zones.get(told.location_id),
+            is_ours=self._is_ours(told),
+            takes_negative=partner is not None
+            and partner.old_corrections is OldCorrections.NEGATIVE_CDR,
+        )
+
+    def _touching(self, told: ToldCdr) -> list[KnownCdr]:
+        """Return the CDRs of the same token that touch its time, as the table would give them."""
+        found = self._at_once[id(told)]
+        cdr = told.cdr
+        if told.subject is None or cdr is None or told.subject not in self._new:
+            return found
+        found = list(found)
+        for other in self._new[told.subject]:
+            assert other.started_at is not None
+            assert other.ended_at is not None
+            if other.ended_at >= cdr.starts_at and other.started_at <= cdr.ends_at:
+                insort(found, other, key=lambda each: (each.ended_at, each.key))
+        return found[:AT_ONCE_MAX]
+
+    def _published(self, told: ToldCdr) -> list[CompiledTariff]:
+        return [self._tariffs[each] for each in _asked(told) if each in self._tariffs]
+
+    def _is_ours(self, told: ToldCdr) -> bool:
+        if told.subject is None or told.cdr is None:
+            return False
+        token = self._declared.token(told.subject, told.cdr.starts_at)
+        return token is not None and token.kind is not TokenKind.ROAMING
+
+    def _session(self, told: ToldSession) -> None:
+        row = self._sessions.get(told.key)
+        if row is None:
+            row = self._sessions[told.key] = SessionRow(told.id)
+        if (
+            row.last_updated is not None
+            and told.last_updated is not None
+            and told.last_updated < row.last_updated
+        ):
+            return  # it was overtaken
+        for column, value in told.said.items():
+            setattr(row, column, value)
+        row.last_updated = told.last_updated or row.last_updated
+        row.at, row.received_at = told.at, told.received_at
+        self._changed_sessions[told.key] = row
+
+    def _choose(self, told: CdrChoice) -> None:
+        row = self._rows.get(told.key)
+        if row is None:
+            return
+        row.verdict = CdrVerdict.ACCEPTED if told.is_accepted else CdrVerdict.DISPUTED
+        row.is_decided, row.decision = True, (told.received_at, told.by, told.reason)
+        self._changed[told.key] = row
+        if row.known.is_credit:
+            self._credit(row, is_valid=told.is_accepted)
+
+
+def _asked(told: ToldCdr) -> list[TariffAsked]:
+    """Return which tariffs a CDR names or brings, each once, as of its start."""
+    if told.cdr is None:
+        return []
+    named = [period.tariff_id for period in told.cdr.periods if period.tariff_id is not None]
+    named += [tariff.id for tariff in told.cdr.tariffs]
+    unique = dict.fromkeys(each.casefold() for each in named)
+    return [TariffAsked(each, told.cdr.starts_at) for each in unique]

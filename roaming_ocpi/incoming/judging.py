@@ -1,0 +1,206 @@
+"""The verdict on a partner's CDR: a pure function of it and of what was known when it came.
+
+Each thing that is found is a code with parameters; the worst of them makes the verdict. Whatever
+comes later changes no verdict but by a line of the log of its own.
+
+Held by tests/roaming_ocpi/incoming/test_judging.py: each code at its boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from roaming_ocpi.incoming.known import KnownCdr, KnownSession, Surroundings
+from roaming_ocpi.incoming.repricing import Repricer, tolerance_of
+from roaming_ocpi.incoming.told import ToldCdr
+from roaming_ocpi.incoming.verdict import CdrVerdict, verdict_of
+from tariffs.cdr.cdr import Cdr
+from tariffs.currencies import CURRENCY_EXPONENTS
+from tariffs.ocpi.versions import OcpiVersion
+from tariffs.phrases.phrase import Phrase, bounded, phrase
+from tariffs.quantities import EXACT
+
+LATE: Final = timedelta(days=30)
+"""So long after its end a CDR may come without a word."""
+AHEAD: Final = timedelta(minutes=5)
+"""So far the partner's clock may be ahead of ours."""
+SLACK: Final = timedelta(minutes=1)
+"""By so much the times of a CDR and of its session may differ."""
+ENERGY_SLACK_KWH: Final = Decimal("0.001")
+"""By so much the energy of a CDR and of its session may differ: both are rounded."""
+ENERGY_KWH_MAX: Final = Decimal(2_000)
+"""More than any vehicle's battery of today holds."""
+POWER_KW_MAX: Final = Decimal(1_000)
+"""More than any station of today gives, on average over a session."""
+_HOUR: Final = timedelta(hours=1)
+_SECONDS_IN_HOUR: Final = Decimal(3600)
+
+
+class JudgedCdr(NamedTuple):
+    """What was found. `credits` is the CDR that it takes back, by its own id."""
+
+    verdict: CdrVerdict
+    codes: tuple[Phrase, ...]
+    is_credit: bool = False
+    credits: str | None = None
+    repriced_net: Decimal | None = None
+    tariff_id: str | None = None
+
+
+def judge_cdr(told: ToldCdr, around: Surroundings, repricer: Repricer) -> JudgedCdr:
+    """Return the verdict on *told*. Total and pure: *repricer* only spares work."""
+    cdr = told.cdr
+    if cdr is None:
+        assert told.unread is not None, told.id
+        found = phrase("cdr_unreadable", spot=told.unread.spot or None, why=told.unread.why)
+        return JudgedCdr(verdict_of([found]), (found,))
+    codes = [*_timely(told, cdr)]
+    if told.subject is None or not around.is_ours:
+        codes.append(phrase("cdr_token_unknown", token=told.subject))
+    if cdr.currency is not None and cdr.currency not in CURRENCY_EXPONENTS:
+        codes.append(phrase("cdr_currency_unknown", currency=bounded(cdr.currency)))
+        return _judged(codes, cdr.is_credit, None)
+    if told.net is None:
+        codes.append(phrase("cdr_net_missing"))
+    if cdr.is_credit:
+        return _credit(told, around.original, cdr.credit_reference_id, codes)
+    if told.net is not None and told.net < 0:
+        if told.version is OcpiVersion.V2_1_1 and around.takes_negative:
+            return _credit(told, _taken_back(told, around.at_once), None, codes)
+        codes.append(phrase("cdr_negative", stated=told.net))
+    codes += _told_twice(told, cdr, around)
+    codes += _plausible(told, cdr)
+    if around.session is not None:
+        codes += _of_session(told, cdr, around.session)
+    repriced = repricer.reprice(told, cdr, around)
+    codes += repriced.codes
+    return _judged(codes, False, None)._replace(
+        repriced_net=repriced.net, tariff_id=repriced.tariff_id
+    )
+
+
+def _judged(codes: Sequence[Phrase], is_credit: bool, credits: str | None) -> JudgedCdr:  # noqa: A002, FBT001 - OCPI's word
+    return JudgedCdr(verdict_of(codes), tuple(codes), is_credit, credits)
+
+
+def _timely(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
+    after = told.received_at - cdr.ends_at
+    if after > LATE:
+        yield phrase("cdr_late", days=after.days)
+    if -after > AHEAD:
+        yield phrase("cdr_ahead", seconds=int(-after.total_seconds()))
+
+
+def _credit(
+    told: ToldCdr, original: KnownCdr | None, named: str | None, codes: list[Phrase]
+) -> JudgedCdr:
+    """Judge a CDR that takes another one back: it is the original's, negated, and nothing else.
+
+    Source: OCPI 2.2.1, mod_cdrs, Credit CDRs.
+    """
+    credits_id = original.id if original is not None else None
+    if original is None or original.is_credit:
+        name = None if named is None else bounded(named)
+        codes.append(phrase("cdr_credit_without_original", credits=name))
+        return _judged(codes, True, None)
+    if original.credited_by is not None:
+        before = original.credited_by
+        codes.append(phrase("cdr_credited_before", credits=original.id, other=before))
+    currency = told.cdr.currency if told.cdr else None
+    same = (
+        told.net is not None
+        and original.net is not None
+        and told.net == EXACT.minus(original.net)
+        and currency == original.currency
+        and (told.tax is None or original.tax is None or told.tax == EXACT.minus(original.tax))
+    )
+    if not same:
+        stated, wanted = _amount(told.net, currency), _amount(original.net, original.currency)
+        codes.append(
+            phrase("cdr_credit_not_negating", stated=stated, wanted=wanted, credits=original.id)
+        )
+    return _judged(codes, True, credits_id)
+
+
+def _amount(net: Decimal | None, currency: str | None) -> str:
+    return " ".join([*([] if net is None else [f"{net:f}"]), *([currency] if currency else [])])
+
+
+def _taken_back(told: ToldCdr, at_once: Sequence[KnownCdr]) -> KnownCdr | None:
+    """Return which CDR a negative one of OCPI 2.1.1 takes back: the same charge, still owed.
+
+    It has no field to name it by. The remark may, but stands in nobody's form, and is sealed.
+    """
+    assert told.cdr is not None
+    assert told.net is not None
+    for other in at_once:
+        is_same = (other.started_at, other.ended_at) == (told.cdr.starts_at, told.cdr.ends_at)
+        if is_same and other.net == EXACT.minus(told.net):
+            return other
+    return None
+
+
+def _told_twice(told: ToldCdr, cdr: Cdr, around: Surroundings) -> Iterator[Phrase]:
+    if around.of_session is not None:
+        yield phrase("cdr_duplicate", other=around.of_session.id)
+        return
+    overlaps = None
+    same = cdr.starts_at, cdr.ends_at, told.energy
+    for other in around.at_once:
+        if (other.started_at, other.ended_at, other.energy) == same:
+            yield phrase("cdr_duplicate", other=other.id)
+            return
+        if other.started_at is None or other.ended_at is None:
+            continue
+        if other.started_at < cdr.ends_at and cdr.starts_at < other.ended_at:
+            overlaps = overlaps or other
+    if overlaps is not None:
+        yield phrase("cdr_overlaps", other=overlaps.id)
+
+
+def _plausible(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
+    energy = told.energy or Decimal(0)
+    if energy > ENERGY_KWH_MAX:
+        yield phrase("cdr_energy_absurd", energy=energy)
+    lasted = cdr.ends_at - cdr.starts_at
+    seconds = lasted.days * 86_400 + lasted.seconds
+    if EXACT.multiply(energy, _SECONDS_IN_HOUR) > POWER_KW_MAX * max(seconds, 1):
+        yield phrase("cdr_power_absurd", energy=energy, seconds=seconds)
+
+
+def _of_session(told: ToldCdr, cdr: Cdr, session: KnownSession) -> Iterator[Phrase]:
+    """Yield how the CDR contradicts what was told of its session while it went on."""
+    began, ended = session.started_at, session.ended_at
+    if (began is not None and abs(cdr.starts_at - began) > SLACK) or (
+        ended is not None and abs(cdr.ends_at - ended) > SLACK
+    ):
+        yield phrase(
+            "cdr_outside_session",
+            starts_at=_moment(cdr.starts_at.isoformat()),
+            ends_at=_moment(cdr.ends_at.isoformat()),
+            session_starts_at="?" if began is None else _moment(began.isoformat()),
+            session_ends_at=None if ended is None else _moment(ended.isoformat()),
+        )
+    energy = told.energy or Decimal(0)
+    if session.energy is not None:
+        less = EXACT.subtract(session.energy, energy)
+        # What goes on may have drawn more since; what it drew it cannot have given back.
+        if less > ENERGY_SLACK_KWH or (session.is_over and -less > ENERGY_SLACK_KWH):
+            yield phrase("cdr_energy_not_sessions", stated=energy, told=session.energy)
+    if session.is_over and session.net is not None and told.net is not None:
+        currency = cdr.currency or session.currency
+        same = session.currency in {None, cdr.currency}
+        off = abs(EXACT.subtract(told.net, session.net))
+        if not same or (currency in CURRENCY_EXPONENTS and off > tolerance_of(cdr, currency)):
+            yield phrase(
+                "cdr_cost_not_sessions",
+                stated=_amount(told.net, cdr.currency),
+                told=_amount(session.net, session.currency),
+            )
+
+
+def _moment(text: str) -> str:
+    return text.replace("+00:00", "Z")

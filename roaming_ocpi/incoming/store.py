@@ -1,0 +1,241 @@
+"""The tables of what partners told us (books/0007): looked up for many CDRs at once, and written.
+
+Statements name one party: all of its messages stand in one partition of the log, in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, LiteralString
+
+import msgspec
+from psycopg import Connection
+
+from ledger.database import copy_rows
+from ledger.log.event_log import Position
+from roaming_ocpi.incoming.judging import JudgedCdr
+from roaming_ocpi.incoming.known import KnownCdr, KnownSession
+from roaming_ocpi.incoming.told import ToldCdr
+from roaming_ocpi.incoming.verdict import CdrVerdict
+from tariffs.phrases.phrase import Phrase
+
+AT_ONCE_MAX: Final = 8
+"""So many CDRs of one token at the same time are looked at."""
+_KNOWN: LiteralString = """
+cdr_id, cdr_key, kind = 'credit', credited_by, currency, net, tax, energy_kwh, started_at, ended_at,
+subject, session_key
+"""
+_BY_KEY: LiteralString = f"""
+SELECT {_KNOWN}, sha256, verdict, judged, codes::text, decided_at IS NOT NULL, credits
+FROM partner_cdr WHERE party = %s AND cdr_key = ANY (%s)
+"""  # noqa: S608 - constants
+_BY_SESSION: LiteralString = f"""
+SELECT found.* FROM unnest(%s::text[]) AS asked (key), LATERAL (
+    SELECT {_KNOWN} FROM partner_cdr
+    WHERE party = %s AND session_key = asked.key AND kind = 'cdr' AND credited_by IS NULL
+    ORDER BY cdr_key COLLATE "C" LIMIT 1
+) AS found
+"""  # noqa: S608 - constants
+_AT_ONCE: LiteralString = f"""
+SELECT asked.number, found.* FROM unnest(%s::int[], %s::text[], %s::timestamptz[],
+    %s::timestamptz[]) AS asked (number, subject, starts_at, ends_at), LATERAL (
+    SELECT {_KNOWN} FROM partner_cdr
+    WHERE party = %s AND kind = 'cdr' AND subject = asked.subject
+        AND ended_at >= asked.starts_at AND started_at <= asked.ends_at
+        AND credited_by IS NULL
+    ORDER BY ended_at, cdr_key COLLATE "C" LIMIT %s
+) AS found
+"""  # noqa: S608 - constants
+_SESSIONS: LiteralString = """
+SELECT session_key, session_id, status, currency, net, energy_kwh, started_at, ended_at,
+    last_updated, subject, partition, position, line, received_at
+FROM partner_session WHERE party = %s AND session_key = ANY (%s)
+"""
+_ADD: LiteralString = """
+COPY partner_cdr (party, cdr_id, cdr_key, kind, credits, credited_by, version, currency, net, tax,
+    energy_kwh, started_at, ended_at, received_at, partition, position, line, subject, contract,
+    session_ref, session_key, verdict, judged, codes, repriced_net, tariff_id, declared_version,
+    sha256, decided_at, decided_by, reason) FROM STDIN
+"""
+_CHANGE: LiteralString = """
+UPDATE partner_cdr SET credited_by = %s, verdict = %s, judged = %s, codes = %s::text::jsonb,
+    decided_at = coalesce(%s, decided_at), decided_by = coalesce(%s, decided_by),
+    reason = coalesce(%s, reason)
+WHERE party = %s AND cdr_key = %s
+"""
+_AGAIN: LiteralString = """
+INSERT INTO partner_cdr_again (party, cdr_key, partition, position, line, received_at, sha256)
+VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_PUT_SESSION: LiteralString = """
+INSERT INTO partner_session (party, session_key, session_id, status, currency, net, energy_kwh,
+    started_at, ended_at, last_updated, subject, partition, position, line, received_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (party, session_key) DO UPDATE SET status = excluded.status,
+    currency = excluded.currency, net = excluded.net, energy_kwh = excluded.energy_kwh,
+    started_at = excluded.started_at, ended_at = excluded.ended_at,
+    last_updated = excluded.last_updated, subject = excluded.subject,
+    partition = excluded.partition, position = excluded.position, line = excluded.line,
+    received_at = excluded.received_at
+"""
+_PHRASES: Final = msgspec.json.Decoder(tuple[Phrase, ...])
+
+
+@dataclass(slots=True)
+class CdrRow:
+    """A CDR of the table as a batch has it in mind; `is_new`: it is not in there yet."""
+
+    known: KnownCdr
+    digest: bytes
+    verdict: CdrVerdict
+    judged: CdrVerdict
+    codes: tuple[Phrase, ...]
+    credits: str | None = None
+    is_decided: bool = False
+    told: ToldCdr | None = None
+    found: JudgedCdr | None = None
+    decision: tuple[datetime, str, str] | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is still to be added."""
+        return self.told is not None
+
+
+@dataclass(slots=True)
+class SessionRow:
+    """What was told last of a session."""
+
+    session_id: str
+    status: str | None = None
+    currency: str | None = None
+    net: Decimal | None = None
+    energy_kwh: Decimal | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    last_updated: datetime | None = None
+    subject: str | None = None
+    at: Position = Position(0, 0, 0)  # noqa: RUF009 - a NamedTuple, which nothing changes
+    received_at: datetime | None = None
+
+    @property
+    def known(self) -> KnownSession:
+        """What a verdict needs of it."""
+        return KnownSession(
+            self.status, self.currency, self.net, self.energy_kwh, self.started_at, self.ended_at
+        )
+
+
+class PartnerBooks:
+    """The tables, for one party and within the caller's transaction."""
+
+    def __init__(self, connection: Connection[Any], party: str) -> None:
+        self._connection, self._party = connection, party
+
+    def by_key(self, keys: Iterable[str]) -> dict[str, CdrRow]:
+        """Return the CDRs of these folded ids that came before."""
+        found = {}
+        rows = self._connection.execute(_BY_KEY, (self._party, sorted(set(keys))))
+        for *known, digest, verdict, judged, codes, is_decided, credited in rows:
+            row = KnownCdr(*known)
+            verdicts = CdrVerdict(verdict), CdrVerdict(judged)
+            phrases = _PHRASES.decode(codes)
+            found[row.key] = CdrRow(row, bytes(digest), *verdicts, phrases, credited, is_decided)
+        return found
+
+    def by_session(self, keys: Iterable[str]) -> dict[str, KnownCdr]:
+        """Return a CDR of each of these sessions that bills it, the first by its id."""
+        wanted = sorted(set(keys))
+        if not wanted:
+            return {}
+        rows = self._connection.execute(_BY_SESSION, (wanted, self._party))
+        found = [KnownCdr(*row) for row in rows]
+        return {each.session_key: each for each in found if each.session_key is not None}
+
+    def at_once(self, told: Sequence[ToldCdr]) -> dict[int, list[KnownCdr]]:
+        """Return, by its place in *told*, which CDRs of its token touch its time."""
+        asked: list[tuple[int, str, datetime, datetime]] = [
+            (number, each.subject, each.cdr.starts_at, each.cdr.ends_at)
+            for number, each in enumerate(told)
+            if each.subject is not None and each.cdr is not None
+        ]
+        found: dict[int, list[KnownCdr]] = {}
+        if asked:
+            columns = [list(column) for column in zip(*asked, strict=True)]
+            rows = self._connection.execute(_AT_ONCE, (*columns, self._party, AT_ONCE_MAX))
+            for number, *row in rows:
+                found.setdefault(number, []).append(KnownCdr(*row))
+        return found
+
+    def sessions(self, keys: Iterable[str]) -> dict[str, SessionRow]:
+        """Return what was told last of these sessions."""
+        wanted = sorted(set(keys))
+        if not wanted:
+            return {}
+        rows = self._connection.execute(_SESSIONS, (self._party, wanted))
+        found: dict[str, SessionRow] = {}
+        for key, *said, partition, position, line, received_at in rows:
+            row = found[key] = SessionRow(*said)
+            row.at, row.received_at = Position(partition, position, line), received_at
+        return found
+
+    def store_cdrs(self, rows: Iterable[CdrRow], version: int) -> None:
+        """Write the CDRs that are new, and what changed of others."""
+        given = list(rows)
+        copy_rows(self._connection, _ADD, (_values(each, version) for each in given if each.is_new))
+        changed = [each for each in given if not each.is_new]
+        if changed:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_CHANGE, [self._change(each) for each in changed])
+
+    def _change(self, row: CdrRow) -> tuple[object, ...]:
+        decision = row.decision or (None, None, None)
+        what = (row.known.credited_by, row.verdict, row.judged, encoded(row.codes))
+        return (*what, *decision, self._party, row.known.key)
+
+    def store_again(self, told: Sequence[ToldCdr]) -> None:
+        """Write which CDRs came again with other content."""
+        if told:
+            rows = [
+                (self._party, each.key, *each.at, each.received_at, each.digest) for each in told
+            ]
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_AGAIN, rows)
+
+    def store_sessions(self, rows: Iterable[tuple[str, SessionRow]]) -> None:
+        """Write what was told last of sessions."""
+        values = [
+            (
+                *(self._party, key, row.session_id, row.status, row.currency, row.net),
+                *(row.energy_kwh, row.started_at, row.ended_at, row.last_updated, row.subject),
+                *(*row.at, row.received_at),
+            )
+            for key, row in rows
+        ]
+        if values:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_PUT_SESSION, values)
+
+
+def encoded(codes: Sequence[Phrase]) -> str:
+    """Return *codes* as the JSON that the tables keep."""
+    return msgspec.json.encode(
+        [{"code": each.code, "parameters": each.parameters} for each in codes]
+    ).decode()
+
+
+def _values(row: CdrRow, version: int) -> tuple[object, ...]:
+    told, found, known = row.told, row.found, row.known
+    assert told is not None
+    assert found is not None
+    return (
+        *(told.party, told.id, told.key, "credit" if known.is_credit else "cdr", found.credits),
+        *(known.credited_by, str(told.version), known.currency, known.net, known.tax),
+        *(known.energy, known.started_at, known.ended_at, told.received_at, *told.at),
+        *(told.subject, told.contract, told.session_id, told.session_key),
+        *(str(row.verdict), str(row.judged), encoded(row.codes), found.repriced_net),
+        *(found.tariff_id, version, told.digest, *(row.decision or (None, None, None))),
+    )

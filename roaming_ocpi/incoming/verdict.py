@@ -1,0 +1,47 @@
+"""What becomes of a partner's CDR, and how bad each thing is that can be found at one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from tariffs.phrases.phrase import Phrase
+
+
+class CdrVerdict(StrEnum):
+    """Whether a CDR is to be paid."""
+
+    ACCEPTED = "accepted"
+    FLAGGED = "flagged"
+    """It is to be paid, and a person should look at it."""
+    DISPUTED = "disputed"
+    """It is not to be paid before a person decides."""
+
+
+_DISPUTED: Final = frozenset(
+    {
+        "cdr_unreadable",
+        "cdr_currency_unknown",
+        "cdr_currency_differs",
+        "cdr_net_missing",
+        "cdr_negative",
+        "cdr_total_differs",
+        "cdr_duplicate",
+        "cdr_token_unknown",
+        "cdr_credit_without_original",
+        "cdr_credit_not_negating",
+        "cdr_credited_before",
+    }
+)
+"""Money that we do not owe, or cannot tell that we do."""
+_NOTED: Final = frozenset({"cdr_total_rounded"})
+"""Within the tolerance."""
+
+
+def verdict_of(codes: Sequence[Phrase]) -> CdrVerdict:
+    """Return what *codes* come to: the worst of them, ACCEPTED where there are none."""
+    found = {each.code for each in codes}
+    if found & _DISPUTED:
+        return CdrVerdict.DISPUTED
+    return CdrVerdict.FLAGGED if found - _NOTED else CdrVerdict.ACCEPTED
