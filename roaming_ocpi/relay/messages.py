@@ -1,0 +1,68 @@
+"""What goes over the wire for a message of the outbox, as the rooms that make it see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from psycopg import Connection
+
+from roaming_ocpi.registration.link import Link
+from roaming_ocpi.relay.outcomes import CameOfIt, Outcome
+from roaming_ocpi.relay.outgoing import MessageKind, Outgoing
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
+
+MODULES: Final[Mapping[MessageKind, ModuleId]] = {
+    MessageKind.SESSION: ModuleId.SESSIONS,
+    MessageKind.CDR: ModuleId.CDRS,
+    MessageKind.CREDIT: ModuleId.CDRS,
+}
+"""The partner's module that takes messages of a kind, as its receiver."""
+
+
+class Prepared(NamedTuple):
+    """A request. `path` goes on behind the endpoint's own.
+
+    `notes` are codes of what the version cannot say. `seeks`: where the answer says where the
+    object is, it is read back, and must have these values.
+    """
+
+    method: str
+    path: str
+    body: bytes
+    notes: tuple[str, ...] = ()
+    seeks: Mapping[str, Any] | None = None
+
+
+class MessageMaker(Protocol):
+    """Makes what is sent of messages of one kind; the same message, the same bytes."""
+
+    def make(
+        self, connection: Connection[Any], messages: Sequence[Outgoing], link: Link
+    ) -> Mapping[int, Prepared | Outcome]:
+        """Return by its id what is sent of each message, or what came of it without that."""
+
+
+def made_messages(
+    connection: Connection[Any],
+    makers: Mapping[MessageKind, MessageMaker],
+    messages: Sequence[Outgoing],
+    link: Link,
+) -> dict[int, Prepared | Outcome]:
+    """Return by its id what is sent to the partner of *link* of each of *messages*."""
+    made: dict[int, Prepared | Outcome] = {}
+    for kind, maker in makers.items():
+        some = [each for each in messages if each.kind is kind]
+        if some and endpoint_of(link, kind) is None:
+            made.update((each.id, _NOWHERE) for each in some)
+        elif some:
+            made.update(maker.make(connection, some, link))
+    return made
+
+
+def endpoint_of(link: Link, kind: MessageKind) -> str | None:
+    """Return where the partner takes messages of *kind*; None: nowhere."""
+    return link.endpoints.get((MODULES[kind], InterfaceRole.RECEIVER))
+
+
+_NOWHERE: Final = Outcome(CameOfIt.NOWHERE, reason="no_endpoint")
