@@ -154,10 +154,20 @@ class Settings:
     webhook_networks: str = _setting(
         "", "networks that it may be in beside the public internet: `10.0.0.0/8,fd00::/8`"
     )
+    roaming_host: str = _setting("127.0.0.1", "address on which roaming partners reach us")
+    roaming_port: int = _setting(
+        -1, "its port; 0 picks a free one, -1: they come to the HTTP interface, under `/ocpi`"
+    )
+    roaming_url: str = _setting(
+        "", "where they reach `/ocpi`: `https://roaming.example/ocpi`; empty: at host and port"
+    )
+    roaming_private_networks: bool = _setting(
+        False, "whether partners may be on private addresses: to try things out, never outside"
+    )
     metrics_host: str = _setting("127.0.0.1", "address on which health and metrics are told")
     metrics_port: int = _setting(
         METRICS_PORT,
-        "port for those of `up`; its parts have the next six; 0 picks free ones, -1 none",
+        "port for those of `up`; its parts have the next seven; 0 picks free ones, -1 none",
     )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
 
@@ -175,7 +185,8 @@ class Settings:
             ("file_mb_max", 1, 4096),
             ("station_files_mb", self.file_mb_max, 1 << 20),
             ("files_kept_days", 1, 3650),
-            ("metrics_port", -1, 65529),
+            ("roaming_port", -1, 65535),
+            ("metrics_port", -1, 65528),
             ("smtp_port", 1, 65535),
             ("link_days", 1, 3650),
             ("partitions", 1, 256),
@@ -207,7 +218,7 @@ class Settings:
         self._check_addresses()
 
     def _check_addresses(self) -> None:
-        for name in ("files_url", "documents_url", "webhook_url"):
+        for name in ("files_url", "documents_url", "webhook_url", "roaming_url"):
             url = getattr(self, name)
             if url and not url.startswith(("https://", "http://")):
                 wanted = "an address that begins with https:// or http://"
@@ -233,11 +244,23 @@ class Settings:
         return f"{self.files_scheme}://{self.files_host}:{self.files_port}"
 
     @property
+    def roaming_base(self) -> str:
+        """Where partners reach us, without a slash at its end."""
+        if self.roaming_url:
+            return self.roaming_url.rstrip("/")
+        is_apart = self.roaming_port >= 0
+        host = self.roaming_host if is_apart else self.http_host
+        port = self.roaming_port if is_apart else self.http_port
+        return f"http://[{host}]:{port}/ocpi" if ":" in host else f"http://{host}:{port}/ocpi"
+
+    @property
     def files_scheme(self) -> str:
         """How files are served."""
         return "https" if self.tls_certificate and self.tls_key else "http"
 
 
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+_KINDS = {bool: "true or false", int: "a whole number", str: "a text", type(DATA): "a text"}
 NAMES = tuple(entry.name for entry in fields(Settings))
 
 
@@ -282,6 +305,10 @@ def _read_file(config: Path | None, data: Path) -> dict[str, Any]:
 
 
 def _parsed(source: str, name: str, text: str) -> object:
+    if isinstance(_default(name), bool):
+        if text.lower() not in _TRUTHS:
+            raise BadSettingError(source, name, text, "true or false")
+        return _TRUTHS[text.lower()]
     if isinstance(_default(name), int):
         try:
             return int(text)
@@ -295,7 +322,7 @@ def _checked(source: str, name: str, value: object) -> object:
     if isinstance(default, Path) and isinstance(value, str):
         return Path(value)
     if type(value) is not type(default):
-        wanted = "a whole number" if isinstance(default, int) else "a text"
+        wanted = _KINDS[type(default)]
         raise BadSettingError(source, name, value, wanted)
     return value
 
@@ -311,6 +338,7 @@ def settings_table() -> str:
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for entry in fields(Settings):
         default = entry.default
-        shown = f"`{default}`" if default != "" else "-"
+        shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        shown = shown if default != "" else "-"
         rows.append(f"| `{entry.name}` | {shown} | {entry.metadata['meaning']} |")
     return "\n".join(rows) + "\n"

@@ -25,8 +25,9 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from deploy.interface.access import Bearer, digest_of
-from deploy.interface.description import complete
+from deploy.interface.description import complete, describe_partners
 from deploy.interface.problems import answer_problem
+from roaming_ocpi.server.app import OcpiRoutes
 
 FindBearer = Callable[[bytes], Awaitable[Bearer | None]]
 """Returns whose token has this digest."""
@@ -88,10 +89,15 @@ def build_app(
     find: FindBearer,
     parts: Mapping[str, Any],
     lifespan: Sequence[Any] = (),
+    partners: OcpiRoutes | None = None,
 ) -> Litestar:
-    """Return the interface with these *routes*; *parts* are what they ask for by name."""
+    """Return the interface with these *routes*; *parts* are what they ask for by name.
+
+    *partners* are the routes for roaming partners, who bring tokens of their own.
+    """
+    also = () if partners is None else (partners.router,)
     app = Litestar(
-        route_handlers=[Router("/", route_handlers=list(routes), guards=[check_scope])],
+        route_handlers=[Router("/", route_handlers=[*routes, *also], guards=[check_scope])],
         dependencies={
             name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()
         },
@@ -119,6 +125,8 @@ def build_app(
         logging_config=None,
     )
     complete(app.openapi_schema)
+    if partners is not None:
+        describe_partners(app.openapi_schema, partners)
     return app
 
 

@@ -18,6 +18,7 @@ from litestar.openapi.spec import (
 )
 
 from deploy.interface.problems import MEDIA_TYPE
+from roaming_ocpi.server.app import OcpiRoutes
 
 _PROBLEMS: Final = (
     HTTPStatus.BAD_REQUEST,
@@ -58,6 +59,16 @@ def complete(described: OpenAPI) -> None:
                     _close(components.schemas[media.schema.ref.rpartition("/")[2]])
     for each in components.schemas.values():
         _widen(each)
+
+
+def describe_partners(described: OpenAPI, partners: OcpiRoutes) -> None:
+    """Add the routes for roaming partners, which say no in OCPI's own way."""
+    assert described.components is not None
+    described.paths = {**(described.paths or {}), **partners.paths}
+    described.components.schemas |= partners.components.schemas
+    schemes = described.components.security_schemes or {}
+    more = partners.components.security_schemes or {}
+    described.components.security_schemes = {**schemes, **more}
 
 
 def _operations(described: OpenAPI) -> Iterator[Operation]:

@@ -76,14 +76,11 @@ def _servers(context: PartContext, stopping: asyncio.Event) -> list[_Server]:
     found = []
     # `run interface` serves it also where `up` would not, unless there are files to serve.
     if settings.http_port >= 0 or settings.files_port < 0:
-        from deploy.interface.serving import open_http, serve_interface  # noqa: PLC0415
-        from deploy.running.log_store import open_event_log  # noqa: PLC0415
+        from deploy.interface.serving import open_http  # noqa: PLC0415
+        from deploy.roaming.serving import serve_interface_to_all  # noqa: PLC0415
 
         listener = open_http(settings.http_host, max(settings.http_port, 0))
-        open_log = partial(open_event_log, dsn, settings)
-        serve = partial(
-            serve_interface, dsn, context.clock, listener, open_log=open_log, stopping=stopping
-        )
+        serve = partial(serve_interface_to_all, context, listener, stopping=stopping)
         found.append(_Server("interface", f"http://{_place(listener)}", _said(serve)))
     if settings.files_port >= 0:
         from deploy.interface.files_port import open_files, serve_files  # noqa: PLC0415

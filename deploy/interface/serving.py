@@ -35,6 +35,7 @@ from ingest.persons.subjects import PostgresSubjects
 from ingest.station_settings import StationDesk
 from ledger.database import connect_async, connect_options
 from ledger.declared.store import NewestDeclarations
+from roaming_ocpi.server.app import OcpiRoutes
 
 CONNECTIONS_MAX: Final = 8
 """Of the pool that reads: one a request that is being answered, the others wait."""
@@ -88,9 +89,10 @@ async def serve_interface(
     open_log: OpenLog,
     stopping: asyncio.Event,
     ready: Callable[[], None],
+    partners: OcpiRoutes | None = None,
 ) -> None:
     """Answer requests on *listener* until *stopping* is set."""
-    app = interface_app(dsn, clock, open_log)
+    app = interface_app(dsn, clock, open_log, partners)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -140,8 +142,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def interface_app(dsn: str, clock: Clock, open_log: OpenLog) -> Litestar:
-    """Return the interface over the database at *dsn*; *open_log* opens its event log."""
+def interface_app(
+    dsn: str, clock: Clock, open_log: OpenLog, partners: OcpiRoutes | None = None
+) -> Litestar:
+    """Return the interface over the database at *dsn*; *open_log* opens its event log.
+
+    *partners* are the routes for roaming partners, where they come here too.
+    """
     connect = partial(connect_async, dsn)
     directory, subjects = DeclaredDirectory(dsn, clock), PostgresSubjects(connect)
     commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
@@ -180,4 +187,5 @@ def interface_app(dsn: str, clock: Clock, open_log: OpenLog) -> Litestar:
             "profiles": profiles,
         },
         lifespan=[living],
+        partners=partners,
     )

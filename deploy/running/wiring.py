@@ -15,6 +15,7 @@ from deploy.observing.endpoint import Endpoint, address_of, open_listeners
 from deploy.observing.system_condition import SystemCondition
 from deploy.observing.watch import Watch
 from deploy.postgres.embedded import EmbeddedPostgres
+from deploy.roaming.process import run_roaming
 from deploy.running import processes
 from deploy.running.opening import prepare
 from deploy.running.owner import sole_owner
@@ -27,6 +28,7 @@ PARTS = (
     Part("worker", processes.work),
     Part("invoicing", processes.issue_invoices),
     Part("documents", make_documents),
+    Part("roaming", run_roaming),
 )
 """In the order in which they end: nothing new comes in while what came is finished."""
 PUBLISHING = Part("publishing", processes.publish_decisions)
@@ -53,6 +55,8 @@ class System:
         """Where the HTTP interface is, "" where there is none."""
         self.files = ""
         """Where stations fetch and send files, "" where they do not."""
+        self.partners = ""
+        """Where roaming partners reach us, "" where that is the interface."""
         self.endpoints: Mapping[str, str] = {}
         """Where each part tells of its health, by its name; `up` is this process."""
         self._exits = ExitStack()
@@ -115,6 +119,8 @@ class System:
                 for scheme, port in (("ws", news.listen_port), ("wss", news.tls_port))
                 if port is not None
             )
+        if name == "roaming":
+            self.partners = str(news)
         if name == INTERFACE.name:
             assert isinstance(news, HttpAddresses)
             self.interface, self.files = news

@@ -83,7 +83,8 @@ def test_the_chart_passes_helms_lint(tools: Path) -> None:
 def test_every_part_has_probes_limits_and_a_disruption_budget(tools: Path) -> None:
     found = rendered(tools, *TLS_AND_SASL)
 
-    parts = {"w-stations", "w-worker", "w-invoicing", "w-documents", "w-projections", "w-interface"}
+    names = ("stations", "worker", "invoicing", "documents", "roaming", "projections", "interface")
+    parts = {f"w-{name}" for name in names}
     deployments = {each["metadata"]["name"]: each for each in found if each["kind"] == "Deployment"}
     budgets = [each for each in found if each["kind"] == "PodDisruptionBudget"]
     assert deployments.keys() == parts == {each["metadata"]["name"] for each in budgets}
@@ -111,7 +112,7 @@ def test_who_proves_who_he_is_to_kafka_may_read_his_files_and_has_all_settings(
         if each["kind"] in ("Deployment", "Job")
     ]
 
-    assert len(pods) == 6
+    assert len(pods) == 7
     for pod in pods:
         [container] = pod["containers"]
         # Files of a secret are root's and its group's; the group is this one.
@@ -143,9 +144,8 @@ def test_compose_reads_its_file(tools: Path, tmp_path: Path) -> None:
     services = ran(check, DEPLOY / "compose.yaml", env=os.environ | SECRETS).split()
 
     assert {"kafka-1", "kafka-2", "kafka-3", "postgres", "stations", "worker"} <= set(services)
-    assert {"invoicing", "documents", "projections", "interface", "prometheus", "grafana"} <= set(
-        services
-    )
+    assert {"invoicing", "documents", "roaming", "projections", "interface"} <= set(services)
+    assert {"prometheus", "grafana"} <= set(services)
 
 
 @pytest.mark.parametrize("values", [(), TLS_AND_SASL], ids=["plain", "TLS and SASL"])

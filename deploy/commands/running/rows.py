@@ -53,6 +53,12 @@ RUNNING_COMMANDS: Final = (
         examples=("run documents --config /etc/wattledger.toml",),
     ),
     Command(
+        words="run roaming",
+        function="deploy.commands.running.run:roaming",
+        summary="Exchange with roaming partners, and serve them on their port; any number may run.",
+        examples=("run roaming --port 8090", "run roaming --config /etc/wattledger.toml"),
+    ),
+    Command(
         words="run projections",
         function="deploy.commands.running.run:projections",
         summary=(

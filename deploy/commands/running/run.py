@@ -85,6 +85,22 @@ def documents(*, folder: DataFolder = FOLDER) -> int:
     return _run("documents", folder.settings(), _say_ready("documents"))
 
 
+def roaming(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
+    """Exchange with roaming partners in the background, and serve them where they have a port.
+
+    Any number of these processes may run: what one alone may do, one does.
+
+    Args:
+        port: The port for partners (setting `roaming_port`); -1: they come to the interface.
+        folder: Where its settings and its small files are.
+    """
+
+    def tell(news: object) -> None:
+        say(f"partners reach us at {news}" if news else "roaming is ready")
+
+    return _run("roaming", folder.settings(roaming_port=port), tell)
+
+
 def projections(*, folder: DataFolder = FOLDER) -> int:
     """Publish decisions in Kafka; of several such processes one does, another takes over.
 

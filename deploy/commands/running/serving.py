@@ -54,6 +54,8 @@ def _welcome(system: System, data: Path) -> str:
         where += f"\nThe HTTP interface: {system.interface} (wattledger access add makes a token)"
     if system.files:
         where += f"\nStations fetch and send files at {system.files}"
+    if system.partners:
+        where += f"\nRoaming partners reach us at {system.partners}"
     health = "".join(f"\n  {name:<9}  {address}" for name, address in system.endpoints.items())
     if health:
         health = f"Health and metrics (/healthz, /readyz, /metrics):{health}\n"

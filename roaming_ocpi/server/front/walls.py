@@ -30,7 +30,6 @@ class Walls(NamedTuple):
     target_bytes_max: int = 4 << 10
     head_bytes_max: int = 16 << 10
     body_bytes_max: int = 1 << 20
-    depth_max: int = 64
     body_seconds: float = 10.0
     answer_seconds: float = 30.0
     partner_rate: float = 200.0

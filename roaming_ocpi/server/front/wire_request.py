@@ -15,12 +15,11 @@ from litestar.types import Receive, Scope
 from roaming_ocpi.server.calls import OcpiRefusedError
 from roaming_ocpi.server.front.walls import Walls
 from roaming_ocpi.wire.status import Status
+from roaming_ocpi.wire.walls import check_tree
 from tariffs.ocpi.documents import OcpiError, decode_json
 
 _FIELDS_MAX: Final = 50
 _ID: Final = re.compile(r"[!-~]{1,128}")
-_NOT_FINITE: Final = {"n", "N", "F"}
-"""Exponents of Decimals that are no numbers: NaN, sNaN, Infinity."""
 
 
 class GoneError(Exception):
@@ -111,10 +110,10 @@ class WireRequest:
             return None, ""
         try:
             tree = decode_json(content)
+            check_tree(tree)
         except OcpiError as error:
-            message = f"the body is {error}"
+            message = f"the body cannot be taken: {error}"
             raise OcpiRefusedError.invalid(message) from None
-        _check_tree(tree, self._walls.depth_max)
         return tree, content.decode("utf-8-sig")
 
     async def _read(self) -> bytes:
@@ -147,26 +146,6 @@ def no_such_path() -> OcpiRefusedError:
     """Return the refusal of a path where nothing is."""
     message = "there is nothing at this address: ask /versions for those that there are"
     return OcpiRefusedError.not_found(message)
-
-
-def _check_tree(tree: Any, depth_max: int) -> None:  # noqa: ANN401 - JSON
-    """Refuse what is deeper than any object of OCPI, or has a number that is none."""
-    level = [tree]
-    for _ in range(depth_max):
-        below: list[Any] = []
-        for each in level:
-            if isinstance(each, dict):
-                below += each.values()
-            elif isinstance(each, list):
-                below += each
-            elif hasattr(each, "as_tuple") and each.as_tuple().exponent in _NOT_FINITE:
-                message = "the body is not JSON: NaN and Infinity are no numbers"
-                raise OcpiRefusedError.invalid(message)
-        if not below:
-            return
-        level = below
-    message = f"the body is nested deeper than {depth_max}"
-    raise OcpiRefusedError.invalid(message)
 
 
 def _refusal(message: str, http: HTTPStatus) -> OcpiRefusedError:

@@ -6,11 +6,11 @@ import random
 import socket
 from contextlib import ExitStack
 
-COUNT = 7
+COUNT = 8
 
 
 def free_base() -> int:
-    """Return a port that is free, as are the six after it."""
+    """Return a port that is free, as are the seven after it."""
     while True:
         base = random.randrange(20_000, 30_000)
         try:

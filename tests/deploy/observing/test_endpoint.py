@@ -238,6 +238,7 @@ def test_each_part_has_the_next_port() -> None:
         "publishing": ("127.0.0.1", base + 4),
         "interface": ("127.0.0.1", base + 5),
         "documents": ("127.0.0.1", base + 6),
+        "roaming": ("127.0.0.1", base + 7),
     }
 
 

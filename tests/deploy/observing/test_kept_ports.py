@@ -50,7 +50,7 @@ def test_a_system_that_was_killed_has_its_ports_again_at_once(tmp_path: Path) ->
         process.wait()
         with wattledger.up() as (again, _):
             assert again.stdout is not None
-            printed = "".join(again.stdout.readline() for _ in range(9))
+            printed = "".join(again.stdout.readline() for _ in range(10))
             for offset in OFFSETS.values():
                 until_ready(base + offset)
 

@@ -44,7 +44,7 @@ async def test_versions_and_their_modules_are_told_as_each_version_writes_them(
 
 
 async def test_an_answer_comes_in_its_envelope_with_exact_numbers(database: str) -> None:
-    text = '{"price": 0.1000000000000000055511151231257827, "big": 12345678901234567890123, "ü": 1}'
+    text = '{"price": 0.10000000000000000555, "big": 12345678901234567, "ü": 1}'
     async with partners_served(database) as served:
         answer = await served.client.put(
             NOTE,
@@ -53,8 +53,8 @@ async def test_an_answer_comes_in_its_envelope_with_exact_numbers(database: str)
         )
 
     assert answer.status_code == 201
-    assert '"price":0.1000000000000000055511151231257827' in answer.text
-    assert '"big":12345678901234567890123' in answer.text
+    assert '"price":0.10000000000000000555' in answer.text
+    assert '"big":12345678901234567' in answer.text
     envelope = answer.json()
     assert (envelope["status_code"], envelope["timestamp"][-1]) == (1000, "Z")
     assert answer.headers["x-request-id"] == "r-1"
@@ -107,6 +107,8 @@ async def test_what_cannot_be_is_refused_in_an_envelope(
         b'{"a": "\\ud800"}',
         b"\xff",
         b'{"a": "\\u0000"}',
+        b'{"a": 1e999999999}',
+        b'{"a": 1, "a": 2}',
         b"[" * 100_000,
         b"[" * 70 + b"]" * 70,
         b'{"a": ' * 500 + b"1" + b"}" * 500,
@@ -118,9 +120,6 @@ async def test_a_body_that_is_no_json_of_ours_is_refused(database: str, body: by
         answer = await served.client.put(NOTE, content=body, headers=headers_of(TNM))
         stored = await served.client.get(NOTE, headers=headers_of(TNM))
 
-    if b"u0000" in body:  # JSON it is, and kept as the text that it came as
-        assert answer.status_code == 201
-        return
     assert (answer.status_code, answer.json()["status_code"]) == (400, 2001)
     assert stored.status_code == 404
 

@@ -1,0 +1,1 @@
+"""Roaming as processes: the routes for partners, and what is exchanged in the background."""

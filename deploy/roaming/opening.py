@@ -1,0 +1,71 @@
+"""What roaming works with, opened for a process: database, log, the way to partners, the audit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from deploy.running.log_store import open_line_writer
+from deploy.running.parts import PartContext
+from ingest.declared_directory import DeclaredDirectory
+from ledger.database import connect_options
+from roaming_ocpi.client.http import HttpPartnerClient
+from roaming_ocpi.server.audit import CallAudit
+from roaming_ocpi.server.calls import Caller
+from roaming_ocpi.server.front.callers import FindCaller
+from roaming_ocpi.server.resources import Resources
+
+CONNECTIONS_MAX: Final = 16
+"""Of the pool: more than one partner's lane is wide (`roaming_ocpi.server.front.walls`)."""
+DATABASE_SECONDS: Final = 5.0
+
+
+class OpenedRoaming(NamedTuple):
+    """What modules and background work are made of; `find` says whose a token is."""
+
+    resources: Resources
+    audit: CallAudit
+    find: FindCaller
+
+
+@asynccontextmanager
+async def opened_roaming(context: PartContext, address: str) -> AsyncIterator[OpenedRoaming]:
+    """Open it for who is reached at *address* by partners; close it at the end."""
+    dsn, settings, now = context.dsn, context.settings, context.clock.now
+    async with AsyncExitStack() as exits:
+        pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
+            dsn,
+            kwargs={"options": connect_options(dsn), "autocommit": True},
+            min_size=1,
+            max_size=CONNECTIONS_MAX,
+            timeout=DATABASE_SECONDS,
+            open=False,
+        )
+        await exits.enter_async_context(pool)
+        directory = DeclaredDirectory(dsn, context.clock)
+        exits.push_async_callback(directory.close)
+        log = await open_line_writer(dsn, settings)
+        exits.push_async_callback(log.close)
+        audit = CallAudit(dsn, now=now, kept_days=settings.calls_kept_days)
+        exits.callback(audit.close)
+        client = HttpPartnerClient(
+            allow_private=settings.roaming_private_networks, now=now, heard=audit.hear
+        )
+        exits.push_async_callback(client.close)
+        resources = Resources(
+            database=pool,
+            now=now,
+            declared=directory.declarations,
+            log=log,
+            client=client,
+            address=address,
+        )
+        yield OpenedRoaming(resources, audit, _nobody)
+
+
+async def _nobody(_token: str) -> Caller | None:
+    """Say that a token is nobody's: until partners can register, it is."""
