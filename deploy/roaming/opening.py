@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection
@@ -14,9 +15,9 @@ from deploy.running.parts import PartContext
 from ingest.declared_directory import DeclaredDirectory
 from ledger.database import connect_options
 from roaming_ocpi.client.http import HttpPartnerClient
+from roaming_ocpi.registration.links import caller_of, prove_use
 from roaming_ocpi.server.audit import CallAudit
-from roaming_ocpi.server.calls import Caller
-from roaming_ocpi.server.front.callers import FindCaller
+from roaming_ocpi.server.front.callers import FindCaller, ProveUse
 from roaming_ocpi.server.resources import Resources
 
 CONNECTIONS_MAX: Final = 16
@@ -25,11 +26,15 @@ DATABASE_SECONDS: Final = 5.0
 
 
 class OpenedRoaming(NamedTuple):
-    """What modules and background work are made of; `find` says whose a token is."""
+    """What modules and background work are made of.
+
+    `find` says whose a token is, `prove` is told of a new one's first use.
+    """
 
     resources: Resources
     audit: CallAudit
     find: FindCaller
+    prove: ProveUse
 
 
 @asynccontextmanager
@@ -64,8 +69,4 @@ async def opened_roaming(context: PartContext, address: str) -> AsyncIterator[Op
             client=client,
             address=address,
         )
-        yield OpenedRoaming(resources, audit, _nobody)
-
-
-async def _nobody(_token: str) -> Caller | None:
-    """Say that a token is nobody's: until partners can register, it is."""
+        yield OpenedRoaming(resources, audit, partial(caller_of, pool), partial(prove_use, pool))

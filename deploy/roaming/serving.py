@@ -30,6 +30,7 @@ def partner_routes(opened: OpenedRoaming) -> OcpiRoutes:
         offered_modules(opened.resources),
         opened.resources,
         find=opened.find,
+        prove=opened.prove,
         heard=opened.audit.hear,
         opt=FOR_ANYBODY,
     )

@@ -12,7 +12,7 @@ from litestar.types import Receive, Scope, Send
 from roaming_ocpi.client.audit import Heard
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.description import described_components, described_paths
-from roaming_ocpi.server.front.callers import FindCaller
+from roaming_ocpi.server.front.callers import FindCaller, ProveUse
 from roaming_ocpi.server.front.walls import Walls
 from roaming_ocpi.server.partner_side import PREFIX, WALLS, PartnerSide
 from roaming_ocpi.server.resources import Resources
@@ -32,6 +32,7 @@ def ocpi_routes(
     resources: Resources,
     *,
     find: FindCaller,
+    prove: ProveUse,
     heard: Heard,
     walls: Walls = WALLS,
     opt: Mapping[str, Any] | None = None,
@@ -42,7 +43,7 @@ def ocpi_routes(
     OCPI's envelope, and passes the walls. *opt* is for the application that mounts it: who may come
     in is not its matter.
     """
-    side = PartnerSide(modules, resources, find=find, heard=heard, walls=walls)
+    side = PartnerSide(modules, resources, find=find, prove=prove, heard=heard, walls=walls)
 
     @asgi(PREFIX, is_mount=True, copy_scope=True, opt=dict(opt or {}))
     async def partners(scope: Scope, receive: Receive, send: Send) -> None:

@@ -21,7 +21,7 @@ from litestar.types import Receive, Scope, Send
 
 from roaming_ocpi.client.audit import CallDirection, CallRecord, Heard
 from roaming_ocpi.server.calls import Caller, Module, OcpiRefusedError, PartnerCall, Reply
-from roaming_ocpi.server.front.callers import Callers, FindCaller
+from roaming_ocpi.server.front.callers import Callers, FindCaller, ProveUse
 from roaming_ocpi.server.front.envelope import WireAnswer, enveloped, refused, send_answer
 from roaming_ocpi.server.front.hub_routing import routed
 from roaming_ocpi.server.front.walls import Buckets, Lanes, TooBusyError, Walls
@@ -57,7 +57,10 @@ class _Trace:
 
 
 class PartnerSide:
-    """An ASGI application over *modules*; `find` says whose a token is, `heard` keeps each call."""
+    """An ASGI application over *modules*.
+
+    `find` says whose a token is, `prove` is told of a new one's first use, `heard` keeps each call.
+    """
 
     def __init__(
         self,
@@ -65,10 +68,12 @@ class PartnerSide:
         resources: Resources,
         *,
         find: FindCaller,
+        prove: ProveUse,
         heard: Heard,
         walls: Walls = WALLS,
     ) -> None:
         self._resources, self._walls, self._heard = resources, walls, heard
+        self._prove = prove
         versions = OurVersions(modules, resources)
         self.routes = (*versions.routes(), *offered_routes(modules))
         self._table = RouteTable(self.routes)
@@ -171,6 +176,10 @@ class PartnerSide:
                 token=token,
                 from_party=routes.from_party,
             )
+            if caller.is_fresh and not _is_handshake(found):
+                # A partner that uses its token has kept it: the one before holds no more.
+                await self._prove(token)
+                self._callers.forget()
             reply = await found.route.handle(call)
             if _module_of(found) == ModuleId.CREDENTIALS:
                 self._callers.forget()
@@ -184,6 +193,10 @@ def _module_of(found: OfferedRoute | None) -> str | None:
     if found is None:
         return None
     return "versions" if found.module is None else str(found.module.identifier)
+
+
+def _is_handshake(found: OfferedRoute) -> bool:
+    return found.module is None or found.module.identifier is ModuleId.CREDENTIALS
 
 
 def _by_method(by_method: Mapping[str, OfferedRoute], method: str) -> OfferedRoute:
@@ -214,7 +227,7 @@ def _allow(by_method: Mapping[str, OfferedRoute]) -> dict[str, str]:
 
 def _check_invited(caller: Caller, found: OfferedRoute) -> None:
     """Let a token of an invitation do the handshake alone."""
-    if caller.is_invited and _module_of(found) not in ("versions", ModuleId.CREDENTIALS):
+    if caller.is_invited and not _is_handshake(found):
         message = "this token is for the handshake alone: register first (credentials)"
         raise OcpiRefusedError(message, status=Status.CLIENT_ERROR, http=HTTPStatus.UNAUTHORIZED)
 

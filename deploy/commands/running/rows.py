@@ -55,7 +55,10 @@ RUNNING_COMMANDS: Final = (
     Command(
         words="run roaming",
         function="deploy.commands.running.run:roaming",
-        summary="Exchange with roaming partners, and serve them on their port; any number may run.",
+        summary=(
+            "Exchange with roaming partners, and serve them where they have a port; any number may "
+            "run."
+        ),
         examples=("run roaming --port 8090", "run roaming --config /etc/wattledger.toml"),
     ),
     Command(

@@ -86,9 +86,9 @@ def documents(*, folder: DataFolder = FOLDER) -> int:
 
 
 def roaming(*, port: int | None = None, folder: DataFolder = FOLDER) -> int:
-    """Exchange with roaming partners in the background, and serve them where they have a port.
+    """Exchange with roaming partners, and serve them where they have a port; any number may run.
 
-    Any number of these processes may run: what one alone may do, one does.
+    What one alone may do, one does, and another takes over.
 
     Args:
         port: The port for partners (setting `roaming_port`); -1: they come to the interface.

@@ -21,6 +21,8 @@ from roaming_ocpi.wire.status import Status
 
 FindCaller = Callable[[str], Awaitable[Caller | None]]
 """Returns whose token that is, as it came in the header; None: nobody's."""
+ProveUse = Callable[[str], Awaitable[None]]
+"""Is told that a token, as it came in the header, was used for the first time."""
 FRESH_SECONDS: Final = 0.5
 _SCHEME: Final = "token"
 TOKEN_CHARACTERS_MAX: Final = 256

@@ -39,9 +39,11 @@ from roaming_ocpi.wire.status import Status
 
 OURS = "DE-HBC"
 TNM, HUB, INVITED = "token-of-tnm-7f3a", "token-of-hub-99", "token-a-of-abc"
+RENEWED = "second-token-of-tnm"
 CALLERS = {
     TNM: Caller("NL-TNM", frozenset({"NL-TNM"}), OURS),
     HUB: Caller("FR-HUB", frozenset({"FR-HUB", "FR-ONE", "FR-TWO"}), OURS),
+    RENEWED: Caller("NL-TNM", frozenset({"NL-TNM"}), OURS, is_fresh=True),
     INVITED: Caller("BE-ABC", frozenset({"BE-ABC"}), OURS, is_invited=True),
 }
 TABLE = """
@@ -172,6 +174,9 @@ async def partners_served(
         known = {hashlib.sha256(each.encode()).digest(): each for each in CALLERS}
         return CALLERS[known[digest]] if digest in known else None
 
+    async def prove(token: str) -> None:
+        asked.append(f"used: {token}")
+
     async def declarations() -> Declarations:
         return declared or Declarations()
 
@@ -195,7 +200,12 @@ async def partners_served(
         )
         notes = NotesOfPartners(resources)
         routes = ocpi_routes(
-            notes.modules(), resources, find=find, heard=audit.hear, walls=walls or Walls()
+            notes.modules(),
+            resources,
+            find=find,
+            prove=prove,
+            heard=audit.hear,
+            walls=walls or Walls(),
         )
         app = Litestar([routes.router], openapi_config=None, logging_config=None)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")

@@ -14,6 +14,7 @@ from roaming_ocpi.server.front.walls import Walls
 from tests.roaming_ocpi.server.notes_for_partners import (
     HUB,
     INVITED,
+    RENEWED,
     TNM,
     headers_of,
     partners_served,
@@ -165,6 +166,18 @@ async def test_an_invitation_does_the_handshake_alone(database: str) -> None:
         got = [await served.client.get(path, headers=headers_of(INVITED)) for path in paths]
 
     assert [answer.status_code for answer in got] == [200, 200, 200, 401]
+
+
+async def test_a_new_token_takes_the_place_of_the_old_one_with_its_first_use(database: str) -> None:
+    async with partners_served(database) as served:
+        get, headers = served.client.get, headers_of(RENEWED)
+        await get("/ocpi/versions", headers=headers)
+        await get("/ocpi/2.2.1/credentials", headers=headers)
+        before = [each for each in served.asked if each.startswith("used")]
+        await get("/ocpi/cpo/2.2.1/cdrs", headers=headers)
+
+    assert before == [], "the handshake asks before it has kept its token"
+    assert [each for each in served.asked if each.startswith("used")] == [f"used: {RENEWED}"]
 
 
 async def test_other_methods_and_head_are_answered_as_http_has_it(database: str) -> None:
