@@ -20,6 +20,7 @@ import psycopg
 from litestar.types import Receive, Scope, Send
 
 from roaming_ocpi.client.audit import CallDirection, CallRecord, Heard
+from roaming_ocpi.registration.links import prove_use
 from roaming_ocpi.server.calls import Caller, Module, OcpiRefusedError, PartnerCall, Reply
 from roaming_ocpi.server.front.callers import Callers, FindCaller
 from roaming_ocpi.server.front.envelope import WireAnswer, enveloped, refused, send_answer
@@ -147,6 +148,8 @@ class PartnerSide:
         found = _by_method(there.by_method, request.method)
         trace.found = found
         _check_invited(caller, found)
+        if caller.is_fresh and not _is_handshake(found):
+            await prove_use(self._resources.database, token)
         routes = routed(found, caller, request.headers)
         headers.update(routes.headers)
         if request.method == "OPTIONS":
@@ -186,6 +189,10 @@ def _module_of(found: OfferedRoute | None) -> str | None:
     return "versions" if found.module is None else str(found.module.identifier)
 
 
+def _is_handshake(found: OfferedRoute) -> bool:
+    return found.module is None or found.module.identifier is ModuleId.CREDENTIALS
+
+
 def _by_method(by_method: Mapping[str, OfferedRoute], method: str) -> OfferedRoute:
     """Return the route that *method* has at a path; HEAD asks what GET does.
 
@@ -214,7 +221,7 @@ def _allow(by_method: Mapping[str, OfferedRoute]) -> dict[str, str]:
 
 def _check_invited(caller: Caller, found: OfferedRoute) -> None:
     """Let a token of an invitation do the handshake alone."""
-    if caller.is_invited and _module_of(found) not in ("versions", ModuleId.CREDENTIALS):
+    if caller.is_invited and not _is_handshake(found):
         message = "this token is for the handshake alone: register first (credentials)"
         raise OcpiRefusedError(message, status=Status.CLIENT_ERROR, http=HTTPStatus.UNAUTHORIZED)
 
