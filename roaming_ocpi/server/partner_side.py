@@ -147,9 +147,7 @@ class PartnerSide:
         trace.template = next(iter(there.by_method.values())).template
         found = _by_method(there.by_method, request.method)
         trace.found = found
-        _check_invited(caller, found)
-        if caller.is_fresh and not _is_handshake(found):
-            await prove_use(self._resources.database, token)
+        await self._admit(caller, token, found)
         routes = routed(found, caller, request.headers)
         headers.update(routes.headers)
         if request.method == "OPTIONS":
@@ -181,6 +179,18 @@ class PartnerSide:
                 url = self._resources.address + request.target[len(PREFIX) :]
                 headers.update(page_headers(reply.page, query, url))
             return enveloped(reply, call.now, headers)
+
+    async def _admit(self, caller: Caller, token: str, found: OfferedRoute) -> None:
+        """Let an invitation do the handshake alone; what a new token replaces ends with its use."""
+        if _is_handshake(found):
+            return
+        if caller.is_invited:
+            message = "this token is for the handshake alone: register first (credentials)"
+            raise OcpiRefusedError(
+                message, status=Status.CLIENT_ERROR, http=HTTPStatus.UNAUTHORIZED
+            )
+        if caller.is_fresh:
+            await prove_use(self._resources.database, token)
 
 
 def _module_of(found: OfferedRoute | None) -> str | None:
@@ -217,13 +227,6 @@ def _by_method(by_method: Mapping[str, OfferedRoute], method: str) -> OfferedRou
 def _allow(by_method: Mapping[str, OfferedRoute]) -> dict[str, str]:
     also = ["HEAD"] if "GET" in by_method else []
     return {"Allow": ", ".join([*sorted([*by_method, *also]), "OPTIONS"])}
-
-
-def _check_invited(caller: Caller, found: OfferedRoute) -> None:
-    """Let a token of an invitation do the handshake alone."""
-    if caller.is_invited and not _is_handshake(found):
-        message = "this token is for the handshake alone: register first (credentials)"
-        raise OcpiRefusedError(message, status=Status.CLIENT_ERROR, http=HTTPStatus.UNAUTHORIZED)
 
 
 def _check_writes(

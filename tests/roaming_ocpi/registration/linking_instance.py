@@ -22,12 +22,14 @@ from ledger.declared.store import declare, load_declarations
 from ledger.log.event_log import LineWriter
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import Partner, PartnerRole
+from roaming_ocpi.client.answers import PartnerRefusedError
 from roaming_ocpi.client.audit import CallRecord
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.handshake import Handshaker
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import Pool, caller_of, link_of
 from roaming_ocpi.registration.receiving import credentials_module
+from roaming_ocpi.registration.sending import Registered, register
 from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
 from roaming_ocpi.server.app import ocpi_routes
 from roaming_ocpi.server.calls import Module, PartnerCall, Reply, Route
@@ -193,3 +195,22 @@ async def two_instances(
         linking_instance(theirs, THEIRS, (OURS, right), name="TNM") as other,
     ):
         yield one, other
+
+
+def told(_step: str) -> None:
+    pass
+
+
+async def registered(left: LinkingInstance, right: LinkingInstance) -> Registered:
+    """Let *right* register with *left*, by an invitation."""
+    token = await left.invited(right.party)
+    return await register(right.ours, left.party, token, left.versions_url, by="bob", told=told)
+
+
+async def status_of(
+    client: HttpPartnerClient, link: Link, method: str, url: str, body: bytes | None = None
+) -> int:
+    try:
+        return (await client.ask(link, method, url, body=body)).http
+    except PartnerRefusedError as error:
+        return error.answer.http
