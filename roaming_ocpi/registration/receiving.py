@@ -32,6 +32,7 @@ from roaming_ocpi.registration.store import (
     revoke,
 )
 from roaming_ocpi.registration.terms import Terms, terms_of
+from roaming_ocpi.registration.turns import HandshakeUnderWayError, alone_with
 from roaming_ocpi.registration.versions import NoEndpointsError, NoMutualVersionError
 from roaming_ocpi.server.calls import (
     Module,
@@ -121,6 +122,15 @@ class _CredentialsSide:
         return Reply()
 
     async def _agree(self, call: PartnerCall, shown: PresentedToken) -> Reply:
+        try:
+            async with alone_with(self._ours.database, shown.partner):
+                return await self._agree_alone(call, shown)
+        except HandshakeUnderWayError as error:
+            raise OcpiRefusedError(
+                str(error), status=Status.SERVER_ERROR, http=HTTPStatus.SERVICE_UNAVAILABLE
+            ) from None
+
+    async def _agree_alone(self, call: PartnerCall, shown: PresentedToken) -> Reply:
         terms, ours = await self._terms(call), self._ours
         if call.version not in terms.versions:
             message = f"OCPI {call.version} is not spoken with you: ask /versions which ones are"

@@ -29,6 +29,7 @@ from roaming_ocpi.registration.store import (
     revoke,
 )
 from roaming_ocpi.registration.terms import Terms, terms_of
+from roaming_ocpi.registration.turns import alone_with
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.phrases.phrase import bounded
@@ -74,6 +75,7 @@ async def register(
 
     Raises:
         HandshakeFailedError: If it comes to nothing; what held before still does.
+        HandshakeUnderWayError: If another one is not at its end.
         RoamingError: If the partner is not declared, or the token none.
     """
     terms = terms_of(await ours.declared(), party, ours.now())
@@ -81,8 +83,9 @@ async def register(
     if versions_url is None:
         message = f"{party} is declared without versions_url: say where it is, --url https://..."
         raise HandshakeFailedError(message)
-    step = _Steps(terms, checked_token(token), told)
-    return await _exchange(ours, step, "POST", versions_url, by=by)
+    steps = _Steps(terms, checked_token(token), told)
+    async with alone_with(ours.database, party):
+        return await _exchange(ours, steps, "POST", versions_url, by=by)
 
 
 async def renew(ours: Handshaker, party: str, *, by: str, told: Progress) -> Registered:
@@ -90,14 +93,16 @@ async def renew(ours: Handshaker, party: str, *, by: str, told: Progress) -> Reg
 
     Raises:
         NotLinkedError: If it is not registered.
+        HandshakeUnderWayError: If another one is not at its end.
         HandshakeFailedError: If it comes to nothing; what held before still does.
     """
     terms = terms_of(await ours.declared(), party, ours.now())
-    link, url = await link_of(ours.database, party), await _versions_url(ours, party)
-    if link is None or url is None:
-        raise NotLinkedError(party)
-    steps = _Steps(terms, link.token, told, link.version)
-    return await _exchange(ours, steps, "PUT", url, by=by)
+    async with alone_with(ours.database, party):
+        link, url = await link_of(ours.database, party), await _versions_url(ours, party)
+        if link is None or url is None:
+            raise NotLinkedError(party)
+        steps = _Steps(terms, link.token, told, link.version)
+        return await _exchange(ours, steps, "PUT", url, by=by)
 
 
 async def end(ours: Handshaker, party: str, *, by: str, why: str) -> Ended:

@@ -77,6 +77,9 @@ class Callers:
         if caller is None:
             self._found.pop(digest, None)
             raise self._stranger(where, _UNKNOWN)
+        if caller.is_invited:
+            # The next request may come when it is registered, which another process notes.
+            return caller, token
         self._found[digest] = (caller, self._clock())
         self._found.move_to_end(digest)
         if len(self._found) > KEYS_MAX:
