@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roaming_ocpi.places.location_sender import LocationSender
 from roaming_ocpi.places.tariff_receiver import TariffReceiver
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
@@ -11,4 +12,7 @@ from roaming_ocpi.server.resources import Resources
 
 def places_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of places."""
-    return (*TariffReceiver(resources.database).modules(),)
+    return (
+        LocationSender(resources).module(),
+        *TariffReceiver(resources.database).modules(),
+    )
