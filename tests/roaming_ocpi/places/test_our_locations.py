@@ -16,8 +16,8 @@ from ledger.master_data.hours import WeeklyHours
 from ledger.master_data.partners import PartnerRole
 from ledger.master_data.tariff_versions import published
 from roaming_ocpi.places.audience import audience_of
-from roaming_ocpi.places.declared_times import declared_times
-from roaming_ocpi.places.our_locations import degrees, opening_times, our_locations
+from roaming_ocpi.places.ours.declared_times import declared_times
+from roaming_ocpi.places.ours.our_locations import degrees, opening_times, our_locations
 from tariffs.model.tariff import Weekday
 from tests.roaming_ocpi.places.declared_places import (
     DECLARED_AT,

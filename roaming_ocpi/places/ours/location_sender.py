@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 
-from roaming_ocpi.places.evse_status import (
+from roaming_ocpi.places.ours.evse_status import (
     NOTHING_SAID,
     REMOVED,
     STATES,
     StationSaid,
     stations_said,
 )
-from roaming_ocpi.places.our_locations import OurEvse, OurLocation, OurLocations, our_locations
-from roaming_ocpi.places.publication import Publication
+from roaming_ocpi.places.ours.our_locations import OurEvse, OurLocation, OurLocations, our_locations
+from roaming_ocpi.places.ours.publication import Publication
 from roaming_ocpi.server.calls import (
     Module,
     ObjectPage,

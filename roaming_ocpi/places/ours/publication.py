@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from ledger.declared.declarations import Declarations
 from roaming_ocpi.places.audience import Audience, audience_of
-from roaming_ocpi.places.declared_times import NEWER, NO_TIMES, DeclaredTimes, next_change
+from roaming_ocpi.places.ours.declared_times import NEWER, NO_TIMES, DeclaredTimes, next_change
 from roaming_ocpi.server.calls import Caller, PartnerCall
 from roaming_ocpi.server.resources import Resources
 
