@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roaming_ocpi.places.hub_clients import HubClients
 from roaming_ocpi.places.location_receiver import LocationReceiver
 from roaming_ocpi.places.ours.location_sender import LocationSender
 from roaming_ocpi.places.tariff_receiver import TariffReceiver
@@ -17,4 +18,5 @@ def places_modules(resources: Resources) -> Sequence[Module]:
         LocationSender(resources).module(),
         LocationReceiver(resources.database).module(),
         *TariffReceiver(resources.database).modules(),
+        *HubClients(resources).modules(),
     )
