@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from ledger.declared.changes import PlannedChange
 from ledger.declared.declarations import Declarations, Entity, Kind
+from ledger.declared.place_rules import plug_problems, site_problems
 from ledger.declared.series import DeclaredSeries, series_of, twins_of
 from ledger.master_data.assignments import Assignment
 from ledger.master_data.charts import ANY, ChartOfAccounts
@@ -156,6 +157,7 @@ def _site(site: Site, after: _Known) -> Iterator[str]:
         currency_exponent(site.currency)
     except UnknownCurrencyError as error:
         yield str(error)
+    yield from site_problems(site)
 
 
 def _station(station: Station, after: _Known) -> Iterator[str]:
@@ -163,6 +165,7 @@ def _station(station: Station, after: _Known) -> Iterator[str]:
     yield from _named(after, Kind.SITE, station.site)
     if station.max_power_w is not None and station.max_power_w <= 0:
         yield "max_power_w must be above 0"
+    yield from plug_problems(station)
 
 
 def _customer(customer: Customer) -> Iterator[str]:

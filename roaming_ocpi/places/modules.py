@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roaming_ocpi.places.hub_clients import HubClients
+from roaming_ocpi.places.location_receiver import LocationReceiver
+from roaming_ocpi.places.ours.location_sender import LocationSender
 from roaming_ocpi.places.tariff_receiver import TariffReceiver
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
@@ -11,4 +14,9 @@ from roaming_ocpi.server.resources import Resources
 
 def places_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of places."""
-    return (*TariffReceiver(resources.database).modules(),)
+    return (
+        LocationSender(resources).module(),
+        LocationReceiver(resources.database).module(),
+        *TariffReceiver(resources.database).modules(),
+        *HubClients(resources).modules(),
+    )

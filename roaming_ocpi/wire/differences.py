@@ -36,6 +36,10 @@ class Passage(Protocol):
 
     @property
     def version(self) -> OcpiVersion:
+        """The one that the partner speaks, which may be older still."""
+
+    @property
+    def older(self) -> OcpiVersion:
         """The older of the two."""
 
     @property

@@ -43,7 +43,7 @@ def to_wire(
             said.pop(key, None)
     for older, table in STEPS:
         if version in (older, OcpiVersion.V2_1_1):
-            said = _Way(older, table, notes, partial, is_down=True).nested(kind, said, "")
+            said = _Way(version, older, table, notes, partial, is_down=True).nested(kind, said, "")
     return said, tuple(notes)
 
 
@@ -58,7 +58,7 @@ def from_wire(
     said = dict(value)
     for older, table in reversed(STEPS):
         if version in (older, OcpiVersion.V2_1_1):
-            said = _Way(older, table, notes, partial, is_down=False).nested(kind, said, "")
+            said = _Way(version, older, table, notes, partial, is_down=False).nested(kind, said, "")
     return said, tuple(notes)
 
 
@@ -66,6 +66,7 @@ class _Way(NamedTuple):
     """A passage between two neighbouring versions."""
 
     version: OcpiVersion
+    older: OcpiVersion
     table: Table
     notes: list[Note]
     is_partial: bool

@@ -291,11 +291,11 @@ class RewrittenTariff:
 
     def to_older(self, tree: Tree, spot: str, passage: Passage) -> None:
         """Write it in the older version."""
-        _rewrite(tree, spot, passage, NEWER_OF[passage.version], passage.version)
+        _rewrite(tree, spot, passage, NEWER_OF[passage.older], passage.older)
 
     def to_newer(self, tree: Tree, spot: str, passage: Passage) -> None:
         """Write it in the newer version."""
-        _rewrite(tree, spot, passage, passage.version, NEWER_OF[passage.version])
+        _rewrite(tree, spot, passage, passage.older, NEWER_OF[passage.older])
 
 
 def _rewrite(

@@ -1,0 +1,1 @@
+"""What of ours partners see: Locations and Tariffs, each partner its own."""

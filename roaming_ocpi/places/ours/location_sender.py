@@ -1,0 +1,184 @@
+"""Our Locations for partners whose drivers charge there.
+
+Source: OCPI 2.2.1, mod_locations, Sender interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from roaming_ocpi.places.ours.evse_status import (
+    NOTHING_SAID,
+    REMOVED,
+    STATES,
+    StationSaid,
+    stations_said,
+)
+from roaming_ocpi.places.ours.our_locations import OurEvse, OurLocation, OurLocations, our_locations
+from roaming_ocpi.places.ours.publication import Publication
+from roaming_ocpi.server.calls import (
+    Module,
+    ObjectPage,
+    OcpiRefusedError,
+    PageAsked,
+    PartnerCall,
+    Reply,
+    Route,
+)
+from roaming_ocpi.server.resources import Resources
+from roaming_ocpi.wire.differences import Tree, UnsayableError
+from roaming_ocpi.wire.forms import ObjectKind, to_wire
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
+from roaming_ocpi.wire.moments import to_millisecond, wire_moment
+from roaming_ocpi.wire.status import Status
+from tariffs.ocpi.versions import OcpiVersion
+
+_ONE: Final = "/{location_id}"
+_EVSE: Final = "/{location_id}/{evse_uid}"
+_CONNECTOR: Final = "/{location_id}/{evse_uid}/{connector_id}"
+AFTER: Final = "after"
+"""The parameter of a page that begins after a number, whatever happens to those before."""
+
+Said = Mapping[str, StationSaid]
+
+
+class LocationSender:
+    """Answers which Locations there are, and what their EVSEs are doing now."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._database = resources.database
+        self._published = Publication(resources, our_locations)
+
+    def module(self) -> Module:
+        """Return the module as it is offered."""
+        routes = [
+            Route("GET", "", self.listed, "List our Locations.", is_list=True),
+            Route("GET", _ONE, self.one, "Return a Location of ours."),
+            Route("GET", _EVSE, self.evse, "Return an EVSE of ours."),
+            Route("GET", _CONNECTOR, self.connector, "Return a Connector of ours."),
+        ]
+        return Module(ModuleId.LOCATIONS, InterfaceRole.SENDER, OurSide.CPO, routes)
+
+    async def listed(self, call: PartnerCall) -> Reply:
+        """Return a page of Locations, the one that was declared first in front."""
+        async with self._database.connection() as connection:
+            published = await self._published.of(call, connection)
+            every = published.locations if published is not None else ()
+            asked = call.asked
+            is_filtered = asked.date_from is not None or asked.date_to is not None
+            said = await read_said(connection, every) if is_filtered else {}
+            matching = [each for each in every if _is_asked(updated_at(each, said), asked)]
+            page, more = page_of(matching, asked, call.query)
+            if not is_filtered:
+                said = await read_said(connection, page)
+        objects = [whole_location(each, said, call.version) for each in page]
+        return Reply(page=ObjectPage(objects, len(matching), asked.limit, more))
+
+    async def one(self, call: PartnerCall) -> Reply:
+        """Return one Location."""
+        return Reply(await self._location(call))
+
+    async def evse(self, call: PartnerCall) -> Reply:
+        """Return one EVSE."""
+        return Reply(_found(call, await self._location(call), "evses", "uid", "evse_uid"))
+
+    async def connector(self, call: PartnerCall) -> Reply:
+        """Return one Connector."""
+        evse = _found(call, await self._location(call), "evses", "uid", "evse_uid")
+        return Reply(_found(call, evse, "connectors", "id", "connector_id"))
+
+    async def _location(self, call: PartnerCall) -> Tree:
+        asked = call.path["location_id"].lower()
+        async with self._database.connection() as connection:
+            published = await self._published.of(call, connection)
+            every = published.locations if published is not None else ()
+            for each in every:
+                if each.location_id.lower() == asked:
+                    said = await read_said(connection, [each])
+                    return whole_location(each, said, call.version)
+        message = f"there is no Location {call.path['location_id'][:40]!a} for you"
+        raise OcpiRefusedError.not_found(message, Status.UNKNOWN_LOCATION)
+
+
+async def read_said(connection: AsyncConnection[Any], locations: Sequence[OurLocation]) -> Said:
+    """Return what the stations of *locations* last said."""
+    stations = dict.fromkeys(evse.station_id for each in locations for evse in each.evses)
+    rows = await connection.execute(STATES, (list(stations),))
+    return stations_said(await rows.fetchall())
+
+
+def changed_locations(
+    published: OurLocations, said: Said, since: datetime
+) -> Sequence[OurLocation]:
+    """Return the Locations that changed since a moment, for who pushes them."""
+    return [each for each in published.locations if updated_at(each, said) > since]
+
+
+def updated_at(location: OurLocation, said: Said) -> datetime:
+    """Return when a Location, or what one of its EVSEs is doing, changed last."""
+    stations = {evse.station_id for evse in location.evses if not evse.is_removed}
+    moments = (said.get(key, NOTHING_SAID).changed_at() for key in stations)
+    newest = max([location.updated_at, *(each for each in moments if each is not None)])
+    return to_millisecond(newest)
+
+
+def whole_location(location: OurLocation, said: Said, version: OcpiVersion) -> Tree:
+    """Return a Location as *version* says it, with what its EVSEs are doing."""
+    tree = location.tree | {
+        "evses": [_with_status(evse, said) for evse in location.evses],
+        "last_updated": wire_moment(updated_at(location, said)),
+    }
+    # What of it a version cannot say, `partner show` tells: it is the same at every request.
+    try:
+        return to_wire(ObjectKind.LOCATION, tree, version)[0]
+    except UnsayableError as error:  # pragma: no cover - ours are for everybody to see
+        raise OcpiRefusedError.not_found(str(error), Status.UNKNOWN_LOCATION) from None
+
+
+def _with_status(evse: OurEvse, said: Said) -> Tree:
+    status, since = said.get(evse.station_id, NOTHING_SAID).status(evse.number)
+    if evse.is_removed:
+        status, since = REMOVED, None
+    moment = evse.updated_at if since is None else max(since, evse.updated_at)
+    return evse.tree | {"status": status, "last_updated": wire_moment(moment)}
+
+
+def _is_asked(moment: datetime, asked: PageAsked) -> bool:
+    is_later = asked.date_from is None or moment >= asked.date_from
+    return is_later and (asked.date_to is None or moment < asked.date_to)
+
+
+def page_of(
+    matching: Sequence[OurLocation], asked: PageAsked, query: Mapping[str, str]
+) -> tuple[Sequence[OurLocation], Mapping[str, str] | None]:
+    """Return a page of those that match the filters, and where the next one begins.
+
+    It begins after the last one of this page, not at an offset: one that leaves the list because
+    it was updated meanwhile moves no other one out of sight.
+    """
+    after = query.get(AFTER)
+    if after is None:
+        rest = matching[asked.offset :]
+    elif after.isascii() and after.isdigit() and len(after) < 20:  # noqa: PLR2004 - a bigint
+        rest = [each for each in matching if each.created > int(after)]
+    else:
+        message = "after must be the number that a link of ours had"
+        raise OcpiRefusedError.invalid(message)
+    page = rest[: asked.limit]
+    if len(rest) <= asked.limit:
+        return page, None
+    return page, {AFTER: str(page[-1].created)}
+
+
+def _found(call: PartnerCall, tree: Tree, within: str, key: str, name: str) -> Tree:
+    asked = call.path[name].lower()
+    for each in tree.get(within, ()):
+        if str(each.get(key)).lower() == asked:
+            found: Tree = each
+            return found
+    message = f"there is no {name} {call.path[name][:40]!a} at this Location"
+    raise OcpiRefusedError.not_found(message, Status.UNKNOWN_LOCATION)

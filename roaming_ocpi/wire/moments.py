@@ -1,0 +1,17 @@
+"""Moments as OCPI writes them. Source: OCPI 2.2.1, types, DateTime: at most 25 characters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def to_millisecond(moment: datetime) -> datetime:
+    """Return *moment* in UTC without what OCPI has no room for."""
+    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def wire_moment(moment: datetime) -> str:
+    """Return *moment* as it is sent: in UTC, with milliseconds where there are any."""
+    cut = to_millisecond(moment)
+    text = cut.isoformat(timespec="milliseconds" if cut.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
