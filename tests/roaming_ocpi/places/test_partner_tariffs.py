@@ -223,7 +223,7 @@ async def test_the_specification_s_tariffs_are_kept_as_they_came(database: str) 
     async with places_served(database) as places:
         for number, (path, example) in enumerate(read):
             version = "2.3.0" if "2.3.0" in path.parent.name else "2.2.1"
-            # One, tariff_put_example of 2.3.0, has no last_updated, which the text requires.
+            # One example, tariff_put_example of 2.3.0, has no last_updated, which the text requires.
             body = {"last_updated": "2026-03-01T00:00:00Z"} | example
             owner = {"country_code": "NL", "party_id": "TNM", "id": f"X{number}"}
             address = f"/emsp/{version}/tariffs/NL/TNM/X{number}"
