@@ -39,7 +39,7 @@ from tariffs.kernel.priced import Note, PricedSession
 from tariffs.model.canonical import tariff_hash
 from tariffs.model.policy import PricingPolicy
 from tariffs.model.tariff import Tariff
-from tariffs.model.usage import microseconds
+from tariffs.model.usage import Activity, microseconds
 from tariffs.ocpi.cdr_fast import CdrDecoder
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of
 from tariffs.ocpi.cdr_writer import write_cdr
@@ -148,9 +148,7 @@ class Speaker:
             except _NotSaidError as error:
                 failed[version] = str(error)
                 continue
-            if form not in forms:
-                forms.append(form)
-            versions[version.value] = forms.index(form)
+            versions[version.value] = _index(form, forms, version)
             notes.extend(_notes(form, version, lost))
         if not versions:
             raise UnsayableCdrError(failed)
@@ -305,7 +303,9 @@ class _Tries:
         if by_period is not None:
             for periods in dict.fromkeys((tidy, exact)):
                 yield _Tried(SaidBy.PERIOD_PRICES, by_period.tariffs, _named(periods, by_period))
-        for flat in flat_tariff(case.tariff, case.lines, case.net_minor, case.tax_minor):
+        only_reserved = all(cut.activity is Activity.RESERVATION for cut in case.cuts)
+        owed = case.net_minor, case.tax_minor
+        for flat in flat_tariff(case.tariff, case.lines, owed, only_reserved=only_reserved):
             yield _Tried(SaidBy.FLAT, flat.tariffs, tidy)
 
 
@@ -339,6 +339,19 @@ def _agree(case: CdrCase, priced: PricedSession, version: OcpiVersion) -> None:
         _refuse(f"it gives {priced.before_minor}, not {case.net_minor} minor units")
     if version is not _OLDEST and priced.tax_minor != case.tax_minor:
         _refuse(f"its taxes are {priced.tax_minor}, not {case.tax_minor} minor units")
+
+
+def _index(form: CdrForm, forms: list[CdrForm], version: OcpiVersion) -> int:
+    """Return where *form* stands among *forms*, added if it is new."""
+    for index, known in enumerate(forms):
+        # The oldest states the net alone, which is the same in all.
+        is_same = known == form or (
+            version is _OLDEST and (known.tariffs, known.periods) == (form.tariffs, form.periods)
+        )
+        if is_same:
+            return index
+    forms.append(form)
+    return len(forms) - 1
 
 
 def _notes(form: CdrForm, version: OcpiVersion, lost: Sequence[Note]) -> Iterator[CdrNote]:

@@ -33,6 +33,8 @@ from tariffs.model.tariff import (
     Dimension,
     PriceComponent,
     PriceLimit,
+    ReservationRestriction,
+    Restrictions,
     Tariff,
     TariffElement,
     TaxIncluded,
@@ -107,15 +109,28 @@ def tariffs_of_periods(
 
 
 def flat_tariff(
-    tariff: Tariff, lines: Sequence[RatedLine], net_minor: int, tax_minor: int
+    tariff: Tariff,
+    lines: Sequence[RatedLine],
+    owed_minor: tuple[int, int],
+    *,
+    only_reserved: bool,
 ) -> Iterator[PricedTariffs]:
-    """Yield tariffs whose one amount comes to this net and tax, the likeliest first."""
+    """Yield tariffs whose one amount comes to what is owed (net, tax), the likeliest first.
+
+    *only_reserved*: nothing but a reservation happened, which has elements of its own.
+    """
+    net_minor, tax_minor = owed_minor
+    kind = ReservationRestriction.RESERVATION if only_reserved else None
     net = plain(money_of_minor(net_minor, tariff.currency).amount)
     for vat in _rates(lines, net_minor, tax_minor):
         flat = PriceComponent(dimension=Dimension.FLAT, price=net, vat=vat, step_size=1)
         alone = replace(
             _bare(tariff, tariff.id),
-            elements=(TariffElement(price_components=(flat,)),),
+            elements=(
+                TariffElement(
+                    price_components=(flat,), restrictions=Restrictions(reservation=kind)
+                ),
+            ),
             tax_included=TaxIncluded.NO,
             min_price=None,
             max_price=None,
