@@ -134,7 +134,7 @@ class Speaker:
         """Return how each version says *case*.
 
         Raises:
-            UnsayableCdrError: If none can.
+            UnsayableCdrError: If none can that states taxes.
         """
         forms: list[CdrForm] = []
         versions: dict[str, int] = {}
@@ -150,7 +150,8 @@ class Speaker:
                 continue
             versions[version.value] = _index(form, forms, version)
             notes.extend(_notes(form, version, lost))
-        if not versions:
+        # 2.1.1 alone would be no proof: it states no taxes.
+        if not versions.keys() - {_OLDEST.value}:
             raise UnsayableCdrError(failed)
         notes.extend(
             CdrNote(code="version_unsayable", message=why, version=version.value)
@@ -165,14 +166,15 @@ class Speaker:
         tries: _Tries,
         priced: dict[tuple[int, ...], PricedSession],
     ) -> tuple[CdrForm, tuple[Note, ...]]:
-        why = "nothing was tried"
+        why = ""
         for index, tried in tries.each():
             if tried.said_by is SaidBy.PERIOD_PRICES and version is _OLDEST:
                 continue
             try:
                 return self._checked(case, tried, version, index, priced)
             except (_NotSaidError, TariffError) as error:
-                why = f"{tried.said_by}: {error}"
+                # The first is the most telling.
+                why = why or f"{tried.said_by}: {error}"
         _refuse(why)
 
     def _checked(

@@ -25,6 +25,8 @@ CREATE TABLE roaming_cdr (
     UNIQUE (session_id, revision, kind),
     CHECK ((kind = 'credit') = (credits IS NOT NULL))
 );
+-- Ids of OCPI know no case.
+CREATE UNIQUE INDEX roaming_cdr_ci ON roaming_cdr (lower(cdr_id));
 CREATE INDEX roaming_cdr_made ON roaming_cdr (party, made_at, number);
 CREATE INDEX roaming_cdr_month ON roaming_cdr (party, billing_month);
 
