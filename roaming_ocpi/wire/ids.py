@@ -24,6 +24,7 @@ NOT_APPLICABLE: Final = "#NA"
 """Of an EVSE or connector that nobody named. Source: OCPI 2.2.1, mod_cdrs, CdrLocation."""
 
 _SITE: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+_TARIFF: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]*")
 _STATION: Final = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9]+")
 _DIGEST: Final = 12
@@ -59,6 +60,11 @@ def evse_id(party: str, station_id: str, evse: int | None) -> str:
 def connector_id(connector: int | None) -> str:
     """Return the id of a connector within its EVSE."""
     return NOT_APPLICABLE if connector is None else str(connector)
+
+
+def tariff_id_of(tariff_id: str) -> str:
+    """Return the id under which a tariff of ours is told to partners (at most 36 characters)."""
+    return _bounded(tariff_id, _TARIFF, ID_MAX)
 
 
 def wire_session_id(session_id: str) -> str:

@@ -11,7 +11,7 @@ from tariffs.model.tariff import Tariff
 from tariffs.quantities import EXACT, plain
 
 
-class ChargingPeriod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ChargingPeriod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One period as sent. kWh, hours, kW and A; None where the dimension was not sent.
 
     It ends where the next one starts; the last ends with the CDR. `others` are the

@@ -1,0 +1,167 @@
+"""A CDR of ours as it is kept: made once, in our model, with persons as subject ids.
+
+`CdrBody` is what is frozen; each version's JSON is written from it, and nothing else but the clock
+(`last_updated`) and the names behind subject ids. A version may need another form than the others
+(`roaming_ocpi.cdrs.saying`): the body has each once, and says which version takes which.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ledger.master_data.partners import OldCorrections
+from tariffs.cdr.cdr import ChargingPeriod, StatedTotals
+from tariffs.model.canonical import canonical_json
+from tariffs.model.tariff import Tariff
+from tariffs.ocpi.versions import OcpiVersion
+
+
+class CdrKind(StrEnum):
+    """What a CDR does. Source: OCPI 2.2.1, mod_cdrs, Credit CDRs."""
+
+    CDR = "cdr"
+    CREDIT = "credit"
+    """It takes an earlier one back."""
+
+
+class SaidBy(StrEnum):
+    """How a CDR's tariffs come to its total, the most telling way first."""
+
+    TARIFF = "tariff"
+    """By the tariff as it is published."""
+    PERIOD_PRICES = "period_prices"
+    """By a tariff for each price that held, which the periods name."""
+    FLAT = "flat"
+    """By one amount; its lines stand in the remark."""
+
+
+class CdrForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One way to say what the session cost; every form has the same total."""
+
+    said_by: SaidBy
+    tariffs: tuple[Tariff, ...]
+    periods: tuple[ChargingPeriod, ...]
+    stated: StatedTotals
+
+
+class CdrPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where it was, as declared then. Source: OCPI 2.2.1, mod_cdrs, CdrLocation.
+
+    `country` by three letters; coordinates as OCPI's texts of degrees.
+    """
+
+    location_id: str
+    evse_uid: str
+    evse_id: str
+    connector_id: str
+    time_zone: str
+    name: str | None = None
+    address: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    latitude: str | None = None
+    longitude: str | None = None
+    standard: str | None = None
+    format: str | None = None
+    power_type: str | None = None
+
+
+class CdrNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the partner manager is to know of a CDR: a code, a sentence, in which version."""
+
+    code: str
+    message: str
+    version: str | None = None
+
+
+class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is frozen. `token` is a subject id, `contract` sealed with that one's key.
+
+    `versions` says which of `forms` each version takes; one that is not there cannot say it.
+    `replaces` is the CDR that stood before with this partner. `signed`: so many signed readings
+    lie with the session's facts. `remark` says in words what no tariff does.
+    """
+
+    session_id: str
+    starts_at: datetime
+    ends_at: datetime
+    our_party: str
+    currency: str
+    place: CdrPlace
+    forms: tuple[CdrForm, ...]
+    versions: dict[str, int]
+    token: str | None = None
+    contract: str | None = None
+    auth_method: str = "WHITELIST"
+    authorization_reference: str | None = None
+    signed: int = 0
+    remark: str | None = None
+    replaces: str | None = None
+    old_corrections: OldCorrections = OldCorrections.STATEMENT
+
+    def form(self, version: OcpiVersion) -> CdrForm | None:
+        """Return the form that *version* takes; None if it cannot say this CDR."""
+        index = self.versions.get(version.value)
+        return None if index is None else self.forms[index]
+
+
+class MadeCdr(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the table `roaming_cdr`.
+
+    `number` counts the CDRs to this `party` from 1 in the order of their making. Of a credit
+    `credits` names what it takes back, and net, tax and energy are negative: sums need no case.
+    `revision` is that of the decision that brought it about.
+    """
+
+    party: str
+    cdr_id: str
+    session_id: str
+    revision: int
+    kind: CdrKind
+    credits: str | None
+    legal_entity: str
+    currency: str
+    net_minor: int
+    tax_minor: int
+    energy_wh: Decimal
+    started_at: datetime
+    ended_at: datetime
+    billing_month: str
+    made_at: datetime
+    number: int
+    notes: tuple[CdrNote, ...]
+    body: bytes
+    sha256: bytes
+
+    @property
+    def said(self) -> CdrBody:
+        """Return the body, decoded."""
+        return decode_body(self.body)
+
+
+class Frozen(NamedTuple):
+    """A body's bytes and their hash."""
+
+    body: bytes
+    sha256: bytes
+
+
+_DECODER: Final = msgspec.json.Decoder(CdrBody)
+
+
+def freeze(body: CdrBody) -> Frozen:
+    """Return *body* as canonical JSON, with its sha256: the same CDR, the same bytes."""
+    data = canonical_json(body)
+    return Frozen(data, sha256(data).digest())
+
+
+def decode_body(body: bytes) -> CdrBody:
+    """Return what `freeze` froze."""
+    return _DECODER.decode(body)
