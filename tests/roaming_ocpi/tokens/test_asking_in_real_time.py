@@ -93,15 +93,16 @@ async def ours(database: str, request: pytest.FixtureRequest) -> AsyncIterator[A
     )
     async with pool, served(database, lambda _: [partner.module()], callers=AT_THEIRS) as side:
         client = HttpPartnerClient(allow_private=True, now=Clock().now, heard=lambda _: None)
-        found = None
+        links: list[Asking] = []
 
         async def link_of(party: str) -> Link | None:
-            return found.link if found is not None and party == "NL-TNM" else None
+            return links[0].link if party == "NL-TNM" else None
 
         asker = RealTimeAsker(
             client=client, links=link_of, tokens=KnownTokens(pool), location=place
         )
         found = Asking(database, asker, partner)
+        links.append(found)
         endpoint = {SENDER: f"/ocpi/emsp/{version}/tokens"}
         found.link = link_to(side.address, endpoint, version=version)
         yield found

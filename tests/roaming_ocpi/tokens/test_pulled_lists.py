@@ -249,7 +249,11 @@ async def test_one_process_asks_a_partner_at_a_time(database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "count", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow, id="a million")]
+    "count",
+    [
+        20_000,
+        pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(900)], id="a million"),
+    ],
 )
 async def test_a_great_list_loads_in_flat_memory_and_answers_in_milliseconds(
     database: str, count: int
