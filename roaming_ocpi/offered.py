@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roaming_ocpi.commands.modules import commands_modules
 from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.registration.receiving import credentials_module
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
+from roaming_ocpi.tokens.modules import tokens_modules
 
 
 def offered_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of both our sides, over *resources*."""
-    return (credentials_module(resources), *places_modules(resources))
+    return (
+        credentials_module(resources),
+        *places_modules(resources),
+        *tokens_modules(resources),
+        *commands_modules(resources),
+    )

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.declared.declarations import Declarations
 from ledger.log.event_log import LineWriter
+from ledger.partners.station_calls import StationCalls
 from roaming_ocpi.client.asking import PartnerClient
 
 
@@ -18,6 +19,7 @@ class Resources(NamedTuple):
     """`database`: search path as everywhere, autocommit. `declared`: the newest declarations.
 
     `address`: where partners reach us, without a slash at its end ("https://x.example/ocpi").
+    `station_calls`: the way to our stations, None where a process has none.
     """
 
     database: AsyncConnectionPool[AsyncConnection[Any]]
@@ -26,3 +28,4 @@ class Resources(NamedTuple):
     log: LineWriter
     client: PartnerClient
     address: str
+    station_calls: StationCalls | None = None

@@ -138,7 +138,8 @@ class RealTimeAsker:
             return AskedToken(party, AskedAnswer.SILENT)
         answered = False
         try:
-            asked = await self._posted(party, link, shown)
+            # Through a hub the message is for the party itself (OCPI 2.2.1, 4.2.5).
+            asked = await self._posted(party, link._replace(partner=party), shown)
             answered = asked.answer is not AskedAnswer.SILENT
         finally:
             gate.leave(answered=answered)

@@ -8,6 +8,7 @@ still. What needs many rows takes them a page at a time, and others come in betw
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -21,38 +22,55 @@ T = TypeVar("T")
 
 
 class TokenBook:
-    """Does work with a connection to the database at *dsn*; it is opened again when it was lost."""
+    """Does work with a connection to the database at *dsn*; it is opened again when it was lost.
+
+    Whoever does not close it lets go of it: then its connection is closed, too.
+    """
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+        self._kept = _Kept(dsn)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokens")
-        self._connection: Connection[Any] | None = None
+        weakref.finalize(self, _let_go, self._thread, self._kept)
 
     async def do(self, work: Callable[[Connection[Any]], T]) -> T:
         """Return what *work* returns; it must bear being done twice, and raises what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._kept.do, work)
 
     async def close(self) -> None:
         """Close the connection once what waits is done."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._kept.close)
         self._thread.shutdown()
 
-    def _do(self, work: Callable[[Connection[Any]], T]) -> T:
+
+class _Kept:
+    """The connection, for its thread."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: Connection[Any] | None = None
+
+    def do(self, work: Callable[[Connection[Any]], T]) -> T:
         was_open = self._connection is not None
         try:
             return work(self._opened())
         except psycopg.OperationalError:
             if not was_open:
                 raise
-            self._close()
+            self.close()
             return work(self._opened())
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _opened(self) -> Connection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._dsn)
         return self._connection
 
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+
+def _let_go(thread: ThreadPoolExecutor, kept: _Kept) -> None:
+    thread.shutdown()
+    kept.close()

@@ -82,8 +82,7 @@ class TokensSender:
                     "POST",
                     "/{token_uid}/authorize",
                     self.authorize,
-                    "Say whether a token of ours may charge.",
-                    has_body=True,
+                    "Say whether a token of ours may charge; the body, a place, may be absent.",
                 ),
             ),
         )
@@ -137,7 +136,10 @@ class TokensSender:
 
 
 def _list(declared: Declarations, now: datetime, connection: Connection[Any]) -> Sequence[OwnToken]:
-    return own_tokens(declared, declared_times(connection), now)
+    """Return our tokens without those of whom nobody knows any more who they are."""
+    tokens = own_tokens(declared, declared_times(connection), now)
+    known = spellings(connection, [each.subject for each in tokens])
+    return [each for each in tokens if each.subject in known]
 
 
 def _find(
@@ -152,8 +154,8 @@ def _find(
             continue
         if is_known(row.entity, declared, now):
             own = own_token(row, row.entity, declared_times(connection, [row.version]), now)
-            uid = spellings(connection, [subject.id]).get(subject.id)
-            return None if uid is None else _Shown(own, row.entity, uid)
+            spelt = spellings(connection, [subject.id]).get(subject.id)
+            return None if spelt is None else _Shown(own, row.entity, spelt)
     return None
 
 

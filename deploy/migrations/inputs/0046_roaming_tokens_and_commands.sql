@@ -24,8 +24,7 @@ CREATE TABLE partner_token_list (
 );
 
 -- What partners ask of our stations (roaming_ocpi/commands), and the results that we owe them.
---   asked     answered ACCEPTED; the call to the station is still to be asked for
---   sent      it was asked for: what came of it is waited for
+--   asked     answered ACCEPTED; the station is called, and what came of it is waited for
 --   owed      the result is known, and on its way to the address that the partner gave
 --   posted    the partner has it; dropped: it could not be told in time
 CREATE TABLE partner_command (
@@ -41,18 +40,18 @@ CREATE TABLE partner_command (
     -- What is asked for, with the address for the result, sealed for `sealed_for`.
     request     text        NOT NULL,
     sealed_for  text        NOT NULL,
-    asked_at    timestamptz NOT NULL,
+    asked_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at  timestamptz NOT NULL,
     state       text        NOT NULL DEFAULT 'asked' CHECK (
-        state IN ('asked', 'sent', 'owed', 'posted', 'dropped')
+        state IN ('asked', 'owed', 'posted', 'dropped')
     ),
     result      jsonb,
     attempts    integer     NOT NULL DEFAULT 0,
-    next_at     timestamptz NOT NULL,
+    next_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     reason      text        NOT NULL DEFAULT ''
 );
 CREATE INDEX partner_command_due ON partner_command (next_at)
-    WHERE state IN ('asked', 'sent', 'owed');
+    WHERE state IN ('asked', 'owed');
 CREATE INDEX partner_command_start ON partner_command (subject, station_id, asked_at)
     WHERE kind = 'START_SESSION';
 CREATE INDEX partner_command_old ON partner_command (asked_at);
@@ -72,10 +71,10 @@ CREATE TABLE asked_command (
     id         uuid        PRIMARY KEY,
     party      text        NOT NULL,
     kind       text        NOT NULL,
-    asked_at   timestamptz NOT NULL,
+    asked_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- What it answered at once, and what it told later.
     answer     text,
-    answered_at timestamptz,
-    result     jsonb,
+    result     text,
     result_at  timestamptz
 );
 CREATE INDEX asked_command_old ON asked_command (asked_at);
