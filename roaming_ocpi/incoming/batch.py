@@ -21,6 +21,7 @@ from roaming_ocpi.incoming.repricing import Repricer
 from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, SessionRow
 from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession
 from roaming_ocpi.incoming.verdict import CdrVerdict, verdict_of
+from roaming_ocpi.wire.merging import is_late
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.phrases.phrase import phrase
 
@@ -133,6 +134,8 @@ class PartyBatch:
         if found.is_credit:
             self._credit(row, is_valid=found.verdict is not CdrVerdict.DISPUTED)
             return
+        if cdr is None:  # nobody can say what it bills
+            return
         if known.session_key is not None:
             other = self._bills.get(known.session_key)
             if other is None or known.key < other.key:
@@ -202,11 +205,8 @@ class PartyBatch:
         row = self._sessions.get(told.key)
         if row is None:
             row = self._sessions[told.key] = SessionRow(told.id)
-        if (
-            row.last_updated is not None
-            and told.last_updated is not None
-            and told.last_updated < row.last_updated
-        ):
+        before, now = row.last_updated, told.last_updated
+        if before is not None and now is not None and is_late(before, now, told.received_at):
             return  # it was overtaken
         for column, value in told.said.items():
             setattr(row, column, value)

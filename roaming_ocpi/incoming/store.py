@@ -36,6 +36,7 @@ _BY_SESSION: LiteralString = f"""
 SELECT found.* FROM unnest(%s::text[]) AS asked (key), LATERAL (
     SELECT {_KNOWN} FROM partner_cdr
     WHERE party = %s AND session_key = asked.key AND kind = 'cdr' AND credited_by IS NULL
+        AND started_at IS NOT NULL
     ORDER BY cdr_key COLLATE "C" LIMIT 1
 ) AS found
 """  # noqa: S608 - constants

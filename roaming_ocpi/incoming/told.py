@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -27,7 +27,7 @@ from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.fields import JsonFields
 from tariffs.ocpi.versions import OcpiVersion, version_of_cdr
 from tariffs.phrases.phrase import bounded
-from tariffs.quantities import EXACT
+from tariffs.quantities import EXACT, is_sane, plain
 
 CDRS: Final = "cdrs"
 SESSIONS: Final = "sessions"
@@ -145,20 +145,29 @@ class CdrChoice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
-def digest_of(body: str, sealed: tuple[Sealed, ...]) -> bytes:
-    """Return what tells one body from another, however it is indented. Total.
+def digest_of(body: str, sealed: Sequence[Sealed]) -> bytes:
+    """Return what tells one body from another, whatever its spaces, escapes and order. Total.
 
     Over what was cut out too, as it is sealed: the same text of the same person is the same there.
     """
     try:
-        text = msgspec.json.format(body, indent=-1)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        text = body
-    hashed = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
-    for part in sealed:
+        text = _CANONICAL.encode(_NUMBERED.decode(body))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        text = body.encode("utf-8", "surrogatepass")
+    hashed = hashlib.sha256(text)
+    for cut in sorted(part.cut for part in sealed):
         hashed.update(b"\n")
-        hashed.update(part.cut.encode())
+        hashed.update(cut.encode())
     return hashed.digest()
+
+
+def _number_text(text: str) -> str:
+    number = Decimal(text)
+    return f"{plain(number):f}" if is_sane(number) else text
+
+
+_NUMBERED: Final = msgspec.json.Decoder(float_hook=_number_text)
+_CANONICAL: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def identity_of(value: Mapping[str, Any], what: str) -> str:
