@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roaming_ocpi.incoming.intake import PartnerIntake
+from roaming_ocpi.incoming.receiver import IncomingReceiver
 from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
@@ -11,4 +13,8 @@ from roaming_ocpi.server.resources import Resources
 
 def offered_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of both our sides, over *resources*."""
-    return (*places_modules(resources),)
+    intake = PartnerIntake(resources.database, resources.log)
+    return (
+        *places_modules(resources),
+        *IncomingReceiver(intake, resources.address).modules(),
+    )

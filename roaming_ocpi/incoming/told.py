@@ -82,6 +82,12 @@ class ToldCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return None if self.session_id is None else self.session_id.casefold()
 
     @property
+    def credits_key(self) -> str | None:
+        """The id of the CDR that it names as the one it takes back, folded."""
+        named = None if self.cdr is None else self.cdr.credit_reference_id
+        return named.casefold() if named is not None and is_an_id(named) else None
+
+    @property
     def takes_back(self) -> bool:
         """Whether it may take another CDR back."""
         return self.cdr is not None and (self.cdr.is_credit or (self.net or 0) < 0)
@@ -182,10 +188,15 @@ def identity_of(value: Mapping[str, Any], what: str) -> str:
     if not isinstance(identity, str) or not identity.strip():
         message = f"a {what} needs an id: a text that is not empty"
         raise UnfitObjectError(message)
-    if len(identity) > ID_MAX or not identity.isprintable():
+    if not is_an_id(identity):
         message = f"the id of a {what} has at most {ID_MAX} printable characters"
         raise UnfitObjectError(message)
     return identity
+
+
+def is_an_id(text: str) -> bool:
+    """Whether *text* can be looked for as an id: no table holds all that JSON can say."""
+    return len(text) <= ID_MAX and text.isprintable()
 
 
 class MessageReader:
@@ -333,7 +344,7 @@ def _bearer(head: Mapping[str, Any], line: PartnerMessage) -> tuple[str | None, 
 
 def _reference(head: Mapping[str, Any], name: str) -> str | None:
     said = head.get(name)
-    return said if isinstance(said, str) and said.isprintable() and len(said) <= ID_MAX else None
+    return said if isinstance(said, str) and is_an_id(said) else None
 
 
 def _location(head: Mapping[str, Any]) -> str | None:

@@ -39,6 +39,8 @@ CREATE TABLE partner_cdr (
     codes        jsonb       NOT NULL,
     repriced_net numeric,
     tariff_id    text,
+    -- Where its place is, as it was known then.
+    zone         text,
     declared_version bigint  NOT NULL,
     sha256       bytea       NOT NULL,
     decided_at   timestamptz,

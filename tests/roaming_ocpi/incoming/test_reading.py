@@ -142,6 +142,9 @@ ODD: dict[str, Any] = {
     "ZONE": {"cdr_location__time_zone": "Mars/\0"},
     "MONEY": {"currency": "€€€"},
     "TOKEN": {"cdr_token": 7},
+    "NULS": {"charging_periods__0__tariff_id": "\0", "session_id": "\0"},
+    "CREDIT": {"credit": True, "credit_reference_id": "\0"},
+    "NUL$": {"currency": "\0\0\0"},
     "TARIFFS": {"tariffs": {"id": {}}},
 }
 
