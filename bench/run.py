@@ -46,6 +46,7 @@ MODULES: Final = (
     "bench.history.closing",
     "bench.pricing",
     "bench.ocpi",
+    "bench.roaming.incoming",
     "bench.bulk",
     "bench.simulate",
     "bench.start_up",

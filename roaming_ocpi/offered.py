@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roaming_ocpi.commands.modules import commands_modules
+from roaming_ocpi.incoming.intake import PartnerIntake
+from roaming_ocpi.incoming.receiver import IncomingReceiver
 from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.registration.receiving import credentials_module
 from roaming_ocpi.server.calls import Module
@@ -14,9 +16,11 @@ from roaming_ocpi.tokens.modules import tokens_modules
 
 def offered_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of both our sides, over *resources*."""
+    intake = PartnerIntake(resources.database, resources.log)
     return (
         credentials_module(resources),
         *places_modules(resources),
         *tokens_modules(resources),
         *commands_modules(resources),
+        *IncomingReceiver(intake, resources.address).modules(),
     )

@@ -15,6 +15,7 @@ from ledger.invoices import english as invoices
 from ledger.invoices.checks import english as checks
 from ledger.master_data.policies import TimeEnds
 from ledger.rating import english as rating
+from roaming_ocpi.incoming import english as incoming
 from tariffs.adjustments.adjustment import CapPeriod
 from tariffs.adjustments.shared import Per, SharedBy
 from tariffs.model.policy import NoDataPolicy
@@ -23,13 +24,14 @@ from tariffs.phrases import english as tariffs
 from tariffs.phrases.phrase import phrase
 from tests.test_tidy import SOURCES
 
-WORDING = checks.ENGLISH.extended(approvals.SENTENCES)
+WORDING = checks.ENGLISH.extended(approvals.SENTENCES).extended(incoming.SENTENCES)
 SENTENCES = {
     **tariffs.SENTENCES,
     **rating.SENTENCES,
     **invoices.SENTENCES,
     **checks.SENTENCES,
     **approvals.SENTENCES,
+    **incoming.SENTENCES,
 }
 CONTEXT = {"element", "name", "dimension", "currency"}
 """What a line says itself, for the words of its reasons."""

@@ -212,7 +212,7 @@ def _scan(text: str) -> _Scan:
         elif lexeme in _BETWEEN:
             top.is_naming = lexeme == ","
         elif top.is_object and top.is_naming:
-            top.name = json.loads(lexeme)
+            top.name = lexeme[1:-1] if "\\" not in lexeme else json.loads(lexeme)
         elif whole is None and top.name in _PERSONAL and lexeme != "null":
             said = json.loads(lexeme) if lexeme.startswith('"') else lexeme
             found.values.append(_Value(top.name, start, end, top.number, said))

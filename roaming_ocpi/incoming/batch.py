@@ -19,10 +19,11 @@ from roaming_ocpi.incoming.known import KnownCdr, Surroundings
 from roaming_ocpi.incoming.published import PublishedByPartners, TariffAsked
 from roaming_ocpi.incoming.repricing import Repricer
 from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, SessionRow
-from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession
+from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession, is_an_id
 from roaming_ocpi.incoming.verdict import CdrVerdict, verdict_of
+from roaming_ocpi.wire.merging import is_late
 from tariffs.kernel.compiled import CompiledTariff
-from tariffs.phrases.phrase import phrase
+from tariffs.phrases.phrase import bounded, phrase
 
 Told = ToldCdr | ToldSession | CdrChoice
 
@@ -59,9 +60,7 @@ class PartyBatch:
         self._books = PartnerBooks(connection, party)
         cdrs = [each for each in told if isinstance(each, ToldCdr)]
         keys = {each.key for each in told if not isinstance(each, ToldSession)}
-        for each in cdrs:
-            if each.cdr is not None and each.cdr.credit_reference_id is not None:
-                keys.add(each.cdr.credit_reference_id.casefold())
+        keys |= {each.credits_key for each in cdrs if each.credits_key is not None}
         self._rows = self._books.by_key(keys)
         for row in [row for row in self._rows.values() if row.credits is not None]:
             assert row.credits is not None
@@ -75,8 +74,7 @@ class PartyBatch:
         self._sessions = self._books.sessions({key for key in sessions if key} | theirs)
         asked = {tariff for each in cdrs for tariff in _asked(each)}
         self._tariffs = published.tariffs(connection, party, asked) if asked else {}
-        places = {each.location_id for each in cdrs if each.location_id is not None}
-        self._zones = published.zones(connection, party, places) if places else {}
+        self._zones = published.zones(connection, party, cdrs) if cdrs else {}
         self._changed: dict[str, CdrRow] = {}
         self._changed_sessions: dict[str, SessionRow] = {}
         self._again: list[ToldCdr] = []
@@ -112,7 +110,7 @@ class PartyBatch:
     def _judge(self, told: ToldCdr) -> None:
         found = judge_cdr(told, self._around(told), self._repricer)
         cdr = told.cdr
-        currency = cdr.currency if cdr else None
+        currency = bounded(cdr.currency) if cdr and cdr.currency is not None else None
         known = KnownCdr(
             id=told.id,
             key=told.key,
@@ -128,10 +126,12 @@ class PartyBatch:
             session_key=told.session_key,
         )
         row = CdrRow(known, told.digest, found.verdict, found.verdict, found.codes, found.credits)
-        row.told, row.found = told, found
+        row.told, row.found, row.zone = told, found, self._zones.get(told.key)
         self._rows[told.key] = self._changed[told.key] = row
         if found.is_credit:
             self._credit(row, is_valid=found.verdict is not CdrVerdict.DISPUTED)
+            return
+        if cdr is None:  # nobody can say what it bills
             return
         if known.session_key is not None:
             other = self._bills.get(known.session_key)
@@ -159,8 +159,8 @@ class PartyBatch:
         if cdr is None:
             return Surroundings()
         partner = self._declared.partner(self._party, told.received_at)
-        named = cdr.credit_reference_id
-        original = None if named is None else self._rows.get(named.casefold())
+        named = told.credits_key
+        original = None if named is None else self._rows.get(named)
         session = self._sessions.get(told.session_key) if told.session_key else None
         key = told.session_key
         return Surroundings(
@@ -169,7 +169,7 @@ class PartyBatch:
             at_once=self._touching(told),
             session=None if session is None else session.known,
             published=self._published(told),
-            zone=None if told.location_id is None else self._zones.get(told.location_id),
+            zone=self._zones.get(told.key),
             is_ours=self._is_ours(told),
             takes_negative=partner is not None
             and partner.old_corrections is OldCorrections.NEGATIVE_CDR,
@@ -202,11 +202,8 @@ class PartyBatch:
         row = self._sessions.get(told.key)
         if row is None:
             row = self._sessions[told.key] = SessionRow(told.id)
-        if (
-            row.last_updated is not None
-            and told.last_updated is not None
-            and told.last_updated < row.last_updated
-        ):
+        before, now = row.last_updated, told.last_updated
+        if before is not None and now is not None and is_late(before, now, told.received_at):
             return  # it was overtaken
         for column, value in told.said.items():
             setattr(row, column, value)
@@ -231,5 +228,5 @@ def _asked(told: ToldCdr) -> list[TariffAsked]:
         return []
     named = [period.tariff_id for period in told.cdr.periods if period.tariff_id is not None]
     named += [tariff.id for tariff in told.cdr.tariffs]
-    unique = dict.fromkeys(each.casefold() for each in named)
-    return [TariffAsked(each, told.cdr.starts_at) for each in unique]
+    unique = dict.fromkeys(each.casefold() for each in named if is_an_id(each))
+    return [TariffAsked(each, told.cdr.starts_at, told.received_at) for each in unique]

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, LiteralString, NamedTuple, Protocol
 
-from psycopg import Connection
+from psycopg import Connection, sql
 
+from roaming_ocpi.incoming.told import ToldCdr
+from roaming_ocpi.places.partner_tariffs import partner_tariffs_at
+from tariffs.errors import TariffError
 from tariffs.kernel.compiled import CompiledTariff
+from tariffs.ocpi.documents import decode_json
+from tariffs.ocpi.tariff_reader import ocpi_tariff_of
+
+_CACHED_MAX: Final = 1_000
+_ZONES: LiteralString = """
+SELECT location_id, time_zone FROM partner_location
+WHERE party = %s AND location_id = ANY (%s) AND time_zone IS NOT NULL
+"""
+_RECORDED: LiteralString = """
+SELECT cdr_key, zone FROM {schema}.partner_cdr
+WHERE party = %s AND cdr_key = ANY (%s) AND zone IS NOT NULL
+"""
 
 
 class TariffAsked(NamedTuple):
-    """Which tariff of a party is asked for: as it was published when a session began."""
+    """A tariff of a party, by its folded id: as we had it when a session began.
+
+    Where it came later, as we had it when the CDR came.
+    """
 
     tariff_id: str
-    at: datetime
+    began_at: datetime
+    received_at: datetime
 
 
 class PublishedByPartners(Protocol):
@@ -27,24 +46,75 @@ class PublishedByPartners(Protocol):
         """Return those of the tariffs that were published and can be read."""
 
     def zones(
-        self, connection: Connection[Any], party: str, locations: Collection[str]
+        self, connection: Connection[Any], party: str, cdrs: Sequence[ToldCdr]
     ) -> Mapping[str, str]:
-        """Return the time zones of those locations that say one."""
+        """Return the time zone of the place of each CDR, by its key, where one is known."""
 
 
-class NothingPublished:
-    """A partner of whom we store nothing: its CDRs bring their own tariffs."""
+class StoredByPartners:
+    """The tables of `roaming_ocpi.places`. What a tariff's text compiles to is kept in mind."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[bytes, CompiledTariff | None] = {}
 
     def tariffs(
         self, connection: Connection[Any], party: str, asked: Collection[TariffAsked]
     ) -> Mapping[TariffAsked, CompiledTariff]:
-        """Return nothing."""
-        del connection, party, asked
-        return {}
+        """Return those of the tariffs that were published and can be read."""
+        began = {(each.tariff_id, each.began_at) for each in asked}
+        found = dict(partner_tariffs_at(connection, party, began))
+        later = {
+            (each.tariff_id, each.received_at)
+            for each in asked
+            if (each.tariff_id, each.began_at) not in found
+        }
+        if later:
+            found |= partner_tariffs_at(connection, party, later)
+        tariffs = {}
+        for each in asked:
+            body = found.get((each.tariff_id, each.began_at))
+            if body is None:
+                body = found.get((each.tariff_id, each.received_at))
+            compiled = None if body is None else self._compile(body)
+            if compiled is not None:
+                tariffs[each] = compiled
+        return tariffs
 
     def zones(
-        self, connection: Connection[Any], party: str, locations: Collection[str]
+        self, connection: Connection[Any], party: str, cdrs: Sequence[ToldCdr]
     ) -> Mapping[str, str]:
-        """Return nothing."""
-        del connection, party, locations
-        return {}
+        """Return the time zone of the place of each CDR, by its key, where one is known."""
+        # Ids are kept in lower case there.
+        places = {each.key: each.location_id.lower() for each in cdrs if each.location_id}
+        if not places:
+            return {}
+        rows = connection.execute(_ZONES, (party, sorted(set(places.values()))))
+        known = dict(rows.fetchall())
+        return {key: known[place] for key, place in places.items() if place in known}
+
+    def _compile(self, body: bytes) -> CompiledTariff | None:
+        """Return a tariff that was published, None where it cannot be read: then it prices none."""
+        if body not in self._compiled:
+            if len(self._compiled) >= _CACHED_MAX:
+                self._compiled.clear()
+            try:
+                read = ocpi_tariff_of(decode_json(body))
+                self._compiled[body] = CompiledTariff(read.tariff)
+            except TariffError:
+                self._compiled[body] = None
+        return self._compiled[body]
+
+
+class RecordedZones(StoredByPartners):
+    """The same for who judges again: a place may be known by now that was not then."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__()
+        self._query = sql.SQL(_RECORDED).format(schema=sql.Identifier(schema))
+
+    def zones(
+        self, connection: Connection[Any], party: str, cdrs: Sequence[ToldCdr]
+    ) -> Mapping[str, str]:
+        """Return the time zones by which the CDRs were judged."""
+        rows = connection.execute(self._query, (party, [each.key for each in cdrs]))
+        return dict(rows.fetchall())

@@ -27,7 +27,7 @@ from ledger.log.event_log import FollowedLog, Position, Record, Stamp
 from ledger.log.reading import numbered_lines
 from ledger.log.repeats import LastSequences
 from roaming_ocpi.incoming.batch import PartyBatch, Told, batches
-from roaming_ocpi.incoming.published import NothingPublished, PublishedByPartners
+from roaming_ocpi.incoming.published import PublishedByPartners, StoredByPartners
 from roaming_ocpi.incoming.repricing import Repricer
 from roaming_ocpi.incoming.told import (
     ACCEPT,
@@ -90,7 +90,7 @@ class PartnerReader:
     ) -> None:
         """Connect; *log* stays the caller's to close. *schema*: where the tables are written."""
         self._log, self._partitions = log, sorted(set(partitions))
-        self._published = published or NothingPublished()
+        self._published = published or StoredByPartners()
         self._connection: Connection[Any] = connect(dsn)
         path = sql.SQL("SET search_path = {}, inputs, persons")
         self._connection.execute(path.format(sql.Identifier(schema)))

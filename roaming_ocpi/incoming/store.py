@@ -36,6 +36,7 @@ _BY_SESSION: LiteralString = f"""
 SELECT found.* FROM unnest(%s::text[]) AS asked (key), LATERAL (
     SELECT {_KNOWN} FROM partner_cdr
     WHERE party = %s AND session_key = asked.key AND kind = 'cdr' AND credited_by IS NULL
+        AND started_at IS NOT NULL
     ORDER BY cdr_key COLLATE "C" LIMIT 1
 ) AS found
 """  # noqa: S608 - constants
@@ -57,8 +58,8 @@ FROM partner_session WHERE party = %s AND session_key = ANY (%s)
 _ADD: LiteralString = """
 COPY partner_cdr (party, cdr_id, cdr_key, kind, credits, credited_by, version, currency, net, tax,
     energy_kwh, started_at, ended_at, received_at, partition, position, line, subject, contract,
-    session_ref, session_key, verdict, judged, codes, repriced_net, tariff_id, declared_version,
-    sha256, decided_at, decided_by, reason) FROM STDIN
+    session_ref, session_key, verdict, judged, codes, repriced_net, tariff_id, zone,
+    declared_version, sha256, decided_at, decided_by, reason) FROM STDIN
 """
 _CHANGE: LiteralString = """
 UPDATE partner_cdr SET credited_by = %s, verdict = %s, judged = %s, codes = %s::text::jsonb,
@@ -97,6 +98,7 @@ class CdrRow:
     is_decided: bool = False
     told: ToldCdr | None = None
     found: JudgedCdr | None = None
+    zone: str | None = None
     decision: tuple[datetime, str, str] | None = None
 
     @property
@@ -237,5 +239,5 @@ def _values(row: CdrRow, version: int) -> tuple[object, ...]:
         *(known.energy, known.started_at, known.ended_at, told.received_at, *told.at),
         *(told.subject, told.contract, told.session_id, told.session_key),
         *(str(row.verdict), str(row.judged), encoded(row.codes), found.repriced_net),
-        *(found.tariff_id, version, told.digest, *(row.decision or (None, None, None))),
+        *(found.tariff_id, row.zone, version, told.digest, *(row.decision or (None, None, None))),
     )

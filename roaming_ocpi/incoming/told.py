@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -27,7 +27,7 @@ from tariffs.ocpi.documents import OcpiError, decode_json
 from tariffs.ocpi.fields import JsonFields
 from tariffs.ocpi.versions import OcpiVersion, version_of_cdr
 from tariffs.phrases.phrase import bounded
-from tariffs.quantities import EXACT
+from tariffs.quantities import EXACT, is_sane, plain
 
 CDRS: Final = "cdrs"
 SESSIONS: Final = "sessions"
@@ -80,6 +80,12 @@ class ToldCdr(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def session_key(self) -> str | None:
         """The session's id, folded."""
         return None if self.session_id is None else self.session_id.casefold()
+
+    @property
+    def credits_key(self) -> str | None:
+        """The id of the CDR that it names as the one it takes back, folded."""
+        named = None if self.cdr is None else self.cdr.credit_reference_id
+        return named.casefold() if named is not None and is_an_id(named) else None
 
     @property
     def takes_back(self) -> bool:
@@ -145,20 +151,29 @@ class CdrChoice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
-def digest_of(body: str, sealed: tuple[Sealed, ...]) -> bytes:
-    """Return what tells one body from another, however it is indented. Total.
+def digest_of(body: str, sealed: Sequence[Sealed]) -> bytes:
+    """Return what tells one body from another, whatever its spaces, escapes and order. Total.
 
     Over what was cut out too, as it is sealed: the same text of the same person is the same there.
     """
     try:
-        text = msgspec.json.format(body, indent=-1)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        text = body
-    hashed = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
-    for part in sealed:
+        text = _CANONICAL.encode(_NUMBERED.decode(body))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        text = body.encode("utf-8", "surrogatepass")
+    hashed = hashlib.sha256(text)
+    for cut in sorted(part.cut for part in sealed):
         hashed.update(b"\n")
-        hashed.update(part.cut.encode())
+        hashed.update(cut.encode())
     return hashed.digest()
+
+
+def _number_text(text: str) -> str:
+    number = Decimal(text)
+    return f"{plain(number):f}" if is_sane(number) else text
+
+
+_NUMBERED: Final = msgspec.json.Decoder(float_hook=_number_text)
+_CANONICAL: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def identity_of(value: Mapping[str, Any], what: str) -> str:
@@ -173,10 +188,15 @@ def identity_of(value: Mapping[str, Any], what: str) -> str:
     if not isinstance(identity, str) or not identity.strip():
         message = f"a {what} needs an id: a text that is not empty"
         raise UnfitObjectError(message)
-    if len(identity) > ID_MAX or not identity.isprintable():
+    if not is_an_id(identity):
         message = f"the id of a {what} has at most {ID_MAX} printable characters"
         raise UnfitObjectError(message)
     return identity
+
+
+def is_an_id(text: str) -> bool:
+    """Whether *text* can be looked for as an id: no table holds all that JSON can say."""
+    return len(text) <= ID_MAX and text.isprintable()
 
 
 class MessageReader:
@@ -324,7 +344,7 @@ def _bearer(head: Mapping[str, Any], line: PartnerMessage) -> tuple[str | None, 
 
 def _reference(head: Mapping[str, Any], name: str) -> str | None:
     said = head.get(name)
-    return said if isinstance(said, str) and said.isprintable() and len(said) <= ID_MAX else None
+    return said if isinstance(said, str) and is_an_id(said) else None
 
 
 def _location(head: Mapping[str, Any]) -> str | None:

@@ -39,6 +39,8 @@ CREATE TABLE partner_cdr (
     codes        jsonb       NOT NULL,
     repriced_net numeric,
     tariff_id    text,
+    -- Where its place is, as it was known then.
+    zone         text,
     declared_version bigint  NOT NULL,
     sha256       bytea       NOT NULL,
     decided_at   timestamptz,
@@ -50,7 +52,7 @@ CREATE TABLE partner_cdr (
 );
 CREATE UNIQUE INDEX partner_cdr_key ON partner_cdr (party, cdr_key);
 CREATE INDEX partner_cdr_session ON partner_cdr (party, session_key, cdr_key COLLATE "C")
-    WHERE kind = 'cdr' AND credited_by IS NULL;
+    WHERE kind = 'cdr' AND credited_by IS NULL AND started_at IS NOT NULL;
 CREATE INDEX partner_cdr_token ON partner_cdr (party, subject, ended_at)
     WHERE kind = 'cdr' AND credited_by IS NULL;
 CREATE INDEX partner_cdr_received ON partner_cdr (received_at DESC, party, cdr_key);

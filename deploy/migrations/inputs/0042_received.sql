@@ -1,19 +1,24 @@
 -- What partners told us of our drivers (roaming_ocpi/incoming), by id, so that the same again is
 -- answered the same and what was given can be asked for. The log holds all of it before; a row that a
 -- kill kept from being written comes with the repeat. Who stands in a body is cut out and sealed, as
--- in the log. `digest` is of the text without its white space, with what was cut out.
+-- in the log. `digest`: of what it says, whatever its spaces and order, and of what was cut out.
 
 CREATE TABLE received_cdr (
     party       text        NOT NULL CHECK (party ~ '^[A-Z]{2}-[A-Z0-9]{3}$'),
     cdr_key     text        NOT NULL,
-    -- How its address ends: of party and id, so that it is the same whenever it is asked.
-    address     text        NOT NULL UNIQUE,
     digest      bytea       NOT NULL,
+    -- How its address ends: made of party and id, so the same whenever it is asked.
+    address     text        NOT NULL,
+    -- Where it stands in the log; of several under one id the first one holds.
+    partition   integer     NOT NULL,
+    position    bigint      NOT NULL,
+    line        integer     NOT NULL,
     body        text        NOT NULL,
     sealed      text        NOT NULL,
     received_at timestamptz NOT NULL,
-    PRIMARY KEY (party, cdr_key)
+    PRIMARY KEY (party, cdr_key, digest)
 );
+CREATE INDEX received_cdr_address ON received_cdr (address);
 CREATE TRIGGER received_cdr_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON received_cdr
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 

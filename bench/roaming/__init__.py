@@ -1,0 +1,1 @@
+"""What is exchanged with roaming partners: CDRs out and in, pages of lists."""

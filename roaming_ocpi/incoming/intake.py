@@ -1,0 +1,254 @@
+"""Takes in what a partner tells of our drivers: into the log, durably, before it is answered.
+
+A push and a pull of the same object go the same way, so it does not matter which comes first, or
+whether both do. What is known already is not appended again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, LiteralString, NamedTuple
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.log.envelope import PartnerMessage, Sealed, encode_line
+from ledger.log.event_log import LineWriter, partition_of
+from ledger.partners.messages import holders_in, sealed_message
+from ledger.persons.holders import Holder
+from ledger.persons.sealing import Subject, restored
+from ledger.persons.store import KEYS, KNOWN, MAKE, ContendedSubjectError, Key, asked, fresh
+from roaming_ocpi.incoming.told import (
+    CDRS,
+    SESSION_PARTS,
+    SESSIONS,
+    digest_of,
+    identity_of,
+    said_of,
+)
+from roaming_ocpi.wire.merging import is_late, merge, moment_of
+from roaming_ocpi.wire.walls import check_tree, encoded
+from tariffs.ocpi.documents import decode_json
+
+ADDRESS_CHARACTERS: Final = 40
+_PERIODS: Final = ("charging_periods",)
+_CDR: LiteralString = """
+SELECT digest FROM received_cdr WHERE party = %s AND cdr_key = %s ORDER BY position, line
+"""
+_ADD_CDR: LiteralString = """
+INSERT INTO received_cdr (party, cdr_key, digest, address, partition, position, line, body, sealed,
+    received_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_AT_ADDRESS: LiteralString = """
+SELECT body, sealed FROM received_cdr WHERE address = %s AND party = ANY (%s)
+ORDER BY position, line LIMIT 1
+"""
+# Whoever changes a session waits here for who does so already: parts must not overtake each other.
+_LOCK_SESSION: LiteralString = """
+SELECT pg_advisory_xact_lock(hashtextextended('received_session ' || %s || ' ' || %s, 0))
+"""
+_SESSION: LiteralString = """
+SELECT last_updated, body, sealed FROM received_session WHERE party = %s AND session_key = %s
+"""
+_PUT_SESSION: LiteralString = """
+INSERT INTO received_session (party, session_key, last_updated, body, sealed, received_at)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (party, session_key) DO UPDATE SET last_updated = excluded.last_updated,
+    body = excluded.body, sealed = excluded.sealed, received_at = excluded.received_at
+"""
+_SEALS: Final = msgspec.json.Decoder(tuple[Sealed, ...])
+
+
+class Given(NamedTuple):
+    """An object of `party` as it came: the JSON tree, its text, and when."""
+
+    party: str
+    value: Mapping[str, Any]
+    text: str
+    now: datetime
+
+
+class TakenCdr(NamedTuple):
+    """What became of a CDR. `is_other`: under its id another one is known, which holds."""
+
+    address: str
+    is_new: bool
+    is_other: bool
+
+
+class KeptSession(NamedTuple):
+    """A session as it is kept: what was told, opened; `is_shut`: not all of it can be opened."""
+
+    last_updated: datetime
+    value: dict[str, Any]
+    text: str
+    is_shut: bool
+
+
+class PartnerIntake:
+    """Takes objects in; one for a process."""
+
+    def __init__(
+        self, database: AsyncConnectionPool[AsyncConnection[Any]], log: LineWriter
+    ) -> None:
+        self._database, self._log = database, log
+
+    async def take_cdr(self, given: Given) -> TakenCdr:
+        """Take a CDR; it is durable then.
+
+        Raises:
+            UnfitObjectError: If it has no id.
+            OcpiError: If it could not be written again.
+            UnfitMessageError: If it is too long.
+            LogUnavailableError: If it may not have been stored.
+        """
+        key = identity_of(given.value, "CDR").casefold()
+        check_tree(given.value)
+        async with self._database.connection() as connection:
+            line = await _sealed(connection, given, CDRS)
+            digest, address = digest_of(line.body, line.sealed), address_of(given.party, key)
+            rows = await (await connection.execute(_CDR, (given.party, key))).fetchall()
+        known = [bytes(found) for (found,) in rows]
+        if digest not in known:
+            partition = partition_of(given.party, partitions=self._log.partitions)
+            at = await self._log.append(partition, encode_line(line))
+            row = (given.party, key, digest, address, *at, line.body, _seals(line), given.now)
+            async with self._database.connection() as connection:
+                await connection.execute(_ADD_CDR, row)
+        return TakenCdr(address, digest not in known, bool(known) and known[0] != digest)
+
+    async def cdr_at(self, address: str, parties: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
+        """Return the CDR at *address* if it is one of *parties*, else None."""
+        async with self._database.connection() as connection:
+            rows = await connection.execute(_AT_ADDRESS, (address, sorted(parties)))
+            found = await rows.fetchone()
+            if found is None:
+                return None
+            text, _ = await _opened(connection, *found)
+        return decode_json(text.encode())
+
+    async def put_session(self, given: Given) -> bool:
+        """Take a whole session; say whether it is newer than what is kept.
+
+        Raises:
+            OcpiError: If it does not say when it was updated, or something in it cannot be read.
+            As `take_cdr`.
+        """
+        key = identity_of(given.value, "session").casefold()
+        check_tree(given.value)
+        updated = moment_of(given.value)
+        said_of(given.value)
+        async with self._database.connection() as connection:
+            # Subjects are durable before a line that needs their keys.
+            line = await _sealed(connection, given, SESSIONS)
+            async with connection.transaction():
+                await connection.execute(_LOCK_SESSION, (given.party, key))
+                kept = await _kept(connection, given.party, key)
+                if kept is not None and kept.text == given.text:
+                    return True
+                await self._append(line)
+                if kept is not None and is_late(kept.last_updated, updated, given.now):
+                    return False
+                row = (given.party, key, updated, line.body, _seals(line), given.now)
+                await connection.execute(_PUT_SESSION, row)
+        return True
+
+    async def patch_session(self, given: Given, session_id: str) -> bool | None:
+        """Take parts of a session; say whether they are newer, None: it was never told.
+
+        Raises:
+            As `put_session`.
+        """
+        key = session_id.casefold()
+        check_tree(given.value)
+        updated = moment_of(given.value)
+        said_of(given.value)
+        text = given.text if "id" in given.value else _with_id(given.text, session_id)
+        async with self._database.connection() as connection:
+            part = await _sealed(connection, given._replace(text=text), SESSION_PARTS)
+            async with connection.transaction():
+                await connection.execute(_LOCK_SESSION, (given.party, key))
+                kept = await _kept(connection, given.party, key)
+                if kept is None:
+                    return None
+                await self._append(part)
+                if is_late(kept.last_updated, updated, given.now):
+                    return False
+                if not kept.is_shut:  # else there is nobody any more to keep it for
+                    merged = merge(kept.value, given.value, added=_PERIODS)
+                    whole = given._replace(value=merged, text=encoded(merged).decode())
+                    line = await _sealed(connection, whole, SESSIONS)
+                    row = (given.party, key, updated, line.body, _seals(line), given.now)
+                    await connection.execute(_PUT_SESSION, row)
+        return True
+
+    async def session(self, party: str, session_id: str) -> KeptSession | None:
+        """Return a session as it was told last."""
+        async with self._database.connection() as connection:
+            return await _kept(connection, party, session_id.casefold())
+
+    async def _append(self, line: PartnerMessage) -> None:
+        partition = partition_of(line.party, partitions=self._log.partitions)
+        await self._log.append(partition, encode_line(line))
+
+
+def address_of(party: str, cdr_key: str) -> str:
+    """Return how the address of a CDR ends: ids have characters that no path bears."""
+    digest = sha256(f"{party}/{cdr_key}".encode("utf-8", "surrogatepass")).hexdigest()
+    return digest[:ADDRESS_CHARACTERS]
+
+
+def _with_id(text: str, session_id: str) -> str:
+    """Return a JSON object's *text* with the id that its address says."""
+    inner = text[text.index("{") + 1 :]
+    comma = "" if inner.lstrip().startswith("}") else ","
+    return f'{{"id":{msgspec.json.encode(session_id).decode()}{comma}{inner}'
+
+
+async def _sealed(connection: AsyncConnection[Any], given: Given, what: str) -> PartnerMessage:
+    """Return the line of a message, with who stands in it cut out."""
+    message = PartnerMessage(received_at=given.now, party=given.party, what=what, body=given.text)
+    holders = holders_in(message)
+    known = await _known(connection, holders)
+    missing = [each for each in holders if (each.kind, each.name) not in known]
+    if missing:
+        await connection.execute(MAKE, fresh(missing))
+        known |= await _known(connection, missing)
+    try:
+        subjects = {each: known[each.kind, each.name] for each in holders}
+    except KeyError:
+        raise ContendedSubjectError from None
+    return sealed_message(message, subjects)
+
+
+async def _known(connection: AsyncConnection[Any], holders: Sequence[Holder]) -> dict[Key, Subject]:
+    if not holders:
+        return {}
+    rows = await (await connection.execute(KNOWN, asked(holders))).fetchall()
+    return {(kind, name): Subject(subject, key) for kind, name, subject, key in rows}
+
+
+async def _kept(connection: AsyncConnection[Any], party: str, key: str) -> KeptSession | None:
+    found = await (await connection.execute(_SESSION, (party, key))).fetchone()
+    if found is None:
+        return None
+    updated, body, sealed = found
+    text, is_shut = await _opened(connection, body, sealed)
+    return KeptSession(updated, decode_json(text.encode()), text, is_shut)
+
+
+async def _opened(connection: AsyncConnection[Any], body: str, sealed: str) -> tuple[str, bool]:
+    """Return a body as it came, and whether somebody in it was erased since."""
+    seals = _SEALS.decode(sealed)
+    wanted = sorted({part.subject for part in seals})
+    rows = await (await connection.execute(KEYS, (wanted,))).fetchall()
+    found = restored(body, seals, dict(rows))
+    return found.text, bool(found.shut)
+
+
+def _seals(line: PartnerMessage) -> str:
+    return msgspec.json.encode(line.sealed).decode()
