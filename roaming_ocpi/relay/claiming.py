@@ -29,7 +29,7 @@ from roaming_ocpi.relay.outgoing import MessageKind, Outgoing
 LEASE: Final = "roaming_relay"
 LEASE_SECONDS: Final = 6.0
 """After how long another process sends in place of one that is gone without a word."""
-_ORDERED_AT_ONCE: Final = 500
+_ORDERED_AT_ONCE: Final = 256
 
 _BUSY: LiteralString = """
 SELECT asked.party FROM unnest(%(parties)s::text[]) AS asked (party)
@@ -165,12 +165,15 @@ def claim(
     """
     with connection.transaction():
         hold_lease(connection, lease, seconds=LEASE_SECONDS)
-        connection.execute(_ORDER, {"party": party, "limit": _ORDERED_AT_ONCE})
         [(number, failures, refusals)] = connection.execute(_STANDING, (party,)).fetchall()
-        asked = {"party": party, "now": now, "limit": 1 if failures else limit}
-        rows = sorted(connection.execute(_DUE, asked).fetchall())
+        wanted = 1 if failures else limit
+        asked = {"party": party, "now": now, "limit": wanted}
+        rows = connection.execute(_DUE, asked).fetchall()
+        if len(rows) < wanted:
+            connection.execute(_ORDER, {"party": party, "limit": _ORDERED_AT_ONCE})
+            rows = connection.execute(_DUE, asked).fetchall()
         messages = []
-        for row in rows:
+        for row in sorted(rows):
             message = _message(row, number)
             messages.append(message)
             number += message.number == number

@@ -19,8 +19,8 @@ from tests.roaming_ocpi.relay.taking_partner import (
 from tests.tree import ROOT
 
 TNM = "NL-TNM"
-LANES = 120
-KILLS = 5
+LANES = 250
+KILLS = 6
 
 
 async def test_a_relay_that_is_killed_again_and_again_sends_all_in_order(database: str) -> None:
@@ -32,7 +32,7 @@ async def test_a_relay_that_is_killed_again_and_again_sends_all_in_order(databas
 
     async with taking(TakingPartner()) as partner:
         for _ in range(KILLS):
-            await relayed_and_killed(database, partner.url, chance.uniform(0.02, 0.3))
+            await relayed_and_killed(database, partner.url, chance.uniform(0.02, 0.15))
         killed_after = len(partner.order)
         async with relaying(database, {TNM: link_of(TNM, partner.url)}):
             await until_empty(database)
