@@ -21,8 +21,8 @@ from ledger.rating.entitlements import Entitlements
 from ledger.rating.price_so_far import NoPrice, price_so_far
 from ledger.sessions.session import ChargingSession
 from ledger.worker.session_rows import RECENT
+from ledger.worker.station_now import station_now
 from projections.heard_session import heard_session
-from projections.stations.history import station_now
 from tariffs.model.usage import Activity
 from tariffs.quantities import money_of_minor
 

@@ -25,8 +25,8 @@ from ledger.rating.entitlements import Entitlements
 from ledger.rating.price_so_far import NoPrice, PriceSoFar, price_so_far
 from ledger.sessions.states import PRICED, UNFINISHED
 from ledger.worker.session_rows import RECENT
+from ledger.worker.station_now import StationNow, station_now
 from projections.sessions import SessionCost, SessionSummary
-from projections.stations.history import StationNow, station_now
 
 logger = logging.getLogger(__name__)
 

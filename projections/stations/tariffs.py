@@ -13,9 +13,9 @@ from ledger.declared.store import load_declarations
 from ledger.master_data.tariff_versions import TariffVersion
 from ledger.rating.basis import terms_of
 from ledger.worker.session_rows import RECENT
+from ledger.worker.station_now import station_now
 from projections.errors import ProjectionError
 from projections.session_costs import HEARD
-from projections.stations.history import station_now
 
 
 class NoTariffError(ProjectionError):

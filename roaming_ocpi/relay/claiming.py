@@ -1,7 +1,8 @@
 """The outbox as the relay works it off: ordered, claimed in portions, noted.
 
 The relay alone gives messages their place, for it alone takes them away: whoever puts one cannot
-see what is being put or taken at the same moment.
+see what is being put or taken at the same moment. In a lane an update of the session comes first,
+then what was put first.
 
     new -> waiting  it is the first of its lane, or those before it are gone
     new -> behind   another of its lane is there
@@ -28,7 +29,7 @@ from roaming_ocpi.relay.outgoing import MessageKind, Outgoing
 LEASE: Final = "roaming_relay"
 LEASE_SECONDS: Final = 6.0
 """After how long another process sends in place of one that is gone without a word."""
-_ORDERED_AT_ONCE: Final = 500
+_ORDERED_AT_ONCE: Final = 256
 
 _BUSY: LiteralString = """
 SELECT asked.party FROM unnest(%(parties)s::text[]) AS asked (party)
@@ -45,7 +46,8 @@ WITH fresh AS (
 )
 UPDATE outgoing AS this SET state = CASE WHEN EXISTS (
     SELECT FROM outgoing AS earlier
-    WHERE earlier.party = this.party AND earlier.lane = this.lane AND earlier.id < this.id
+    WHERE earlier.party = this.party AND earlier.lane = this.lane
+    AND (earlier.kind <> 'session', earlier.id) < (this.kind <> 'session', this.id)
     AND NOT (earlier.state = 'dead' AND earlier.kind = 'session')
 ) THEN 'behind' ELSE 'waiting' END
 FROM fresh WHERE this.id = fresh.id
@@ -55,7 +57,8 @@ INSERT INTO outgoing_party AS standing (party) VALUES (%s)
 ON CONFLICT (party) DO UPDATE SET party = excluded.party
 RETURNING next_number, failures, refusals
 """
-# Two of one lane wait only where the first was put by somebody whose commit came late.
+# Two of one lane wait where an update of its session came while a CDR was tried, or where the first
+# was put by somebody whose commit came late.
 _DUE: LiteralString = """
 SELECT DISTINCT ON (lane)
        id, party, kind, subject, lane, version, number, attempts, failures, is_begun
@@ -63,7 +66,7 @@ FROM (
     SELECT * FROM outgoing WHERE party = %(party)s AND state = 'waiting' AND next_at <= %(now)s
     ORDER BY next_at, id LIMIT %(limit)s
 ) AS due
-ORDER BY lane, id
+ORDER BY lane, kind <> 'session', id
 """
 _BEGIN: LiteralString = """
 UPDATE outgoing SET number = given.number, is_begun = true
@@ -98,7 +101,8 @@ _NEXT: LiteralString = """
 UPDATE outgoing SET state = 'waiting'
 FROM unnest(%s::text[]) AS left_lane (lane), LATERAL (
     SELECT id FROM outgoing AS rest WHERE rest.party = %s AND rest.lane = left_lane.lane
-    AND NOT (rest.state = 'dead' AND rest.kind = 'session') ORDER BY id LIMIT 1
+    AND NOT (rest.state = 'dead' AND rest.kind = 'session')
+    ORDER BY rest.kind <> 'session', id LIMIT 1
 ) AS first
 WHERE outgoing.id = first.id AND outgoing.state = 'behind'
 """
@@ -161,12 +165,15 @@ def claim(
     """
     with connection.transaction():
         hold_lease(connection, lease, seconds=LEASE_SECONDS)
-        connection.execute(_ORDER, {"party": party, "limit": _ORDERED_AT_ONCE})
         [(number, failures, refusals)] = connection.execute(_STANDING, (party,)).fetchall()
-        asked = {"party": party, "now": now, "limit": 1 if failures else limit}
-        rows = sorted(connection.execute(_DUE, asked).fetchall())
+        wanted = 1 if failures else limit
+        asked = {"party": party, "now": now, "limit": wanted}
+        rows = connection.execute(_DUE, asked).fetchall()
+        if len(rows) < wanted:
+            connection.execute(_ORDER, {"party": party, "limit": _ORDERED_AT_ONCE})
+            rows = connection.execute(_DUE, asked).fetchall()
         messages = []
-        for row in rows:
+        for row in sorted(rows):
             message = _message(row, number)
             messages.append(message)
             number += message.number == number

@@ -14,9 +14,9 @@ from deploy.settings import NAMES
 from ledger.books.decisions_store import rated_sessions
 from ledger.declared.store import load_declarations
 from ledger.rating.decisions import SessionRevision
+from ledger.worker.station_now import station_now
 from projections.session_costs import with_costs
 from projections.sessions import SessionCost, list_sessions
-from projections.stations.history import station_now
 from tests.charging_day import (
     MORNING,
     PARTITIONS,
