@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from psycopg import Connection
 
 from ledger.database import connect
@@ -20,18 +21,14 @@ PARTNER, ENTITY, OUR_PARTY = "NL-TNM", "watt", "DE-HBC"
 MARCH = "2026-03"
 IN_MARCH = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 IN_APRIL = datetime(2026, 4, 2, 8, tzinfo=UTC)
+US = LegalEntity(
+    name="Watt GmbH", country="DE", time_zone="Europe/Berlin", invoice_prefix="WL", party=OUR_PARTY
+)
 
 
 def declare_partner(dsn: str, **given: Any) -> Declarations:  # noqa: ANN401
-    """Declare us and a partner, with what is *given* of it; return the declarations."""
+    """Declare a partner, with what is *given* of its terms, and us unless that was done."""
     terms = {"vat_percent": Decimal(19), "vat_id": "NL123456782B90", **given}
-    seller = LegalEntity(
-        name="Watt GmbH",
-        country="DE",
-        time_zone="Europe/Berlin",
-        invoice_prefix="WL",
-        party=OUR_PARTY,
-    )
     partner = Partner(
         name="TNM B.V.",
         legal_entity=ENTITY,
@@ -40,15 +37,14 @@ def declare_partner(dsn: str, **given: Any) -> Declarations:  # noqa: ANN401
     )
     with connect(dsn) as connection:
         make_tables(connection)
-        declare(
-            connection,
-            [
-                Change(kind=Kind.LEGAL_ENTITY, key=ENTITY, entity=seller),
-                Change(kind=Kind.PARTNER, key=PARTNER, entity=partner),
-            ],
-            by="test",
-            at=datetime(2026, 1, 1, tzinfo=UTC),
-        )
+        seller = load_declarations(connection).legal_entity(ENTITY, IN_MARCH) or US
+        us = msgspec.structs.replace(seller, party=OUR_PARTY)
+        changes = [
+            Change(kind=Kind.LEGAL_ENTITY, key=ENTITY, entity=us),
+            Change(kind=Kind.PARTNER, key=PARTNER, entity=partner),
+        ]
+        at = datetime(2026, 1, 1, tzinfo=UTC) if seller is US else IN_MARCH
+        declare(connection, changes, by="test", at=at)
         return load_declarations(connection)
 
 
