@@ -75,7 +75,7 @@ def read_lines(
 ) -> Iterator[tuple[int, _T]]:
     """Yield what *read* makes of each line, and its number; the rest goes to *problems*.
 
-    Numbers begin at 1. *file*: CSV with a line of headings, or lines of JSON; which, its first character says.
+    Numbers begin at 1. *file*: CSV with headings, or lines of JSON, as its first character says.
     """
     lines = _lines(file, problems)
     first = next(lines, None)
