@@ -21,6 +21,7 @@ from projections.replay.allowances import allowance_sums
 from projections.replay.decisions import compare_decisions
 from projections.replay.invoices import InvoiceComparison
 from projections.replay.refilling import Progress, Refill
+from projections.replay.settlements import compare_settlements
 
 SHOWN_MAX: Final = 20
 BOOKS: Final = "books"
@@ -44,12 +45,12 @@ SELECT * FROM {schema}.session_decision AS decision WHERE NOT EXISTS (
 JOURNAL_ENTRIES: LiteralString = """
 SELECT entry_id, legal_entity, booked_at, period, original_period, session_id, revision
 FROM {schema}.journal_entry
-WHERE entry_id !~ '^(invoice|credit|prepaid|settled|accrued|accrued_reversed):'
+WHERE entry_id !~ '^(invoice|credit|prepaid|settled|accrued|accrued_reversed|settlement.*):'
 AND (session_id IS NULL OR (session_id, revision) NOT IN ({later}))
 """
 POSTINGS: LiteralString = """
 SELECT * FROM {schema}.posting
-WHERE entry_id !~ '^(invoice|credit|prepaid|settled|accrued|accrued_reversed):'
+WHERE entry_id !~ '^(invoice|credit|prepaid|settled|accrued|accrued_reversed|settlement.*):'
 AND entry_id NOT IN (
     SELECT entry_id FROM {schema}.journal_entry WHERE (session_id, revision) IN ({later})
 )
@@ -201,7 +202,10 @@ def _compare(connection: Connection[Any], dsn: str, schema: str, lines: int) -> 
         )
         different: Counter[str] = Counter()
         for what, name, kept, again in chain(
-            decisions, allowance_sums(connection), invoices.compare()
+            decisions,
+            allowance_sums(connection),
+            compare_settlements(connection),
+            invoices.compare(),
         ):
             compared[what] = compared.get(what, 0) + 1
             if kept != again:

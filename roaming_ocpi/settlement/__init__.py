@@ -1,1 +1,1 @@
-"""What we and a partner owe each other: completeness, statements, their invoices line by line."""
+"""That both sides have the same CDRs, what is settled for them, and invoices held against them."""

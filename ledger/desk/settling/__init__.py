@@ -1,0 +1,1 @@
+"""What people do about settlements with roaming partners."""

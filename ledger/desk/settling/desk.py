@@ -1,0 +1,303 @@
+"""Settling with roaming partners: reckoned from what there is, proposed, disputed, agreed.
+
+To agree is one transaction: the decision, its number, which CDRs it settles, what it posts. What
+was proposed is reckoned again in it, so that nobody agrees to what has changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import Any, Final, LiteralString, NamedTuple, cast
+
+from psycopg import Connection
+
+from ledger.books.feed import DESK_PARTITION
+from ledger.books.journal import store_entries
+from ledger.books.periods import (
+    ClosedMonths,
+    load_marks,
+    lock_documents,
+    month_after,
+    month_begins,
+)
+from ledger.database import dsn_of
+from ledger.declared.declarations import Declarations, Kind
+from ledger.desk.closing.legal_entity import calendar_of
+from ledger.desk.settling.refusals import (
+    ImplausibleSettlementError,
+    MonthNotOverError,
+    NothingToSettleError,
+    ReasonlessDisputeError,
+    UndeclaredPartnerError,
+)
+from ledger.master_data.partners import Partner
+from ledger.partners.party import BadPartyError, check_party
+from ledger.settlements.candidates import SettlementScope, candidates, settle, settled_cdrs
+from ledger.settlements.entries import posted_before, settlement_entries
+from ledger.settlements.netting import settlement_of
+from ledger.settlements.record import (
+    ChangedSettlementError,
+    PartnerSettlement,
+    SettlementKey,
+    SettlementState,
+)
+from ledger.settlements.settlements import PartnerSettlements
+from ledger.settlements.statement import CdrSide, Settlement, SettlementTerms
+from tariffs.model.canonical import canonical_json
+
+_MINOR_MAX: Final = 10**15
+_MOMENT: Final = timedelta(microseconds=1)
+
+_PLACE: LiteralString = """
+SELECT coalesce(max(place), 0) + 1 FROM partner_settlement WHERE legal_entity = %s AND year = %s
+"""
+_RECORD: LiteralString = """
+INSERT INTO partner_settlement (number, legal_entity, year, place, party, month, currency,
+    due_minor, agreed_at, agreed_by, period, body, sha256)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+class SettlementStanding(NamedTuple):
+    """A settlement as it stands: what there is to settle now, or, once agreed, what was.
+
+    `is_current`: what is on record is what there is now.
+    """
+
+    record: PartnerSettlement
+    settlement: Settlement
+    is_current: bool
+
+
+class _Agreed(NamedTuple):
+    """What goes into the rows of a settlement beside itself."""
+
+    number: str
+    year: int
+    place: int
+    by: str
+    at: datetime
+    country: str
+
+
+class SettlementDesk:
+    """Where settlements are made; *connection* is to the books."""
+
+    def __init__(
+        self, connection: Connection[Any], records: PartnerSettlements, declared: Declarations
+    ) -> None:
+        self._connection, self._records, self._declared = connection, records, declared
+
+    def scopes(
+        self, party: str, month: str, *, by_statement: bool = False
+    ) -> list[SettlementScope]:
+        """Return what there is, or was, to settle with a partner for a month.
+
+        Args:
+            party: The partner's key.
+            month: As "2026-03", in the calendar of the legal entity that has the contract.
+            by_statement: What is corrected goes to it by the settlement alone.
+
+        Raises:
+            UndeclaredPartnerError: If it was not declared by the month's end.
+        """
+        entity = self._partner(party, month).legal_entity
+        calendar = calendar_of(self._declared, entity)
+        scope = SettlementScope(
+            party=party,
+            legal_entity=entity,
+            month=month,
+            begins_at=month_begins(month, calendar),
+            ends_at=month_begins(month_after(month), calendar),
+            by_statement=by_statement,
+        )
+        return [
+            scope._replace(legal_entity=each, currency=currency)
+            for each, currency in scope.groups(self._connection)
+        ]
+
+    def standing(self, scope: SettlementScope) -> SettlementStanding:
+        """Return how a settlement stands."""
+        record = self._records.find(_key(scope))
+        if record.state == SettlementState.AGREED.value:
+            return SettlementStanding(record, record.settlement, is_current=True)
+        settlement = self._reckon(scope)
+        is_current = canonical_json(settlement).decode() == record.text
+        return SettlementStanding(record, settlement, is_current=is_current)
+
+    def propose(self, scope: SettlementScope, *, by: str, at: datetime) -> SettlementStanding:
+        """Record what there is to settle now as what is proposed to the partner.
+
+        Raises:
+            MonthNotOverError: If the month is not over.
+            IllegalSettlementMoveError: If it is agreed.
+            ContendedSettlementError: If somebody else changed it meanwhile.
+        """
+        _check_over(scope, at)
+        record, settlement = self._records.find(_key(scope)), self._reckon(scope)
+        record.propose(settlement, by=by, at=at)
+        self._records.keep(record)
+        return SettlementStanding(record, settlement, is_current=True)
+
+    def dispute(
+        self, scope: SettlementScope, *, by: str, at: datetime, reason: str
+    ) -> SettlementStanding:
+        """Record that one side does not agree to what was proposed, and why.
+
+        Raises:
+            IllegalSettlementMoveError: If nothing is proposed.
+            ReasonlessDisputeError: If no reason is given.
+        """
+        if not reason.strip():
+            raise ReasonlessDisputeError(scope.party)
+        record = self._records.find(_key(scope))
+        record.dispute(by=by, at=at, reason=reason)
+        self._records.keep(record)
+        return self.standing(scope)
+
+    def agree(self, scope: SettlementScope, *, by: str, at: datetime) -> SettlementStanding:
+        """Record that both sides agreed, number and book it; what nobody proposed is, first.
+
+        Raises:
+            MonthNotOverError: If the month is not over.
+            IllegalSettlementMoveError: If it is disputed, or agreed already.
+            ChangedSettlementError: If there is something else to settle than what was proposed.
+            NothingToSettleError: If there is nothing to settle.
+            ImplausibleSettlementError: If it comes to more than anybody owes.
+        """
+        _check_over(scope, at)
+        with self._connection.transaction():
+            # One at a time takes a number, and no month closes meanwhile.
+            lock_documents(self._connection)
+            record = self._records.find(_key(scope))
+            settlement = self._reckon(scope)
+            if record.state == SettlementState.OPEN.value:
+                record.propose(settlement, by=by, at=at)
+            agreed = self._numbered(scope, by=by, at=at)
+            record.agree(settlement, number=agreed.number, by=by, at=at)
+            _check_plausible(record.key, settlement)
+            book = partial(_book, scope=scope, settlement=settlement, agreed=agreed)
+            self._records.keep(record, within=book)
+        return SettlementStanding(record, settlement, is_current=True)
+
+    def _reckon(self, scope: SettlementScope) -> Settlement:
+        partner = self._partner(scope.party, scope.month)
+        terms = SettlementTerms(
+            legal_entity=scope.legal_entity,
+            party=scope.party,
+            month=scope.month,
+            currency=scope.currency,
+            session_fee=partner.session_fee,
+            vat_percent=partner.vat_percent,
+        )
+        with self._connection.transaction():
+            sent = candidates(self._connection, scope, CdrSide.SENT)
+            received = candidates(self._connection, scope, CdrSide.RECEIVED)
+            return settlement_of(sent, received, terms)
+
+    def _partner(self, party: str, month: str) -> Partner:
+        """Return the partner as it was declared when the month ended, or by now."""
+        try:
+            check_party(party)
+        except BadPartyError:
+            raise UndeclaredPartnerError(party) from None
+        rows = [
+            row
+            for row in self._declared.history(Kind.PARTNER, party)
+            if isinstance(row.entity, Partner)
+        ]
+        if not rows:
+            raise UndeclaredPartnerError(party)
+        calendar = calendar_of(self._declared, cast("Partner", rows[-1].entity).legal_entity)
+        ends_at = month_begins(month_after(month), calendar)
+        found = self._declared.partner(party, ends_at - _MOMENT)
+        return found or cast("Partner", rows[-1].entity)
+
+    def _numbered(self, scope: SettlementScope, *, by: str, at: datetime) -> _Agreed:
+        entity = self._declared.legal_entity(scope.legal_entity, at)
+        if entity is None:
+            raise UndeclaredPartnerError(scope.party)
+        year = at.astimezone(calendar_of(self._declared, scope.legal_entity)).year
+        [(place,)] = self._connection.execute(_PLACE, (scope.legal_entity, year)).fetchall()
+        number = f"{entity.invoice_prefix}-RS-{year}-{place:06d}"
+        return _Agreed(number, year, place, by, at, entity.country)
+
+
+@contextmanager
+def settlement_desk(
+    connection: Connection[Any], declared: Declarations
+) -> Iterator[SettlementDesk]:
+    """Open the desk on the database of *connection*."""
+    with PartnerSettlements(dsn_of(connection)) as records:
+        yield SettlementDesk(connection, records, declared)
+
+
+def _book(
+    connection: Connection[Any], *, scope: SettlementScope, settlement: Settlement, agreed: _Agreed
+) -> None:
+    """Write the rows of an agreed settlement, in the transaction of its event."""
+    closed = ClosedMonths(load_marks(connection, DESK_PARTITION))
+    period = closed.month_for(scope.legal_entity, scope.month)
+    body = canonical_json(settlement)
+    row = (
+        agreed.number,
+        scope.legal_entity,
+        agreed.year,
+        agreed.place,
+        scope.party,
+        scope.month,
+        scope.currency,
+        settlement.due_minor,
+        agreed.at,
+        agreed.by,
+        period,
+        body,
+        sha256(body).digest(),
+    )
+    connection.execute(_RECORD, row)
+    settle(
+        connection, scope, agreed.number, [(each.side, each.cdr_id) for each in settlement.excluded]
+    )
+    # A CDR that came between the reckoning and here is not what was agreed to.
+    again = settlement_of(
+        settled_cdrs(connection, agreed.number, CdrSide.SENT),
+        settled_cdrs(connection, agreed.number, CdrSide.RECEIVED),
+        settlement.terms,
+    )
+    if (again.sent, again.received) != (settlement.sent, settlement.received):
+        raise ChangedSettlementError(_key(scope))
+    entries = settlement_entries(
+        agreed.number,
+        settlement,
+        posted_before(connection, agreed.number, scope.currency),
+        country=agreed.country,
+        booked_at=agreed.at,
+        period=period,
+    )
+    store_entries(connection, entries)
+
+
+def _key(scope: SettlementScope) -> SettlementKey:
+    return SettlementKey(
+        legal_entity=scope.legal_entity,
+        party=scope.party,
+        month=scope.month,
+        currency=scope.currency,
+    )
+
+
+def _check_over(scope: SettlementScope, at: datetime) -> None:
+    if at < scope.ends_at:
+        raise MonthNotOverError(scope.month, scope.ends_at)
+
+
+def _check_plausible(key: SettlementKey, settlement: Settlement) -> None:
+    if settlement.is_empty:
+        raise NothingToSettleError(key)
+    for side in (settlement.sent, settlement.received):
+        if max(abs(side.net_minor), abs(side.gross_minor)) > _MINOR_MAX:
+            raise ImplausibleSettlementError(key)

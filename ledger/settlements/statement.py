@@ -1,0 +1,142 @@
+"""A settlement with a roaming partner, as values: what each side delivered, and what is due.
+
+Amounts of CDRs and of lines are exact, in major units of the currency and before taxes; what is
+owed is in minor units. What takes back (a credit) is below 0, its energy too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+
+class CdrSide(StrEnum):
+    """Who delivered: our CDRs to the partner, which owes them, or its CDRs to us."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
+class SettledKind(StrEnum):
+    """A CDR, or one that takes another back."""
+
+    CDR = "cdr"
+    CREDIT = "credit"
+
+
+class SettledCdr(NamedTuple):
+    """A CDR as it is settled.
+
+    `cdr_key` is its id without case (OCPI: CiString), `credits` the id that a credit takes back.
+    `tax`: as the CDR says, None: it says none. `is_earlier`: of a month before the one that is
+    settled. `is_correction`: the partner's OCPI 2.1.1 has no credits, so the settlement says it.
+    `is_disputed`: excluded until that is decided.
+    """
+
+    side: CdrSide
+    cdr_key: str
+    cdr_id: str
+    kind: SettledKind
+    credits: str | None
+    session_ref: str | None
+    ended_at: datetime
+    net: Decimal
+    tax: Decimal | None
+    energy_wh: Decimal
+    is_earlier: bool = False
+    is_correction: bool = False
+    is_disputed: bool = False
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether it takes a CDR back: a credit, or a negative CDR in place of one (2.1.1)."""
+        return self.kind is SettledKind.CREDIT or self.net < 0
+
+
+class SettlementTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """On what a settlement is reckoned, as declared with the partner (`Partner`).
+
+    `session_fee`: per CDR, owed by who receives it. `vat_percent`: None: the buyer owes the tax.
+    """
+
+    legal_entity: str
+    party: str
+    month: str
+    currency: str
+    session_fee: Decimal = Decimal(0)
+    vat_percent: Decimal | None = None
+
+
+class LineCode(StrEnum):
+    """What a line of a settlement is about; `english.py` has the words."""
+
+    CDRS = "cdrs"
+    CREDITS = "credits"
+    CORRECTIONS = "corrections"
+    """Credits and replacements that the partner's version of OCPI cannot carry as CDRs."""
+    FEES = "fees"
+    ROUNDING = "rounding"
+    """Of the sum of exact CDRs to a whole minor unit."""
+    TAX_DIFFERENCE = "tax_difference"
+    """The tax is the settlement's, of its sum: what it differs by from the CDRs' taxes."""
+
+
+class SettlementLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line: so many CDRs (fees: sessions), their energy, and amounts."""
+
+    code: LineCode
+    count: int
+    energy_wh: Decimal
+    net: Decimal
+    tax: Decimal
+
+
+class SettlementSide(msgspec.Struct, frozen=True, kw_only=True):
+    """What one side delivered. The lines sum to the totals, to the last digit.
+
+    `count`: CDRs of any kind; `earlier`: those of them that are of an earlier month; `untaxed`:
+    those that say no tax. `digest` is of their ids, kinds, energies and nets: both sides reckon
+    the same one from the same CDRs, in whatever order they have them.
+    """
+
+    lines: tuple[SettlementLine, ...]
+    count: int
+    earlier: int
+    untaxed: int
+    energy_wh: Decimal
+    net_minor: int
+    tax_minor: int
+    gross_minor: int
+    digest: str
+
+
+class ExcludedCdr(msgspec.Struct, frozen=True, kw_only=True):
+    """A CDR that is not settled yet: disputed, or the credit of one that is."""
+
+    side: CdrSide
+    cdr_id: str
+    kind: SettledKind
+    net: Decimal
+    energy_wh: Decimal
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What is between a partner and us for a month, in one currency.
+
+    `due_minor`: above 0 the partner owes it to us, below 0 we owe it.
+    """
+
+    terms: SettlementTerms
+    sent: SettlementSide
+    received: SettlementSide
+    due_minor: int
+    excluded: tuple[ExcludedCdr, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is to be settled."""
+        return not (self.sent.count or self.received.count)

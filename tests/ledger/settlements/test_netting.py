@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.settlements.netting import settlement_of
+from ledger.settlements.statement import (
+    CdrSide,
+    LineCode,
+    SettledCdr,
+    SettledKind,
+    Settlement,
+    SettlementSide,
+    SettlementTerms,
+)
+from tariffs.currencies import currency_exponent
+
+AT = datetime(2026, 3, 14, tzinfo=UTC)
+
+
+def terms(**given_: Any) -> SettlementTerms:  # noqa: ANN401
+    values = {"vat_percent": Decimal(19), "currency": "EUR", **given_}
+    return SettlementTerms(legal_entity="watt", party="NL-TNM", month="2026-03", **values)
+
+
+def cdr(cdr_id: str, net: str, tax: str | None = None, **given_: Any) -> SettledCdr:  # noqa: ANN401
+    values = {"side": CdrSide.SENT, "kind": SettledKind.CDR, "credits": None, **given_}
+    return SettledCdr(
+        cdr_key=cdr_id.lower(),
+        cdr_id=cdr_id,
+        session_ref=None,
+        ended_at=AT,
+        net=Decimal(net),
+        tax=None if tax is None else Decimal(tax),
+        energy_wh=values.pop("energy_wh", Decimal(-10_000 if net.startswith("-") else 10_000)),
+        **values,
+    )
+
+
+def credit(cdr_id: str, net: str, of: str, **given_: Any) -> SettledCdr:  # noqa: ANN401
+    return cdr(cdr_id, net, kind=SettledKind.CREDIT, credits=of, **given_)
+
+
+def lines(side: SettlementSide) -> dict[LineCode, tuple[int, Decimal, Decimal]]:
+    return {each.code: (each.count, each.net, each.tax) for each in side.lines}
+
+
+def test_the_net_is_the_sum_of_nets_and_the_tax_is_reckoned_once_on_it() -> None:
+    sent = [cdr("A", "10.00", "1.90"), cdr("B", "0.03", "0.01"), cdr("C", "0.03", "0.01")]
+
+    side = settlement_of(sent, [], terms()).sent
+
+    assert (side.net_minor, side.tax_minor, side.gross_minor) == (1006, 191, 1197)
+    assert lines(side) == {
+        LineCode.CDRS: (3, Decimal("10.06"), Decimal("1.92")),
+        LineCode.TAX_DIFFERENCE: (0, Decimal(0), Decimal("-0.01")),
+    }
+
+
+def test_what_is_finer_than_a_cent_is_rounded_once_and_named() -> None:
+    side = settlement_of([], [cdr("A", "10.004"), cdr("B", "5.001")], terms()).received
+
+    assert side.net_minor == 1501
+    assert lines(side)[LineCode.ROUNDING] == (0, Decimal("0.005"), Decimal(0))
+    assert side.untaxed == 2
+
+
+def test_both_are_netted_to_one_amount_due() -> None:
+    sent, received = [cdr("A", "15.01")], [cdr("B", "6.00", side=CdrSide.RECEIVED)]
+
+    assert settlement_of(sent, received, terms()).due_minor == 1786 - 714
+
+
+def test_a_buyer_that_owes_the_tax_itself_is_asked_for_the_net() -> None:
+    side = settlement_of([cdr("A", "10.00", "1.90")], [], terms(vat_percent=None)).sent
+
+    assert (side.tax_minor, side.gross_minor) == (0, 1000)
+    assert lines(side)[LineCode.TAX_DIFFERENCE] == (0, Decimal(0), Decimal("-1.90"))
+
+
+def test_a_fee_is_owed_for_each_cdr_that_stands() -> None:
+    sent = [cdr("A", "10.00"), credit("A-", "-10.00", "A"), cdr("A2", "9.00"), cdr("B", "0")]
+
+    side = settlement_of(sent, [], terms(session_fee=Decimal("0.25"))).sent
+
+    assert lines(side)[LineCode.FEES] == (2, Decimal("0.50"), Decimal("0.095"))
+    assert (side.net_minor, side.tax_minor) == (950, 181)
+
+
+def test_a_disputed_cdr_is_excluded_with_its_credit() -> None:
+    sent = [
+        cdr("A", "10.00", is_disputed=True),
+        credit("A-", "-9.00", "a"),
+        cdr("B", "5.00"),
+    ]
+
+    settlement = settlement_of(sent, [], terms())
+
+    assert settlement.sent.net_minor == 500
+    assert [each.cdr_id for each in settlement.excluded] == ["A", "A-"]
+
+
+def test_a_disputed_cdr_of_which_nothing_is_left_is_settled_with_its_credit() -> None:
+    sent = [cdr("A", "10.00", is_disputed=True), credit("A-", "-10.00", "a"), cdr("A2", "8.00")]
+
+    settlement = settlement_of(sent, [], terms())
+
+    assert settlement.excluded == ()
+    assert (settlement.sent.net_minor, settlement.sent.count) == (800, 3)
+    assert settlement.sent.energy_wh == 10_000
+
+
+def test_a_disputed_credit_does_not_take_its_cdr_along() -> None:
+    sent = [cdr("A", "10.00"), credit("A-", "-10.00", "A", is_disputed=True)]
+
+    settlement = settlement_of(sent, [], terms())
+
+    assert settlement.sent.net_minor == 1000
+    assert [each.cdr_id for each in settlement.excluded] == ["A-"]
+
+
+def test_what_an_old_version_cannot_carry_is_a_line_of_corrections() -> None:
+    sent = [
+        cdr("A", "10.00"),
+        credit("A-", "-10.00", "A", is_correction=True),
+        cdr("A2", "8.00", is_correction=True),
+    ]
+
+    side = settlement_of(sent, [], terms()).sent
+
+    assert lines(side)[LineCode.CORRECTIONS][:2] == (2, Decimal("-2.00"))
+    assert side.net_minor == 800
+
+
+def test_a_negative_cdr_counts_as_a_credit() -> None:
+    side = settlement_of([], [cdr("A", "10.00"), cdr("A-", "-10.00")], terms()).received
+
+    assert set(lines(side)) == {LineCode.CDRS, LineCode.CREDITS}
+    assert side.net_minor == side.energy_wh == 0
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor"),
+    [
+        pytest.param("JPY", 1235, id="yen have no decimals"),
+        pytest.param("KWD", 1234500, id="dinars have three"),
+    ],
+)
+def test_minor_units_are_the_currencys(currency: str, minor: int) -> None:
+    settlement = settlement_of([cdr("A", "1234.5")], [], terms(currency=currency, vat_percent=None))
+
+    assert settlement.sent.net_minor == minor
+
+
+amounts = st.decimals("-99999", "99999", places=4)
+ids = st.text("abc019-", min_size=1, max_size=4)
+
+
+@st.composite
+def cdrs(draw: st.DrawFn, side: CdrSide) -> list[SettledCdr]:
+    found: dict[str, SettledCdr] = {}
+    for cdr_id in draw(st.lists(ids, unique=True, max_size=12)):
+        of = draw(st.sampled_from([None, *found]))
+        net = draw(amounts)
+        if of is not None:
+            net = draw(st.sampled_from([-abs(net), -abs(found[of].net)]))
+        found[cdr_id] = cdr(
+            cdr_id,
+            str(net),
+            draw(st.none() | amounts.map(str)),
+            side=side,
+            kind=SettledKind.CREDIT if of else SettledKind.CDR,
+            credits=of,
+            energy_wh=draw(st.decimals(0, 99999, places=3)),
+            is_correction=draw(st.booleans()),
+            is_disputed=draw(st.booleans()),
+        )
+    return list(found.values())
+
+
+all_terms = st.builds(
+    terms,
+    currency=st.sampled_from(["EUR", "JPY", "KWD"]),
+    session_fee=st.decimals("-2", "2", places=3),
+    vat_percent=st.none() | st.decimals(0, 27, places=2),
+)
+
+
+@given(cdrs(CdrSide.SENT), cdrs(CdrSide.RECEIVED), all_terms)
+def test_lines_sum_to_the_totals_and_what_is_excluded_is_in_none(
+    sent: list[SettledCdr], received: list[SettledCdr], on: SettlementTerms
+) -> None:
+    settlement = settlement_of(sent, received, on)
+
+    left_out = {(each.side, each.cdr_id) for each in settlement.excluded}
+    scale = 10 ** currency_exponent(on.currency)
+    for side, given_ in ((settlement.sent, sent), (settlement.received, received)):
+        assert sum(each.net for each in side.lines) * scale == side.net_minor
+        assert sum(each.tax for each in side.lines) * scale == side.tax_minor
+        assert side.net_minor + side.tax_minor == side.gross_minor
+        counted = [each for each in given_ if (each.side, each.cdr_id) not in left_out]
+        assert side.count == len(counted)
+        assert side.energy_wh == sum(each.energy_wh for each in counted)
+        nets = _net_of(side, LineCode.CDRS, LineCode.CREDITS, LineCode.CORRECTIONS)
+        assert nets == sum(each.net for each in counted)
+    assert settlement.due_minor == settlement.sent.gross_minor - settlement.received.gross_minor
+
+
+@given(cdrs(CdrSide.SENT), cdrs(CdrSide.RECEIVED), all_terms, st.randoms(use_true_random=False))
+def test_both_sides_reckon_the_same_with_the_sign_changed(
+    sent: list[SettledCdr], received: list[SettledCdr], on: SettlementTerms, order: Random
+) -> None:
+    ours = settlement_of(sent, received, on)
+    their_sent, their_received = _turned(received), _turned(sent)
+    order.shuffle(their_sent)
+    order.shuffle(their_received)
+
+    theirs = settlement_of(their_sent, their_received, on)
+
+    assert (theirs.sent, theirs.received) == (ours.received, ours.sent)
+    assert theirs.due_minor == -ours.due_minor
+
+
+@given(cdrs(CdrSide.SENT), all_terms)
+def test_the_digest_tells_other_cdrs(sent: list[SettledCdr], on: SettlementTerms) -> None:
+    counted = [each._replace(is_disputed=False) for each in sent]
+    if not counted:
+        return
+    more = counted[0]._replace(net=counted[0].net + Decimal("0.0001"))
+
+    digests = {_digest(settlement_of(each, [], on)) for each in (counted, [more, *counted[1:]], [])}
+
+    assert len(digests) == 3
+
+
+def _digest(settlement: Settlement) -> str:
+    return settlement.sent.digest
+
+
+def _net_of(side: SettlementSide, *codes: LineCode) -> Decimal:
+    return sum((each.net for each in side.lines if each.code in codes), Decimal(0))
+
+
+def _turned(found: Sequence[SettledCdr]) -> list[SettledCdr]:
+    other = {CdrSide.SENT: CdrSide.RECEIVED, CdrSide.RECEIVED: CdrSide.SENT}
+    return [each._replace(side=other[each.side]) for each in found]

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from ledger.database import connect
+from ledger.desk.settling.desk import settlement_desk
+from roaming_ocpi.settlement.completeness.list_files import LineProblems
+from roaming_ocpi.settlement.completeness.listed_cdr import UnfitLineError
+from roaming_ocpi.settlement.invoices.reconciling import (
+    InvoicedMonth,
+    InvoiceLine,
+    InvoiceReconciliation,
+    invoice_line,
+    reconcile,
+)
+from tests.ledger.settlements.partner_cdrs import (
+    IN_APRIL,
+    MARCH,
+    PARTNER,
+    declare_partner,
+    received_cdr,
+)
+
+MARCH_ENDS = datetime(2026, 3, 31, 22, tzinfo=UTC)
+INVOICE = InvoicedMonth(PARTNER, MARCH, MARCH_ENDS, "EUR")
+A, B, CREDIT = (
+    InvoiceLine("A", "EUR", Decimal(10), Decimal("4.00")),
+    InvoiceLine("B", "EUR", Decimal(10), Decimal("6.00")),
+    InvoiceLine("B-", "EUR", Decimal(10), Decimal("6.00")),
+)
+
+
+@pytest.fixture
+def books(database: str) -> Iterator[Connection[Any]]:
+    """Two CDRs of the partner, a credit of one, and one that is disputed."""
+    declare_partner(database)
+    with connect(database) as connection:
+        received_cdr(connection, "A", "4.00")
+        received_cdr(connection, "B", "6.00")
+        received_cdr(connection, "B-", "-6.00", kind="credit", credits="B")
+        received_cdr(connection, "D", "9.00", verdict="disputed")
+        yield connection
+
+
+def held(
+    connection: Connection[Any], *lines: InvoiceLine, invoice: InvoicedMonth = INVOICE
+) -> InvoiceReconciliation:
+    return reconcile(connection, invoice, enumerate(lines, 2), LineProblems(), limit=10)
+
+
+def settle(database: str) -> None:
+    with (
+        connect(database) as connection,
+        settlement_desk(connection, declare_partner(database)) as desk,
+    ):
+        [scope] = desk.scopes(PARTNER, MARCH)
+        desk.agree(scope, by="anna", at=IN_APRIL)
+
+
+def test_an_invoice_of_exactly_our_cdrs_is_right(books: Connection[Any]) -> None:
+    found = held(books, A, B, CREDIT._replace(cdr_id="b-"))
+
+    assert found.is_right
+    assert (found.lines, found.payable_net) == (3, Decimal("4.00"))
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        pytest.param(B._replace(net=Decimal("6.0001")), "net", id="a hundredth of a cent"),
+        pytest.param(B._replace(energy_kwh=Decimal("10.001")), "energy", id="a Wh"),
+        pytest.param(B._replace(currency="SEK"), "currency", id="another currency"),
+    ],
+)
+def test_a_line_that_says_otherwise_is_found(
+    books: Connection[Any], line: InvoiceLine, code: str
+) -> None:
+    found = held(books, A, line, CREDIT)
+
+    assert not found.is_right
+    assert [(each.line, each.cdr_id, each.codes) for each in found.findings] == [(3, "B", (code,))]
+
+
+def test_what_we_do_not_know_or_dispute_is_not_paid(books: Connection[Any]) -> None:
+    ghost = InvoiceLine("ghost", "EUR", Decimal(1), Decimal(100))
+
+    found = held(books, A, B, CREDIT, ghost, B._replace(cdr_id="D", net=Decimal(9)))
+
+    assert {each.cdr_id: each.codes for each in found.findings} == {
+        "ghost": ("unknown",),
+        "D": ("disputed",),
+    }
+    assert found.payable_net == Decimal("4.00")
+
+
+def test_a_line_that_stands_twice_is_paid_once(books: Connection[Any]) -> None:
+    found = held(books, A, B, CREDIT, A)
+
+    assert found.counts == {"repeated": 1}
+    assert found.payable_net == Decimal("4.00")
+
+
+def test_what_is_missing_is_found_and_what_is_disputed_is_not_missed(
+    books: Connection[Any],
+) -> None:
+    found = held(books, A)
+
+    assert found.counts == {"missing": 2}
+    assert found.missing_net == Decimal("0.00")
+    assert not found.is_right
+
+
+def test_what_was_settled_for_another_month_is_not_paid_again(
+    database: str, books: Connection[Any]
+) -> None:
+    settle(database)
+    received_cdr(books, "late", "1.00")
+    april = INVOICE._replace(month="2026-04", ends_at=datetime(2026, 4, 30, 22, tzinfo=UTC))
+    late = A._replace(cdr_id="late", net=Decimal(1))
+
+    of_march = held(books, A, B, CREDIT)
+    of_april = held(books, A, late, invoice=april)
+
+    assert of_march.is_right
+    assert of_april.counts == {"settled_otherwise": 1}
+    assert of_april.payable_net == Decimal("1.00")
+
+
+def test_what_ended_later_is_not_of_this_month(books: Connection[Any]) -> None:
+    received_cdr(books, "april", "2.00", ended_at=MARCH_ENDS)
+
+    found = held(books, A, B, CREDIT, A._replace(cdr_id="april", net=Decimal(2)))
+
+    assert found.counts == {"not_of_this_month": 1}
+
+
+@pytest.mark.parametrize(("total", "is_right"), [("4.00", True), ("4.01", False)])
+def test_the_total_is_held_against_what_we_would_pay(
+    books: Connection[Any], total: str, *, is_right: bool
+) -> None:
+    only_ids = [each._replace(net=None, energy_kwh=None) for each in (A, B, CREDIT)]
+
+    found = held(books, *only_ids, invoice=INVOICE._replace(total_net=Decimal(total)))
+
+    assert found.is_right is is_right
+
+
+def test_a_line_says_at_least_its_cdr_and_net() -> None:
+    assert invoice_line({"cdr_id": "A", "net": "1.5", "energy_kwh": "", "position": "7"}) == (
+        "A",
+        None,
+        None,
+        Decimal("1.5"),
+    )
+    with pytest.raises(UnfitLineError, match="net"):
+        invoice_line({"cdr_id": "A"})
