@@ -18,7 +18,7 @@ from ledger.master_data.partners import Partner, PartnerRole
 from ledger.persons.sealing import Subject, unseal
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.spelling import decoded_token
-from roaming_ocpi.registration.store import TokenKind, digest_of, presented, prove
+from roaming_ocpi.registration.store import CredentialKind, digest_of, presented, prove
 from roaming_ocpi.server.calls import Caller, OcpiRefusedError
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from roaming_ocpi.wire.status import Status
@@ -97,7 +97,7 @@ async def caller_of(database: Pool, token: str) -> Caller | None:
             partner = decode_entity(Kind.PARTNER, body)
             if is_plain is None or not isinstance(partner, Partner):
                 continue
-            is_invited = kind == TokenKind.INVITATION or state == LinkState.INVITED
+            is_invited = kind == CredentialKind.INVITATION or state == LinkState.INVITED
             may_be_plain = is_invited or partner.plain_token or version == OcpiVersion.V2_1_1
             if is_plain and not may_be_plain:
                 raise _misspelt()

@@ -21,9 +21,9 @@ from roaming_ocpi.registration.links import Pool, spellings_of
 from roaming_ocpi.registration.spelling import decoded_token
 from roaming_ocpi.registration.store import (
     Agreed,
+    CredentialKind,
     PresentedToken,
     SpentTokenError,
-    TokenKind,
     accept,
     forget,
     new_token,
@@ -90,7 +90,7 @@ class _CredentialsSide:
     async def told(self, call: PartnerCall) -> Reply:
         """Return our credentials, with the very token that was shown: it alone is known here."""
         shown = await _shown(self._ours.database, call)
-        if shown.kind is TokenKind.ACCESS and not call.caller.is_invited:
+        if shown.kind is CredentialKind.ACCESS and not call.caller.is_invited:
             async with self._ours.database.connection() as database:
                 await prove(database, shown)
         is_plain = spellings_of(call.token)[shown.digest]
@@ -101,7 +101,7 @@ class _CredentialsSide:
     async def register(self, call: PartnerCall) -> Reply:
         """Do the handshake, for who shows the token of an invitation."""
         shown = await _shown(self._ours.database, call)
-        if shown.kind is not TokenKind.INVITATION:
+        if shown.kind is not CredentialKind.INVITATION:
             raise _not_allowed(_REGISTERED)
         return await self._agree(call, shown)
 
@@ -170,7 +170,7 @@ class _CredentialsSide:
             OcpiRefusedError: If it is not registered yet (405).
         """
         shown = await _shown(self._ours.database, call)
-        if shown.kind is not TokenKind.ACCESS or call.caller.is_invited:
+        if shown.kind is not CredentialKind.ACCESS or call.caller.is_invited:
             raise _not_allowed(_NOT_YET)
         return shown
 

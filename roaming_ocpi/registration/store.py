@@ -79,7 +79,7 @@ SELECT partner, state, version, %s, %s, %s FROM roaming_link WHERE partner = %s
 """
 
 
-class TokenKind(StrEnum):
+class CredentialKind(StrEnum):
     """What one of our tokens is for."""
 
     INVITATION = "invitation"
@@ -94,7 +94,7 @@ class PresentedToken(NamedTuple):
     digest: bytes
     number: int
     partner: str
-    kind: TokenKind
+    kind: CredentialKind
 
 
 class Agreed(NamedTuple):
@@ -144,7 +144,7 @@ async def presented(database: Database, digests: Sequence[bytes]) -> PresentedTo
     if row is None:
         return None
     digest, number, partner, kind = row
-    return PresentedToken(digest, number, partner, TokenKind(kind))
+    return PresentedToken(digest, number, partner, CredentialKind(kind))
 
 
 async def invite(
@@ -180,13 +180,13 @@ async def accept(
         if not await (await database.execute(_STILL, ([shown.digest],))).fetchone():
             raise SpentTokenError
         await database.execute(_ADD_ACCESS, (digest_of(token), shown.partner))
-        if shown.kind is TokenKind.INVITATION:
+        if shown.kind is CredentialKind.INVITATION:
             await database.execute(_SPEND, (RETRY_MINUTES, shown.number))
         # Answers that never arrived leave tokens that nobody uses: not without end.
         unused = (shown.partner, shown.partner, shown.number, UNUSED_MAX)
         await database.execute(_DROP_UNUSED, unused)
         await _register(database, shown.partner, agreed, at)
-        why = "registered" if shown.kind is TokenKind.INVITATION else "renewed"
+        why = "registered" if shown.kind is CredentialKind.INVITATION else "renewed"
         await database.execute(_NOTE, (at, shown.partner, f"{why} by the partner", shown.partner))
 
 

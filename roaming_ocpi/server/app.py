@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from litestar import Router, asgi
@@ -10,6 +11,7 @@ from litestar.openapi.spec import Components, PathItem
 from litestar.types import Receive, Scope, Send
 
 from roaming_ocpi.client.audit import Heard
+from roaming_ocpi.registration.links import prove_use
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.description import described_components, described_paths
 from roaming_ocpi.server.front.callers import FindCaller, ProveUse
@@ -32,8 +34,8 @@ def ocpi_routes(
     resources: Resources,
     *,
     find: FindCaller,
-    prove: ProveUse,
     heard: Heard,
+    prove: ProveUse | None = None,
     walls: Walls = WALLS,
     opt: Mapping[str, Any] | None = None,
 ) -> OcpiRoutes:
@@ -41,8 +43,9 @@ def ocpi_routes(
 
     Everything there is answered by one application: also what is not found or not offered comes in
     OCPI's envelope, and passes the walls. *opt* is for the application that mounts it: who may come
-    in is not its matter.
+    in is not its matter. *prove* is told of a new token's first use; None: the handshake's own is.
     """
+    prove = prove or partial(prove_use, resources.database)
     side = PartnerSide(modules, resources, find=find, prove=prove, heard=heard, walls=walls)
 
     @asgi(PREFIX, is_mount=True, copy_scope=True, opt=dict(opt or {}))
