@@ -19,7 +19,7 @@ from deploy.running.log_store import open_event_log
 from deploy.running.parts import PartContext
 from roaming_ocpi.offered import offered_modules
 from roaming_ocpi.server.app import OcpiRoutes, ocpi_routes
-from roaming_ocpi.server.partner_side import PREFIX
+from roaming_ocpi.server.partner_side import PREFIX, WALLS
 
 _HEAD_BYTES_MAX: Final = 64 << 10
 
@@ -32,6 +32,7 @@ def partner_routes(opened: OpenedRoaming) -> OcpiRoutes:
         find=opened.find,
         prove=opened.prove,
         heard=opened.audit.hear,
+        walls=WALLS,
         opt=FOR_ANYBODY,
     )
 

@@ -95,8 +95,8 @@ class IncomingReceiver:
     async def patch_session(self, call: PartnerCall) -> Reply:
         """Take parts of a session; they are in the log once this answers."""
         body, party = _object(call), own(call, call.path["country_code"], call.path["party_id"])
-        session_id = identity_of({"id": call.path["session_id"]}, "session")
         try:
+            session_id = identity_of({"id": call.path["session_id"]}, "session")
             if "id" in body:
                 _check_id(body, session_id)
             given = Given(party, body, call.text, call.now)

@@ -21,6 +21,7 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
+from roaming_ocpi.server.front.wire_request import SEGMENT_MAX
 from roaming_ocpi.server.paging import LIMIT, LIMIT_MAX
 from roaming_ocpi.server.routing import OfferedRoute
 
@@ -28,7 +29,6 @@ SCHEME: Final = "OcpiToken"
 _ENVELOPE: Final = "OcpiEnvelope"
 _JSON: Final = "application/json"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
-_TEXT_MAX: Final = 255
 _REFUSALS: Final = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
@@ -38,7 +38,9 @@ _REFUSALS: Final = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.CONFLICT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
     HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 
@@ -95,7 +97,7 @@ def _operation(offered: OfferedRoute) -> Operation:
 
 
 def _in_path(template: str) -> list[Parameter]:
-    text = Schema(type=OpenAPIType.STRING, min_length=1, max_length=_TEXT_MAX)
+    text = Schema(type=OpenAPIType.STRING, min_length=1, max_length=SEGMENT_MAX)
     return [
         Parameter(name=name, param_in="path", required=True, schema=text)
         for name in _PARAMETER.findall(template)

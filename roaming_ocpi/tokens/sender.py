@@ -103,10 +103,10 @@ class TokensSender:
             if (uid := uids.get(each.subject)) is not None
             and (written := token_object(each, uid, issuer, call.version)) is not None
         ]
-        more = len(left) > len(page)
-        # Where it is counted from stands beside the cursor, for who reads links.
-        behind = {"offset": str(asked.offset + len(page)), "after": page[-1].cursor}
-        following = behind if more else None
+        following = None
+        if len(left) > len(page):
+            # Where it is counted from stands beside the cursor, for who reads links.
+            following = {"offset": str(asked.offset + len(page)), "after": page[-1].cursor}
         return Reply(page=ObjectPage(objects, len(chosen), asked.limit, following))
 
     async def authorize(self, call: PartnerCall) -> Reply:

@@ -17,7 +17,10 @@ from roaming_ocpi.server.front.walls import Walls
 from roaming_ocpi.wire.status import Status
 from roaming_ocpi.wire.walls import check_tree
 from tariffs.ocpi.documents import OcpiError, decode_json
+from tariffs.ocpi.fields import shown
 
+SEGMENT_MAX: Final = 255
+"""Characters of a part of a path: no id of OCPI is longer."""
 _FIELDS_MAX: Final = 50
 _ID: Final = re.compile(r"[!-~]{1,128}")
 
@@ -67,9 +70,12 @@ class WireRequest:
             raise no_such_path()
         parts = self.target[len(prefix) + 1 :].removesuffix("/").split("/")
         try:
-            return [unquote_to_bytes(part).decode() for part in parts]
+            decoded = [unquote_to_bytes(part).decode() for part in parts]
         except UnicodeDecodeError:
             raise no_such_path() from None
+        if any(len(part) > SEGMENT_MAX for part in decoded):
+            raise no_such_path()
+        return decoded
 
     def query(self) -> dict[str, str]:
         """Return the parameters of the query.
@@ -94,10 +100,10 @@ class WireRequest:
         return found
 
     async def body(self) -> tuple[Any, str]:
-        """Return the body as a JSON tree with exact numbers and as text; None and "" without one.
+        """Return the body, an object, with exact numbers and as text; None and "" without one.
 
         Raises:
-            OcpiRefusedError: If it is too large, too slow, too deep or no JSON.
+            OcpiRefusedError: If it is too large, too slow, too deep or no JSON object.
             GoneError: If who sends it goes.
         """
         try:
@@ -114,6 +120,9 @@ class WireRequest:
         except OcpiError as error:
             message = f"the body cannot be taken: {error}"
             raise OcpiRefusedError.invalid(message) from None
+        if not isinstance(tree, dict):
+            message = f"the body must be an object, not {shown(tree)}"
+            raise OcpiRefusedError.invalid(message)
         return tree, content.decode("utf-8-sig")
 
     async def _read(self) -> bytes:

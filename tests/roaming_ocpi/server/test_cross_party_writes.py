@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from litestar.types import Message, Scope
 
+from deploy.clock import SystemClock
+from deploy.roaming.opening import opened_roaming
+from deploy.running.opening import prepare
+from deploy.running.parts import PartContext
+from deploy.settings import Settings
 from ledger.database import connect
+from roaming_ocpi.offered import offered_modules
 from roaming_ocpi.server.front.walls import Walls
 from roaming_ocpi.server.partner_side import PartnerSide
+from tests.roaming_ocpi.server.linked_partner import linked_partner
 from tests.roaming_ocpi.server.notes_for_partners import HUB, TNM, partners_served
 
 TRIES: Final = 10_000
@@ -59,6 +69,39 @@ async def test_of_ten_thousand_tries_at_what_is_not_theirs_none_is_accepted(data
     assert (own, kept) == (201, [("NL-TNM",)]), "the way for what is theirs is open"
 
 
+async def test_nor_is_one_at_the_modules_that_are_offered(database: str, tmp_path: Path) -> None:
+    rng, statuses = random.Random(41), set()
+    settings = replace(Settings(data=tmp_path), metrics_port=-1)
+    prepare(database, settings)
+    token = await linked_partner(database)
+    context = PartContext(settings=settings, clock=SystemClock(), dsn=database)
+    walls = Walls(partner_rate=1e9, partner_burst=1e9)
+    async with opened_roaming(context, "http://127.0.0.1:9/ocpi") as opened:
+        side = PartnerSide(
+            offered_modules(opened.resources),
+            opened.resources,
+            find=opened.find,
+            prove=opened.prove,
+            heard=opened.audit.hear,
+            walls=walls,
+        )
+        writable = [
+            each
+            for each in side.routes
+            if "{party_id}" in each.template and "hubclientinfo" not in each.template
+        ]
+        for _ in range(2_000):
+            path, body = _foreign(rng, TNM, rng.choice(writable).template)
+            method = rng.choice(METHODS)
+            status = await _asked(side, method, f"/ocpi{path}", token, body)
+            statuses.add(status)
+            assert status >= 400, (method, path, body)
+        heard = await _asked(side, "GET", "/ocpi/versions", token, {})
+
+    assert (statuses <= {400, 403, 404, 405}, heard) == (True, 200)
+    assert {400, 403} <= statuses
+
+
 def _foreign(rng: random.Random, token: str, template: str) -> tuple[str, dict[str, Any]]:
     """Return a path and an object of which at least one belongs to somebody else."""
     others = OTHERS + [
@@ -68,7 +111,7 @@ def _foreign(rng: random.Random, token: str, template: str) -> tuple[str, dict[s
     kind = rng.randrange(3)
     country, party = rng.choice(others) if kind != 1 else mine
     path = template.replace("{country_code}", country).replace("{party_id}", party)
-    path = path.replace("{id}", rng.choice(["1", "%2e%2e", "a%2Fb", "x" * 36]))
+    path = re.sub(r"\{\w+\}", lambda _: rng.choice(["1", "%2e%2e", "a%2Fb", "x" * 36]), path)
     body: dict[str, Any] = {"uid": "1"}
     if kind:
         foreign = rng.choice([("DE", "HBC"), ("NL", "TNN"), (1, None), ("NL", ["TNM"]), ("", "")])

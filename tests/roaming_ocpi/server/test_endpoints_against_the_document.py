@@ -1,0 +1,107 @@
+"""Every route for partners against its description: schemathesis asks for all that it allows.
+
+What is asked goes through the interface as it is served, with a partner that is registered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.clock import SystemClock
+from deploy.interface.serving import open_http
+from deploy.roaming import serving
+from deploy.roaming.serving import serve_interface_to_all
+from deploy.running.opening import prepare
+from deploy.running.parts import PartContext
+from deploy.settings import Settings
+from roaming_ocpi.server.partner_side import WALLS
+from tests.roaming_ocpi.server.linked_partner import linked_partner
+
+EXAMPLES = 2
+SECONDS_MAX = 150
+"""Some 40 where nothing else runs."""
+CONFIGURATION = f"""
+seed = 1
+headers = {{ Authorization = "Token ${{TOKEN}}" }}
+generation.database = "none"
+generation.max-examples = {EXAMPLES}
+request-timeout = 30
+# What a body must be is the specification's matter; there is none of ours at a random id.
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "403", "404", "405", "409"]
+checks.negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "409", "414"]
+
+[parameters]
+"path.country_code" = "NL"
+"path.party_id" = "TNM"
+
+[phases.stateful]
+enabled = false
+
+# What a version shares with the newest one is asked for once in all its borders.
+[[operations]]
+include-path-regex = "2.(1.1|2.1)"
+phases.coverage.enabled = false
+
+# It ends the connection: nothing more could be asked.
+[[operations]]
+include-path-regex = "credentials$"
+include-method = "DELETE"
+enabled = false
+"""
+
+
+@pytest.mark.timeout(SECONDS_MAX + 30)
+async def test_no_route_for_partners_does_what_its_description_does_not_say(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walls = WALLS._replace(partner_rate=1e6, partner_burst=1e6, stranger_burst=1e6)
+    monkeypatch.setattr(serving, "WALLS", walls)
+    settings = replace(Settings(data=tmp_path), metrics_port=-1)
+    prepare(database, settings)
+    token = await linked_partner(database)
+    context = PartContext(settings=settings, clock=SystemClock(), dsn=database, holder="a")
+    listener, stopping, ready = open_http("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(
+        serve_interface_to_all(context, listener, stopping=stopping, ready=ready.set)
+    )
+    await asyncio.wait({running, asyncio.create_task(ready.wait())}, return_when="FIRST_COMPLETED")
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        headers = {"Authorization": f"Token {token}"}
+        versions = await client.get("/ocpi/versions", headers=headers)
+        code, said = await _judged(address, token, tmp_path)
+        path = "/ocpi/2.2.1/credentials"
+        ended = [await client.delete(path, headers=headers) for _ in range(2)]
+    stopping.set()
+    await running
+
+    assert versions.status_code == 200, versions.text
+    assert code == 0, said[-20_000:]
+    assert [each.status_code for each in ended] == [200, 401]
+
+
+async def _judged(address: str, token: str, folder: Path) -> tuple[int | None, str]:
+    (folder / "schemathesis.toml").write_text(CONFIGURATION)
+    judging = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from schemathesis.cli import schemathesis; schemathesis()",
+        "run",
+        f"{address}/schema/openapi.json",
+        "--include-path-regex=^/ocpi",
+        "--no-color",
+        cwd=folder,
+        env={**os.environ, "TOKEN": token},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(SECONDS_MAX):
+        said, _ = await judging.communicate()
+    return judging.returncode, said.decode()
