@@ -107,10 +107,7 @@ def add(
     if folder.json:
         print_json({"partner": party, "version": made})
     else:
-        say(
-            f"{party} is declared.",
-            f"Next: `wattledger partner register {party} --invite`, or with the token it gave you.",
-        )
+        say(f"{party} is declared: `wattledger partner register {party}` comes next")
     return 0
 
 
