@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -66,8 +67,21 @@ def template_database(postgres_dsn: str) -> str:
 @pytest.fixture
 def database(postgres_dsn: str, template_database: str) -> Iterator[str]:
     """The connection string of a fresh database with every table and no rows."""
+    with _fresh(postgres_dsn, template_database) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def other_database(postgres_dsn: str, template_database: str) -> Iterator[str]:
+    """The connection string of another one: for a second instance of ours."""
+    with _fresh(postgres_dsn, template_database) as dsn:
+        yield dsn
+
+
+@contextmanager
+def _fresh(server: str, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(NUMBERS)}"
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-        yield make_conninfo(postgres_dsn, dbname=name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield make_conninfo(server, dbname=name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

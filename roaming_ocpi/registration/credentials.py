@@ -13,7 +13,7 @@ from roaming_ocpi.client.addresses import partner_url
 from roaming_ocpi.client.answers import ForbiddenAddressError
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.spelling import UnfitTokenError, checked_token
-from roaming_ocpi.registration.terms import Terms
+from roaming_ocpi.registration.terms import PartnerTerms
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.fields import JsonFields
 from tariffs.ocpi.versions import OcpiVersion
@@ -40,7 +40,9 @@ class BadCredentialsError(RoamingError):
     """A credentials object that cannot be used; it says nothing of the token in it."""
 
 
-def our_credentials(terms: Terms, version: OcpiVersion, token: str, url: str) -> dict[str, Any]:
+def our_credentials(
+    terms: PartnerTerms, version: OcpiVersion, token: str, url: str
+) -> dict[str, Any]:
     """Return our credentials object: *token* lets the partner in, *url* is where versions are."""
     country, _, party_id = terms.our_party.partition("-")
     us = {

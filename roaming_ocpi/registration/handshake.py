@@ -14,7 +14,7 @@ from roaming_ocpi.client.answers import PartnerAnswer
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.links import Pool
-from roaming_ocpi.registration.terms import Terms
+from roaming_ocpi.registration.terms import PartnerTerms
 from roaming_ocpi.registration.versions import (
     Endpoints,
     NoMutualVersionError,
@@ -50,7 +50,7 @@ class TheirSide(NamedTuple):
     endpoints: Endpoints
 
 
-def unlinked(terms: Terms, token: str, version: OcpiVersion) -> Link:
+def unlinked(terms: PartnerTerms, token: str, version: OcpiVersion) -> Link:
     """Return a link for the calls of a handshake, which is to make one."""
     return Link(
         partner=terms.party,
@@ -65,7 +65,7 @@ def unlinked(terms: Terms, token: str, version: OcpiVersion) -> Link:
 
 async def their_side(
     client: PartnerClient,
-    terms: Terms,
+    terms: PartnerTerms,
     token: str,
     url: str,
     *,

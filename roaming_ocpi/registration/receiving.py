@@ -31,7 +31,7 @@ from roaming_ocpi.registration.store import (
     prove,
     revoke,
 )
-from roaming_ocpi.registration.terms import Terms, terms_of
+from roaming_ocpi.registration.terms import PartnerTerms, terms_of
 from roaming_ocpi.registration.turns import HandshakeUnderWayError, alone_with
 from roaming_ocpi.registration.versions import NoEndpointsError, NoMutualVersionError
 from roaming_ocpi.server.calls import (
@@ -174,7 +174,7 @@ class _CredentialsSide:
             raise _not_allowed(_NOT_YET)
         return shown
 
-    async def _terms(self, call: PartnerCall) -> Terms:
+    async def _terms(self, call: PartnerCall) -> PartnerTerms:
         try:
             return terms_of(await self._ours.declared(), call.caller.partner, call.now)
         except RoamingError as error:

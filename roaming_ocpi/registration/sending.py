@@ -28,7 +28,7 @@ from roaming_ocpi.registration.store import (
     promise,
     revoke,
 )
-from roaming_ocpi.registration.terms import Terms, terms_of
+from roaming_ocpi.registration.terms import PartnerTerms, terms_of
 from roaming_ocpi.registration.turns import alone_with
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.versions import OcpiVersion
@@ -135,7 +135,7 @@ class _Steps:
     """The calls of one handshake, each with what is said of it before and when it fails."""
 
     def __init__(
-        self, terms: Terms, token: str, told: Progress, spoken: OcpiVersion | None = None
+        self, terms: PartnerTerms, token: str, told: Progress, spoken: OcpiVersion | None = None
     ) -> None:
         self.terms, self.token, self.told, self.spoken = terms, token, told, spoken
         self.new_token = new_token()
@@ -203,7 +203,9 @@ async def _sent(
         raise steps.failed(what, error) from None
 
 
-def _agreed(terms: Terms, side: TheirSide, answer: PartnerAnswer, versions_url: str) -> Agreed:
+def _agreed(
+    terms: PartnerTerms, side: TheirSide, answer: PartnerAnswer, versions_url: str
+) -> Agreed:
     try:
         theirs = their_credentials(answer.data, side.version, terms.party)
     except RoamingError as error:
@@ -219,7 +221,7 @@ def _agreed(terms: Terms, side: TheirSide, answer: PartnerAnswer, versions_url: 
     )
 
 
-async def _is_taken(ours: Handshaker, terms: Terms, theirs: Agreed, endpoint: str) -> bool:
+async def _is_taken(ours: Handshaker, terms: PartnerTerms, theirs: Agreed, endpoint: str) -> bool:
     """Say whether the partner takes the token that it just gave; it ends the older one there."""
     try:
         await get(ours.client, unlinked(terms, theirs.token, theirs.version), endpoint)

@@ -36,7 +36,7 @@ class NoPartyError(RoamingError):
         )
 
 
-class Terms(NamedTuple):
+class PartnerTerms(NamedTuple):
     """A partner as declared, and who we are to it (`our_party`, "DE-HBC")."""
 
     party: str
@@ -67,7 +67,7 @@ class Terms(NamedTuple):
         return self.partner.plain_token or version is OcpiVersion.V2_1_1
 
 
-def terms_of(declared: Declarations, party: str, at: datetime) -> Terms:
+def terms_of(declared: Declarations, party: str, at: datetime) -> PartnerTerms:
     """Return the terms with *party* that hold at *at*.
 
     Raises:
@@ -81,4 +81,4 @@ def terms_of(declared: Declarations, party: str, at: datetime) -> Terms:
     us = declared.legal_entity(partner.legal_entity, at)
     if us is None or us.party is None:
         raise NoPartyError(partner.legal_entity)
-    return Terms(party, partner, us.party, us)
+    return PartnerTerms(party, partner, us.party, us)

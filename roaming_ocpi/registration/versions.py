@@ -13,7 +13,7 @@ from ledger.master_data.partners import PartnerRole
 from roaming_ocpi.client.addresses import partner_url
 from roaming_ocpi.client.answers import ForbiddenAddressError
 from roaming_ocpi.errors import RoamingError
-from roaming_ocpi.registration.terms import Terms
+from roaming_ocpi.registration.terms import PartnerTerms
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.versions import OcpiVersion
 
@@ -56,7 +56,7 @@ def read_versions(data: object) -> dict[str, str]:
     }
 
 
-def best_version(terms: Terms, offered: Iterable[str]) -> OcpiVersion:
+def best_version(terms: PartnerTerms, offered: Iterable[str]) -> OcpiVersion:
     """Return the highest version that both may speak.
 
     Raises:
@@ -69,7 +69,7 @@ def best_version(terms: Terms, offered: Iterable[str]) -> OcpiVersion:
     return both[-1]
 
 
-def read_endpoints(data: object, version: OcpiVersion, terms: Terms) -> Endpoints:
+def read_endpoints(data: object, version: OcpiVersion, terms: PartnerTerms) -> Endpoints:
     """Return the modules of a partner's version details that we know; others are left out.
 
     Raises:
@@ -92,7 +92,7 @@ def read_endpoints(data: object, version: OcpiVersion, terms: Terms) -> Endpoint
 
 
 def _roles(
-    module: ModuleId, said: object, url: str, version: OcpiVersion, terms: Terms
+    module: ModuleId, said: object, url: str, version: OcpiVersion, terms: PartnerTerms
 ) -> Sequence[InterfaceRole]:
     """Return which of the partner's interfaces an endpoint is."""
     if module is ModuleId.CREDENTIALS:

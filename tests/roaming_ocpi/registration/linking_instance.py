@@ -27,7 +27,7 @@ from roaming_ocpi.client.audit import CallRecord
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.handshake import Handshaker
 from roaming_ocpi.registration.link import Link
-from roaming_ocpi.registration.links import Pool, caller_of, link_of
+from roaming_ocpi.registration.links import Pool, caller_of, link_of, prove_use
 from roaming_ocpi.registration.receiving import credentials_module
 from roaming_ocpi.registration.sending import Registered, register
 from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
@@ -136,8 +136,8 @@ async def linking_instance(
             address=address,
         )
         modules = [credentials_module(resources), *map(notes_module, OurSide)]
-        find = partial(caller_of, pool)
-        routes = ocpi_routes(modules, resources, find=find, heard=heard.append)
+        find, prove = partial(caller_of, pool), partial(prove_use, pool)
+        routes = ocpi_routes(modules, resources, find=find, prove=prove, heard=heard.append)
         app = Litestar([routes.router], openapi_config=None, logging_config=None)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
         stopping, ready = asyncio.Event(), asyncio.Event()

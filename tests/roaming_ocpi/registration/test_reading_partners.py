@@ -17,7 +17,7 @@ from roaming_ocpi.registration.credentials import (
 from roaming_ocpi.registration.links import spellings_of
 from roaming_ocpi.registration.spelling import decoded_token, spelt_token
 from roaming_ocpi.registration.store import digest_of
-from roaming_ocpi.registration.terms import Terms
+from roaming_ocpi.registration.terms import PartnerTerms
 from roaming_ocpi.registration.versions import (
     NoEndpointsError,
     NoMutualVersionError,
@@ -36,10 +36,10 @@ TNM = {"role": "EMSP", "party_id": "TNM", "country_code": "NL", "business_detail
 ABC = {**TNM, "role": "an unknown one", "party_id": "ABC"}
 
 
-def terms(*roles: PartnerRole, versions: tuple[str, ...] = ()) -> Terms:
+def terms(*roles: PartnerRole, versions: tuple[str, ...] = ()) -> PartnerTerms:
     partner = Partner(name="TNM", legal_entity="us", roles=roles, versions=versions)
     us = LegalEntity(name="Harbour", country="DE", time_zone="UTC", invoice_prefix="H")
-    return Terms("NL-TNM", partner, "DE-HBC", us)
+    return PartnerTerms("NL-TNM", partner, "DE-HBC", us)
 
 
 def test_our_credentials_are_flat_in_the_old_version_and_roles_since() -> None:

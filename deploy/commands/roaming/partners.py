@@ -1,0 +1,211 @@
+"""`wattledger partner add|list|show`: with whom we exchange, and how it stands with each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from cyclopts import Parameter
+
+from deploy.commands.data_folder import READ_FOLDER, ReadingFolder
+from deploy.commands.login import login
+from deploy.errors import DeployError
+from deploy.output import print_json, print_rows, say, shown
+from deploy.running.opening import opened, opened_with_log
+
+if TYPE_CHECKING:
+    from ledger.master_data.partners import Partner
+    from roaming_ocpi.registration.overview import LinkStanding
+
+Roles = Annotated[
+    list[Literal["cpo", "emsp", "hub"]], Parameter(consume_multiple=True, negative=())
+]
+Versions = Annotated[
+    list[Literal["2.1.1", "2.2.1", "2.3.0"]], Parameter(consume_multiple=True, negative=())
+]
+_DECLARED: Final = "declared"
+"""The state of a partner with whom nothing was begun."""
+_LISTED: Final = {
+    "partner": "left",
+    "name": "left",
+    "roles": "left",
+    "as": "left",
+    "state": "left",
+    "OCPI": "left",
+    "since": "left",
+}
+_MODULES: Final = {"module": "left", "its role": "left", "address": "left"}
+_CHANGES: Final = {"at": "left", "state": "left", "OCPI": "left", "by": "left", "why": "left"}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WayToPartner:
+    """How a partner is reached, and what is spoken with it."""
+
+    url: str | None = None
+    """Where its versions are, if we go to it."""
+
+    version: Versions | None = None
+    """Versions of OCPI that may be spoken with it (default: all of ours)."""
+
+    hub: str | None = None
+    """The party of the hub through which it is reached."""
+
+    plain_token: Annotated[bool, Parameter(negative=())] = False
+    """It sends and takes tokens as they are where OCPI wants Base64."""
+
+
+DIRECTLY: Final = WayToPartner()
+
+
+def add(
+    party: str,
+    *,
+    name: str,
+    legal_entity: str,
+    role: Roles,
+    way: WayToPartner = DIRECTLY,
+    by: str | None = None,
+    folder: ReadingFolder = READ_FOLDER,
+) -> int:
+    """Declare a roaming partner; what else is agreed with it stands in YAML (apply).
+
+    Args:
+        party: Its country and party id, NL-TNM.
+        name: What people call it.
+        legal_entity: Which of ours has the contract; it has a party too.
+        role: What it does: cpo has stations, emsp has drivers, hub passes on.
+        way: How it is reached.
+        by: Who declares (default: your login).
+        folder: Where.
+    """
+    from deploy.clock import SystemClock
+    from ledger.declared.changes import Change
+    from ledger.declared.declarations import Kind
+    from ledger.declared.store import load_declarations
+    from ledger.desk.apply import declare_all
+    from ledger.master_data.partners import Partner, PartnerRole
+
+    now = SystemClock().now()
+    partner = Partner(
+        name=name,
+        legal_entity=legal_entity,
+        roles=tuple(PartnerRole(each) for each in dict.fromkeys(role)),
+        versions_url=way.url,
+        versions=tuple(dict.fromkeys(way.version or ())),
+        hub=way.hub,
+        plain_token=way.plain_token,
+    )
+    with opened_with_log(folder.settings(), is_new=True) as (connection, log):
+        known = load_declarations(connection)
+        if known.partner(party, now) not in {None, partner}:
+            message = f"{party} is declared already: change it in its file, and `wattledger apply`"
+            raise DeployError(message)
+        change = Change(kind=Kind.PARTNER, key=party, entity=partner)
+        made = declare_all(connection, [change], log=log, by=by or login(), at=now, known=known)
+    if folder.json:
+        print_json({"partner": party, "version": made})
+    else:
+        say(f"{party} is declared: `wattledger partner register {party}` comes next")
+    return 0
+
+
+def listed(*, folder: ReadingFolder = READ_FOLDER) -> int:
+    """List the roaming partners, and how far the handshake with each is.
+
+    Args:
+        folder: Where.
+    """
+    from roaming_ocpi.registration.overview import standings
+
+    with opened(folder.settings()) as connection:
+        declared, links = _declared(connection), standings(connection)
+    found = [
+        {
+            "partner": party,
+            "name": partner.name if partner else None,
+            "roles": list(partner.roles) if partner else [],
+            "our_party": link.our_party if link else None,
+            "state": link.state if link else _DECLARED,
+            "version": link.version if link else None,
+            "changed_at": link.changed_at if link else None,
+        }
+        for party in sorted({*declared, *links})
+        for partner, link in [(declared.get(party), links.get(party))]
+    ]
+    if folder.json:
+        print_json(found)
+        return 0
+    print_rows("Partners", _LISTED, [list(each.values()) for each in found])
+    return 0
+
+
+def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
+    """Show what is agreed with a partner, its link, its modules, and what changed.
+
+    Args:
+        party: The partner, NL-TNM.
+        folder: Where.
+    """
+    from roaming_ocpi.registration.overview import changes_of, standings
+
+    with opened(folder.settings()) as connection:
+        partner, link = _declared(connection).get(party), standings(connection).get(party)
+        changes = changes_of(connection, party)
+    if partner is None and link is None:
+        message = f"there is no partner {party}: `wattledger partner list` shows them"
+        raise DeployError(message)
+    if folder.json:
+        print_json({"partner": party, "agreed": partner, "link": link, "changes": changes})
+        return 0
+    say(*_lines(party, partner, link))
+    if link is not None:
+        rows = [(each.identifier, each.role.lower(), each.url) for each in link.endpoints]
+        print_rows("Its modules", _MODULES, sorted(rows))
+    rows_of_changes = [(e.at, e.state, e.version, e.by, e.why) for e in changes]
+    print_rows("What changed, the latest first", _CHANGES, rows_of_changes)
+    return 0
+
+
+def _declared(connection: Any) -> dict[str, Partner]:  # noqa: ANN401 - psycopg loads later
+    """Return the partners that are declared."""
+    from deploy.clock import SystemClock
+    from ledger.declared.declarations import Kind
+    from ledger.declared.store import load_declarations
+
+    now, known = SystemClock().now(), load_declarations(connection)
+    return {
+        party: found
+        for party in known.keys(Kind.PARTNER)
+        if (found := known.partner(party, now)) is not None
+    }
+
+
+def _lines(party: str, partner: Partner | None, link: LinkStanding | None) -> list[str]:
+    lines = [f"{party}: {partner.name if partner else 'declared no more: its token is nobody'}"]
+    if partner is not None:
+        spelt = "as they are" if partner.plain_token else "in Base64 (as they are in OCPI 2.1.1)"
+        lines += [
+            f"roles          {shown(partner.roles)}; with {partner.legal_entity}",
+            f"versions       {shown(partner.versions or ('all of ours',))}",
+            f"tokens go      {spelt}",
+        ]
+        lines += [f"through        {partner.hub}"] if partner.hub else []
+    if link is None:
+        return [*lines, f"state          {_DECLARED}: `wattledger partner register {party}` begins"]
+    lines.append(f"state          {link.state}, since {shown(link.changed_at)}")
+    if link.version is not None:
+        lines += [
+            f"OCPI           {link.version}, we are {link.our_party}",
+            f"its versions   {link.versions_url}",
+            f"it speaks for  {shown(link.parties[:20])}",
+        ]
+    if link.tokens:
+        both = ": the older one holds until the new one is used" if link.tokens > 1 else ""
+        lines.append(f"our tokens     {link.tokens}, made {shown(link.token_made_at)}{both}")
+    if link.invited_until is not None:
+        lines.append(f"invited until  {shown(link.invited_until)}")
+    if link.is_locked:
+        lines.append("its token cannot be opened (was `persons` restored?): register again")
+    return lines

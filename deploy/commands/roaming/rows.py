@@ -1,0 +1,61 @@
+"""The commands of this room as data."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.commands.command import Command
+
+_MODULE: Final = "deploy.commands.roaming"
+
+ROAMING_COMMANDS: Final = (
+    Command(
+        words="partner add",
+        function=f"{_MODULE}.partners:add",
+        summary="Declare a roaming partner; what else is agreed with it stands in YAML (apply).",
+        examples=(
+            "partner add NL-TNM --name 'TNM Mobility' --legal-entity harbour --role emsp",
+            "partner add FR-CHA --name Chargeur --legal-entity us --role cpo --version 2.2.1",
+        ),
+    ),
+    Command(
+        words="partner list",
+        function=f"{_MODULE}.partners:listed",
+        summary="List the roaming partners, and how far the handshake with each is.",
+        examples=("partner list", "partner list --json"),
+    ),
+    Command(
+        words="partner show",
+        function=f"{_MODULE}.partners:show",
+        summary="Show what is agreed with a partner, its link, its modules, and what changed.",
+        examples=("partner show NL-TNM", "partner show NL-TNM --json"),
+    ),
+    Command(
+        words="partner register",
+        function=f"{_MODULE}.handshakes:register",
+        summary="Do the handshake with a partner: invite it, go to it, or renew the tokens.",
+        examples=(
+            "partner register NL-TNM --invite",
+            "partner register NL-TNM --token-stdin --url https://ocpi.tnm.example/versions",
+            "partner register NL-TNM --renew",
+        ),
+    ),
+    Command(
+        words="partner pause",
+        function=f"{_MODULE}.handshakes:pause",
+        summary="Send a partner nothing for now; what it asks is answered, and what is due waits.",
+        examples=("partner pause NL-TNM --reason 'tariffs under dispute'",),
+    ),
+    Command(
+        words="partner resume",
+        function=f"{_MODULE}.handshakes:resume",
+        summary="Go on with a partner that was paused.",
+        examples=("partner resume NL-TNM",),
+    ),
+    Command(
+        words="partner revoke",
+        function=f"{_MODULE}.handshakes:revoke",
+        summary="End the link with a partner: no token of either side holds any more.",
+        examples=("partner revoke NL-TNM --reason 'contract over'",),
+    ),
+)
