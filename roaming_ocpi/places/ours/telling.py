@@ -27,7 +27,7 @@ from roaming_ocpi.places.ours.location_sender import read_said
 from roaming_ocpi.places.ours.our_locations import our_locations
 from roaming_ocpi.places.ours.our_tariffs import our_tariffs
 from roaming_ocpi.places.ours.publication import Publication
-from roaming_ocpi.places.ours.wanted import Telling, Told, ToldKey, ToldKind, tellings
+from roaming_ocpi.places.ours.wanted import PartnerTelling, Told, ToldKey, ToldKind, tellings
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.links import links
 from roaming_ocpi.server.resources import Resources
@@ -52,7 +52,7 @@ ON CONFLICT (partner, kind, key) DO UPDATE SET sha256 = excluded.sha256,
 _FORGOTTEN: LiteralString = "DELETE FROM place_told WHERE partner = %s AND kind = %s AND key = %s"
 
 
-class PlacesTeller:
+class PartnerTeller:
     """Keeps every partner with a link up to date; the part `roaming` runs it."""
 
     def __init__(self, resources: Resources, *, look_seconds: float = LOOK_SECONDS) -> None:
@@ -76,7 +76,18 @@ class PlacesTeller:
         """Tell each partner that is linked and due what changed; return how many requests."""
         found = await links(self._resources.database)
         due = [each for each in found if each.state is LinkState.REGISTERED and self._is_due(each)]
-        return sum(await asyncio.gather(*(self.tell(each) for each in due)))
+        came = await asyncio.gather(*(self.tell(each) for each in due), return_exceptions=True)
+        count = 0
+        for link, counted in zip(due, came, strict=True):
+            if isinstance(counted, int):
+                count += counted
+            elif isinstance(counted, Exception):
+                # Of one partner; no others wait for it. Its words may name a person.
+                _LOGGER.error("%s is told later: %s", link.partner, type(counted).__name__)
+                self._wait(link)
+            else:
+                raise counted
+        return count
 
     async def tell(self, link: Link) -> int:
         """Tell the partner of *link* what it does not know yet; return how many requests."""
@@ -115,7 +126,7 @@ class PlacesTeller:
         self._waits.pop(link.partner, None)
         return count
 
-    async def _send(self, link: Link, telling: Telling) -> str | None:
+    async def _send(self, link: Link, telling: PartnerTelling) -> str | None:
         """Send one request; return why the partner refuses it, None where it took it."""
         endpoint = _endpoint(link, telling.key.module) or ""
         place = "/".join(quote(each, safe="") for each in _path(link, telling.key))

@@ -43,7 +43,7 @@ class ToldKey(NamedTuple):
         return ModuleId.TARIFFS if self.kind is ToldKind.TARIFF else ModuleId.LOCATIONS
 
 
-class Telling(NamedTuple):
+class PartnerTelling(NamedTuple):
     """One request. `body` None: DELETE.
 
     Once it was taken, `known` holds of the partner, and nothing of `forgotten` any more.
@@ -67,7 +67,7 @@ def tellings(
     locations: tuple[Sequence[OurLocation], Said] | None,
     version: OcpiVersion,
     now: datetime,
-) -> Iterator[Telling]:
+) -> Iterator[PartnerTelling]:
     """Yield what is to be said, in order: a Location names only tariffs that are there.
 
     *tariffs* or *locations* None: the partner takes none.
@@ -81,23 +81,23 @@ def tellings(
         ids = {each.tariff_id for each in tariffs}
         for key in told:
             if key.kind is ToldKind.TARIFF and key.key not in ids:
-                yield Telling("DELETE", key, None, {}, [key])
+                yield PartnerTelling("DELETE", key, None, {}, [key])
 
 
 def _new_tariffs(
     told: Told, tariffs: Sequence[OurTariff], version: OcpiVersion
-) -> Iterator[Telling]:
+) -> Iterator[PartnerTelling]:
     for tariff in tariffs:
         key = ToldKey(ToldKind.TARIFF, tariff.tariff_id)
         body = encoded(tariff.said[version])
         digest = _digest(version, body)
         if told.get(key) != digest:
-            yield Telling("PUT", key, body, {key: digest})
+            yield PartnerTelling("PUT", key, body, {key: digest})
 
 
 def _changed_locations(
     told: Told, locations: Sequence[OurLocation], said: Said, version: OcpiVersion
-) -> Iterator[Telling]:
+) -> Iterator[PartnerTelling]:
     for location in locations:
         tree = whole_location(location, said, version)
         key = ToldKey(ToldKind.LOCATION, location.location_id)
@@ -105,17 +105,17 @@ def _changed_locations(
         digests = {each: _digest(version, evse["status"]) for each, evse in statuses.items()}
         standing = _digest(version, encoded(_standing(tree)))
         if told.get(key) != standing:
-            yield Telling("PUT", key, encoded(tree), {key: standing, **digests})
+            yield PartnerTelling("PUT", key, encoded(tree), {key: standing, **digests})
             continue
         for each, evse in statuses.items():
             if told.get(each) != digests[each]:
                 body = encoded({name: evse[name] for name in _MOVING})
-                yield Telling("PATCH", each, body, {each: digests[each]})
+                yield PartnerTelling("PATCH", each, body, {each: digests[each]})
 
 
 def _gone_locations(
     told: Told, locations: Sequence[OurLocation], version: OcpiVersion, now: datetime
-) -> Iterator[Telling]:
+) -> Iterator[PartnerTelling]:
     """Yield that the EVSEs of what the partner may not see any more are REMOVED.
 
     Source: OCPI 2.2.1, mod_locations: without any valid EVSE a Location is expired.
@@ -128,7 +128,7 @@ def _gone_locations(
         evses = [key for key in told if key.key.partition("/")[0] == location.key]
         for key in evses:
             if key.kind is ToldKind.EVSE and told[key] != removed:
-                yield Telling("PATCH", key, body, {key: removed})
+                yield PartnerTelling("PATCH", key, body, {key: removed})
 
 
 def _standing(tree: Tree) -> Tree:

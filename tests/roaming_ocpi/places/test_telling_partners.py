@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -15,8 +16,9 @@ from ledger.database import connect
 from ledger.declared.declarations import Kind
 from ledger.master_data.tariff_versions import published
 from roaming_ocpi.client.http import HttpPartnerClient
-from roaming_ocpi.places.ours.telling import PlacesTeller
+from roaming_ocpi.places.ours.telling import PartnerTeller
 from roaming_ocpi.registration.link import Link, LinkState
+from roaming_ocpi.registration.store import Agreed, conclude, promise
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.versions import OcpiVersion
 from tests.roaming_ocpi.places.declared_places import (
@@ -34,13 +36,14 @@ from tests.roaming_ocpi.places.declared_places import (
 from tests.roaming_ocpi.places.places_served import NOW, US, Places, places_served
 
 THEIRS = "/emsp/2.2.1"
+EVSES = ("harbour/HB-1*1", "harbour/HB-1*2")
 PLACE, PRICE = f"{THEIRS}/locations/DE/HBC/harbour", f"{THEIRS}/tariffs/DE/HBC/DAY"
 
 
 class Told(NamedTuple):
     """A teller of ours, and the partner that it tells, which is a receiver of ours, too."""
 
-    teller: PlacesTeller
+    teller: PartnerTeller
     partner: Places
     link: Link
     asked: list[str]
@@ -75,7 +78,7 @@ async def telling(database: str, version: OcpiVersion = OcpiVersion.V2_2_1) -> A
             (ModuleId.TARIFFS, receiver): f"{address}/tariffs/",
         }
         link = Link("NL-TNM", "DE-HBC", LinkState.REGISTERED, version, US, endpoints, is_plain=True)
-        yield Told(PlacesTeller(resources), places, link, asked)
+        yield Told(PartnerTeller(resources), places, link, asked)
         await client.close()
 
 
@@ -198,3 +201,37 @@ async def test_a_partner_that_takes_neither_is_told_nothing(database: str) -> No
         asked = await nothing.once()
 
     assert asked == []
+
+
+async def registered(told: Told, partner: str, endpoints: Mapping[Any, str]) -> None:
+    """Do what a handshake comes to."""
+    assert told.partner.resources is not None
+    agreed = Agreed("DE-HBC", told.link.version, "http://x/versions", endpoints, [partner], US)
+    async with told.partner.resources.database.connection() as connection:
+        await promise(connection, partner, f"token-of-{partner}", at=NOW, by="test")
+        await conclude(connection, partner, agreed, at=NOW, by="test", why="registered")
+
+
+async def test_partners_are_told_one_beside_the_other(database: str) -> None:
+    async with telling(database) as told:
+        plain = replace(EMSP, plain_token=True)
+        partners = (change(Kind.PARTNER, key, plain) for key in ("NL-TNM", "BE-ABC"))
+        told.partner.declared = declared_in(database, *partners, at=NOW)
+        await registered(told, "NL-TNM", told.link.endpoints)
+        gone = dict.fromkeys(told.link.endpoints, "http://127.0.0.1:9/gone")
+        await registered(told, "BE-ABC", gone)
+        stop = asyncio.Event()
+        running = asyncio.create_task(told.teller.run(stop))
+        async with asyncio.timeout(10):
+            while len(told.asked) < 3:  # noqa: ASYNC110 - what the loop asks is waited for
+                await asyncio.sleep(0.01)
+        again = await told.teller.tell_all()
+        told.partner.now = NOW + timedelta(hours=1)
+        told.asked.clear()
+        await told.teller.tell_all()
+        stop.set()
+        await running
+
+    assert again == 0
+    assert told.asked == ["PUT None"]  # the one that is gone was asked once more, after its pause
+    assert {key for key, _ in troubles(database)} == {"DAY", "harbour", *EVSES}
