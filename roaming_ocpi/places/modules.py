@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from roaming_ocpi.places.hub_clients import HubClients
 from roaming_ocpi.places.location_receiver import LocationReceiver
 from roaming_ocpi.places.ours.location_sender import LocationSender
+from roaming_ocpi.places.ours.tariff_sender import TariffSender
 from roaming_ocpi.places.tariff_receiver import TariffReceiver
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
@@ -17,6 +18,7 @@ def places_modules(resources: Resources) -> Sequence[Module]:
     return (
         LocationSender(resources).module(),
         LocationReceiver(resources.database).module(),
+        TariffSender(resources).module(),
         *TariffReceiver(resources.database).modules(),
         *HubClients(resources).modules(),
     )

@@ -57,7 +57,7 @@ class Passage(Protocol):
         """
 
 
-class Difference(Protocol):
+class VersionDifference(Protocol):
     """One difference; `tree` is the object's own copy, to be changed."""
 
     def to_older(self, tree: Tree, spot: str, passage: Passage) -> None:

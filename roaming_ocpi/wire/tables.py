@@ -11,13 +11,13 @@ from typing import Final
 
 from roaming_ocpi.wire.differences import (
     Defaulted,
-    Difference,
     Needed,
     NewValues,
     OtherValues,
     Renamed,
     Shorter,
     Unsaid,
+    VersionDifference,
     Within,
 )
 from roaming_ocpi.wire.kinds import ObjectKind
@@ -35,7 +35,7 @@ from roaming_ocpi.wire.reworked import (
 )
 from tariffs.ocpi.versions import OcpiVersion
 
-Table = Mapping[ObjectKind, Sequence[Difference]]
+Table = Mapping[ObjectKind, Sequence[VersionDifference]]
 
 _DRIVERS_DO_NOT_FIND: Final = "drivers would not know what to plug in"
 _COSTS: Final = (

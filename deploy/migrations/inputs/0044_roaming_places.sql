@@ -42,3 +42,15 @@ CREATE TABLE hub_client (
     body         bytea       NOT NULL,
     PRIMARY KEY (hub, party, role)
 );
+
+-- What each partner was last told of our places and prices (roaming_ocpi/places/ours/telling.py): what is
+-- otherwise by now is told again. `trouble`: it refused that, and is told when it changes.
+CREATE TABLE place_told (
+    partner text        NOT NULL,
+    kind    text        NOT NULL CHECK (kind IN ('tariff', 'location', 'evse')),
+    key     text        NOT NULL,
+    sha256  bytea       NOT NULL,
+    told_at timestamptz NOT NULL,
+    trouble text,
+    PRIMARY KEY (partner, kind, key)
+);

@@ -19,12 +19,12 @@ from roaming_ocpi.places.ours.evse_status import (
     stations_said,
 )
 from roaming_ocpi.places.ours.our_locations import OurEvse, OurLocation, OurLocations, our_locations
+from roaming_ocpi.places.ours.page_numbers import is_asked, page_of
 from roaming_ocpi.places.ours.publication import Publication
 from roaming_ocpi.server.calls import (
     Module,
     ObjectPage,
     OcpiRefusedError,
-    PageAsked,
     PartnerCall,
     Reply,
     Route,
@@ -40,8 +40,6 @@ from tariffs.ocpi.versions import OcpiVersion
 _ONE: Final = "/{location_id}"
 _EVSE: Final = "/{location_id}/{evse_uid}"
 _CONNECTOR: Final = "/{location_id}/{evse_uid}/{connector_id}"
-AFTER: Final = "after"
-"""The parameter of a page that begins after a number, whatever happens to those before."""
 
 Said = Mapping[str, StationSaid]
 
@@ -71,7 +69,7 @@ class LocationSender:
             asked = call.asked
             is_filtered = asked.date_from is not None or asked.date_to is not None
             said = await read_said(connection, every) if is_filtered else {}
-            matching = [each for each in every if _is_asked(updated_at(each, said), asked)]
+            matching = [each for each in every if is_asked(updated_at(each, said), asked)]
             page, more = page_of(matching, asked, call.query)
             if not is_filtered:
                 said = await read_said(connection, page)
@@ -145,33 +143,6 @@ def _with_status(evse: OurEvse, said: Said) -> Tree:
         status, since = REMOVED, None
     moment = evse.updated_at if since is None else max(since, evse.updated_at)
     return evse.tree | {"status": status, "last_updated": wire_moment(moment)}
-
-
-def _is_asked(moment: datetime, asked: PageAsked) -> bool:
-    is_later = asked.date_from is None or moment >= asked.date_from
-    return is_later and (asked.date_to is None or moment < asked.date_to)
-
-
-def page_of(
-    matching: Sequence[OurLocation], asked: PageAsked, query: Mapping[str, str]
-) -> tuple[Sequence[OurLocation], Mapping[str, str] | None]:
-    """Return a page of those that match the filters, and where the next one begins.
-
-    It begins after the last one of this page, not at an offset: one that leaves the list because
-    it was updated meanwhile moves no other one out of sight.
-    """
-    after = query.get(AFTER)
-    if after is None:
-        rest = matching[asked.offset :]
-    elif after.isascii() and after.isdigit() and len(after) < 20:  # noqa: PLR2004 - a bigint
-        rest = [each for each in matching if each.created > int(after)]
-    else:
-        message = "after must be the number that a link of ours had"
-        raise OcpiRefusedError.invalid(message)
-    page = rest[: asked.limit]
-    if len(rest) <= asked.limit:
-        return page, None
-    return page, {AFTER: str(page[-1].created)}
 
 
 def _found(call: PartnerCall, tree: Tree, within: str, key: str, name: str) -> Tree:

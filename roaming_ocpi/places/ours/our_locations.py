@@ -20,7 +20,7 @@ from roaming_ocpi.places.audience import Audience
 from roaming_ocpi.places.ours.declared_times import DeclaredTimes
 from roaming_ocpi.wire.countries import three_letters
 from roaming_ocpi.wire.differences import Tree
-from roaming_ocpi.wire.ids import connector_id, evse_id, evse_uid, location_id
+from roaming_ocpi.wire.ids import connector_id, evse_id, evse_uid, location_id, tariff_id_of
 from roaming_ocpi.wire.moments import wire_moment
 from tariffs.kernel.priced import Note
 from tariffs.model.tariff import Weekday
@@ -131,7 +131,7 @@ class _EvseMaker(NamedTuple):
         if tariff is None and not seen.is_removed:
             self._note("no_tariff", f"no tariff is assigned to {self.audience.party} there", spot)
         moments = [self.times.holds_since(row) for row in (seen.rows[-1], *rows)]
-        ids = [] if tariff is None else [tariff.tariff.id]
+        ids = [] if tariff is None else [tariff_id_of(tariff.tariff.id)]
         now = {each.evse_id for each in seen.station.connectors}
         for evse, station, is_current in _all_evses(seen, now):
             removed = seen.is_removed or not is_current

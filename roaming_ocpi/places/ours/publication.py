@@ -47,10 +47,17 @@ class Publication(Generic[_T]):
 
     async def of(self, call: PartnerCall, connection: AsyncConnection[Any]) -> _T | None:
         """Return what the partner who calls may see; None: it is none of our customers' eMSPs."""
-        declared, at = await self._resources.declared(), call.now
-        party = asking_party(declared, call.caller, call.from_party, at)
+        declared = await self._resources.declared()
+        party = asking_party(declared, call.caller, call.from_party, call.now)
+        return await self.to(party, call.caller.our_party, connection, call.now)
+
+    async def to(
+        self, party: str, our_party: str, connection: AsyncConnection[Any], at: datetime
+    ) -> _T | None:
+        """Return what *party* may see of *our_party*, as `of`."""
+        declared = await self._resources.declared()
         audience = audience_of(declared, party, at)
-        if audience is None or audience.our_party != call.caller.our_party:
+        if audience is None or audience.our_party != our_party:
             return None
         async with self._turn:
             times = await self._times_of(declared, connection)

@@ -29,10 +29,13 @@ from tariffs.ocpi.documents import decode_json
 
 OURS = "DE-HBC"
 TNM, OTHER, HUB = "token-of-tnm-7f3a", "token-of-abc-11", "token-of-hub-99"
+US = "token-of-ours-5b"
 CALLERS = {
     TNM: Caller("NL-TNM", frozenset({"NL-TNM"}), OURS),
     OTHER: Caller("BE-ABC", frozenset({"BE-ABC"}), OURS),
     HUB: Caller("FR-HUB", frozenset({"FR-HUB", "FR-ONE"}), OURS),
+    # As a partner of this kind sees us.
+    US: Caller(OURS, frozenset({OURS}), "NL-TNM"),
 }
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 QUICK = Walls(partner_rate=100_000, partner_burst=100_000)
@@ -109,6 +112,9 @@ async def places_served(
     async def find(token: str) -> Caller | None:
         return CALLERS.get(token)
 
+    async def used(token: str) -> None:
+        """Nothing: these tokens need no proof."""
+
     async def declarations() -> Declarations:
         return places.declared
 
@@ -129,7 +135,9 @@ async def places_served(
         )
         places.resources = resources
         modules = places_modules(resources)
-        routes = ocpi_routes(modules, resources, find=find, heard=lambda _: None, walls=QUICK)
+        routes = ocpi_routes(
+            modules, resources, find=find, prove=used, heard=lambda _: None, walls=QUICK
+        )
         app = Litestar([routes.router], openapi_config=None, logging_config=None)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
         stopping, ready = asyncio.Event(), asyncio.Event()

@@ -1,0 +1,166 @@
+"""Tells partners what changed of our places and prices, by the link of each, one beside the other.
+
+A partner that does not answer is asked again later, and delays nobody; what it refuses is told
+again once it is otherwise. Partners may ask for everything at the same time (`location_sender`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Final, LiteralString
+from urllib.parse import quote
+from zlib import crc32
+
+import psycopg
+from psycopg import AsyncConnection
+
+from roaming_ocpi.client.answers import (
+    ForbiddenAddressError,
+    PartnerRefusedError,
+    PartnerUnreachableError,
+)
+from roaming_ocpi.places.ours.location_sender import read_said
+from roaming_ocpi.places.ours.our_locations import our_locations
+from roaming_ocpi.places.ours.our_tariffs import our_tariffs
+from roaming_ocpi.places.ours.publication import Publication
+from roaming_ocpi.places.ours.wanted import PartnerTelling, Told, ToldKey, ToldKind, tellings
+from roaming_ocpi.registration.link import Link, LinkState
+from roaming_ocpi.registration.links import links
+from roaming_ocpi.server.resources import Resources
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
+
+LOOK_SECONDS: Final = 5.0
+AT_ONCE: Final = 4
+"""Partners that are told at the same time."""
+_PAUSE_MAX: Final = timedelta(minutes=15)
+_DOUBLINGS_MAX: Final = 10
+_LOGGER: Final = logging.getLogger("wattledger.roaming")
+
+_LOCK: LiteralString = "SELECT pg_try_advisory_lock(hashtextextended('place_told ' || %s, 0))"
+_UNLOCK: LiteralString = "SELECT pg_advisory_unlock(hashtextextended('place_told ' || %s, 0))"
+_TOLD: LiteralString = "SELECT kind, key, sha256 FROM place_told WHERE partner = %s"
+_KNOWN: LiteralString = """
+INSERT INTO place_told (partner, kind, key, sha256, told_at, trouble)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (partner, kind, key) DO UPDATE SET sha256 = excluded.sha256,
+    told_at = excluded.told_at, trouble = excluded.trouble
+"""
+_FORGOTTEN: LiteralString = "DELETE FROM place_told WHERE partner = %s AND kind = %s AND key = %s"
+
+
+class PartnerTeller:
+    """Keeps every partner with a link up to date; the part `roaming` runs it."""
+
+    def __init__(self, resources: Resources, *, look_seconds: float = LOOK_SECONDS) -> None:
+        self._resources, self._look_seconds = resources, look_seconds
+        self._tariffs = Publication(resources, our_tariffs)
+        self._locations = Publication(resources, our_locations)
+        self._waits: dict[str, tuple[int, datetime]] = {}
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look for changes until *stop* is set."""
+        while not stop.is_set():
+            try:
+                await self.tell_all()
+            except psycopg.Error as error:
+                _LOGGER.warning("places are told later: %s", type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._look_seconds)
+
+    async def tell_all(self) -> int:
+        """Tell each partner that is linked and due what changed; return how many requests."""
+        found = await links(self._resources.database)
+        due = [each for each in found if each.state is LinkState.REGISTERED and self._is_due(each)]
+        came = await asyncio.gather(*(self.tell(each) for each in due), return_exceptions=True)
+        count = 0
+        for link, counted in zip(due, came, strict=True):
+            if isinstance(counted, int):
+                count += counted
+            elif isinstance(counted, Exception):
+                # Of one partner; no others wait for it. Its words may name a person.
+                _LOGGER.error("%s is told later: %s", link.partner, type(counted).__name__)
+                self._wait(link)
+            else:
+                raise counted
+        return count
+
+    async def tell(self, link: Link) -> int:
+        """Tell the partner of *link* what it does not know yet; return how many requests."""
+        async with self._at_once, self._resources.database.connection() as connection:
+            rows = await connection.execute(_LOCK, (link.partner,))
+            [(is_free,)] = await rows.fetchall()
+            if not is_free:  # another process tells it
+                return 0
+            try:
+                return await self._tell(link, connection)
+            except (PartnerUnreachableError, ForbiddenAddressError):
+                self._wait(link)
+                return 0
+            finally:
+                await connection.execute(_UNLOCK, (link.partner,))
+
+    async def _tell(self, link: Link, connection: AsyncConnection[Any]) -> int:
+        now, count = self._resources.now(), 0
+        told = await _read_told(connection, link.partner)
+        tariffs = locations = None
+        who = (link.partner, link.our_party, connection, now)
+        if _endpoint(link, ModuleId.TARIFFS) is not None:
+            tariffs = await self._tariffs.to(*who) or ()
+        if _endpoint(link, ModuleId.LOCATIONS) is not None:
+            published = await self._locations.to(*who)
+            visible = published.locations if published is not None else ()
+            locations = visible, await read_said(connection, visible)
+        for telling in tellings(told, tariffs, locations, link.version, now):
+            trouble = await self._send(link, telling)
+            for key, digest in telling.known.items():
+                values = (link.partner, key.kind, key.key, digest, now, trouble)
+                await connection.execute(_KNOWN, values)
+            for key in telling.forgotten:
+                await connection.execute(_FORGOTTEN, (link.partner, key.kind, key.key))
+            count += 1
+        self._waits.pop(link.partner, None)
+        return count
+
+    async def _send(self, link: Link, telling: PartnerTelling) -> str | None:
+        """Send one request; return why the partner refuses it, None where it took it."""
+        endpoint = _endpoint(link, telling.key.module) or ""
+        place = "/".join(quote(each, safe="") for each in _path(link, telling.key))
+        url = f"{endpoint.rstrip('/')}/{place}"
+        try:
+            await self._resources.client.ask(link, telling.method, url, body=telling.body)
+        except PartnerRefusedError as error:
+            return f"HTTP {error.answer.http}, status {error.answer.status_code}"
+        return None
+
+    def _is_due(self, link: Link) -> bool:
+        _, next_at = self._waits.get(link.partner, (0, None))
+        return next_at is None or next_at <= self._resources.now()
+
+    def _wait(self, link: Link) -> None:
+        """Try a partner again later, each time twice as late, and not all at one moment."""
+        failures = self._waits.get(link.partner, (0, None))[0] + 1
+        pause = timedelta(seconds=self._look_seconds) * 2 ** min(failures, _DOUBLINGS_MAX)
+        share = 100 + crc32(f"{link.partner} {failures}".encode()) % 50
+        pause = min(pause, _PAUSE_MAX) * share / 100
+        self._waits[link.partner] = failures, self._resources.now() + pause
+
+
+async def _read_told(connection: AsyncConnection[Any], partner: str) -> Told:
+    rows = await connection.execute(_TOLD, (partner,))
+    found = await rows.fetchall()
+    return {ToldKey(ToldKind(kind), key): bytes(digest) for kind, key, digest in found}
+
+
+def _endpoint(link: Link, module: ModuleId) -> str | None:
+    endpoints: Mapping[tuple[ModuleId, InterfaceRole], str] = link.endpoints
+    return endpoints.get((module, InterfaceRole.RECEIVER))
+
+
+def _path(link: Link, key: ToldKey) -> list[str]:
+    country, party_id = link.our_party.split("-")
+    return [country, party_id, *key.key.split("/", 1)]
