@@ -9,6 +9,8 @@ from typing import NamedTuple
 from deploy.roaming.opening import OpenedRoaming
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower
+from roaming_ocpi.cdrs.maker import CdrMaker
+from roaming_ocpi.cdrs.messages import queue_cdrs
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set; what it raises ends the process, which is started again."""
@@ -23,5 +25,5 @@ class BackgroundWork(NamedTuple):
 
 def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWork:
     """Return what runs; any number of processes may, so each sees to it that one alone acts."""
-    del context, opened  # each room adds its own
-    return BackgroundWork()
+    del opened  # each room adds its own
+    return BackgroundWork(followers=[CdrMaker(context.clock.now, queue_cdrs)])
