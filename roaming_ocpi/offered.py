@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roaming_ocpi.cdrs.sender import cdrs_module
 from roaming_ocpi.commands.modules import commands_modules
 from roaming_ocpi.incoming.intake import PartnerIntake
 from roaming_ocpi.incoming.receiver import IncomingReceiver
@@ -20,6 +21,7 @@ def offered_modules(resources: Resources) -> Sequence[Module]:
     return (
         credentials_module(resources),
         *places_modules(resources),
+        cdrs_module(resources),
         *tokens_modules(resources),
         *commands_modules(resources),
         *IncomingReceiver(intake, resources.address).modules(),

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from deploy.roaming.opening import OpenedRoaming
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower
+from roaming_ocpi.cdrs.maker import CdrMaker
+from roaming_ocpi.cdrs.messages import queue_cdrs
 from roaming_ocpi.places.ours.telling import PartnerTeller
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
@@ -24,5 +26,7 @@ class BackgroundWork(NamedTuple):
 
 def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWork:
     """Return what runs; any number of processes may, so each sees to it that one alone acts."""
-    del context  # each room adds its own
-    return BackgroundWork(loops=(PartnerTeller(opened.resources).run,))
+    return BackgroundWork(
+        loops=(PartnerTeller(opened.resources).run,),
+        followers=(CdrMaker(context.clock.now, queue_cdrs),),
+    )

@@ -25,6 +25,7 @@ from tariffs.quantities import money_of_minor, round_ratio
 
 REMARK_MAX: Final = 255
 _CUT: Final = "..."
+_REQUIRED: Final = ("address", "city", "country", "latitude", "longitude", "standard", "power_type")
 _UNITS: Final = {
     Dimension.ENERGY: " kWh",
     Dimension.TIME: " h",
@@ -165,11 +166,9 @@ def _own_notes(rated: SessionRated, terms: CdrTerms, owed: OwedByPartner) -> Ite
         message = f"{mark_up:f} % are on top of our price, {more} before taxes"
         yield CdrNote(code="mark_up", message=message)
     place = terms.place
-    missing = [
-        name for name in ("address", "city", "country", "latitude") if getattr(place, name) is None
-    ]
+    missing = [name for name in _REQUIRED if getattr(place, name) is None]
     if missing:
-        message = f"the site has no {', '.join(missing)}, which OCPI requires: declare it"
+        message = f"site or connector lacks {', '.join(missing)}, which OCPI requires: declare it"
         yield CdrNote(code="place_incomplete", message=message)
     if rated.is_given_back:
         yield CdrNote(code="given_back", message="nothing of it is owed any more")

@@ -1,0 +1,140 @@
+"""Who charged, and what their station signed, opened for the partner whose driver it is.
+
+What is kept of a CDR names a subject id; the uid, the contract and signed readings (in which an id
+may stand) come to it when it is sent or served, and are in no table of ours. Whoever was erased is
+told by the subject id, so that the CDR stays one that was paid.
+
+The statements are shared by who waits for the database and who must not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, LiteralString, NamedTuple
+
+import msgspec
+from psycopg import Connection
+
+from ledger.facts.station_facts import SessionEnded, SessionStarted, SessionUpdated, SignedReading
+from ledger.facts.stored import unpack_facts
+from ledger.persons.sealing import Subject, unseal
+from roaming_ocpi.cdrs.made import CdrBody, MadeCdr, decode_body
+
+BEARERS: LiteralString = """
+SELECT asked.party, asked.subject, subject.spelt, subject.key, last.contract, last.object
+FROM (
+    SELECT DISTINCT * FROM unnest(%s::text[], %s::text[]) AS given (party, subject)
+) AS asked
+JOIN subject ON subject.subject = asked.subject
+LEFT JOIN LATERAL (
+    SELECT * FROM partner_token AS one
+    WHERE one.subject = asked.subject AND one.party = asked.party
+    ORDER BY one.number DESC LIMIT 1
+) AS last ON true
+"""
+SIGNED: LiteralString = """
+SELECT session.session_id, fact.facts FROM session
+JOIN fact ON (fact.station_id, fact.transaction_ref)
+    = (session.station_id, session.transaction_ref)
+WHERE session.session_id = ANY (%s) ORDER BY session.session_id, fact.position
+"""
+RFID: Final = "RFID"
+
+
+class Disclosure(NamedTuple):
+    """What a CDR says of its driver; never printed, see `__repr__`.
+
+    `contract_id` None: nobody told one. `is_erased`: `uid` is the subject's id.
+    """
+
+    uid: str
+    contract_id: str | None = None
+    token_type: str = RFID
+    is_erased: bool = False
+    signed: tuple[SignedReading, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Disclosure(is_erased={self.is_erased}, {len(self.signed)} signed)"
+
+
+class _ToldToken(msgspec.Struct):
+    # Whatever the partner wrote there.
+    type: Any = RFID
+
+
+_TOLD: Final = msgspec.json.Decoder(_ToldToken)
+_TYPE_MAX: Final = 36
+
+
+def bearers_asked(made: Iterable[MadeCdr]) -> tuple[list[str], list[str]]:
+    """Return the parameters of BEARERS for some CDRs."""
+    pairs = [(each.party, token) for each in made if (token := each.said.token) is not None]
+    return [party for party, _ in pairs], [token for _, token in pairs]
+
+
+def signed_asked(made: Iterable[MadeCdr]) -> list[str]:
+    """Return the parameter of SIGNED for some CDRs; empty: it need not be asked."""
+    return sorted({each.session_id for each in made if each.said.signed})
+
+
+def disclosures(
+    made: Sequence[MadeCdr],
+    bearers: Iterable[Sequence[Any]],
+    signed: Iterable[Sequence[Any]],
+) -> dict[str, Disclosure]:
+    """Return what is disclosed with each CDR, by its id, from the rows of both statements.
+
+    Raises:
+        BrokenSealError: If what was sealed was changed.
+    """
+    known = {(party, subject): tuple(row) for party, subject, *row in bearers}
+    readings: defaultdict[str, list[SignedReading]] = defaultdict(list)
+    for session_id, facts in signed:
+        for fact in unpack_facts(facts):
+            if isinstance(fact, SessionStarted | SessionUpdated | SessionEnded):
+                readings[session_id].extend(fact.signed)
+    found = {}
+    for each in made:
+        body = decode_body(each.body)
+        of_session = tuple(
+            reading for reading in readings.get(each.session_id, ()) if _is_within(reading, body)
+        )
+        found[each.cdr_id] = _disclosed(body, each.party, known)._replace(signed=of_session)
+    return found
+
+
+def disclosed(connection: Connection[Any], made: Sequence[MadeCdr]) -> dict[str, Disclosure]:
+    """Return what is disclosed with each CDR, by its id.
+
+    Raises:
+        BrokenSealError: If what was sealed was changed.
+    """
+    bearers = connection.execute(BEARERS, bearers_asked(made)).fetchall()
+    sessions = signed_asked(made)
+    signed = connection.execute(SIGNED, (sessions,)).fetchall() if sessions else []
+    return disclosures(made, bearers, signed)
+
+
+def _disclosed(
+    body: CdrBody, party: str, known: Mapping[tuple[str, str], tuple[Any, ...]]
+) -> Disclosure:
+    token = body.token or ""
+    row = known.get((party, token))
+    if row is None:
+        return Disclosure(token, is_erased=True)
+    spelt, key, contract, told = row
+    subject = Subject(token, key)
+    # The contract that was told for this session, or else the last that the partner told.
+    sealed = body.contract or contract
+    contract_id = None if sealed is None else unseal(subject, sealed)
+    kind = RFID if told is None else _TOLD.decode(unseal(subject, told)).type
+    is_usable = isinstance(kind, str) and 0 < len(kind) <= _TYPE_MAX
+    return Disclosure(spelt, contract_id, kind if is_usable else RFID)
+
+
+def _is_within(reading: SignedReading, body: CdrBody) -> bool:
+    """Whether a reading is the session's: an id of 1.6 may be another one's, too."""
+    at = reading.occurred_at
+    # Without a zone, or unread: whose it is the frame says.
+    return at is None or at.tzinfo is None or body.starts_at <= at <= body.ends_at

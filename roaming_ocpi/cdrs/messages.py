@@ -1,0 +1,59 @@
+"""CDRs on their way: put into the partner's outbox as they are made, written when they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from roaming_ocpi.cdrs.disclosure import Disclosure, disclosed
+from roaming_ocpi.cdrs.made import CdrKind, MadeCdr
+from roaming_ocpi.cdrs.saying import encoded
+from roaming_ocpi.cdrs.store import SELECT, made_of
+from roaming_ocpi.cdrs.wire import is_said, wire_cdr
+from roaming_ocpi.registration.link import Link
+from roaming_ocpi.relay.messages import Prepared
+from roaming_ocpi.relay.outcomes import CameOfIt, Outcome
+from roaming_ocpi.relay.outgoing import MessageKind, Outgoing, Wanted, enqueue_all
+
+_NAMED: LiteralString = f"{SELECT} WHERE cdr_id = ANY (%s)"
+_KINDS = {CdrKind.CDR: MessageKind.CDR, CdrKind.CREDIT: MessageKind.CREDIT}
+
+
+def queue_cdrs(connection: Connection[Any], made: Sequence[MadeCdr]) -> None:
+    """Put *made* into the outboxes of their partners, in the caller's transaction."""
+    enqueue_all(
+        connection,
+        [Wanted(e.party, _KINDS[e.kind], e.cdr_id, e.session_id) for e in made],
+    )
+
+
+class CdrMessages:
+    """Makes what is sent of CDRs and credits: a POST of the CDR as it was frozen."""
+
+    def make(
+        self, connection: Connection[Any], messages: Sequence[Outgoing], link: Link
+    ) -> Mapping[int, Prepared | Outcome]:
+        """Return by its id what is sent of each message, or what came of it without that."""
+        names = [each.subject for each in messages]
+        made = {e.cdr_id: e for e in map(made_of, connection.execute(_NAMED, (names,)))}
+        said = [each for each in made.values() if is_said(each, link.version)]
+        keys = disclosed(connection, said) if said else {}
+        return {
+            each.id: self._prepared(made.get(each.subject), link, keys.get(each.subject))
+            for each in messages
+        }
+
+    @staticmethod
+    def _prepared(made: MadeCdr | None, link: Link, keys: Disclosure | None) -> Prepared | Outcome:
+        if made is None or keys is None:
+            return Outcome(CameOfIt.WITHHELD, reason="not_said")
+        written, lost = wire_cdr(made, link.version, keys)
+        codes = tuple(dict.fromkeys(note.code for note in lost))
+        return Prepared("POST", "", encoded(written), codes, _sought(written))
+
+
+def _sought(written: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the partner must have kept."""
+    return {key: written[key] for key in ("id", "total_cost") if key in written}
