@@ -18,6 +18,8 @@ from ledger.persons.sealing import Subject, seal, unseal
 from ledger.persons.store import KEYS, find_or_make, keys_of
 from roaming_ocpi.commands.orders import CommandOrder, NewCommand
 from roaming_ocpi.commands.requests import CommandKind
+from roaming_ocpi.wire.walls import encoded
+from tariffs.ocpi.documents import decode_json
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 EXPIRES_SECONDS: Final = 900.0
@@ -54,7 +56,7 @@ WHERE id IN (
     WHERE due.turn <= %(each)s AND locked.next_at <= clock_timestamp()
     ORDER BY due.turn LIMIT %(many)s FOR UPDATE OF locked SKIP LOCKED
 )
-RETURNING id, party, version, kind, station_id, request, sealed_for, state, result, attempts,
+RETURNING id, party, version, kind, station_id, request, sealed_for, result::text, attempts,
     extract(epoch FROM expires_at - clock_timestamp())::float8
 """
 _RESULT: LiteralString = """
@@ -140,7 +142,7 @@ async def claim(database: Pool, *, full: list[str], each: int, many: int) -> lis
 async def note_result(database: Pool, id_: UUID, result: dict[str, Any]) -> None:
     """Note what a station made of a command."""
     async with database.connection() as connection:
-        await connection.execute(_RESULT, (msgspec.json.encode(result).decode(), id_))
+        await connection.execute(_RESULT, (encoded(result).decode(), id_))
 
 
 async def note_posted(database: Pool, id_: UUID) -> None:
@@ -183,7 +185,8 @@ def _sealing_subject(command: NewCommand, connection: Connection[Any]) -> Subjec
 
 
 def _owed(row: tuple[Any, ...], keys: dict[str, bytes]) -> OwedCommand:
-    id_, party, version, kind, station_id, request, sealed_for, _, result, attempts, seconds = row
+    id_, party, version, kind, station_id, request, sealed_for, said, attempts, seconds = row
+    result = None if said is None else decode_json(said.encode())
     key = keys.get(sealed_for)
     order = None if key is None else _ORDERS.decode(unseal(Subject(sealed_for, key), request))
     return OwedCommand(

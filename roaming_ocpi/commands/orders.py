@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -26,6 +26,7 @@ from ledger.partners.station_calls import (
     WantedUnlock,
 )
 from roaming_ocpi.commands.requests import CommandKind
+from tariffs.ocpi.documents import decode_json
 
 _PROFILE_NUMBERS: Final = 2**31 - 1
 
@@ -33,7 +34,7 @@ _PROFILE_NUMBERS: Final = 2**31 - 1
 class CommandOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a station is called for; what its kind does not have is left out.
 
-    `number` is the reservation's, or the charging profile's.
+    `number` is the reservation's, or the charging profile's; `profile` is that one as JSON.
     """
 
     response_url: str
@@ -43,7 +44,7 @@ class CommandOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     transaction_ref: str = ""
     number: int = 0
     until: datetime | None = None
-    profile: dict[str, Any] = {}
+    profile: str = ""
     seconds: int = 0
 
     def __repr__(self) -> str:
@@ -85,7 +86,7 @@ _WANTED: Final[Mapping[CommandKind, Callable[[CommandOrder], WantedCall]]] = {
     CommandKind.RESERVE_NOW: _reservation,
     CommandKind.CANCEL_RESERVATION: lambda order: WantedRelease(order.number),
     CommandKind.SET_PROFILE: lambda order: WantedLimit(
-        order.transaction_ref, order.evse or 0, order.number, order.profile
+        order.transaction_ref, order.evse or 0, order.number, decode_json(order.profile.encode())
     ),
     CommandKind.CLEAR_PROFILE: lambda order: WantedFreedom(order.number),
     CommandKind.GET_PROFILE: lambda order: WantedForecast(order.evse or 0, order.seconds),

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
 
@@ -40,6 +39,7 @@ from roaming_ocpi.commands.orders import CommandOrder, wanted_of
 from roaming_ocpi.commands.results import result_body
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.link import Link, LinkState
+from roaming_ocpi.wire.walls import encoded
 from tariffs.ocpi.versions import OcpiVersion
 
 ANSWER_SECONDS: Final = 30.0
@@ -52,7 +52,6 @@ KEPT_DAYS: Final = 30
 _PRUNE_EVERY: Final = 3_600
 _FIRST_WAIT: Final = 2.0
 _WAIT_MAX: Final = 120.0
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -166,7 +165,7 @@ class CommandRunner:
             return
         try:
             await self._parts.client.ask(
-                link, "POST", url, body=_ENCODER.encode(result), timeout_s=POST_SECONDS
+                link, "POST", url, body=encoded(result), timeout_s=POST_SECONDS
             )
         except PartnerUnreachableError as error:
             seconds = error.retry_after_s or _wait_after(owed.attempts)

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from typing import Any, Final, LiteralString, NamedTuple
 from uuid import UUID, uuid4
 
-import msgspec
-
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.commands.kept import Pool
 from roaming_ocpi.commands.requests import CommandKind
@@ -29,6 +27,7 @@ from roaming_ocpi.server.calls import (
     Route,
 )
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
+from roaming_ocpi.wire.walls import encoded
 
 _COMMANDS: Final = (ModuleId.COMMANDS, InterfaceRole.RECEIVER)
 _WORD_MAX: Final = 40
@@ -40,7 +39,6 @@ UPDATE asked_command SET result = coalesce(result, %s),
 WHERE id = %s AND party = %s RETURNING true
 """
 _READ: LiteralString = "SELECT party, kind, answer, result FROM asked_command WHERE id = %s"
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 class AskedCommand(NamedTuple):
@@ -84,7 +82,7 @@ class CommandsSender:
         id_ = uuid4()
         await self._write(_ADD, (id_, link.partner, str(kind)))
         url = f"{self._address}/{OurSide.EMSP}/{link.version}/commands/{kind}/{id_}"
-        text = _ENCODER.encode({**body, "response_url": url})
+        text = encoded({**body, "response_url": url})
         answer = await self._client.ask(link, "POST", f"{endpoint.rstrip('/')}/{kind}", body=text)
         await self._write(_ANSWER, (_result_in(answer.data) or "UNREADABLE", id_))
         return id_

@@ -22,6 +22,7 @@ from roaming_ocpi.server.calls import Caller, OcpiRefusedError
 from roaming_ocpi.tokens.reading import ReadToken, owner_named, read_token
 from roaming_ocpi.wire.ids import wire_session_id
 from roaming_ocpi.wire.status import Status
+from roaming_ocpi.wire.walls import encoded
 from tariffs.ocpi.documents import OcpiError
 from tariffs.ocpi.versions import OcpiVersion
 
@@ -135,7 +136,7 @@ def _for_session(
             evse=evse,
             transaction_ref=transaction_ref,
             number=profile_number(session_id) if request.kind in PROFILE_KINDS else 0,
-            profile=request.profile or {},
+            profile=encoded(request.profile).decode() if request.profile else "",
             seconds=request.seconds or 0,
         )
         party = by.caller.partner
