@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roaming_ocpi.commands.modules import commands_modules
-from roaming_ocpi.incoming.intake import PartnerIntake
-from roaming_ocpi.incoming.receiver import IncomingReceiver
+from roaming_ocpi.incoming.modules import incoming_modules
 from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.registration.receiving import credentials_module
 from roaming_ocpi.server.calls import Module
@@ -16,11 +15,10 @@ from roaming_ocpi.tokens.modules import tokens_modules
 
 def offered_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of both our sides, over *resources*."""
-    intake = PartnerIntake(resources.database, resources.log)
     return (
         credentials_module(resources),
         *places_modules(resources),
         *tokens_modules(resources),
         *commands_modules(resources),
-        *IncomingReceiver(intake, resources.address).modules(),
+        *incoming_modules(resources),
     )

@@ -11,6 +11,7 @@ from deploy.commands.command import Command
 from deploy.commands.crediting.rows import CREDITING_COMMANDS
 from deploy.commands.customers.rows import CUSTOMER_COMMANDS
 from deploy.commands.documents.rows import DOCUMENT_COMMANDS
+from deploy.commands.roaming.rows import ROAMING_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
 from deploy.commands.stations.rows import STATION_COMMANDS
 from deploy.commands.tariffs.rows import TARIFF_COMMANDS
@@ -28,6 +29,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "access": "Tokens for the HTTP interface.",
         "firmware": "Firmware for stations, and its campaigns.",
         "firmware campaign": "Firmware for many stations, in stages.",
+        "cdr": "CDRs of ours and of partners.",
         "log": "The raw event log.",
         "run": "One part of the system as a process, for several machines.",
         "kafka": "The topics, where the log is in Kafka.",
@@ -326,6 +328,7 @@ COMMANDS: Final = (
         ),
     ),
     *STATION_COMMANDS,
+    *ROAMING_COMMANDS,
     Command(
         words="balance",
         function="deploy.commands.energy.balance:balance",

@@ -14,13 +14,13 @@ from psycopg import Connection
 from ledger.declared.declarations import Declarations
 from ledger.master_data.partners import OldCorrections
 from ledger.master_data.tokens import TokenKind
-from roaming_ocpi.incoming.judging import judge_cdr
-from roaming_ocpi.incoming.known import KnownCdr, Surroundings
 from roaming_ocpi.incoming.published import PublishedByPartners, TariffAsked
-from roaming_ocpi.incoming.repricing import Repricer
 from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, SessionRow
 from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession, is_an_id
-from roaming_ocpi.incoming.verdict import CdrVerdict, verdict_of
+from roaming_ocpi.incoming.verdicts.judging import judge_cdr
+from roaming_ocpi.incoming.verdicts.known import KnownCdr, Surroundings
+from roaming_ocpi.incoming.verdicts.repricing import Repricer
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
 from roaming_ocpi.wire.merging import is_late
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.phrases.phrase import bounded, phrase

@@ -20,8 +20,8 @@ from ledger.database import connect_options
 from ledger.declared.declarations import Declarations
 from ledger.log.postgres_lines import PostgresLineWriter
 from roaming_ocpi.client.asking import PartnerClient
-from roaming_ocpi.incoming.intake import PartnerIntake
-from roaming_ocpi.incoming.receiver import IncomingReceiver
+from roaming_ocpi.incoming.taking.intake import PartnerIntake
+from roaming_ocpi.incoming.taking.receiver import IncomingReceiver
 from roaming_ocpi.server.app import ocpi_routes
 from roaming_ocpi.server.audit import CallAudit
 from roaming_ocpi.server.calls import Caller

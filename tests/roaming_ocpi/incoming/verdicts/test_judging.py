@@ -14,12 +14,12 @@ import pytest
 
 from ledger.log.envelope import PartnerMessage
 from ledger.log.event_log import Position
-from roaming_ocpi.incoming.english import ENGLISH, SENTENCES
-from roaming_ocpi.incoming.judging import AHEAD, LATE, JudgedCdr, judge_cdr
-from roaming_ocpi.incoming.known import KnownCdr, KnownSession, Surroundings
-from roaming_ocpi.incoming.repricing import Repricer
 from roaming_ocpi.incoming.told import CDRS, MessageReader
-from roaming_ocpi.incoming.verdict import CdrVerdict
+from roaming_ocpi.incoming.verdicts.english import ENGLISH, SENTENCES
+from roaming_ocpi.incoming.verdicts.judging import AHEAD, LATE, JudgedCdr, judge_cdr
+from roaming_ocpi.incoming.verdicts.known import KnownCdr, KnownSession, Surroundings
+from roaming_ocpi.incoming.verdicts.repricing import Repricer
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
@@ -386,7 +386,7 @@ def test_a_code_has_words_for_whatever_it_is_given() -> None:
     assert SENTENCES.keys() == seen | others | elsewhere
 
 
-SPEC = Path(__file__).parents[4] / "shared/vectors/ocpi-spec"
+SPEC = Path(__file__).parents[5] / "shared/vectors/ocpi-spec"
 
 
 @pytest.mark.skipif(not SPEC.is_dir(), reason="the specification's examples are not in ../shared")

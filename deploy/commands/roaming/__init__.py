@@ -1,0 +1,1 @@
+"""The commands about roaming partners and their CDRs."""
