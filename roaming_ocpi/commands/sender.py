@@ -101,9 +101,7 @@ class CommandsSender:
             identifier=ModuleId.COMMANDS,
             role=InterfaceRole.SENDER,
             side=OurSide.EMSP,
-            routes=(
-                Route("POST", "/{command}/{id}", self.post, "Tell a result.", has_body=True),
-            ),
+            routes=(Route("POST", "/{command}/{id}", self.post, "Tell a result.", has_body=True),),
         )
 
     def profiles(self) -> Module:

@@ -5,7 +5,7 @@ row is locked first, so a second reader waits and then goes on from where the fi
 Nothing that a partner says stops it: what raises is left out with its reason, and a station's
 billing never waits for it, for the worker is another follower of the same log.
 
-Tests: tests/roaming_ocpi/incoming/test_reading_partners.py.
+Tests: tests/roaming_ocpi/incoming/test_partner_reader.py.
 """
 
 from __future__ import annotations
