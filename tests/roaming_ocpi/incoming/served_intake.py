@@ -89,6 +89,9 @@ async def served_intake(database: str) -> AsyncIterator[ServedIntake]:
     async def find(token: str) -> Caller | None:
         return CALLERS.get(token)
 
+    async def prove(token: str) -> None:
+        assert token in CALLERS
+
     async def declared() -> Declarations:
         return Declarations()
 
@@ -115,7 +118,9 @@ async def served_intake(database: str) -> AsyncIterator[ServedIntake]:
         )
         intake = PartnerIntake(pool, log)
         modules = IncomingReceiver(intake, resources.address).modules()
-        routes = ocpi_routes(modules, resources, find=find, heard=audit.hear, walls=Walls())
+        routes = ocpi_routes(
+            modules, resources, find=find, prove=prove, heard=audit.hear, walls=Walls()
+        )
         app = Litestar([routes.router], openapi_config=None, logging_config=None)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
         stopping, ready = asyncio.Event(), asyncio.Event()
