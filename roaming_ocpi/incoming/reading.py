@@ -195,8 +195,7 @@ class PartnerReader:
                     published=self._published,
                     repricer=self._repricer,
                 )
-                for each in told:
-                    batch.take(each)
+                batch.take()
                 batch.store()
         except Exception as error:
             if not is_careful or not is_of_content(error):

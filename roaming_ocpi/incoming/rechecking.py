@@ -14,7 +14,7 @@ from psycopg import Connection, sql
 
 from ledger.database import connect
 from ledger.log.event_log import EventLog, FollowedLog, Record
-from roaming_ocpi.incoming.published import RecordedZones
+from roaming_ocpi.incoming.published import AsRecorded
 from roaming_ocpi.incoming.reading import PartnerReader
 
 SCRATCH: Final = "judged_again"
@@ -90,7 +90,7 @@ def judge_all_again(
                 dsn,
                 log=_LogUpTo(log, ends),
                 partitions=ends.keys(),
-                published=RecordedZones(BOOKS),
+                published=AsRecorded(BOOKS),
                 schema=SCRATCH,
             )
             with closing(reader):
