@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from roaming_ocpi.cdrs.sender import cdrs_module
 from roaming_ocpi.commands.modules import commands_modules
-from roaming_ocpi.incoming.intake import PartnerIntake
-from roaming_ocpi.incoming.receiver import IncomingReceiver
+from roaming_ocpi.incoming.modules import incoming_modules
 from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.registration.receiving import credentials_module
 from roaming_ocpi.server.calls import Module
@@ -17,12 +16,11 @@ from roaming_ocpi.tokens.modules import tokens_modules
 
 def offered_modules(resources: Resources) -> Sequence[Module]:
     """Return the modules of both our sides, over *resources*."""
-    intake = PartnerIntake(resources.database, resources.log)
     return (
         credentials_module(resources),
         *places_modules(resources),
         cdrs_module(resources),
         *tokens_modules(resources),
         *commands_modules(resources),
-        *IncomingReceiver(intake, resources.address).modules(),
+        *incoming_modules(resources),
     )

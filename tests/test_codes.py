@@ -15,7 +15,7 @@ from ledger.invoices import english as invoices
 from ledger.invoices.checks import english as checks
 from ledger.master_data.policies import TimeEnds
 from ledger.rating import english as rating
-from roaming_ocpi.incoming import english as incoming
+from roaming_ocpi.incoming.verdicts import english as incoming
 from tariffs.adjustments.adjustment import CapPeriod
 from tariffs.adjustments.shared import Per, SharedBy
 from tariffs.model.policy import NoDataPolicy

@@ -36,8 +36,8 @@ from ledger.partners.messages import holders_in, sealed_message
 from ledger.persons.holders import token_holder
 from ledger.persons.sealing import Subject
 from ledger.persons.store import find_or_make
-from roaming_ocpi.incoming.intake import Given, PartnerIntake
 from roaming_ocpi.incoming.reading import PartnerReader
+from roaming_ocpi.incoming.taking.intake import Given, PartnerIntake
 from roaming_ocpi.incoming.told import CDRS, SESSIONS
 from tariffs.cdr.pricing import price_cdr
 from tariffs.kernel.pricing import compile_tariff

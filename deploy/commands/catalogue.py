@@ -30,6 +30,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "partner": "Roaming partners: registering, exchanging, settling.",
         "firmware": "Firmware for stations, and its campaigns.",
         "firmware campaign": "Firmware for many stations, in stages.",
+        "cdr": "CDRs of ours and of partners.",
         "log": "The raw event log.",
         "run": "One part of the system as a process, for several machines.",
         "kafka": "The topics, where the log is in Kafka.",

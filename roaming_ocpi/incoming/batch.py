@@ -9,20 +9,22 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
 from psycopg import Connection
 
 from ledger.declared.declarations import Declarations
 from ledger.master_data.partners import OldCorrections
 from ledger.master_data.tokens import TokenKind
-from roaming_ocpi.incoming.judging import judge_cdr
-from roaming_ocpi.incoming.known import KnownCdr, Surroundings
 from roaming_ocpi.incoming.published import PublishedByPartners, TariffAsked
-from roaming_ocpi.incoming.repricing import Repricer
 from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, SessionRow
 from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession, is_an_id
-from roaming_ocpi.incoming.verdict import CdrVerdict, verdict_of
+from roaming_ocpi.incoming.verdicts.judging import judge_cdr
+from roaming_ocpi.incoming.verdicts.known import KnownCdr, Surroundings
+from roaming_ocpi.incoming.verdicts.repricing import Repricer
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
 from roaming_ocpi.wire.merging import is_late
 from tariffs.kernel.compiled import CompiledTariff
+from tariffs.ocpi.versions import OcpiVersion
 from tariffs.phrases.phrase import bounded, phrase
 
 Told = ToldCdr | ToldSession | CdrChoice
@@ -44,7 +46,7 @@ def batches(told: Sequence[Told]) -> Iterator[list[Told]]:
 
 
 class PartyBatch:
-    """One batch: `take` each message in its order, then `store`."""
+    """One batch: `take` its messages in their order, then `store`."""
 
     def __init__(
         self,
@@ -58,7 +60,8 @@ class PartyBatch:
     ) -> None:
         self._party, self._declared, self._repricer = party, declared, repricer
         self._books = PartnerBooks(connection, party)
-        cdrs = [each for each in told if isinstance(each, ToldCdr)]
+        self._told = self._with_bearers(connection, told, published)
+        cdrs = [each for each in self._told if isinstance(each, ToldCdr)]
         keys = {each.key for each in told if not isinstance(each, ToldSession)}
         keys |= {each.credits_key for each in cdrs if each.credits_key is not None}
         self._rows = self._books.by_key(keys)
@@ -79,14 +82,38 @@ class PartyBatch:
         self._changed_sessions: dict[str, SessionRow] = {}
         self._again: list[ToldCdr] = []
 
-    def take(self, told: Told) -> None:
-        """Take one message into account."""
-        if isinstance(told, ToldCdr):
-            self._cdr(told)
-        elif isinstance(told, ToldSession):
-            self._session(told)
-        else:
-            self._choose(told)
+    def take(self) -> None:
+        """Take the messages into account."""
+        for told in self._told:
+            if isinstance(told, ToldCdr):
+                self._cdr(told)
+            elif isinstance(told, ToldSession):
+                self._session(told)
+            else:
+                self._choose(told)
+
+    def _with_bearers(
+        self, connection: Connection[object], told: Sequence[Told], published: PublishedByPartners
+    ) -> list[Told]:
+        """Return *told* with the token's subject where a CDR of 2.1.1 names its contract alone."""
+        named = [
+            each
+            for each in told
+            if isinstance(each, ToldCdr)
+            and each.version is OcpiVersion.V2_1_1
+            and not self._is_ours(each)
+        ]
+        if not named:
+            return list(told)
+        bearers = published.bearers(connection, self._party, named, self._declared)
+        named_ids = {id(each) for each in named}
+        return [
+            # The contract was sealed for another subject than the token's.
+            replace(each, subject=bearers[each.key], contract=None)
+            if isinstance(each, ToldCdr) and id(each) in named_ids and each.key in bearers
+            else each
+            for each in told
+        ]
 
     def store(self) -> None:
         """Write what came of the messages, within the caller's transaction."""

@@ -5,7 +5,7 @@ row is locked first, so a second reader waits and then goes on from where the fi
 Nothing that a partner says stops it: what raises is left out with its reason, and a station's
 billing never waits for it, for the worker is another follower of the same log.
 
-Tests: tests/roaming_ocpi/incoming/test_reading.py.
+Tests: tests/roaming_ocpi/incoming/test_partner_reader.py.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from ledger.log.reading import numbered_lines
 from ledger.log.repeats import LastSequences
 from roaming_ocpi.incoming.batch import PartyBatch, Told, batches
 from roaming_ocpi.incoming.published import PublishedByPartners, StoredByPartners
-from roaming_ocpi.incoming.repricing import Repricer
 from roaming_ocpi.incoming.told import (
     ACCEPT,
     CDRS,
@@ -37,6 +36,7 @@ from roaming_ocpi.incoming.told import (
     SESSIONS,
     MessageReader,
 )
+from roaming_ocpi.incoming.verdicts.repricing import Repricer
 
 logger = logging.getLogger(__name__)
 
@@ -195,8 +195,7 @@ class PartnerReader:
                     published=self._published,
                     repricer=self._repricer,
                 )
-                for each in told:
-                    batch.take(each)
+                batch.take()
                 batch.store()
         except Exception as error:
             if not is_careful or not is_of_content(error):

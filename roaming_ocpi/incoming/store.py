@@ -16,10 +16,10 @@ from psycopg import Connection
 
 from ledger.database import copy_rows
 from ledger.log.event_log import Position
-from roaming_ocpi.incoming.judging import JudgedCdr
-from roaming_ocpi.incoming.known import KnownCdr, KnownSession
 from roaming_ocpi.incoming.told import ToldCdr
-from roaming_ocpi.incoming.verdict import CdrVerdict
+from roaming_ocpi.incoming.verdicts.judging import JudgedCdr
+from roaming_ocpi.incoming.verdicts.known import KnownCdr, KnownSession
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 from tariffs.phrases.phrase import Phrase
 
 AT_ONCE_MAX: Final = 8

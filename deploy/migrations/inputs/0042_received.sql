@@ -33,11 +33,16 @@ CREATE TABLE received_session (
     PRIMARY KEY (party, session_key)
 );
 
--- How far a partner's own list was read, to go on from there after a restart.
+-- How far a partner's own list was read, to go on from there after a restart. `taken` and `refused`
+-- count the objects of the last time; `problem`: why it came to no end.
 CREATE TABLE partner_pull (
     party     text        NOT NULL,
     module    text        NOT NULL CHECK (module IN ('cdrs', 'sessions')),
-    -- Everything updated before was taken.
-    date_from timestamptz NOT NULL,
+    -- Everything updated before was taken; null: nothing yet.
+    date_from timestamptz,
+    tried_at  timestamptz NOT NULL,
+    taken     bigint      NOT NULL,
+    refused   bigint      NOT NULL,
+    problem   text,
     PRIMARY KEY (party, module)
 );

@@ -34,6 +34,7 @@ PARTY: Final = "NL-TNM"
 CARD: Final = "04AABBCC"
 NOON: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 """When the session of `CDR` began."""
+END: Final = NOON + timedelta(hours=2)
 CAME: Final = NOON + timedelta(hours=3)
 TARIFF: Final[dict[str, Any]] = {
     "country_code": "NL",

@@ -20,8 +20,8 @@ from ledger.database import connect_options
 from ledger.declared.declarations import Declarations
 from ledger.log.postgres_lines import PostgresLineWriter
 from roaming_ocpi.client.asking import PartnerClient
-from roaming_ocpi.incoming.intake import PartnerIntake
-from roaming_ocpi.incoming.receiver import IncomingReceiver
+from roaming_ocpi.incoming.taking.intake import PartnerIntake
+from roaming_ocpi.incoming.taking.receiver import IncomingReceiver
 from roaming_ocpi.server.app import ocpi_routes
 from roaming_ocpi.server.audit import CallAudit
 from roaming_ocpi.server.calls import Caller
@@ -89,6 +89,9 @@ async def served_intake(database: str) -> AsyncIterator[ServedIntake]:
     async def find(token: str) -> Caller | None:
         return CALLERS.get(token)
 
+    async def prove(token: str) -> None:
+        assert token in CALLERS
+
     async def declared() -> Declarations:
         return Declarations()
 
@@ -115,7 +118,9 @@ async def served_intake(database: str) -> AsyncIterator[ServedIntake]:
         )
         intake = PartnerIntake(pool, log)
         modules = IncomingReceiver(intake, resources.address).modules()
-        routes = ocpi_routes(modules, resources, find=find, heard=audit.hear, walls=Walls())
+        routes = ocpi_routes(
+            modules, resources, find=find, prove=prove, heard=audit.hear, walls=Walls()
+        )
         app = Litestar([routes.router], openapi_config=None, logging_config=None)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
         stopping, ready = asyncio.Event(), asyncio.Event()

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from roaming_ocpi.incoming.known import Surroundings
 from roaming_ocpi.incoming.told import ToldCdr
+from roaming_ocpi.incoming.verdicts.known import Surroundings
 from tariffs.cdr.cdr import Cdr
 from tariffs.cdr.differences import TOTAL_COST, Difference, differences_of
 from tariffs.cdr.pricing import CurrencyDiffersError, price_cdr

@@ -6,20 +6,15 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from ledger.log.envelope import PartnerMessage
-from ledger.log.event_log import Position
-from roaming_ocpi.incoming.english import ENGLISH, SENTENCES
-from roaming_ocpi.incoming.judging import AHEAD, LATE, JudgedCdr, judge_cdr
-from roaming_ocpi.incoming.known import KnownCdr, KnownSession, Surroundings
-from roaming_ocpi.incoming.repricing import Repricer
-from roaming_ocpi.incoming.told import CDRS, MessageReader
-from roaming_ocpi.incoming.verdict import CdrVerdict
+from roaming_ocpi.incoming.verdicts.english import ENGLISH, SENTENCES
+from roaming_ocpi.incoming.verdicts.judging import AHEAD, LATE, JudgedCdr, judge_cdr
+from roaming_ocpi.incoming.verdicts.known import KnownCdr, KnownSession, Surroundings
+from roaming_ocpi.incoming.verdicts.repricing import Repricer
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.tariff_reader import ocpi_tariff_of
@@ -27,7 +22,6 @@ from tests.roaming_ocpi.incoming.partner_stories import (
     CAME,
     GONE,
     NOON,
-    PARTY,
     SUBJECT,
     TARIFF,
     cdr_of,
@@ -384,23 +378,3 @@ def test_a_code_has_words_for_whatever_it_is_given() -> None:
     others = {"cdr_late", "cdr_ahead", "cdr_energy_absurd", "cdr_power_absurd"}
     elsewhere = {"cdr_told_otherwise", "cdr_policy_differs"}
     assert SENTENCES.keys() == seen | others | elsewhere
-
-
-SPEC = Path(__file__).parents[4] / "shared/vectors/ocpi-spec"
-
-
-@pytest.mark.skipif(not SPEC.is_dir(), reason="the specification's examples are not in ../shared")
-def test_the_cdrs_of_the_specification_are_read_and_judged() -> None:
-    """Its example is its own tariff's price; it states an energy that its periods do not have."""
-    paths = sorted(SPEC.rglob("cdr_example*.json"))
-    assert len(paths) >= 3
-    for path in paths:
-        line = PartnerMessage(
-            received_at=CAME, party=PARTY, what=CDRS, body=path.read_text("utf-8")
-        )
-        told = MessageReader().cdr(line, Position(0, 0, 0))
-        assert told.cdr is not None, path
-        told = msgspec.structs.replace(told, received_at=told.cdr.ends_at)
-        found = judge_cdr(told, Surroundings(), Repricer())
-        assert found.repriced_net == told.net, path
-        assert codes(found) == ["cdr_token_unknown", "cdr_volume_differs"], path

@@ -19,6 +19,7 @@ from ledger.log.postgres import PostgresEventLog
 from roaming_ocpi.incoming import reading
 from roaming_ocpi.incoming.reading import PartnerReader
 from roaming_ocpi.incoming.told import ACCEPT, DISPUTE, SESSION_PARTS, SESSIONS
+from roaming_ocpi.tokens.own_tokens import Issuer, contract_of
 from tests.roaming_ocpi.incoming.partner_stories import (
     CAME,
     CARD,
@@ -33,6 +34,7 @@ from tests.roaming_ocpi.incoming.partner_stories import (
     changed,
     credit_of,
     declare_roaming,
+    old_cdr_of,
     read_all,
     rows_of,
     subject_of,
@@ -62,6 +64,28 @@ def test_a_sound_cdr_is_accepted_with_all_that_settlement_needs(books: str) -> N
     assert row["contract"]
     assert CARD not in json.dumps(row)
     assert "DE-HBC-C000001" not in json.dumps(row)
+
+
+def test_an_old_cdr_names_the_contract_that_we_told_and_is_our_driver_s(books: str) -> None:
+    """OCPI 2.1.1 has no uid in a CDR; who was erased meanwhile is judged as before."""
+    subject = subject_of(books)
+    contract = contract_of(subject, Issuer("DE-HBC", "Harbour Charging GmbH"))
+    append(books, Told(old_cdr_of(auth_id=contract)))
+    append(books, Told(old_cdr_of(id="C2", auth_id="DE-HBC-C00", **_OLD_LATER)))
+
+    read_all(books)
+
+    assert verdicts(books)["C1"].codes == ()
+    assert verdicts(books)["C2"].codes == ("cdr_token_unknown",)
+    assert rows_of(books, "partner_cdr")[0]["subject"] == subject
+
+
+_OLD_LATER = {
+    "start_date_time": "2026-03-02T10:00:00Z",
+    "stop_date_time": "2026-03-02T12:00:00Z",
+    "charging_periods__0__start_date_time": "2026-03-02T10:00:00Z",
+    "charging_periods__1__start_date_time": "2026-03-02T11:00:00Z",
+}
 
 
 def test_the_same_again_is_nothing_and_another_under_its_id_is_kept_and_flagged(books: str) -> None:

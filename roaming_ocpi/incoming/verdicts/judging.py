@@ -3,7 +3,7 @@
 Each thing that is found is a code with parameters; the worst of them makes the verdict. Whatever
 comes later changes no verdict but by a line of the log of its own.
 
-Held by tests/roaming_ocpi/incoming/test_judging.py: each code at its boundary.
+Held by tests/roaming_ocpi/incoming/verdicts/test_judging.py: each code at its boundary.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from roaming_ocpi.incoming.known import KnownCdr, KnownSession, Surroundings
-from roaming_ocpi.incoming.repricing import Repricer, tolerance_of
 from roaming_ocpi.incoming.told import ToldCdr
-from roaming_ocpi.incoming.verdict import CdrVerdict, verdict_of
+from roaming_ocpi.incoming.verdicts.known import KnownCdr, KnownSession, Surroundings
+from roaming_ocpi.incoming.verdicts.repricing import Repricer, tolerance_of
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
 from tariffs.cdr.cdr import Cdr
 from tariffs.currencies import CURRENCY_EXPONENTS
 from tariffs.ocpi.versions import OcpiVersion

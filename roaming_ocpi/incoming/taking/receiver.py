@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ledger.partners.messages import UnfitMessageError
-from roaming_ocpi.incoming.intake import Given, PartnerIntake
+from roaming_ocpi.incoming.taking.intake import Given, PartnerIntake
 from roaming_ocpi.incoming.told import UnfitObjectError, identity_of
 from roaming_ocpi.server.calls import Module, OcpiRefusedError, PartnerCall, Reply, Route
 from roaming_ocpi.server.ownership import own, own_party

@@ -1,0 +1,106 @@
+"""CDRs of partners as people see them: lists, and one with all that was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from roaming_ocpi.errors import RoamingError
+from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
+
+# One of them is shown with its codes as they are kept, so they are not decoded here.
+_SHOWN: LiteralString = """
+SELECT party, cdr_id, kind, credits, credited_by, version, currency, net, tax, energy_kwh,
+    started_at, ended_at, received_at, subject, session_ref, verdict, judged, codes, repriced_net,
+    tariff_id, decided_at, decided_by, reason,
+    concat_ws('/', partition, position, line) AS position
+FROM partner_cdr
+"""
+_LISTED: LiteralString = (
+    _SHOWN
+    + """
+WHERE (%(party)s::text IS NULL OR party = %(party)s)
+    AND (%(verdict)s::text IS NULL OR verdict = %(verdict)s)
+ORDER BY received_at DESC, party, cdr_key LIMIT %(limit)s
+"""
+)
+_ONE: LiteralString = (
+    _SHOWN
+    + """
+WHERE cdr_key = %(key)s AND (%(party)s::text IS NULL OR party = %(party)s) ORDER BY party
+"""
+)
+
+
+class ReceivedCdr(msgspec.Struct, frozen=True, kw_only=True):
+    """A CDR that a partner told us of. `subject` is whose token it was, `position` in the log."""
+
+    party: str
+    cdr_id: str
+    kind: str
+    credits: str | None
+    credited_by: str | None
+    version: str
+    currency: str | None
+    net: Decimal | None
+    tax: Decimal | None
+    energy_kwh: Decimal | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    received_at: datetime
+    subject: str | None
+    session_ref: str | None
+    verdict: str
+    judged: str
+    codes: list[dict[str, Any]]
+    repriced_net: Decimal | None
+    tariff_id: str | None
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str | None
+    position: str
+
+
+class UnknownCdrError(RoamingError):
+    """No partner told of a CDR of that id, or several did."""
+
+    def __init__(self, cdr_id: str, parties: Sequence[str]) -> None:
+        self.cdr_id, self.parties = cdr_id, tuple(parties)
+        super().__init__(
+            f"{', '.join(parties)} each told of a CDR {cdr_id!a}: say which with --party"
+            if parties
+            else f"no partner told of a CDR {cdr_id!a}: `wattledger cdr received` lists them"
+        )
+
+
+def list_received(
+    connection: Connection[Any],
+    *,
+    party: str | None,
+    verdict: CdrVerdict | None,
+    limit: int,
+) -> list[ReceivedCdr]:
+    """Return the CDRs that came last, the newest first."""
+    given = {"party": party, "verdict": verdict, "limit": limit}
+    with connection.cursor(row_factory=class_row(ReceivedCdr)) as cursor:
+        return cursor.execute(_LISTED, given).fetchall()
+
+
+def find_received(connection: Connection[Any], cdr_id: str, *, party: str | None) -> ReceivedCdr:
+    """Return one CDR.
+
+    Raises:
+        UnknownCdrError: If there is none of that id, or more than one.
+    """
+    given = {"key": cdr_id.casefold(), "party": party}
+    with connection.cursor(row_factory=class_row(ReceivedCdr)) as cursor:
+        found = cursor.execute(_ONE, given).fetchall()
+    if len(found) != 1:
+        raise UnknownCdrError(cdr_id, [each.party for each in found])
+    return found[0]

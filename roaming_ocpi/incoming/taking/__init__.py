@@ -1,0 +1,1 @@
+"""Taking in: what partners push and what we fetch, durable before anybody hears so."""

@@ -1,0 +1,228 @@
+"""Lists of CDRs and sessions that we ask partners' CPOs for, beside what they push.
+
+An object of a list goes the way of a pushed one, so what is known already makes no line. A page at
+a time is held. What was updated since the newest object of the last list that came to its end is
+asked for, and a while before, for partners commit late. A list that breaks off is asked for again
+from where the last one began: what it brought is known by then.
+
+Two processes that pull at once do no harm, and the reader of the log drops what came twice.
+
+Source: OCPI 2.2.1, mod_cdrs and mod_sessions, pull model; OCPI 2.1.1, mod_cdrs 10.1.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, LiteralString, NamedTuple
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.declared.declarations import Declarations, Kind
+from ledger.errors import LedgerError
+from roaming_ocpi.client.answers import PartnerRefusedError
+from roaming_ocpi.client.asking import PartnerClient
+from roaming_ocpi.errors import RoamingError
+from roaming_ocpi.incoming.taking.intake import Given, PartnerIntake
+from roaming_ocpi.incoming.told import CDRS, SESSIONS
+from roaming_ocpi.registration.link import Link, LinkState
+from roaming_ocpi.server.calls import Caller, OcpiRefusedError
+from roaming_ocpi.server.ownership import own_party
+from roaming_ocpi.wire.merging import moment_of
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
+from roaming_ocpi.wire.walls import check_tree, encoded
+from tariffs.errors import TariffError
+from tariffs.ocpi.versions import OcpiVersion
+
+EVERY: Final = timedelta(minutes=30)
+"""So often a partner is asked for its lists."""
+OVERLAP: Final = timedelta(hours=1)
+"""So long before the newest object that we have a list begins."""
+SESSIONS_SINCE: Final = timedelta(days=7)
+"""How old sessions may be that are asked for the first time: a CDR follows soon."""
+PAGE: Final = 100
+AT_ONCE: Final = 8
+LOOK_SECONDS: Final = 30.0
+_LISTS: Final = {CDRS: ModuleId.CDRS, SESSIONS: ModuleId.SESSIONS}
+_LOGGER: Final = logging.getLogger(__name__)
+_STATE: LiteralString = (
+    "SELECT date_from, tried_at FROM partner_pull WHERE party = %s AND module = %s"
+)
+_NOTE: LiteralString = """
+INSERT INTO partner_pull (party, module, date_from, tried_at, taken, refused, problem)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (party, module) DO UPDATE SET date_from = excluded.date_from,
+    tried_at = excluded.tried_at, taken = excluded.taken, refused = excluded.refused,
+    problem = excluded.problem
+"""
+Links = Callable[[], Awaitable[Sequence[Link]]]
+
+
+class PulledList(NamedTuple):
+    """What a list had: objects that were taken, and that could not be; the newest one's moment."""
+
+    taken: int = 0
+    refused: int = 0
+    newest: datetime | None = None
+
+
+class IncomingPuller:
+    """Asks every partner that offers lists of CDRs or sessions for them, in time."""
+
+    def __init__(
+        self,
+        intake: PartnerIntake,
+        *,
+        database: AsyncConnectionPool[AsyncConnection[Any]],
+        client: PartnerClient,
+        links: Links,
+        declared: Callable[[], Awaitable[Declarations]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._intake, self._database, self._client = intake, database, client
+        self._links, self._declared, self._now = links, declared, now
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ask until *stop* is set; one partner's list never waits for another's."""
+        try:
+            while not stop.is_set():
+                try:
+                    await self._look()
+                except (psycopg.OperationalError, RoamingError, LedgerError) as error:
+                    _LOGGER.warning("no lists were asked for: %s", type(error).__name__)
+                try:
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await stop.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def pull(self, link: Link, what: str) -> PulledList:
+        """Ask one partner for its list of *what* ("cdrs", "sessions") now.
+
+        Raises:
+            RoamingError, LedgerError: If the list came to no end; that is noted, too.
+        """
+        now, state = self._now(), await self._state(link.partner, what)
+        date_from = state[0] if state else None
+        if date_from is None and what == SESSIONS:
+            date_from = now - SESSIONS_SINCE
+        query = {"limit": str(PAGE)} | ({"date_from": _written(date_from)} if date_from else {})
+        caller = await self._speaker(link)
+        found = PulledList()
+        try:
+            url = link.endpoints[_LISTS[what], InterfaceRole.SENDER]
+            async for page in self._client.pages(link, url, query=query):
+                found = await self._take_page(page, link, caller, what, found)
+        except (RoamingError, LedgerError, psycopg.Error) as error:
+            row = (link.partner, what, date_from, now, found.taken, found.refused)
+            await self._note(*row, _problem_of(error))
+            raise
+        if found.newest is not None:
+            since = min(found.newest, now) - OVERLAP
+            date_from = since if date_from is None else max(date_from, since)
+        await self._note(link.partner, what, date_from, now, found.taken, found.refused, None)
+        return found
+
+    async def _look(self) -> None:
+        for partner, task in list(self._running.items()):
+            if task.done():
+                del self._running[partner]
+        now = self._now()
+        for link in await self._links():
+            if link.state is not LinkState.REGISTERED or link.partner in self._running:
+                continue
+            due = []
+            for what, module in _LISTS.items():
+                if (module, InterfaceRole.SENDER) in link.endpoints:
+                    state = await self._state(link.partner, what)
+                    if state is None or now - state[1] >= EVERY:
+                        due.append(what)
+            if due:
+                self._running[link.partner] = asyncio.create_task(self._guarded(link, due))
+
+    async def _guarded(self, link: Link, due: Sequence[str]) -> None:
+        for what in due:
+            try:
+                await self.pull(link, what)
+            except (RoamingError, LedgerError, psycopg.Error) as error:
+                # Not its words: they may quote what a partner said of a person.
+                _LOGGER.warning("%s of %s: %s", what, link.partner, _problem_of(error))
+
+    async def _take_page(
+        self, page: Sequence[Any], link: Link, caller: Caller, what: str, found: PulledList
+    ) -> PulledList:
+        """Take the objects of a page, some at once; one that cannot be taken costs no other."""
+        for index in range(0, len(page), AT_ONCE):
+            some = page[index : index + AT_ONCE]
+            moments = await asyncio.gather(
+                *(self._take(value, link, caller, what) for value in some)
+            )
+            known = [each for each in moments if each is not None]
+            newest = max([*known, *([found.newest] if found.newest else [])], default=None)
+            found = PulledList(
+                found.taken + len(known), found.refused + len(some) - len(known), newest
+            )
+        return found
+
+    async def _take(self, value: object, link: Link, caller: Caller, what: str) -> datetime | None:
+        """Take one object; return when it was updated, None if it cannot be taken."""
+        try:
+            if not isinstance(value, dict):
+                return None
+            check_tree(value)
+            named = value.get("country_code"), value.get("party_id")
+            is_old = link.version is OcpiVersion.V2_1_1 and named == (None, None)
+            party = link.partner if is_old else own_party(caller, *named)
+            updated = moment_of(value)
+            given = Given(party, value, encoded(value).decode(), self._now())
+            if what == CDRS:
+                await self._intake.take_cdr(given)
+            else:
+                await self._intake.put_session(given)
+        except (TariffError, OcpiRefusedError, RoamingError, msgspec.MsgspecError) as error:
+            _LOGGER.warning("one of the %s of %s: %s", what, link.partner, type(error).__name__)
+            return None
+        return updated
+
+    async def _speaker(self, link: Link) -> Caller:
+        """Return for which parties a partner's list may speak: a hub's for those behind it."""
+        declared, now = await self._declared(), self._now()
+        behind = {
+            other
+            for other in declared.keys(Kind.PARTNER)
+            if (partner := declared.partner(other, now)) is not None and partner.hub == link.partner
+        }
+        return Caller(link.partner, frozenset({link.partner, *behind}), link.our_party)
+
+    async def _state(self, party: str, what: str) -> tuple[datetime | None, datetime] | None:
+        async with self._database.connection() as connection:
+            found = await (await connection.execute(_STATE, (party, what))).fetchone()
+        return None if found is None else (found[0], found[1])
+
+    async def _note(self, *row: object) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_NOTE, row)
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _problem_of(error: Exception) -> str:
+    """Return why a list came to no end, in words of ours that quote nobody."""
+    if isinstance(error, PartnerRefusedError):
+        answer = error.answer
+        return f"the partner refused it (HTTP {answer.http}, status_code {answer.status_code})"
+    if isinstance(error, RoamingError):
+        return f"the partner gave no answer that can be used ({type(error).__name__})"
+    return f"it could not be kept ({type(error).__name__})"
