@@ -11,6 +11,7 @@ from deploy.commands.command import Command
 from deploy.commands.crediting.rows import CREDITING_COMMANDS
 from deploy.commands.customers.rows import CUSTOMER_COMMANDS
 from deploy.commands.documents.rows import DOCUMENT_COMMANDS
+from deploy.commands.roaming.rows import ROAMING_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
 from deploy.commands.stations.rows import STATION_COMMANDS
 from deploy.commands.tariffs.rows import TARIFF_COMMANDS
@@ -26,6 +27,8 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "person": "Who a token, a customer or a driver is, and erasing them.",
         "prepaid": "What customers paid in advance.",
         "access": "Tokens for the HTTP interface.",
+        "partner": "Roaming partners: registering, exchanging, settling.",
+        "cdr": "CDRs of ours and of partners.",
         "firmware": "Firmware for stations, and its campaigns.",
         "firmware campaign": "Firmware for many stations, in stages.",
         "log": "The raw event log.",
@@ -326,6 +329,7 @@ COMMANDS: Final = (
         ),
     ),
     *STATION_COMMANDS,
+    *ROAMING_COMMANDS,
     Command(
         words="balance",
         function="deploy.commands.energy.balance:balance",

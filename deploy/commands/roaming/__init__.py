@@ -1,0 +1,1 @@
+"""Commands about roaming partners and the CDRs that are exchanged with them."""
