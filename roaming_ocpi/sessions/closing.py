@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from ledger.declared.store import NewestDeclarations
 from roaming_ocpi.cdrs.made import CdrBody, CdrKind, MadeCdr
-from roaming_ocpi.relay.outgoing import MessageKind, WantedMessage, enqueue_all
+from roaming_ocpi.cdrs.messages import queue_cdrs
 from roaming_ocpi.sessions.rows import keep_session
 from roaming_ocpi.sessions.told import OurSession, SessionStatus
 
@@ -36,11 +36,7 @@ class CdrsOnTheirWay:
                 is_sent = partner is not None and partner.live_sessions
                 told = told_of(each.said)
                 keep_session(connection, each.party, told, now=now, is_sent=is_sent)
-        wanted = [
-            WantedMessage(each.party, MessageKind(each.kind.value), each.cdr_id, each.session_id)
-            for each in made
-        ]
-        enqueue_all(connection, wanted)
+        queue_cdrs(connection, made)
 
 
 def told_of(cdr: CdrBody) -> OurSession:
