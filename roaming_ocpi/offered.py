@@ -11,6 +11,7 @@ from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.registration.receiving import credentials_module
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
+from roaming_ocpi.sessions.module import SessionsSender
 from roaming_ocpi.tokens.modules import tokens_modules
 
 
@@ -20,6 +21,7 @@ def offered_modules(resources: Resources) -> Sequence[Module]:
         credentials_module(resources),
         *places_modules(resources),
         cdrs_module(resources),
+        *SessionsSender(resources.database).modules(),
         *tokens_modules(resources),
         *commands_modules(resources),
         *incoming_modules(resources),

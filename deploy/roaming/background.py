@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from deploy.roaming.opening import OpenedRoaming
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower
 from roaming_ocpi.cdrs.maker import CdrMaker
-from roaming_ocpi.cdrs.messages import queue_cdrs
+from roaming_ocpi.cdrs.messages import CdrMessages
 from roaming_ocpi.places.ours.telling import PartnerTeller
+from roaming_ocpi.registration.link import Link
+from roaming_ocpi.registration.links import links
+from roaming_ocpi.relay.outgoing import MessageKind
+from roaming_ocpi.relay.relay import Relay
+from roaming_ocpi.relay.routes import routes_of
+from roaming_ocpi.sessions.closing import CdrsOnTheirWay
+from roaming_ocpi.sessions.live import LiveSessions
+from roaming_ocpi.sessions.messages import SessionMessages
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set; what it raises ends the process, which is started again."""
@@ -26,7 +34,32 @@ class BackgroundWork(NamedTuple):
 
 def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWork:
     """Return what runs; any number of processes may, so each sees to it that one alone acts."""
+    now = context.clock.now
+    live = LiveSessions(context.dsn, holder=context.holder, now=now)
     return BackgroundWork(
-        loops=(PartnerTeller(opened.resources).run,),
-        followers=(CdrMaker(context.clock.now, queue_cdrs),),
+        loops=[_relay(context, opened).run, live.run, PartnerTeller(opened.resources).run],
+        followers=[CdrMaker(now, CdrsOnTheirWay(now))],
+    )
+
+
+def _relay(context: PartContext, opened: OpenedRoaming) -> Relay:
+    resources = opened.resources
+
+    async def routes() -> Mapping[str, Link]:
+        known = await links(resources.database)
+        return routes_of(known, await resources.declared(), resources.now())
+
+    cdrs = CdrMessages()
+    return Relay(
+        context.dsn,
+        holder=context.holder,
+        client=resources.client,
+        log=resources.log,
+        routes=routes,
+        makers={
+            MessageKind.SESSION: SessionMessages(),
+            MessageKind.CDR: cdrs,
+            MessageKind.CREDIT: cdrs,
+        },
+        now=resources.now,
     )

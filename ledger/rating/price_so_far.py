@@ -13,10 +13,10 @@ import msgspec
 
 from ledger.declared.declarations import Declarations
 from ledger.errors import LedgerError
-from ledger.rating.basis import terms_of
+from ledger.rating.basis import Terms, terms_of
 from ledger.rating.decide import blocking, objections_of, refused
 from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
-from ledger.rating.session_price import price_of
+from ledger.rating.session_price import SessionPrice, price_of
 from ledger.sessions.session import ChargingSession
 from tariffs.errors import TariffError
 from tariffs.phrases.phrase import Phrase, phrase
@@ -43,19 +43,31 @@ def price_so_far(
     entitlements: Entitlements = NO_ENTITLEMENTS,
 ) -> PriceSoFar | NoPrice:
     """Return what *session* costs as far as it is known, or why it has no price. Never raises."""
-    terms = terms_of(session, declarations)
-    objections = (*blocking(session, terms), *objections_of(terms))
-    if session.energy_wh is None and not objections:
-        objections = (phrase("energy_unknown"),)
-    if terms.basis is None or objections:
-        return NoPrice(objections)
-    try:
-        priced = price_of(session, terms.basis, terms, entitlements).priced
-    except (TariffError, LedgerError) as error:
-        return NoPrice((refused(error),))
+    found = explained_so_far(session, terms_of(session, declarations), entitlements)
+    if isinstance(found, NoPrice):
+        return found
+    priced = found.priced
     return PriceSoFar(
         until=priced.usage.ends_at,
         currency=priced.currency,
         net_minor=priced.before_minor,
         tax_minor=priced.tax_minor,
     )
+
+
+def explained_so_far(
+    session: ChargingSession, terms: Terms, entitlements: Entitlements = NO_ENTITLEMENTS
+) -> SessionPrice | NoPrice:
+    """Return the price of *session* so far with all that explains it. Never raises.
+
+    *terms* are its own (`terms_of`).
+    """
+    objections = (*blocking(session, terms), *objections_of(terms))
+    if session.energy_wh is None and not objections:
+        objections = (phrase("energy_unknown"),)
+    if terms.basis is None or objections:
+        return NoPrice(objections)
+    try:
+        return price_of(session, terms.basis, terms, entitlements)
+    except (TariffError, LedgerError) as error:
+        return NoPrice((refused(error),))

@@ -14,8 +14,8 @@ from roaming_ocpi.cdrs.store import SELECT, made_of
 from roaming_ocpi.cdrs.wire import is_said, wire_cdr
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.messages import Prepared
-from roaming_ocpi.relay.outcomes import CameOfIt, Outcome
-from roaming_ocpi.relay.outgoing import MessageKind, Outgoing, Wanted, enqueue_all
+from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome
+from roaming_ocpi.relay.outgoing import MessageKind, Outgoing, WantedMessage, enqueue_all
 
 _NAMED: LiteralString = f"{SELECT} WHERE cdr_id = ANY (%s)"
 _KINDS = {CdrKind.CDR: MessageKind.CDR, CdrKind.CREDIT: MessageKind.CREDIT}
@@ -25,7 +25,7 @@ def queue_cdrs(connection: Connection[Any], made: Sequence[MadeCdr]) -> None:
     """Put *made* into the outboxes of their partners, in the caller's transaction."""
     enqueue_all(
         connection,
-        [Wanted(e.party, _KINDS[e.kind], e.cdr_id, e.session_id) for e in made],
+        [WantedMessage(e.party, _KINDS[e.kind], e.cdr_id, e.session_id) for e in made],
     )
 
 
@@ -34,7 +34,7 @@ class CdrMessages:
 
     def make(
         self, connection: Connection[Any], messages: Sequence[Outgoing], link: Link
-    ) -> Mapping[int, Prepared | Outcome]:
+    ) -> Mapping[int, Prepared | AttemptOutcome]:
         """Return by its id what is sent of each message, or what came of it without that."""
         names = [each.subject for each in messages]
         made = {e.cdr_id: e for e in map(made_of, connection.execute(_NAMED, (names,)))}
@@ -46,9 +46,14 @@ class CdrMessages:
         }
 
     @staticmethod
-    def _prepared(made: MadeCdr | None, link: Link, keys: Disclosure | None) -> Prepared | Outcome:
-        if made is None or keys is None:
-            return Outcome(CameOfIt.WITHHELD, reason="not_said")
+    def _prepared(
+        made: MadeCdr | None, link: Link, keys: Disclosure | None
+    ) -> Prepared | AttemptOutcome:
+        if made is None or made.said.form(link.version) is None:
+            # Nobody has found a way to say it: a person looks at it.
+            return AttemptOutcome(Arrival.REFUSED, reason="unsayable")
+        if keys is None:
+            return AttemptOutcome(Arrival.WITHHELD, reason="on_statement")
         written, lost = wire_cdr(made, link.version, keys)
         codes = tuple(dict.fromkeys(note.code for note in lost))
         return Prepared("POST", "", encoded(written), codes, _sought(written))

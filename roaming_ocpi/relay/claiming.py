@@ -23,7 +23,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import Connection
 
 from ledger.leases import Lease, hold_lease
-from roaming_ocpi.relay.outcomes import CameOfIt, Outcome
+from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome
 from roaming_ocpi.relay.outgoing import MessageKind, Outgoing
 
 LEASE: Final = "roaming_relay"
@@ -111,7 +111,7 @@ UPDATE outgoing_party SET failures = %s, refusals = %s, next_at = %s, reason = %
 """
 
 
-class Claim(NamedTuple):
+class MessageClaim(NamedTuple):
     """What is to be sent to a party now, one message a lane, and how it stood with the party."""
 
     messages: Sequence[Outgoing]
@@ -123,12 +123,12 @@ class Noted(NamedTuple):
     """One attempt with what came of it; `pause`: after a failure, until the next one."""
 
     message: Outgoing
-    outcome: Outcome
+    outcome: AttemptOutcome
     at: datetime
     pause: timedelta = timedelta(0)
 
 
-class Standing(NamedTuple):
+class PartnerStanding(NamedTuple):
     """How it goes with a party after a claim was worked off."""
 
     failures: int = 0
@@ -142,7 +142,7 @@ class ClaimNotes(NamedTuple):
 
     attempts: Sequence[Noted]
     untouched: Sequence[Outgoing]
-    standing: Standing
+    standing: PartnerStanding
 
 
 def busy_parties(
@@ -155,7 +155,7 @@ def busy_parties(
 
 def claim(
     connection: Connection[Any], lease: Lease, party: str, *, now: datetime, limit: int
-) -> Claim:
+) -> MessageClaim:
     """Give what is new its place, and number what is sent next: at most *limit* messages.
 
     After a failure it is one alone, to see how the partner does.
@@ -181,7 +181,7 @@ def claim(
             numbers = [each.number for each in messages]
             connection.execute(_BEGIN, ([each.id for each in messages], numbers))
             connection.execute(_NUMBERED, (number, party))
-    return Claim(messages, failures, refusals)
+    return MessageClaim(messages, failures, refusals)
 
 
 def note(
@@ -237,7 +237,7 @@ def _attempt_row(noted: Noted) -> tuple[object, ...]:
 
 def _failures(attempts: Sequence[Noted]) -> list[list[object]]:
     """Return the columns of what is to be sent again, or never by itself."""
-    states: Mapping[CameOfIt, str] = {CameOfIt.FAILED: "waiting", CameOfIt.REFUSED: "dead"}
+    states: Mapping[Arrival, str] = {Arrival.FAILED: "waiting", Arrival.REFUSED: "dead"}
     failed = [each for each in attempts if not each.outcome.is_done]
     return [
         [each.message.id for each in failed],

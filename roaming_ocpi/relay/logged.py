@@ -13,11 +13,11 @@ from ledger.log.envelope import PartnerMessage
 from ledger.partners.messages import UnfitMessageError, holders_in, sealed_message
 from ledger.persons.holders import Holder
 from ledger.persons.store import find_or_make
-from roaming_ocpi.relay.sending import Exchange
+from roaming_ocpi.relay.sending import SentMessage
 
 
 def lines_of(
-    connection: Connection[Any], party: str, exchanges: Sequence[Exchange], *, at: datetime
+    connection: Connection[Any], party: str, exchanges: Sequence[SentMessage], *, at: datetime
 ) -> list[PartnerMessage]:
     """Return the lines of what was said to *party*, sealed; the subjects in them are durable."""
     said: list[PartnerMessage] = []
@@ -32,7 +32,7 @@ def lines_of(
     return [sealed_message(message, subjects) for message in said]
 
 
-def _message(party: str, each: Exchange, at: datetime) -> PartnerMessage:
+def _message(party: str, each: SentMessage, at: datetime) -> PartnerMessage:
     assert each.body is not None, "only what was said is logged"
     return PartnerMessage(
         received_at=at,

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from psycopg import Connection
 
 from roaming_ocpi.registration.link import Link
-from roaming_ocpi.relay.outcomes import CameOfIt, Outcome
+from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome
 from roaming_ocpi.relay.outgoing import MessageKind, Outgoing
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 
@@ -39,7 +39,7 @@ class MessageMaker(Protocol):
 
     def make(
         self, connection: Connection[Any], messages: Sequence[Outgoing], link: Link
-    ) -> Mapping[int, Prepared | Outcome]:
+    ) -> Mapping[int, Prepared | AttemptOutcome]:
         """Return by its id what is sent of each message, or what came of it without that."""
 
 
@@ -48,9 +48,9 @@ def made_messages(
     makers: Mapping[MessageKind, MessageMaker],
     messages: Sequence[Outgoing],
     link: Link,
-) -> dict[int, Prepared | Outcome]:
+) -> dict[int, Prepared | AttemptOutcome]:
     """Return by its id what is sent to the partner of *link* of each of *messages*."""
-    made: dict[int, Prepared | Outcome] = {}
+    made: dict[int, Prepared | AttemptOutcome] = {}
     for kind, maker in makers.items():
         some = [each for each in messages if each.kind is kind]
         if some and endpoint_of(link, kind) is None:
@@ -65,4 +65,4 @@ def endpoint_of(link: Link, kind: MessageKind) -> str | None:
     return link.endpoints.get((MODULES[kind], InterfaceRole.RECEIVER))
 
 
-_NOWHERE: Final = Outcome(CameOfIt.NOWHERE, reason="no_endpoint")
+_NOWHERE: Final = AttemptOutcome(Arrival.NOWHERE, reason="no_endpoint")

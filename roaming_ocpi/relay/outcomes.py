@@ -32,7 +32,7 @@ _HAS_IT: Final = re.compile(
 )
 
 
-class CameOfIt(StrEnum):
+class Arrival(StrEnum):
     """What an attempt came to, as it is kept."""
 
     DELIVERED = "delivered"
@@ -48,14 +48,14 @@ class CameOfIt(StrEnum):
     """Our terms with the partner say that it is not sent."""
 
 
-DONE: Final = frozenset({CameOfIt.DELIVERED, CameOfIt.KNOWN, CameOfIt.NOWHERE, CameOfIt.WITHHELD})
+DONE: Final = frozenset({Arrival.DELIVERED, Arrival.KNOWN, Arrival.NOWHERE, Arrival.WITHHELD})
 """After these the message leaves the outbox."""
 
 
-class Outcome(NamedTuple):
+class AttemptOutcome(NamedTuple):
     """What came of one attempt. `reason` is a code, at most with numbers; `notes` are codes."""
 
-    came_of_it: CameOfIt
+    came_of_it: Arrival
     http: int | None = None
     status_code: int | None = None
     reason: str = ""
@@ -69,7 +69,7 @@ class Outcome(NamedTuple):
         return self.came_of_it in DONE
 
 
-def outcome_of_error(error: RoamingError, *, is_again: bool) -> Outcome:
+def outcome_of_error(error: RoamingError, *, is_again: bool) -> AttemptOutcome:
     """Return what an attempt came to that ended with *error*.
 
     Args:
@@ -79,21 +79,21 @@ def outcome_of_error(error: RoamingError, *, is_again: bool) -> Outcome:
     if isinstance(error, PartnerUnreachableError):
         asked = error.retry_after_s
         wait = None if asked is None else timedelta(seconds=min(max(asked, 0), ASKED_SECONDS_MAX))
-        return Outcome(CameOfIt.FAILED, reason="unreachable", retry_after=wait)
+        return AttemptOutcome(Arrival.FAILED, reason="unreachable", retry_after=wait)
     if isinstance(error, ForbiddenAddressError):
-        return Outcome(CameOfIt.FAILED, reason="forbidden_address")
+        return AttemptOutcome(Arrival.FAILED, reason="forbidden_address")
     if isinstance(error, PartnerRefusedError):
         return _refused(error.answer, is_again=is_again)
-    return Outcome(CameOfIt.REFUSED, reason="unsayable")
+    return AttemptOutcome(Arrival.REFUSED, reason="unsayable")
 
 
-def _refused(answer: PartnerAnswer, *, is_again: bool) -> Outcome:
+def _refused(answer: PartnerAnswer, *, is_again: bool) -> AttemptOutcome:
     http, code = answer.http, answer.status_code
     if http in _TOKEN_REFUSED:
-        return Outcome(CameOfIt.FAILED, http, code, "token_refused")
+        return AttemptOutcome(Arrival.FAILED, http, code, "token_refused")
     if http == _CONFLICT or (is_again and _HAS_IT.search(answer.message or "")):
-        return Outcome(CameOfIt.KNOWN, http, code, notes=("partner_had_it",))
-    return Outcome(CameOfIt.REFUSED, http, code, f"refused {http}/{code}")
+        return AttemptOutcome(Arrival.KNOWN, http, code, notes=("partner_had_it",))
+    return AttemptOutcome(Arrival.REFUSED, http, code, f"refused {http}/{code}")
 
 
 def pause_after(failures: int, chance: Decimal, asked: timedelta | None = None) -> timedelta:

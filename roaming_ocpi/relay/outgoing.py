@@ -26,7 +26,7 @@ class MessageKind(StrEnum):
     CREDIT = "credit"
 
 
-class Wanted(NamedTuple):
+class WantedMessage(NamedTuple):
     """Something that *party* is to be told.
 
     `subject` is the CDR's id, or our id of the session; `lane` our id of the session: messages of
@@ -109,10 +109,10 @@ def enqueue(
     connection: Connection[Any], party: str, kind: MessageKind, subject: str, *, lane: str
 ) -> None:
     """Put one message into the outbox, in the caller's transaction."""
-    enqueue_all(connection, [Wanted(party, kind, subject, lane)])
+    enqueue_all(connection, [WantedMessage(party, kind, subject, lane)])
 
 
-def enqueue_all(connection: Connection[Any], wanted: Sequence[Wanted]) -> None:
+def enqueue_all(connection: Connection[Any], wanted: Sequence[WantedMessage]) -> None:
     """Put messages into the outbox, in this order, in the caller's transaction.
 
     What waits there already stays where it is, and is sent as it is by then.

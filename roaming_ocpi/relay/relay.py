@@ -33,8 +33,8 @@ from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.claiming import (
     LEASE,
     LEASE_SECONDS,
-    Claim,
     ClaimNotes,
+    MessageClaim,
     Noted,
     busy_parties,
     claim,
@@ -42,9 +42,9 @@ from roaming_ocpi.relay.claiming import (
 )
 from roaming_ocpi.relay.logged import lines_of
 from roaming_ocpi.relay.messages import MessageMaker, Prepared, made_messages
-from roaming_ocpi.relay.outcomes import CameOfIt, Outcome, pause_after
+from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome, pause_after
 from roaming_ocpi.relay.outgoing import MessageKind, Outgoing
-from roaming_ocpi.relay.sending import Exchange, exchange
+from roaming_ocpi.relay.sending import SentMessage, exchange
 from roaming_ocpi.relay.standing import gives_up, standing_after
 
 CLAIMED_AT_ONCE: Final = 64
@@ -170,18 +170,18 @@ class Relay:
                 return
 
     async def _send(
-        self, claimed: Claim, link: Link, made: Mapping[int, Prepared | Outcome]
-    ) -> dict[int, Exchange]:
+        self, claimed: MessageClaim, link: Link, made: Mapping[int, Prepared | AttemptOutcome]
+    ) -> dict[int, SentMessage]:
         """Return by its id what came of each message that was tried."""
-        came: dict[int, Exchange] = {}
+        came: dict[int, SentMessage] = {}
         waiting: deque[tuple[Outgoing, Prepared]] = deque()
         for message in claimed.messages:
             form = made[message.id]
             if isinstance(form, Prepared):
                 waiting.append((message, form))
             else:
-                came[message.id] = Exchange(form)
-        tried: list[Outcome] = []
+                came[message.id] = SentMessage(form)
+        tried: list[AttemptOutcome] = []
 
         async def work() -> None:
             while waiting and not gives_up(claimed, tried, failures_max=IN_FLIGHT):
@@ -194,7 +194,7 @@ class Relay:
                 group.create_task(work())
         return came
 
-    async def _tell(self, desk: _Desk, party: str, exchanges: list[Exchange]) -> bool:
+    async def _tell(self, desk: _Desk, party: str, exchanges: list[SentMessage]) -> bool:
         """Append what was said to the log; say whether it is there.
 
         If it is not, nothing is noted either: it is said again.
@@ -213,14 +213,14 @@ class Relay:
             return False
         return True
 
-    def _notes(self, claimed: Claim, sent: Mapping[int, Exchange]) -> ClaimNotes:
+    def _notes(self, claimed: MessageClaim, sent: Mapping[int, SentMessage]) -> ClaimNotes:
         at = self._now()
         attempts = []
         for message in claimed.messages:
             if (done := sent.get(message.id)) is not None:
                 outcome = done.outcome
                 pause = pause_after(message.failures + 1, self._chance(), outcome.retry_after)
-                is_failed = outcome.came_of_it is CameOfIt.FAILED
+                is_failed = outcome.came_of_it is Arrival.FAILED
                 attempts.append(Noted(message, outcome, at, *([pause] if is_failed else [])))
         outcomes = [each.outcome for each in attempts]
         untouched = [each for each in claimed.messages if each.id not in sent]

@@ -11,17 +11,17 @@ from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.messages import Prepared, endpoint_of
-from roaming_ocpi.relay.outcomes import CameOfIt, Outcome, outcome_of_error
+from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome, outcome_of_error
 from roaming_ocpi.relay.outgoing import Outgoing
 
 LOOK_SECONDS: Final = 10.0
 """How long what was taken is looked for where the partner says that it is."""
 
 
-class Exchange(NamedTuple):
+class SentMessage(NamedTuple):
     """What was said to a partner and answered; `body` None: nothing was said."""
 
-    outcome: Outcome
+    outcome: AttemptOutcome
     what: str = ""
     body: bytes | None = None
     reply: str | None = None
@@ -29,7 +29,7 @@ class Exchange(NamedTuple):
 
 async def exchange(
     client: PartnerClient, link: Link, message: Outgoing, prepared: Prepared
-) -> Exchange:
+) -> SentMessage:
     """Send *prepared*, the form of *message*, and return what came of it. Never raises for it."""
     endpoint = endpoint_of(link, message.kind)
     assert endpoint is not None, "nothing is made for a partner that takes it nowhere"
@@ -43,14 +43,14 @@ async def exchange(
         reply = said.text if isinstance(said, PartnerAnswer) else None
     else:
         found = await _read_back(client, link, url, answer, prepared)
-        outcome = Outcome(
-            CameOfIt.DELIVERED, http=answer.http, status_code=answer.status_code, notes=found
+        outcome = AttemptOutcome(
+            Arrival.DELIVERED, http=answer.http, status_code=answer.status_code, notes=found
         )
         reply = answer.text
     notes = (*prepared.notes, *outcome.notes)
     outcome = outcome._replace(notes=notes, sha256=sha256(prepared.body).digest())
     module = "sessions" if message.kind == "session" else "cdrs"
-    return Exchange(outcome, f"{module} {prepared.method}", prepared.body, reply)
+    return SentMessage(outcome, f"{module} {prepared.method}", prepared.body, reply)
 
 
 async def _read_back(

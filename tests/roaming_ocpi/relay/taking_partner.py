@@ -19,7 +19,7 @@ from ledger.database import connect
 from ledger.log.postgres_lines import PostgresLineWriter
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.messages import MessageMaker, Prepared
-from roaming_ocpi.relay.outcomes import Outcome
+from roaming_ocpi.relay.outcomes import AttemptOutcome
 from roaming_ocpi.relay.outgoing import MessageKind, Outgoing, enqueue
 from roaming_ocpi.relay.relay import Relay
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
@@ -84,7 +84,7 @@ class PlainMaker(MessageMaker):
 
     def make(
         self, connection: Connection[Any], messages: Sequence[Outgoing], link: Link
-    ) -> Mapping[int, Prepared | Outcome]:
+    ) -> Mapping[int, Prepared | AttemptOutcome]:
         del connection, link
         return {each.id: plain_message(each) for each in messages}
 

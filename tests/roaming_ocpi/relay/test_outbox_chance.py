@@ -15,9 +15,17 @@ from psycopg import Connection
 
 from ledger.database import connect
 from ledger.leases import Lease, take_lease
-from roaming_ocpi.relay.claiming import LEASE, Claim, ClaimNotes, Noted, Standing, claim, note
-from roaming_ocpi.relay.outcomes import CameOfIt, Outcome
-from roaming_ocpi.relay.outgoing import MessageKind, Wanted, enqueue_all, put_back
+from roaming_ocpi.relay.claiming import (
+    LEASE,
+    ClaimNotes,
+    MessageClaim,
+    Noted,
+    PartnerStanding,
+    claim,
+    note,
+)
+from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome
+from roaming_ocpi.relay.outgoing import MessageKind, WantedMessage, enqueue_all, put_back
 
 TNM = "NL-TNM"
 RUNS = count()
@@ -45,7 +53,7 @@ def test_every_lane_is_worked_off_in_order_and_nothing_is_lost(
 ) -> None:
     with outbox(database) as (connection, lease, party):
         made = Counter[int]()
-        wanted: list[Wanted] = []
+        wanted: list[WantedMessage] = []
         taken: list[str] = []
         for step, what in story:
             if step == "put":
@@ -82,13 +90,13 @@ def outbox(dsn: str) -> Iterator[tuple[Connection[Any], Lease, str]]:
         yield connection, lease, f"{TNM}-{next(RUNS)}"
 
 
-def _wanted(party: str, made: Counter[int], lane: int, kind: MessageKind) -> Wanted:
+def _wanted(party: str, made: Counter[int], lane: int, kind: MessageKind) -> WantedMessage:
     made[lane] += 1
     subject = str(lane) if kind is MessageKind.SESSION else f"{lane}/{made[lane]}"
-    return Wanted(party, kind, subject, str(lane))
+    return WantedMessage(party, kind, subject, str(lane))
 
 
-def _check(claimed: Claim) -> None:
+def _check(claimed: MessageClaim) -> None:
     lanes = [each.lane for each in claimed.messages]
     assert len(set(lanes)) == len(lanes), "one of a lane at a time"
     numbers = [each.number for each in claimed.messages]
@@ -100,14 +108,14 @@ def _work(
 ) -> int:
     claimed = claim(connection, lease, party, now=NOW, limit=3)
     _check(claimed)
-    came = {"yes": CameOfIt.DELIVERED, "no": CameOfIt.REFUSED, "later": CameOfIt.FAILED}
+    came = {"yes": Arrival.DELIVERED, "no": Arrival.REFUSED, "later": Arrival.FAILED}
     attempts = [
-        Noted(message, Outcome(came[said]), NOW, timedelta(0))
+        Noted(message, AttemptOutcome(came[said]), NOW, timedelta(0))
         for message, said in zip(claimed.messages, says, strict=False)
     ]
     taken += [each.message.subject for each in attempts if each.outcome.is_done]
     untouched = claimed.messages[len(attempts) :]
-    note(connection, lease, party, ClaimNotes(attempts, untouched, Standing()), now=NOW)
+    note(connection, lease, party, ClaimNotes(attempts, untouched, PartnerStanding()), now=NOW)
     return len(attempts)
 
 

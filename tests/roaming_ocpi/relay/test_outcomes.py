@@ -14,19 +14,19 @@ from roaming_ocpi.client.answers import (
     PartnerUnreachableError,
 )
 from roaming_ocpi.errors import RoamingError
-from roaming_ocpi.relay.claiming import Claim, Standing
+from roaming_ocpi.relay.claiming import MessageClaim, PartnerStanding
 from roaming_ocpi.relay.outcomes import (
     PAUSE_MAX,
     REFUSALS_MAX,
-    CameOfIt,
-    Outcome,
+    Arrival,
+    AttemptOutcome,
     outcome_of_error,
     pause_after,
 )
 from roaming_ocpi.relay.standing import gives_up, standing_after
 
 TAKEN, FAILED, REFUSED = (
-    Outcome(kind) for kind in (CameOfIt.DELIVERED, CameOfIt.FAILED, CameOfIt.REFUSED)
+    AttemptOutcome(kind) for kind in (Arrival.DELIVERED, Arrival.FAILED, Arrival.REFUSED)
 )
 
 
@@ -86,8 +86,8 @@ def test_what_the_partner_asks_for_is_kept_up_to_a_day() -> None:
     assert pause_after(1, Decimal(1), timedelta(hours=2)) == timedelta(hours=2)
 
 
-def claim_after(failures: int = 0, refusals: int = 0) -> Claim:
-    return Claim((), failures, refusals)
+def claim_after(failures: int = 0, refusals: int = 0) -> MessageClaim:
+    return MessageClaim((), failures, refusals)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def claim_after(failures: int = 0, refusals: int = 0) -> Claim:
     ],
 )
 def test_how_it_goes_after(
-    claim: Claim, outcomes: list[Outcome], standing: tuple[int, int]
+    claim: MessageClaim, outcomes: list[AttemptOutcome], standing: tuple[int, int]
 ) -> None:
     found = standing_after(claim, outcomes, Decimal(0))
 
@@ -112,7 +112,7 @@ def test_how_it_goes_after(
 def test_a_busy_partner_that_took_some_is_left_alone_as_long_as_it_asks() -> None:
     later = FAILED._replace(retry_after=timedelta(minutes=1))
 
-    assert standing_after(claim_after(), [TAKEN, later], Decimal(0)) == Standing(
+    assert standing_after(claim_after(), [TAKEN, later], Decimal(0)) == PartnerStanding(
         pause=timedelta(minutes=1)
     )
 
@@ -128,5 +128,5 @@ def test_a_busy_partner_that_took_some_is_left_alone_as_long_as_it_asks() -> Non
         pytest.param([TAKEN, *[REFUSED] * 10], False, id="unless one was taken"),
     ],
 )
-def test_a_claim_is_given_up_after(outcomes: list[Outcome], *, is_given_up: bool) -> None:
+def test_a_claim_is_given_up_after(outcomes: list[AttemptOutcome], *, is_given_up: bool) -> None:
     assert gives_up(claim_after(), outcomes, failures_max=4) is is_given_up

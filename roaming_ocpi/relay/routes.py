@@ -1,0 +1,24 @@
+"""Over which link each party is reached: its own, or that of the hub it is declared behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from ledger.declared.declarations import Declarations, Kind
+from roaming_ocpi.registration.link import Link, LinkState
+
+
+def routes_of(links: Sequence[Link], declared: Declarations, now: datetime) -> Mapping[str, Link]:
+    """Return by party the link over which it is sent to *now*; who is paused has none.
+
+    Who has a link of its own is reached by that. What goes through a hub names the party.
+    """
+    open_links = {each.partner: each for each in links if each.state is LinkState.REGISTERED}
+    routes = dict(open_links)
+    known = {each.partner for each in links}
+    for party in declared.keys(Kind.PARTNER):
+        partner = declared.partner(party, now)
+        if partner is not None and partner.hub in open_links and party not in known:
+            routes[party] = open_links[partner.hub]._replace(partner=party)
+    return routes
