@@ -11,6 +11,7 @@ from roaming_ocpi.places.modules import places_modules
 from roaming_ocpi.registration.receiving import credentials_module
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
+from roaming_ocpi.settlement.invoices.record_modules import InvoiceRecords
 from roaming_ocpi.tokens.modules import tokens_modules
 
 
@@ -23,4 +24,5 @@ def offered_modules(resources: Resources) -> Sequence[Module]:
         *tokens_modules(resources),
         *commands_modules(resources),
         *IncomingReceiver(intake, resources.address).modules(),
+        *InvoiceRecords(resources.database).modules(),
     )
