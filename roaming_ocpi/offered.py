@@ -12,6 +12,7 @@ from roaming_ocpi.registration.receiving import credentials_module
 from roaming_ocpi.server.calls import Module
 from roaming_ocpi.server.resources import Resources
 from roaming_ocpi.sessions.module import SessionsSender
+from roaming_ocpi.settlement.invoices.record_modules import InvoiceRecords
 from roaming_ocpi.tokens.modules import tokens_modules
 
 
@@ -25,4 +26,5 @@ def offered_modules(resources: Resources) -> Sequence[Module]:
         *tokens_modules(resources),
         *commands_modules(resources),
         *incoming_modules(resources),
+        *InvoiceRecords(resources.database).modules(),
     )

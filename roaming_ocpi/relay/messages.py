@@ -16,6 +16,7 @@ MODULES: Final[Mapping[MessageKind, ModuleId]] = {
     MessageKind.SESSION: ModuleId.SESSIONS,
     MessageKind.CDR: ModuleId.CDRS,
     MessageKind.CREDIT: ModuleId.CDRS,
+    MessageKind.INVOICE: ModuleId.INVOICE_RECONCILIATION,
 }
 """The partner's module that takes messages of a kind, as its receiver."""
 

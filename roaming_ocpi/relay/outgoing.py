@@ -24,6 +24,8 @@ class MessageKind(StrEnum):
     SESSION = "session"
     CDR = "cdr"
     CREDIT = "credit"
+    INVOICE = "invoice"
+    """Which CDRs an invoice of ours is about: its subject is the record's id."""
 
 
 class WantedMessage(NamedTuple):

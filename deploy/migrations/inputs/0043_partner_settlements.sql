@@ -71,8 +71,8 @@ CREATE TABLE invoice_record (
     record_id    text        NOT NULL,
     invoice_id   text        NOT NULL,
     cdrs         text[]      NOT NULL,
-    -- What a newer specification, or the partner, says besides.
-    others       jsonb       NOT NULL DEFAULT '{}',
+    -- What a newer specification, or the partner, says besides: JSON with its numbers as they came.
+    others       text        NOT NULL DEFAULT '{}',
     last_updated timestamptz NOT NULL,
     said_at      timestamptz NOT NULL,
     is_deleted   boolean     NOT NULL DEFAULT false
@@ -80,3 +80,7 @@ CREATE TABLE invoice_record (
 CREATE INDEX invoice_record_of ON invoice_record (partner, owner, record_key, number DESC);
 CREATE TRIGGER invoice_record_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON invoice_record
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Records of ours are pushed by the relay.
+ALTER TABLE outgoing DROP CONSTRAINT outgoing_kind_check,
+    ADD CONSTRAINT outgoing_kind_check CHECK (kind IN ('session', 'cdr', 'credit', 'invoice'));

@@ -1,0 +1,29 @@
+"""Records of ours as the relay sends them. Source: OCPI 2.3.0, mod_invoice_reconciliation, POST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import Connection
+
+from roaming_ocpi.registration.link import Link
+from roaming_ocpi.relay.messages import Prepared
+from roaming_ocpi.relay.outcomes import Outcome
+from roaming_ocpi.relay.outgoing import Outgoing
+from roaming_ocpi.settlement.invoices.records import our_record
+from roaming_ocpi.wire.walls import encoded
+
+
+class InvoiceRecordMaker:
+    """Makes what is sent of records (`roaming_ocpi.relay.messages.MessageMaker`)."""
+
+    def make(
+        self, connection: Connection[Any], messages: Sequence[Outgoing], link: Link
+    ) -> Mapping[int, Prepared | Outcome]:
+        """Return by its id what is sent of each message."""
+        found = {}
+        for each in messages:
+            record = our_record(connection, each.party, link.our_party, each.subject)
+            found[each.id] = Prepared("POST", "", encoded(record.tree()))
+        return found
