@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.messages import Prepared
-from roaming_ocpi.relay.outcomes import Outcome
+from roaming_ocpi.relay.outcomes import AttemptOutcome
 from roaming_ocpi.relay.outgoing import Outgoing
 from roaming_ocpi.settlement.invoices.records import our_record
 from roaming_ocpi.wire.walls import encoded
@@ -20,7 +20,7 @@ class InvoiceRecordMaker:
 
     def make(
         self, connection: Connection[Any], messages: Sequence[Outgoing], link: Link
-    ) -> Mapping[int, Prepared | Outcome]:
+    ) -> Mapping[int, Prepared | AttemptOutcome]:
         """Return by its id what is sent of each message."""
         found = {}
         for each in messages:

@@ -50,7 +50,17 @@ from tests.roaming_ocpi.tokens.two_sides import (
 
 UID = "04AABBCC"
 ACCEPTED = {"status": "Accepted"}
-ANSWERS = dict.fromkeys(("RemoteStartTransaction", "RemoteStopTransaction", "RequestStartTransaction", "RequestStopTransaction", "ReserveNow", "CancelReservation", "SetChargingProfile", "ClearChargingProfile"), ACCEPTED) | {
+AGREED_TO = (
+    "RemoteStartTransaction",
+    "RemoteStopTransaction",
+    "RequestStartTransaction",
+    "RequestStopTransaction",
+    "ReserveNow",
+    "CancelReservation",
+    "SetChargingProfile",
+    "ClearChargingProfile",
+)
+ANSWERS = dict.fromkeys(AGREED_TO, ACCEPTED) | {
     "UnlockConnector": {"status": "Unlocked"},
     "GetCompositeSchedule": {
         "status": "Accepted",
@@ -61,7 +71,7 @@ ANSWERS = dict.fromkeys(("RemoteStartTransaction", "RemoteStopTransaction", "Req
             "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.1}],
         },
     },
-}  # fmt: skip
+}
 SESSION = """
 INSERT INTO session (session_id, partition, station_id, transaction_ref, state, flags, blockers,
     reasons, evse_id, connector_id, token_uid, started_at, ended_at, first_fact_at, last_fact_at,

@@ -1,4 +1,4 @@
-"""Commands of partners: answered at once, done by a real station, the result told until it is had."""
+"""Commands of partners: answered at once, done by a real station, and told of until it is had."""
 
 from __future__ import annotations
 

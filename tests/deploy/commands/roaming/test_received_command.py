@@ -1,4 +1,4 @@
-"""`wattledger cdr received`, `accept`, `dispute`, `judge-again`, as a partner manager types them."""
+"""`wattledger cdr received`, `accept`, `dispute`, `judge-again` as a partner manager types them."""
 
 from __future__ import annotations
 
