@@ -47,6 +47,7 @@ MODULES: Final = (
     "bench.pricing",
     "bench.ocpi",
     "bench.roaming.incoming",
+    "bench.roaming.ocpi_pages",
     "bench.bulk",
     "bench.simulate",
     "bench.start_up",

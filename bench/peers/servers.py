@@ -81,14 +81,14 @@ def run_ours(task: Task, pipe: Connection) -> None:
     """Serve with the product's server under uvloop; with a database, durably."""
     import uvloop  # noqa: PLC0415 - only this process needs it
 
-    _pin(task)
+    pin(task)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve_ours(task, pipe))
 
 
 def run_peer(task: Task, pipe: Connection) -> None:
     """Serve as the documentation of `websockets` and `ocpp` does, on asyncio."""
-    _pin(task)
+    pin(task)
     asyncio.run(_serve_peer(task, pipe))
 
 
@@ -118,7 +118,7 @@ async def _serve_ours(task: Task, pipe: Connection) -> None:
             commands=NoCommands(),
             listeners=[Listener(tls=task.tls())],
         )
-        await _answer_until_stopped(pipe, server.ports[0])
+        await answer_until_stopped(pipe, server.ports[0])
         await server.close()
 
 
@@ -202,10 +202,10 @@ async def _serve_peer(task: Task, pipe: Connection) -> None:
     async with serve_websockets(
         handle, "127.0.0.1", 0, subprotocols=[Subprotocol("ocpp1.6")], ssl=task.tls()
     ) as server:
-        await _answer_until_stopped(pipe, next(iter(server.sockets)).getsockname()[1])
+        await answer_until_stopped(pipe, next(iter(server.sockets)).getsockname()[1])
 
 
-async def _answer_until_stopped(pipe: Connection, port: int) -> None:
+async def answer_until_stopped(pipe: Connection, port: int) -> None:
     """Tell the port, then answer questions about this process."""
     pipe.send(port)
     loop = asyncio.get_running_loop()
@@ -219,6 +219,7 @@ def memory_kib() -> int:
         return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
 
 
-def _pin(task: Task) -> None:
+def pin(task: Task) -> None:
+    """Keep this process to the core of *task*."""
     if task.core is not None:
         os.sched_setaffinity(0, {task.core})
