@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, LiteralString
+from typing import Final, LiteralString
 
 import psycopg
 
@@ -22,9 +22,6 @@ from deploy.observing.watch import Watch
 from deploy.running.parts import PartContext
 from deploy.running.processes import BEAT_SECONDS, Ready, beat
 from ledger.database import connect
-
-if TYPE_CHECKING:
-    from deploy.roaming.background import BackgroundWork
 
 LOOK_SECONDS: Final = 5.0
 _IS_DECLARED: LiteralString = "SELECT EXISTS (SELECT FROM declaration WHERE kind = 'partner')"
@@ -97,6 +94,7 @@ async def _exchange(
     watch: Watch,
 ) -> None:
     from deploy.roaming.background import background_work  # noqa: PLC0415
+    from deploy.roaming.blocking import blocking_work, run_blocking  # noqa: PLC0415
     from deploy.roaming.opening import opened_roaming  # noqa: PLC0415
     from deploy.roaming.serving import address_served, serve_partners  # noqa: PLC0415
 
@@ -111,7 +109,8 @@ async def _exchange(
         work = background_work(context, opened)
         tasks = [asyncio.create_task(beat(watch)), asyncio.create_task(stopping.wait())]
         tasks += [asyncio.ensure_future(each(stopping)) for each in work.loops]
-        tasks.append(asyncio.create_task(_follow(context, work, stopping)))
+        blocking = blocking_work(context, work.followers)
+        tasks += [asyncio.create_task(run_blocking(each, stopping)) for each in blocking]
         if listener is not None:
             serving = serve_partners(
                 opened, listener, stopping=stopping, ready=lambda: ready(address)
@@ -122,23 +121,5 @@ async def _exchange(
         stopping.set()
         tasks.pop(0).cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
-        for error in filter(None, ends):
-            assert isinstance(error, BaseException)
+        for error in (each for each in ends if isinstance(each, BaseException)):
             raise error
-
-
-async def _follow(context: PartContext, work: BackgroundWork, stopping: asyncio.Event) -> None:
-    """Let followers take decisions into account in a thread, until *stopping* is set."""
-    if not work.followers:
-        await stopping.wait()
-        return
-    from ledger.books.following import Runner  # noqa: PLC0415
-
-    ending = threading.Event()
-    with Runner(context.dsn, work.followers) as runner:
-        following = asyncio.create_task(asyncio.to_thread(runner.run, ending))
-        waiting = asyncio.create_task(stopping.wait())
-        await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        ending.set()
-        waiting.cancel()
-        await following

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import socket
 import threading
 import time
@@ -16,11 +19,13 @@ from deploy.interface.access import Scope
 from deploy.observing.watch import Watch
 from deploy.roaming import process
 from deploy.roaming.process import RoamingPortError, run_roaming
+from deploy.running.opening import prepare
 from deploy.running.parts import PartContext
 from deploy.settings import Settings
 from ledger.database import connect
 from tests.deploy.interface.served_interface import served
 from tests.deploy.running_wattledger import Wattledger
+from tests.roaming_ocpi.server.linked_partner import linked_partner
 
 DECLARED = """
 INSERT INTO declaration (kind, key, valid_from, body, declared_at, declared_by)
@@ -60,6 +65,26 @@ def test_it_rests_until_a_partner_is_declared_and_ends_when_told(
 
     assert (rested, worked, news) == (True, [1], [""])
     assert not thread.is_alive()
+
+
+@pytest.mark.timeout(120)
+async def test_all_that_goes_on_in_the_background_begins_and_ends(
+    database: str, tmp_path: Path
+) -> None:
+    await linked_partner(database)
+    context = context_of(database, tmp_path)
+    prepare(database, context.settings)
+    stopping, ready = threading.Event(), list[object]()
+    part = asyncio.create_task(
+        process._exchange(context, None, stopping, ready.append, Watch("roaming"))  # noqa: SLF001
+    )
+    done, _ = await asyncio.wait({part}, timeout=4)
+    for each in done:
+        each.result()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(part, 20)
+
+    assert not done, "nothing ends by itself"
 
 
 def test_a_port_that_is_taken_is_said_with_what_to_do(database: str, tmp_path: Path) -> None:
