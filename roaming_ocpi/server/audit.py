@@ -1,7 +1,8 @@
 """The audit: every call, in and out, as a row, written in batches by a thread beside the work.
 
-Rows are pruned after some days. Where the database is away calls wait in memory, up to a bound; the
-oldest make room, and how many did is counted.
+Rows are pruned after some days. Of who is nobody's partner, and of what was refused as too much,
+only some are kept: a flood must not fill the table. Where the database is away calls wait in
+memory, up to a bound; the oldest make room, and how many did is counted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -23,6 +25,7 @@ from ledger.persons.holders import partner_holder
 from ledger.persons.sealing import frame_hmac
 from ledger.persons.store import find_or_make
 from roaming_ocpi.client.audit import CallRecord
+from roaming_ocpi.server.front.walls import Buckets
 from tariffs.phrases.printable import printable
 
 WAITING_MAX: Final = 20_000
@@ -30,6 +33,8 @@ BATCH_MAX: Final = 2_000
 LOOK_SECONDS: Final = 0.5
 PRUNE_SECONDS: Final = 3_600.0
 END_SECONDS: Final = 5.0
+SELDOM_RATE: Final = 0.5
+SELDOM_BURST: Final = 100.0
 _TEXT_MAX: Final = 300
 _PRUNED_AT_ONCE: Final = 10_000
 _WRITE: LiteralString = """
@@ -54,7 +59,10 @@ class CallAudit:
         self._waiting: deque[CallRecord] = deque(maxlen=WAITING_MAX)
         self._ending = threading.Event()
         self._pruned: float | None = None
+        self._seldom = Buckets(SELDOM_RATE, SELDOM_BURST)
         self.written = 0
+        self.passed_over = 0
+        """How many calls of a flood were not kept."""
         self.lost = 0
         """How many calls made room for others before they were written."""
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
@@ -62,6 +70,10 @@ class CallAudit:
 
     def hear(self, record: CallRecord) -> None:
         """Keep a call."""
+        is_flood = record.partner is None or record.http == HTTPStatus.TOO_MANY_REQUESTS
+        if is_flood and self._seldom.take(record.partner) > 0:
+            self.passed_over += 1
+            return
         self.lost += len(self._waiting) == WAITING_MAX
         self._waiting.append(record)
 

@@ -73,7 +73,11 @@ class Callers:
             return known[0], token
         if known is None and (wait := self._strangers.wait_of(where)) > 0:
             raise TooBusyError(_too_many(), wait)
-        caller = await self._find(token)
+        try:
+            caller = await self._find(token)
+        except OcpiRefusedError:  # somebody's, and not spelt as agreed
+            self._strangers.take(where)
+            raise
         if caller is None:
             self._found.pop(digest, None)
             raise self._stranger(where, _UNKNOWN)

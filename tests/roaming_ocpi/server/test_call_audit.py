@@ -81,6 +81,24 @@ def test_what_cannot_be_written_waits_in_its_order_and_the_oldest_make_room(
     assert (lost, keeping.written) == (3, 5)
 
 
+def test_a_flood_does_not_fill_the_table_and_who_is_a_partner_is_kept_whole(database: str) -> None:
+    keeping = CallAudit(database, now=lambda: NOON, kept_days=30)
+    for number in range(300):
+        keeping.hear(call_of(number)._replace(partner=None))
+        keeping.hear(call_of(number)._replace(http=429))
+        keeping.hear(call_of(number))
+    keeping.close()
+    with connect(database) as connection:
+        kept = connection.execute(
+            "SELECT count(*) FILTER (WHERE partner IS NULL), count(*) FILTER (WHERE http = 429), "
+            "count(*) FILTER (WHERE partner IS NOT NULL AND http IS NULL) FROM roaming_call"
+        ).fetchone()
+
+    assert kept is not None
+    assert (kept[0] <= 110, kept[1] <= 110, kept[2]) == (True, True, 300)
+    assert keeping.passed_over == 600 - kept[0] - kept[1]
+
+
 @pytest.mark.parametrize(
     ("url", "module", "template"),
     [
