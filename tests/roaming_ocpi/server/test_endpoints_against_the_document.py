@@ -6,6 +6,7 @@ What is asked goes through the interface as it is served, with a partner that is
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import sys
 from dataclasses import replace
@@ -21,6 +22,7 @@ from deploy.roaming.serving import serve_interface_to_all
 from deploy.running.opening import prepare
 from deploy.running.parts import PartContext
 from deploy.settings import Settings
+from ledger.database import connect
 from roaming_ocpi.server.partner_side import WALLS
 from tests.roaming_ocpi.server.linked_partner import linked_partner
 
@@ -59,7 +61,10 @@ enabled = false
 
 @pytest.mark.timeout(SECONDS_MAX + 30)
 async def test_no_route_for_partners_does_what_its_description_does_not_say(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     walls = WALLS._replace(partner_rate=1e6, partner_burst=1e6, stranger_burst=1e6)
     monkeypatch.setattr(serving, "WALLS", walls)
@@ -85,6 +90,15 @@ async def test_no_route_for_partners_does_what_its_description_does_not_say(
     assert versions.status_code == 200, versions.text
     assert code == 0, said[-20_000:]
     assert [each.status_code for each in ended] == [200, 401]
+    with connect(database) as connection:
+        kept = connection.execute(
+            "SELECT jsonb_agg(to_jsonb(roaming_call))::text FROM roaming_call"
+        )
+        [(audit,)] = kept.fetchall()
+    assert len(audit) > 100_000, "every call is kept"
+    plain = base64.b64decode(token).decode()
+    secrets = (token, plain, "their-token-for-us")
+    assert not [each for each in secrets if each in audit or each in caplog.text]
 
 
 async def _judged(address: str, token: str, folder: Path) -> tuple[int | None, str]:
