@@ -64,6 +64,15 @@ def joined_url(base: httpx.URL, text: str) -> httpx.URL:
     return found
 
 
+def joined_address(base: str, text: str) -> str:
+    """Return the address that *text* is, told by who was asked at *base*; as `joined_url`.
+
+    Raises:
+        ForbiddenAddressError: If either is none that a partner may give.
+    """
+    return str(joined_url(partner_url(base), text))
+
+
 def check_secrecy(link: Link, url: httpx.URL) -> None:
     """Refuse to send the token of a partner that speaks TLS over a line without.
 

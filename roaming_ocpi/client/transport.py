@@ -33,6 +33,8 @@ BODY_MAX: Final = 8 << 20
 """Bytes of an answer, as it comes and unpacked."""
 HEADERS_MAX: Final = 64 << 10
 IDLE_SECONDS_MAX: Final = 15.0
+AGE_SECONDS_MAX: Final = 300.0
+"""After which a name is looked up anew, also of a connection that is busy."""
 IDLE_MAX: Final = 32
 """Connections that are kept for one server."""
 RESOLVERS: Final = 16
@@ -56,12 +58,14 @@ class _Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     http: h11.Connection
+    opened_at: float
     idle_since: float = 0.0
 
     def is_alive(self, now: float) -> bool:
         """Say whether the next request may go over it: its server has not ended it."""
         is_open = not (self.reader.at_eof() or self.writer.is_closing())
-        return is_open and now - self.idle_since < IDLE_SECONDS_MAX
+        is_recent = now - self.idle_since < IDLE_SECONDS_MAX
+        return is_open and is_recent and now - self.opened_at < AGE_SECONDS_MAX
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -128,7 +132,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         except OSError as error:  # ssl.SSLError among them
             raise _unreachable(type(error).__name__) from error
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS_MAX)
-        return _Connection(reader, writer, http)
+        return _Connection(reader, writer, http, time.monotonic())
 
     def _kept(self, origin: _Origin) -> _Connection | None:
         now, idle = time.monotonic(), self._idle[origin]
