@@ -38,7 +38,7 @@ def partner_url(text: str) -> httpx.URL:
     if url.userinfo:
         why = "carries a user's name or password"
         raise ForbiddenAddressError(_about(why))
-    if not url.host or not 0 < (url.port or _HTTP_PORT) <= _PORT_MAX:
+    if not url.host or not (url.port is None or 0 < url.port <= _PORT_MAX):
         why = "names no host, or a port that none is"
         raise ForbiddenAddressError(_about(why))
     return url.copy_with(fragment=None)

@@ -114,10 +114,10 @@ class Agreed(NamedTuple):
 
 
 class SpentTokenError(RoamingError):
-    """The token of a handshake holds no more: it was used, or took too long."""
+    """The token of a handshake holds no more: it was used, took too long, or the link ended."""
 
     def __init__(self) -> None:
-        super().__init__("this token holds no more: the handshake was done, or it took too long")
+        super().__init__("this token holds no more: it was used, took too long, or the link ended")
 
 
 class NotLinkedError(RoamingError):
@@ -194,9 +194,15 @@ async def accept(
 async def conclude(
     database: Database, partner: str, agreed: Agreed, *, at: datetime, by: str, why: str
 ) -> None:
-    """Keep what a handshake that we began came to."""
+    """Keep what a handshake that we began came to.
+
+    Raises:
+        SpentTokenError: If the link was ended meanwhile.
+    """
     async with database.transaction():
-        await database.execute(_LOCK, (partner,))
+        row = await (await database.execute(_LOCK, (partner,))).fetchone()
+        if row is None or row[0] == LinkState.REVOKED:
+            raise SpentTokenError
         await _register(database, partner, agreed, at)
         await database.execute(_NOTE, (at, by, why, partner))
 

@@ -103,6 +103,7 @@ async def test_a_name_that_leads_elsewhere_by_now_moves_no_connection(
         "http://x.example/a b",
         "http://x.example/\r\nX: 1",
         "http://x.example:99999/",
+        "http://x.example:0/",
         "http://[::1",
         "//x.example/",
         "gopher://x",
