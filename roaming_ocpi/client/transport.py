@@ -90,7 +90,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             PartnerUnreachableError: If there is no answer, or none that can be read.
         """
         url = request.url
-        origin = _Origin(url.scheme, url.host, url.port or _PORTS[url.scheme])
+        # As it goes over the wire: the resolver would make other letters of what httpx shows.
+        host = url.raw_host.decode("ascii")
+        origin = _Origin(url.scheme, host, url.port or _PORTS[url.scheme])
         connection = self._kept(origin) or await self._connect(origin)
         try:
             response = await _exchange(connection, request)
@@ -129,7 +131,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         except NoAddressError as error:
             why = "its name has no address"
             raise _unreachable(why) from error
-        except OSError as error:  # ssl.SSLError among them
+        except (OSError, ValueError) as error:  # of TLS too, and a name that it does not take
             raise _unreachable(type(error).__name__) from error
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS_MAX)
         return _Connection(reader, writer, http, time.monotonic())
