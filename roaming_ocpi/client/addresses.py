@@ -38,7 +38,7 @@ def partner_url(text: str) -> httpx.URL:
     if url.userinfo:
         why = "carries a user's name or password"
         raise ForbiddenAddressError(_about(why))
-    if not url.host or not 0 < (url.port or _HTTP_PORT) <= _PORT_MAX:
+    if not url.host or not (url.port is None or 0 < url.port <= _PORT_MAX):
         why = "names no host, or a port that none is"
         raise ForbiddenAddressError(_about(why))
     return url.copy_with(fragment=None)
@@ -62,6 +62,15 @@ def joined_url(base: httpx.URL, text: str) -> httpx.URL:
         port = None if found.port == _HTTP_PORT else found.port
         found = found.copy_with(scheme="https", port=base.port if port is None else port)
     return found
+
+
+def joined_address(base: str, text: str) -> str:
+    """Return the address that *text* is, told by who was asked at *base*; as `joined_url`.
+
+    Raises:
+        ForbiddenAddressError: If either is none that a partner may give.
+    """
+    return str(joined_url(partner_url(base), text))
 
 
 def check_secrecy(link: Link, url: httpx.URL) -> None:

@@ -44,7 +44,7 @@ def answer_of(url: httpx.URL, response: httpx.Response, now: datetime) -> Partne
         ForbiddenAddressError: If the partner sends us elsewhere.
     """
     http = response.status_code
-    if http in _REDIRECTS and response.content[:1] != b"{":
+    if http in _REDIRECTS:
         why = f"the partner redirects (HTTP {http}): nothing that it was asked goes elsewhere"
         raise ForbiddenAddressError(why)
     later = _retry_after(response.headers.get("retry-after"), now)

@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
 
@@ -23,7 +22,7 @@ from roaming_ocpi.client.answers import (
 from roaming_ocpi.client.audit import AskedModule, CallDirection, CallRecord, Heard, asked_module
 from roaming_ocpi.client.envelope import answer_of
 from roaming_ocpi.client.transport import GuardedTransport
-from roaming_ocpi.registration.link import Link
+from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.spelling import spelt_token
 from roaming_ocpi.wire.modules import ModuleId
 from tariffs.ocpi.versions import OcpiVersion
@@ -114,7 +113,8 @@ class HttpPartnerClient:
             should be a list is none.
         """
         asked: set[_Asked] = set()
-        last, empty = b"", 0
+        last: list[Any] = []
+        empty = 0
         while True:
             asked.add(_asked(url, query))
             answer = await self.ask(link, "GET", url, query=query)
@@ -127,12 +127,11 @@ class HttpPartnerClient:
             if answer.next_url is None:
                 return
             empty = 0 if objects else empty + 1
-            content = sha256(str(objects).encode("utf-8", "replace")).digest()
-            is_again = bool(objects) and content == last
+            is_again = bool(objects) and objects == last
             if _asked(answer.next_url) in asked or is_again or empty >= EMPTY_PAGES_MAX:
                 why = "the partner's links to a next page go round in a circle"
                 raise PartnerRefusedError(why, answer=answer)
-            url, query, last = answer.next_url, None, content
+            url, query, last = answer.next_url, None, objects
 
     async def close(self) -> None:
         """End every connection."""
@@ -197,7 +196,7 @@ def _headers(link: Link, call: _Call, *, has_body: bool) -> dict[str, str]:
     if link.version is OcpiVersion.V2_1_1:
         return headers
     headers |= {"X-Request-ID": call.request_id, "X-Correlation-ID": str(uuid4())}
-    if link.endpoints and call.asked.module not in _NOT_ROUTED:
+    if link.state is not LinkState.INVITED and call.asked.module not in _NOT_ROUTED:
         ours, theirs = link.our_party.partition("-"), link.partner.partition("-")
         headers |= {
             "OCPI-from-country-code": ours[0],

@@ -33,6 +33,8 @@ BODY_MAX: Final = 8 << 20
 """Bytes of an answer, as it comes and unpacked."""
 HEADERS_MAX: Final = 64 << 10
 IDLE_SECONDS_MAX: Final = 15.0
+AGE_SECONDS_MAX: Final = 300.0
+"""After which a name is looked up anew, also of a connection that is busy."""
 IDLE_MAX: Final = 32
 """Connections that are kept for one server."""
 RESOLVERS: Final = 16
@@ -56,12 +58,14 @@ class _Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     http: h11.Connection
+    opened_at: float
     idle_since: float = 0.0
 
     def is_alive(self, now: float) -> bool:
         """Say whether the next request may go over it: its server has not ended it."""
         is_open = not (self.reader.at_eof() or self.writer.is_closing())
-        return is_open and now - self.idle_since < IDLE_SECONDS_MAX
+        is_recent = now - self.idle_since < IDLE_SECONDS_MAX
+        return is_open and is_recent and now - self.opened_at < AGE_SECONDS_MAX
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -86,7 +90,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             PartnerUnreachableError: If there is no answer, or none that can be read.
         """
         url = request.url
-        origin = _Origin(url.scheme, url.host, url.port or _PORTS[url.scheme])
+        # As it goes over the wire: the resolver would make other letters of what httpx shows.
+        host = url.raw_host.decode("ascii")
+        origin = _Origin(url.scheme, host, url.port or _PORTS[url.scheme])
         connection = self._kept(origin) or await self._connect(origin)
         try:
             response = await _exchange(connection, request)
@@ -125,10 +131,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         except NoAddressError as error:
             why = "its name has no address"
             raise _unreachable(why) from error
-        except OSError as error:  # ssl.SSLError among them
+        except (OSError, ValueError) as error:  # of TLS too, and a name that it does not take
             raise _unreachable(type(error).__name__) from error
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS_MAX)
-        return _Connection(reader, writer, http)
+        return _Connection(reader, writer, http, time.monotonic())
 
     def _kept(self, origin: _Origin) -> _Connection | None:
         now, idle = time.monotonic(), self._idle[origin]

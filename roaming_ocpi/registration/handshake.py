@@ -22,6 +22,7 @@ from roaming_ocpi.registration.versions import (
     read_endpoints,
     read_versions,
 )
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.versions import OcpiVersion
 
 CALL_SECONDS: Final = 8.0
@@ -50,15 +51,15 @@ class TheirSide(NamedTuple):
     endpoints: Endpoints
 
 
-def unlinked(terms: PartnerTerms, token: str, version: OcpiVersion) -> Link:
-    """Return a link for the calls of a handshake, which is to make one."""
+def unlinked(terms: PartnerTerms, token: str, version: OcpiVersion, url: str) -> Link:
+    """Return a link for the calls of a handshake, which is to make one; it began at *url*."""
     return Link(
         partner=terms.party,
         our_party=terms.our_party,
         state=LinkState.INVITED,
         version=version,
         token=token,
-        endpoints={},
+        endpoints={(ModuleId.CREDENTIALS, InterfaceRole.SENDER): url},
         is_plain=terms.is_plain_in(version),
     )
 
@@ -83,12 +84,13 @@ async def their_side(
     """
     # Who may speak 2.1.1 alone takes tokens as they are; before a version is chosen, others do not.
     spoken = version or spoken or terms.versions[-1]
-    offered = read_versions((await get(client, unlinked(terms, token, spoken), url)).data)
+    listed = await get(client, unlinked(terms, token, spoken, url), url)
+    offered = read_versions(listed.data, url)
     if version is not None and version not in offered:
         raise NoMutualVersionError((version,), offered)
     chosen = version or best_version(terms, offered)
-    details = await get(client, unlinked(terms, token, chosen), offered[chosen])
-    return TheirSide(chosen, read_endpoints(details.data, chosen, terms))
+    details = await get(client, unlinked(terms, token, chosen, url), offered[chosen])
+    return TheirSide(chosen, read_endpoints(details.data, chosen, terms, offered[chosen]))
 
 
 async def get(client: PartnerClient, link: Link, url: str) -> PartnerAnswer:

@@ -7,6 +7,7 @@ are, whether it is a hub and whom it brings. A partner that is declared no more 
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 
@@ -15,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.declared.declarations import Kind, decode_entity
 from ledger.master_data.partners import Partner, PartnerRole
-from ledger.persons.sealing import Subject, unseal
+from ledger.persons.sealing import BrokenSealError, Subject, unseal
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.registration.spelling import decoded_token
 from roaming_ocpi.registration.store import CredentialKind, digest_of, presented, prove
@@ -59,6 +60,7 @@ SELECT key FROM (
 ) AS newest WHERE body::jsonb ->> 'hub' = %s
 """
 _TOKEN_LENGTH_MAX: Final = 200
+_LOGGER: Final = logging.getLogger("wattledger.roaming")
 
 
 async def link_of(database: Pool, partner: str, *, hub: str | None = None) -> Link | None:
@@ -153,12 +155,17 @@ def _link(row: tuple[Any, ...]) -> Link | None:
     if not isinstance(declared, Partner):
         return None
     spoken = OcpiVersion(version)
+    try:
+        token = unseal(Subject(subject, key), sealed)
+    except BrokenSealError:
+        _LOGGER.warning("the token of %s cannot be opened: it has to register again", partner)
+        return None
     return Link(
         partner=partner,
         our_party=our_party,
         state=LinkState(state),
         version=spoken,
-        token=unseal(Subject(subject, key), sealed),
+        token=token,
         endpoints={
             (ModuleId(each["identifier"]), InterfaceRole(each["role"])): each["url"]
             for each in endpoints

@@ -178,8 +178,9 @@ async def _exchange(
     async with ours.database.connection() as database:
         await promise(database, party, steps.new_token, at=ours.now(), by=by)
     steps.told(f"OCPI {side.version}: sending our credentials")
-    answer = await _sent(ours, steps, method, endpoint, side)
-    theirs = _agreed(terms, side, answer, versions_url)
+    link = unlinked(terms, steps.token, side.version, versions_url)
+    answer = await _sent(ours, steps, link, method, endpoint)
+    theirs = _agreed(terms, side, answer)
     why = "registered by us" if method == "POST" else "renewed by us"
     async with ours.database.connection() as database:
         await conclude(database, party, theirs, at=ours.now(), by=by, why=why)
@@ -190,10 +191,9 @@ async def _exchange(
 
 
 async def _sent(
-    ours: Handshaker, steps: _Steps, method: str, endpoint: str, side: TheirSide
+    ours: Handshaker, steps: _Steps, link: Link, method: str, endpoint: str
 ) -> PartnerAnswer:
-    body = our_credentials(steps.terms, side.version, steps.new_token, ours.versions_url)
-    link = unlinked(steps.terms, steps.token, side.version)
+    body = our_credentials(steps.terms, link.version, steps.new_token, ours.versions_url)
     try:
         return await ours.client.ask(
             link, method, endpoint, body=encode(body), timeout_s=SECONDS_MAX
@@ -203,9 +203,7 @@ async def _sent(
         raise steps.failed(what, error) from None
 
 
-def _agreed(
-    terms: PartnerTerms, side: TheirSide, answer: PartnerAnswer, versions_url: str
-) -> Agreed:
+def _agreed(terms: PartnerTerms, side: TheirSide, answer: PartnerAnswer) -> Agreed:
     try:
         theirs = their_credentials(answer.data, side.version, terms.party)
     except RoamingError as error:
@@ -214,7 +212,7 @@ def _agreed(
     return Agreed(
         our_party=terms.our_party,
         version=side.version,
-        versions_url=theirs.url or versions_url,
+        versions_url=theirs.url,
         endpoints=side.endpoints,
         parties=theirs.parties,
         token=theirs.token,
@@ -224,7 +222,8 @@ def _agreed(
 async def _is_taken(ours: Handshaker, terms: PartnerTerms, theirs: Agreed, endpoint: str) -> bool:
     """Say whether the partner takes the token that it just gave; it ends the older one there."""
     try:
-        await get(ours.client, unlinked(terms, theirs.token, theirs.version), endpoint)
+        link = unlinked(terms, theirs.token, theirs.version, theirs.versions_url)
+        await get(ours.client, link, endpoint)
     except RoamingError:
         return False
     return True

@@ -31,7 +31,7 @@ INVITATION_HOURS: Final = 168
 RETRY_MINUTES: Final = 5
 """How long an invitation that led to a token still does, for who never got the answer."""
 UNUSED_MAX: Final = 8
-"""Access tokens of one partner, the oldest of those that were never used go first."""
+"""Access tokens that never were used, of one partner: answers that did not arrive leave them."""
 _LOCK: LiteralString = "SELECT state FROM roaming_link WHERE partner = %s FOR UPDATE"
 _INVITE: LiteralString = """
 INSERT INTO roaming_link (partner, state, changed_at) VALUES (%s, 'invited', %s)
@@ -58,10 +58,12 @@ UPDATE roaming_token SET expires_at = least(expires_at, now() + make_interval(mi
 WHERE number = %s
 """
 _DROP_UNUSED: LiteralString = """
-DELETE FROM roaming_token WHERE partner = %s AND kind = 'access' AND number NOT IN (
-    SELECT number FROM roaming_token WHERE partner = %s AND kind = 'access'
-    ORDER BY number = %s DESC, number DESC LIMIT %s
+WITH access AS (
+    SELECT number, rank() OVER (ORDER BY number DESC) AS rank, min(number) OVER () AS used
+    FROM roaming_token WHERE partner = %s AND kind = 'access'
 )
+DELETE FROM roaming_token AS token USING access
+WHERE token.number = access.number AND rank > %s AND access.number <> used
 """
 _DROP_OLDER: LiteralString = "DELETE FROM roaming_token WHERE partner = %s AND number < %s"
 _DROP_ALL: LiteralString = "DELETE FROM roaming_token WHERE partner = %s"
@@ -112,10 +114,10 @@ class Agreed(NamedTuple):
 
 
 class SpentTokenError(RoamingError):
-    """The token of a handshake holds no more: it was used, or took too long."""
+    """The token of a handshake holds no more: it was used, took too long, or the link ended."""
 
     def __init__(self) -> None:
-        super().__init__("this token holds no more: the handshake was done, or it took too long")
+        super().__init__("this token holds no more: it was used, took too long, or the link ended")
 
 
 class NotLinkedError(RoamingError):
@@ -164,6 +166,7 @@ async def promise(database: Database, partner: str, token: str, *, at: datetime,
     async with database.transaction():
         await database.execute(_INVITE, (partner, at))
         await database.execute(_ADD_ACCESS, (digest_of(token), partner))
+        await database.execute(_DROP_UNUSED, (partner, UNUSED_MAX))
         await database.execute(_NOTE, (at, by, "offered a new token", partner))
 
 
@@ -182,9 +185,7 @@ async def accept(
         await database.execute(_ADD_ACCESS, (digest_of(token), shown.partner))
         if shown.kind is CredentialKind.INVITATION:
             await database.execute(_SPEND, (RETRY_MINUTES, shown.number))
-        # Answers that never arrived leave tokens that nobody uses: not without end.
-        unused = (shown.partner, shown.partner, shown.number, UNUSED_MAX)
-        await database.execute(_DROP_UNUSED, unused)
+        await database.execute(_DROP_UNUSED, (shown.partner, UNUSED_MAX))
         await _register(database, shown.partner, agreed, at)
         why = "registered" if shown.kind is CredentialKind.INVITATION else "renewed"
         await database.execute(_NOTE, (at, shown.partner, f"{why} by the partner", shown.partner))
@@ -193,9 +194,15 @@ async def accept(
 async def conclude(
     database: Database, partner: str, agreed: Agreed, *, at: datetime, by: str, why: str
 ) -> None:
-    """Keep what a handshake that we began came to."""
+    """Keep what a handshake that we began came to.
+
+    Raises:
+        SpentTokenError: If the link was ended meanwhile.
+    """
     async with database.transaction():
-        await database.execute(_LOCK, (partner,))
+        row = await (await database.execute(_LOCK, (partner,))).fetchone()
+        if row is None or row[0] == LinkState.REVOKED:
+            raise SpentTokenError
         await _register(database, partner, agreed, at)
         await database.execute(_NOTE, (at, by, why, partner))
 

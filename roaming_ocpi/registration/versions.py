@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ledger.master_data.partners import PartnerRole
-from roaming_ocpi.client.addresses import partner_url
+from roaming_ocpi.client.addresses import joined_address
 from roaming_ocpi.client.answers import ForbiddenAddressError
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.registration.terms import PartnerTerms
@@ -44,15 +44,16 @@ class NoEndpointsError(RoamingError):
         super().__init__("the partner's version details name no module that we know")
 
 
-def read_versions(data: object) -> dict[str, str]:
-    """Return the address of the details of each version that a partner offers. Total.
+def read_versions(data: object, base: str) -> dict[str, str]:
+    """Return the address of the details of each version that a partner offers at *base*. Total.
 
     Our own are told by `roaming_ocpi.server.versions`.
     """
     return {
-        each["version"].strip(): each["url"]
+        each["version"].strip(): url
         for each in _objects(data)
-        if isinstance(each.get("version"), str) and isinstance(each.get("url"), str)
+        if isinstance(each.get("version"), str)
+        and (url := _address(base, each.get("url"))) is not None
     }
 
 
@@ -69,8 +70,8 @@ def best_version(terms: PartnerTerms, offered: Iterable[str]) -> OcpiVersion:
     return both[-1]
 
 
-def read_endpoints(data: object, version: OcpiVersion, terms: PartnerTerms) -> Endpoints:
-    """Return the modules of a partner's version details that we know; others are left out.
+def read_endpoints(data: object, version: OcpiVersion, terms: PartnerTerms, base: str) -> Endpoints:
+    """Return the modules of a partner's version details, told at *base*, that we know.
 
     Raises:
         NoEndpointsError: If there is none.
@@ -78,10 +79,8 @@ def read_endpoints(data: object, version: OcpiVersion, terms: PartnerTerms) -> E
     found: dict[tuple[ModuleId, InterfaceRole], str] = {}
     listed = data.get("endpoints") if isinstance(data, dict) else None
     for each in _objects(listed):
-        identifier, url = each.get("identifier"), each.get("url")
-        if not isinstance(identifier, str) or not isinstance(url, str):
-            continue
-        if identifier not in _KNOWN or not _is_fit(url):
+        identifier, url = each.get("identifier"), _address(base, each.get("url"))
+        if not isinstance(identifier, str) or identifier not in _KNOWN or url is None:
             continue
         module = ModuleId(identifier)
         for role in _roles(module, each.get("role"), url, version, terms):
@@ -118,12 +117,14 @@ def _roles_of(module: ModuleId, *, is_cpo: bool, is_emsp: bool) -> Iterator[Inte
         yield InterfaceRole.RECEIVER
 
 
-def _is_fit(url: str) -> bool:
+def _address(base: str, text: object) -> str | None:
+    """Return the address that *text* is, None where it is none that may be asked."""
+    if not isinstance(text, str):
+        return None
     try:
-        partner_url(url)
+        return joined_address(base, text)
     except ForbiddenAddressError:
-        return False
-    return True
+        return None
 
 
 def _objects(data: object) -> Iterator[Mapping[str, Any]]:

@@ -160,9 +160,8 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         print_json({"partner": party, "agreed": partner, "link": link, "changes": changes})
         return 0
     say(*_lines(party, partner, link))
-    if link is not None:
-        rows = [(each.identifier, each.role.lower(), each.url) for each in link.endpoints]
-        print_rows("Its modules", _MODULES, sorted(rows))
+    if link is not None and link.endpoints:
+        print_rows("Its modules", _MODULES, _modules(link))
     rows_of_changes = [(e.at, e.state, e.version, e.by, e.why) for e in changes]
     print_rows("What changed, the latest first", _CHANGES, rows_of_changes)
     return 0
@@ -180,6 +179,16 @@ def _declared(connection: Any) -> dict[str, Partner]:  # noqa: ANN401 - psycopg 
         for party in known.keys(Kind.PARTNER)
         if (found := known.partner(party, now)) is not None
     }
+
+
+def _modules(link: LinkStanding) -> list[tuple[str, str | None, str]]:
+    """Return the partner's modules; that of credentials is one for both roles."""
+    roles = {"credentials": None}
+    found = {
+        (each.identifier, roles.get(each.identifier, each.role.lower()), each.url)
+        for each in link.endpoints
+    }
+    return sorted(found, key=lambda each: (each[0], each[1] or ""))
 
 
 def _lines(party: str, partner: Partner | None, link: LinkStanding | None) -> list[str]:

@@ -118,22 +118,29 @@ def test_credentials_that_are_no_object_are_none(body: object) -> None:
 def test_versions_are_read_and_the_best_of_both_is_chosen() -> None:
     offered = read_versions(
         [
-            {"version": "2.1.1", "url": "a"},
-            {"version": " 2.2.1 ", "url": "b"},
-            {"version": "9.9", "url": "c"},
-            {"version": 2.3, "url": "d"},
+            {"version": "2.1.1", "url": "/a"},
+            {"version": " 2.2.1 ", "url": "http://tnm.example/b"},
+            {"version": "9.9", "url": "http://other.example/c"},
+            {"version": 2.3, "url": "/d"},
             {"version": "2.3.0"},
+            {"version": "2.3.0", "url": "ftp://tnm.example/b"},
             "2.3.0",
             None,
-        ]
+        ],
+        URL,
     )
 
-    assert offered == {"2.1.1": "a", "2.2.1": "b", "9.9": "c"}
+    # On the same host, what is told as http behind something that ends TLS is https.
+    assert offered == {
+        "2.1.1": "https://tnm.example/a",
+        "2.2.1": "https://tnm.example/b",
+        "9.9": "http://other.example/c",
+    }
     assert best_version(terms(PartnerRole.CPO), offered) is V2_2_1
     assert best_version(terms(PartnerRole.CPO, versions=("2.1.1",)), offered) is V2_1_1
     with pytest.raises(NoMutualVersionError, match=r"offers 2\.1\.1, 2\.2\.1, 9\.9"):
         best_version(terms(PartnerRole.CPO, versions=("2.3.0",)), offered)
-    assert read_versions({"version": "2.1.1", "url": "a"}) == {}
+    assert read_versions({"version": "2.1.1", "url": "/a"}, URL) == {}
 
 
 def endpoint(identifier: object, url: object = "https://t.example/x", **more: object) -> object:
@@ -152,7 +159,7 @@ def test_endpoints_that_we_know_are_kept_and_others_left_out() -> None:
         endpoint("sessions", 5, role="SENDER"),
         None,
     ]
-    found = read_endpoints({"version": "2.2.1", "endpoints": listed}, V2_2_1, terms())
+    found = read_endpoints({"version": "2.2.1", "endpoints": listed}, V2_2_1, terms(), URL)
 
     assert found == {
         (ModuleId.CREDENTIALS, SENDER): "https://t.example/c",
@@ -164,7 +171,7 @@ def test_endpoints_that_we_know_are_kept_and_others_left_out() -> None:
 @pytest.mark.parametrize("data", [None, [], {}, {"endpoints": None}, {"endpoints": {"a": 1}}])
 def test_who_offers_nothing_that_we_know_is_no_partner_yet(data: object) -> None:
     with pytest.raises(NoEndpointsError):
-        read_endpoints(data, V2_2_1, terms())
+        read_endpoints(data, V2_2_1, terms(), URL)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +191,7 @@ def test_in_the_old_version_what_a_partner_is_says_what_its_endpoints_are(
     roles: tuple[PartnerRole, ...], urls: list[str], cdrs: dict[InterfaceRole, int]
 ) -> None:
     details = {"endpoints": [endpoint("cdrs", url) for url in urls]}
-    found = read_endpoints(details, V2_1_1, terms(*roles))
+    found = read_endpoints(details, V2_1_1, terms(*roles), URL)
 
     assert found == {(ModuleId.CDRS, role): urls[at] for role, at in cdrs.items()}
 
@@ -193,7 +200,7 @@ def test_tokens_and_commands_go_the_other_way_than_what_a_cpo_has() -> None:
     details = {"endpoints": [endpoint("tokens"), endpoint("commands")]}
 
     for role, interface in ((PartnerRole.CPO, RECEIVER), (PartnerRole.EMSP, SENDER)):
-        found = read_endpoints(details, V2_1_1, terms(role))
+        found = read_endpoints(details, V2_1_1, terms(role), URL)
         assert {side for _, side in found} == {interface}
 
 

@@ -1,0 +1,127 @@
+"""Who is let in, by how it is declared now: its spelling of tokens, and for whom a hub speaks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from ledger.database import connect
+from ledger.master_data.partners import Partner, PartnerRole
+from roaming_ocpi.client.answers import PartnerAnswer, PartnerRefusedError
+from roaming_ocpi.registration.link import Link
+from roaming_ocpi.registration.links import link_of, links
+from roaming_ocpi.registration.sending import HandshakeFailedError, register
+from roaming_ocpi.registration.store import UNUSED_MAX, promise
+from roaming_ocpi.server.front.callers import FRESH_SECONDS
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
+from tests.fakes import NOON
+from tests.roaming_ocpi.registration.linking_instance import (
+    OURS,
+    THEIRS,
+    LinkingInstance,
+    cpo,
+    declare_partners,
+    emsp,
+    linking_instance,
+    registered,
+    status_of,
+    told,
+    two_instances,
+)
+
+HUB = Partner(name="Hub", legal_entity="us", roles=(PartnerRole.HUB,))
+CREDENTIALS = (ModuleId.CREDENTIALS, InterfaceRole.SENDER)
+
+
+async def asked(instance: LinkingInstance, link: Link) -> PartnerAnswer:
+    url = next(url for (module, _), url in link.endpoints.items() if module == ModuleId.TOKENS)
+    return await instance.client.ask(link, "GET", url)
+
+
+async def test_a_token_as_it_is_gets_in_only_where_that_is_declared(
+    database: str, other_database: str
+) -> None:
+    async with two_instances([database, other_database], "2.2.1") as (left, right):
+        await registered(left, right)
+        plain = (await right.link(OURS))._replace(is_plain=True)
+        with pytest.raises(PartnerRefusedError) as caught:
+            await asked(right, plain)
+        assert caught.value.answer.http == 401
+        assert "Base64" in (caught.value.answer.message or "")
+
+        # As declared now, not as it was at the handshake; both ways.
+        declare_partners(database, (THEIRS, emsp("2.2.1", plain_token=True)))
+        await asyncio.sleep(FRESH_SECONDS)
+        assert (await asked(right, plain)).http == 200
+        assert (await left.link(THEIRS)).is_plain
+        assert (await asked(right, plain._replace(is_plain=False))).http == 200
+
+
+async def test_a_hub_speaks_for_whom_we_declare_behind_it_and_leads_to_them(
+    database: str, other_database: str
+) -> None:
+    behind = replace(emsp(), hub="FR-HUB")
+    async with (
+        linking_instance(database, OURS, ("FR-HUB", HUB), (THEIRS, behind)) as left,
+        linking_instance(other_database, "FR-HUB", (OURS, cpo()), name="Hub") as right,
+    ):
+        await registered(left, right)
+        assert (await asked(right, await right.link(OURS))).data == ["FR-HUB", THEIRS]
+        assert await link_of(left.pool, THEIRS) is None
+        through = await link_of(left.pool, THEIRS, hub="FR-HUB")
+        assert through is not None
+        assert (through.partner, through.token) == (THEIRS, (await left.link("FR-HUB")).token)
+        assert [each.partner for each in await links(left.pool)] == ["FR-HUB"]
+
+        declare_partners(database, (THEIRS, emsp()))
+        await asyncio.sleep(FRESH_SECONDS)
+        assert (await asked(right, await right.link(OURS))).data == ["FR-HUB"]
+
+
+async def test_whoever_answers_for_another_party_is_refused(
+    database: str, other_database: str
+) -> None:
+    async with (
+        linking_instance(database, OURS, (THEIRS, emsp())) as left,
+        linking_instance(other_database, "NL-XXX", (OURS, cpo()), name="Another") as right,
+    ):
+        token = await left.invited(THEIRS)
+        with pytest.raises(HandshakeFailedError, match="are of NL-XXX; expected those of"):
+            await register(right.ours, OURS, token, left.versions_url, by="bob", told=told)
+
+        assert left.rows("SELECT state, sealed FROM roaming_link") == [("invited", None)]
+
+
+async def test_a_link_whose_key_is_gone_is_none_and_stops_no_other(
+    database: str, other_database: str
+) -> None:
+    async with two_instances([database, other_database], "2.2.1") as (left, right):
+        await registered(left, right)
+        with connect(database) as connection:
+            connection.execute("UPDATE subject SET key = decode(repeat('00', 64), 'hex')")
+        assert (await link_of(left.pool, THEIRS), list(await links(left.pool))) == (None, [])
+        with connect(database) as connection:
+            connection.execute("DELETE FROM subject")
+        assert await link_of(left.pool, THEIRS) is None
+        # The partner is let in all the same, and may renew what we lost.
+        assert await right.holds(left)
+
+
+async def test_tokens_that_nobody_used_do_not_pile_up_and_the_used_one_stays(
+    database: str, other_database: str
+) -> None:
+    async with two_instances([database, other_database], "2.2.1") as (left, right):
+        await registered(left, right)
+        assert await right.holds(left)
+        async with left.pool.connection() as connection:
+            for number in range(3 * UNUSED_MAX):
+                await promise(connection, THEIRS, f"never-told-{number}", at=NOON, by="anna")
+
+        assert left.rows("SELECT count(*) FROM roaming_token") == [(UNUSED_MAX + 1,)]
+        assert await right.holds(left)
+        link = await right.link(OURS)
+        newest = link._replace(token=f"never-told-{3 * UNUSED_MAX - 1}")
+        assert await status_of(right.client, newest, "GET", link.endpoints[CREDENTIALS]) == 200
+        assert left.rows("SELECT count(*) FROM roaming_token") == [(1,)]
