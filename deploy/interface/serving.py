@@ -74,11 +74,14 @@ def open_http(host: str, port: int) -> socket.socket:
         HttpPortError: If the address is none of this machine's.
     """
     try:
-        return socket.create_server((host, port), backlog=BACKLOG)
+        listener = socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE and port:
             return open_http(host, 0)
         raise HttpPortError(host, port, error) from error
+    # Its connections have it, too: else a short answer waits for the client's delayed ACK, 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def serve_interface(

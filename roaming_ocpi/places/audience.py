@@ -22,7 +22,7 @@ class Audience(NamedTuple):
 
     def sites(self, declared: Declarations, at: datetime) -> Iterator[tuple[str, Site]]:
         """Yield the sites that it may see: those of our party, or of them those that it names."""
-        for key in self.partner.sites or declared.keys(Kind.SITE):
+        for key in dict.fromkeys(self.partner.sites) or declared.keys(Kind.SITE):
             site = declared.site(key, at)
             seller = None if site is None else declared.legal_entity(site.legal_entity, at)
             if site is not None and seller is not None and seller.party == self.our_party:

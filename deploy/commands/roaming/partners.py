@@ -16,6 +16,7 @@ from deploy.running.opening import opened, opened_with_log
 if TYPE_CHECKING:
     from ledger.master_data.partners import Partner
     from roaming_ocpi.registration.overview import LinkStanding
+    from tariffs.kernel.priced import Note
 
 Roles = Annotated[
     list[Literal["cpo", "emsp", "hub"]], Parameter(consume_multiple=True, negative=())
@@ -35,6 +36,7 @@ _LISTED: Final = {
     "since": "left",
 }
 _MODULES: Final = {"module": "left", "its role": "left", "address": "left"}
+_LACKING: Final = {"code": "left", "first at": "left", "times": "right", "why": "left"}
 _CHANGES: Final = {"at": "left", "state": "left", "OCPI": "left", "by": "left", "why": "left"}
 
 
@@ -153,17 +155,28 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
     with opened(folder.settings()) as connection:
         partner, link = _declared(connection).get(party), standings(connection).get(party)
         changes = changes_of(connection, party)
+        lacking = _lacking(connection, party, link)
     if partner is None and link is None:
         message = f"there is no partner {party}: `wattledger partner list` shows them"
         raise DeployError(message)
     if folder.json:
-        print_json({"partner": party, "agreed": partner, "link": link, "changes": changes})
+        print_json(
+            {
+                "partner": party,
+                "agreed": partner,
+                "link": link,
+                "changes": changes,
+                "lacking": lacking,
+            }
+        )
         return 0
     say(*_lines(party, partner, link))
     if link is not None and link.endpoints:
         print_rows("Its modules", _MODULES, _modules(link))
     rows_of_changes = [(e.at, e.state, e.version, e.by, e.why) for e in changes]
     print_rows("What changed, the latest first", _CHANGES, rows_of_changes)
+    if lacking:
+        print_rows("What it does not get of our places and prices", _LACKING, _grouped(lacking))
     return 0
 
 
@@ -189,6 +202,26 @@ def _modules(link: LinkStanding) -> list[tuple[str, str | None, str]]:
         for each in link.endpoints
     }
     return sorted(found, key=lambda each: (each[0], each[1] or ""))
+
+
+def _lacking(connection: Any, party: str, link: LinkStanding | None) -> list[Note]:  # noqa: ANN401
+    """Return what the partner does not get of our places and prices in the version spoken."""
+    from deploy.clock import SystemClock
+    from ledger.declared.store import load_declarations
+    from roaming_ocpi.places.ours.shortfall import shortfall
+    from tariffs.ocpi.versions import OcpiVersion
+
+    spoken = OcpiVersion.V2_3_0 if link is None or link.version is None else link.version
+    declared, now = load_declarations(connection), SystemClock().now()
+    return list(shortfall(connection, declared, party, OcpiVersion(spoken), now))
+
+
+def _grouped(lacking: list[Note]) -> list[tuple[str, str, int, str]]:
+    """Return a row for each reason: where it was found first, and how often."""
+    spots: dict[tuple[str, str], list[str]] = {}
+    for note in lacking:
+        spots.setdefault((note.code, note.message), []).append(note.spot or "")
+    return [(code, found[0], len(found), why) for (code, why), found in spots.items()]
 
 
 def _lines(party: str, partner: Partner | None, link: LinkStanding | None) -> list[str]:

@@ -30,8 +30,7 @@ from roaming_ocpi.server.calls import (
     Route,
 )
 from roaming_ocpi.server.resources import Resources
-from roaming_ocpi.wire.differences import Tree, UnsayableError
-from roaming_ocpi.wire.forms import ObjectKind, to_wire
+from roaming_ocpi.wire.differences import Tree
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
 from roaming_ocpi.wire.moments import to_millisecond, wire_moment
 from roaming_ocpi.wire.status import Status
@@ -67,12 +66,12 @@ class LocationSender:
             published = await self._published.of(call, connection)
             every = published.locations if published is not None else ()
             asked = call.asked
-            is_filtered = asked.date_from is not None or asked.date_to is not None
-            said = await read_said(connection, every) if is_filtered else {}
-            matching = [each for each in every if is_asked(updated_at(each, said), asked)]
+            matching = every
+            if asked.date_from is not None or asked.date_to is not None:
+                said = await read_said(connection, every)
+                matching = [each for each in every if is_asked(updated_at(each, said), asked)]
             page, more = page_of(matching, asked, call.query)
-            if not is_filtered:
-                said = await read_said(connection, page)
+            said = await read_said(connection, page)
         objects = [whole_location(each, said, call.version) for each in page]
         return Reply(page=ObjectPage(objects, len(matching), asked.limit, more))
 
@@ -126,23 +125,20 @@ def updated_at(location: OurLocation, said: Said) -> datetime:
 
 def whole_location(location: OurLocation, said: Said, version: OcpiVersion) -> Tree:
     """Return a Location as *version* says it, with what its EVSEs are doing."""
-    tree = location.tree | {
-        "evses": [_with_status(evse, said) for evse in location.evses],
+    form = location.form(version)
+    return form.tree | {
+        "evses": [tree | _moving(evse, said) for evse, tree in form.evses],
         "last_updated": wire_moment(updated_at(location, said)),
     }
-    # What of it a version cannot say, `partner show` tells: it is the same at every request.
-    try:
-        return to_wire(ObjectKind.LOCATION, tree, version)[0]
-    except UnsayableError as error:  # pragma: no cover - ours are for everybody to see
-        raise OcpiRefusedError.not_found(str(error), Status.UNKNOWN_LOCATION) from None
 
 
-def _with_status(evse: OurEvse, said: Said) -> Tree:
+def _moving(evse: OurEvse, said: Said) -> Tree:
+    """Return what of an EVSE its station changes; every version says it the same way."""
     status, since = said.get(evse.station_id, NOTHING_SAID).status(evse.number)
     if evse.is_removed:
         status, since = REMOVED, None
     moment = evse.updated_at if since is None else max(since, evse.updated_at)
-    return evse.tree | {"status": status, "last_updated": wire_moment(moment)}
+    return {"status": status, "last_updated": wire_moment(moment)}
 
 
 def _found(call: PartnerCall, tree: Tree, within: str, key: str, name: str) -> Tree:

@@ -20,10 +20,12 @@ from roaming_ocpi.places.audience import Audience
 from roaming_ocpi.places.ours.declared_times import DeclaredTimes
 from roaming_ocpi.wire.countries import three_letters
 from roaming_ocpi.wire.differences import Tree
+from roaming_ocpi.wire.forms import ObjectKind, to_wire
 from roaming_ocpi.wire.ids import connector_id, evse_id, evse_uid, location_id, tariff_id_of
 from roaming_ocpi.wire.moments import wire_moment
 from tariffs.kernel.priced import Note
 from tariffs.model.tariff import Weekday
+from tariffs.ocpi.versions import OcpiVersion
 
 _CAPABILITIES: Final = ("REMOTE_START_STOP_CAPABLE", "UNLOCK_CAPABLE")
 """What every station of ours can be asked; whether one can do more, nobody declares."""
@@ -46,13 +48,36 @@ class OurEvse(NamedTuple):
 
 
 class OurLocation(NamedTuple):
-    """A Location, all but its EVSEs; `created` orders them and never changes."""
+    """A Location, all but its EVSEs; `created` orders them and never changes.
+
+    `forms` has it as versions say it, once somebody asked.
+    """
 
     created: int
     location_id: str
     tree: Tree
     updated_at: datetime
     evses: Sequence[OurEvse]
+    forms: dict[OcpiVersion, WireLocation]
+
+    def form(self, version: OcpiVersion) -> WireLocation:
+        """Return it as *version* says it."""
+        if version not in self.forms:
+            evses = [each.tree for each in self.evses]
+            # Ours are for everybody to see: there is no version that cannot say them at all.
+            tree, notes = to_wire(ObjectKind.LOCATION, self.tree | {"evses": evses}, version)
+            said = {evse["uid"]: evse for evse in tree.pop("evses")}
+            kept = [(each, said[uid]) for each in self.evses if (uid := each.tree["uid"]) in said]
+            self.forms[version] = WireLocation(tree, kept, notes)
+        return self.forms[version]
+
+
+class WireLocation(NamedTuple):
+    """A Location as a version says it, the EVSEs that it can say, and what it cannot."""
+
+    tree: Tree
+    evses: Sequence[tuple[OurEvse, Tree]]
+    notes: Sequence[Note]
 
 
 class OurLocations(NamedTuple):
@@ -84,7 +109,7 @@ def our_locations(
         updated_at = max([*moments, *(evse.updated_at for evse in evses)])
         created = declared.history(Kind.SITE, key)
         first = min(each.version for each in created)
-        found.append(OurLocation(first, location_id(key), tree, updated_at, evses))
+        found.append(OurLocation(first, location_id(key), tree, updated_at, evses, {}))
     found.sort(key=lambda each: each.created)
     return OurLocations(found, notes)
 

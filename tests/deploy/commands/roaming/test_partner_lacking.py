@@ -1,0 +1,67 @@
+"""`wattledger partner show`: what a partner does not get of our places and prices, and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from deploy.cli import run
+from deploy.settings import NAMES
+from ledger.declared.declarations import Kind
+from tests.roaming_ocpi.places.declared_places import (
+    SITE,
+    STATION,
+    change,
+    declared_in,
+    harbour,
+)
+
+
+@pytest.fixture
+def known(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The database of the commands, with one site and one station that partners see."""
+    for name in NAMES:
+        monkeypatch.delenv(f"WATTLEDGER_{name.upper()}", raising=False)
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database)
+    monkeypatch.setenv("WATTLEDGER_DATA", str(tmp_path / "data"))
+    harbour(database)
+    return database
+
+
+def test_nothing_is_said_where_nothing_is_lacking(
+    known: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert known
+
+    assert run(["partner", "show", "NL-TNM"]) == 0
+
+    assert "does not get" not in capsys.readouterr().out
+
+
+def test_each_reason_is_said_once_with_how_often(
+    known: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hidden = replace(SITE, latitude=None, longitude=None)
+    bare = replace(STATION, plug=None, connectors=STATION.connectors[:1])
+    declared_in(
+        known,
+        change(Kind.SITE, "depot", hidden),
+        change(Kind.SITE, "yard", hidden),
+        change(Kind.STATION, "HB-2", bare),
+    )
+
+    assert run(["partner", "show", "NL-TNM"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert run(["partner", "show", "NL-TNM", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["lacking"]
+
+    assert "What it does not get of our places and prices" in text
+    assert "declare latitude and longitude" in text
+    assert [(each["code"], each["place"]) for each in found] == [
+        ("site_incomplete", "sites.depot"),
+        ("plug_unknown", "stations.HB-2"),
+        ("site_incomplete", "sites.yard"),
+    ]
