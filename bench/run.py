@@ -46,6 +46,7 @@ MODULES: Final = (
     "bench.history.closing",
     "bench.pricing",
     "bench.ocpi",
+    "bench.roaming.cdr_out",
     "bench.roaming.incoming",
     "bench.roaming.ocpi_pages",
     "bench.bulk",

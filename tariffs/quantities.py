@@ -15,6 +15,7 @@ from tariffs.errors import TariffError
 EXACT: Final = Context(prec=80, traps=[InvalidOperation, Overflow])
 REPEATING_DECIMALS: Final = 18
 _NUMBER_DIGITS_MAX: Final = 40
+_PLAIN_MAX: Final = 80
 _NUMBER_EXPONENT_MAX: Final = 18
 
 
@@ -129,6 +130,10 @@ def _ending(denominator: int) -> tuple[int, int, int]:
 
 def plain(number: Decimal) -> Decimal:
     """Return *number* without trailing zeros and without an exponent (100, not 1E+2)."""
+    # Most are so already, and their text says it soonest.
+    text = str(number)
+    if len(text) <= _PLAIN_MAX and "E" not in text and ("." not in text or text[-1] != "0"):
+        return number
     normal = number.normalize(EXACT)
     exponent = normal.as_tuple().exponent
     if isinstance(exponent, int) and exponent > 0:

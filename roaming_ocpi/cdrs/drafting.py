@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, NamedTuple
+
+import msgspec
 
 from ledger.declared.declarations import Declarations, Kind
 from ledger.errors import LedgerError
@@ -15,6 +18,7 @@ from roaming_ocpi.cdrs.making import CdrTerms, MadeBody, NoPeriodsError, make_bo
 from roaming_ocpi.cdrs.place import place_of
 from roaming_ocpi.cdrs.saying import Speaker, UnsayableCdrError
 from roaming_ocpi.cdrs.sequel import CdrDraft
+from roaming_ocpi.cdrs.tariff_copies import own_tariff
 from tariffs.errors import TariffError
 from tariffs.model.tariff import Tariff
 
@@ -48,6 +52,7 @@ class CdrDrafter:
     def __init__(self) -> None:
         self._speaker = Speaker()
         self._tariffs: dict[str, _Found] = {}
+        self._own: dict[tuple[str, str, Decimal], Tariff] = {}
 
     def draft(self, declared: Declarations, rated: SessionRated) -> CdrDraft | RefusedDraft:
         """Return the CDR of *rated*, which a partner owes, or why there is none. Never raises."""
@@ -67,7 +72,8 @@ class CdrDrafter:
             # Its own words may name a person.
             reason = f"making it failed with {type(error).__name__}; this is a fault of ours"
             return RefusedDraft(party, "failed", reason)
-        return CdrDraft(party, _with_notes(made, rated, terms))
+        body = msgspec.structs.replace(made.body, declared_version=declared.version)
+        return CdrDraft(party, _with_notes(made._replace(body=body), rated, terms))
 
     def _terms(self, declared: Declarations, rated: SessionRated) -> CdrTerms | RefusedDraft:
         party = rated.payer.party
@@ -85,7 +91,22 @@ class CdrDrafter:
             reason = f"the version {rated.tariff_hash[:12]} of {rated.tariff_id!r} is gone"
             return RefusedDraft(party, "tariff_unknown", reason)
         place = place_of(declared, rated, our_party)
-        return CdrTerms(found.tariff, found.since, partner, our_party, place)
+        own = self._own_tariff(found, rated.tariff_hash, our_party, partner.mark_up_percent)
+        return CdrTerms(own, partner, our_party, place)
+
+    def _own_tariff(
+        self, found: _Found, tariff_hash: str, our_party: str, mark_up: Decimal
+    ) -> Tariff:
+        """Return a tariff version as it is told to partners with this mark-up, made once."""
+        key = tariff_hash, our_party, mark_up
+        own = self._own.get(key)
+        if own is None:
+            if len(self._own) >= _KEPT_MAX:
+                self._own.clear()
+            own = self._own[key] = own_tariff(
+                found.tariff, party=our_party, mark_up=mark_up, since=found.since
+            )
+        return own
 
     def _tariff(self, declared: Declarations, rated: SessionRated) -> _Found | None:
         """Return the tariff version that priced *rated*, by its hash."""

@@ -7,7 +7,6 @@ the exact price and rounded once. `Speaker` finds how to say it; what it refuses
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -16,7 +15,7 @@ from ledger.rating.decisions import RatedLine, SessionRated
 from ledger.rating.english import ENGLISH
 from roaming_ocpi.cdrs.made import CdrBody, CdrNote, CdrPlace, SaidBy
 from roaming_ocpi.cdrs.saying import CdrCase, Speaker
-from roaming_ocpi.cdrs.tariff_copies import factor_of, own_tariff
+from roaming_ocpi.cdrs.tariff_copies import factor_of
 from roaming_ocpi.errors import RoamingError
 from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import Why
@@ -38,13 +37,9 @@ _ASKED: Final = "AUTH_REQUEST"
 
 
 class CdrTerms(NamedTuple):
-    """What a CDR needs beside the rating: the tariff version, the partner, who we are, where.
-
-    `since`: from when on the tariff version holds by its declaration.
-    """
+    """What a CDR needs beside the rating; `tariff` is what `own_tariff` made for the partner."""
 
     tariff: Tariff
-    since: datetime
     partner: Partner
     our_party: str
     place: CdrPlace
@@ -109,9 +104,7 @@ def make_body(rated: SessionRated, terms: CdrTerms, speaker: Speaker) -> MadeBod
             currency=rated.currency,
             cuts=share.periods,
             lines=rated.lines,
-            tariff=own_tariff(
-                terms.tariff, party=terms.our_party, mark_up=mark_up, since=terms.since
-            ),
+            tariff=terms.tariff,
             tariff_key=(rated.tariff_hash, terms.our_party, mark_up),
             mark_up=mark_up,
             net_minor=owed.net_minor,

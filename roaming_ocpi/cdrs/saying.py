@@ -103,6 +103,13 @@ class _Read(NamedTuple):
     unclean: tuple[Note, ...]
 
 
+class _Priced(NamedTuple):
+    """A form priced from what it says, and the totals that it states of that."""
+
+    priced: PricedSession
+    stated: StatedTotals
+
+
 class _Tried(NamedTuple):
     """A form of one case; `key` of tariffs that are worth keeping."""
 
@@ -141,7 +148,7 @@ class Speaker:
         notes: list[CdrNote] = []
         failed: dict[OcpiVersion, str] = {}
         tries = _Tries(case)
-        priced: dict[tuple[int, ...], PricedSession] = {}
+        priced: dict[tuple[int, ...], _Priced] = {}
         for version in VERSIONS:
             try:
                 form, lost = self._in_version(case, version, tries, priced)
@@ -164,7 +171,7 @@ class Speaker:
         case: CdrCase,
         version: OcpiVersion,
         tries: _Tries,
-        priced: dict[tuple[int, ...], PricedSession],
+        priced: dict[tuple[int, ...], _Priced],
     ) -> tuple[CdrForm, tuple[Note, ...]]:
         why = ""
         for index, tried in tries.each():
@@ -183,7 +190,7 @@ class Speaker:
         tried: _Tried,
         version: OcpiVersion,
         index: int,
-        known: dict[tuple[int, ...], PricedSession],
+        known: dict[tuple[int, ...], _Priced],
     ) -> tuple[CdrForm, tuple[Note, ...]]:
         """Return the form as *version* says it; what it says gives the total again."""
         reads = [self._tariff(each, tried.key, version) for each in tried.tariffs]
@@ -194,15 +201,15 @@ class Speaker:
         key = (index, *map(id, compiled))
         found = known.get(key)
         if found is None:
-            found = known[key] = price_cdr(
-                _cdr(case, tried.periods, StatedTotals()), compiled, time_zone=case.time_zone
-            )
-        _agree(case, found, version)
-        stated = stated_totals(
-            found, tried.periods, microseconds(case.ends_at) - microseconds(case.starts_at)
-        )
+            bare = _cdr(case, tried.periods, StatedTotals())
+            priced = price_cdr(bare, compiled, time_zone=case.time_zone)
+            lasts_us = microseconds(case.ends_at) - microseconds(case.starts_at)
+            found = _Priced(priced, stated_totals(priced, tried.periods, lasts_us))
+            known[key] = found
+        priced, stated = found
+        _agree(case, priced, version)
         cdr = _cdr(case, tried.periods, stated)
-        self._read_again(cdr, reads, version, found, case.time_zone)
+        self._read_again(cdr, reads, version, priced, case.time_zone)
         form = CdrForm(
             said_by=tried.said_by, tariffs=tried.tariffs, periods=tried.periods, stated=stated
         )
@@ -218,12 +225,15 @@ class Speaker:
     ) -> None:
         """Write *cdr*, read it as a partner does, and compare it with its price."""
         written, _ = write_cdr(cdr, version)
-        written["tariffs"] = [read.written for read in reads]
+        tariffs = () if version is _OLDEST else tuple(read.tariff for read in reads)
+        # Of 2.1.1 there is no quick way to read; these very bytes were read alone before.
+        if tariffs:
+            written["tariffs"] = [read.written for read in reads]
         again, notes = self._decoded(_ENCODER.encode(written), version, is_rare=len(reads) > 1)
         left = [note for note in notes if note.code not in TOLERATED]
         if left:
             _refuse(f"it reads with a note: {left[0].message}")
-        if again.periods != cdr.periods or again.tariffs != tuple(r.tariff for r in reads):
+        if again.periods != cdr.periods or again.tariffs != tariffs:
             _refuse("it reads as another CDR")
         compiled = [read.compiled for read in reads]
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from base64 import b32encode
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -91,6 +92,7 @@ def _named(session_id: str, what: str) -> str:
     return f"{prefix}-{_digest(what, _LONG_DIGEST)}" if prefix else _digest(what, _LONG_DIGEST)
 
 
+@lru_cache(maxsize=1 << 14)
 def _bounded(key: str, fit: re.Pattern[str], length: int) -> str:
     if len(key) <= length and fit.fullmatch(key):
         return key
@@ -105,4 +107,5 @@ def _numbered(evse: int) -> str:
 
 def _digest(text: str, length: int) -> str:
     raw = sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return b32encode(raw).decode()[:length].lower()
+    # Of five bits a character; what is cut off is not encoded first.
+    return b32encode(raw[: length * 5 // 8 + 1]).decode()[:length].lower()

@@ -18,6 +18,7 @@ from ledger.rating.decisions import Decision, SessionRated
 from ledger.sessions.session import ChargingSession, SessionPoint, SessionSpan
 from roaming_ocpi.cdrs.made import CdrPlace
 from roaming_ocpi.cdrs.making import CdrTerms
+from roaming_ocpi.cdrs.tariff_copies import own_tariff
 from tariffs.model.tariff import Tariff
 from tariffs.model.usage import SessionUsage
 from tests.depot import THINGS, declared, moment_of, session
@@ -104,8 +105,7 @@ def terms_for(
 ) -> CdrTerms:
     """Return the terms under which the partner gets its CDRs."""
     return CdrTerms(
-        tariff=tariff,
-        since=BEGINNING,
+        tariff=own_tariff(tariff, party="DE-HBC", mark_up=partner.mark_up_percent, since=BEGINNING),
         partner=partner,
         our_party="DE-HBC",
         place=replace(PLACE, time_zone=time_zone),
