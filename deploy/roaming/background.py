@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from deploy.roaming.incoming import pull_partners, read_partners
 from deploy.roaming.opening import OpenedRoaming
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower
@@ -37,7 +39,13 @@ def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWo
     now = context.clock.now
     live = LiveSessions(context.dsn, holder=context.holder, now=now)
     return BackgroundWork(
-        loops=[_relay(context, opened).run, live.run, PartnerTeller(opened.resources).run],
+        loops=[
+            _relay(context, opened).run,
+            live.run,
+            PartnerTeller(opened.resources).run,
+            partial(read_partners, context),
+            partial(pull_partners, opened.resources),
+        ],
         followers=[CdrMaker(now, CdrsOnTheirWay(now))],
     )
 
