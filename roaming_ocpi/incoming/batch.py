@@ -25,7 +25,7 @@ from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
 from roaming_ocpi.wire.merging import is_late
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.ocpi.versions import OcpiVersion
-from tariffs.phrases.phrase import bounded, phrase
+from tariffs.phrases.phrase import phrase
 
 Told = ToldCdr | ToldSession | CdrChoice
 
@@ -137,13 +137,12 @@ class PartyBatch:
     def _judge(self, told: ToldCdr) -> None:
         found = judge_cdr(told, self._around(told), self._repricer)
         cdr = told.cdr
-        currency = bounded(cdr.currency) if cdr and cdr.currency is not None else None
         known = KnownCdr(
             id=told.id,
             key=told.key,
             is_credit=found.is_credit,
             credited_by=None,
-            currency=currency,
+            currency=found.currency,
             net=told.net,
             tax=told.tax,
             energy=told.energy,
