@@ -106,14 +106,13 @@ class PartyBatch:
         if not named:
             return list(told)
         bearers = published.bearers(connection, self._party, named, self._declared)
-        named_ids = {id(each) for each in named}
-        return [
+        found = {
             # The contract was sealed for another subject than the token's.
-            replace(each, subject=bearers[each.key], contract=None)
-            if isinstance(each, ToldCdr) and id(each) in named_ids and each.key in bearers
-            else each
-            for each in told
-        ]
+            id(each): replace(each, subject=bearers[each.key], contract=None)
+            for each in named
+            if bearers.get(each.key, each.subject) != each.subject
+        }
+        return [found.get(id(each), each) for each in told]
 
     def store(self) -> None:
         """Write what came of the messages, within the caller's transaction."""
