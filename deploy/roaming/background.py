@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from deploy.roaming.incoming import pull_partners, read_partners
 from deploy.roaming.opening import OpenedRoaming
 from deploy.roaming.tokens_and_commands import tokens_and_commands
 from deploy.running.parts import PartContext
@@ -43,6 +45,8 @@ def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWo
             live.run,
             PartnerTeller(opened.resources).run,
             *tokens_and_commands(context, opened),
+            partial(read_partners, context),
+            partial(pull_partners, opened.resources),
         ],
         followers=[CdrMaker(now, CdrsOnTheirWay(now))],
     )

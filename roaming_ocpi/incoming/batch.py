@@ -25,7 +25,7 @@ from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
 from roaming_ocpi.wire.merging import is_late
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.ocpi.versions import OcpiVersion
-from tariffs.phrases.phrase import bounded, phrase
+from tariffs.phrases.phrase import phrase
 
 Told = ToldCdr | ToldSession | CdrChoice
 
@@ -106,14 +106,13 @@ class PartyBatch:
         if not named:
             return list(told)
         bearers = published.bearers(connection, self._party, named, self._declared)
-        named_ids = {id(each) for each in named}
-        return [
+        found = {
             # The contract was sealed for another subject than the token's.
-            replace(each, subject=bearers[each.key], contract=None)
-            if isinstance(each, ToldCdr) and id(each) in named_ids and each.key in bearers
-            else each
-            for each in told
-        ]
+            id(each): replace(each, subject=bearers[each.key], contract=None)
+            for each in named
+            if bearers.get(each.key, each.subject) != each.subject
+        }
+        return [found.get(id(each), each) for each in told]
 
     def store(self) -> None:
         """Write what came of the messages, within the caller's transaction."""
@@ -137,13 +136,12 @@ class PartyBatch:
     def _judge(self, told: ToldCdr) -> None:
         found = judge_cdr(told, self._around(told), self._repricer)
         cdr = told.cdr
-        currency = bounded(cdr.currency) if cdr and cdr.currency is not None else None
         known = KnownCdr(
             id=told.id,
             key=told.key,
             is_credit=found.is_credit,
             credited_by=None,
-            currency=currency,
+            currency=found.currency,
             net=told.net,
             tax=told.tax,
             energy=told.energy,

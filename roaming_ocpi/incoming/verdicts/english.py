@@ -8,7 +8,7 @@ from tariffs.phrases import english
 
 SENTENCES: Final = {
     "cdr_unreadable": "It cannot be read{spot:?, at *}: {why}.",
-    "cdr_currency_unknown": "ISO 4217 has no currency {currency:quoted}.",
+    "cdr_currency_unknown": "It is in no currency that ISO 4217 has{currency:quoted?: *}.",
     "cdr_currency_differs": "It is in {stated}, its tariff in {wanted}.",
     "cdr_net_missing": "It does not say its total before taxes, which is what is owed.",
     "cdr_negative": "Its total is {stated}: only a credit CDR takes something back.",

@@ -40,10 +40,14 @@ _SECONDS_IN_HOUR: Final = Decimal(3600)
 
 
 class JudgedCdr(NamedTuple):
-    """What was found. `credits` is the CDR that it takes back, by its own id."""
+    """What was found. `credits` is the CDR that it takes back, by its own id.
+
+    `currency` is the CDR's, or where it says none that of its tariff.
+    """
 
     verdict: CdrVerdict
     codes: tuple[Phrase, ...]
+    currency: str | None = None
     is_credit: bool = False
     credits: str | None = None
     repriced_net: Decimal | None = None
@@ -62,28 +66,55 @@ def judge_cdr(told: ToldCdr, around: Surroundings, repricer: Repricer) -> Judged
         codes.append(phrase("cdr_token_unknown", token=told.subject))
     if cdr.currency is not None and cdr.currency not in CURRENCY_EXPONENTS:
         codes.append(phrase("cdr_currency_unknown", currency=bounded(cdr.currency)))
-        return _judged(codes, cdr.is_credit, None)
+        return JudgedCdr(verdict_of(codes), tuple(codes), is_credit=cdr.is_credit)
     if told.net is None:
         codes.append(phrase("cdr_net_missing"))
     if cdr.is_credit:
         return _credit(told, around.original, cdr.credit_reference_id, codes)
-    if told.net is not None and told.net < 0:
-        if told.version is OcpiVersion.V2_1_1 and around.takes_negative:
-            return _credit(told, _taken_back(told, around.at_once), None, codes)
-        codes.append(phrase("cdr_negative", stated=told.net))
+    if _may_take_back(told, around):
+        original = _taken_back(told, around.at_once)
+        if original is not None:
+            return _credit(told, original, None, codes)
     codes += _told_twice(told, cdr, around)
     codes += _plausible(told, cdr)
     if around.session is not None:
         codes += _of_session(told, cdr, around.session)
+    return _repriced(told, cdr, around, repricer, codes)
+
+
+def _repriced(
+    told: ToldCdr, cdr: Cdr, around: Surroundings, repricer: Repricer, codes: list[Phrase]
+) -> JudgedCdr:
+    """Judge what a CDR asks for, after all else that was found."""
     repriced = repricer.reprice(told, cdr, around)
+    currency = cdr.currency or repriced.currency
+    if currency is None:
+        codes.append(phrase("cdr_currency_unknown"))
+    # There are tariffs that pay the driver; else only a credit takes something back.
+    if told.net is not None and told.net < 0 and (repriced.net is None or repriced.net >= 0):
+        if _may_take_back(told, around):
+            codes.append(phrase("cdr_credit_without_original"))
+        else:
+            codes.append(phrase("cdr_negative", stated=told.net))
     codes += repriced.codes
-    return _judged(codes, False, None)._replace(
-        repriced_net=repriced.net, tariff_id=repriced.tariff_id
+    return JudgedCdr(
+        verdict_of(codes),
+        tuple(codes),
+        currency=currency,
+        repriced_net=repriced.net,
+        tariff_id=repriced.tariff_id,
     )
 
 
-def _judged(codes: Sequence[Phrase], is_credit: bool, credits: str | None) -> JudgedCdr:  # noqa: A002, FBT001 - OCPI's word
-    return JudgedCdr(verdict_of(codes), tuple(codes), is_credit, credits)
+def _may_take_back(told: ToldCdr, around: Surroundings) -> bool:
+    """Whether a negative CDR takes another one back, for want of credit CDRs."""
+    is_negative = told.net is not None and told.net < 0
+    return is_negative and told.version is OcpiVersion.V2_1_1 and around.takes_negative
+
+
+def _taking_back(told: ToldCdr, codes: Sequence[Phrase], original: str | None) -> JudgedCdr:
+    currency = None if told.cdr is None else told.cdr.currency
+    return JudgedCdr(verdict_of(codes), tuple(codes), currency, is_credit=True, credits=original)
 
 
 def _timely(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
@@ -101,11 +132,10 @@ def _credit(
 
     Source: OCPI 2.2.1, mod_cdrs, Credit CDRs.
     """
-    credits_id = original.id if original is not None else None
     if original is None or original.is_credit:
         name = None if named is None else bounded(named)
         codes.append(phrase("cdr_credit_without_original", credits=name))
-        return _judged(codes, True, None)
+        return _taking_back(told, codes, None)
     if original.credited_by is not None:
         before = original.credited_by
         codes.append(phrase("cdr_credited_before", credits=original.id, other=before))
@@ -122,7 +152,7 @@ def _credit(
         codes.append(
             phrase("cdr_credit_not_negating", stated=stated, wanted=wanted, credits=original.id)
         )
-    return _judged(codes, True, credits_id)
+    return _taking_back(told, codes, original.id)
 
 
 def _amount(net: Decimal | None, currency: str | None) -> str:

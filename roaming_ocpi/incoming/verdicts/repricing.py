@@ -40,6 +40,7 @@ class Repriced(NamedTuple):
     net: Decimal | None
     tariff_id: str | None
     codes: Sequence[Phrase]
+    currency: str | None = None
 
 
 class Repricer:
@@ -76,7 +77,8 @@ class Repricer:
         codes += _differing(cdr, priced, differences)
         exponent = priced.compiled.exponent
         net = Decimal(priced.before_minor).scaleb(-exponent, EXACT)
-        return Repriced(net, bounded(priced.compiled.tariff.id), codes)
+        tariff = priced.compiled.tariff
+        return Repriced(net, bounded(tariff.id), codes, tariff.currency)
 
     def _tariffs(
         self, cdr: Cdr, published: Sequence[CompiledTariff], codes: list[Phrase]

@@ -11,6 +11,9 @@ import pytest
 from deploy.cli import run
 from deploy.settings import NAMES
 from ledger.database import connect
+from ledger.persons.holders import token_holder
+from ledger.persons.store import erase, find
+from roaming_ocpi.tokens.own_tokens import Issuer, contract_of
 from tests.roaming_ocpi.incoming.partner_stories import (
     PARTITIONS,
     Told,
@@ -18,7 +21,9 @@ from tests.roaming_ocpi.incoming.partner_stories import (
     cdr_of,
     credit_of,
     declare_roaming,
+    old_cdr_of,
     read_all,
+    subject_of,
     verdicts,
 )
 
@@ -109,13 +114,18 @@ def test_judged_again_all_comes_out_the_same_and_what_was_changed_is_named(
     place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     append(place, Told(credit_of()), Told(cdr_of(remark="other")), Told("no JSON"))
+    ours = contract_of(subject_of(place), Issuer("DE-HBC", "Harbour Charging GmbH"))
+    append(place, *(Told(old_cdr_of(id=each, auth_id=each)) for each in (ours, "DE-HBC-C00")))
     read_all(place)
+    with connect(place) as connection:
+        [known] = find(connection, [holder for holder in [token_holder(ours)] if holder]).values()
+        erase(connection, [known.id])
     run(["cdr", "accept", "C2", *WHY])
     append(place, Told(cdr_of(id="C7")))  # in the log, not read yet
     capsys.readouterr()
 
     assert run(["cdr", "judge-again", "--json"]) == 0
-    assert printed(capsys) == {"compared": 3, "different": []}
+    assert printed(capsys) == {"compared": 5, "different": []}
 
     with connect(place) as connection:
         connection.execute("UPDATE partner_cdr SET net = 8.01 WHERE cdr_id = 'C1'")

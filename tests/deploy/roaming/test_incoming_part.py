@@ -1,0 +1,38 @@
+"""The part for partners reads what they told while it runs, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.clock import SystemClock
+from deploy.roaming.incoming import read_partners
+from deploy.running.parts import PartContext
+from deploy.settings import Settings
+from tests.roaming_ocpi.incoming.partner_stories import (
+    PARTITIONS,
+    Told,
+    append,
+    cdr_of,
+    declare_roaming,
+    verdicts,
+)
+
+
+async def test_what_a_partner_tells_is_judged_at_once(database: str, tmp_path: Path) -> None:
+    declare_roaming(database)
+    settings = replace(Settings(data=tmp_path), partitions=PARTITIONS)
+    context = PartContext(settings=settings, clock=SystemClock(), dsn=database, holder="a")
+    stop = asyncio.Event()
+    reading = asyncio.create_task(read_partners(context, stop))
+    await asyncio.to_thread(append, database, Told(cdr_of()))
+
+    for _ in range(100):
+        if await asyncio.to_thread(verdicts, database):
+            break
+        await asyncio.sleep(0.1)
+    stop.set()
+    await reading
+
+    assert verdicts(database)["C1"].verdict == "accepted"
