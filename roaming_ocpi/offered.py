@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from roaming_ocpi.cdrs.sender import cdrs_module
+from roaming_ocpi.cdrs.telling.sender import cdrs_module
 from roaming_ocpi.commands.modules import commands_modules
 from roaming_ocpi.incoming.modules import incoming_modules
 from roaming_ocpi.places.modules import places_modules

@@ -10,7 +10,7 @@ from deploy.roaming.opening import OpenedRoaming
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower
 from roaming_ocpi.cdrs.maker import CdrMaker
-from roaming_ocpi.cdrs.messages import CdrMessages
+from roaming_ocpi.cdrs.telling.messages import CdrMessages
 from roaming_ocpi.places.ours.telling import PartnerTeller
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import links

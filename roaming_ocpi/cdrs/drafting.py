@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ledger.declared.declarations import Declarations, Kind
 from ledger.errors import LedgerError
 from ledger.master_data.partners import Partner
@@ -67,7 +69,8 @@ class CdrDrafter:
             # Its own words may name a person.
             reason = f"making it failed with {type(error).__name__}; this is a fault of ours"
             return RefusedDraft(party, "failed", reason)
-        return CdrDraft(party, _with_notes(made, rated, terms))
+        body = msgspec.structs.replace(made.body, declared_version=declared.version)
+        return CdrDraft(party, _with_notes(made._replace(body=body), rated, terms))
 
     def _terms(self, declared: Declarations, rated: SessionRated) -> CdrTerms | RefusedDraft:
         party = rated.payer.party

@@ -86,7 +86,8 @@ class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `versions` says which of `forms` each version takes; one that is not there cannot say it.
     `replaces` is the CDR that stood before with this partner. `signed`: so many signed readings
-    lie with the session's facts. `remark` says in words what no tariff does.
+    lie with the session's facts. `remark` says in words what no tariff does. `declared_version` is
+    that of the master data that it was made by.
     """
 
     session_id: str
@@ -105,6 +106,7 @@ class CdrBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     remark: str | None = None
     replaces: str | None = None
     old_corrections: OldCorrections = OldCorrections.STATEMENT
+    declared_version: int = 0
 
     def form(self, version: OcpiVersion) -> CdrForm | None:
         """Return the form that *version* takes; None if it cannot say this CDR."""

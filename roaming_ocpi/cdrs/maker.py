@@ -124,7 +124,7 @@ class CdrMaker:
         is_again: bool = False,
     ) -> int:
         """Make the CDRs of decisions, in their order; return how many rows that added."""
-        ratings = _ratings(connection, revisions)
+        ratings = ratings_of(connection, revisions)
         if not ratings:
             return 0
         # Before anything is read that another maker may be about to add.
@@ -164,7 +164,7 @@ class CdrMaker:
         plan.added.extend(added)
 
 
-def _ratings(
+def ratings_of(
     connection: Connection[Any], revisions: Sequence[SessionRevision]
 ) -> list[SessionRated]:
     """Return those decisions that a partner owes, or that may take a CDR back."""

@@ -58,8 +58,12 @@ def sequel(
 
 
 def _says_the_same(standing: MadeCdr, draft: CdrDraft) -> bool:
-    was = replace(decode_body(standing.body), replaces=None)
-    return standing.party == draft.party and freeze(was) == freeze(draft.made.body)
+    # By which master data it was made, the partner does not see.
+    was, now = (
+        replace(body, replaces=None, declared_version=0)
+        for body in (decode_body(standing.body), draft.made.body)
+    )
+    return standing.party == draft.party and was == now
 
 
 def _cdr(

@@ -39,6 +39,21 @@ SELECT asked.party, last.number, last.made_at FROM unnest(%s::text[]) AS asked (
 ) AS last
 """
 _ONE: LiteralString = f"{SELECT} WHERE lower(cdr_id) = lower(%s)"
+_LISTED: LiteralString = (
+    f"{SELECT} WHERE (%(party)s::text IS NULL OR party = %(party)s)"
+    " AND (%(month)s::text IS NULL OR billing_month = %(month)s)"
+    " AND (%(session)s::text IS NULL OR session_id = %(session)s)"
+    " AND (NOT %(only_noted)s OR notes @> '[{}]')"
+    " ORDER BY made_at DESC, party, number DESC LIMIT %(limit)s"
+)
+_BEHIND: LiteralString = (
+    f"{SELECT} WHERE (party, number) > (%(party)s, %(number)s)"
+    " AND (%(only)s::text IS NULL OR party = %(only)s)"
+    " ORDER BY party, number LIMIT %(limit)s"
+)
+_COUNT: LiteralString = """
+SELECT count(*) FROM roaming_cdr WHERE %(only)s::text IS NULL OR party = %(only)s
+"""
 _REFUSE: LiteralString = """
 INSERT INTO refused_cdr (session_id, revision, party, code, reason, refused_at)
 SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[], %s::text[], %s::text[],
@@ -98,6 +113,46 @@ def cdr_named(connection: Connection[Any], cdr_id: str) -> MadeCdr | None:
     """Return the CDR of this id, which knows no case."""
     row = connection.execute(_ONE, (cdr_id,)).fetchone()
     return None if row is None else made_of(row)
+
+
+def listed_cdrs(
+    connection: Connection[Any],
+    *,
+    party: str | None = None,
+    month: str | None = None,
+    session: str | None = None,
+    only_noted: bool = False,
+    limit: int,
+) -> Sequence[MadeCdr]:
+    """Return CDRs, the newest first; *only_noted*: those that say something otherwise."""
+    given = {
+        "party": party,
+        "month": month,
+        "session": session,
+        "only_noted": only_noted,
+        "limit": limit,
+    }
+    return [made_of(row) for row in connection.execute(_LISTED, given)]
+
+
+def every_cdr(
+    connection: Connection[Any], *, party: str | None = None, page: int = 500
+) -> Iterator[Sequence[MadeCdr]]:
+    """Yield all CDRs, or one party's, by party and number, a page at a time."""
+    behind = ("", 0)
+    while True:
+        given = {"party": behind[0], "number": behind[1], "only": party, "limit": page}
+        made = [made_of(row) for row in connection.execute(_BEHIND, given)]
+        if not made:
+            return
+        yield made
+        behind = made[-1].party, made[-1].number
+
+
+def count_cdrs(connection: Connection[Any], party: str | None = None) -> int:
+    """Return how many CDRs there are."""
+    [(count,)] = connection.execute(_COUNT, {"only": party}).fetchall()
+    return int(count)
 
 
 def add_cdrs(connection: Connection[Any], made: Sequence[MadeCdr]) -> None:

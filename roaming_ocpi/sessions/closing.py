@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from ledger.declared.store import NewestDeclarations
 from roaming_ocpi.cdrs.made import CdrBody, CdrKind, MadeCdr
-from roaming_ocpi.cdrs.messages import queue_cdrs
+from roaming_ocpi.cdrs.telling.messages import queue_cdrs
 from roaming_ocpi.sessions.rows import keep_session
 from roaming_ocpi.sessions.told import OurSession, SessionStatus
 

@@ -106,4 +106,29 @@ ROAMING_COMMANDS: Final = (
             "cdr send --party NL-TNM",
         ),
     ),
+    Command(
+        words="cdr list",
+        function=f"{_MODULE}.cdrs:listed",
+        summary="List CDRs of ours, the newest first, or the sessions that have none, and why.",
+        examples=(
+            "cdr list --party NL-TNM --month 2026-03",
+            "cdr list --refused",
+            "cdr list --noted --json",
+        ),
+    ),
+    Command(
+        words="cdr show",
+        function=f"{_MODULE}.cdrs:show",
+        summary="Show a CDR of ours: its periods, its totals, and what it says otherwise, and why.",
+        examples=(
+            "cdr show HB-07-4qk2m7x5c3n6a9w8e1r0",
+            "cdr show HB-07-4qk2m7x5c3n6a9w8e1r0 --version 2.1.1 --json",
+        ),
+    ),
+    Command(
+        words="cdr check",
+        function=f"{_MODULE}.cdrs:check",
+        summary="Make every CDR of ours again, and compare it with what was frozen.",
+        examples=("cdr check", "cdr check --party NL-TNM --json"),
+    ),
 )

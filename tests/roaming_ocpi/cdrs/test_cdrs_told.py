@@ -22,12 +22,12 @@ from ledger.master_data.tokens import Token, TokenKind
 from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
 from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find_or_make
-from roaming_ocpi.cdrs.disclosure import disclosed
 from roaming_ocpi.cdrs.made import MadeCdr
 from roaming_ocpi.cdrs.maker import CdrMaker
 from roaming_ocpi.cdrs.saying import encoded
-from roaming_ocpi.cdrs.sender import CdrSender
-from roaming_ocpi.cdrs.wire import CdrNotSaidError, is_said, wire_cdr
+from roaming_ocpi.cdrs.telling.disclosure import disclosed
+from roaming_ocpi.cdrs.telling.sender import CdrSender
+from roaming_ocpi.cdrs.telling.wire import CdrNotSaidError, is_said, wire_cdr
 from roaming_ocpi.server.calls import Caller, OcpiRefusedError, PageAsked, PartnerCall, Reply
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of
 from tariffs.ocpi.documents import decode_json

@@ -7,11 +7,11 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
-from roaming_ocpi.cdrs.disclosure import Disclosure, disclosed
 from roaming_ocpi.cdrs.made import CdrKind, MadeCdr
 from roaming_ocpi.cdrs.saying import encoded
 from roaming_ocpi.cdrs.store import SELECT, made_of
-from roaming_ocpi.cdrs.wire import is_said, wire_cdr
+from roaming_ocpi.cdrs.telling.disclosure import Disclosure, disclosed
+from roaming_ocpi.cdrs.telling.wire import is_said, wire_cdr
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.relay.messages import Prepared
 from roaming_ocpi.relay.outcomes import Arrival, AttemptOutcome

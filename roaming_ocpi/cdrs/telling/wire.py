@@ -15,9 +15,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ledger.master_data.partners import OldCorrections
-from roaming_ocpi.cdrs.disclosure import Disclosure
 from roaming_ocpi.cdrs.made import CdrBody, CdrForm, CdrKind, CdrPlace, MadeCdr, decode_body
-from roaming_ocpi.cdrs.signed_data import signed_data
+from roaming_ocpi.cdrs.telling.disclosure import Disclosure
+from roaming_ocpi.cdrs.telling.signed_data import signed_data
 from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.wire.ids import wire_session_id
 from tariffs.cdr.cdr import Cdr, StatedCost, StatedTotals
@@ -54,7 +54,7 @@ def wire_cdr(
     Args:
         made: The CDR.
         version: What the partner speaks.
-        keys: Its driver's token and signed readings (`roaming_ocpi.cdrs.disclosure`).
+        keys: Its driver's token and signed readings (`roaming_ocpi.cdrs.telling.disclosure`).
 
     Raises:
         CdrNotSaidError: If it is not told in this version (`is_said`).

@@ -36,7 +36,7 @@ AFTER: Final = "after"
 _CURSOR: Final = re.compile(r"([A-Z]{2}-[A-Z0-9]{3}):(\d{1,15})", re.ASCII)
 
 
-class Stretch(NamedTuple):
+class NumberStretch(NamedTuple):
     """Numbers of a party: above `low`, up to `high`."""
 
     party: str
@@ -52,11 +52,11 @@ class Stretch(NamedTuple):
 class CdrPage(NamedTuple):
     """What is read for one page, in this order, and how many there are in all."""
 
-    stretches: Sequence[Stretch]
+    stretches: Sequence[NumberStretch]
     total: int
 
 
-def page_of(found: Sequence[Stretch], asked: PageAsked, query: Mapping[str, str]) -> CdrPage:
+def page_of(found: Sequence[NumberStretch], asked: PageAsked, query: Mapping[str, str]) -> CdrPage:
     """Return which numbers the page is that is *asked* for, of all that are *found*.
 
     Raises:
@@ -76,7 +76,7 @@ def page_of(found: Sequence[Stretch], asked: PageAsked, query: Mapping[str, str]
 
 
 def next_query(
-    page: CdrPage, found: Sequence[Stretch], asked: PageAsked
+    page: CdrPage, found: Sequence[NumberStretch], asked: PageAsked
 ) -> Mapping[str, str] | None:
     """Return how the next page is asked for; None: there is none."""
     if not page.stretches:
@@ -97,7 +97,7 @@ def stretches_asked(parties: frozenset[str], asked: PageAsked) -> dict[str, Any]
     }
 
 
-def _behind(found: Sequence[Stretch], cursor: str) -> list[Stretch]:
+def _behind(found: Sequence[NumberStretch], cursor: str) -> list[NumberStretch]:
     matched = _CURSOR.fullmatch(cursor)
     if matched is None:
         message = f"{AFTER} must be what the link to the next page has"
@@ -110,7 +110,7 @@ def _behind(found: Sequence[Stretch], cursor: str) -> list[Stretch]:
     ]
 
 
-def _from(found: Sequence[Stretch], offset: int) -> list[Stretch]:
+def _from(found: Sequence[NumberStretch], offset: int) -> list[NumberStretch]:
     rest = []
     for each in found:
         skipped = min(offset, each.length)

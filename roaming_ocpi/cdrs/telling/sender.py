@@ -11,25 +11,25 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from roaming_ocpi.cdrs.disclosure import (
+from roaming_ocpi.cdrs.made import MadeCdr
+from roaming_ocpi.cdrs.store import made_of
+from roaming_ocpi.cdrs.telling.disclosure import (
     BEARERS,
     SIGNED,
     bearers_asked,
     disclosures,
     signed_asked,
 )
-from roaming_ocpi.cdrs.made import MadeCdr
-from roaming_ocpi.cdrs.pages import (
+from roaming_ocpi.cdrs.telling.pages import (
     OWN,
     PAGE,
     STRETCHES,
-    Stretch,
+    NumberStretch,
     next_query,
     page_of,
     stretches_asked,
 )
-from roaming_ocpi.cdrs.store import made_of
-from roaming_ocpi.cdrs.wire import is_said, wire_cdr
+from roaming_ocpi.cdrs.telling.wire import is_said, wire_cdr
 from roaming_ocpi.server.calls import (
     Module,
     ObjectPage,
@@ -70,7 +70,7 @@ class CdrSender:
         asked = call.page or PageAsked(0, LIMIT)
         async with self._database.connection() as connection:
             rows = await connection.execute(STRETCHES, stretches_asked(call.caller.parties, asked))
-            found = [Stretch(*row) for row in await rows.fetchall()]
+            found = [NumberStretch(*row) for row in await rows.fetchall()]
             page = page_of(found, asked, call.query)
             made = []
             for each in page.stretches:
