@@ -14,7 +14,7 @@ from ledger.master_data.tariff_versions import TariffVersion
 from ledger.rating.decisions import PayerKind, SessionRated
 from roaming_ocpi.cdrs.made import CdrNote
 from roaming_ocpi.cdrs.making import CdrTerms, MadeBody, NoPeriodsError, make_body
-from roaming_ocpi.cdrs.place import place_of
+from roaming_ocpi.cdrs.place import Whereabouts, place_of
 from roaming_ocpi.cdrs.saying import Speaker, UnsayableCdrError
 from roaming_ocpi.cdrs.sequel import CdrDraft
 from tariffs.errors import TariffError
@@ -87,7 +87,7 @@ class CdrDrafter:
         if found is None:
             reason = f"the version {rated.tariff_hash[:12]} of {rated.tariff_id!r} is gone"
             return RefusedDraft(party, "tariff_unknown", reason)
-        place = place_of(declared, rated, our_party)
+        place = place_of(declared, Whereabouts.of(rated), our_party)
         return CdrTerms(found.tariff, found.since, partner, our_party, place)
 
     def _tariff(self, declared: Declarations, rated: SessionRated) -> _Found | None:

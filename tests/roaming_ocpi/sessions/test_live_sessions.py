@@ -102,6 +102,10 @@ def test_it_costs_what_the_kernel_says_so_far(database: str) -> None:
         "contract_id": PARTNERS_TOKEN,
     }  # fmt: skip
     assert oldest["auth_id"] == PARTNERS_TOKEN
+    [evse] = oldest["location"]["evses"]
+    place = (oldest["location"]["id"], evse["uid"], evse["connectors"][0]["id"])
+    assert place == tuple(newest[name] for name in ("location_id", "evse_uid", "connector_id"))
+    assert "cdr_location" not in newest
     energies = [
         dimension["volume"]
         for period in newest["charging_periods"]
