@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,7 +41,7 @@ SESSION = "CS-OLD-1/7/20260302T070000Z"
 
 
 def live_at(dsn: str, clock: SetClock) -> LiveSessions:
-    return LiveSessions(dsn, holder="test", now=clock, every=timedelta(minutes=5))
+    return LiveSessions(dsn, holder="test", now=clock)
 
 
 def wire(dsn: str, version: OcpiVersion, party: str = TNM) -> dict[str, Any]:
