@@ -285,6 +285,7 @@ def _partner_amounts(partner: Partner) -> Iterator[str]:
         "session_fee": (partner.session_fee, Decimal(0), _THRESHOLD_MAX),
         "vat_percent": (partner.vat_percent or Decimal(0), Decimal(0), Decimal(100)),
         "payment_days": (Decimal(partner.payment_days), Decimal(0), Decimal(PAYMENT_DAYS_MAX)),
+        "session_every_s": (Decimal(partner.session_every_s), Decimal(5), Decimal(86_400)),
         "timeout_ms": (Decimal(partner.real_time.timeout_ms), Decimal(100), Decimal(20_000)),
         "list_max_age_h": (Decimal(partner.real_time.list_max_age_h), Decimal(0), Decimal(8_760)),
     }

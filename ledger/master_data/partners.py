@@ -63,6 +63,8 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `retail_tariff`: our tariff by which our customers pay what they charged there; None: its CDR
     with the mark-up. `session_fee`: per CDR, in the currency of the settlement. `vat_percent`: of
     the settlement of services between the two; None: the buyer owes it (`vat_id`).
+    `live_sessions`: it is told of its drivers' sessions while they last, at their start, their end
+    and, where they change, every `session_every_s`.
     """
 
     name: str
@@ -85,3 +87,4 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     real_time: RealTime = RealTime()
     old_corrections: OldCorrections = OldCorrections.STATEMENT
     live_sessions: bool = True
+    session_every_s: int = 60

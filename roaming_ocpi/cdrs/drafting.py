@@ -15,7 +15,7 @@ from ledger.master_data.tariff_versions import TariffVersion
 from ledger.rating.decisions import PayerKind, SessionRated
 from roaming_ocpi.cdrs.made import CdrNote
 from roaming_ocpi.cdrs.making import CdrTerms, MadeBody, NoPeriodsError, make_body
-from roaming_ocpi.cdrs.place import place_of
+from roaming_ocpi.cdrs.place import Whereabouts, place_of
 from roaming_ocpi.cdrs.saying import Speaker, UnsayableCdrError
 from roaming_ocpi.cdrs.sequel import CdrDraft
 from roaming_ocpi.cdrs.tariff_copies import own_tariff
@@ -90,7 +90,7 @@ class CdrDrafter:
         if found is None:
             reason = f"the version {rated.tariff_hash[:12]} of {rated.tariff_id!r} is gone"
             return RefusedDraft(party, "tariff_unknown", reason)
-        place = place_of(declared, rated, our_party)
+        place = place_of(declared, Whereabouts.of(rated), our_party)
         own = self._own_tariff(found, rated.tariff_hash, our_party, partner.mark_up_percent)
         return CdrTerms(own, partner, our_party, place)
 

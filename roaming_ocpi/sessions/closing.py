@@ -53,9 +53,7 @@ def told_of(cdr: CdrBody) -> OurSession:
         contract=cdr.contract,
         auth_method=cdr.auth_method,
         authorization_reference=cdr.authorization_reference,
-        location_id=cdr.place.location_id,
-        evse_uid=cdr.place.evse_uid,
-        connector_id=cdr.place.connector_id,
+        place=cdr.place,
         currency=cdr.currency,
         # A tariff that was made for the CDR alone is known to nobody else.
         periods=tuple(replace(period, tariff_id=None) for period in form.periods),

@@ -33,8 +33,6 @@ from roaming_ocpi.sessions.told import SessionStatus, decode_told
 LEASE: Final = "roaming_sessions"
 LEASE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 2.0
-EVERY: Final = timedelta(seconds=60)
-"""How often a partner is told of a session that changes."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 _UNFINISHED: LiteralString = """
@@ -59,10 +57,11 @@ class _Unfinished(NamedTuple):
 
 
 class _Told(NamedTuple):
-    """Up to which sign a partner was told of a session, and when."""
+    """Up to which sign a partner was told of a session, when, and how often it wants to be."""
 
     sign: datetime | None
     at: datetime
+    every: timedelta = timedelta(0)
 
 
 class LiveSessions:
@@ -72,13 +71,10 @@ class LiveSessions:
         dsn: The database.
         holder: What this process is called.
         now: The product's clock.
-        every: How often at most a partner is told of changes of one session.
     """
 
-    def __init__(
-        self, dsn: str, *, holder: str, now: Callable[[], datetime], every: timedelta = EVERY
-    ) -> None:
-        self._dsn, self._holder, self._now, self._every = dsn, holder, now, every
+    def __init__(self, dsn: str, *, holder: str, now: Callable[[], datetime]) -> None:
+        self._dsn, self._holder, self._now = dsn, holder, now
         self._newest = NewestDeclarations()
         self._told: dict[str, _Told] | None = None
         self._of_others: set[str] = set()
@@ -140,7 +136,7 @@ class LiveSessions:
         last = told.get(each.session_id)
         if last is None:
             return True
-        return last.sign != each.last_fact_at and now - last.at >= self._every
+        return last.sign != each.last_fact_at and now - last.at >= last.every
 
     def _forget(self, unfinished: set[str]) -> None:
         self._of_others &= unfinished
@@ -192,7 +188,8 @@ class LiveSessions:
                 is_sent=running.partner.live_sessions,
             )
         assert self._told is not None, "read before anything is due"
-        self._told[each.session_id] = _Told(each.last_fact_at, now)
+        every = timedelta(seconds=running.partner.session_every_s)
+        self._told[each.session_id] = _Told(each.last_fact_at, now, every)
         return is_news
 
     def _folded(self, connection: Connection[Any], station: str, heard_at: datetime) -> StationNow:

@@ -30,7 +30,7 @@ class SessionMessages(MessageMaker):
         """Return what is sent of each session, all of it: what is sent twice does no harm."""
         party = link.partner
         kept = kept_sessions(connection, party, [each.subject for each in messages])
-        bearers = bearers_of(connection, [each.told for each in kept.values()])
+        bearers = bearers_of(connection, list(kept.values()))
         made: dict[int, Prepared | AttemptOutcome] = {}
         for message in messages:
             found = kept.get(message.subject)
@@ -42,7 +42,7 @@ class SessionMessages(MessageMaker):
                 told,
                 link.version,
                 party=party,
-                bearer=bearers.get(told.token or ""),
+                bearer=bearers[message.subject],
                 last_updated=found.last_updated,
             )
             place = (*told.our_party.split("-"), wire_session_id(told.session_id))

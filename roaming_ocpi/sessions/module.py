@@ -17,7 +17,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from ledger.persons.store import KEYS
+from roaming_ocpi.cdrs.telling.disclosure import BEARERS
 from roaming_ocpi.server.calls import (
     SINCE_2_2,
     Module,
@@ -27,8 +27,8 @@ from roaming_ocpi.server.calls import (
     Reply,
     Route,
 )
-from roaming_ocpi.sessions.rows import SPELT, KeptLiveSession, contracts_of, named_bearers
-from roaming_ocpi.sessions.told import OurSession, SessionBearer, decode_told, session_json
+from roaming_ocpi.sessions.rows import KeptLiveSession, bearers_asked, opened_bearers
+from roaming_ocpi.sessions.told import decode_told, session_json
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId, OurSide
 from tariffs.ocpi.versions import OcpiVersion
 
@@ -103,13 +103,14 @@ class SessionsSender:
             kept = [
                 KeptLiveSession(r[0], r[1], r[2], decode_told(r[3])) for r in rows[: asked.limit]
             ]
-            bearers = await _bearers(connection, [each.told for each in kept])
+            known = await connection.execute(BEARERS, bearers_asked(kept))
+            bearers = opened_bearers(kept, await known.fetchall())
         objects = [
             session_json(
                 each.told,
                 call.version,
                 party=each.party,
-                bearer=bearers.get(each.told.token or ""),
+                bearer=bearers[each.session_id],
                 last_updated=each.last_updated,
             )[0]
             for each in kept
@@ -131,16 +132,6 @@ class SessionsSender:
             message = f"profile_type must be one of {', '.join(sorted(_PROFILES))}"
             raise OcpiRefusedError.invalid(message)
         return Reply(data="ACCEPTED" if wanted == _OURS else "PROFILE_TYPE_NOT_SUPPORTED")
-
-
-async def _bearers(
-    connection: AsyncConnection[Any], sessions: Sequence[OurSession]
-) -> Mapping[str, SessionBearer]:
-    contracts = contracts_of(sessions)
-    subjects = (sorted(contracts),)
-    keys = dict(await (await connection.execute(KEYS, subjects)).fetchall())
-    spelt = dict(await (await connection.execute(SPELT, subjects)).fetchall())
-    return named_bearers(contracts, spelt=spelt, keys=keys)
 
 
 def _next(kept: Sequence[KeptLiveSession]) -> Mapping[str, str] | None:

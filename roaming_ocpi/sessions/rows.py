@@ -8,10 +8,10 @@ from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from ledger.persons.sealing import BrokenSealError, Subject, unseal
-from ledger.persons.store import keys_of
+from ledger.persons.sealing import BrokenSealError
+from roaming_ocpi.cdrs.telling.disclosure import BEARERS, Disclosure, opened_bearer
 from roaming_ocpi.relay.outgoing import MessageKind, enqueue
-from roaming_ocpi.sessions.told import OurSession, SessionBearer, decode_told, encode_told
+from roaming_ocpi.sessions.told import OurSession, decode_told, encode_told
 from roaming_ocpi.wire.ids import wire_session_id
 
 # A session that is over stays as it was told then. Source: OCPI 2.2.1, mod_sessions, COMPLETED.
@@ -29,7 +29,6 @@ _OF: LiteralString = """
 SELECT party, session_id, last_updated, body FROM roaming_session
 WHERE party = %s AND session_id = ANY (%s)
 """
-SPELT: LiteralString = "SELECT subject, spelt FROM subject WHERE subject = ANY (%s)"
 
 
 class KeptLiveSession(NamedTuple):
@@ -86,34 +85,31 @@ def kept_sessions(
 
 
 def bearers_of(
-    connection: Connection[Any], sessions: Iterable[OurSession]
-) -> Mapping[str, SessionBearer]:
-    """Return by its subject id whose token each of *sessions* was begun with, if still known."""
-    contracts = contracts_of(sessions)
-    keys = keys_of(connection, contracts)
-    spelt = dict(connection.execute(SPELT, (sorted(contracts),)).fetchall())
-    return named_bearers(contracts, spelt=spelt, keys=keys)
+    connection: Connection[Any], kept: Sequence[KeptLiveSession]
+) -> Mapping[str, Disclosure]:
+    """Return by our id of each session whose token it was begun with."""
+    return opened_bearers(kept, connection.execute(BEARERS, bearers_asked(kept)))
 
 
-def contracts_of(sessions: Iterable[OurSession]) -> dict[str, str | None]:
-    """Return the sealed contract of each subject whose token *sessions* were begun with."""
-    return {each.token: each.contract for each in sessions if each.token is not None}
+def bearers_asked(kept: Sequence[KeptLiveSession]) -> tuple[list[str], list[str]]:
+    """Return the parameters of BEARERS for some sessions."""
+    return [each.party for each in kept], [each.told.token or "" for each in kept]
 
 
-def named_bearers(
-    contracts: Mapping[str, str | None], *, spelt: Mapping[str, str], keys: Mapping[str, bytes]
-) -> dict[str, SessionBearer]:
-    """Return those subjects of *contracts* that are *spelt*, with what their *keys* open."""
-    return {
-        subject: SessionBearer(uid, _contract(subject, contracts[subject], keys) or uid)
-        for subject, uid in spelt.items()
-    }
+def opened_bearers(
+    kept: Sequence[KeptLiveSession], rows: Iterable[Sequence[Any]]
+) -> dict[str, Disclosure]:
+    """Return by our id of each session whose token it is, from the *rows* of BEARERS.
 
-
-def _contract(subject: str, sealed: str | None, keys: Mapping[str, bytes]) -> str | None:
-    if sealed is None or subject not in keys:
-        return None
-    try:
-        return unseal(Subject(subject, keys[subject]), sealed)
-    except BrokenSealError:
-        return None
+    What does not open any more is told as if its driver was erased.
+    """
+    known = {(party, subject): row for party, subject, *row in rows}
+    found = {}
+    for each in kept:
+        token = each.told.token or "#NA"
+        try:
+            row = known.get((each.party, token))
+            found[each.session_id] = opened_bearer(token, each.told.contract, row)
+        except BrokenSealError:
+            found[each.session_id] = Disclosure(token, is_erased=True)
+    return found

@@ -20,10 +20,10 @@ from ledger.rating.price_so_far import NoPrice, explained_so_far
 from ledger.rating.session_price import SessionPrice
 from ledger.sessions.session import ChargingSession
 from roaming_ocpi.cdrs.periods import Fineness, charging_periods
+from roaming_ocpi.cdrs.place import Whereabouts, place_of
 from roaming_ocpi.cdrs.tariff_copies import factor_of
 from roaming_ocpi.cdrs.totals import stated_totals
 from roaming_ocpi.sessions.told import OurSession, SessionStatus
-from roaming_ocpi.wire.ids import connector_id, evse_uid, location_id
 from tariffs.cdr.cdr import ChargingPeriod, StatedCost, StatedTax
 from tariffs.cdr.cut import cut_periods
 from tariffs.kernel.priced import PricedSession
@@ -58,6 +58,15 @@ def running_session(
         return None
     found = explained_so_far(session, terms, entitlements)
     periods, total = _cost(found, partner.mark_up_percent)
+    where = Whereabouts(
+        site_id=basis.site_id,
+        station_id=session.station_id,
+        evse_id=session.evse_id,
+        connector_id=session.connector_id,
+        started_at=session.started_at,
+        time_zone=basis.site.time_zone,
+        country=basis.site.country,
+    )
     told = OurSession(
         session_id=session.session_id,
         our_party=ours.party,
@@ -68,9 +77,7 @@ def running_session(
         contract=payer_of(terms.driver, session.token_uid).contract,
         auth_method=auth_method_of(session.authorization),
         authorization_reference=session.authorization.reference if session.authorization else None,
-        location_id=location_id(basis.site_id),
-        evse_uid=evse_uid(session.station_id, session.evse_id),
-        connector_id=connector_id(session.connector_id),
+        place=place_of(declarations, where, ours.party),
         currency=basis.tariff.version.tariff.currency,
         periods=periods,
         total=total,

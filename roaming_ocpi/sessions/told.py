@@ -8,14 +8,16 @@ Source: OCPI 2.2.1 and 2.3.0, mod_sessions, Session object; OCPI 2.1.1, mod_sess
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
+from roaming_ocpi.cdrs.made import CdrPlace
+from roaming_ocpi.cdrs.telling.disclosure import Disclosure
+from roaming_ocpi.cdrs.telling.wire import cdr_location
 from roaming_ocpi.wire.forms import ObjectKind, to_wire
 from roaming_ocpi.wire.ids import wire_session_id
 from tariffs.cdr.cdr import Cdr, ChargingPeriod, StatedCost, StatedTotals
@@ -51,20 +53,10 @@ class OurSession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     contract: str | None = None
     auth_method: str = "WHITELIST"
     authorization_reference: str | None = None
-    location_id: str
-    evse_uid: str
-    connector_id: str
+    place: CdrPlace
     currency: str
     periods: tuple[ChargingPeriod, ...] = ()
     total: StatedCost | None = None
-
-
-class SessionBearer(NamedTuple):
-    """Whose token it is, by the names that its partner knows."""
-
-    uid: str
-    contract_id: str
-    kind: str = "RFID"
 
 
 _DECODER: Final = msgspec.json.Decoder(OurSession)
@@ -85,9 +77,8 @@ def session_json(
     version: OcpiVersion,
     *,
     party: str,
-    bearer: SessionBearer | None,
+    bearer: Disclosure,
     last_updated: datetime,
-    location: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], tuple[Note, ...]]:
     """Return a session as *version* writes it, and what it cannot say.
 
@@ -95,9 +86,8 @@ def session_json(
         told: The session.
         version: What the partner speaks.
         party: The partner, whose token it is.
-        bearer: Whose the token is; None: nobody's that is still known.
+        bearer: Whose the token is.
         last_updated: When it last changed.
-        location: The Location with the EVSE and connector of the session, for 2.1.1.
     """
     country, _, party_id = told.our_party.partition("-")
     tree: dict[str, Any] = {
@@ -107,32 +97,31 @@ def session_json(
         "start_date_time": moment_text(told.starts_at),
         "end_date_time": None if told.ends_at is None else moment_text(told.ends_at),
         "kwh": plain(told.energy_kwh),
-        "cdr_token": _token(told, party, bearer),
+        "cdr_token": _token(party, bearer),
         "auth_method": told.auth_method,
         "authorization_reference": told.authorization_reference,
-        "location_id": told.location_id,
-        "evse_uid": told.evse_uid,
-        "connector_id": told.connector_id,
+        "location_id": told.place.location_id,
+        "evse_uid": told.place.evse_uid,
+        "connector_id": told.place.connector_id,
         "currency": told.currency,
         **_cost(told),
         "status": told.status.value,
         "last_updated": moment_text(last_updated),
-        "location": location,
     }
+    if version is OcpiVersion.V2_1_1:  # which has no ids of places
+        tree["cdr_location"] = cdr_location(told.place)
     said = {key: value for key, value in tree.items() if value is not None}
     return to_wire(ObjectKind.SESSION, said, version)
 
 
-def _token(told: OurSession, party: str, bearer: SessionBearer | None) -> dict[str, Any]:
+def _token(party: str, bearer: Disclosure) -> dict[str, Any]:
     country, _, party_id = party.partition("-")
-    # Who was erased is still somebody: the id that is left says who no more.
-    known = bearer or SessionBearer(told.token or "#NA", told.token or "#NA")
     return {
         "country_code": country,
         "party_id": party_id,
-        "uid": known.uid,
-        "type": known.kind,
-        "contract_id": known.contract_id,
+        "uid": bearer.uid,
+        "type": bearer.token_type,
+        "contract_id": bearer.contract_id or bearer.uid,
     }
 
 

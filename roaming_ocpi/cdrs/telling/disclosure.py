@@ -120,13 +120,26 @@ def _disclosed(
     body: CdrBody, party: str, known: Mapping[tuple[str, str], tuple[Any, ...]]
 ) -> Disclosure:
     token = body.token or ""
-    row = known.get((party, token))
+    return opened_bearer(token, body.contract, known.get((party, token)))
+
+
+def opened_bearer(token: str, told_then: str | None, row: Sequence[Any] | None) -> Disclosure:
+    """Return whose the *token* (a subject id) is, by the rest of a row of BEARERS.
+
+    Args:
+        token: The subject.
+        told_then: The contract that was told for the session, sealed.
+        row: From `spelt` on; None: that one was erased.
+
+    Raises:
+        BrokenSealError: If what was sealed was changed.
+    """
     if row is None:
         return Disclosure(token, is_erased=True)
     spelt, key, contract, told = row
     subject = Subject(token, key)
     # The contract that was told for this session, or else the last that the partner told.
-    sealed = body.contract or contract
+    sealed = told_then or contract
     contract_id = None if sealed is None else unseal(subject, sealed)
     kind = RFID if told is None else _TOLD.decode(unseal(subject, told)).type
     is_usable = isinstance(kind, str) and 0 < len(kind) <= _TYPE_MAX

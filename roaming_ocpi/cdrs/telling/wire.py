@@ -138,7 +138,7 @@ def _carried(
             "session_id": wire_session_id(body.session_id),
             "cdr_token": token,
             "auth_method": body.auth_method,
-            "cdr_location": _location(body.place),
+            "cdr_location": cdr_location(body.place),
         }
         if body.authorization_reference is not None:
             said["authorization_reference"] = body.authorization_reference
@@ -159,7 +159,8 @@ def _old_remark(made: MadeCdr, body: CdrBody) -> str | None:
     return instead if body.remark is None else f"{instead}; {body.remark}"[:_REMARK_MAX]
 
 
-def _location(place: CdrPlace) -> dict[str, Any]:
+def cdr_location(place: CdrPlace) -> dict[str, Any]:
+    """Return the CdrLocation as JSON (OCPI 2.2.1, mod_cdrs)."""
     said: dict[str, Any] = {
         "id": place.location_id,
         "name": place.name,

@@ -58,6 +58,8 @@ def problems(told: Told) -> list[str]:
         (Told({"hub": "NL-HUB"}), "there is no partner 'NL-HUB'"),
         (Told({"sites": ("moon",)}), "there is no site 'moon'"),
         (Told({"retail_tariff": "none"}), "there is no tariff 'none'"),
+        (Told({"session_every_s": 5}), None),
+        (Told({"session_every_s": 4}), "session_every_s must be from 5"),
         (Told({"mark_up_percent": Decimal(-100)}), None),
         (Told({"mark_up_percent": Decimal("-100.01")}), "mark_up_percent must be from -100"),
         (Told({"mark_up_percent": Decimal("NaN")}), "mark_up_percent must be from -100"),

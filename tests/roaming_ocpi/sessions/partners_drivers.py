@@ -34,6 +34,7 @@ def declare_partners(dsn: str, *, live: bool = True, mark_up: Decimal = Decimal(
     terms = Partner(
         name="TNM", legal_entity="watt", roles=(PartnerRole.EMSP,), live_sessions=live,
         mark_up_percent=mark_up,
+        session_every_s=300,
     )  # fmt: skip
     changes = [Change(kind=Kind.LEGAL_ENTITY, key="watt", entity=seller)]
     for party, token in ((TNM, PARTNERS_TOKEN), (BLUE, OTHERS_TOKEN)):

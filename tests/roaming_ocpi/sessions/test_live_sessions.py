@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,7 +41,7 @@ SESSION = "CS-OLD-1/7/20260302T070000Z"
 
 
 def live_at(dsn: str, clock: SetClock) -> LiveSessions:
-    return LiveSessions(dsn, holder="test", now=clock, every=timedelta(minutes=5))
+    return LiveSessions(dsn, holder="test", now=clock)
 
 
 def wire(dsn: str, version: OcpiVersion, party: str = TNM) -> dict[str, Any]:
@@ -102,6 +101,10 @@ def test_it_costs_what_the_kernel_says_so_far(database: str) -> None:
         "contract_id": PARTNERS_TOKEN,
     }  # fmt: skip
     assert oldest["auth_id"] == PARTNERS_TOKEN
+    [evse] = oldest["location"]["evses"]
+    place = (oldest["location"]["id"], evse["uid"], evse["connectors"][0]["id"])
+    assert place == tuple(newest[name] for name in ("location_id", "evse_uid", "connector_id"))
+    assert "cdr_location" not in newest
     energies = [
         dimension["volume"]
         for period in newest["charging_periods"]

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.database import connect, connect_options
+from roaming_ocpi.cdrs.made import CdrPlace
 from roaming_ocpi.server.calls import Caller, OcpiRefusedError, PageAsked, PartnerCall, Reply
 from roaming_ocpi.sessions.module import SessionsSender
 from roaming_ocpi.sessions.rows import keep_session
@@ -33,9 +34,13 @@ def told(number: int, status: SessionStatus = SessionStatus.ACTIVE) -> OurSessio
         starts_at=at(0),
         energy_kwh=Decimal(number),
         token="p-1",
-        location_id="yard",
-        evse_uid="CS-1*1",
-        connector_id="1",
+        place=CdrPlace(
+            location_id="yard",
+            evse_uid="CS-1*1",
+            evse_id="DE*HBC*ECS*1*1",
+            connector_id="1",
+            time_zone="Europe/Berlin",
+        ),
         currency="EUR",
     )
 

@@ -1,0 +1,254 @@
+"""Two instances of ours, a CPO and an eMSP: two databases, two processes, one handshake."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.database import connect, connect_options
+from ledger.declared.changes import Change
+from ledger.declared.declarations import Declarations, Kind
+from ledger.declared.store import declare, load_declarations
+from ledger.log.envelope import PartnerMessage, decode_lines
+from ledger.log.postgres import PostgresEventLog
+from ledger.master_data.legal_entities import LegalEntity
+from ledger.master_data.partners import Partner, PartnerRole
+from ledger.persons.store import opened_messages
+from roaming_ocpi.client.http import HttpPartnerClient
+from roaming_ocpi.registration.handshake import Handshaker
+from roaming_ocpi.registration.links import link_of
+from roaming_ocpi.registration.sending import register
+from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
+from tariffs.ocpi.documents import decode_json
+from tests.charging_day import PARTITIONS
+from tests.roaming_ocpi.sessions.partners_drivers import TNM, declare_partners
+from tests.tree import ROOT
+
+CPO = "DE-HBC"
+READY_SECONDS = 60
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class RoamingInstance:
+    """One side: its database, and its process while it runs, wrong by `skew_s`."""
+
+    party: str
+    dsn: str
+    data: Path
+    port: int
+    skew_s: int = 0
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/ocpi"
+
+    async def start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.roaming_ocpi.pair.instance_process",
+            self.dsn,
+            str(self.data),
+            str(self.port),
+            str(self.skew_s),
+            str(PARTITIONS),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        async with asyncio.timeout(READY_SECONDS):
+            assert (await self.process.stdout.readline()).decode().strip() == self.address
+
+    async def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the process as told, or kill it."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            await self.process.wait()
+            self.process = None
+
+
+class Totals(NamedTuple):
+    """What one side comes to: CDRs, credits, and their sums."""
+
+    cdrs: int
+    credits: int
+    net: Decimal
+    energy_kwh: Decimal
+
+
+@dataclass
+class Pair:
+    """The CPO and the eMSP, registered with each other."""
+
+    cpo: RoamingInstance
+    emsp: RoamingInstance
+
+    def sent(self) -> Totals:
+        """Return what the CPO made for its partner."""
+        [(cdrs, credits_, net, energy)] = rows(
+            self.cpo.dsn,
+            "SELECT count(*) FILTER (WHERE kind = 'cdr'), count(*) FILTER (WHERE kind = 'credit'),"
+            " coalesce(sum(net_minor), 0), coalesce(sum(energy_wh), 0) FROM roaming_cdr"
+            " WHERE party = 'NL-TNM'",
+        )
+        return Totals(cdrs, credits_, Decimal(net) / 100, Decimal(energy) / 1000)
+
+    def taken(self) -> Totals:
+        """Return what the eMSP has in its own table of what it was told."""
+        cdrs = taken_cdrs(self.emsp.dsn)
+        credits_ = sum(bool(each.get("credit")) for each in cdrs)
+        return Totals(
+            len(cdrs) - credits_,
+            credits_,
+            sum((net_of(each) for each in cdrs), Decimal(0)),
+            sum((energy_of(each) for each in cdrs), Decimal(0)),
+        )
+
+
+def net_of(cdr: dict[str, Any]) -> Decimal:
+    """Return what a CDR costs before taxes, in whichever version."""
+    total = cdr["total_cost"]
+    if isinstance(total, dict):
+        total = total.get("before_taxes", total.get("excl_vat"))
+    return Decimal(total)
+
+
+def energy_of(cdr: dict[str, Any]) -> Decimal:
+    """Return the kWh of a CDR; a credit takes them back."""
+    return Decimal(cdr["total_energy"]) * (-1 if net_of(cdr) < 0 else 1)
+
+
+def taken_cdrs(dsn: str) -> list[dict[str, Any]]:
+    """Return the CDRs that an eMSP took, in the order in which they came."""
+    found = rows(dsn, "SELECT body FROM received_cdr ORDER BY position, line")
+    return [decode_json(body.encode()) for (body,) in found]
+
+
+def told_sessions(dsn: str) -> list[dict[str, Any]]:
+    """Return the sessions that an eMSP was told, as they were told last."""
+    found = rows(dsn, "SELECT body FROM received_session ORDER BY session_key")
+    return [decode_json(body.encode()) for (body,) in found]
+
+
+def heard_lines(dsn: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what stands in an eMSP's log: what it is, and the object, in order."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    with PostgresEventLog(dsn) as log, connect(dsn) as connection:
+        for partition in range(PARTITIONS):
+            for record in log.read(partition, 0, records=10_000):
+                lines = [e for e in decode_lines(record.payload) if type(e) is PartnerMessage]
+                found += [
+                    (line.what, decode_json(line.body.encode()))
+                    for line in opened_messages(connection, lines)
+                ]
+    return found
+
+
+def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
+    with connect(dsn) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@asynccontextmanager
+async def registered_pair(
+    cpo_dsn: str, emsp_dsn: str, data: Path, *, versions: tuple[str, ...] = (), skew_s: int = 0
+) -> AsyncIterator[Pair]:
+    """Run both and register the eMSP with the CPO; whatever still runs is ended."""
+    cpo = RoamingInstance(CPO, cpo_dsn, data / "cpo", free_port())
+    emsp = RoamingInstance(TNM, emsp_dsn, data / "emsp", free_port(), skew_s)
+    declare_emsp(emsp_dsn, versions)
+    pair = Pair(cpo, emsp)
+    try:
+        for each in (cpo, emsp):
+            each.data.mkdir()
+            await each.start()
+        await _register(pair)
+        yield pair
+    finally:
+        for each in (cpo, emsp):
+            await each.end(signal.SIGKILL)
+
+
+def declare_cpo(dsn: str) -> int:
+    """Declare the CPO's side with its fleet; return the version."""
+    return declare_partners(dsn)
+
+
+def declare_emsp(dsn: str, versions: tuple[str, ...]) -> None:
+    """Declare the eMSP's side."""
+    us = LegalEntity(
+        name="TNM", country="NL", time_zone="Europe/Amsterdam", invoice_prefix="T-", party=TNM
+    )
+    them = Partner(name="Harbour", legal_entity="tnm", roles=(PartnerRole.CPO,), versions=versions)
+    changes = [
+        Change(kind=Kind.LEGAL_ENTITY, key="tnm", entity=us),
+        Change(kind=Kind.PARTNER, key=CPO, entity=them),
+    ]
+    with connect(dsn) as connection:
+        declare(connection, changes, by="test", at=now() - timedelta(days=1))
+
+
+async def _register(pair: Pair) -> None:
+    """Let the CPO invite, and the eMSP register."""
+    token = new_token()
+    async with _pool(pair.cpo.dsn) as pool, pool.connection() as connection:
+        await invite(connection, TNM, token, hours=INVITATION_HOURS, at=now(), by="anna")
+    client = HttpPartnerClient(allow_private=True, now=now, heard=lambda _: None)
+
+    async def declared() -> Declarations:
+        with connect(pair.emsp.dsn) as connection:
+            return load_declarations(connection)
+
+    try:
+        async with _pool(pair.emsp.dsn) as pool:
+            ours = Handshaker(pool, now, declared, client, pair.emsp.address)
+            versions_url = f"{pair.cpo.address}/versions"
+            await register(ours, CPO, token, versions_url, by="ben", told=lambda _: None)
+    finally:
+        await client.close()
+
+
+async def pulled(pair: Pair, module: ModuleId) -> list[dict[str, Any]]:
+    """Return what the eMSP finds when it asks the CPO for its list, in small pages."""
+    client = HttpPartnerClient(allow_private=True, now=now, heard=lambda _: None)
+    try:
+        async with _pool(pair.emsp.dsn) as pool:
+            link = await link_of(pool, CPO)
+        assert link is not None
+        url = link.endpoints[module, InterfaceRole.SENDER]
+        pages = client.pages(link, url, query={"limit": "2"})
+        return [each async for page in pages for each in page]
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def _pool(dsn: str) -> AsyncIterator[AsyncConnectionPool[AsyncConnection[Any]]]:
+    options = {"options": connect_options(dsn), "autocommit": True}
+    async with AsyncConnectionPool[AsyncConnection[Any]](
+        dsn, kwargs=options, min_size=1, max_size=3, open=False
+    ) as pool:
+        yield pool
