@@ -209,22 +209,7 @@ class SettlementDesk:
             return settlement_of(sent, received, terms)
 
     def _partner(self, party: str, month: str) -> Partner:
-        """Return the partner as it was declared when the month ended, or by now."""
-        try:
-            check_party(party)
-        except BadPartyError:
-            raise UndeclaredPartnerError(party) from None
-        rows = [
-            row
-            for row in self._declared.history(Kind.PARTNER, party)
-            if isinstance(row.entity, Partner)
-        ]
-        if not rows:
-            raise UndeclaredPartnerError(party)
-        calendar = calendar_of(self._declared, cast("Partner", rows[-1].entity).legal_entity)
-        ends_at = month_begins(month_after(month), calendar)
-        found = self._declared.partner(party, ends_at - _MOMENT)
-        return found or cast("Partner", rows[-1].entity)
+        return partner_of_month(self._declared, party, month)
 
     def _numbered(self, scope: SettlementScope, *, by: str, at: datetime) -> _Agreed:
         entity = self._declared.legal_entity(scope.legal_entity, at)
@@ -234,6 +219,35 @@ class SettlementDesk:
         [(place,)] = self._connection.execute(_PLACE, (scope.legal_entity, year)).fetchall()
         number = f"{entity.invoice_prefix}-RS-{year}-{place:06d}"
         return _Agreed(number, year, place, by, at, entity.country)
+
+
+def partner_of_month(declared: Declarations, party: str, month: str) -> Partner:
+    """Return a partner as it was declared when *month* ended, or by now.
+
+    Raises:
+        UndeclaredPartnerError: If it never was.
+    """
+    try:
+        check_party(party)
+    except BadPartyError:
+        raise UndeclaredPartnerError(party) from None
+    rows = [row for row in declared.history(Kind.PARTNER, party) if isinstance(row.entity, Partner)]
+    if not rows:
+        raise UndeclaredPartnerError(party)
+    calendar = calendar_of(declared, cast("Partner", rows[-1].entity).legal_entity)
+    ends_at = month_begins(month_after(month), calendar)
+    found = declared.partner(party, ends_at - _MOMENT)
+    return found or cast("Partner", rows[-1].entity)
+
+
+def month_end_with(declared: Declarations, party: str, month: str) -> datetime:
+    """Return when *month* ends in the calendar of the legal entity that has the contract.
+
+    Raises:
+        UndeclaredPartnerError: If the partner was never declared.
+    """
+    entity = partner_of_month(declared, party, month).legal_entity
+    return month_begins(month_after(month), calendar_of(declared, entity))
 
 
 @contextmanager
