@@ -174,7 +174,8 @@ def reconcile(
                 lines = read_lines(file, invoice_line, problems)
                 found = held_against(connection, invoiced, lines, problems, limit=limit)
         else:
-            named = enumerate(_record_lines(connection, party, record or ""), 1)
+            # Read before: the connection is busy while lines are taken in.
+            named = list(enumerate(_record_lines(connection, party, record or ""), 1))
             found = held_against(connection, invoiced, named, problems, limit=limit)
     if folder.json:
         print_json({"is_right": found.is_right, **_fields(found)})
