@@ -12,6 +12,7 @@ from deploy.commands.crediting.rows import CREDITING_COMMANDS
 from deploy.commands.customers.rows import CUSTOMER_COMMANDS
 from deploy.commands.documents.rows import DOCUMENT_COMMANDS
 from deploy.commands.roaming.rows import ROAMING_COMMANDS
+from deploy.commands.roaming.settling_rows import SETTLING_COMMANDS
 from deploy.commands.running.rows import RUNNING_COMMANDS
 from deploy.commands.stations.rows import STATION_COMMANDS
 from deploy.commands.tariffs.rows import TARIFF_COMMANDS
@@ -364,6 +365,7 @@ COMMANDS: Final = (
             "journal --format beancount > books.beancount",
         ),
     ),
+    *SETTLING_COMMANDS,
     *CLOSING_COMMANDS,
     Command(
         words="replay",

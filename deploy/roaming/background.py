@@ -23,6 +23,7 @@ from roaming_ocpi.relay.routes import routes_of
 from roaming_ocpi.sessions.closing import CdrsOnTheirWay
 from roaming_ocpi.sessions.live import LiveSessions
 from roaming_ocpi.sessions.messages import SessionMessages
+from roaming_ocpi.settlement.invoices.record_maker import InvoiceRecordMaker
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set; what it raises ends the process, which is started again."""
@@ -70,6 +71,7 @@ def _relay(context: PartContext, opened: OpenedRoaming) -> Relay:
             MessageKind.SESSION: SessionMessages(),
             MessageKind.CDR: cdrs,
             MessageKind.CREDIT: cdrs,
+            MessageKind.INVOICE: InvoiceRecordMaker(),
         },
         now=resources.now,
     )

@@ -6,7 +6,7 @@ was proposed is reckoned again in it, so that nobody agrees to what has changed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,7 +34,7 @@ from ledger.desk.settling.refusals import (
     ReasonlessDisputeError,
     UndeclaredPartnerError,
 )
-from ledger.master_data.partners import Partner
+from ledger.master_data.partners import OldCorrections, Partner
 from ledger.partners.party import BadPartyError, check_party
 from ledger.settlements.candidates import SettlementScope, candidates, settle, settled_cdrs
 from ledger.settlements.entries import posted_before, settlement_entries
@@ -55,11 +55,17 @@ _MOMENT: Final = timedelta(microseconds=1)
 _PLACE: LiteralString = """
 SELECT coalesce(max(place), 0) + 1 FROM partner_settlement WHERE legal_entity = %s AND year = %s
 """
+_OLDEST: Final = "2.1.1"
+"""Of OCPI: it has no credit CDRs."""
+_VERSION: LiteralString = "SELECT version FROM roaming_link WHERE partner = %s"
 _RECORD: LiteralString = """
 INSERT INTO partner_settlement (number, legal_entity, year, place, party, month, currency,
     due_minor, agreed_at, agreed_by, period, body, sha256)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+
+
+AlsoWritten = Callable[[Connection[Any], str], object]
 
 
 class SettlementStanding(NamedTuple):
@@ -92,20 +98,18 @@ class SettlementDesk:
     ) -> None:
         self._connection, self._records, self._declared = connection, records, declared
 
-    def scopes(
-        self, party: str, month: str, *, by_statement: bool = False
-    ) -> list[SettlementScope]:
+    def scopes(self, party: str, month: str) -> list[SettlementScope]:
         """Return what there is, or was, to settle with a partner for a month.
 
         Args:
             party: The partner's key.
             month: As "2026-03", in the calendar of the legal entity that has the contract.
-            by_statement: What is corrected goes to it by the settlement alone.
 
         Raises:
             UndeclaredPartnerError: If it was not declared by the month's end.
         """
-        entity = self._partner(party, month).legal_entity
+        partner = self._partner(party, month)
+        entity = partner.legal_entity
         calendar = calendar_of(self._declared, entity)
         scope = SettlementScope(
             party=party,
@@ -113,7 +117,8 @@ class SettlementDesk:
             month=month,
             begins_at=month_begins(month, calendar),
             ends_at=month_begins(month_after(month), calendar),
-            by_statement=by_statement,
+            by_statement=partner.old_corrections is OldCorrections.STATEMENT
+            and self._connection.execute(_VERSION, (party,)).fetchone() == (_OLDEST,),
         )
         return [
             scope._replace(legal_entity=each, currency=currency)
@@ -159,8 +164,12 @@ class SettlementDesk:
         self._records.keep(record)
         return self.standing(scope)
 
-    def agree(self, scope: SettlementScope, *, by: str, at: datetime) -> SettlementStanding:
+    def agree(
+        self, scope: SettlementScope, *, by: str, at: datetime, also: AlsoWritten | None = None
+    ) -> SettlementStanding:
         """Record that both sides agreed, number and book it; what nobody proposed is, first.
+
+        *also* is written in the same transaction, given the number.
 
         Raises:
             MonthNotOverError: If the month is not over.
@@ -180,7 +189,7 @@ class SettlementDesk:
             agreed = self._numbered(scope, by=by, at=at)
             record.agree(settlement, number=agreed.number, by=by, at=at)
             _check_plausible(record.key, settlement)
-            book = partial(_book, scope=scope, settlement=settlement, agreed=agreed)
+            book = partial(_book, scope=scope, settlement=settlement, agreed=agreed, also=also)
             self._records.keep(record, within=book)
         return SettlementStanding(record, settlement, is_current=True)
 
@@ -200,22 +209,7 @@ class SettlementDesk:
             return settlement_of(sent, received, terms)
 
     def _partner(self, party: str, month: str) -> Partner:
-        """Return the partner as it was declared when the month ended, or by now."""
-        try:
-            check_party(party)
-        except BadPartyError:
-            raise UndeclaredPartnerError(party) from None
-        rows = [
-            row
-            for row in self._declared.history(Kind.PARTNER, party)
-            if isinstance(row.entity, Partner)
-        ]
-        if not rows:
-            raise UndeclaredPartnerError(party)
-        calendar = calendar_of(self._declared, cast("Partner", rows[-1].entity).legal_entity)
-        ends_at = month_begins(month_after(month), calendar)
-        found = self._declared.partner(party, ends_at - _MOMENT)
-        return found or cast("Partner", rows[-1].entity)
+        return partner_of_month(self._declared, party, month)
 
     def _numbered(self, scope: SettlementScope, *, by: str, at: datetime) -> _Agreed:
         entity = self._declared.legal_entity(scope.legal_entity, at)
@@ -225,6 +219,35 @@ class SettlementDesk:
         [(place,)] = self._connection.execute(_PLACE, (scope.legal_entity, year)).fetchall()
         number = f"{entity.invoice_prefix}-RS-{year}-{place:06d}"
         return _Agreed(number, year, place, by, at, entity.country)
+
+
+def partner_of_month(declared: Declarations, party: str, month: str) -> Partner:
+    """Return a partner as it was declared when *month* ended, or by now.
+
+    Raises:
+        UndeclaredPartnerError: If it never was.
+    """
+    try:
+        check_party(party)
+    except BadPartyError:
+        raise UndeclaredPartnerError(party) from None
+    rows = [row for row in declared.history(Kind.PARTNER, party) if isinstance(row.entity, Partner)]
+    if not rows:
+        raise UndeclaredPartnerError(party)
+    calendar = calendar_of(declared, cast("Partner", rows[-1].entity).legal_entity)
+    ends_at = month_begins(month_after(month), calendar)
+    found = declared.partner(party, ends_at - _MOMENT)
+    return found or cast("Partner", rows[-1].entity)
+
+
+def month_end_with(declared: Declarations, party: str, month: str) -> datetime:
+    """Return when *month* ends in the calendar of the legal entity that has the contract.
+
+    Raises:
+        UndeclaredPartnerError: If the partner was never declared.
+    """
+    entity = partner_of_month(declared, party, month).legal_entity
+    return month_begins(month_after(month), calendar_of(declared, entity))
 
 
 @contextmanager
@@ -237,7 +260,12 @@ def settlement_desk(
 
 
 def _book(
-    connection: Connection[Any], *, scope: SettlementScope, settlement: Settlement, agreed: _Agreed
+    connection: Connection[Any],
+    *,
+    scope: SettlementScope,
+    settlement: Settlement,
+    agreed: _Agreed,
+    also: AlsoWritten | None,
 ) -> None:
     """Write the rows of an agreed settlement, in the transaction of its event."""
     closed = ClosedMonths(load_marks(connection, DESK_PARTITION))
@@ -279,6 +307,8 @@ def _book(
         period=period,
     )
     store_entries(connection, entries)
+    if also is not None:
+        also(connection, agreed.number)
 
 
 def _key(scope: SettlementScope) -> SettlementKey:

@@ -1,0 +1,1 @@
+"""Settlements with roaming partners, as they get them."""
