@@ -7,8 +7,6 @@ from decimal import Decimal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from roaming_ocpi.cdrs.disclosure import Disclosure
-from roaming_ocpi.cdrs.wire import wire_cdr
 
 from ledger.log.envelope import PartnerMessage
 from ledger.log.event_log import Position
@@ -16,6 +14,8 @@ from ledger.master_data.partners import OldCorrections
 from roaming_ocpi.cdrs.made import CdrKind, MadeCdr, freeze
 from roaming_ocpi.cdrs.making import MadeBody, make_body
 from roaming_ocpi.cdrs.saying import VERSIONS, Speaker, UnsayableCdrError, encoded
+from roaming_ocpi.cdrs.telling.disclosure import Disclosure
+from roaming_ocpi.cdrs.telling.wire import wire_cdr
 from roaming_ocpi.incoming.told import CDRS, MessageReader, ToldCdr
 from roaming_ocpi.incoming.verdicts.judging import ENERGY_KWH_MAX, POWER_KW_MAX, judge_cdr
 from roaming_ocpi.incoming.verdicts.known import KnownCdr, Surroundings
