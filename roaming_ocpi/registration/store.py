@@ -58,12 +58,11 @@ UPDATE roaming_token SET expires_at = least(expires_at, now() + make_interval(mi
 WHERE number = %s
 """
 _DROP_UNUSED: LiteralString = """
-WITH access AS (
-    SELECT number, rank() OVER (ORDER BY number DESC) AS rank, min(number) OVER () AS used
-    FROM roaming_token WHERE partner = %s AND kind = 'access'
-)
-DELETE FROM roaming_token AS token USING access
-WHERE token.number = access.number AND rank > %s AND access.number <> used
+DELETE FROM roaming_token AS token USING (
+    SELECT number, rank() OVER (ORDER BY number DESC) AS rank FROM roaming_token
+    WHERE partner = %s AND kind = 'access' AND number <> %s
+) AS unused
+WHERE token.number = unused.number AND rank > %s
 """
 _DROP_OLDER: LiteralString = "DELETE FROM roaming_token WHERE partner = %s AND number < %s"
 _DROP_ALL: LiteralString = "DELETE FROM roaming_token WHERE partner = %s"
@@ -165,8 +164,8 @@ async def promise(database: Database, partner: str, token: str, *, at: datetime,
     """Let *token* in before the partner is told it: what we offer in a handshake that we begin."""
     async with database.transaction():
         await database.execute(_INVITE, (partner, at))
+        # None is dropped here: a partner whose answer we lost may have any of those before.
         await database.execute(_ADD_ACCESS, (digest_of(token), partner))
-        await database.execute(_DROP_UNUSED, (partner, UNUSED_MAX))
         await database.execute(_NOTE, (at, by, "offered a new token", partner))
 
 
@@ -185,7 +184,8 @@ async def accept(
         await database.execute(_ADD_ACCESS, (digest_of(token), shown.partner))
         if shown.kind is CredentialKind.INVITATION:
             await database.execute(_SPEND, (RETRY_MINUTES, shown.number))
-        await database.execute(_DROP_UNUSED, (shown.partner, UNUSED_MAX))
+        # Who asks has what he showed; of what he was answered before, and never used, a few stay.
+        await database.execute(_DROP_UNUSED, (shown.partner, shown.number, UNUSED_MAX))
         await _register(database, shown.partner, agreed, at)
         why = "registered" if shown.kind is CredentialKind.INVITATION else "renewed"
         await database.execute(_NOTE, (at, shown.partner, f"{why} by the partner", shown.partner))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
-import pytest
 
 from roaming_ocpi.registration.link import LinkState
 from roaming_ocpi.registration.store import revoke
@@ -92,39 +92,34 @@ def offering(version: str = "2.2.1", endpoints: object = ()) -> Say:
     return say
 
 
-@pytest.mark.parametrize(
-    ("say", "status"),
-    [
-        pytest.param(saying(answer(b"<html>")), 3001, id="a page"),
-        pytest.param(saying(answer(b" " * (9 << 20))), 3001, id="too much"),
-        pytest.param(saying(answer(enveloped(code=2001))), 3001, id="no"),
-        pytest.param(saying(answer(status="401 No")), 3001, id="it does not know its own token"),
-        pytest.param(
-            saying(answer(status="302 There", headers=["Location: http://127.0.0.1:9/"])),
-            3001,
-            id="elsewhere",
-        ),
-        pytest.param(saying(answer(enveloped({"odd": []}))), 3002, id="no versions"),
-        pytest.param(offering("2.1.1"), 3002, id="another version"),
-        pytest.param(offering(endpoints=[{"identifier": "x", "url": "y"}]), 3003, id="nothing"),
-        pytest.param(offering(endpoints="all"), 3003, id="no list"),
-    ],
-)
-async def test_an_odd_side_is_told_by_its_status(database: str, say: Say, status: int) -> None:
-    async with (
-        linking_instance(database, OURS, (THEIRS, emsp("2.2.1"))) as ours,
-        odd_partner(say) as partner,
-    ):
-        token = await ours.invited(THEIRS)
-        came = await posted(ours, token, credentials(f"{partner.url}/versions"))
-        kept = ours.rows("SELECT state, sealed FROM roaming_link")
+ODD_SIDES: Mapping[str, tuple[Say, int]] = {
+    "a page": (saying(answer(b"<html>")), 3001),
+    "too much": (saying(answer(b" " * (9 << 20))), 3001),
+    "no": (saying(answer(enveloped(code=2001))), 3001),
+    "it does not know its own token": (saying(answer(status="401 No")), 3001),
+    "elsewhere": (
+        saying(answer(status="302 There", headers=["Location: http://127.0.0.1:9/"])),
+        3001,
+    ),
+    "no versions": (saying(answer(enveloped({"odd": []}))), 3002),
+    "another version": (offering("2.1.1"), 3002),
+    "nothing known": (offering(endpoints=[{"identifier": "x", "url": "y"}]), 3003),
+    "no list": (offering(endpoints="all"), 3003),
+}
 
-    assert came[:2] == (200, status)
-    assert "secret" not in came[2]
-    assert kept == [("invited", None)]
-    # It was asked by the token that it gave, and by nothing else of ours.
+
+async def test_an_odd_side_is_told_by_its_status(database: str) -> None:
     spelt = base64.b64encode(b"secret-B").decode()
-    assert {each.headers["authorization"] for each in partner.asked} == {f"Token {spelt}"}
+    async with linking_instance(database, OURS, (THEIRS, emsp("2.2.1"))) as ours:
+        token = await ours.invited(THEIRS)
+        for name, (say, status) in ODD_SIDES.items():
+            async with odd_partner(say) as partner:
+                came = await posted(ours, token, credentials(f"{partner.url}/versions"))
+            assert came[:2] == (200, status), name
+            assert "secret" not in came[2]
+            # It was asked by the token that it gave, and by nothing else of ours.
+            assert {each.headers["authorization"] for each in partner.asked} == {f"Token {spelt}"}
+        assert ours.rows("SELECT state, sealed FROM roaming_link") == [("invited", None)]
 
 
 async def test_a_link_that_is_ended_while_a_partner_registers_stays_ended(database: str) -> None:

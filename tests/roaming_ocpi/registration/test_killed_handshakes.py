@@ -14,6 +14,7 @@ from roaming_ocpi.registration.turns import HandshakeUnderWayError
 from tests.roaming_ocpi.registration.linking_instance import (
     OURS,
     THEIRS,
+    LinkingInstance,
     registered,
     told,
     two_instances,
@@ -28,44 +29,52 @@ async def killed(*_args: object, **_kwargs: object) -> None:
     raise KilledError
 
 
-@pytest.mark.parametrize("place", ["before the call", "answer lost", "before it is kept"])
+PLACES = ("before the call", "answer lost", "before it is kept")
+
+
 async def test_a_kill_while_renewing_leaves_each_side_a_token_that_holds(
-    database: str, other_database: str, place: str, monkeypatch: pytest.MonkeyPatch
+    database: str, other_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with two_instances([database, other_database], "2.2.1") as (left, right):
         await registered(left, right)
-        asked = right.client.ask
-
-        async def lost(
-            link: Link,
-            method: str,
-            url: str,
-            *,
-            body: bytes | None = None,
-            timeout_s: float | None = None,
-        ) -> PartnerAnswer:
-            if method == "PUT" and place == "before the call":
-                raise KilledError
-            answer = await asked(link, method, url, body=body, timeout_s=timeout_s)
-            if method == "PUT" and place == "answer lost":
-                raise KilledError
-            return answer
-
-        with monkeypatch.context() as kills:
-            kills.setattr(right.client, "ask", lost)
-            if place == "before it is kept":
-                kills.setattr(sending, "conclude", killed)
-            for _ in range(12):
-                with pytest.raises(KilledError):
-                    await renew(right.ours, OURS, by="bob", told=told)
-
-        assert [await left.holds(right), await right.holds(left)] == [True, True]
-        assert [await left.holds(right), await right.holds(left)] == [True, True]
+        for place in PLACES:
+            with monkeypatch.context() as kills:
+                kill(kills, right, place)
+                for _ in range(12):
+                    with pytest.raises(KilledError):
+                        await renew(right.ours, OURS, by="bob", told=told)
+            for _ in range(2):
+                held = [await left.holds(right), await right.holds(left)]
+                assert held == [True, True], place
         await renew(right.ours, OURS, by="bob", told=told)
         await renew(left.ours, THEIRS, by="anna", told=told)
         assert [await left.holds(right), await right.holds(left)] == [True, True]
         for instance in (left, right):
             assert instance.rows("SELECT count(*) FROM roaming_token") == [(1,)]
+
+
+def kill(kills: pytest.MonkeyPatch, instance: LinkingInstance, place: str) -> None:
+    """Have *instance* killed at that place of a handshake that it begins."""
+    asked = instance.client.ask
+
+    async def lost(
+        link: Link,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        timeout_s: float | None = None,
+    ) -> PartnerAnswer:
+        if method == "PUT" and place == "before the call":
+            raise KilledError
+        answer = await asked(link, method, url, body=body, timeout_s=timeout_s)
+        if method == "PUT" and place == "answer lost":
+            raise KilledError
+        return answer
+
+    kills.setattr(instance.client, "ask", lost)
+    if place == "before it is kept":
+        kills.setattr(sending, "conclude", killed)
 
 
 @pytest.mark.parametrize("method", ["register", "renew"])

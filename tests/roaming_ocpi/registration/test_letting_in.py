@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from ledger.database import connect
 from ledger.master_data.partners import Partner, PartnerRole
 from roaming_ocpi.client.answers import PartnerAnswer, PartnerRefusedError
+from roaming_ocpi.registration.credentials import our_credentials
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import link_of, links
 from roaming_ocpi.registration.sending import HandshakeFailedError, register
-from roaming_ocpi.registration.store import UNUSED_MAX, promise
+from roaming_ocpi.registration.store import UNUSED_MAX
+from roaming_ocpi.registration.terms import terms_of
 from roaming_ocpi.server.front.callers import FRESH_SECONDS
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tests.fakes import NOON
@@ -26,7 +29,6 @@ from tests.roaming_ocpi.registration.linking_instance import (
     emsp,
     linking_instance,
     registered,
-    status_of,
     told,
     two_instances,
 )
@@ -109,19 +111,25 @@ async def test_a_link_whose_key_is_gone_is_none_and_stops_no_other(
         assert await right.holds(left)
 
 
-async def test_tokens_that_nobody_used_do_not_pile_up_and_the_used_one_stays(
+async def test_answers_that_never_arrive_leave_no_pile_and_the_used_token_stays(
     database: str, other_database: str
 ) -> None:
     async with two_instances([database, other_database], "2.2.1") as (left, right):
         await registered(left, right)
-        assert await right.holds(left)
-        async with left.pool.connection() as connection:
-            for number in range(3 * UNUSED_MAX):
-                await promise(connection, THEIRS, f"never-told-{number}", at=NOON, by="anna")
+        link = await right.link(OURS)
+        url, body = (
+            link.endpoints[CREDENTIALS],
+            encode(
+                our_credentials(
+                    terms_of(await right.declared(), OURS, NOON),
+                    link.version,
+                    (await left.link(THEIRS)).token,
+                    right.versions_url,
+                )
+            ),
+        )
+        for _ in range(UNUSED_MAX + 3):  # whoever asks forgets the answer each time
+            assert (await right.client.ask(link, "PUT", url, body=body)).http == 200
 
         assert left.rows("SELECT count(*) FROM roaming_token") == [(UNUSED_MAX + 1,)]
-        assert await right.holds(left)
-        link = await right.link(OURS)
-        newest = link._replace(token=f"never-told-{3 * UNUSED_MAX - 1}")
-        assert await status_of(right.client, newest, "GET", link.endpoints[CREDENTIALS]) == 200
-        assert left.rows("SELECT count(*) FROM roaming_token") == [(1,)]
+        assert [await left.holds(right), await right.holds(left)] == [True, True]
