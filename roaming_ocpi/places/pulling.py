@@ -127,9 +127,7 @@ class PartnerListReader:
         async with self._at_once:
             return await self._read_due(link, _parties(declared, link, now))
 
-    async def _read_due(
-        self, link: Link, parties: frozenset[str]
-    ) -> Mapping[ModuleId, PulledList]:
+    async def _read_due(self, link: Link, parties: frozenset[str]) -> Mapping[ModuleId, PulledList]:
         found = {}
         for module, take in _TAKES.items():
             url = link.endpoints.get((module, InterfaceRole.SENDER))

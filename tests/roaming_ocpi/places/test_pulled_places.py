@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,6 +20,7 @@ from roaming_ocpi.places.partner_tariffs import partner_tariff_at
 from roaming_ocpi.places.pulling import PartnerListReader, PulledList
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
+from roaming_ocpi.wire.walls import encoded
 from tariffs.ocpi.versions import OcpiVersion
 from tests.roaming_ocpi.client.odd_partner import answer, enveloped, odd_partner
 from tests.roaming_ocpi.places.declared_places import (
@@ -103,6 +105,7 @@ async def test_all_of_a_list_is_read_once_and_then_what_changed(
 
 async def test_an_odd_object_costs_no_other(database: str) -> None:
     theirs = {"country_code": "DE", "party_id": "HBC"}
+    place = json.loads(encoded(LOCATION))
     lists: dict[str, list[Any]] = {
         "tariffs": [
             7,
@@ -112,7 +115,7 @@ async def test_an_odd_object_costs_no_other(database: str) -> None:
             TARIFF | theirs,
             TARIFF | theirs | {"last_updated": "2020-01-01T00:00:00Z"},
         ],
-        "locations": [{}, LOCATION, LOCATION | {"id": "LOC2", "evses": [5]}],
+        "locations": [{}, place, place | {"id": "LOC2", "evses": [5]}],
     }
 
     async def serve(request: Any, writer: Any) -> None:  # noqa: ANN401 - what odd_partner gives
