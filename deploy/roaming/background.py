@@ -15,6 +15,7 @@ from ledger.books.following import Follower
 from roaming_ocpi.cdrs.maker import CdrMaker
 from roaming_ocpi.cdrs.telling.messages import CdrMessages
 from roaming_ocpi.places.ours.telling import PartnerTeller
+from roaming_ocpi.places.pulling import PartnerListReader
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import links
 from roaming_ocpi.relay.outgoing import MessageKind
@@ -48,6 +49,7 @@ def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWo
             *tokens_and_commands(context, opened),
             partial(read_partners, context),
             partial(pull_partners, opened.resources),
+            PartnerListReader(opened.resources).run,
         ],
         followers=[CdrMaker(now, CdrsOnTheirWay(now))],
     )

@@ -69,9 +69,7 @@ class TariffReceiver:
         """Keep a new version of a tariff, where it says something new."""
         body = taken_object(call, id_key="id", id_path="tariff_id", partial=False)
         with refusals():
-            fields = JsonFields(body, "", [])
-            fields.text("currency", required=True)
-            list(fields.objects("elements", required=True))
+            check_tariff_object(body)
         return await self._keep(call, body, is_patch=False)
 
     async def patch(self, call: PartnerCall) -> Reply:
@@ -113,6 +111,17 @@ class TariffReceiver:
                 await add_tariff(connection, party, tariff_id, version)
         is_new = last is None or last.body is None
         return Reply(message=_unpriceable(body, call.version), http=201 if is_new else 200)
+
+
+def check_tariff_object(body: Tree) -> None:
+    """Check that an object of any version has what makes it a Tariff.
+
+    Raises:
+        OcpiError: If it has not; the error names the spot.
+    """
+    fields = JsonFields(body, "", [])
+    fields.text("currency", required=True)
+    list(fields.objects("elements", required=True))
 
 
 def _there(kept: KeptTariff | None, call: PartnerCall) -> KeptTariff:

@@ -54,3 +54,14 @@ CREATE TABLE place_told (
     trouble text,
     PRIMARY KEY (partner, kind, key)
 );
+
+-- Up to when a partner's lists of places and prices were read (roaming_ocpi/places/pulling.py).
+CREATE TABLE place_pulled (
+    partner   text        NOT NULL,
+    module    text        NOT NULL,
+    pulled_at timestamptz NOT NULL,
+    refused   integer     NOT NULL,
+    -- The first that was refused: where in it, and why.
+    trouble   text,
+    PRIMARY KEY (partner, module)
+);

@@ -1,0 +1,246 @@
+"""Reads the lists of partners that have stations: once all of it, then what changed, each day.
+
+Partners push what changes; who does not, or was not heard, is read here. One object that cannot be
+kept costs no other: the first such is noted with how many there were.
+Source: OCPI 2.2.1, mod_locations and mod_tariffs, Sender interfaces, GET.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Final, LiteralString, NamedTuple
+
+import psycopg
+from psycopg import AsyncConnection
+
+from ledger.declared.declarations import Declarations, Kind
+from ledger.master_data.partners import PartnerRole
+from ledger.partners.party import BadPartyError, party_named
+from roaming_ocpi.client.answers import (
+    ForbiddenAddressError,
+    PartnerRefusedError,
+    PartnerUnreachableError,
+)
+from roaming_ocpi.places.location_parts import NOT_KEPT, check_part
+from roaming_ocpi.places.partner_locations import (
+    LOCATION_ID_MAX,
+    keep_location,
+    lock_location,
+    read_location,
+)
+from roaming_ocpi.places.partner_tariffs import (
+    TARIFF_ID_MAX,
+    add_tariff,
+    last_tariff,
+    lock_tariff,
+    next_version,
+)
+from roaming_ocpi.places.taken import updated_at
+from roaming_ocpi.places.tariff_receiver import check_tariff_object
+from roaming_ocpi.registration.link import Link, LinkState
+from roaming_ocpi.registration.links import links
+from roaming_ocpi.server.resources import Resources
+from roaming_ocpi.wire.differences import Tree
+from roaming_ocpi.wire.forms import ObjectKind, from_wire
+from roaming_ocpi.wire.merging import is_late
+from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
+from roaming_ocpi.wire.moments import wire_moment
+from roaming_ocpi.wire.walls import check_tree, encoded
+from tariffs.ocpi.documents import OcpiError
+from tariffs.ocpi.fields import JsonFields
+
+LOOK_SECONDS: Final = 60.0
+EVERY: Final = timedelta(days=1)
+OVERLAP: Final = timedelta(minutes=10)
+"""What is read again: the partner's clock may be behind ours."""
+AT_ONCE: Final = 4
+"""Partners that are read at the same time."""
+_RETRY: Final = timedelta(minutes=15)
+_TROUBLE_MAX: Final = 200
+_LOGGER: Final = logging.getLogger("wattledger.roaming")
+
+_SINCE: LiteralString = "SELECT pulled_at FROM place_pulled WHERE partner = %s AND module = %s"
+_PULLED: LiteralString = """
+INSERT INTO place_pulled (partner, module, pulled_at, refused, trouble) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (partner, module) DO UPDATE SET pulled_at = excluded.pulled_at,
+    refused = excluded.refused, trouble = excluded.trouble
+"""
+
+
+class PulledList(NamedTuple):
+    """What came of reading a list: how many were taken, how many not, and why the first was not."""
+
+    taken: int = 0
+    refused: int = 0
+    trouble: str | None = None
+
+    def plus(self, error: str | None) -> PulledList:
+        """Return it with one object more."""
+        if error is None:
+            return self._replace(taken=self.taken + 1)
+        return PulledList(self.taken, self.refused + 1, self.trouble or error[:_TROUBLE_MAX])
+
+
+class PartnerListReader:
+    """Reads partners' places and prices; the part `roaming` runs it."""
+
+    def __init__(self, resources: Resources, *, look_seconds: float = LOOK_SECONDS) -> None:
+        self._resources, self._look_seconds = resources, look_seconds
+        self._next: dict[str, datetime] = {}
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read what is due until *stop* is set."""
+        while not stop.is_set():
+            try:
+                await self.read_all()
+            except psycopg.Error as error:
+                _LOGGER.warning("places of partners are read later: %s", type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._look_seconds)
+
+    async def read_all(self) -> None:
+        """Read what is due of each partner, one beside the other."""
+        found = await links(self._resources.database)
+        registered = [each for each in found if each.state is LinkState.REGISTERED]
+        came = await asyncio.gather(*map(self.read, registered), return_exceptions=True)
+        for link, result in zip(registered, came, strict=True):
+            if isinstance(result, Exception):
+                # Of one partner; no others wait for it. Its words may name a person.
+                _LOGGER.error("places of %s: %s", link.partner, type(result).__name__)
+            elif isinstance(result, BaseException):
+                raise result
+
+    async def read(self, link: Link) -> Mapping[ModuleId, PulledList]:
+        """Read the lists of one partner that are due."""
+        now, declared = self._resources.now(), await self._resources.declared()
+        partner = declared.partner(link.partner, now)
+        if partner is None or not {PartnerRole.CPO, PartnerRole.HUB} & set(partner.roles):
+            return {}
+        if self._next.get(link.partner, now) > now:
+            return {}
+        self._next[link.partner] = now + _RETRY
+        async with self._at_once:
+            return await self._read_due(link, _parties(declared, link, now))
+
+    async def _read_due(self, link: Link, parties: frozenset[str]) -> Mapping[ModuleId, PulledList]:
+        found = {}
+        for module, take in _TAKES.items():
+            url = link.endpoints.get((module, InterfaceRole.SENDER))
+            if url is None:
+                continue
+            try:
+                read = await self._read(link, module, url, take, parties)
+            except (PartnerUnreachableError, PartnerRefusedError, ForbiddenAddressError) as error:
+                _LOGGER.warning("%s of %s: %s", module, link.partner, type(error).__name__)
+                continue
+            if read is not None:
+                found[module] = read
+        return found
+
+    async def _read(
+        self, link: Link, module: ModuleId, url: str, take: _Take, parties: frozenset[str]
+    ) -> PulledList | None:
+        """Read one list, from where it was read last; None: it is not due."""
+        database, now = self._resources.database, self._resources.now()
+        async with database.connection() as connection:
+            rows = await connection.execute(_SINCE, (link.partner, module))
+            row = await rows.fetchone()
+        if row is not None and row[0] + EVERY > now:
+            return None
+        query = None if row is None else {"date_from": wire_moment(row[0] - OVERLAP)}
+        read = PulledList()
+        async for page in self._resources.client.pages(link, url, query=query):
+            async with database.connection() as connection:
+                for each in page:
+                    read = read.plus(await _taken(connection, link, each, take, parties, now))
+        values = (link.partner, module, now, read.refused, read.trouble)
+        async with database.connection() as connection:
+            await connection.execute(_PULLED, values)
+        return read
+
+
+_Take = Callable[[AsyncConnection[Any], Link, str, Tree, datetime], Awaitable[None]]
+
+
+async def _taken(
+    connection: AsyncConnection[Any],
+    link: Link,
+    value: object,
+    take: _Take,
+    parties: frozenset[str],
+    now: datetime,
+) -> str | None:
+    """Take one object; return what is wrong with it."""
+    try:
+        check_tree(value)
+        tree = dict(JsonFields(value, "", []).value)
+        party = link.partner
+        if "country_code" in tree or "party_id" in tree:
+            country, party_id = tree.get("country_code"), tree.get("party_id")
+            party = party_named(str(country), str(party_id))
+        if party not in parties:
+            return f"{party} is not the partner's"
+        async with connection.transaction():
+            await take(connection, link, party, tree, now)
+    except (OcpiError, BadPartyError) as error:
+        return str(error)
+    return None
+
+
+async def _take_tariff(
+    connection: AsyncConnection[Any], link: Link, party: str, tree: Tree, now: datetime
+) -> None:
+    check_tariff_object(tree)
+    key, updated = _id(tree, TARIFF_ID_MAX), updated_at(tree)
+    await lock_tariff(connection, party, key)
+    last = await last_tariff(connection, party, key)
+    is_there = last is not None and last.body is not None
+    if last is not None and is_there and is_late(last.last_updated, updated, now):
+        return
+    version = next_version(last, encoded(tree), link.version, last_updated=updated, now=now)
+    if version is not None:
+        await add_tariff(connection, party, key, version)
+
+
+async def _take_location(
+    connection: AsyncConnection[Any], link: Link, party: str, tree: Tree, now: datetime
+) -> None:
+    location, _ = from_wire(ObjectKind.LOCATION, tree, link.version)
+    location.pop(NOT_KEPT, None)
+    check_part(ObjectKind.LOCATION, location)
+    country, party_id = party.split("-")
+    location |= {"country_code": country, "party_id": party_id}
+    key = _id(location, LOCATION_ID_MAX)
+    await lock_location(connection, party, key)
+    known = await read_location(connection, party, key)
+    if known is None or not is_late(updated_at(known), updated_at(location), now):
+        await keep_location(connection, party, key, location, at=now)
+
+
+_TAKES: Final[Mapping[ModuleId, _Take]] = {
+    ModuleId.TARIFFS: _take_tariff,
+    ModuleId.LOCATIONS: _take_location,
+}
+
+
+def _id(tree: Tree, length: int) -> str:
+    text = JsonFields(tree, "", []).text("id", required=True) or ""
+    if not 0 < len(text) <= length:
+        spot = "id"
+        raise OcpiError(spot, f"has 1 to {length} characters")
+    return text.lower()
+
+
+def _parties(declared: Declarations, link: Link, at: datetime) -> frozenset[str]:
+    """Return for whom the partner may speak: itself, and who is reached through it."""
+    behind = (
+        key
+        for key in declared.keys(Kind.PARTNER)
+        if (partner := declared.partner(key, at)) is not None and partner.hub == link.partner
+    )
+    return frozenset({link.partner, *behind})
