@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -155,6 +156,7 @@ class Frozen(NamedTuple):
     sha256: bytes
 
 
+_DECODED_MAX: Final = 1024
 _DECODER: Final = msgspec.json.Decoder(CdrBody)
 
 
@@ -164,6 +166,7 @@ def freeze(body: CdrBody) -> Frozen:
     return Frozen(data, sha256(data).digest())
 
 
+@lru_cache(maxsize=_DECODED_MAX)
 def decode_body(body: bytes) -> CdrBody:
-    """Return what `freeze` froze."""
+    """Return what `freeze` froze; who looks at one twice, as every page does, decodes it once."""
     return _DECODER.decode(body)

@@ -12,11 +12,13 @@ from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 from psycopg import Connection
 
 from ledger.database import copy_rows
 from ledger.rating.decisions import SessionRevision
 from roaming_ocpi.cdrs.made import CdrKind, CdrNote, MadeCdr
+from tariffs.phrases.printable import printable
 
 SELECT: Final[LiteralString] = (
     "SELECT party, number, cdr_id, session_id, revision, kind, credits, legal_entity, currency,"
@@ -163,7 +165,8 @@ def add_cdrs(connection: Connection[Any], made: Sequence[MadeCdr]) -> None:
 def refuse(connection: Connection[Any], refused: Sequence[RefusedCdr]) -> None:
     """Keep on the list that these could not be made."""
     if refused:
-        connection.execute(_REFUSE, [list(column) for column in zip(*refused, strict=True)])
+        told = [each._replace(reason=printable(each.reason)) for each in refused]
+        connection.execute(_REFUSE, [list(column) for column in zip(*told, strict=True)])
 
 
 def settle_refused(connection: Connection[Any], sessions: Iterable[str]) -> None:
@@ -213,6 +216,10 @@ def made_of(row: Sequence[Any]) -> MadeCdr:
     )
 
 
+def _printable(note: CdrNote) -> CdrNote:
+    return replace(note, message=printable(note.message))
+
+
 def _row(made: MadeCdr) -> tuple[object, ...]:
     return (
         made.party,
@@ -231,7 +238,8 @@ def _row(made: MadeCdr) -> tuple[object, ...]:
         made.ended_at,
         made.billing_month,
         made.made_at,
-        _ENCODER.encode(made.notes).decode(),
+        # The database takes no U+0000, and a tariff's words may have one.
+        _ENCODER.encode([_printable(note) for note in made.notes]).decode(),
         made.body,
         made.sha256,
     )

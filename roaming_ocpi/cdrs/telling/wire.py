@@ -10,6 +10,7 @@ Source: OCPI 2.1.1, 2.2.1 and 2.3.0, mod_cdrs, CDR object and Credit CDRs.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -22,13 +23,15 @@ from roaming_ocpi.errors import RoamingError
 from roaming_ocpi.wire.ids import wire_session_id
 from tariffs.cdr.cdr import Cdr, StatedCost, StatedTotals
 from tariffs.kernel.priced import Note
+from tariffs.model.tariff import Tariff
 from tariffs.ocpi.cdr_writer import write_cdr
-from tariffs.ocpi.tariff_writer import moment_text
+from tariffs.ocpi.tariff_writer import moment_text, write_tariff
 from tariffs.ocpi.versions import OcpiVersion
 from tariffs.quantities import EXACT
 
 _OLDEST: Final = OcpiVersion.V2_1_1
 _REMARK_MAX: Final = 255
+_TARIFFS_MAX: Final = 256
 _OLD_METHODS: Final = {"COMMAND": "AUTH_REQUEST"}
 """What 2.1.1 has no word for: the partner had allowed it."""
 
@@ -72,14 +75,21 @@ def wire_cdr(
         ends_at=body.ends_at,
         currency=body.currency,
         periods=form.periods,
-        tariffs=form.tariffs,
         stated=_taken_back(form) if is_credit else form.stated,
         is_credit=is_credit and version is not _OLDEST,
         credit_reference_id=made.credits if version is not _OLDEST else None,
     )
     carried = _carried(made, body, version, keys, notes)
     written, lost = write_cdr(cdr, version, carried=carried)
-    return written, (*notes, *lost)
+    tariffs = [_tariff(each, version) for each in form.tariffs]
+    written["tariffs"] = [each for each, _ in tariffs]
+    return written, (*notes, *lost, *(note for _, of_tariff in tariffs for note in of_tariff))
+
+
+@lru_cache(maxsize=_TARIFFS_MAX)
+def _tariff(tariff: Tariff, version: OcpiVersion) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """Return a tariff as *version* has it: most CDRs of a page have the same."""
+    return write_tariff(tariff, version)
 
 
 _UNSAYABLE: Final = "it has no way to come to its total there"

@@ -15,24 +15,30 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.database import connect, connect_options
+from ledger.declared.changes import Change
 from ledger.declared.declarations import BEGINNING, Kind
+from ledger.declared.store import declare
+from ledger.facts.station_facts import ReadingContext, SessionEnded, SignedReading
+from ledger.facts.stored import pack_facts
 from ledger.log.authorization import Authorization
 from ledger.master_data.partners import OldCorrections
+from ledger.master_data.tariff_versions import published
 from ledger.master_data.tokens import Token, TokenKind
 from ledger.partners.tokens import PartnerToken, Whitelist, add_partner_tokens
 from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find_or_make
-from roaming_ocpi.cdrs.made import MadeCdr
+from roaming_ocpi.cdrs.made import MadeCdr, freeze
 from roaming_ocpi.cdrs.maker import CdrMaker
 from roaming_ocpi.cdrs.saying import encoded
-from roaming_ocpi.cdrs.telling.disclosure import disclosed
+from roaming_ocpi.cdrs.telling.disclosure import disclosed, disclosures
 from roaming_ocpi.cdrs.telling.sender import CdrSender
 from roaming_ocpi.cdrs.telling.wire import CdrNotSaidError, is_said, wire_cdr
 from roaming_ocpi.server.calls import Caller, OcpiRefusedError, PageAsked, PartnerCall, Reply
+from tariffs.model.tariff import Dimension
 from tariffs.ocpi.cdr_reader import ocpi_cdr_of
 from tariffs.ocpi.documents import decode_json
 from tariffs.ocpi.versions import OcpiVersion
-from tests.depot import session
+from tests.depot import component, session, tariff
 from tests.roaming_ocpi.cdrs.rated_for_partner import GUEST, PARTNER, roaming_depot
 from tests.roaming_ocpi.cdrs.roaming_books import (
     LATER,
@@ -184,6 +190,55 @@ def test_corrections_in_the_oldest_version_go_by_the_partners_terms(
         )
         instead = told(database, second, OcpiVersion.V2_1_1)
         assert instead["remark"] == f"In place of CDR {first.cdr_id}"
+
+
+def test_a_cdr_stays_what_it_was_when_the_tariff_is_another(dsn: str) -> None:
+    """Fault 22 of peers: a CDR was reckoned anew, by the tariff of the day, at every GET."""
+    made = told_session(dsn)
+    before = {version: told(dsn, made, version) for version in OcpiVersion}
+    dearer = published(tariff("energy", component(Dimension.ENERGY, "9.99")))
+    change = Change(kind=Kind.TARIFF, key="energy", entity=dearer, valid_from=BEGINNING)
+    with connect(dsn) as connection:
+        declare(connection, [change], by="test", at=LATER)
+    follow(dsn)
+
+    [still] = all_made(dsn)
+    assert {version: told(dsn, still, version) for version in OcpiVersion} == before
+
+
+def test_signed_readings_of_the_session_go_with_it_exactly_as_they_came(dsn: str) -> None:
+    text = 'OCMF|{"FV":"1.0","RD":[]}|{"SD":"3045"}'
+    made = told_session(dsn)
+    body = replace(made.said, signed=1)
+    frozen = freeze(body)
+    signed = replace(made, body=frozen.body, sha256=frozen.sha256)
+    within, before = made.started_at, made.started_at - timedelta(seconds=1)
+    fact = SessionEnded(
+        station_id="ST-1",
+        position=1,
+        line=1,
+        received_at=LATER,
+        transaction_ref="1",
+        evse_id=1,
+        connector_id=1,
+        token_uid=None,
+        occurred_at=made.ended_at,
+        signed=(
+            SignedReading(within, ReadingContext.BEGIN, text),
+            SignedReading(before, ReadingContext.END, "of another session"),
+        ),
+    )
+
+    keys = disclosures([signed], [], [(made.session_id, pack_facts([fact]))])[made.cdr_id]
+    written, _ = wire_cdr(signed, OcpiVersion.V2_2_1, keys)
+
+    assert written["signed_data"] == {
+        "encoding_method": "OCMF",
+        "signed_values": [
+            {"nature": "Start", "plain_data": '{"FV":"1.0","RD":[]}', "signed_data": text}
+        ],
+    }
+    assert text.encode() not in signed.body
 
 
 # The module: pages and whose a CDR is.
