@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from deploy.roaming.opening import OpenedRoaming
+from deploy.roaming.tokens_and_commands import tokens_and_commands
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower
 from roaming_ocpi.cdrs.maker import CdrMaker
@@ -37,7 +38,12 @@ def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWo
     now = context.clock.now
     live = LiveSessions(context.dsn, holder=context.holder, now=now)
     return BackgroundWork(
-        loops=[_relay(context, opened).run, live.run, PartnerTeller(opened.resources).run],
+        loops=[
+            _relay(context, opened).run,
+            live.run,
+            PartnerTeller(opened.resources).run,
+            *tokens_and_commands(context, opened),
+        ],
         followers=[CdrMaker(now, CdrsOnTheirWay(now))],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -12,8 +13,11 @@ from psycopg_pool import AsyncConnectionPool
 
 from deploy.running.log_store import open_line_writer
 from deploy.running.parts import PartContext
+from ingest.commands.asking import StationCommands
 from ingest.declared_directory import DeclaredDirectory
-from ledger.database import connect_options
+from ingest.partner_calls import PartnerCalls
+from ingest.persons.subjects import PostgresSubjects
+from ledger.database import connect_async, connect_options
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.links import caller_of, prove_use
 from roaming_ocpi.server.audit import CallAudit
@@ -61,6 +65,7 @@ async def opened_roaming(context: PartContext, address: str) -> AsyncIterator[Op
             allow_private=settings.roaming_private_networks, now=now, heard=audit.hear
         )
         exits.push_async_callback(client.close)
+        calls = await _station_calls(dsn, directory, context, exits)
         resources = Resources(
             database=pool,
             now=now,
@@ -68,5 +73,27 @@ async def opened_roaming(context: PartContext, address: str) -> AsyncIterator[Op
             log=log,
             client=client,
             address=address,
+            station_calls=calls,
         )
         yield OpenedRoaming(resources, audit, partial(caller_of, pool), partial(prove_use, pool))
+
+
+async def _station_calls(
+    dsn: str, directory: DeclaredDirectory, context: PartContext, exits: AsyncExitStack
+) -> PartnerCalls:
+    """Return the way to our stations for what partners command; *exits* close it."""
+    connected = partial(connect_async, dsn)
+    subjects = PostgresSubjects(connected)
+    commands = StationCommands(
+        connected, directory=directory, subjects=subjects, clock=context.clock
+    )
+    for each in (subjects, commands):
+        exits.push_async_callback(each.close)
+    following = asyncio.create_task(commands.follow())
+    exits.push_async_callback(_ended, following)
+    return PartnerCalls(commands)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -98,6 +98,7 @@ async def _serve_stations(
 ) -> None:
     from deploy.observing.measured_log import MeasuredLineWriter  # noqa: PLC0415
     from deploy.observing.station_condition import StationsCondition  # noqa: PLC0415
+    from deploy.roaming.asking import LateAsker  # noqa: PLC0415
     from deploy.running.log_store import open_line_writer  # noqa: PLC0415
     from ingest.commands.asking import StationCommands  # noqa: PLC0415
     from ingest.declared_directory import DeclaredDirectory  # noqa: PLC0415
@@ -110,9 +111,10 @@ async def _serve_stations(
         log = MeasuredLineWriter(await open_line_writer(context.dsn, context.settings))
         exits.push_async_callback(log.close)
         connect, clock = partial(connect_async, context.dsn), context.clock
-        subjects, directory = PostgresSubjects(connect), DeclaredDirectory(context.dsn, clock)
+        subjects, asker = PostgresSubjects(connect), LateAsker(context)
+        directory = DeclaredDirectory(context.dsn, clock, asker)
         commands = StationCommands(connect, directory=directory, subjects=subjects, clock=clock)
-        for each in (directory, subjects, commands):
+        for each in (asker, directory, subjects, commands):
             exits.push_async_callback(each.close)
         exits.callback(asyncio.create_task(commands.follow()).cancel)
         server = await _open_server(context, log, directory, subjects, commands, exits)
@@ -389,8 +391,7 @@ def publish_decisions(
     cluster = decisions_cluster(context.settings)
     check_published_topic(cluster, profile=PROFILES[context.settings.kafka_profile])
     with TariffApprovals(context.dsn) as approvals:
-        sources = (FeedSource(), TariffSource(approvals))
-        topic = KafkaPublisher(cluster)
+        sources, topic = (FeedSource(), TariffSource(approvals)), KafkaPublisher(cluster)
         with closing(
             EventPublisher(context.dsn, topic, sources, holder=context.holder)
         ) as publisher:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 from ledger.declared.declarations import Declarations, Kind
-from ledger.master_data.partners import PartnerRole
+from roaming_ocpi.places.audience import audience_of
 from roaming_ocpi.wire.ids import evse_uid, location_id
 
 
@@ -25,9 +24,10 @@ def named_evse(
 
     Without an EVSE it is the location's only station: where there are more, none is meant.
     """
+    audience = audience_of(declared, party, at)
     sites = {
         key
-        for key in _sites(declared, party, at)
+        for key, _ in (audience.sites(declared, at) if audience else ())
         if location_id(key).casefold() == location.casefold()
     }
     found = []
@@ -42,16 +42,3 @@ def named_evse(
             if evse_uid(station_id, evse).casefold() == uid.casefold():
                 return NamedEvse(station_id, evse)
     return found[0] if len(found) == 1 else None
-
-
-def _sites(declared: Declarations, party: str, at: datetime) -> Iterator[str]:
-    """Yield the sites whose seller is what we are to *party*, or of them those it may use."""
-    partner = declared.partner(party, at)
-    if partner is None or not {PartnerRole.EMSP, PartnerRole.HUB}.intersection(partner.roles):
-        return
-    ours = declared.legal_entity(partner.legal_entity, at)
-    for key in partner.sites or declared.keys(Kind.SITE):
-        site = declared.site(key, at)
-        seller = declared.legal_entity(site.legal_entity, at) if site else None
-        if ours is not None and seller is not None and seller.party == ours.party:
-            yield key

@@ -27,7 +27,7 @@ from roaming_ocpi.commands.requests import (
     read_request,
     response_url,
 )
-from roaming_ocpi.commands.running import ANSWER_SECONDS, CommandRunner
+from roaming_ocpi.commands.running import ANSWER_SECONDS
 from roaming_ocpi.commands.targets import Commander, NotDoneError, new_command
 from roaming_ocpi.server.calls import (
     SINCE_2_2,
@@ -47,20 +47,10 @@ _PROFILE = "/{session_id}"
 
 
 class CommandsReceiver:
-    """The modules, over *calls* to stations; None: this process reaches none.
+    """The modules, over *calls* to stations; None: this process reaches none."""
 
-    *runner* is told of a new command where it runs in this process; elsewhere it looks by itself.
-    """
-
-    def __init__(
-        self,
-        resources: Resources,
-        book: TokenBook,
-        calls: StationCalls | None,
-        runner: CommandRunner | None = None,
-    ) -> None:
-        self._resources, self._book = resources, book
-        self._calls, self._runner = calls, runner
+    def __init__(self, resources: Resources, book: TokenBook, calls: StationCalls | None) -> None:
+        self._resources, self._book, self._calls = resources, book, calls
 
     def commands(self) -> Module:
         """Return what partners' eMSPs command."""
@@ -149,8 +139,6 @@ class CommandsReceiver:
             return _answered(call.version, "REJECTED", "the station is not connected")
         if not await self._book.do(partial(add_command, command)):
             return _answered(call.version, "REJECTED", "too many commands of yours are under way")
-        if self._runner is not None:
-            self._runner.wake()
         return _answered(call.version, _ACCEPTED)
 
 

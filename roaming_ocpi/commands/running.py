@@ -45,11 +45,12 @@ from tariffs.ocpi.versions import OcpiVersion
 ANSWER_SECONDS: Final = 30.0
 """So long a station may think."""
 POST_SECONDS: Final = 20.0
-LOOK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.5
+"""A driver waits for it."""
 AT_ONCE: Final = 64
 AT_ONCE_EACH: Final = 8
 KEPT_DAYS: Final = 30
-_PRUNE_EVERY: Final = 3_600
+_PRUNE_EVERY: Final = 7_200
 _FIRST_WAIT: Final = 2.0
 _WAIT_MAX: Final = 120.0
 _LOGGER: Final = logging.getLogger(__name__)
@@ -70,11 +71,6 @@ class CommandRunner:
     def __init__(self, parts: CommandParts) -> None:
         self._parts = parts
         self._tasks: dict[asyncio.Task[None], OwedCommand] = {}
-        self._woken = asyncio.Event()
-
-    def wake(self) -> None:
-        """Look at once: there is a new command."""
-        self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Carry commands out until *stop* is set; what is under way is found again by the next."""
@@ -89,14 +85,7 @@ class CommandRunner:
                 except (psycopg.OperationalError, PoolTimeout) as error:
                     _LOGGER.warning("commands of partners wait: %s", type(error).__name__)
                 looks += 1
-                waiting = asyncio.create_task(self._woken.wait())
-                await asyncio.wait(
-                    {waiting, stopping, *self._tasks},
-                    timeout=LOOK_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                waiting.cancel()
-                self._woken.clear()
+                await asyncio.wait({stopping}, timeout=LOOK_SECONDS)
         finally:
             stopping.cancel()
             await self._let_go()

@@ -18,7 +18,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 import msgspec
@@ -35,6 +35,7 @@ from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.tokens.pacing import PartnerGate
 from roaming_ocpi.tokens.permissions import Permission, permission_in, refusal_in
 from roaming_ocpi.tokens.reading import RFID, kept_object
+from roaming_ocpi.wire.ids import location_id
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 
 ALLOWED_SECONDS: Final = 120.0
@@ -45,8 +46,6 @@ _ENDPOINT: Final = (ModuleId.TOKENS, InterfaceRole.SENDER)
 _LOGGER: Final = logging.getLogger(__name__)
 
 LinkOf = Callable[[str], Awaitable[Link | None]]
-Location = Callable[[ShownToken], Awaitable[Mapping[str, Any] | None]]
-"""The LocationReferences of where a token is shown, None where it is no place partners know."""
 
 
 class ToldTokens(Protocol):
@@ -70,11 +69,8 @@ _Key = tuple[str, str, str]
 class RealTimeAsker:
     """Asks over *client*; *links* says how each partner is reached."""
 
-    def __init__(
-        self, *, client: PartnerClient, links: LinkOf, tokens: ToldTokens, location: Location
-    ) -> None:
-        self._client, self._links = client, links
-        self._tokens, self._location = tokens, location
+    def __init__(self, *, client: PartnerClient, links: LinkOf, tokens: ToldTokens) -> None:
+        self._client, self._links, self._tokens = client, links, tokens
         self._gates: dict[str, PartnerGate] = {}
         self._remembered: OrderedDict[_Key, _Remembered] = OrderedDict()
         self._asking: dict[_Key, asyncio.Task[AskedToken]] = {}
@@ -159,8 +155,8 @@ class RealTimeAsker:
         if told is None:
             return AskedToken(party, AskedAnswer.UNKNOWN)
         uid, kind = _spelling(told, link, party)
-        location = await self._location(shown)
-        body = None if location is None else msgspec.json.encode(location)
+        # LocationReferences; which EVSE it is, a station does not say when it asks.
+        body = msgspec.json.encode({"location_id": location_id(shown.site)})
         url = f"{link.endpoints[_ENDPOINT].rstrip('/')}/{quote(uid, safe='')}/authorize"
         try:
             answer = await self._client.ask(link, "POST", url, body=body, query={"type": kind})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -183,8 +183,9 @@ async def commanding(
     answers: Mapping[str, Any] | None = None,
     protocol: str = "ocpp1.6",
     is_running: bool = True,
+    theirs: Callable[[Resources], Sequence[Module]] | None = None,
 ) -> AsyncIterator[Commanding]:
-    """Serve both sides; CP1 is connected, CP2 is not. The stations hear of calls in `asked`."""
+    """Serve both sides; CP1 is connected, CP2 is not. *theirs*: what the partner serves."""
     declare_stations(database)
     results = ResultsOfCommands()
     async with AsyncExitStack() as exits:
@@ -198,7 +199,7 @@ async def commanding(
 
         side = await exits.enter_async_context(served(database, modules))
         partner = await exits.enter_async_context(
-            served(database, lambda _: [results.module()], callers=AT_THEIRS)
+            served(database, theirs or (lambda _: [results.module()]), callers=AT_THEIRS)
         )
         found = Commanding(database, side, partner, results)
         found.version = version

@@ -221,8 +221,7 @@ async def test_what_was_under_way_when_a_process_died_is_gone_on_with(database: 
     async with commanding(database, is_running=False) as ours:
         await ours.command("START_SESSION", HERE | {"token": ours.token()})
         assert ours.states() == ["asked"]
-        async with running(ours) as runner:
-            runner.wake()
+        async with running(ours):
             await ours.told(1)
         with connect(database) as connection:
             # As if it had been killed between the station's answer and the note of it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from time import perf_counter
 from typing import Any
@@ -78,10 +78,6 @@ class Asking:
         return await self.asker.ask("NL-TNM", TERMS._replace(**terms), self.shown(uid, station))
 
 
-async def place(shown: ShownToken) -> Mapping[str, Any]:
-    return {"location_id": shown.site, "evse_uids": [f"{shown.station_id}*1"]}
-
-
 @pytest.fixture(params=["2.2.1"])
 async def ours(database: str, request: pytest.FixtureRequest) -> AsyncIterator[Asking]:
     partner, version = AnsweringPartner(), OcpiVersion(request.param)
@@ -98,9 +94,7 @@ async def ours(database: str, request: pytest.FixtureRequest) -> AsyncIterator[A
         async def link_of(party: str) -> Link | None:
             return links[0].link if party == "NL-TNM" else None
 
-        asker = RealTimeAsker(
-            client=client, links=link_of, tokens=KnownTokens(pool), location=place
-        )
+        asker = RealTimeAsker(client=client, links=link_of, tokens=KnownTokens(pool))
         found = Asking(database, asker, partner)
         links.append(found)
         endpoint = {SENDER: f"/ocpi/emsp/{version}/tokens"}
@@ -120,7 +114,7 @@ async def test_the_partner_hears_which_token_and_where(ours: Asking) -> None:
     (call,) = ours.partner.asked
     assert call.path == {"token_uid": UID}
     assert call.query == {"type": "RFID"}
-    assert call.body == {"location_id": "harbour", "evse_uids": ["ST-1*1"]}
+    assert call.body == {"location_id": "harbour"}
 
 
 @pytest.mark.parametrize(
