@@ -15,6 +15,7 @@ from deploy.running.opening import opened, opened_with_log
 
 if TYPE_CHECKING:
     from ledger.master_data.partners import Partner
+    from ledger.partners.token_lists import TokenListState
     from roaming_ocpi.registration.overview import LinkStanding
 
 Roles = Annotated[
@@ -148,18 +149,28 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
         party: The partner, NL-TNM.
         folder: Where.
     """
+    from ledger.partners.token_lists import token_list_state
     from roaming_ocpi.registration.overview import changes_of, standings
 
     with opened(folder.settings()) as connection:
         partner, link = _declared(connection).get(party), standings(connection).get(party)
         changes = changes_of(connection, party)
+        tokens = token_list_state(connection, party)
     if partner is None and link is None:
         message = f"there is no partner {party}: `wattledger partner list` shows them"
         raise DeployError(message)
     if folder.json:
-        print_json({"partner": party, "agreed": partner, "link": link, "changes": changes})
+        print_json(
+            {
+                "partner": party,
+                "agreed": partner,
+                "link": link,
+                "tokens": _told(tokens),
+                "changes": changes,
+            }
+        )
         return 0
-    say(*_lines(party, partner, link))
+    say(*_lines(party, partner, link), *_lines_of_tokens(tokens))
     if link is not None and link.endpoints:
         print_rows("Its modules", _MODULES, _modules(link))
     rows_of_changes = [(e.at, e.state, e.version, e.by, e.why) for e in changes]
@@ -218,3 +229,21 @@ def _lines(party: str, partner: Partner | None, link: LinkStanding | None) -> li
     if link.is_locked:
         lines.append("its token cannot be opened (was `persons` restored?): register again")
     return lines
+
+
+def _told(state: TokenListState | None) -> dict[str, object] | None:
+    return None if state is None else state._asdict()
+
+
+def _lines_of_tokens(state: TokenListState | None) -> list[str]:
+    """Return how far its list of tokens is known; whom a refusal names, JSON says by subject."""
+    if state is None:
+        return []
+    lines = [f"its tokens     known as of {shown(state.fresh_at)}"]
+    if state.listed_at is not None:
+        lines.append(
+            f"last list      {shown(state.listed_at)}: {state.tokens} told, "
+            f"{state.refused} refused, {state.gone} gone"
+        )
+    lines += [f"  refused      {each.spot}: {each.why}" for each in state.refusals[:5]]
+    return [*lines, f"  last try     {state.problem}"] if state.problem else lines
