@@ -78,8 +78,14 @@ UPDATE partner_command SET next_at = clock_timestamp()
 WHERE id = ANY (%s) AND state IN ('asked', 'owed')
 """
 _PRUNE: LiteralString = """
-DELETE FROM partner_command WHERE asked_at < now() - %s * interval '1 day'
-  AND state IN ('posted', 'dropped')
+WITH old AS (SELECT now() - %s * interval '1 day' AS at),
+ended AS (
+    DELETE FROM partner_command USING old
+    WHERE asked_at < old.at AND state IN ('posted', 'dropped')
+), reserved AS (
+    DELETE FROM partner_reservation USING old WHERE asked_at < old.at
+)
+DELETE FROM asked_command USING old WHERE asked_at < old.at
 """
 _ORDERS: Final = msgspec.json.Decoder(CommandOrder)
 
@@ -170,7 +176,7 @@ async def release(database: Pool, ids: list[UUID]) -> None:
 
 
 async def prune(database: Pool, days: int) -> None:
-    """Forget commands that ended so long ago."""
+    """Forget commands, theirs and ours, and reservations of so many days ago."""
     async with database.connection() as connection:
         await connection.execute(_PRUNE, (days,))
 

@@ -13,7 +13,7 @@ from ledger.database import connect
 from ledger.partners.asking import ShownToken
 from ledger.persons.holders import token_holder
 from ledger.persons.store import erase, find
-from roaming_ocpi.commands.kept import CLAIM_SECONDS
+from roaming_ocpi.commands.kept import CLAIM_SECONDS, prune
 from roaming_ocpi.tokens.known_tokens import KnownTokens
 from roaming_ocpi.wire.ids import evse_uid, location_id, wire_session_id
 from tariffs.ocpi.versions import OcpiVersion
@@ -348,3 +348,22 @@ async def test_a_station_of_2_0_1_is_commanded_in_its_own_words(database: str) -
     started, stopped = heard(database)
     assert (started[0], started[1]["evseId"]) == ("RequestStartTransaction", 1)
     assert stopped == ("RequestStopTransaction", {"transactionId": "7"})
+
+
+async def test_what_ended_long_ago_is_forgotten(database: str) -> None:
+    async with commanding(database, is_running=False) as ours:
+        body = HERE | {"token": ours.token(), "expiry_date": SOON, "reservation_id": "R-1"}
+        await ours.command("RESERVE_NOW", body)
+        await ours.command("START_SESSION", HERE | {"token": ours.token()})
+        with connect(database) as connection:
+            connection.execute(
+                "UPDATE partner_command SET asked_at = now() - interval '31 days', state ="
+                " CASE kind WHEN 'RESERVE_NOW' THEN 'posted' ELSE 'asked' END"
+            )
+            connection.execute("UPDATE partner_reservation SET asked_at = now() - interval '31 d'")
+        await prune(ours.side.resources.database, 30)
+
+    with connect(database) as connection:
+        left = connection.execute("SELECT kind FROM partner_command").fetchall()
+        reserved = connection.execute("SELECT FROM partner_reservation").fetchall()
+    assert (left, reserved) == ([("START_SESSION",)], [])

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ledger.database import connect
+from ledger.master_data.partners import Partner, PartnerRole
 from ledger.partners.token_lists import ShortTokenListError, TokenListState, token_list_state
 from ledger.partners.tokens import LOOK_UP, asked_about
 from ledger.persons.holders import token_holder
@@ -180,6 +181,30 @@ async def test_a_bad_token_is_refused_by_name_and_the_others_are_kept(database: 
     named = refusals["[3].valid"].token
     with connect(database) as connection:
         assert names_of(connection, [named or ""]) == {named: "0400000003"}
+
+
+async def test_a_hub_lists_tokens_of_who_is_behind_it_and_of_nobody_else(database: str) -> None:
+    parties = ["BE-ABC", "FR-ONE", "NL-TNM", "DE-HBC"]
+
+    def make(number: int) -> dict[str, Any]:
+        country, party_id = parties[number % 4].split("-")
+        return told(number, country_code=country, party_id=party_id)
+
+    behind = Partner(name="One", legal_entity="depot", roles=(PartnerRole.EMSP,), hub="NL-TNM")
+    async with pulling(database, PartnerList(40, make)) as ours:
+        declare(database, partners={"FR-ONE": behind})
+        totals = await ours.pull()
+
+        assert {party: (each.tokens, each.refused) for party, each in totals.items()} == {
+            "FR-ONE": (10, 0),
+            "NL-TNM": (30, 20),
+        }
+        assert [ours.valid(number) for number in range(4)] == [None, True, True, None]
+        assert {each.why for each in ours.state().refusals} == {"names another party"}
+    with connect(database) as connection:
+        state = token_list_state(connection, "FR-ONE")
+    assert state is not None
+    assert state.fresh_at == NOW
 
 
 async def test_what_is_in_the_list_no_more_may_not_charge(database: str) -> None:
