@@ -37,7 +37,7 @@ from ledger.persons.holders import token_holder
 from ledger.persons.sealing import Subject
 from ledger.persons.store import find_or_make
 from roaming_ocpi.incoming.reading import PartnerReader
-from roaming_ocpi.incoming.taking.intake import Given, PartnerIntake
+from roaming_ocpi.incoming.taking.intake import GivenObject, PartnerIntake
 from roaming_ocpi.incoming.told import CDRS, SESSIONS
 from tariffs.cdr.pricing import price_cdr
 from tariffs.kernel.pricing import compile_tariff
@@ -50,6 +50,7 @@ _CDRS: Final = 10_000
 _TOKENS: Final = 1_000
 _TAKEN: Final = 1_500
 _AT_ONCE: Final = 64
+_ALONE: Final = 500
 _LINES_A_RECORD: Final = 50
 _AT_LEAST: Final = 2_000.0
 _PARTY: Final = "DE-ABC"
@@ -71,7 +72,8 @@ def rows(_seconds: float) -> list[Row]:
         read = _read(postgres)
     with empty_log() as postgres:
         _declare(postgres)
-        taken = asyncio.run(_take(postgres, texts[:_TAKEN]))
+        taken = asyncio.run(_take(postgres, texts[:_TAKEN], at_once=_AT_ONCE))
+        one_by_one = asyncio.run(_take(postgres, texts[_TAKEN : _TAKEN + _ALONE], at_once=1))
     unit = "CDRs of partners"
     return [
         beside(
@@ -86,7 +88,7 @@ def rows(_seconds: float) -> list[Row]:
             taken,
             f"{unit} taken per CPU second, durable in the log and kept by id",
             "one after the other",
-            1.0,
+            one_by_one,
         ),
     ]
 
@@ -186,9 +188,11 @@ def _read(postgres: EmbeddedPostgres) -> float:
     return _CDRS / spent
 
 
-async def _take(postgres: EmbeddedPostgres, texts: Sequence[tuple[str, str]]) -> float:
+async def _take(
+    postgres: EmbeddedPostgres, texts: Sequence[tuple[str, str]], *, at_once: int
+) -> float:
     log = await PostgresLineWriter.open(postgres.dsn, partitions=1)
-    given = [Given(_PARTY, decode_json(cdr.encode()), cdr, _CAME) for _, cdr in texts]
+    given = [GivenObject(_PARTY, decode_json(cdr.encode()), cdr, _CAME) for _, cdr in texts]
     async with AsyncConnectionPool[AsyncConnection[Any]](
         postgres.dsn,
         kwargs={"options": connect_options(postgres.dsn), "autocommit": True},
@@ -198,8 +202,8 @@ async def _take(postgres: EmbeddedPostgres, texts: Sequence[tuple[str, str]]) ->
     ) as pool:
         intake = PartnerIntake(pool, log)
         before = cpu_seconds(postgres)
-        for index in range(0, len(given), _AT_ONCE):
-            some = given[index : index + _AT_ONCE]
+        for index in range(0, len(given), at_once):
+            some = given[index : index + at_once]
             await asyncio.gather(*(intake.take_cdr(each) for each in some))
         spent = cpu_seconds(postgres) - before
     await log.close()

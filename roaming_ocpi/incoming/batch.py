@@ -16,10 +16,10 @@ from ledger.declared.declarations import Declarations
 from ledger.master_data.partners import OldCorrections
 from ledger.master_data.tokens import TokenKind
 from roaming_ocpi.incoming.published import PublishedByPartners, TariffAsked
-from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, SessionRow
+from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, PartnerSessionRow
 from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession, is_an_id
 from roaming_ocpi.incoming.verdicts.judging import judge_cdr
-from roaming_ocpi.incoming.verdicts.known import KnownCdr, Surroundings
+from roaming_ocpi.incoming.verdicts.known import CdrBefore, CdrSurroundings
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
 from roaming_ocpi.wire.merging import is_late
@@ -72,14 +72,14 @@ class PartyBatch:
         self._bills = self._books.by_session(key for key in sessions if key)
         at_once = self._books.at_once(cdrs)
         self._at_once = {id(each): at_once.get(n, []) for n, each in enumerate(cdrs)}
-        self._new: dict[str, list[KnownCdr]] = {}
+        self._new: dict[str, list[CdrBefore]] = {}
         theirs = {each.key for each in told if isinstance(each, ToldSession)}
         self._sessions = self._books.sessions({key for key in sessions if key} | theirs)
         asked = {tariff for each in cdrs for tariff in _asked(each)}
         self._tariffs = published.tariffs(connection, party, asked) if asked else {}
         self._zones = published.zones(connection, party, cdrs) if cdrs else {}
         self._changed: dict[str, CdrRow] = {}
-        self._changed_sessions: dict[str, SessionRow] = {}
+        self._changed_sessions: dict[str, PartnerSessionRow] = {}
         self._again: list[ToldCdr] = []
 
     def take(self) -> None:
@@ -136,7 +136,7 @@ class PartyBatch:
     def _judge(self, told: ToldCdr) -> None:
         found = judge_cdr(told, self._around(told), self._repricer)
         cdr = told.cdr
-        known = KnownCdr(
+        known = CdrBefore(
             id=told.id,
             key=told.key,
             is_credit=found.is_credit,
@@ -179,16 +179,16 @@ class PartyBatch:
             return
         self._changed[original.known.key] = original
 
-    def _around(self, told: ToldCdr) -> Surroundings:
+    def _around(self, told: ToldCdr) -> CdrSurroundings:
         cdr = told.cdr
         if cdr is None:
-            return Surroundings()
+            return CdrSurroundings()
         partner = self._declared.partner(self._party, told.received_at)
         named = told.credits_key
         original = None if named is None else self._rows.get(named)
         session = self._sessions.get(told.session_key) if told.session_key else None
         key = told.session_key
-        return Surroundings(
+        return CdrSurroundings(
             original=None if original is None else original.known,
             of_session=None if key is None else self._bills.get(key),
             at_once=self._touching(told),
@@ -200,7 +200,7 @@ class PartyBatch:
             and partner.old_corrections is OldCorrections.NEGATIVE_CDR,
         )
 
-    def _touching(self, told: ToldCdr) -> list[KnownCdr]:
+    def _touching(self, told: ToldCdr) -> list[CdrBefore]:
         """Return the CDRs of the same token that touch its time, as the table would give them."""
         found = self._at_once[id(told)]
         cdr = told.cdr
@@ -226,7 +226,7 @@ class PartyBatch:
     def _session(self, told: ToldSession) -> None:
         row = self._sessions.get(told.key)
         if row is None:
-            row = self._sessions[told.key] = SessionRow(told.id)
+            row = self._sessions[told.key] = PartnerSessionRow(told.id)
         before, now = row.last_updated, told.last_updated
         if before is not None and now is not None and is_late(before, now, told.received_at):
             return  # it was overtaken

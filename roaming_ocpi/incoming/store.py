@@ -18,7 +18,7 @@ from ledger.database import copy_rows
 from ledger.log.event_log import Position
 from roaming_ocpi.incoming.told import ToldCdr
 from roaming_ocpi.incoming.verdicts.judging import JudgedCdr
-from roaming_ocpi.incoming.verdicts.known import KnownCdr, KnownSession
+from roaming_ocpi.incoming.verdicts.known import CdrBefore, SessionBefore
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 from tariffs.phrases.phrase import Phrase
 
@@ -89,7 +89,7 @@ _PHRASES: Final = msgspec.json.Decoder(tuple[Phrase, ...])
 class CdrRow:
     """A CDR of the table as a batch has it in mind; `is_new`: it is not in there yet."""
 
-    known: KnownCdr
+    known: CdrBefore
     digest: bytes
     verdict: CdrVerdict
     judged: CdrVerdict
@@ -108,7 +108,7 @@ class CdrRow:
 
 
 @dataclass(slots=True)
-class SessionRow:
+class PartnerSessionRow:
     """What was told last of a session."""
 
     session_id: str
@@ -124,9 +124,9 @@ class SessionRow:
     received_at: datetime | None = None
 
     @property
-    def known(self) -> KnownSession:
+    def known(self) -> SessionBefore:
         """What a verdict needs of it."""
-        return KnownSession(
+        return SessionBefore(
             self.status, self.currency, self.net, self.energy_kwh, self.started_at, self.ended_at
         )
 
@@ -142,45 +142,45 @@ class PartnerBooks:
         found = {}
         rows = self._connection.execute(_BY_KEY, (self._party, sorted(set(keys))))
         for *known, digest, verdict, judged, codes, is_decided, credited in rows:
-            row = KnownCdr(*known)
+            row = CdrBefore(*known)
             verdicts = CdrVerdict(verdict), CdrVerdict(judged)
             phrases = _PHRASES.decode(codes)
             found[row.key] = CdrRow(row, bytes(digest), *verdicts, phrases, credited, is_decided)
         return found
 
-    def by_session(self, keys: Iterable[str]) -> dict[str, KnownCdr]:
+    def by_session(self, keys: Iterable[str]) -> dict[str, CdrBefore]:
         """Return a CDR of each of these sessions that bills it, the first by its id."""
         wanted = sorted(set(keys))
         if not wanted:
             return {}
         rows = self._connection.execute(_BY_SESSION, (wanted, self._party))
-        found = [KnownCdr(*row) for row in rows]
+        found = [CdrBefore(*row) for row in rows]
         return {each.session_key: each for each in found if each.session_key is not None}
 
-    def at_once(self, told: Sequence[ToldCdr]) -> dict[int, list[KnownCdr]]:
+    def at_once(self, told: Sequence[ToldCdr]) -> dict[int, list[CdrBefore]]:
         """Return, by its place in *told*, which CDRs of its token touch its time."""
         asked: list[tuple[int, str, datetime, datetime]] = [
             (number, each.subject, each.cdr.starts_at, each.cdr.ends_at)
             for number, each in enumerate(told)
             if each.subject is not None and each.cdr is not None
         ]
-        found: dict[int, list[KnownCdr]] = {}
+        found: dict[int, list[CdrBefore]] = {}
         if asked:
             columns = [list(column) for column in zip(*asked, strict=True)]
             rows = self._connection.execute(_AT_ONCE, (*columns, self._party, AT_ONCE_MAX))
             for number, *row in rows:
-                found.setdefault(number, []).append(KnownCdr(*row))
+                found.setdefault(number, []).append(CdrBefore(*row))
         return found
 
-    def sessions(self, keys: Iterable[str]) -> dict[str, SessionRow]:
+    def sessions(self, keys: Iterable[str]) -> dict[str, PartnerSessionRow]:
         """Return what was told last of these sessions."""
         wanted = sorted(set(keys))
         if not wanted:
             return {}
         rows = self._connection.execute(_SESSIONS, (self._party, wanted))
-        found: dict[str, SessionRow] = {}
+        found: dict[str, PartnerSessionRow] = {}
         for key, *said, partition, position, line, received_at in rows:
-            row = found[key] = SessionRow(*said)
+            row = found[key] = PartnerSessionRow(*said)
             row.at, row.received_at = Position(partition, position, line), received_at
         return found
 
@@ -207,7 +207,7 @@ class PartnerBooks:
             with self._connection.cursor() as cursor:
                 cursor.executemany(_AGAIN, rows)
 
-    def store_sessions(self, rows: Iterable[tuple[str, SessionRow]]) -> None:
+    def store_sessions(self, rows: Iterable[tuple[str, PartnerSessionRow]]) -> None:
         """Write what was told last of sessions."""
         values = [
             (

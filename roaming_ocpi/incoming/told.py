@@ -213,12 +213,10 @@ class MessageReader:
             UnfitObjectError: If it has no id.
         """
         data = line.body.encode()
-        fast = self._decoder.decode(data)
         unread = None
-        if fast is not None:
-            head: Mapping[str, Any] = _LOOSE.decode(data)
-            cdr: Cdr | None = fast.cdr
-            version = fast.version
+        quick = self._quick(data)
+        if quick is not None:
+            head, cdr, version = quick
         else:
             head = _object(decode_json(data))
             version = version_of_cdr(head)
@@ -245,6 +243,16 @@ class MessageReader:
             session_id=_reference(head, "session_id"),
             location_id=_location(head),
         )
+
+    def _quick(self, data: bytes) -> tuple[Mapping[str, Any], Cdr | None, OcpiVersion] | None:
+        """Return a CDR of a clean shape; None leaves it to the reader that takes more time."""
+        fast = self._decoder.decode(data)
+        if fast is None:
+            return None
+        try:
+            return _LOOSE.decode(data), fast.cdr, fast.version
+        except (msgspec.MsgspecError, RecursionError):
+            return None
 
     def choice(self, line: PartnerMessage, at: Position) -> CdrChoice:
         """Read what a person of ours decided.

@@ -63,7 +63,7 @@ ON CONFLICT (party, session_key) DO UPDATE SET last_updated = excluded.last_upda
 _SEALS: Final = msgspec.json.Decoder(tuple[Sealed, ...])
 
 
-class Given(NamedTuple):
+class GivenObject(NamedTuple):
     """An object of `party` as it came: the JSON tree, its text, and when."""
 
     party: str
@@ -97,7 +97,7 @@ class PartnerIntake:
     ) -> None:
         self._database, self._log = database, log
 
-    async def take_cdr(self, given: Given) -> TakenCdr:
+    async def take_cdr(self, given: GivenObject) -> TakenCdr:
         """Take a CDR; it is durable then.
 
         Raises:
@@ -131,7 +131,7 @@ class PartnerIntake:
             text, _ = await _opened(connection, *found)
         return decode_json(text.encode())
 
-    async def put_session(self, given: Given) -> bool:
+    async def put_session(self, given: GivenObject) -> bool:
         """Take a whole session; say whether it is newer than what is kept.
 
         Raises:
@@ -157,7 +157,7 @@ class PartnerIntake:
                 await connection.execute(_PUT_SESSION, row)
         return True
 
-    async def patch_session(self, given: Given, session_id: str) -> bool | None:
+    async def patch_session(self, given: GivenObject, session_id: str) -> bool | None:
         """Take parts of a session; say whether they are newer, None: it was never told.
 
         Raises:
@@ -209,7 +209,9 @@ def _with_id(text: str, session_id: str) -> str:
     return f'{{"id":{msgspec.json.encode(session_id).decode()}{comma}{inner}'
 
 
-async def _sealed(connection: AsyncConnection[Any], given: Given, what: str) -> PartnerMessage:
+async def _sealed(
+    connection: AsyncConnection[Any], given: GivenObject, what: str
+) -> PartnerMessage:
     """Return the line of a message, with who stands in it cut out."""
     message = PartnerMessage(received_at=given.now, party=given.party, what=what, body=given.text)
     holders = holders_in(message)

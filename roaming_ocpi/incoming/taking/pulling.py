@@ -28,7 +28,7 @@ from ledger.errors import LedgerError
 from roaming_ocpi.client.answers import PartnerRefusedError
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.errors import RoamingError
-from roaming_ocpi.incoming.taking.intake import Given, PartnerIntake
+from roaming_ocpi.incoming.taking.intake import GivenObject, PartnerIntake
 from roaming_ocpi.incoming.told import CDRS, SESSIONS
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.server.calls import Caller, OcpiRefusedError
@@ -184,7 +184,7 @@ class IncomingPuller:
             is_old = link.version is OcpiVersion.V2_1_1 and named == (None, None)
             party = link.partner if is_old else own_party(caller, *named)
             updated = moment_of(value)
-            given = Given(party, value, encoded(value).decode(), self._now())
+            given = GivenObject(party, value, encoded(value).decode(), self._now())
             if what == CDRS:
                 await self._intake.take_cdr(given)
             else:

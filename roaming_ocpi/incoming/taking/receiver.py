@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ledger.partners.messages import UnfitMessageError
-from roaming_ocpi.incoming.taking.intake import Given, PartnerIntake
+from roaming_ocpi.incoming.taking.intake import GivenObject, PartnerIntake
 from roaming_ocpi.incoming.told import UnfitObjectError, identity_of
 from roaming_ocpi.server.calls import Module, OcpiRefusedError, PartnerCall, Reply, Route
 from roaming_ocpi.server.ownership import own, own_party
@@ -56,7 +56,7 @@ class IncomingReceiver:
         body = _object(call)
         party = _owner(call, body)
         try:
-            taken = await self._intake.take_cdr(Given(party, body, call.text, call.now))
+            taken = await self._intake.take_cdr(GivenObject(party, body, call.text, call.now))
         except _REFUSED as error:
             raise OcpiRefusedError.invalid(str(error)) from None
         location = f"{self._address}/emsp/{call.version}/cdrs/{taken.address}"
@@ -87,7 +87,7 @@ class IncomingReceiver:
         body, party = _object(call), own(call, call.path["country_code"], call.path["party_id"])
         try:
             _check_id(body, call.path["session_id"])
-            is_newer = await self._intake.put_session(Given(party, body, call.text, call.now))
+            is_newer = await self._intake.put_session(GivenObject(party, body, call.text, call.now))
         except _REFUSED as error:
             raise OcpiRefusedError.invalid(str(error)) from None
         return Reply() if is_newer else Reply(message=_OLDER)
@@ -99,7 +99,7 @@ class IncomingReceiver:
             session_id = identity_of({"id": call.path["session_id"]}, "session")
             if "id" in body:
                 _check_id(body, session_id)
-            given = Given(party, body, call.text, call.now)
+            given = GivenObject(party, body, call.text, call.now)
             is_newer = await self._intake.patch_session(given, session_id)
         except _REFUSED as error:
             raise OcpiRefusedError.invalid(str(error)) from None

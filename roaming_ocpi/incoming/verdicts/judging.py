@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from roaming_ocpi.incoming.told import ToldCdr
-from roaming_ocpi.incoming.verdicts.known import KnownCdr, KnownSession, Surroundings
+from roaming_ocpi.incoming.verdicts.known import CdrBefore, CdrSurroundings, SessionBefore
 from roaming_ocpi.incoming.verdicts.repricing import Repricer, tolerance_of
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict, verdict_of
 from tariffs.cdr.cdr import Cdr
@@ -54,7 +54,7 @@ class JudgedCdr(NamedTuple):
     tariff_id: str | None = None
 
 
-def judge_cdr(told: ToldCdr, around: Surroundings, repricer: Repricer) -> JudgedCdr:
+def judge_cdr(told: ToldCdr, around: CdrSurroundings, repricer: Repricer) -> JudgedCdr:
     """Return the verdict on *told*. Total and pure: *repricer* only spares work."""
     cdr = told.cdr
     if cdr is None:
@@ -83,7 +83,7 @@ def judge_cdr(told: ToldCdr, around: Surroundings, repricer: Repricer) -> Judged
 
 
 def _repriced(
-    told: ToldCdr, cdr: Cdr, around: Surroundings, repricer: Repricer, codes: list[Phrase]
+    told: ToldCdr, cdr: Cdr, around: CdrSurroundings, repricer: Repricer, codes: list[Phrase]
 ) -> JudgedCdr:
     """Judge what a CDR asks for, after all else that was found."""
     repriced = repricer.reprice(told, cdr, around)
@@ -106,7 +106,7 @@ def _repriced(
     )
 
 
-def _may_take_back(told: ToldCdr, around: Surroundings) -> bool:
+def _may_take_back(told: ToldCdr, around: CdrSurroundings) -> bool:
     """Whether a negative CDR takes another one back, for want of credit CDRs."""
     is_negative = told.net is not None and told.net < 0
     return is_negative and told.version is OcpiVersion.V2_1_1 and around.takes_negative
@@ -126,7 +126,7 @@ def _timely(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
 
 
 def _credit(
-    told: ToldCdr, original: KnownCdr | None, named: str | None, codes: list[Phrase]
+    told: ToldCdr, original: CdrBefore | None, named: str | None, codes: list[Phrase]
 ) -> JudgedCdr:
     """Judge a CDR that takes another one back: it is the original's, negated, and nothing else.
 
@@ -159,7 +159,7 @@ def _amount(net: Decimal | None, currency: str | None) -> str:
     return " ".join([*([] if net is None else [f"{net:f}"]), *([currency] if currency else [])])
 
 
-def _taken_back(told: ToldCdr, at_once: Sequence[KnownCdr]) -> KnownCdr | None:
+def _taken_back(told: ToldCdr, at_once: Sequence[CdrBefore]) -> CdrBefore | None:
     """Return which CDR a negative one of OCPI 2.1.1 takes back: the same charge, still owed.
 
     It has no field to name it by. The remark may, but stands in nobody's form, and is sealed.
@@ -173,7 +173,7 @@ def _taken_back(told: ToldCdr, at_once: Sequence[KnownCdr]) -> KnownCdr | None:
     return None
 
 
-def _told_twice(told: ToldCdr, cdr: Cdr, around: Surroundings) -> Iterator[Phrase]:
+def _told_twice(told: ToldCdr, cdr: Cdr, around: CdrSurroundings) -> Iterator[Phrase]:
     if around.of_session is not None:
         yield phrase("cdr_duplicate", other=around.of_session.id)
         return
@@ -201,7 +201,7 @@ def _plausible(told: ToldCdr, cdr: Cdr) -> Iterator[Phrase]:
         yield phrase("cdr_power_absurd", energy=energy, seconds=seconds)
 
 
-def _of_session(told: ToldCdr, cdr: Cdr, session: KnownSession) -> Iterator[Phrase]:
+def _of_session(told: ToldCdr, cdr: Cdr, session: SessionBefore) -> Iterator[Phrase]:
     """Yield how the CDR contradicts what was told of its session while it went on."""
     began, ended = session.started_at, session.ended_at
     if (began is not None and abs(cdr.starts_at - began) > SLACK) or (

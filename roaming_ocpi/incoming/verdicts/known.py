@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tariffs.kernel.compiled import CompiledTariff
 
 
-class KnownCdr(NamedTuple):
+class CdrBefore(NamedTuple):
     """A CDR of the same party that came before. `credited_by`: it was taken back by that one."""
 
     id: str
@@ -32,7 +32,7 @@ class KnownCdr(NamedTuple):
         return not self.is_credit and self.credited_by is None
 
 
-class KnownSession(NamedTuple):
+class SessionBefore(NamedTuple):
     """What was told last of a session before the CDR came."""
 
     status: str | None
@@ -48,7 +48,7 @@ class KnownSession(NamedTuple):
         return self.status is not None and self.status.upper() == "COMPLETED"
 
 
-class Surroundings(NamedTuple):
+class CdrSurroundings(NamedTuple):
     """All that a verdict hangs on beside the CDR itself.
 
     `original` is the CDR that a credit names; `of_session` one that bills the same session, and
@@ -58,10 +58,10 @@ class Surroundings(NamedTuple):
     2.1.1 a negative CDR takes one back (`OldCorrections`).
     """
 
-    original: KnownCdr | None = None
-    of_session: KnownCdr | None = None
-    at_once: Sequence[KnownCdr] = ()
-    session: KnownSession | None = None
+    original: CdrBefore | None = None
+    of_session: CdrBefore | None = None
+    at_once: Sequence[CdrBefore] = ()
+    session: SessionBefore | None = None
     published: Sequence[CompiledTariff] = ()
     zone: str | None = None
     is_ours: bool = True

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from roaming_ocpi.incoming.told import ToldCdr
-from roaming_ocpi.incoming.verdicts.known import Surroundings
+from roaming_ocpi.incoming.verdicts.known import CdrSurroundings
 from tariffs.cdr.cdr import Cdr
 from tariffs.cdr.differences import TOTAL_COST, Difference, differences_of
 from tariffs.cdr.pricing import CurrencyDiffersError, price_cdr
@@ -49,7 +49,7 @@ class Repricer:
     def __init__(self) -> None:
         self._compiled: dict[bytes, CompiledTariff] = {}
 
-    def reprice(self, told: ToldCdr, cdr: Cdr, around: Surroundings) -> Repriced:
+    def reprice(self, told: ToldCdr, cdr: Cdr, around: CdrSurroundings) -> Repriced:
         """Price *cdr*, and compare it with what it states. Total."""
         codes: list[Phrase] = []
         tariffs = self._tariffs(cdr, around.published, codes)

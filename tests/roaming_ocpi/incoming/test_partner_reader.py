@@ -168,6 +168,7 @@ ODD: dict[str, Any] = {
     "TOKEN": {"cdr_token": 7},
     "NULS": {"charging_periods__0__tariff_id": "\0", "session_id": "\0"},
     "CREDIT": {"credit": True, "credit_reference_id": "\0"},
+    "SIGNED": {"signed_data": {"x": 10**400, "y": [[[[[["z"]]]]]]}},
     "NUL$": {"currency": "\0\0\0"},
     "TARIFFS": {"tariffs": {"id": {}}},
 }

@@ -11,7 +11,7 @@ from ledger.log.envelope import PartnerMessage
 from ledger.log.event_log import Position
 from roaming_ocpi.incoming.told import CDRS, MessageReader
 from roaming_ocpi.incoming.verdicts.judging import judge_cdr
-from roaming_ocpi.incoming.verdicts.known import Surroundings
+from roaming_ocpi.incoming.verdicts.known import CdrSurroundings
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
 from tests.roaming_ocpi.incoming.partner_stories import CAME, PARTY
 
@@ -30,7 +30,7 @@ def test_the_cdrs_of_the_specification_are_read_and_judged() -> None:
         told = MessageReader().cdr(line, Position(0, 0, 0))
         assert told.cdr is not None, path
         told = msgspec.structs.replace(told, received_at=told.cdr.ends_at)
-        found = judge_cdr(told, Surroundings(), Repricer())
+        found = judge_cdr(told, CdrSurroundings(), Repricer())
         assert found.repriced_net == told.net, path
         assert [each.code for each in found.codes] == ["cdr_token_unknown", "cdr_volume_differs"], (
             path

@@ -12,7 +12,7 @@ import pytest
 
 from roaming_ocpi.incoming.verdicts.english import ENGLISH, SENTENCES
 from roaming_ocpi.incoming.verdicts.judging import AHEAD, LATE, JudgedCdr, judge_cdr
-from roaming_ocpi.incoming.verdicts.known import KnownCdr, KnownSession, Surroundings
+from roaming_ocpi.incoming.verdicts.known import CdrBefore, CdrSurroundings, SessionBefore
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 from tariffs.kernel.compiled import CompiledTariff
@@ -33,7 +33,7 @@ from tests.roaming_ocpi.incoming.partner_stories import (
 
 ACCEPTED, FLAGGED, DISPUTED = CdrVerdict
 END = NOON + timedelta(hours=2)
-KNOWN = KnownCdr(
+KNOWN = CdrBefore(
     id="C1",
     key="c1",
     is_credit=False,
@@ -48,16 +48,16 @@ KNOWN = KnownCdr(
     session_key="s1",
 )
 OTHER = KNOWN._replace(id="C0", key="c0", session_key="s0", energy=Decimal(31))
-OVER = KnownSession("COMPLETED", "EUR", Decimal(8), Decimal(32), NOON, END)
+OVER = SessionBefore("COMPLETED", "EUR", Decimal(8), Decimal(32), NOON, END)
 ROW = Mapping[str, Any]
 
 
 def judged(
-    body: ROW, around: Surroundings | None = None, *, after: timedelta | None = None
+    body: ROW, around: CdrSurroundings | None = None, *, after: timedelta | None = None
 ) -> JudgedCdr:
     """Return the verdict on a CDR that came *after* its end."""
     at = CAME if after is None else END + after
-    return judge_cdr(told_cdr(body, at=at), around or Surroundings(), Repricer())
+    return judge_cdr(told_cdr(body, at=at), around or CdrSurroundings(), Repricer())
 
 
 def codes(found: JudgedCdr) -> list[str]:
@@ -69,17 +69,17 @@ def priced_at(price: float) -> dict[str, Any]:
     return changed(TARIFF, elements__0__price_components__0__price=price)
 
 
-def published(**changes: object) -> Surroundings:
+def published(**changes: object) -> CdrSurroundings:
     """Return surroundings in which the tariff was published, with *changes*."""
     value = decode_json(json.dumps(changed(TARIFF, **changes)).encode())
-    return Surroundings(published=[CompiledTariff(ocpi_tariff_of(value).tariff)])
+    return CdrSurroundings(published=[CompiledTariff(ocpi_tariff_of(value).tariff)])
 
 
 def cost(net: str, gross: str) -> dict[str, object]:
     return {"total_cost": {"excl_vat": float(net), "incl_vat": float(gross)}}
 
 
-NONE = Surroundings()
+NONE = CdrSurroundings()
 HAPPY_HOUR = changed(
     TARIFF,
     elements=[
@@ -93,26 +93,26 @@ HAPPY_HOUR = changed(
 """Dearer from 14:30 in Amsterdam on, which is 13:30 of the CDR."""
 
 
-CASES: list[tuple[str, ROW, Surroundings, CdrVerdict]] = [
+CASES: list[tuple[str, ROW, CdrSurroundings, CdrVerdict]] = [
     # Two periods: two cents may be rounding, three may not.
-    ("", cdr_of(**cost("8", "9.6")), Surroundings(), ACCEPTED),
-    ("cdr_total_rounded", cdr_of(**cost("8.02", "9.62")), Surroundings(), ACCEPTED),
-    ("cdr_total_differs", cdr_of(**cost("8.03", "9.63")), Surroundings(), DISPUTED),
-    ("cdr_total_rounded", cdr_of(**cost("8.02", "9.63")), Surroundings(), ACCEPTED),
-    ("cdr_total_rounded", cdr_of(**cost("7.98", "9.58")), Surroundings(), ACCEPTED),
-    ("cdr_total_differs", cdr_of(**cost("7.97", "9.57")), Surroundings(), DISPUTED),
+    ("", cdr_of(**cost("8", "9.6")), CdrSurroundings(), ACCEPTED),
+    ("cdr_total_rounded", cdr_of(**cost("8.02", "9.62")), CdrSurroundings(), ACCEPTED),
+    ("cdr_total_differs", cdr_of(**cost("8.03", "9.63")), CdrSurroundings(), DISPUTED),
+    ("cdr_total_rounded", cdr_of(**cost("8.02", "9.63")), CdrSurroundings(), ACCEPTED),
+    ("cdr_total_rounded", cdr_of(**cost("7.98", "9.58")), CdrSurroundings(), ACCEPTED),
+    ("cdr_total_differs", cdr_of(**cost("7.97", "9.57")), CdrSurroundings(), DISPUTED),
     # Of the taxes alone.
-    ("", cdr_of(**cost("8", "9.60")), Surroundings(), ACCEPTED),
-    ("", cdr_of(**cost("8", "9.62")), Surroundings(), ACCEPTED),
-    ("cdr_tax_differs", cdr_of(**cost("8", "9.63")), Surroundings(), FLAGGED),
-    ("", cdr_of(total_cost={"excl_vat": 8.0}), Surroundings(), ACCEPTED),
-    ("cdr_net_missing", cdr_of(total_cost={"incl_vat": 9.6}), Surroundings(), DISPUTED),
-    ("cdr_net_missing", cdr_of(total_cost=GONE), Surroundings(), DISPUTED),
-    ("cdr_negative cdr_total_differs", cdr_of(**cost("-8", "-9.6")), Surroundings(), DISPUTED),
+    ("", cdr_of(**cost("8", "9.60")), CdrSurroundings(), ACCEPTED),
+    ("", cdr_of(**cost("8", "9.62")), CdrSurroundings(), ACCEPTED),
+    ("cdr_tax_differs", cdr_of(**cost("8", "9.63")), CdrSurroundings(), FLAGGED),
+    ("", cdr_of(total_cost={"excl_vat": 8.0}), CdrSurroundings(), ACCEPTED),
+    ("cdr_net_missing", cdr_of(total_cost={"incl_vat": 9.6}), CdrSurroundings(), DISPUTED),
+    ("cdr_net_missing", cdr_of(total_cost=GONE), CdrSurroundings(), DISPUTED),
+    ("cdr_negative cdr_total_differs", cdr_of(**cost("-8", "-9.6")), CdrSurroundings(), DISPUTED),
     # The tariff: published, sent along, neither.
     ("", cdr_of(tariffs=GONE), published(), ACCEPTED),
-    ("cdr_tariff_unknown", cdr_of(tariffs=GONE), Surroundings(), FLAGGED),
-    ("", cdr_of(tariffs=GONE, **cost("0", "0")), Surroundings(), ACCEPTED),
+    ("cdr_tariff_unknown", cdr_of(tariffs=GONE), CdrSurroundings(), FLAGGED),
+    ("", cdr_of(tariffs=GONE, **cost("0", "0")), CdrSurroundings(), ACCEPTED),
     ("", cdr_of(), published(), ACCEPTED),
     ("", cdr_of(), published(last_updated="2026-02-02T00:00:00Z"), ACCEPTED),
     ("cdr_tariff_differs", cdr_of(tariffs=[priced_at(0.3)]), published(), FLAGGED),
@@ -123,71 +123,71 @@ CASES: list[tuple[str, ROW, Surroundings, CdrVerdict]] = [
         DISPUTED,
     ),
     ("cdr_currency_differs", cdr_of(tariffs=[], currency="CHF"), published(), DISPUTED),
-    ("cdr_currency_unknown", cdr_of(currency="EUX"), Surroundings(), DISPUTED),
+    ("cdr_currency_unknown", cdr_of(currency="EUX"), CdrSurroundings(), DISPUTED),
     ("cdr_currency_unknown", cdr_of(currency=GONE, tariffs=GONE, **cost("0", "0")), NONE, DISPUTED),
     ("", cdr_of(currency=GONE), NONE, ACCEPTED),
     # The price changes at 13:30, within the second period.
-    ("cdr_spans_price_change", cdr_of(tariffs=[HAPPY_HOUR]), Surroundings(), FLAGGED),
+    ("cdr_spans_price_change", cdr_of(tariffs=[HAPPY_HOUR]), CdrSurroundings(), FLAGGED),
     (
         "",
         cdr_of(tariffs=[HAPPY_HOUR], end_date_time="2026-03-02T13:30:00Z", total_time=1.5),
-        Surroundings(),
+        CdrSurroundings(),
         ACCEPTED,
     ),
     (
         "cdr_zone_unknown",
         cdr_of(tariffs=[HAPPY_HOUR], cdr_location__time_zone=GONE),
-        Surroundings(),
+        CdrSurroundings(),
         FLAGGED,
     ),
     (
         "cdr_not_repriced",
         cdr_of(tariffs=[HAPPY_HOUR], cdr_location__time_zone="Mars/Base"),
-        Surroundings(),
+        CdrSurroundings(),
         FLAGGED,
     ),
     # What else it states.
-    ("", cdr_of(total_energy_cost={"excl_vat": 8.02}), Surroundings(), ACCEPTED),
-    ("cdr_part_differs", cdr_of(total_energy_cost={"excl_vat": 8.03}), Surroundings(), FLAGGED),
+    ("", cdr_of(total_energy_cost={"excl_vat": 8.02}), CdrSurroundings(), ACCEPTED),
+    ("cdr_part_differs", cdr_of(total_energy_cost={"excl_vat": 8.03}), CdrSurroundings(), FLAGGED),
     (
         "",
         cdr_of(charging_periods__1__dimensions__0__volume=12.0009),
-        Surroundings(),
+        CdrSurroundings(),
         ACCEPTED,
     ),
     (
         "cdr_volume_differs",
         cdr_of(charging_periods__1__dimensions__0__volume=12.001),
-        Surroundings(),
+        CdrSurroundings(),
         FLAGGED,
     ),
     # Whose it is.
-    ("cdr_token_unknown", cdr_of(), Surroundings(is_ours=False), DISPUTED),
-    ("cdr_token_unknown", cdr_of(cdr_token={"type": "RFID"}), Surroundings(), DISPUTED),
+    ("cdr_token_unknown", cdr_of(), CdrSurroundings(is_ours=False), DISPUTED),
+    ("cdr_token_unknown", cdr_of(cdr_token={"type": "RFID"}), CdrSurroundings(), DISPUTED),
     # Twice.
-    ("cdr_duplicate", cdr_of(id="C2"), Surroundings(of_session=KNOWN), DISPUTED),
+    ("cdr_duplicate", cdr_of(id="C2"), CdrSurroundings(of_session=KNOWN), DISPUTED),
     (
         "cdr_duplicate",
         cdr_of(id="C2", session_id=GONE),
-        Surroundings(at_once=[KNOWN]),
+        CdrSurroundings(at_once=[KNOWN]),
         DISPUTED,
     ),
-    ("cdr_overlaps", cdr_of(), Surroundings(at_once=[OTHER]), FLAGGED),
-    ("", cdr_of(), Surroundings(at_once=[OTHER._replace(ended_at=NOON)]), ACCEPTED),
-    ("", cdr_of(), Surroundings(at_once=[OTHER._replace(started_at=END)]), ACCEPTED),
+    ("cdr_overlaps", cdr_of(), CdrSurroundings(at_once=[OTHER]), FLAGGED),
+    ("", cdr_of(), CdrSurroundings(at_once=[OTHER._replace(ended_at=NOON)]), ACCEPTED),
+    ("", cdr_of(), CdrSurroundings(at_once=[OTHER._replace(started_at=END)]), ACCEPTED),
     (
         "cdr_overlaps",
         cdr_of(),
-        Surroundings(at_once=[OTHER._replace(started_at=END - timedelta(seconds=1))]),
+        CdrSurroundings(at_once=[OTHER._replace(started_at=END - timedelta(seconds=1))]),
         FLAGGED,
     ),
     # Against its session.
-    ("", cdr_of(), Surroundings(session=OVER), ACCEPTED),
+    ("", cdr_of(), CdrSurroundings(session=OVER), ACCEPTED),
     *(
         (
             "cdr_outside_session" if seconds > 60 else "",
             cdr_of(),
-            Surroundings(session=each),
+            CdrSurroundings(session=each),
             verdict,
         )
         for seconds, verdict in ((60, ACCEPTED), (61, FLAGGED))
@@ -199,13 +199,13 @@ CASES: list[tuple[str, ROW, Surroundings, CdrVerdict]] = [
             OVER._replace(ended_at=END + off),
         )
     ),
-    ("", cdr_of(), Surroundings(session=OVER._replace(energy=Decimal("31.999"))), ACCEPTED),
-    ("", cdr_of(), Surroundings(session=OVER._replace(energy=Decimal("32.001"))), ACCEPTED),
+    ("", cdr_of(), CdrSurroundings(session=OVER._replace(energy=Decimal("31.999"))), ACCEPTED),
+    ("", cdr_of(), CdrSurroundings(session=OVER._replace(energy=Decimal("32.001"))), ACCEPTED),
     *(
         (
             "cdr_energy_not_sessions",
             cdr_of(),
-            Surroundings(session=OVER._replace(energy=Decimal(told))),
+            CdrSurroundings(session=OVER._replace(energy=Decimal(told))),
             FLAGGED,
         )
         for told in ("31.9989", "32.0011")
@@ -214,39 +214,39 @@ CASES: list[tuple[str, ROW, Surroundings, CdrVerdict]] = [
     (
         "",
         cdr_of(),
-        Surroundings(session=KnownSession("ACTIVE", "EUR", Decimal(1), Decimal(5), NOON, None)),
+        CdrSurroundings(session=SessionBefore("ACTIVE", "EUR", Decimal(1), Decimal(5), NOON, None)),
         ACCEPTED,
     ),
-    ("", cdr_of(), Surroundings(session=OVER._replace(net=Decimal("8.02"))), ACCEPTED),
+    ("", cdr_of(), CdrSurroundings(session=OVER._replace(net=Decimal("8.02"))), ACCEPTED),
     (
         "cdr_cost_not_sessions",
         cdr_of(),
-        Surroundings(session=OVER._replace(net=Decimal("8.03"))),
+        CdrSurroundings(session=OVER._replace(net=Decimal("8.03"))),
         FLAGGED,
     ),
     (
         "cdr_cost_not_sessions",
         cdr_of(),
-        Surroundings(session=OVER._replace(currency="CHF")),
+        CdrSurroundings(session=OVER._replace(currency="CHF")),
         FLAGGED,
     ),
     # What taking it back can be.
-    ("", credit_of(), Surroundings(original=KNOWN), ACCEPTED),
-    ("cdr_credit_without_original", credit_of(), Surroundings(), DISPUTED),
+    ("", credit_of(), CdrSurroundings(original=KNOWN), ACCEPTED),
+    ("cdr_credit_without_original", credit_of(), CdrSurroundings(), DISPUTED),
     (
         "cdr_credit_without_original",
         credit_of(),
-        Surroundings(original=KNOWN._replace(is_credit=True)),
+        CdrSurroundings(original=KNOWN._replace(is_credit=True)),
         DISPUTED,
     ),
     (
         "cdr_credited_before",
         credit_of(),
-        Surroundings(original=KNOWN._replace(credited_by="C1-X")),
+        CdrSurroundings(original=KNOWN._replace(credited_by="C1-X")),
         DISPUTED,
     ),
     *(
-        ("cdr_credit_not_negating", credit_of(**changes), Surroundings(original=KNOWN), DISPUTED)
+        ("cdr_credit_not_negating", credit_of(**changes), CdrSurroundings(original=KNOWN), DISPUTED)
         for changes in (
             cost("-8.01", "-9.61"),
             cost("8", "9.6"),
@@ -255,30 +255,30 @@ CASES: list[tuple[str, ROW, Surroundings, CdrVerdict]] = [
         )
     ),
     # 2.1.1, which has no credit CDRs.
-    ("", old_cdr_of(), Surroundings(), ACCEPTED),
+    ("", old_cdr_of(), CdrSurroundings(), ACCEPTED),
     (
         "",
         old_cdr_of(id="C2", total_cost=-8.0),
-        Surroundings(at_once=[KNOWN], takes_negative=True),
+        CdrSurroundings(at_once=[KNOWN], takes_negative=True),
         ACCEPTED,
     ),
     (
         "cdr_negative cdr_total_differs",
         cdr_of(**cost("-8", "-9.6")),
-        Surroundings(takes_negative=True),
+        CdrSurroundings(takes_negative=True),
         DISPUTED,
     ),
     (
         "cdr_negative cdr_total_differs",
         old_cdr_of(id="C2", total_cost=-8.0),
-        Surroundings(),
+        CdrSurroundings(),
         DISPUTED,
     ),
     *(
         (
             wrong,
             old_cdr_of(id="C2", total_cost=-8.0),
-            Surroundings(at_once=[other], takes_negative=True),
+            CdrSurroundings(at_once=[other], takes_negative=True),
             DISPUTED,
         )
         for twice, other in (
@@ -288,13 +288,13 @@ CASES: list[tuple[str, ROW, Surroundings, CdrVerdict]] = [
         )
         for wrong in (f"{twice} cdr_credit_without_original cdr_total_differs",)
     ),
-    ("cdr_unreadable", cdr_of(charging_periods=[7]), Surroundings(), DISPUTED),
+    ("cdr_unreadable", cdr_of(charging_periods=[7]), CdrSurroundings(), DISPUTED),
 ]
 
 
 @pytest.mark.parametrize(("code", "body", "around", "verdict"), CASES)
 def test_each_code_at_its_boundary(
-    code: str, body: ROW, around: Surroundings, verdict: CdrVerdict
+    code: str, body: ROW, around: CdrSurroundings, verdict: CdrVerdict
 ) -> None:
     found = judged(body, around)
 

@@ -18,7 +18,7 @@ from roaming_ocpi.cdrs.telling.disclosure import Disclosure
 from roaming_ocpi.cdrs.telling.wire import wire_cdr
 from roaming_ocpi.incoming.told import CDRS, MessageReader, ToldCdr
 from roaming_ocpi.incoming.verdicts.judging import ENERGY_KWH_MAX, POWER_KW_MAX, judge_cdr
-from roaming_ocpi.incoming.verdicts.known import KnownCdr, Surroundings
+from roaming_ocpi.incoming.verdicts.known import CdrBefore, CdrSurroundings
 from roaming_ocpi.incoming.verdicts.repricing import Repricer
 from roaming_ocpi.incoming.verdicts.verdict import CdrVerdict
 from tariffs.ocpi.versions import OcpiVersion
@@ -96,24 +96,24 @@ def test_any_rated_session_is_accepted_without_a_code_and_its_credit_takes_it_ba
         if told is None:
             continue
         # The place was told with its time zone, which a CDR of 2.2.1 does not say.
-        found = judge_cdr(told, Surroundings(zone=zone, takes_negative=True), Repricer())
+        found = judge_cdr(told, CdrSurroundings(zone=zone, takes_negative=True), Repricer())
         assert found.codes == (), version
         assert found.verdict is CdrVerdict.ACCEPTED
         credit = told_in(made, version, kind=CdrKind.CREDIT)
         assert credit is not None
         if credit.net:
             original = known(told)
-            around = Surroundings(original=original, at_once=[original], takes_negative=True)
+            around = CdrSurroundings(original=original, at_once=[original], takes_negative=True)
             if version is OcpiVersion.V2_1_1 and credit.net > 0:
                 continue  # a tariff that pays the driver, taken back: no version of old says so
             taken = judge_cdr(credit, around, Repricer())
             assert (taken.codes, taken.is_credit, taken.credits) == ((), True, "made"), version
 
 
-def known(told: ToldCdr) -> KnownCdr:
+def known(told: ToldCdr) -> CdrBefore:
     """Return a CDR as the table would have it."""
     assert told.cdr is not None
-    return KnownCdr(
+    return CdrBefore(
         id=told.id,
         key=told.key,
         is_credit=False,
