@@ -40,17 +40,22 @@ WHERE coalesce(standing.next_at <= %(now)s, true) AND (
                AND one.state = 'waiting' AND one.next_at <= %(now)s)
 )
 """
+# Whoever puts messages that wait already locks them in this order, too: nobody waits in a circle.
+_LOCK: LiteralString = """
+SELECT FROM outgoing WHERE id = ANY (%s)
+ORDER BY kind <> 'session', subject COLLATE "C" FOR UPDATE
+"""
+_NEW: LiteralString = """
+SELECT id FROM outgoing WHERE party = %s AND state = 'new' ORDER BY id LIMIT %s
+"""
 _ORDER: LiteralString = """
-WITH fresh AS (
-    SELECT id FROM outgoing WHERE party = %(party)s AND state = 'new' ORDER BY id LIMIT %(limit)s
-)
 UPDATE outgoing AS this SET state = CASE WHEN EXISTS (
     SELECT FROM outgoing AS earlier
     WHERE earlier.party = this.party AND earlier.lane = this.lane
     AND (earlier.kind <> 'session', earlier.id) < (this.kind <> 'session', this.id)
     AND NOT (earlier.state = 'dead' AND earlier.kind = 'session')
 ) THEN 'behind' ELSE 'waiting' END
-FROM fresh WHERE this.id = fresh.id
+WHERE this.id = ANY (%s)
 """
 _STANDING: LiteralString = """
 INSERT INTO outgoing_party AS standing (party) VALUES (%s)
@@ -163,15 +168,15 @@ def claim(
     Raises:
         LeaseLostError: If another process took the lease.
     """
+    asked = {"party": party, "now": now, "limit": limit}
+    if len(connection.execute(_DUE, asked).fetchall()) < limit:
+        _give_places(connection, lease, party)
     with connection.transaction():
         hold_lease(connection, lease, seconds=LEASE_SECONDS)
         [(number, failures, refusals)] = connection.execute(_STANDING, (party,)).fetchall()
-        wanted = 1 if failures else limit
-        asked = {"party": party, "now": now, "limit": wanted}
+        asked["limit"] = 1 if failures else limit
         rows = connection.execute(_DUE, asked).fetchall()
-        if len(rows) < wanted:
-            connection.execute(_ORDER, {"party": party, "limit": _ORDERED_AT_ONCE})
-            rows = connection.execute(_DUE, asked).fetchall()
+        connection.execute(_LOCK, ([row[0] for row in rows],))
         messages = []
         for row in sorted(rows):
             message = _message(row, number)
@@ -184,6 +189,16 @@ def claim(
     return MessageClaim(messages, failures, refusals)
 
 
+def _give_places(connection: Connection[Any], lease: Lease, party: str) -> None:
+    """Let some of what is new wait, first of its lane or behind."""
+    with connection.transaction():
+        hold_lease(connection, lease, seconds=LEASE_SECONDS)
+        rows = connection.execute(_NEW, (party, _ORDERED_AT_ONCE)).fetchall()
+        ids = [identity for (identity,) in rows]
+        connection.execute(_LOCK, (ids,))
+        connection.execute(_ORDER, (ids,))
+
+
 def note(
     connection: Connection[Any], lease: Lease, party: str, notes: ClaimNotes, *, now: datetime
 ) -> None:
@@ -193,8 +208,10 @@ def note(
         LeaseLostError: If another process took the lease: nothing of it is noted.
     """
     done = [each.message for each in notes.attempts if each.outcome.is_done]
+    noted = [*(each.message for each in notes.attempts), *notes.untouched]
     with connection.transaction():
         hold_lease(connection, lease, seconds=LEASE_SECONDS)
+        connection.execute(_LOCK, ([each.id for each in noted],))
         with connection.cursor() as cursor:
             cursor.executemany(_ATTEMPTS, [_attempt_row(each) for each in notes.attempts])
         ids = [each.id for each in done]

@@ -117,12 +117,18 @@ def enqueue(
 def enqueue_all(connection: Connection[Any], wanted: Sequence[WantedMessage]) -> None:
     """Put messages into the outbox, in this order, in the caller's transaction.
 
-    What waits there already stays where it is, and is sent as it is by then.
+    What waits there already stays where it is, and is sent as it is by then. Updates of sessions
+    come first, by their ids: who locks what waits in one order never waits in a circle.
     """
-    each = list(dict.fromkeys(wanted))
+    each = sorted(dict.fromkeys(wanted), key=_turn)
     if each:
         columns = [[str(value) for value in column] for column in zip(*each, strict=True)]
         connection.execute(_PUT, columns)
+
+
+def _turn(wanted: WantedMessage) -> tuple[bool, str]:
+    is_session = wanted.kind is MessageKind.SESSION
+    return not is_session, wanted.subject if is_session else ""
 
 
 def catch_up(connection: Connection[Any], party: str, since: datetime) -> int:

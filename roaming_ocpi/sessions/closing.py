@@ -30,12 +30,13 @@ class CdrsOnTheirWay:
     def __call__(self, connection: Connection[Any], made: Sequence[MadeCdr]) -> None:
         """Put *made* into the outbox, and end what is told of their sessions."""
         now, declared = self._now(), self._newest.of(connection)
-        for each in made:
-            if each.kind is CdrKind.CDR:
-                partner = declared.partner(each.party, now)
-                is_sent = partner is not None and partner.live_sessions
-                told = told_of(each.said)
-                keep_session(connection, each.party, told, now=now, is_sent=is_sent)
+        ended = [each for each in made if each.kind is CdrKind.CDR]
+        # In the order in which the relay locks what waits.
+        for each in sorted(ended, key=lambda one: one.session_id):
+            partner = declared.partner(each.party, now)
+            is_sent = partner is not None and partner.live_sessions
+            told = told_of(each.said)
+            keep_session(connection, each.party, told, now=now, is_sent=is_sent)
         queue_cdrs(connection, made)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -125,3 +128,41 @@ def _finish(connection: Connection[Any], lease: Lease, party: str, taken: list[s
         pass
     rest = connection.execute("SELECT state, subject FROM outgoing WHERE party = %s", (party,))
     assert rest.fetchall() == []
+
+
+def test_who_puts_again_what_is_being_noted_waits_for_it_and_nobody_in_a_circle(
+    database: str,
+) -> None:
+    names = [f"s{number:03}" for number in range(60)]
+    wanted = [WantedMessage(TNM, MessageKind.SESSION, name, name) for name in reversed(names)]
+    stop = threading.Event()
+
+    def put() -> int:
+        turns = 0
+        with connect(database) as connection:
+            while not stop.is_set():
+                with connection.transaction():
+                    enqueue_all(connection, wanted)
+                turns += 1
+        return turns
+
+    with outbox(database) as (connection, lease, _), ThreadPoolExecutor(2) as threads:
+        putting = [threads.submit(put) for _ in range(2)]
+        taken: list[str] = []
+        try:
+            ends = time.monotonic() + 3
+            while time.monotonic() < ends:
+                claimed = claim(connection, lease, TNM, now=NOW, limit=50)
+                attempts = [
+                    Noted(each, AttemptOutcome(Arrival.DELIVERED), NOW)
+                    for each in reversed(claimed.messages)
+                ]
+                taken += [each.message.subject for each in attempts]
+                notes = ClaimNotes(attempts, (), PartnerStanding())
+                note(connection, lease, TNM, notes, now=NOW)
+        finally:
+            stop.set()
+        turns = [each.result() for each in putting]
+
+    assert min(turns) > 1
+    assert set(taken) == set(names)
