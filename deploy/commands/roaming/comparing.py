@@ -64,6 +64,9 @@ class ListFiles:
     theirs: Path | None = None
     """The partner's list: CSV, or lines of JSON."""
 
+    pull: Annotated[bool, Parameter(negative=())] = False
+    """Ask the partner for its list (OCPI): its own CDRs alone are compared then."""
+
     write: Path | None = None
     """A file for our list, for the partner: .csv, else lines of JSON."""
 
@@ -108,6 +111,10 @@ def audit(
         limit: Show at most so many differences.
         folder: Where.
     """
+    import asyncio
+
+    from deploy.commands.roaming.pulled import pull_list
+    from ledger.database import dsn_of
     from roaming_ocpi.settlement.completeness.comparing import their_list
     from roaming_ocpi.settlement.completeness.list_files import LineProblems, read_lines
     from roaming_ocpi.settlement.completeness.listed_cdr import listed_cdr
@@ -116,17 +123,26 @@ def audit(
     if to <= from_:
         message = f"a period goes from a day to a later one, not from {from_} to {to}"
         raise DeployError(message)
-    with opened(folder.settings()) as connection:
+    if files.pull and files.theirs:
+        message = "the partner's list is a file (--theirs) or asked for (--pull): one of them"
+        raise DeployError(message)
+    settings = folder.settings()
+    with opened(settings) as connection:
         period = _period(connection, party, from_, to)
         if files.write:
             _write_list(files.write, our_list(connection, period))
         problems = LineProblems()
+        if files.pull:
+            period = period._replace(only=party)
         with their_list(connection, period) as table:
             if files.theirs:
                 with _file(files.theirs) as file:
                     table.take(read_lines(file, listed_cdr, problems), problems)
+            if files.pull:
+                since = dsn_of(connection), party, period.starts_at
+                asyncio.run(pull_list(settings, *since, table.take, problems))
             report = table.compared(problems, limit=limit)
-    is_compared = files.theirs is not None
+    is_compared = files.pull or files.theirs is not None
     if folder.json:
         print_json(_for_machines(report) if is_compared else {"sums": report.sums})
     else:

@@ -16,6 +16,7 @@ SETTLING_COMMANDS: Final = (
         examples=(
             "partner audit NL-TNM --from 2026-03-01 --to 2026-04-01 --write ours.csv",
             "partner audit NL-TNM --from 2026-03-01 --to 2026-04-01 --theirs tnm.csv --json",
+            "partner audit NL-TNM --from 2026-03-01 --to 2026-04-01 --pull",
         ),
     ),
     Command(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -36,7 +35,6 @@ def declare_partner(dsn: str, **given: Any) -> Declarations:  # noqa: ANN401
         **terms,
     )
     with connect(dsn) as connection:
-        make_tables(connection)
         seller = load_declarations(connection).legal_entity(ENTITY, IN_MARCH) or US
         us = msgspec.structs.replace(seller, party=OUR_PARTY)
         changes = [
@@ -110,30 +108,3 @@ def received_cdr(connection: Connection[Any], cdr_id: str, net: str | None, **gi
 def _insert(connection: Connection[Any], table: str, row: dict[str, Any]) -> None:
     names, values = ", ".join(row), ", ".join(["%s"] * len(row))
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({values})", list(row.values()))
-
-
-def make_tables(connection: Connection[Any]) -> None:
-    """Make the tables of CDRs as other rooms do, where they are not there yet."""
-    for query in _TABLES:
-        connection.execute(query)
-
-
-_TABLES: Sequence[Any] = (
-    "SET client_min_messages = error",
-    """CREATE TABLE IF NOT EXISTS inputs.roaming_cdr (
-        party text NOT NULL, number bigint NOT NULL, cdr_id text PRIMARY KEY,
-        session_id text NOT NULL, revision integer NOT NULL, kind text NOT NULL, credits text,
-        legal_entity text NOT NULL, currency text NOT NULL, net_minor bigint NOT NULL,
-        tax_minor bigint NOT NULL, energy_wh numeric NOT NULL, started_at timestamptz NOT NULL,
-        ended_at timestamptz NOT NULL, billing_month text NOT NULL, made_at timestamptz NOT NULL,
-        notes jsonb NOT NULL, body bytea NOT NULL, sha256 bytea NOT NULL,
-        UNIQUE (party, number))""",
-    """CREATE TABLE IF NOT EXISTS books.partner_cdr (
-        party text NOT NULL, cdr_id text NOT NULL, cdr_key text NOT NULL, kind text NOT NULL,
-        credits text, version text NOT NULL, currency text, net numeric, tax numeric,
-        energy_kwh numeric, started_at timestamptz, ended_at timestamptz,
-        received_at timestamptz NOT NULL, partition integer NOT NULL, position bigint NOT NULL,
-        line integer NOT NULL, session_ref text, verdict text NOT NULL, judged text NOT NULL,
-        codes jsonb NOT NULL, declared_version bigint NOT NULL, sha256 bytea NOT NULL,
-        PRIMARY KEY (party, cdr_id))""",
-)

@@ -19,7 +19,6 @@ from tests.ledger.settlements.partner_cdrs import (
     IN_MARCH,
     OUR_PARTY,
     PARTNER,
-    make_tables,
     received_cdr,
     sent_cdr,
 )
@@ -36,7 +35,6 @@ PERIOD = ListedPeriod(
 def books(database: str) -> Iterator[Connection[Any]]:
     """Two CDRs of ours, a credit, and one of the partner."""
     with connect(database) as connection:
-        make_tables(connection)
         sent_cdr(connection, "A", 1000)
         sent_cdr(connection, "B", 500)
         sent_cdr(connection, "B-", 500, kind="credit", credits="B", revision=2)
