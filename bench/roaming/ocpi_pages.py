@@ -28,7 +28,7 @@ from litestar import Litestar, get
 from litestar.types import ControllerRouterHandler
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
-from roaming_ocpi.cdrs.sender import cdrs_module
+from roaming_ocpi.cdrs.telling.sender import cdrs_module
 
 from bench.peers.machine import core_for_the_server
 from bench.peers.servers import Task, answer_until_stopped, pin, server_process
