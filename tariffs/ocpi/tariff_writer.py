@@ -20,6 +20,7 @@ from tariffs.model.tariff import (
     PriceComponent,
     PriceLimit,
     ReservationRestriction,
+    Restrictions,
     Tariff,
     TariffElement,
     TaxIncluded,
@@ -31,6 +32,8 @@ from tariffs.quantities import RoundingMode, decimal_of_ratio, plain, round_rati
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 # OCPI, types: a number has four decimals unless mentioned; ids are CiString(36), a DisplayText has
 # 512 characters.
+# Once: it evaluates every annotation anew.
+_RESTRICTIONS: Final = msgspec.structs.fields(Restrictions)
 _PLACES_MAX: Final = 4
 _ID_LENGTH_MAX: Final = 36
 _TEXT_LENGTH_MAX: Final = 512
@@ -277,7 +280,7 @@ class _TariffWriter:
 
     def _restrictions(self, spot: str, element: TariffElement) -> dict[str, Any]:
         written: dict[str, Any] = {}
-        for field in msgspec.structs.fields(element.restrictions):
+        for field in _RESTRICTIONS:
             value = getattr(element.restrictions, field.name)
             if value is None or value == ():
                 continue
