@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, LiteralString, cast
 
@@ -25,6 +26,7 @@ from ledger.master_data.partners import Partner, PartnerRole
 from roaming_ocpi.client.answers import PartnerRefusedError
 from roaming_ocpi.client.audit import CallRecord
 from roaming_ocpi.client.http import HttpPartnerClient
+from roaming_ocpi.offered import offered_modules
 from roaming_ocpi.registration.handshake import Handshaker
 from roaming_ocpi.registration.link import Link
 from roaming_ocpi.registration.links import Pool, caller_of, link_of, prove_use
@@ -110,9 +112,21 @@ def notes_module(side: OurSide) -> Module:
 
 @asynccontextmanager
 async def linking_instance(
-    database: str, party: str, *partners: tuple[str, Partner], name: str = "Harbour"
+    database: str,
+    party: str,
+    *partners: tuple[str, Partner],
+    name: str = "Harbour",
+    is_whole: bool = False,
 ) -> AsyncIterator[LinkingInstance]:
-    """Serve an instance that is *party*, with *partners* declared."""
+    """Serve an instance that is *party*, with *partners* declared.
+
+    With every module of ours and the time of day where it *is_whole*, else with one module that
+    says who asks, at noon.
+    """
+
+    def now() -> datetime:
+        return datetime.now(UTC) if is_whole else NOON
+
     us = LegalEntity(
         name=name, country="DE", time_zone="Europe/Berlin", invoice_prefix="H-", party=party
     )
@@ -129,13 +143,14 @@ async def linking_instance(
         made = LinkingInstance(party, database, pool, client, address, heard)
         resources = Resources(
             database=pool,
-            now=lambda: NOON,
+            now=now,
             declared=made.declared,
             log=cast("LineWriter", None),  # the handshake writes no line
             client=client,
             address=address,
         )
-        modules = [credentials_module(resources), *map(notes_module, OurSide)]
+        notes = [credentials_module(resources), *map(notes_module, OurSide)]
+        modules = offered_modules(resources) if is_whole else notes
         find, prove = partial(caller_of, pool), partial(prove_use, pool)
         routes = ocpi_routes(modules, resources, find=find, prove=prove, heard=heard.append)
         app = Litestar([routes.router], openapi_config=None, logging_config=None)
