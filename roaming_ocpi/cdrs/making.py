@@ -20,6 +20,7 @@ from roaming_ocpi.errors import RoamingError
 from tariffs.currencies import currency_exponent
 from tariffs.kernel.compiled import Why
 from tariffs.model.tariff import Dimension, Tariff
+from tariffs.phrases.printable import printable
 from tariffs.quantities import money_of_minor, round_ratio
 
 REMARK_MAX: Final = 255
@@ -135,8 +136,7 @@ def make_body(rated: SessionRated, terms: CdrTerms, speaker: Speaker) -> MadeBod
 
 def remark_of(rated: SessionRated) -> str:
     """Return the lines of *rated* in words, as many as OCPI's remark has room for."""
-    words = "; ".join(_words(line, rated.currency) for line in rated.lines)
-    # What is in it is ours: no control character, no half of a surrogate pair comes this far.
+    words = printable("; ".join(_words(line, rated.currency) for line in rated.lines))
     return words if len(words) <= REMARK_MAX else words[: REMARK_MAX - len(_CUT)] + _CUT
 
 

@@ -17,9 +17,9 @@ from ledger.master_data.tokens import Token, TokenKind
 from ledger.rating.decisions import CorrectionCause, Release
 from ledger.rating.entitlements import NO_ENTITLEMENTS
 from ledger.rating.reconciling.giving_back import give_back
-from roaming_ocpi.cdrs.made import CdrKind, MadeCdr
+from roaming_ocpi.cdrs.made import CdrKind, CdrNote, MadeCdr
 from roaming_ocpi.cdrs.maker import CdrMaker
-from roaming_ocpi.cdrs.store import refused_cdrs
+from roaming_ocpi.cdrs.store import RefusedCdr, add_cdrs, refuse, refused_cdrs
 from tests.depot import NOON, session
 from tests.roaming_ocpi.cdrs.rated_for_partner import GUEST, PARTNER, roaming_depot
 from tests.roaming_ocpi.cdrs.roaming_books import (
@@ -251,3 +251,24 @@ def test_a_mark_up_is_on_top_of_our_price_and_in_the_cdrs_own_tariff(database: s
     ]
     assert made.kind is CdrKind.CDR
     assert made.made_at > NOON
+
+
+def test_odd_characters_in_what_is_said_of_a_cdr_stop_nobody(dsn: str) -> None:
+    """A tariff that was read from OCPI may have in its words what the database takes in no text."""
+    decide_all(dsn, rated_as(session(token_uid=GUEST)))
+    follow(dsn)
+    [made] = all_made(dsn)
+    odd = replace(
+        made,
+        cdr_id="odd",
+        session_id="odd",
+        number=2,
+        notes=(CdrNote(code="not_said", message="a\0b\u202e"),),
+    )
+    with connect(dsn) as connection:
+        add_cdrs(connection, [odd])
+        refuse(connection, [RefusedCdr("odd", 1, "NL-TNM", "unpriceable", "a\0b", LATER)])
+        [refused] = refused_cdrs(connection)
+
+    assert refused.reason == r"a\x00b"
+    assert [note.message for note in all_made(dsn)[1].notes] == [r"a\x00b\u202e"]

@@ -18,6 +18,7 @@ from roaming_ocpi.cdrs.saying import VERSIONS, Speaker
 from tariffs.adjustments.adjustment import IdleGrace, QuantityTax, Surcharge
 from tariffs.adjustments.shared import PeriodCap
 from tariffs.model.policy import RoundingUnit
+from tariffs.model.price_series import PriceSeries
 from tariffs.model.tariff import (
     Dimension,
     PriceLimit,
@@ -50,6 +51,20 @@ def with_element(found: Tariff, **restrictions: Any) -> Tariff:  # noqa: ANN401 
     return replace(found, elements=(cheap, *found.elements))
 
 
+def following_a_series(found: Tariff) -> Tariff:
+    """Return *found* with an exchange's prices of each quarter of an hour on top."""
+    series = PriceSeries(
+        name="spot",
+        minutes=15,
+        prices=tuple(
+            (NOON + timedelta(minutes=15 * n), Decimal(n + 1).scaleb(-1)) for n in range(8)
+        ),
+    )
+    follows = tuple(replace(each, series=True) for each in found.elements[0].price_components)
+    element = replace(found.elements[0], price_components=follows)
+    return replace(found, elements=(element,), price_series=series)
+
+
 # Of each case: how 2.3.0, 2.2.1 and 2.1.1 say it.
 TABLE = [
     pytest.param(PLAIN, (TARIFF, TARIFF, TARIFF), id="a price per kWh"),
@@ -69,6 +84,17 @@ TABLE = [
         (TARIFF, TARIFF, TARIFF),
         id="the first kWh cheaper",
     ),
+    pytest.param(
+        with_element(PLAIN, min_power=Decimal(5)),
+        (PRICES, PRICES, FLAT),
+        id="a price by power, which was measured between readings",
+    ),
+    pytest.param(
+        with_element(PLAIN, holidays=(NOON.date(),)),
+        (TARIFF, TARIFF, TARIFF),
+        id="a holiday, which is a date to OCPI",
+    ),
+    pytest.param(following_a_series(PLAIN), (PRICES, PRICES, FLAT), id="the prices of an exchange"),
     pytest.param(
         with_element(PLAIN, season_start="11-01", season_end="12-01"),
         (PRICES, PRICES, FLAT),
