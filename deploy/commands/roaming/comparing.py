@@ -21,10 +21,11 @@ from deploy.running.opening import opened
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from deploy.settings import Settings
     from roaming_ocpi.settlement.completeness.comparing import CompletenessReport
     from roaming_ocpi.settlement.completeness.listed_cdr import ListedCdr
-    from roaming_ocpi.settlement.completeness.our_list import ListedPeriod
-    from roaming_ocpi.settlement.invoices.reconciling import InvoiceLine, InvoiceReconciliation
+    from roaming_ocpi.settlement.completeness.our_list import ComparedPeriod
+    from roaming_ocpi.settlement.invoices.reconciling import InvoicedCdr, InvoiceReconciliation
 
 _SUMS: Final = {
     "issuer": "left",
@@ -111,13 +112,6 @@ def audit(
         limit: Show at most so many differences.
         folder: Where.
     """
-    import asyncio
-
-    from deploy.commands.roaming.pulled import pull_list
-    from ledger.database import dsn_of
-    from roaming_ocpi.settlement.completeness.comparing import their_list
-    from roaming_ocpi.settlement.completeness.list_files import LineProblems, read_lines
-    from roaming_ocpi.settlement.completeness.listed_cdr import listed_cdr
     from roaming_ocpi.settlement.completeness.our_list import our_list
 
     if to <= from_:
@@ -131,17 +125,7 @@ def audit(
         period = _period(connection, party, from_, to)
         if files.write:
             _write_list(files.write, our_list(connection, period))
-        problems = LineProblems()
-        if files.pull:
-            period = period._replace(only=party)
-        with their_list(connection, period) as table:
-            if files.theirs:
-                with _file(files.theirs) as file:
-                    table.take(read_lines(file, listed_cdr, problems), problems)
-            if files.pull:
-                since = dsn_of(connection), party, period.starts_at
-                asyncio.run(pull_list(settings, *since, table.take, problems))
-            report = table.compared(problems, limit=limit)
+        report = _compared(connection, settings, period, files, limit)
     is_compared = files.pull or files.theirs is not None
     if folder.json:
         print_json(_for_machines(report) if is_compared else {"sums": report.sums})
@@ -200,12 +184,40 @@ def reconcile(
     return 0 if found.is_right else 1
 
 
-def _period(connection: Connection[Any], party: str, from_: date, to: date) -> ListedPeriod:
+def _compared(
+    connection: Connection[Any],
+    settings: Settings,
+    period: ComparedPeriod,
+    files: ListFiles,
+    limit: int,
+) -> CompletenessReport:
+    import asyncio
+
+    from deploy.commands.roaming.pulled import pull_list
+    from ledger.database import dsn_of
+    from roaming_ocpi.settlement.completeness.comparing import their_list
+    from roaming_ocpi.settlement.completeness.list_files import LineProblems, read_lines
+    from roaming_ocpi.settlement.completeness.listed_cdr import listed_cdr
+
+    problems = LineProblems()
+    if files.pull:
+        period = period._replace(only=period.party)
+    with their_list(connection, period) as table:
+        if files.theirs:
+            with _file(files.theirs) as file:
+                table.take(read_lines(file, listed_cdr, problems), problems)
+        if files.pull:
+            since = dsn_of(connection), period.party, period.starts_at
+            asyncio.run(pull_list(settings, *since, table.take, problems))
+        return table.compared(problems, limit=limit)
+
+
+def _period(connection: Connection[Any], party: str, from_: date, to: date) -> ComparedPeriod:
     from ledger.declared.declarations import Kind
     from ledger.declared.store import load_declarations
     from ledger.desk.settling.refusals import UndeclaredPartnerError
     from ledger.master_data.legal_entities import LegalEntity
-    from roaming_ocpi.settlement.completeness.our_list import ListedPeriod
+    from roaming_ocpi.settlement.completeness.our_list import ComparedPeriod
 
     declared = load_declarations(connection)
     if not declared.history(Kind.PARTNER, party):
@@ -217,7 +229,7 @@ def _period(connection: Connection[Any], party: str, from_: date, to: date) -> L
         if isinstance(row.entity, LegalEntity) and row.entity.party
     }
     starts, ends = (datetime.combine(day, time(), UTC) for day in (from_, to))
-    return ListedPeriod(party, starts, ends, issuers)
+    return ComparedPeriod(party, starts, ends, issuers)
 
 
 def _invoiced(connection: Connection[Any], party: str, month: str, totals: InvoiceTotals) -> Any:  # noqa: ANN401
@@ -232,8 +244,8 @@ def _invoiced(connection: Connection[Any], party: str, month: str, totals: Invoi
     return InvoicedMonth(party, month, ends_at, currency, totals.total)
 
 
-def _record_lines(connection: Connection[Any], party: str, record: str) -> Iterator[InvoiceLine]:
-    from roaming_ocpi.settlement.invoices.reconciling import InvoiceLine
+def _record_lines(connection: Connection[Any], party: str, record: str) -> Iterator[InvoicedCdr]:
+    from roaming_ocpi.settlement.invoices.reconciling import InvoicedCdr
     from roaming_ocpi.settlement.invoices.records import records_named
 
     found = records_named(connection, party, record)
@@ -242,7 +254,7 @@ def _record_lines(connection: Connection[Any], party: str, record: str) -> Itera
         raise DeployError(message)
     for each in found:
         for cdr_id in each.cdrs:
-            yield InvoiceLine(cdr_id)
+            yield InvoicedCdr(cdr_id)
 
 
 def _write_list(path: Path, cdrs: Iterable[ListedCdr]) -> None:

@@ -35,7 +35,7 @@ def contest(
     """Record that *party* contests a CDR of ours, or does so no longer; until then it waits.
 
     Raises:
-        UnknownCdrError: If no such CDR was made for it.
+        UnsentCdrError: If no such CDR was made for it.
         SettledCdrError: If it stands in a settlement.
         ReasonlessDisputeError: If no reason is given.
     """
@@ -43,13 +43,13 @@ def contest(
         raise ReasonlessDisputeError(party)
     found = connection.execute(_FIND, (party, cdr_id)).fetchone()
     if found is None:
-        raise UnknownCdrError(party, cdr_id)
+        raise UnsentCdrError(party, cdr_id)
     if found[0] is not None:
         raise SettledCdrError(cdr_id, found[0])
     connection.execute(_SAY, (party, cdr_id, is_contested, at, by, reason))
 
 
-class UnknownCdrError(LedgerError):
+class UnsentCdrError(LedgerError):
     """No such CDR was made for a partner."""
 
     def __init__(self, party: str, cdr_id: str) -> None:

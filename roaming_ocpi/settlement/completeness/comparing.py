@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 
 from roaming_ocpi.settlement.completeness.list_files import LineProblems
 from roaming_ocpi.settlement.completeness.listed_cdr import ListedCdr
-from roaming_ocpi.settlement.completeness.our_list import OUR_ROWS, ListedPeriod
+from roaming_ocpi.settlement.completeness.our_list import OUR_ROWS, ComparedPeriod
 
 _MAKE: LiteralString = """
 CREATE TEMP TABLE told_cdr (
@@ -157,7 +157,7 @@ class CompletenessReport(msgspec.Struct, frozen=True, kw_only=True):
 class TheirList:
     """A partner's list while it is taken in."""
 
-    def __init__(self, connection: Connection[Any], period: ListedPeriod) -> None:
+    def __init__(self, connection: Connection[Any], period: ComparedPeriod) -> None:
         self._connection, self._period = connection, period
         self._known = {period.party, *period.issuers.values()}
         connection.execute(_MAKE)
@@ -210,7 +210,7 @@ class TheirList:
 
 
 @contextmanager
-def their_list(connection: Connection[Any], period: ListedPeriod) -> Iterator[TheirList]:
+def their_list(connection: Connection[Any], period: ComparedPeriod) -> Iterator[TheirList]:
     """Yield where a partner's list of *period* is taken in; it is gone afterwards."""
     with connection.transaction(force_rollback=True):
         yield TheirList(connection, period)

@@ -18,7 +18,7 @@ import msgspec
 from roaming_ocpi.settlement.completeness.listed_cdr import (
     COLUMNS,
     ListedCdr,
-    UnfitLineError,
+    UnfitRowError,
 )
 from tariffs.ocpi.documents import OcpiError, RepeatedKeys, decode_json
 from tariffs.phrases.printable import csv_text
@@ -86,7 +86,7 @@ def read_lines(
     for number, row in rows(lines, problems):
         try:
             yield number, read(row)
-        except UnfitLineError as error:
+        except UnfitRowError as error:
             problems.add(number, str(error))
 
 

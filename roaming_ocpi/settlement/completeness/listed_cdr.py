@@ -72,7 +72,7 @@ class ListedCdr(NamedTuple):
         return (*said, sha256("\n".join(said).encode()).hexdigest())
 
 
-class UnfitLineError(RoamingError):
+class UnfitRowError(RoamingError):
     """A line of a list, or of an invoice, that says nothing that can be compared."""
 
     def __init__(self, *, column: str, why: str) -> None:
@@ -86,11 +86,11 @@ def listed_cdr(said: Mapping[str, Any]) -> ListedCdr:
     A credit whose amounts are above 0 is read as taking them back: partners differ in that.
 
     Raises:
-        UnfitLineError: If something is missing, or cannot be; or its hash is not that of the rest.
+        UnfitRowError: If something is missing, or cannot be; or its hash is not that of the rest.
     """
     kind = _text(said, "kind", is_optional=True) or "cdr"
     if kind not in _KINDS:
-        raise UnfitLineError(column="kind", why=f"{_shown(kind)} is neither cdr nor credit")
+        raise UnfitRowError(column="kind", why=f"{_shown(kind)} is neither cdr nor credit")
     net, tax = number_in(said, "net"), optional(said, "tax", number_in)
     energy = number_in(said, "energy_kwh")
     is_credit = kind == "credit"
@@ -109,7 +109,7 @@ def listed_cdr(said: Mapping[str, Any]) -> ListedCdr:
     )
     told = _text(said, "sha256", is_optional=True)
     if told is not None and told.lower() != found.texts()[-1]:
-        raise UnfitLineError(
+        raise UnfitRowError(
             column="sha256", why="it is not that of the other columns: the line was changed"
         )
     return found
@@ -129,12 +129,12 @@ def number_in(said: Mapping[str, Any], key: str) -> Decimal:
         try:
             return read_number(value.strip())
         except BadNumberError as error:
-            raise UnfitLineError(column=key, why=str(error)) from None
+            raise UnfitRowError(column=key, why=str(error)) from None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise UnfitLineError(column=key, why=f"{_shown(value)} is not a number")
+        raise UnfitRowError(column=key, why=f"{_shown(value)} is not a number")
     number = Decimal(value)
     if not is_sane(number):
-        raise UnfitLineError(column=key, why="not a finite number of reasonable size")
+        raise UnfitRowError(column=key, why="not a finite number of reasonable size")
     return plain(number)
 
 
@@ -144,7 +144,7 @@ def currency_in(said: Mapping[str, Any]) -> str:
     try:
         currency_exponent(text)
     except UnknownCurrencyError:
-        raise UnfitLineError(column="currency", why=f"{_shown(text)} is none of ISO 4217") from None
+        raise UnfitRowError(column="currency", why=f"{_shown(text)} is none of ISO 4217") from None
     return text
 
 
@@ -165,7 +165,7 @@ def _issuer(said: Mapping[str, Any]) -> str:
     try:
         check_party(text)
     except BadPartyError:
-        raise UnfitLineError(
+        raise UnfitRowError(
             column="issuer", why=f"{_shown(text)} is no party like DE-ABC"
         ) from None
     return text
@@ -176,25 +176,23 @@ def _text(said: Mapping[str, Any], key: str, *, is_optional: bool = False) -> st
     if value is None or value == "":
         if is_optional:
             return None
-        raise UnfitLineError(column=key, why="is missing")
+        raise UnfitRowError(column=key, why="is missing")
     if not isinstance(value, str):
-        raise UnfitLineError(column=key, why=f"{_shown(value)} is not a text")
+        raise UnfitRowError(column=key, why=f"{_shown(value)} is not a text")
     if not _ID.fullmatch(value):
-        raise UnfitLineError(
-            column=key, why=f"not 1 to {ID_MAX} letters, digits and signs of ASCII"
-        )
+        raise UnfitRowError(column=key, why=f"not 1 to {ID_MAX} letters, digits and signs of ASCII")
     return value
 
 
 def _moment(said: Mapping[str, Any], key: str) -> datetime:
     value = said.get(key)
     if not isinstance(value, str) or not value:
-        raise UnfitLineError(column=key, why=f"{_shown(value)} is not a date and time")
+        raise UnfitRowError(column=key, why=f"{_shown(value)} is not a date and time")
     try:
         moment = datetime.fromisoformat(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UnfitLineError(column=key, why=f"{_shown(value)} is not a date and time") from None
+        raise UnfitRowError(column=key, why=f"{_shown(value)} is not a date and time") from None
 
 
 def _shown(value: object) -> str:

@@ -50,7 +50,7 @@ ORDER BY issuer, cdr_key
 """
 
 
-class ListedPeriod(NamedTuple):
+class ComparedPeriod(NamedTuple):
     """With whom, and from which end of a session to which (that one not included).
 
     `issuers` are the parties that our legal entities are to partners. `only`: the CDRs of that
@@ -77,7 +77,7 @@ class ListedPeriod(NamedTuple):
         }
 
 
-def our_list(connection: Connection[Any], period: ListedPeriod) -> Iterator[ListedCdr]:
+def our_list(connection: Connection[Any], period: ComparedPeriod) -> Iterator[ListedCdr]:
     """Yield our side of *period*, by issuer and id, in flat memory."""
     query = sql.SQL(_LIST).format(rows=sql.SQL(OUR_ROWS))
     with (

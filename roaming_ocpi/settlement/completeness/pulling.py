@@ -17,7 +17,7 @@ from roaming_ocpi.registration.link import Link
 from roaming_ocpi.settlement.completeness.list_files import LineProblems
 from roaming_ocpi.settlement.completeness.listed_cdr import (
     ListedCdr,
-    UnfitLineError,
+    UnfitRowError,
     listed_cdr,
     moment_text,
 )
@@ -51,7 +51,7 @@ async def pulled_cdrs(
             number += 1
             try:
                 found.append((number, pulled_cdr(each, link.partner)))
-            except (UnfitLineError, OcpiError, BadPartyError) as error:
+            except (UnfitRowError, OcpiError, BadPartyError) as error:
                 problems.add(number, str(error))
         yield found
 
@@ -60,7 +60,7 @@ def pulled_cdr(tree: object, partner: str) -> ListedCdr:
     """Return what a CDR of any version says of itself; older ones do not name their party.
 
     Raises:
-        UnfitLineError, OcpiError, BadPartyError: If it says nothing that can be compared.
+        UnfitRowError, OcpiError, BadPartyError: If it says nothing that can be compared.
     """
     notes: list[Note] = []
     fields = JsonFields(tree, "", notes)

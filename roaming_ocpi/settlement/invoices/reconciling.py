@@ -99,7 +99,7 @@ FROM held_against
 """
 
 
-class InvoiceLine(NamedTuple):
+class InvoicedCdr(NamedTuple):
     """What an invoice says of a CDR; None: nothing."""
 
     cdr_id: str
@@ -163,13 +163,13 @@ class InvoiceReconciliation(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.found or self.unread) and self.is_total_right is not False
 
 
-def invoice_line(said: Mapping[str, Any]) -> InvoiceLine:
+def invoice_line(said: Mapping[str, Any]) -> InvoicedCdr:
     """Return what a line of an invoice *said*: its CDR, its net, and kWh and currency if it does.
 
     Raises:
-        UnfitLineError: If something is missing, or cannot be.
+        UnfitRowError: If something is missing, or cannot be.
     """
-    return InvoiceLine(
+    return InvoicedCdr(
         cdr_id=cdr_id_in(said),
         currency=optional(said, "currency", lambda values, _: currency_in(values)),
         energy_kwh=optional(said, "energy_kwh", number_in),
@@ -180,7 +180,7 @@ def invoice_line(said: Mapping[str, Any]) -> InvoiceLine:
 def reconcile(
     connection: Connection[Any],
     invoiced: InvoicedMonth,
-    lines: Iterable[tuple[int, InvoiceLine]],
+    lines: Iterable[tuple[int, InvoicedCdr]],
     problems: LineProblems,
     *,
     limit: int,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from ledger.desk.settling.refusals import (
     ReasonlessDisputeError,
     UndeclaredPartnerError,
 )
+from ledger.errors import LedgerError
 from ledger.settlements.record import ChangedSettlementError, IllegalSettlementMoveError
 from tests.ledger.settlements.partner_cdrs import (
     IN_APRIL,
@@ -268,6 +270,63 @@ def test_nothing_and_the_implausible_are_not_agreed_to(database: str) -> None:
 
         with pytest.raises(ImplausibleSettlementError):
             agree(desk)
+
+
+def test_a_partner_of_the_oldest_version_gets_corrections_by_the_settlement(
+    database: str,
+) -> None:
+    with desk_of(database) as (connection, desk):
+        connection.execute(
+            "INSERT INTO roaming_link (partner, state, our_party, version, sealed, changed_at)"
+            " VALUES (%s, 'registered', 'DE-HBC', '2.1.1', '', now())",
+            (PARTNER,),
+        )
+        sent_cdr(connection, "A", 1000)
+        sent_cdr(connection, "A-", -1000, kind="credit", credits="A", revision=2)
+        sent_cdr(connection, "A2", 800, session_id="s-A", revision=2)
+
+        side = agree(desk).settlement.sent
+
+        assert [(each.code, each.count, each.net) for each in side.lines[:2]] == [
+            ("cdrs", 1, Decimal(10)),
+            ("corrections", 2, Decimal(-2)),
+        ]
+
+
+def test_what_is_agreed_after_a_month_closed_stands_in_the_next_open_one(database: str) -> None:
+    with desk_of(database) as (connection, desk):
+        sent_cdr(connection, "A", 1000)
+        connection.execute(
+            "INSERT INTO period_mark (partition, legal_entity, number, month, act, position)"
+            " VALUES (-1, 'watt', 1, '2026-03', 'close', 0)"
+        )
+
+        agree(desk)
+
+        rows = connection.execute("SELECT DISTINCT original_period, period FROM journal_entry")
+        assert rows.fetchall() == [(MARCH, APRIL)]
+
+
+def test_two_who_agree_at_once_settle_once(database: str) -> None:
+    with desk_of(database) as (connection, desk):
+        sent_cdr(connection, "A", 1000)
+        declared = declare_partner(database)
+
+        def try_it(_: int) -> str:
+            with connect(database) as other, settlement_desk(other, declared) as second:
+                try:
+                    return agree(second).record.number
+                except LedgerError as error:
+                    return type(error).__name__
+
+        with ThreadPoolExecutor(4) as pool:
+            came = sorted(pool.map(try_it, range(4)))
+
+        assert came[-1] == "WL-RS-2026-000001"
+        assert set(came[:-1]) <= {"IllegalSettlementMoveError", "ContendedSettlementError"}
+        assert desk.scopes(PARTNER, MARCH)
+        counted = connection.execute("SELECT count(*) FROM partner_settlement").fetchone()
+        assert counted == (1,)
 
 
 def _rated(

@@ -13,7 +13,7 @@ from ledger.database import connect
 from roaming_ocpi.settlement.completeness.comparing import CompletenessReport, their_list
 from roaming_ocpi.settlement.completeness.list_files import LineProblems
 from roaming_ocpi.settlement.completeness.listed_cdr import ListedCdr
-from roaming_ocpi.settlement.completeness.our_list import ListedPeriod, our_list
+from roaming_ocpi.settlement.completeness.our_list import ComparedPeriod, our_list
 from tests.ledger.settlements.partner_cdrs import (
     ENTITY,
     IN_MARCH,
@@ -23,7 +23,7 @@ from tests.ledger.settlements.partner_cdrs import (
     sent_cdr,
 )
 
-PERIOD = ListedPeriod(
+PERIOD = ComparedPeriod(
     PARTNER,
     datetime(2026, 3, 1, tzinfo=UTC),
     datetime(2026, 4, 1, tzinfo=UTC),
@@ -43,7 +43,7 @@ def books(database: str) -> Iterator[Connection[Any]]:
 
 
 def compare(
-    connection: Connection[Any], theirs: Iterable[ListedCdr], period: ListedPeriod = PERIOD
+    connection: Connection[Any], theirs: Iterable[ListedCdr], period: ComparedPeriod = PERIOD
 ) -> CompletenessReport:
     problems = LineProblems()
     with their_list(connection, period) as table:

@@ -11,10 +11,10 @@ from psycopg import Connection
 from ledger.database import connect
 from ledger.desk.settling.desk import settlement_desk
 from roaming_ocpi.settlement.completeness.list_files import LineProblems
-from roaming_ocpi.settlement.completeness.listed_cdr import UnfitLineError
+from roaming_ocpi.settlement.completeness.listed_cdr import UnfitRowError
 from roaming_ocpi.settlement.invoices.reconciling import (
+    InvoicedCdr,
     InvoicedMonth,
-    InvoiceLine,
     InvoiceReconciliation,
     invoice_line,
     reconcile,
@@ -30,9 +30,9 @@ from tests.ledger.settlements.partner_cdrs import (
 MARCH_ENDS = datetime(2026, 3, 31, 22, tzinfo=UTC)
 INVOICE = InvoicedMonth(PARTNER, MARCH, MARCH_ENDS, "EUR")
 A, B, CREDIT = (
-    InvoiceLine("A", "EUR", Decimal(10), Decimal("4.00")),
-    InvoiceLine("B", "EUR", Decimal(10), Decimal("6.00")),
-    InvoiceLine("B-", "EUR", Decimal(10), Decimal("6.00")),
+    InvoicedCdr("A", "EUR", Decimal(10), Decimal("4.00")),
+    InvoicedCdr("B", "EUR", Decimal(10), Decimal("6.00")),
+    InvoicedCdr("B-", "EUR", Decimal(10), Decimal("6.00")),
 )
 
 
@@ -49,7 +49,7 @@ def books(database: str) -> Iterator[Connection[Any]]:
 
 
 def held(
-    connection: Connection[Any], *lines: InvoiceLine, invoice: InvoicedMonth = INVOICE
+    connection: Connection[Any], *lines: InvoicedCdr, invoice: InvoicedMonth = INVOICE
 ) -> InvoiceReconciliation:
     return reconcile(connection, invoice, enumerate(lines, 2), LineProblems(), limit=10)
 
@@ -79,7 +79,7 @@ def test_an_invoice_of_exactly_our_cdrs_is_right(books: Connection[Any]) -> None
     ],
 )
 def test_a_line_that_says_otherwise_is_found(
-    books: Connection[Any], line: InvoiceLine, code: str
+    books: Connection[Any], line: InvoicedCdr, code: str
 ) -> None:
     found = held(books, A, line, CREDIT)
 
@@ -88,7 +88,7 @@ def test_a_line_that_says_otherwise_is_found(
 
 
 def test_what_we_do_not_know_or_dispute_is_not_paid(books: Connection[Any]) -> None:
-    ghost = InvoiceLine("ghost", "EUR", Decimal(1), Decimal(100))
+    ghost = InvoicedCdr("ghost", "EUR", Decimal(1), Decimal(100))
 
     found = held(books, A, B, CREDIT, ghost, B._replace(cdr_id="D", net=Decimal(9)))
 
@@ -158,5 +158,5 @@ def test_a_line_says_at_least_its_cdr_and_net() -> None:
         None,
         Decimal("1.5"),
     )
-    with pytest.raises(UnfitLineError, match="net"):
+    with pytest.raises(UnfitRowError, match="net"):
         invoice_line({"cdr_id": "A"})
