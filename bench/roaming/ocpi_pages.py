@@ -28,7 +28,6 @@ from litestar import Litestar, get
 from litestar.types import ControllerRouterHandler
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
-from roaming_ocpi.cdrs.telling.sender import cdrs_module
 
 from bench.peers.machine import core_for_the_server
 from bench.peers.servers import Task, answer_until_stopped, pin, server_process
@@ -39,6 +38,7 @@ from deploy.postgres.embedded import EmbeddedPostgres
 from ledger.database import connect, connect_options
 from ledger.declared.declarations import Declarations
 from ledger.log.event_log import LineWriter
+from roaming_ocpi.cdrs.telling.sender import cdrs_module
 from roaming_ocpi.client.asking import PartnerClient
 from roaming_ocpi.server.app import ocpi_routes
 from roaming_ocpi.server.audit import CallAudit
