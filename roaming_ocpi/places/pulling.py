@@ -71,18 +71,18 @@ ON CONFLICT (partner, module) DO UPDATE SET pulled_at = excluded.pulled_at,
 """
 
 
-class PulledList(NamedTuple):
+class ReadList(NamedTuple):
     """What came of reading a list: how many were taken, how many not, and why the first was not."""
 
     taken: int = 0
     refused: int = 0
     trouble: str | None = None
 
-    def plus(self, error: str | None) -> PulledList:
+    def plus(self, error: str | None) -> ReadList:
         """Return it with one object more."""
         if error is None:
             return self._replace(taken=self.taken + 1)
-        return PulledList(self.taken, self.refused + 1, self.trouble or error[:_TROUBLE_MAX])
+        return ReadList(self.taken, self.refused + 1, self.trouble or error[:_TROUBLE_MAX])
 
 
 class PartnerListReader:
@@ -115,7 +115,7 @@ class PartnerListReader:
             elif isinstance(result, BaseException):
                 raise result
 
-    async def read(self, link: Link) -> Mapping[ModuleId, PulledList]:
+    async def read(self, link: Link) -> Mapping[ModuleId, ReadList]:
         """Read the lists of one partner that are due."""
         now, declared = self._resources.now(), await self._resources.declared()
         partner = declared.partner(link.partner, now)
@@ -127,7 +127,7 @@ class PartnerListReader:
         async with self._at_once:
             return await self._read_due(link, _parties(declared, link, now))
 
-    async def _read_due(self, link: Link, parties: frozenset[str]) -> Mapping[ModuleId, PulledList]:
+    async def _read_due(self, link: Link, parties: frozenset[str]) -> Mapping[ModuleId, ReadList]:
         found = {}
         for module, take in _TAKES.items():
             url = link.endpoints.get((module, InterfaceRole.SENDER))
@@ -144,7 +144,7 @@ class PartnerListReader:
 
     async def _read(
         self, link: Link, module: ModuleId, url: str, take: _Take, parties: frozenset[str]
-    ) -> PulledList | None:
+    ) -> ReadList | None:
         """Read one list, from where it was read last; None: it is not due."""
         database, now = self._resources.database, self._resources.now()
         async with database.connection() as connection:
@@ -153,7 +153,7 @@ class PartnerListReader:
         if row is not None and row[0] + EVERY > now:
             return None
         query = None if row is None else {"date_from": wire_moment(row[0] - OVERLAP)}
-        read = PulledList()
+        read = ReadList()
         async for page in self._resources.client.pages(link, url, query=query):
             async with database.connection() as connection:
                 for each in page:

@@ -17,7 +17,7 @@ from ledger.master_data.partners import PartnerRole
 from ledger.master_data.tariff_versions import published
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.places.partner_tariffs import partner_tariff_at
-from roaming_ocpi.places.pulling import PartnerListReader, PulledList
+from roaming_ocpi.places.pulling import PartnerListReader, ReadList
 from roaming_ocpi.registration.link import Link, LinkState
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from roaming_ocpi.wire.walls import encoded
@@ -91,9 +91,9 @@ async def test_all_of_a_list_is_read_once_and_then_what_changed(
         )
         later = await both.reader.read(both.link)
 
-    assert first == {ModuleId.TARIFFS: PulledList(1), ModuleId.LOCATIONS: PulledList(5)}
+    assert first == {ModuleId.TARIFFS: ReadList(1), ModuleId.LOCATIONS: ReadList(5)}
     assert again == {}
-    assert later == {ModuleId.TARIFFS: PulledList(1), ModuleId.LOCATIONS: PulledList(1)}
+    assert later == {ModuleId.TARIFFS: ReadList(1), ModuleId.LOCATIONS: ReadList(1)}
     assert kept(database) == ["harbour", "s0", "s1", "s2", "s3"]
     with connect(database) as connection:
         found = [
