@@ -37,7 +37,7 @@ from tests.roaming_ocpi.sessions.partners_drivers import PARTNERS_TOKEN
 
 ONE, TWO = "CS-OLD-1", "CS-OLD-2"
 PLAIN = "CS-OLD-1/7/20260302T070000Z"
-LOST = "CS-OLD-2/9/20260302T070500Z"
+LOST = "CS-OLD-2/9/20260302T081000Z"
 WAIT_SECONDS = 60
 
 
@@ -58,8 +58,8 @@ async def test_sessions_cdrs_and_credits_reach_the_emsp_through_kills_and_outage
         database, other_database, tmp_path, versions=versions, skew_s=-420
     ) as pair:
         # Two drivers begin; the eMSP is told while they charge.
-        begun = [start16(ONE, 0, 7, PARTNERS_TOKEN, 0), start16(TWO, 5, 9, PARTNERS_TOKEN, 0)]
-        more = [meter16(ONE, 30, 7, 2_000), meter16(TWO, 30, 9, 4_000)]
+        begun = [start16(ONE, 0, 7, PARTNERS_TOKEN, 0), start16(TWO, 70, 9, PARTNERS_TOKEN, 0)]
+        more = [meter16(ONE, 30, 7, 2_000), meter16(TWO, 95, 9, 4_000)]
         await asyncio.to_thread(go_on, database, [*begun, *more])
         await until(lambda: len(told_sessions(other_database)) == 2, WAIT_SECONDS)
         statuses = {each["status"] for each in told_sessions(other_database)}
@@ -81,11 +81,14 @@ async def test_sessions_cdrs_and_credits_reach_the_emsp_through_kills_and_outage
         await settled(pair, cdrs=2, credits_=0)
 
         # Its stop comes late after all: credit and replacement.
-        await asyncio.to_thread(go_on, database, [stop16(TWO, 90, 9, 9_000, received=2100)])
+        await asyncio.to_thread(go_on, database, [stop16(TWO, 150, 9, 9_000, received=2100)])
         await settled(pair, cdrs=3, credits_=1)
+        await until(lambda: len(rows(other_database, JUDGED)) == 4, WAIT_SECONDS)
         listed = await pulled(pair, ModuleId.CDRS)
         running = await pulled(pair, ModuleId.SESSIONS)
 
+    kinds = ("cdr", "cdr", "credit", "cdr")
+    assert rows(other_database, JUDGED) == [(kind, "accepted", []) for kind in kinds]
     heard = heard_lines(other_database)
     pushed = {each["id"]: each for what, each in heard if what.startswith("cdrs")}
     assert {each["id"]: each for each in listed} == pushed
@@ -110,11 +113,11 @@ async def test_with_a_partner_of_2_1_1_corrections_stand_on_the_statement(
     version = declare_cpo(database)
     go_on(database, list(everywhere(version, -1)))
     async with registered_pair(database, other_database, tmp_path, versions=("2.1.1",)) as pair:
-        begun = [start16(TWO, 5, 9, PARTNERS_TOKEN, 0), meter16(TWO, 30, 9, 4_000)]
+        begun = [start16(TWO, 70, 9, PARTNERS_TOKEN, 0), meter16(TWO, 95, 9, 4_000)]
         lost = [*begun, *tick(2000), *everywhere(version, 2001), choose(LOST, "release", 2002)]
         await asyncio.to_thread(go_on, database, lost)
         await settled(pair, cdrs=1, credits_=0)
-        await asyncio.to_thread(go_on, database, [stop16(TWO, 90, 9, 9_000, received=2100)])
+        await asyncio.to_thread(go_on, database, [stop16(TWO, 150, 9, 9_000, received=2100)])
         await until(lambda: rows(database, WITHHELD) == [(2,)], WAIT_SECONDS)
 
     [(only, net)] = [(each["id"], net_of(each)) for each in taken_cdrs(other_database)]
@@ -123,6 +126,7 @@ async def test_with_a_partner_of_2_1_1_corrections_stand_on_the_statement(
     assert pair.sent()[:2] == (2, 1)
 
 
+JUDGED = "SELECT kind, verdict, codes FROM partner_cdr ORDER BY position, line"
 WITHHELD = "SELECT count(*) FROM outgoing_attempt WHERE came_of_it = 'withheld'"
 ORDER = ((1, "cdr"), (2, "credit"), (2, "cdr"))
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,9 @@ from ledger.log.envelope import PartnerMessage, decode_lines
 from ledger.log.postgres import PostgresEventLog
 from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.partners import Partner, PartnerRole
-from ledger.persons.store import opened_messages
+from ledger.master_data.tokens import Token
+from ledger.persons.holders import token_holder
+from ledger.persons.store import find_or_make, opened_messages
 from roaming_ocpi.client.http import HttpPartnerClient
 from roaming_ocpi.registration.handshake import Handshaker
 from roaming_ocpi.registration.links import link_of
@@ -33,8 +35,8 @@ from roaming_ocpi.registration.sending import register
 from roaming_ocpi.registration.store import INVITATION_HOURS, invite, new_token
 from roaming_ocpi.wire.modules import InterfaceRole, ModuleId
 from tariffs.ocpi.documents import decode_json
-from tests.charging_day import PARTITIONS
-from tests.roaming_ocpi.sessions.partners_drivers import TNM, declare_partners
+from tests.charging_day import PARTITIONS, at, everywhere, write_log
+from tests.roaming_ocpi.sessions.partners_drivers import PARTNERS_TOKEN, TNM, declare_partners
 from tests.tree import ROOT
 
 CPO = "DE-HBC"
@@ -177,8 +179,10 @@ async def registered_pair(
     cpo_dsn: str, emsp_dsn: str, data: Path, *, versions: tuple[str, ...] = (), skew_s: int = 0
 ) -> AsyncIterator[Pair]:
     """Run both and register the eMSP with the CPO; whatever still runs is ended."""
-    cpo = RoamingInstance(CPO, cpo_dsn, data / "cpo", free_port())
-    emsp = RoamingInstance(TNM, emsp_dsn, data / "emsp", free_port(), skew_s)
+    # It is the day of the sessions: what comes months later would be a dispute.
+    back_s = round((at(600) - now()).total_seconds())
+    cpo = RoamingInstance(CPO, cpo_dsn, data / "cpo", free_port(), back_s)
+    emsp = RoamingInstance(TNM, emsp_dsn, data / "emsp", free_port(), back_s + skew_s)
     declare_emsp(emsp_dsn, versions)
     pair = Pair(cpo, emsp)
     try:
@@ -207,8 +211,13 @@ def declare_emsp(dsn: str, versions: tuple[str, ...]) -> None:
         Change(kind=Kind.LEGAL_ENTITY, key="tnm", entity=us),
         Change(kind=Kind.PARTNER, key=CPO, entity=them),
     ]
+    driver = token_holder(PARTNERS_TOKEN)
+    assert driver is not None
     with connect(dsn) as connection:
-        declare(connection, changes, by="test", at=now() - timedelta(days=1))
+        [subject] = find_or_make(connection, [driver]).values()
+        changes.append(Change(kind=Kind.TOKEN, key=subject.id, entity=Token()))
+        version = declare(connection, changes, by="test", at=at(-60))
+    write_log(dsn, list(everywhere(version, -59)))
 
 
 async def _register(pair: Pair) -> None:
