@@ -157,36 +157,55 @@ class PartnerSide:
         if request.method == "OPTIONS":
             return enveloped(Reply(), self._resources.now(), {**headers, **_allow(there.by_method)})
         async with self._lanes.enter(caller.partner):
-            query = request.query()
-            page = page_asked(query) if found.route.is_list else None
-            body, text = await request.body()
-            if body is None and found.route.has_body:
-                message = "a JSON body is wanted"
-                raise OcpiRefusedError.invalid(message)
-            _check_writes(caller, found, there.path, body)
-            call = PartnerCall(
-                caller=caller,
-                version=found.version,
-                path=there.path,
-                query=query,
-                body=body,
-                text=text,
-                now=self._resources.now(),
-                page=page,
-                token=token,
-                from_party=routes.from_party,
-            )
-            if caller.is_fresh and not _is_handshake(found):
-                # A partner that uses its token has kept it: the one before holds no more.
-                await self._prove(token)
-                self._callers.forget()
-            reply = await found.route.handle(call)
-            if _module_of(found) == ModuleId.CREDENTIALS:
-                self._callers.forget()
+            call = await self._call(request, there.path, found, caller, token)
+            call = call._replace(from_party=routes.from_party)
+            reply = await self._served(found, call)
             if reply.page is not None:
                 url = self._resources.address + request.target[len(PREFIX) :]
-                headers.update(page_headers(reply.page, query, url))
+                headers.update(page_headers(reply.page, call.query, url))
             return enveloped(reply, call.now, headers)
+
+    async def _call(
+        self,
+        request: WireRequest,
+        path: Mapping[str, str],
+        found: OfferedRoute,
+        caller: Caller,
+        token: str,
+    ) -> PartnerCall:
+        """Return the request as its module gets it.
+
+        Raises:
+            OcpiRefusedError: If its query or body cannot be taken, or is another party's.
+        """
+        query = request.query()
+        page = page_asked(query) if found.route.is_list else None
+        body, text = await request.body()
+        if body is None and found.route.has_body:
+            message = "a JSON body is wanted"
+            raise OcpiRefusedError.invalid(message)
+        _check_writes(caller, found, path, body)
+        return PartnerCall(
+            caller=caller,
+            version=found.version,
+            path=path,
+            query=query,
+            body=body,
+            text=text,
+            now=self._resources.now(),
+            page=page,
+            token=token,
+        )
+
+    async def _served(self, found: OfferedRoute, call: PartnerCall) -> Reply:
+        if call.caller.is_fresh and not _is_handshake(found):
+            # A partner that uses its token has kept it: the one before holds no more.
+            await self._prove(call.token)
+            self._callers.forget()
+        reply = await found.route.handle(call)
+        if _module_of(found) == ModuleId.CREDENTIALS:
+            self._callers.forget()
+        return reply
 
 
 def _module_of(found: OfferedRoute | None) -> str | None:
