@@ -102,35 +102,39 @@ async def served_intake(database: str) -> AsyncIterator[ServedIntake]:
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     log = await PostgresLineWriter.open(database, partitions=PARTITIONS)
     audit = CallAudit(database, now=now, kept_days=30)
-    async with AsyncConnectionPool[AsyncConnection[Any]](
-        database,
-        kwargs={"options": connect_options(database), "autocommit": True},
-        max_size=16,
-        open=False,
-    ) as pool:
-        resources = Resources(
-            database=pool,
-            now=now,
-            declared=declared,
-            log=log,
-            client=cast("PartnerClient", None),  # nobody is asked here
-            address=f"{address}/ocpi",
-        )
-        intake = PartnerIntake(pool, log)
-        modules = IncomingReceiver(intake, resources.address).modules()
-        routes = ocpi_routes(
-            modules, resources, find=find, prove=prove, heard=audit.hear, walls=Walls()
-        )
-        app = Litestar([routes.router], openapi_config=None, logging_config=None)
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
-        stopping, ready = asyncio.Event(), asyncio.Event()
-        serving = asyncio.create_task(
-            serve_app(config, listener, stopping=stopping, ready=ready.set)
-        )
-        await ready.wait()
-        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
-            yield ServedIntake(client, intake)
-        stopping.set()
-        await serving
-    await log.close()
-    audit.close()
+    try:
+        async with AsyncConnectionPool[AsyncConnection[Any]](
+            database,
+            kwargs={"options": connect_options(database), "autocommit": True},
+            max_size=16,
+            open=False,
+        ) as pool:
+            resources = Resources(
+                database=pool,
+                now=now,
+                declared=declared,
+                log=log,
+                client=cast("PartnerClient", None),  # nobody is asked here
+                address=f"{address}/ocpi",
+            )
+            intake = PartnerIntake(pool, log)
+            modules = IncomingReceiver(intake, resources.address).modules()
+            routes = ocpi_routes(
+                modules, resources, find=find, prove=prove, heard=audit.hear, walls=Walls()
+            )
+            app = Litestar([routes.router], openapi_config=None, logging_config=None)
+            config = uvicorn.Config(
+                app, log_config=None, access_log=False, lifespan="on", ws="none"
+            )
+            stopping, ready = asyncio.Event(), asyncio.Event()
+            serving = asyncio.create_task(
+                serve_app(config, listener, stopping=stopping, ready=ready.set)
+            )
+            await ready.wait()
+            async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
+                yield ServedIntake(client, intake)
+            stopping.set()
+            await serving
+    finally:
+        await log.close()
+        audit.close()

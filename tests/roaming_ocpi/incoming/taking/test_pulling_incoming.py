@@ -81,23 +81,25 @@ async def puller(database: str) -> AsyncIterator[IncomingPuller]:
     async def links() -> Sequence[Link]:
         return []
 
-    async with (
-        AsyncConnectionPool[AsyncConnection[Any]](
-            database,
-            kwargs={"options": connect_options(database), "autocommit": True},
-            open=False,
-        ) as pool,
-        client_of() as client,
-    ):
-        yield IncomingPuller(
-            PartnerIntake(pool, log),
-            database=pool,
-            client=client,
-            links=links,
-            declared=declared,
-            now=lambda: CAME,
-        )
-    await log.close()
+    try:
+        async with (
+            AsyncConnectionPool[AsyncConnection[Any]](
+                database,
+                kwargs={"options": connect_options(database), "autocommit": True},
+                open=False,
+            ) as pool,
+            client_of() as client,
+        ):
+            yield IncomingPuller(
+                PartnerIntake(pool, log),
+                database=pool,
+                client=client,
+                links=links,
+                declared=declared,
+                now=lambda: CAME,
+            )
+    finally:
+        await log.close()
 
 
 def link_of(url: str) -> Link:
