@@ -63,12 +63,17 @@ WHERE cdr.party = %(party)s AND cdr.currency = %(currency)s
   )
 """
 _OF_SIDE: Final[dict[CdrSide, LiteralString]] = {CdrSide.SENT: _SENT, CdrSide.RECEIVED: _RECEIVED}
+# Gathered first: what looks for rows while it adds them walks over each that it has added.
+_GATHER: LiteralString = """
+CREATE TEMP TABLE settling ON COMMIT DROP AS SELECT * FROM ({rows}) AS candidate
+WHERE NOT cdr_id = ANY (%(excluded)s)
+"""
 _SETTLE: LiteralString = """
 INSERT INTO settled_cdr (number, party, side, cdr_key, cdr_id, kind, credits, session_ref, ended_at,
     net, tax, energy_wh, is_earlier, is_correction)
 SELECT %(number)s, party, side, cdr_key, cdr_id, kind, credits, session_ref, ended_at,
     net, tax, energy_wh, is_earlier, is_correction
-FROM ({rows}) AS candidate WHERE NOT cdr_id = ANY (%(excluded)s)
+FROM settling
 """
 _SETTLED: LiteralString = """
 SELECT cdr_key, cdr_id, kind, credits, session_ref, ended_at, net, tax, energy_wh, is_earlier,
@@ -160,8 +165,10 @@ def settle(
             "number": number,
             "excluded": [cdr_id for of, cdr_id in excluded if of is side],
         }
-        query = sql.SQL(_SETTLE).format(rows=sql.SQL(_OF_SIDE[side]))
+        query = sql.SQL(_GATHER).format(rows=sql.SQL(_OF_SIDE[side]))
         connection.execute(query, asked)
+        connection.execute(_SETTLE, asked)
+        connection.execute("DROP TABLE settling")
 
 
 def settled_cdrs(connection: Connection[Any], number: str, side: CdrSide) -> Iterator[SettledCdr]:
