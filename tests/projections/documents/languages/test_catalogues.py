@@ -22,6 +22,7 @@ from projections.documents.languages.sentences import (
     is_told,
     label_context,
 )
+from roaming_ocpi.incoming.verdicts import english as verdicts
 from tariffs.phrases.wording import Wording
 from tests.projections.documents.languages.asked_messages import (
     ASKED,
@@ -163,8 +164,9 @@ def test_a_code_is_told_to_readers_or_never_and_the_table_says_why() -> None:
     assert all(is_told(code) for code in TEMPLATES)
     assert not any(map(is_told, left_out))
     elsewhere = SENTENCES.keys() - TEMPLATES.keys() - set(left_out)
-    assert elsewhere == approvals.SENTENCES.keys() | checks.SENTENCES.keys(), (
-        "what approvals and the gate say stands on no document"
+    others = (approvals, checks, verdicts)
+    assert elsewhere == {code for each in others for code in each.SENTENCES}, (
+        "what approvals, the gate and the judge of partners' CDRs say stands on no document"
     )
 
 
