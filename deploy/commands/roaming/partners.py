@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ledger.master_data.partners import Partner
     from ledger.partners.token_lists import TokenListState
     from roaming_ocpi.registration.overview import LinkStanding
+    from roaming_ocpi.relay.state import OutboxState
     from tariffs.kernel.priced import Note
 
 Roles = Annotated[
@@ -38,6 +39,14 @@ _LISTED: Final = {
 }
 _MODULES: Final = {"module": "left", "its role": "left", "address": "left"}
 _LACKING: Final = {"code": "left", "first at": "left", "times": "right", "why": "left"}
+_DEAD: Final = {
+    "kind": "left",
+    "id": "left",
+    "session": "left",
+    "tries": "right",
+    "why": "left",
+    "number": "right",
+}
 _CHANGES: Final = {"at": "left", "state": "left", "OCPI": "left", "by": "left", "why": "left"}
 
 
@@ -153,10 +162,11 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
     """
     from ledger.partners.token_lists import token_list_state
     from roaming_ocpi.registration.overview import changes_of, standings
+    from roaming_ocpi.relay.state import outbox_state
 
     with opened(folder.settings()) as connection:
         partner, link = _declared(connection).get(party), standings(connection).get(party)
-        changes = changes_of(connection, party)
+        changes, outbox = changes_of(connection, party), outbox_state(connection, party)
         lacking = _lacking(connection, party, link)
         tokens = token_list_state(connection, party)
     if partner is None and link is None:
@@ -169,14 +179,17 @@ def show(party: str, *, folder: ReadingFolder = READ_FOLDER) -> int:
                 "agreed": partner,
                 "link": link,
                 "tokens": _told(tokens),
+                "outbox": outbox._asdict(),
                 "changes": changes,
                 "lacking": lacking,
             }
         )
         return 0
-    say(*_lines(party, partner, link), *_lines_of_tokens(tokens))
+    say(*_lines(party, partner, link), *_lines_of_tokens(tokens), *_lines_of_outbox(outbox))
     if link is not None and link.endpoints:
         print_rows("Its modules", _MODULES, _modules(link))
+    if outbox.dead_letters:
+        print_rows("What it refused (partner retry)", _DEAD, outbox.dead_letters)
     rows_of_changes = [(e.at, e.state, e.version, e.by, e.why) for e in changes]
     print_rows("What changed, the latest first", _CHANGES, rows_of_changes)
     if lacking:
@@ -273,3 +286,17 @@ def _lines_of_tokens(state: TokenListState | None) -> list[str]:
         )
     lines += [f"  refused      {each.spot}: {each.why}" for each in state.refusals[:5]]
     return [*lines, f"  last try     {state.problem}"] if state.problem else lines
+
+
+def _lines_of_outbox(state: OutboxState) -> list[str]:
+    """Return what is on its way to the partner, and why it does not get there."""
+    if not (state.waiting or state.dead or state.cdrs):
+        return []
+    came = ", ".join(f"{count} {word}" for word, count in sorted(state.cdrs.items()))
+    lines = [
+        f"its outbox     {state.waiting} waiting, {state.dead} refused; CDRs: {came or 'none'}"
+    ]
+    if not state.failures:
+        return lines
+    again = f"{state.failures} times in a row ({state.reason}); again {shown(state.next_at)}"
+    return [*lines, f"  not taken    {again}"]

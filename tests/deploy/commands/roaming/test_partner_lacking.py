@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from deploy.cli import run
 from deploy.settings import NAMES
+from ledger.database import connect
 from ledger.declared.declarations import Kind
+from roaming_ocpi.relay.outgoing import MessageKind, enqueue
 from tests.roaming_ocpi.places.declared_places import (
     SITE,
     STATION,
@@ -65,3 +67,27 @@ def test_each_reason_is_said_once_with_how_often(
         ("plug_unknown", "stations.HB-2"),
         ("site_incomplete", "sites.yard"),
     ]
+
+
+def test_what_waits_for_a_partner_and_what_it_refused_is_shown(
+    known: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(known) as connection:
+        for name in ("cdr-1", "cdr-2", "cdr-3"):
+            enqueue(connection, "NL-TNM", MessageKind.CDR, name, lane=name)
+        refused = "UPDATE outgoing SET state = 'dead', reason = 'refused 400/2001'"
+        connection.execute(f"{refused} WHERE subject = 'cdr-2'")
+        connection.execute(
+            "INSERT INTO outgoing_party (party, failures, reason, next_at)"
+            " VALUES ('NL-TNM', 4, 'unreachable', '2026-03-02T12:00:00Z')"
+        )
+
+    assert run(["partner", "show", "NL-TNM"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert run(["partner", "show", "NL-TNM", "--json"]) == 0
+    outbox = json.loads(capsys.readouterr().out)["outbox"]
+
+    assert "its outbox 2 waiting, 1 refused; CDRs: none" in text
+    assert "not taken 4 times in a row (unreachable); again 2026-03-02" in text
+    assert "refused 400/2001" in text
+    assert (outbox["waiting"], outbox["dead"], outbox["failures"]) == (2, 1, 4)
