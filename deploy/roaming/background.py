@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from deploy.roaming.incoming import pull_partners, read_partners
 from deploy.roaming.opening import OpenedRoaming
+from deploy.roaming.pulling import pull_partners
 from deploy.roaming.tokens_and_commands import tokens_and_commands
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower
@@ -47,7 +47,6 @@ def background_work(context: PartContext, opened: OpenedRoaming) -> BackgroundWo
             live.run,
             PartnerTeller(opened.resources).run,
             *tokens_and_commands(context, opened),
-            partial(read_partners, context),
             partial(pull_partners, opened.resources),
             PartnerListReader(opened.resources).run,
         ],

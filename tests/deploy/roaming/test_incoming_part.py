@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy.clock import SystemClock
-from deploy.roaming.incoming import read_partners
+from deploy.roaming.blocking import blocking_work, run_blocking
 from deploy.running.parts import PartContext
 from deploy.settings import Settings
 from tests.roaming_ocpi.incoming.partner_stories import (
@@ -25,7 +25,8 @@ async def test_what_a_partner_tells_is_judged_at_once(database: str, tmp_path: P
     settings = replace(Settings(data=tmp_path), partitions=PARTITIONS)
     context = PartContext(settings=settings, clock=SystemClock(), dsn=database, holder="a")
     stop = asyncio.Event()
-    reading = asyncio.create_task(read_partners(context, stop))
+    [read] = blocking_work(context, [])
+    reading = asyncio.create_task(run_blocking(read, stop))
     await asyncio.to_thread(append, database, Told(cdr_of()))
 
     for _ in range(100):
