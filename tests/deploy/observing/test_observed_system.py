@@ -169,7 +169,7 @@ def test_a_part_that_is_killed_is_told_of_and_keeps_its_port(
     told = scrape(system, "up")
     assert told["wattledger_restarts_total"] == {
         ("interface",): 0, ("stations",): 0, ("worker",): 1, ("invoicing",): 0,
-        ("documents",): 0,
+        ("documents",): 0, ("roaming",): 0,
     }  # fmt: skip
     assert set(told["wattledger_part_running"].values()) == {1}
 

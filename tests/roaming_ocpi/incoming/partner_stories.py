@@ -259,6 +259,16 @@ def read_all(dsn: str) -> None:
             reader.run_to_end()
 
 
+def payloads(dsn: str) -> list[bytes]:
+    """Return all records of the log, unpacked."""
+    with PostgresEventLog(dsn) as log:
+        return [
+            record.payload
+            for partition in range(PARTITIONS)
+            for record in log.read(partition, 0, records=10_000)
+        ]
+
+
 class Found(NamedTuple):
     """A CDR as the table has it."""
 
