@@ -22,6 +22,7 @@ from ledger.master_data.sites import Site
 from ledger.master_data.stations import Station
 from ledger.master_data.tariff_versions import TariffVersion, published
 from ledger.master_data.tokens import A_NAME, Token, TokenKind, is_a_name
+from ledger.partners.elsewhere import STATIONS
 from ledger.partners.party import BadPartyError, check_party
 from tariffs.currencies import UnknownCurrencyError, currency_exponent
 from tariffs.model.policy import POLICIES
@@ -113,7 +114,7 @@ def _messages(key: str, entity: Entity, after: _Known) -> Iterator[str]:
         case Site():
             yield from _site(entity, after)
         case Station():
-            yield from _station(entity, after)
+            yield from _station(key, entity, after)
         case Token():
             yield from _token(entity, after)
         case Customer():
@@ -160,7 +161,9 @@ def _site(site: Site, after: _Known) -> Iterator[str]:
     yield from site_problems(site)
 
 
-def _station(station: Station, after: _Known) -> Iterator[str]:
+def _station(key: str, station: Station, after: _Known) -> Iterator[str]:
+    if key.startswith(STATIONS):
+        yield f"no station's identity begins with {STATIONS}: that is what partners' are called"
     yield from _zone(station.time_zone)
     yield from _named(after, Kind.SITE, station.site)
     if station.max_power_w is not None and station.max_power_w <= 0:
@@ -201,6 +204,7 @@ def _vat_id(vat_id: str) -> Iterator[str]:
             pass
 
 
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _OCPI_VERSIONS: Final = ("2.1.1", "2.2.1", "2.3.0")
 _PARTNER_URL: Final = re.compile(r"https?://[!-~]{1,240}", re.ASCII)
 _RECEIPT_URL: Final = re.compile(r"https://(?=.{1,1892}\Z)[!-z|~]*\{receipt\}[!-z|~]*", re.ASCII)
@@ -289,6 +293,10 @@ def _partner_amounts(partner: Partner) -> Iterator[str]:
         "timeout_ms": (Decimal(partner.real_time.timeout_ms), Decimal(100), Decimal(20_000)),
         "list_max_age_h": (Decimal(partner.real_time.list_max_age_h), Decimal(0), Decimal(8_760)),
     }
+    for country, percent in partner.passed_on_vat.items():
+        if not _COUNTRY.fullmatch(country):
+            yield f"passed_on_vat: {bounded(country)!r} is no country of two letters (ISO 3166-1)"
+        amounts[f"passed_on_vat: {bounded(country)}"] = percent, Decimal(0), Decimal(100)
     for name, (amount, least, most) in amounts.items():
         if not (amount.is_finite() and least <= amount <= most):
             yield f"{name} must be from {least:f} to {most:f}"

@@ -167,6 +167,28 @@ class PartnerMessage(Line, frozen=True, kw_only=True, tag="partner"):
     hmac: str | None = None
 
 
+class ChargeOn(Line, frozen=True, kw_only=True, tag="charge_on"):
+    """What a partner bills us for a driver of ours is charged to that driver, or is no more.
+
+    The CDR `cdr_id` of `party` stands at `line` of the record at `position` of this partition.
+    `act` "charge": it is to be paid, and nobody doubts what it says; "take_back": it is not, or it
+    was taken back itself. `subject`: whose token charged. `zone` and `country` (two letters): where
+    the partner's station stands, as far as that was known. `by` and `reason`: the person who
+    decided so; "": the rules did.
+    """
+
+    party: str
+    cdr_id: str
+    position: int
+    line: int
+    act: Literal["charge", "take_back"]
+    subject: str
+    zone: str | None = None
+    country: str | None = None
+    by: str = ""
+    reason: str = ""
+
+
 LogLine = (
     Frame
     | Connection
@@ -177,6 +199,7 @@ LogLine = (
     | TakeAgain
     | PeriodMark
     | PartnerMessage
+    | ChargeOn
 )
 
 _ENCODER = msgspec.json.Encoder()

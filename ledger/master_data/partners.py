@@ -61,8 +61,10 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     drivers charge at `sites` alone (none named: at all). `mark_up_percent` comes on top of our
     price of a session; of a CPO, on what its CDR says when it is passed on to our customer.
     `retail_tariff`: our tariff by which our customers pay what they charged there; None: its CDR
-    with the mark-up. `session_fee`: per CDR, in the currency of the settlement. `vat_percent`: of
-    the settlement of services between the two; None: the buyer owes it (`vat_id`).
+    with the mark-up, and the VAT in percent that `passed_on_vat` has for the country where it was
+    ({NL: 21}). `charges_flagged`: also what was flagged at its CDRs is charged on, without a person
+    who accepts it first. `session_fee`: per CDR, in the currency of the settlement. `vat_percent`:
+    of the settlement of services between the two; None: the buyer owes it (`vat_id`).
     `live_sessions`: it is told of its drivers' sessions while they last, at their start, their end
     and, where they change, every `session_every_s`.
     """
@@ -77,6 +79,8 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sites: tuple[str, ...] = ()
     mark_up_percent: Decimal = Decimal(0)
     retail_tariff: str | None = None
+    passed_on_vat: dict[str, Decimal] = {}
+    charges_flagged: bool = False
     session_fee: Decimal = Decimal(0)
     vat_percent: Decimal | None = None
     vat_id: str | None = None

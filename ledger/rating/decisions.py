@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, assert_never
 import msgspec
 
 from ledger.master_data.customers import Invoicing
+from ledger.partners.elsewhere import ChargedElsewhere
 from ledger.partners.share import PartnerShare
 from tariffs.adjustments.consumption import Consumption
 from tariffs.model.canonical import canonical_json
@@ -203,6 +204,7 @@ class CorrectionCause(StrEnum):
     RELEASE_TAKEN_BACK = "release_taken_back"
     WRITE_OFF_TAKEN_BACK = "write_off_taken_back"
     DISSOLVED = "session_dissolved"
+    PARTNER = "partner_bills_otherwise"
 
 
 class SessionCorrected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -248,7 +250,8 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     would have been billed otherwise. `exported_wh`: what the vehicle gave back, billed to nobody.
     `corrects`: of a correction. `given_back` are its lines that a person said are free.
     `not_billed`: nothing of it is owed until it is decided again, for that cause. `partner_share`:
-    what the CDR says of it, where it is settled with a partner.
+    what the CDR says of it, where it is settled with a partner. `elsewhere`: it took place at a
+    partner's station, for which `station_id` stands; then `site_id` is "".
     """
 
     site_id: str
@@ -293,6 +296,7 @@ class SessionRated(Decided, frozen=True, kw_only=True, tag="rated", omit_default
     given_back: tuple[GivenBack, ...] = ()
     not_billed: CorrectionCause | None = None
     partner_share: PartnerShare | None = None
+    elsewhere: ChargedElsewhere | None = None
 
     @property
     def is_given_back(self) -> bool:

@@ -97,17 +97,20 @@ def credited_because(teller: Teller, cause: CorrectionCause) -> str:
     text = teller.language.text
     match cause:
         case CorrectionCause.LATE_FACT:
-            return text("The station told us more about this session later")
+            said = text("The station told us more about this session later")
         case CorrectionCause.PERSON | CorrectionCause.WRITE_OFF_TAKEN_BACK:
-            return text("This session was reviewed and priced again")
+            said = text("This session was reviewed and priced again")
         case CorrectionCause.CREDIT:
-            return text("We give this charge back to you")
+            said = text("We give this charge back to you")
         case CorrectionCause.DISPUTE:
-            return text("You objected to this charge")
+            said = text("You objected to this charge")
         case CorrectionCause.RELEASE_TAKEN_BACK:
-            return text("This session should not have been billed")
+            said = text("This session should not have been billed")
         case CorrectionCause.DISSOLVED:
-            return text("By what the station told us later, this session did not take place")
+            said = text("By what the station told us later, this session did not take place")
+        case CorrectionCause.PARTNER:
+            said = text("The operator of the charging station bills us otherwise by now")
+    return said
 
 
 def _remarks(teller: Teller, line: InvoiceLine, session: InvoicedSession | None) -> Iterator[str]:
