@@ -38,7 +38,7 @@ class Basis(NamedTuple):
 
     def compiled(self) -> CompiledTariff:
         """Return the tariff, compiled once per version."""
-        return _compile(CompiledKey(self.tariff.version))
+        return compiled_version(self.tariff.version)
 
     def depends_on_time(self) -> bool:
         """Whether a session that is shifted or stretched in time could have another price."""
@@ -58,6 +58,11 @@ class Terms(NamedTuple):
     objections: tuple[Phrase, ...]
     driver: Driver
     policy: Policy
+
+
+def compiled_version(version: TariffVersion) -> CompiledTariff:
+    """Return the tariff of *version*, compiled once per version."""
+    return _compile(CompiledKey(version))
 
 
 class CompiledKey:

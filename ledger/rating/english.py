@@ -51,6 +51,17 @@ SENTENCES: Final = {
     "given_back_by_person": "given back: a person said so",
     "release_taken_back": "not billed: its release was taken back",
     "session_dissolved": "not billed: by late frames there is no such session",
+    "passed_on": "the partner's price of {net} {currency}{percent:?, with * %}",
+    "partner_undeclared": "The partner {partner} was not declared at the start.",
+    "retail_tariff_missing": "No version of the retail tariff {tariff} was in force at the start.",
+    "cdr_energy_unclear": "The CDR's total of {stated} kWh is not what its periods add up to.",
+    "cdr_times_mixed": "A period of the CDR both charged and parked, and time costs money.",
+    "cdr_price_unknown": "The CDR states no total before taxes that could be passed on.",
+    "passed_on_vat_missing": "No VAT is declared for what is passed on from there"
+    "{country:? (passed_on_vat: *)}.",
+    "place_zone_unknown": "Its price hangs on the time of day, and where it was nobody says.",
+    "place_country_unknown": "The CDR does not say in which country it was: its VAT is unknown.",
+    "bills_otherwise": "not billed: the partner's CDR does not hold",
     "rating_failed": "Rating it failed: {error}: {message}",
 }
 WORDS: Final = {

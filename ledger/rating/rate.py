@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypedDict
 
@@ -18,7 +19,7 @@ from ledger.rating.decisions import (
 )
 from ledger.rating.english import ENGLISH
 from ledger.rating.entitlements import NO_ENTITLEMENTS, Entitlements
-from ledger.rating.session_price import SessionPrice, price_of
+from ledger.rating.session_price import FoundShared, SessionPrice, price_of
 from ledger.sessions.session import ChargingSession
 from tariffs.adjustments.adjustment import QuantityTax, Surcharge
 from tariffs.adjustments.consumption import NOTHING
@@ -55,11 +56,14 @@ def rate(
     return checked_rating(_decision(decides, session, basis, price, entitlements, release))
 
 
-def _uses(price: SessionPrice, entitlements: Entitlements) -> tuple[AllowanceUse, ...]:
-    consumed = {(each.name, each.period): each.consumption for each in price.priced.consumed}
+def uses_of(
+    priced: PricedSession, shared: Sequence[FoundShared], entitlements: Entitlements
+) -> tuple[AllowanceUse, ...]:
+    """Return what a session used of the grants that it shares with others."""
+    consumed = {(each.name, each.period): each.consumption for each in priced.consumed}
     already, is_correction = entitlements.used_already, entitlements.corrects is not None
     uses: list[AllowanceUse] = []
-    for claim, key, standing, found in price.found:
+    for claim, key, standing, found in shared:
         now = consumed.get((claim.name, claim.period), NOTHING) if claim else NOTHING
         was = already[key].of_session if key in already else NOTHING
         uses.append(
@@ -143,13 +147,13 @@ def _decision(
         tzdata_version=price.read.tzdata_version,
         offsets=price.read.offsets,
         currency=priced.currency,
-        lines=tuple(_line(number, line, priced) for number, line in enumerate(priced.lines, 1)),
+        lines=rated_lines(priced),
         net_minor=priced.before_minor,
         tax_minor=priced.tax_minor,
         notes=priced.notes,
         release=release,
         validations=usage.validations,
-        allowances=_uses(price, entitlements),
+        allowances=uses_of(priced, price.found, entitlements),
         payment_method=usage.payment_method,
         reverse_charge_vat_id=usage.reverse_charge_vat_id,
         tax_included=priced.compiled.factors.inclusive,
@@ -166,6 +170,11 @@ def _partner_share(session: ChargingSession, price: SessionPrice) -> PartnerShar
         return None
     periods = cut_periods(price.priced)
     return PartnerShare(periods=periods, authorization=session.authorization, signed=session.signed)
+
+
+def rated_lines(priced: PricedSession) -> tuple[RatedLine, ...]:
+    """Return the lines of a priced session as its decision keeps them."""
+    return tuple(_line(number, line, priced) for number, line in enumerate(priced.lines, 1))
 
 
 def _line(number: int, line: PricedLine, priced: PricedSession) -> RatedLine:

@@ -10,6 +10,7 @@ import msgspec
 
 from ledger.errors import LedgerError
 from ledger.master_data.customers import Customer
+from ledger.master_data.legal_entities import LegalEntity
 from ledger.master_data.tokens import Token
 from ledger.rating.allowances import key_of
 from ledger.rating.basis import Basis, Terms
@@ -25,7 +26,7 @@ from tariffs.adjustments.shared_grants import Claim, claims_of
 from tariffs.kernel.compiled import CompiledTariff
 from tariffs.kernel.priced import PricedSession
 from tariffs.kernel.pricing import price_session
-from tariffs.model.policy import policy_named
+from tariffs.model.policy import PricingPolicy, policy_named
 from tariffs.model.usage import SessionUsage
 from tariffs.offsets import zone_with
 from tariffs.phrases.phrase import Phrase, phrase
@@ -84,16 +85,13 @@ def price_of(
         usage,
         offsets=read.of(site),
         validations=entitlements.validations,
-        reverse_charge_vat_id=_reverse_charge_vat_id(terms.driver.customer, basis),
+        reverse_charge_vat_id=reverse_charge_vat_id(terms.driver.customer, basis.legal_entity),
     )
     # As everything that prices: what held when the driver began, not when we decide.
     policy = policy_named(terms.policy.pricing)
     decides = SessionRevision(session.session_id, revision)
-    compiled = basis.compiled()
-    found = _found(decides, usage, compiled, payer, uid, entitlements)
-    if found:
-        usage = msgspec.structs.replace(usage, used=_used(found))
-    priced = price_session(usage, compiled, policy=policy)
+    used = FoundFor(decides, payer, uid, entitlements)
+    priced, found = priced_with_others(usage, basis.compiled(), policy, used)
     return SessionPrice(
         priced=priced,
         payer=payer,
@@ -105,14 +103,33 @@ def price_of(
     )
 
 
+class FoundFor(NamedTuple):
+    """For whom shared grants are looked up: the revision, who owes it, its token."""
+
+    decides: SessionRevision
+    payer: Payer
+    token_uid: str
+    entitlements: Entitlements
+
+
+def priced_with_others(
+    usage: SessionUsage, compiled: CompiledTariff, policy: PricingPolicy, whose: FoundFor
+) -> tuple[PricedSession, tuple[FoundShared, ...]]:
+    """Return what *usage* costs with what others used of the grants that it shares.
+
+    Raises:
+        TariffError: If the kernel refuses the session or the tariff.
+    """
+    found = _found(usage, compiled, whose)
+    if found:
+        usage = msgspec.structs.replace(usage, used=_used(found))
+    return price_session(usage, compiled, policy=policy), found
+
+
 def _found(
-    decides: SessionRevision,
-    usage: SessionUsage,
-    compiled: CompiledTariff,
-    payer: Payer,
-    token_uid: str,
-    entitlements: Entitlements,
+    usage: SessionUsage, compiled: CompiledTariff, whose: FoundFor
 ) -> tuple[FoundShared, ...]:
+    decides, payer, token_uid, entitlements = whose
     claims, already = claims_of(usage, compiled), entitlements.used_already
     if not claims and not already:
         return ()
@@ -162,9 +179,9 @@ def _usage_of(
     )
 
 
-def _reverse_charge_vat_id(customer: Customer | None, basis: Basis) -> str | None:
+def reverse_charge_vat_id(customer: Customer | None, seller: LegalEntity) -> str | None:
     """Return under which VAT id the buyer owes the VAT itself; None: the seller owes it."""
-    is_owed_by_buyer = customer and customer.owes_vat_itself(basis.legal_entity.country)
+    is_owed_by_buyer = customer and customer.owes_vat_itself(seller.country)
     return customer.vat_id if customer and is_owed_by_buyer else None
 
 

@@ -40,13 +40,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from tariffs.cdr.cdr import Cdr, ChargingPeriod
 from tariffs.cdr.spans import Cut, spans_note
 from tariffs.cdr.tariffs import JoinedTariff, choose_tariffs
+from tariffs.cdr.usage import begins, points_of
 from tariffs.errors import TariffError
 from tariffs.kernel.compiled import CompiledComponent, CompiledTariff, State
 from tariffs.kernel.measurements import measured_mask, no_data_note
@@ -55,7 +55,7 @@ from tariffs.kernel.settling import settle
 from tariffs.kernel.tally import Run, is_flat_due
 from tariffs.model.periods import DAY_US
 from tariffs.model.policy import DEFAULT, PricingPolicy
-from tariffs.model.usage import SessionUsage, UsagePoint, microseconds
+from tariffs.model.usage import SessionUsage, microseconds
 from tariffs.phrases.english import ENGLISH
 from tariffs.quantities import EXACT, plain
 from tariffs.taxes.taxes import ENERGY_UNITS_PER_KWH, TIME_UNITS_PER_HOUR
@@ -110,35 +110,15 @@ def price_cdr(
         message = "the grace of the tariff was not applied: a CDR is priced as it was sent"
         checker.notes.append(Note("grace_not_applied", message))
     usage = SessionUsage(
-        starts_at=_begins(cdr),
+        starts_at=begins(cdr),
         ends_at=cdr.ends_at,
         time_zone=zone_name or UTC_NAME,
         # Registers are asked for only where something is cut within a period: days, nights, a
         # series.
-        points=_points(cdr) if chosen.tariff.adjustments or chosen.series is not None else (),
+        points=points_of(cdr) if chosen.tariff.adjustments or chosen.series is not None else (),
         reservation_expired=expired,
     )
     return settle(runs, chosen, policy, usage=usage, ends_us=checker.ends_us, remarks=checker.notes)
-
-
-def _begins(cdr: Cdr) -> datetime:
-    """Return where the session begins: a partner's first period may lie before his CDR."""
-    first = cdr.periods[0].starts_at if cdr.periods else cdr.starts_at
-    return min(first, cdr.starts_at)
-
-
-def _points(cdr: Cdr) -> tuple[UsagePoint, ...]:
-    """Return the registers at the bounds of the periods, for what needs to know when."""
-    points = [UsagePoint(_begins(cdr), Decimal(0))]
-    if cdr.periods and cdr.periods[0].starts_at > cdr.starts_at:
-        # Nothing flowed in the gap: else the first period's energy would be spread over it.
-        points.append(UsagePoint(cdr.periods[0].starts_at, Decimal(0)))
-    total = Decimal(0)
-    ends = [*(period.starts_at for period in cdr.periods[1:]), cdr.ends_at]
-    for period, at in zip(cdr.periods, ends, strict=True):
-        total = EXACT.add(total, EXACT.scaleb(period.energy or Decimal(0), 3))
-        points.append(UsagePoint(at, total))
-    return tuple(points)
 
 
 class _Checker:

@@ -115,6 +115,8 @@ def billed_wh_without(rated: SessionRated, lines: Collection[int]) -> Decimal:
 def _said_of(cause: CorrectionCause) -> Phrase:
     if cause is CorrectionCause.DISSOLVED:
         return phrase("session_dissolved")
+    if cause is CorrectionCause.PARTNER:
+        return phrase("bills_otherwise")
     return phrase("release_taken_back")
 
 

@@ -18,7 +18,7 @@ from ledger.master_data.sites import Site
 from ledger.master_data.stations import DeclaredConnector, Plug, Station
 from roaming_ocpi.places.audience import Audience
 from roaming_ocpi.places.ours.declared_times import DeclaredTimes
-from roaming_ocpi.wire.countries import three_letters
+from tariffs.ocpi.countries import three_letters
 from roaming_ocpi.wire.differences import Tree
 from roaming_ocpi.wire.forms import ObjectKind, to_wire
 from roaming_ocpi.wire.ids import connector_id, evse_id, evse_uid, location_id, tariff_id_of

@@ -30,3 +30,12 @@ _LONG: Final = {each[:2]: each[2:] for each in _BOTH.split()}
 def three_letters(country: str) -> str | None:
     """Return the code of three letters ("DEU") of a *country* by two ("DE"); None: none such."""
     return _LONG.get(country.upper())
+
+
+_SHORT: Final = {long: short for short, long in _LONG.items()}
+
+
+def two_letters(country: str) -> str | None:
+    """Return the code of two letters ("DE") of a *country* by either code; None: none such."""
+    name = country.strip().upper()
+    return name if name in _LONG else _SHORT.get(name)

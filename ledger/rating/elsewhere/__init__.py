@@ -1,0 +1,1 @@
+"""What our customers pay for what they charged at partners' stations."""
