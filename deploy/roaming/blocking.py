@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 
+from deploy.clock import SystemClock
 from deploy.running.log_store import open_event_log
 from deploy.running.parts import PartContext
 from ledger.books.following import Follower, Runner
+from roaming_ocpi.incoming.charging import ChargeLines
 from roaming_ocpi.incoming.reading import PartnerReader
 
 Blocking = Callable[[threading.Event], None]
@@ -45,6 +47,11 @@ def _follow(context: PartContext, followers: Sequence[Follower], stop: threading
 def _read(context: PartContext, stop: threading.Event) -> None:
     with (
         closing(open_event_log(context.dsn, context.settings)) as log,
-        PartnerReader(context.dsn, log=log, partitions=range(log.partitions)) as reader,
+        PartnerReader(
+            context.dsn,
+            log=log,
+            partitions=range(log.partitions),
+            says=ChargeLines(log, SystemClock().now),
+        ) as reader,
     ):
         reader.run(stop)

@@ -52,8 +52,9 @@ PATIENCE_SECONDS: Final = 20
 _PUTTING: LiteralString = "SELECT pg_advisory_xact_lock(1869968493, 1)"  # "outm"
 _PUT: LiteralString = """
 INSERT INTO outbox (partition, line)
-SELECT partition, line FROM unnest(%s::int[], %s::bytea[]) AS given (partition, line)
-ORDER BY partition RETURNING sequence
+SELECT partition, line
+FROM unnest(%s::int[], %s::bytea[]) WITH ORDINALITY AS given (partition, line, place)
+ORDER BY place RETURNING sequence
 """
 _CARRYING: LiteralString = """
 SELECT set_config('lock_timeout', %(patience)s, true),
@@ -98,14 +99,24 @@ class NoTransactionError(LogError):
 def put(connection: Connection[Any], lines: Mapping[int, bytes], *, partitions: int) -> list[int]:
     """Put a line for each partition of *lines* into the outbox, in the caller's transaction.
 
+    As `put_all`; their numbers come in the order of partitions.
+    """
+    return put_all(connection, sorted(lines.items()), partitions=partitions)
+
+
+def put_all(
+    connection: Connection[Any], lines: Sequence[tuple[int, bytes]], *, partitions: int
+) -> list[int]:
+    """Put *lines*, each for its partition, into the outbox in the caller's transaction.
+
     Other transactions that put something wait until the caller's is over. Returns their numbers,
-    in the order of partitions.
+    in order.
 
     Raises:
         UnfitLineError: If a line is none that every log takes, or its partition does not exist.
         NoTransactionError: If the connection is in no transaction.
     """
-    for partition, line in lines.items():
+    for partition, line in lines:
         check_line(line, partition, partitions=partitions)
         if len(line) > LINE_BYTES_MAX:
             message = f"{len(line)} bytes are too much to say: {LINE_BYTES_MAX} are the limit"
@@ -116,7 +127,8 @@ def put(connection: Connection[Any], lines: Mapping[int, bytes], *, partitions: 
     if connection.info.transaction_status != TransactionStatus.INTRANS:
         message = "a line is put into the outbox in the transaction of what it announces"
         raise NoTransactionError(message)
-    rows = connection.execute(_PUT, (list(lines), list(lines.values())))
+    columns = [partition for partition, _ in lines], [line for _, line in lines]
+    rows = connection.execute(_PUT, columns)
     return [sequence for (sequence,) in rows]
 
 

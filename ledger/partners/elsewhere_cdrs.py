@@ -54,7 +54,7 @@ class ElsewhereCdr(NamedTuple):
         return None if total is None else total.before_taxes
 
 
-class NoSuchCdrError(LedgerError):
+class NoCdrThereError(LedgerError):
     """A line says that a CDR is charged on that does not stand where it says."""
 
     def __init__(self, asked: ChargeOn) -> None:
@@ -66,18 +66,18 @@ def read_elsewhere(asked: ChargeOn, line: LogLine | None) -> ElsewhereCdr:
     """Return the CDR that *asked* is about, from the *line* where it stands.
 
     Raises:
-        NoSuchCdrError: If the line is no CDR of that partner with that id.
+        NoCdrThereError: If the line is no CDR of that partner with that id.
         OcpiError: If it cannot be read.
         TariffError: If what it holds cannot be priced.
     """
     if not isinstance(line, PartnerMessage) or line.party != asked.party:
-        raise NoSuchCdrError(asked)
+        raise NoCdrThereError(asked)
     head = decode_json(line.body.encode())
     if not isinstance(head, Mapping):
-        raise NoSuchCdrError(asked)
+        raise NoCdrThereError(asked)
     cdr = ocpi_cdr_of(head, version=version_of_cdr(head)).cdr
     if cdr.id.casefold() != asked.cdr_id.casefold():
-        raise NoSuchCdrError(asked)
+        raise NoCdrThereError(asked)
     location = _location(head)
     country = location.get("country")
     return ElsewhereCdr(

@@ -14,6 +14,7 @@ from ledger.asides.aside import Aside, AsideStep, why_of
 from ledger.asides.stored import Taken, open_asides
 from ledger.facts.station_facts import StationFact
 from ledger.log.envelope import (
+    ChargeOn,
     Choice,
     Declared,
     Frame,
@@ -54,6 +55,7 @@ class Entry:
     choices: list[Choice] = field(default_factory=list)
     validations: list[tuple[int, Validation]] = field(default_factory=list)
     marks: list[PeriodMark] = field(default_factory=list)
+    charges: list[ChargeOn] = field(default_factory=list)
     version: int | None = None
     tick: datetime | None = None
     lines: int = 0
@@ -87,7 +89,7 @@ class EntryReader:
         record_at: Callable[[int], Record | None],
     ) -> None:
         self._connection, self._partition = connection, partition
-        self._translate, self._asides, self._record_at = translate, asides, record_at
+        self._translate, self._asides, self.record_at = translate, asides, record_at
 
     def read(self, record: Record) -> Entry:
         """Decode and translate one record; what says nothing is counted, never raised."""
@@ -158,7 +160,7 @@ class EntryReader:
         position, line = again.position, again.line
         opened = open_asides(self._connection, self._partition, position, line)
         step = dict(opened).get(again.station)
-        record = self._record_at(position) if step is not None else None
+        record = self.record_at(position) if step is not None else None
         if step is None or record is None:
             entry.set_aside.append((again.station, "taken_again_for_nothing"))
             return
@@ -188,6 +190,8 @@ def _say(line: LogLine, entry: Entry, index: int) -> None:
         entry.version = max(entry.version or 0, line.version)
     elif type(line) is Choice:
         entry.choices.append(line)
+    elif type(line) is ChargeOn:
+        entry.charges.append(line)
     elif type(line) is PeriodMark:
         entry.marks.append(line)
         entry.is_alone = True

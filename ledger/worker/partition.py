@@ -35,6 +35,7 @@ from ledger.worker.closing.accruals import Accruals
 from ledger.worker.closing.period_marks import PeriodMarks
 from ledger.worker.entries import Entry, EntryReader
 from ledger.worker.fact_shelf import FactShelf, TransactionKey
+from ledger.worker.judging.charging import Charger
 from ledger.worker.judging.findings import Findings
 from ledger.worker.judging.judge import Judge
 from ledger.worker.loose_facts import NO_TRANSACTION
@@ -83,6 +84,7 @@ class PartitionWorker:
         self._marks = PeriodMarks(connection, partition)
         self._rater = Rater(connection, version, self._marks.closed, recorded_in=recorded_in)
         self._judge = Judge(connection, self._shelf, self._rater, self._findings)
+        self._charger = Charger(connection, self._rater, reader.record_at)
         self._accruals = Accruals(connection, self._judge, self._rater, recorded_in)
         self._states = StationStates(partition)
         self._set_aside: Counter[tuple[str, str]] = Counter()
@@ -151,11 +153,13 @@ class PartitionWorker:
         store_rows(self._connection, self._findings.changed.values(), self._findings.gone)
         self._marks.store()
         self._accruals.store()
-        self._next_number = self._rater.store(self._findings.decisions, self._next_number)
+        decisions = [*self._findings.decisions, *self._charger.decisions]
+        self._next_number = self._rater.store(decisions, self._next_number)
         store_counts(self._connection, self.partition, self._set_aside)
         store_asides(self._connection, self.partition, self._asides, self._taken)
         store_validations(self._connection, self._validated)
         self._findings.clear()
+        self._charger.stored()
         self._judge.stored()
         for each in (self._set_aside, self._validated, self._asides, self._taken):
             each.clear()
@@ -242,15 +246,21 @@ class PartitionWorker:
             self._judge_station(station_id, named[station_id], moment)
             # Never too late, so that most ticks need to look at nothing.
             self._deadline = self._earliest(station_id, entry.at, self._deadline)
-        # After the facts: what they settled is no longer held, and needs no person.
-        for choice in entry.choices:
-            if not self._judge.choose(self._memories[choice.station], choice, moment):
-                self._set_aside[choice.station, "choice_without_held_session"] += 1
+        self._follow(entry, moment)
         if entry.tick is not None:
             if self._waits != self._rater.waits(entry.tick):
                 self._deadline = BEGINNING  # another policy holds by now, and may wait less
             if entry.tick >= self._deadline:
                 self._time_out(msgspec.structs.replace(moment, at=entry.tick))
+
+    def _follow(self, entry: Entry, moment: Moment) -> None:
+        """After the facts: what they settled is no longer held, and needs no person."""
+        for choice in entry.choices:
+            if not self._judge.choose(self._memories[choice.station], choice, moment):
+                self._set_aside[choice.station, "choice_without_held_session"] += 1
+        for charge in entry.charges:
+            if not self._charger.take(charge, moment):
+                self._set_aside["", "charged_on_before"] += 1
 
     def _validate(self, validation: Validation, moment: Moment, line: int) -> None:
         """Note a code before the record's facts are judged: it may come with the stop."""

@@ -318,12 +318,19 @@ class Rater:
     def _entitlements(
         self, row: SessionRow, moment: Moment, corrects: SessionRated | None = None
     ) -> Entitlements:
-        return Entitlements(
-            corrects=corrects,
-            validations=tuple(row.validations),
-            allowances=self._allowances,
-            zones=self._zones(row.session_id, moment),
-        )
+        found = self.entitlements_of(row.session_id, moment, corrects)
+        return msgspec.structs.replace(found, validations=tuple(row.validations))
+
+    def entitlements_of(
+        self, session_id: str, moment: Moment, corrects: SessionRated | None
+    ) -> Entitlements:
+        """Return what others used of shared grants and what clocks show, for one session."""
+        zones = self._zones(session_id, moment)
+        return Entitlements(corrects=corrects, allowances=self._allowances, zones=zones)
+
+    def count(self, decision: SessionRated) -> None:
+        """Count what a *decision* used of shared grants: it will be stored."""
+        self._allowances.take(decision.allowances)
 
     def _zones(self, session_id: str, moment: Moment) -> Zones:
         if self._recorded is None:

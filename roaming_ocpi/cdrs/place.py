@@ -10,8 +10,8 @@ from ledger.master_data.stations import Plug
 from ledger.rating.decisions import SessionRated
 from roaming_ocpi.cdrs.made import CdrPlace
 from roaming_ocpi.places.ours.our_locations import degrees
-from tariffs.ocpi.countries import three_letters
 from roaming_ocpi.wire.ids import connector_id, evse_id, evse_uid, location_id
+from tariffs.ocpi.countries import three_letters
 
 
 class Whereabouts(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from msgspec.structs import replace
 from psycopg import Connection
@@ -15,6 +16,7 @@ from psycopg import Connection
 from ledger.declared.declarations import Declarations
 from ledger.master_data.partners import OldCorrections
 from ledger.master_data.tokens import TokenKind
+from roaming_ocpi.incoming.charging import ChargeLines, note_acts
 from roaming_ocpi.incoming.published import PublishedByPartners, TariffAsked
 from roaming_ocpi.incoming.store import AT_ONCE_MAX, CdrRow, PartnerBooks, PartnerSessionRow
 from roaming_ocpi.incoming.told import CdrChoice, ToldCdr, ToldSession, is_an_id
@@ -58,7 +60,8 @@ class PartyBatch:
         published: PublishedByPartners,
         repricer: Repricer,
     ) -> None:
-        self._party, self._declared, self._repricer = party, declared, repricer
+        self._connection, self._party = connection, party
+        self._declared, self._repricer = declared, repricer
         self._books = PartnerBooks(connection, party)
         self._told = self._with_bearers(connection, told, published)
         cdrs = [each for each in self._told if isinstance(each, ToldCdr)]
@@ -114,11 +117,19 @@ class PartyBatch:
         }
         return [found.get(id(each), each) for each in told]
 
-    def store(self) -> None:
-        """Write what came of the messages, within the caller's transaction."""
+    def store(self, says: ChargeLines | None = None) -> None:
+        """Write what came of the messages, and say what is charged on, in one transaction."""
+        acts = list(note_acts(self._changed.values(), charges_flagged=self._charges_flagged))
+        if says is not None:
+            says.put(self._connection, self._party, acts)
         self._books.store_cdrs(self._changed.values(), self._declared.version)
         self._books.store_again(self._again)
         self._books.store_sessions(self._changed_sessions.items())
+
+    def _charges_flagged(self, at: datetime) -> bool:
+        """Whether a flagged CDR of a session that began then is charged on."""
+        partner = self._declared.partner(self._party, at)
+        return partner is not None and partner.charges_flagged
 
     def _cdr(self, told: ToldCdr) -> None:
         row = self._rows.get(told.key)
@@ -151,7 +162,8 @@ class PartyBatch:
             session_key=told.session_key,
         )
         row = CdrRow(known, told.digest, found.verdict, found.verdict, found.codes, found.credits)
-        row.told, row.found, row.zone = told, found, self._zones.get(told.key)
+        row.told, row.found, row.at = told, found, told.at
+        row.zone = self._zones.get(told.key)
         self._rows[told.key] = self._changed[told.key] = row
         if found.is_credit:
             self._credit(row, is_valid=found.verdict is not CdrVerdict.DISPUTED)

@@ -27,6 +27,7 @@ from ledger.log.event_log import FollowedLog, Position, Record, Stamp
 from ledger.log.reading import numbered_lines
 from ledger.log.repeats import LastSequences
 from roaming_ocpi.incoming.batch import PartyBatch, Told, batches
+from roaming_ocpi.incoming.charging import ChargeLines
 from roaming_ocpi.incoming.published import PublishedByPartners, StoredByPartners
 from roaming_ocpi.incoming.told import (
     ACCEPT,
@@ -87,8 +88,14 @@ class PartnerReader:
         partitions: Collection[int],
         published: PublishedByPartners | None = None,
         schema: str = "books",
+        says: ChargeLines | None = None,
     ) -> None:
-        """Connect; *log* stays the caller's to close. *schema*: where the tables are written."""
+        """Connect; *log* stays the caller's to close. *schema*: where the tables are written.
+
+        *says*: by whom it is said what is charged on to our customers; None: nobody, as where all
+        is judged again.
+        """
+        self._says = says
         self._log, self._partitions = log, sorted(set(partitions))
         self._published = published or StoredByPartners()
         self._connection: Connection[Any] = connect(dsn)
@@ -126,6 +133,8 @@ class PartnerReader:
 
     def _advance(self, partition: int) -> int:
         self.beat()
+        if self._says is not None:
+            self._says.carry(self._connection)
         try:
             return self._take_group(partition, is_careful=False)
         except Exception as error:
@@ -196,7 +205,7 @@ class PartnerReader:
                     repricer=self._repricer,
                 )
                 batch.take()
-                batch.store()
+                batch.store(self._says)
         except Exception as error:
             if not is_careful or not is_of_content(error):
                 raise

@@ -29,7 +29,8 @@ cdr_id, cdr_key, kind = 'credit', credited_by, currency, net, tax, energy_kwh, s
 subject, session_key
 """
 _BY_KEY: LiteralString = f"""
-SELECT {_KNOWN}, sha256, verdict, judged, codes::text, decided_at IS NOT NULL, credits
+SELECT {_KNOWN}, sha256, verdict, judged, codes::text, decided_at IS NOT NULL, credits, zone,
+    charge_act, partition, position, line
 FROM partner_cdr WHERE party = %s AND cdr_key = ANY (%s)
 """  # noqa: S608 - constants
 _BY_SESSION: LiteralString = f"""
@@ -59,12 +60,12 @@ _ADD: LiteralString = """
 COPY partner_cdr (party, cdr_id, cdr_key, kind, credits, credited_by, version, currency, net, tax,
     energy_kwh, started_at, ended_at, received_at, partition, position, line, subject, contract,
     session_ref, session_key, verdict, judged, codes, repriced_net, tariff_id, zone,
-    declared_version, sha256, decided_at, decided_by, reason) FROM STDIN
+    declared_version, sha256, decided_at, decided_by, reason, charge_act) FROM STDIN
 """
 _CHANGE: LiteralString = """
 UPDATE partner_cdr SET credited_by = %s, verdict = %s, judged = %s, codes = %s::text::jsonb,
     decided_at = coalesce(%s, decided_at), decided_by = coalesce(%s, decided_by),
-    reason = coalesce(%s, reason)
+    reason = coalesce(%s, reason), charge_act = %s
 WHERE party = %s AND cdr_key = %s
 """
 _AGAIN: LiteralString = """
@@ -100,6 +101,8 @@ class CdrRow:
     found: JudgedCdr | None = None
     zone: str | None = None
     decision: tuple[datetime, str, str] | None = None
+    charge_act: str | None = None
+    at: Position | None = None
 
     @property
     def is_new(self) -> bool:
@@ -141,11 +144,21 @@ class PartnerBooks:
         """Return the CDRs of these folded ids that came before."""
         found = {}
         rows = self._connection.execute(_BY_KEY, (self._party, sorted(set(keys))))
-        for *known, digest, verdict, judged, codes, is_decided, credited in rows:
+        for *told, is_decided, credited, zone, act, partition, position, line in rows:
+            *known, digest, verdict, judged, codes = told
             row = CdrBefore(*known)
-            verdicts = CdrVerdict(verdict), CdrVerdict(judged)
-            phrases = _PHRASES.decode(codes)
-            found[row.key] = CdrRow(row, bytes(digest), *verdicts, phrases, credited, is_decided)
+            found[row.key] = CdrRow(
+                row,
+                bytes(digest),
+                CdrVerdict(verdict),
+                CdrVerdict(judged),
+                _PHRASES.decode(codes),
+                credited,
+                is_decided,
+                zone=zone,
+                charge_act=act,
+                at=Position(partition, position, line),
+            )
         return found
 
     def by_session(self, keys: Iterable[str]) -> dict[str, CdrBefore]:
@@ -196,7 +209,7 @@ class PartnerBooks:
     def _change(self, row: CdrRow) -> tuple[object, ...]:
         decision = row.decision or (None, None, None)
         what = (row.known.credited_by, row.verdict, row.judged, encoded(row.codes))
-        return (*what, *decision, self._party, row.known.key)
+        return (*what, *decision, row.charge_act, self._party, row.known.key)
 
     def store_again(self, told: Sequence[ToldCdr]) -> None:
         """Write which CDRs came again with other content."""
@@ -240,4 +253,5 @@ def _values(row: CdrRow, version: int) -> tuple[object, ...]:
         *(told.subject, told.contract, told.session_id, told.session_key),
         *(str(row.verdict), str(row.judged), encoded(row.codes), found.repriced_net),
         *(found.tariff_id, row.zone, version, told.digest, *(row.decision or (None, None, None))),
+        row.charge_act,
     )

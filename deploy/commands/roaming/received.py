@@ -178,10 +178,13 @@ def _read_to_end(connection: Connection[Any], log: EventLog) -> None:
     """Take what waits; safe beside a running system, for its place is kept with what follows."""
     from contextlib import closing
 
+    from deploy.clock import SystemClock
     from ledger.database import dsn_of
+    from roaming_ocpi.incoming.charging import ChargeLines
     from roaming_ocpi.incoming.reading import PartnerReader
 
-    reader = PartnerReader(dsn_of(connection), log=log, partitions=range(log.partitions))
+    says = ChargeLines(log, SystemClock().now)
+    reader = PartnerReader(dsn_of(connection), log=log, partitions=range(log.partitions), says=says)
     with closing(reader):
         reader.run_to_end()
 

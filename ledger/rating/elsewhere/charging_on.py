@@ -20,8 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -56,9 +55,6 @@ from tariffs.model.usage import SessionUsage
 from tariffs.offsets import zone_with
 from tariffs.phrases.phrase import Phrase, phrase
 from tariffs.quantities import plain
-
-PASSED_ON_CODE: Final = "passed_on"
-_ZERO: Final = Decimal(0)
 
 
 class _Terms(NamedTuple):
@@ -201,6 +197,8 @@ def _usage(
         readings[zone].tzdata_version,
         tuple(ZoneOffsets(name, each.offsets) for name, each in readings.items()),
     )
+    if terms.retail.mark_up_percent is not None:
+        usage = replace(usage, points=(), spans=())  # one price for the whole: no kWh is free
     usage = replace(
         usage,
         offsets=read.of(zone),
@@ -242,12 +240,10 @@ def _told(asked: ChargeOn, told: ElsewhereCdr, terms: _Terms) -> dict[str, Any]:
 def _priced(told: ElsewhereCdr, retail: Retail, priced: PricedSession) -> dict[str, Any]:
     """Return the fields of a decision that say its price."""
     energy_wh = plain(told.energy_wh)
-    # A price for the whole is no kWh that was free.
-    free_wh = priced.free_wh if retail.mark_up_percent is None else _ZERO
     return {
         "energy_wh": energy_wh,
-        "billed_wh": energy_wh - free_wh,
-        "free_wh": free_wh,
+        "billed_wh": energy_wh - priced.free_wh,
+        "free_wh": priced.free_wh,
         "tariff_id": priced.tariff_id,
         "tariff_hash": priced.tariff_hash,
         "kernel_version": KERNEL_VERSION,
@@ -274,6 +270,6 @@ def _lines(
     if retail.mark_up_percent is None:
         return lines
     why = phrase(
-        PASSED_ON_CODE, net=told.net, currency=told.cdr.currency, percent=retail.mark_up_percent
+        "passed_on", net=told.net, currency=told.cdr.currency, percent=retail.mark_up_percent
     )
     return tuple(replace(line, reasons=(*line.reasons, why)) for line in lines)

@@ -18,13 +18,13 @@ from ledger.master_data.sites import Site
 from ledger.master_data.stations import DeclaredConnector, Plug, Station
 from roaming_ocpi.places.audience import Audience
 from roaming_ocpi.places.ours.declared_times import DeclaredTimes
-from tariffs.ocpi.countries import three_letters
 from roaming_ocpi.wire.differences import Tree
 from roaming_ocpi.wire.forms import ObjectKind, to_wire
 from roaming_ocpi.wire.ids import connector_id, evse_id, evse_uid, location_id, tariff_id_of
 from roaming_ocpi.wire.moments import wire_moment
 from tariffs.kernel.priced import Note
 from tariffs.model.tariff import Weekday
+from tariffs.ocpi.countries import three_letters
 from tariffs.ocpi.versions import OcpiVersion
 
 _CAPABILITIES: Final = ("REMOTE_START_STOP_CAPABLE", "UNLOCK_CAPABLE")

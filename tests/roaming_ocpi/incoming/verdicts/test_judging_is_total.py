@@ -57,7 +57,7 @@ def broken(body: dict[str, Any], random: Random) -> str:
         spot: Any = made
         for key in outer:
             spot = spot[key]
-        spot[last] = random.choice(ODD)
+        spot[last] = copy.deepcopy(random.choice(ODD))
     return json.dumps(made)
 
 
