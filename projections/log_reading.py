@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from ledger.log.authorization import Authorization
 from ledger.log.envelope import (
+    ChargeOn,
     Choice,
     Declared,
     Frame,
@@ -125,11 +126,15 @@ def describe(line: LogLine) -> str:
             how = "closed up to" if line.act == "close" else "open again from"
             why = f": {line.reason}" if line.reason else ""
             return f"{line.by}: {line.legal_entity}'s books are {how} {line.month}{why}"
-        case Choice() | Validation() | TakeAgain():
+        case Choice() | Validation() | TakeAgain() | ChargeOn():
             return _wanted(line)
 
 
-def _wanted(line: Choice | Validation | TakeAgain) -> str:
+def _wanted(line: Choice | Validation | TakeAgain | ChargeOn) -> str:
+    if isinstance(line, ChargeOn):
+        how = "is charged on" if line.act == "charge" else "is charged to nobody any more"
+        said = f" ({line.by}: {line.reason})" if line.by else ""
+        return f"CDR {line.cdr_id} of {line.party}, {line.position}/{line.line}, {how}{said}"
     if isinstance(line, Choice):
         which = f", lines {', '.join(map(str, line.lines))}" if line.lines else ""
         return f"{line.by} chose to {line.choice} {line.session_id}{which}: {line.reason}"
