@@ -42,13 +42,22 @@ _OTHER_IDS: Final = ("auth_id", "contract_id", "visual_number", "group_id")
 _PERSONAL: Final = frozenset({*_TOKEN_IDS, *_OTHER_IDS, "remark"})
 """Names that tell who somebody is. Source: OCPI 2.1.1 and 2.2.1: Token, CDR, Session, commands."""
 _WHAT: Final = re.compile(r"[A-Za-z_]{1,40}(?: [A-Za-z_]{1,40})?")
-# Members that tell nobody, and whose value is no container, are passed over: they are most.
-_PLAIN: Final = (
-    rf'"(?!(?:{"|".join(sorted(_PERSONAL))})")[^"\\]*+"\s*+:'
-    r'\s*+(?:"[^"\\]*+"|[^\s\[\]{},:"]++)\s*+,?+\s*+'
-)
+_DEPTH: Final = 6
+
+
+def _plain(depth: int) -> str:
+    """Return what matches a member that tells nobody, of containers at most *depth* deep."""
+    name = rf'"(?!(?:{"|".join(sorted(_PERSONAL))})")[^"\\]*+"\s*+:\s*+'
+    value = scalar = r'(?:"[^"\\]*+"|[^\s\[\]{},:"]++)'
+    for _ in range(depth):
+        value = rf"(?:{scalar}|[\[{{]\s*+(?:(?:{name})?+{value}\s*+,?+\s*+)*+[\]}}])"
+    return rf"{name}{value}\s*+,?+\s*+"
+
+
+# What tells nobody is passed over, and that is most: the text is known to be JSON.
 _LEXEME: Final = re.compile(
-    rf'\s*+(?:{_PLAIN})*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{{}},:]|[^\s\[\]{{}},:"]++)',
+    rf"\s*+(?:{_plain(_DEPTH)})*+"
+    r'("[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]++)',
     re.DOTALL,
 )
 # What has none of these has no personal value: an escape may stand for a letter of a name.
